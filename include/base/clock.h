@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Milliseconds of CLOCK_MONOTONIC, for the loop; core gets it as a parameter. */
+uint64_t clock_ms(void);
+/* The same in microseconds, for measuring. */
+uint64_t clock_us(void);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef BASE_IP_H
+#define BASE_IP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* An address. Unused bytes are zero, so two addresses are equal exactly when their memory is. */
+struct ip {
+	uint8_t family;	   /* AF_INET, AF_INET6, or 0: none */
+	uint8_t bytes[16]; /* network order; IPv4 in the first four */
+};
+
+struct cidr {
+	struct ip ip; /* host bits are zero */
+	uint8_t len;  /* 0..32 or 0..128 */
+};
+
+enum { IP_STRLEN = 46, CIDR_STRLEN = 50, IP_PORT_STRLEN = 56 };
+
+/*
+ * Reads an address as Kubernetes does (k8s.io/utils/net ParseIPSloppy): IPv4 octets may have
+ * leading zeros and are decimal; an IPv4-mapped IPv6 address is that IPv4 address. The whole string
+ * must be used; no zone. Returns 0, or -EINVAL.
+ */
+int ip_parse(const char *s, struct ip *ret);
+/* "ADDRESS/LEN"; host bits are cleared. Returns 0, or -EINVAL. */
+int cidr_parse(const char *s, struct cidr *ret);
+struct ip ip_make(int family, const void *bytes);
+
+/* Canonical text (RFC 5952 for IPv6) into `s`, which is returned. */
+const char *ip_print(const struct ip *ip, char s[static IP_STRLEN]);
+const char *cidr_print(const struct cidr *c, char s[static CIDR_STRLEN]);
+/* "10.0.0.1:80" or "[fd00::1]:80". */
+const char *ip_print_port(const struct ip *ip, uint16_t port, char s[static IP_PORT_STRLEN]);
+
+bool ip_eq(const struct ip *a, const struct ip *b);
+/* IPv4 before IPv6, then by address. */
+int ip_cmp(const struct ip *a, const struct ip *b);
+bool ip_is_unspecified(const struct ip *ip);
+bool ip_is_loopback(const struct ip *ip);
+bool ip_is_link_local(const struct ip *ip); /* unicast: 169.254/16, fe80::/10 */
+bool ip_is_multicast(const struct ip *ip);
+bool ip_is_broadcast(const struct ip *ip); /* 255.255.255.255 */
+/* False where the families differ. */
+bool cidr_contains(const struct cidr *c, const struct ip *ip);
+/* 32 or 128. */
+uint8_t ip_bits(int family);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef BASE_LIST_H
+#define BASE_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A circular doubly linked list through the objects themselves. A node not on a list points to
+ * itself. */
+struct list {
+	struct list *prev, *next;
+};
+
+static inline void list_init(struct list *l)
+{
+	l->prev = l->next = l;
+}
+
+static inline bool list_empty(const struct list *l)
+{
+	return l->next == l;
+}
+
+/* Before `pos`; with `pos` the head: at the end. `node` must not be on a list. */
+static inline void list_insert(struct list *pos, struct list *node)
+{
+	node->prev = pos->prev;
+	node->next = pos;
+	pos->prev->next = node;
+	pos->prev = node;
+}
+
+/* Removes the node from the list that it is on, if any. */
+static inline void list_remove(struct list *node)
+{
+	node->prev->next = node->next;
+	node->next->prev = node->prev;
+	list_init(node);
+}
+
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
+#define list_for_each(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
+
+/* The current node may be removed. */
+#define list_for_each_safe(it, head)                                              \
+	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); \
+		it = it##_next, it##_next = it->next)
+
+#endif

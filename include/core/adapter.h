@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CORE_ADAPTER_H
+#define CORE_ADAPTER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/fact.h"
+#include "core/ledger.h"
+
+/*
+ * The seam to the kernel. An adapter does not decide: it carries out operations on the kinds that
+ * it names, and tells what the kernel holds of them. Implementations embed struct adapter.
+ */
+
+typedef void (*dump_fn)(const struct fact *f, void *arg);
+
+struct adapter {
+	const char *name; /* for messages: "ipvs" */
+	unsigned kinds;	  /* mask of 1 << enum fact_kind */
+	/*
+	 * Carries out n operations of one kind and one type in the given order and writes the
+	 * answer of each to its `result`; one failure does not stop the others.
+	 */
+	void (*apply)(struct adapter *a, struct op *ops, size_t n);
+	/*
+	 * Calls fn for every fact of one kind in the kernel that could be ours. Returns 0, or a
+	 * negative errno with words: the dump is then incomplete. Real servers are told for the
+	 * virtual servers that `skip` (which may be NULL) does not refuse; other kinds do not use
+	 * it.
+	 */
+	int (*dump)(struct adapter *a, enum fact_kind kind,
+		bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg,
+		struct err *err);
+};
+
+/* Connections of one real server, as the kernel counts them. */
+struct rs_conns {
+	struct fact_key key;
+	uint32_t weight, active, inactive, persistent;
+};
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CORE_ENGINE_H
+#define CORE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/adapter.h"
+#include "core/policy.h"
+#include "core/store.h"
+#include "core/text.h"
+
+/*
+ * The heart: dirty slots are resolved and published, operations are taken, applied and settled,
+ * audits are run. First feed, first audit, then act: nothing is written before the sources are
+ * complete and the kernel was read once. There is no full sync: an audit ends in the same queue as
+ * an event.
+ */
+
+enum { ENGINE_MAX_ADAPTERS = 8 };
+
+struct engine_config {
+	struct store *store;
+	struct policy *policy; /* changed only through engine_policy_changed() */
+	struct adapter *adapters[ENGINE_MAX_ADAPTERS];
+	size_t n_adapters;
+	uint64_t audit_interval; /* milliseconds; 0: only on request */
+	bool dry_run;		 /* audits, and never applies */
+	/* Called when a failure begins and when its text changes; may be NULL. */
+	void (*on_failure)(const struct op *op, void *arg);
+	/* The kernel does not know this scheduler; Services that asked for it get the default. */
+	void (*on_scheduler_missing)(const char *scheduler, void *arg);
+	/* An audit failed, or is repaired again (err == NULL). */
+	void (*on_audit)(const struct err *err, void *arg);
+	void *arg;
+};
+
+struct engine_stats {
+	uint64_t ops[FACT_KINDS][3]; /* operations that succeeded, by kind and enum op_type */
+	uint64_t failures;
+	uint64_t batches;
+	uint64_t audits, audit_failures;
+	uint64_t drift; /* facts that an audit found changed behind our back; not those of the first
+			   audit */
+	uint64_t resolves;
+	uint64_t last_change; /* time of the last successful operation, ms */
+	uint64_t last_audit;  /* ms; 0: never */
+	bool fed, synced; /* the sources are complete; nothing is left to do but what waits for its
+			     retry */
+};
+
+struct engine;
+struct engine *engine_new(const struct engine_config *config);
+void engine_free(struct engine *e);
+
+/* The sources have told everything that they had at the start. */
+void engine_fed(struct engine *e);
+/*
+ * Does a bounded piece of work and returns when it wants to be called again: `now` (more work is
+ * ready), a later time, or UINT64_MAX (after a change in the store).
+ */
+uint64_t engine_step(struct engine *e, uint64_t now);
+/* The next step reads the kernel again. */
+void engine_request_audit(struct engine *e);
+/* Something in the policy or in the node's addresses changed: resolves everything again. */
+void engine_policy_changed(struct engine *e);
+/* Wants nothing any more: everything of ours is removed by the next steps. */
+void engine_release_all(struct engine *e);
+
+const struct engine_stats *engine_stats(const struct engine *e);
+struct ledger *engine_ledger(struct engine *e);
+const struct text_pool *engine_texts(const struct engine *e);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CORE_FRONTENDS_H
+#define CORE_FRONTENDS_H
+
+#include "core/model.h"
+#include "core/policy.h"
+
+/* Which addresses a Service port answers on. */
+
+enum frontend_kind {
+	FRONTEND_CLUSTER_IP,
+	FRONTEND_EXTERNAL_IP,
+	FRONTEND_LOAD_BALANCER,
+	FRONTEND_NODE_PORT
+};
+const char *frontend_kind_name(enum frontend_kind kind);
+
+struct frontend {
+	enum frontend_kind kind;
+	struct ip ip;
+	uint16_t port;
+	bool local; /* only endpoints on this node may answer: the traffic policy that applies here
+		       is Local */
+	bool vip;   /* has to be made local: a cluster IP, or an address that is on no interface of
+		       the node */
+};
+
+struct frontend_list {
+	struct frontend *fes;
+	size_t n, cap;
+};
+
+/* Why nothing is programmed for a whole Service; "" where something is. */
+const char *service_not_proxied(const struct service *s);
+
+/* The policies as they apply: externalTrafficPolicy counts only where the Service is reachable from
+ * outside. */
+bool service_external_local(const struct service *s);
+bool service_externally_accessible(
+	const struct service *s, const struct service_port *port, int family);
+/* The cluster IP of that family; family 0: none. */
+struct ip service_cluster_ip(const struct service *s, int family);
+
+/* Fills `ret` in the order cluster IP, external IPs, load balancer, node ports, without duplicates.
+ */
+void frontends_list(const struct service *s, const struct service_port *port, int family,
+	const struct policy *policy, struct frontend_list *ret);
+void frontends_done(struct frontend_list *l);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CORE_RESOLVE_H
+#define CORE_RESOLVE_H
+
+#include "core/fact.h"
+#include "core/policy.h"
+#include "core/store.h"
+#include "core/text.h"
+
+/* From what the sources told to what the kernel should hold: pure functions, no previous result. */
+
+struct fact_list {
+	struct fact *facts;
+	size_t n, cap;
+};
+
+void fact_list_add(struct fact_list *l, struct fact f);
+/* Sorts by key and drops all but the first of equal keys. */
+void fact_list_finish(struct fact_list *l);
+void fact_list_done(struct fact_list *l);
+
+/* Appends the facts of one Service on IPVS; finish the list afterwards. */
+void resolve_ipvs(const struct slot *slot, const struct policy *policy, struct fact_list *ret);
+
+/*
+ * Appends the facts of the node that no Service brings: the device, the sets, the chains and the
+ * jumps to them. The rules' text goes to the pool.
+ */
+void resolve_node(const struct policy *policy, struct text_pool *texts, struct fact_list *ret);
+
+/* The scheduler that this Service gets: its own if it asked for one that the kernel has. */
+const char *resolve_scheduler(const struct service *s, const struct policy *policy);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CORE_STORE_H
+#define CORE_STORE_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "core/fact.h"
+#include "core/ledger.h"
+#include "core/model.h"
+
+/*
+ * Everything that the sources told, by Service: a slot for each namespace/name that has a Service
+ * or any slices. A change marks the slot dirty once; whoever resolves takes slots off the dirty
+ * queue.
+ */
+struct slot {
+	struct map_node by_name;
+	struct list dirty;	 /* on store.dirty, or alone */
+	struct service *service; /* NULL: only slices so far */
+	struct list slices;	 /* of struct slot_slice, in order of their key */
+	size_t n_slices;
+	/* What the engine published for it, sorted; owned by the engine. */
+	struct fact *facts;
+	size_t n_facts;
+	struct claimant claimant; /* name: "namespace/name" */
+};
+
+struct slot_slice {
+	struct list link;
+	struct map_node by_key;
+	struct slot *slot;
+	struct slice *slice;
+	uint32_t generation;
+};
+
+struct store {
+	struct map slots;
+	struct map slices; /* of slot_slice, by kind/namespace/name */
+	struct map nodes;  /* of struct store_node */
+	struct list dirty;
+	uint32_t generation; /* of the relist that is running */
+	size_t n_services;
+};
+
+struct store_node {
+	struct map_node by_name;
+	struct node *node;
+};
+
+void store_init(struct store *s);
+void store_done(struct store *s);
+
+/* Each takes ownership and replaces what was there under the same namespace and name. */
+void store_put_service(struct store *s, struct service *service);
+void store_put_slice(struct store *s, struct slice *slice);
+void store_put_node(struct store *s, struct node *node);
+void store_delete_service(struct store *s, const char *ns, const char *name);
+void store_delete_slice(struct store *s, enum slice_kind kind, const char *ns, const char *name);
+void store_delete_node(struct store *s, const char *name);
+
+/* NULL where unknown. Valid until the next change of that object. */
+struct slot *store_find(const struct store *s, const char *ns, const char *name);
+const struct node *store_node(const struct store *s, const char *name);
+
+/* The slot that is dirty for the longest, taken off the queue; NULL when none is. */
+struct slot *store_next_dirty(struct store *s);
+void store_mark_dirty(struct store *s, struct slot *slot);
+void store_mark_all_dirty(struct store *s);
+/* Frees the slot if nothing is in it and nothing is published for it. */
+void store_prune(struct store *s, struct slot *slot);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef KERNEL_IPSET_H
+#define KERNEL_IPSET_H
+
+#include "base/err.h"
+#include "core/adapter.h"
+
+/*
+ * ipsets: FACT_SET and FACT_MEMBER of the sets of core/fact.h, written with libipset's session API
+ * in aggregated messages, read back with one raw netlink dump a set (libipset prints text and opens
+ * /etc/protocols for every element).
+ *
+ * A set of ours that has another type, family or size in the kernel is observed with what it has;
+ * OP_SET on FACT_SET replaces it by create, fill (copying the members that it had), swap, destroy,
+ * so that rules that refer to it hold all the time.
+ */
+
+/* Returns 0, or a negative errno with words: -EPERM, -ENOENT (the kernel has no ip_set). */
+int ipset_new(struct adapter **ret, struct err *err);
+void ipset_free(struct adapter *a);
+
+#endif

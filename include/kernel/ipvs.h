@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef KERNEL_IPVS_H
+#define KERNEL_IPVS_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/adapter.h"
+
+/*
+ * IPVS over generic netlink (family "IPVS", linux/ip_vs.h): FACT_VS and FACT_RS. Resolving the
+ * family loads the module where it exists. Everything here is about the network namespace of the
+ * caller.
+ */
+
+/* Returns 0, -ENOENT (the kernel has no ip_vs), -EPERM (no CAP_NET_ADMIN), or another errno, each
+ * with words. */
+int ipvs_new(struct adapter **ret, struct err *err);
+void ipvs_free(struct adapter *a);
+
+/* Calls fn for each real server of the virtual server. A virtual server that does not exist has
+ * none. */
+int ipvs_conns(struct adapter *a, const struct fact_key *vs,
+	void (*fn)(const struct rs_conns *c, void *arg), void *arg, struct err *err);
+
+/* IPVS_CMD_SET_CONFIG; seconds, 0 leaves the kernel's value. */
+int ipvs_set_timeouts(
+	struct adapter *a, uint32_t tcp, uint32_t tcp_fin, uint32_t udp, struct err *err);
+
+/*
+ * Whether the kernel has that scheduler (it loads the module): makes and removes a virtual server,
+ * so call it in a scratch network namespace. Returns 1, 0, or a negative errno with words.
+ */
+int ipvs_try_scheduler(struct adapter *a, const char *scheduler, struct err *err);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SERVER_REPORT_H
+#define SERVER_REPORT_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "core/engine.h"
+#include "core/policy.h"
+#include "core/store.h"
+
+/* What the daemon knows, as the JSON of ipvsctl-svc(1), "Status". */
+
+struct report_input {
+	const struct store *store;
+	struct engine *engine;
+	const struct policy *policy;
+	const char *backend; /* "ipvs" */
+	const char *kernel;  /* "6.1.0-56-amd64" */
+	const char *input;   /* "manifests" or "apiserver" */
+	uint64_t now;	     /* ms of the engine's clock */
+	/* Problems of the inputs and warnings about the node, each one sentence; may be NULL. */
+	const char *const *warnings;
+	size_t n_warnings;
+	/* Counts connections of one virtual server's real servers: ipvs_conns(); may be NULL. */
+	int (*conns)(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
+		void *arg, void *conns_arg);
+	void *conns_arg;
+};
+
+/* A new reference to {"apiVersion": "ipvsctl.io/v1", "kind": "Status", ...}. */
+json_t *report_status(const struct report_input *in);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SOURCE_YAML_H
+#define SOURCE_YAML_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+/*
+ * YAML text to JSON trees, so that decoding exists once. Scalars are typed as sigs.k8s.io/yaml does
+ * for Kubernetes (plain true/false/null/numbers, anything quoted is a string); anchors and aliases
+ * are followed; duplicate keys are an error.
+ */
+
+enum {
+	YAML_MAX_DEPTH = 64,
+	YAML_MAX_NODES = 4000000, /* of one text, with every alias counted as what it stands for */
+};
+
+struct yaml_error {
+	unsigned line, column; /* 1-based; 0: not known */
+	char message[200];
+};
+
+/*
+ * Calls fn for each document in order with its first line (1-based); fn takes its own reference if
+ * it keeps the tree. Empty documents are passed over. Returns 0, or -EINVAL with an error;
+ * documents before the fault have been delivered. JSON text is YAML too.
+ */
+int yaml_parse(const char *text, size_t len, void (*fn)(json_t *doc, unsigned line, void *arg),
+	void *arg, struct yaml_error *err);
+
+#endif

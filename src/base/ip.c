@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/ip.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int parse_decimal(const char **ps, unsigned max, unsigned *ret)
+{
+	const char *s = *ps;
+	unsigned v = 0;
+
+	if (!isdigit((unsigned char)*s))
+		return -EINVAL;
+	for (; isdigit((unsigned char)*s); s++) {
+		v = v * 10 + (unsigned)(*s - '0');
+		if (v > max)
+			return -EINVAL;
+	}
+	*ps = s;
+	*ret = v;
+	return 0;
+}
+
+static int parse_v4(const char *s, struct ip *ret)
+{
+	struct ip ip = { .family = AF_INET };
+
+	for (int i = 0; i < 4; i++) {
+		unsigned octet;
+
+		if (i && *s++ != '.')
+			return -EINVAL;
+		if (parse_decimal(&s, 255, &octet))
+			return -EINVAL;
+		ip.bytes[i] = (uint8_t)octet;
+	}
+	if (*s)
+		return -EINVAL;
+	*ret = ip;
+	return 0;
+}
+
+struct ip ip_make(int family, const void *bytes)
+{
+	struct ip ip = { .family = (uint8_t)family };
+
+	memcpy(ip.bytes, bytes, family == AF_INET ? 4 : 16);
+	return ip;
+}
+
+int ip_parse(const char *s, struct ip *ret)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	uint8_t bytes[16];
+
+	if (!strchr(s, ':'))
+		return parse_v4(s, ret);
+	if (inet_pton(AF_INET6, s, bytes) != 1)
+		return -EINVAL;
+	*ret = memcmp(bytes, mapped, sizeof(mapped)) ? ip_make(AF_INET6, bytes)
+						     : ip_make(AF_INET, bytes + 12);
+	return 0;
+}
+
+uint8_t ip_bits(int family)
+{
+	return family == AF_INET ? 32 : 128;
+}
+
+static void mask_bytes(uint8_t bytes[16], unsigned len)
+{
+	for (unsigned i = 0; i < 16; i++)
+		if (i * 8 >= len)
+			bytes[i] = 0;
+		else if (i * 8 + 8 > len)
+			bytes[i] &= (uint8_t)(0xff00u >> (len - i * 8));
+}
+
+int cidr_parse(const char *s, struct cidr *ret)
+{
+	const char *slash = strchr(s, '/');
+	char addr[IP_STRLEN];
+	struct cidr c = { 0 };
+	unsigned len;
+
+	if (!slash || (size_t)(slash - s) >= sizeof(addr))
+		return -EINVAL;
+	memcpy(addr, s, (size_t)(slash - s));
+	addr[slash - s] = '\0';
+	if (ip_parse(addr, &c.ip))
+		return -EINVAL;
+	s = slash + 1;
+	if (parse_decimal(&s, ip_bits(c.ip.family), &len) || *s)
+		return -EINVAL;
+	mask_bytes(c.ip.bytes, len);
+	c.len = (uint8_t)len;
+	*ret = c;
+	return 0;
+}
+
+const char *ip_print(const struct ip *ip, char s[static IP_STRLEN])
+{
+	if (!ip->family || !inet_ntop(ip->family, ip->bytes, s, IP_STRLEN))
+		strcpy(s, "-");
+	return s;
+}
+
+const char *cidr_print(const struct cidr *c, char s[static CIDR_STRLEN])
+{
+	size_t n;
+
+	ip_print(&c->ip, s);
+	n = strlen(s);
+	snprintf(s + n, CIDR_STRLEN - n, "/%u", c->len);
+	return s;
+}
+
+const char *ip_print_port(const struct ip *ip, uint16_t port, char s[static IP_PORT_STRLEN])
+{
+	char addr[IP_STRLEN];
+
+	snprintf(s, IP_PORT_STRLEN, ip->family == AF_INET6 ? "[%s]:%u" : "%s:%u",
+		ip_print(ip, addr), (unsigned)port);
+	return s;
+}
+
+bool ip_eq(const struct ip *a, const struct ip *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
+int ip_cmp(const struct ip *a, const struct ip *b)
+{
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+bool ip_is_unspecified(const struct ip *ip)
+{
+	static const uint8_t zero[16];
+
+	return ip->family && !memcmp(ip->bytes, zero, sizeof(zero));
+}
+
+bool ip_is_loopback(const struct ip *ip)
+{
+	static const uint8_t one[16] = { [15] = 1 };
+
+	return ip->family == AF_INET ? ip->bytes[0] == 127
+				     : ip->family == AF_INET6 && !memcmp(ip->bytes, one, 16);
+}
+
+bool ip_is_link_local(const struct ip *ip)
+{
+	if (ip->family == AF_INET)
+		return ip->bytes[0] == 169 && ip->bytes[1] == 254;
+	return ip->family == AF_INET6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
+}
+
+bool ip_is_multicast(const struct ip *ip)
+{
+	return ip->family == AF_INET ? (ip->bytes[0] & 0xf0) == 0xe0
+				     : ip->family == AF_INET6 && ip->bytes[0] == 0xff;
+}
+
+bool ip_is_broadcast(const struct ip *ip)
+{
+	static const uint8_t ones[4] = { 255, 255, 255, 255 };
+
+	return ip->family == AF_INET && !memcmp(ip->bytes, ones, 4);
+}
+
+bool cidr_contains(const struct cidr *c, const struct ip *ip)
+{
+	struct ip masked = *ip;
+
+	if (c->ip.family != ip->family)
+		return false;
+	mask_bytes(masked.bytes, c->len);
+	return ip_eq(&masked, &c->ip);
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Eight bytes a step with a multiply and a fold (the mixing step of wyhash and friends). */
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 p = (unsigned __int128)a * b;
+
+	return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+uint32_t map_hash(const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	uint64_t h = 0x9e3779b97f4a7c15u ^ len;
+
+	for (; len >= 8; p += 8, len -= 8) {
+		uint64_t w;
+
+		memcpy(&w, p, 8);
+		h = mix(h ^ w, 0xa0761d6478bd642fu);
+	}
+	if (len) {
+		uint64_t w = 0;
+
+		memcpy(&w, p, len);
+		h = mix(h ^ w, 0xe7037ed1a0b428dbu);
+	}
+	return (uint32_t)(h ^ h >> 32);
+}
+
+uint32_t map_hash_str(const char *s)
+{
+	return map_hash(s, strlen(s));
+}
+
+static void grow(struct map *m)
+{
+	size_t n = m->nbucket ? m->nbucket * 2 : 16;
+	struct map_node **bucket = mem_zalloc(n, sizeof(struct map_node *));
+
+	for (size_t i = 0; i < m->nbucket; i++)
+		for (struct map_node *it = m->bucket[i], *next; it; it = next) {
+			struct map_node **b = &bucket[it->hash & (n - 1)];
+
+			next = it->next;
+			it->next = *b;
+			*b = it;
+		}
+	free(m->bucket);
+	m->bucket = bucket;
+	m->nbucket = n;
+}
+
+void map_add(struct map *m, struct map_node *node, uint32_t hash)
+{
+	struct map_node **b;
+
+	if (m->count >= m->nbucket)
+		grow(m);
+	b = &m->bucket[hash & (m->nbucket - 1)];
+	node->hash = hash;
+	node->next = *b;
+	*b = node;
+	m->count++;
+}
+
+void map_del(struct map *m, struct map_node *node)
+{
+	struct map_node **p = &m->bucket[node->hash & (m->nbucket - 1)];
+
+	while (*p != node)
+		p = &(*p)->next;
+	*p = node->next;
+	m->count--;
+}
+
+void map_done(struct map *m)
+{
+	free(m->bucket);
+	*m = (struct map){ 0 };
+}
+
+struct map_node *map_same(struct map_node *n, uint32_t hash)
+{
+	while (n && n->hash != hash)
+		n = n->next;
+	return n;
+}
+
+struct map_node *map_first(const struct map *m, uint32_t hash)
+{
+	return m->nbucket ? map_same(m->bucket[hash & (m->nbucket - 1)], hash) : NULL;
+}
+
+struct map_node *map_bucket(const struct map *m, size_t i, size_t *ret_i)
+{
+	while (i < m->nbucket && !m->bucket[i])
+		i++;
+	*ret_i = i;
+	return i < m->nbucket ? m->bucket[i] : NULL;
+}
