@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ::ffff:0:0/96 */
+enum { MAPPED_BITS = 96 };
+
 static int parse_decimal(const char **ps, unsigned max, unsigned *ret)
 {
 	const char *s = *ps;
@@ -85,7 +88,7 @@ int cidr_parse(const char *s, struct cidr *ret)
 	const char *slash = strchr(s, '/');
 	char addr[IP_STRLEN];
 	struct cidr c = { 0 };
-	unsigned len;
+	unsigned len, skip = 0;
 
 	if (!slash || (size_t)(slash - s) >= sizeof(addr))
 		return -EINVAL;
@@ -93,11 +96,14 @@ int cidr_parse(const char *s, struct cidr *ret)
 	addr[slash - s] = '\0';
 	if (ip_parse(addr, &c.ip))
 		return -EINVAL;
+	/* An IPv4-mapped prefix counts from the head of the IPv6 address. */
+	if (c.ip.family == AF_INET && strchr(addr, ':'))
+		skip = MAPPED_BITS;
 	s = slash + 1;
-	if (parse_decimal(&s, ip_bits(c.ip.family), &len) || *s)
+	if (parse_decimal(&s, skip + ip_bits(c.ip.family), &len) || *s || len < skip)
 		return -EINVAL;
-	mask_bytes(c.ip.bytes, len);
-	c.len = (uint8_t)len;
+	c.len = (uint8_t)(len - skip);
+	mask_bytes(c.ip.bytes, c.len);
 	*ret = c;
 	return 0;
 }

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka.h needs those above */
+#include <cmocka.h>
+
+#include "base/duration.h"
+#include "base/mem.h"
+
+static void durations_are_read_as_go_does(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} cases[] = {
+		{ "0", 0 },
+		{ "-0", 0 },
+		{ "0s", 0 },
+		{ "60s", 60000 },
+		{ "1m30s", 90000 },
+		{ "1h2m3.5s", 3723500 },
+		{ "300ms", 300 },
+		{ ".5s", 500 },
+		{ "1.s", 1000 },
+		{ "0.29s", 290 },
+		{ "+2m", 120000 },
+		{ "-1s", -1000 },
+		{ "1000us", 1 },
+		{ "1000\xc2\xb5s", 1 },
+		{ "1000\xce\xbcs", 1 },
+		{ "2562047h47m16.854775807s", INT64_C(9223372036855) },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int64_t ms = -1;
+
+		assert_int_equal(duration_parse(cases[i].text, &ms), 0);
+		assert_int_equal(ms, cases[i].ms);
+	}
+}
+
+static void what_is_below_a_millisecond_does_not_become_nothing(void **state)
+{
+	int64_t ms = -1;
+
+	(void)state;
+	assert_int_equal(duration_parse("1ns", &ms), 0);
+	assert_int_equal(ms, 1);
+	assert_int_equal(duration_parse("-1us", &ms), 0);
+	assert_int_equal(ms, -1);
+}
+
+static void anything_else_is_refused(void **state)
+{
+	static const char *const cases[] = { "", "-", "+", "1", "1.5", "s", ".s", "1h0", "1x",
+		"1 s", " 1s", "1s ", "--1s", "1S", "1e3s", "0x1s", "1s-1s", "2562048h",
+		"99999999999999999999s", "9223372036854775807ns1ns" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int64_t ms = 42;
+
+		assert_int_not_equal(duration_parse(cases[i], &ms), 0);
+		assert_int_equal(ms, 42);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(durations_are_read_as_go_does),
+		cmocka_unit_test(what_is_below_a_millisecond_does_not_become_nothing),
+		cmocka_unit_test(anything_else_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("duration", tests, NULL, NULL);
+}

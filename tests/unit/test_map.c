@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+struct item {
+	struct map_node node;
+	unsigned value;
+	bool seen;
+};
+
+static struct item *item_of(struct map_node *n)
+{
+	return container_of(n, struct item, node);
+}
+
+static const struct item *find(const struct map *m, uint32_t hash, unsigned value)
+{
+	map_for_each_match(n, m, hash)
+		if (item_of(n)->value == value)
+			return item_of(n);
+	return NULL;
+}
+
+static void an_empty_map_finds_nothing(void **state)
+{
+	struct map m = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	assert_null(find(&m, 0, 0));
+	map_for_each(it, &m)
+		n += it->hash + 1;
+	assert_int_equal(n, 0);
+	map_done(&m);
+}
+
+static void everything_added_is_found_until_it_is_deleted(void **state)
+{
+	enum { N = 10000 };
+	_cleanup_free_ struct item *items = mem_zalloc(N, sizeof(*items));
+	struct map m = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < N; i++) {
+		items[i].value = i;
+		map_add(&m, &items[i].node, map_hash(&i, sizeof(i)));
+	}
+	assert_int_equal(m.count, N);
+	for (unsigned i = 0; i < N; i += 2)
+		map_del(&m, &items[i].node);
+	assert_int_equal(m.count, N / 2);
+	for (unsigned i = 0; i < N; i++)
+		assert_ptr_equal(find(&m, map_hash(&i, sizeof(i)), i), i % 2 ? &items[i] : NULL);
+	map_done(&m);
+	assert_int_equal(m.count, 0);
+}
+
+static void nodes_of_one_hash_are_all_walked(void **state)
+{
+	struct item items[40] = { 0 };
+	struct map m = { 0 };
+	unsigned sum = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(items); i++) {
+		items[i].value = i;
+		map_add(&m, &items[i].node, 7 + i % 2 * 64); /* two hashes in one bucket */
+	}
+	map_for_each_match(n, &m, 7)
+		sum += item_of(n)->value;
+	assert_int_equal(sum, 380);
+	map_done(&m);
+}
+
+static void the_walk_sees_each_node_once_and_lets_it_be_deleted(void **state)
+{
+	enum { N = 1000 };
+	_cleanup_free_ struct item *items = mem_zalloc(N, sizeof(*items));
+	struct map m = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < N; i++) {
+		items[i].value = i;
+		map_add(&m, &items[i].node, i / 3 * 2654435761u);
+	}
+	map_for_each(it, &m) {
+		struct item *item = item_of(it);
+
+		assert_false(item->seen);
+		item->seen = true;
+		map_del(&m, it);
+		memset(&item->node, 0xee, sizeof(item->node));
+		n++;
+	}
+	assert_int_equal(n, N);
+	assert_int_equal(m.count, 0);
+	map_done(&m);
+}
+
+static void a_walk_can_be_left(void **state)
+{
+	struct item items[10] = { 0 };
+	struct map m = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(items); i++)
+		map_add(&m, &items[i].node, i);
+	map_for_each(it, &m) {
+		n += it != NULL;
+		if (n == 3)
+			break;
+	}
+	assert_int_equal(n, 3);
+	map_done(&m);
+}
+
+static void the_hash_depends_on_every_byte_and_on_the_length(void **state)
+{
+	unsigned char data[40] = { 0 };
+	uint32_t zero = map_hash(data, sizeof(data));
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(data); i++) {
+		data[i] = 1;
+		assert_int_not_equal(map_hash(data, sizeof(data)), zero);
+		data[i] = 0;
+	}
+	for (size_t len = 0; len < sizeof(data); len++)
+		assert_int_not_equal(map_hash(data, len), zero);
+	assert_int_equal(map_hash_str("abc"), map_hash("abc", 3));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_map_finds_nothing),
+		cmocka_unit_test(everything_added_is_found_until_it_is_deleted),
+		cmocka_unit_test(nodes_of_one_hash_are_all_walked),
+		cmocka_unit_test(the_walk_sees_each_node_once_and_lets_it_be_deleted),
+		cmocka_unit_test(a_walk_can_be_left),
+		cmocka_unit_test(the_hash_depends_on_every_byte_and_on_the_length),
+	};
+
+	return cmocka_run_group_tests_name("map", tests, NULL, NULL);
+}
