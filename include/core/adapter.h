@@ -14,6 +14,12 @@
  * it names, and tells what the kernel holds of them. Implementations embed struct adapter.
  */
 
+/* Connections of one real server, as the kernel counts them. */
+struct rs_conns {
+	struct fact_key key;
+	uint32_t weight, active, inactive, persistent;
+};
+
 typedef void (*dump_fn)(const struct fact *f, void *arg);
 
 struct adapter {
@@ -33,12 +39,15 @@ struct adapter {
 	int (*dump)(struct adapter *a, enum fact_kind kind,
 		bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg,
 		struct err *err);
-};
-
-/* Connections of one real server, as the kernel counts them. */
-struct rs_conns {
-	struct fact_key key;
-	uint32_t weight, active, inactive, persistent;
+	/*
+	 * Calls fn for each real server of the virtual server; one that does not exist has none.
+	 * NULL where the adapter knows of no connections.
+	 */
+	int (*conns)(struct adapter *a, const struct fact_key *vs,
+		void (*fn)(const struct rs_conns *c, void *arg), void *arg, struct err *err);
+	/* Why an operation failed, where errno says less; NULL where it says enough. May be NULL
+	 * itself. */
+	const char *(*explain)(const struct op *op);
 };
 
 #endif

@@ -30,6 +30,7 @@ struct chosen {
 	bool local; /* on this node */
 	bool in_cluster,
 		in_local; /* belongs to the cluster-wide list, to the list of the Local policies */
+	unsigned order;	  /* of the slices: decides between duplicates */
 	enum endpoint_reason reason; /* of its place in, or absence from, the cluster-wide list */
 };
 

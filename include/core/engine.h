@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/adapter.h"
+#include "core/drain.h"
 #include "core/policy.h"
 #include "core/store.h"
 #include "core/text.h"
@@ -17,14 +18,11 @@
  * an event.
  */
 
-enum { ENGINE_MAX_ADAPTERS = 8 };
-
 struct engine_config {
 	struct store *store;
-	struct policy *policy; /* changed only through engine_policy_changed() */
-	struct adapter *adapters[ENGINE_MAX_ADAPTERS];
-	size_t n_adapters;
+	struct policy *policy;	 /* changed only through engine_policy_changed() */
 	uint64_t audit_interval; /* milliseconds; 0: only on request */
+	bool drain;		 /* real servers that leave keep their connections for a while */
 	bool dry_run;		 /* audits, and never applies */
 	/* Called when a failure begins and when its text changes; may be NULL. */
 	void (*on_failure)(const struct op *op, void *arg);
@@ -52,6 +50,8 @@ struct engine_stats {
 struct engine;
 struct engine *engine_new(const struct engine_config *config);
 void engine_free(struct engine *e);
+/* Hands the kinds that it names to this adapter, which must live as long as the engine. */
+void engine_add_adapter(struct engine *e, struct adapter *a);
 
 /* The sources have told everything that they had at the start. */
 void engine_fed(struct engine *e);
@@ -67,8 +67,12 @@ void engine_policy_changed(struct engine *e);
 /* Wants nothing any more: everything of ours is removed by the next steps. */
 void engine_release_all(struct engine *e);
 
+/* Why an operation failed, in words; of a fact that fails: fact_state.error as its result. */
+const char *engine_explain(const struct engine *e, const struct op *op);
+
 const struct engine_stats *engine_stats(const struct engine *e);
 struct ledger *engine_ledger(struct engine *e);
+const struct drain *engine_drain(const struct engine *e);
 const struct text_pool *engine_texts(const struct engine *e);
 
 #endif

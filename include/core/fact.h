@@ -154,12 +154,16 @@ struct fact fact_chain(int family, enum table table, const char *name, uint64_t 
 struct fact fact_jump(
 	int family, enum table table, enum hook hook, const char *chain, uint64_t text);
 struct fact fact_vs(const struct ip *ip, uint16_t port, uint8_t proto);
+/* A virtual server selected by firewall mark: proto and port are 0, the mark stands in addr (big
+ * endian). */
+struct fact fact_vs_fwmark(int family, uint32_t mark);
 struct fact fact_rs(const struct fact_key *vs, const struct ip *ip, uint16_t port, uint32_t weight);
 struct fact fact_route(const struct ip *vip, const struct ip *source); /* source may be none */
 struct fact fact_addr(const struct ip *vip);
 
-struct ip fact_ip(const struct fact_key *key);	/* of addr */
-struct ip fact_ip2(const struct fact_key *key); /* of addr2 */
+struct ip fact_ip(const struct fact_key *key);	  /* of addr */
+uint32_t fact_fwmark(const struct fact_key *key); /* of a virtual server with proto 0 */
+struct ip fact_ip2(const struct fact_key *key);	  /* of addr2 */
 
 /*
  * The fact without which this one cannot be in the kernel: RS -> VS, MEMBER -> SET, ADDR -> LINK.
@@ -182,6 +186,8 @@ void fact_print(struct buf *b, const struct fact *f);
 /* The inverse of fact_print(). Returns 0, or -EINVAL with words. */
 int fact_parse(const char *line, struct fact *ret, struct err *err);
 
+/* "IPv4", "IPv6" */
+const char *family_name(int family);
 /* "TCP", "UDP", "SCTP", or "?" */
 const char *proto_name(uint8_t proto);
 /* Any case; returns 0 for an unknown one. */

@@ -25,16 +25,22 @@ struct claimant {
 	const char *name; /* decides between equals; valid as long as the claims */
 };
 
+bool claimant_older(const struct claimant *a, const struct claimant *b);
+/* `born` of the claimant behind all others, which may want single real servers of another's virtual
+ * server. */
+#define CLAIMANT_LAST UINT64_MAX
+
 enum op_type { OP_ADD, OP_SET, OP_DEL };
 const char *op_type_name(enum op_type type);
 
 struct op {
 	enum op_type type;
 	/*
-	 * The adapter's answer: 0, or a negative errno. For the ledger -EEXIST on an add, -ENOENT
-	 * (the fact is not there) and -ESRCH (its parent is not there) are news about the kernel,
-	 * -ENOBUFS says that the answer was lost; everything else is a failure that is tried again
-	 * later.
+	 * The adapter's answer: 0, or a negative errno. News about the kernel for the ledger are
+	 * -EEXIST on an add, -ENOENT on a set or delete (the fact is not there) and -ESRCH (its
+	 * parent is not there); -ENOBUFS says that the answer was lost. Everything else is a
+	 * failure that is tried again later; of those, -EPROTONOSUPPORT on a virtual server means
+	 * that the kernel has no such scheduler.
 	 */
 	int result;
 	struct fact fact; /* of a delete: the value that we believe to be there */
@@ -90,6 +96,13 @@ bool ledger_state(const struct ledger *l, const struct fact_key *key, struct fac
 void ledger_each(const struct ledger *l, enum fact_kind kind,
 	void (*f)(const struct fact_key *key, const struct fact_state *state, void *arg),
 	void *arg);
+
+/* Calls f for every fact of that kind that is queued to be deleted, with its value in the kernel; f
+ * changes nothing. */
+void ledger_each_leaving(const struct ledger *l, enum fact_kind kind,
+	void (*f)(const struct fact *fact, void *arg), void *arg);
+/* A fact that hangs on this one is in the kernel. */
+bool ledger_has_children(const struct ledger *l, const struct fact_key *key);
 
 struct ledger_counts {
 	size_t facts, wanted, pending, failing, foreign;

@@ -13,6 +13,8 @@
 /* What the person who runs the node chose, and what is known of the node itself: the rest of
  * resolving's input. */
 
+struct store;
+
 enum vip_mode { VIP_ROUTE, VIP_ADDRESS };
 
 enum detect_local {
@@ -43,7 +45,8 @@ struct policy {
 	int64_t drain_timeout; /* milliseconds */
 
 	/* Learnt while running */
-	struct ip node_ip[2];	/* IPv4, IPv6: the node's own address; family 0: unknown */
+	const struct store *store; /* knows the nodes and their weights; may be NULL */
+	struct ip node_ip[2];	   /* IPv4, IPv6: the node's own address; family 0: unknown */
 	const struct ip *local; /* addresses on the node's interfaces other than kube-ipvs0, sorted
 				   by ip_cmp() */
 	size_t n_local;		/* without loopback and IPv6 link-local */
@@ -67,6 +70,8 @@ bool policy_scheduler_missing(const struct policy *p, const char *scheduler);
 /* The CIDR that tells local pods' addresses for that family; NULL: no such detector. */
 const struct cidr *policy_local_cidr(const struct policy *p, int family);
 
+/* Of Services where the kernel lacks the default one, too. */
+#define LAST_SCHEDULER "rr"
 /* The schedulers of Linux 6.x (net/netfilter/ipvs), NULL-terminated. */
 extern const char *const policy_known_schedulers[];
 

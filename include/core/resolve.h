@@ -28,6 +28,9 @@ void resolve_ipvs(const struct slot *slot, const struct policy *policy, struct f
  */
 void resolve_node(const struct policy *policy, struct text_pool *texts, struct fact_list *ret);
 
+/* A chain of that name is made by resolve_node(). */
+bool chain_is_ours(enum table table, const char *name);
+
 /* The scheduler that this Service gets: its own if it asked for one that the kernel has. */
 const char *resolve_scheduler(const struct service *s, const struct policy *policy);
 

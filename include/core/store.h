@@ -30,7 +30,6 @@ struct slot_slice {
 	struct map_node by_key;
 	struct slot *slot;
 	struct slice *slice;
-	uint32_t generation;
 };
 
 struct store {
@@ -38,7 +37,7 @@ struct store {
 	struct map slices; /* of slot_slice, by kind/namespace/name */
 	struct map nodes;  /* of struct store_node */
 	struct list dirty;
-	uint32_t generation; /* of the relist that is running */
+	uint32_t node_generation; /* counts the changes of nodes */
 	size_t n_services;
 };
 

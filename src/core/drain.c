@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/drain.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "core/resolve.h"
+
+enum {
+	FIRST_LOOK = 200, /* ms after the weight was set: most endpoints are idle by then */
+	LAST_LOOK = 5000, /* the time between looks doubles up to this */
+};
+
+/* One real server, or a virtual server (`is_vs`) that is kept for its draining real servers. */
+struct draining {
+	struct map_node by_key;
+	struct fact_key key;
+	uint64_t deadline, look_at, wait;
+	bool is_vs;
+	bool released;	       /* its deletion is on its way: not to be caught again */
+	bool busy;	       /* had connections at the last look, */
+	uint64_t looked;       /* which was then */
+	struct fact_list kept; /* of a virtual server: what was claimed with it */
+};
+
+struct drain {
+	struct drain_config config;
+	struct claimant claimant;
+	struct map map;
+	size_t n_rs;
+	uint64_t next;
+};
+
+struct drain *drain_new(const struct drain_config *config)
+{
+	struct drain *d = new0(struct drain);
+
+	d->config = *config;
+	d->claimant = (struct claimant){ .born = CLAIMANT_LAST, .name = "draining" };
+	d->next = UINT64_MAX;
+	return d;
+}
+
+static struct draining *draining_of(struct map_node *n)
+{
+	return container_of(n, struct draining, by_key);
+}
+
+static void draining_free(struct draining *r)
+{
+	fact_list_done(&r->kept);
+	free(r);
+}
+
+void drain_free(struct drain *d)
+{
+	if (!d)
+		return;
+	map_for_each(n, &d->map)
+		draining_free(draining_of(n));
+	map_done(&d->map);
+	free(d);
+}
+
+static struct draining *find(const struct drain *d, const struct fact_key *key)
+{
+	map_for_each_match(n, &d->map, map_hash(key, sizeof(*key)))
+		if (fact_key_eq(&draining_of(n)->key, key))
+			return draining_of(n);
+	return NULL;
+}
+
+static void forget(struct drain *d, struct draining *r)
+{
+	map_del(&d->map, &r->by_key);
+	d->n_rs -= !r->is_vs;
+	draining_free(r);
+}
+
+static struct draining *remember(struct drain *d, const struct fact_key *key, uint64_t now)
+{
+	struct draining *r = new0(struct draining);
+
+	r->key = *key;
+	r->is_vs = key->kind == FACT_VS;
+	r->wait = FIRST_LOOK;
+	r->look_at = now + r->wait;
+	map_add(&d->map, &r->by_key, map_hash(key, sizeof(*key)));
+	d->n_rs += !r->is_vs;
+	if (r->look_at < d->next)
+		d->next = r->look_at;
+	return r;
+}
+
+/* What is about to be deleted, copied out: claims change the queues. */
+static void list_leaving(const struct fact *f, void *arg)
+{
+	if (f->key.proto == IPPROTO_TCP)
+		fact_list_add(arg, *f);
+}
+
+static void keep(struct drain *d, struct draining *vs, struct fact f)
+{
+	struct fact_state s;
+
+	if (!ledger_state(d->config.ledger, &f.key, &s) || !s.present)
+		return;
+	f.val = s.have;
+	ledger_claim(d->config.ledger, &f, &d->claimant);
+	fact_list_add(&vs->kept, f);
+}
+
+/* The virtual server itself, what leads packets to it, and the set members that mark it as ours. */
+static void keep_virtual_server(struct drain *d, struct draining *r)
+{
+	static const enum set_id sets[] = { SET_CLUSTER_IP, SET_EXTERNAL_IP, SET_EXTERNAL_IP_LOCAL,
+		SET_LOAD_BALANCER, SET_NODE_PORT_TCP, SET_IPVS_IPS };
+	const struct ip ip = fact_ip(&r->key), none = { 0 };
+
+	keep(d, r, (struct fact){ .key = r->key });
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
+		keep(d, r,
+			fact_member(sets[i], r->key.family, &ip, r->key.proto, r->key.port, NULL));
+	keep(d, r, fact_route(&ip, &none));
+	keep(d, r, fact_addr(&ip));
+}
+
+static void catch_virtual_servers(struct drain *d, uint64_t now)
+{
+	struct fact_list leaving = { 0 };
+
+	ledger_each_leaving(d->config.ledger, FACT_VS, list_leaving, &leaving);
+	for (size_t i = 0; i < leaving.n; i++) {
+		const struct fact_key *key = &leaving.facts[i].key;
+
+		if (find(d, key) || !d->config.timeout(key, d->config.arg) ||
+			!ledger_has_children(d->config.ledger, key))
+			continue;
+		keep_virtual_server(d, remember(d, key, now));
+	}
+	fact_list_done(&leaving);
+}
+
+static void catch_real_servers(struct drain *d, uint64_t now)
+{
+	struct fact_list leaving = { 0 };
+
+	ledger_each_leaving(d->config.ledger, FACT_RS, list_leaving, &leaving);
+	for (size_t i = 0; i < leaving.n; i++) {
+		struct fact f = leaving.facts[i];
+		struct fact_key vs;
+		uint64_t timeout;
+
+		fact_parent(&f.key, &vs);
+		timeout = find(d, &f.key) ? 0 : d->config.timeout(&vs, d->config.arg);
+		if (!timeout)
+			continue;
+		remember(d, &f.key, now)->deadline = now + timeout;
+		f.val.rs.weight = 0;
+		ledger_claim(d->config.ledger, &f, &d->claimant);
+	}
+	fact_list_done(&leaving);
+}
+
+/* Virtual servers first: one that is kept brings its real servers up for deletion. */
+void drain_catch(struct drain *d, uint64_t now)
+{
+	catch_virtual_servers(d, now);
+	catch_real_servers(d, now);
+}
+
+struct look {
+	const struct drain *d;
+	uint64_t now;
+};
+
+static void look_at_conns(const struct rs_conns *c, void *arg)
+{
+	const struct look *look = arg;
+	struct draining *r = find(look->d, &c->key);
+
+	if (!r)
+		return;
+	r->looked = look->now;
+	r->busy = c->active || c->inactive;
+}
+
+/* Reads all real servers of its virtual server at once, for itself and the others that drain there.
+ */
+static bool busy(const struct drain *d, struct draining *r, uint64_t now)
+{
+	struct look look = { .d = d, .now = now };
+	struct fact_key vs;
+
+	if (r->looked == now)
+		return r->busy;
+	fact_parent(&r->key, &vs);
+	r->busy = false;
+	return d->config.conns(&vs, look_at_conns, &look, d->config.arg) < 0 || r->busy;
+}
+
+static bool still_ours(const struct drain *d, const struct fact_key *key)
+{
+	struct fact_state s;
+
+	return ledger_state(d->config.ledger, key, &s) && s.present && s.claimant == &d->claimant;
+}
+
+static void release(struct drain *d, struct draining *r)
+{
+	ledger_release(d->config.ledger, &r->key, &d->claimant);
+	r->released = true;
+}
+
+static void poll_real_server(struct drain *d, struct draining *r, uint64_t now)
+{
+	if (now >= r->deadline || !still_ours(d, &r->key) || !busy(d, r, now)) {
+		release(d, r);
+		return;
+	}
+	r->wait = r->wait * 2 < LAST_LOOK ? r->wait * 2 : LAST_LOOK;
+	r->look_at = now + r->wait < r->deadline ? now + r->wait : r->deadline;
+}
+
+static void poll_virtual_server(struct drain *d, struct draining *r, uint64_t now)
+{
+	r->look_at = now + r->wait;
+	if (still_ours(d, &r->key) && ledger_has_children(d->config.ledger, &r->key))
+		return;
+	for (size_t i = 0; i < r->kept.n; i++)
+		ledger_release(d->config.ledger, &r->kept.facts[i].key, &d->claimant);
+	r->released = true;
+}
+
+static void poll_one(struct drain *d, struct draining *r, uint64_t now)
+{
+	struct fact_state s;
+
+	if (r->released) {
+		/* Caught again only if somebody wanted it meanwhile, or when it comes back later.
+		 */
+		if (!ledger_state(d->config.ledger, &r->key, &s) || !s.present || s.wanted)
+			forget(d, r);
+		else
+			r->look_at = now + LAST_LOOK;
+		return;
+	}
+	if (now < r->look_at)
+		return;
+	if (r->is_vs)
+		poll_virtual_server(d, r, now);
+	else
+		poll_real_server(d, r, now);
+}
+
+void drain_poll(struct drain *d, uint64_t now)
+{
+	if (now < d->next)
+		return;
+	map_for_each(n, &d->map)
+		poll_one(d, draining_of(n), now);
+	d->next = UINT64_MAX;
+	map_for_each(n, &d->map)
+		if (draining_of(n)->look_at < d->next)
+			d->next = draining_of(n)->look_at;
+	if (d->next <= now)
+		d->next = now + 1;
+}
+
+uint64_t drain_next(const struct drain *d)
+{
+	return d->next;
+}
+
+size_t drain_count(const struct drain *d)
+{
+	return d->n_rs;
+}
+
+const struct claimant *drain_claimant(const struct drain *d)
+{
+	return &d->claimant;
+}

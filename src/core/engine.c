@@ -1,0 +1,548 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/engine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/drain.h"
+#include "core/resolve.h"
+
+enum {
+	STEP_SLOTS = 512,   /* resolved in one step */
+	STEP_OPS = 4096,    /* applied in one step */
+	BATCH_OPS = 1024,   /* in one call of an adapter */
+	AUDIT_RETRY = 1000, /* ms */
+	RATE_LOST = 100,    /* ms between audits because of lost answers */
+	/*
+	 * Changing the scheduler of a virtual server waits for an RCU grace period in the kernel
+	 * (ip_vs_edit_service()), 10 ms and more each.
+	 */
+	BATCH_VS_SET = 16,
+};
+
+struct engine {
+	struct engine_config config;
+	struct engine_stats stats;
+	struct ledger *ledger;
+	struct drain *drain;
+	struct text_pool texts;
+	struct claimant node; /* claims what stands whatever the Services are */
+	struct fact_list node_facts;
+	struct fact_list scratch;
+	struct op *ops;
+	struct adapter *adapter[FACT_KINDS]; /* NULL: facts of that kind cannot be had */
+	uint32_t node_generation;	     /* of the store, as resolved */
+	uint64_t next_audit;
+	bool node_dirty, audited, audit_requested, audit_failed, releasing;
+};
+
+/* The annotation of the Service whose virtual server it is, while there is one. */
+static uint64_t drain_timeout(const struct fact_key *vs, void *arg)
+{
+	const struct engine *e = arg;
+	const struct claimant *who;
+	struct fact_state s;
+	int64_t ms = e->config.policy->drain_timeout;
+
+	if (e->releasing || !e->config.drain)
+		return 0;
+	who = ledger_state(e->ledger, vs, &s) ? s.claimant : NULL;
+	if (who && who != &e->node && who != drain_claimant(e->drain)) {
+		const struct service *service =
+			container_of(who, const struct slot, claimant)->service;
+
+		if (service && service->drain_timeout >= 0)
+			ms = service->drain_timeout;
+	}
+	return ms > 0 ? (uint64_t)ms : 0;
+}
+
+static int drain_conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
+	void *fn_arg, void *arg)
+{
+	const struct engine *e = arg;
+	struct adapter *a = e->adapter[FACT_RS];
+	struct err err;
+
+	return a && a->conns ? a->conns(a, vs, fn, fn_arg, &err) : 0;
+}
+
+struct engine *engine_new(const struct engine_config *config)
+{
+	struct engine *e = new0(struct engine);
+
+	e->config = *config;
+	e->ledger = ledger_new();
+	e->drain = drain_new(&(struct drain_config){
+		.ledger = e->ledger, .timeout = drain_timeout, .conns = drain_conns, .arg = e });
+	e->node = (struct claimant){ .born = 0, .name = "" };
+	e->ops = mem_zalloc(BATCH_OPS, sizeof(*e->ops));
+	e->node_dirty = true;
+	return e;
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	drain_free(e->drain);
+	ledger_free(e->ledger);
+	text_done(&e->texts);
+	fact_list_done(&e->node_facts);
+	fact_list_done(&e->scratch);
+	free(e->ops);
+	free(e);
+}
+
+void engine_add_adapter(struct engine *e, struct adapter *a)
+{
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
+		if (a->kinds & 1u << kind)
+			e->adapter[kind] = a;
+}
+
+void engine_fed(struct engine *e)
+{
+	e->stats.fed = true;
+}
+
+void engine_request_audit(struct engine *e)
+{
+	e->audit_requested = true;
+}
+
+void engine_policy_changed(struct engine *e)
+{
+	e->node_dirty = true;
+	e->config.policy->n_missing_schedulers = 0;
+	store_mark_all_dirty(e->config.store);
+}
+
+void engine_release_all(struct engine *e)
+{
+	e->releasing = true;
+	e->node_dirty = true;
+	store_mark_all_dirty(e->config.store);
+}
+
+const char *engine_explain(const struct engine *e, const struct op *op)
+{
+	const struct adapter *a = e->adapter[op->fact.key.kind];
+	const char *why = a && a->explain ? a->explain(op) : NULL;
+
+	return why ? why : strerror(-op->result);
+}
+
+const struct engine_stats *engine_stats(const struct engine *e)
+{
+	return &e->stats;
+}
+
+struct ledger *engine_ledger(struct engine *e)
+{
+	return e->ledger;
+}
+
+const struct drain *engine_drain(const struct engine *e)
+{
+	return e->drain;
+}
+
+const struct text_pool *engine_texts(const struct engine *e)
+{
+	return &e->texts;
+}
+
+/* Resolves */
+
+static void publish_node(struct engine *e)
+{
+	struct fact_list new = { 0 };
+
+	if (!e->releasing)
+		resolve_node(e->config.policy, &e->texts, &new);
+	fact_list_finish(&new);
+	ledger_publish(e->ledger, e->node_facts.facts, e->node_facts.n, new.facts, new.n, &e->node);
+	fact_list_done(&e->node_facts);
+	e->node_facts = new;
+	e->node_dirty = false;
+}
+
+/* The other Service that wants this virtual server before all others; NULL: none. */
+static struct slot *other_owner(
+	const struct engine *e, const struct slot *slot, const struct fact_key *vs)
+{
+	struct fact_state s;
+
+	if (!ledger_state(e->ledger, vs, &s) || !s.claimant || s.claimant == &slot->claimant ||
+		s.claimant == drain_claimant(e->drain))
+		return NULL;
+	return container_of(s.claimant, struct slot, claimant);
+}
+
+static bool outranked(const struct engine *e, const struct slot *slot, const struct fact_key *vs)
+{
+	const struct slot *other = other_owner(e, slot, vs);
+
+	return other && claimant_older(&other->claimant, &slot->claimant);
+}
+
+/* Members that say how packets to this one virtual server are treated. */
+static bool speaks_for(const struct fact *member, const struct fact_key *vs)
+{
+	return member->key.kind == FACT_MEMBER && member->key.set >= SET_CLUSTER_IP &&
+		member->key.set <= SET_LOAD_BALANCER_FW && member->key.family == vs->family &&
+		member->key.port == vs->port && member->key.proto == vs->proto &&
+		!memcmp(member->key.addr, vs->addr, sizeof(vs->addr));
+}
+
+/*
+ * Where an older Service has the same address and port, its sets decide who is masqueraded and who
+ * may come: ours must not mix with them. The claim on the virtual server stays, to be promoted when
+ * the other goes.
+ */
+static void yield_to_older(const struct engine *e, const struct slot *slot, struct fact_list *new)
+{
+	for (size_t i = 0; i < new->n; i++) {
+		const struct fact_key vs = new->facts[i].key;
+		size_t n = 0;
+
+		if (vs.kind != FACT_VS || !outranked(e, slot, &vs))
+			continue;
+		for (size_t j = 0; j < new->n; j++)
+			if (!speaks_for(&new->facts[j], &vs))
+				new->facts[n++] = new->facts[j];
+		i -= new->n - n; /* members stand before virtual servers */
+		new->n = n;
+	}
+}
+
+/* A younger Service that has what this one claims now gives way: it is resolved again. */
+static void wake_younger(struct engine *e, const struct slot *slot, const struct fact_list *new)
+{
+	for (size_t i = 0; i < new->n; i++) {
+		const struct fact_key *key = &new->facts[i].key;
+		struct slot *other = key->kind == FACT_VS ? other_owner(e, slot, key) : NULL;
+
+		if (other && !outranked(e, slot, key))
+			store_mark_dirty(e->config.store, other);
+	}
+}
+
+/* So does one that waited behind what this one no longer claims. */
+static void wake_promoted(struct engine *e, const struct slot *slot)
+{
+	for (size_t i = 0; i < slot->n_facts; i++) {
+		const struct fact_key *key = &slot->facts[i].key;
+		struct slot *other = key->kind == FACT_VS ? other_owner(e, slot, key) : NULL;
+
+		if (other)
+			store_mark_dirty(e->config.store, other);
+	}
+}
+
+/*
+ * The age of a Service decides conflicts. While a slot holds claims their order must not change
+ * under them, so a new age is taken over by releasing everything first.
+ */
+static void take_age(struct engine *e, struct slot *slot)
+{
+	uint64_t born =
+		slot->service && slot->service->created > 0 ? (uint64_t)slot->service->created : 1;
+
+	if (slot->claimant.born == born)
+		return;
+	ledger_publish(e->ledger, slot->facts, slot->n_facts, NULL, 0, &slot->claimant);
+	wake_promoted(e, slot);
+	slot->n_facts = 0;
+	slot->claimant.born = born;
+}
+
+static void publish_slot(struct engine *e, struct slot *slot)
+{
+	struct fact_list *new = &e->scratch;
+
+	new->n = 0;
+	if (!e->releasing)
+		resolve_ipvs(slot, e->config.policy, new);
+	fact_list_finish(new);
+	take_age(e, slot);
+	yield_to_older(e, slot, new);
+	wake_younger(e, slot, new);
+	ledger_publish(e->ledger, slot->facts, slot->n_facts, new->facts, new->n, &slot->claimant);
+	wake_promoted(e, slot);
+	slot->facts = mem_realloc(slot->facts, new->n, sizeof(*slot->facts));
+	if (new->n)
+		memcpy(slot->facts, new->facts, new->n * sizeof(*slot->facts));
+	slot->n_facts = new->n;
+	e->stats.resolves++;
+	store_prune(e->config.store, slot);
+}
+
+/* Returns whether there may be more. */
+static bool resolve_some(struct engine *e)
+{
+	struct store *store = e->config.store;
+
+	if (e->node_generation != store->node_generation) {
+		e->node_generation = store->node_generation;
+		store_mark_all_dirty(store);
+	}
+	if (e->node_dirty)
+		publish_node(e);
+	for (int i = 0; i < STEP_SLOTS; i++) {
+		struct slot *slot = store_next_dirty(store);
+
+		if (!slot)
+			return false;
+		publish_slot(e, slot);
+	}
+	return true;
+}
+
+/* Audits */
+
+static bool present(const struct engine *e, const struct fact_key *key)
+{
+	struct fact_state s;
+
+	return ledger_state(e->ledger, key, &s) && s.present;
+}
+
+static bool has_member(const struct engine *e, enum set_id set, const struct fact_key *vs)
+{
+	struct ip ip = fact_ip(vs);
+	struct fact member = fact_member(set, vs->family, &ip, vs->proto, vs->port, NULL);
+
+	return present(e, &member.key);
+}
+
+/*
+ * Who made a virtual server is written in the sets: ours stands in one of them, since members are
+ * added before it and deleted after it, by us as by kube-proxy. NodePorts are sets of ports, for
+ * the node's own addresses.
+ */
+static bool vs_is_ours(const struct engine *e, const struct fact_key *vs)
+{
+	static const enum set_id portals[] = { SET_CLUSTER_IP, SET_EXTERNAL_IP,
+		SET_EXTERNAL_IP_LOCAL, SET_LOAD_BALANCER, SET_NODE_PORT_SCTP };
+	struct ip ip = fact_ip(vs);
+
+	if (policy_excluded(e->config.policy, &ip))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
+		if (has_member(e, portals[i], vs))
+			return true;
+	if (!policy_is_local(e->config.policy, &ip))
+		return false;
+	return (vs->proto == IPPROTO_TCP && has_member(e, SET_NODE_PORT_TCP, vs)) ||
+		(vs->proto == IPPROTO_UDP && has_member(e, SET_NODE_PORT_UDP, vs));
+}
+
+static bool is_ours(const struct engine *e, const struct fact_key *key)
+{
+	struct ip ip = fact_ip(key);
+
+	switch ((enum fact_kind)key->kind) {
+	case FACT_VS:
+		return vs_is_ours(e, key);
+	case FACT_ADDR:
+		return !policy_excluded(e->config.policy, &ip) && has_member(e, SET_IPVS_IPS, key);
+	case FACT_LINK: /* by their names, and routes by their protocol number */
+	case FACT_SET:
+	case FACT_MEMBER:
+	case FACT_CHAIN:
+	case FACT_JUMP:
+	case FACT_RS:
+	case FACT_ROUTE:
+	case FACT_KINDS:
+		return true;
+	}
+	return true;
+}
+
+static void observe(const struct fact *f, void *arg)
+{
+	struct engine *e = arg;
+
+	ledger_observe(e->ledger, f, is_ours(e, &f->key));
+}
+
+/* One that came up after the virtual servers were read is nobody's yet. */
+static bool skip_foreign(const struct fact_key *vs, void *arg)
+{
+	const struct engine *e = arg;
+	struct fact_state s;
+
+	return !ledger_state(e->ledger, vs, &s) || !s.present || s.foreign;
+}
+
+static int dump_all(struct engine *e, struct err *err)
+{
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
+		struct adapter *a = e->adapter[kind];
+		int r = a ? a->dump(a, kind, skip_foreign, observe, e, err) : 0;
+
+		if (r < 0) {
+			err_prefix(err, "reading %s from the kernel", fact_kind_name(kind));
+			return r;
+		}
+	}
+	return 0;
+}
+
+static void audit_succeeded(struct engine *e, uint64_t now)
+{
+	size_t drift = ledger_audit_end(e->ledger);
+
+	if (e->audited)
+		e->stats.drift += drift;
+	if (e->audit_failed && e->config.on_audit)
+		e->config.on_audit(NULL, e->config.arg);
+	e->audited = true;
+	e->audit_failed = false;
+	e->stats.audits++;
+	e->stats.last_audit = now;
+	e->next_audit = e->config.audit_interval ? now + e->config.audit_interval : UINT64_MAX;
+}
+
+static void audit_failed(struct engine *e, const struct err *err, uint64_t now)
+{
+	ledger_audit_abort(e->ledger);
+	if (!e->audit_failed && e->config.on_audit)
+		e->config.on_audit(err, e->config.arg);
+	e->audit_failed = true;
+	e->stats.audit_failures++;
+	e->next_audit = now + AUDIT_RETRY;
+}
+
+static void audit(struct engine *e, uint64_t now)
+{
+	struct err err = { 0 };
+
+	e->audit_requested = false;
+	ledger_audit_begin(e->ledger, (1u << FACT_KINDS) - 1);
+	if (dump_all(e, &err))
+		audit_failed(e, &err, now);
+	else
+		audit_succeeded(e, now);
+}
+
+static bool audit_due(const struct engine *e, uint64_t now)
+{
+	if (e->audit_failed)
+		return now >= e->next_audit;
+	if (!e->audited || e->audit_requested || now >= e->next_audit)
+		return true;
+	return ledger_unsure(e->ledger) && now >= e->stats.last_audit + RATE_LOST;
+}
+
+/* Applies */
+
+/* Gives the Services that asked for it another one; false where there is none. */
+static bool degrade_scheduler(struct engine *e, const char *scheduler)
+{
+	struct policy *p = e->config.policy;
+
+	if (!strcmp(scheduler, LAST_SCHEDULER))
+		return false;
+	if (policy_scheduler_missing(p, scheduler))
+		return true;
+	if (p->n_missing_schedulers == POLICY_MAX_SCHEDULERS)
+		return false;
+	snprintf(
+		p->missing_schedulers[p->n_missing_schedulers++], SCHED_NAME_SIZE, "%s", scheduler);
+	store_mark_all_dirty(e->config.store);
+	if (e->config.on_scheduler_missing)
+		e->config.on_scheduler_missing(scheduler, e->config.arg);
+	return true;
+}
+
+static void settle_failure(struct engine *e, const struct op *op, uint64_t now)
+{
+	struct fact_state before = { 0 }, after = { 0 };
+
+	ledger_state(e->ledger, &op->fact.key, &before);
+	ledger_settle(e->ledger, op, now);
+	ledger_state(e->ledger, &op->fact.key, &after);
+	if (op->fact.key.kind == FACT_VS && op->result == -EPROTONOSUPPORT &&
+		degrade_scheduler(e, op->fact.val.vs.scheduler))
+		return;
+	if (!after.error || !after.retry_at)
+		return; /* news, not a failure */
+	e->stats.failures++;
+	if (after.error != before.error && e->config.on_failure)
+		e->config.on_failure(op, e->config.arg);
+}
+
+static void settle(struct engine *e, const struct op *op, uint64_t now)
+{
+	if (op->result) {
+		settle_failure(e, op, now);
+		return;
+	}
+	ledger_settle(e->ledger, op, now);
+	e->stats.ops[op->fact.key.kind][op->type]++;
+	e->stats.last_change = now;
+}
+
+/* Returns when to go on: `now` while there is more. */
+static uint64_t apply_some(struct engine *e, uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (size_t done = 0; done < STEP_OPS;) {
+		size_t n = ledger_take(e->ledger, now, e->ops, BATCH_OPS, &next);
+		struct adapter *a;
+
+		if (!n)
+			return next;
+		if (e->ops[0].type == OP_SET && e->ops[0].fact.key.kind == FACT_VS) {
+			n = n < BATCH_VS_SET ? n : BATCH_VS_SET;
+			done += STEP_OPS;
+		}
+		a = e->adapter[e->ops[0].fact.key.kind];
+		assert(a);
+		a->apply(a, e->ops, n);
+		e->stats.batches++;
+		for (size_t i = 0; i < n; i++)
+			settle(e, &e->ops[i], now);
+		done += n;
+	}
+	return now;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint64_t engine_step(struct engine *e, uint64_t now)
+{
+	uint64_t next;
+
+	if (!e->stats.fed)
+		return UINT64_MAX;
+	e->stats.synced = false;
+	if (resolve_some(e))
+		return now;
+	if (audit_due(e, now))
+		audit(e, now);
+	if (!e->audited || e->config.dry_run)
+		return e->next_audit;
+	drain_poll(e->drain, now);
+	drain_catch(e->drain, now);
+	next = apply_some(e, now);
+	if (next <= now || !list_empty(&e->config.store->dirty))
+		return now;
+	e->stats.synced = true;
+	if (ledger_unsure(e->ledger) && !e->audit_failed)
+		next = earlier(next, e->stats.last_audit + RATE_LOST);
+	next = earlier(next, earlier(e->next_audit, drain_next(e->drain)));
+	return next > now ? next : now + 1;
+}

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/fact.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+
+/* Names, types and comments as kube-proxy's IPVS mode has them: dashboards and CNI plugins match on
+ * them. */
+static const struct set_info sets[SET_COUNT] = {
+	[SET_LOOP_BACK] = { "LOOP-BACK",
+		"Kubernetes endpoints dst ip:port, source ip for solving hairpin purpose",
+		SET_TYPE_HASH_IP_PORT_IP },
+	[SET_CLUSTER_IP] = { "CLUSTER-IP",
+		"Kubernetes service cluster ip + port for masquerade purpose",
+		SET_TYPE_HASH_IP_PORT },
+	[SET_EXTERNAL_IP] = { "EXTERNAL-IP",
+		"Kubernetes service external ip + port for masquerade and filter purpose",
+		SET_TYPE_HASH_IP_PORT },
+	[SET_EXTERNAL_IP_LOCAL] = { "EXTERNAL-IP-LOCAL",
+		"Kubernetes service external ip + port with externalTrafficPolicy=local",
+		SET_TYPE_HASH_IP_PORT },
+	[SET_LOAD_BALANCER] = { "LOAD-BALANCER", "Kubernetes service lb portal",
+		SET_TYPE_HASH_IP_PORT },
+	[SET_LOAD_BALANCER_LOCAL] = { "LOAD-BALANCER-LOCAL",
+		"Kubernetes service load balancer ip + port with externalTrafficPolicy=local",
+		SET_TYPE_HASH_IP_PORT },
+	[SET_LOAD_BALANCER_SOURCE_IP] = { "LOAD-BALANCER-SOURCE-IP",
+		"Kubernetes service load balancer ip + port + source IP for packet filter purpose",
+		SET_TYPE_HASH_IP_PORT_IP },
+	[SET_LOAD_BALANCER_SOURCE_CIDR] = { "LOAD-BALANCER-SOURCE-CIDR",
+		"Kubernetes service load balancer ip + port + source cidr for packet filter purpose",
+		SET_TYPE_HASH_IP_PORT_NET },
+	[SET_LOAD_BALANCER_FW] = { "LOAD-BALANCER-FW",
+		"Kubernetes service load balancer ip + port for load balancer with sourceRange",
+		SET_TYPE_HASH_IP_PORT },
+	[SET_NODE_PORT_TCP] = { "NODE-PORT-TCP",
+		"Kubernetes nodeport TCP port for masquerade purpose", SET_TYPE_BITMAP_PORT },
+	[SET_NODE_PORT_LOCAL_TCP] = { "NODE-PORT-LOCAL-TCP",
+		"Kubernetes nodeport TCP port with externalTrafficPolicy=local",
+		SET_TYPE_BITMAP_PORT },
+	[SET_NODE_PORT_UDP] = { "NODE-PORT-UDP",
+		"Kubernetes nodeport UDP port for masquerade purpose", SET_TYPE_BITMAP_PORT },
+	[SET_NODE_PORT_LOCAL_UDP] = { "NODE-PORT-LOCAL-UDP",
+		"Kubernetes nodeport UDP port with externalTrafficPolicy=local",
+		SET_TYPE_BITMAP_PORT },
+	[SET_NODE_PORT_SCTP] = { "NODE-PORT-SCTP-HASH",
+		"Kubernetes nodeport SCTP port for masquerade purpose with type 'hash ip:port'",
+		SET_TYPE_HASH_IP_PORT },
+	[SET_NODE_PORT_LOCAL_SCTP] = { "NODE-PORT-LOCAL-SCTP-HASH",
+		"Kubernetes nodeport SCTP port with externalTrafficPolicy=local with type "
+		"'hash ip:port'",
+		SET_TYPE_HASH_IP_PORT },
+	[SET_HEALTH_CHECK_NODE_PORT] = { "HEALTH-CHECK-NODE-PORT",
+		"Kubernetes health check node port", SET_TYPE_BITMAP_PORT },
+	[SET_IPVS_IPS] = { "IPVS-IPS", "Addresses on the ipvs interface", SET_TYPE_HASH_IP },
+};
+
+const struct set_info *set_info(enum set_id id)
+{
+	return &sets[id];
+}
+
+const char *set_name(enum set_id id, int family, char s[static SET_NAME_LEN + 1])
+{
+	snprintf(s, SET_NAME_LEN + 1, "KUBE-%s%s", family == AF_INET6 ? "6-" : "", sets[id].name);
+	return s;
+}
+
+bool set_by_name(const char *name, enum set_id *ret_id, int *ret_family)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	char s[SET_NAME_LEN + 1];
+
+	for (size_t f = 0; f < ARRAY_SIZE(families); f++)
+		for (enum set_id id = 0; id < SET_COUNT; id++)
+			if (!strcmp(set_name(id, families[f], s), name)) {
+				*ret_id = id;
+				*ret_family = families[f];
+				return true;
+			}
+	return false;
+}
+
+const char *set_type_name(enum set_type type)
+{
+	static const char *const names[] = {
+		[SET_TYPE_HASH_IP] = "hash:ip",
+		[SET_TYPE_HASH_IP_PORT] = "hash:ip,port",
+		[SET_TYPE_HASH_IP_PORT_IP] = "hash:ip,port,ip",
+		[SET_TYPE_HASH_IP_PORT_NET] = "hash:ip,port,net",
+		[SET_TYPE_BITMAP_PORT] = "bitmap:port",
+	};
+
+	return names[type];
+}
+
+const char *table_name(enum table table)
+{
+	static const char *const names[] = {
+		[TABLE_NAT] = "nat",
+		[TABLE_FILTER] = "filter",
+		[TABLE_MANGLE] = "mangle",
+	};
+
+	return names[table];
+}
+
+const char *hook_name(enum hook hook)
+{
+	static const char *const names[] = {
+		[HOOK_PREROUTING] = "PREROUTING",
+		[HOOK_INPUT] = "INPUT",
+		[HOOK_FORWARD] = "FORWARD",
+		[HOOK_OUTPUT] = "OUTPUT",
+		[HOOK_POSTROUTING] = "POSTROUTING",
+	};
+
+	return names[hook];
+}
+
+const char *fact_kind_name(enum fact_kind kind)
+{
+	static const char *const names[] = {
+		[FACT_LINK] = "link",
+		[FACT_SET] = "set",
+		[FACT_MEMBER] = "member",
+		[FACT_CHAIN] = "chain",
+		[FACT_JUMP] = "jump",
+		[FACT_VS] = "vs",
+		[FACT_RS] = "rs",
+		[FACT_ROUTE] = "route",
+		[FACT_ADDR] = "addr",
+	};
+
+	return kind < FACT_KINDS ? names[kind] : "?";
+}
+
+const char *family_name(int family)
+{
+	return family == AF_INET6 ? "IPv6" : "IPv4";
+}
+
+const char *proto_name(uint8_t proto)
+{
+	switch (proto) {
+	case IPPROTO_TCP:
+		return "TCP";
+	case IPPROTO_UDP:
+		return "UDP";
+	case IPPROTO_SCTP:
+		return "SCTP";
+	default:
+		return "?";
+	}
+}
+
+uint8_t proto_parse(const char *name)
+{
+	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
+
+	for (size_t i = 0; i < ARRAY_SIZE(protos); i++)
+		if (!strcasecmp(name, proto_name(protos[i])))
+			return protos[i];
+	return 0;
+}
+
+static struct fact fact_make(enum fact_kind kind, int family)
+{
+	struct fact f;
+
+	memset(&f, 0, sizeof(f));
+	f.key.kind = (uint8_t)kind;
+	f.key.family = (uint8_t)family;
+	return f;
+}
+
+static void set_addr(uint8_t bytes[16], const struct ip *ip)
+{
+	memcpy(bytes, ip->bytes, 16);
+}
+
+struct fact fact_link(void)
+{
+	struct fact f = fact_make(FACT_LINK, 0);
+
+	strcpy(f.key.name, "kube-ipvs0");
+	return f;
+}
+
+struct fact fact_set(enum set_id id, int family)
+{
+	struct fact f = fact_make(FACT_SET, family);
+
+	f.key.set = (uint8_t)id;
+	f.val.set.type = sets[id].type;
+	f.val.set.max_members = sets[id].type == SET_TYPE_BITMAP_PORT ? 0 : SET_MAX_MEMBERS;
+	return f;
+}
+
+struct fact fact_member(enum set_id id, int family, const struct ip *ip, uint8_t proto,
+	uint16_t port, const struct cidr *second)
+{
+	struct fact f = fact_make(FACT_MEMBER, family);
+	enum set_type type = sets[id].type;
+
+	f.key.set = (uint8_t)id;
+	if (type != SET_TYPE_BITMAP_PORT)
+		set_addr(f.key.addr, ip);
+	if (type != SET_TYPE_HASH_IP)
+		f.key.port = port;
+	if (type != SET_TYPE_HASH_IP && type != SET_TYPE_BITMAP_PORT)
+		f.key.proto = proto;
+	if (type == SET_TYPE_HASH_IP_PORT_IP || type == SET_TYPE_HASH_IP_PORT_NET)
+		set_addr(f.key.addr2, &second->ip);
+	if (type == SET_TYPE_HASH_IP_PORT_NET)
+		f.key.port2 = second->len;
+	return f;
+}
+
+struct fact fact_chain(int family, enum table table, const char *name, uint64_t text)
+{
+	struct fact f = fact_make(FACT_CHAIN, family);
+
+	f.key.set = (uint8_t)table;
+	snprintf(f.key.name, sizeof(f.key.name), "%s", name);
+	f.val.chain.text = text;
+	return f;
+}
+
+struct fact fact_jump(
+	int family, enum table table, enum hook hook, const char *chain, uint64_t text)
+{
+	struct fact f = fact_chain(family, table, chain, text);
+
+	f.key.kind = FACT_JUMP;
+	f.key.port = (uint16_t)hook;
+	return f;
+}
+
+struct fact fact_vs(const struct ip *ip, uint16_t port, uint8_t proto)
+{
+	struct fact f = fact_make(FACT_VS, ip->family);
+
+	set_addr(f.key.addr, ip);
+	f.key.port = port;
+	f.key.proto = proto;
+	return f;
+}
+
+struct fact fact_vs_fwmark(int family, uint32_t mark)
+{
+	struct fact f = fact_make(FACT_VS, family);
+	uint32_t be = htonl(mark);
+
+	memcpy(f.key.addr, &be, sizeof(be));
+	return f;
+}
+
+uint32_t fact_fwmark(const struct fact_key *key)
+{
+	uint32_t be;
+
+	memcpy(&be, key->addr, sizeof(be));
+	return ntohl(be);
+}
+
+struct fact fact_rs(const struct fact_key *vs, const struct ip *ip, uint16_t port, uint32_t weight)
+{
+	struct fact f = { .key = *vs };
+
+	memset(&f.val, 0, sizeof(f.val));
+	f.key.kind = FACT_RS;
+	set_addr(f.key.addr2, ip);
+	f.key.port2 = port;
+	f.val.rs.weight = weight;
+	return f;
+}
+
+struct fact fact_route(const struct ip *vip, const struct ip *source)
+{
+	struct fact f = fact_make(FACT_ROUTE, vip->family);
+
+	set_addr(f.key.addr, vip);
+	if (source->family == vip->family)
+		set_addr(f.val.route.source, source);
+	return f;
+}
+
+struct fact fact_addr(const struct ip *vip)
+{
+	struct fact f = fact_make(FACT_ADDR, vip->family);
+
+	set_addr(f.key.addr, vip);
+	return f;
+}
+
+struct ip fact_ip(const struct fact_key *key)
+{
+	return ip_make(key->family, key->addr);
+}
+
+struct ip fact_ip2(const struct fact_key *key)
+{
+	return ip_make(key->family, key->addr2);
+}
+
+bool fact_parent(const struct fact_key *key, struct fact_key *ret)
+{
+	switch ((enum fact_kind)key->kind) {
+	case FACT_RS:
+		*ret = *key;
+		ret->kind = FACT_VS;
+		ret->port2 = 0;
+		memset(ret->addr2, 0, sizeof(ret->addr2));
+		return true;
+	case FACT_MEMBER:
+		*ret = fact_set(key->set, key->family).key;
+		return true;
+	case FACT_ADDR:
+		*ret = fact_link().key;
+		return true;
+	case FACT_LINK:
+	case FACT_SET:
+	case FACT_CHAIN:
+	case FACT_JUMP:
+	case FACT_VS:
+	case FACT_ROUTE:
+	case FACT_KINDS:
+		return false;
+	}
+	return false;
+}
+
+static int cmp_int(unsigned a, unsigned b)
+{
+	return (a > b) - (a < b);
+}
+
+int fact_key_cmp(const struct fact_key *a, const struct fact_key *b)
+{
+	int c = cmp_int(a->kind, b->kind);
+
+	if (!c)
+		c = cmp_int(a->family, b->family);
+	if (!c)
+		c = cmp_int(a->set, b->set);
+	if (!c)
+		c = memcmp(a->addr, b->addr, sizeof(a->addr));
+	if (!c)
+		c = cmp_int(a->port, b->port);
+	if (!c)
+		c = cmp_int(a->proto, b->proto);
+	if (!c)
+		c = memcmp(a->addr2, b->addr2, sizeof(a->addr2));
+	return c ? c : cmp_int(a->port2, b->port2);
+}
+
+bool fact_key_eq(const struct fact_key *a, const struct fact_key *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
+bool fact_val_eq(const struct fact_val *a, const struct fact_val *b)
+{
+	return !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}

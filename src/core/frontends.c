@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/frontends.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+const char *frontend_kind_name(enum frontend_kind kind)
+{
+	static const char *const names[] = {
+		[FRONTEND_CLUSTER_IP] = "ClusterIP",
+		[FRONTEND_EXTERNAL_IP] = "ExternalIP",
+		[FRONTEND_LOAD_BALANCER] = "LoadBalancer",
+		[FRONTEND_NODE_PORT] = "NodePort",
+	};
+
+	return names[kind];
+}
+
+const char *service_not_proxied(const struct service *s)
+{
+	if (s->type == SERVICE_EXTERNAL_NAME)
+		return "ExternalName";
+	if (s->headless)
+		return "Headless";
+	if (s->other_proxy)
+		return "Label service.kubernetes.io/service-proxy-name";
+	if (!s->n_cluster_ips)
+		return "No clusterIP";
+	return s->n_ports ? "" : "No ports";
+}
+
+bool service_external_local(const struct service *s)
+{
+	return s->external_local &&
+		(s->type == SERVICE_LOAD_BALANCER || s->type == SERVICE_NODE_PORT ||
+			(s->type == SERVICE_CLUSTER_IP && s->n_external_ips));
+}
+
+bool service_externally_accessible(
+	const struct service *s, const struct service_port *port, int family)
+{
+	if (port->node_port)
+		return true;
+	for (size_t i = 0; i < s->n_external_ips; i++)
+		if (s->external_ips[i].family == family)
+			return true;
+	for (size_t i = 0; i < s->n_ingress; i++)
+		if (s->ingress[i].ip.family == family && !s->ingress[i].proxy_mode)
+			return true;
+	return false;
+}
+
+struct ip service_cluster_ip(const struct service *s, int family)
+{
+	for (size_t i = 0; i < s->n_cluster_ips; i++)
+		if (s->cluster_ips[i].family == family)
+			return s->cluster_ips[i];
+	return (struct ip){ 0 };
+}
+
+static void add(struct frontend_list *l, const struct frontend *fe)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (ip_eq(&l->fes[i].ip, &fe->ip) && l->fes[i].port == fe->port)
+			return;
+	mem_grow(l->fes, l->n, l->cap);
+	l->fes[l->n++] = *fe;
+}
+
+static void add_external(struct frontend_list *l, enum frontend_kind kind, const struct ip *ip,
+	uint16_t port, bool local, const struct policy *policy)
+{
+	add(l,
+		&(struct frontend){ .kind = kind,
+			.ip = *ip,
+			.port = port,
+			.local = local,
+			.vip = !policy_is_local(policy, ip) });
+}
+
+static void add_node_ports(
+	struct frontend_list *l, uint16_t port, int family, bool local, const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_local; i++) {
+		const struct ip *ip = &policy->local[i];
+
+		if (ip->family == family && policy_is_nodeport_address(policy, ip))
+			add(l,
+				&(struct frontend){ .kind = FRONTEND_NODE_PORT,
+					.ip = *ip,
+					.port = port,
+					.local = local });
+	}
+}
+
+void frontends_list(const struct service *s, const struct service_port *port, int family,
+	const struct policy *policy, struct frontend_list *ret)
+{
+	struct ip cluster_ip = service_cluster_ip(s, family);
+	bool local = service_external_local(s);
+
+	*ret = (struct frontend_list){ .fes = ret->fes, .cap = ret->cap };
+	if (*service_not_proxied(s) || !cluster_ip.family || !policy_family(policy, family))
+		return;
+	add(ret,
+		&(struct frontend){ .kind = FRONTEND_CLUSTER_IP,
+			.ip = cluster_ip,
+			.port = port->port,
+			.local = s->internal_local,
+			.vip = true });
+	for (size_t i = 0; i < s->n_external_ips; i++)
+		if (s->external_ips[i].family == family)
+			add_external(ret, FRONTEND_EXTERNAL_IP, &s->external_ips[i], port->port,
+				local, policy);
+	for (size_t i = 0; i < s->n_ingress; i++)
+		if (s->ingress[i].ip.family == family && !s->ingress[i].proxy_mode)
+			add_external(ret, FRONTEND_LOAD_BALANCER, &s->ingress[i].ip, port->port,
+				local, policy);
+	if (port->node_port)
+		add_node_ports(ret, port->node_port, family, local, policy);
+}
+
+void frontends_done(struct frontend_list *l)
+{
+	free(l->fes);
+	*l = (struct frontend_list){ 0 };
+}

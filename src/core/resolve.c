@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/resolve.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+void fact_list_add(struct fact_list *l, struct fact f)
+{
+	mem_grow(l->facts, l->n, l->cap);
+	l->facts[l->n++] = f;
+}
+
+static int cmp_fact(const void *a, const void *b)
+{
+	return fact_key_cmp(&((const struct fact *)a)->key, &((const struct fact *)b)->key);
+}
+
+void fact_list_finish(struct fact_list *l)
+{
+	size_t n = 0;
+
+	if (l->n)
+		qsort(l->facts, l->n, sizeof(*l->facts), cmp_fact);
+	for (size_t i = 0; i < l->n; i++)
+		if (!n || cmp_fact(&l->facts[n - 1], &l->facts[i]))
+			l->facts[n++] = l->facts[i];
+	l->n = n;
+}
+
+void fact_list_done(struct fact_list *l)
+{
+	free(l->facts);
+	*l = (struct fact_list){ 0 };
+}
+
+const char *resolve_scheduler(const struct service *s, const struct policy *policy)
+{
+	if (*s->scheduler && !policy_scheduler_missing(policy, s->scheduler))
+		return s->scheduler;
+	return policy_scheduler_missing(policy, policy->scheduler) ? LAST_SCHEDULER
+								   : policy->scheduler;
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What stands on the node whatever the Services are: the device, the sets, and a constant number of
+ * iptables rules that refer to the sets, so that a Service costs set members and never a rule.
+ * Chains, comments and their order are those of kube-proxy's IPVS mode (pkg/proxy/ipvs/proxier.go),
+ * except that
+ *
+ * - every rule always stands; one that refers to an empty set matches nothing, and no rule has to
+ * come and go;
+ * - ICMP echo to a VIP is answered;
+ * - what a Service's own address answers never gets to the NodePort rules, which look at the port
+ * alone, and so is not masqueraded because its port happens to be some NodePort;
+ * - external IPs need no physdev rule (which would load br_netfilter): every VIP is local here.
+ *
+ * The rules are written in the form in which iptables-save prints them, so that an audit can
+ * compare.
+ */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/resolve.h"
+
+struct rules {
+	const struct policy *policy;
+	int family;
+	struct buf text;
+};
+
+/* Appends " -m comment --comment "..." -m set --match-set NAME DIRS" of one of our sets. */
+static void match_set(struct rules *r, enum set_id set, const char *dirs, bool comment)
+{
+	char name[SET_NAME_LEN + 1];
+
+	if (comment) {
+		buf_adds(&r->text, " -m comment --comment \"");
+		for (const char *s = set_info(set)->comment; *s; s++)
+			buf_addf(&r->text, *s == '\'' ? "\\%c" : "%c", *s);
+		buf_addc(&r->text, '"');
+	}
+	buf_addf(&r->text, " -m set --match-set %s %s", set_name(set, r->family, name), dirs);
+}
+
+static void rule_set(
+	struct rules *r, const char *head, enum set_id set, const char *dirs, const char *target)
+{
+	buf_addf(&r->text, "-A %s", head);
+	match_set(r, set, dirs, true);
+	buf_addf(&r->text, " -j %s\n", target);
+}
+
+/* The same without a comment, as kube-proxy has it for some. */
+static void rule_bare(
+	struct rules *r, const char *head, enum set_id set, const char *dirs, const char *target)
+{
+	buf_addf(&r->text, "-A %s", head);
+	match_set(r, set, dirs, false);
+	buf_addf(&r->text, " -j %s\n", target);
+}
+
+/* Cluster IP traffic that does not come from a pod of this node must find its way back: it is
+ * masqueraded. */
+static void rule_cluster_ip(struct rules *r)
+{
+	const struct policy *p = r->policy;
+	const struct cidr *cidr = policy_local_cidr(p, r->family);
+	bool by_interface = p->detect_local == DETECT_BRIDGE_INTERFACE ||
+		p->detect_local == DETECT_INTERFACE_NAME_PREFIX;
+	char s[CIDR_STRLEN];
+	/* Without any detector: what has the VIP itself as its source address, see
+	 * --vip-mode=address. */
+	const char *dirs = "src,dst";
+
+	buf_adds(&r->text, "-A KUBE-SERVICES");
+	if (p->masquerade_all) {
+		dirs = "dst,dst";
+	} else if (by_interface) {
+		dirs = "dst,dst";
+		buf_addf(&r->text, " ! -i %s%s", p->interface,
+			p->detect_local == DETECT_INTERFACE_NAME_PREFIX ? "+" : "");
+	} else if (cidr) {
+		dirs = "dst,dst";
+		buf_addf(&r->text, " ! -s %s", cidr_print(cidr, s));
+	}
+	match_set(r, SET_CLUSTER_IP, dirs, true);
+	buf_adds(&r->text, " -j KUBE-MARK-MASQ\n");
+}
+
+static void external_accept(struct rules *r, enum set_id set)
+{
+	buf_adds(&r->text, "-A KUBE-SERVICES");
+	match_set(r, set, "dst,dst", true);
+	buf_adds(&r->text, " -m addrtype --dst-type LOCAL -j ACCEPT\n");
+}
+
+static void nat_services(struct rules *r)
+{
+	buf_addf(&r->text, "-A KUBE-SERVICES -s %s -j RETURN\n",
+		r->family == AF_INET6 ? "::1/128" : "127.0.0.0/8");
+	rule_set(r, "KUBE-SERVICES", SET_LOAD_BALANCER, "dst,dst", "KUBE-LOAD-BALANCER");
+	rule_cluster_ip(r);
+	rule_set(r, "KUBE-SERVICES", SET_EXTERNAL_IP, "dst,dst", "KUBE-MARK-MASQ");
+	external_accept(r, SET_EXTERNAL_IP);
+	external_accept(r, SET_EXTERNAL_IP_LOCAL);
+	rule_bare(r, "KUBE-SERVICES", SET_CLUSTER_IP, "dst,dst", "ACCEPT");
+	rule_bare(r, "KUBE-SERVICES", SET_LOAD_BALANCER, "dst,dst", "ACCEPT");
+	buf_adds(&r->text, "-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODE-PORT\n");
+}
+
+static void nat_load_balancer(struct rules *r)
+{
+	rule_set(r, "KUBE-LOAD-BALANCER", SET_LOAD_BALANCER_LOCAL, "dst,dst", "RETURN");
+	buf_adds(&r->text, "-A KUBE-LOAD-BALANCER -j KUBE-MARK-MASQ\n");
+}
+
+static void nat_node_port(struct rules *r)
+{
+	rule_set(r, "KUBE-NODE-PORT -p tcp", SET_NODE_PORT_LOCAL_TCP, "dst", "RETURN");
+	rule_set(r, "KUBE-NODE-PORT -p tcp", SET_NODE_PORT_TCP, "dst", "KUBE-MARK-MASQ");
+	rule_set(r, "KUBE-NODE-PORT -p udp", SET_NODE_PORT_LOCAL_UDP, "dst", "RETURN");
+	rule_set(r, "KUBE-NODE-PORT -p udp", SET_NODE_PORT_UDP, "dst", "KUBE-MARK-MASQ");
+	rule_set(r, "KUBE-NODE-PORT -p sctp", SET_NODE_PORT_LOCAL_SCTP, "dst,dst", "RETURN");
+	rule_set(r, "KUBE-NODE-PORT -p sctp", SET_NODE_PORT_SCTP, "dst,dst", "KUBE-MARK-MASQ");
+}
+
+static uint32_t mark(const struct rules *r)
+{
+	return UINT32_C(1) << r->policy->masquerade_bit;
+}
+
+static void nat_postrouting(struct rules *r)
+{
+	uint32_t m = mark(r);
+
+	rule_set(r, "KUBE-POSTROUTING", SET_LOOP_BACK, "dst,dst,src", "MASQUERADE");
+	buf_addf(&r->text, "-A KUBE-POSTROUTING -m mark ! --mark 0x%x/0x%x -j RETURN\n", m, m);
+	buf_addf(&r->text, "-A KUBE-POSTROUTING -j MARK --set-xmark 0x%x/0x0\n", m);
+	buf_addf(&r->text,
+		"-A KUBE-POSTROUTING -m comment --comment \"kubernetes service traffic "
+		"requiring SNAT\" -j MASQUERADE%s\n",
+		r->policy->random_fully ? " --random-fully" : "");
+}
+
+static void nat_mark_masq(struct rules *r)
+{
+	buf_addf(&r->text, "-A KUBE-MARK-MASQ -j MARK --set-xmark 0x%x/0x%x\n", mark(r), mark(r));
+}
+
+static void filter_forward(struct rules *r)
+{
+	buf_addf(&r->text,
+		"-A KUBE-FORWARD -m comment --comment \"kubernetes forwarding rules\" "
+		"-m mark --mark 0x%x/0x%x -j ACCEPT\n",
+		mark(r), mark(r));
+	buf_adds(&r->text,
+		"-A KUBE-FORWARD -m comment --comment \"kubernetes forwarding conntrack rule\" "
+		"-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n");
+}
+
+static void filter_node_port(struct rules *r)
+{
+	rule_set(r, "KUBE-NODE-PORT", SET_HEALTH_CHECK_NODE_PORT, "dst", "ACCEPT");
+}
+
+static void filter_proxy_firewall(struct rules *r)
+{
+	rule_set(r, "KUBE-PROXY-FIREWALL", SET_LOAD_BALANCER_FW, "dst,dst",
+		"KUBE-SOURCE-RANGES-FIREWALL");
+}
+
+static void filter_source_ranges(struct rules *r)
+{
+	rule_set(r, "KUBE-SOURCE-RANGES-FIREWALL", SET_LOAD_BALANCER_SOURCE_CIDR, "dst,dst,src",
+		"RETURN");
+	rule_set(r, "KUBE-SOURCE-RANGES-FIREWALL", SET_LOAD_BALANCER_SOURCE_IP, "dst,dst,src",
+		"RETURN");
+	buf_adds(&r->text, "-A KUBE-SOURCE-RANGES-FIREWALL -j DROP\n");
+}
+
+/* What no Service answers must not reach a daemon of the node that listens on every address. */
+static void filter_ipvs(struct rules *r)
+{
+	static const enum set_id pass[] = { SET_LOAD_BALANCER, SET_CLUSTER_IP, SET_EXTERNAL_IP,
+		SET_EXTERNAL_IP_LOCAL };
+	bool v6 = r->family == AF_INET6;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pass); i++)
+		rule_bare(r, "KUBE-IPVS-FILTER", pass[i], "dst,dst", "RETURN");
+	rule_bare(r, "KUBE-IPVS-FILTER", SET_HEALTH_CHECK_NODE_PORT, "dst", "RETURN");
+	buf_adds(&r->text,
+		v6 ? "-A KUBE-IPVS-FILTER -p ipv6-icmp -m icmp6 --icmpv6-type 128 -j RETURN\n"
+		   : "-A KUBE-IPVS-FILTER -p icmp -m icmp --icmp-type 8 -j RETURN\n");
+	buf_adds(&r->text, "-A KUBE-IPVS-FILTER -m conntrack --ctstate NEW");
+	match_set(r, SET_IPVS_IPS, "dst", false);
+	buf_addf(&r->text, " -j REJECT --reject-with %s\n",
+		v6 ? "icmp6-port-unreachable" : "icmp-port-unreachable");
+}
+
+/* An empty chain that kube-proxy's layout has. */
+static void no_rules(struct rules *r)
+{
+	(void)r;
+}
+
+static const struct chain {
+	enum table table;
+	const char *name;
+	void (*rules)(struct rules *r);
+} chains[] = {
+	{ TABLE_NAT, "KUBE-SERVICES", nat_services },
+	{ TABLE_NAT, "KUBE-POSTROUTING", nat_postrouting },
+	{ TABLE_NAT, "KUBE-NODE-PORT", nat_node_port },
+	{ TABLE_NAT, "KUBE-LOAD-BALANCER", nat_load_balancer },
+	{ TABLE_NAT, "KUBE-MARK-MASQ", nat_mark_masq },
+	{ TABLE_FILTER, "KUBE-FORWARD", filter_forward },
+	{ TABLE_FILTER, "KUBE-NODE-PORT", filter_node_port },
+	{ TABLE_FILTER, "KUBE-PROXY-FIREWALL", filter_proxy_firewall },
+	{ TABLE_FILTER, "KUBE-SOURCE-RANGES-FIREWALL", filter_source_ranges },
+	{ TABLE_FILTER, "KUBE-IPVS-FILTER", filter_ipvs },
+	{ TABLE_FILTER, "KUBE-IPVS-OUT-FILTER", no_rules },
+};
+
+/* Inserted at the head of their built-in chain, one after the other. */
+static const struct jump {
+	enum table table;
+	enum hook from;
+	const char *to, *comment;
+} jumps[] = {
+	{ TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals" },
+	{ TABLE_NAT, HOOK_PREROUTING, "KUBE-SERVICES", "kubernetes service portals" },
+	{ TABLE_NAT, HOOK_POSTROUTING, "KUBE-POSTROUTING", "kubernetes postrouting rules" },
+	{ TABLE_FILTER, HOOK_FORWARD, "KUBE-FORWARD", "kubernetes forwarding rules" },
+	{ TABLE_FILTER, HOOK_INPUT, "KUBE-NODE-PORT", "kubernetes health check rules" },
+	{ TABLE_FILTER, HOOK_INPUT, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
+	{ TABLE_FILTER, HOOK_FORWARD, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
+	{ TABLE_FILTER, HOOK_INPUT, "KUBE-IPVS-FILTER", "kubernetes ipvs access filter" },
+	{ TABLE_FILTER, HOOK_OUTPUT, "KUBE-IPVS-OUT-FILTER", "kubernetes ipvs access filter" },
+};
+
+static void resolve_chains(
+	const struct policy *policy, int family, struct text_pool *texts, struct fact_list *ret)
+{
+	struct rules r = { .policy = policy, .family = family };
+
+	for (size_t i = 0; i < ARRAY_SIZE(chains); i++) {
+		buf_reset(&r.text);
+		chains[i].rules(&r);
+		fact_list_add(ret,
+			fact_chain(family, chains[i].table, chains[i].name,
+				text_put(texts, buf_str(&r.text))));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(jumps); i++) {
+		const struct jump *j = &jumps[i];
+
+		buf_reset(&r.text);
+		buf_addf(&r.text, "-A %s -m comment --comment \"%s\" -j %s\n", hook_name(j->from),
+			j->comment, j->to);
+		fact_list_add(ret,
+			fact_jump(family, j->table, j->from, j->to,
+				text_put(texts, buf_str(&r.text))));
+	}
+	buf_done(&r.text);
+}
+
+void resolve_node(const struct policy *policy, struct text_pool *texts, struct fact_list *ret)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+
+	fact_list_add(ret, fact_link());
+	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
+		if (!policy_family(policy, families[f]))
+			continue;
+		for (enum set_id id = 0; id < SET_COUNT; id++)
+			fact_list_add(ret, fact_set(id, families[f]));
+		resolve_chains(policy, families[f], texts, ret);
+	}
+}
+
+bool chain_is_ours(enum table table, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
+		if (chains[i].table == table && !strcmp(chains[i].name, name))
+			return true;
+	return false;
+}

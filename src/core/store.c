@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/store.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static struct slot *slot_of(struct map_node *n)
+{
+	return container_of(n, struct slot, by_name);
+}
+
+static struct slot_slice *slice_of(struct map_node *n)
+{
+	return container_of(n, struct slot_slice, by_key);
+}
+
+static struct store_node *node_of(struct map_node *n)
+{
+	return container_of(n, struct store_node, by_name);
+}
+
+static uint32_t hash_names(const char *ns, const char *name)
+{
+	return map_hash_str(ns) * 31 + map_hash_str(name);
+}
+
+void store_init(struct store *s)
+{
+	*s = (struct store){ 0 };
+	list_init(&s->dirty);
+}
+
+static void slot_slice_free(struct slot_slice *it)
+{
+	list_remove(&it->link);
+	slice_free(it->slice);
+	free(it);
+}
+
+static void slot_free(struct slot *slot)
+{
+	list_for_each_safe(n, &slot->slices)
+		slot_slice_free(container_of(n, struct slot_slice, link));
+	list_remove(&slot->dirty);
+	service_free(slot->service);
+	free(slot->facts);
+	free((char *)slot->claimant.name);
+	free(slot);
+}
+
+static void store_node_free(struct store_node *n)
+{
+	node_free(n->node);
+	free(n);
+}
+
+void store_done(struct store *s)
+{
+	map_for_each(n, &s->slots)
+		slot_free(slot_of(n));
+	map_for_each(n, &s->nodes)
+		store_node_free(node_of(n));
+	map_done(&s->slots);
+	map_done(&s->slices);
+	map_done(&s->nodes);
+}
+
+/* The slot's own name is its claimant's: "namespace/name". */
+static bool slot_is(const struct slot *slot, const char *ns, const char *name)
+{
+	size_t len = strlen(ns);
+
+	return !strncmp(slot->claimant.name, ns, len) && slot->claimant.name[len] == '/' &&
+		!strcmp(slot->claimant.name + len + 1, name);
+}
+
+struct slot *store_find(const struct store *s, const char *ns, const char *name)
+{
+	map_for_each_match(n, &s->slots, hash_names(ns, name))
+		if (slot_is(slot_of(n), ns, name))
+			return slot_of(n);
+	return NULL;
+}
+
+static struct slot *slot_get(struct store *s, const char *ns, const char *name)
+{
+	struct slot *slot = store_find(s, ns, name);
+	struct buf id = { 0 };
+
+	if (slot)
+		return slot;
+	slot = new0(struct slot);
+	list_init(&slot->dirty);
+	list_init(&slot->slices);
+	buf_addf(&id, "%s/%s", ns, name);
+	slot->claimant.name = buf_take(&id);
+	map_add(&s->slots, &slot->by_name, hash_names(ns, name));
+	return slot;
+}
+
+void store_mark_dirty(struct store *s, struct slot *slot)
+{
+	if (list_empty(&slot->dirty))
+		list_insert(&s->dirty, &slot->dirty);
+}
+
+void store_mark_all_dirty(struct store *s)
+{
+	map_for_each(n, &s->slots)
+		store_mark_dirty(s, slot_of(n));
+}
+
+struct slot *store_next_dirty(struct store *s)
+{
+	struct slot *slot;
+
+	if (list_empty(&s->dirty))
+		return NULL;
+	slot = container_of(s->dirty.next, struct slot, dirty);
+	list_remove(&slot->dirty);
+	return slot;
+}
+
+void store_prune(struct store *s, struct slot *slot)
+{
+	if (slot->service || slot->n_slices || slot->n_facts)
+		return;
+	map_del(&s->slots, &slot->by_name);
+	slot_free(slot);
+}
+
+void store_put_service(struct store *s, struct service *service)
+{
+	struct slot *slot = slot_get(s, service->ns, service->name);
+
+	if (!slot->service)
+		s->n_services++;
+	service_free(slot->service);
+	slot->service = service;
+	store_mark_dirty(s, slot);
+}
+
+void store_delete_service(struct store *s, const char *ns, const char *name)
+{
+	struct slot *slot = store_find(s, ns, name);
+
+	if (!slot || !slot->service)
+		return;
+	service_free(take(slot->service));
+	s->n_services--;
+	store_mark_dirty(s, slot);
+}
+
+static struct slot_slice *find_slice(
+	const struct store *s, enum slice_kind kind, const char *ns, const char *name)
+{
+	map_for_each_match(n, &s->slices, hash_names(ns, name)) {
+		const struct slice *slice = slice_of(n)->slice;
+
+		if (slice->kind == kind && !strcmp(slice->ns, ns) && !strcmp(slice->name, name))
+			return slice_of(n);
+	}
+	return NULL;
+}
+
+static void detach_slice(struct store *s, struct slot_slice *it)
+{
+	struct slot *slot = it->slot;
+
+	map_del(&s->slices, &it->by_key);
+	slot->n_slices--;
+	slot_slice_free(it);
+	store_mark_dirty(s, slot);
+}
+
+/* Kept in order of kind and name, so that resolving does not depend on the order of arrival. */
+static void insert_sorted(struct slot *slot, struct slot_slice *new)
+{
+	struct list *pos = slot->slices.next;
+
+	for (; pos != &slot->slices; pos = pos->next) {
+		const struct slice *s = container_of(pos, struct slot_slice, link)->slice;
+
+		if (s->kind > new->slice->kind ||
+			(s->kind == new->slice->kind &&strcmp(s->name, new->slice->name) > 0))
+			break;
+	}
+	list_insert(pos, &new->link);
+}
+
+void store_put_slice(struct store *s, struct slice *slice)
+{
+	struct slot_slice *it = find_slice(s, slice->kind, slice->ns, slice->name);
+
+	/* The label that names the Service may have changed: the old slot loses it. */
+	if (it && strcmp(it->slice->service, slice->service) != 0) {
+		detach_slice(s, it);
+		it = NULL;
+	}
+	if (it) {
+		slice_free(it->slice);
+		it->slice = slice;
+	} else {
+		it = new0(struct slot_slice);
+		list_init(&it->link);
+		it->slot = slot_get(s, slice->ns, slice->service);
+		it->slice = slice;
+		it->slot->n_slices++;
+		insert_sorted(it->slot, it);
+		map_add(&s->slices, &it->by_key, hash_names(slice->ns, slice->name));
+	}
+	store_mark_dirty(s, it->slot);
+}
+
+void store_delete_slice(struct store *s, enum slice_kind kind, const char *ns, const char *name)
+{
+	struct slot_slice *it = find_slice(s, kind, ns, name);
+
+	if (it)
+		detach_slice(s, it);
+}
+
+static struct store_node *find_node(const struct store *s, const char *name)
+{
+	map_for_each_match(n, &s->nodes, map_hash_str(name))
+		if (!strcmp(node_of(n)->node->name, name))
+			return node_of(n);
+	return NULL;
+}
+
+const struct node *store_node(const struct store *s, const char *name)
+{
+	const struct store_node *n = find_node(s, name);
+
+	return n ? n->node : NULL;
+}
+
+void store_put_node(struct store *s, struct node *node)
+{
+	struct store_node *n = find_node(s, node->name);
+
+	if (n) {
+		node_free(n->node);
+		n->node = node;
+	} else {
+		n = new0(struct store_node);
+		n->node = node;
+		map_add(&s->nodes, &n->by_name, map_hash_str(node->name));
+	}
+	s->node_generation++;
+}
+
+void store_delete_node(struct store *s, const char *name)
+{
+	struct store_node *n = find_node(s, name);
+
+	if (!n)
+		return;
+	map_del(&s->nodes, &n->by_name);
+	store_node_free(n);
+	s->node_generation++;
+}

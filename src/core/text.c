@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+
+struct text {
+	struct map_node by_hash;
+	uint64_t hash;
+	char s[];
+};
+
+uint64_t text_hash(const char *s)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+	return h;
+}
+
+static struct text *text_of(struct map_node *n)
+{
+	return container_of(n, struct text, by_hash);
+}
+
+const char *text_get(const struct text_pool *p, uint64_t hash)
+{
+	map_for_each_match(n, &p->map, (uint32_t)hash)
+		if (text_of(n)->hash == hash)
+			return text_of(n)->s;
+	return NULL;
+}
+
+uint64_t text_put(struct text_pool *p, const char *s)
+{
+	uint64_t hash = text_hash(s);
+	size_t len = strlen(s);
+	struct text *t;
+
+	if (text_get(p, hash))
+		return hash;
+	t = mem_zalloc(1, sizeof(*t) + len + 1);
+	t->hash = hash;
+	memcpy(t->s, s, len);
+	map_add(&p->map, &t->by_hash, (uint32_t)hash);
+	return hash;
+}
+
+void text_done(struct text_pool *p)
+{
+	map_for_each(n, &p->map)
+		free(text_of(n));
+	map_done(&p->map);
+}
