@@ -11,12 +11,19 @@
  * IPVS over generic netlink (family "IPVS", linux/ip_vs.h): FACT_VS and FACT_RS. Resolving the
  * family loads the module where it exists. Everything here is about the network namespace of the
  * caller.
+ *
+ * What takes long: a virtual server whose scheduler changes costs an RCU grace period (some ten
+ * milliseconds, ip_vs_edit_service()) inside apply().
  */
 
 /* Returns 0, -ENOENT (the kernel has no ip_vs), -EPERM (no CAP_NET_ADMIN), or another errno, each
  * with words. */
 int ipvs_new(struct adapter **ret, struct err *err);
 void ipvs_free(struct adapter *a);
+
+/* What the result of a failed operation of this adapter means; NULL: no more than the errno says.
+ */
+const char *ipvs_explain(const struct op *op);
 
 /* Calls fn for each real server of the virtual server. A virtual server that does not exist has
  * none. */

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Against the running kernel, in network namespaces of its own, with the ipvsadm program as
+ * witness. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "core/resolve.h"
+#include "kernel/exec.h"
+#include "kernel/ipvs.h"
+
+enum { SKIPPED = 77, TIMEOUT_MS = 60000 };
+
+static struct adapter *adapter;
+
+static char *run(const char *const argv[], const char *input)
+{
+	_cleanup_(buf_done) struct buf out = { 0 };
+	struct err err = { 0 };
+
+	if (exec_run(argv, input, input ? strlen(input) : 0, TIMEOUT_MS, &out, &err))
+		fail_msg("%s: %s", argv[0], err.msg);
+	return buf_take(&out);
+}
+
+#define RUN(input, ...) run((const char *const[]){ __VA_ARGS__, NULL }, input)
+
+static int new_namespace(void **state)
+{
+	struct err err;
+
+	(void)state;
+	if (unshare(CLONE_NEWNET))
+		return -1;
+	free(RUN(NULL, "ip", "link", "set", "lo", "up"));
+	return ipvs_new(&adapter, &err);
+}
+
+static int end_namespace(void **state)
+{
+	(void)state;
+	ipvs_free(take(adapter));
+	return 0;
+}
+
+static void by_ipvsadm(const char *commands)
+{
+	free(RUN(commands, "ipvsadm", "-R"));
+}
+
+static void assert_ipvsadm_shows(const char *line)
+{
+	_cleanup_free_ char *text = RUN(NULL, "ipvsadm", "-Sn");
+
+	if (!strstr(text, line))
+		fail_msg("\"%s\" is not in:\n%s", line, text);
+}
+
+static struct fact parse(const char *line)
+{
+	struct err err;
+	struct fact f;
+
+	if (fact_parse(line, &f, &err))
+		fail_msg("%s", err.msg);
+	return f;
+}
+
+static void apply(enum op_type type, const char *line, int expected)
+{
+	struct op op = { .type = type, .fact = parse(line), .result = 1 };
+
+	adapter->apply(adapter, &op, 1);
+	if (op.result != expected)
+		fail_msg("%s %s: %d instead of %d", op_type_name(type), line, op.result, expected);
+}
+
+static void collect(const struct fact *f, void *arg)
+{
+	fact_list_add(arg, *f);
+}
+
+static struct fact_list dump(enum fact_kind kind)
+{
+	struct fact_list l = { 0 };
+	struct err err;
+
+	if (adapter->dump(adapter, kind, NULL, collect, &l, &err))
+		fail_msg("dump: %s", err.msg);
+	fact_list_finish(&l);
+	return l;
+}
+
+/* The facts of one kind are these, one a line. */
+static void assert_facts(enum fact_kind kind, const char *expected)
+{
+	_cleanup_(fact_list_done) struct fact_list l = dump(kind);
+	_cleanup_(buf_done) struct buf b = { 0 };
+
+	for (size_t i = 0; i < l.n; i++) {
+		fact_print(&b, &l.facts[i]);
+		buf_addc(&b, '\n');
+	}
+	assert_string_equal(buf_str(&b), expected);
+}
+
+static void virtual_servers_come_and_go(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "vs 10.96.0.10:80/TCP rr", 0);
+	apply(OP_ADD, "vs 10.96.0.10:53/UDP wlc persistence=10800", 0);
+	apply(OP_ADD, "vs [fd00:96::10]:80/TCP lc", 0);
+	apply(OP_ADD, "vs fwmark:1048576/IPv4 rr", 0);
+	apply(OP_ADD, "vs fwmark:1048576/IPv6 rr persistence=300", 0);
+	assert_ipvsadm_shows("-A -t 10.96.0.10:80 -s rr\n");
+	assert_ipvsadm_shows("-A -u 10.96.0.10:53 -s wlc -p 10800\n");
+	assert_ipvsadm_shows("-A -t [fd00:96::10]:80 -s lc\n");
+	assert_ipvsadm_shows("-A -f 1048576 -s rr\n");
+	assert_ipvsadm_shows("-A -f 1048576 -6 -s rr -p 300\n");
+	assert_facts(FACT_VS,
+		"vs fwmark:1048576/IPv4 rr\n"
+		"vs 10.96.0.10:53/UDP wlc persistence=10800\n"
+		"vs 10.96.0.10:80/TCP rr\n"
+		"vs fwmark:1048576/IPv6 rr persistence=300\n"
+		"vs [fd00:96::10]:80/TCP lc\n");
+	apply(OP_DEL, "vs 10.96.0.10:53/UDP wlc", 0);
+	apply(OP_DEL, "vs fwmark:1048576/IPv4 rr", 0);
+	apply(OP_DEL, "vs [fd00:96::10]:80/TCP lc", 0);
+	assert_facts(
+		FACT_VS, "vs 10.96.0.10:80/TCP rr\nvs fwmark:1048576/IPv6 rr persistence=300\n");
+}
+
+static void a_virtual_server_changes_and_keeps_its_real_servers(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "vs 10.96.0.10:80/TCP rr", 0);
+	apply(OP_ADD, "rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=1", 0);
+	apply(OP_SET, "vs 10.96.0.10:80/TCP wrr persistence=600", 0);
+	assert_facts(FACT_VS, "vs 10.96.0.10:80/TCP wrr persistence=600\n");
+	apply(OP_SET, "vs 10.96.0.10:80/TCP wrr", 0);
+	assert_facts(FACT_VS, "vs 10.96.0.10:80/TCP wrr\n");
+	assert_facts(FACT_RS, "rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=1\n");
+}
+
+static void real_servers_come_and_go(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "vs 10.96.0.10:80/TCP rr", 0);
+	apply(OP_ADD, "vs [fd00:96::10]:80/TCP rr", 0);
+	apply(OP_ADD, "vs fwmark:7/IPv4 rr", 0);
+	apply(OP_ADD, "rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=1", 0);
+	apply(OP_ADD, "rs 10.96.0.10:80/TCP 10.244.1.12:8080 weight=65535", 0);
+	apply(OP_ADD, "rs [fd00:96::10]:80/TCP [fd00:244::1]:8080 weight=3", 0);
+	apply(OP_ADD, "rs fwmark:7/IPv4 10.244.1.11:8080 weight=1", 0);
+	apply(OP_SET, "rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=0", 0);
+	assert_ipvsadm_shows("-a -t 10.96.0.10:80 -r 10.244.1.11:8080 -m -w 0\n");
+	assert_ipvsadm_shows("-a -t [fd00:96::10]:80 -r [fd00:244::1]:8080 -m -w 3\n");
+	assert_facts(FACT_RS,
+		"rs fwmark:7/IPv4 10.244.1.11:8080 weight=1\n"
+		"rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=0\n"
+		"rs 10.96.0.10:80/TCP 10.244.1.12:8080 weight=65535\n"
+		"rs [fd00:96::10]:80/TCP [fd00:244::1]:8080 weight=3\n");
+	apply(OP_DEL, "rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=0", 0);
+	apply(OP_DEL, "vs [fd00:96::10]:80/TCP rr", 0);
+	assert_facts(FACT_RS,
+		"rs fwmark:7/IPv4 10.244.1.11:8080 weight=1\n"
+		"rs 10.96.0.10:80/TCP 10.244.1.12:8080 weight=65535\n");
+}
+
+static void what_is_there_or_not_there_is_news(void **state)
+{
+	(void)state;
+	apply(OP_SET, "vs 10.96.0.10:80/TCP rr", -ENOENT);
+	apply(OP_DEL, "vs 10.96.0.10:80/TCP rr", -ENOENT);
+	apply(OP_ADD, "rs 10.96.0.10:80/TCP 10.244.1.11:80 weight=1", -ESRCH);
+	apply(OP_SET, "rs 10.96.0.10:80/TCP 10.244.1.11:80 weight=1", -ESRCH);
+	apply(OP_DEL, "rs 10.96.0.10:80/TCP 10.244.1.11:80 weight=1", -ESRCH);
+	apply(OP_ADD, "vs 10.96.0.10:80/TCP rr", 0);
+	apply(OP_ADD, "vs 10.96.0.10:80/TCP wrr", -EEXIST);
+	apply(OP_SET, "rs 10.96.0.10:80/TCP 10.244.1.11:80 weight=1", -ENOENT);
+	apply(OP_DEL, "rs 10.96.0.10:80/TCP 10.244.1.11:80 weight=1", -ENOENT);
+	apply(OP_ADD, "rs 10.96.0.10:80/TCP 10.244.1.11:80 weight=1", 0);
+	apply(OP_ADD, "rs 10.96.0.10:80/TCP 10.244.1.11:80 weight=2", -EEXIST);
+	apply(OP_ADD, "rs 10.96.0.10:80/TCP 224.0.0.1:80 weight=1", -EINVAL);
+}
+
+static void an_unknown_scheduler_has_an_error_of_its_own(void **state)
+{
+	struct err err;
+
+	(void)state;
+	apply(OP_ADD, "vs 10.96.0.10:80/TCP nosuch", -EPROTONOSUPPORT);
+	apply(OP_ADD, "vs 10.96.0.10:80/TCP rr", 0);
+	apply(OP_SET, "vs 10.96.0.10:80/TCP nosuch", -EPROTONOSUPPORT);
+	assert_int_equal(ipvs_try_scheduler(adapter, "wrr", &err), 1);
+	assert_int_equal(ipvs_try_scheduler(adapter, "nosuch", &err), 0);
+	assert_int_equal(ipvs_try_scheduler(adapter, "a-name-that-is-too-long", &err), 0);
+	assert_facts(FACT_VS, "vs 10.96.0.10:80/TCP rr\n");
+}
+
+static void what_others_made_is_read_as_far_as_facts_can_say_it(void **state)
+{
+	(void)state;
+	by_ipvsadm("-A -t 1.2.3.4:80 -s rr -p 100 -M 255.255.255.0\n"
+		   "-a -t 1.2.3.4:80 -r 5.6.7.8:80 -i -w 3 -x 100 -y 10\n"
+		   "-a -t 1.2.3.4:80 -r [fd00::9]:80 -i\n"
+		   "-A -u 1.2.3.4:53 -s sh -b sh-port -o\n");
+	assert_facts(
+		FACT_VS, "vs 1.2.3.4:53/UDP sh flags=0x14\nvs 1.2.3.4:80/TCP rr persistence=100\n");
+	assert_facts(FACT_RS, "rs 1.2.3.4:80/TCP 5.6.7.8:80 weight=3 forwarding=2\n");
+}
+
+static bool skip_port_80(const struct fact_key *vs, void *arg)
+{
+	(void)arg;
+	return vs->port == 80;
+}
+
+static void count(const struct fact *f, void *arg)
+{
+	assert_int_equal(f->key.port, 53);
+	++*(size_t *)arg;
+}
+
+static void virtual_servers_that_are_skipped_are_not_asked(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	by_ipvsadm("-A -t 1.2.3.4:80 -s rr\n"
+		   "-a -t 1.2.3.4:80 -r 5.6.7.8:80 -m\n"
+		   "-A -u 1.2.3.4:53 -s rr\n"
+		   "-a -u 1.2.3.4:53 -r 5.6.7.8:53 -m\n"
+		   "-a -u 1.2.3.4:53 -r 5.6.7.9:53 -m\n");
+	assert_int_equal(adapter->dump(adapter, FACT_RS, skip_port_80, count, &n, NULL), 0);
+	assert_int_equal(n, 2);
+}
+
+static void add_conns(const struct rs_conns *c, void *arg)
+{
+	*(uint32_t *)arg += c->weight + c->active + c->inactive + c->persistent;
+}
+
+static void connections_are_those_of_one_virtual_server(void **state)
+{
+	struct fact vs = parse("vs 10.96.0.10:80/TCP rr");
+	uint32_t sum = 0;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(ipvs_conns(adapter, &vs.key, add_conns, &sum, &err), 0);
+	apply(OP_ADD, "vs 10.96.0.10:80/TCP rr", 0);
+	apply(OP_ADD, "rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=3", 0);
+	apply(OP_ADD, "vs 10.96.0.11:80/TCP rr", 0);
+	apply(OP_ADD, "rs 10.96.0.11:80/TCP 10.244.1.11:8080 weight=5", 0);
+	assert_int_equal(ipvs_conns(adapter, &vs.key, add_conns, &sum, &err), 0);
+	assert_int_equal(sum, 3);
+}
+
+static void time_outs_are_set_one_by_one(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(ipvs_set_timeouts(adapter, 901, 0, 0, &err), 0);
+	assert_int_equal(ipvs_set_timeouts(adapter, 0, 121, 302, &err), 0);
+	text = RUN(NULL, "ipvsadm", "-l", "--timeout");
+	assert_non_null(strstr(text, "901 121 302"));
+	assert_int_equal(ipvs_set_timeouts(adapter, INT32_MAX, 0, 0, &err), -EINVAL);
+}
+
+enum { MANY_VS = 100, MANY_RS = 10 };
+
+/* Every fact of one kind, in order of its key. */
+static struct fact_list many(enum fact_kind kind)
+{
+	struct fact_list l = { 0 };
+	char line[100];
+
+	for (int i = 0; i < MANY_VS; i++) {
+		snprintf(line, sizeof(line), "vs 10.96.%d.%d:80/TCP rr", i / 50, i % 50 + 1);
+		for (int j = 0; kind == FACT_RS && j < MANY_RS; j++) {
+			struct fact vs = parse(line);
+			struct ip ip = { .family = AF_INET, .bytes = { 10, 244, 0, (uint8_t)j } };
+
+			fact_list_add(&l, fact_rs(&vs.key, &ip, 8080, (uint32_t)(i + j)));
+		}
+		if (kind == FACT_VS)
+			fact_list_add(&l, parse(line));
+	}
+	fact_list_finish(&l);
+	return l;
+}
+
+static void apply_all(enum op_type type, const struct fact_list *l, int expected)
+{
+	_cleanup_free_ struct op *ops = mem_zalloc(l->n, sizeof(*ops));
+
+	for (size_t i = 0; i < l->n; i++)
+		ops[i] = (struct op){ .type = type, .result = 1, .fact = l->facts[i] };
+	adapter->apply(adapter, ops, l->n);
+	for (size_t i = 0; i < l->n; i++)
+		assert_int_equal(ops[i].result, expected);
+}
+
+static void assert_all(enum fact_kind kind, const struct fact_list *expected)
+{
+	_cleanup_(fact_list_done) struct fact_list have = dump(kind);
+
+	assert_int_equal(have.n, expected->n);
+	assert_memory_equal(have.facts, expected->facts, have.n * sizeof(*have.facts));
+}
+
+static void many_are_read_back_as_they_were_written(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list vs = many(FACT_VS), rs = many(FACT_RS);
+
+	(void)state;
+	apply_all(OP_ADD, &vs, 0);
+	apply_all(OP_ADD, &rs, 0);
+	assert_all(FACT_VS, &vs);
+	assert_all(FACT_RS, &rs);
+	apply_all(OP_ADD, &rs, -EEXIST);
+	for (size_t i = 0; i < rs.n; i++)
+		rs.facts[i].val.rs.weight = (uint32_t)i;
+	apply_all(OP_SET, &rs, 0);
+	assert_all(FACT_RS, &rs);
+	apply_all(OP_DEL, &vs, 0);
+	apply_all(OP_DEL, &rs, -ESRCH);
+	assert_facts(FACT_VS, "");
+	assert_facts(FACT_RS, "");
+}
+
+static void skip_all(const char *why)
+{
+	fprintf(stderr, "\nSKIPPED: test_ipvs_kernel did not test anything: %s\n\n", why);
+	exit(SKIPPED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, new_namespace, end_namespace)
+		TEST(virtual_servers_come_and_go),
+		TEST(a_virtual_server_changes_and_keeps_its_real_servers),
+		TEST(real_servers_come_and_go),
+		TEST(what_is_there_or_not_there_is_news),
+		TEST(an_unknown_scheduler_has_an_error_of_its_own),
+		TEST(what_others_made_is_read_as_far_as_facts_can_say_it),
+		TEST(virtual_servers_that_are_skipped_are_not_asked),
+		TEST(connections_are_those_of_one_virtual_server),
+		TEST(time_outs_are_set_one_by_one),
+		TEST(many_are_read_back_as_they_were_written),
+#undef TEST
+	};
+	struct err err;
+	int r;
+
+	if (unshare(CLONE_NEWNET))
+		skip_all("making a network namespace is not permitted: run it as root");
+	r = ipvs_new(&adapter, &err);
+	if (r)
+		skip_all(err.msg);
+	ipvs_free(take(adapter));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
+
+#include "../../src/kernel/link_event.h"
+#include "../../src/kernel/link_msg.h"
+#include "kernel/link.h"
+#include "recorded.h"
+
+static struct op parse_op(const char *line)
+{
+	struct op op = { .type = OP_ADD };
+	struct err err;
+
+	if (!strncmp(line, "set", 3))
+		op.type = OP_SET;
+	if (!strncmp(line, "del", 3))
+		op.type = OP_DEL;
+	if (fact_parse(line + 4, &op.fact, &err))
+		fail_msg("%s", err.msg);
+	return op;
+}
+
+static void write_request(struct nl_writer *w, const struct record *r)
+{
+	int index = (int)record_number(r, "index", 0);
+
+	if (record_is(r, "find device")) {
+		link_write_find_device(w);
+	} else if (record_is(r, "dump routes IPv4")) {
+		link_write_dump_routes(w, AF_INET);
+	} else if (record_is(r, "dump routes IPv6")) {
+		link_write_dump_routes(w, AF_INET6);
+	} else if (record_is(r, "dump addresses")) {
+		link_write_dump_addresses(w, index);
+	} else {
+		struct op op = parse_op(r->title);
+
+		link_write_op(w, &op, index);
+	}
+}
+
+static void compare_request(const struct record *r)
+{
+	struct nlmsghdr *buf = mem_zalloc(1, NL_REQUEST_MAX);
+	struct nl_writer w = { .msg = buf };
+
+	assert_int_equal(r->n, 1);
+	write_request(&w, r);
+	buf->nlmsg_seq = r->messages[0]->nlmsg_seq;
+	if (buf->nlmsg_len != r->lengths[0] || memcmp(buf, r->messages[0], buf->nlmsg_len) != 0)
+		fail_msg("\"%s\" is written otherwise", r->title);
+	free(buf);
+}
+
+static void requests_are_those_that_the_kernel_accepted(void **state)
+{
+	(void)state;
+	assert_int_not_equal(recorded_each("link-requests", compare_request), 0);
+}
+
+static void compare_route(const struct record *r)
+{
+	struct fact want, f;
+
+	assert_int_equal(fact_parse(r->title, &want, NULL), 0);
+	assert_int_equal(link_read_route(r->messages[0], &f), 1);
+	if (!fact_key_eq(&want.key, &f.key) || !fact_val_eq(&want.val, &f.val))
+		fail_msg("\"%s\" is read otherwise", r->title);
+}
+
+static void compare_address(const struct record *r)
+{
+	char text[IP_STRLEN + 32], ip[IP_STRLEN];
+	struct link_address a;
+
+	assert_int_equal(link_read_address(r->messages[0], &a), 1);
+	snprintf(text, sizeof(text), "address %s/%u", ip_print(&a.ip, ip), a.prefix_len);
+	assert_string_equal(text, r->title);
+	assert_int_equal(a.index, record_number(r, "index", 0));
+}
+
+static void compare_device(const struct record *r)
+{
+	struct link_device d;
+
+	assert_int_equal(link_read_device(r->messages[0], &d), 0);
+	assert_int_equal(d.index, record_number(r, "index", 0));
+	assert_int_equal(d.dummy, strstr(r->notes, "kind=dummy") != NULL);
+}
+
+static void compare_reply(const struct record *r)
+{
+	struct fact f;
+
+	assert_int_equal(r->n, 1);
+	if (record_is(r, "route "))
+		compare_route(r);
+	else if (record_is(r, "address "))
+		compare_address(r);
+	else if (record_is(r, "device "))
+		compare_device(r);
+	else
+		assert_int_equal(link_read_route(r->messages[0], &f), 0);
+}
+
+static void replies_tell_what_is_in_the_kernel(void **state)
+{
+	(void)state;
+	assert_int_not_equal(recorded_each("link-replies", compare_reply), 0);
+}
+
+static void compare_event(const struct record *r)
+{
+	struct link_watch watch = {
+		.index = (int)record_number(r, "index", 0),
+		.own_links = record_number(r, "own_links", 0),
+		.own_addresses6 = record_number(r, "own_addresses6", 0),
+	};
+	unsigned changed = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		changed |= link_read_event(r->messages[i], &watch);
+	if (changed != record_number(r, "changed", ~0u))
+		fail_msg("\"%s\" is read as %u", r->title, changed);
+	assert_int_equal(watch.own_links, 0);
+	assert_int_equal(watch.own_addresses6, 0);
+}
+
+static void notifications_tell_what_others_changed(void **state)
+{
+	(void)state;
+	assert_int_not_equal(recorded_each("link-events", compare_event), 0);
+}
+
+static void read_damaged(const struct nlmsghdr *msg)
+{
+	struct link_watch watch = { .index = 7 };
+	struct link_address a;
+	struct link_device d;
+	struct fact f;
+
+	assert_true(link_read_route(msg, &f) >= -EBADMSG);
+	assert_true(link_read_address(msg, &a) >= -EBADMSG);
+	assert_true(link_read_device(msg, &d) >= -EBADMSG);
+	assert_true(link_read_event(msg, &watch) <= (LINK_CHANGED_ADDRESSES | LINK_CHANGED_OURS));
+}
+
+static void damage(const struct record *r)
+{
+	record_damage(r->messages[0], r->lengths[0], read_damaged);
+}
+
+static void damaged_messages_do_no_harm(void **state)
+{
+	(void)state;
+	recorded_each("link-replies", damage);
+	recorded_each("link-events", damage);
+}
+
+/* Two deletions, of which one was ours: the other one is told. */
+static void own_deletions_excuse_only_as_many_as_they_are(void **state)
+{
+	static const uint8_t vip[16] = { 0xfd, 0, 0, 0x96, [15] = 1 };
+	struct link_watch watch = { .index = 7, .own_addresses6 = 1 };
+	struct nlmsghdr *buf = mem_zalloc(1, NL_REQUEST_MAX);
+	struct nl_writer w = { .msg = buf };
+	struct ifaddrmsg *h = nl_write_begin(&w, RTM_DELADDR, 0, sizeof(*h));
+
+	(void)state;
+	h->ifa_family = AF_INET6;
+	h->ifa_prefixlen = 128;
+	h->ifa_index = 7;
+	nl_write_attr(&w, IFA_ADDRESS, vip, sizeof(vip));
+	assert_int_equal(link_read_event(buf, &watch), 0);
+	assert_int_equal(link_read_event(buf, &watch), LINK_CHANGED_OURS);
+	free(buf);
+}
+
+static void answers_are_turned_into_the_words_of_the_ledger(void **state)
+{
+	static const struct {
+		const char *op;
+		int answer, result;
+	} cases[] = {
+		{ "add route 10.96.0.1", -EEXIST, -EEXIST },
+		{ "set route 10.96.0.1", -ENOENT, -ENOENT },
+		{ "del route 10.96.0.1", -ESRCH, -ENOENT },
+		{ "add route 10.96.0.1 src=10.0.0.9", -EINVAL, -EINVAL },
+		{ "add addr 10.96.0.1", -EEXIST, -EEXIST },
+		{ "add addr 10.96.0.1", -ENODEV, -ESRCH },
+		{ "del addr 10.96.0.1", -ENODEV, -ESRCH },
+		{ "del addr 10.96.0.1", -EADDRNOTAVAIL, -ENOENT },
+		{ "del addr fd00:96::1", -ENXIO, -ENOENT },
+		{ "add addr fd00:96::1", -EACCES, -EACCES },
+		{ "add link kube-ipvs0", -EEXIST, -EEXIST },
+		{ "add link kube-ipvs0", -EOPNOTSUPP, -EOPNOTSUPP },
+		{ "del link kube-ipvs0", -ENODEV, -ENOENT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct op op = parse_op(cases[i].op);
+
+		assert_int_equal(link_result(&op, cases[i].answer), cases[i].result);
+	}
+}
+
+static void failures_are_explained_where_the_errno_is_not_enough(void **state)
+{
+	struct op op = parse_op("add link kube-ipvs0");
+
+	(void)state;
+	op.result = -ENOTUNIQ;
+	assert_non_null(strstr(link_explain(&op), "not a dummy device"));
+	op.result = -EOPNOTSUPP;
+	assert_non_null(strstr(link_explain(&op), "no dummy devices"));
+	op.result = -EPERM;
+	assert_non_null(strstr(link_explain(&op), "CAP_NET_ADMIN"));
+	op.result = -EINVAL;
+	assert_null(link_explain(&op));
+}
+
+static void loopback_and_ipv6_link_local_are_no_addresses_of_the_node(void **state)
+{
+	static const struct {
+		const char *ip;
+		bool node;
+	} cases[] = {
+		{ "127.0.0.1", false },
+		{ "127.8.9.1", false },
+		{ "::1", false },
+		{ "fe80::1", false },
+		{ "169.254.1.1", true },
+		{ "192.168.50.1", true },
+		{ "fd00:50::1", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct ip ip;
+
+		assert_int_equal(ip_parse(cases[i].ip, &ip), 0);
+		assert_int_equal(link_is_node_address(&ip), cases[i].node);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(requests_are_those_that_the_kernel_accepted),
+		cmocka_unit_test(replies_tell_what_is_in_the_kernel),
+		cmocka_unit_test(notifications_tell_what_others_changed),
+		cmocka_unit_test(damaged_messages_do_no_harm),
+		cmocka_unit_test(own_deletions_excuse_only_as_many_as_they_are),
+		cmocka_unit_test(answers_are_turned_into_the_words_of_the_ledger),
+		cmocka_unit_test(failures_are_explained_where_the_errno_is_not_enough),
+		cmocka_unit_test(loopback_and_ipv6_link_local_are_no_addresses_of_the_node),
+	};
+
+	return record_skip_all() ? 0 : cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Against the running kernel, in network namespaces of its own, with the ip program as the others.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "core/resolve.h"
+#include "kernel/exec.h"
+#include "kernel/link.h"
+
+enum { SKIPPED = 77, TIMEOUT_MS = 60000, BOTH = LINK_CHANGED_ADDRESSES | LINK_CHANGED_OURS };
+
+static struct adapter *adapter;
+static struct link_monitor *monitor;
+
+static void ip(const char *commands)
+{
+	static const char *const argv[] = { "ip", "-batch", "-", NULL };
+	struct err err = { 0 };
+
+	if (exec_run(argv, commands, strlen(commands), TIMEOUT_MS, NULL, &err))
+		fail_msg("ip: %s", err.msg);
+}
+
+static int new_namespace(void **state)
+{
+	struct err err;
+
+	(void)state;
+	if (unshare(CLONE_NEWNET))
+		return -1;
+	ip("link set lo up\n"
+	   "link add eth0 type veth peer eth1\n"
+	   "link set eth0 up\n"
+	   "link set eth1 up\n"
+	   "addr add 192.168.50.1/24 dev eth0\n"
+	   "addr add fd00:50::1/64 dev eth0 nodad\n");
+	return link_new(&adapter, &err) || link_monitor_new(adapter, &monitor, &err) ? -1 : 0;
+}
+
+static int end_namespace(void **state)
+{
+	(void)state;
+	link_monitor_free(take(monitor));
+	link_free(take(adapter));
+	return 0;
+}
+
+static struct fact parse(const char *line)
+{
+	struct err err;
+	struct fact f;
+
+	if (fact_parse(line, &f, &err))
+		fail_msg("%s", err.msg);
+	return f;
+}
+
+static void apply(enum op_type type, const char *line, int expected)
+{
+	struct op op = { .type = type, .fact = parse(line), .result = 1 };
+
+	adapter->apply(adapter, &op, 1);
+	if (op.result != expected)
+		fail_msg("%s %s: %d instead of %d", op_type_name(type), line, op.result, expected);
+}
+
+static void collect(const struct fact *f, void *arg)
+{
+	fact_list_add(arg, *f);
+}
+
+/* The facts of one kind are these, one a line. */
+static void assert_facts(enum fact_kind kind, const char *expected)
+{
+	_cleanup_(fact_list_done) struct fact_list l = { 0 };
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct err err;
+
+	if (adapter->dump(adapter, kind, NULL, collect, &l, &err))
+		fail_msg("dump: %s", err.msg);
+	fact_list_finish(&l);
+	for (size_t i = 0; i < l.n; i++) {
+		fact_print(&b, &l.facts[i]);
+		buf_addc(&b, '\n');
+	}
+	assert_string_equal(buf_str(&b), expected);
+}
+
+static unsigned changed(void)
+{
+	return link_monitor_read(monitor);
+}
+
+static void routes_come_and_go(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "route 10.96.0.1", 0);
+	apply(OP_ADD, "route 10.96.0.2 src=192.168.50.1", 0);
+	apply(OP_ADD, "route fd00:96::1", 0);
+	apply(OP_ADD, "route fd00:96::2 src=fd00:50::1", 0);
+	assert_facts(FACT_ROUTE,
+		"route 10.96.0.1\n"
+		"route 10.96.0.2 src=192.168.50.1\n"
+		"route fd00:96::1\n"
+		"route fd00:96::2 src=fd00:50::1\n");
+	apply(OP_DEL, "route 10.96.0.2 src=192.168.50.1", 0);
+	apply(OP_DEL, "route fd00:96::1", 0);
+	assert_facts(FACT_ROUTE, "route 10.96.0.1\nroute fd00:96::2 src=fd00:50::1\n");
+}
+
+static void the_source_of_a_route_changes_in_place(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "route 10.96.0.1", 0);
+	apply(OP_ADD, "route fd00:96::1", 0);
+	apply(OP_SET, "route 10.96.0.1 src=192.168.50.1", 0);
+	apply(OP_SET, "route fd00:96::1 src=fd00:50::1", 0);
+	assert_facts(
+		FACT_ROUTE, "route 10.96.0.1 src=192.168.50.1\nroute fd00:96::1 src=fd00:50::1\n");
+	apply(OP_SET, "route 10.96.0.1", 0);
+	apply(OP_SET, "route fd00:96::1", 0);
+	assert_facts(FACT_ROUTE, "route 10.96.0.1\nroute fd00:96::1\n");
+}
+
+static void what_is_there_or_not_there_is_news(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "route 10.96.0.1", 0);
+	apply(OP_ADD, "route 10.96.0.1", -EEXIST);
+	apply(OP_ADD, "route fd00:96::1", 0);
+	apply(OP_ADD, "route fd00:96::1", -EEXIST);
+	apply(OP_SET, "route 10.96.0.9", -ENOENT);
+	apply(OP_SET, "route fd00:96::9", -ENOENT);
+	apply(OP_DEL, "route 10.96.0.9", -ENOENT);
+	apply(OP_DEL, "route fd00:96::9", -ENOENT);
+	apply(OP_ADD, "route 10.96.0.2 src=192.168.50.99", -EINVAL);
+	apply(OP_ADD, "route fd00:96::2 src=fd00:50::99", -EINVAL);
+	assert_facts(FACT_ROUTE, "route 10.96.0.1\nroute fd00:96::1\n");
+}
+
+static void routes_of_others_are_not_told(void **state)
+{
+	(void)state;
+	ip("route add local 10.96.0.1 dev lo proto 200\n"
+	   "route add local 10.96.0.2 dev lo proto 201 metric 1024\n"
+	   "route add local 10.96.0.3 dev eth0 proto 200 metric 1024\n"
+	   "route add local 10.97.0.0/16 dev lo proto 200 metric 1024\n"
+	   "route add 10.96.0.4 dev lo proto 200 metric 1024\n"
+	   "route add local fd00:96::1 dev lo proto 200 metric 7\n");
+	assert_facts(FACT_ROUTE, "");
+	ip("route add local 10.96.0.5 dev lo proto 200 metric 1024\n"
+	   "route add local fd00:96::5 dev lo proto 200 metric 1024\n");
+	assert_facts(FACT_ROUTE, "route 10.96.0.5\nroute fd00:96::5\n");
+}
+
+static void the_node_keeps_the_routes_of_its_own_addresses(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "route 192.168.50.1", 0);
+	apply(OP_SET, "route 192.168.50.1", 0);
+	apply(OP_DEL, "route 192.168.50.1", 0);
+	apply(OP_ADD, "route fd00:50::1", 0);
+	apply(OP_DEL, "route fd00:50::1", 0);
+	/* They can only be deleted where they still are. */
+	ip("route del local 192.168.50.1 dev eth0 proto kernel table local\n"
+	   "route del local fd00:50::1 dev eth0 proto kernel table local\n");
+}
+
+static void one_bad_operation_does_not_stop_the_others(void **state)
+{
+	struct op ops[400];
+	char line[40];
+
+	(void)state;
+	apply(OP_ADD, "route 10.1.0.7", 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
+		snprintf(line, sizeof(line), "route 10.1.%u.%u", i / 200, i % 200);
+		ops[i] = (struct op){ .type = OP_ADD, .fact = parse(line) };
+	}
+	adapter->apply(adapter, ops, ARRAY_SIZE(ops));
+	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++)
+		assert_int_equal(ops[i].result, i == 7 ? -EEXIST : 0);
+}
+
+static void the_node_has_the_addresses_of_its_interfaces(void **state)
+{
+	static const char *const expected[] = { "192.168.50.1", "192.168.51.1", "fd00:50::1" };
+	_cleanup_free_ struct ip *ips = NULL;
+	struct ip primary;
+	struct err err;
+	char s[IP_STRLEN];
+	size_t n;
+
+	(void)state;
+	ip("addr add 192.168.51.1/24 dev eth1\n"
+	   "addr add 192.168.51.1/32 dev eth0\n"
+	   "route add default via 192.168.51.2 dev eth1\n");
+	assert_int_equal(link_addresses(&ips, &n, &err), 0);
+	assert_int_equal(n, ARRAY_SIZE(expected));
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+		assert_string_equal(ip_print(&ips[i], s), expected[i]);
+	primary = link_primary_address(AF_INET, ips, n);
+	assert_string_equal(ip_print(&primary, s), "192.168.51.1");
+	primary = link_primary_address(AF_INET6, ips, n);
+	assert_string_equal(ip_print(&primary, s), "fd00:50::1");
+	assert_int_equal(link_primary_address(AF_INET6, ips, 2).family, 0);
+}
+
+static void routes_that_others_delete_are_noticed(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "route 10.96.0.1", 0);
+	apply(OP_ADD, "route fd00:96::1", 0);
+	assert_int_equal(changed(), 0);
+	ip("route del local 10.96.0.1 dev lo proto 200\n");
+	assert_int_equal(changed(), LINK_CHANGED_OURS);
+	ip("route del local fd00:96::1 dev lo proto 200\n");
+	assert_int_equal(changed(), LINK_CHANGED_OURS);
+	apply(OP_ADD, "route 10.96.0.1", 0);
+	ip("route replace local 10.96.0.1 dev eth0 proto 200 metric 1024\n");
+	assert_int_equal(changed(), LINK_CHANGED_OURS);
+}
+
+static void our_own_work_is_not_told(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "route 10.96.0.1", 0);
+	apply(OP_ADD, "route fd00:96::1", 0);
+	apply(OP_SET, "route 10.96.0.1 src=192.168.50.1", 0);
+	apply(OP_SET, "route fd00:96::1 src=fd00:50::1", 0);
+	apply(OP_DEL, "route 10.96.0.1", 0);
+	apply(OP_DEL, "route fd00:96::1", 0);
+	assert_int_equal(changed(), 0);
+}
+
+static void addresses_of_the_node_that_change_are_noticed(void **state)
+{
+	(void)state;
+	changed();
+	ip("addr add 192.168.51.1/24 dev eth1\n");
+	assert_int_equal(changed(), LINK_CHANGED_ADDRESSES);
+	ip("addr del 192.168.51.1/24 dev eth1\n");
+	assert_int_equal(changed(), BOTH);
+	ip("addr add fd00:51::1/64 dev eth1 nodad\n");
+	assert_int_equal(changed(), LINK_CHANGED_ADDRESSES);
+	ip("route add default via 192.168.50.2\n");
+	assert_int_equal(changed(), LINK_CHANGED_ADDRESSES);
+	ip("route add 10.99.0.0/16 via 192.168.50.2\naddr add 127.0.0.9/8 dev lo\n");
+	assert_int_equal(changed(), 0);
+}
+
+static void what_is_lost_counts_as_everything(void **state)
+{
+	_cleanup_(buf_done) struct buf commands = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 4000; i++)
+		buf_addf(&commands, "route add 10.%d.%d.0/24 dev eth0\n", 100 + i / 250, i % 250);
+	ip(buf_str(&commands));
+	assert_int_equal(changed(), BOTH);
+	assert_int_equal(changed(), 0);
+}
+
+static void the_device_comes_and_goes(void **state)
+{
+	(void)state;
+	apply(OP_SET, "link kube-ipvs0", -ENOENT);
+	apply(OP_DEL, "link kube-ipvs0", -ENOENT);
+	apply(OP_ADD, "link kube-ipvs0", 0);
+	apply(OP_ADD, "link kube-ipvs0", -EEXIST);
+	apply(OP_SET, "link kube-ipvs0", 0);
+	assert_facts(FACT_LINK, "link kube-ipvs0\n");
+	apply(OP_DEL, "link kube-ipvs0", 0);
+	assert_facts(FACT_LINK, "");
+	assert_int_equal(changed(), 0);
+}
+
+static void a_device_of_another_kind_is_not_ours(void **state)
+{
+	(void)state;
+	ip("link add kube-ipvs0 type veth peer other0\n");
+	apply(OP_ADD, "link kube-ipvs0", -ENOTUNIQ);
+	apply(OP_SET, "link kube-ipvs0", -ENOTUNIQ);
+	apply(OP_ADD, "addr 10.96.0.1", -ENOTUNIQ);
+	apply(OP_DEL, "link kube-ipvs0", -ENOENT);
+	assert_facts(FACT_LINK, "");
+	assert_facts(FACT_ADDR, "");
+	assert_int_not_equal(if_nametoindex(LINK_NAME), 0);
+}
+
+static void addresses_come_and_go(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "addr 10.96.0.1", -ESRCH);
+	apply(OP_DEL, "addr 10.96.0.1", -ESRCH);
+	apply(OP_ADD, "link kube-ipvs0", 0);
+	apply(OP_ADD, "addr 10.96.0.1", 0);
+	apply(OP_ADD, "addr fd00:96::1", 0);
+	apply(OP_ADD, "addr 10.96.0.1", -EEXIST);
+	apply(OP_ADD, "addr fd00:96::1", -EEXIST);
+	apply(OP_SET, "addr 10.96.0.1", 0);
+	apply(OP_SET, "addr fd00:96::1", 0);
+	ip("addr add 10.98.0.1/24 dev kube-ipvs0\n");
+	assert_facts(FACT_ADDR, "addr 10.96.0.1\naddr fd00:96::1\n");
+	apply(OP_DEL, "addr 10.96.0.9", -ENOENT);
+	apply(OP_DEL, "addr fd00:96::9", -ENOENT);
+	apply(OP_DEL, "addr 10.96.0.1", 0);
+	apply(OP_DEL, "addr fd00:96::1", 0);
+	assert_facts(FACT_ADDR, "");
+	assert_int_equal(changed(), 0);
+}
+
+/* As when a node is taken over from kube-proxy: no moment without one of the two. */
+static void a_vip_can_be_an_address_and_a_route_at_once(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "link kube-ipvs0", 0);
+	apply(OP_ADD, "addr 10.96.0.1", 0);
+	apply(OP_ADD, "addr fd00:96::1", 0);
+	apply(OP_ADD, "route 10.96.0.1 src=192.168.50.1", 0);
+	apply(OP_ADD, "route fd00:96::1", 0);
+	apply(OP_DEL, "addr 10.96.0.1", 0);
+	apply(OP_DEL, "addr fd00:96::1", 0);
+	assert_facts(FACT_ROUTE, "route 10.96.0.1 src=192.168.50.1\nroute fd00:96::1\n");
+}
+
+static void vips_are_no_addresses_of_the_node(void **state)
+{
+	_cleanup_free_ struct ip *ips = NULL;
+	struct err err;
+	size_t n;
+
+	(void)state;
+	apply(OP_ADD, "link kube-ipvs0", 0);
+	apply(OP_ADD, "addr 10.96.0.1", 0);
+	assert_int_equal(link_addresses(&ips, &n, &err), 0);
+	assert_int_equal(n, 2);
+}
+
+static void what_others_do_to_the_device_is_noticed(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "link kube-ipvs0", 0);
+	apply(OP_ADD, "addr 10.96.0.1", 0);
+	apply(OP_ADD, "addr fd00:96::1", 0);
+	apply(OP_ADD, "addr fd00:96::2", 0);
+	apply(OP_ADD, "addr fd00:96::3", 0);
+	assert_int_equal(changed(), 0);
+	ip("addr del 10.96.0.1/32 dev kube-ipvs0\n");
+	assert_int_equal(changed(), LINK_CHANGED_OURS);
+	apply(OP_DEL, "addr fd00:96::1", 0);
+	ip("addr del fd00:96::2/128 dev kube-ipvs0\n");
+	assert_int_equal(changed(), LINK_CHANGED_OURS);
+	apply(OP_DEL, "link kube-ipvs0", 0);
+	assert_int_equal(changed(), 0);
+	apply(OP_ADD, "link kube-ipvs0", 0);
+	ip("link del kube-ipvs0\n");
+	assert_int_equal(changed(), LINK_CHANGED_OURS);
+}
+
+static void skip_all(const char *why)
+{
+	fprintf(stderr, "\nSKIPPED: test_link_kernel did not test anything: %s\n\n", why);
+	exit(SKIPPED);
+}
+
+static bool has_dummy_devices(void)
+{
+	struct op op = { .type = OP_ADD, .fact = fact_link() };
+	bool has = !new_namespace(NULL);
+
+	if (has) {
+		adapter->apply(adapter, &op, 1);
+		has = !op.result;
+	}
+	end_namespace(NULL);
+	return has;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, new_namespace, end_namespace)
+
+static int run_device_tests(void)
+{
+	const struct CMUnitTest devices[] = {
+		TEST(the_device_comes_and_goes),
+		TEST(a_device_of_another_kind_is_not_ours),
+		TEST(addresses_come_and_go),
+		TEST(a_vip_can_be_an_address_and_a_route_at_once),
+		TEST(vips_are_no_addresses_of_the_node),
+		TEST(what_others_do_to_the_device_is_noticed),
+	};
+
+	if (has_dummy_devices())
+		return cmocka_run_group_tests(devices, NULL, NULL);
+	fputs("\nSKIPPED: the tests of the device " LINK_NAME
+	      ": this kernel has no dummy devices\n\n",
+		stderr);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest routes[] = {
+		TEST(routes_come_and_go),
+		TEST(the_source_of_a_route_changes_in_place),
+		TEST(what_is_there_or_not_there_is_news),
+		TEST(routes_of_others_are_not_told),
+		TEST(the_node_keeps_the_routes_of_its_own_addresses),
+		TEST(one_bad_operation_does_not_stop_the_others),
+		TEST(the_node_has_the_addresses_of_its_interfaces),
+		TEST(routes_that_others_delete_are_noticed),
+		TEST(our_own_work_is_not_told),
+		TEST(addresses_of_the_node_that_change_are_noticed),
+		TEST(what_is_lost_counts_as_everything),
+	};
+	int failed;
+
+	if (unshare(CLONE_NEWNET))
+		skip_all("making a network namespace is not permitted: run it as root");
+	failed = cmocka_run_group_tests(routes, NULL, NULL);
+	return failed + run_device_tests();
+}
