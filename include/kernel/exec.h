@@ -7,14 +7,20 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { EXEC_MAX_OUTPUT = 256 << 20 };
+enum { EXEC_MAX_OUTPUT = 256 << 20, EXEC_MAX_ERROR = 4096 };
 
 /*
- * Runs one program (found in PATH; no shell) with `input` on its standard input, and collects its
- * standard output and the first 4 KiB of its standard error. Ends it with SIGKILL after timeout_ms.
- * `ret_out` may be NULL. Returns its exit status (0..255), or a negative errno with words: -ENOENT,
- * -ETIMEDOUT, -ECHILD (it died of a signal). With an exit status other than 0, `err` holds what it
- * printed on standard error.
+ * Runs one program (no shell) with `input` on its standard input, and collects its standard output
+ * and the first EXEC_MAX_ERROR bytes of its standard error. A name without a slash is looked up in
+ * PATH and then in /usr/local/sbin, /usr/sbin, /sbin, /usr/bin and /bin. The program gets our
+ * environment with LC_ALL=C, default signal handling, a process group of its own and no other
+ * descriptor. It is ended with SIGKILL after timeout_ms.
+ *
+ * Returns its exit status (0..255), or a negative errno with words: -ENOENT (no such program),
+ * -ETIMEDOUT, -ECHILD (it died of a signal), -EFBIG (more output than EXEC_MAX_OUTPUT). With an
+ * exit status other than 0, `err` holds what it printed on standard error, on one line. `ret_out`
+ * may be NULL; else it is written whenever there is an exit status, and what it held before is
+ * released.
  */
 int exec_run(const char *const argv[], const char *input, size_t input_len, int timeout_ms,
 	struct buf *ret_out, struct err *err);

@@ -8,15 +8,25 @@
 /*
  * ipsets: FACT_SET and FACT_MEMBER of the sets of core/fact.h, written with libipset's session API
  * in aggregated messages, read back with one raw netlink dump a set (libipset prints text and opens
- * /etc/protocols for every element).
+ * /etc/protocols for every element). libipset keeps state of its own for the process: all adapters
+ * belong to one thread.
  *
- * A set of ours that has another type, family or size in the kernel is observed with what it has;
- * OP_SET on FACT_SET replaces it by create, fill (copying the members that it had), swap, destroy,
- * so that rules that refer to it hold all the time.
+ * A set of ours that has another type, family or size in the kernel is observed with what it has,
+ * and one of another type without members; OP_SET on FACT_SET replaces it by create, fill (copying
+ * the members that it had), swap, destroy, so that rules that refer to it hold all the time. Only a
+ * set of another type that rules refer to cannot be replaced: -EBUSY.
+ *
+ * Results of members: -ESRCH (no such set), -EINVAL (the set is of another type, or an element that
+ * ipset refuses), -ENOSPC (full). Results of sets: -EEXIST, -ENOENT, -EBUSY (deleting one that
+ * rules refer to), -EOPNOTSUPP (the kernel lacks the type).
  */
 
 /* Returns 0, or a negative errno with words: -EPERM, -ENOENT (the kernel has no ip_set). */
 int ipset_new(struct adapter **ret, struct err *err);
 void ipset_free(struct adapter *a);
+
+/* What the result of a failed operation of this adapter means; NULL: no more than the errno says.
+ */
+const char *ipset_explain(const struct op *op);
 
 #endif

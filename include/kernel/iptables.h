@@ -11,10 +11,17 @@
 /*
  * iptables and ip6tables: FACT_CHAIN and FACT_JUMP, written by one `iptables-restore --noflush` a
  * batch and family, read back with `iptables-save`. The text of a chain is its rules as
- * iptables-save prints them, each "-A CHAIN ...\n"; that of a jump is its one rule. What iptables
- * prints in another form than it was given is brought into one form before it is compared.
+ * iptables-save prints them, each "-A CHAIN ...\n"; that of a jump is its one rule, "-A HOOK
+ * ...\n". What iptables prints in another form than iptables 1.8.9 would is brought into that form
+ * before it is compared.
  *
- * Only chains that core/resolve.h knows by name are read, written or deleted.
+ * Only chains that chain_is_ours() of core/resolve.h knows are read, written or deleted, and of the
+ * built-in chains only rules whose target is one of them. A jump that stands there twice, or with
+ * other conditions, is observed with a text of its own; OP_SET and OP_DEL delete all rules of that
+ * built-in chain which lead to the chain. A jump is inserted at the head.
+ *
+ * Results: -EINVAL (iptables refuses the rules; why is logged once), -EAGAIN (somebody holds the
+ * lock), -EPERM, -ETIMEDOUT, -EOPNOTSUPP (the program cannot be run).
  */
 
 struct iptables_info {
@@ -23,11 +30,15 @@ struct iptables_info {
 	bool random_fully;
 };
 
-/* `texts` must live as long as the adapter. Returns 0, -ENOENT (no such tool), or another errno
+/* `texts` must live as long as the adapter. Returns 0, -ENOENT (no such program), or another errno
  * with words. */
 int iptables_new(
 	const struct text_pool *texts, bool ipv4, bool ipv6, struct adapter **ret, struct err *err);
 void iptables_free(struct adapter *a);
+
+/* What the result of a failed operation of this adapter means; NULL: no more than the errno says.
+ */
+const char *iptables_explain(const struct op *op);
 const struct iptables_info *iptables_info(const struct adapter *a);
 
 #endif

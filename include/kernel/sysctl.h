@@ -3,19 +3,36 @@
 #define KERNEL_SYSCTL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
-/*
- * Reads /proc/sys/<path> and writes it only if it differs. A value that cannot be written is an
- * error only where it is wrong. Returns 1 (changed), 0 (was right), or a negative errno with words.
+/* One kernel setting, as a path below /proc/sys. */
+struct sysctl {
+	const char *path;
+	long value;
+	bool at_least; /* a greater value in the kernel is right as well */
+};
+
+enum { SYSCTL_MAX_WANTED = 8 };
+
+/* Returns 0, or a negative errno: -ENOENT (the kernel has no such setting), -EINVAL (not a number).
  */
-int sysctl_ensure(const char *path, long value, struct err *err);
-/* Returns 0, or a negative errno. */
 int sysctl_read(const char *path, long *ret);
 
-/* What an IPVS node needs (ipvsctl-svcd(8), "Kernel settings"); all are tried. Returns 0 or the
- * first failure. */
+/*
+ * Reads the setting and writes it only if it is not right already: what cannot be written, for
+ * instance because /proc/sys is read-only in a container, is an error only where it is wrong.
+ * Returns 1 (changed), 0 (was right), or a negative errno with words.
+ */
+int sysctl_ensure(const struct sysctl *s, struct err *err);
+
+/* What an IPVS node needs on a kernel of that version (ipvsctl-svcd(8), "Kernel settings"); returns
+ * how many. */
+size_t sysctl_wanted(unsigned major, unsigned minor, bool strict_arp, bool ipv6,
+	struct sysctl ret[static SYSCTL_MAX_WANTED]);
+
+/* Ensures all of them. Returns 0, or the first failure with words; the others are tried as well. */
 int sysctl_setup_ipvs(bool strict_arp, bool ipv6, struct err *err);
 
 /* The running kernel's version, e.g. 6.12 as major 6, minor 12. */

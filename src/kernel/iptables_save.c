@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "iptables_save.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "core/resolve.h"
+
+/* One word of a rule without its quotes: a part of words.text. */
+struct word {
+	size_t begin;
+	bool quoted; /* it has characters that need quotes */
+};
+
+struct words {
+	struct buf text; /* all words, each with its NUL */
+	struct word *word;
+	size_t n, cap;
+};
+
+static void words_done(struct words *w)
+{
+	buf_done(&w->text);
+	free(w->word);
+}
+
+static const char *word_at(const struct words *w, size_t i)
+{
+	return i < w->n ? w->text.data + w->word[i].begin : "";
+}
+
+/* libxtables' xtables_save_string() */
+static bool needs_no_quotes(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		c == '_' || c == '-';
+}
+
+/* Takes one word; inside quotes a backslash takes away the meaning of the next character. */
+static const char *split_word(struct words *w, const char *p, const char *end)
+{
+	bool quoted = *p == '"', special = quoted && p + 1 < end && p[1] == '"'; /* empty */
+
+	mem_grow(w->word, w->n, w->cap);
+	w->word[w->n] = (struct word){ .begin = w->text.len };
+	p += quoted;
+	for (; p < end && *p != (quoted ? '"' : ' '); p++) {
+		p += quoted && *p == '\\' && p + 1 < end;
+		special |= !needs_no_quotes(*p);
+		buf_addc(&w->text, *p);
+	}
+	buf_addc(&w->text, '\0');
+	w->word[w->n++].quoted = quoted && special;
+	return p + (p < end);
+}
+
+static void split(struct words *w, const char *p, size_t len)
+{
+	const char *end = p + len;
+
+	while (p < end)
+		if (*p == ' ')
+			p++;
+		else
+			p = split_word(w, p, end);
+}
+
+static void add_quoted(struct buf *b, const char *s)
+{
+	buf_addc(b, '"');
+	for (; *s; s++) {
+		if (strchr("\"\\'", *s))
+			buf_addc(b, '\\');
+		buf_addc(b, *s);
+	}
+	buf_addc(b, '"');
+}
+
+static void add_protocol(struct buf *b, const char *s)
+{
+	static const struct {
+		const char *from, *to;
+	} names[] = { { "1", "icmp" }, { "6", "tcp" }, { "17", "udp" }, { "58", "ipv6-icmp" },
+		{ "icmpv6", "ipv6-icmp" }, { "132", "sctp" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(s, names[i].from))
+			s = names[i].to;
+	buf_adds(b, s);
+}
+
+static void add_prefix(struct buf *b, const char *s, int family)
+{
+	buf_adds(b, s);
+	if (!strchr(s, '/'))
+		buf_addf(b, "/%d", ip_bits(family));
+}
+
+/* VALUE or VALUE/MASK; a full mask is written only where `full`. */
+static void add_mark(struct buf *b, const char *s, bool full)
+{
+	uint32_t value, mask = UINT32_MAX;
+	char *rest;
+
+	value = (uint32_t)strtoul(s, &rest, 0);
+	if (*rest == '/')
+		mask = (uint32_t)strtoul(rest + 1, &rest, 0);
+	if (*rest) {
+		buf_adds(b, s);
+		return;
+	}
+	buf_addf(b, "0x%" PRIx32, value);
+	if (full || mask != UINT32_MAX)
+		buf_addf(b, "/0x%" PRIx32, mask);
+}
+
+static bool is_one_of(const char *s, const char *a, const char *b)
+{
+	return !strcmp(s, a) || !strcmp(s, b);
+}
+
+/* The i-th word, which is the value of the option before it, if that has one. */
+static void add_word(struct buf *b, const struct words *w, size_t i, int family)
+{
+	const char *option = i && !w->word[i - 1].quoted ? word_at(w, i - 1) : "";
+	const char *s = word_at(w, i);
+
+	if (w->word[i].quoted)
+		add_quoted(b, s);
+	else if (is_one_of(option, "-p", "--protocol"))
+		add_protocol(b, s);
+	else if (is_one_of(option, "-s", "-d"))
+		add_prefix(b, s, family);
+	else if (is_one_of(option, "--mark", "--set-xmark"))
+		add_mark(b, s, !strcmp(option, "--set-xmark"));
+	else
+		buf_adds(b, s);
+}
+
+static bool has_word(const struct words *w, const char *s)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (!strcmp(word_at(w, i), s))
+			return true;
+	return false;
+}
+
+/* Where the rule leads: the word behind -j or -g; "": nowhere. */
+static const char *target_of(const struct words *w)
+{
+	for (size_t i = 0; i + 1 < w->n; i++)
+		if (!w->word[i].quoted && is_one_of(word_at(w, i), "-j", "-g"))
+			return word_at(w, i + 1);
+	return "";
+}
+
+static void add_rule(struct buf *b, const struct words *w, int family)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		if (i)
+			buf_addc(b, ' ');
+		add_word(b, w, i, family);
+	}
+	if (!strcmp(target_of(w), "REJECT") && !has_word(w, "--reject-with"))
+		buf_addf(
+			b, " --reject-with icmp%s-port-unreachable", family == AF_INET6 ? "6" : "");
+	buf_addc(b, '\n');
+}
+
+void saved_normalise(const char *rule, size_t len, int family, struct buf *ret)
+{
+	_cleanup_(words_done) struct words w = { 0 };
+
+	split(&w, rule, len);
+	add_rule(ret, &w, family);
+}
+
+static struct saved_chain *chain_of(struct map_node *n)
+{
+	return container_of(n, struct saved_chain, by_key);
+}
+
+static uint32_t key_hash(const struct fact_key *key)
+{
+	return map_hash(key, sizeof(*key));
+}
+
+const struct saved_chain *saved_find(const struct saved *s, const struct fact_key *key)
+{
+	map_for_each_match(n, &s->chains, key_hash(key))
+		if (fact_key_eq(&chain_of(n)->key, key))
+			return chain_of(n);
+	return NULL;
+}
+
+static struct saved_chain *get(struct saved *s, const struct fact_key *key)
+{
+	struct saved_chain *c;
+
+	map_for_each_match(n, &s->chains, key_hash(key))
+		if (fact_key_eq(&chain_of(n)->key, key))
+			return chain_of(n);
+	c = new0(struct saved_chain);
+	c->key = *key;
+	map_add(&s->chains, &c->by_key, key_hash(key));
+	return c;
+}
+
+void saved_done(struct saved *s)
+{
+	map_for_each(n, &s->chains) {
+		struct saved_chain *c = chain_of(n);
+
+		buf_done(&c->text);
+		buf_done(&c->literal);
+		free(c);
+	}
+	map_done(&s->chains);
+	*s = (struct saved){ 0 };
+}
+
+static bool hook_by_name(const char *name, enum hook *ret)
+{
+	for (enum hook h = HOOK_PREROUTING; h <= HOOK_POSTROUTING; h++)
+		if (!strcmp(name, hook_name(h))) {
+			*ret = h;
+			return true;
+		}
+	return false;
+}
+
+/* The chain that the line names from `begin` on; "" where it cannot be ours. */
+static const char *read_name(const char *begin, char ret[static CHAIN_NAME_LEN + 1])
+{
+	size_t len = strcspn(begin, " \n");
+
+	snprintf(ret, CHAIN_NAME_LEN + 1, "%.*s", len > CHAIN_NAME_LEN ? 0 : (int)len, begin);
+	return ret;
+}
+
+/* ":KUBE-SERVICES - [0:0]" */
+static void add_declaration(struct saved *s, enum table table, const char *line)
+{
+	char name[CHAIN_NAME_LEN + 1];
+	struct fact f;
+
+	if (!chain_is_ours(table, read_name(line + 1, name)))
+		return;
+	f = fact_chain(s->family, table, name, 0);
+	get(s, &f.key);
+}
+
+static void add_chain_rule(
+	struct saved *s, enum table table, const char *chain, const char *line, size_t len)
+{
+	_cleanup_(words_done) struct words w = { 0 };
+	struct fact f = fact_chain(s->family, table, chain, 0);
+
+	split(&w, line, len);
+	add_rule(&get(s, &f.key)->text, &w, s->family);
+}
+
+static void add_hook_rule(
+	struct saved *s, enum table table, enum hook hook, const char *line, size_t len)
+{
+	size_t head = strlen("-A ") + strlen(hook_name(hook)) + 1;
+	_cleanup_(words_done) struct words w = { 0 };
+	struct saved_chain *c;
+	struct fact f;
+
+	split(&w, line, len);
+	if (!chain_is_ours(table, target_of(&w)))
+		return;
+	f = fact_jump(s->family, table, hook, target_of(&w), 0);
+	c = get(s, &f.key);
+	add_rule(&c->text, &w, s->family);
+	buf_add(&c->literal, line + head, len - head);
+	buf_addc(&c->literal, '\n');
+}
+
+/* "-A CHAIN ..."; only the rules of ours and of built-in chains are looked at more closely. */
+static void add_appended(struct saved *s, enum table table, const char *line, size_t len)
+{
+	char chain[CHAIN_NAME_LEN + 1];
+	enum hook hook;
+
+	read_name(line + strlen("-A "), chain);
+	if (chain_is_ours(table, chain))
+		add_chain_rule(s, table, chain, line, len);
+	else if (hook_by_name(chain, &hook))
+		add_hook_rule(s, table, hook, line, len);
+}
+
+/* The first thing is "*TABLE" and the last "COMMIT". */
+int saved_add(struct saved *s, enum table table, const char *text, struct err *err)
+{
+	bool begun = false, ended = false;
+
+	for (const char *line = text, *next; *line; line = next) {
+		size_t len = strcspn(line, "\n");
+
+		next = line + len + (line[len] == '\n');
+		if (*line == '*')
+			begun = len == strlen(table_name(table)) + 1 &&
+				!strncmp(line + 1, table_name(table), len - 1);
+		else if (begun && *line == ':')
+			add_declaration(s, table, line);
+		else if (begun && !strncmp(line, "-A ", 3))
+			add_appended(s, table, line, len);
+		else if (begun && len == 6 && !strncmp(line, "COMMIT", len))
+			ended = true;
+	}
+	if (!ended)
+		return err_set(err, -EPROTO, "iptables-save did not print the whole table %s%s",
+			table_name(table),
+			strstr(text, "is incompatible")
+				? ": it has rules of nft that iptables cannot express"
+				: "");
+	return 0;
+}

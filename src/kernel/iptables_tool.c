@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * There are two variants of iptables, whose rules live in different places of the kernel and do not
+ * see each other: nf_tables and legacy. On a node of Kubernetes the right one is that which kubelet
+ * uses; it makes the chain KUBE-IPTABLES-HINT (before 1.27: KUBE-KUBELET-CANARY) in mangle for
+ * others to see.
+ */
+#include "iptables_tool.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "kernel/exec.h"
+
+enum {
+	QUICK_TIMEOUT_MS = 10000,
+	/* nf_tables takes minutes where others keep 100,000 rules */
+	TABLE_TIMEOUT_MS = 180000,
+	NAME_SIZE = 32, /* of a table, with its newline */
+};
+
+static const char lock_wait[] = "5"; /* seconds, as kube-proxy */
+
+static const char *plain_name(int family)
+{
+	return family == AF_INET6 ? "ip6tables" : "iptables";
+}
+
+int iptables_tool_parse_version(const char *text, struct iptables_info *ret)
+{
+	struct iptables_info info = { 0 };
+	unsigned major, minor, patch = 0;
+	char variant[16] = "";
+
+	if (sscanf(text, "%*s v%31[0-9.] (%15[a-z_])", info.version, variant) < 1 ||
+		sscanf(info.version, "%u.%u.%u", &major, &minor, &patch) < 2)
+		return -EINVAL;
+	info.nft = !strcmp(variant, "nf_tables");
+	info.random_fully =
+		major > 1 || (major == 1 && minor > 6) || (major == 1 && minor == 6 && patch >= 2);
+	*ret = info;
+	return 0;
+}
+
+static int open_tool(const char *name, struct iptables_tool *ret, struct err *err)
+{
+	_cleanup_(buf_done) struct buf out = { 0 };
+	struct iptables_tool t = { 0 };
+	int r = exec_run(
+		(const char *const[]){ name, "-V", NULL }, NULL, 0, QUICK_TIMEOUT_MS, &out, err);
+
+	if (r < 0)
+		return r;
+	if (r > 0 || iptables_tool_parse_version(buf_str(&out), &t.info)) {
+		err_set(err, -EOPNOTSUPP, "%s -V does not tell its version", name);
+		return -EOPNOTSUPP;
+	}
+	snprintf(t.name, sizeof(t.name), "%s", name);
+	*ret = t;
+	return 0;
+}
+
+static void variant_name(int family, bool nft, char ret[static TOOL_NAME_SIZE])
+{
+	snprintf(ret, TOOL_NAME_SIZE, "%s-%s", plain_name(family), nft ? "nft" : "legacy");
+}
+
+static bool has_hint(const char *saved)
+{
+	return strstr(saved, "\n:KUBE-IPTABLES-HINT ") || strstr(saved, "\n:KUBE-KUBELET-CANARY ");
+}
+
+/* Asking the legacy program would load the table where nobody uses it. */
+static bool legacy_has_mangle(int family)
+{
+	char name[NAME_SIZE];
+	bool found = false;
+	FILE *f = fopen(
+		family == AF_INET6 ? "/proc/net/ip6_tables_names" : "/proc/net/ip_tables_names",
+		"re");
+
+	if (!f)
+		return false;
+	while (!found && fgets(name, sizeof(name), f))
+		found = !strcmp(name, "mangle\n");
+	fclose(f);
+	return found;
+}
+
+static bool hints_at(int family, bool nft)
+{
+	_cleanup_(buf_done) struct buf out = { 0 };
+	struct iptables_tool t = { 0 };
+
+	if (!nft && !legacy_has_mangle(family))
+		return false;
+	variant_name(family, nft, t.name);
+	return !iptables_tool_save(&t, TABLE_MANGLE, &out, NULL) && has_hint(buf_str(&out));
+}
+
+int iptables_tool_find(int family, struct iptables_tool *ret, struct err *err)
+{
+	struct iptables_tool t, other;
+	char name[TOOL_NAME_SIZE];
+	int r = open_tool(plain_name(family), &t, err);
+
+	if (r)
+		return r;
+	variant_name(family, !t.info.nft, name);
+	if (hints_at(family, !t.info.nft) && !hints_at(family, t.info.nft) &&
+		!open_tool(name, &other, NULL))
+		t = other;
+	*ret = t;
+	return 0;
+}
+
+/* The program's exit status tells little: 4 is both "locked" and "no such match". */
+static int errno_of(const char *complaint)
+{
+	static const struct {
+		const char *part;
+		int error;
+	} known[] = {
+		{ "xtables lock", -EAGAIN }, { "must be root", -EPERM },
+		{ "Permission denied", -EPERM }, { "Operation not permitted", -EPERM },
+		{ "Can't open socket to ipset", -EPERM }, /* CAP_NET_RAW */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (strstr(complaint, known[i].part))
+			return known[i].error;
+	return -EINVAL;
+}
+
+/* Turns the result of exec_run() and its words into one of the results of kernel/iptables.h. */
+static int result_of(int r, struct err *words, struct err *err)
+{
+	char *advice = strstr(words->msg, " Try `");
+
+	if (!r)
+		return 0;
+	if (advice)
+		*advice = '\0';
+	if (r > 0)
+		r = errno_of(words->msg);
+	else if (r != -ETIMEDOUT)
+		r = -EOPNOTSUPP;
+	return err_set(err, r, "%s", words->msg);
+}
+
+int iptables_tool_save(
+	const struct iptables_tool *t, enum table table, struct buf *ret, struct err *err)
+{
+	struct err words = { 0 };
+	char name[TOOL_NAME_SIZE + sizeof("-restore")];
+	int r;
+
+	snprintf(name, sizeof(name), "%s-save", t->name);
+	r = exec_run((const char *const[]){ name, "-t", table_name(table), NULL }, NULL, 0,
+		TABLE_TIMEOUT_MS, ret, &words);
+	r = result_of(r, &words, err);
+	if (r)
+		err_prefix(err, "cannot read table %s", table_name(table));
+	return r;
+}
+
+int iptables_tool_restore(const struct iptables_tool *t, const struct buf *doc, struct err *err)
+{
+	struct err words = { 0 };
+	char name[TOOL_NAME_SIZE + sizeof("-restore")];
+	int r;
+
+	snprintf(name, sizeof(name), "%s-restore", t->name);
+	r = exec_run((const char *const[]){ name, "-w", lock_wait, "--noflush", NULL },
+		buf_str(doc), doc->len, TABLE_TIMEOUT_MS, NULL, &words);
+	return result_of(r, &words, err);
+}
+
+int iptables_tool_try(const struct iptables_tool *t, struct err *err)
+{
+	struct err words = { 0 };
+	int r = exec_run((const char *const[]){ t->name, "-w", lock_wait, "-t", "nat", "-S",
+				 "POSTROUTING", NULL },
+		NULL, 0, QUICK_TIMEOUT_MS, NULL, &words);
+
+	return result_of(r, &words, err);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef KERNEL_IPTABLES_TOOL_H
+#define KERNEL_IPTABLES_TOOL_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "core/fact.h"
+#include "kernel/iptables.h"
+
+enum { TOOL_NAME_SIZE = 32 };
+
+/* The programs of one family: NAME, NAME-save and NAME-restore. */
+struct iptables_tool {
+	char name[TOOL_NAME_SIZE]; /* "ip6tables", "iptables-legacy" */
+	struct iptables_info info;
+};
+
+/*
+ * The variant that PATH has under its plain name, unless kubelet's chains live in the other one and
+ * that one is installed. Returns 0, -ENOENT (no such program), or another errno with words.
+ */
+int iptables_tool_find(int family, struct iptables_tool *ret, struct err *err);
+
+/* For tests: "iptables v1.8.9 (nf_tables)". Returns 0, or -EINVAL. */
+int iptables_tool_parse_version(const char *text, struct iptables_info *ret);
+
+/* What NAME-save prints of one table. Returns 0, or one of the results of kernel/iptables.h with
+ * words. */
+int iptables_tool_save(
+	const struct iptables_tool *t, enum table table, struct buf *ret, struct err *err);
+/* Feeds the document to NAME-restore, which leaves alone what it does not name. */
+int iptables_tool_restore(const struct iptables_tool *t, const struct buf *doc, struct err *err);
+/* Whether the family's nat table can be read: 0, or an errno with words. */
+int iptables_tool_try(const struct iptables_tool *t, struct err *err);
+
+#endif

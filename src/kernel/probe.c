@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "iptables_tool.h"
+#include "kernel/ipvs.h"
+#include "kernel/sysctl.h"
+
+enum {
+	TRIAL_MARK = 0x7ffffffe,
+	TRIAL_PORT = 20000,
+	TIMEOUT_MS = 30000, /* loading modules takes a while */
+};
+
+/* include/linux/proc_ns.h, PROC_USER_INIT_INO; not for user space, but unchanged since 3.8 */
+static const ino_t initial_user_namespace = 0xeffffffd;
+
+#define HOW_TO_GET_THEM \
+	"run as root, or with AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW in systemd"
+
+static const struct {
+	const char *name;
+	unsigned number;
+} needed[] = { { "CAP_NET_ADMIN", CAP_NET_ADMIN }, { "CAP_NET_RAW", CAP_NET_RAW } };
+
+/* The effective capabilities; none where they cannot be read. */
+static uint32_t effective(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	return syscall(SYS_capget, &header, data) ? 0 : data[0].effective;
+}
+
+/* Only in the initial user namespace IPVS believes them. */
+static bool in_initial_user_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/user", &st) || st.st_ino == initial_user_namespace;
+}
+
+int probe_capabilities(struct err *err)
+{
+	bool is_root = geteuid() == 0;
+	uint32_t have = effective();
+
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		if (!(have & 1u << needed[i].number))
+			return err_set(
+				err, -EPERM, "%s is missing: " HOW_TO_GET_THEM, needed[i].name);
+	if (!in_initial_user_namespace())
+		return err_set(err, -EPERM,
+			"CAP_NET_ADMIN is held in a user namespace only, which IPVS does not "
+			"accept: run in the initial user namespace");
+	for (size_t i = 0; !is_root && i < ARRAY_SIZE(needed); i++)
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, needed[i].number, 0, 0) != 1)
+			return err_set(err, -EPERM,
+				"%s is not ambient, so iptables would not have it: " HOW_TO_GET_THEM,
+				needed[i].name);
+	return 0;
+}
+
+/* What a trial found out, as it comes through the pipe. */
+struct answer {
+	int result;
+	unsigned mask;
+	struct err err;
+};
+
+typedef void (*trial_fn)(struct answer *answer, const void *arg);
+
+/* IPVS refuses real servers in a namespace that has no routes at all. */
+static void bring_lo_up(void)
+{
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	ioctl(fd, SIOCSIFFLAGS, &ifr);
+	close(fd);
+}
+
+_Noreturn static void child(trial_fn trial, const void *arg, int fd)
+{
+	struct answer answer;
+
+	memset(&answer, 0, sizeof(answer));
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!unshare(CLONE_NEWNET))
+		bring_lo_up();
+	trial(&answer, arg);
+	_exit(write(fd, &answer, sizeof(answer)) == sizeof(answer) ? 0 : 1);
+}
+
+static int wait_for_answer(int fd, struct answer *ret, struct err *err)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int n;
+
+	do {
+		n = poll(&p, 1, TIMEOUT_MS);
+	} while (n < 0 && errno == EINTR);
+	if (!n)
+		return err_set(err, -ETIMEDOUT,
+			"the kernel did not answer within %d s, perhaps it cannot load ip_vs",
+			TIMEOUT_MS / 1000);
+	/* less than PIPE_BUF, so it comes as a whole */
+	if (n < 0 || read(fd, ret, sizeof(*ret)) != sizeof(*ret))
+		return err_set(err, -EIO, "the process that tries IPVS ended without an answer");
+	if (ret->result < 0)
+		err_set(err, ret->result, "%s", ret->err.msg);
+	return ret->result;
+}
+
+/* Runs the trial in a child process, so that our own namespace stays what it is. */
+static int try(trial_fn trial, const void *arg, struct answer *ret, struct err *err)
+{
+	int fd[2], r;
+	pid_t pid;
+
+	if (pipe2(fd, O_CLOEXEC))
+		return err_errno(err, -errno, "cannot make a pipe");
+	pid = fork();
+	if (pid < 0) {
+		r = err_errno(err, -errno, "cannot make a process");
+		close(fd[0]);
+		close(fd[1]);
+		return r;
+	}
+	if (!pid)
+		child(trial, arg, fd[1]);
+	close(fd[1]);
+	r = wait_for_answer(fd[0], ret, err);
+	close(fd[0]);
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return r;
+}
+
+static int apply_one(struct adapter *a, enum op_type type, const struct fact *f)
+{
+	struct op op = { .type = type, .fact = *f };
+
+	a->apply(a, &op, 1);
+	return op.result;
+}
+
+static int add_and_remove(struct adapter *ipvs, struct err *err)
+{
+	struct ip ip = ip_make(AF_INET, (const uint8_t[]){ 192, 0, 2, 1 }); /* RFC 5737 */
+	struct fact vs = fact_vs_fwmark(AF_INET, TRIAL_MARK);
+	struct fact rs = fact_rs(&vs.key, &ip, TRIAL_PORT, 1);
+	int r;
+
+	strcpy(vs.val.vs.scheduler, "rr");
+	r = apply_one(ipvs, OP_ADD, &vs);
+	if (r)
+		return err_errno(err, r, "IPVS refuses a virtual server");
+	r = apply_one(ipvs, OP_ADD, &rs);
+	if (r)
+		err_errno(err, r, "IPVS refuses a real server");
+	apply_one(ipvs, OP_DEL, &vs); /* with its real server */
+	return r;
+}
+
+static void try_ipvs(struct answer *answer, const void *arg)
+{
+	struct adapter *ipvs;
+
+	(void)arg;
+	answer->result = ipvs_new(&ipvs, &answer->err);
+	if (answer->result)
+		return;
+	answer->result = add_and_remove(ipvs, &answer->err);
+	ipvs_free(ipvs);
+}
+
+int probe_ipvs(struct err *err)
+{
+	struct answer answer = { 0 };
+
+	return try(try_ipvs, NULL, &answer, err);
+}
+
+static void try_scheduler(struct answer *answer, const void *arg)
+{
+	struct adapter *ipvs;
+	int r;
+
+	r = ipvs_new(&ipvs, &answer->err);
+	if (r >= 0)
+		r = ipvs_try_scheduler(ipvs, arg, &answer->err);
+	answer->result = r;
+}
+
+int probe_scheduler(const char *scheduler, struct err *err)
+{
+	struct answer answer = { 0 };
+
+	return try(try_scheduler, scheduler, &answer, err);
+}
+
+static void try_schedulers(struct answer *answer, const void *arg)
+{
+	struct adapter *ipvs;
+	int r;
+
+	(void)arg;
+	r = ipvs_new(&ipvs, &answer->err);
+	for (unsigned i = 0; r >= 0 && policy_known_schedulers[i]; i++) {
+		r = ipvs_try_scheduler(ipvs, policy_known_schedulers[i], &answer->err);
+		if (r > 0)
+			answer->mask |= 1u << i;
+	}
+	answer->result = r < 0 ? r : 0;
+}
+
+int probe_schedulers(unsigned *ret_mask, struct err *err)
+{
+	struct answer answer = { 0 };
+	int r = try(try_schedulers, NULL, &answer, err);
+
+	if (!r)
+		*ret_mask = answer.mask;
+	return r;
+}
+
+bool probe_family(int family)
+{
+	struct iptables_tool tool;
+	long disabled;
+
+	if (family == AF_INET6 &&
+		(sysctl_read("net/ipv6/conf/all/disable_ipv6", &disabled) || disabled))
+		return false;
+	return !iptables_tool_find(family, &tool, NULL) && !iptables_tool_try(&tool, NULL);
+}

@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Against the running kernel, in network namespaces of its own, with the ipset program as witness.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "core/resolve.h"
+#include "kernel/exec.h"
+#include "kernel/ipset.h"
+
+enum { SKIPPED = 77, TIMEOUT_MS = 60000 };
+
+static struct adapter *adapter;
+
+static int new_namespace(void **state)
+{
+	struct err err;
+
+	(void)state;
+	if (unshare(CLONE_NEWNET) || ipset_new(&adapter, &err))
+		return -1;
+	return 0;
+}
+
+static int end_namespace(void **state)
+{
+	(void)state;
+	ipset_free(take(adapter));
+	return 0;
+}
+
+#define RUN(input, ...) run(input, (const char *const[]){ __VA_ARGS__, NULL })
+
+static char *run(const char *input, const char *const argv[])
+{
+	_cleanup_(buf_done) struct buf out = { 0 };
+	struct err err = { 0 };
+	int r = exec_run(argv, input, input ? strlen(input) : 0, TIMEOUT_MS, &out, &err);
+
+	if (r)
+		fail_msg("%s: %s", argv[0], err.msg);
+	return buf_take(&out);
+}
+
+/* What the ipset program does with the commands. */
+static void by_ipset(const char *commands)
+{
+	free(RUN(commands, "ipset", "restore"));
+}
+
+static bool ipset_shows(const char *line)
+{
+	_cleanup_free_ char *text = RUN(NULL, "ipset", "save", "-sorted");
+	size_t len = strlen(line);
+
+	for (const char *p = text; p; p = strchr(p, '\n')) {
+		p += *p == '\n';
+		if (!strncmp(p, line, len) && strchr(" \n", p[len]))
+			return true;
+	}
+	return false;
+}
+
+static void apply(enum op_type type, struct fact f, int expected)
+{
+	struct op op = { .type = type, .fact = f, .result = 1 };
+
+	adapter->apply(adapter, &op, 1);
+	assert_int_equal(op.result, expected);
+}
+
+static void add_set(enum set_id id, int family)
+{
+	apply(OP_ADD, fact_set(id, family), 0);
+}
+
+static void collect(const struct fact *f, void *arg)
+{
+	fact_list_add(arg, *f);
+}
+
+static struct fact_list dump(enum fact_kind kind)
+{
+	struct fact_list l = { 0 };
+	struct err err;
+	int r = adapter->dump(adapter, kind, NULL, collect, &l, &err);
+
+	if (r)
+		fail_msg("dump: %s", err.msg);
+	fact_list_finish(&l);
+	return l;
+}
+
+static void assert_facts(enum fact_kind kind, struct fact_list *expected)
+{
+	_cleanup_(fact_list_done) struct fact_list have = dump(kind);
+
+	fact_list_finish(expected);
+	assert_int_equal(have.n, expected->n);
+	for (size_t i = 0; i < have.n; i++) {
+		_cleanup_(buf_done) struct buf a = { 0 }, b = { 0 };
+
+		fact_print(&a, &have.facts[i]);
+		fact_print(&b, &expected->facts[i]);
+		assert_string_equal(buf_str(&a), buf_str(&b));
+	}
+}
+
+static struct fact member(const char *line)
+{
+	struct err err = { 0 };
+	struct fact f;
+	char text[200];
+
+	snprintf(text, sizeof(text), "member %s", line);
+	if (fact_parse(text, &f, &err))
+		fail_msg("%s", err.msg);
+	return f;
+}
+
+/* The i-th of many members of KUBE-CLUSTER-IP. */
+static struct fact numbered(unsigned i)
+{
+	char text[100];
+
+	snprintf(text, sizeof(text), "KUBE-CLUSTER-IP 10.%u.%u.%u,tcp:80", i >> 16 & 0xff,
+		i >> 8 & 0xff, i & 0xff);
+	return member(text);
+}
+
+/* Members number 1 to n. */
+static struct op *numbered_ops(enum op_type type, unsigned n)
+{
+	struct op *ops = mem_zalloc(n, sizeof(*ops));
+
+	for (unsigned i = 0; i < n; i++)
+		ops[i] = (struct op){ .type = type, .result = 1, .fact = numbered(i + 1) };
+	return ops;
+}
+
+static size_t count_results(const struct op *ops, size_t n, int result)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += ops[i].result == result;
+	return count;
+}
+
+static size_t count_facts(enum fact_kind kind)
+{
+	_cleanup_(fact_list_done) struct fact_list l = dump(kind);
+
+	return l.n;
+}
+
+static void all_sets_are_made_as_kube_proxy_names_them(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list expected = { 0 };
+
+	(void)state;
+	for (enum set_id id = 0; id < SET_COUNT; id++) {
+		fact_list_add(&expected, fact_set(id, AF_INET));
+		fact_list_add(&expected, fact_set(id, AF_INET6));
+		add_set(id, AF_INET);
+		add_set(id, AF_INET6);
+	}
+	assert_facts(FACT_SET, &expected);
+	assert_true(ipset_shows("create KUBE-CLUSTER-IP hash:ip,port family inet "
+				"hashsize 1024 maxelem 1048576"));
+	assert_true(ipset_shows("create KUBE-6-LOAD-BALANCER-SOURCE-CID hash:ip,port,net "
+				"family inet6 hashsize 1024 maxelem 1048576"));
+	assert_true(ipset_shows("create KUBE-6-NODE-PORT-TCP bitmap:port range 0-65535"));
+}
+
+static void a_set_that_is_there_is_news(void **state)
+{
+	(void)state;
+	add_set(SET_CLUSTER_IP, AF_INET);
+	apply(OP_ADD, fact_set(SET_CLUSTER_IP, AF_INET), -EEXIST);
+	apply(OP_ADD, fact_set(SET_CLUSTER_IP, AF_INET6), 0);
+}
+
+static void a_set_that_is_not_there_is_news(void **state)
+{
+	(void)state;
+	apply(OP_DEL, fact_set(SET_CLUSTER_IP, AF_INET), -ENOENT);
+	apply(OP_SET, fact_set(SET_CLUSTER_IP, AF_INET), -ENOENT);
+	add_set(SET_CLUSTER_IP, AF_INET);
+	apply(OP_DEL, fact_set(SET_CLUSTER_IP, AF_INET), 0);
+	assert_int_equal(count_facts(FACT_SET), 0);
+}
+
+static const char *const members[] = {
+	"KUBE-LOOP-BACK 10.244.1.5,tcp:8080,10.244.1.5",
+	"KUBE-CLUSTER-IP 10.96.0.10,udp:53",
+	"KUBE-CLUSTER-IP 10.96.0.10,tcp:53",
+	"KUBE-LOAD-BALANCER-SOURCE-CIDR 203.0.113.9,tcp:443,198.51.100.0/24",
+	"KUBE-LOAD-BALANCER-SOURCE-CIDR 203.0.113.9,tcp:443,198.51.100.7/32",
+	"KUBE-NODE-PORT-TCP 30080",
+	"KUBE-NODE-PORT-TCP 65535",
+	"KUBE-NODE-PORT-SCTP-HASH 192.168.1.5,sctp:30090",
+	"KUBE-IPVS-IPS 10.96.0.10",
+	"KUBE-6-LOOP-BACK fd00:1::5,udp:8080,fd00:1::5",
+	"KUBE-6-CLUSTER-IP fd00:96::a,tcp:65535",
+	"KUBE-6-LOAD-BALANCER-SOURCE-CID 2001:db8::9,tcp:443,2001:db8:1::/48",
+	"KUBE-6-LOAD-BALANCER-SOURCE-CID 2001:db8::9,tcp:443,2001:db8:1::7/128",
+	"KUBE-6-NODE-PORT-UDP 30053",
+	"KUBE-6-IPVS-IPS fd00:96::a",
+};
+
+static void add_all_sets(void)
+{
+	for (enum set_id id = 0; id < SET_COUNT; id++) {
+		add_set(id, AF_INET);
+		add_set(id, AF_INET6);
+	}
+}
+
+static void members_of_every_type_come_and_go(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list expected = { 0 }, nothing = { 0 };
+	struct op ops[ARRAY_SIZE(members)];
+
+	(void)state;
+	add_all_sets();
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		ops[i] = (struct op){ .type = OP_ADD, .result = 1, .fact = member(members[i]) };
+		fact_list_add(&expected, ops[i].fact);
+	}
+	adapter->apply(adapter, ops, ARRAY_SIZE(ops));
+	assert_int_equal(count_results(ops, ARRAY_SIZE(ops), 0), ARRAY_SIZE(ops));
+	assert_facts(FACT_MEMBER, &expected);
+	assert_true(ipset_shows("add KUBE-LOOP-BACK 10.244.1.5,tcp:8080,10.244.1.5"));
+	assert_true(ipset_shows(
+		"add KUBE-LOAD-BALANCER-SOURCE-CIDR 203.0.113.9,tcp:443,198.51.100.0/24"));
+	assert_true(ipset_shows("add KUBE-NODE-PORT-TCP 30080"));
+	assert_true(ipset_shows("add KUBE-6-IPVS-IPS fd00:96::a"));
+
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
+		ops[i].type = OP_DEL;
+	adapter->apply(adapter, ops, ARRAY_SIZE(ops));
+	assert_int_equal(count_results(ops, ARRAY_SIZE(ops), 0), ARRAY_SIZE(ops));
+	assert_facts(FACT_MEMBER, &nothing);
+}
+
+static void adding_and_deleting_twice_is_no_error(void **state)
+{
+	(void)state;
+	add_set(SET_CLUSTER_IP, AF_INET);
+	apply(OP_ADD, numbered(1), 0);
+	apply(OP_ADD, numbered(1), 0);
+	assert_int_equal(count_facts(FACT_MEMBER), 1);
+	apply(OP_DEL, numbered(1), 0);
+	apply(OP_DEL, numbered(1), 0);
+	assert_int_equal(count_facts(FACT_MEMBER), 0);
+}
+
+static void many_members_fit_through(void **state)
+{
+	const unsigned n = 20000;
+	_cleanup_free_ struct op *ops = numbered_ops(OP_ADD, n);
+
+	(void)state;
+	add_set(SET_CLUSTER_IP, AF_INET);
+	adapter->apply(adapter, ops, n);
+	assert_int_equal(count_results(ops, n, 0), n);
+	assert_int_equal(count_facts(FACT_MEMBER), n);
+	for (unsigned i = 0; i < n; i++)
+		ops[i].type = OP_DEL;
+	adapter->apply(adapter, ops, n);
+	assert_int_equal(count_results(ops, n, 0), n);
+	assert_int_equal(count_facts(FACT_MEMBER), 0);
+}
+
+/* A network of all addresses is what every kernel refuses. */
+static struct fact bad_member(void)
+{
+	return member("KUBE-LOAD-BALANCER-SOURCE-CIDR 10.0.0.1,tcp:80,0.0.0.0/0");
+}
+
+static void one_bad_member_does_not_stop_the_others(void **state)
+{
+	static const unsigned bad[] = { 0, 1, 57, 58, 150, 255, 499 };
+	struct op ops[500];
+
+	(void)state;
+	add_set(SET_LOAD_BALANCER_SOURCE_CIDR, AF_INET);
+	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
+		char text[100];
+
+		snprintf(text, sizeof(text),
+			"KUBE-LOAD-BALANCER-SOURCE-CIDR 10.0.%u.%u,tcp:80,10.0.0.0/8", i / 200,
+			1 + i % 200);
+		ops[i] = (struct op){ .type = OP_ADD, .result = 1, .fact = member(text) };
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		ops[bad[i]].fact = bad_member();
+	adapter->apply(adapter, ops, ARRAY_SIZE(ops));
+	assert_int_equal(count_results(ops, ARRAY_SIZE(ops), 0), ARRAY_SIZE(ops) - ARRAY_SIZE(bad));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(ops[bad[i]].result, -EINVAL);
+	assert_int_equal(count_facts(FACT_MEMBER), ARRAY_SIZE(ops) - ARRAY_SIZE(bad));
+}
+
+static void a_batch_of_bad_members_only_ends(void **state)
+{
+	struct op ops[300];
+
+	(void)state;
+	add_set(SET_LOAD_BALANCER_SOURCE_CIDR, AF_INET);
+	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++)
+		ops[i] = (struct op){ .type = OP_ADD, .result = 1, .fact = bad_member() };
+	adapter->apply(adapter, ops, ARRAY_SIZE(ops));
+	assert_int_equal(count_results(ops, ARRAY_SIZE(ops), -EINVAL), ARRAY_SIZE(ops));
+}
+
+static void members_of_a_missing_set_are_orphans(void **state)
+{
+	struct op ops[] = {
+		{ OP_ADD, 1, member("KUBE-CLUSTER-IP 10.0.0.1,tcp:80") },
+		{ OP_ADD, 1, member("KUBE-IPVS-IPS 10.0.0.1") },
+		{ OP_ADD, 1, member("KUBE-IPVS-IPS 10.0.0.2") },
+		{ OP_ADD, 1, member("KUBE-NODE-PORT-TCP 80") },
+	};
+
+	(void)state;
+	add_set(SET_CLUSTER_IP, AF_INET);
+	add_set(SET_NODE_PORT_TCP, AF_INET);
+	adapter->apply(adapter, ops, ARRAY_SIZE(ops));
+	assert_int_equal(ops[0].result, 0);
+	assert_int_equal(ops[1].result, -ESRCH);
+	assert_int_equal(ops[2].result, -ESRCH);
+	assert_int_equal(ops[3].result, 0);
+}
+
+static void members_are_orphans_when_somebody_destroyed_the_set(void **state)
+{
+	const unsigned n = 200;
+	_cleanup_free_ struct op *ops = numbered_ops(OP_ADD, n);
+
+	(void)state;
+	add_set(SET_CLUSTER_IP, AF_INET);
+	apply(OP_ADD, numbered(1), 0);
+	by_ipset("destroy KUBE-CLUSTER-IP\n");
+	adapter->apply(adapter, ops, n);
+	assert_int_equal(count_results(ops, n, -ESRCH), n);
+	add_set(SET_CLUSTER_IP, AF_INET);
+	adapter->apply(adapter, ops, n);
+	assert_int_equal(count_results(ops, n, 0), n);
+}
+
+static void a_full_set_refuses_the_rest(void **state)
+{
+	const unsigned n = 300, max = 128;
+	_cleanup_free_ struct op *ops = numbered_ops(OP_ADD, n);
+	struct fact small = fact_set(SET_CLUSTER_IP, AF_INET);
+
+	(void)state;
+	small.val.set.max_members = max;
+	apply(OP_ADD, small, 0);
+	adapter->apply(adapter, ops, n);
+	assert_int_equal(count_results(ops, n, 0), max);
+	assert_int_equal(count_results(ops, n, -ENOSPC), n - max);
+	assert_int_equal(count_facts(FACT_MEMBER), max);
+}
+
+static void a_set_made_anew_by_somebody_else_takes_members(void **state)
+{
+	(void)state;
+	add_set(SET_CLUSTER_IP, AF_INET);
+	apply(OP_ADD, numbered(1), 0);
+	by_ipset("destroy KUBE-CLUSTER-IP\ncreate KUBE-CLUSTER-IP hash:ip,port\n");
+	apply(OP_ADD, numbered(2), 0);
+	assert_true(ipset_shows("add KUBE-CLUSTER-IP 10.0.0.2,tcp:80"));
+}
+
+static void a_set_of_another_type_takes_no_members_until_it_is_replaced(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list sets = { 0 };
+	struct fact other = fact_set(SET_CLUSTER_IP, AF_INET);
+
+	(void)state;
+	add_set(SET_CLUSTER_IP, AF_INET);
+	apply(OP_ADD, numbered(1), 0); /* libipset now believes to know the type */
+	by_ipset("destroy KUBE-CLUSTER-IP\n"
+		 "create KUBE-CLUSTER-IP hash:ip,port,ip maxelem 1000\n"
+		 "add KUBE-CLUSTER-IP 10.0.0.1,tcp:80,10.0.0.1\n");
+	other.val.set.type = SET_TYPE_HASH_IP_PORT_IP;
+	other.val.set.max_members = 1000;
+	fact_list_add(&sets, other);
+	assert_facts(FACT_SET, &sets);
+	assert_int_equal(count_facts(FACT_MEMBER), 0);
+	apply(OP_ADD, numbered(2), -EINVAL);
+
+	apply(OP_SET, fact_set(SET_CLUSTER_IP, AF_INET), 0);
+	sets.facts[0] = fact_set(SET_CLUSTER_IP, AF_INET);
+	assert_facts(FACT_SET, &sets);
+	apply(OP_ADD, numbered(2), 0);
+	assert_int_equal(count_facts(FACT_MEMBER), 1);
+}
+
+static void refer_to_cluster_ip(void)
+{
+	free(RUN("*filter\n-A INPUT -m set --match-set KUBE-CLUSTER-IP dst,dst -j ACCEPT\n"
+		 "COMMIT\n",
+		"iptables-restore"));
+}
+
+static void a_set_in_use_is_replaced_with_its_members(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list sets = { 0 };
+	const unsigned n = 300;
+	_cleanup_free_ struct op *ops = numbered_ops(OP_ADD, n);
+
+	(void)state;
+	by_ipset("create KUBE-CLUSTER-IP hash:ip,port maxelem 65536\n");
+	adapter->apply(adapter, ops, n);
+	refer_to_cluster_ip();
+	apply(OP_SET, fact_set(SET_CLUSTER_IP, AF_INET), 0);
+	fact_list_add(&sets, fact_set(SET_CLUSTER_IP, AF_INET));
+	assert_facts(FACT_SET, &sets);
+	assert_int_equal(count_facts(FACT_MEMBER), n);
+	assert_false(ipset_shows("create ipvsctl-replacement"));
+	/* the rule refers to the new one */
+	apply(OP_DEL, fact_set(SET_CLUSTER_IP, AF_INET), -EBUSY);
+}
+
+static void a_set_in_use_of_another_type_stays(void **state)
+{
+	(void)state;
+	by_ipset("create KUBE-CLUSTER-IP hash:ip,port,ip\n");
+	refer_to_cluster_ip();
+	apply(OP_SET, fact_set(SET_CLUSTER_IP, AF_INET), -EBUSY);
+	assert_true(ipset_shows("create KUBE-CLUSTER-IP hash:ip,port,ip"));
+	assert_false(ipset_shows("create ipvsctl-replacement"));
+}
+
+static void a_replacement_that_was_left_behind_does_no_harm(void **state)
+{
+	(void)state;
+	by_ipset("create ipvsctl-replacement hash:net\nadd ipvsctl-replacement 10.0.0.0/8\n"
+		 "create KUBE-CLUSTER-IP hash:ip,port maxelem 65536\n");
+	apply(OP_SET, fact_set(SET_CLUSTER_IP, AF_INET), 0);
+	assert_true(ipset_shows("create KUBE-CLUSTER-IP hash:ip,port family inet hashsize 1024 "
+				"maxelem 1048576"));
+	assert_int_equal(count_facts(FACT_MEMBER), 0);
+}
+
+static void members_that_do_not_fit_keep_the_old_set(void **state)
+{
+	const unsigned n = 200;
+	_cleanup_free_ struct op *ops = numbered_ops(OP_ADD, n);
+	struct fact small = fact_set(SET_CLUSTER_IP, AF_INET);
+
+	(void)state;
+	add_set(SET_CLUSTER_IP, AF_INET);
+	adapter->apply(adapter, ops, n);
+	small.val.set.max_members = 100;
+	apply(OP_SET, small, -ENOSPC);
+	assert_int_equal(count_facts(FACT_MEMBER), n);
+	assert_false(ipset_shows("create ipvsctl-replacement"));
+}
+
+static void sets_that_cannot_be_ours_are_told_as_different(void **state)
+{
+	static const struct {
+		const char *create, *add;
+		enum set_id id;
+	} cases[] = {
+		{ "create KUBE-CLUSTER-IP hash:net", "add KUBE-CLUSTER-IP 10.0.0.0/8",
+			SET_CLUSTER_IP },
+		{ "create KUBE-EXTERNAL-IP hash:ip,port family inet6 maxelem 1048576",
+			"add KUBE-EXTERNAL-IP fd00::1,tcp:80", SET_EXTERNAL_IP },
+		{ "create KUBE-NODE-PORT-TCP bitmap:port range 1-1023", "add KUBE-NODE-PORT-TCP 80",
+			SET_NODE_PORT_TCP },
+		{ "create KUBE-IPVS-IPS hash:ip maxelem 1048576 timeout 300",
+			"add KUBE-IPVS-IPS 10.0.0.1", SET_IPVS_IPS },
+		{ "create KUBE-LOAD-BALANCER list:set", "create KUBE-LOAD-BALANCER-FW list:set",
+			SET_LOAD_BALANCER },
+	};
+	_cleanup_(fact_list_done) struct fact_list have = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char commands[200];
+
+		snprintf(commands, sizeof(commands), "%s\n%s\n", cases[i].create, cases[i].add);
+		by_ipset(commands);
+	}
+	have = dump(FACT_SET);
+	assert_int_equal(have.n, ARRAY_SIZE(cases) + 1);
+	for (size_t i = 0; i < have.n; i++) {
+		struct fact ours = fact_set(have.facts[i].key.set, AF_INET);
+
+		assert_true(fact_key_eq(&have.facts[i].key, &ours.key));
+		assert_false(fact_val_eq(&have.facts[i].val, &ours.val));
+	}
+	assert_int_equal(count_facts(FACT_MEMBER), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		apply(OP_SET, fact_set(cases[i].id, AF_INET), 0);
+}
+
+static void sets_of_others_are_not_told(void **state)
+{
+	(void)state;
+	by_ipset("create cali40all hash:net\nadd cali40all 10.0.0.0/8\n"
+		 "create KUBE-CLUSTER-IP-OLD hash:ip,port\n");
+	assert_int_equal(count_facts(FACT_SET), 0);
+	assert_int_equal(count_facts(FACT_MEMBER), 0);
+}
+
+static void an_exception_is_no_member(void **state)
+{
+	(void)state;
+	add_set(SET_LOAD_BALANCER_SOURCE_CIDR, AF_INET);
+	by_ipset("add KUBE-LOAD-BALANCER-SOURCE-CIDR 10.0.0.1,tcp:80,10.1.0.0/16 nomatch\n");
+	assert_int_equal(count_facts(FACT_MEMBER), 0);
+	apply(OP_ADD, member("KUBE-LOAD-BALANCER-SOURCE-CIDR 10.0.0.1,tcp:80,10.1.0.0/16"), 0);
+	assert_int_equal(count_facts(FACT_MEMBER), 1);
+}
+
+static void options_that_do_not_matter_are_not_seen(void **state)
+{
+	(void)state;
+	by_ipset("create KUBE-CLUSTER-IP hash:ip,port maxelem 1048576 counters comment\n"
+		 "add KUBE-CLUSTER-IP 10.0.0.1,tcp:80 comment \"by hand\"\n");
+	apply(OP_ADD, numbered(2), 0);
+	assert_int_equal(count_facts(FACT_MEMBER), 2);
+}
+
+static void skip_all(const char *why)
+{
+	fprintf(stderr, "\nSKIPPED: test_ipset_kernel did not test anything: %s\n\n", why);
+	exit(SKIPPED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, new_namespace, end_namespace)
+		TEST(all_sets_are_made_as_kube_proxy_names_them),
+		TEST(a_set_that_is_there_is_news),
+		TEST(a_set_that_is_not_there_is_news),
+		TEST(members_of_every_type_come_and_go),
+		TEST(adding_and_deleting_twice_is_no_error),
+		TEST(many_members_fit_through),
+		TEST(one_bad_member_does_not_stop_the_others),
+		TEST(a_batch_of_bad_members_only_ends),
+		TEST(members_of_a_missing_set_are_orphans),
+		TEST(members_are_orphans_when_somebody_destroyed_the_set),
+		TEST(a_full_set_refuses_the_rest),
+		TEST(a_set_made_anew_by_somebody_else_takes_members),
+		TEST(a_set_of_another_type_takes_no_members_until_it_is_replaced),
+		TEST(a_set_in_use_is_replaced_with_its_members),
+		TEST(a_set_in_use_of_another_type_stays),
+		TEST(a_replacement_that_was_left_behind_does_no_harm),
+		TEST(members_that_do_not_fit_keep_the_old_set),
+		TEST(sets_that_cannot_be_ours_are_told_as_different),
+		TEST(sets_of_others_are_not_told),
+		TEST(an_exception_is_no_member),
+		TEST(options_that_do_not_matter_are_not_seen),
+#undef TEST
+	};
+	struct err err;
+	int r;
+
+	if (unshare(CLONE_NEWNET))
+		skip_all("making a network namespace is not permitted: run it as root");
+	r = ipset_new(&adapter, &err);
+	if (r)
+		skip_all(err.msg);
+	ipset_free(take(adapter));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

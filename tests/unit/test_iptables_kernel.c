@@ -1,0 +1,724 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Against the running kernel, in network namespaces of its own, once for each variant of iptables
+ * that works: a directory before PATH has the variant under the plain names.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/resolve.h"
+#include "kernel/exec.h"
+#include "kernel/ipset.h"
+#include "kernel/iptables.h"
+
+enum { SKIPPED = 77, TIMEOUT_MS = 60000, PATH_SIZE = 128 };
+
+static struct {
+	const char *variant; /* "nft", "legacy" */
+	char dir[PATH_SIZE]; /* has the variant's programs and its lock */
+	struct adapter *adapter;
+	struct text_pool texts;
+	struct fact_list facts; /* of the node */
+} t;
+
+#define RUN(input, ...) run(input, (const char *const[]){ __VA_ARGS__, NULL })
+
+static char *run(const char *input, const char *const argv[])
+{
+	_cleanup_(buf_done) struct buf out = { 0 };
+	struct err err = { 0 };
+	int r = exec_run(argv, input, input ? strlen(input) : 0, TIMEOUT_MS, &out, &err);
+
+	if (r)
+		fail_msg("%s: %s", argv[0], err.msg);
+	return buf_take(&out);
+}
+
+static void restore(const char *program, const char *document)
+{
+	free(RUN(document, program, "-w", "5", "--noflush"));
+}
+
+static bool saved_has(const char *program, const char *table, const char *line)
+{
+	_cleanup_free_ char *text = RUN(NULL, program, "-t", table);
+	size_t len = strlen(line);
+
+	for (const char *p = text; p; p = strchr(p, '\n')) {
+		p += *p == '\n';
+		if (!strncmp(p, line, len) && p[len] == '\n')
+			return true;
+	}
+	return false;
+}
+
+static void add_sets(void)
+{
+	struct adapter *sets;
+	struct err err;
+
+	if (ipset_new(&sets, &err))
+		fail_msg("%s", err.msg);
+	for (size_t i = 0; i < t.facts.n; i++) {
+		struct op op = { .type = OP_ADD, .fact = t.facts.facts[i] };
+
+		if (op.fact.key.kind == FACT_SET)
+			sets->apply(sets, &op, 1);
+		assert_int_equal(op.result, 0);
+	}
+	ipset_free(sets);
+}
+
+static void resolve(const struct policy *policy)
+{
+	fact_list_done(&t.facts);
+	resolve_node(policy, &t.texts, &t.facts);
+	fact_list_finish(&t.facts);
+}
+
+static struct policy node_policy(void)
+{
+	struct policy policy;
+
+	policy_init(&policy);
+	policy.ipv4 = policy.ipv6 = true;
+	cidr_parse("10.244.0.0/16", &policy.cluster_cidr[0]);
+	cidr_parse("fd00:10:244::/56", &policy.cluster_cidr[1]);
+	return policy;
+}
+
+static int new_namespace(void **state)
+{
+	struct policy policy = node_policy();
+	struct err err;
+
+	(void)state;
+	if (unshare(CLONE_NEWNET))
+		return -1;
+	resolve(&policy);
+	add_sets();
+	return iptables_new(&t.texts, true, true, &t.adapter, &err);
+}
+
+static int end_namespace(void **state)
+{
+	(void)state;
+	iptables_free(take(t.adapter));
+	fact_list_done(&t.facts);
+	text_done(&t.texts);
+	t.texts = (struct text_pool){ 0 };
+	return 0;
+}
+
+/* The operations of one type on all facts of one kind. */
+static size_t fill_ops(
+	const struct fact_list *facts, enum fact_kind kind, enum op_type type, struct op **ret)
+{
+	struct op *ops = mem_zalloc(facts->n, sizeof(*ops));
+	size_t n = 0;
+
+	for (size_t i = 0; i < facts->n; i++)
+		if (facts->facts[i].key.kind == kind)
+			ops[n++] =
+				(struct op){ .type = type, .result = 1, .fact = facts->facts[i] };
+	*ret = ops;
+	return n;
+}
+
+static void apply_all(enum op_type type, enum fact_kind kind)
+{
+	_cleanup_free_ struct op *ops = NULL;
+	size_t n = fill_ops(&t.facts, kind, type, &ops);
+
+	assert_true(n > 0);
+	t.adapter->apply(t.adapter, ops, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(ops[i].result, 0);
+}
+
+static void apply(enum op_type type, struct fact f, int expected)
+{
+	struct op op = { .type = type, .fact = f, .result = 1 };
+
+	t.adapter->apply(t.adapter, &op, 1);
+	assert_int_equal(op.result, expected);
+}
+
+static void collect(const struct fact *f, void *arg)
+{
+	fact_list_add(arg, *f);
+}
+
+static struct fact_list dump(void)
+{
+	struct fact_list l = { 0 };
+	struct err err;
+
+	if (t.adapter->dump(t.adapter, FACT_CHAIN, NULL, collect, &l, &err) ||
+		t.adapter->dump(t.adapter, FACT_JUMP, NULL, collect, &l, &err))
+		fail_msg("dump: %s", err.msg);
+	fact_list_finish(&l);
+	return l;
+}
+
+static bool held(struct fact f)
+{
+	_cleanup_(fact_list_done) struct fact_list l = dump();
+
+	for (size_t i = 0; i < l.n; i++)
+		if (fact_key_eq(&l.facts[i].key, &f.key))
+			return fact_val_eq(&l.facts[i].val, &f.val);
+	return false;
+}
+
+static size_t count_held(void)
+{
+	_cleanup_(fact_list_done) struct fact_list l = dump();
+
+	return l.n;
+}
+
+static void assert_all_held(void)
+{
+	_cleanup_(fact_list_done) struct fact_list have = dump();
+	size_t n = 0;
+
+	for (size_t i = 0; i < t.facts.n; i++) {
+		const struct fact *f = &t.facts.facts[i];
+		_cleanup_(buf_done) struct buf a = { 0 }, b = { 0 };
+
+		if (f->key.kind != FACT_CHAIN && f->key.kind != FACT_JUMP)
+			continue;
+		assert_true(n < have.n);
+		fact_print(&a, &have.facts[n++]);
+		fact_print(&b, f);
+		assert_string_equal(buf_str(&a), buf_str(&b));
+	}
+	assert_int_equal(n, have.n);
+}
+
+static struct fact chain(enum table table, const char *name, const char *text)
+{
+	return fact_chain(AF_INET, table, name, text_put(&t.texts, text));
+}
+
+static struct fact jump(enum table table, enum hook hook, const char *name, const char *text)
+{
+	return fact_jump(AF_INET, table, hook, name, text_put(&t.texts, text));
+}
+
+static struct fact portals(void)
+{
+	return jump(TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES",
+		"-A OUTPUT -m comment --comment \"kubernetes service portals\" "
+		"-j KUBE-SERVICES\n");
+}
+
+static void what_is_written_is_what_is_read(void **state)
+{
+	(void)state;
+	apply_all(OP_ADD, FACT_CHAIN);
+	apply_all(OP_ADD, FACT_JUMP);
+	assert_all_held();
+}
+
+static void rules_of_every_policy_read_as_they_were_written(void **state)
+{
+	struct policy all = node_policy(), none = node_policy(), bridge = node_policy(),
+		      prefix = node_policy();
+	const struct policy *const policies[] = { &all, &none, &bridge, &prefix };
+
+	(void)state;
+	all.masquerade_all = true;
+	all.masquerade_bit = 31;
+	none.cluster_cidr[0].ip.family = none.cluster_cidr[1].ip.family = 0;
+	none.masquerade_bit = 0;
+	none.random_fully = false;
+	bridge.detect_local = DETECT_BRIDGE_INTERFACE;
+	strcpy(bridge.interface, "cni0");
+	prefix.detect_local = DETECT_INTERFACE_NAME_PREFIX;
+	strcpy(prefix.interface, "cali");
+	for (size_t i = 0; i < ARRAY_SIZE(policies); i++) {
+		resolve(policies[i]);
+		apply_all(OP_ADD, FACT_CHAIN);
+		apply_all(OP_ADD, FACT_JUMP);
+		assert_all_held();
+	}
+}
+
+static void adding_twice_leaves_one(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		apply_all(OP_ADD, FACT_CHAIN);
+		apply_all(OP_ADD, FACT_JUMP);
+	}
+	assert_all_held();
+}
+
+static void all_goes_away_again(void **state)
+{
+	(void)state;
+	apply_all(OP_ADD, FACT_CHAIN);
+	apply_all(OP_ADD, FACT_JUMP);
+	apply_all(OP_DEL, FACT_JUMP);
+	apply_all(OP_DEL, FACT_CHAIN);
+	assert_int_equal(count_held(), 0);
+}
+
+static void what_is_not_there_can_be_deleted(void **state)
+{
+	(void)state;
+	apply_all(OP_DEL, FACT_JUMP);
+	apply_all(OP_DEL, FACT_CHAIN);
+	assert_int_equal(count_held(), 0);
+}
+
+static void apply_chains_that_are_there(bool there, enum op_type type)
+{
+	_cleanup_free_ struct op *ops = NULL;
+	size_t n = fill_ops(&t.facts, FACT_CHAIN, type, &ops), m = 0;
+	_cleanup_(fact_list_done) struct fact_list have = dump();
+
+	for (size_t i = 0; i < n; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < have.n; k++)
+			found |= fact_key_eq(&have.facts[k].key, &ops[i].fact.key);
+		if (found == there)
+			ops[m++] = ops[i];
+	}
+	assert_true(m > 0);
+	t.adapter->apply(t.adapter, ops, m);
+	for (size_t i = 0; i < m; i++)
+		assert_int_equal(ops[i].result, 0);
+}
+
+/* Rules as kube-proxy writes them, which are not ours; the other family has none. */
+static void rules_of_kube_proxy_are_taken_over(void **state)
+{
+	(void)state;
+	restore("iptables-restore",
+		"*nat\n"
+		":KUBE-SERVICES - [0:0]\n"
+		":KUBE-NODE-PORT - [0:0]\n"
+		":KUBE-MARK-MASQ - [0:0]\n"
+		":KUBE-POSTROUTING - [0:0]\n"
+		"-A KUBE-SERVICES -s 127.0.0.0/8 -j RETURN\n"
+		"-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODE-PORT\n"
+		"-A KUBE-MARK-MASQ -j MARK --or-mark 0x004000\n"
+		"-I OUTPUT -m comment --comment \"kubernetes service portals\" "
+		"-j KUBE-SERVICES\n"
+		"-I PREROUTING -m comment --comment \"kubernetes service portals\" "
+		"-j KUBE-SERVICES\n"
+		"COMMIT\n");
+	assert_true(held(chain(TABLE_NAT, "KUBE-MARK-MASQ",
+		"-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000\n")));
+	assert_true(held(portals()));
+	assert_int_equal(count_held(), 6);
+	apply_chains_that_are_there(false, OP_ADD);
+	apply_chains_that_are_there(true, OP_SET);
+	apply_all(OP_ADD, FACT_JUMP);
+	assert_all_held();
+}
+
+static void another_rendering_is_learnt(void **state)
+{
+	struct fact f =
+		chain(TABLE_NAT, "KUBE-MARK-MASQ", "-A KUBE-MARK-MASQ -j MARK --or-mark 0x4000\n");
+
+	(void)state;
+	apply(OP_ADD, f, 0);
+	assert_false(held(f));
+	apply(OP_SET, f, 0);
+	assert_true(held(f));
+	assert_true(held(f));
+}
+
+static void another_rendering_of_a_jump_is_learnt(void **state)
+{
+	struct fact f = jump(TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES",
+		"-A OUTPUT -m addrtype --dst-type LOCAL -s 10.0.0.1 -j KUBE-SERVICES\n");
+
+	(void)state;
+	apply_all(OP_ADD, FACT_CHAIN);
+	apply(OP_ADD, f, 0);
+	assert_false(held(f));
+	apply(OP_SET, f, 0);
+	assert_true(held(f));
+	apply(OP_DEL, f, 0);
+	assert_false(saved_has("iptables-save", "nat",
+		"-A OUTPUT -s 10.0.0.1/32 -m addrtype --dst-type LOCAL -j KUBE-SERVICES"));
+}
+
+static void what_others_change_is_seen_although_a_rendering_was_learnt(void **state)
+{
+	struct fact f =
+		chain(TABLE_NAT, "KUBE-MARK-MASQ", "-A KUBE-MARK-MASQ -j MARK --or-mark 0x4000\n");
+
+	(void)state;
+	apply(OP_ADD, f, 0);
+	apply(OP_SET, f, 0);
+	restore("iptables-restore", "*nat\n-A KUBE-MARK-MASQ -j RETURN\nCOMMIT\n");
+	assert_false(held(f));
+	apply(OP_SET, f, 0);
+	assert_true(held(f));
+	restore("iptables-restore", "*nat\n-F KUBE-MARK-MASQ\nCOMMIT\n");
+	assert_false(held(f));
+}
+
+static void a_changed_chain_is_written_again(void **state)
+{
+	(void)state;
+	apply_all(OP_ADD, FACT_CHAIN);
+	apply_all(OP_ADD, FACT_JUMP);
+	restore("ip6tables-restore", "*filter\n-F KUBE-FORWARD\n-D FORWARD 1\nCOMMIT\n");
+	apply_all(OP_SET, FACT_CHAIN);
+	apply_all(OP_SET, FACT_JUMP);
+	assert_all_held();
+}
+
+static void jumps_of_ours_that_stand_twice_become_one(void **state)
+{
+	(void)state;
+	apply_all(OP_ADD, FACT_CHAIN);
+	restore("iptables-restore",
+		"*nat\n"
+		"-A OUTPUT -d 10.0.0.0/8 -j ACCEPT\n"
+		"-A OUTPUT -m comment --comment \"kubernetes service portals\" "
+		"-j KUBE-SERVICES\n"
+		"-A OUTPUT -m comment --comment \"kubernetes service portals\" "
+		"-j KUBE-SERVICES\n"
+		"-A OUTPUT -d 10.1.0.0/16 -m conntrack --ctstate NEW -m comment "
+		"--comment \"it's \\\"quoted\\\"\" -j KUBE-SERVICES\n"
+		"COMMIT\n");
+	assert_false(held(portals()));
+	apply(OP_SET, portals(), 0);
+	assert_true(held(portals()));
+	assert_true(saved_has("iptables-save", "nat", "-A OUTPUT -d 10.0.0.0/8 -j ACCEPT"));
+}
+
+static void a_jump_stands_before_the_rules_of_others(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	apply_all(OP_ADD, FACT_CHAIN);
+	restore("iptables-restore", "*nat\n-A OUTPUT -d 10.0.0.0/8 -j ACCEPT\nCOMMIT\n");
+	apply(OP_ADD, portals(), 0);
+	text = RUN(NULL, "iptables-save", "-t", "nat");
+	assert_true(strstr(text, "-j KUBE-SERVICES") < strstr(text, "-d 10.0.0.0/8"));
+}
+
+static void deleting_a_jump_deletes_all_that_lead_there(void **state)
+{
+	(void)state;
+	apply_all(OP_ADD, FACT_CHAIN);
+	restore("iptables-restore",
+		"*nat\n"
+		"-A OUTPUT -j KUBE-SERVICES\n"
+		"-A OUTPUT -j KUBE-SERVICES\n"
+		"-A OUTPUT -d 10.1.0.0/16 -g KUBE-SERVICES\n"
+		"-A PREROUTING -j KUBE-SERVICES\n"
+		"COMMIT\n");
+	apply(OP_DEL, portals(), 0);
+	assert_true(saved_has("iptables-save", "nat", "-A PREROUTING -j KUBE-SERVICES"));
+	assert_false(saved_has("iptables-save", "nat", "-A OUTPUT -j KUBE-SERVICES"));
+	assert_false(
+		saved_has("iptables-save", "nat", "-A OUTPUT -d 10.1.0.0/16 -g KUBE-SERVICES"));
+}
+
+static void one_bad_chain_does_not_stop_the_others(void **state)
+{
+	_cleanup_free_ struct op *ops = NULL;
+	size_t n = fill_ops(&t.facts, FACT_CHAIN, OP_ADD, &ops), bad = 0;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(ops[i].fact.key.name, "KUBE-FORWARD") &&
+			ops[i].fact.key.family == AF_INET)
+			bad = i;
+	ops[bad].fact = chain(TABLE_FILTER, "KUBE-FORWARD",
+		"-A KUBE-FORWARD -m set --match-set NO-SUCH-SET dst -j ACCEPT\n");
+	t.adapter->apply(t.adapter, ops, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(ops[i].result, i == bad ? -EINVAL : 0);
+	apply_all(OP_SET, FACT_CHAIN);
+	apply_all(OP_ADD, FACT_JUMP);
+	assert_all_held();
+}
+
+static void a_bad_change_leaves_the_old_rules(void **state)
+{
+	struct fact good = chain(TABLE_NAT, "KUBE-MARK-MASQ",
+		"-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000\n");
+	struct fact bad =
+		chain(TABLE_NAT, "KUBE-MARK-MASQ", "-A KUBE-MARK-MASQ -j NO-SUCH-TARGET\n");
+
+	(void)state;
+	apply(OP_ADD, good, 0);
+	apply(OP_SET, bad, -EINVAL);
+	assert_true(held(good));
+}
+
+static void one_bad_jump_does_not_stop_the_others(void **state)
+{
+	struct op ops[] = {
+		{ OP_ADD, 1,
+			jump(TABLE_NAT, HOOK_PREROUTING, "KUBE-SERVICES",
+				"-A PREROUTING -j KUBE-SERVICES\n") },
+		{ OP_ADD, 1,
+			jump(TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES",
+				"-A OUTPUT -m nosuchmatch -j KUBE-SERVICES\n") },
+		{ OP_ADD, 1,
+			jump(TABLE_FILTER, HOOK_INPUT, "KUBE-NODE-PORT",
+				"-A INPUT -j KUBE-NODE-PORT\n") },
+	};
+
+	(void)state;
+	apply_all(OP_ADD, FACT_CHAIN);
+	t.adapter->apply(t.adapter, ops, ARRAY_SIZE(ops));
+	assert_int_equal(ops[0].result, 0);
+	assert_int_equal(ops[1].result, -EINVAL);
+	assert_int_equal(ops[2].result, 0);
+	assert_true(held(ops[0].fact));
+	assert_true(held(ops[2].fact));
+}
+
+static void a_chain_that_others_refer_to_does_not_stop_the_others(void **state)
+{
+	_cleanup_free_ struct op *ops = NULL;
+	size_t n = fill_ops(&t.facts, FACT_CHAIN, OP_DEL, &ops);
+
+	(void)state;
+	apply_all(OP_ADD, FACT_CHAIN);
+	restore("iptables-restore",
+		"*nat\n:FOREIGN - [0:0]\n-A FOREIGN -j KUBE-MARK-MASQ\nCOMMIT\n");
+	t.adapter->apply(t.adapter, ops, n);
+	for (size_t i = 0; i < n; i++) {
+		bool busy = !strcmp(ops[i].fact.key.name, "KUBE-MARK-MASQ") &&
+			ops[i].fact.key.family == AF_INET;
+
+		assert_int_equal(ops[i].result, busy ? -EINVAL : 0);
+	}
+	assert_int_equal(count_held(), 1);
+}
+
+static void rules_of_others_stay(void **state)
+{
+	static const char *const rules[] = {
+		":KUBE-KUBELET-CANARY - [0:0]",
+		"-A FOREIGN -s 10.0.0.1/32 -j ACCEPT",
+		"-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE",
+	};
+
+	(void)state;
+	restore("iptables-restore",
+		"*nat\n:KUBE-KUBELET-CANARY - [0:0]\n:FOREIGN - [0:0]\n"
+		"-A FOREIGN -s 10.0.0.1 -j ACCEPT\n"
+		"-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE\nCOMMIT\n");
+	apply_all(OP_ADD, FACT_CHAIN);
+	apply_all(OP_ADD, FACT_JUMP);
+	apply_all(OP_SET, FACT_CHAIN);
+	apply_all(OP_DEL, FACT_JUMP);
+	apply_all(OP_DEL, FACT_CHAIN);
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		assert_true(saved_has("iptables-save", "nat", rules[i]));
+}
+
+static void a_family_that_is_not_served_is_not_touched(void **state)
+{
+	struct err err;
+
+	(void)state;
+	iptables_free(t.adapter);
+	assert_int_equal(iptables_new(&t.texts, true, false, &t.adapter, &err), 0);
+	apply(OP_ADD, fact_chain(AF_INET6, TABLE_NAT, "KUBE-MARK-MASQ", text_put(&t.texts, "")),
+		-EOPNOTSUPP);
+	apply(OP_ADD, fact_chain(AF_INET, TABLE_NAT, "KUBE-MARK-MASQ", text_put(&t.texts, "")), 0);
+	assert_int_equal(count_held(), 1);
+}
+
+static void the_program_is_described(void **state)
+{
+	const struct iptables_info *info = iptables_info(t.adapter);
+
+	(void)state;
+	assert_int_equal(info->nft, !strcmp(t.variant, "nft"));
+	assert_true(info->version[0] >= '1');
+	assert_true(info->random_fully);
+}
+
+/* kubelet's hint in the other variant decides, not what PATH has. */
+static void the_variant_of_kubelet_is_used(void **state)
+{
+	bool nft = !strcmp(t.variant, "nft");
+	const char *other = nft ? "iptables-legacy-restore" : "iptables-nft-restore";
+	struct err err;
+
+	(void)state;
+	if (access(nft ? "/usr/sbin/iptables-legacy" : "/usr/sbin/iptables-nft", X_OK))
+		return;
+	restore(other, "*mangle\n:KUBE-IPTABLES-HINT - [0:0]\nCOMMIT\n");
+	iptables_free(t.adapter);
+	assert_int_equal(iptables_new(&t.texts, true, false, &t.adapter, &err), 0);
+	assert_int_equal(iptables_info(t.adapter)->nft, !nft);
+	apply(OP_ADD, chain(TABLE_NAT, "KUBE-MARK-MASQ", ""), 0);
+	assert_false(saved_has("iptables-save", "nat", ":KUBE-MARK-MASQ - [0:0]"));
+	assert_int_equal(count_held(), 1);
+}
+
+static void a_lock_that_somebody_holds_is_waited_for_in_vain(void **state)
+{
+	char path[PATH_SIZE + 8];
+	int fd;
+
+	(void)state;
+	if (strcmp(t.variant, "legacy") != 0)
+		return; /* nf_tables has no lock */
+	snprintf(path, sizeof(path), "%s/lock", t.dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	apply(OP_ADD, chain(TABLE_NAT, "KUBE-MARK-MASQ", ""), -EAGAIN);
+	close(fd);
+	apply(OP_ADD, chain(TABLE_NAT, "KUBE-MARK-MASQ", ""), 0);
+}
+
+static const char *const programs[] = { "iptables", "iptables-save", "iptables-restore",
+	"ip6tables", "ip6tables-save", "ip6tables-restore" };
+
+static void link_programs(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		const char *rest = programs[i] + strcspn(programs[i], "-");
+		char from[PATH_SIZE], to[PATH_SIZE + 24];
+
+		snprintf(from, sizeof(from), "/usr/sbin/%.*s-%s%s", (int)(rest - programs[i]),
+			programs[i], t.variant, rest);
+		snprintf(to, sizeof(to), "%s/%s", t.dir, programs[i]);
+		unlink(to);
+		if (symlink(from, to))
+			fprintf(stderr, "cannot link %s\n", to);
+	}
+}
+
+static void unlink_programs(void)
+{
+	char path[PATH_SIZE + 24];
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		snprintf(path, sizeof(path), "%s/%s", t.dir, programs[i]);
+		unlink(path);
+	}
+	snprintf(path, sizeof(path), "%s/lock", t.dir);
+	unlink(path);
+	rmdir(t.dir);
+}
+
+static void make_dir(void)
+{
+	char path[2 * PATH_SIZE], lock[PATH_SIZE + 8];
+
+	strcpy(t.dir, "/tmp/test_iptables.XXXXXX");
+	if (!mkdtemp(t.dir))
+		abort();
+	snprintf(path, sizeof(path), "%s:/usr/sbin:/usr/bin:/sbin:/bin", t.dir);
+	snprintf(lock, sizeof(lock), "%s/lock", t.dir);
+	setenv("PATH", path, 1);
+	setenv("XTABLES_LOCKFILE", lock, 1);
+}
+
+static void skip_all(const char *why)
+{
+	fprintf(stderr, "\nSKIPPED: test_iptables_kernel did not test anything: %s\n\n", why);
+	exit(SKIPPED);
+}
+
+/* Whether the variant works here; says so where it does not. */
+static bool use_variant(const char *variant)
+{
+	struct err err = { 0 };
+	int r;
+
+	t.variant = variant;
+	link_programs();
+	r = exec_run((const char *const[]){ "iptables-save", "-t", "nat", NULL }, NULL, 0,
+		TIMEOUT_MS, NULL, &err);
+	if (r)
+		fprintf(stderr, "\nSKIPPED: test_iptables_kernel without iptables-%s: %s\n\n",
+			variant, err.msg);
+	return !r;
+}
+
+static int test_variant(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, new_namespace, end_namespace)
+		TEST(what_is_written_is_what_is_read),
+		TEST(rules_of_every_policy_read_as_they_were_written),
+		TEST(adding_twice_leaves_one),
+		TEST(all_goes_away_again),
+		TEST(what_is_not_there_can_be_deleted),
+		TEST(rules_of_kube_proxy_are_taken_over),
+		TEST(another_rendering_is_learnt),
+		TEST(another_rendering_of_a_jump_is_learnt),
+		TEST(what_others_change_is_seen_although_a_rendering_was_learnt),
+		TEST(a_changed_chain_is_written_again),
+		TEST(jumps_of_ours_that_stand_twice_become_one),
+		TEST(a_jump_stands_before_the_rules_of_others),
+		TEST(deleting_a_jump_deletes_all_that_lead_there),
+		TEST(one_bad_chain_does_not_stop_the_others),
+		TEST(a_bad_change_leaves_the_old_rules),
+		TEST(one_bad_jump_does_not_stop_the_others),
+		TEST(a_chain_that_others_refer_to_does_not_stop_the_others),
+		TEST(rules_of_others_stay),
+		TEST(a_family_that_is_not_served_is_not_touched),
+		TEST(the_program_is_described),
+		TEST(the_variant_of_kubelet_is_used),
+		TEST(a_lock_that_somebody_holds_is_waited_for_in_vain),
+#undef TEST
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+	static const char *const variants[] = { "nft", "legacy" };
+	struct adapter *sets;
+	struct err err = { 0 };
+	int tested = 0, failed = 0;
+
+	if (unshare(CLONE_NEWNET))
+		skip_all("making a network namespace is not permitted: run it as root");
+	if (ipset_new(&sets, &err))
+		skip_all(err.msg);
+	ipset_free(sets);
+	make_dir();
+	for (size_t i = 0; i < ARRAY_SIZE(variants); i++)
+		if (use_variant(variants[i])) {
+			tested++;
+			failed += test_variant();
+		}
+	unlink_programs();
+	if (!tested)
+		skip_all("neither variant of iptables works");
+	return failed;
+}

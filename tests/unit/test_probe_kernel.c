@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Against the running kernel, with IPVS or without. */
+#include <errno.h>
+#include <linux/capability.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "kernel/exec.h"
+#include "kernel/ipvs.h"
+#include "kernel/probe.h"
+#include "kernel/sysctl.h"
+
+enum { SKIPPED = 77, NOBODY = 65534 };
+
+static bool kernel_has_ipvs(void)
+{
+	struct adapter *a;
+
+	if (ipvs_new(&a, NULL))
+		return false;
+	ipvs_free(a);
+	return true;
+}
+
+static void count(const struct fact *f, void *arg)
+{
+	(void)f;
+	++*(size_t *)arg;
+}
+
+static size_t count_virtual_servers(void)
+{
+	struct adapter *a;
+	struct err err;
+	size_t n = 0;
+
+	assert_int_equal(ipvs_new(&a, &err), 0);
+	assert_int_equal(a->dump(a, FACT_VS, NULL, count, &n, &err), 0);
+	ipvs_free(a);
+	return n;
+}
+
+static void ipvs_works_or_is_missing(void **state)
+{
+	struct err err = { 0 };
+	int r = probe_ipvs(&err);
+
+	(void)state;
+	if (!kernel_has_ipvs()) {
+		assert_int_equal(r, -ENOENT);
+		assert_string_equal(err.msg, "the kernel has no IPVS (module ip_vs)");
+		return;
+	}
+	if (r)
+		fail_msg("%s", err.msg);
+	assert_int_equal(count_virtual_servers(), 0);
+}
+
+static void schedulers_are_told_apart(void **state)
+{
+	struct err err = { 0 };
+	unsigned mask = 0;
+	int r = probe_scheduler("nosuch", &err);
+
+	(void)state;
+	if (!kernel_has_ipvs()) {
+		assert_int_equal(r, -ENOENT);
+		return;
+	}
+	if (r)
+		fail_msg("%s", err.msg);
+	assert_int_equal(probe_scheduler("rr", &err), 1);
+	assert_int_equal(probe_schedulers(&mask, &err), 0);
+	for (unsigned i = 0; policy_known_schedulers[i]; i++)
+		if (!strcmp(policy_known_schedulers[i], "rr"))
+			assert_true(mask & 1u << i);
+	assert_int_equal(count_virtual_servers(), 0);
+}
+
+static ino_t network_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
+}
+
+static void the_namespace_of_the_caller_stays(void **state)
+{
+	ino_t before = network_namespace();
+	struct err err;
+
+	(void)state;
+	probe_ipvs(&err);
+	assert_true(before != 0);
+	assert_int_equal(network_namespace(), before);
+}
+
+static void root_has_the_capabilities(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	if (probe_capabilities(&err))
+		fail_msg("%s", err.msg);
+}
+
+static void keep_capabilities(uint32_t mask)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { mask, mask, mask }, { 0 } };
+
+	if (syscall(SYS_capset, &header, data))
+		abort();
+}
+
+/* The words of probe_capabilities() in a process of its own that `prepare` changed; "": none. */
+static const char *words_after(void (*prepare)(void), struct err *ret)
+{
+	int fd[2], n;
+	pid_t pid;
+
+	assert_int_equal(pipe(fd), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		memset(ret, 0, sizeof(*ret));
+		prepare();
+		probe_capabilities(ret);
+		_exit(write(fd[1], ret, sizeof(*ret)) < 0);
+	}
+	n = (int)read(fd[0], ret, sizeof(*ret));
+	close(fd[0]);
+	close(fd[1]);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(n, sizeof(*ret));
+	return ret->msg;
+}
+
+static void become_nobody(void)
+{
+	if (setresuid(NOBODY, NOBODY, NOBODY))
+		abort();
+}
+
+static void lose_net_raw(void)
+{
+	keep_capabilities(1u << CAP_NET_ADMIN);
+}
+
+static void become_nobody_with_capabilities(void)
+{
+	prctl(PR_SET_KEEPCAPS, 1);
+	become_nobody();
+	keep_capabilities(1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW);
+}
+
+static void become_nobody_with_ambient_capabilities(void)
+{
+	become_nobody_with_capabilities();
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0);
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_RAW, 0, 0);
+}
+
+static void enter_user_namespace(void)
+{
+	if (unshare(CLONE_NEWUSER))
+		_exit(1);
+}
+
+static void what_is_missing_is_named(void **state)
+{
+	struct err err;
+
+	(void)state;
+	assert_string_equal(words_after(become_nobody, &err),
+		"CAP_NET_ADMIN is missing: run as root, or with "
+		"AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW in systemd");
+	assert_non_null(strstr(words_after(lose_net_raw, &err), "CAP_NET_RAW is missing: "));
+	assert_non_null(strstr(words_after(become_nobody_with_capabilities, &err),
+		"CAP_NET_ADMIN is not ambient, so iptables would not have it: "));
+	assert_string_equal(words_after(become_nobody_with_ambient_capabilities, &err), "");
+}
+
+static void a_user_namespace_does_not_count(void **state)
+{
+	pid_t pid = fork();
+	struct err err;
+	int status;
+
+	(void)state;
+	if (!pid) {
+		enter_user_namespace();
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	if (status)
+		return; /* not even root may make one here */
+	assert_non_null(strstr(words_after(enter_user_namespace, &err),
+		"CAP_NET_ADMIN is held in a user namespace only"));
+}
+
+static void ipv6_is_served_unless_it_is_disabled(void **state)
+{
+	const struct sysctl disable = { "net/ipv6/conf/all/disable_ipv6", 1 };
+	struct err err;
+	long value;
+
+	(void)state;
+	assert_true(probe_family(AF_INET));
+	if (sysctl_read(disable.path, &value)) {
+		assert_false(probe_family(AF_INET6));
+		return;
+	}
+	assert_true(probe_family(AF_INET6));
+	assert_int_equal(sysctl_ensure(&disable, &err), 1);
+	assert_false(probe_family(AF_INET6));
+	assert_true(probe_family(AF_INET));
+}
+
+static void skip_all(const char *why)
+{
+	fprintf(stderr, "\nSKIPPED: test_probe_kernel did not test anything: %s\n\n", why);
+	exit(SKIPPED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ipvs_works_or_is_missing),
+		cmocka_unit_test(schedulers_are_told_apart),
+		cmocka_unit_test(the_namespace_of_the_caller_stays),
+		cmocka_unit_test(root_has_the_capabilities),
+		cmocka_unit_test(what_is_missing_is_named),
+		cmocka_unit_test(a_user_namespace_does_not_count),
+		cmocka_unit_test(ipv6_is_served_unless_it_is_disabled),
+	};
+	struct err err = { 0 };
+
+	if (unshare(CLONE_NEWNET))
+		skip_all("making a network namespace is not permitted: run it as root");
+	if (exec_run((const char *const[]){ "iptables", "-S", NULL }, NULL, 0, 10000, NULL, &err))
+		skip_all(err.msg);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

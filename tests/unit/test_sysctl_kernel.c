@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Against the running kernel, in a network and a mount namespace of its own. */
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include <cmocka.h>
+
+#include "kernel/sysctl.h"
+
+enum { SKIPPED = 77 };
+
+static const struct sysctl off = { "net/ipv4/ip_forward", 0 };
+static const struct sysctl on = { "net/ipv4/ip_forward", 1 };
+
+static void a_wrong_setting_is_changed_once(void **state)
+{
+	struct err err;
+	long value = -1;
+
+	(void)state;
+	assert_true(sysctl_ensure(&off, &err) >= 0);
+	assert_int_equal(sysctl_ensure(&on, &err), 1);
+	assert_int_equal(sysctl_ensure(&on, &err), 0);
+	assert_int_equal(sysctl_read(on.path, &value), 0);
+	assert_int_equal(value, 1);
+}
+
+static void a_greater_value_can_be_right(void **state)
+{
+	const struct sysctl two = { "net/ipv4/conf/all/arp_announce", 2 };
+	const struct sysctl one = { "net/ipv4/conf/all/arp_announce", 1 };
+	struct sysctl at_least = one;
+	struct err err;
+
+	(void)state;
+	at_least.at_least = true;
+	assert_true(sysctl_ensure(&two, &err) >= 0);
+	assert_int_equal(sysctl_ensure(&at_least, &err), 0);
+	assert_int_equal(sysctl_ensure(&one, &err), 1);
+}
+
+static void read_only_is_an_error_only_where_it_is_wrong(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	assert_true(sysctl_ensure(&on, &err) >= 0);
+	assert_int_equal(mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL), 0);
+	assert_int_equal(mount(NULL, "/proc/sys", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), 0);
+	assert_int_equal(sysctl_ensure(&on, &err), 0);
+	assert_int_equal(sysctl_ensure(&off, &err), -EROFS);
+	assert_string_equal(err.msg,
+		"net.ipv4.ip_forward is 1, must be 0 and cannot be written: "
+		"Read-only file system");
+	umount("/proc/sys");
+}
+
+static void all_settings_are_tried_and_the_first_failure_is_told(void **state)
+{
+	struct err err = { 0 };
+	long value = -1;
+	int r;
+
+	(void)state;
+	assert_true(sysctl_ensure(&off, &err) >= 0);
+	r = sysctl_setup_ipvs(true, false, &err);
+	if (sysctl_read("net/ipv4/vs/conntrack", &value)) {
+		assert_int_equal(r, -ENOENT);
+		assert_string_equal(err.msg, "the kernel has no setting net.ipv4.vs.conntrack");
+	} else {
+		assert_int_equal(r, 0);
+	}
+	assert_int_equal(sysctl_read("net/ipv4/ip_forward", &value), 0);
+	assert_int_equal(value, 1);
+	assert_int_equal(sysctl_read("net/ipv4/conf/all/arp_announce", &value), 0);
+	assert_int_equal(value, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_wrong_setting_is_changed_once),
+		cmocka_unit_test(a_greater_value_can_be_right),
+		cmocka_unit_test(read_only_is_an_error_only_where_it_is_wrong),
+		cmocka_unit_test(all_settings_are_tried_and_the_first_failure_is_told),
+	};
+
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+		fprintf(stderr,
+			"\nSKIPPED: test_sysctl_kernel did not test anything: making "
+			"namespaces is not permitted: run it as root\n\n");
+		return SKIPPED;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
