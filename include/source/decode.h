@@ -3,8 +3,9 @@
 #define SOURCE_DECODE_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-#include "base/err.h"
 #include "core/model.h"
 
 /*
@@ -14,27 +15,59 @@
  * field.
  */
 
-enum object_kind { OBJECT_SERVICE, OBJECT_SLICE, OBJECT_NODE };
+enum object_kind { OBJECT_SERVICE, OBJECT_ENDPOINTS, OBJECT_ENDPOINT_SLICE, OBJECT_NODE };
+/* As in the API: "EndpointSlice". */
+const char *object_kind_name(enum object_kind kind);
+
+enum { NAMESPACE_MAX_LEN = 63, OBJECT_ID_STRLEN = 340 };
+
+/* What tells one object from another. */
+struct object_id {
+	enum object_kind kind;
+	char ns[NAMESPACE_MAX_LEN + 1]; /* "" for a Node, which has none */
+	char name[NAME_MAX_LEN + 1];
+};
+/* "Service default/web", "Node node-a" into `s`, which is returned. */
+const char *object_id_print(const struct object_id *id, char s[static OBJECT_ID_STRLEN]);
+
+/*
+ * What a Service wants from an API server and the model does not keep, because a running cluster
+ * has already given it.
+ */
+struct service_wish {
+	/* spec.ipFamilies as AF_INET or AF_INET6; 0: not said */
+	uint8_t families[2];
+	bool prefer_dual_stack;	 /* spec.ipFamilyPolicy is PreferDualStack or RequireDualStack */
+	bool require_dual_stack; /* ... RequireDualStack */
+	/* The type has node ports and spec.allocateLoadBalancerNodePorts does not say otherwise. */
+	bool node_ports;
+};
 
 struct object {
 	enum object_kind kind;
 	union {
 		struct service *service;
-		struct slice *slice;
+		struct slice *slice; /* of both kinds of endpoints */
 		struct node *node;
 	};
+	struct service_wish wish; /* of a Service */
 };
 
 struct decode_error {
-	char object[600];  /* "Service default/web"; "" before the name is known */
-	char field[128];   /* "spec.ports[0].port"; "" */
-	char message[300]; /* "is 70000, must be 1..65535" */
+	char object[OBJECT_ID_STRLEN]; /* "Service default/web"; "" before the name is known */
+	char field[160];	       /* "spec.ports[0].port"; "" */
+	char message[300];	       /* "is 70000, must be 1..65535" */
 };
 
 /*
- * Decodes one object (not a List) of kind Service, EndpointSlice, Endpoints or Node. The caller
- * owns what is in `ret`. Returns 0, -EINVAL with an error, or -ENOTSUP (another kind, apiVersion or
- * an addressType FQDN: to be passed over, with an error that says so).
+ * Reads only which object it is. Returns 0, -EINVAL, or -ENOTSUP with an error: field "kind" where
+ * it is an object of somebody else, "apiVersion" where the kind is ours and the version is not.
+ */
+int decode_id(const json_t *root, struct object_id *ret, struct decode_error *err);
+/*
+ * Decodes one object (not a List). The caller owns what is in `ret`. Returns 0, -EINVAL with an
+ * error, or -ENOTSUP as decode_id() does, and for an EndpointSlice of addressType FQDN (field
+ * "addressType").
  */
 int decode_object(const json_t *root, struct object *ret, struct decode_error *err);
 void object_done(struct object *o);

@@ -29,4 +29,12 @@ struct yaml_error {
 int yaml_parse(const char *text, size_t len, void (*fn)(json_t *doc, unsigned line, void *arg),
 	void *arg, struct yaml_error *err);
 
+/*
+ * Where in the text the value at `path` ("spec.ports[0].port"; "" is the document itself) of the
+ * document that begins in that line is, 1-based; what is not there is where the deepest part of the
+ * path is that is. Parses the text again: for errors. Returns 0, or -ENOENT.
+ */
+int yaml_locate(const char *text, size_t len, unsigned line, const char *path, unsigned *ret_line,
+	unsigned *ret_column);
+
 #endif

@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "catalog.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "core/text.h"
+
+/* An object that at least one file defines, or that is still in the store. */
+struct subject {
+	struct map_node by_id;
+	struct object_id id;
+	char name[OBJECT_ID_STRLEN]; /* "Service default/web" */
+	struct list definitions;
+	struct list queued; /* on touched or starved, or alone */
+	struct list problems;
+	bool stored;
+	uint64_t hash;	       /* of the content that is in the store */
+	struct ip assigned[2]; /* IPv4, IPv6: from the pools, kept as long as they are needed */
+	struct ip held[2];     /* its own addresses as the pools know them */
+};
+
+static struct subject *by_id(struct map_node *n)
+{
+	return container_of(n, struct subject, by_id);
+}
+
+static struct subject *queued(struct list *l)
+{
+	return container_of(l, struct subject, queued);
+}
+
+static struct definition *of_subject(struct list *l)
+{
+	return container_of(l, struct definition, of_subject);
+}
+
+void catalog_init(struct catalog *c, struct store *store, const struct cidr ranges[2],
+	struct problems *problems)
+{
+	*c = (struct catalog){ .store = store, .problems = problems };
+	list_init(&c->touched);
+	list_init(&c->starved);
+	for (size_t i = 0; i < ARRAY_SIZE(c->pools); i++)
+		pool_init(&c->pools[i], &ranges[i]);
+}
+
+static void subject_free(struct catalog *c, struct subject *s)
+{
+	list_remove(&s->queued);
+	problems_drop(c->problems, &s->problems);
+	free(s);
+}
+
+void catalog_done(struct catalog *c)
+{
+	map_for_each(n, &c->subjects)
+		subject_free(c, by_id(n));
+	map_done(&c->subjects);
+	for (size_t i = 0; i < ARRAY_SIZE(c->pools); i++)
+		pool_done(&c->pools[i]);
+}
+
+/* Definitions */
+
+static uint32_t hash_id(const struct object_id *id)
+{
+	return map_hash_str(id->ns) * 31 + map_hash_str(id->name) + (uint32_t)id->kind;
+}
+
+static struct subject *find_subject(const struct catalog *c, const struct object_id *id)
+{
+	map_for_each_match(n, &c->subjects, hash_id(id)) {
+		const struct object_id *it = &by_id(n)->id;
+
+		if (it->kind == id->kind && !strcmp(it->ns, id->ns) && !strcmp(it->name, id->name))
+			return by_id(n);
+	}
+	return NULL;
+}
+
+static struct subject *get_subject(struct catalog *c, const struct object_id *id)
+{
+	struct subject *s = find_subject(c, id);
+
+	if (s)
+		return s;
+	s = new0(struct subject);
+	s->id = *id;
+	object_id_print(id, s->name);
+	list_init(&s->definitions);
+	list_init(&s->queued);
+	list_init(&s->problems);
+	map_add(&c->subjects, &s->by_id, hash_id(id));
+	return s;
+}
+
+static void touch(struct catalog *c, struct subject *s)
+{
+	list_remove(&s->queued);
+	list_insert(&c->touched, &s->queued);
+}
+
+static struct definition *find_definition(struct subject *s, const char *path)
+{
+	list_for_each(it, &s->definitions)
+		if (!strcmp(of_subject(it)->path, path))
+			return of_subject(it);
+	return NULL;
+}
+
+struct definition *catalog_find(
+	const struct catalog *c, const struct object_id *id, const char *path)
+{
+	struct subject *s = find_subject(c, id);
+
+	return s ? find_definition(s, path) : NULL;
+}
+
+static struct definition *definition_new(struct subject *s, const char *path)
+{
+	struct definition *d = new0(struct definition);
+	struct list *pos = s->definitions.next;
+
+	while (pos != &s->definitions && strcmp(of_subject(pos)->path, path) < 0)
+		pos = pos->next;
+	d->subject = s;
+	d->path = path;
+	list_init(&d->in_file);
+	list_init(&d->of_subject);
+	list_insert(pos, &d->of_subject);
+	return d;
+}
+
+static void drop_object(struct definition *d)
+{
+	if (d->decoded)
+		object_done(&d->object);
+	d->decoded = false;
+}
+
+struct definition *catalog_define(struct catalog *c, const struct object_id *id, const char *path,
+	char *content, struct object *o)
+{
+	struct subject *s = get_subject(c, id);
+	struct definition *d = find_definition(s, path);
+
+	if (!d)
+		d = definition_new(s, path);
+	if (d->content && !strcmp(d->content, content)) {
+		free(content);
+		object_done(o);
+		return d;
+	}
+	free(d->content);
+	drop_object(d);
+	d->content = content;
+	d->hash = text_hash(content);
+	d->object = *o;
+	d->decoded = true;
+	touch(c, s);
+	return d;
+}
+
+void catalog_remove(struct catalog *c, struct definition *d)
+{
+	touch(c, d->subject);
+	list_remove(&d->in_file);
+	list_remove(&d->of_subject);
+	drop_object(d);
+	free(d->content);
+	free(d);
+}
+
+/* A definition that was in the store and lost its place there has to be decoded again. */
+static void need_object(struct definition *d)
+{
+	struct decode_error err;
+	json_t *tree;
+	int r;
+
+	if (d->decoded)
+		return;
+	tree = json_loads(d->content, JSON_DECODE_ANY, NULL);
+	r = decode_object(tree, &d->object, &err);
+	assert(!r); /* the same content was decoded before */
+	(void)r;
+	json_decref(tree);
+	d->decoded = true;
+}
+
+/* Cluster IPs */
+
+static size_t slot_of_family(int family)
+{
+	return family == AF_INET6;
+}
+
+/* Which family a Service without addresses gets first: what it says, else what there is. */
+static int first_family(const struct catalog *c, const struct object *o)
+{
+	if (o->service->n_cluster_ips)
+		return o->service->cluster_ips[0].family;
+	if (o->wish.families[0])
+		return o->wish.families[0];
+	return c->pools[0].range.ip.family ? AF_INET : AF_INET6;
+}
+
+/* Neither headless nor of ExternalName nor somebody else's to proxy. */
+static bool needs_address(const struct object *o)
+{
+	const struct service *s = o->service;
+
+	return o->kind == OBJECT_SERVICE && s->type != SERVICE_EXTERNAL_NAME && !s->headless &&
+		!s->other_proxy;
+}
+
+bool catalog_can_assign(const struct catalog *c, const struct object *o)
+{
+	return !needs_address(o) || o->service->n_cluster_ips ||
+		c->pools[slot_of_family(first_family(c, o))].range.ip.family;
+}
+
+/* Bit 0: IPv4, bit 1: IPv6 */
+static unsigned families_to_assign(const struct catalog *c, const struct object *o)
+{
+	unsigned first, second, wanted = 0;
+	bool dual = o->wish.prefer_dual_stack || o->wish.families[1];
+
+	if (!needs_address(o))
+		return 0;
+	first = (unsigned)slot_of_family(first_family(c, o));
+	second = !first;
+	if (!o->service->n_cluster_ips)
+		wanted |= 1u << first;
+	if (dual && o->service->n_cluster_ips < 2 && c->pools[second].range.ip.family)
+		wanted |= 1u << second;
+	return wanted;
+}
+
+static void release(struct catalog *c, size_t i, struct ip *ip)
+{
+	if (ip->family)
+		pool_release(&c->pools[i], ip);
+	*ip = (struct ip){ 0 };
+}
+
+/* The addresses that the Service brings itself are nobody else's to get. */
+static void hold_own(struct catalog *c, struct subject *s, const struct object *o)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->held); i++)
+		release(c, i, &s->held[i]);
+	if (!o || o->kind != OBJECT_SERVICE)
+		return;
+	for (size_t k = 0; k < o->service->n_cluster_ips; k++) {
+		const struct ip *ip = &o->service->cluster_ips[k];
+		size_t i = slot_of_family(ip->family);
+
+		pool_hold(&c->pools[i], ip);
+		s->held[i] = *ip;
+	}
+}
+
+static void release_unneeded(struct catalog *c, struct subject *s, const struct object *o)
+{
+	unsigned needed = o ? families_to_assign(c, o) : 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(s->assigned); i++)
+		if (!(needed & 1u << i))
+			release(c, i, &s->assigned[i]);
+}
+
+static void tell_starved(struct catalog *c, struct subject *s, const struct definition *d, size_t i)
+{
+	char range[CIDR_STRLEN], message[200];
+
+	snprintf(message, sizeof(message),
+		"is missing, and no address is left in %s; the Service is left out",
+		cidr_print(&c->pools[i].range, range));
+	problems_add(c->problems, &s->problems,
+		&(struct manifest_problem){ .path = d->path,
+			.line = d->line,
+			.object = s->name,
+			.field = "spec.clusterIP",
+			.message = message });
+}
+
+/* Finds the addresses that the Service lacks. False where none is left. */
+static bool allocate(struct catalog *c, struct subject *s, const struct definition *d)
+{
+	const struct object *o = &d->object;
+	unsigned wanted = families_to_assign(c, o);
+
+	for (size_t i = 0; i < ARRAY_SIZE(s->assigned); i++) {
+		bool spare = o->wish.prefer_dual_stack && !o->wish.require_dual_stack &&
+			i != slot_of_family(first_family(c, o));
+
+		if (!(wanted & 1u << i) || s->assigned[i].family)
+			continue;
+		if (pool_allocate(&c->pools[i], s->name, &s->assigned[i]) && !spare) {
+			tell_starved(c, s, d, i);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void fill_in(const struct catalog *c, const struct subject *s, struct object *o)
+{
+	size_t first = slot_of_family(first_family(c, o));
+	struct service *service = o->service;
+
+	for (size_t k = 0; k < ARRAY_SIZE(s->assigned); k++) {
+		const struct ip *ip = &s->assigned[k ? !first : first];
+
+		if (ip->family)
+			service->cluster_ips[service->n_cluster_ips++] = *ip;
+	}
+}
+
+/* The store */
+
+static void put(struct catalog *c, struct definition *d)
+{
+	struct subject *s = d->subject;
+
+	switch (s->id.kind) {
+	case OBJECT_SERVICE:
+		store_put_service(c->store, take(d->object.service));
+		break;
+	case OBJECT_ENDPOINTS:
+	case OBJECT_ENDPOINT_SLICE:
+		store_put_slice(c->store, take(d->object.slice));
+		break;
+	case OBJECT_NODE:
+		store_put_node(c->store, take(d->object.node));
+		break;
+	}
+	d->decoded = false;
+	s->stored = true;
+	s->hash = d->hash;
+	c->changed = true;
+}
+
+static void withdraw(struct catalog *c, struct subject *s)
+{
+	const struct object_id *id = &s->id;
+
+	if (!s->stored)
+		return;
+	switch (id->kind) {
+	case OBJECT_SERVICE:
+		store_delete_service(c->store, id->ns, id->name);
+		break;
+	case OBJECT_ENDPOINTS:
+		store_delete_slice(c->store, SLICE_ENDPOINTS, id->ns, id->name);
+		break;
+	case OBJECT_ENDPOINT_SLICE:
+		store_delete_slice(c->store, SLICE_ENDPOINT_SLICE, id->ns, id->name);
+		break;
+	case OBJECT_NODE:
+		store_delete_node(c->store, id->name);
+		break;
+	}
+	s->stored = false;
+	c->changed = true;
+}
+
+/* Settling */
+
+static struct definition *winner(const struct subject *s)
+{
+	return list_empty(&s->definitions) ? NULL : of_subject(s->definitions.next);
+}
+
+static bool is_stored(const struct subject *s, const struct definition *d)
+{
+	return s->stored && s->hash == d->hash;
+}
+
+static void tell_losers(struct catalog *c, struct subject *s)
+{
+	const struct definition *first = winner(s);
+
+	list_for_each(it, &s->definitions) {
+		const struct definition *d = of_subject(it);
+		_cleanup_(buf_done) struct buf message = { 0 };
+
+		if (d == first)
+			continue;
+		buf_addf(&message,
+			"is defined in %s too, which comes first and counts; this definition is left out",
+			first->path);
+		problems_add(c->problems, &s->problems,
+			&(struct manifest_problem){ .path = d->path,
+				.line = d->line,
+				.object = s->name,
+				.field = "",
+				.message = buf_str(&message) });
+	}
+}
+
+/* What does not need an address from the pools gives back what it had before anybody asks. */
+static void settle_own(struct catalog *c, struct subject *s)
+{
+	struct definition *d = winner(s);
+
+	if (d && is_stored(s, d))
+		return;
+	if (d)
+		need_object(d);
+	hold_own(c, s, d ? &d->object : NULL);
+	release_unneeded(c, s, d ? &d->object : NULL);
+}
+
+static void settle_changed(struct catalog *c, struct subject *s, struct definition *d)
+{
+	bool is_service = s->id.kind == OBJECT_SERVICE;
+
+	if (is_service && !allocate(c, s, d)) {
+		withdraw(c, s);
+		list_insert(&c->starved, &s->queued);
+		return;
+	}
+	if (is_service)
+		fill_in(c, s, &d->object);
+	put(c, d);
+}
+
+static void settle(struct catalog *c, struct subject *s)
+{
+	struct definition *d = winner(s);
+
+	list_remove(&s->queued);
+	problems_begin(&s->problems);
+	tell_losers(c, s);
+	if (!d) {
+		withdraw(c, s);
+	} else if (!is_stored(s, d)) {
+		settle_changed(c, s, d);
+	}
+	problems_end(c->problems, &s->problems);
+	if (d)
+		return;
+	map_del(&c->subjects, &s->by_id);
+	subject_free(c, s);
+}
+
+static int cmp_subjects(const void *a, const void *b)
+{
+	const struct subject *s = *(struct subject *const *)a, *t = *(struct subject *const *)b;
+
+	return strcmp(s->name, t->name);
+}
+
+void catalog_settle(struct catalog *c)
+{
+	struct subject **work = NULL;
+	size_t n = 0, cap = 0;
+
+	if (list_empty(&c->touched))
+		return;
+	/* Addresses may have become free. */
+	list_for_each_safe(it, &c->starved)
+		touch(c, queued(it));
+	list_for_each(it, &c->touched) {
+		mem_grow(work, n, cap);
+		work[n++] = queued(it);
+	}
+	/* In order of name, so that the pools are asked in the same order at every start. */
+	qsort(work, n, sizeof(*work), cmp_subjects);
+	for (size_t i = 0; i < n; i++)
+		settle_own(c, work[i]);
+	for (size_t i = 0; i < n; i++)
+		settle(c, work[i]);
+	free(work);
+}

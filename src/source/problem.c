@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "problem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct problem {
+	struct list of_owner;
+	struct list in_all;
+	bool told; /* since problems_begin() */
+	struct manifest_problem p;
+	char *text[4]; /* path, object, field and message, owned */
+};
+
+static struct problem *of_owner(struct list *l)
+{
+	return container_of(l, struct problem, of_owner);
+}
+
+void problems_init(struct problems *ps,
+	void (*on_problem)(const struct manifest_problem *problem, void *arg), void *arg)
+{
+	*ps = (struct problems){ .on_problem = on_problem, .arg = arg };
+	list_init(&ps->all);
+}
+
+static void forget_order(struct problems *ps)
+{
+	free(take(ps->sorted));
+}
+
+void problems_done(struct problems *ps)
+{
+	forget_order(ps);
+}
+
+static void problem_free(struct problems *ps, struct problem *p)
+{
+	forget_order(ps);
+	ps->n--;
+	list_remove(&p->of_owner);
+	list_remove(&p->in_all);
+	for (size_t i = 0; i < ARRAY_SIZE(p->text); i++)
+		free(p->text[i]);
+	free(p);
+}
+
+void problems_begin(struct list *owner)
+{
+	list_for_each(it, owner)
+		of_owner(it)->told = false;
+}
+
+/* An object's line moves when something above it is edited: that is the same problem still. */
+static bool is_same(const struct manifest_problem *a, const struct manifest_problem *b)
+{
+	bool same_place = a->line == b->line && a->column == b->column;
+
+	return !strcmp(a->path, b->path) && !strcmp(a->object, b->object) &&
+		!strcmp(a->field, b->field) && !strcmp(a->message, b->message) &&
+		(*a->object || same_place);
+}
+
+static struct problem *find(struct list *owner, const struct manifest_problem *p)
+{
+	list_for_each(it, owner)
+		if (!of_owner(it)->told && is_same(&of_owner(it)->p, p))
+			return of_owner(it);
+	return NULL;
+}
+
+static struct problem *problem_new(const struct manifest_problem *p)
+{
+	const char *const text[] = { p->path, p->object, p->field, p->message };
+	struct problem *new = new0(struct problem);
+
+	list_init(&new->of_owner);
+	list_init(&new->in_all);
+	for (size_t i = 0; i < ARRAY_SIZE(text); i++)
+		new->text[i] = mem_strdup(text[i]);
+	new->p = (struct manifest_problem){ .path = new->text[0],
+		.object = new->text[1],
+		.field = new->text[2],
+		.message = new->text[3] };
+	return new;
+}
+
+void problems_add(struct problems *ps, struct list *owner, const struct manifest_problem *p)
+{
+	struct problem *known = find(owner, p);
+	struct problem *problem = known ? known : problem_new(p);
+
+	forget_order(ps);
+	problem->told = true;
+	problem->p.line = p->line;
+	problem->p.column = p->column;
+	if (known)
+		return;
+	ps->n++;
+	list_insert(owner, &problem->of_owner);
+	list_insert(&ps->all, &problem->in_all);
+	if (ps->on_problem)
+		ps->on_problem(&problem->p, ps->arg);
+}
+
+void problems_end(struct problems *ps, struct list *owner)
+{
+	list_for_each_safe(it, owner)
+		if (!of_owner(it)->told)
+			problem_free(ps, of_owner(it));
+}
+
+void problems_drop(struct problems *ps, struct list *owner)
+{
+	problems_begin(owner);
+	problems_end(ps, owner);
+}
+
+static int cmp(const void *a, const void *b)
+{
+	const struct manifest_problem *p = *(const struct manifest_problem *const *)a;
+	const struct manifest_problem *q = *(const struct manifest_problem *const *)b;
+	int by_path = strcmp(p->path, q->path), by_object;
+
+	if (by_path || p->line != q->line)
+		return by_path ? by_path : p->line < q->line ? -1 : 1;
+	by_object = strcmp(p->object, q->object);
+	return by_object ? by_object : strcmp(p->field, q->field);
+}
+
+size_t problems_list(struct problems *ps, const struct manifest_problem *const **ret)
+{
+	size_t i = 0;
+
+	if (!ps->sorted) {
+		ps->sorted = mem_zalloc(ps->n, sizeof(const struct manifest_problem *));
+		list_for_each(it, &ps->all)
+			ps->sorted[i++] = &container_of(it, struct problem, in_all)->p;
+		qsort(ps->sorted, ps->n, sizeof(*ps->sorted), cmp);
+	}
+	*ret = ps->sorted;
+	return ps->n;
+}

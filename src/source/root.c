@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "root.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+
+/*
+ * No IN_MODIFY: a file that is being written is no file yet. IN_CREATE is for links and for
+ * directories on the way to the path, IN_ATTRIB for a file that becomes readable. One mask for all,
+ * because one directory has one watch, whatever it serves for.
+ */
+static const uint32_t watch_mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+	IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+
+void root_init(struct root *r, const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	*r = (struct root){ .path = mem_strndup(path, len), .self = -1, .above = -1 };
+	list_init(&r->problems);
+}
+
+void root_done(struct root *r)
+{
+	free(r->path);
+	free(r->child);
+}
+
+/* A watch or a negative errno. */
+static int watch(int inotify, const char *path)
+{
+	int wd = inotify_add_watch(inotify, path, watch_mask);
+
+	return wd < 0 ? -errno : wd;
+}
+
+/* Cuts the last component off: "a/b" becomes "a", "a" becomes ".", "/a" becomes "/". Returns the
+ * component; NULL where there is none left. */
+static char *cut_component(char *path)
+{
+	char *slash = strrchr(path, '/');
+	char *child;
+
+	if (!strcmp(path, "/") || !strcmp(path, "."))
+		return NULL;
+	child = mem_strdup(slash ? slash + 1 : path);
+	if (!slash)
+		strcpy(path, ".");
+	else
+		slash[slash == path] = '\0';
+	return child;
+}
+
+/* Watches the deepest directory above the path that there is and that lets itself be watched. */
+static int watch_above(struct root *r, int inotify)
+{
+	_cleanup_free_ char *path = mem_strdup(r->path);
+	int wd = -ENOENT;
+
+	r->is_parent = true;
+	free(take(r->child));
+	for (bool first = true;; first = false) {
+		char *child = cut_component(path);
+
+		if (!child)
+			break;
+		free(r->child);
+		r->child = child;
+		r->is_parent = first;
+		wd = watch(inotify, path);
+		if (wd != -ENOENT && wd != -ENOTDIR && wd != -EACCES)
+			break;
+	}
+	r->above = wd < 0 ? -1 : wd;
+	return wd < 0 ? wd : 0;
+}
+
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return !lstat(path, &st);
+}
+
+/* The next directory on the way to the path may have appeared before the one above was watched. */
+static int watch_way(struct root *r, int inotify)
+{
+	int e;
+
+	for (int tries = 0; tries < 3; tries++) {
+		e = watch_above(r, inotify);
+		if (e || r->is_parent || !is_there(r->path))
+			return e;
+	}
+	return 0;
+}
+
+static int watch_self(struct root *r, int inotify)
+{
+	struct stat st;
+	int wd;
+
+	r->is_dir = !stat(r->path, &st) && S_ISDIR(st.st_mode);
+	r->self = -1;
+	if (!r->is_dir)
+		return 0;
+	wd = watch(inotify, r->path);
+	if (wd >= 0)
+		r->self = wd;
+	/* What does not let itself be read is told by who tries to read it. */
+	return wd == -EACCES || wd == -ENOENT || wd == -ENOTDIR || wd >= 0 ? 0 : wd;
+}
+
+int root_watch(struct root *r, int inotify, struct err *err)
+{
+	int e = watch_way(r, inotify);
+	int self = watch_self(r, inotify);
+
+	/* The file system's root has nothing above it. */
+	if (e && !strcmp(r->path, "/"))
+		e = 0;
+	if (!e)
+		e = self;
+	if (e == -ENOSPC)
+		return err_set(err, e,
+			"changes of it cannot be noticed: no inotify watch is left (fs.inotify.max_user_watches)");
+	return e ? err_errno(err, e, "changes of it cannot be noticed") : 0;
+}
