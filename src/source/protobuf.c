@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "source/protobuf.h"
+
+#include <string.h>
+
+int pb_varint(const uint8_t *p, const uint8_t *end, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < 10; i++) {
+		if (p + i == end)
+			return 0;
+		v |= (uint64_t)(p[i] & 0x7f) << (7 * i);
+		if (!(p[i] & 0x80)) {
+			*ret = v;
+			return i + 1;
+		}
+	}
+	return -1;
+}
+
+static bool take_varint(struct pb *pb, uint64_t *ret)
+{
+	int n = pb_varint(pb->p, pb->end, ret);
+
+	if (n <= 0)
+		return false;
+	pb->p += n;
+	return true;
+}
+
+static bool take_fixed(struct pb *pb, size_t size, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	if ((size_t)(pb->end - pb->p) < size)
+		return false;
+	for (size_t i = 0; i < size; i++)
+		v |= (uint64_t)pb->p[i] << (8 * i);
+	pb->p += size;
+	*ret = v;
+	return true;
+}
+
+static bool take_bytes(struct pb *pb, struct pb_field *f)
+{
+	uint64_t len;
+
+	if (!take_varint(pb, &len) || len > (size_t)(pb->end - pb->p))
+		return false;
+	f->bytes = pb->p;
+	f->len = (size_t)len;
+	pb->p += len;
+	return true;
+}
+
+static bool take_value(struct pb *pb, struct pb_field *f)
+{
+	switch (f->type) {
+	case 0:
+		return take_varint(pb, &f->value);
+	case 1:
+		return take_fixed(pb, 8, &f->value);
+	case 2:
+		return take_bytes(pb, f);
+	case 5:
+		return take_fixed(pb, 4, &f->value);
+	default:
+		return false;
+	}
+}
+
+bool pb_next(struct pb *pb, struct pb_field *ret)
+{
+	struct pb_field f = { 0 };
+	uint64_t tag;
+
+	if (pb->bad || pb->p == pb->end)
+		return false;
+	pb->bad = true;
+	if (!take_varint(pb, &tag) || tag >> 32 || !(tag >> 3))
+		return false;
+	f.number = (uint32_t)(tag >> 3);
+	f.type = tag & 7;
+	if (!take_value(pb, &f))
+		return false;
+	pb->bad = false;
+	*ret = f;
+	return true;
+}
+
+struct pb pb_sub(const struct pb_field *f)
+{
+	static const uint8_t none;
+
+	return f->type == 2 ? pb_make(f->bytes, f->len) : pb_make(&none, 0);
+}

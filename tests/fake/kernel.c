@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "fake/kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+
+struct held {
+	struct map_node by_key;
+	struct fact fact;
+};
+
+static struct held *held_of(struct map_node *n)
+{
+	return container_of(n, struct held, by_key);
+}
+
+static struct held *find(const struct fake_kernel *k, const struct fact_key *key)
+{
+	map_for_each_match(n, &k->facts, map_hash(key, sizeof(*key)))
+		if (fact_key_eq(&held_of(n)->fact.key, key))
+			return held_of(n);
+	return NULL;
+}
+
+static struct fact parse(const char *line)
+{
+	struct err err;
+	struct fact f;
+
+	if (!fact_parse(line, &f, &err))
+		return f;
+	fprintf(stderr, "%s\n", err.msg);
+	abort();
+}
+
+const struct fact *fake_kernel_find(const struct fake_kernel *k, const struct fact_key *key)
+{
+	const struct held *h = find(k, key);
+
+	return h ? &h->fact : NULL;
+}
+
+void fake_kernel_put_fact(struct fake_kernel *k, const struct fact *f)
+{
+	struct held *h = find(k, &f->key);
+
+	if (!h) {
+		h = new0(struct held);
+		map_add(&k->facts, &h->by_key, map_hash(&f->key, sizeof(f->key)));
+		k->n_facts++;
+	}
+	h->fact = *f;
+}
+
+static void forget(struct fake_kernel *k, struct held *h)
+{
+	map_del(&k->facts, &h->by_key);
+	free(h);
+	k->n_facts--;
+}
+
+static bool has_children(enum fact_kind kind)
+{
+	return kind == FACT_LINK || kind == FACT_SET || kind == FACT_VS;
+}
+
+void fake_kernel_remove_key(struct fake_kernel *k, const struct fact_key *key)
+{
+	struct held *h = find(k, key);
+	struct fact_key gone, parent;
+
+	if (!h)
+		return;
+	gone = h->fact.key;
+	forget(k, h);
+	if (!has_children(gone.kind))
+		return;
+	map_for_each(n, &k->facts)
+		if (fact_parent(&held_of(n)->fact.key, &parent) && fact_key_eq(&parent, &gone))
+			forget(k, held_of(n));
+}
+
+void fake_kernel_put(struct fake_kernel *k, const char *line)
+{
+	struct fact f = parse(line);
+
+	fake_kernel_put_fact(k, &f);
+}
+
+void fake_kernel_remove(struct fake_kernel *k, const char *line)
+{
+	struct fact f = parse(line);
+
+	fake_kernel_remove_key(k, &f.key);
+}
+
+bool fake_kernel_has(const struct fake_kernel *k, const char *line)
+{
+	struct fact f = parse(line);
+	const struct held *h = find(k, &f.key);
+
+	return h && fact_val_eq(&h->fact.val, &f.val);
+}
+
+static int cmp_fact(const void *a, const void *b)
+{
+	return fact_key_cmp(&((const struct fact *)a)->key, &((const struct fact *)b)->key);
+}
+
+struct fact *fake_kernel_list(const struct fake_kernel *k)
+{
+	struct fact *list = mem_zalloc(k->n_facts, sizeof(*list));
+	size_t i = 0;
+
+	map_for_each(n, &k->facts)
+		list[i++] = held_of(n)->fact;
+	qsort(list, k->n_facts, sizeof(*list), cmp_fact);
+	return list;
+}
+
+void fake_kernel_print(const struct fake_kernel *k, struct buf *ret)
+{
+	_cleanup_free_ struct fact *list = fake_kernel_list(k);
+
+	for (size_t i = 0; i < k->n_facts; i++) {
+		fact_print(ret, &list[i]);
+		buf_addc(ret, '\n');
+	}
+}
+
+static int add(struct fake_kernel *k, const struct fact *f)
+{
+	if (find(k, &f->key))
+		return -EEXIST;
+	fake_kernel_put_fact(k, f);
+	return 0;
+}
+
+static int carry_out(struct fake_kernel *k, const struct op *op)
+{
+	const struct fact *f = &op->fact;
+	struct held *h = find(k, &f->key);
+	struct fact_key parent;
+
+	if (fact_parent(&f->key, &parent) && !find(k, &parent))
+		return -ESRCH;
+	if (f->key.kind == FACT_VS && op->type != OP_DEL && k->no_scheduler &&
+		!strcmp(f->val.vs.scheduler, k->no_scheduler))
+		return -EPROTONOSUPPORT;
+	if (op->type == OP_ADD)
+		return add(k, f);
+	if (!h)
+		return -ENOENT;
+	if (op->type == OP_SET)
+		h->fact.val = f->val;
+	else
+		fake_kernel_remove_key(k, &f->key);
+	return 0;
+}
+
+void fake_kernel_apply(struct fake_kernel *k, struct op *op)
+{
+	int fault = k->fault ? k->fault(op, k->arg) : 0;
+
+	k->n_ops++;
+	if (fault < 0) {
+		op->result = fault;
+		return;
+	}
+	op->result = carry_out(k, op);
+	if (!op->result) {
+		k->done[op->fact.key.kind][op->type]++;
+		buf_addf(&k->log, "%s ", op_type_name(op->type));
+		fact_print(&k->log, &op->fact);
+		buf_addc(&k->log, '\n');
+	}
+	if (fault == FAKE_ANSWER_LOST)
+		op->result = -ENOBUFS;
+}
+
+static struct fake_kernel *kernel_of(struct adapter *a)
+{
+	return container_of(a, struct fake_kernel, adapter);
+}
+
+static void apply(struct adapter *a, struct op *ops, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		fake_kernel_apply(kernel_of(a), &ops[i]);
+}
+
+static bool skipped(
+	const struct fact *f, bool (*skip)(const struct fact_key *vs, void *arg), void *arg)
+{
+	struct fact_key vs;
+
+	return skip && f->key.kind == FACT_RS && fact_parent(&f->key, &vs) && skip(&vs, arg);
+}
+
+static int dump(struct adapter *a, enum fact_kind kind,
+	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
+{
+	struct fake_kernel *k = kernel_of(a);
+
+	k->dumps++;
+	if (k->before_dump)
+		k->before_dump(k, kind, k->arg);
+	map_for_each(n, &k->facts) {
+		const struct fact *f = &held_of(n)->fact;
+
+		if (f->key.kind == kind && !skipped(f, skip, arg))
+			fn(f, arg);
+	}
+	/* Late, as a dump that breaks off has told a part already. */
+	if (k->dump_error && kind == k->dump_error_kind)
+		return err_set(err, k->dump_error, "the dump broke off");
+	return 0;
+}
+
+void fake_kernel_init(struct fake_kernel *k)
+{
+	*k = (struct fake_kernel){
+		.adapter = { .name = "fake",
+			.kinds = (1u << FACT_KINDS) - 1,
+			.apply = apply,
+			.dump = dump },
+	};
+}
+
+void fake_kernel_done(struct fake_kernel *k)
+{
+	map_for_each(n, &k->facts)
+		free(held_of(n));
+	map_done(&k->facts);
+	buf_done(&k->log);
+}
+
+void fake_kernel_reset_log(struct fake_kernel *k)
+{
+	memset(k->done, 0, sizeof(k->done));
+	k->n_ops = 0;
+	k->dumps = 0;
+	buf_reset(&k->log);
+}

@@ -1,0 +1,590 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+/* cmocka.h needs those above */
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "daemon/config.h"
+
+enum {
+	MAX_ARGS = 80,
+	OF_DAEMON = OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON,
+	OF_PLAN = OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_PLAN,
+};
+
+/* A command line, kept as long as what was parsed from it. */
+struct line {
+	char *text;
+	char *argv[MAX_ARGS + 1];
+	int argc, rest;
+	struct config c;
+	struct err err;
+};
+
+/* Words are separated by blanks; '~' stands for a blank in a word. */
+static int parse(struct line *l, unsigned groups, const char *text)
+{
+	char *save = NULL;
+
+	*l = (struct line){ .text = mem_strdup(text), .argc = 1, .rest = -1 };
+	l->argv[0] = (char *)"program";
+	for (char *w = strtok_r(l->text, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+		assert_true(l->argc < MAX_ARGS);
+		for (char *blank = w; (blank = strchr(blank, '~'));)
+			*blank = ' ';
+		l->argv[l->argc++] = w;
+	}
+	config_init(&l->c);
+	return config_parse(&l->c, groups, l->argc, l->argv, &l->rest, &l->err);
+}
+
+static void line_done(struct line *l)
+{
+	config_done(&l->c);
+	free(l->text);
+}
+
+static void ok(struct line *l, const char *text)
+{
+	int r = parse(l, OF_DAEMON, text);
+
+	if (r)
+		print_error("%s: %s\n", text, l->err.msg);
+	assert_int_equal(r, 0);
+	assert_int_equal(l->rest, l->argc);
+}
+
+static void assert_mistake(unsigned groups, const char *text, const char *words)
+{
+	_cleanup_(line_done) struct line l;
+
+	assert_int_equal(parse(&l, groups, text), -EINVAL);
+	assert_int_equal(l.err.code, -EINVAL);
+	assert_string_equal(l.err.msg, words);
+}
+
+static void assert_cidr(const struct cidr *c, const char *text)
+{
+	char s[CIDR_STRLEN];
+
+	assert_string_equal(cidr_print(c, s), text);
+}
+
+static void without_options_the_defaults_hold(void **state)
+{
+	_cleanup_(line_done) struct line l;
+	char host[NAME_MAX_LEN + 1];
+
+	(void)state;
+	ok(&l, "");
+	assert_string_equal(l.c.policy.scheduler, "rr");
+	assert_int_equal(l.c.policy.masquerade_bit, 14);
+	assert_int_equal(l.c.policy.drain_timeout, 60000);
+	assert_int_equal(l.c.audit_interval, 30000);
+	assert_int_equal(l.c.backend, BACKEND_AUTO);
+	assert_int_equal(l.c.log_level, LOG_INFO);
+	assert_string_equal(l.c.status_socket, DEFAULT_STATUS_SOCKET);
+	assert_int_equal(l.c.n_manifests, 0);
+	assert_int_equal(gethostname(host, sizeof(host)), 0);
+	assert_int_equal(strcasecmp(l.c.policy.node_name, host), 0);
+}
+
+static void the_table_tells_the_defaults_that_hold(void **state)
+{
+	_cleanup_(line_done) struct line without, with;
+	_cleanup_(buf_done) struct buf text = { 0 };
+	size_t n;
+	const struct config_option *o = config_options(&n);
+
+	(void)state;
+	for (; n; n--, o++)
+		if (o->preset && o->groups & OF_DAEMON)
+			buf_addf(&text, "--%s=%s ", o->name, o->preset);
+	ok(&with, buf_str(&text));
+	ok(&without, "");
+	assert_string_equal(with.c.status_socket, without.c.status_socket);
+	with.c.status_socket = without.c.status_socket;
+	assert_memory_equal(&with.c, &without.c, sizeof(with.c));
+}
+
+static void policy_options_reach_the_policy(void **state)
+{
+	_cleanup_(line_done) struct line l;
+
+	(void)state;
+	ok(&l,
+		"--scheduler mh --hostname-override ~Node-A~ --cluster-cidr fd00:1::/64,10.244.0.0/16 "
+		"--masquerade-all --iptables-masquerade-bit 31 --nodeport-addresses 192.168.0.0/16 "
+		"--nodeport-addresses fd00::/8,10.1.2.3/24 --ipvs-exclude-cidrs 10.0.0.0/8,~fd01::/16 "
+		"--vip-mode address --drain-timeout 1m30s");
+	assert_string_equal(l.c.policy.scheduler, "mh");
+	assert_string_equal(l.c.policy.node_name, "node-a");
+	assert_cidr(&l.c.policy.cluster_cidr[0], "10.244.0.0/16");
+	assert_cidr(&l.c.policy.cluster_cidr[1], "fd00:1::/64");
+	assert_true(l.c.policy.masquerade_all);
+	assert_int_equal(l.c.policy.masquerade_bit, 31);
+	assert_int_equal(l.c.policy.n_nodeport_addresses, 3);
+	assert_cidr(&l.c.policy.nodeport_addresses[2], "10.1.2.0/24");
+	assert_int_equal(l.c.policy.n_exclude, 2);
+	assert_cidr(&l.c.policy.exclude[1], "fd01::/16");
+	assert_int_equal(l.c.policy.vip_mode, VIP_ADDRESS);
+	assert_int_equal(l.c.policy.drain_timeout, 90000);
+}
+
+static void pods_are_recognised_by_what_the_mode_names(void **state)
+{
+	_cleanup_(line_done) struct line bridge, prefix, node;
+
+	(void)state;
+	ok(&bridge, "--pod-bridge-interface=cni0 --detect-local-mode=BridgeInterface");
+	assert_int_equal(bridge.c.policy.detect_local, DETECT_BRIDGE_INTERFACE);
+	assert_string_equal(bridge.c.policy.interface, "cni0");
+	ok(&prefix,
+		"--detect-local-mode=interfacenameprefix --pod-interface-name-prefix=cali "
+		"--pod-bridge-interface=cni0");
+	assert_int_equal(prefix.c.policy.detect_local, DETECT_INTERFACE_NAME_PREFIX);
+	assert_string_equal(prefix.c.policy.interface, "cali");
+	ok(&node, "--detect-local-mode=NodeCIDR");
+	assert_int_equal(node.c.policy.detect_local, DETECT_NODE_CIDR);
+}
+
+static void daemon_options_reach_the_config(void **state)
+{
+	_cleanup_(line_done) struct line l;
+
+	(void)state;
+	ok(&l,
+		"--manifests a --manifests=b --service-cluster-ip-range 10.96.0.0/16,fd00::/108 "
+		"--backend ipvs --ipvs-strict-arp --ipvs-tcp-timeout 15m --ipvs-tcpfin-timeout 2m "
+		"--ipvs-udp-timeout 300s --audit-interval 0 --status-socket= -v debug --once");
+	assert_int_equal(l.c.n_manifests, 2);
+	assert_string_equal(l.c.manifests[0], "a");
+	assert_string_equal(l.c.manifests[1], "b");
+	assert_cidr(&l.c.service_range[0], "10.96.0.0/16");
+	assert_cidr(&l.c.service_range[1], "fd00::/108");
+	assert_int_equal(l.c.backend, BACKEND_IPVS);
+	assert_true(l.c.strict_arp);
+	assert_int_equal(l.c.tcp_timeout, 900);
+	assert_int_equal(l.c.tcp_fin_timeout, 120);
+	assert_int_equal(l.c.udp_timeout, 300);
+	assert_int_equal(l.c.audit_interval, 0);
+	assert_string_equal(l.c.status_socket, "");
+	assert_int_equal(l.c.log_level, LOG_DEBUG);
+	assert_true(l.c.once);
+}
+
+static void aliases_and_underscores_name_the_same_options(void **state)
+{
+	_cleanup_(line_done) struct line l;
+
+	(void)state;
+	ok(&l,
+		"--ipvs_scheduler=wlc --proxy-mode IPVS --masquerade_all --cluster_cidr "
+		"10.0.0.0/8 --v=4");
+	assert_string_equal(l.c.policy.scheduler, "wlc");
+	assert_int_equal(l.c.backend, BACKEND_IPVS);
+	assert_true(l.c.policy.masquerade_all);
+	assert_cidr(&l.c.policy.cluster_cidr[0], "10.0.0.0/8");
+	assert_int_equal(l.c.log_level, LOG_DEBUG);
+}
+
+static void booleans_take_a_value_only_behind_an_equals_sign(void **state)
+{
+	_cleanup_(line_done) struct line yes, no, loose;
+
+	(void)state;
+	ok(&yes, "--masquerade-all=T --ipvs-strict-arp=true --once=1");
+	assert_true(yes.c.policy.masquerade_all && yes.c.strict_arp && yes.c.once);
+	ok(&no, "--masquerade-all --masquerade-all=false --once=F");
+	assert_false(no.c.policy.masquerade_all || no.c.once);
+	assert_int_equal(parse(&loose, OF_DAEMON, "--masquerade-all false"), 0);
+	assert_true(loose.c.policy.masquerade_all);
+	assert_int_equal(loose.rest, 2);
+}
+
+static void a_letter_takes_its_value_in_three_ways(void **state)
+{
+	static const char *const ways[] = { "-v warning", "-vwarning", "-v=warning" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		_cleanup_(line_done) struct line l;
+
+		ok(&l, ways[i]);
+		assert_int_equal(l.c.log_level, LOG_WARN);
+	}
+}
+
+static void kube_proxys_log_numbers_are_understood(void **state)
+{
+	_cleanup_(line_done) struct line two, ten;
+
+	(void)state;
+	ok(&two, "-v=2");
+	assert_int_equal(two.c.log_level, LOG_INFO);
+	ok(&ten, "--v 10");
+	assert_int_equal(ten.c.log_level, LOG_DEBUG);
+}
+
+static void an_empty_value_means_the_default_as_for_kube_proxy(void **state)
+{
+	_cleanup_(line_done) struct line l;
+
+	(void)state;
+	ok(&l,
+		"--proxy-mode= --ipvs-scheduler= --detect-local-mode= --cluster-cidr= "
+		"--nodeport-addresses= --ipvs-exclude-cidrs= --pod-bridge-interface=");
+	assert_int_equal(l.c.backend, BACKEND_AUTO);
+	assert_string_equal(l.c.policy.scheduler, "rr");
+	assert_int_equal(l.c.policy.n_nodeport_addresses, 0);
+}
+
+static void options_end_at_the_first_other_argument(void **state)
+{
+	_cleanup_(line_done) struct line plain, dashes;
+
+	(void)state;
+	assert_int_equal(parse(&plain, OF_DAEMON, "--once a --cleanup"), 0);
+	assert_int_equal(plain.rest, 2);
+	assert_false(plain.c.cleanup);
+	assert_int_equal(parse(&dashes, OF_DAEMON, "--once -- --cleanup"), 0);
+	assert_int_equal(dashes.rest, 3);
+	assert_false(dashes.c.cleanup);
+}
+
+static void arguments_of_plan_are_manifests(void **state)
+{
+	_cleanup_(line_done) struct line l;
+
+	(void)state;
+	assert_int_equal(
+		parse(&l, OF_PLAN, "a.yaml --manifests b.yaml c.yaml -ojson --diff -- --d"), 0);
+	assert_int_equal(l.rest, l.argc);
+	assert_int_equal(l.c.n_manifests, 4);
+	assert_string_equal(l.c.manifests[0], "a.yaml");
+	assert_string_equal(l.c.manifests[2], "c.yaml");
+	assert_string_equal(l.c.manifests[3], "--d");
+	assert_int_equal(l.c.output, PLAN_JSON);
+	assert_int_equal(l.c.diff, DIFF_YES);
+}
+
+static void wrong_values_are_refused_in_words(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "--scheduler=a~b", "--scheduler: \"a b\" is not the name of a scheduler" },
+		{ "--scheduler=abcdefghijklmnop",
+			"--scheduler: \"abcdefghijklmnop\" is not the name of a scheduler" },
+		{ "--hostname-override=~",
+			"--hostname-override: must have between 1 and 253 "
+			"characters" },
+		{ "--cluster-cidr=10.0.0.0/8,10.1.0.0/16",
+			"--cluster-cidr: more than one IPv4 CIDR" },
+		{ "--cluster-cidr=10.0.0.0",
+			"--cluster-cidr: \"10.0.0.0\" is not a CIDR such as "
+			"10.0.0.0/8" },
+		{ "--service-cluster-ip-range=fd00::/108,fd01::/108",
+			"--service-cluster-ip-range: more than one IPv6 CIDR" },
+		{ "--detect-local-mode=Bridge",
+			"--detect-local-mode: \"Bridge\" is none of ClusterCIDR, NodeCIDR, "
+			"BridgeInterface, InterfaceNamePrefix" },
+		{ "--detect-local-mode=BridgeInterface",
+			"--pod-bridge-interface: is needed with "
+			"--detect-local-mode=BridgeInterface" },
+		{ "--detect-local-mode=InterfaceNamePrefix --pod-bridge-interface=x",
+			"--pod-interface-name-prefix: is needed with "
+			"--detect-local-mode=InterfaceNamePrefix" },
+		{ "--pod-bridge-interface=abcdefghijklmnop",
+			"--pod-bridge-interface: \"abcdefghijklmnop\" is not the name of an "
+			"interface" },
+		{ "--masquerade-all=yes", "--masquerade-all: \"yes\" is neither true nor false" },
+		{ "--iptables-masquerade-bit=32",
+			"--iptables-masquerade-bit: \"32\" is not a number "
+			"between 0 and 31" },
+		{ "--iptables-masquerade-bit=-1",
+			"--iptables-masquerade-bit: \"-1\" is not a number "
+			"between 0 and 31" },
+		{ "--iptables-masquerade-bit=1x",
+			"--iptables-masquerade-bit: \"1x\" is not a number "
+			"between 0 and 31" },
+		{ "--nodeport-addresses=primary,10.0.0.0/8",
+			"--nodeport-addresses: \"primary\" stands alone, without CIDRs beside it" },
+		{ "--nodeport-addresses=10.0.0.0/8 --nodeport-addresses=primary",
+			"--nodeport-addresses: \"primary\" stands alone, without CIDRs beside it" },
+		{ "--vip-mode=dummy", "--vip-mode: \"dummy\" is none of route, address" },
+		{ "--drain-timeout=60", "--drain-timeout: \"60\" is not a duration such as 1m30s" },
+		{ "--drain-timeout=-1s", "--drain-timeout: \"-1s\" is negative" },
+		{ "--ipvs-tcp-timeout=500ms",
+			"--ipvs-tcp-timeout: \"500ms\" is not a whole number of seconds" },
+		{ "--ipvs-udp-timeout=999999h", "--ipvs-udp-timeout: \"999999h\" is too long" },
+		{ "--audit-interval=1ms", "--audit-interval: \"1ms\" is less than 100 ms" },
+		{ "--backend=nftables", "--backend: \"nftables\" is none of auto, ipvs, iptables" },
+		{ "--proxy-mode=iptables", "--backend: this version programs IPVS only" },
+		{ "-v loud", "-v: \"loud\" is none of error, warning, info, debug" },
+		{ "--manifests=", "--manifests: the path is empty" },
+		{ "--manifests", "--manifests: needs a value" },
+		{ "--manifests --once", "--manifests: needs a value" },
+		{ "--once --cleanup",
+			"--once, --cleanup, --init-only: only one of them can be done" },
+		{ "--diff", "--diff: is not an option of this command" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_mistake(OF_DAEMON, cases[i][0], cases[i][1]);
+}
+
+static void a_socket_path_must_fit_its_address(void **state)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	(void)state;
+	buf_adds(&text, "--status-socket=/");
+	for (int i = 0; i < 108; i++)
+		buf_addc(&text, 'x');
+	assert_mistake(OF_DAEMON, buf_str(&text),
+		"--status-socket: the path is longer than 107 characters");
+}
+
+static void a_list_has_a_limit(void **state)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	(void)state;
+	buf_adds(&text, "--ipvs-exclude-cidrs=");
+	for (int i = 0; i <= POLICY_MAX_CIDRS; i++)
+		buf_addf(&text, "10.%d.0.0/16,", i);
+	assert_mistake(OF_DAEMON, buf_str(&text), "--ipvs-exclude-cidrs: more than 64 CIDRs");
+}
+
+static void an_unknown_option_names_the_nearest_one(void **state)
+{
+	(void)state;
+	assert_mistake(OF_DAEMON, "--schedular=rr",
+		"--schedular: unknown option; did you mean --scheduler?");
+	assert_mistake(OF_DAEMON, "--cluster_cdir 10.0.0.0/8 --once=x",
+		"--cluster_cdir: unknown option; did you mean --cluster-cidr?; "
+		"--once: \"x\" is neither true nor false");
+	assert_mistake(OF_DAEMON, "--zzz", "--zzz: unknown option");
+	assert_mistake(OF_DAEMON, "-x", "-x: unknown option");
+	assert_mistake(OF_PLAN, "--audit-interval=1s",
+		"--audit-interval: is not an option of this command");
+	assert_mistake(OF_PLAN, "--masqerade-all",
+		"--masqerade-all: unknown option; did you mean --masquerade-all?");
+}
+
+static void a_very_long_unknown_name_is_only_unknown(void **state)
+{
+	_cleanup_(line_done) struct line l;
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	(void)state;
+	buf_adds(&text, "--");
+	for (int i = 0; i < 5000; i++)
+		buf_addc(&text, 'a');
+	assert_int_equal(parse(&l, OF_DAEMON, buf_str(&text)), -EINVAL);
+	assert_non_null(strstr(l.err.msg, "aaaa: unknown option"));
+	assert_true(strlen(l.err.msg) < 100);
+}
+
+static void all_mistakes_are_named_at_once(void **state)
+{
+	(void)state;
+	assert_mistake(OF_DAEMON,
+		"--scheduler=! --drain-timeout=x --foo --iptables-masquerade-bit=99",
+		"--scheduler: \"!\" is not the name of a scheduler; "
+		"--drain-timeout: \"x\" is not a duration such as 1m30s; "
+		"--foo: unknown option; "
+		"--iptables-masquerade-bit: \"99\" is not a number between 0 and 31");
+}
+
+static void mistakes_beyond_the_room_are_counted(void **state)
+{
+	_cleanup_(line_done) struct line l;
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		buf_addf(&text, "--what-is-this-%d ", i);
+	assert_int_equal(parse(&l, OF_DAEMON, buf_str(&text)), -EINVAL);
+	assert_non_null(strstr(l.err.msg, "--what-is-this-0: unknown option; "));
+	assert_non_null(strstr(l.err.msg, " more"));
+	assert_true(strlen(l.err.msg) < sizeof(l.err.msg) - 1);
+}
+
+static void help_and_version_forgive_mistakes(void **state)
+{
+	_cleanup_(line_done) struct line help, version;
+
+	(void)state;
+	assert_int_equal(parse(&help, OF_DAEMON, "--nonsense -h"), 0);
+	assert_true(help.c.help);
+	assert_int_equal(parse(&version, OF_DAEMON, "--version"), 0);
+	assert_true(version.c.version);
+}
+
+/* Help and man page */
+
+static char *read_all(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	struct buf b = { 0 };
+	size_t n;
+
+	assert_non_null(f);
+	do {
+		n = fread(buf_reserve(&b, 65536), 1, 65536, f);
+		b.len += n;
+	} while (n);
+	fclose(f);
+	buf_addc(&b, '\n');
+	return buf_take(&b);
+}
+
+/* One section of a man page, up to the next one. */
+static char *read_section(const char *path, const char *title)
+{
+	_cleanup_free_ char *page = read_all(path);
+	const char *from = strstr(page, title), *to;
+
+	assert_non_null(from);
+	to = strstr(from + strlen(title), "\n# ");
+	assert_non_null(to);
+	return mem_strndup(from, (size_t)(to - from) + 1);
+}
+
+static void help_names_every_option_of_its_groups(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len, n;
+	const struct config_option *o = config_options(&n);
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	config_help(OF_DAEMON, f);
+	fclose(f);
+	assert_non_null(text);
+	for (; n; n--, o++) {
+		_cleanup_(buf_done) struct buf name = { 0 };
+
+		buf_addf(&name, "--%s ", o->name);
+		assert_int_equal(!!strstr(text, buf_str(&name)), !!(o->groups & OF_DAEMON));
+		assert_true(!o->preset || !o->arg || !(o->groups & OF_DAEMON) ||
+			strstr(text, o->preset));
+	}
+}
+
+/* The line that begins the description of an option, as the man pages write it. */
+static char *man_term(const struct config_option *o)
+{
+	struct buf b = { 0 };
+
+	if (o->letter)
+		buf_addf(&b, "*-%c*, ", o->letter);
+	buf_addf(&b, "*--%s*", o->name);
+	if (o->alias)
+		buf_addf(&b, ", *--%s*", o->alias);
+	if (o->arg)
+		buf_addf(&b, " _%s_", o->arg);
+	buf_addc(&b, '\n');
+	return buf_take(&b);
+}
+
+static void check_described(const char *page, const struct config_option *o)
+{
+	_cleanup_free_ char *term = man_term(o);
+	_cleanup_(buf_done) struct buf preset = { 0 };
+	_cleanup_free_ char *about = NULL;
+	const char *at = strstr(page, term);
+
+	if (!at) {
+		fail_msg("the man page does not describe: %s", term);
+		return;
+	}
+	at += strlen(term);
+	about = mem_strndup(at, (size_t)(strstr(at, "\n\n") - at));
+	buf_addf(&preset, "Default: %s.", o->preset ? o->preset : "");
+	if (o->preset && o->arg && !strstr(about, buf_str(&preset)))
+		fail_msg("the man page does not say of %s: %s", term, buf_str(&preset));
+}
+
+static bool is_described_option(const char *line)
+{
+	size_t n;
+	const struct config_option *o = config_options(&n);
+
+	for (; n; n--, o++) {
+		_cleanup_free_ char *term = man_term(o);
+
+		if (!strncmp(line, term, strlen(term)))
+			return true;
+	}
+	return false;
+}
+
+static void the_daemons_man_page_and_the_table_name_the_same_options(void **state)
+{
+	_cleanup_free_ char *page = read_section("man/ipvsctl-svcd.8.scd", "\n# OPTIONS\n");
+	size_t n;
+	const struct config_option *o = config_options(&n);
+
+	(void)state;
+	for (; n; n--, o++)
+		if (o->groups & OF_DAEMON)
+			check_described(page, o);
+	for (const char *at = page; (at = strstr(at, "\n*-"));)
+		if (!is_described_option(++at))
+			fail_msg("the man page describes what is no option: %.60s", at);
+}
+
+static void the_man_page_of_the_commands_describes_the_options_of_plan(void **state)
+{
+	_cleanup_free_ char *page = read_section("man/ipvsctl-svc.1.scd", "\n# PLAN\n");
+	size_t n;
+	const struct config_option *o = config_options(&n);
+
+	(void)state;
+	for (; n; n--, o++)
+		if (o->groups & OPTIONS_PLAN)
+			check_described(page, o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_options_the_defaults_hold),
+		cmocka_unit_test(the_table_tells_the_defaults_that_hold),
+		cmocka_unit_test(policy_options_reach_the_policy),
+		cmocka_unit_test(pods_are_recognised_by_what_the_mode_names),
+		cmocka_unit_test(daemon_options_reach_the_config),
+		cmocka_unit_test(aliases_and_underscores_name_the_same_options),
+		cmocka_unit_test(booleans_take_a_value_only_behind_an_equals_sign),
+		cmocka_unit_test(a_letter_takes_its_value_in_three_ways),
+		cmocka_unit_test(kube_proxys_log_numbers_are_understood),
+		cmocka_unit_test(an_empty_value_means_the_default_as_for_kube_proxy),
+		cmocka_unit_test(options_end_at_the_first_other_argument),
+		cmocka_unit_test(arguments_of_plan_are_manifests),
+		cmocka_unit_test(wrong_values_are_refused_in_words),
+		cmocka_unit_test(a_socket_path_must_fit_its_address),
+		cmocka_unit_test(a_list_has_a_limit),
+		cmocka_unit_test(an_unknown_option_names_the_nearest_one),
+		cmocka_unit_test(a_very_long_unknown_name_is_only_unknown),
+		cmocka_unit_test(all_mistakes_are_named_at_once),
+		cmocka_unit_test(mistakes_beyond_the_room_are_counted),
+		cmocka_unit_test(help_and_version_forgive_mistakes),
+		cmocka_unit_test(help_names_every_option_of_its_groups),
+		cmocka_unit_test(the_daemons_man_page_and_the_table_name_the_same_options),
+		cmocka_unit_test(the_man_page_of_the_commands_describes_the_options_of_plan),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

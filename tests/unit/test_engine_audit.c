@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "world.h"
+
+#define WEB                                            \
+	"service a/web ip=10.96.0.1 port=p80:80/TCP\n" \
+	"slice a/web-1 port=p80:8080/TCP ep=10.244.1.1 ep=10.244.1.2\n"
+
+#define VS "vs 10.96.0.1:80/TCP rr\n"
+#define RS1 "rs 10.96.0.1:80/TCP 10.244.1.1:8080 weight=1\n"
+#define RS2 "rs 10.96.0.1:80/TCP 10.244.1.2:8080 weight=1\n"
+#define CIP "member KUBE-CLUSTER-IP 10.96.0.1,tcp:80\n"
+#define IPS "member KUBE-IPVS-IPS 10.96.0.1\n"
+#define ROUTE "route 10.96.0.1 src=100.101.102.103\n"
+
+#define FOREIGN_VS "vs 192.0.2.1:80/TCP wlc"
+#define FOREIGN_RS "rs 192.0.2.1:80/TCP 192.0.2.9:80 weight=1"
+#define FOREIGN FOREIGN_VS "\n" FOREIGN_RS "\n"
+
+#define SET_CIP "set KUBE-CLUSTER-IP hash:ip,port maxelem=1048576"
+#define SET_IPS "set KUBE-IPVS-IPS hash:ip maxelem=1048576"
+
+static int setup(void **state)
+{
+	*state = world_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_free(*state);
+	return 0;
+}
+
+static void put(struct world *w, const char *lines)
+{
+	_cleanup_free_ char *copy = mem_strdup(lines);
+	char *save = NULL;
+
+	for (char *l = strtok_r(copy, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		fake_kernel_put(&w->kernel, l);
+}
+
+/* What happened is noticed by the next audit, repaired by exactly these operations and counted. */
+static void expect_repair(struct world *w, size_t drift, const char *ops)
+{
+	uint64_t before = engine_stats(w->engine)->drift;
+
+	world_forget(w);
+	world_audit(w);
+	assert_string_equal(world_log(w), ops);
+	assert_int_equal(engine_stats(w->engine)->drift - before, drift);
+	world_expect(w, CIP IPS VS RS1 RS2 ROUTE);
+	world_forget(w);
+	world_audit(w);
+	assert_int_equal(w->kernel.n_ops, 0);
+}
+
+static void audits_come_in_their_interval_and_on_request(void **state)
+{
+	struct world *w = *state;
+
+	world_restart_with(w, (struct engine_config){ .audit_interval = 60000 });
+	fixture_load(&w->store, WEB);
+	engine_fed(w->engine);
+	assert_int_equal(world_step(w), 60000);
+	assert_int_equal(world_sleep(w, 59999), 1);
+	assert_int_equal(engine_stats(w->engine)->audits, 1);
+	assert_int_equal(world_sleep(w, 1), 60000);
+	assert_int_equal(engine_stats(w->engine)->audits, 2);
+	assert_int_equal(engine_stats(w->engine)->last_audit, w->now);
+	w->now += 10;
+	world_audit(w);
+	assert_int_equal(engine_stats(w->engine)->audits, 3);
+	assert_int_equal(world_step(w), 60000);
+}
+
+static void a_vanished_virtual_server_comes_back_whole(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w, WEB);
+	fake_kernel_remove(&w->kernel, "vs 10.96.0.1:80/TCP rr");
+	expect_repair(w, 3, "add " VS "add " RS1 "add " RS2);
+}
+
+static void changed_values_are_set_back(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w, WEB);
+	put(w, "vs 10.96.0.1:80/TCP wlc persistence=5");
+	put(w, "rs 10.96.0.1:80/TCP 10.244.1.2:8080 weight=0");
+	put(w, "route 10.96.0.1");
+	expect_repair(w, 3, "set " VS "set " RS2 "set " ROUTE);
+}
+
+static void what_others_put_behind_our_address_goes(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w, WEB);
+	put(w, "rs 10.96.0.1:80/TCP 192.0.2.9:80 weight=1");
+	put(w, "member KUBE-CLUSTER-IP 192.0.2.9,tcp:80");
+	expect_repair(w, 2,
+		"delete rs 10.96.0.1:80/TCP 192.0.2.9:80 weight=1\n"
+		"delete member KUBE-CLUSTER-IP 192.0.2.9,tcp:80\n");
+}
+
+static void deleted_members_come_back(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w, WEB);
+	fake_kernel_remove(&w->kernel, "member KUBE-CLUSTER-IP 10.96.0.1,tcp:80");
+	expect_repair(w, 1, "add " CIP);
+}
+
+static void a_deleted_set_comes_back_with_its_members(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w, WEB);
+	fake_kernel_remove(&w->kernel, SET_CIP);
+	world_expect_gone(w, CIP);
+	expect_repair(w, 2, "add " SET_CIP "\nadd " CIP);
+}
+
+/* The fact that the engine wants of a chain. */
+static struct fact chain_fact(const struct world *w, const char *name)
+{
+	struct fact f = fact_chain(AF_INET, TABLE_NAT, name, 0);
+	const struct fact *k = fake_kernel_find(&w->kernel, &f.key);
+
+	assert_non_null(k);
+	return *k;
+}
+
+static void flushed_and_deleted_chains_are_filled_again(void **state)
+{
+	_cleanup_(buf_done) struct buf expected = { 0 };
+	struct world *w = *state;
+	struct fact good, flushed, gone;
+
+	world_start(w, WEB);
+	good = chain_fact(w, "KUBE-SERVICES");
+	gone = chain_fact(w, "KUBE-MARK-MASQ");
+	flushed = good;
+	flushed.val.chain.text = text_hash("");
+	fake_kernel_put_fact(&w->kernel, &flushed);
+	fake_kernel_remove_key(&w->kernel, &gone.key);
+	buf_adds(&expected, "add ");
+	fact_print(&expected, &gone);
+	buf_adds(&expected, "\nset ");
+	fact_print(&expected, &good);
+	buf_adds(&expected, "\n");
+	expect_repair(w, 2, buf_str(&expected));
+	assert_non_null(text_get(engine_texts(w->engine), good.val.chain.text));
+}
+
+static void a_dump_that_fails_later_concludes_nothing(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w, WEB);
+	fake_kernel_remove(&w->kernel, "vs 10.96.0.1:80/TCP rr");
+	w->kernel.dump_error = -EIO;
+	w->kernel.dump_error_kind = FACT_RS;
+	world_forget(w);
+	world_audit(w);
+	assert_int_equal(w->kernel.n_ops, 0);
+	assert_string_equal(
+		world_told(w), "audit: reading rs from the kernel: the dump broke off\n");
+	/* Events go on meanwhile. */
+	world_load(w, "service a/dns ip=10.96.0.2 port=dns:53/UDP");
+	world_expect(w, "vs 10.96.0.2:53/UDP rr");
+	world_expect_gone(w, VS);
+	w->kernel.dump_error = 0;
+	world_sleep(w, 1000);
+	world_expect(w, VS RS1 RS2);
+}
+
+static int lose(const struct op *op, void *arg)
+{
+	(void)op;
+	(void)arg;
+	return FAKE_ANSWER_LOST;
+}
+
+static void audits_that_fail_are_waited_for_without_haste(void **state)
+{
+	struct world *w = *state;
+	unsigned steps = 0;
+	uint64_t end;
+
+	world_start(w, "");
+	w->kernel.fault = lose;
+	w->kernel.dump_error = -EIO;
+	fixture_load(&w->store, WEB);
+	end = w->now + 3000;
+	for (uint64_t wait = world_step(w); w->now < end; steps++)
+		wait = world_sleep(w, wait);
+	assert_true(engine_stats(w->engine)->audit_failures <= 4);
+	assert_true(steps < 50);
+}
+
+/* What belongs to whom */
+
+static void foreign_virtual_servers_are_never_touched(void **state)
+{
+	struct world *w = *state;
+	struct fact rs = fixture_fact(FOREIGN_RS);
+	struct fact_state s;
+
+	put(w, FOREIGN "vs fwmark:7/IPv4 rr\n");
+	world_start(w, WEB);
+	put(w, "rs 192.0.2.1:80/TCP 192.0.2.8:80 weight=5");
+	world_audit(w);
+	world_expect(w, FOREIGN "vs fwmark:7/IPv4 rr\nrs 192.0.2.1:80/TCP 192.0.2.8:80 weight=5");
+	assert_int_equal(ledger_counts(engine_ledger(w->engine)).foreign, 2);
+	/* Its real servers are not even read. */
+	assert_false(ledger_state(engine_ledger(w->engine), &rs.key, &s));
+	assert_int_equal(engine_stats(w->engine)->drift, 0);
+}
+
+static void a_foreign_virtual_server_is_adopted_with_all_that_hangs_on_it(void **state)
+{
+	struct world *w = *state;
+
+	put(w, FOREIGN);
+	world_start(w, WEB);
+	world_load(w,
+		"service a/ext ip=10.96.0.2 external=192.0.2.1 port=p80:80/TCP\n"
+		"slice a/ext-1 port=p80:80/TCP ep=10.244.1.1");
+	world_sleep(w, 100);
+	world_expect(w,
+		"vs 192.0.2.1:80/TCP rr\n"
+		"rs 192.0.2.1:80/TCP 10.244.1.1:80 weight=1\n");
+	world_expect_gone(w, FOREIGN_RS);
+}
+
+static void add_foreign(struct fake_kernel *k, enum fact_kind kind, void *arg)
+{
+	(void)arg;
+	if (kind != FACT_RS)
+		return;
+	fake_kernel_put(k, FOREIGN_VS);
+	fake_kernel_put(k, FOREIGN_RS);
+}
+
+static void one_that_comes_up_in_the_middle_of_an_audit_keeps_its_real_servers(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w, WEB);
+	w->kernel.before_dump = add_foreign;
+	world_audit(w);
+	w->kernel.before_dump = NULL;
+	world_expect(w, FOREIGN);
+	world_audit(w);
+	world_expect(w, FOREIGN);
+}
+
+static void leftovers_are_known_by_their_set_members(void **state)
+{
+	struct world *w = *state;
+
+	put(w,
+		"link kube-ipvs0\n" SET_CIP "\n" SET_IPS "\n"
+		"set KUBE-EXTERNAL-IP hash:ip,port maxelem=65536\n"
+		"set KUBE-LOAD-BALANCER hash:ip,port maxelem=65536\n"
+		"set KUBE-NODE-PORT-TCP bitmap:port\n"
+		"set KUBE-NODE-PORT-SCTP-HASH hash:ip,port maxelem=65536\n"
+		"member KUBE-CLUSTER-IP 10.96.0.9,tcp:80\n"
+		"member KUBE-EXTERNAL-IP 50.60.70.81,udp:53\n"
+		"member KUBE-LOAD-BALANCER 1.2.3.4,tcp:443\n"
+		"member KUBE-NODE-PORT-TCP 30001\n"
+		"member KUBE-NODE-PORT-SCTP-HASH 100.101.102.103,sctp:30002\n"
+		"vs 10.96.0.9:80/TCP rr\n"
+		"rs 10.96.0.9:80/TCP 10.244.1.1:80 weight=1\n"
+		"vs 50.60.70.81:53/UDP rr\n"
+		"vs 1.2.3.4:443/TCP rr\n"
+		"vs 100.101.102.103:30001/TCP rr\n"
+		"vs 100.101.102.103:30002/SCTP rr\n"
+		"route 10.96.0.9\n" FOREIGN "vs 10.96.0.9:81/TCP rr\n" /* another port, */
+		"vs 10.96.0.9:80/UDP rr\n"			       /* another protocol */
+		"vs 192.0.2.7:30001/TCP rr\n" /* and an address that is not the node's */
+		"vs 100.101.102.103:30001/UDP rr\n");
+	world_start(w, WEB);
+	world_expect_gone(w,
+		"member KUBE-CLUSTER-IP 10.96.0.9,tcp:80\n"
+		"member KUBE-NODE-PORT-TCP 30001\n"
+		"vs 10.96.0.9:80/TCP rr\n"
+		"rs 10.96.0.9:80/TCP 10.244.1.1:80 weight=1\n"
+		"vs 50.60.70.81:53/UDP rr\n"
+		"vs 1.2.3.4:443/TCP rr\n"
+		"vs 100.101.102.103:30001/TCP rr\n"
+		"vs 100.101.102.103:30002/SCTP rr\n"
+		"route 10.96.0.9\n");
+	world_expect(w,
+		FOREIGN "vs 10.96.0.9:81/TCP rr\n"
+			"vs 10.96.0.9:80/UDP rr\n"
+			"vs 192.0.2.7:30001/TCP rr\n"
+			"vs 100.101.102.103:30001/UDP rr\n");
+	world_expect(w, CIP IPS VS RS1 RS2 ROUTE);
+}
+
+static void excluded_ranges_are_left_alone(void **state)
+{
+	struct world *w = *state;
+
+	put(w,
+		"link kube-ipvs0\n" SET_CIP "\n" SET_IPS "\n"
+		"member KUBE-CLUSTER-IP 10.96.9.9,tcp:80\n"
+		"member KUBE-IPVS-IPS 10.96.9.9\n"
+		"vs 10.96.9.9:80/TCP rr\n"
+		"rs 10.96.9.9:80/TCP 10.244.1.1:80 weight=1\n"
+		"addr 10.96.9.9\n");
+	w->policy.exclude[w->policy.n_exclude++] = fixture_cidr("10.96.9.0/24");
+	world_start(w, WEB);
+	engine_release_all(w->engine);
+	world_step(w);
+	world_expect(w,
+		"link kube-ipvs0\n"
+		"vs 10.96.9.9:80/TCP rr\n"
+		"rs 10.96.9.9:80/TCP 10.244.1.1:80 weight=1\n"
+		"addr 10.96.9.9\n");
+	world_expect_gone(w, VS ROUTE);
+}
+
+/* kube-proxy as it leaves a node, with one Service that is still there and one that is not. */
+static void a_node_is_taken_over_from_kube_proxy_in_place(void **state)
+{
+	struct world *w = *state;
+	const char *log;
+
+	put(w,
+		"link kube-ipvs0\n"
+		"set KUBE-CLUSTER-IP hash:ip,port maxelem=65536\n"
+		"set KUBE-IPVS-IPS hash:ip maxelem=65536\n" CIP IPS
+		"member KUBE-CLUSTER-IP 10.96.0.9,tcp:80\n"
+		"member KUBE-IPVS-IPS 10.96.0.9\n" VS RS1
+		"rs 10.96.0.1:80/TCP 10.244.1.2:8080 weight=0\n"
+		"vs 10.96.0.9:80/TCP rr\n"
+		"addr 10.96.0.1\n"
+		"addr 10.96.0.9\n"
+		"addr 192.0.2.77\n"); /* somebody else's, on kube-proxy's device */
+	world_start(w, WEB);
+	world_expect(w, CIP IPS VS RS1 RS2 ROUTE "addr 192.0.2.77\nlink kube-ipvs0\n");
+	world_expect_gone(w,
+		"addr 10.96.0.1\naddr 10.96.0.9\nvs 10.96.0.9:80/TCP rr\n"
+		"member KUBE-IPVS-IPS 10.96.0.9\n");
+	log = world_log(w);
+	/* No connection is lost: what stays was not touched, and the route came first. */
+	assert_null(strstr(log, "add " VS));
+	assert_null(strstr(log, "delete " VS));
+	assert_null(strstr(log, "delete " RS1));
+	assert_null(strstr(log, "delete " CIP));
+	assert_true(strstr(log, "add " ROUTE) < strstr(log, "delete addr 10.96.0.1\n"));
+	assert_true(strstr(log, "delete addr 10.96.0.9\n") <
+		strstr(log, "delete vs 10.96.0.9:80/TCP rr\n"));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(audits_come_in_their_interval_and_on_request),
+		TEST(a_vanished_virtual_server_comes_back_whole),
+		TEST(changed_values_are_set_back),
+		TEST(what_others_put_behind_our_address_goes),
+		TEST(deleted_members_come_back),
+		TEST(a_deleted_set_comes_back_with_its_members),
+		TEST(flushed_and_deleted_chains_are_filled_again),
+		TEST(a_dump_that_fails_later_concludes_nothing),
+		TEST(audits_that_fail_are_waited_for_without_haste),
+		TEST(foreign_virtual_servers_are_never_touched),
+		TEST(a_foreign_virtual_server_is_adopted_with_all_that_hangs_on_it),
+		TEST(one_that_comes_up_in_the_middle_of_an_audit_keeps_its_real_servers),
+		TEST(leftovers_are_known_by_their_set_members),
+		TEST(excluded_ranges_are_left_alone),
+		TEST(a_node_is_taken_over_from_kube_proxy_in_place),
+	};
+
+	return cmocka_run_group_tests_name("engine_audit", tests, NULL, NULL);
+}

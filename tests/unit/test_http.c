@@ -1,0 +1,572 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The HTTP client against the fake API server, which is started once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "fake/call.h"
+
+static struct fake_api api;
+
+static int start(void **state)
+{
+	(void)state;
+	fake_api_start(&api, false);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	fake_api_stop(&api);
+	return 0;
+}
+
+/* Each test has a client of its own and finds the server as it was at the beginning. */
+static int make_caller(void **state)
+{
+	struct caller *c = new0(struct caller);
+
+	caller_init(c, &api);
+	*state = c;
+	return 0;
+}
+
+static int drop_caller(void **state)
+{
+	struct caller *c = *state;
+
+	if (c->base)
+		caller_done(c);
+	free(c);
+	fake_api_order(&api,
+		"{\"clearFaults\": true, \"set\": {\"tls\": \"good\", \"token\": null,"
+		" \"basic\": null, \"clientCert\": null}}");
+	return 0;
+}
+
+static const char *text(const struct call *c)
+{
+	return buf_str(&c->body);
+}
+
+static void assert_contains(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("\"%s\" is not in \"%s\"", part, text);
+}
+
+/* A header of the last request, as the server saw it; NULL: there is none. */
+static void assert_header(const char *name, const char *wanted)
+{
+	json_t *request = fake_api_last_request(&api);
+	const char *is =
+		json_string_value(json_object_get(json_object_get(request, "headers"), name));
+
+	if (!wanted)
+		assert_null(is);
+	else if (!is)
+		fail_msg("there is no header %s", name);
+	else
+		assert_string_equal(is, wanted);
+	json_decref(request);
+}
+
+/* Answers */
+
+static void an_answer_comes_as_head_body_and_end(void **state)
+{
+	struct call c = { 0 };
+
+	call_get(&c, *state, "/version");
+	assert_int_equal(c.heads, 1);
+	assert_true(c.bodies >= 1);
+	assert_int_equal(c.ends, 1);
+	assert_int_equal(c.head.status, 200);
+	assert_int_equal(c.head.version, 11);
+	assert_string_equal(c.head.content_type, "application/json");
+	assert_contains(text(&c), "\"gitVersion\"");
+	assert_int_equal(c.result.end, HTTP_END_ANSWERED);
+	assert_int_equal(c.result.status, 200);
+	assert_int_equal(c.result.received, c.body.len);
+	assert_string_equal(c.result.message, "");
+	call_done(&c);
+}
+
+static void an_error_status_is_an_answer_with_a_body(void **state)
+{
+	struct call c = { 0 };
+
+	fake_api_order(&api, "{\"fault\": {\"status\": 429, \"retryAfter\": 7}}");
+	call_get(&c, *state, "/api/v1/services");
+	assert_int_equal(c.result.end, HTTP_END_ANSWERED);
+	assert_int_equal(c.result.status, 429);
+	assert_int_equal(c.head.retry_after_s, 7);
+	assert_contains(text(&c), "TooManyRequests");
+	call_done(&c);
+}
+
+static void a_server_cannot_ask_for_more_than_an_hour(void **state)
+{
+	struct call c = { 0 };
+
+	fake_api_order(&api, "{\"fault\": {\"status\": 503, \"retryAfter\": 10000000}}");
+	call_get(&c, *state, "/api/v1/services");
+	assert_int_equal(c.head.retry_after_s, HTTP_MAX_RETRY_AFTER_S);
+	call_done(&c);
+}
+
+static void the_servers_warning_is_told(void **state)
+{
+	struct call c = { 0 };
+
+	call_get(&c, *state, "/api/v1/endpoints");
+	assert_contains(c.warning, "v1 Endpoints is deprecated");
+	call_done(&c);
+}
+
+static void one_byte_at_a_time_is_the_same_body(void **state)
+{
+	struct call whole = { 0 }, bytes = { 0 };
+
+	call_get(&whole, *state, "/version");
+	fake_api_order(&api, "{\"fault\": {\"trickle\": true}}");
+	call_get(&bytes, *state, "/version");
+	assert_int_equal(bytes.result.end, HTTP_END_ANSWERED);
+	assert_string_equal(text(&bytes), text(&whole));
+	call_done(&whole);
+	call_done(&bytes);
+}
+
+static void a_large_answer_is_compressed_on_the_wire(void **state)
+{
+	struct call c = { 0 };
+
+	fake_api_order(&api, "{\"generate\": {\"services\": 300, \"endpoints\": 1}}");
+	call_get(&c, *state, "/api/v1/services");
+	assert_header("accept-encoding", "gzip");
+	assert_true(c.body.len > 200000);
+	assert_true(c.result.received < c.body.len / 2);
+	assert_true(c.bodies > 1);
+	call_done(&c);
+}
+
+static void the_request_says_who_it_is_from(void **state)
+{
+	const char *const headers[] = { "Accept: application/json", NULL };
+	struct call c = { 0 };
+	json_t *request;
+	const char *agent;
+
+	call_begin(&c, *state,
+		&(struct http_request_config){ .path = "/version", .headers = headers });
+	call_finish(&c);
+	assert_header("accept", "application/json");
+	assert_header("authorization", NULL);
+	request = fake_api_last_request(&api);
+	agent = json_string_value(
+		json_object_get(json_object_get(request, "headers"), "user-agent"));
+	assert_memory_equal(agent, "ipvsctl-svcd/", strlen("ipvsctl-svcd/"));
+	assert_contains(agent, " (linux/");
+	json_decref(request);
+	call_done(&c);
+}
+
+static void a_body_is_posted_with_its_type(void **state)
+{
+	const char *const headers[] = { "Content-Type: application/json", NULL };
+	const char body[] = "{\"reason\": \"Test\"}";
+	struct call c = { 0 };
+	json_t *answer, *event;
+
+	call_begin(&c, *state,
+		&(struct http_request_config){
+			.method = HTTP_METHOD_POST,
+			.path = "/api/v1/namespaces/default/events",
+			.headers = headers,
+			.body = body,
+			.body_len = strlen(body),
+		});
+	call_finish(&c);
+	assert_int_equal(c.result.status, 201);
+	answer = fake_api_get(&api, "events");
+	event = json_array_get(json_object_get(answer, "events"), 0);
+	assert_string_equal(json_string_value(json_object_get(event, "method")), "POST");
+	assert_string_equal(
+		json_string_value(json_object_get(event, "contentType")), "application/json");
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(event, "object"), "reason")),
+		"Test");
+	json_decref(answer);
+	call_done(&c);
+}
+
+static void a_patch_is_a_patch(void **state)
+{
+	const char *const headers[] = { "Content-Type: application/merge-patch+json", NULL };
+	struct call c = { 0 };
+
+	call_begin(&c, *state,
+		&(struct http_request_config){
+			.method = HTTP_METHOD_PATCH,
+			.path = "/api/v1/namespaces/default/events/x",
+			.headers = headers,
+			.body = "{}",
+			.body_len = 2,
+		});
+	call_finish(&c);
+	assert_int_equal(c.result.status, 201);
+	assert_header("content-type", "application/merge-patch+json");
+	call_done(&c);
+}
+
+/* Failures */
+
+static void a_server_that_is_down_is_unreached(void **state)
+{
+	struct call c = { 0 };
+
+	fake_api_order(&api, "{\"down\": true}");
+	call_get(&c, *state, "/api/v1/services?limit=500");
+	fake_api_order(&api, "{\"down\": false}");
+	assert_int_equal(c.heads, 0);
+	assert_int_equal(c.result.end, HTTP_END_UNREACHED);
+	assert_int_equal(c.result.status, 0);
+	assert_memory_equal(c.message, "GET http://127.0.0.1:", strlen("GET http://127.0.0.1:"));
+	assert_contains(c.message, "/api/v1/services: ");
+	assert_null(strstr(c.message, "limit"));
+	call_done(&c);
+	call_get(&c, *state, "/version");
+	assert_int_equal(c.result.status, 200);
+	call_done(&c);
+}
+
+static void a_connection_that_ends_before_the_answer_is_lost(void **state)
+{
+	static const char *const faults[] = { "{\"fault\": {\"drop\": true}}",
+		"{\"fault\": {\"drop\": true, \"reset\": true}}" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+		struct call c = { 0 };
+
+		fake_api_order(&api, "%s", faults[i]);
+		call_get(&c, *state, "/version");
+		assert_int_equal(c.heads, 0);
+		assert_int_equal(c.ends, 1);
+		assert_int_equal(c.result.end, HTTP_END_LOST);
+		call_done(&c);
+	}
+}
+
+static void a_body_that_is_cut_is_lost_after_what_came(void **state)
+{
+	static const char *const faults[] = { "{\"fault\": {\"cut\": 20}}",
+		"{\"fault\": {\"cut\": 20, \"reset\": true}}" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+		struct call c = { 0 };
+
+		fake_api_order(&api, "%s", faults[i]);
+		call_get(&c, *state, "/version");
+		assert_int_equal(c.heads, 1);
+		assert_int_equal(c.result.end, HTTP_END_LOST);
+		assert_int_equal(c.result.status, 200);
+		assert_true(c.body.len <= 20);
+		call_done(&c);
+	}
+}
+
+static void a_watch_that_is_cut_is_lost(void **state)
+{
+	struct call c = { 0 };
+
+	fake_api_order(&api, "{\"fault\": {\"verb\": \"watch\", \"after\": 1, \"cut\": 30}}");
+	call_get(&c, *state, "/api/v1/services?watch=true");
+	assert_int_equal(c.result.end, HTTP_END_LOST);
+	assert_contains(text(&c), "}\n{\"type\":\"ADDED\"");
+	call_done(&c);
+}
+
+static void a_watch_that_its_server_ends_is_answered(void **state)
+{
+	struct call c = { 0 };
+
+	fake_api_order(&api, "{\"fault\": {\"verb\": \"watch\", \"end\": true, \"after\": 2}}");
+	call_get(&c, *state, "/api/v1/services?watch=true");
+	assert_int_equal(c.result.end, HTTP_END_ANSWERED);
+	assert_int_equal(c.result.status, 200);
+	call_done(&c);
+}
+
+static void silence_ends_with_a_timeout(void **state)
+{
+	struct call c = { 0 };
+
+	fake_api_order(&api, "{\"fault\": {\"silent\": true}}");
+	call_begin(&c, *state, &(struct http_request_config){ .path = "/version", .idle_ms = 100 });
+	call_finish(&c);
+	assert_int_equal(c.heads, 0);
+	assert_int_equal(c.result.end, HTTP_END_TIMEOUT);
+	assert_contains(c.message, "nothing came for 0.1 s");
+	call_done(&c);
+}
+
+static void silence_in_a_watch_ends_with_a_timeout(void **state)
+{
+	struct call c = { 0 };
+
+	fake_api_order(&api, "{\"fault\": {\"verb\": \"watch\", \"stall\": true, \"after\": 1}}");
+	call_begin(&c, *state,
+		&(struct http_request_config){
+			.path = "/api/v1/services?watch=true", .idle_ms = 300 });
+	call_finish(&c);
+	assert_int_equal(c.result.status, 200);
+	assert_int_equal(c.result.end, HTTP_END_TIMEOUT);
+	assert_contains(text(&c), "ADDED");
+	call_done(&c);
+}
+
+static void a_request_after_a_timeout_finds_another_connection(void **state)
+{
+	struct call c = { 0 };
+
+	fake_api_order(&api, "{\"fault\": {\"silent\": true}}");
+	call_begin(&c, *state, &(struct http_request_config){ .path = "/version", .idle_ms = 50 });
+	call_finish(&c);
+	call_done(&c);
+	call_get(&c, *state, "/version");
+	assert_int_equal(c.result.status, 200);
+	call_done(&c);
+}
+
+/* Connections */
+
+static void await_connections(json_int_t wanted)
+{
+	for (int i = 0; i < 1000 && fake_api_count(&api, "connections") != wanted; i++)
+		usleep(10000);
+	assert_int_equal(fake_api_count(&api, "connections"), wanted);
+}
+
+static void a_connection_is_used_again(void **state)
+{
+	struct call c = { 0 };
+
+	await_connections(0);
+	for (int i = 0; i < 5; i++) {
+		call_get(&c, *state, "/version");
+		call_done(&c);
+	}
+	assert_int_equal(fake_api_count(&api, "connections"), 1);
+}
+
+enum { MANY = 40 };
+
+static void many_requests_run_side_by_side(void **state)
+{
+	struct call *calls = mem_zalloc(MANY, sizeof(*calls));
+
+	for (int i = 0; i < MANY; i++)
+		call_begin_get(&calls[i], *state, "/api/v1/services");
+	for (int i = 0; i < MANY; i++) {
+		call_finish(&calls[i]);
+		assert_int_equal(calls[i].result.status, 200);
+		assert_int_equal(calls[i].body.len, calls[0].body.len);
+		call_done(&calls[i]);
+	}
+	free(calls);
+}
+
+static void the_servers_path_comes_before_the_requests(void **state)
+{
+	struct caller *caller = *state;
+	struct call c = { 0 };
+	char url[64], prefixed[80];
+	json_t *request;
+
+	caller_done(caller);
+	snprintf(prefixed, sizeof(prefixed), "%s/clusters/a/", fake_api_url(&api, url));
+	caller_init_with(caller, &(struct auth_config){ .master = prefixed });
+	call_get(&c, caller, "/version");
+	assert_int_equal(c.result.status, 404);
+	request = fake_api_last_request(&api);
+	assert_string_equal(
+		json_string_value(json_object_get(request, "path")), "/clusters/a/version");
+	json_decref(request);
+	call_done(&c);
+}
+
+/* Cancelling */
+
+static void cancel(struct call *c)
+{
+	http_request_cancel(c->request);
+}
+
+static void turn(struct caller *c)
+{
+	for (int i = 0; i < 20; i++)
+		event_base_loop(c->base, EVLOOP_NONBLOCK);
+}
+
+static void a_cancelled_request_calls_nothing_back(void **state)
+{
+	struct caller *caller = *state;
+	struct call c = { 0 }, other = { 0 };
+
+	call_begin_get(&c, caller, "/version");
+	http_request_cancel(c.request);
+	http_request_cancel(c.request);
+	call_get(&other, caller, "/version");
+	assert_int_equal(c.heads + c.bodies + c.ends, 0);
+	call_done(&other);
+	call_done(&c);
+}
+
+static void a_request_can_be_cancelled_in_its_head(void **state)
+{
+	struct call c = { .in_head = cancel }, other = { 0 };
+
+	call_begin_get(&c, *state, "/api/v1/services");
+	call_get(&other, *state, "/version");
+	turn(*state);
+	assert_int_equal(c.heads, 1);
+	assert_int_equal(c.bodies + c.ends, 0);
+	call_done(&other);
+	call_done(&c);
+}
+
+static void a_request_can_be_cancelled_in_its_body(void **state)
+{
+	struct call c = { .in_body = cancel };
+
+	fake_api_order(&api, "{\"fault\": {\"trickle\": true}}");
+	call_begin_get(&c, *state, "/version");
+	call_await_body(&c, 1);
+	turn(*state);
+	assert_int_equal(c.bodies, 1);
+	assert_int_equal(c.ends, 0);
+	call_done(&c);
+}
+
+static void a_request_can_be_cancelled_in_its_end(void **state)
+{
+	struct call c = { .in_end = cancel };
+
+	call_get(&c, *state, "/version");
+	turn(*state);
+	assert_int_equal(c.ends, 1);
+	call_done(&c);
+}
+
+static void cancel_other(struct call *c)
+{
+	http_request_cancel(((struct call *)c->arg)->request);
+}
+
+static void a_request_can_cancel_another(void **state)
+{
+	struct call victim = { 0 }, c = { .in_body = cancel_other, .arg = &victim };
+
+	call_begin_get(&victim, *state, "/api/v1/services?watch=true");
+	call_await_body(&victim, 1);
+	call_get(&c, *state, "/version");
+	turn(*state);
+	assert_int_equal(victim.ends, 0);
+	call_done(&victim);
+	call_done(&c);
+}
+
+static void begin_next(struct call *c)
+{
+	call_begin_get(c->arg, c->caller, "/version");
+}
+
+static void a_request_can_begin_another(void **state)
+{
+	struct call third = { 0 }, second = { .in_end = begin_next, .arg = &third };
+	struct call first = { .in_head = begin_next, .arg = &second };
+
+	call_get(&first, *state, "/version");
+	call_finish(&second);
+	call_finish(&third);
+	assert_int_equal(third.result.status, 200);
+	call_done(&first);
+	call_done(&second);
+	call_done(&third);
+}
+
+static void a_cancelled_watch_leaves_its_server(void **state)
+{
+	struct caller *caller = *state;
+	struct call c = { 0 };
+
+	await_connections(0);
+	call_begin_get(&c, caller, "/api/v1/nodes?watch=true&resourceVersion=0");
+	while (!c.heads)
+		event_base_loop(caller->base, EVLOOP_ONCE);
+	http_request_cancel(c.request);
+	turn(caller);
+	await_connections(0);
+	call_done(&c);
+}
+
+static void a_client_can_go_with_requests_on_their_way(void **state)
+{
+	struct caller *caller = *state;
+	struct call running = { 0 }, fresh = { 0 };
+
+	call_begin_get(&running, caller, "/api/v1/services?watch=true");
+	call_await_body(&running, 1);
+	call_begin_get(&fresh, caller, "/version");
+	caller_done(caller);
+	*caller = (struct caller){ 0 };
+	assert_int_equal(running.ends + fresh.ends, 0);
+	call_done(&running);
+	call_done(&fresh);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, make_caller, drop_caller)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_answer_comes_as_head_body_and_end),
+		TEST(an_error_status_is_an_answer_with_a_body),
+		TEST(a_server_cannot_ask_for_more_than_an_hour),
+		TEST(the_servers_warning_is_told),
+		TEST(one_byte_at_a_time_is_the_same_body),
+		TEST(a_large_answer_is_compressed_on_the_wire),
+		TEST(the_request_says_who_it_is_from),
+		TEST(a_body_is_posted_with_its_type),
+		TEST(a_patch_is_a_patch),
+		TEST(a_server_that_is_down_is_unreached),
+		TEST(a_connection_that_ends_before_the_answer_is_lost),
+		TEST(a_body_that_is_cut_is_lost_after_what_came),
+		TEST(a_watch_that_is_cut_is_lost),
+		TEST(a_watch_that_its_server_ends_is_answered),
+		TEST(silence_ends_with_a_timeout),
+		TEST(silence_in_a_watch_ends_with_a_timeout),
+		TEST(a_request_after_a_timeout_finds_another_connection),
+		TEST(a_connection_is_used_again),
+		TEST(many_requests_run_side_by_side),
+		TEST(the_servers_path_comes_before_the_requests),
+		TEST(a_cancelled_request_calls_nothing_back),
+		TEST(a_request_can_be_cancelled_in_its_head),
+		TEST(a_request_can_be_cancelled_in_its_body),
+		TEST(a_request_can_be_cancelled_in_its_end),
+		TEST(a_request_can_cancel_another),
+		TEST(a_request_can_begin_another),
+		TEST(a_cancelled_watch_leaves_its_server),
+		TEST(a_client_can_go_with_requests_on_their_way),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}

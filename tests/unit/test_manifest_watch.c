@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "manifest_fixture.h"
+
+/* What happens to files while they are followed. Nothing here waits for less than it needs. */
+
+static bool readable(struct fixture *f, int timeout)
+{
+	struct pollfd p = { manifests_fd(f->m), POLLIN, 0 };
+
+	return poll(&p, 1, timeout) > 0;
+}
+
+/* All that the events so far ask for. */
+static bool dispatch(struct fixture *f)
+{
+	bool changed = false;
+
+	while (readable(f, 0))
+		changed |= manifests_dispatch(f->m);
+	return changed;
+}
+
+static unsigned port(struct fixture *f, const char *name)
+{
+	const struct service *s = service(f, name);
+
+	return s ? s->ports[0].port : 0;
+}
+
+static void load(struct fixture *f)
+{
+	start(f);
+	must_load(f);
+	dispatch(f);
+	while (store_next_dirty(&f->store))
+		;
+}
+
+static void new_files_are_read(void **state)
+{
+	struct fixture *f = *state;
+
+	load(f);
+	assert_false(readable(f, 0));
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	assert_true(dispatch(f));
+	assert_dirty(f, "default/a");
+	write_file(f, "tmp", SERVICE("b", "10.0.0.2", "80"));
+	assert_false(dispatch(f));
+	assert_int_equal(rename(path(f, "tmp"), path(f, "b.yaml")), 0);
+	assert_true(dispatch(f));
+	assert_dirty(f, "default/b");
+}
+
+static void an_edit_touches_what_it_changes(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80") SERVICE("b", "10.0.0.2", "80"));
+	load(f);
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80") SERVICE("b", "10.0.0.2", "81"));
+	assert_true(dispatch(f));
+	assert_dirty(f, "default/b");
+	/* bit by bit the same */
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80") SERVICE("b", "10.0.0.2", "81"));
+	assert_false(dispatch(f));
+	assert_dirty(f, "");
+}
+
+static void a_file_is_not_read_before_its_writer_closes_it(void **state)
+{
+	static const char part[] = SERVICE("a", "10.0.0.1", "81");
+	static const char rest[] = SERVICE("b", "10.0.0.2", "81");
+	struct fixture *f = *state;
+	int fd;
+
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80") SERVICE("b", "10.0.0.2", "80"));
+	load(f);
+	fd = open(path(f, "a.yaml"), O_WRONLY | O_TRUNC | O_CLOEXEC);
+	assert_int_equal(write(fd, part, strlen(part)), strlen(part));
+	assert_int_equal(fchmod(fd, 0600), 0);
+	assert_false(dispatch(f));
+	assert_int_equal(port(f, "a"), 80);
+	assert_int_equal(port(f, "b"), 80);
+	assert_int_equal(write(fd, rest, strlen(rest)), strlen(rest));
+	assert_false(dispatch(f));
+	close(fd);
+	assert_true(dispatch(f));
+	assert_int_equal(port(f, "a"), 81);
+	assert_int_equal(port(f, "b"), 81);
+}
+
+static void a_new_file_is_not_read_before_its_writer_closes_it(void **state)
+{
+	static const char text[] = "broken: [\n";
+	struct fixture *f = *state;
+	int fd;
+
+	load(f);
+	fd = open(path(f, "a.yaml"), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_false(dispatch(f));
+	assert_problems(f, "");
+	close(fd);
+	assert_false(dispatch(f));
+	assert_problems(f,
+		"/a.yaml:2:1: : : did not find expected node content; nothing is taken "
+		"from it\n");
+}
+
+static void a_file_that_disappears_is_given_a_moment(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t start;
+
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	write_file(f, "b.yaml", SERVICE("b", "10.0.0.2", "80"));
+	load(f);
+	start = clock_ms();
+	assert_int_equal(unlink(path(f, "a.yaml")), 0);
+	assert_int_equal(rename(path(f, "b.yaml"), path(f, "b.yaml~")), 0);
+	dispatch_until(f, !service(f, "a") && !service(f, "b"));
+	assert_true(clock_ms() - start >= MANIFEST_GONE_MS);
+	assert_dirty(f, "default/a default/b");
+	assert_problems(f, "");
+}
+
+/* False where the machine was so busy that the moment was over before the new version came. */
+static bool edit_as_editors_do(struct fixture *f, const char *text)
+{
+	uint64_t start = clock_ms();
+
+	assert_int_equal(rename(path(f, "a.yaml"), path(f, "a.yaml~")), 0);
+	dispatch(f);
+	write_file(f, "a.yaml", text);
+	dispatch(f);
+	return clock_ms() - start < MANIFEST_GONE_MS;
+}
+
+static void editors_that_move_the_old_version_away_do_not_hurt(void **state)
+{
+	static const char *const versions[] = {
+		SERVICE("a", "10.0.0.1", "80") SERVICE("b", "10.0.0.2", "80"),
+		SERVICE("a", "10.0.0.1", "80") SERVICE("b", "10.0.0.2", "81"),
+	};
+	struct fixture *f = *state;
+	unsigned i = 0;
+
+	write_file(f, "a.yaml", versions[0]);
+	load(f);
+	while (!edit_as_editors_do(f, versions[++i % 2]))
+		while (store_next_dirty(&f->store))
+			;
+	assert_dirty(f, "default/b");
+	/* The moment passes. */
+	readable(f, MANIFEST_GONE_MS + 50);
+	assert_false(dispatch(f));
+	assert_non_null(service(f, "a"));
+}
+
+static void a_file_that_vanishes_before_it_is_read_is_no_problem(void **state)
+{
+	struct fixture *f = *state;
+
+	load(f);
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	assert_int_equal(unlink(path(f, "a.yaml")), 0);
+	assert_false(dispatch(f));
+	assert_problems(f, "");
+	assert_int_equal(f->announced, 0);
+}
+
+static void a_broken_edit_is_told_and_its_repair_too(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	load(f);
+	write_file(f, "a.yaml", "a: 1\na: 2\n");
+	assert_false(dispatch(f));
+	assert_problems(f,
+		"/a.yaml:2:1: : : the key \"a\" is there twice in one mapping; what it "
+		"defined before stays\n");
+	assert_int_equal(f->announced, 1);
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	assert_false(dispatch(f));
+	assert_problems(f, "");
+}
+
+static void links_are_followed_when_they_appear(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "target", SERVICE("a", "10.0.0.1", "80"));
+	load(f);
+	assert_int_equal(symlink("target", path(f, "a.yaml")), 0);
+	assert_true(dispatch(f));
+	assert_dirty(f, "default/a");
+	write_file(f, "other", SERVICE("b", "10.0.0.2", "80"));
+	assert_int_equal(link(path(f, "other"), path(f, "b.yaml")), 0);
+	assert_true(dispatch(f));
+	assert_dirty(f, "default/b");
+}
+
+/* As the kubelet updates a volume: a new directory, then ..data is swapped for it. */
+static void publish(struct fixture *f, const char *version, const char *a, const char *b)
+{
+	char name[64];
+
+	assert_int_equal(mkdir(path(f, version), 0755), 0);
+	snprintf(name, sizeof(name), "%s/a.yaml", version);
+	write_file(f, name, a);
+	snprintf(name, sizeof(name), "%s/b.yaml", version);
+	if (b)
+		write_file(f, name, b);
+	assert_int_equal(symlink(version, path(f, "..data_tmp")), 0);
+	assert_int_equal(rename(path(f, "..data_tmp"), path(f, "..data")), 0);
+}
+
+static void config_map_volumes_are_followed(void **state)
+{
+	struct fixture *f = *state;
+
+	publish(f, "..2026_1", SERVICE("a", "10.0.0.1", "80"), SERVICE("b", "10.0.0.2", "80"));
+	assert_int_equal(symlink("..data/a.yaml", path(f, "a.yaml")), 0);
+	assert_int_equal(symlink("..data/b.yaml", path(f, "b.yaml")), 0);
+	load(f);
+	assert_non_null(service(f, "a"));
+	publish(f, "..2026_2", SERVICE("a", "10.0.0.1", "81"), SERVICE("b", "10.0.0.2", "80"));
+	assert_true(dispatch(f));
+	assert_dirty(f, "default/a");
+	/* a key of the map is removed: its link goes after the swap */
+	publish(f, "..2026_3", SERVICE("a", "10.0.0.1", "82"), NULL);
+	assert_int_equal(unlink(path(f, "b.yaml")), 0);
+	remove_tree(path(f, "..2026_2"));
+	dispatch_until(f, !service(f, "b"));
+	assert_int_equal(port(f, "a"), 82);
+	assert_problems(f, "");
+}
+
+static void a_single_file_in_a_config_map_volume_is_followed(void **state)
+{
+	struct fixture *f = *state;
+	const char *const paths[] = { path(f, "a.yaml") };
+
+	publish(f, "..2026_1", SERVICE("a", "10.0.0.1", "80"), NULL);
+	assert_int_equal(symlink("..data/a.yaml", path(f, "a.yaml")), 0);
+	start_with(f, &(struct manifests_config){ 0 }, paths, 1);
+	must_load(f);
+	assert_int_equal(port(f, "a"), 80);
+	publish(f, "..2026_2", SERVICE("a", "10.0.0.1", "81"), NULL);
+	assert_true(dispatch(f));
+	assert_int_equal(port(f, "a"), 81);
+}
+
+static void a_single_file_comes_goes_and_comes_back(void **state)
+{
+	struct fixture *f = *state;
+	const char *const paths[] = { path(f, "services") };
+	struct err err;
+
+	start_with(f, &(struct manifests_config){ 0 }, paths, 1);
+	assert_int_equal(manifests_load(f->m, &err), -ENOENT);
+	write_file(f, "other", SERVICE("b", "10.0.0.2", "80"));
+	write_file(f, "services", SERVICE("a", "10.0.0.1", "80"));
+	assert_true(dispatch(f));
+	assert_dirty(f, "default/a");
+	assert_problems(f, "");
+	write_file(f, "tmp", SERVICE("a", "10.0.0.1", "81"));
+	assert_int_equal(rename(path(f, "tmp"), path(f, "services")), 0);
+	assert_true(dispatch(f));
+	assert_int_equal(port(f, "a"), 81);
+	assert_int_equal(unlink(path(f, "services")), 0);
+	dispatch_until(f, !service(f, "a"));
+	assert_problems(
+		f, "/services:0:0: : : does not exist; nothing is taken from it until it does\n");
+	write_file(f, "services", SERVICE("a", "10.0.0.1", "82"));
+	assert_true(dispatch(f));
+	assert_int_equal(port(f, "a"), 82);
+	assert_problems(f, "");
+}
+
+static void start_in(struct fixture *f, const char *name)
+{
+	const char *const paths[] = { path(f, name) };
+
+	start_with(f, &(struct manifests_config){ 0 }, paths, 1);
+}
+
+static void a_directory_is_found_again_after_it_was_deleted(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(mkdir(path(f, "d"), 0755), 0);
+	write_file(f, "d/a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	start_in(f, "d");
+	must_load(f);
+	assert_non_null(service(f, "a"));
+	remove_tree(path(f, "d"));
+	dispatch_until(f, !service(f, "a"));
+	assert_problems(f, "/d:0:0: : : does not exist; nothing is taken from it until it does\n");
+	assert_int_equal(mkdir(path(f, "d"), 0755), 0);
+	dispatch(f);
+	assert_problems(f, "");
+	write_file(f, "d/b.yaml", SERVICE("b", "10.0.0.2", "80"));
+	assert_true(dispatch(f));
+	assert_non_null(service(f, "b"));
+}
+
+static void a_directory_may_be_replaced_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(mkdir(path(f, "d"), 0755), 0);
+	assert_int_equal(mkdir(path(f, "new"), 0755), 0);
+	write_file(f, "d/a.yaml", SERVICE("a", "10.0.0.1", "80") SERVICE("b", "10.0.0.2", "80"));
+	write_file(f, "new/a.yaml", SERVICE("a", "10.0.0.1", "80") SERVICE("b", "10.0.0.2", "81"));
+	start_in(f, "d");
+	must_load(f);
+	assert_dirty(f, "default/a default/b");
+	assert_int_equal(rename(path(f, "d"), path(f, "old")), 0);
+	assert_int_equal(rename(path(f, "new"), path(f, "d")), 0);
+	assert_true(dispatch(f));
+	assert_dirty(f, "default/b");
+	/* What is in the old one is nothing to us any more, what is in the new one is. */
+	write_file(f, "old/c.yaml", SERVICE("c", "10.0.0.3", "80"));
+	assert_false(dispatch(f));
+	write_file(f, "d/c.yaml", SERVICE("c", "10.0.0.3", "80"));
+	assert_true(dispatch(f));
+}
+
+static void a_directory_may_be_a_link(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(mkdir(path(f, "v1"), 0755), 0);
+	assert_int_equal(mkdir(path(f, "v2"), 0755), 0);
+	write_file(f, "v1/a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	write_file(f, "v2/a.yaml", SERVICE("a", "10.0.0.1", "81"));
+	assert_int_equal(symlink("v1", path(f, "d")), 0);
+	start_in(f, "d");
+	must_load(f);
+	assert_int_equal(port(f, "a"), 80);
+	assert_int_equal(symlink("v2", path(f, "tmp")), 0);
+	assert_int_equal(rename(path(f, "tmp"), path(f, "d")), 0);
+	assert_true(dispatch(f));
+	assert_int_equal(port(f, "a"), 81);
+	write_file(f, "v2/b.yaml", SERVICE("b", "10.0.0.2", "80"));
+	assert_true(dispatch(f));
+	assert_non_null(service(f, "b"));
+}
+
+static void a_path_may_appear_from_far_above(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+
+	start_in(f, "x/y/d");
+	assert_int_equal(manifests_load(f->m, &err), -ENOENT);
+	assert_int_equal(mkdir(path(f, "x"), 0755), 0);
+	assert_false(dispatch(f));
+	assert_int_equal(mkdir(path(f, "x/y"), 0755), 0);
+	assert_int_equal(mkdir(path(f, "x/y/d"), 0755), 0);
+	assert_false(dispatch(f));
+	write_file(f, "x/y/d/a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	assert_true(dispatch(f));
+	assert_non_null(service(f, "a"));
+	assert_problems(f, "");
+	remove_tree(path(f, "x"));
+	dispatch_until(f, !service(f, "a"));
+	assert_int_equal(mkdir(path(f, "x"), 0755), 0);
+	assert_int_equal(mkdir(path(f, "x/y"), 0755), 0);
+	assert_int_equal(mkdir(path(f, "x/y/d"), 0755), 0);
+	write_file(f, "x/y/d/a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	dispatch(f);
+	assert_non_null(service(f, "a"));
+}
+
+static void a_file_is_read_when_it_becomes_readable(void **state)
+{
+	struct fixture *f = *state;
+	bool root = !geteuid();
+
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	assert_int_equal(chmod(path(f, "a.yaml"), 0), 0);
+	start(f);
+	if (root)
+		assert_int_equal(seteuid(65534), 0);
+	must_load(f);
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+	assert_null(service(f, "a"));
+	assert_problems(f,
+		"/a.yaml:0:0: : : cannot be read: Permission denied; nothing is taken "
+		"from it\n");
+	assert_int_equal(chmod(path(f, "a.yaml"), 0644), 0);
+	assert_true(dispatch(f));
+	assert_non_null(service(f, "a"));
+	assert_problems(f, "");
+}
+
+static unsigned long max_queued_events(void)
+{
+	FILE *file = fopen("/proc/sys/fs/inotify/max_queued_events", "re");
+	char line[32] = "";
+
+	assert_non_null(file);
+	assert_non_null(fgets(line, sizeof(line), file));
+	fclose(file);
+	return strtoul(line, NULL, 10);
+}
+
+static void lost_events_lead_to_a_full_reading(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	write_file(f, "b.yaml", SERVICE("b", "10.0.0.2", "80"));
+	load(f);
+	/* Equal events in a row are merged, so two names take turns. */
+	for (unsigned long i = 0; i < max_queued_events() / 2 + 10; i++) {
+		assert_int_equal(rename(path(f, "b.yaml"), path(f, "x")), 0);
+		assert_int_equal(rename(path(f, "x"), path(f, "b.yaml")), 0);
+	}
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "81"));
+	assert_true(dispatch(f));
+	assert_int_equal(port(f, "a"), 81);
+	assert_non_null(service(f, "b"));
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(new_files_are_read),
+		test(an_edit_touches_what_it_changes),
+		test(a_file_is_not_read_before_its_writer_closes_it),
+		test(a_new_file_is_not_read_before_its_writer_closes_it),
+		test(a_file_that_disappears_is_given_a_moment),
+		test(editors_that_move_the_old_version_away_do_not_hurt),
+		test(a_file_that_vanishes_before_it_is_read_is_no_problem),
+		test(a_broken_edit_is_told_and_its_repair_too),
+		test(links_are_followed_when_they_appear),
+		test(config_map_volumes_are_followed),
+		test(a_single_file_in_a_config_map_volume_is_followed),
+		test(a_single_file_comes_goes_and_comes_back),
+		test(a_directory_is_found_again_after_it_was_deleted),
+		test(a_directory_may_be_replaced_at_once),
+		test(a_directory_may_be_a_link),
+		test(a_path_may_appear_from_far_above),
+		test(a_file_is_read_when_it_becomes_readable),
+		test(lost_events_lead_to_a_full_reading),
+	};
+
+	return cmocka_run_group_tests_name("manifest_watch", tests, NULL, NULL);
+}

@@ -1,0 +1,677 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "fake/kernel.h"
+#include "fixture.h"
+#include "server/report.h"
+
+enum { MAX_STEPS = 100, START = 1000 };
+
+struct fixture {
+	struct fake_kernel kernel;
+	struct store store;
+	struct policy policy;
+	struct engine *engine;
+	const char *refuse; /* facts whose line begins so; NULL: none */
+	int refusal;
+	struct report_input in;
+	json_t *report;
+};
+
+static int refuse(const struct op *op, void *arg)
+{
+	const struct fixture *f = arg;
+	_cleanup_(buf_done) struct buf line = { 0 };
+
+	fact_print(&line, &op->fact);
+	return f->refuse && !strncmp(buf_str(&line), f->refuse, strlen(f->refuse)) ? f->refusal : 0;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = new0(struct fixture);
+
+	fake_kernel_init(&f->kernel);
+	f->kernel.fault = refuse;
+	f->kernel.arg = f;
+	store_init(&f->store);
+	fixture_policy(&f->policy);
+	f->policy.store = &f->store;
+	f->engine = engine_new(&(struct engine_config){ .store = &f->store, .policy = &f->policy });
+	engine_add_adapter(f->engine, &f->kernel.adapter);
+	f->in = (struct report_input){
+		.store = &f->store,
+		.engine = f->engine,
+		.policy = &f->policy,
+		.backend = "ipvs",
+		.kernel = "6.1.0",
+		.input = "manifests",
+		.now = START,
+	};
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	json_decref(f->report);
+	engine_free(f->engine);
+	fake_kernel_done(&f->kernel);
+	store_done(&f->store);
+	free(f);
+	return 0;
+}
+
+static void step(struct fixture *f, uint64_t now)
+{
+	engine_fed(f->engine);
+	for (int i = 0; i < MAX_STEPS; i++)
+		if (engine_step(f->engine, now) > now)
+			return;
+	fail_msg("the engine does not come to rest");
+}
+
+/* Loads, lets the engine work, and reports. */
+static void run(struct fixture *f, const char *lines)
+{
+	fixture_load(&f->store, lines);
+	step(f, START);
+	json_decref(f->report);
+	f->report = report_status(&f->in);
+	assert_non_null(f->report);
+}
+
+static json_t *find_service(const struct fixture *f, const char *name)
+{
+	json_t *services = json_object_get(f->report, "services"), *s;
+	size_t i;
+
+	json_array_foreach(services, i, s)
+	{
+		if (!strcmp(json_string_value(json_object_get(s, "name")), name))
+			return s;
+	}
+	fail_msg("no Service %s", name);
+	return NULL;
+}
+
+static json_t *first_port(const struct fixture *f, const char *name)
+{
+	json_t *p = json_array_get(json_object_get(find_service(f, name), "ports"), 0);
+
+	assert_non_null(p);
+	return p;
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+	const json_t *s = json_object_get(o, key);
+
+	if (!json_is_string(s))
+		fail_msg("no text %s", key);
+	return json_string_value(s);
+}
+
+static int number(const json_t *o, const char *key)
+{
+	const json_t *n = json_object_get(o, key);
+
+	if (!json_is_integer(n))
+		fail_msg("no number %s", key);
+	return (int)json_integer_value(n);
+}
+
+static bool truth(const json_t *o, const char *key)
+{
+	const json_t *b = json_object_get(o, key);
+
+	if (!json_is_boolean(b))
+		fail_msg("no boolean %s", key);
+	return json_is_true(b);
+}
+
+static json_t *element(const json_t *o, const char *key, size_t i)
+{
+	json_t *e = json_array_get(json_object_get(o, key), i);
+
+	if (!e)
+		fail_msg("no element %zu of %s", i, key);
+	return e;
+}
+
+static void assert_state(const json_t *o, const char *state, const char *reason)
+{
+	assert_string_equal(text(o, "state"), state);
+	assert_string_equal(text(o, "reason"), reason);
+}
+
+static void assert_json(const json_t *have, const char *want)
+{
+	json_error_t e;
+	json_t *tree = json_loads(want, 0, &e);
+	_cleanup_free_ char *s = json_dumps(have, JSON_INDENT(1));
+
+	if (!tree)
+		fail_msg("%d:%d: %s", e.line, e.column, e.text);
+	if (!json_equal(have, tree))
+		fail_msg("unexpected: %s", s);
+	json_decref(tree);
+}
+
+#define WEB                                                             \
+	"service shop/web ip=10.20.30.41 port=http:80/TCP created=10\n" \
+	"slice shop/web-1 port=http:8080/TCP ep=10.244.0.1@test-node ep=10.244.1.1@other,-\n"
+
+static void the_contract_of_one_service(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f, WEB);
+	assert_json(find_service(f, "web"),
+		"{\"namespace\": \"shop\", \"name\": \"web\", \"type\": \"ClusterIP\","
+		" \"state\": \"OK\", \"reason\": \"\","
+		" \"ports\": [{\"name\": \"http\", \"port\": 80, \"protocol\": \"TCP\","
+		"  \"nodePort\": 0, \"scheduler\": \"rr\", \"requestedScheduler\": \"rr\","
+		"  \"persistenceSeconds\": 0,"
+		"  \"addresses\": [{\"address\": \"10.20.30.41\", \"port\": 80,"
+		"   \"kind\": \"ClusterIP\", \"vip\": true, \"present\": true}],"
+		"  \"endpoints\": [{\"address\": \"10.244.0.1\", \"port\": 8080,"
+		"   \"node\": \"test-node\", \"weight\": 1, \"used\": true, \"reason\": \"ready\","
+		"   \"present\": true, \"active\": null, \"inactive\": null},"
+		"   {\"address\": \"10.244.1.1\", \"port\": 8080, \"node\": \"other\","
+		"   \"weight\": 1, \"used\": false, \"reason\": \"not ready\","
+		"   \"present\": false, \"active\": null, \"inactive\": null}],"
+		"  \"ready\": 1, \"total\": 2, \"draining\": 0, \"activeConnections\": null,"
+		"  \"state\": \"OK\", \"reason\": \"\"}]}");
+}
+
+static void the_contract_of_the_whole(void **state)
+{
+	static const char *const warnings[] = { "a broken file" };
+	static const char *const keys[] = { "apiVersion", "kind", "source", "node", "backend",
+		"kernel", "input", "summary", "warnings", "failures", "services", "foreign" };
+	struct fixture *f = *state;
+
+	f->in.warnings = warnings;
+	f->in.n_warnings = 1;
+	f->in.last_sync_us = 800;
+	run(f, WEB);
+	assert_int_equal(json_object_size(f->report), ARRAY_SIZE(keys));
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		assert_non_null(json_object_get(f->report, keys[i]));
+	assert_string_equal(text(f->report, "apiVersion"), "ipvsctl.io/v1");
+	assert_string_equal(text(f->report, "kind"), "Status");
+	assert_string_equal(text(f->report, "source"), "daemon");
+	assert_string_equal(text(f->report, "node"), "test-node");
+	assert_string_equal(text(f->report, "backend"), "ipvs");
+	assert_string_equal(text(f->report, "kernel"), "6.1.0");
+	assert_json(
+		json_object_get(f->report, "input"), "{\"kind\": \"manifests\", \"synced\": true}");
+	assert_json(json_object_get(f->report, "warnings"), "[\"a broken file\"]");
+	assert_json(json_object_get(f->report, "failures"), "[]");
+	assert_json(json_object_get(f->report, "foreign"), "[]");
+}
+
+static void the_summary_counts(void **state)
+{
+	struct fixture *f = *state;
+	json_t *s;
+
+	f->in.now = START + 2500;
+	f->in.last_sync_us = 800;
+	run(f,
+		WEB "service shop/alias type=ExternalName\n"
+		    "service shop/two ip=10.20.30.42 port=a:1/TCP port=b:2/UDP\n");
+	s = json_object_get(f->report, "summary");
+	assert_int_equal(number(s, "services"), 3);
+	assert_int_equal(number(s, "ports"), 3);
+	assert_int_equal(number(s, "endpoints"), 2);
+	assert_int_equal(number(s, "draining"), 0);
+	assert_int_equal(number(s, "drift"), 0);
+	assert_int_equal(number(s, "foreign"), 0);
+	assert_int_equal(number(s, "failing"), 0);
+	assert_int_equal(number(s, "pending"), 0);
+	assert_int_equal(number(s, "audits"), 1);
+	assert_true(number(s, "operations") > 10);
+	assert_int_equal(number(s, "lastChangeMsAgo"), 2500);
+	assert_int_equal(number(s, "lastSyncMicroseconds"), 800);
+}
+
+static void before_the_first_sync_everything_is_pending(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_load(&f->store, WEB);
+	f->report = report_status(&f->in);
+	assert_false(truth(json_object_get(f->report, "input"), "synced"));
+	assert_true(json_is_null(
+		json_object_get(json_object_get(f->report, "summary"), "lastChangeMsAgo")));
+	assert_state(first_port(f, "web"), "Pending",
+		"virtual server 10.20.30.41:80/TCP is not in the kernel yet");
+	assert_state(find_service(f, "web"), "Pending",
+		"virtual server 10.20.30.41:80/TCP is not in the kernel yet");
+	assert_false(truth(element(first_port(f, "web"), "addresses", 0), "present"));
+	assert_false(truth(element(first_port(f, "web"), "endpoints", 0), "present"));
+}
+
+static const char *explain(const struct op *op)
+{
+	return op->type == OP_ADD && op->result == -EINVAL ? "a bad argument" : NULL;
+}
+
+static void what_the_kernel_refuses_is_failing_with_its_words(void **state)
+{
+	struct fixture *f = *state;
+
+	f->refuse = "vs 10.20.30.41:80/TCP";
+	f->refusal = -EINVAL;
+	f->in.explain = explain;
+	f->in.now = START + 12999;
+	run(f, WEB "service shop/other ip=10.20.30.42 port=:80/TCP\n");
+	assert_state(first_port(f, "web"), "Failing",
+		"virtual server 10.20.30.41:80/TCP: Invalid argument (a bad argument), for the "
+		"last 12 s");
+	assert_string_equal(text(find_service(f, "web"), "state"), "Failing");
+	assert_false(truth(element(first_port(f, "web"), "addresses", 0), "present"));
+	assert_string_equal(text(find_service(f, "other"), "state"), "NoEndpoints");
+	assert_int_equal(number(json_object_get(f->report, "summary"), "failing"), 1);
+	assert_json(json_object_get(f->report, "failures"), "[]");
+}
+
+static void a_real_server_or_vip_or_set_entry_can_fail_too(void **state)
+{
+	static const struct {
+		const char *refuse, *reason;
+	} cases[] = {
+		{ "rs 10.20.30.41:80/TCP 10.244.0.1:8080",
+			"real server 10.244.0.1:8080 of virtual server 10.20.30.41:80/TCP: "
+			"Operation not permitted, for the last 0 s" },
+		{ "route 10.20.30.41",
+			"local route 10.20.30.41: Operation not permitted, for the last 0 s" },
+		{ "member KUBE-CLUSTER-IP 10.20.30.41,tcp:80",
+			"entry 10.20.30.41,tcp:80 of ipset KUBE-CLUSTER-IP: Operation not "
+			"permitted, for the last 0 s" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct fixture *f;
+
+		setup(state);
+		f = *state;
+		f->refuse = cases[i].refuse;
+		f->refusal = -EPERM;
+		run(f, WEB);
+		assert_state(first_port(f, "web"), "Failing", cases[i].reason);
+		teardown(state);
+	}
+}
+
+static void a_missing_scheduler_degrades_and_names_both(void **state)
+{
+	struct fixture *f = *state;
+	json_t *port;
+
+	f->kernel.no_scheduler = "mh";
+	run(f,
+		"service shop/web ip=10.20.30.41 port=http:80/TCP scheduler=mh\n"
+		"slice shop/web-1 port=http:8080/TCP ep=10.244.0.1\n");
+	port = first_port(f, "web");
+	assert_string_equal(text(port, "scheduler"), "rr");
+	assert_string_equal(text(port, "requestedScheduler"), "mh");
+	assert_state(
+		port, "Degraded", "the kernel has no scheduler \"mh\"; \"rr\" is used instead");
+	assert_true(truth(element(port, "addresses", 0), "present"));
+}
+
+static void of_two_services_on_one_address_the_younger_is_in_conflict(void **state)
+{
+	struct fixture *f = *state;
+	json_t *port;
+
+	run(f,
+		"service a/young ip=10.20.30.41 port=:80/TCP external=1.2.3.4 created=20\n"
+		"slice a/young-1 port=:8080/TCP ep=10.244.0.1\n"
+		"service z/old ip=10.20.30.42 port=:80/TCP external=1.2.3.4 created=10\n"
+		"slice z/old-1 port=:8080/TCP ep=10.244.0.2\n");
+	assert_state(first_port(f, "old"), "OK", "");
+	port = first_port(f, "young");
+	assert_state(port, "Conflict", "virtual server 1.2.3.4:80/TCP belongs to Service z/old");
+	assert_true(truth(element(port, "addresses", 0), "present"));
+	assert_false(truth(element(port, "addresses", 1), "present"));
+	assert_true(truth(element(port, "endpoints", 0), "present"));
+}
+
+static void two_services_may_share_an_address_on_other_ports(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f,
+		"service a/one ip=10.20.30.41 port=:80/TCP external=1.2.3.4\n"
+		"slice a/one-1 port=:8080/TCP ep=10.244.0.1\n"
+		"service a/two ip=10.20.30.42 port=:81/TCP external=1.2.3.4\n"
+		"slice a/two-1 port=:8080/TCP ep=10.244.0.2\n");
+	assert_state(find_service(f, "one"), "OK", "");
+	assert_state(find_service(f, "two"), "OK", "");
+}
+
+static void what_is_not_proxied_says_why_and_has_no_ports(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f,
+		"service shop/alias type=ExternalName port=:80/TCP\n"
+		"service shop/headless headless port=:80/TCP\n");
+	assert_state(find_service(f, "alias"), "NotProxied", "ExternalName");
+	assert_state(find_service(f, "headless"), "NotProxied", "Headless");
+	assert_int_equal(json_array_size(json_object_get(find_service(f, "headless"), "ports")), 0);
+}
+
+static void a_family_that_the_node_does_not_serve_is_left_out(void **state)
+{
+	struct fixture *f = *state;
+
+	f->policy.ipv6 = false;
+	run(f,
+		"service shop/six ip=fd00::1 port=:80/TCP\n"
+		"slice shop/six-1 port=:8080/TCP ep=fd01::1\n"
+		"service shop/both ip=10.20.30.41,fd00::2 port=:80/TCP\n"
+		"slice shop/both-1 port=:8080/TCP ep=10.244.0.1\n"
+		"slice shop/both-2 port=:8080/TCP ep=fd01::1\n");
+	assert_state(
+		first_port(f, "six"), "NotProxied", "no address of a family that this node serves");
+	assert_state(first_port(f, "both"), "OK", "");
+	assert_int_equal(number(first_port(f, "both"), "total"), 1);
+}
+
+static void both_families_count(void **state)
+{
+	struct fixture *f = *state;
+	json_t *port;
+
+	run(f,
+		"service shop/both ip=10.20.30.41,fd00::2 port=:80/TCP\n"
+		"slice shop/both-1 port=:8080/TCP ep=10.244.0.1\n"
+		"slice shop/both-2 port=:8080/TCP ep=fd01::1\n");
+	port = first_port(f, "both");
+	assert_state(port, "OK", "");
+	assert_int_equal(number(port, "total"), 2);
+	assert_string_equal(text(element(port, "addresses", 1), "address"), "fd00::2");
+	assert_string_equal(text(element(port, "endpoints", 1), "address"), "fd01::1");
+}
+
+static void every_kind_of_address_is_told(void **state)
+{
+	struct fixture *f = *state;
+	json_t *port;
+
+	f->policy.ipv6 = false;
+	run(f,
+		"service shop/web ip=10.20.30.41 port=:80/TCP:30080 type=LoadBalancer "
+		"external=50.60.70.81 lb=1.2.3.4 affinity=10800\n"
+		"slice shop/web-1 port=:8080/TCP ep=10.244.0.1\n");
+	port = first_port(f, "web");
+	assert_int_equal(number(port, "nodePort"), 30080);
+	assert_int_equal(number(port, "persistenceSeconds"), 10800);
+	assert_json(json_object_get(port, "addresses"),
+		"[{\"address\": \"10.20.30.41\", \"port\": 80, \"kind\": \"ClusterIP\","
+		"  \"vip\": true, \"present\": true},"
+		" {\"address\": \"50.60.70.81\", \"port\": 80, \"kind\": \"ExternalIP\","
+		"  \"vip\": true, \"present\": true},"
+		" {\"address\": \"1.2.3.4\", \"port\": 80, \"kind\": \"LoadBalancer\","
+		"  \"vip\": true, \"present\": true},"
+		" {\"address\": \"100.101.102.103\", \"port\": 30080, \"kind\": \"NodePort\","
+		"  \"vip\": false, \"present\": true}]");
+}
+
+static void vips_as_addresses_are_present_too(void **state)
+{
+	struct fixture *f = *state;
+
+	f->policy.vip_mode = VIP_ADDRESS;
+	run(f, WEB);
+	assert_state(first_port(f, "web"), "OK", "");
+	assert_true(truth(element(first_port(f, "web"), "addresses", 0), "present"));
+}
+
+static void endpoints_that_are_left_out_say_why(void **state)
+{
+	struct fixture *f = *state;
+	json_t *port;
+
+	run(f,
+		"service shop/web ip=10.20.30.41 port=:80/TCP itp=Local\n"
+		"slice shop/web-1 port=:8080/TCP ep=10.244.0.1@test-node ep=10.244.1.1@other "
+		"ep=10.244.1.2@other,- ep=10.244.1.3@test-node,st\n");
+	port = first_port(f, "web");
+	assert_int_equal(number(port, "ready"), 1);
+	assert_int_equal(number(port, "total"), 4);
+	assert_string_equal(text(element(port, "endpoints", 0), "reason"), "ready");
+	assert_string_equal(text(element(port, "endpoints", 1), "reason"),
+		"on another node, and the traffic policy is Local");
+	assert_string_equal(text(element(port, "endpoints", 2), "reason"), "not ready");
+	assert_string_equal(text(element(port, "endpoints", 3), "reason"), "terminating");
+}
+
+static void a_terminating_endpoint_that_is_used_says_so(void **state)
+{
+	struct fixture *f = *state;
+	json_t *ep;
+
+	run(f,
+		"service shop/web ip=10.20.30.41 port=:80/TCP\n"
+		"slice shop/web-1 port=:8080/TCP ep=10.244.0.1,st\n");
+	ep = element(first_port(f, "web"), "endpoints", 0);
+	assert_true(truth(ep, "used"));
+	assert_true(truth(ep, "present"));
+	assert_string_equal(text(ep, "reason"), "terminating, used because no endpoint is ready");
+}
+
+static void without_a_usable_endpoint_there_are_none(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f,
+		"service shop/web ip=10.20.30.41 port=:80/TCP\n"
+		"slice shop/web-1 port=:8080/TCP ep=10.244.0.1,-\n");
+	assert_state(first_port(f, "web"), "NoEndpoints", "");
+	assert_int_equal(number(first_port(f, "web"), "ready"), 0);
+	assert_int_equal(number(first_port(f, "web"), "total"), 1);
+}
+
+static void services_are_sorted_by_namespace_and_name(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f,
+		"service b/a type=ExternalName\nservice a/b type=ExternalName\n"
+		"service a-b/a type=ExternalName\nservice a/a type=ExternalName\n"
+		"slice c/only-1 port=:1/TCP ep=10.244.0.1\n");
+	assert_int_equal(json_array_size(json_object_get(f->report, "services")), 4);
+	assert_string_equal(text(element(f->report, "services", 0), "namespace"), "a");
+	assert_string_equal(text(element(f->report, "services", 0), "name"), "a");
+	assert_string_equal(text(element(f->report, "services", 1), "name"), "b");
+	assert_string_equal(text(element(f->report, "services", 2), "namespace"), "a-b");
+	assert_string_equal(text(element(f->report, "services", 3), "namespace"), "b");
+}
+
+static void virtual_servers_of_others_are_foreign(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_kernel_put(&f->kernel, "vs 9.9.9.9:53/UDP wlc");
+	fake_kernel_put(&f->kernel, "rs 9.9.9.9:53/UDP 8.8.8.8:53 weight=1");
+	fake_kernel_put(&f->kernel, "vs 192.0.2.1:80/TCP rr");
+	fake_kernel_put(&f->kernel, "vs fwmark:7/IPv4 lc");
+	run(f, WEB);
+	assert_json(json_object_get(f->report, "foreign"),
+		"[{\"fwmark\": 7, \"family\": \"IPv4\", \"scheduler\": \"lc\"},"
+		" {\"address\": \"9.9.9.9\", \"port\": 53, \"protocol\": \"UDP\","
+		"  \"scheduler\": \"wlc\"},"
+		" {\"address\": \"192.0.2.1\", \"port\": 80, \"protocol\": \"TCP\","
+		"  \"scheduler\": \"rr\"}]");
+	assert_int_equal(number(json_object_get(f->report, "summary"), "foreign"), 3);
+}
+
+static void failures_of_no_service_are_told_apart(void **state)
+{
+	struct fixture *f = *state;
+
+	f->refuse = "chain IPv4 nat KUBE-SERVICES";
+	f->refusal = -EIO;
+	run(f, WEB);
+	assert_state(find_service(f, "web"), "OK", "");
+	assert_json(json_object_get(f->report, "failures"),
+		"[\"IPv4 iptables chain KUBE-SERVICES in table nat: Input/output error, for the "
+		"last 0 s\"]");
+}
+
+static void what_does_not_go_away_is_a_failure_of_no_service(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_kernel_put(&f->kernel, "route 10.20.30.99");
+	f->refuse = "route 10.20.30.99";
+	f->refusal = -EPERM;
+	run(f, WEB);
+	assert_state(find_service(f, "web"), "OK", "");
+	assert_json(json_object_get(f->report, "failures"),
+		"[\"local route 10.20.30.99: Operation not permitted, for the last 0 s\"]");
+}
+
+static void tell_conns(const struct fact_key *vs, const char *rs, uint32_t active,
+	void (*fn)(const struct rs_conns *c, void *arg), void *arg)
+{
+	struct ip ip = fixture_ip(rs);
+	const struct rs_conns c = {
+		.key = fact_rs(vs, &ip, 8080, 1).key,
+		.weight = 1,
+		.active = active,
+		.inactive = active + 1,
+	};
+
+	fn(&c, arg);
+}
+
+/* A real server of the Service, and one that has left it. */
+static int conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
+	void *arg, void *conns_arg)
+{
+	(void)conns_arg;
+	tell_conns(vs, "10.244.0.1", 10, fn, arg);
+	tell_conns(vs, "10.244.9.9", 100, fn, arg);
+	return 0;
+}
+
+static int no_conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
+	void *arg, void *conns_arg)
+{
+	(void)vs;
+	(void)fn;
+	(void)arg;
+	(void)conns_arg;
+	return -EIO;
+}
+
+#define WEB_ON_TWO                                                            \
+	"service shop/web ip=10.20.30.41 port=:80/TCP external=50.60.70.81\n" \
+	"slice shop/web-1 port=:8080/TCP ep=10.244.0.1\n"
+
+static void connections_are_summed_over_the_addresses(void **state)
+{
+	struct fixture *f = *state;
+	json_t *port;
+
+	f->in.conns = conns;
+	run(f, WEB_ON_TWO);
+	port = first_port(f, "web");
+	assert_int_equal(number(port, "activeConnections"), 220);
+	assert_int_equal(number(element(port, "endpoints", 0), "active"), 20);
+	assert_int_equal(number(element(port, "endpoints", 0), "inactive"), 22);
+}
+
+static void connections_that_cannot_be_counted_are_unknown(void **state)
+{
+	struct fixture *f = *state;
+
+	f->in.conns = no_conns;
+	run(f, WEB_ON_TWO);
+	assert_true(json_is_null(json_object_get(first_port(f, "web"), "activeConnections")));
+	assert_state(first_port(f, "web"), "OK", "");
+}
+
+static void an_endpoint_on_its_way_out_is_draining(void **state)
+{
+	static const struct claimant last = { .born = CLAIMANT_LAST, .name = "draining" };
+	struct fact rs = fixture_fact("rs 10.20.30.41:80/TCP 10.244.9.9:8080 weight=0");
+	struct fixture *f = *state;
+	json_t *port;
+
+	f->in.conns = conns;
+	run(f, WEB_ON_TWO);
+	ledger_claim(engine_ledger(f->engine), &rs, &last);
+	run(f, "");
+	port = first_port(f, "web");
+	assert_state(port, "Draining", "");
+	assert_int_equal(number(port, "draining"), 1);
+	assert_int_equal(number(port, "ready"), 1);
+	assert_int_equal(number(json_object_get(f->report, "summary"), "draining"), 1);
+}
+
+static void warnings_with_odd_bytes_are_told_nevertheless(void **state)
+{
+	static const char *const warnings[] = { "caf\xc3\xa9 \"x\"\n", "bad \xff name" };
+	struct fixture *f = *state;
+
+	f->in.warnings = warnings;
+	f->in.n_warnings = 2;
+	run(f, "");
+	assert_json(json_object_get(f->report, "warnings"),
+		"[\"caf\xc3\xa9 \\\"x\\\"\\n\", \"bad ? name\"]");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(the_contract_of_one_service),
+		TEST(the_contract_of_the_whole),
+		TEST(the_summary_counts),
+		TEST(before_the_first_sync_everything_is_pending),
+		TEST(what_the_kernel_refuses_is_failing_with_its_words),
+		cmocka_unit_test(a_real_server_or_vip_or_set_entry_can_fail_too),
+		TEST(a_missing_scheduler_degrades_and_names_both),
+		TEST(of_two_services_on_one_address_the_younger_is_in_conflict),
+		TEST(two_services_may_share_an_address_on_other_ports),
+		TEST(what_is_not_proxied_says_why_and_has_no_ports),
+		TEST(a_family_that_the_node_does_not_serve_is_left_out),
+		TEST(both_families_count),
+		TEST(every_kind_of_address_is_told),
+		TEST(vips_as_addresses_are_present_too),
+		TEST(endpoints_that_are_left_out_say_why),
+		TEST(a_terminating_endpoint_that_is_used_says_so),
+		TEST(without_a_usable_endpoint_there_are_none),
+		TEST(services_are_sorted_by_namespace_and_name),
+		TEST(virtual_servers_of_others_are_foreign),
+		TEST(failures_of_no_service_are_told_apart),
+		TEST(what_does_not_go_away_is_a_failure_of_no_service),
+		TEST(connections_are_summed_over_the_addresses),
+		TEST(connections_that_cannot_be_counted_are_unknown),
+		TEST(an_endpoint_on_its_way_out_is_draining),
+		TEST(warnings_with_odd_bytes_are_told_nevertheless),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

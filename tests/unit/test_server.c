@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "server/server.h"
+
+enum { MAX_TURNS = 100000 };
+
+struct fixture {
+	char dir[32];
+	char path[64]; /* of the socket, in a directory that does not exist yet */
+	struct event_base *base;
+	struct server *server;
+	struct err err;
+	unsigned asked;
+	size_t padding; /* bytes that make the answer long */
+};
+
+static json_t *make_status(void *arg)
+{
+	struct fixture *f = arg;
+	_cleanup_free_ char *padding = mem_zalloc(f->padding + 1, 1);
+
+	memset(padding, 'x', f->padding);
+	return json_pack(
+		"{s:s, s:i, s:s}", "kind", "Status", "asked", (int)++f->asked, "padding", padding);
+}
+
+static json_t *make_nothing(void *arg)
+{
+	(void)arg;
+	return NULL;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = new0(struct fixture);
+
+	signal(SIGPIPE, SIG_IGN);
+	strcpy(f->dir, "/tmp/test_server.XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(f->path, sizeof(f->path), "%s/run/status.sock", f->dir);
+	f->base = event_base_new();
+	assert_non_null(f->base);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char run[64];
+
+	server_free(f->server);
+	event_base_free(f->base);
+	unlink(f->path);
+	snprintf(run, sizeof(run), "%s/run", f->dir);
+	rmdir(run);
+	rmdir(f->dir);
+	free(f);
+	return 0;
+}
+
+static int start(struct fixture *f)
+{
+	const struct server_config config = {
+		.socket_path = f->path, .status = make_status, .arg = f
+	};
+
+	return server_new(f->base, &config, &f->server, &f->err);
+}
+
+static void turn(struct fixture *f)
+{
+	event_base_loop(f->base, EVLOOP_NONBLOCK);
+}
+
+static int connect_client(const struct fixture *f)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	strcpy(un.sun_path, f->path);
+	assert_return_code(connect(fd, (struct sockaddr *)&un, sizeof(un)), errno);
+	return fd;
+}
+
+static void send_text(struct fixture *f, int fd, const char *s)
+{
+	size_t len = strlen(s);
+
+	for (int i = 0; len && i < MAX_TURNS; i++) {
+		ssize_t n = send(fd, s, len, MSG_NOSIGNAL);
+
+		if (n > 0) {
+			s += n;
+			len -= (size_t)n;
+		} else if (errno != EAGAIN) {
+			return; /* the server has hung up: what it said is read by the caller */
+		}
+		turn(f);
+	}
+}
+
+/* Until the server hangs up, or with `enough` until that text has come. */
+static void receive(struct fixture *f, int fd, const char *enough, struct buf *ret)
+{
+	for (int i = 0; i < MAX_TURNS; i++) {
+		ssize_t n = recv(fd, buf_reserve(ret, 65536), 65536, 0);
+
+		if (n > 0)
+			ret->data[ret->len += (size_t)n] = '\0';
+		if (!n || (n < 0 && errno != EAGAIN))
+			return;
+		if (enough && strstr(buf_str(ret), enough))
+			return;
+		turn(f);
+	}
+	fail_msg("no end of: %s", buf_str(ret));
+}
+
+/* The whole answer to one request; the caller frees. */
+static char *ask(struct fixture *f, const char *request)
+{
+	struct buf answer = { 0 };
+	int fd = connect_client(f);
+
+	send_text(f, fd, request);
+	receive(f, fd, NULL, &answer);
+	close(fd);
+	return buf_take(&answer);
+}
+
+static json_t *body_of(const char *answer)
+{
+	const char *body = strstr(answer, "\r\n\r\n");
+	json_t *ret;
+
+	assert_non_null(body);
+	ret = json_loads(body + 4, 0, NULL);
+	assert_non_null(ret);
+	return ret;
+}
+
+static void assert_begins(const char *s, const char *beginning)
+{
+	if (strncmp(s, beginning, strlen(beginning)) != 0)
+		fail_msg("\"%s\" does not begin with \"%s\"", s, beginning);
+}
+
+static void status_is_served_as_json(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_free_ char *answer = NULL;
+	json_t *body;
+
+	assert_return_code(start(f), -f->err.code);
+	answer = ask(f, "GET /v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	assert_begins(answer, "HTTP/1.1 200 OK\r\n");
+	assert_non_null(strstr(answer, "\r\nContent-Type: application/json\r\n"));
+	assert_int_equal(answer[strlen(answer) - 1], '\n');
+	body = body_of(answer);
+	assert_string_equal(json_string_value(json_object_get(body, "kind")), "Status");
+	json_decref(body);
+}
+
+static void a_query_and_a_full_url_do_not_change_the_path(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_free_ char *query = NULL, *full = NULL;
+
+	assert_return_code(start(f), -f->err.code);
+	query = ask(f, "GET /v1/status?x=1 HTTP/1.0\r\n\r\n");
+	assert_begins(query, "HTTP/1.0 200 ");
+	full = ask(f, "GET http://node/v1/status HTTP/1.0\r\n\r\n");
+	assert_begins(full, "HTTP/1.0 200 ");
+}
+
+static void a_long_answer_arrives_whole(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_free_ char *answer = NULL;
+	json_t *body;
+
+	f->padding = 5000000;
+	assert_return_code(start(f), -f->err.code);
+	answer = ask(f, "GET /v1/status HTTP/1.0\r\n\r\n");
+	body = body_of(answer);
+	assert_int_equal(json_string_length(json_object_get(body, "padding")), f->padding);
+	json_decref(body);
+}
+
+static void another_path_is_not_found(void **state)
+{
+	static const char *const paths[] = { "/", "/v1", "/v1/status/", "/v1/Status", "//v1/status",
+		"/v1/status/../x", "*" };
+	struct fixture *f = *state;
+
+	assert_return_code(start(f), -f->err.code);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		_cleanup_free_ char *answer = NULL;
+		char request[100];
+		json_t *body;
+
+		snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n\r\n", paths[i]);
+		answer = ask(f, request);
+		assert_begins(answer, "HTTP/1.0 404 ");
+		body = body_of(answer);
+		assert_true(json_is_string(json_object_get(body, "error")));
+		json_decref(body);
+	}
+	assert_int_equal(f->asked, 0);
+}
+
+static void another_method_is_not_allowed(void **state)
+{
+	static const char *const methods[] = { "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS",
+		"TRACE" };
+	struct fixture *f = *state;
+
+	assert_return_code(start(f), -f->err.code);
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+		_cleanup_free_ char *answer = NULL;
+		char request[100];
+
+		snprintf(request, sizeof(request),
+			"%s /v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+			"Content-Length: 0\r\n\r\n",
+			methods[i]);
+		answer = ask(f, request);
+		assert_begins(answer, "HTTP/1.1 405 ");
+		assert_non_null(strstr(answer, "\r\nAllow: GET\r\n"));
+	}
+	assert_int_equal(f->asked, 0);
+}
+
+static void a_connection_takes_one_request_after_the_other(void **state)
+{
+	static const char request[] = "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct fixture *f = *state;
+	int fd;
+
+	assert_return_code(start(f), -f->err.code);
+	fd = connect_client(f);
+	for (int i = 1; i <= 3; i++) {
+		_cleanup_(buf_done) struct buf answer = { 0 };
+		char want[16];
+
+		snprintf(want, sizeof(want), "\"asked\":%d", i);
+		send_text(f, fd, request);
+		receive(f, fd, want, &answer);
+		assert_non_null(strstr(buf_str(&answer), want));
+	}
+	close(fd);
+	turn(f);
+}
+
+static void headers_and_bodies_are_limited(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(buf_done) struct buf request = { 0 };
+	_cleanup_free_ char *headers = NULL, *body = NULL;
+
+	assert_return_code(start(f), -f->err.code);
+	buf_adds(&request, "GET /v1/status HTTP/1.0\r\n");
+	while (request.len <= SERVER_MAX_HEADERS)
+		buf_adds(&request, "X-Long: 0123456789012345678901234567890123456789\r\n");
+	buf_adds(&request, "\r\n");
+	headers = ask(f, buf_str(&request));
+	assert_null(strstr(headers, " 200 "));
+
+	buf_reset(&request);
+	buf_addf(&request, "GET /v1/status HTTP/1.0\r\nContent-Length: %d\r\n\r\n",
+		SERVER_MAX_BODY + 1);
+	body = ask(f, buf_str(&request));
+	assert_null(strstr(body, " 200 "));
+	assert_int_equal(f->asked, 0);
+}
+
+static void what_is_no_http_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_free_ char *answer = NULL;
+
+	assert_return_code(start(f), -f->err.code);
+	answer = ask(f, "\x16\x03\x01 not http\r\n\r\n");
+	assert_null(strstr(answer, " 200 "));
+	assert_int_equal(f->asked, 0);
+}
+
+static void a_client_that_goes_away_harms_nobody(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_free_ char *answer = NULL;
+	int fd;
+
+	f->padding = 5000000;
+	assert_return_code(start(f), -f->err.code);
+	fd = connect_client(f);
+	send_text(f, fd, "GET /v1/status HTTP/1.0\r\n\r\n");
+	for (int i = 0; !f->asked && i < MAX_TURNS; i++)
+		turn(f);
+	close(fd);
+	fd = connect_client(f);
+	send_text(f, fd, "GET /v1/sta");
+	close(fd);
+	answer = ask(f, "GET /v1/status HTTP/1.0\r\n\r\n");
+	assert_begins(answer, "HTTP/1.0 200 ");
+}
+
+static void the_server_ends_with_clients_connected(void **state)
+{
+	struct fixture *f = *state;
+	int idle, half, busy;
+
+	f->padding = 5000000;
+	assert_return_code(start(f), -f->err.code);
+	idle = connect_client(f);
+	half = connect_client(f);
+	send_text(f, half, "GET /v1/status HT");
+	busy = connect_client(f);
+	send_text(f, busy, "GET /v1/status HTTP/1.0\r\n\r\n");
+	for (int i = 0; !f->asked && i < MAX_TURNS; i++)
+		turn(f);
+	server_free(take(f->server));
+	close(idle);
+	close(half);
+	close(busy);
+}
+
+static void a_status_that_cannot_be_made_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	const struct server_config config = { .socket_path = f->path, .status = make_nothing };
+	_cleanup_free_ char *answer = NULL;
+
+	assert_return_code(server_new(f->base, &config, &f->server, &f->err), -f->err.code);
+	answer = ask(f, "GET /v1/status HTTP/1.0\r\n\r\n");
+	assert_begins(answer, "HTTP/1.0 500 ");
+}
+
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_return_code(lstat(path, &st), errno);
+	return st.st_mode & 07777;
+}
+
+static void the_socket_has_its_mode_whatever_the_umask(void **state)
+{
+	struct fixture *f = *state;
+	mode_t old = umask(0077);
+	int r = start(f);
+
+	umask(old);
+	assert_return_code(r, -f->err.code);
+	assert_int_equal(mode_of(f->path), 0660);
+}
+
+static void the_directory_is_made_and_the_socket_removed(void **state)
+{
+	struct fixture *f = *state;
+	mode_t old = umask(0022);
+	char dir[64];
+	int r = start(f);
+
+	umask(old);
+	assert_return_code(r, -f->err.code);
+	snprintf(dir, sizeof(dir), "%s/run", f->dir);
+	assert_int_equal(mode_of(dir), 0755);
+	server_free(take(f->server));
+	assert_int_equal(access(f->path, F_OK), -1);
+	assert_int_equal(access(dir, F_OK), 0);
+}
+
+static void make_run_directory(const struct fixture *f)
+{
+	char dir[64];
+
+	snprintf(dir, sizeof(dir), "%s/run", f->dir);
+	assert_return_code(mkdir(dir, 0755), errno);
+}
+
+static void a_stale_socket_is_replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	_cleanup_free_ char *answer = NULL;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	make_run_directory(f);
+	strcpy(un.sun_path, f->path);
+	assert_return_code(bind(fd, (struct sockaddr *)&un, sizeof(un)), errno);
+	close(fd);
+	assert_return_code(start(f), -f->err.code);
+	answer = ask(f, "GET /v1/status HTTP/1.0\r\n\r\n");
+	assert_begins(answer, "HTTP/1.0 200 ");
+}
+
+static void a_socket_in_use_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	const struct server_config config = { .socket_path = f->path, .status = make_nothing };
+	_cleanup_free_ char *answer = NULL;
+	struct server *second = NULL;
+
+	assert_return_code(start(f), -f->err.code);
+	assert_int_equal(server_new(f->base, &config, &second, &f->err), -EADDRINUSE);
+	assert_null(second);
+	assert_non_null(strstr(f->err.msg, f->path));
+	answer = ask(f, "GET /v1/status HTTP/1.0\r\n\r\n");
+	assert_begins(answer, "HTTP/1.0 200 ");
+}
+
+static void a_file_that_is_no_socket_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+
+	make_run_directory(f);
+	fd = open(f->path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_return_code(fd, errno);
+	close(fd);
+	assert_int_equal(start(f), -EEXIST);
+	assert_null(f->server);
+	assert_int_equal(access(f->path, F_OK), 0);
+}
+
+static void a_path_that_is_too_long_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	char path[200];
+	const struct server_config config = { .socket_path = path, .status = make_nothing };
+
+	memset(path, 'x', sizeof(path) - 1);
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	assert_int_equal(server_new(f->base, &config, &f->server, &f->err), -ENAMETOOLONG);
+	server_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(status_is_served_as_json),
+		TEST(a_query_and_a_full_url_do_not_change_the_path),
+		TEST(a_long_answer_arrives_whole),
+		TEST(another_path_is_not_found),
+		TEST(another_method_is_not_allowed),
+		TEST(a_connection_takes_one_request_after_the_other),
+		TEST(headers_and_bodies_are_limited),
+		TEST(what_is_no_http_is_refused),
+		TEST(a_client_that_goes_away_harms_nobody),
+		TEST(the_server_ends_with_clients_connected),
+		TEST(a_status_that_cannot_be_made_is_an_error),
+		TEST(the_socket_has_its_mode_whatever_the_umask),
+		TEST(the_directory_is_made_and_the_socket_removed),
+		TEST(a_stale_socket_is_replaced),
+		TEST(a_socket_in_use_is_left_alone),
+		TEST(a_file_that_is_no_socket_is_left_alone),
+		TEST(a_path_that_is_too_long_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "emit.h"
+#include "show.h"
+#include "source/yaml.h"
+#include "status_view.h"
+
+/* Tables */
+
+static const char *const titles[] = { "NAME", "COUNT", "STATE" };
+
+static void add(struct show *t, const char *name, const char *count, const char *state)
+{
+	show_add(t, (const char *const[]){ name, count, state }, COLOUR_GREEN);
+}
+
+static void assert_printed(const struct show *t, bool headers, bool colours, const char *want)
+{
+	_cleanup_(buf_done) struct buf out = { 0 };
+
+	show_print(t, headers, colours, &out);
+	assert_string_equal(buf_str(&out), want);
+}
+
+static void columns_are_as_wide_as_their_widest_text(void **state)
+{
+	_cleanup_(show_done) struct show t;
+
+	(void)state;
+	show_init(&t, titles, ARRAY_SIZE(titles));
+	add(&t, "a-rather-long-name", "1", "OK");
+	add(&t, "b", "123456789", "Failing (for a long and winding reason)");
+	assert_printed(&t, true, false,
+		"NAME                COUNT      STATE\n"
+		"a-rather-long-name  1          OK\n"
+		"b                   123456789  Failing (for a long and winding reason)\n");
+}
+
+static void without_headers_the_titles_take_no_room(void **state)
+{
+	_cleanup_(show_done) struct show t;
+
+	(void)state;
+	show_init(&t, titles, ARRAY_SIZE(titles));
+	add(&t, "a", "1", "OK");
+	assert_printed(&t, false, false, "a  1  OK\n");
+}
+
+static void an_empty_table_has_its_titles(void **state)
+{
+	_cleanup_(show_done) struct show t;
+
+	(void)state;
+	show_init(&t, titles, ARRAY_SIZE(titles));
+	assert_printed(&t, true, false, "NAME  COUNT  STATE\n");
+	assert_printed(&t, false, false, "");
+	assert_return_code(show_sort(&t, "NAME"), 0);
+}
+
+static void an_empty_cell_is_a_dash(void **state)
+{
+	_cleanup_(show_done) struct show t;
+
+	(void)state;
+	show_init(&t, titles, ARRAY_SIZE(titles));
+	add(&t, "a", "", "");
+	assert_printed(&t, false, false, "a  -  -\n");
+}
+
+static void a_text_cannot_steer_the_terminal(void **state)
+{
+	_cleanup_(show_done) struct show t;
+
+	(void)state;
+	show_init(&t, titles, ARRAY_SIZE(titles));
+	add(&t, "a\033[31mb", "1\n2", "\x7f");
+	assert_printed(&t, false, false, "a?[31mb  1?2  ?\n");
+}
+
+static void widths_are_counted_in_characters(void **state)
+{
+	_cleanup_(show_done) struct show t;
+
+	(void)state;
+	show_init(&t, titles, ARRAY_SIZE(titles));
+	add(&t, "caf\xc3\xa9", "1", "OK");
+	add(&t, "abcd", "2", "OK");
+	assert_printed(&t, false, false, "caf\xc3\xa9  1  OK\nabcd  2  OK\n");
+}
+
+static void only_the_last_column_has_colours(void **state)
+{
+	_cleanup_(show_done) struct show t;
+
+	(void)state;
+	show_init(&t, titles, ARRAY_SIZE(titles));
+	add(&t, "a", "1", "OK");
+	show_add(&t, (const char *const[]){ "b", "2", "Failing" }, COLOUR_RED);
+	show_add(&t, (const char *const[]){ "c", "3", "NoEndpoints" }, COLOUR_YELLOW);
+	show_add(&t, (const char *const[]){ "d", "4", "NotProxied" }, COLOUR_NONE);
+	assert_printed(&t, true, true,
+		"NAME  COUNT  STATE\n"
+		"a     1      \033[32mOK\033[0m\n"
+		"b     2      \033[31mFailing\033[0m\n"
+		"c     3      \033[33mNoEndpoints\033[0m\n"
+		"d     4      NotProxied\n");
+}
+
+static void sorting_takes_numbers_as_numbers_and_is_stable(void **state)
+{
+	_cleanup_(show_done) struct show t;
+
+	(void)state;
+	show_init(&t, titles, ARRAY_SIZE(titles));
+	add(&t, "10.96.0.10", "2", "x");
+	add(&t, "10.96.0.9", "10", "x");
+	add(&t, "10.96.0.1", "2", "x");
+	assert_return_code(show_sort(&t, "count"), 0);
+	assert_printed(
+		&t, false, false, "10.96.0.10  2   x\n10.96.0.1   2   x\n10.96.0.9   10  x\n");
+	assert_return_code(show_sort(&t, "NAME"), 0);
+	assert_printed(
+		&t, false, false, "10.96.0.1   2   x\n10.96.0.9   10  x\n10.96.0.10  2   x\n");
+	assert_int_equal(show_sort(&t, "nosuch"), -EINVAL);
+}
+
+/* Status */
+
+static json_t *load(const char *text)
+{
+	json_error_t e;
+	json_t *ret = json_loads(text, 0, &e);
+
+	if (!ret)
+		fail_msg("%d:%d: %s", e.line, e.column, e.text);
+	return ret;
+}
+
+static void assert_view(const json_t *status, bool wide, bool head, const char *want)
+{
+	_cleanup_(buf_done) struct buf out = { 0 };
+	_cleanup_(show_done) struct show t;
+
+	if (head)
+		status_view_head(status, &out);
+	status_view_table(status, wide, &t);
+	show_print(&t, true, false, &out);
+	assert_string_equal(buf_str(&out), want);
+}
+
+static const char example[] =
+	"{'node': 'worker-7', 'backend': 'ipvs', 'kernel': '6.12', 'source': 'daemon',"
+	" 'input': {'kind': 'apiserver', 'synced': true},"
+	" 'summary': {'ports': 1204, 'endpoints': 5310, 'draining': 3, 'drift': 0, 'foreign': 2,"
+	"  'pending': 0, 'failing': 0, 'lastChangeMsAgo': 2100, 'lastSyncMicroseconds': 812},"
+	" 'warnings': [], 'failures': [],"
+	" 'services': ["
+	"  {'namespace': 'default', 'name': 'kubernetes', 'type': 'ClusterIP', 'state': 'OK',"
+	"   'ports': [{'port': 443, 'protocol': 'TCP', 'scheduler': 'rr', 'ready': 3, 'total': 3,"
+	"    'activeConnections': 212, 'state': 'OK', 'reason': '',"
+	"    'addresses': [{'address': '10.96.0.1', 'port': 443, 'kind': 'ClusterIP'}]}]},"
+	"  {'namespace': 'shop', 'name': 'web', 'type': 'LoadBalancer', 'state': 'Draining',"
+	"   'ports': [{'port': 443, 'protocol': 'TCP', 'scheduler': 'mh', 'ready': 8, 'total': 9,"
+	"    'activeConnections': 10412, 'state': 'Draining', 'draining': 1, 'reason': '',"
+	"    'persistenceSeconds': 10800,"
+	"    'addresses': [{'address': '10.96.44.8', 'port': 443, 'kind': 'ClusterIP'},"
+	"     {'address': '203.0.113.9', 'port': 443, 'kind': 'LoadBalancer'},"
+	"     {'address': 'fd00::9', 'port': 30443, 'kind': 'NodePort'}],"
+	"    'endpoints': [{'address': '10.244.1.1', 'port': 8443, 'weight': 1, 'used': true,"
+	"      'reason': 'ready'},"
+	"     {'address': 'fd01::1', 'port': 8443, 'weight': 5, 'used': true,"
+	"      'reason': 'terminating, used because no endpoint is ready'},"
+	"     {'address': '10.244.2.1', 'port': 8443, 'weight': 1, 'used': false,"
+	"      'reason': 'not ready'}]}]},"
+	"  {'namespace': 'shop', 'name': 'cart', 'type': 'ClusterIP', 'state': 'NoEndpoints',"
+	"   'ports': [{'port': 8080, 'protocol': 'TCP', 'scheduler': 'wlc', 'ready': 0, 'total': 4,"
+	"    'activeConnections': 0, 'state': 'NoEndpoints', 'reason': '',"
+	"    'addresses': [{'address': '10.96.44.7', 'port': 8080, 'kind': 'ClusterIP'}]}]},"
+	"  {'namespace': 'shop', 'name': 'alias', 'type': 'ExternalName', 'state': 'NotProxied',"
+	"   'reason': 'ExternalName', 'ports': []}]}";
+
+/* JSON with the quotes of the text above. */
+static json_t *load_quoted(const char *text)
+{
+	_cleanup_free_ char *copy = mem_strdup(text);
+
+	for (char *p = copy; *p; p++)
+		if (*p == '\'')
+			*p = '"';
+	return load(copy);
+}
+
+static void the_example_of_the_manual(void **state)
+{
+	json_t *status = load_quoted(example);
+
+	(void)state;
+	assert_view(status, false, true,
+		"Node: worker-7   Backend: ipvs (kernel 6.12)   Input: apiserver, synced 2s ago\n"
+		"Services: 1204 ports, 5310 endpoints   Draining: 3   Drift: 0   Foreign: 2   "
+		"Last sync: 0.8ms\n"
+		"NAMESPACE  NAME        PORT      TYPE          VIP             SCHEDULER  "
+		"ENDPOINTS  ACTIVE  STATE\n"
+		"default    kubernetes  443/TCP   ClusterIP     10.96.0.1       rr         "
+		"3/3        212     OK\n"
+		"shop       web         443/TCP   LoadBalancer  203.0.113.9 +2  mh         "
+		"8/9        10412   Draining(1)\n"
+		"shop       cart        8080/TCP  ClusterIP     10.96.44.7      wlc        "
+		"0/4        0       NoEndpoints\n"
+		"shop       alias       -         ExternalName  -               -          "
+		"-          -       NotProxied (ExternalName)\n");
+	json_decref(status);
+}
+
+static void wide_shows_every_address_and_endpoint(void **state)
+{
+	json_t *status = load_quoted(example), *services = json_object_get(status, "services");
+	_cleanup_(show_done) struct show t;
+
+	(void)state;
+	json_array_remove(services, 3);
+	json_array_remove(services, 2);
+	json_array_remove(services, 0);
+	status_view_table(status, true, &t);
+	assert_string_equal(t.titles[10], "ENDPOINT-LIST");
+	assert_printed(&t, false, false,
+		"shop  web  443/TCP  LoadBalancer  203.0.113.9 +2  mh  8/9  10412  10800s  "
+		"10.96.44.8:443, 203.0.113.9:443, [fd00::9]:30443  "
+		"10.244.1.1:8443 (weight 1), [fd01::1]:8443 (weight 5: terminating, used because "
+		"no endpoint is ready), 10.244.2.1:8443 (not ready)  Draining(1)\n");
+	json_decref(status);
+}
+
+static void wide_shows_what_is_not_proxied_with_dashes(void **state)
+{
+	json_t *status = load_quoted(example), *services = json_object_get(status, "services");
+	_cleanup_(show_done) struct show t;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		json_array_remove(services, 0);
+	status_view_table(status, true, &t);
+	assert_printed(&t, false, false,
+		"shop  alias  -  ExternalName  -  -  -  -  -  -  -  NotProxied (ExternalName)\n");
+	json_decref(status);
+}
+
+static void warnings_failures_and_what_is_not_known_stand_in_the_head(void **state)
+{
+	json_t *status =
+		load_quoted("{'node': 'n', 'backend': 'ipvs', 'kernel': '6.1',"
+			    " 'input': {'kind': 'manifests', 'synced': false},"
+			    " 'summary': {'failing': 2, 'pending': 1, 'lastChangeMsAgo': null},"
+			    " 'warnings': ['bad \\u001b file'], 'failures': ['ipset X: no']}");
+	_cleanup_(buf_done) struct buf out = { 0 };
+
+	(void)state;
+	status_view_head(status, &out);
+	assert_string_equal(buf_str(&out),
+		"Node: n   Backend: ipvs (kernel 6.1)   Input: manifests, not complete yet\n"
+		"Services: 0 ports, 0 endpoints   Draining: 0   Drift: 0   Foreign: 0   "
+		"Pending: 1   Failing: 2   Last sync: -\n"
+		"Warning: bad ? file\n"
+		"Failing: ipset X: no\n");
+	json_decref(status);
+}
+
+static void ages_have_one_unit(void **state)
+{
+	static const struct {
+		json_int_t ms;
+		const char *want;
+	} cases[] = {
+		{ 0, "synced 0ms ago\n" },
+		{ 119999, "synced 119s ago\n" },
+		{ 120000, "synced 2m ago\n" },
+		{ 7200000, "synced 2h ago\n" },
+		{ 172800000, "synced 2d ago\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		json_t *status = json_pack("{s:{s:s, s:b}, s:{s:I}}", "input", "kind", "x",
+			"synced", 1, "summary", "lastChangeMsAgo", cases[i].ms);
+		_cleanup_(buf_done) struct buf out = { 0 };
+
+		status_view_head(status, &out);
+		assert_non_null(strstr(buf_str(&out), cases[i].want));
+		json_decref(status);
+	}
+}
+
+static void the_kernel_alone_is_a_table_of_virtual_servers(void **state)
+{
+	json_t *status = load_quoted(
+		"{'source': 'kernel', 'node': 'n', 'backend': 'ipvs', 'kernel': '6.1',"
+		" 'input': null, 'services': [], 'virtualServers': ["
+		"  {'address': '10.96.0.1', 'port': 443, 'protocol': 'TCP', 'scheduler': 'rr',"
+		"   'persistenceSeconds': 10800, 'realServers': ["
+		"    {'address': '10.0.0.1', 'port': 6443, 'weight': 1, 'active': 5},"
+		"    {'address': '10.0.0.2', 'port': 6443, 'weight': 3, 'active': 7}]},"
+		"  {'fwmark': 7, 'family': 'IPv4', 'scheduler': 'lc', 'realServers': []}]}");
+
+	(void)state;
+	assert_view(status, false, true,
+		"Node: n   Backend: ipvs (kernel 6.1)\n"
+		"Virtual servers: 2   Real servers: 2\n"
+		"VIRTUAL-SERVER     SCHEDULER  REAL-SERVERS  WEIGHT  ACTIVE\n"
+		"10.96.0.1:443/TCP  rr         2             4       12\n"
+		"fwmark:7/IPv4      lc         0             0       0\n");
+	json_array_remove(json_object_get(status, "virtualServers"), 1);
+	assert_view(status, true, false,
+		"VIRTUAL-SERVER     SCHEDULER  REAL-SERVERS  WEIGHT  ACTIVE  PERSISTENCE  LIST\n"
+		"10.96.0.1:443/TCP  rr         2             4       12      10800s       "
+		"10.0.0.1:6443 (weight 1), 10.0.0.2:6443 (weight 3)\n");
+	assert_true(status_view_is_fine(status, true));
+	json_decref(status);
+}
+
+static void some_states_are_not_fine(void **state)
+{
+	static const struct {
+		const char *name;
+		bool fine;
+	} cases[] = {
+		{ "OK", true },
+		{ "NotProxied", true },
+		{ "Draining", true },
+		{ "NoEndpoints", true },
+		{ "Degraded", false },
+		{ "Pending", false },
+		{ "Conflict", false },
+		{ "Failing", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		json_t *status = json_pack("{s:{s:b}, s:[{s:s}, {s:s}]}", "input", "synced", 1,
+			"services", "state", "OK", "state", cases[i].name);
+
+		assert_int_equal(status_view_is_fine(status, true), cases[i].fine);
+		json_decref(status);
+	}
+}
+
+static void failures_of_the_node_count_where_everything_is_shown(void **state)
+{
+	json_t *status = load_quoted(
+		"{'input': {'synced': true}, 'services': [], 'failures': ['ipset X: no']}");
+
+	(void)state;
+	assert_false(status_view_is_fine(status, true));
+	assert_true(status_view_is_fine(status, false));
+	json_decref(status);
+}
+
+static void an_input_that_is_not_complete_is_not_fine(void **state)
+{
+	json_t *status = load_quoted("{'input': {'synced': false}, 'services': []}");
+
+	(void)state;
+	assert_false(status_view_is_fine(status, false));
+	json_decref(status);
+}
+
+static void a_tree_of_another_shape_is_shown_as_empty(void **state)
+{
+	static const char *const trees[] = { "{}", "{'services': 1, 'summary': [], 'input': 'x'}",
+		"{'warnings': [1, null], 'failures': {}}",
+		"{'services': [1, [], {'ports': 5}, {'ports': [7, {'addresses': 1}]}]}",
+		"{'source': 'kernel', 'virtualServers': [1, {'realServers': [3, {}]}]}" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
+		json_t *status = load_quoted(trees[i]);
+		_cleanup_(buf_done) struct buf out = { 0 };
+		_cleanup_(show_done) struct show t;
+
+		status_view_head(status, &out);
+		status_view_table(status, true, &t);
+		show_print(&t, true, false, &out);
+		json_decref(status);
+	}
+}
+
+/* Output formats */
+
+static void json_is_indented(void **state)
+{
+	json_t *tree = load("{\"b\": [1, true], \"a\": null}");
+	_cleanup_(buf_done) struct buf out = { 0 };
+
+	(void)state;
+	emit_json(tree, &out);
+	assert_string_equal(
+		buf_str(&out), "{\n  \"b\": [\n    1,\n    true\n  ],\n  \"a\": null\n}\n");
+	json_decref(tree);
+}
+
+static void yaml_keeps_the_order_and_quotes_what_needs_it(void **state)
+{
+	json_t *tree = load(
+		"{\"name\": \"web\", \"port\": 80, \"empty\": \"\", \"yes\": \"no\", \"n\": null,"
+		" \"list\": [{\"a\": true, \"b\": \"10\"}, [], {}], \"r\": 0.5}");
+	_cleanup_(buf_done) struct buf out = { 0 };
+	struct err err;
+
+	(void)state;
+	assert_return_code(emit_yaml(tree, &out, &err), 0);
+	assert_string_equal(buf_str(&out),
+		"name: web\n"
+		"port: 80\n"
+		"empty: \"\"\n"
+		"\"yes\": \"no\"\n"
+		"\"n\": null\n"
+		"list:\n"
+		"- a: true\n"
+		"  b: \"10\"\n"
+		"- []\n"
+		"- {}\n"
+		"r: 0.5\n");
+	json_decref(tree);
+}
+
+static void keep(json_t *doc, unsigned line, void *arg)
+{
+	json_t **ret = arg;
+
+	(void)line;
+	json_decref(*ret);
+	*ret = json_incref(doc);
+}
+
+static void yaml_reads_back_as_the_same_tree(void **state)
+{
+	static const char *const strings[] = { "", " ", "a b", "1", "1e3", "0x10", "0o7", ".5",
+		"-1", "null", "~", "Null", "TRUE", "on", "y", "N", "a: b", "a #b", "- a", "#", "[",
+		"{", "&a", "*a", "!t", "%x", "@x", "`x", "\"q\"", "'q'", "a\nb", "a\n", "\n", "\t",
+		"\\", "caf\xc3\xa9", "\xf0\x9f\x98\x80", "\x01", "\x7f", "fd00::1", "10.0.0.1",
+		"2001-01-01", "=", "<<", ".inf", ".nan", "---", "...", "a---", "shop/web",
+		"the kernel has no scheduler \"mh\"; \"rr\" is used instead" };
+	json_t *tree = json_object(), *array = json_array(), *back = NULL;
+	_cleanup_(buf_done) struct buf out = { 0 };
+	struct yaml_error bad;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
+		json_array_append_new(array, json_string(strings[i]));
+		json_object_set_new(tree, strings[i], json_integer((json_int_t)i));
+	}
+	json_object_set_new(tree, "strings", array);
+	json_object_set_new(tree, "numbers", json_pack("[iIf]", -1, INT64_MAX, 1e300));
+	assert_return_code(emit_yaml(tree, &out, &err), 0);
+	if (yaml_parse(buf_str(&out), out.len, keep, &back, &bad))
+		fail_msg("%u:%u: %s\n%s", bad.line, bad.column, bad.message, buf_str(&out));
+	if (!json_equal(tree, back))
+		fail_msg("not the same:\n%s", buf_str(&out));
+	json_decref(tree);
+	json_decref(back);
+}
+
+static void yaml_has_a_limit_of_depth(void **state)
+{
+	_cleanup_(buf_done) struct buf out = { 0 };
+	json_t *tree = json_integer(1);
+	struct err err;
+
+	(void)state;
+	for (int i = 0; i < EMIT_MAX_DEPTH; i++)
+		tree = json_pack("[o]", tree);
+	assert_return_code(emit_yaml(tree, &out, &err), 0);
+	tree = json_pack("[o]", tree);
+	assert_int_equal(emit_yaml(tree, &out, &err), -E2BIG);
+	json_decref(tree);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(columns_are_as_wide_as_their_widest_text),
+		cmocka_unit_test(without_headers_the_titles_take_no_room),
+		cmocka_unit_test(an_empty_table_has_its_titles),
+		cmocka_unit_test(an_empty_cell_is_a_dash),
+		cmocka_unit_test(a_text_cannot_steer_the_terminal),
+		cmocka_unit_test(widths_are_counted_in_characters),
+		cmocka_unit_test(only_the_last_column_has_colours),
+		cmocka_unit_test(sorting_takes_numbers_as_numbers_and_is_stable),
+		cmocka_unit_test(the_example_of_the_manual),
+		cmocka_unit_test(wide_shows_every_address_and_endpoint),
+		cmocka_unit_test(wide_shows_what_is_not_proxied_with_dashes),
+		cmocka_unit_test(warnings_failures_and_what_is_not_known_stand_in_the_head),
+		cmocka_unit_test(ages_have_one_unit),
+		cmocka_unit_test(the_kernel_alone_is_a_table_of_virtual_servers),
+		cmocka_unit_test(some_states_are_not_fine),
+		cmocka_unit_test(failures_of_the_node_count_where_everything_is_shown),
+		cmocka_unit_test(an_input_that_is_not_complete_is_not_fine),
+		cmocka_unit_test(a_tree_of_another_shape_is_shown_as_empty),
+		cmocka_unit_test(json_is_indented),
+		cmocka_unit_test(yaml_keeps_the_order_and_quotes_what_needs_it),
+		cmocka_unit_test(yaml_reads_back_as_the_same_tree),
+		cmocka_unit_test(yaml_has_a_limit_of_depth),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

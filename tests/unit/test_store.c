@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "core/store.h"
+#include "fixture.h"
+
+static int setup(void **state)
+{
+	struct store *s = new0(struct store);
+
+	store_init(s);
+	*state = s;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	store_done(*state);
+	free(*state);
+	return 0;
+}
+
+/* Empties the dirty queue; returns its names with a blank behind each. */
+static const char *dirty(struct store *s, struct buf *b)
+{
+	buf_reset(b);
+	for (struct slot *slot = store_next_dirty(s); slot; slot = store_next_dirty(s))
+		buf_addf(b, "%s ", slot->claimant.name);
+	return buf_str(b);
+}
+
+static const char *slices(const struct slot *slot, struct buf *b)
+{
+	buf_reset(b);
+	list_for_each(n, &slot->slices)
+		buf_addf(b, "%s ", container_of(n, struct slot_slice, link)->slice->name);
+	return buf_str(b);
+}
+
+static void a_service_is_found_by_namespace_and_name(void **state)
+{
+	struct store *s = *state;
+
+	fixture_load(s,
+		"service shop/web ip=10.0.0.1\n"
+		"service web/shop ip=10.0.0.2\n"
+		"service shopw/eb ip=10.0.0.3\n");
+	assert_string_equal(store_find(s, "shop", "web")->service->name, "web");
+	assert_string_equal(store_find(s, "web", "shop")->service->ns, "web");
+	assert_string_equal(store_find(s, "shop", "web")->claimant.name, "shop/web");
+	assert_null(store_find(s, "shop", "we"));
+	assert_null(store_find(s, "sho", "p/web"));
+	assert_null(store_find(s, "", "shop/web"));
+	assert_int_equal(s->n_services, 3);
+}
+
+static void every_change_marks_its_slot_dirty_once(void **state)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct store *s = *state;
+
+	fixture_load(s,
+		"service a/one\n"
+		"service a/two\n"
+		"service a/one\n"
+		"slice a/one-x\n");
+	assert_string_equal(dirty(s, &b), "a/one a/two ");
+	assert_string_equal(dirty(s, &b), "");
+	fixture_load(s, "slice a/two-x\n");
+	assert_string_equal(dirty(s, &b), "a/two ");
+	store_delete_slice(s, SLICE_ENDPOINT_SLICE, "a", "two-x");
+	assert_string_equal(dirty(s, &b), "a/two ");
+	store_delete_service(s, "a", "one");
+	assert_string_equal(dirty(s, &b), "a/one ");
+}
+
+static void the_dirty_queue_keeps_its_order_and_goes_on_at_its_end(void **state)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct store *s = *state;
+
+	fixture_load(s, "service a/one\nservice a/two\nservice a/three\n");
+	assert_string_equal(store_next_dirty(s)->claimant.name, "a/one");
+	fixture_load(s, "service a/one\n");
+	assert_string_equal(dirty(s, &b), "a/two a/three a/one ");
+}
+
+static void deleting_the_unknown_changes_nothing(void **state)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct store *s = *state;
+
+	fixture_load(s, "slice a/web-1\n");
+	dirty(s, &b);
+	store_delete_service(s, "a", "web"); /* a slot with slices only */
+	store_delete_service(s, "a", "none");
+	store_delete_slice(s, SLICE_ENDPOINT_SLICE, "a", "web-2");
+	store_delete_slice(s, SLICE_ENDPOINT_SLICE, "b", "web-1");
+	store_delete_slice(s, SLICE_ENDPOINTS, "a", "web-1");
+	store_delete_node(s, "none");
+	assert_string_equal(dirty(s, &b), "");
+	assert_int_equal(s->n_services, 0);
+	assert_int_equal(s->node_generation, 0);
+	assert_int_equal(store_find(s, "a", "web")->n_slices, 1);
+}
+
+static void slices_may_come_before_their_service(void **state)
+{
+	struct store *s = *state;
+	struct slot *slot;
+
+	fixture_load(s, "slice a/web-1\nslice a/web-2\n");
+	slot = store_find(s, "a", "web");
+	assert_null(slot->service);
+	assert_int_equal(slot->n_slices, 2);
+	fixture_load(s, "service a/web ip=10.0.0.1\n");
+	assert_ptr_equal(store_find(s, "a", "web"), slot);
+	assert_non_null(slot->service);
+}
+
+static void slices_stand_in_order_of_kind_and_name_however_they_come(void **state)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct store *s = *state;
+
+	fixture_load(s,
+		"slice a/web-c\n"
+		"slice a/web kind=Endpoints service=web\n"
+		"slice a/web-a\n"
+		"slice a/web-b\n"
+		"slice a/web-c\n");
+	assert_string_equal(slices(store_find(s, "a", "web"), &b), "web-a web-b web-c web ");
+}
+
+static void a_slice_is_known_by_kind_namespace_and_name(void **state)
+{
+	struct store *s = *state;
+
+	fixture_load(s,
+		"slice a/web kind=Endpoints service=web ep=10.1.0.1\n"
+		"slice a/web service=web ep=10.1.0.2\n"
+		"slice b/web service=web ep=10.1.0.3\n");
+	assert_int_equal(store_find(s, "a", "web")->n_slices, 2);
+	assert_int_equal(store_find(s, "b", "web")->n_slices, 1);
+	store_delete_slice(s, SLICE_ENDPOINTS, "a", "web");
+	assert_int_equal(store_find(s, "a", "web")->n_slices, 1);
+}
+
+static void a_slice_that_changes_its_service_leaves_the_old_one(void **state)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct store *s = *state;
+
+	fixture_load(s, "slice a/web-1 service=web\nslice a/web-2 service=web\n");
+	dirty(s, &b);
+	fixture_load(s, "slice a/web-1 service=shop\n");
+	assert_string_equal(dirty(s, &b), "a/web a/shop ");
+	assert_string_equal(slices(store_find(s, "a", "web"), &b), "web-2 ");
+	assert_string_equal(slices(store_find(s, "a", "shop"), &b), "web-1 ");
+}
+
+static void only_an_empty_slot_is_pruned(void **state)
+{
+	struct store *s = *state;
+	struct slot *slot;
+
+	fixture_load(s, "service a/web\nslice a/web-1\n");
+	slot = store_find(s, "a", "web");
+	store_prune(s, slot);
+	store_delete_service(s, "a", "web");
+	store_prune(s, slot);
+	assert_ptr_equal(store_find(s, "a", "web"), slot);
+	slot->n_facts = 1;
+	store_delete_slice(s, SLICE_ENDPOINT_SLICE, "a", "web-1");
+	store_prune(s, slot);
+	assert_ptr_equal(store_find(s, "a", "web"), slot);
+	slot->n_facts = 0;
+	store_prune(s, slot);
+	assert_null(store_find(s, "a", "web"));
+	assert_null(store_next_dirty(s)); /* a pruned slot is not on the queue any more */
+}
+
+static void all_slots_can_be_marked(void **state)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct store *s = *state;
+	size_t n = 0;
+
+	fixture_load(s, "service a/one\nservice a/two\nslice a/three-1\n");
+	dirty(s, &b);
+	store_mark_all_dirty(s);
+	store_mark_all_dirty(s);
+	while (store_next_dirty(s))
+		n++;
+	assert_int_equal(n, 3);
+}
+
+static void nodes_are_counted_and_found(void **state)
+{
+	struct store *s = *state;
+	uint32_t before;
+
+	fixture_load(s, "node one weight=5\nnode two zone=a\n");
+	assert_int_equal(store_node(s, "one")->weight, 5);
+	assert_string_equal(store_node(s, "two")->zone, "a");
+	assert_null(store_node(s, "three"));
+	before = s->node_generation;
+	fixture_load(s, "node one weight=6\n");
+	assert_int_equal(store_node(s, "one")->weight, 6);
+	assert_int_not_equal(s->node_generation, before);
+	before = s->node_generation;
+	store_delete_node(s, "one");
+	assert_null(store_node(s, "one"));
+	assert_int_not_equal(s->node_generation, before);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			a_service_is_found_by_namespace_and_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			every_change_marks_its_slot_dirty_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			the_dirty_queue_keeps_its_order_and_goes_on_at_its_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			deleting_the_unknown_changes_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			slices_may_come_before_their_service, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			slices_stand_in_order_of_kind_and_name_however_they_come, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_slice_is_known_by_kind_namespace_and_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_slice_that_changes_its_service_leaves_the_old_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_an_empty_slot_is_pruned, setup, teardown),
+		cmocka_unit_test_setup_teardown(all_slots_can_be_marked, setup, teardown),
+		cmocka_unit_test_setup_teardown(nodes_are_counted_and_found, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}

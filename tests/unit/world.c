@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+
+enum { MANY_STEPS = 10000 };
+
+static void on_failure(const struct op *op, void *arg)
+{
+	struct world *w = arg;
+
+	buf_addf(&w->told, "failure %d: %s ", op->result, op_type_name(op->type));
+	fact_print(&w->told, &op->fact);
+	buf_addc(&w->told, '\n');
+}
+
+static void on_scheduler_missing(const char *scheduler, void *arg)
+{
+	struct world *w = arg;
+
+	buf_addf(&w->told, "no scheduler %s\n", scheduler);
+}
+
+static void on_audit(const struct err *err, void *arg)
+{
+	struct world *w = arg;
+
+	buf_addf(&w->told, "audit: %s\n", err ? err->msg : "works again");
+}
+
+void world_restart_with(struct world *w, struct engine_config config)
+{
+	engine_free(w->engine);
+	store_done(&w->store);
+	store_init(&w->store);
+	fixture_policy(&w->policy);
+	w->policy.ipv6 = false;
+	w->policy.store = &w->store;
+	config.store = &w->store;
+	config.policy = &w->policy;
+	config.on_failure = on_failure;
+	config.on_scheduler_missing = on_scheduler_missing;
+	config.on_audit = on_audit;
+	config.arg = w;
+	w->engine = engine_new(&config);
+	engine_add_adapter(w->engine, &w->kernel.adapter);
+	world_forget(w);
+}
+
+void world_restart(struct world *w)
+{
+	world_restart_with(w, (struct engine_config){ 0 });
+}
+
+struct world *world_new(void)
+{
+	struct world *w = new0(struct world);
+
+	fake_kernel_init(&w->kernel);
+	store_init(&w->store);
+	w->now = 1000;
+	world_restart(w);
+	return w;
+}
+
+void world_free(struct world *w)
+{
+	engine_free(w->engine);
+	store_done(&w->store);
+	fake_kernel_done(&w->kernel);
+	buf_done(&w->told);
+	free(w);
+}
+
+uint64_t world_step(struct world *w)
+{
+	for (int i = 0; i < MANY_STEPS; i++) {
+		uint64_t next = engine_step(w->engine, w->now);
+
+		if (next > w->now)
+			return next == UINT64_MAX ? next : next - w->now;
+	}
+	fail_msg("the engine does not come to rest");
+	return 0;
+}
+
+uint64_t world_sleep(struct world *w, uint64_t ms)
+{
+	w->now += ms;
+	return world_step(w);
+}
+
+void world_load(struct world *w, const char *objects)
+{
+	fixture_load(&w->store, objects);
+	world_step(w);
+}
+
+void world_start(struct world *w, const char *objects)
+{
+	fixture_load(&w->store, objects);
+	engine_fed(w->engine);
+	world_step(w);
+}
+
+void world_audit(struct world *w)
+{
+	engine_request_audit(w->engine);
+	world_step(w);
+}
+
+const char *world_log(struct world *w)
+{
+	return buf_str(&w->kernel.log);
+}
+
+const char *world_told(struct world *w)
+{
+	return buf_str(&w->told);
+}
+
+void world_forget(struct world *w)
+{
+	fake_kernel_reset_log(&w->kernel);
+	buf_reset(&w->told);
+}
+
+void world_expect(struct world *w, const char *lines)
+{
+	_cleanup_free_ char *copy = mem_strdup(lines);
+	char *save = NULL;
+
+	for (char *l = strtok_r(copy, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		if (!fake_kernel_has(&w->kernel, l))
+			fail_msg("not in the kernel: %s", l);
+}
+
+void world_expect_gone(struct world *w, const char *lines)
+{
+	_cleanup_free_ char *copy = mem_strdup(lines);
+	char *save = NULL;
+
+	for (char *l = strtok_r(copy, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		struct fact f = fixture_fact(l);
+
+		if (fake_kernel_find(&w->kernel, &f.key))
+			fail_msg("still in the kernel: %s", l);
+	}
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include "core/engine.h"
+#include "fake/kernel.h"
+#include "fixture.h"
+
+/*
+ * An engine with its store, the policy of fixture_policy() on IPv4 alone, and a fake kernel, which
+ * outlives the engine: world_restart() is a new process on the same node.
+ */
+struct world {
+	struct fake_kernel kernel;
+	struct store store;
+	struct policy policy;
+	struct engine *engine;
+	uint64_t now;
+	/* What the engine told: a line for each call. */
+	struct buf told;
+};
+
+struct world *world_new(void);
+void world_free(struct world *w);
+/* A new engine, which knows nothing; the objects are to be loaded again. */
+void world_restart(struct world *w);
+/* The same with another configuration; the fields that the world needs are filled in. */
+void world_restart_with(struct world *w, struct engine_config config);
+
+/* Loads the objects, tells the engine that this was all, and steps until it is at rest. */
+void world_start(struct world *w, const char *objects);
+/* Loads objects and steps until the engine is at rest. */
+void world_load(struct world *w, const char *objects);
+/* Steps until the engine wants to be called later; returns in how many ms, or UINT64_MAX. */
+uint64_t world_step(struct world *w);
+/* The same, some time later. */
+uint64_t world_sleep(struct world *w, uint64_t ms);
+void world_audit(struct world *w);
+
+/* The operations that were carried out since the last world_forget(), a line each. */
+const char *world_log(struct world *w);
+/* What the engine told since then. */
+const char *world_told(struct world *w);
+void world_forget(struct world *w);
+/* Fails the test unless the kernel holds all of these facts, a line each. */
+void world_expect(struct world *w, const char *lines);
+/* Fails the test if the kernel holds any of these facts, a line each, with whatever value. */
+void world_expect_gone(struct world *w, const char *lines);
+
+#endif
