@@ -11,6 +11,9 @@
 
 /* What the daemon knows, as the JSON of ipvsctl-svc(1), "Status". */
 
+/* Of the failures that belong to no Service, so many are told one by one. */
+enum { REPORT_MAX_FAILURES = 100 };
+
 struct report_input {
 	const struct store *store;
 	struct engine *engine;
@@ -19,6 +22,8 @@ struct report_input {
 	const char *kernel;  /* "6.1.0-56-amd64" */
 	const char *input;   /* "manifests" or "apiserver" */
 	uint64_t now;	     /* ms of the engine's clock */
+	/* How long the last change took from the input to the kernel, microseconds; 0: unknown. */
+	uint64_t last_sync_us;
 	/* Problems of the inputs and warnings about the node, each one sentence; may be NULL. */
 	const char *const *warnings;
 	size_t n_warnings;
@@ -26,6 +31,9 @@ struct report_input {
 	int (*conns)(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
 		void *arg, void *conns_arg);
 	void *conns_arg;
+	/* What the result of a failed operation means where its errno says little, or NULL:
+	 * ipvs_explain() and its like; may be NULL. */
+	const char *(*explain)(const struct op *op);
 };
 
 /* A new reference to {"apiVersion": "ipvsctl.io/v1", "kind": "Status", ...}. */

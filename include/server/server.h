@@ -8,9 +8,19 @@
 #include "base/err.h"
 
 /*
- * HTTP on a UNIX socket (mode 0660): GET /v1/status. The directory of the socket is made; a socket
- * that nobody listens on any more is replaced, one that somebody does listen on is -EADDRINUSE.
+ * HTTP on a UNIX socket (mode 0660): GET /v1/status. The directory of the socket is made (mode
+ * 0755); a socket that nobody listens on any more is replaced, one that somebody does listen on is
+ * -EADDRINUSE. Every answer is JSON; an error is {"error": "..."}.
+ *
+ * A client that goes away must not end the process: the caller ignores SIGPIPE.
  */
+
+/* Limits on what comes from a client */
+enum {
+	SERVER_MAX_HEADERS = 8192, /* bytes of one request's headers */
+	SERVER_MAX_BODY = 4096,
+	SERVER_TIMEOUT = 10, /* seconds that a connection may stand still */
+};
 
 struct server;
 struct server_config {
@@ -20,6 +30,10 @@ struct server_config {
 	void *arg;
 };
 
+/*
+ * Listens, and serves on the event loop `base`, which must outlive the server. Returns 0,
+ * -EADDRINUSE, -EEXIST (the path is no socket), or another errno, each with words.
+ */
 int server_new(struct event_base *base, const struct server_config *config, struct server **ret,
 	struct err *err);
 void server_free(struct server *s); /* removes the socket */

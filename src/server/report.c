@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "server/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/resolve.h"
+#include "report_service.h"
+#include "report_words.h"
+
+/* Warnings quote file names, which may hold any bytes; JSON holds UTF-8 only. */
+static json_t *any_text(const char *s)
+{
+	_cleanup_free_ char *ascii = NULL;
+	json_t *ret = json_string(s);
+
+	if (ret)
+		return ret;
+	ascii = mem_strdup(s);
+	for (char *p = ascii; *p; p++)
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	return json_string(ascii);
+}
+
+static json_t *warnings_json(const struct report_input *in)
+{
+	json_t *ret = json_array();
+
+	for (size_t i = 0; i < in->n_warnings; i++)
+		json_array_append_new(ret, any_text(in->warnings[i]));
+	return ret;
+}
+
+/* Services, by namespace and name */
+
+struct item {
+	const struct slot *slot;
+};
+
+static int cmp_item(const void *a, const void *b)
+{
+	const struct service *x = ((const struct item *)a)->slot->service;
+	const struct service *y = ((const struct item *)b)->slot->service;
+	int c = strcmp(x->ns, y->ns);
+
+	return c ? c : strcmp(x->name, y->name);
+}
+
+static struct item *sorted_services(const struct store *store, size_t *ret_n)
+{
+	struct item *items = mem_zalloc(store->n_services, sizeof(*items));
+	size_t n = 0;
+
+	map_for_each(it, &store->slots) {
+		const struct slot *slot = container_of(it, struct slot, by_name);
+
+		if (slot->service)
+			items[n++].slot = slot;
+	}
+	qsort(items, n, sizeof(*items), cmp_item);
+	*ret_n = n;
+	return items;
+}
+
+static json_t *services_json(const struct report_input *in, struct report_sums *sums)
+{
+	size_t n;
+	_cleanup_free_ struct item *items = sorted_services(in->store, &n);
+	json_t *ret = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(ret, report_service(in, items[i].slot, sums));
+	return ret;
+}
+
+/* What belongs to no Service */
+
+struct found {
+	struct fact_key key;
+	struct fact_state state;
+};
+
+struct search {
+	struct found *found;
+	size_t n, cap;
+};
+
+static void search_add(struct search *s, const struct fact_key *key, const struct fact_state *state)
+{
+	mem_grow(s->found, s->n, s->cap);
+	s->found[s->n++] = (struct found){ .key = *key, .state = *state };
+}
+
+static void search_done(struct search *s)
+{
+	free(s->found);
+}
+
+static int cmp_found(const void *a, const void *b)
+{
+	return fact_key_cmp(&((const struct found *)a)->key, &((const struct found *)b)->key);
+}
+
+static void search_sort(struct search *s)
+{
+	if (s->n)
+		qsort(s->found, s->n, sizeof(*s->found), cmp_found);
+}
+
+static void find_foreign(const struct fact_key *key, const struct fact_state *state, void *arg)
+{
+	if (state->foreign)
+		search_add(arg, key, state);
+}
+
+static json_t *foreign_vs_json(const struct found *f)
+{
+	struct ip ip = fact_ip(&f->key);
+	char s[IP_STRLEN];
+
+	if (!f->key.proto)
+		return json_pack("{s:I, s:s, s:s}", "fwmark", (json_int_t)fact_fwmark(&f->key),
+			"family", family_name(f->key.family), "scheduler",
+			f->state.have.vs.scheduler);
+	return json_pack("{s:s, s:i, s:s, s:s}", "address", ip_print(&ip, s), "port",
+		(int)f->key.port, "protocol", proto_name(f->key.proto), "scheduler",
+		f->state.have.vs.scheduler);
+}
+
+static json_t *foreign_json(const struct ledger *ledger)
+{
+	_cleanup_(search_done) struct search s = { 0 };
+	json_t *ret = json_array();
+
+	ledger_each(ledger, FACT_VS, find_foreign, &s);
+	search_sort(&s);
+	for (size_t i = 0; i < s.n; i++)
+		json_array_append_new(ret, foreign_vs_json(&s.found[i]));
+	return ret;
+}
+
+/* The node's own things, and what should go and does not: no Service tells of these. */
+static bool of_no_service(const struct fact_key *key, const struct fact_state *state)
+{
+	switch ((enum fact_kind)key->kind) {
+	case FACT_LINK:
+	case FACT_SET:
+	case FACT_CHAIN:
+	case FACT_JUMP:
+		return true;
+	case FACT_MEMBER:
+	case FACT_VS:
+	case FACT_RS:
+	case FACT_ROUTE:
+	case FACT_ADDR:
+	case FACT_KINDS:
+		return !state->wanted;
+	}
+	return false;
+}
+
+static void find_failing(const struct fact_key *key, const struct fact_state *state, void *arg)
+{
+	if (state->error && of_no_service(key, state))
+		search_add(arg, key, state);
+}
+
+static json_t *failures_json(const struct ledger *ledger, const struct report_input *in)
+{
+	_cleanup_(search_done) struct search s = { 0 };
+	json_t *ret = json_array();
+
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
+		ledger_each(ledger, kind, find_failing, &s);
+	search_sort(&s);
+	for (size_t i = 0; i < s.n && i < REPORT_MAX_FAILURES; i++) {
+		_cleanup_(buf_done) struct buf words = { 0 };
+
+		report_failure(&words, &s.found[i].key, &s.found[i].state, in);
+		json_array_append_new(ret, json_string(buf_str(&words)));
+	}
+	return ret;
+}
+
+static void count_draining(const struct fact_key *key, const struct fact_state *state, void *arg)
+{
+	(void)key;
+	if (state->claimant && state->claimant->born == CLAIMANT_LAST)
+		++*(size_t *)arg;
+}
+
+static size_t draining(const struct ledger *ledger)
+{
+	size_t n = 0;
+
+	ledger_each(ledger, FACT_RS, count_draining, &n);
+	return n;
+}
+
+static uint64_t operations(const struct engine_stats *stats)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < FACT_KINDS; i++)
+		for (size_t j = 0; j < ARRAY_SIZE(stats->ops[i]); j++)
+			n += stats->ops[i][j];
+	return n;
+}
+
+static json_t *known(uint64_t n, bool is_known)
+{
+	return is_known ? json_integer((json_int_t)n) : json_null();
+}
+
+static json_t *summary_json(const struct report_input *in, const struct ledger_counts *counts,
+	const struct report_sums *sums, size_t foreign)
+{
+	const struct engine_stats *stats = engine_stats(in->engine);
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "services",
+		(json_int_t)in->store->n_services, "ports", (json_int_t)sums->ports, "endpoints",
+		(json_int_t)sums->endpoints, "draining",
+		(json_int_t)draining(engine_ledger(in->engine)), "drift", (json_int_t)stats->drift,
+		"foreign", (json_int_t)foreign, "failing", (json_int_t)counts->failing, "pending",
+		(json_int_t)counts->pending, "operations", (json_int_t)operations(stats), "audits",
+		(json_int_t)stats->audits, "lastChangeMsAgo",
+		known(in->now - stats->last_change, stats->last_change), "lastSyncMicroseconds",
+		known(in->last_sync_us, in->last_sync_us));
+}
+
+json_t *report_status(const struct report_input *in)
+{
+	const struct ledger *ledger = engine_ledger(in->engine);
+	struct ledger_counts counts = ledger_counts(ledger);
+	struct report_sums sums = { 0 };
+	json_t *services = services_json(in, &sums);
+	json_t *foreign = counts.foreign ? foreign_json(ledger) : json_array();
+	json_t *failures = counts.failing ? failures_json(ledger, in) : json_array();
+	json_t *input = json_pack(
+		"{s:s, s:b}", "kind", in->input, "synced", (int)engine_stats(in->engine)->fed);
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"apiVersion", "ipvsctl.io/v1", "kind", "Status", "source", "daemon", "node",
+		in->policy->node_name, "backend", in->backend, "kernel", in->kernel, "input", input,
+		"summary", summary_json(in, &counts, &sums, json_array_size(foreign)), "warnings",
+		warnings_json(in), "failures", failures, "services", services, "foreign", foreign);
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "report_service.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/endpoints.h"
+#include "core/frontends.h"
+#include "core/resolve.h"
+#include "report_words.h"
+
+/* From the best to the worst: of several the last one is told. */
+enum state {
+	STATE_OK,
+	STATE_NOT_PROXIED,
+	STATE_DRAINING,
+	STATE_NO_ENDPOINTS,
+	STATE_DEGRADED,
+	STATE_PENDING,
+	STATE_CONFLICT,
+	STATE_FAILING
+};
+
+static const char *state_name(enum state state)
+{
+	static const char *const names[] = {
+		[STATE_OK] = "OK",
+		[STATE_NOT_PROXIED] = "NotProxied",
+		[STATE_DRAINING] = "Draining",
+		[STATE_NO_ENDPOINTS] = "NoEndpoints",
+		[STATE_DEGRADED] = "Degraded",
+		[STATE_PENDING] = "Pending",
+		[STATE_CONFLICT] = "Conflict",
+		[STATE_FAILING] = "Failing",
+	};
+
+	return names[state];
+}
+
+struct verdict {
+	enum state state;
+	struct buf reason;
+};
+
+/* The first reason for the worst state stays. */
+static void raise_state(struct verdict *v, enum state state, const char *reason)
+{
+	if (state <= v->state)
+		return;
+	v->state = state;
+	buf_reset(&v->reason);
+	buf_adds(&v->reason, reason);
+}
+
+static void verdict_done(struct verdict *v)
+{
+	buf_done(&v->reason);
+}
+
+/* One port of a Service, or in one family what it needs to be told */
+
+/* What the virtual servers of a port make of one endpoint. */
+struct tally {
+	bool used;
+	unsigned wanted, present; /* in so many virtual servers */
+	uint64_t active, inactive;
+};
+
+struct port_report {
+	const struct report_input *in;
+	const struct ledger *ledger;
+	const struct slot *slot;
+	const struct service_port *port;
+	struct verdict verdict;
+	json_t *addresses, *endpoints;
+	size_t ready, total;
+	size_t draining; /* endpoints, in the virtual server that has most of them */
+	size_t draining_here;
+	uint64_t active;
+	bool counted; /* the connections are */
+	/* Of the family that is being told */
+	struct endpoint_list eps;
+	struct frontend_list fes;
+	struct tally *tallies; /* beside eps */
+};
+
+/* What is wrong with a fact that the Service wants goes to the verdict. Returns whether it is in
+ * the kernel. */
+static bool judge(const struct port_report *p, const struct fact_key *key, struct verdict *v)
+{
+	_cleanup_(buf_done) struct buf words = { 0 };
+	struct fact_state s = { 0 };
+
+	ledger_state(p->ledger, key, &s);
+	if (s.wanted && s.error) {
+		report_failure(&words, key, &s, p->in);
+		raise_state(v, STATE_FAILING, buf_str(&words));
+	} else if (!s.wanted || !s.present) {
+		report_describe(&words, key);
+		buf_adds(&words, " is not in the kernel yet");
+		raise_state(v, STATE_PENDING, buf_str(&words));
+	} else if (!s.known || !fact_val_eq(&s.want, &s.have)) {
+		report_describe(&words, key);
+		buf_adds(&words, " is being changed");
+		raise_state(v, STATE_PENDING, buf_str(&words));
+	}
+	return s.present;
+}
+
+/* Whether another Service owns the virtual server. */
+static bool in_conflict(const struct port_report *p, const struct fact_key *vs, struct verdict *v)
+{
+	_cleanup_(buf_done) struct buf words = { 0 };
+	struct fact_state s = { 0 };
+
+	if (!ledger_state(p->ledger, vs, &s) || !s.wanted || s.claimant == &p->slot->claimant ||
+		s.claimant->born == CLAIMANT_LAST)
+		return false;
+	report_describe(&words, vs);
+	buf_addf(&words, " belongs to Service %s", s.claimant->name);
+	raise_state(v, STATE_CONFLICT, buf_str(&words));
+	return true;
+}
+
+static int cmp_address(const void *a, const void *b)
+{
+	const struct chosen *x = a, *y = b;
+	int c = ip_cmp(&x->ip, &y->ip);
+
+	return c ? c : (int)x->port - (int)y->port;
+}
+
+static void count_conns(const struct rs_conns *c, void *arg)
+{
+	struct port_report *p = arg;
+	const struct chosen key = { .ip = fact_ip2(&c->key), .port = c->key.port2 };
+	const struct chosen *ep = NULL;
+	struct fact_state s;
+
+	p->active += c->active;
+	if (ledger_state(p->ledger, &c->key, &s) && s.claimant && s.claimant->born == CLAIMANT_LAST)
+		p->draining_here++;
+	if (p->eps.n)
+		ep = bsearch(&key, p->eps.eps, p->eps.n, sizeof(key), cmp_address);
+	if (!ep)
+		return;
+	p->tallies[ep - p->eps.eps].active += c->active;
+	p->tallies[ep - p->eps.eps].inactive += c->inactive;
+}
+
+static void tell_conns(struct port_report *p, const struct fact_key *vs)
+{
+	p->draining_here = 0;
+	if (p->in->conns && p->in->conns(vs, count_conns, p, p->in->conns_arg) < 0)
+		p->counted = false;
+	if (p->draining_here > p->draining)
+		p->draining = p->draining_here;
+}
+
+static void tell_real_servers(
+	struct port_report *p, const struct frontend *fe, const struct fact_key *vs, bool ours)
+{
+	for (size_t i = 0; i < p->eps.n; i++) {
+		const struct chosen *ep = &p->eps.eps[i];
+		struct tally *t = &p->tallies[i];
+		struct fact rs;
+
+		if (fe->local ? !ep->in_local : !ep->in_cluster)
+			continue;
+		t->used = true;
+		if (!ours)
+			continue;
+		rs = fact_rs(vs, &ep->ip, ep->port, ep->weight);
+		t->wanted++;
+		t->present += judge(p, &rs.key, &p->verdict);
+	}
+}
+
+static bool judge_vip(struct port_report *p, const struct ip *vip)
+{
+	const struct ip none = { 0 };
+	struct fact f =
+		p->in->policy->vip_mode == VIP_ADDRESS ? fact_addr(vip) : fact_route(vip, &none);
+
+	return judge(p, &f.key, &p->verdict);
+}
+
+static void tell_frontend(struct port_report *p, const struct frontend *fe)
+{
+	struct fact_key vs = fact_vs(&fe->ip, fe->port, p->port->proto).key;
+	bool ours = !in_conflict(p, &vs, &p->verdict);
+	bool present = ours && judge(p, &vs, &p->verdict);
+	char s[IP_STRLEN];
+
+	if (present)
+		tell_conns(p, &vs);
+	tell_real_servers(p, fe, &vs, ours);
+	if (fe->vip)
+		present = judge_vip(p, &fe->ip) && present;
+	json_array_append_new(p->addresses,
+		json_pack("{s:s, s:i, s:s, s:b, s:b}", "address", ip_print(&fe->ip, s), "port",
+			(int)fe->port, "kind", frontend_kind_name(fe->kind), "vip", (int)fe->vip,
+			"present", (int)present));
+}
+
+static const char *endpoint_reason(const struct chosen *ep, const struct tally *t)
+{
+	if (t->used)
+		return endpoint_reason_text(
+			ep->endpoint->ready ? ENDPOINT_USED : ENDPOINT_USED_FALLBACK);
+	/* The list of the whole cluster would have it, but nothing here uses that list. */
+	if (ep->in_cluster)
+		return "on another node, and the traffic policy is Local";
+	return endpoint_reason_text(ep->reason);
+}
+
+static json_t *count(bool counted, uint64_t n)
+{
+	return counted ? json_integer((json_int_t)n) : json_null();
+}
+
+static void tell_endpoint(struct port_report *p, const struct chosen *ep, const struct tally *t)
+{
+	char s[IP_STRLEN];
+
+	p->total++;
+	p->ready += t->used;
+	json_array_append_new(p->endpoints,
+		json_pack("{s:s, s:i, s:s, s:I, s:b, s:s, s:b, s:o, s:o}", "address",
+			ip_print(&ep->ip, s), "port", (int)ep->port, "node",
+			ep->endpoint->node_name, "weight", (json_int_t)ep->weight, "used",
+			(int)t->used, "reason", endpoint_reason(ep, t), "present",
+			(int)(t->wanted && t->present == t->wanted), "active",
+			count(p->counted, t->active), "inactive", count(p->counted, t->inactive)));
+}
+
+static void tell_family(struct port_report *p, int family)
+{
+	frontends_list(p->slot->service, p->port, family, p->in->policy, &p->fes);
+	if (!p->fes.n)
+		return;
+	endpoints_select(p->slot, p->port, family, p->in->policy, &p->eps);
+	p->tallies = mem_zalloc(p->eps.n, sizeof(*p->tallies));
+	for (size_t i = 0; i < p->fes.n; i++)
+		tell_frontend(p, &p->fes.fes[i]);
+	for (size_t i = 0; i < p->eps.n; i++)
+		tell_endpoint(p, &p->eps.eps[i], &p->tallies[i]);
+	free(take(p->tallies));
+}
+
+static const char *requested_scheduler(const struct service *s, const struct policy *policy)
+{
+	return *s->scheduler ? s->scheduler : policy->scheduler;
+}
+
+static void judge_scheduler(struct port_report *p)
+{
+	const char *wanted = requested_scheduler(p->slot->service, p->in->policy);
+	const char *used = resolve_scheduler(p->slot->service, p->in->policy);
+	_cleanup_(buf_done) struct buf words = { 0 };
+
+	if (!strcmp(wanted, used))
+		return;
+	buf_addf(
+		&words, "the kernel has no scheduler \"%s\"; \"%s\" is used instead", wanted, used);
+	raise_state(&p->verdict, STATE_DEGRADED, buf_str(&words));
+}
+
+/* Set entries and whatever else the Service wants that no address of a port stands for. */
+static void judge_rest(struct port_report *p)
+{
+	for (size_t i = 0; i < p->slot->n_facts; i++) {
+		const struct fact_key *key = &p->slot->facts[i].key;
+
+		switch ((enum fact_kind)key->kind) {
+		case FACT_VS:
+		case FACT_RS:
+		case FACT_ROUTE:
+		case FACT_ADDR:
+			break;
+		case FACT_LINK:
+		case FACT_SET:
+		case FACT_MEMBER:
+		case FACT_CHAIN:
+		case FACT_JUMP:
+		case FACT_KINDS:
+			judge(p, key, &p->verdict);
+			break;
+		}
+	}
+}
+
+static json_t *port_json(struct port_report *p)
+{
+	const struct service *s = p->slot->service;
+
+	return json_pack(
+		"{s:s, s:i, s:s, s:i, s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:s, s:s}",
+		"name", p->port->name, "port", (int)p->port->port, "protocol",
+		proto_name(p->port->proto), "nodePort", (int)p->port->node_port, "scheduler",
+		resolve_scheduler(s, p->in->policy), "requestedScheduler",
+		requested_scheduler(s, p->in->policy), "persistenceSeconds",
+		(json_int_t)(s->affinity_client_ip ? s->affinity_timeout : 0), "addresses",
+		take(p->addresses), "endpoints", take(p->endpoints), "ready", (json_int_t)p->ready,
+		"total", (json_int_t)p->total, "draining", (json_int_t)p->draining,
+		"activeConnections", count(p->counted, p->active), "state",
+		state_name(p->verdict.state), "reason", buf_str(&p->verdict.reason));
+}
+
+/* A new reference; the worst of the ports goes to `worst`. */
+static json_t *tell_port(struct port_report *p, struct verdict *worst, struct report_sums *sums)
+{
+	json_t *ret;
+
+	p->addresses = json_array();
+	p->endpoints = json_array();
+	tell_family(p, AF_INET);
+	tell_family(p, AF_INET6);
+	if (!json_array_size(p->addresses)) {
+		raise_state(&p->verdict, STATE_NOT_PROXIED,
+			"no address of a family that this node serves");
+	} else {
+		if (p->draining)
+			raise_state(&p->verdict, STATE_DRAINING, "");
+		if (!p->ready)
+			raise_state(&p->verdict, STATE_NO_ENDPOINTS, "");
+		judge_scheduler(p);
+		judge_rest(p);
+	}
+	sums->ports++;
+	sums->endpoints += p->total;
+	raise_state(worst, p->verdict.state, buf_str(&p->verdict.reason));
+	ret = port_json(p);
+	verdict_done(&p->verdict);
+	endpoints_done(&p->eps);
+	frontends_done(&p->fes);
+	return ret;
+}
+
+json_t *report_service(
+	const struct report_input *in, const struct slot *slot, struct report_sums *sums)
+{
+	_cleanup_(verdict_done) struct verdict worst = { 0 };
+	const struct service *s = slot->service;
+	const char *why = service_not_proxied(s);
+	json_t *ports = json_array();
+
+	if (*why)
+		raise_state(&worst, STATE_NOT_PROXIED, why);
+	for (size_t i = 0; !*why && i < s->n_ports; i++) {
+		struct port_report p = {
+			.in = in,
+			.ledger = engine_ledger(in->engine),
+			.slot = slot,
+			.port = &s->ports[i],
+			.counted = in->conns,
+		};
+
+		json_array_append_new(ports, tell_port(&p, &worst, sums));
+	}
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "namespace", s->ns, "name", s->name,
+		"type", service_type_name(s->type), "state", state_name(worst.state), "reason",
+		buf_str(&worst.reason), "ports", ports);
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "report_words.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void describe_vs(struct buf *b, const struct fact_key *key)
+{
+	struct ip ip = fact_ip(key);
+	char s[IP_PORT_STRLEN];
+
+	if (key->proto)
+		buf_addf(b, "virtual server %s/%s", ip_print_port(&ip, key->port, s),
+			proto_name(key->proto));
+	else
+		buf_addf(b, "virtual server of firewall mark %u (%s)", fact_fwmark(key),
+			family_name(key->family));
+}
+
+static void describe_rs(struct buf *b, const struct fact_key *key)
+{
+	struct ip ip = fact_ip2(key);
+	char s[IP_PORT_STRLEN];
+
+	buf_addf(b, "real server %s of ", ip_print_port(&ip, key->port2, s));
+	describe_vs(b, key);
+}
+
+static void describe_member(struct buf *b, const struct fact_key *key)
+{
+	char name[SET_NAME_LEN + 1];
+
+	buf_adds(b, "entry ");
+	fact_print_member(b, key);
+	buf_addf(b, " of ipset %s", set_name(key->set, key->family, name));
+}
+
+void report_describe(struct buf *b, const struct fact_key *key)
+{
+	struct ip ip = fact_ip(key);
+	char s[IP_STRLEN], set[SET_NAME_LEN + 1];
+
+	switch ((enum fact_kind)key->kind) {
+	case FACT_LINK:
+		buf_addf(b, "device %s", key->name);
+		break;
+	case FACT_SET:
+		buf_addf(b, "ipset %s", set_name(key->set, key->family, set));
+		break;
+	case FACT_MEMBER:
+		describe_member(b, key);
+		break;
+	case FACT_CHAIN:
+		buf_addf(b, "%s iptables chain %s in table %s", family_name(key->family), key->name,
+			table_name(key->set));
+		break;
+	case FACT_JUMP:
+		buf_addf(b, "%s iptables rule from %s to %s in table %s", family_name(key->family),
+			hook_name(key->port), key->name, table_name(key->set));
+		break;
+	case FACT_VS:
+		describe_vs(b, key);
+		break;
+	case FACT_RS:
+		describe_rs(b, key);
+		break;
+	case FACT_ROUTE:
+		buf_addf(b, "local route %s", ip_print(&ip, s));
+		break;
+	case FACT_ADDR:
+		buf_addf(b, "address %s", ip_print(&ip, s));
+		break;
+	case FACT_KINDS:
+		break;
+	}
+}
+
+static const char *explain(
+	const struct fact_key *key, const struct fact_state *state, const struct report_input *in)
+{
+	struct op op = {
+		.type = !state->wanted	 ? OP_DEL
+			: state->present ? OP_SET
+					 : OP_ADD,
+		.result = state->error,
+		.fact = { .key = *key, .val = state->wanted ? state->want : state->have },
+	};
+
+	return in->explain ? in->explain(&op) : NULL;
+}
+
+void report_failure(struct buf *b, const struct fact_key *key, const struct fact_state *state,
+	const struct report_input *in)
+{
+	const char *more = explain(key, state, in);
+
+	report_describe(b, key);
+	buf_addf(b, ": %s", strerror(-state->error));
+	if (more)
+		buf_addf(b, " (%s)", more);
+	buf_addf(b, ", for the last %" PRIu64 " s", (in->now - state->failing_since) / 1000);
+}
