@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/config.h"
+#include "kernel/ipvs.h"
+#include "kernel/probe.h"
+#include "kernel/sysctl.h"
+#include "sync.h"
+
+enum { EXIT_USAGE = 2 };
+
+static void print_help(void)
+{
+	printf("ipvsctl-svcd - makes Kubernetes Services true as IPVS virtual servers on this node\n\n"
+	       "Usage: ipvsctl-svcd --manifests FILE|DIR [OPTIONS]\n\n");
+	config_help(OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, stdout);
+}
+
+/* Refuses a default scheduler that the kernel does not have, and names those that it has. */
+static int check_scheduler(const struct policy *policy, struct err *err)
+{
+	_cleanup_(buf_done) struct buf have = { 0 };
+	unsigned mask = 0;
+	int r = probe_scheduler(policy->scheduler, err);
+
+	if (r < 0)
+		err_prefix(err, "cannot find out whether the kernel has the scheduler \"%s\"",
+			policy->scheduler);
+	if (r)
+		return r < 0 ? r : 0;
+	probe_schedulers(&mask, NULL);
+	for (size_t i = 0; policy_known_schedulers[i]; i++)
+		if (mask & 1u << i)
+			buf_addf(&have, "%s%s", have.len ? ", " : "", policy_known_schedulers[i]);
+	return err_set(err, -EINVAL, "--scheduler: the kernel has no scheduler \"%s\"; it has: %s",
+		policy->scheduler, buf_str(&have));
+}
+
+static int check_families(struct policy *policy, struct err *err)
+{
+	policy->ipv4 = probe_family(AF_INET);
+	policy->ipv6 = probe_family(AF_INET6);
+	if (!policy->ipv4 && !policy->ipv6)
+		return err_set(err, -ENOENT,
+			"neither iptables nor ip6tables works here: install iptables (1.8 or newer)");
+	if (!policy->ipv4 || !policy->ipv6)
+		log_info("serving one family only", "family=%s",
+			family_name(policy->ipv4 ? AF_INET : AF_INET6));
+	return 0;
+}
+
+static int check_node(struct config *c, struct err *err)
+{
+	int r = probe_ipvs(err);
+
+	if (r < 0) {
+		err_prefix(err, "IPVS cannot be used");
+		return r;
+	}
+	r = check_scheduler(&c->policy, err);
+	if (r < 0)
+		return r;
+	r = sysctl_setup_ipvs(c->strict_arp, c->policy.ipv6, err);
+	if (r < 0)
+		err_prefix(err, "a kernel setting that IPVS needs");
+	return r;
+}
+
+static int fail(const struct err *err)
+{
+	log_error("cannot go on", "err=\"%s\"", err->msg);
+	return EXIT_FAILURE;
+}
+
+static int set_timeouts(const struct daemon *d, struct err *err)
+{
+	const struct config *c = d->config;
+
+	if (!c->tcp_timeout && !c->tcp_fin_timeout && !c->udp_timeout)
+		return 0;
+	return ipvs_set_timeouts(d->ipvs, c->tcp_timeout, c->tcp_fin_timeout, c->udp_timeout, err);
+}
+
+static int cleanup(struct daemon *d)
+{
+	int r;
+
+	engine_fed(d->engine);
+	engine_release_all(d->engine);
+	r = daemon_settle(d);
+	if (!r)
+		log_info("everything of ours is removed", NULL);
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int once(struct daemon *d, struct err *err)
+{
+	const struct manifest_problem *const *problems;
+	int fed = daemon_feed(d, err), r;
+
+	if (fed < 0)
+		log_error("a manifest path cannot be read", "err=\"%s\"", err->msg);
+	r = daemon_settle(d);
+	if (!r)
+		log_info("everything is true", "services=%zu", d->store.n_services);
+	return r || fed < 0 || manifests_problems(d->manifests, &problems) ? EXIT_FAILURE
+									   : EXIT_SUCCESS;
+}
+
+static int serve(struct daemon *d, struct err *err)
+{
+	int r = daemon_feed(d, err);
+
+	if (r >= 0)
+		r = daemon_run(d, err);
+	return r < 0 ? fail(err) : EXIT_SUCCESS;
+}
+
+static int run(struct config *c)
+{
+	_cleanup_(daemon_done) struct daemon d;
+	struct err err = { 0 };
+	int r = daemon_init(&d, c, &err);
+
+	if (r >= 0 && !c->cleanup)
+		r = set_timeouts(&d, &err);
+	if (r < 0)
+		return fail(&err);
+	if (c->cleanup)
+		return cleanup(&d);
+	return c->once ? once(&d, &err) : serve(&d, &err);
+}
+
+static int start(struct config *c)
+{
+	struct err err = { 0 };
+	int r;
+
+	log_set_level(c->log_level);
+	r = probe_capabilities(&err);
+	if (r >= 0)
+		r = check_families(&c->policy, &err);
+	if (r >= 0 && !c->cleanup)
+		r = check_node(c, &err);
+	if (r < 0)
+		return fail(&err);
+	return c->init_only ? EXIT_SUCCESS : run(c);
+}
+
+int main(int argc, char *argv[])
+{
+	_cleanup_(config_done) struct config c;
+	struct err err;
+	int rest;
+
+	config_init(&c);
+	if (config_parse(
+		    &c, OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, argc, argv, &rest, &err)) {
+		fprintf(stderr, "ipvsctl-svcd: %s\n", err.msg);
+		return EXIT_USAGE;
+	}
+	if (c.help) {
+		print_help();
+		return EXIT_SUCCESS;
+	}
+	if (c.version) {
+		puts("ipvsctl-svcd " VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (rest < argc) {
+		fprintf(stderr, "ipvsctl-svcd: unexpected argument \"%s\"\n", argv[rest]);
+		return EXIT_USAGE;
+	}
+	if (!c.n_manifests && !c.cleanup && !c.init_only) {
+		fprintf(stderr, "ipvsctl-svcd: nothing to serve: give --manifests FILE|DIR\n");
+		return EXIT_USAGE;
+	}
+	return start(&c);
+}

@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "sync.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "kernel/ipset.h"
+#include "kernel/iptables.h"
+#include "kernel/ipvs.h"
+#include "notify.h"
+#include "server/report.h"
+
+enum {
+	SETTLE_TRIES = 3,    /* of each operation, before --once gives up on it */
+	SETTLE_TIME = 60000, /* ms, in all */
+	MAX_WARNINGS = 1000,
+};
+
+/* What is logged */
+
+static void on_failure(const struct op *op, void *arg)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	const struct daemon *d = arg;
+
+	fact_print(&text, &op->fact);
+	log_error("the kernel refused an operation, retrying with back-off",
+		"op=%s fact=\"%s\" err=\"%s\"", op_type_name(op->type), buf_str(&text),
+		engine_explain(d->engine, op));
+}
+
+static void on_scheduler_missing(const char *scheduler, void *arg)
+{
+	const struct daemon *d = arg;
+
+	log_warn("the kernel does not have this scheduler, its Services get the default one",
+		"scheduler=%s default=%s", scheduler, d->config->policy.scheduler);
+}
+
+static void on_audit(const struct err *err, void *arg)
+{
+	(void)arg;
+	if (err)
+		log_error(
+			"cannot read the kernel's state, nothing is written until that works, retrying",
+			"err=\"%s\"", err->msg);
+	else
+		log_info("the kernel's state can be read again", NULL);
+}
+
+static void on_problem(const struct manifest_problem *p, void *arg)
+{
+	_cleanup_(buf_done) struct buf where = { 0 };
+
+	(void)arg;
+	buf_addf(&where, "file=\"%s\"", p->path);
+	if (p->line)
+		buf_addf(&where, " line=%u", p->line);
+	if (p->column)
+		buf_addf(&where, " column=%u", p->column);
+	if (*p->object)
+		buf_addf(&where, " object=\"%s\"", p->object);
+	if (*p->field)
+		buf_addf(&where, " field=%s", p->field);
+	log_warn("manifest problem", "%s err=\"%s\"", buf_str(&where), p->message);
+}
+
+/* Setting up */
+
+static int open_adapters(struct daemon *d, struct err *err)
+{
+	const struct policy *policy = &d->config->policy;
+	int r;
+
+	r = ipvs_new(&d->ipvs, err);
+	if (r < 0 && !(r == -ENOENT && d->config->cleanup))
+		return r;
+	r = link_new(&d->link, err);
+	if (r >= 0)
+		r = ipset_new(&d->ipset, err);
+	if (r >= 0)
+		r = iptables_new(
+			engine_texts(d->engine), policy->ipv4, policy->ipv6, &d->iptables, err);
+	return r;
+}
+
+static int make_engine(struct daemon *d, struct err *err)
+{
+	struct engine_config config = {
+		.store = &d->store,
+		.policy = &d->config->policy,
+		.audit_interval = d->config->audit_interval,
+		.drain = !d->config->once, /* which has nobody to wait for the last connection */
+		.on_failure = on_failure,
+		.on_scheduler_missing = on_scheduler_missing,
+		.on_audit = on_audit,
+		.arg = d,
+	};
+	int r;
+
+	d->engine = engine_new(&config);
+	r = open_adapters(d, err);
+	if (r < 0)
+		return r;
+	struct adapter *adapters[] = { d->ipvs, d->link, d->ipset, d->iptables };
+
+	for (size_t i = 0; i < ARRAY_SIZE(adapters); i++)
+		if (adapters[i])
+			engine_add_adapter(d->engine, adapters[i]);
+	d->config->policy.random_fully = iptables_info(d->iptables)->random_fully;
+	return 0;
+}
+
+int daemon_init(struct daemon *d, struct config *config, struct err *err)
+{
+	struct utsname name;
+	int r;
+
+	*d = (struct daemon){ .config = config, .started = clock_ms() };
+	store_init(&d->store);
+	uname(&name);
+	memcpy(d->kernel, name.release, sizeof(d->kernel));
+	r = make_engine(d, err);
+	if (r < 0)
+		return r;
+	r = node_refresh(&d->node, &d->store, &config->policy, err);
+	return r < 0 ? r : 0;
+}
+
+static void free_event(struct event **ev)
+{
+	if (*ev)
+		event_free(take(*ev));
+}
+
+static void loop_done(struct daemon *d)
+{
+	server_free(take(d->server));
+	free_event(&d->step);
+	free_event(&d->manifests_changed);
+	free_event(&d->kernel_changed);
+	for (size_t i = 0; i < ARRAY_SIZE(d->sigs); i++)
+		free_event(&d->sigs[i]);
+	link_monitor_free(take(d->monitor));
+	if (d->base)
+		event_base_free(take(d->base));
+}
+
+void daemon_done(struct daemon *d)
+{
+	loop_done(d);
+	engine_free(d->engine);
+	manifests_free(d->manifests);
+	iptables_free(d->iptables);
+	ipset_free(d->ipset);
+	link_free(d->link);
+	ipvs_free(d->ipvs);
+	store_done(&d->store);
+	node_done(&d->node);
+}
+
+/* The Node object or the interfaces changed, perhaps. */
+static void refresh_node(struct daemon *d)
+{
+	struct err err;
+	int r = node_refresh(&d->node, &d->store, &d->config->policy, &err);
+
+	if (r < 0)
+		log_error("cannot read the node's addresses, going on with what was known",
+			"err=\"%s\"", err.msg);
+	else if (r)
+		engine_policy_changed(d->engine);
+}
+
+int daemon_feed(struct daemon *d, struct err *err)
+{
+	const struct config *c = d->config;
+	struct manifests_config config = {
+		.paths = c->manifests,
+		.n_paths = c->n_manifests,
+		.store = &d->store,
+		.service_range = { c->service_range[0], c->service_range[1] },
+		.on_problem = on_problem,
+		.arg = d,
+	};
+	int r = manifests_new(&config, &d->manifests, err);
+
+	if (r >= 0)
+		r = manifests_load(d->manifests, err);
+	refresh_node(d);
+	engine_fed(d->engine);
+	return r;
+}
+
+/* Making it true once */
+
+struct failing {
+	const struct daemon *d;
+	size_t n;
+};
+
+static void log_failing(const struct fact_key *key, const struct fact_state *state, void *arg)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	struct failing *failing = arg;
+	struct op op = { .type = !state->wanted ? OP_DEL
+			: state->present	? OP_SET
+						: OP_ADD,
+		.result = state->error,
+		.fact = { .key = *key, .val = state->wanted ? state->want : state->have } };
+
+	if (!state->error)
+		return;
+	fact_print(&text, &op.fact);
+	log_error(state->wanted ? "could not be made true" : "could not be removed",
+		"fact=\"%s\" err=\"%s\"", buf_str(&text), engine_explain(failing->d->engine, &op));
+	failing->n++;
+}
+
+struct patience {
+	bool waiting; /* for something that failed less often than we want to try */
+};
+
+static void ask_patience(const struct fact_key *key, const struct fact_state *state, void *arg)
+{
+	struct patience *p = arg;
+
+	(void)key;
+	if (state->error && state->tries < SETTLE_TRIES)
+		p->waiting = true;
+}
+
+static bool worth_waiting(struct daemon *d)
+{
+	struct patience p = { 0 };
+
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
+		ledger_each(engine_ledger(d->engine), kind, ask_patience, &p);
+	return p.waiting;
+}
+
+static bool all_true(struct daemon *d)
+{
+	return engine_stats(d->engine)->synced &&
+		!ledger_counts(engine_ledger(d->engine)).pending &&
+		!ledger_unsure(engine_ledger(d->engine));
+}
+
+int daemon_settle(struct daemon *d)
+{
+	uint64_t start = clock_ms(), now = start, next;
+	struct failing failing = { .d = d };
+
+	while (now - start < SETTLE_TIME) {
+		next = engine_step(d->engine, now);
+		now = clock_ms();
+		if (all_true(d))
+			return 0;
+		if (engine_stats(d->engine)->synced && !worth_waiting(d))
+			break;
+		if (next > now)
+			usleep((useconds_t)(next - now < 100 ? next - now : 100) * 1000);
+		now = clock_ms();
+	}
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
+		ledger_each(engine_ledger(d->engine), kind, log_failing, &failing);
+	if (!failing.n)
+		log_error("not everything could be made true in time", NULL);
+	return -EIO;
+}
+
+/* Running */
+
+static void told_ready(struct daemon *d, uint64_t now)
+{
+	const struct engine_stats *s = engine_stats(d->engine);
+	struct ledger_counts c = ledger_counts(engine_ledger(d->engine));
+	uint64_t written = 0;
+
+	for (int k = 0; k < FACT_KINDS; k++)
+		written += s->ops[k][OP_ADD] + s->ops[k][OP_SET] + s->ops[k][OP_DEL];
+	d->ready = true;
+	log_info("synced", "services=%zu facts=%zu operations=%llu failing=%zu foreign=%zu ms=%llu",
+		d->store.n_services, c.wanted, (unsigned long long)written, c.failing, c.foreign,
+		(unsigned long long)(now - d->started));
+	notify("READY=1\nSTATUS=synced");
+}
+
+static void schedule(struct daemon *d, uint64_t now, uint64_t next)
+{
+	uint64_t wait = next > now ? next - now : 0;
+	struct timeval tv = { .tv_sec = (time_t)(wait / 1000),
+		.tv_usec = (suseconds_t)(wait % 1000 * 1000) };
+
+	if (next == UINT64_MAX)
+		event_del(d->step);
+	else
+		event_add(d->step, &tv);
+}
+
+static void on_step(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	uint64_t next = engine_step(d->engine, clock_ms());
+
+	(void)fd;
+	(void)what;
+	if (engine_stats(d->engine)->synced && !d->ready)
+		told_ready(d, clock_ms());
+	schedule(d, clock_ms(), next);
+}
+
+static void step_now(struct daemon *d)
+{
+	schedule(d, 0, 0);
+}
+
+static void on_manifests(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	uint32_t nodes = d->store.node_generation;
+
+	(void)fd;
+	(void)what;
+	if (!manifests_dispatch(d->manifests))
+		return;
+	if (nodes != d->store.node_generation)
+		refresh_node(d);
+	step_now(d);
+}
+
+static void on_kernel(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	unsigned changed = link_monitor_read(d->monitor);
+
+	(void)fd;
+	(void)what;
+	if (changed & LINK_CHANGED_ADDRESSES)
+		refresh_node(d);
+	if (changed & LINK_CHANGED_OURS)
+		engine_request_audit(d->engine);
+	if (changed)
+		step_now(d);
+}
+
+static void reload(struct daemon *d)
+{
+	struct err err;
+
+	log_info("reloading", NULL);
+	if (manifests_load(d->manifests, &err) < 0)
+		log_error("a manifest path cannot be read, what was known of it stays",
+			"err=\"%s\"", err.msg);
+	refresh_node(d);
+	engine_policy_changed(d->engine);
+	engine_request_audit(d->engine);
+	step_now(d);
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)what;
+	if (sig == SIGHUP) {
+		reload(d);
+		return;
+	}
+	log_info("stopping, the kernel's state stays as it is", "signal=%s",
+		sig == SIGTERM ? "SIGTERM" : "SIGINT");
+	notify("STOPPING=1");
+	event_base_loopbreak(d->base);
+}
+
+static int conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
+	void *arg, void *conns_arg)
+{
+	struct daemon *d = conns_arg;
+	struct err err;
+
+	return ipvs_conns(d->ipvs, vs, fn, arg, &err);
+}
+
+static char *problem_text(const struct manifest_problem *p)
+{
+	struct buf b = { 0 };
+
+	buf_addf(&b, "%s", p->path);
+	if (p->line)
+		buf_addf(&b, ":%u", p->line);
+	if (p->column)
+		buf_addf(&b, ":%u", p->column);
+	if (*p->object)
+		buf_addf(&b, ": %s", p->object);
+	if (*p->field)
+		buf_addf(&b, ": %s", p->field);
+	buf_addf(&b, ": %s", p->message);
+	return buf_take(&b);
+}
+
+static json_t *status(void *arg)
+{
+	struct daemon *d = arg;
+	const struct manifest_problem *const *problems;
+	size_t n = manifests_problems(d->manifests, &problems);
+	const char *warnings[MAX_WARNINGS];
+	struct report_input in = {
+		.store = &d->store,
+		.engine = d->engine,
+		.policy = &d->config->policy,
+		.backend = "ipvs",
+		.kernel = d->kernel,
+		.input = "manifests",
+		.now = clock_ms(),
+		.warnings = warnings,
+		.conns = conns,
+		.conns_arg = d,
+	};
+	json_t *reply;
+
+	for (; in.n_warnings < n && in.n_warnings < MAX_WARNINGS; in.n_warnings++)
+		warnings[in.n_warnings] = problem_text(problems[in.n_warnings]);
+	reply = report_status(&in);
+	for (size_t i = 0; i < in.n_warnings; i++)
+		free((char *)warnings[i]);
+	return reply;
+}
+
+static int start_server(struct daemon *d, struct err *err)
+{
+	struct server_config config = {
+		.socket_path = d->config->status_socket,
+		.status = status,
+		.arg = d,
+	};
+
+	return *config.socket_path ? server_new(d->base, &config, &d->server, err) : 0;
+}
+
+static void watch_fd(struct daemon *d, struct event **ev, int fd, event_callback_fn fn)
+{
+	*ev = event_new(d->base, fd, EV_READ | EV_PERSIST, fn, d);
+	event_add(*ev, NULL);
+}
+
+static void watch_signals(struct daemon *d)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		d->sigs[i] = evsignal_new(d->base, signals[i], on_signal, d);
+		event_add(d->sigs[i], NULL);
+	}
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int daemon_run(struct daemon *d, struct err *err)
+{
+	int r;
+
+	d->base = event_base_new();
+	if (!d->base)
+		return err_set(err, -ENOMEM, "cannot make an event loop");
+	r = link_monitor_new(d->link, &d->monitor, err);
+	if (r >= 0)
+		r = start_server(d, err);
+	if (r < 0)
+		return r;
+	d->step = evtimer_new(d->base, on_step, d);
+	watch_fd(d, &d->manifests_changed, manifests_fd(d->manifests), on_manifests);
+	watch_fd(d, &d->kernel_changed, link_monitor_fd(d->monitor), on_kernel);
+	watch_signals(d);
+	refresh_node(d); /* what changed before the monitor listened */
+	step_now(d);
+	event_base_dispatch(d->base);
+	return 0;
+}

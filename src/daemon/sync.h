@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DAEMON_SYNC_H
+#define DAEMON_SYNC_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "core/adapter.h"
+#include "core/engine.h"
+#include "core/store.h"
+#include "daemon/config.h"
+#include "kernel/link.h"
+#include "node.h"
+#include "server/server.h"
+#include "source/manifest.h"
+
+/* The parts of the running daemon, wired together on one event loop. */
+struct daemon {
+	struct config *config;
+	struct store store;
+	struct engine *engine;
+	struct node_facts node;
+	struct adapter *ipvs, *link, *ipset, *iptables;
+	struct manifests *manifests;
+	struct link_monitor *monitor;
+	struct server *server;
+	struct event_base *base;
+	struct event *step, *manifests_changed, *kernel_changed, *sigs[3];
+	char kernel[65];  /* release of the running kernel */
+	uint64_t started; /* ms */
+	bool ready;	  /* the first sync is through and was told */
+};
+
+/*
+ * Opens the kernel's interfaces and makes the engine. Without ip_vs a cleanup goes on, as there is
+ * nothing to remove there. Returns 0, or a negative errno with words; daemon_done() in both cases.
+ */
+int daemon_init(struct daemon *d, struct config *config, struct err *err);
+void daemon_done(struct daemon *d);
+
+/* Reads the manifests into the store. Returns 0, or a negative errno with words if a path cannot be
+ * read. */
+int daemon_feed(struct daemon *d, struct err *err);
+
+/*
+ * Steps until everything is true, or until nothing more can be done about what fails. Returns 0, or
+ * -EIO after logging each fact that could not be made true.
+ */
+int daemon_settle(struct daemon *d);
+
+/* Follows the inputs and the kernel until SIGTERM or SIGINT. Returns 0, or a negative errno with
+ * words. */
+int daemon_run(struct daemon *d, struct err *err);
+
+#endif
