@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "command.h"
+#include "options.h"
+
+struct command {
+	const char *name, *help;
+	int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+	{ "status", "what this node serves, and whether the kernel holds it", status_main },
+	{ "plan", "what the kernel should hold for given manifests, and how it differs",
+		plan_main },
+};
+
+static const struct cli_option options[] = {
+	{ 'h', "help", NULL, "show this help; `ipvsctl-svc COMMAND --help` for one command" },
+	{ 'v', "version", NULL, "show the version" },
+};
+
+static void print_help(FILE *out)
+{
+	fprintf(out,
+		"ipvsctl-svc - shows, explains and previews the Services of this node\n\n"
+		"Usage: ipvsctl-svc COMMAND [OPTIONS]\n\nCommands:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fprintf(out, "\nOptions:\n");
+	options_help(options, ARRAY_SIZE(options), out);
+}
+
+static int run_command(int argc, char **argv)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(argv[0], commands[i].name))
+			return commands[i].run(argc, argv);
+	fprintf(stderr, "ipvsctl-svc: no command \"%s\"; see ipvsctl-svc --help\n", argv[0]);
+	return EXIT_CODE_USAGE;
+}
+
+static int usage_error(const char *words)
+{
+	fprintf(stderr, "ipvsctl-svc: %s\n", words);
+	return EXIT_CODE_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct err err;
+	int id;
+
+	options_init(&o, options, ARRAY_SIZE(options));
+	options_stop_early(&o);
+	id = options_next(&o, argc, argv, &err);
+	if (id < 0)
+		return usage_error(err.msg);
+	if (id == 'h') {
+		print_help(stdout);
+		return EXIT_CODE_OK;
+	}
+	if (id == 'v') {
+		puts("ipvsctl-svc " VERSION);
+		return EXIT_CODE_OK;
+	}
+	if (optind < argc)
+		return run_command(argc - optind, argv + optind);
+	print_help(stderr);
+	return EXIT_CODE_USAGE;
+}

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "client.h"
+#include "command.h"
+#include "daemon/config.h"
+#include "emit.h"
+#include "kernel_view.h"
+#include "options.h"
+#include "status_view.h"
+
+enum { WATCH_SECONDS = 2 };
+
+enum format { FORMAT_TABLE, FORMAT_WIDE, FORMAT_JSON, FORMAT_YAML };
+
+struct request {
+	const char *socket, *ns, *sort_by;
+	enum format format;
+	bool watch, no_headers, help;
+	char *const *names;
+	size_t n_names;
+};
+
+enum { OPTION_NO_HEADERS = 256, OPTION_SORT_BY, OPTION_SOCKET };
+
+static const struct cli_option options[] = {
+	{ 'n', "namespace", "NAMESPACE", "show the Services of one namespace only" },
+	{ 'A', "all-namespaces", NULL, "show all namespaces, which is the default" },
+	{ 'o', "output", "FORMAT", "table, wide, json or yaml (default table)" },
+	{ 'w', "watch", NULL, "show it again every 2 seconds until interrupted" },
+	{ OPTION_NO_HEADERS, "no-headers", NULL, "only the rows of the table" },
+	{ OPTION_SORT_BY, "sort-by", "COLUMN", "sort the table by the column of this title" },
+	{ OPTION_SOCKET, "socket", "PATH",
+		"the daemon's socket (default " DEFAULT_STATUS_SOCKET ")" },
+	{ 'h', "help", NULL, "show this help" },
+};
+
+static void print_help(void)
+{
+	printf("Usage: ipvsctl-svc status [OPTIONS] [NAME | NAMESPACE/NAME]...\n\n"
+	       "Shows the Services of this node, and whether the kernel holds what they want.\n"
+	       "Without a running daemon it shows the virtual servers in the kernel.\n\n"
+	       "Options:\n");
+	options_help(options, ARRAY_SIZE(options), stdout);
+	printf("\nExit code: 0 all is well, 1 something is degraded, failing or pending,\n"
+	       "2 wrong usage, 3 neither daemon nor kernel answer, 4 no permission,\n"
+	       "5 no such Service.\n");
+}
+
+static int complain(enum exit_code code, const char *words)
+{
+	fprintf(stderr, "ipvsctl-svc status: %s\n", words);
+	return (int)code;
+}
+
+/* Options */
+
+static int parse_format(const char *s, enum format *ret, struct err *err)
+{
+	static const char *const names[] = {
+		[FORMAT_TABLE] = "table",
+		[FORMAT_WIDE] = "wide",
+		[FORMAT_JSON] = "json",
+		[FORMAT_YAML] = "yaml",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(s, names[i])) {
+			*ret = (enum format)i;
+			return 0;
+		}
+	return err_set(err, -EINVAL, "--output is \"%s\", must be table, wide, json or yaml", s);
+}
+
+static int take_option(struct request *r, int id, struct err *err)
+{
+	switch (id) {
+	case 'n':
+		r->ns = optarg;
+		return 0;
+	case 'o':
+		return parse_format(optarg, &r->format, err);
+	case 'w':
+		r->watch = true;
+		return 0;
+	case OPTION_NO_HEADERS:
+		r->no_headers = true;
+		return 0;
+	case OPTION_SORT_BY:
+		r->sort_by = optarg;
+		return 0;
+	case OPTION_SOCKET:
+		r->socket = optarg;
+		return 0;
+	case 'h':
+		r->help = true;
+		return 0;
+	default: /* -A */
+		return 0;
+	}
+}
+
+static bool is_table(const struct request *r)
+{
+	return r->format == FORMAT_TABLE || r->format == FORMAT_WIDE;
+}
+
+static int parse(int argc, char **argv, struct request *ret, struct err *err)
+{
+	struct request r = { .socket = DEFAULT_STATUS_SOCKET };
+	struct options o;
+	int id;
+
+	options_init(&o, options, ARRAY_SIZE(options));
+	while ((id = options_next(&o, argc, argv, err)) > 0) {
+		id = take_option(&r, id, err);
+		if (id < 0)
+			return id;
+	}
+	if (id < 0)
+		return id;
+	if (r.sort_by && !is_table(&r))
+		return err_set(err, -EINVAL, "--sort-by goes with the output table or wide");
+	r.names = argv + optind;
+	r.n_names = (size_t)(argc - optind);
+	*ret = r;
+	return 0;
+}
+
+/* Fetching */
+
+static enum exit_code code_of(int r)
+{
+	return r == -EPERM || r == -EACCES ? EXIT_CODE_PERMISSION : EXIT_CODE_UNREACHABLE;
+}
+
+/* Without the daemon the kernel is asked; `note` says so. */
+static int fetch_from_kernel(
+	const struct request *r, const struct err *why, json_t **ret, struct buf *note)
+{
+	struct err err;
+	int k;
+
+	buf_addf(note, "Daemon not reachable at %s (%s)", r->socket, why->msg);
+	if (r->n_names || r->ns) {
+		buf_adds(note, "; the kernel, which is asked then, knows no Services by name");
+		return complain(EXIT_CODE_UNREACHABLE, buf_str(note));
+	}
+	k = kernel_view(ret, &err);
+	if (k < 0) {
+		buf_addf(note, "; the kernel, which is asked then, does not tell: %s", err.msg);
+		return complain(code_of(k), buf_str(note));
+	}
+	buf_adds(note, ": what the kernel holds");
+	return EXIT_CODE_OK;
+}
+
+static int ask_daemon(const struct request *r, json_t **ret, struct err *err)
+{
+	json_t *reply;
+	const char *kind;
+	int c = client_get(r->socket, "/v1/status", &reply, err);
+
+	if (c < 0)
+		return c;
+	kind = json_string_value(json_object_get(reply, "kind"));
+	if (!kind || strcmp(kind, "Status") != 0) {
+		json_decref(reply);
+		return err_set(err, -EPROTO, "the answer is no Status");
+	}
+	*ret = reply;
+	return 0;
+}
+
+static int fetch(const struct request *r, json_t **ret, struct buf *note)
+{
+	struct err err;
+	int c = ask_daemon(r, ret, &err);
+
+	if (!c)
+		return EXIT_CODE_OK;
+	if (c != -EACCES)
+		return fetch_from_kernel(r, &err, ret, note);
+	err_prefix(&err, "%s", r->socket);
+	return complain(EXIT_CODE_PERMISSION, err.msg);
+}
+
+/* Selecting */
+
+static bool name_matches(const char *name, const json_t *service)
+{
+	const char *ns = json_string_value(json_object_get(service, "namespace"));
+	const char *base = json_string_value(json_object_get(service, "name"));
+	const char *slash = strchr(name, '/');
+	size_t len = slash ? (size_t)(slash - name) : 0;
+
+	if (!ns || !base)
+		return false;
+	if (slash && (strlen(ns) != len || strncmp(ns, name, len) != 0))
+		return false;
+	return !strcmp(slash ? slash + 1 : name, base);
+}
+
+static bool in_namespace(const struct request *r, const json_t *service)
+{
+	const char *ns = json_string_value(json_object_get(service, "namespace"));
+
+	return !r->ns || (ns && !strcmp(ns, r->ns));
+}
+
+static bool named(const struct request *r, const json_t *service)
+{
+	for (size_t i = 0; i < r->n_names; i++)
+		if (name_matches(r->names[i], service))
+			return true;
+	return !r->n_names;
+}
+
+static bool has_name(const json_t *services, const char *name)
+{
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach(services, i, s)
+	{
+		if (name_matches(name, s))
+			return true;
+	}
+	return false;
+}
+
+/* Leaves only the Services that were asked for. Returns how many that were named are not there. */
+static size_t select_services(const struct request *r, json_t *status)
+{
+	json_t *all = json_object_get(status, "services"), *some = json_array(), *s;
+	size_t missing = 0, i;
+
+	json_array_foreach(all, i, s)
+	{
+		if (in_namespace(r, s) && named(r, s))
+			json_array_append(some, s);
+	}
+	for (i = 0; i < r->n_names; i++)
+		if (!has_name(some, r->names[i])) {
+			fprintf(stderr, "ipvsctl-svc status: no Service \"%s\"%s%s\n", r->names[i],
+				r->ns ? " in namespace " : "", r->ns ? r->ns : "");
+			missing++;
+		}
+	json_object_set_new(status, "services", some);
+	return missing;
+}
+
+/* Printing */
+
+static bool colours_wanted(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color) &&
+		!(term && !strcmp(term, "dumb"));
+}
+
+static int bad_column(const struct show *t, const char *column)
+{
+	_cleanup_(buf_done) struct buf words = { 0 };
+
+	buf_addf(&words, "--sort-by: no column \"%s\"; there are", column);
+	for (size_t i = 0; i < t->n_columns; i++)
+		buf_addf(&words, " %s", t->titles[i]);
+	return complain(EXIT_CODE_USAGE, buf_str(&words));
+}
+
+static int render_table(
+	const struct request *r, const json_t *status, const struct buf *note, struct buf *out)
+{
+	_cleanup_(show_done) struct show t;
+
+	status_view_table(status, r->format == FORMAT_WIDE, &t);
+	if (r->sort_by && show_sort(&t, r->sort_by) < 0)
+		return bad_column(&t, r->sort_by);
+	if (!r->no_headers) {
+		if (note->len)
+			buf_addf(out, "%s\n", buf_str(note));
+		status_view_head(status, out);
+		buf_addc(out, '\n');
+	}
+	show_print(&t, !r->no_headers, colours_wanted(), out);
+	return EXIT_CODE_OK;
+}
+
+static int render(
+	const struct request *r, const json_t *status, const struct buf *note, struct buf *out)
+{
+	struct err err;
+
+	if (note->len && (r->no_headers || !is_table(r)))
+		complain(EXIT_CODE_OK, buf_str(note));
+	switch (r->format) {
+	case FORMAT_TABLE:
+	case FORMAT_WIDE:
+		return render_table(r, status, note, out);
+	case FORMAT_JSON:
+		emit_json(status, out);
+		return EXIT_CODE_OK;
+	case FORMAT_YAML:
+		if (emit_yaml(status, out, &err) < 0)
+			return complain(EXIT_CODE_UNREACHABLE, err.msg);
+		return EXIT_CODE_OK;
+	}
+	return EXIT_CODE_OK;
+}
+
+static int write_out(const struct buf *out)
+{
+	fwrite(buf_str(out), 1, out->len, stdout);
+	if (!fflush(stdout))
+		return EXIT_CODE_OK;
+	return complain(EXIT_CODE_DIFFERENT, "cannot write to standard output");
+}
+
+static void jsonp_done(json_t **p)
+{
+	json_decref(*p);
+}
+
+/* `clear`: what the screen showed before goes. */
+static int show_once(const struct request *r, bool clear)
+{
+	_cleanup_(buf_done) struct buf note = { 0 }, out = { 0 };
+	_cleanup_(jsonp_done) json_t *status = NULL;
+	size_t missing;
+	int code = fetch(r, &status, &note);
+
+	if (code)
+		return code;
+	missing = select_services(r, status);
+	if (missing && missing == r->n_names)
+		return EXIT_CODE_NOT_FOUND;
+	if (clear)
+		buf_adds(&out, "\033[H\033[2J");
+	code = render(r, status, &note, &out);
+	if (!code)
+		code = write_out(&out);
+	if (code)
+		return code;
+	if (missing)
+		return EXIT_CODE_NOT_FOUND;
+	return status_view_is_fine(status, !r->n_names && !r->ns) ? EXIT_CODE_OK
+								  : EXIT_CODE_DIFFERENT;
+}
+
+/* What goes wrong at once ends it; later a daemon may be restarting. */
+static int watch(const struct request *r)
+{
+	const struct timespec pause = { .tv_sec = WATCH_SECONDS };
+	bool clear = is_table(r) && isatty(STDOUT_FILENO);
+	int code = show_once(r, clear);
+
+	while (code <= EXIT_CODE_DIFFERENT && !ferror(stdout)) {
+		nanosleep(&pause, NULL);
+		if (!clear && is_table(r))
+			putchar('\n');
+		show_once(r, clear);
+	}
+	return code;
+}
+
+int status_main(int argc, char **argv)
+{
+	struct request r = { 0 };
+	struct err err;
+
+	if (parse(argc, argv, &r, &err) < 0)
+		return complain(EXIT_CODE_USAGE, err.msg);
+	if (r.help) {
+		print_help();
+		return EXIT_CODE_OK;
+	}
+	return r.watch ? watch(&r) : show_once(&r, false);
+}
