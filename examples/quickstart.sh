@@ -1,0 +1,174 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# quickstart.sh
+#
+# The whole thing once, in a few minutes, on a fresh Debian 12 as root: builds the programs, lays out
+# a client, a node and two backends in network namespaces, runs the daemon on examples/manifests/,
+# fetches a page through the Service, shows the status and cleans up. Your own network is not
+# touched. Where the kernel has no ip_vs the same scene plays in a small virtual machine.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$root/tests/packages.sh"
+
+build=$root/build/release
+svcd=$build/src/daemon/ipvsctl-svcd
+svc=$build/src/cli/ipvsctl-svc
+
+say() {
+	printf '\n\033[1m== %s\033[0m\n' "$*"
+}
+
+# ---- The scene ----
+
+# in_ns NAME COMMAND...
+in_ns() {
+	ip netns exec "$scene-$1" "${@:2}"
+}
+
+# wire NAME ADDRESS: a namespace with that address and a cable to the node.
+wire() {
+	ip netns add "$scene-$1"
+	ip link add eth0 netns "$scene-$1" type veth peer name "to-$1" netns "$scene-node"
+	in_ns "$1" ip link set lo up
+	in_ns "$1" ip link set eth0 up
+	in_ns "$1" ip address add "$2" dev eth0
+	in_ns node ip link set "to-$1" up
+}
+
+lay_out() {
+	local i
+	ip netns add "$scene-node"
+	in_ns node ip link set lo up
+	wire client 192.168.50.10/24
+	in_ns node ip address add 192.168.50.1/24 dev to-client
+	in_ns client ip route add default via 192.168.50.1
+	for i in 1 2; do
+		wire "backend-$i" "10.244.1.1$i/32"
+		in_ns node ip route add "10.244.1.1$i/32" dev "to-backend-$i"
+		in_ns "backend-$i" ip route add 192.168.50.1/32 dev eth0
+		in_ns "backend-$i" ip route add default via 192.168.50.1
+	done
+}
+
+serve_pages() {
+	local i
+	for i in 1 2; do
+		mkdir "$work/backend-$i"
+		echo "Hello from backend-$i" >"$work/backend-$i/index.html"
+		ip netns exec "$scene-backend-$i" /usr/bin/python3 -m http.server 8080 \
+			--directory "$work/backend-$i" >/dev/null 2>&1 &
+	done
+	for i in 1 2; do
+		in_ns node curl -s -o /dev/null --retry 60 --retry-delay 1 --retry-connrefused \
+			"http://10.244.1.1$i:8080/"
+	done
+}
+
+take_down() {
+	local status=$? name
+	trap - EXIT
+	if [ "$status" != 0 ]; then
+		echo "Something went wrong. The daemon said:" >&2
+		cat "$work/log" >&2 || :
+	fi
+	for name in client node backend-1 backend-2; do
+		ip netns pids "$scene-$name" 2>/dev/null | xargs -r kill 2>/dev/null || :
+	done
+	wait
+	for name in client node backend-1 backend-2; do
+		ip netns del "$scene-$name" 2>/dev/null || :
+	done
+	rm -rf "${work:?}"
+	return "$status"
+}
+
+# fetch WHAT URL: four times; both backends must have answered.
+fetch() {
+	local i
+	say "The client fetches $2 four times ($1)"
+	for i in 1 2 3 4; do
+		in_ns client curl -sS --max-time 20 "$2"
+	done | tee "$work/pages"
+	[ "$(sort -u "$work/pages" | grep -c Hello)" = 2 ] || die "expected pages of both backends"
+}
+
+start_daemon() {
+	local i
+	ip netns exec "$scene-node" "$svcd" --manifests "$root/examples/manifests" \
+		--hostname-override node-a --cluster-cidr 10.244.0.0/16 \
+		--status-socket "$work/status.sock" >"$work/log" 2>&1 &
+	daemon=$!
+	for i in {1..200}; do
+		if in_ns node ip route show table local | grep -q 10.96.0.80; then
+			cat "$work/log"
+			return
+		fi
+		kill -0 "$daemon" 2>/dev/null || break
+		sleep 0.1
+	done
+	die "the daemon did not make the Service true"
+}
+
+play() {
+	scene=scene$$
+	work=$(mktemp -d)
+	trap take_down EXIT
+	say "Laying out a client, a node and two backends in network namespaces"
+	lay_out
+	serve_pages
+	cat <<-'END'
+		client 192.168.50.10 --- 192.168.50.1 node --- backend-1 10.244.1.11
+		                                       \------ backend-2 10.244.1.12
+	END
+
+	say "On the node: ipvsctl-svcd --manifests examples/manifests"
+	start_daemon
+
+	fetch "the ClusterIP" http://10.96.0.80/
+	fetch "the NodePort" http://192.168.50.1:30080/
+
+	say "ipvsctl-svc status"
+	in_ns node "$svc" status -A --socket "$work/status.sock"
+	say "What the kernel holds: ipvsadm -Ln"
+	in_ns node ipvsadm -Ln
+
+	say "Cleaning up: ipvsctl-svcd --cleanup"
+	kill "$daemon"
+	wait "$daemon" || :
+	in_ns node "$svcd" --cleanup
+	[ -z "$(in_ns node ipvsadm -Sn)" ] || die "something is left in IPVS"
+	take_down
+	say "Success: the Service answered on its ClusterIP and its NodePort; nothing is left behind."
+}
+
+# ---- Getting there ----
+
+prepare() {
+	[ "$(id -u)" = 0 ] || die "run me as root: network namespaces and IPVS need it"
+	say "Installing what is missing, building in $build"
+	packages_need "${PACKAGES_BUILD[@]}" "${PACKAGES_LAB[@]}"
+	[ -e "$build/build.ninja" ] || meson setup "$build" "$root" >/dev/null
+	meson compile -C "$build" ipvsctl-svcd ipvsctl-svc >/dev/null ||
+		die "cannot build; see: meson compile -C $build"
+}
+
+case ${1:-} in
+'') ;;
+--play)
+	play
+	exit
+	;;
+*) die "usage: quickstart.sh" ;;
+esac
+
+prepare
+if kernel_has_ipvs; then
+	say "This kernel has ip_vs: playing the scene on it"
+	play
+else
+	say "This kernel has no ip_vs: playing the scene in a virtual machine with Debian's kernel"
+	packages_need "${PACKAGES_VM[@]}"
+	"$root/tests/vm/fetch-kernel"
+	"$root/tests/vm/vmtest" "$root/examples/quickstart.sh" --play
+fi

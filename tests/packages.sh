@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Sourced by the scripts that must work on a fresh Debian 12: what they need from its archive.
+
+PACKAGES_BUILD=(gcc meson ninja-build pkg-config libc6-dev libnl-3-dev libnl-genl-3-dev
+	libnl-route-3-dev libipset-dev libyaml-dev libjansson-dev libcurl4-openssl-dev libevent-dev
+	libcmocka-dev scdoc)
+PACKAGES_LAB=(iproute2 procps kmod util-linux ipvsadm ipset iptables curl jq strace)
+PACKAGES_VM=(qemu-system-x86 busybox-static cpio kmod xz-utils)
+
+die() {
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+package_missing() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" != installed ]
+}
+
+# packages_need PACKAGE...: installs those that are missing, and touches nothing else.
+packages_need() {
+	local package missing=()
+	command -v dpkg-query >/dev/null || die "this script knows only Debian; it needs: $*"
+	for package in "$@"; do
+		package_missing "$package" && missing+=("$package")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	[ "$(id -u)" = 0 ] || die "run as root, or install first: apt-get install ${missing[*]}"
+	echo "Installing ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	{ apt-get -q update && apt-get -q install -y --no-install-recommends "${missing[@]}"; } \
+		>"${TMPDIR:-/tmp}/apt.$$" 2>&1 || {
+		tail -n 20 "${TMPDIR:-/tmp}/apt.$$" >&2
+		die "apt-get could not install ${missing[*]}"
+	}
+	rm -f "${TMPDIR:-/tmp}/apt.$$"
+}
+
+# Whether IPVS works on the running kernel; asking loads the module where there is one.
+kernel_has_ipvs() {
+	[ "$(id -u)" = 0 ] && unshare --net ipvsadm -Ln >/dev/null 2>&1
+}

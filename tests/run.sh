@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# run.sh [DIRECTORY]
+#
+# Everything: installs what is missing (on Debian 12, as root), builds with sanitizers and without,
+# and runs all tests: unit, golden and fuzz corpus with the sanitizers, then the scenarios with the
+# real programs against a real IPVS - of this kernel if it has ip_vs, else in a virtual machine with
+# Debian's kernel. DIRECTORY is for everything that is built (default: build of this checkout).
+#
+# Ends with one line, "N passed, N failed, N skipped", and exit status 0 if nothing failed.
+set -uo pipefail
+
+source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$source_root/tests/packages.sh"
+
+build=${1:-$source_root/build}
+vm_pid=
+
+# setup DIRECTORY OPTION...: configures it; an old one keeps its options and what it compiled.
+setup() {
+	local dir=$1
+	shift
+	[ -e "$dir/build.ninja" ] || meson setup "$dir" "$source_root" "$@" >"$dir.log" 2>&1 || {
+		tail -n 20 "$dir.log"
+		die "cannot configure $dir"
+	}
+}
+
+# compile DIRECTORY TARGET...
+compile() {
+	meson compile -C "$1" "${@:2}" >"$1.log" 2>&1 || {
+		grep -E -A5 'error|FAILED|warning' "$1.log" | tail -n 60
+		die "cannot build in $1; see $1.log"
+	}
+}
+
+run_unit() {
+	local log=$build/sanitize/meson-logs/testlog.json
+	rm -f "$log"
+	export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99
+	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+	meson test -C "$build/sanitize" --no-rebuild --quiet >"$build/sanitize.log" 2>&1
+	if [ ! -s "$log" ]; then
+		tail -n 20 "$build/sanitize.log"
+		echo "Bail out! meson test ran nothing" | "$source_root/tests/tally" "$counts" unit
+		return
+	fi
+	"$source_root/tests/tally" "$counts" unit "$log"
+}
+
+# In the background while there is something else to do; its output goes to a file.
+start_vm() {
+	"$source_root/tests/vm/run" -b "$build/release" -d "$build/vm" >"$build/vm.log" 2>&1 &
+	vm_pid=$!
+}
+
+finish_vm() {
+	tail -n +1 -f --pid="$vm_pid" "$build/vm.log" | "$source_root/tests/tally" "$counts" vm
+	wait "$vm_pid" || vm_status=$?
+	vm_pid=
+}
+
+finish() {
+	[ -z "$vm_pid" ] || kill "$vm_pid" 2>/dev/null
+	rm -f "${counts:?}"
+}
+
+mkdir -p "$build" || exit
+build=$(readlink -f "$build")
+counts=$(mktemp) || exit
+trap finish EXIT
+trap 'exit 130' INT TERM HUP
+vm_status=0
+
+packages_need "${PACKAGES_BUILD[@]}" "${PACKAGES_LAB[@]}"
+echo "Building in $build"
+setup "$build/release"
+compile "$build/release" ipvsctl-svcd ipvsctl-svc peer
+native=
+if kernel_has_ipvs; then
+	native=1
+	echo "This kernel has ip_vs: the scenarios run on it, in network namespaces."
+else
+	echo "This kernel has no ip_vs: the scenarios run in a virtual machine."
+	packages_need "${PACKAGES_VM[@]}"
+	start_vm
+fi
+setup "$build/sanitize" -Db_sanitize=address,undefined
+compile "$build/sanitize"
+run_unit
+[ -z "$native" ] || start_vm
+echo "Scenarios:"
+finish_vm
+
+read -r passed failed skipped < <(awk '{ p += $1; f += $2; s += $3 } END { print p, f, s }' "$counts")
+if [ "$vm_status" != 0 ] && ! grep -q '^not ok' "$build/vm.log"; then
+	echo "FAIL vm: ended with status $vm_status"
+	tail -n 60 "$build/vm.log"
+	failed=$((failed + 1))
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

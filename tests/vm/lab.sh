@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# A small cluster in network namespaces, for the scenarios (test_*.sh) to source:
+#
+#   client ----------------- node ---------------------- node-b --- pod c
+#   192.168.50.10 to .17     192.168.50.1 192.168.60.1   192.168.60.2   10.244.2.21
+#   fd00:50::10 to ::17      fd00:50::1   fd00:60::1     fd00:60::2     fd00:10:244:2::21
+#                              |        |
+#                            pod a    pod b              Pods are routed, not bridged: so a reply
+#                   10.244.1.11      10.244.1.12         from one pod to another passes the node.
+#             fd00:10:244:1::11      fd00:10:244:1::12
+#
+# The daemon runs on "node". Every call of lab_up makes a fresh lab, and so a fresh IPVS: deleted
+# real servers lie in its trash for minutes and slow down what comes after.
+#
+# tests/vm/run-here sets PEER, SVCD, SVC (the programs), WORK (an empty directory), PATIENCE (by how
+# much time-outs grow on a slow machine) and SLOW (by how much the one limit that is asserted grows).
+
+. "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
+
+POD_A=10.244.1.11
+POD_B=10.244.1.12
+POD_C=10.244.2.21
+POD_A6=fd00:10:244:1::11
+POD_B6=fd00:10:244:1::12
+POD_C6=fd00:10:244:2::21
+NODE_IP=192.168.50.1
+NODE_IP_2=192.168.60.1
+NODE_IP6=fd00:50::1
+CLIENT_IP=192.168.50.10
+CLIENT_IP6=fd00:50::10
+CLUSTER_CIDR=10.244.0.0/16,fd00:10:244::/48
+
+lab_number=0
+lab_pids=()
+DAEMON_PID=
+
+# ---- Waiting ----
+
+# eventually SECONDS COMMAND...: until the command succeeds; fails after that time.
+eventually() {
+	local end=$((SECONDS + $1 * PATIENCE))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			# Once more, for what it says.
+			"$@"
+			return
+		fi
+		sleep 0.02
+	done
+}
+
+# ---- Namespaces ----
+
+# inside NAMESPACE COMMAND...: the namespaces are client, node, node-b, a, b and c.
+inside() {
+	local name=$1
+	shift
+	nsenter --net="/run/netns/$LAB-$name" -- "$@"
+}
+
+in_node() {
+	inside node "$@"
+}
+
+# enter NAMESPACE COMMAND...: the same in place of this (sub)shell, so that its process can be killed.
+enter() {
+	local name=$1
+	shift
+	exec nsenter --net="/run/netns/$LAB-$name" -- "$@"
+}
+
+# pod NAME NODE ADDRESS ADDRESS6: a namespace with one interface, routed through its node.
+lab_pod() {
+	local name=$LAB-$1 node=$LAB-$2
+	ip link add eth0 netns "$name" type veth peer name "pod-$1" netns "$node"
+	ip -n "$node" -batch - <<-END
+		addr add fe80::1/64 dev pod-$1 nodad
+		link set pod-$1 up
+		route add $3/32 dev pod-$1
+		route add $4/128 dev pod-$1
+	END
+	ip -n "$name" -batch - <<-END
+		link set lo up
+		addr add $3/32 dev eth0
+		addr add $4/128 dev eth0 nodad
+		link set eth0 up
+		route add 0.0.0.0/0 via inet6 fe80::1 dev eth0
+		route add ::/0 via fe80::1 dev eth0
+	END
+}
+
+lab_network() {
+	local name i
+	for name in client node node-b a b c; do
+		echo "netns add $LAB-$name"
+	done | ip -batch -
+	ip link add eth0 netns "$LAB-client" type veth peer name eth0 netns "$LAB-node"
+	ip link add eth1 netns "$LAB-node" type veth peer name eth0 netns "$LAB-node-b"
+	{
+		for i in 0 1 2 3 4 5 6 7; do
+			echo "addr add 192.168.50.1$i/24 dev eth0"
+			echo "addr add fd00:50::1$i/64 dev eth0 nodad"
+		done
+		echo "link set lo up"
+		echo "link set eth0 up"
+		echo "route add default via $NODE_IP"
+		echo "route add ::/0 via $NODE_IP6"
+	} | ip -n "$LAB-client" -batch -
+	ip -n "$LAB-node" -batch - <<-END
+		link set lo up
+		addr add $NODE_IP/24 dev eth0
+		addr add $NODE_IP6/64 dev eth0 nodad
+		addr add $NODE_IP_2/24 dev eth1
+		addr add fd00:60::1/64 dev eth1 nodad
+		link set eth0 up
+		link set eth1 up
+		route add default via $CLIENT_IP
+		route add ::/0 via $CLIENT_IP6
+		route add 10.244.2.0/24 via 192.168.60.2
+		route add fd00:10:244:2::/64 via fd00:60::2
+	END
+	ip -n "$LAB-node-b" -batch - <<-END
+		link set lo up
+		addr add 192.168.60.2/24 dev eth0
+		addr add fd00:60::2/64 dev eth0 nodad
+		link set eth0 up
+		route add default via $NODE_IP_2
+		route add ::/0 via fd00:60::1
+	END
+	# IPv4 forwarding on the node is for the daemon to switch on.
+	inside node sysctl -qw net.ipv6.conf.all.forwarding=1
+	inside node-b sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	lab_pod a node "$POD_A" "$POD_A6"
+	lab_pod b node "$POD_B" "$POD_B6"
+	lab_pod c node-b "$POD_C" "$POD_C6"
+}
+
+# lab_background LOG NAMESPACE COMMAND...: runs until lab_down; the process is BACKGROUND_PID.
+lab_background() {
+	local log=$1
+	shift
+	enter "$@" >"$log" 2>&1 </dev/null &
+	BACKGROUND_PID=$!
+	lab_pids+=("$BACKGROUND_PID")
+}
+
+lab_serve() {
+	local pod ports=(tcp:8080 tcp:8081 tcp:8443 udp:5353)
+	! modprobe -q sctp || ports+=(sctp:9000)
+	for pod in a b c; do
+		lab_background "$WORK/serve-$pod" "$pod" "$PEER" serve "$pod" "${ports[@]}"
+	done
+	for pod in a b c; do
+		eventually 2 grep -q serving "$WORK/serve-$pod" || return
+	done
+}
+
+lab_has_sctp() {
+	grep -qw SCTP /proc/net/protocols
+}
+
+# lab_up: a fresh lab with servers in all pods; an empty directory MANIFESTS.
+lab_up() {
+	lab_number=$((lab_number + 1))
+	LAB=lab$$-$lab_number
+	WORK_LAB=$WORK/$lab_number
+	MANIFESTS=$WORK_LAB/manifests
+	STATUS_SOCKET=$WORK_LAB/status.sock
+	DAEMON_LOG=$WORK_LAB/daemon.log
+	mkdir -p "$MANIFESTS"
+	: >"$DAEMON_LOG"
+	trap lab_down EXIT
+	if ! lab_network || ! lab_serve; then
+		note "$(cat "$WORK"/serve-*)"
+		echo "Bail out! the lab could not be built"
+		exit 1
+	fi
+}
+
+lab_down() {
+	local pid name
+	if [ "$tap_failures" != 0 ] && [ -s "${DAEMON_LOG:-}" ]; then
+		note "end of the daemon's log:"
+		note "$(tail -n 30 "$DAEMON_LOG")"
+	fi
+	for pid in "${lab_pids[@]}" $DAEMON_PID; do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	for pid in "${lab_pids[@]}" $DAEMON_PID; do
+		wait "$pid" 2>/dev/null
+	done
+	lab_pids=()
+	DAEMON_PID=
+	for name in client node node-b a b c; do
+		ip netns del "$LAB-$name" 2>/dev/null
+	done
+}
+
+# lab_again: a fresh lab in place of the one that is there.
+lab_again() {
+	lab_down
+	lab_up
+}
+
+# ---- Traffic ----
+
+# ask FROM [OPTION...] PROTO ADDRESS PORT: the answers, one a line ("a 192.168.50.10").
+ask() {
+	local from=$1
+	shift
+	inside "$from" "$PEER" ask -w $((2000 * PATIENCE)) "$@"
+}
+
+# refused FROM PROTO ADDRESS PORT: an answer comes at once, and it is no.
+refused() {
+	inside "$1" "$PEER" ask -w $((2000 * PATIENCE)) "${@:2}" | tee "$WORK/last" |
+		grep -qx refused || {
+		cat "$WORK/last"
+		return 1
+	}
+}
+
+# unanswered FROM PROTO ADDRESS PORT: nobody serves there, whatever it is that says so.
+unanswered() {
+	inside "$1" "$PEER" ask -w $((500 * PATIENCE)) "${@:2}" | tee "$WORK/last" |
+		grep -Eqx 'refused|timeout|unreachable' || {
+		cat "$WORK/last"
+		return 1
+	}
+}
+
+# names ANSWERS: the sorted set of the backends that answered, in one line.
+names() {
+	printf '%s\n' "$1" | cut -d' ' -f1 | sort -u | tr '\n' ' ' | sed 's/ $//'
+}
+
+# hold_open COUNT FROM ARGUMENTS: opens connections that stay; HELD has their backends.
+# hold_ask asks again on the same connections; hold_close ends them.
+hold_open() {
+	local count=$1 from=$2
+	shift 2
+	HOLD_COUNT=$count
+	coproc HOLD { inside "$from" "$PEER" hold -n "$count" -w $((2000 * PATIENCE)) "$@"; }
+	hold_read
+}
+
+hold_read() {
+	local line i
+	HELD=
+	for ((i = 0; i < HOLD_COUNT; i++)); do
+		read -r -t $((10 * PATIENCE)) -u "${HOLD[0]}" line || line="no answer"
+		HELD+=${HELD:+$'\n'}$line
+	done
+}
+
+hold_ask() {
+	echo again >&"${HOLD[1]}"
+	hold_read
+}
+
+hold_close() {
+	local pid=$HOLD_PID fd=${HOLD[1]}
+	exec {fd}>&-
+	wait "$pid"
+}
+
+# ---- The daemon ----
+
+# manifest NAME <TEXT: replaces that file as a careful editor does, by an atomic rename.
+manifest() {
+	cat >"$WORK_LAB/new"
+	mv "$WORK_LAB/new" "$MANIFESTS/$1"
+}
+
+# slice NAME SERVICE FAMILY PORTS ENDPOINTS: an EndpointSlice as an item of a list, in one line.
+slice() {
+	printf -- '- {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: %s, ' "$1"
+	printf 'labels: {kubernetes.io/service-name: %s}}, addressType: %s, ' "$2" "$3"
+	printf 'ports: %s, endpoints: [%s]}\n' "$4" "$5"
+}
+
+# daemon_run OPTION...: in the foreground, for --once, --cleanup and mistakes.
+daemon_run() {
+	in_node "$SVCD" --manifests "$MANIFESTS" --status-socket "$STATUS_SOCKET" "$@"
+}
+
+daemon_is_ready() {
+	grep -q '^READY=1' "$WORK_LAB/notify" || ! kill -0 "$DAEMON_PID" 2>/dev/null
+}
+
+# daemon_start OPTION...: waits until the daemon says that it is ready.
+daemon_start() {
+	rm -f "$WORK_LAB/notify.sock" "$WORK_LAB/notify"
+	lab_background "$WORK_LAB/notify" node "$PEER" notify "$WORK_LAB/notify.sock"
+	eventually 10 test -S "$WORK_LAB/notify.sock"
+	NOTIFY_SOCKET=$WORK_LAB/notify.sock enter node "$SVCD" --manifests "$MANIFESTS" \
+		--status-socket "$STATUS_SOCKET" --cluster-cidr "$CLUSTER_CIDR" \
+		--hostname-override node-a "$@" >>"$DAEMON_LOG" 2>&1 </dev/null &
+	DAEMON_PID=$!
+	eventually 30 daemon_is_ready
+	kill "$BACKGROUND_PID"
+	kill -0 "$DAEMON_PID"
+}
+
+# daemon_end SIGNAL: sends it and waits; the exit status is the daemon's.
+daemon_end() {
+	local pid=$DAEMON_PID
+	kill "-$1" "$pid"
+	DAEMON_PID=
+	wait "$pid" 2>/dev/null
+}
+
+# ---- What the kernel holds, by the field's own tools ----
+
+# IPVS as ipvsadm -Sn prints it, sorted.
+ipvs() {
+	in_node ipvsadm -Sn | sort
+}
+
+# ipvs_has LINE: exactly this line, such as "-A -t 10.96.0.10:80 -s rr".
+ipvs_has() {
+	ipvs | tee "$WORK/last" | grep -qxF -- "$1" || {
+		cat "$WORK/last"
+		return 1
+	}
+}
+
+# ipvs_is LINE...: these lines and no others.
+ipvs_is() {
+	diff -u <(printf '%s\n' "$@" | sort) <(ipvs)
+}
+
+# ipvs_lacks TEXT: it stands nowhere.
+ipvs_lacks() {
+	not grep -F -- "$1" <<<"$(ipvs)"
+}
+
+# The real servers of a virtual server that get connections: "-t 10.96.0.10:80" gives
+# "10.244.1.11:8080 ...". One that drains has the weight 0.
+real_servers() {
+	ipvs | awk -v vs="$1 " 'index($0, "-a " vs) == 1 && $8 != 0 { print $5 }' | tr '\n' ' ' |
+		sed 's/ $//'
+}
+
+# Everything that the daemon could write on the node, in a form that can be compared; without the
+# link-local addresses, which are made of random ones.
+kernel_state() {
+	in_node ipvsadm -Sn | sort
+	in_node ipset save | sort
+	in_node iptables-save | grep -v '^#' | sed 's/ \[[0-9:]*\]$//'
+	in_node ip6tables-save | grep -v '^#' | sed 's/ \[[0-9:]*\]$//'
+	{
+		in_node ip -o addr show | sed 's/  */ /g; s/valid_lft.*//'
+		in_node ip route show table all | sort
+		in_node ip -6 route show table all | sort
+	} | grep -v -e fe80: -e ff00::
+}

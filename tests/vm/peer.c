@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Both ends of the traffic in the lab: servers that say who they are and whom they see, and a
+ * client that prints what it hears. A process of it ends by itself after LIFETIME_SECONDS, so that
+ * a test which dies leaves nothing behind.
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <linux/ip_vs.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	LIFETIME_SECONDS = 900,
+	MAX_SOCKETS = 1024,
+	LINE_SIZE = 256,
+	DEFAULT_WAIT_MS = 2000,
+	MAX_REAL_SERVERS = 64,
+	CHANGE_LIMIT_SECONDS = 60,
+};
+
+_Noreturn static void fail(const char *what)
+{
+	perror(what);
+	exit(2);
+}
+
+_Noreturn static void usage(void)
+{
+	fprintf(stderr,
+		"peer serve NAME PROTO:PORT...\n"
+		"    answers every line or datagram with \"NAME ADDRESS\": who asked, as seen here\n"
+		"peer ask [-n COUNT] [-s SOURCE] [-w MILLISECONDS] PROTO ADDRESS PORT\n"
+		"    asks, each time on a new connection, and prints the answers\n"
+		"peer hold [-n COUNT] [-s SOURCE] [-w MILLISECONDS] PROTO ADDRESS PORT\n"
+		"    opens connections and asks on all of them, again for every line of its input\n"
+		"peer notify SOCKET\n"
+		"    prints the messages that a service sends to its NOTIFY_SOCKET\n"
+		"peer change FILE MANIFEST ADDRESS PORT REAL_ADDRESS REAL_PORT\n"
+		"    renames FILE to MANIFEST and prints after how many microseconds that real\n"
+		"    server of that TCP virtual server stands in the kernel\n"
+		"PROTO is tcp, udp or sctp.\n");
+	exit(2);
+}
+
+static int proto_number(const char *name)
+{
+	if (strcmp(name, "tcp") == 0)
+		return IPPROTO_TCP;
+	if (strcmp(name, "udp") == 0)
+		return IPPROTO_UDP;
+	if (strcmp(name, "sctp") == 0)
+		return IPPROTO_SCTP;
+	usage();
+}
+
+static int new_socket(int family, int proto)
+{
+	int type = proto == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
+
+	return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, proto);
+}
+
+static const char *address_text(const struct sockaddr_storage *a, socklen_t len, char *buf)
+{
+	if (getnameinfo((const struct sockaddr *)a, len, buf, LINE_SIZE, NULL, 0, NI_NUMERICHOST))
+		snprintf(buf, LINE_SIZE, "?");
+	return strncmp(buf, "::ffff:", 7) == 0 ? buf + 7 : buf;
+}
+
+/* ---- serve ---- */
+
+enum socket_kind { SOCKET_LISTENER, SOCKET_DATAGRAM, SOCKET_CONNECTION };
+
+struct server {
+	const char *name;
+	struct pollfd fds[MAX_SOCKETS];
+	enum socket_kind kinds[MAX_SOCKETS];
+	nfds_t n;
+};
+
+static void server_add(struct server *s, int fd, enum socket_kind kind)
+{
+	if (s->n == MAX_SOCKETS) {
+		close(fd);
+		return;
+	}
+	s->fds[s->n] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	s->kinds[s->n++] = kind;
+}
+
+static void server_bind(struct server *s, int proto, const struct sockaddr *a, socklen_t len)
+{
+	int fd = new_socket(a->sa_family, proto), on = 1;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+		bind(fd, a, len) < 0)
+		fail("bind");
+	if (proto != IPPROTO_UDP && listen(fd, SOMAXCONN) < 0)
+		fail("listen");
+	server_add(s, fd, proto == IPPROTO_UDP ? SOCKET_DATAGRAM : SOCKET_LISTENER);
+}
+
+/*
+ * An SCTP socket bound to no address tells its peer about all of them, and the peer would go on
+ * with one that IPVS does not translate. So one socket an address.
+ */
+static void server_bind_each(struct server *s, int proto, uint16_t port)
+{
+	struct ifaddrs *all = NULL;
+
+	if (getifaddrs(&all) < 0)
+		fail("getifaddrs");
+	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
+		if (!i->ifa_addr)
+			continue;
+		if (i->ifa_addr->sa_family == AF_INET) {
+			struct sockaddr_in a = *(struct sockaddr_in *)i->ifa_addr;
+
+			a.sin_port = htons(port);
+			server_bind(s, proto, (struct sockaddr *)&a, sizeof(a));
+		} else if (i->ifa_addr->sa_family == AF_INET6) {
+			struct sockaddr_in6 a = *(struct sockaddr_in6 *)i->ifa_addr;
+
+			a.sin6_port = htons(port);
+			/* It may still be tentative, and no Service has such an endpoint. */
+			if (IN6_IS_ADDR_LINKLOCAL(&a.sin6_addr))
+				continue;
+			server_bind(s, proto, (struct sockaddr *)&a, sizeof(a));
+		}
+	}
+	freeifaddrs(all);
+}
+
+static void server_listen(struct server *s, const char *spec)
+{
+	char proto[8];
+	unsigned port;
+
+	if (sscanf(spec, "%7[a-z]:%u", proto, &port) != 2 || port == 0 || port > UINT16_MAX)
+		usage();
+	if (strcmp(proto, "sctp") == 0) {
+		server_bind_each(s, IPPROTO_SCTP, (uint16_t)port);
+		return;
+	}
+	/* IPv4 arrives here too, as mapped addresses. */
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
+
+	server_bind(s, proto_number(proto), (struct sockaddr *)&any, sizeof(any));
+}
+
+static bool server_answer(struct server *s, nfds_t i)
+{
+	char buf[LINE_SIZE], text[LINE_SIZE], line[2 * LINE_SIZE + 8];
+	struct sockaddr_storage from = { 0 };
+	socklen_t len = sizeof(from);
+	ssize_t n = recvfrom(s->fds[i].fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len);
+	bool datagram = s->kinds[i] == SOCKET_DATAGRAM;
+
+	if (n < 0)
+		return datagram || errno == EAGAIN;
+	if (n == 0 && !datagram)
+		return false;
+	if (!datagram) {
+		len = sizeof(from);
+		if (getpeername(s->fds[i].fd, (struct sockaddr *)&from, &len) < 0)
+			return false;
+	}
+	n = snprintf(line, sizeof(line), "%s %s\n", s->name, address_text(&from, len, text));
+	n = sendto(s->fds[i].fd, line, (size_t)n, MSG_NOSIGNAL,
+		datagram ? (struct sockaddr *)&from : NULL, datagram ? len : 0);
+	return datagram || n > 0;
+}
+
+static void server_turn(struct server *s)
+{
+	if (poll(s->fds, s->n, -1) < 0)
+		fail("poll");
+	for (nfds_t i = s->n; i-- > 0;) {
+		if (!s->fds[i].revents)
+			continue;
+		if (s->kinds[i] == SOCKET_LISTENER) {
+			int fd = accept4(s->fds[i].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+			if (fd >= 0)
+				server_add(s, fd, SOCKET_CONNECTION);
+		} else if (!server_answer(s, i)) {
+			/* The last one takes the place: it was looked at already. */
+			close(s->fds[i].fd);
+			s->n--;
+			s->fds[i] = s->fds[s->n];
+			s->kinds[i] = s->kinds[s->n];
+		}
+	}
+}
+
+_Noreturn static void serve(int argc, char **argv)
+{
+	static struct server s;
+
+	if (argc < 2)
+		usage();
+	s.name = argv[0];
+	for (int i = 1; i < argc; i++)
+		server_listen(&s, argv[i]);
+	/* Who started us may wait for this line. */
+	printf("serving\n");
+	fflush(stdout);
+	for (;;)
+		server_turn(&s);
+}
+
+/* ---- ask and hold ---- */
+
+struct question {
+	int count, wait_ms, proto;
+	struct sockaddr_storage source, dest;
+	socklen_t source_len, dest_len; /* 0: none given */
+};
+
+static socklen_t resolve(const char *host, const char *port, struct sockaddr_storage *ret)
+{
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV }, *found = NULL;
+
+	if (getaddrinfo(host, port, &hints, &found) != 0)
+		usage();
+	socklen_t len = found->ai_addrlen;
+
+	memcpy(ret, found->ai_addr, len);
+	freeaddrinfo(found);
+	return len;
+}
+
+static struct question question_parse(int argc, char **argv)
+{
+	struct question q = { .count = 1, .wait_ms = DEFAULT_WAIT_MS };
+	int option;
+
+	while ((option = getopt(argc, argv, "n:s:w:")) != -1) {
+		if (option == 'n')
+			q.count = atoi(optarg);
+		else if (option == 's')
+			q.source_len = resolve(optarg, "0", &q.source);
+		else if (option == 'w')
+			q.wait_ms = atoi(optarg);
+		else
+			usage();
+	}
+	if (argc - optind != 3 || q.count < 1 || q.count > MAX_SOCKETS)
+		usage();
+	q.proto = proto_number(argv[optind]);
+	q.dest_len = resolve(argv[optind + 1], argv[optind + 2], &q.dest);
+	return q;
+}
+
+static int await(int fd, short events, int wait_ms)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int n = poll(&p, 1, wait_ms);
+
+	return n < 0 ? -errno : n == 0 ? -ETIMEDOUT : 0;
+}
+
+/* A connected socket, or a negative errno. */
+static int dial(const struct question *q)
+{
+	int fd = new_socket(q->dest.ss_family, q->proto), error = 0;
+	socklen_t len = sizeof(error);
+
+	if (fd < 0)
+		return -errno;
+	if (q->source_len && bind(fd, (const struct sockaddr *)&q->source, q->source_len) < 0)
+		fail("bind to the source address");
+	if (connect(fd, (const struct sockaddr *)&q->dest, q->dest_len) < 0) {
+		error = errno == EINPROGRESS ? -await(fd, POLLOUT, q->wait_ms) : errno;
+		if (!error)
+			getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	}
+	if (error) {
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+/* Asks on a connected socket; the answer without its newline, or a negative errno. */
+static int ask_on(int fd, int wait_ms, char answer[static LINE_SIZE])
+{
+	if (send(fd, "?\n", 2, MSG_NOSIGNAL) < 0)
+		return -errno;
+	int r = await(fd, POLLIN, wait_ms);
+
+	if (r < 0)
+		return r;
+	ssize_t n = recv(fd, answer, LINE_SIZE - 1, 0);
+
+	if (n <= 0)
+		return n < 0 ? -errno : -ECONNRESET;
+	answer[n] = '\0';
+	answer[strcspn(answer, "\n")] = '\0';
+	return 0;
+}
+
+/* Prints the answer, or one word for what came instead. Returns whether it was an answer. */
+static bool print_answer(int r, const char *answer)
+{
+	if (r == 0)
+		puts(answer);
+	else if (r == -ETIMEDOUT)
+		puts("timeout");
+	else if (r == -ECONNREFUSED)
+		puts("refused");
+	else if (r == -ECONNRESET || r == -EPIPE)
+		puts("reset");
+	else if (r == -EHOSTUNREACH || r == -ENETUNREACH)
+		puts("unreachable");
+	else
+		puts(strerror(-r));
+	fflush(stdout);
+	return r == 0;
+}
+
+static int ask(int argc, char **argv)
+{
+	struct question q = question_parse(argc, argv);
+	char answer[LINE_SIZE];
+	bool all = true;
+
+	for (int i = 0; i < q.count; i++) {
+		int fd = dial(&q);
+		int r = fd < 0 ? fd : ask_on(fd, q.wait_ms, answer);
+
+		all = print_answer(r, answer) && all;
+		if (fd >= 0)
+			close(fd);
+	}
+	return all ? 0 : 1;
+}
+
+static int hold(int argc, char **argv)
+{
+	struct question q = question_parse(argc, argv);
+	char answer[LINE_SIZE], line[LINE_SIZE];
+	static int fds[MAX_SOCKETS];
+	bool all = true;
+
+	for (int i = 0; i < q.count; i++)
+		fds[i] = dial(&q);
+	do {
+		for (int i = 0; i < q.count; i++) {
+			int r = fds[i] < 0 ? fds[i] : ask_on(fds[i], q.wait_ms, answer);
+
+			all = print_answer(r, answer) && all;
+		}
+	} while (fgets(line, sizeof(line), stdin));
+	return all ? 0 : 1;
+}
+
+/* ---- notify ---- */
+
+_Noreturn static void notify(int argc, char **argv)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char buf[LINE_SIZE];
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (argc != 1 || strlen(argv[0]) >= sizeof(a.sun_path))
+		usage();
+	memcpy(a.sun_path, argv[0], strlen(argv[0]) + 1);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		fail("bind");
+	for (;;) {
+		ssize_t n = recv(fd, buf, sizeof(buf) - 1, 0);
+
+		if (n < 0)
+			fail("recv");
+		buf[n] = '\0';
+		printf("%s\n", buf);
+		fflush(stdout);
+	}
+}
+
+/* ---- change ---- */
+
+/* Asked by the old interface of IPVS: one system call, so that asking takes no time to speak of. */
+static bool has_real_server(int fd, const struct sockaddr_in *vs, const struct sockaddr_in *rs)
+{
+	union {
+		struct ip_vs_get_dests all;
+		char room[sizeof(struct ip_vs_get_dests) +
+			MAX_REAL_SERVERS * sizeof(struct ip_vs_dest_entry)];
+	} u = { .all = { .protocol = IPPROTO_TCP,
+			.addr = vs->sin_addr.s_addr,
+			.port = vs->sin_port,
+			.num_dests = MAX_REAL_SERVERS } };
+	socklen_t len = sizeof(u);
+
+	if (getsockopt(fd, IPPROTO_IP, IP_VS_SO_GET_DESTS, &u, &len) < 0)
+		return false;
+	for (size_t i = 0; i < MAX_REAL_SERVERS; i++)
+		if (u.all.entrytable[i].addr == rs->sin_addr.s_addr &&
+			u.all.entrytable[i].port == rs->sin_port)
+			return true;
+	return false;
+}
+
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static struct sockaddr_in ipv4(const char *address, const char *port)
+{
+	struct sockaddr_storage any;
+	struct sockaddr_in ret;
+
+	resolve(address, port, &any);
+	if (any.ss_family != AF_INET)
+		usage();
+	memcpy(&ret, &any, sizeof(ret));
+	return ret;
+}
+
+static int change(int argc, char **argv)
+{
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+
+	if (argc != 6)
+		usage();
+	struct sockaddr_in vs = ipv4(argv[2], argv[3]), rs = ipv4(argv[4], argv[5]);
+	int64_t start = now_us();
+
+	if (fd < 0 || rename(argv[0], argv[1]) < 0)
+		fail("rename");
+	while (!has_real_server(fd, &vs, &rs)) {
+		if (now_us() - start > CHANGE_LIMIT_SECONDS * INT64_C(1000000))
+			return 1;
+		/* On one processor the daemon needs it too. */
+		usleep(100);
+	}
+	printf("%lld\n", (long long)(now_us() - start));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	alarm(LIFETIME_SECONDS);
+	if (argc < 2)
+		usage();
+	if (strcmp(argv[1], "serve") == 0)
+		serve(argc - 2, argv + 2);
+	if (strcmp(argv[1], "ask") == 0)
+		return ask(argc - 1, argv + 1);
+	if (strcmp(argv[1], "hold") == 0)
+		return hold(argc - 1, argv + 1);
+	if (strcmp(argv[1], "notify") == 0)
+		notify(argc - 2, argv + 2);
+	if (strcmp(argv[1], "change") == 0)
+		return change(argc - 2, argv + 2);
+	usage();
+}

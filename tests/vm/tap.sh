@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Test points in TAP for shell scripts. Each is a sentence that is true or not.
+
+tap_points=0
+tap_failures=0
+
+# note TEXT...: a line for the person who reads.
+note() {
+	printf '%s\n' "$*" | sed 's/^/# /'
+}
+
+tap_point() {
+	local verdict=$1 sentence=$2
+	tap_points=$((tap_points + 1))
+	[ "$verdict" = ok ] || tap_failures=$((tap_failures + 1))
+	echo "$verdict $tap_points - $sentence"
+}
+
+# check SENTENCE COMMAND...: true if the command succeeds; else what it printed is shown.
+check() {
+	local sentence=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		tap_point ok "$sentence"
+	else
+		tap_point "not ok" "$sentence"
+		note "failed: $*"
+		note "$output"
+	fi
+}
+
+# equal SENTENCE GOT WANT
+equal() {
+	if [ "$2" = "$3" ]; then
+		tap_point ok "$1"
+	else
+		tap_point "not ok" "$1"
+		note "difference from wanted (-) to found (+):"
+		note "$(diff -u <(printf '%s\n' "$3") <(printf '%s\n' "$2") | tail -n +4 | head -n 60)"
+	fi
+}
+
+# skip SENTENCE REASON
+skip() {
+	tap_points=$((tap_points + 1))
+	echo "ok $tap_points - $1 # SKIP $2"
+}
+
+# skip_all REASON: the whole program cannot run here.
+skip_all() {
+	echo "1..0 # SKIP $1"
+	exit 0
+}
+
+not() {
+	! "$@"
+}
+
+tap_done() {
+	echo "1..$tap_points"
+	[ "$tap_failures" = 0 ]
+}

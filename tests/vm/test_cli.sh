@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# ipvsctl-svc against a live kernel, with and without the daemon.
+. "$(dirname "$0")/lab.sh"
+
+write_web() {
+	manifest web.yaml <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {name: web, namespace: shop}
+		spec:
+		  clusterIP: 10.96.0.10
+		  ports: [{name: http, port: 80}]
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: idle}
+		spec: {clusterIP: 10.96.0.11, ports: [{port: 80}]}
+		---
+		apiVersion: discovery.k8s.io/v1
+		kind: EndpointSlice
+		metadata:
+		  name: web-1
+		  namespace: shop
+		  labels: {kubernetes.io/service-name: web}
+		addressType: IPv4
+		ports: [{name: http, port: 8080}]
+		endpoints:
+		- {addresses: [$POD_A], nodeName: node-a}
+		- {addresses: [$POD_B], nodeName: node-a, conditions: {ready: false}}
+	END
+}
+
+svc() {
+	in_node "$SVC" "$@"
+}
+
+# ends_with STATUS COMMAND...
+ends_with() {
+	local want=$1 status
+	shift
+	"$@"
+	status=$?
+	echo "exit status $status"
+	[ $status = "$want" ]
+}
+
+plan() {
+	svc plan --manifests "$MANIFESTS" --cluster-cidr "$CLUSTER_CIDR" \
+		--hostname-override node-a "$@"
+}
+
+plans() {
+	local before
+	before=$(kernel_state)
+	check "plan on an empty kernel ends with 1: it differs" ends_with 1 plan
+	equal "and touches nothing" "$(kernel_state)" "$before"
+	equal "its JSON names what is wanted" \
+		"$(plan -o json | jq -c '[.virtualServers[] | select(.address == "10.96.0.10") |
+			[.service, .port, .protocol, .scheduler, .realServers[].address]]')" \
+		"[[\"shop/web:http\",80,\"TCP\",\"rr\",\"$POD_A\"]]"
+}
+
+with_daemon() {
+	local status
+	check "the daemon starts" daemon_start
+	check "plan ends with 0 when the kernel is as planned" ends_with 0 plan
+	in_node ipvsadm -d -t 10.96.0.10:80 -r $POD_A:8080
+	check "and with 1 when somebody changed it" ends_with 1 plan
+	in_node ipvsadm -a -t 10.96.0.10:80 -r $POD_A:8080 -m -w 1
+	status=$(svc status --socket "$STATUS_SOCKET" -A)
+	check "status shows a Service" \
+		grep -Eq '^shop +web +80/TCP +ClusterIP +10\.96\.0\.10 +rr +1/2 ' <<<"$status"
+	check "and one without endpoints" grep -Eq '^default +idle .*NoEndpoints' <<<"$status"
+	check "status -n shows one namespace" \
+		not grep -q idle <<<"$(svc status --socket "$STATUS_SOCKET" -n shop)"
+	check "status of a name that is not there ends with 5" \
+		ends_with 5 svc status --socket "$STATUS_SOCKET" -n shop nothing
+	equal "status -o json says who told" \
+		"$(svc status --socket "$STATUS_SOCKET" -o json | jq -r .source)" daemon
+	equal "the socket serves curl's HTTP as well" \
+		"$(in_node curl -s --unix-socket "$STATUS_SOCKET" http://x/v1/status | jq -r .kind)" \
+		Status
+	check "an unknown command ends with 2" ends_with 2 svc dance
+}
+
+without_daemon() {
+	local status
+	daemon_end TERM
+	status=$(svc status --socket "$STATUS_SOCKET" -A 2>&1)
+	check "without the daemon status reads the kernel" grep -q 10.96.0.10 <<<"$status"
+	check "and says so" grep -qi kernel <<<"$status"
+}
+
+lab_up
+write_web
+plans
+with_daemon
+without_daemon
+tap_done

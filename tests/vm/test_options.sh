@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Options of the daemon where the kernel has a say, and what happens when it says no.
+. "$(dirname "$0")/lab.sh"
+
+write_web() {
+	manifest web.yaml <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {name: web}
+		spec:
+		  type: NodePort
+		  clusterIP: 10.96.0.10
+		  clusterIPs: [10.96.0.10, "fd00:96::10"]
+		  ports: [{port: 80, nodePort: 30080}]
+		---
+		apiVersion: v1
+		kind: List
+		items:
+		$(slice web-1 web IPv4 "[{port: 8080}]" "{addresses: [$POD_A], nodeName: node-a}, \
+		{addresses: [$POD_C], nodeName: node-b}")
+		$(slice web-6 web IPv6 "[{port: 8080}]" "{addresses: ['$POD_A6'], nodeName: node-a}, \
+		{addresses: ['$POD_C6'], nodeName: node-b}")
+	END
+}
+
+# fails_with STATUS TEXT COMMAND...: it ends so, and says so.
+fails_with() {
+	local want=$1 text=$2 status
+	shift 2
+	"$@" >"$WORK/said" 2>&1
+	status=$?
+	cat "$WORK/said"
+	echo "exit status $status"
+	[ $status = "$want" ] && grep -Eq -- "$text" "$WORK/said"
+}
+
+first_line_says() {
+	local text=$1
+	shift
+	"$@" >"$WORK/said" 2>&1
+	cat "$WORK/said"
+	head -n 1 "$WORK/said" | grep -q -- "$text"
+}
+
+refusals() {
+	check "an unknown scheduler is refused with the list of those that the kernel has" \
+		fails_with 1 'scheduler.*rr.*sed' daemon_run --once --scheduler fastest
+	equal "before anything is written" "$(ipvs)" ""
+	check "an unknown option is refused" fails_with 2 no-such-option daemon_run --no-such-option
+	check "a directory that is not there is named" \
+		fails_with 1 /no/such/directory in_node "$SVCD" --manifests /no/such/directory --once
+	check "without CAP_NET_ADMIN the first line says so" first_line_says CAP_NET_ADMIN \
+		in_node setpriv --bounding-set=-net_admin --inh-caps=-net_admin \
+		"$SVCD" --manifests "$MANIFESTS" --once
+}
+
+once() {
+	check "--once makes it true and succeeds" daemon_run --once --cluster-cidr "$CLUSTER_CIDR"
+	equal "in the kernel" "$(real_servers "-t 10.96.0.10:80")" "$POD_A:8080 $POD_C:8080"
+	equal "packets are forwarded and tracked" \
+		"$(in_node sysctl -n net.ipv4.ip_forward net.ipv4.vs.conntrack \
+			net.ipv4.vs.expire_nodest_conn net.ipv4.vs.expire_quiescent_template |
+			tr '\n' ' ')" "1 1 1 1 "
+	manifest bad.yaml <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {name: bad}
+		spec: {clusterIP: 10.96.0.66, ports: [{port: 70000}]}
+	END
+	check "a mistake in a manifest fails --once and is named" \
+		fails_with 1 'bad.*port' daemon_run --once
+	rm "$MANIFESTS/bad.yaml"
+	# To the kernel this is a broadcast address, which cannot be a real server.
+	manifest impossible.yaml <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {name: impossible}
+		spec: {clusterIP: 10.96.0.67, ports: [{port: 80}]}
+		---
+		apiVersion: v1
+		kind: List
+		items:
+		$(slice impossible-1 impossible IPv4 "[{port: 8080}]" \
+		"{addresses: [192.168.50.255]}, {addresses: [$POD_A]}")
+	END
+	check "what the kernel refuses fails --once and is named" \
+		fails_with 1 '192\.168\.50\.255' daemon_run --once
+	equal "the rest is made true" "$(real_servers "-t 10.96.0.67:80")" "$POD_A:8080"
+	rm "$MANIFESTS/impossible.yaml"
+	check "without it --once succeeds again" daemon_run --once
+}
+
+node_port_addresses() {
+	check "--nodeport-addresses takes CIDRs" daemon_run --once --cluster-cidr "$CLUSTER_CIDR" \
+		--nodeport-addresses 192.168.60.0/24
+	equal "NodePorts answer there" \
+		"$(names "$(ask client -n 2 tcp $NODE_IP_2 30080)")" "a c"
+	check "and on no other address" unanswered client tcp $NODE_IP 30080
+}
+
+vip_mode_address() {
+	local from
+	check "the daemon starts with --vip-mode=address" daemon_start --vip-mode=address
+	check "VIPs are addresses of kube-ipvs0" \
+		eventually 5 grep -q 'inet 10.96.0.10/32' <<<"$(in_node ip addr show kube-ipvs0)"
+	check "of both families" grep -q 'inet6 fd00:96::10/128' \
+		<<<"$(in_node ip addr show kube-ipvs0)"
+	equal "and no route is ours" "$(in_node ip route show table all proto 200)" ""
+	for from in client node a c; do
+		equal "a VIP carries traffic from $from" \
+			"$(names "$(ask $from -n 4 tcp 10.96.0.10 80)")" "a c"
+		equal "over IPv6 too" "$(names "$(ask $from -n 4 tcp fd00:96::10 80)")" "a c"
+	done
+	hold_open 2 client tcp 10.96.0.10 80
+	daemon_end TERM
+	check "the mode may change" daemon_start --vip-mode=route
+	equal "the addresses go" \
+		"$(in_node ip -o addr show kube-ipvs0 | grep -v fe80)" ""
+	hold_ask
+	equal "connections do not" "$(names "$HELD")" "a c"
+	hold_close
+	equal "new ones arrive" "$(names "$(ask client -n 4 tcp 10.96.0.10 80)")" "a c"
+	daemon_end TERM
+}
+
+masquerade_all() {
+	check "the daemon starts with --masquerade-all" daemon_start --masquerade-all
+	equal "pods are then masqueraded too" \
+		"$(ask a -n 4 tcp 10.96.0.10 80 | grep -c " $POD_A$")" 0
+	daemon_end TERM
+}
+
+lab_up
+write_web
+refusals
+once
+node_port_addresses
+vip_mode_address
+masquerade_all
+tap_done

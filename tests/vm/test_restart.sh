@@ -1,0 +1,167 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The daemon may go at any moment and come back: traffic does not notice, the state ends right.
+. "$(dirname "$0")/lab.sh"
+
+SERVICES=1000
+ENDPOINTS=3
+
+write_web() {
+	manifest web.yaml <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {name: web}
+		spec:
+		  type: NodePort
+		  clusterIP: 10.96.0.10
+		  clusterIPs: [10.96.0.10, "fd00:96::10"]
+		  externalIPs: [198.51.100.7]
+		  ports: [{port: 80, nodePort: 30080}]
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: dns}
+		spec: {clusterIP: 10.96.0.53, ports: [{port: 53, protocol: UDP}]}
+	END
+	write_slices $POD_A $POD_C
+}
+
+# write_slices ENDPOINT...
+write_slices() {
+	local endpoint list=
+	for endpoint in "$@"; do
+		list+="{addresses: [$endpoint], nodeName: node-a}, "
+	done
+	manifest web-slices.yaml <<-END
+		apiVersion: v1
+		kind: List
+		items:
+		$(slice web-1 web IPv4 "[{port: 8080}]" "$list")
+		$(slice web-6 web IPv6 "[{port: 8080}]" "{addresses: ['$POD_A6']}")
+		$(slice dns-1 dns IPv4 "[{port: 5353, protocol: UDP}]" "$list")
+	END
+}
+
+operations() {
+	in_node "$SVC" status --socket "$STATUS_SOCKET" -o json | jq .summary.operations
+}
+
+# How many connections a real server got since it was made.
+connections() {
+	in_node ipvsadm -Ln --stats --exact -t "$1" | awk -v rs="$2" '$2 == rs { print $3 }'
+}
+
+# writes_during COMMAND: runs it and puts into WRITES what anybody wrote to the kernel meanwhile, as
+# far as the kernel tells.
+writes_during() {
+	local links tables status
+	lab_background "$WORK_LAB/links" node ip -o monitor link address route
+	links=$BACKGROUND_PID
+	lab_background "$WORK_LAB/tables" node stdbuf -oL xtables-monitor --event
+	tables=$BACKGROUND_PID
+	# There is no word that they are listening.
+	sleep $((PATIENCE / 2 + 1))
+	"$@"
+	status=$?
+	sleep 0.5
+	kill "$links" "$tables"
+	wait "$links" "$tables" 2>/dev/null
+	WRITES=$(cat "$WORK_LAB/links" "$WORK_LAB/tables" | grep -v -e fe80: -e ff02:)
+	return $status
+}
+
+standing() {
+	local before counters
+	lab_up
+	write_web
+	check "the daemon starts" daemon_start
+	hold_open 4 client tcp 10.96.0.10 80
+	held=$HELD
+	ask client -n 4 tcp 10.96.0.10 80 >/dev/null
+	before=$(kernel_state)
+	daemon_end TERM
+	equal "SIGTERM ends the daemon with exit status 0" $? 0
+	equal "SIGTERM leaves the kernel's state as it is" "$(kernel_state)" "$before"
+	hold_ask
+	equal "connections go on without the daemon" "$HELD" "$held"
+	equal "new ones find their way" "$(names "$(ask client -n 4 tcp 10.96.0.10 80)")" "a c"
+
+	counters=$(in_node iptables-save -c -t nat)
+	writes_during daemon_start
+	equal "the daemon starts again" $? 0
+	equal "with unchanged inputs it writes nothing that the kernel would tell of" "$WRITES" ""
+	equal "it counts no operation" "$(operations)" 0
+	equal "the state is the same" "$(kernel_state)" "$before"
+	equal "the counters of the iptables rules run on" "$(in_node iptables-save -c -t nat)" \
+		"$counters"
+	equal "the virtual servers are the same ones" \
+		"$(connections 10.96.0.10:80 $POD_A:8080)" 6
+	daemon_end TERM
+	check "--once with nothing to do succeeds" daemon_once
+	equal "and writes nothing either" "$(kernel_state)" "$before"
+	hold_ask
+	equal "connections lived through all of it" "$HELD" "$held"
+	hold_close
+}
+
+daemon_once() {
+	daemon_run --once --cluster-cidr "$CLUSTER_CIDR" --hostname-override node-a "$@"
+}
+
+away() {
+	write_slices $POD_A $POD_B
+	check "what changed while the daemon was away is made true" daemon_once --drain-timeout 0
+	equal "with the new real servers" "$(real_servers "-t 10.96.0.10:80")" \
+		"$POD_A:8080 $POD_B:8080"
+	equal "and without touching the others" "$(connections 10.96.0.10:80 $POD_A:8080)" 6
+	in_node ipvsadm -d -t 10.96.0.10:80 -r $POD_A:8080
+	in_node ipvsadm -e -t 10.96.0.10:80 -r $POD_B:8080 -m -w 7
+	in_node ipset del KUBE-CLUSTER-IP 10.96.0.53,udp:53
+	in_node ip route del table local 10.96.0.53
+	in_node iptables -t nat -F KUBE-SERVICES
+	check "what somebody broke meanwhile is repaired" daemon_once --drain-timeout 0
+	equal "real servers" "$(ipvs | grep -F -- "-a -t 10.96.0.10:80")" \
+		"-a -t 10.96.0.10:80 -r $POD_A:8080 -m -w 1
+-a -t 10.96.0.10:80 -r $POD_B:8080 -m -w 1"
+	check "set members" in_node ipset -q test KUBE-CLUSTER-IP 10.96.0.53,udp:53
+	check "addresses" grep -q 10.96.0.53 <<<"$(in_node ip route show table local)"
+	check "rules" grep -q -- '-A KUBE-SERVICES' <<<"$(in_node iptables-save)"
+}
+
+# killed_at N: the daemon starts and gets SIGKILL as it is about to send its Nth message.
+killed_at() {
+	in_node strace -qq -o /dev/null -e trace=sendmsg,sendto \
+		-e inject=sendmsg,sendto:signal=KILL:when="$1" \
+		"$SVCD" --manifests "$MANIFESTS" --status-socket "$STATUS_SOCKET" --once \
+		--cluster-cidr "$CLUSTER_CIDR" --hostname-override node-a >>"$DAEMON_LOG" 2>&1
+	[ $? = 137 ]
+}
+
+killed() {
+	local messages reference point
+	lab_again
+	"$(dirname "$0")/../bench/generate" $SERVICES $ENDPOINTS "$WORK_LAB"
+	sort "$WORK_LAB/table" >"$WORK/wanted"
+	in_node strace -qq -o "$WORK/messages" -e trace=sendmsg,sendto \
+		"$SVCD" --manifests "$MANIFESTS" --status-socket "$STATUS_SOCKET" --once \
+		--cluster-cidr "$CLUSTER_CIDR" --hostname-override node-a >>"$DAEMON_LOG" 2>&1
+	equal "a start with $SERVICES Services succeeds" $? 0
+	messages=$(wc -l <"$WORK/messages")
+	ipvs >"$WORK/found"
+	check "IPVS holds exactly what the manifests say" cmp "$WORK/wanted" "$WORK/found"
+	reference=$(kernel_state)
+
+	lab_again
+	"$(dirname "$0")/../bench/generate" $SERVICES $ENDPOINTS "$WORK_LAB"
+	for point in $((messages / 3)) $((messages / 2)) $((messages * 2 / 3)); do
+		check "the daemon is killed at message $point of $messages" killed_at "$point"
+		note "then IPVS holds $(ipvs | grep -c -- -A) virtual servers"
+	done
+	check "a restart after that succeeds" daemon_once
+	equal "and ends in exactly the right state" "$(kernel_state)" "$reference"
+}
+
+standing
+away
+killed
+tap_done
