@@ -148,9 +148,9 @@ void fake_api_write(const struct fake_api *a, const char *name, const char *text
 
 void fake_api_write_kubeconfig(const struct fake_api *a, const char *cluster, const char *user)
 {
-	const char *authority = a->tls && !strstr(cluster, "insecure-skip-tls-verify")
-		? "certificate-authority: ca.crt, "
-		: "";
+	bool named = strstr(cluster, "insecure-skip-tls-verify") ||
+		     strstr(cluster, "certificate-authority");
+	const char *authority = a->tls && !named ? "certificate-authority: ca.crt, " : "";
 	char *text, url[64];
 
 	if (asprintf(&text,

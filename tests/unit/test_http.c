@@ -372,13 +372,16 @@ enum { MANY = 40 };
 static void many_requests_run_side_by_side(void **state)
 {
 	struct call *calls = mem_zalloc(MANY, sizeof(*calls));
+	size_t len;
 
 	for (int i = 0; i < MANY; i++)
 		call_begin_get(&calls[i], *state, "/api/v1/services");
+	call_finish(&calls[0]);
+	len = calls[0].body.len;
 	for (int i = 0; i < MANY; i++) {
 		call_finish(&calls[i]);
 		assert_int_equal(calls[i].result.status, 200);
-		assert_int_equal(calls[i].body.len, calls[0].body.len);
+		assert_int_equal(calls[i].body.len, len);
 		call_done(&calls[i]);
 	}
 	free(calls);

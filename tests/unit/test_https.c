@@ -39,6 +39,7 @@ static int make_caller(void **state)
 {
 	struct caller *c = new0(struct caller);
 
+	fake_api_write_kubeconfig(&api, "", "");
 	caller_init(c, &api);
 	*state = c;
 	return 0;
