@@ -42,6 +42,8 @@ void drain_free(struct drain *d);
 void drain_catch(struct drain *d, uint64_t now);
 /* Lets go of what has no connections any more or is past its deadline, where it is time to look. */
 void drain_poll(struct drain *d, uint64_t now);
+/* Lets go of everything at once. */
+void drain_release_all(struct drain *d);
 /* When drain_poll() has something to do; UINT64_MAX: nothing drains. */
 uint64_t drain_next(const struct drain *d);
 /* How many real servers drain. */

@@ -67,8 +67,8 @@ void engine_policy_changed(struct engine *e);
 /* Wants nothing any more: everything of ours is removed by the next steps. */
 void engine_release_all(struct engine *e);
 
-/* Why an operation failed, in words; of a fact that fails: fact_state.error as its result. */
-const char *engine_explain(const struct engine *e, const struct op *op);
+/* Why an operation failed: the text of its errno, and the adapter's words where it has some. */
+void engine_print_failure(const struct engine *e, struct buf *b, const struct op *op);
 
 const struct engine_stats *engine_stats(const struct engine *e);
 struct ledger *engine_ledger(struct engine *e);

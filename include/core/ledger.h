@@ -92,6 +92,8 @@ bool ledger_unsure(const struct ledger *l);
 
 /* False where the ledger does not know the fact. */
 bool ledger_state(const struct ledger *l, const struct fact_key *key, struct fact_state *ret);
+/* The operation that failed last, of a fact with an error. */
+struct op fact_state_op(const struct fact_key *key, const struct fact_state *state);
 /* Calls f for every fact of that kind. */
 void ledger_each(const struct ledger *l, enum fact_kind kind,
 	void (*f)(const struct fact_key *key, const struct fact_state *state, void *arg),

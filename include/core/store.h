@@ -17,6 +17,7 @@ struct slot {
 	struct map_node by_name;
 	struct list dirty;	 /* on store.dirty, or alone */
 	struct service *service; /* NULL: only slices so far */
+	uint32_t view;		 /* the last view that told of the service */
 	struct list slices;	 /* of struct slot_slice, in order of their key */
 	size_t n_slices;
 	/* What the engine published for it, sorted; owned by the engine. */
@@ -30,7 +31,11 @@ struct slot_slice {
 	struct map_node by_key;
 	struct slot *slot;
 	struct slice *slice;
+	uint32_t view;
 };
+
+/* What a source tells a complete view of. */
+enum view_kind { VIEW_SERVICES, VIEW_ENDPOINT_SLICES, VIEW_ENDPOINTS, VIEW_NODES, VIEW_KINDS };
 
 struct store {
 	struct map slots;
@@ -39,11 +44,13 @@ struct store {
 	struct list dirty;
 	uint32_t node_generation; /* counts the changes of nodes */
 	size_t n_services;
+	uint32_t view[VIEW_KINDS]; /* number of the running or last view */
 };
 
 struct store_node {
 	struct map_node by_name;
 	struct node *node;
+	uint32_t view;
 };
 
 void store_init(struct store *s);
@@ -56,6 +63,18 @@ void store_put_node(struct store *s, struct node *node);
 void store_delete_service(struct store *s, const char *ns, const char *name);
 void store_delete_slice(struct store *s, enum slice_kind kind, const char *ns, const char *name);
 void store_delete_node(struct store *s, const char *name);
+
+/*
+ * A complete view of one kind: everything of it that is put, or said to be there unchanged, between
+ * the two calls exists, and the rest is deleted at the end. A view that fails is begun again.
+ */
+void store_view_begin(struct store *s, enum view_kind kind);
+void store_view_end(struct store *s, enum view_kind kind);
+/* The object is there in this version already; it counts as told. False: it has to be put. */
+bool store_has_service(
+	struct store *s, const char *ns, const char *name, const char *resource_version);
+bool store_has_slice(struct store *s, enum slice_kind kind, const char *ns, const char *name,
+	const char *resource_version);
 
 /* NULL where unknown. Valid until the next change of that object. */
 struct slot *store_find(const struct store *s, const char *ns, const char *name);

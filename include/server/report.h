@@ -31,9 +31,6 @@ struct report_input {
 	int (*conns)(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
 		void *arg, void *conns_arg);
 	void *conns_arg;
-	/* What the result of a failed operation means where its errno says little, or NULL:
-	 * ipvs_explain() and its like; may be NULL. */
-	const char *(*explain)(const struct op *op);
 };
 
 /* A new reference to {"apiVersion": "ipvsctl.io/v1", "kind": "Status", ...}. */

@@ -10,9 +10,13 @@
 
 /*
  * The one door from the API's objects to the model, for JSON trees (manifests come here through
- * source/yaml). Field meanings and defaults: Kubernetes API reference core/v1 and
- * discovery.k8s.io/v1. Unknown fields are ignored; a wrong type or range is an error that names the
- * field.
+ * source/yaml) and protobuf messages. Field meanings and defaults: Kubernetes API reference core/v1
+ * and discovery.k8s.io/v1. Unknown fields are ignored.
+ *
+ * In a manifest a wrong type or range is an error that names the field. What an API server holds it
+ * has accepted by rules of its own, so there, as in kube-proxy, it is no reason to do without the
+ * object: the innermost element of a list that is wrong is left out, another field counts as
+ * absent, and the error of a success tells the first of them.
  */
 
 enum object_kind { OBJECT_SERVICE, OBJECT_ENDPOINTS, OBJECT_ENDPOINT_SLICE, OBJECT_NODE };
@@ -54,6 +58,7 @@ struct object {
 };
 
 struct decode_error {
+	struct object_id id;	       /* name "" before it is known */
 	char object[OBJECT_ID_STRLEN]; /* "Service default/web"; "" before the name is known */
 	char field[160];	       /* "spec.ports[0].port"; "" */
 	char message[300];	       /* "is 70000, must be 1..65535" */
@@ -70,6 +75,16 @@ int decode_id(const json_t *root, struct object_id *ret, struct decode_error *er
  * "addressType").
  */
 int decode_object(const json_t *root, struct object *ret, struct decode_error *err);
+/*
+ * The same for an object that an API server has sent: an element of a list, or the object of an
+ * event, whose kind is known from the resource that was asked for. -ENOTSUP also where an
+ * EndpointSlice names no Service.
+ */
+int decode_element(
+	enum object_kind kind, const json_t *root, struct object *ret, struct decode_error *err);
+/* The same from the bytes of the object's own message, with -EBADMSG where they are none. */
+int decode_protobuf(enum object_kind kind, const void *data, size_t len, struct object *ret,
+	struct decode_error *err);
 void object_done(struct object *o);
 
 #endif

@@ -11,16 +11,19 @@
  * nothing allocated. Groups (wire types 3 and 4) do not occur in Kubernetes and are an error.
  */
 
+/* Wire types */
+enum { PB_VARINT = 0, PB_FIXED64 = 1, PB_BYTES = 2, PB_FIXED32 = 5 };
+
 struct pb {
 	const uint8_t *p, *end;
-	bool bad; /* the bytes were no valid message; pb_next() has returned false */
+	bool bad; /* the bytes were no valid message; the functions below have returned false */
 };
 
 struct pb_field {
 	uint32_t number;
-	uint8_t type;	      /* 0 varint, 1 64 bits, 2 bytes, 5 32 bits */
-	uint64_t value;	      /* types 0, 1, 5 */
-	const uint8_t *bytes; /* type 2 */
+	uint8_t type;	      /* PB_* */
+	uint64_t value;	      /* of all types but PB_BYTES */
+	const uint8_t *bytes; /* of PB_BYTES */
 	size_t len;
 };
 
@@ -31,7 +34,11 @@ static inline struct pb pb_make(const void *data, size_t len)
 
 /* The next field; false at the end, or where the bytes are bad. */
 bool pb_next(struct pb *pb, struct pb_field *ret);
-/* The message in a field of type 2; an empty one for other types. */
+/* The next one of that number; what lies before it is passed over. */
+bool pb_find(struct pb *pb, uint32_t number, struct pb_field *ret);
+/* All fields can be read; what lies in those of type PB_BYTES is not looked at. */
+bool pb_is_valid(struct pb pb);
+/* The message in a field of type PB_BYTES; an empty one for other types. */
 struct pb pb_sub(const struct pb_field *f);
 /*
  * Reads a varint. Returns how many bytes it took, 0 where there are not enough yet, or -1: it is

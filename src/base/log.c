@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +33,44 @@ static size_t print_head(char *line, size_t size, enum log_level level)
 		line, size, "time=%s.%03ldZ level=%s", when, ts.tv_nsec / 1000000, name[level]);
 }
 
+/* Whether the quote at p ends a value: nothing follows it, or " key=". */
+static bool ends_value(const char *p)
+{
+	if (!p[1])
+		return true;
+	if (p[1] != ' ')
+		return false;
+	p += 2;
+	if (!*p || strspn(p, "abcdefghijklmnopqrstuvwxyz_") == 0)
+		return false;
+	return p[strspn(p, "abcdefghijklmnopqrstuvwxyz_")] == '=';
+}
+
+/*
+ * What people and other programs wrote into a value may have quotes of its own, which must not end
+ * it: err="is "x", must be a number" becomes err="is \"x\", must be a number".
+ */
+static size_t escape_fields(const char *fields, char *out, size_t size)
+{
+	bool quoted = false;
+	size_t n = 0;
+
+	for (const char *p = fields; *p && n + 2 < size; p++) {
+		if (*p == '"' && !quoted) {
+			quoted = p > fields && p[-1] == '=';
+		} else if (*p == '"') {
+			quoted = !ends_value(p);
+			if (quoted)
+				out[n++] = '\\';
+		}
+		out[n++] = *p;
+	}
+	return n;
+}
+
 void log_write(enum log_level level, const char *msg, const char *fields, ...)
 {
-	char line[2048];
+	char line[2048], raw[1800];
 	const size_t room = sizeof(line) - 1; /* for the newline */
 	size_t len;
 	va_list ap;
@@ -46,10 +82,12 @@ void log_write(enum log_level level, const char *msg, const char *fields, ...)
 	if (fields && len + 1 < room) {
 		line[len++] = ' ';
 		va_start(ap, fields);
-		vsnprintf(line + len, room - len, fields, ap);
+		vsnprintf(raw, sizeof(raw), fields, ap);
 		va_end(ap);
+		len += escape_fields(raw, line + len, room - len);
+	} else {
+		len = strnlen(line, room);
 	}
-	len = strnlen(line, room);
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)line[i] < ' ')
 			line[i] = '?';

@@ -210,8 +210,11 @@ static bool still_ours(const struct drain *d, const struct fact_key *key)
 	return ledger_state(d->config.ledger, key, &s) && s.present && s.claimant == &d->claimant;
 }
 
+/* With what was kept for it, where it is a virtual server. */
 static void release(struct drain *d, struct draining *r)
 {
+	for (size_t i = 0; i < r->kept.n; i++)
+		ledger_release(d->config.ledger, &r->kept.facts[i].key, &d->claimant);
 	ledger_release(d->config.ledger, &r->key, &d->claimant);
 	r->released = true;
 }
@@ -229,11 +232,8 @@ static void poll_real_server(struct drain *d, struct draining *r, uint64_t now)
 static void poll_virtual_server(struct drain *d, struct draining *r, uint64_t now)
 {
 	r->look_at = now + r->wait;
-	if (still_ours(d, &r->key) && ledger_has_children(d->config.ledger, &r->key))
-		return;
-	for (size_t i = 0; i < r->kept.n; i++)
-		ledger_release(d->config.ledger, &r->kept.facts[i].key, &d->claimant);
-	r->released = true;
+	if (!still_ours(d, &r->key) || !ledger_has_children(d->config.ledger, &r->key))
+		release(d, r);
 }
 
 static void poll_one(struct drain *d, struct draining *r, uint64_t now)
@@ -269,6 +269,13 @@ void drain_poll(struct drain *d, uint64_t now)
 			d->next = draining_of(n)->look_at;
 	if (d->next <= now)
 		d->next = now + 1;
+}
+
+void drain_release_all(struct drain *d)
+{
+	map_for_each(n, &d->map)
+		if (!draining_of(n)->released)
+			release(d, draining_of(n));
 }
 
 uint64_t drain_next(const struct drain *d)

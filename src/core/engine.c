@@ -127,15 +127,18 @@ void engine_release_all(struct engine *e)
 {
 	e->releasing = true;
 	e->node_dirty = true;
+	drain_release_all(e->drain);
 	store_mark_all_dirty(e->config.store);
 }
 
-const char *engine_explain(const struct engine *e, const struct op *op)
+void engine_print_failure(const struct engine *e, struct buf *b, const struct op *op)
 {
 	const struct adapter *a = e->adapter[op->fact.key.kind];
 	const char *why = a && a->explain ? a->explain(op) : NULL;
 
-	return why ? why : strerror(-op->result);
+	buf_adds(b, strerror(-op->result));
+	if (why)
+		buf_addf(b, " (%s)", why);
 }
 
 const struct engine_stats *engine_stats(const struct engine *e)

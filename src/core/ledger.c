@@ -630,6 +630,17 @@ bool ledger_state(const struct ledger *l, const struct fact_key *key, struct fac
 	return true;
 }
 
+struct op fact_state_op(const struct fact_key *key, const struct fact_state *state)
+{
+	return (struct op){
+		.type = !state->wanted	 ? OP_DEL
+			: state->present ? OP_SET
+					 : OP_ADD,
+		.result = state->error,
+		.fact = { .key = *key, .val = state->wanted ? state->want : state->have },
+	};
+}
+
 void ledger_each(const struct ledger *l, enum fact_kind kind,
 	void (*f)(const struct fact_key *key, const struct fact_state *state, void *arg), void *arg)
 {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/store.h"
 
-#include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +139,7 @@ void store_put_service(struct store *s, struct service *service)
 		s->n_services++;
 	service_free(slot->service);
 	slot->service = service;
+	slot->view = s->view[VIEW_SERVICES];
 	store_mark_dirty(s, slot);
 }
 
@@ -192,6 +191,11 @@ static void insert_sorted(struct slot *slot, struct slot_slice *new)
 	list_insert(pos, &new->link);
 }
 
+static enum view_kind slice_view(enum slice_kind kind)
+{
+	return kind == SLICE_ENDPOINTS ? VIEW_ENDPOINTS : VIEW_ENDPOINT_SLICES;
+}
+
 void store_put_slice(struct store *s, struct slice *slice)
 {
 	struct slot_slice *it = find_slice(s, slice->kind, slice->ns, slice->name);
@@ -213,6 +217,7 @@ void store_put_slice(struct store *s, struct slice *slice)
 		insert_sorted(it->slot, it);
 		map_add(&s->slices, &it->by_key, hash_names(slice->ns, slice->name));
 	}
+	it->view = s->view[slice_view(slice->kind)];
 	store_mark_dirty(s, it->slot);
 }
 
@@ -251,6 +256,7 @@ void store_put_node(struct store *s, struct node *node)
 		n->node = node;
 		map_add(&s->nodes, &n->by_name, map_hash_str(node->name));
 	}
+	n->view = s->view[VIEW_NODES];
 	s->node_generation++;
 }
 
@@ -263,4 +269,94 @@ void store_delete_node(struct store *s, const char *name)
 	map_del(&s->nodes, &n->by_name);
 	store_node_free(n);
 	s->node_generation++;
+}
+
+void store_view_begin(struct store *s, enum view_kind kind)
+{
+	s->view[kind]++;
+}
+
+static void end_services(struct store *s)
+{
+	map_for_each(n, &s->slots) {
+		struct slot *slot = slot_of(n);
+
+		if (!slot->service || slot->view == s->view[VIEW_SERVICES])
+			continue;
+		service_free(take(slot->service));
+		s->n_services--;
+		store_mark_dirty(s, slot);
+	}
+}
+
+static void end_slices(struct store *s, enum slice_kind kind)
+{
+	map_for_each(n, &s->slices) {
+		struct slot_slice *it = slice_of(n);
+
+		if (it->slice->kind == kind && it->view != s->view[slice_view(kind)])
+			detach_slice(s, it);
+	}
+}
+
+static void end_nodes(struct store *s)
+{
+	map_for_each(n, &s->nodes) {
+		struct store_node *node = node_of(n);
+
+		if (node->view == s->view[VIEW_NODES])
+			continue;
+		map_del(&s->nodes, n);
+		store_node_free(node);
+		s->node_generation++;
+	}
+}
+
+void store_view_end(struct store *s, enum view_kind kind)
+{
+	switch (kind) {
+	case VIEW_SERVICES:
+		end_services(s);
+		break;
+	case VIEW_ENDPOINT_SLICES:
+		end_slices(s, SLICE_ENDPOINT_SLICE);
+		break;
+	case VIEW_ENDPOINTS:
+		end_slices(s, SLICE_ENDPOINTS);
+		break;
+	case VIEW_NODES:
+		end_nodes(s);
+		break;
+	case VIEW_KINDS:
+		break;
+	}
+}
+
+/* Versions are opaque: they are the same or they are not. */
+static bool same_version(const char *a, const char *b)
+{
+	return *a && !strcmp(a, b);
+}
+
+bool store_has_service(
+	struct store *s, const char *ns, const char *name, const char *resource_version)
+{
+	struct slot *slot = store_find(s, ns, name);
+
+	if (!slot || !slot->service ||
+		!same_version(slot->service->resource_version, resource_version))
+		return false;
+	slot->view = s->view[VIEW_SERVICES];
+	return true;
+}
+
+bool store_has_slice(struct store *s, enum slice_kind kind, const char *ns, const char *name,
+	const char *resource_version)
+{
+	struct slot_slice *it = find_slice(s, kind, ns, name);
+
+	if (!it || !same_version(it->slice->resource_version, resource_version))
+		return false;
+	it->view = s->view[slice_view(kind)];
+	return true;
 }

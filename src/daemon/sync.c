@@ -26,13 +26,14 @@ enum {
 
 static void on_failure(const struct op *op, void *arg)
 {
-	_cleanup_(buf_done) struct buf text = { 0 };
+	_cleanup_(buf_done) struct buf text = { 0 }, why = { 0 };
 	const struct daemon *d = arg;
 
 	fact_print(&text, &op->fact);
+	engine_print_failure(d->engine, &why, op);
 	log_error("the kernel refused an operation, retrying with back-off",
 		"op=%s fact=\"%s\" err=\"%s\"", op_type_name(op->type), buf_str(&text),
-		engine_explain(d->engine, op));
+		buf_str(&why));
 }
 
 static void on_scheduler_missing(const char *scheduler, void *arg)
@@ -207,19 +208,16 @@ struct failing {
 
 static void log_failing(const struct fact_key *key, const struct fact_state *state, void *arg)
 {
-	_cleanup_(buf_done) struct buf text = { 0 };
+	_cleanup_(buf_done) struct buf text = { 0 }, why = { 0 };
 	struct failing *failing = arg;
-	struct op op = { .type = !state->wanted ? OP_DEL
-			: state->present	? OP_SET
-						: OP_ADD,
-		.result = state->error,
-		.fact = { .key = *key, .val = state->wanted ? state->want : state->have } };
+	struct op op = fact_state_op(key, state);
 
 	if (!state->error)
 		return;
 	fact_print(&text, &op.fact);
+	engine_print_failure(failing->d->engine, &why, &op);
 	log_error(state->wanted ? "could not be made true" : "could not be removed",
-		"fact=\"%s\" err=\"%s\"", buf_str(&text), engine_explain(failing->d->engine, &op));
+		"fact=\"%s\" err=\"%s\"", buf_str(&text), buf_str(&why));
 	failing->n++;
 }
 
@@ -307,10 +305,13 @@ static void schedule(struct daemon *d, uint64_t now, uint64_t next)
 static void on_step(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
-	uint64_t next = engine_step(d->engine, clock_ms());
+	uint64_t batches = engine_stats(d->engine)->batches, start = clock_us(), next;
 
 	(void)fd;
 	(void)what;
+	next = engine_step(d->engine, start / 1000);
+	if (engine_stats(d->engine)->batches != batches)
+		d->last_sync_us = clock_us() - start;
 	if (engine_stats(d->engine)->synced && !d->ready)
 		told_ready(d, clock_ms());
 	schedule(d, clock_ms(), next);
@@ -419,6 +420,7 @@ static json_t *status(void *arg)
 		.kernel = d->kernel,
 		.input = "manifests",
 		.now = clock_ms(),
+		.last_sync_us = d->last_sync_us,
 		.warnings = warnings,
 		.conns = conns,
 		.conns_arg = d,

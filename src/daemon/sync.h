@@ -27,9 +27,10 @@ struct daemon {
 	struct server *server;
 	struct event_base *base;
 	struct event *step, *manifests_changed, *kernel_changed, *sigs[3];
-	char kernel[65];  /* release of the running kernel */
-	uint64_t started; /* ms */
-	bool ready;	  /* the first sync is through and was told */
+	char kernel[65];       /* release of the running kernel */
+	uint64_t started;      /* ms */
+	uint64_t last_sync_us; /* how long the last step took that wrote to the kernel */
+	bool ready;	       /* the first sync is through and was told */
 };
 
 /*

@@ -75,28 +75,13 @@ void report_describe(struct buf *b, const struct fact_key *key)
 	}
 }
 
-static const char *explain(
-	const struct fact_key *key, const struct fact_state *state, const struct report_input *in)
-{
-	struct op op = {
-		.type = !state->wanted	 ? OP_DEL
-			: state->present ? OP_SET
-					 : OP_ADD,
-		.result = state->error,
-		.fact = { .key = *key, .val = state->wanted ? state->want : state->have },
-	};
-
-	return in->explain ? in->explain(&op) : NULL;
-}
-
 void report_failure(struct buf *b, const struct fact_key *key, const struct fact_state *state,
 	const struct report_input *in)
 {
-	const char *more = explain(key, state, in);
+	struct op op = fact_state_op(key, state);
 
 	report_describe(b, key);
-	buf_addf(b, ": %s", strerror(-state->error));
-	if (more)
-		buf_addf(b, " (%s)", more);
+	buf_adds(b, ": ");
+	engine_print_failure(in->engine, b, &op);
 	buf_addf(b, ", for the last %" PRIu64 " s", (in->now - state->failing_since) / 1000);
 }

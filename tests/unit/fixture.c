@@ -161,6 +161,10 @@ static void add_service_word(struct service *s, char *word)
 		s->health_check_node_port = (uint16_t)atoi(value);
 	else if (!strcmp(word, "scheduler"))
 		s->scheduler = value;
+	else if (!strcmp(word, "version"))
+		s->resource_version = value;
+	else if (!strcmp(word, "drain"))
+		s->drain_timeout = atoll(value);
 	else if (!strcmp(word, "created"))
 		s->created = atoll(value);
 	else if (!strcmp(word, "port"))
@@ -233,8 +237,10 @@ static void add_slice_word(struct slice *s, struct subset *subset, char *word)
 
 	if (!value)
 		bad("word", word);
-	else if (!strcmp(word, "service"))
+	if (!strcmp(word, "service"))
 		s->service = value;
+	else if (!strcmp(word, "version"))
+		s->resource_version = value;
 	else if (!strcmp(word, "kind"))
 		s->kind = strcmp(value, "Endpoints") ? SLICE_ENDPOINT_SLICE : SLICE_ENDPOINTS;
 	else if (!strcmp(word, "weight"))

@@ -22,13 +22,14 @@
  *	affinity=10800			ClientIP with that timeout
  *	etp=Local, itp=Local		external and internal traffic policy
  *	healthcheck=32000
- *	scheduler=mh			the annotation
+ *	scheduler=mh, drain=5000	the annotations
  *	created=1700000000
+ *	version=5			metadata.resourceVersion
  *	headless, otherproxy
  *
  * A slice is "NAMESPACE/NAME" and any of
  *	service=NAME			default: its own name up to the last '-'
- *	kind=Endpoints
+ *	kind=Endpoints, version=5
  *	port=p80:8080/TCP
  *	weight=5			the annotation
  *	ep=10.244.0.5@NODE,rst,z=a|b,n=c|d	repeat; "rst" stands for ready, serving and

@@ -28,18 +28,6 @@
 #define SET_CIP "set KUBE-CLUSTER-IP hash:ip,port maxelem=1048576"
 #define SET_IPS "set KUBE-IPVS-IPS hash:ip maxelem=1048576"
 
-static int setup(void **state)
-{
-	*state = world_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_free(*state);
-	return 0;
-}
-
 static void put(struct world *w, const char *lines)
 {
 	_cleanup_free_ char *copy = mem_strdup(lines);
@@ -369,26 +357,24 @@ static void a_node_is_taken_over_from_kube_proxy_in_place(void **state)
 		strstr(log, "delete vs 10.96.0.9:80/TCP rr\n"));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(audits_come_in_their_interval_and_on_request),
-		TEST(a_vanished_virtual_server_comes_back_whole),
-		TEST(changed_values_are_set_back),
-		TEST(what_others_put_behind_our_address_goes),
-		TEST(deleted_members_come_back),
-		TEST(a_deleted_set_comes_back_with_its_members),
-		TEST(flushed_and_deleted_chains_are_filled_again),
-		TEST(a_dump_that_fails_later_concludes_nothing),
-		TEST(audits_that_fail_are_waited_for_without_haste),
-		TEST(foreign_virtual_servers_are_never_touched),
-		TEST(a_foreign_virtual_server_is_adopted_with_all_that_hangs_on_it),
-		TEST(one_that_comes_up_in_the_middle_of_an_audit_keeps_its_real_servers),
-		TEST(leftovers_are_known_by_their_set_members),
-		TEST(excluded_ranges_are_left_alone),
-		TEST(a_node_is_taken_over_from_kube_proxy_in_place),
+		WORLD_TEST(audits_come_in_their_interval_and_on_request),
+		WORLD_TEST(a_vanished_virtual_server_comes_back_whole),
+		WORLD_TEST(changed_values_are_set_back),
+		WORLD_TEST(what_others_put_behind_our_address_goes),
+		WORLD_TEST(deleted_members_come_back),
+		WORLD_TEST(a_deleted_set_comes_back_with_its_members),
+		WORLD_TEST(flushed_and_deleted_chains_are_filled_again),
+		WORLD_TEST(a_dump_that_fails_later_concludes_nothing),
+		WORLD_TEST(audits_that_fail_are_waited_for_without_haste),
+		WORLD_TEST(foreign_virtual_servers_are_never_touched),
+		WORLD_TEST(a_foreign_virtual_server_is_adopted_with_all_that_hangs_on_it),
+		WORLD_TEST(one_that_comes_up_in_the_middle_of_an_audit_keeps_its_real_servers),
+		WORLD_TEST(leftovers_are_known_by_their_set_members),
+		WORLD_TEST(excluded_ranges_are_left_alone),
+		WORLD_TEST(a_node_is_taken_over_from_kube_proxy_in_place),
 	};
 
 	return cmocka_run_group_tests_name("engine_audit", tests, NULL, NULL);

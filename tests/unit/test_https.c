@@ -66,11 +66,6 @@ static void renew_caller(struct caller *c, const char *cluster, const char *user
 	caller_init(c, &api);
 }
 
-static const char *text(const struct call *c)
-{
-	return buf_str(&c->body);
-}
-
 static void assert_contains(const char *text, const char *part)
 {
 	if (!strstr(text, part))

@@ -192,6 +192,8 @@ static void drop(struct fact_list *l, const struct fact_key *key)
 	struct fact_key parent;
 	size_t n = 0;
 
+	if (!l->facts)
+		return;
 	for (size_t i = 0; i < l->n; i++)
 		if (!fact_key_eq(&l->facts[i].key, key) &&
 			!(fact_parent(&l->facts[i].key, &parent) && fact_key_eq(&parent, key)))

@@ -381,8 +381,6 @@ static void loading_again_touches_only_what_changed(void **state)
 static void an_edit_of_one_object_in_a_thousand_dirties_one_slot(void **state)
 {
 	struct fixture *f = *state;
-	struct slot *slot;
-
 	start(f);
 	for (int round = 0; round < 2; round++) {
 		_cleanup_(buf_done) struct buf text = { 0 };
@@ -394,7 +392,7 @@ static void an_edit_of_one_object_in_a_thousand_dirties_one_slot(void **state)
 				i, i / 250, i % 250 + 1, round && i == 500 ? 81 : 80);
 		write_file(f, "a.yaml", buf_str(&text));
 		if (round)
-			while ((slot = store_next_dirty(&f->store)))
+			while (store_next_dirty(&f->store))
 				;
 		must_load(f);
 	}
@@ -658,8 +656,8 @@ static void all_addresses_of_a_range_are_used_but_the_first_and_the_last(void **
 	start_with_ranges(f, "10.0.0.0/29", NULL);
 	must_load(f);
 	assert_problems(f, "");
-	for (char c = 'a'; c <= 'e'; c++)
-		seen |= 1u << last_byte(f, (char[]){ c, '\0' });
+	for (int i = 0; i < 5; i++)
+		seen |= 1u << last_byte(f, (const char[]){ (char)('a' + i), '\0' });
 	assert_int_equal(seen, 1 << 1 | 1 << 2 | 1 << 4 | 1 << 5 | 1 << 6);
 }
 

@@ -278,7 +278,7 @@ static void what_the_kernel_refuses_is_failing_with_its_words(void **state)
 
 	f->refuse = "vs 10.20.30.41:80/TCP";
 	f->refusal = -EINVAL;
-	f->in.explain = explain;
+	f->kernel.adapter.explain = explain;
 	f->in.now = START + 12999;
 	run(f, WEB "service shop/other ip=10.20.30.42 port=:80/TCP\n");
 	assert_state(first_port(f, "web"), "Failing",

@@ -220,6 +220,75 @@ static void nodes_are_counted_and_found(void **state)
 	assert_int_not_equal(s->node_generation, before);
 }
 
+static void what_a_complete_view_does_not_tell_is_deleted(void **state)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct store *s = *state;
+
+	fixture_load(s,
+		"service a/one\nservice a/two\nslice a/one-1\nslice a/one-2\n"
+		"slice a/one kind=Endpoints service=one\nnode x\nnode y\n");
+	dirty(s, &b);
+	store_view_begin(s, VIEW_SERVICES);
+	fixture_load(s, "service a/two\nservice a/three\n");
+	store_view_end(s, VIEW_SERVICES);
+	assert_null(store_find(s, "a", "one")->service);
+	assert_int_equal(s->n_services, 2);
+	/* Of another kind nothing was said. */
+	assert_int_equal(store_find(s, "a", "one")->n_slices, 3);
+	assert_string_equal(dirty(s, &b), "a/two a/three a/one ");
+	store_view_begin(s, VIEW_ENDPOINT_SLICES);
+	fixture_load(s, "slice a/one-2\n");
+	store_view_end(s, VIEW_ENDPOINT_SLICES);
+	assert_string_equal(slices(store_find(s, "a", "one"), &b), "one-2 one ");
+	store_view_begin(s, VIEW_ENDPOINTS);
+	store_view_end(s, VIEW_ENDPOINTS);
+	assert_string_equal(slices(store_find(s, "a", "one"), &b), "one-2 ");
+	store_view_begin(s, VIEW_NODES);
+	fixture_load(s, "node y\n");
+	store_view_end(s, VIEW_NODES);
+	assert_null(store_node(s, "x"));
+	assert_non_null(store_node(s, "y"));
+}
+
+static void a_view_that_is_begun_again_deletes_nothing_too_early(void **state)
+{
+	struct store *s = *state;
+
+	fixture_load(s, "service a/one\nservice a/two\n");
+	store_view_begin(s, VIEW_SERVICES);
+	fixture_load(s, "service a/one\n");
+	store_view_begin(s, VIEW_SERVICES);
+	fixture_load(s, "service a/two\n");
+	store_view_end(s, VIEW_SERVICES);
+	assert_null(store_find(s, "a", "one")->service);
+	assert_non_null(store_find(s, "a", "two")->service);
+}
+
+static void an_object_in_the_same_version_is_told_without_being_put(void **state)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct store *s = *state;
+
+	fixture_load(s,
+		"service a/one version=5\nservice a/none\nslice a/one-1 version=7\n"
+		"slice a/two-1 version=8\n");
+	dirty(s, &b);
+	assert_false(store_has_service(s, "a", "one", "6"));
+	assert_false(store_has_service(s, "a", "none", "")); /* no version is no version */
+	assert_false(store_has_service(s, "a", "two", "8")); /* slices only */
+	assert_false(store_has_slice(s, SLICE_ENDPOINTS, "a", "one-1", "7"));
+	store_view_begin(s, VIEW_SERVICES);
+	assert_true(store_has_service(s, "a", "one", "5"));
+	store_view_end(s, VIEW_SERVICES);
+	store_view_begin(s, VIEW_ENDPOINT_SLICES);
+	assert_true(store_has_slice(s, SLICE_ENDPOINT_SLICE, "a", "one-1", "7"));
+	store_view_end(s, VIEW_ENDPOINT_SLICES);
+	assert_non_null(store_find(s, "a", "one")->service);
+	assert_int_equal(store_find(s, "a", "one")->n_slices, 1);
+	assert_string_equal(dirty(s, &b), "a/none a/two ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +311,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(only_an_empty_slot_is_pruned, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_slots_can_be_marked, setup, teardown),
 		cmocka_unit_test_setup_teardown(nodes_are_counted_and_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_a_complete_view_does_not_tell_is_deleted, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_view_that_is_begun_again_deletes_nothing_too_early, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_object_in_the_same_version_is_told_without_being_put, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);

@@ -59,7 +59,7 @@ void world_restart(struct world *w)
 	world_restart_with(w, (struct engine_config){ 0 });
 }
 
-struct world *world_new(void)
+int world_setup(void **state)
 {
 	struct world *w = new0(struct world);
 
@@ -67,16 +67,20 @@ struct world *world_new(void)
 	store_init(&w->store);
 	w->now = 1000;
 	world_restart(w);
-	return w;
+	*state = w;
+	return 0;
 }
 
-void world_free(struct world *w)
+int world_teardown(void **state)
 {
+	struct world *w = *state;
+
 	engine_free(w->engine);
 	store_done(&w->store);
 	fake_kernel_done(&w->kernel);
 	buf_done(&w->told);
 	free(w);
+	return 0;
 }
 
 uint64_t world_step(struct world *w)

@@ -20,8 +20,10 @@ struct world {
 	struct buf told;
 };
 
-struct world *world_new(void);
-void world_free(struct world *w);
+int world_setup(void **state);
+int world_teardown(void **state);
+#define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
+
 /* A new engine, which knows nothing; the objects are to be loaded again. */
 void world_restart(struct world *w);
 /* The same with another configuration; the fields that the world needs are filled in. */

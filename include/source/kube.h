@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SOURCE_KUBE_H
+#define SOURCE_KUBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/store.h"
+#include "source/auth.h"
+
+/*
+ * A Kubernetes API server as a source: Services, EndpointSlices (or Endpoints) and one Node are
+ * followed into the store, with the selectors that kube-proxy uses.
+ */
+
+enum endpoints_source { ENDPOINTS_AUTO, ENDPOINTS_SLICES, ENDPOINTS_LEGACY };
+
+/* Without the Node object the rest begins after this, with what the interfaces say. */
+enum { KUBE_NODE_WAIT_MS = 30000 };
+
+struct event_base;
+
+struct kube_config {
+	struct event_base *base;
+	struct auth *auth;
+	struct store *store;
+	const char *node_name;
+	enum endpoints_source endpoints;
+	bool json;	     /* ask for JSON only */
+	unsigned timeout_s;  /* of watches; 0: as kube-proxy */
+	unsigned backoff_ms; /* the first; 0: as kube-proxy */
+
+	/* The store changed. Called for each change; what follows is best put off to the next turn
+	 * of the loop. */
+	void (*changed)(void *arg);
+	/* Everything that exists has been told for the first time. */
+	void (*fed)(void *arg);
+	/* A resource cannot be followed for now; NULL message: it can again. */
+	void (*trouble)(const char *resource, const char *message, unsigned retry_ms, void *arg);
+	/* An object is not what it should be and is passed over. */
+	void (*problem)(const char *message, void *arg);
+	void *arg;
+};
+
+struct kube;
+/* Begins to connect. Strings must outlive it. Returns 0, or a negative errno with words. */
+int kube_new(const struct kube_config *config, struct kube **ret, struct err *err);
+void kube_free(struct kube *k);
+/* Every resource is followed right now. */
+bool kube_healthy(const struct kube *k);
+bool kube_fed(const struct kube *k);
+uint64_t kube_received(const struct kube *k); /* bytes of all answers */
+/* For other requests to the same server. */
+struct http_client *kube_client(struct kube *k);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef LEDGER_BENCH_H
+#define LEDGER_BENCH_H
+
+#include "core/ledger.h"
+#include "fixture.h"
+
+/* A ledger and the operations that were taken from it last; facts are lines of fact_print(). */
+
+#define VS "vs 10.96.0.1:80/TCP rr"
+#define VS_WRR "vs 10.96.0.1:80/TCP wrr"
+#define VS2 "vs 10.96.0.2:80/TCP rr"
+#define RS1 "rs 10.96.0.1:80/TCP 10.1.0.1:8080 weight=1"
+#define RS1_HEAVY "rs 10.96.0.1:80/TCP 10.1.0.1:8080 weight=9"
+#define RS1_DRAINED "rs 10.96.0.1:80/TCP 10.1.0.1:8080 weight=0"
+#define RS2 "rs 10.96.0.1:80/TCP 10.1.0.2:8080 weight=1"
+#define RS3 "rs 10.96.0.1:80/TCP 10.1.0.3:8080 weight=1"
+#define SET "set KUBE-CLUSTER-IP hash:ip,port maxelem=1048576"
+#define MEMBER "member KUBE-CLUSTER-IP 10.96.0.1,tcp:80"
+#define MEMBER2 "member KUBE-CLUSTER-IP 10.96.0.2,tcp:80"
+#define LINK "link kube-ipvs0"
+#define ADDR "addr 10.96.0.1"
+#define ROUTE "route 10.96.0.1"
+#define CHAIN "chain IPv4 nat KUBE-SERVICES text=0000000000000001"
+#define JUMP "jump IPv4 nat OUTPUT KUBE-SERVICES text=0000000000000001"
+
+struct bench {
+	struct ledger *l;
+	struct op ops[64];
+	size_t n;
+	uint64_t next;
+	struct buf text;
+};
+
+enum { ALL_KINDS = (1u << FACT_KINDS) - 1 };
+
+extern const struct claimant older, younger, twin, last; /* the twin is as old as the younger one */
+
+int bench_setup(void **state);
+int bench_teardown(void **state);
+#define LEDGER_TEST(f) cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)
+
+void bench_claim(struct bench *b, const char *line, const struct claimant *who);
+void bench_release(struct bench *b, const char *line, const struct claimant *who);
+/* Claims and brings up VS with RS1 to RS3. */
+void bench_up(struct bench *b);
+
+/* The operations to do at that time, a line each; they are to be settled next. */
+const char *bench_take(struct bench *b, uint64_t now);
+/* Answers all of them the same. */
+void bench_settle(struct bench *b, uint64_t now, int result);
+/* Takes one batch, which must be the expected one, and answers all of it the same. */
+void bench_expect(struct bench *b, uint64_t now, const char *ops, int result);
+/* Does all that can be done at that time; returns what it was, a line each. */
+const char *bench_run(struct bench *b, uint64_t now);
+
+void bench_observe(struct bench *b, const char *line, bool ours);
+/* A whole audit that finds these facts, which are ours; returns the drift. */
+size_t bench_audit(struct bench *b, const char *const lines[], size_t n);
+#define BENCH_AUDIT(b, ...)                                  \
+	bench_audit(b, (const char *const[]){ __VA_ARGS__ }, \
+		ARRAY_SIZE(((const char *[]){ __VA_ARGS__ })))
+
+/* The ledger must know the fact. */
+struct fact_state bench_state(const struct bench *b, const char *line);
+bool bench_unknown(const struct bench *b, const char *line);
+size_t bench_pending(const struct bench *b);
+
+#endif

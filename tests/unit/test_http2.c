@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The HTTP client and HTTP/2: nghttpx (Debian: nghttp2-proxy) stands before the fake API server.
+ * Without it the program says so and is skipped.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <err.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "fake/call.h"
+
+extern char **environ;
+
+static struct fake_api api;
+static struct {
+	pid_t pid;
+	in_port_t port; /* network order */
+} proxy;
+
+static bool connects(in_port_t port)
+{
+	const struct sockaddr_in sin = {
+		.sin_family = AF_INET, .sin_port = port, .sin_addr = { htonl(INADDR_LOOPBACK) }
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool ret = !connect(fd, (const struct sockaddr *)&sin, sizeof(sin));
+
+	close(fd);
+	return ret;
+}
+
+/* One that was free a moment ago. */
+static in_port_t find_port(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(sin);
+
+	if (bind(fd, (const struct sockaddr *)&sin, len) < 0 ||
+		getsockname(fd, (struct sockaddr *)&sin, &len) < 0)
+		err(1, "no port");
+	close(fd);
+	return sin.sin_port;
+}
+
+/* Returns 0, or the errno of posix_spawnp(). */
+static int start_proxy(const char *backend, const char *key, const char *cert)
+{
+	char front[64];
+	char *const argv[] = { "nghttpx", "--conf=/dev/null", "--workers=1", "--insecure",
+		"--errorlog-file=/dev/null", "--backend-read-timeout=0", front, (char *)backend,
+		(char *)key, (char *)cert, NULL };
+	int r;
+
+	proxy.port = find_port();
+	snprintf(front, sizeof(front), "--frontend=127.0.0.1,%u", ntohs(proxy.port));
+	r = posix_spawnp(&proxy.pid, argv[0], NULL, NULL, argv, environ);
+	for (int i = 0; !r && !connects(proxy.port); i++) {
+		if (i == 1000)
+			errx(1, "nghttpx does not start");
+		usleep(10000);
+	}
+	return r;
+}
+
+static bool start(void)
+{
+	char backend[64], key[128], cert[128];
+
+	fake_api_start(&api, true);
+	snprintf(backend, sizeof(backend), "--backend=127.0.0.1,%u;;tls", api.port);
+	fake_api_path(&api, "server.key", key);
+	fake_api_path(&api, "server.crt", cert);
+	if (!start_proxy(backend, key, cert))
+		return true;
+	fake_api_stop(&api);
+	return false;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	kill(proxy.pid, SIGKILL);
+	waitpid(proxy.pid, NULL, 0);
+	fake_api_stop(&api);
+	return 0;
+}
+
+static int make_caller(void **state)
+{
+	struct caller *c = new0(struct caller);
+	struct fake_api through_proxy = api;
+
+	through_proxy.port = ntohs(proxy.port);
+	fake_api_write_kubeconfig(&through_proxy, "", "");
+	caller_init(c, &through_proxy);
+	*state = c;
+	return 0;
+}
+
+static int drop_caller(void **state)
+{
+	caller_done(*state);
+	free(*state);
+	fake_api_order(&api, "{\"clearFaults\": true}");
+	return 0;
+}
+
+/* How many connections this process has with the proxy. */
+static unsigned count_connections(void)
+{
+	enum { MAX_FD = 200 };
+	unsigned n = 0;
+
+	for (int fd = 3; fd < MAX_FD; fd++) {
+		struct sockaddr_in sin = { 0 };
+		socklen_t len = sizeof(sin);
+
+		if (!getpeername(fd, (struct sockaddr *)&sin, &len) && sin.sin_family == AF_INET &&
+			sin.sin_port == proxy.port)
+			n++;
+	}
+	return n;
+}
+
+static void requests_are_made_with_http2(void **state)
+{
+	struct call c = { 0 };
+
+	call_get(&c, *state, "/version");
+	assert_int_equal(c.head.version, 20);
+	assert_int_equal(c.head.status, 200);
+	assert_string_equal(c.head.content_type, "application/json");
+	call_done(&c);
+}
+
+static void watches_and_lists_share_one_connection(void **state)
+{
+	struct call watches[3] = { 0 }, list = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(watches); i++)
+		call_begin_get(&watches[i], *state, "/api/v1/services?watch=true");
+	for (size_t i = 0; i < ARRAY_SIZE(watches); i++)
+		call_await_body(&watches[i], 1);
+	call_get(&list, *state, "/api/v1/services");
+	assert_int_equal(list.result.status, 200);
+	assert_int_equal(count_connections(), 1);
+	fake_api_order(
+		&api, "{\"put\": {\"kind\": \"Service\", \"metadata\": {\"name\": \"late\"}}}");
+	for (size_t i = 0; i < ARRAY_SIZE(watches); i++) {
+		while (!strstr(buf_str(&watches[i].body), "\"late\""))
+			call_await_body(&watches[i], watches[i].body.len + 1);
+		http_request_cancel(watches[i].request);
+		call_done(&watches[i]);
+	}
+	call_done(&list);
+}
+
+static void a_cancelled_watch_leaves_the_others_alone(void **state)
+{
+	struct call victim = { 0 }, other = { 0 }, again = { 0 };
+
+	call_begin_get(&victim, *state, "/api/v1/services?watch=true");
+	call_begin_get(&other, *state, "/api/v1/services?watch=true");
+	call_await_body(&victim, 1);
+	call_await_body(&other, 1);
+	http_request_cancel(victim.request);
+	call_get(&again, *state, "/version");
+	assert_int_equal(again.result.status, 200);
+	assert_int_equal(other.ends, 0);
+	assert_int_equal(count_connections(), 1);
+	http_request_cancel(other.request);
+	call_done(&victim);
+	call_done(&other);
+	call_done(&again);
+}
+
+static void large_lists_come_whole_side_by_side(void **state)
+{
+	struct call lists[4] = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		call_begin_get(&lists[i], *state, "/api/v1/services");
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		call_finish(&lists[i]);
+		assert_int_equal(lists[i].result.end, HTTP_END_ANSWERED);
+		assert_true(lists[i].body.len > 1 << 20);
+		assert_string_equal(buf_str(&lists[i].body) + lists[i].body.len - 3, "]}\n");
+		call_done(&lists[i]);
+	}
+}
+
+static void a_watch_that_is_cut_is_lost(void **state)
+{
+	struct call c = { 0 };
+
+	fake_api_order(&api, "{\"fault\": {\"verb\": \"watch\", \"after\": 1, \"cut\": 30}}");
+	call_get(&c, *state, "/api/v1/services?watch=true");
+	assert_int_equal(c.result.status, 200);
+	assert_int_equal(c.result.end, HTTP_END_LOST);
+	call_done(&c);
+}
+
+static void a_watch_that_its_server_ends_is_answered(void **state)
+{
+	struct call c = { 0 };
+
+	call_get(&c, *state, "/api/v1/nodes?watch=true&timeoutSeconds=0.1");
+	assert_int_equal(c.result.status, 200);
+	assert_int_equal(c.result.end, HTTP_END_ANSWERED);
+	call_done(&c);
+}
+
+static void a_timeout_takes_the_connection_with_it(void **state)
+{
+	struct call silent = { 0 }, watch = { 0 }, after = { 0 };
+
+	call_begin_get(&watch, *state, "/api/v1/services?watch=true");
+	call_await_body(&watch, 1);
+	fake_api_order(&api, "{\"fault\": {\"silent\": true}}");
+	call_begin(&silent, *state,
+		&(struct http_request_config){ .path = "/version", .idle_ms = 100 });
+	call_finish(&silent);
+	assert_int_equal(silent.result.end, HTTP_END_TIMEOUT);
+	call_finish(&watch);
+	assert_int_equal(watch.result.end, HTTP_END_LOST);
+	call_get(&after, *state, "/version");
+	assert_int_equal(after.result.status, 200);
+	assert_int_equal(count_connections(), 1);
+	call_done(&silent);
+	call_done(&watch);
+	call_done(&after);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, make_caller, drop_caller)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(requests_are_made_with_http2),
+		TEST(watches_and_lists_share_one_connection),
+		TEST(a_cancelled_watch_leaves_the_others_alone),
+		TEST(large_lists_come_whole_side_by_side),
+		TEST(a_watch_that_is_cut_is_lost),
+		TEST(a_watch_that_its_server_ends_is_answered),
+		TEST(a_timeout_takes_the_connection_with_it),
+	};
+
+	if (!start()) {
+		puts("1..0 # SKIP nghttpx is not installed");
+		return 0;
+	}
+	fake_api_order(&api, "{\"generate\": {\"services\": 2000, \"endpoints\": 1}}");
+	return cmocka_run_group_tests(tests, NULL, stop);
+}

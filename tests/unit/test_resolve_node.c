@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "core/resolve.h"
+#include "fixture.h"
+
+struct node_facts {
+	struct fact_list facts;
+	struct text_pool texts;
+};
+
+static void node_facts_resolve(struct node_facts *n, void (*change)(struct policy *p))
+{
+	struct policy policy;
+
+	*n = (struct node_facts){ 0 };
+	fixture_policy(&policy);
+	if (change)
+		change(&policy);
+	resolve_node(&policy, &n->texts, &n->facts);
+	fact_list_finish(&n->facts);
+}
+
+static void node_facts_done(struct node_facts *n)
+{
+	fact_list_done(&n->facts);
+	text_done(&n->texts);
+}
+
+static const char *chain(const struct node_facts *n, int family, enum table table, const char *name)
+{
+	struct fact f = fact_chain(family, table, name, 0);
+
+	for (size_t i = 0; i < n->facts.n; i++)
+		if (fact_key_eq(&n->facts.facts[i].key, &f.key))
+			return text_get(&n->texts, n->facts.facts[i].val.chain.text);
+	fail_msg("no chain %s", name);
+	return NULL;
+}
+
+static size_t count(const struct node_facts *n, enum fact_kind kind, int family)
+{
+	size_t c = 0;
+
+	for (size_t i = 0; i < n->facts.n; i++)
+		c += n->facts.facts[i].key.kind == kind && n->facts.facts[i].key.family == family;
+	return c;
+}
+
+static void ipv4_only(struct policy *p)
+{
+	p->ipv6 = false;
+}
+
+static void the_node_has_its_device_sets_chains_and_jumps(void **state)
+{
+	struct node_facts n;
+
+	(void)state;
+	node_facts_resolve(&n, NULL);
+	assert_int_equal(count(&n, FACT_LINK, 0), 1);
+	for (int i = 0; i < 2; i++) {
+		int family = i ? AF_INET6 : AF_INET;
+
+		assert_int_equal(count(&n, FACT_SET, family), SET_COUNT);
+		assert_int_equal(count(&n, FACT_CHAIN, family), 11);
+		assert_int_equal(count(&n, FACT_JUMP, family), 9);
+	}
+	assert_int_equal(n.facts.n, 1 + 2 * (SET_COUNT + 11 + 9));
+	node_facts_done(&n);
+	node_facts_resolve(&n, ipv4_only);
+	assert_int_equal(n.facts.n, 1 + SET_COUNT + 11 + 9);
+	node_facts_done(&n);
+}
+
+static void every_chain_of_the_node_is_known_as_ours(void **state)
+{
+	struct node_facts n;
+
+	(void)state;
+	node_facts_resolve(&n, NULL);
+	for (size_t i = 0; i < n.facts.n; i++) {
+		const struct fact_key *k = &n.facts.facts[i].key;
+
+		if (k->kind == FACT_CHAIN || k->kind == FACT_JUMP)
+			assert_true(chain_is_ours(k->set, k->name));
+	}
+	node_facts_done(&n);
+	assert_true(chain_is_ours(TABLE_FILTER, "KUBE-NODE-PORT"));
+	assert_false(chain_is_ours(TABLE_FILTER, "KUBE-SERVICES"));
+	assert_false(chain_is_ours(TABLE_NAT, "KUBE-MARK-DROP"));
+	assert_false(chain_is_ours(TABLE_NAT, "PREROUTING"));
+}
+
+static void rules_look_as_iptables_save_prints_them(void **state)
+{
+	static const struct {
+		enum table table;
+		const char *name, *rules;
+	} rows[] = {
+		{ TABLE_NAT, "KUBE-POSTROUTING",
+			"-A KUBE-POSTROUTING -m comment --comment \"Kubernetes endpoints dst "
+			"ip:port, source ip for solving hairpin purpose\" -m set --match-set "
+			"KUBE-LOOP-BACK dst,dst,src -j MASQUERADE\n"
+			"-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN\n"
+			"-A KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0\n"
+			"-A KUBE-POSTROUTING -m comment --comment \"kubernetes service traffic "
+			"requiring SNAT\" -j MASQUERADE --random-fully\n" },
+		{ TABLE_NAT, "KUBE-MARK-MASQ",
+			"-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000\n" },
+		{ TABLE_NAT, "KUBE-LOAD-BALANCER",
+			"-A KUBE-LOAD-BALANCER -m comment --comment \"Kubernetes service load "
+			"balancer ip + port with externalTrafficPolicy=local\" -m set --match-set "
+			"KUBE-LOAD-BALANCER-LOCAL dst,dst -j RETURN\n"
+			"-A KUBE-LOAD-BALANCER -j KUBE-MARK-MASQ\n" },
+		{ TABLE_FILTER, "KUBE-FORWARD",
+			"-A KUBE-FORWARD -m comment --comment \"kubernetes forwarding rules\" -m "
+			"mark --mark 0x4000/0x4000 -j ACCEPT\n"
+			"-A KUBE-FORWARD -m comment --comment \"kubernetes forwarding conntrack "
+			"rule\" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n" },
+		{ TABLE_FILTER, "KUBE-IPVS-FILTER",
+			"-A KUBE-IPVS-FILTER -m set --match-set KUBE-LOAD-BALANCER dst,dst -j RETURN\n"
+			"-A KUBE-IPVS-FILTER -m set --match-set KUBE-CLUSTER-IP dst,dst -j RETURN\n"
+			"-A KUBE-IPVS-FILTER -m set --match-set KUBE-EXTERNAL-IP dst,dst -j RETURN\n"
+			"-A KUBE-IPVS-FILTER -m set --match-set KUBE-EXTERNAL-IP-LOCAL dst,dst -j "
+			"RETURN\n"
+			"-A KUBE-IPVS-FILTER -m set --match-set KUBE-HEALTH-CHECK-NODE-PORT dst -j "
+			"RETURN\n"
+			"-A KUBE-IPVS-FILTER -p icmp -m icmp --icmp-type 8 -j RETURN\n"
+			"-A KUBE-IPVS-FILTER -m conntrack --ctstate NEW -m set --match-set "
+			"KUBE-IPVS-IPS dst -j REJECT --reject-with icmp-port-unreachable\n" },
+		{ TABLE_FILTER, "KUBE-IPVS-OUT-FILTER", "" },
+	};
+	struct node_facts n;
+
+	(void)state;
+	node_facts_resolve(&n, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_string_equal(chain(&n, AF_INET, rows[i].table, rows[i].name), rows[i].rules);
+	assert_non_null(strstr(chain(&n, AF_INET6, TABLE_FILTER, "KUBE-IPVS-FILTER"),
+		"-p ipv6-icmp -m icmp6 --icmpv6-type 128 -j RETURN\n"));
+	assert_non_null(strstr(chain(&n, AF_INET6, TABLE_FILTER, "KUBE-IPVS-FILTER"),
+		"KUBE-6-IPVS-IPS dst -j REJECT --reject-with icmp6-port-unreachable\n"));
+	assert_non_null(strstr(chain(&n, AF_INET6, TABLE_NAT, "KUBE-SERVICES"),
+		"-A KUBE-SERVICES -s ::1/128 -j RETURN\n"));
+	/* Quotes within a comment are escaped. */
+	assert_non_null(strstr(
+		chain(&n, AF_INET, TABLE_NAT, "KUBE-NODE-PORT"), "with type \\'hash ip:port\\'\""));
+	node_facts_done(&n);
+}
+
+static void detect_nothing(struct policy *p)
+{
+	p->cluster_cidr[0] = (struct cidr){ 0 };
+}
+
+static void masquerade_all(struct policy *p)
+{
+	p->masquerade_all = true;
+}
+
+static void detect_node_cidr(struct policy *p)
+{
+	static const struct cidr cidrs[] = {
+		{ .ip = { .family = AF_INET6, .bytes = { 0x20, 0x12 } }, .len = 80 },
+		{ .ip = { .family = AF_INET, .bytes = { 10, 244, 7 } }, .len = 24 },
+	};
+
+	p->detect_local = DETECT_NODE_CIDR;
+	p->pod_cidrs = cidrs;
+	p->n_pod_cidrs = ARRAY_SIZE(cidrs);
+}
+
+static void detect_bridge(struct policy *p)
+{
+	p->detect_local = DETECT_BRIDGE_INTERFACE;
+	strcpy(p->interface, "cni0");
+}
+
+static void detect_prefix(struct policy *p)
+{
+	p->detect_local = DETECT_INTERFACE_NAME_PREFIX;
+	strcpy(p->interface, "veth");
+}
+
+#define COMMENT \
+	" -m comment --comment \"Kubernetes service cluster ip + port for masquerade purpose\""
+
+static void what_counts_as_local_decides_who_is_masqueraded(void **state)
+{
+	static const struct {
+		void (*policy)(struct policy *p);
+		const char *rule;
+	} rows[] = {
+		{ NULL,
+			" ! -s 10.244.0.0/16" COMMENT
+			" -m set --match-set KUBE-CLUSTER-IP dst,dst" },
+		{ detect_nothing, COMMENT " -m set --match-set KUBE-CLUSTER-IP src,dst" },
+		{ masquerade_all, COMMENT " -m set --match-set KUBE-CLUSTER-IP dst,dst" },
+		{ detect_node_cidr,
+			" ! -s 10.244.7.0/24" COMMENT
+			" -m set --match-set KUBE-CLUSTER-IP dst,dst" },
+		{ detect_bridge,
+			" ! -i cni0" COMMENT " -m set --match-set KUBE-CLUSTER-IP dst,dst" },
+		{ detect_prefix,
+			" ! -i veth+" COMMENT " -m set --match-set KUBE-CLUSTER-IP dst,dst" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(buf_done) struct buf rule = { 0 };
+		struct node_facts n;
+
+		buf_addf(&rule, "-A KUBE-SERVICES%s -j KUBE-MARK-MASQ\n", rows[i].rule);
+		node_facts_resolve(&n, rows[i].policy);
+		assert_non_null(
+			strstr(chain(&n, AF_INET, TABLE_NAT, "KUBE-SERVICES"), buf_str(&rule)));
+		node_facts_done(&n);
+	}
+}
+
+static void highest_bit(struct policy *p)
+{
+	p->masquerade_bit = 31;
+	p->random_fully = false;
+}
+
+static void the_masquerade_bit_can_be_any(void **state)
+{
+	struct node_facts n;
+
+	(void)state;
+	node_facts_resolve(&n, highest_bit);
+	assert_string_equal(chain(&n, AF_INET, TABLE_NAT, "KUBE-MARK-MASQ"),
+		"-A KUBE-MARK-MASQ -j MARK --set-xmark 0x80000000/0x80000000\n");
+	assert_non_null(strstr(chain(&n, AF_INET, TABLE_NAT, "KUBE-POSTROUTING"),
+		"requiring SNAT\" -j MASQUERADE\n"));
+	node_facts_done(&n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_node_has_its_device_sets_chains_and_jumps),
+		cmocka_unit_test(every_chain_of_the_node_is_known_as_ours),
+		cmocka_unit_test(rules_look_as_iptables_save_prints_them),
+		cmocka_unit_test(what_counts_as_local_decides_who_is_masqueraded),
+		cmocka_unit_test(the_masquerade_bit_can_be_any),
+	};
+
+	return cmocka_run_group_tests_name("resolve_node", tests, NULL, NULL);
+}
