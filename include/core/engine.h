@@ -41,8 +41,9 @@ struct engine_stats {
 	uint64_t drift; /* facts that an audit found changed behind our back; not those of the first
 			   audit */
 	uint64_t resolves;
-	uint64_t last_change; /* time of the last successful operation, ms */
-	uint64_t last_audit;  /* ms; 0: never */
+	uint64_t marks_exhausted; /* resolves that wanted more firewall marks than there are */
+	uint64_t last_change;	  /* time of the last successful operation, ms */
+	uint64_t last_audit;	  /* ms; 0: never */
 	bool fed, synced; /* the sources are complete; nothing is left to do but what waits for its
 			     retry */
 };

@@ -42,6 +42,9 @@ enum set_id {
 	SET_EXTERNAL_IP_LOCAL,
 	SET_LOAD_BALANCER,
 	SET_LOAD_BALANCER_LOCAL,
+	SET_LOCAL_MARK, /* not kube-proxy's: firewall marks for in-cluster sources, see
+			   resolve_ipvs.c */
+	SET_NO_LOCAL,	/* not kube-proxy's: a Local policy and no endpoint here */
 	SET_LOAD_BALANCER_SOURCE_IP,
 	SET_LOAD_BALANCER_SOURCE_CIDR,
 	SET_LOAD_BALANCER_FW,
@@ -71,6 +74,7 @@ struct set_info {
 	const char *name;    /* in the IPv4 family, without "KUBE-" */
 	const char *comment; /* stands in the iptables rules that refer to the set */
 	enum set_type type;
+	bool marks; /* its members carry firewall marks (skbinfo) */
 };
 
 const struct set_info *set_info(enum set_id id);
@@ -127,7 +131,11 @@ struct fact_val {
 		struct {
 			uint32_t type;	      /* enum set_type */
 			uint32_t max_members; /* 0: bitmap */
+			uint32_t marks;	      /* 1: created with skbinfo */
 		} set;
+		struct {
+			uint32_t mark, mask; /* of a set with marks; else 0 */
+		} member;
 		struct {
 			uint64_t text; /* text_hash() of the rules */
 		} chain;	       /* CHAIN, JUMP */
@@ -150,6 +158,9 @@ struct fact fact_set(enum set_id id, int family);
 /* The type of the set decides which of the others count. */
 struct fact fact_member(enum set_id id, int family, const struct ip *ip, uint8_t proto,
 	uint16_t port, const struct cidr *second);
+/* The same, for a set with marks: packets that match get `mark` in the bits of `mask`. */
+struct fact fact_member_mark(enum set_id id, int family, const struct ip *ip, uint8_t proto,
+	uint16_t port, uint32_t mark, uint32_t mask);
 struct fact fact_chain(int family, enum table table, const char *name, uint64_t text);
 struct fact fact_jump(
 	int family, enum table table, enum hook hook, const char *chain, uint64_t text);

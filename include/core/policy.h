@@ -32,7 +32,9 @@ struct policy {
 	enum vip_mode vip_mode;
 	bool masquerade_all;
 	uint8_t masquerade_bit; /* 0..31 */
-	bool random_fully;	/* iptables knows MASQUERADE --random-fully (1.6.2) */
+	/* Adjacent bits of the packets' mark that are ours for in-cluster traffic; 0: none. */
+	uint32_t mark_mask;
+	bool random_fully; /* iptables knows MASQUERADE --random-fully (1.6.2) */
 	enum detect_local detect_local;
 	struct cidr cluster_cidr[2];	     /* IPv4, IPv6; family 0: none */
 	char interface[INTERFACE_NAME_SIZE]; /* of the bridge, or the name prefix */

@@ -13,6 +13,8 @@
  * or any slices. A change marks the slot dirty once; whoever resolves takes slots off the dirty
  * queue.
  */
+struct slot_mark;
+
 struct slot {
 	struct map_node by_name;
 	struct list dirty;	 /* on store.dirty, or alone */
@@ -24,6 +26,8 @@ struct slot {
 	struct fact *facts;
 	size_t n_facts;
 	struct claimant claimant; /* name: "namespace/name" */
+	struct slot_mark *marks;  /* of its ports; see core/marks.h */
+	size_t n_marks;
 };
 
 struct slot_slice {
@@ -42,7 +46,7 @@ struct store {
 	struct map slices; /* of slot_slice, by kind/namespace/name */
 	struct map nodes;  /* of struct store_node */
 	struct list dirty;
-	uint32_t node_generation; /* counts the changes of nodes */
+	uint32_t node_generation; /* counts changes of addresses, pod CIDRs, zones, weights */
 	size_t n_services;
 	uint32_t view[VIEW_KINDS]; /* number of the running or last view */
 };

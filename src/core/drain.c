@@ -99,8 +99,7 @@ static struct draining *remember(struct drain *d, const struct fact_key *key, ui
 /* What is about to be deleted, copied out: claims change the queues. */
 static void list_leaving(const struct fact *f, void *arg)
 {
-	if (f->key.proto == IPPROTO_TCP)
-		fact_list_add(arg, *f);
+	fact_list_add(arg, *f);
 }
 
 static void keep(struct drain *d, struct draining *vs, struct fact f)
@@ -118,7 +117,7 @@ static void keep(struct drain *d, struct draining *vs, struct fact f)
 static void keep_virtual_server(struct drain *d, struct draining *r)
 {
 	static const enum set_id sets[] = { SET_CLUSTER_IP, SET_EXTERNAL_IP, SET_EXTERNAL_IP_LOCAL,
-		SET_LOAD_BALANCER, SET_NODE_PORT_TCP, SET_IPVS_IPS };
+		SET_LOAD_BALANCER, SET_LOCAL_MARK, SET_NODE_PORT_TCP, SET_IPVS_IPS };
 	const struct ip ip = fact_ip(&r->key), none = { 0 };
 
 	keep(d, r, (struct fact){ .key = r->key });

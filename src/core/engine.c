@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "core/drain.h"
+#include "core/marks.h"
 #include "core/resolve.h"
 
 enum {
@@ -31,6 +32,7 @@ struct engine {
 	struct ledger *ledger;
 	struct drain *drain;
 	struct text_pool texts;
+	struct marks *marks;  /* NULL before the first step */
 	struct claimant node; /* claims what stands whatever the Services are */
 	struct fact_list node_facts;
 	struct fact_list scratch;
@@ -41,6 +43,12 @@ struct engine {
 	bool node_dirty, audited, audit_requested, audit_failed, releasing;
 };
 
+static bool is_tcp(const struct engine *e, const struct fact_key *vs)
+{
+	return vs->proto ? vs->proto == IPPROTO_TCP
+			 : marks_is_tcp(e->config.policy->mark_mask, fact_fwmark(vs));
+}
+
 /* The annotation of the Service whose virtual server it is, while there is one. */
 static uint64_t drain_timeout(const struct fact_key *vs, void *arg)
 {
@@ -49,7 +57,7 @@ static uint64_t drain_timeout(const struct fact_key *vs, void *arg)
 	struct fact_state s;
 	int64_t ms = e->config.policy->drain_timeout;
 
-	if (e->releasing || !e->config.drain)
+	if (e->releasing || !e->config.drain || !is_tcp(e, vs))
 		return 0;
 	who = ledger_state(e->ledger, vs, &s) ? s.claimant : NULL;
 	if (who && who != &e->node && who != drain_claimant(e->drain)) {
@@ -92,6 +100,7 @@ void engine_free(struct engine *e)
 		return;
 	drain_free(e->drain);
 	ledger_free(e->ledger);
+	marks_free(e->marks);
 	text_done(&e->texts);
 	fact_list_done(&e->node_facts);
 	fact_list_done(&e->scratch);
@@ -271,6 +280,10 @@ static void publish_slot(struct engine *e, struct slot *slot)
 	struct fact_list *new = &e->scratch;
 
 	new->n = 0;
+	if (e->releasing)
+		marks_release(e->marks, slot);
+	else if (!marks_assign(e->marks, slot, e->config.policy))
+		e->stats.marks_exhausted++;
 	if (!e->releasing)
 		resolve_ipvs(slot, e->config.policy, new);
 	fact_list_finish(new);
@@ -317,12 +330,36 @@ static bool present(const struct engine *e, const struct fact_key *key)
 	return ledger_state(e->ledger, key, &s) && s.present;
 }
 
+/* A mark that stands in our set is ours. */
+struct mark_search {
+	uint32_t mark;
+	bool found;
+};
+
+static void match_mark(const struct fact_key *key, const struct fact_state *state, void *arg)
+{
+	struct mark_search *s = arg;
+
+	if (key->set == SET_LOCAL_MARK && state->present && state->have.member.mark == s->mark)
+		s->found = true;
+}
+
 static bool has_member(const struct engine *e, enum set_id set, const struct fact_key *vs)
 {
 	struct ip ip = fact_ip(vs);
 	struct fact member = fact_member(set, vs->family, &ip, vs->proto, vs->port, NULL);
 
 	return present(e, &member.key);
+}
+
+static bool mark_is_ours(const struct engine *e, uint32_t mark)
+{
+	struct mark_search s = { .mark = mark };
+
+	if (mark & ~e->config.policy->mark_mask)
+		return false;
+	ledger_each(e->ledger, FACT_MEMBER, match_mark, &s);
+	return s.found;
 }
 
 /*
@@ -336,6 +373,8 @@ static bool vs_is_ours(const struct engine *e, const struct fact_key *vs)
 		SET_EXTERNAL_IP_LOCAL, SET_LOAD_BALANCER, SET_NODE_PORT_SCTP };
 	struct ip ip = fact_ip(vs);
 
+	if (!vs->proto)
+		return mark_is_ours(e, fact_fwmark(vs));
 	if (policy_excluded(e->config.policy, &ip))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
@@ -372,11 +411,13 @@ static bool is_ours(const struct engine *e, const struct fact_key *key)
 static void observe(const struct fact *f, void *arg)
 {
 	struct engine *e = arg;
+	struct fact_state s;
 
-	ledger_observe(e->ledger, f, is_ours(e, &f->key));
+	/* What somebody wants is ours, whoever made it; only of the rest it must be found out. */
+	ledger_observe(e->ledger, f,
+		(ledger_state(e->ledger, &f->key, &s) && s.wanted) || is_ours(e, &f->key));
 }
 
-/* One that came up after the virtual servers were read is nobody's yet. */
 static bool skip_foreign(const struct fact_key *vs, void *arg)
 {
 	const struct engine *e = arg;
@@ -525,12 +566,33 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static void adopt_mark(const struct fact *f, void *arg)
+{
+	struct ip ip = fact_ip(&f->key);
+
+	if (f->key.set == SET_LOCAL_MARK)
+		marks_adopt(arg, &ip, f->key.proto, f->key.port, f->val.member.mark);
+}
+
+/* Marks of an earlier run stay what they were; without them other ones would do as well. */
+static void adopt_marks(struct engine *e)
+{
+	struct adapter *a = e->adapter[FACT_MEMBER];
+	struct err err;
+
+	e->marks = marks_new(e->config.policy->mark_mask);
+	if (a && e->config.policy->mark_mask)
+		a->dump(a, FACT_MEMBER, NULL, adopt_mark, e->marks, &err);
+}
+
 uint64_t engine_step(struct engine *e, uint64_t now)
 {
 	uint64_t next;
 
 	if (!e->stats.fed)
 		return UINT64_MAX;
+	if (!e->marks)
+		adopt_marks(e);
 	e->stats.synced = false;
 	if (resolve_some(e))
 		return now;

@@ -28,6 +28,11 @@ static const struct set_info sets[SET_COUNT] = {
 	[SET_LOAD_BALANCER_LOCAL] = { "LOAD-BALANCER-LOCAL",
 		"Kubernetes service load balancer ip + port with externalTrafficPolicy=local",
 		SET_TYPE_HASH_IP_PORT },
+	[SET_LOCAL_MARK] = { "LOCAL-MARK",
+		"Firewall marks of in-cluster traffic for externalTrafficPolicy=local",
+		SET_TYPE_HASH_IP_PORT, .marks = true },
+	[SET_NO_LOCAL] = { "NO-LOCAL", "Traffic policy local without an endpoint on this node",
+		SET_TYPE_HASH_IP_PORT },
 	[SET_LOAD_BALANCER_SOURCE_IP] = { "LOAD-BALANCER-SOURCE-IP",
 		"Kubernetes service load balancer ip + port + source IP for packet filter purpose",
 		SET_TYPE_HASH_IP_PORT_IP },
@@ -197,6 +202,7 @@ struct fact fact_set(enum set_id id, int family)
 
 	f.key.set = (uint8_t)id;
 	f.val.set.type = sets[id].type;
+	f.val.set.marks = sets[id].marks;
 	f.val.set.max_members = sets[id].type == SET_TYPE_BITMAP_PORT ? 0 : SET_MAX_MEMBERS;
 	return f;
 }
@@ -218,6 +224,16 @@ struct fact fact_member(enum set_id id, int family, const struct ip *ip, uint8_t
 		set_addr(f.key.addr2, &second->ip);
 	if (type == SET_TYPE_HASH_IP_PORT_NET)
 		f.key.port2 = second->len;
+	return f;
+}
+
+struct fact fact_member_mark(enum set_id id, int family, const struct ip *ip, uint8_t proto,
+	uint16_t port, uint32_t mark, uint32_t mask)
+{
+	struct fact f = fact_member(id, family, ip, proto, port, NULL);
+
+	f.val.member.mark = mark;
+	f.val.member.mask = mask;
 	return f;
 }
 

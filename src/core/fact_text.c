@@ -5,6 +5,7 @@
  *	link kube-ipvs0
  *	set KUBE-CLUSTER-IP hash:ip,port maxelem=1048576
  *	member KUBE-CLUSTER-IP 10.96.0.10,tcp:80
+ *	member KUBE-LOCAL-MARK 203.0.113.1,tcp:80 mark=0x100000 mask=0xfff00000
  *	chain IPv4 nat KUBE-SERVICES text=0123456789abcdef
  *	jump IPv4 nat PREROUTING KUBE-SERVICES text=0123456789abcdef
  *	vs 10.96.0.10:80/TCP rr persistence=10800
@@ -111,6 +112,8 @@ static void print_set(struct buf *b, const struct fact *f)
 		set_type_name(f->val.set.type));
 	if (f->val.set.max_members)
 		buf_addf(b, " maxelem=%u", f->val.set.max_members);
+	if (f->val.set.marks)
+		buf_adds(b, " skbinfo=1");
 }
 
 static void print_route(struct buf *b, const struct fact *f)
@@ -141,6 +144,8 @@ void fact_print(struct buf *b, const struct fact *f)
 	case FACT_MEMBER:
 		buf_addf(b, "%s ", set_name(key->set, key->family, name));
 		fact_print_member(b, key);
+		if (f->val.member.mask)
+			buf_addf(b, " mark=0x%x mask=0x%x", f->val.member.mark, f->val.member.mask);
 		break;
 	case FACT_CHAIN:
 		buf_addf(b, "%s %s %s text=%016" PRIx64, family_name(key->family),
@@ -312,6 +317,7 @@ static int parse_set(char *const w[], int n, struct fact *ret)
 		return -EINVAL;
 	*ret = fact_set(id, family);
 	ret->val.set.max_members = (uint32_t)option_uint(w, n, "maxelem");
+	ret->val.set.marks = (uint32_t)option_uint(w, n, "skbinfo");
 	for (enum set_type t = SET_TYPE_HASH_IP; t <= SET_TYPE_BITMAP_PORT; t++)
 		if (!strcmp(w[2], set_type_name(t))) {
 			ret->val.set.type = t;
@@ -395,10 +401,14 @@ static int parse_words(char *const w[], int n, struct fact *ret)
 		return parse_vs(w, n, ret);
 	if (!strcmp(kind, "rs"))
 		return parse_rs(w, n, ret);
-	if (!strcmp(kind, "member"))
-		return n == 3 && set_by_name(w[1], &id, &family)
-			? parse_member(w[2], id, family, ret)
-			: -EINVAL;
+	if (!strcmp(kind, "member")) {
+		if (n < 3 || !set_by_name(w[1], &id, &family) ||
+			parse_member(w[2], id, family, ret))
+			return -EINVAL;
+		ret->val.member.mark = (uint32_t)option_uint(w, n, "mark");
+		ret->val.member.mask = (uint32_t)option_uint(w, n, "mask");
+		return 0;
+	}
 	if (!strcmp(kind, "link")) {
 		*ret = fact_link();
 		return strcmp(w[1], ret->key.name) ? -EINVAL : 0;

@@ -48,7 +48,8 @@ struct entry {
 	struct failure *failure; /* NULL: the last attempt did not fail */
 	struct fact_key key;
 	struct fact_val have;
-	uint32_t seen; /* the last audit that observed it */
+	uint32_t seen;	  /* the last audit that observed it */
+	size_t n_foreign; /* of the children: only the device has such */
 	bool present, known, foreign, queued;
 };
 
@@ -172,20 +173,11 @@ static const struct claim *decides(const struct entry *e)
 	return owner ? c : NULL;
 }
 
-static bool has_foreign_child(const struct entry *e)
-{
-	list_for_each(n, &e->children)
-		if (container_of(n, struct entry, sibling)->foreign)
-			return true;
-	return false;
-}
-
 /* The device is the one parent that others put things on: it stays for them, and only what is ours
  * goes. */
 static bool leaving(const struct entry *e)
 {
-	return e->present && !e->foreign && !decides(e) &&
-		!(e->key.kind == FACT_LINK && has_foreign_child(e));
+	return e->present && !e->foreign && !decides(e) && !e->n_foreign;
 }
 
 static bool next_op(const struct entry *e, enum op_type *ret)
@@ -200,6 +192,15 @@ static bool next_op(const struct entry *e, enum op_type *ret)
 	if (!e->present)
 		return !e->parent || e->parent->present;
 	return !e->known || !fact_val_eq(&c->val, &e->have);
+}
+
+static void set_foreign(struct entry *e, bool foreign)
+{
+	if (e->parent && e->foreign && !foreign)
+		e->parent->n_foreign--;
+	if (e->parent && !e->foreign && foreign)
+		e->parent->n_foreign++;
+	e->foreign = foreign;
 }
 
 static void unqueue(struct ledger *l, struct entry *e)
@@ -310,7 +311,7 @@ void ledger_claim(struct ledger *l, const struct fact *f, const struct claimant 
 	/* What hangs on a foreign one was never read. */
 	if (e->foreign)
 		l->unsure |= 1u << e->key.kind;
-	e->foreign = false;
+	set_foreign(e, false);
 	want_changed(l, e);
 	collect(l);
 }
@@ -405,6 +406,7 @@ static void set_childless(struct ledger *l, struct entry *e)
 		struct entry *child = container_of(n, struct entry, sibling);
 
 		child->present = false;
+		set_foreign(child, false);
 		requeue(l, child);
 	}
 }
@@ -412,7 +414,7 @@ static void set_childless(struct ledger *l, struct entry *e)
 static void set_absent(struct ledger *l, struct entry *e)
 {
 	e->present = false;
-	e->foreign = false;
+	set_foreign(e, false);
 	requeue(l, e);
 	set_childless(l, e);
 }
@@ -542,7 +544,7 @@ void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
 	bool differs = !e->present || (e->known && !fact_val_eq(&e->have, &f->val));
 
 	if (!e->present)
-		e->foreign = !e->claims && !ours;
+		set_foreign(e, !e->claims && !ours);
 	if (differs) {
 		l->drift += !e->foreign && !doubted(e);
 		forget_failure(e);

@@ -10,6 +10,7 @@
 
 #include "core/endpoints.h"
 #include "core/frontends.h"
+#include "core/marks.h"
 #include "core/resolve.h"
 
 /* One port of a Service in one family, while its facts are made. */
@@ -20,6 +21,7 @@ struct context {
 	int family;
 	struct endpoint_list endpoints;
 	struct frontend_list frontends;
+	uint32_t mark; /* of in-cluster traffic to its external addresses; 0: none */
 	struct fact_list *out;
 };
 
@@ -29,12 +31,8 @@ static void add_member(const struct context *c, enum set_id set, const struct ip
 	fact_list_add(c->out, fact_member(set, c->family, ip, c->port->proto, port, second));
 }
 
-/* Real servers in the order of their facts; the traffic policy of the frontend decides which list
- * counts. */
-static void add_virtual_server(const struct context *c, const struct frontend *fe)
+static void add_real_servers(const struct context *c, struct fact vs, bool local)
 {
-	struct fact vs = fact_vs(&fe->ip, fe->port, c->port->proto);
-
 	snprintf(vs.val.vs.scheduler, sizeof(vs.val.vs.scheduler), "%s",
 		resolve_scheduler(c->service, c->policy));
 	if (c->service->affinity_client_ip) {
@@ -49,9 +47,28 @@ static void add_virtual_server(const struct context *c, const struct frontend *f
 	for (size_t i = 0; i < c->endpoints.n; i++) {
 		const struct chosen *ep = &c->endpoints.eps[i];
 
-		if (fe->local ? ep->in_local : ep->in_cluster)
+		if (local ? ep->in_local : ep->in_cluster)
 			fact_list_add(c->out, fact_rs(&vs.key, &ep->ip, ep->port, ep->weight));
 	}
+}
+
+/*
+ * With a Local policy only endpoints here may answer. Where there are none but elsewhere there are,
+ * packets are dropped, in mangle, before IPVS refuses them; where there are none at all, IPVS
+ * refuses them. Pods and the node itself may use all endpoints of an external address, so their
+ * packets are marked, and there is a virtual server for the mark.
+ */
+static void add_virtual_server(const struct context *c, const struct frontend *fe)
+{
+	add_real_servers(c, fact_vs(&fe->ip, fe->port, c->port->proto), fe->local);
+	if (!fe->local)
+		return;
+	if (c->policy->mark_mask && !c->endpoints.n_local && c->endpoints.any)
+		add_member(c, SET_NO_LOCAL, &fe->ip, fe->port, NULL);
+	if (fe->kind != FRONTEND_CLUSTER_IP && c->mark)
+		fact_list_add(c->out,
+			fact_member_mark(SET_LOCAL_MARK, c->family, &fe->ip, c->port->proto,
+				fe->port, c->mark, c->policy->mark_mask));
 }
 
 static void add_vip(const struct context *c, const struct ip *vip)
@@ -163,6 +180,9 @@ static void add_port(struct context *c, const struct slot *slot)
 		return;
 	endpoints_select(slot, c->port, c->family, c->policy, &c->endpoints);
 	add_loop_back(c);
+	c->mark = marks_find(slot, c->family, c->port->proto, c->port->port);
+	if (c->mark)
+		add_real_servers(c, fact_vs_fwmark(c->family, c->mark), false);
 	for (size_t i = 0; i < c->frontends.n; i++)
 		add_frontend(c, &c->frontends.fes[i]);
 }

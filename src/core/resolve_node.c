@@ -58,31 +58,42 @@ static void rule_bare(
 	buf_addf(&r->text, " -j %s\n", target);
 }
 
-/* Cluster IP traffic that does not come from a pod of this node must find its way back: it is
- * masqueraded. */
-static void rule_cluster_ip(struct rules *r)
+static bool by_interface(const struct policy *p)
+{
+	return p->detect_local == DETECT_BRIDGE_INTERFACE ||
+		p->detect_local == DETECT_INTERFACE_NAME_PREFIX;
+}
+
+/* Appends the match for packets of pods of this node, or of all others. False: there is no way to
+ * tell. */
+static bool match_pods(struct rules *r, bool others)
 {
 	const struct policy *p = r->policy;
 	const struct cidr *cidr = policy_local_cidr(p, r->family);
-	bool by_interface = p->detect_local == DETECT_BRIDGE_INTERFACE ||
-		p->detect_local == DETECT_INTERFACE_NAME_PREFIX;
+	const char *not = others ? " !" : "";
 	char s[CIDR_STRLEN];
-	/* Without any detector: what has the VIP itself as its source address, see
-	 * --vip-mode=address. */
-	const char *dirs = "src,dst";
+
+	if (by_interface(p))
+		buf_addf(&r->text, "%s -i %s%s", not, p->interface,
+			p->detect_local == DETECT_INTERFACE_NAME_PREFIX ? "+" : "");
+	else if (cidr)
+		buf_addf(&r->text, "%s -s %s", not, cidr_print(cidr, s));
+	return by_interface(p) || cidr;
+}
+
+/*
+ * Cluster IP traffic that does not come from a pod of this node must find its way back: it is
+ * masqueraded. Without a way to tell: what has the VIP itself as its source address, see
+ * --vip-mode=address.
+ */
+static void rule_cluster_ip(struct rules *r)
+{
+	bool all = r->policy->masquerade_all;
+	bool told;
 
 	buf_adds(&r->text, "-A KUBE-SERVICES");
-	if (p->masquerade_all) {
-		dirs = "dst,dst";
-	} else if (by_interface) {
-		dirs = "dst,dst";
-		buf_addf(&r->text, " ! -i %s%s", p->interface,
-			p->detect_local == DETECT_INTERFACE_NAME_PREFIX ? "+" : "");
-	} else if (cidr) {
-		dirs = "dst,dst";
-		buf_addf(&r->text, " ! -s %s", cidr_print(cidr, s));
-	}
-	match_set(r, SET_CLUSTER_IP, dirs, true);
+	told = all || match_pods(r, true);
+	match_set(r, SET_CLUSTER_IP, told ? "dst,dst" : "src,dst", true);
 	buf_adds(&r->text, " -j KUBE-MARK-MASQ\n");
 }
 
@@ -133,6 +144,13 @@ static void nat_postrouting(struct rules *r)
 	uint32_t m = mark(r);
 
 	rule_set(r, "KUBE-POSTROUTING", SET_LOOP_BACK, "dst,dst,src", "MASQUERADE");
+	/* A VIP on an interface becomes the source of the node's own connections, which no reply
+	 * would find. */
+	if (r->policy->vip_mode == VIP_ADDRESS) {
+		buf_adds(&r->text, "-A KUBE-POSTROUTING");
+		match_set(r, SET_IPVS_IPS, "src", true);
+		buf_adds(&r->text, " -j MASQUERADE\n");
+	}
 	buf_addf(&r->text, "-A KUBE-POSTROUTING -m mark ! --mark 0x%x/0x%x -j RETURN\n", m, m);
 	buf_addf(&r->text, "-A KUBE-POSTROUTING -j MARK --set-xmark 0x%x/0x0\n", m);
 	buf_addf(&r->text,
@@ -196,6 +214,51 @@ static void filter_ipvs(struct rules *r)
 		v6 ? "icmp6-port-unreachable" : "icmp-port-unreachable");
 }
 
+/* Marks what goes to an external address with a Local policy: it may go to every endpoint. */
+static void map_mark(struct rules *r)
+{
+	char name[SET_NAME_LEN + 1];
+
+	match_set(r, SET_LOCAL_MARK, "dst,dst", false);
+	buf_addf(&r->text, " -j SET --map-set %s dst,dst --map-mark\n",
+		set_name(SET_LOCAL_MARK, r->family, name));
+}
+
+static void drop_no_local(struct rules *r, const char *chain)
+{
+	buf_addf(&r->text, "-A %s", chain);
+	match_set(r, SET_NO_LOCAL, "dst,dst", false);
+	buf_addf(&r->text, " -m mark --mark 0x0/0x%x -j DROP\n", r->policy->mark_mask);
+}
+
+/* Packets that come in: mangle PREROUTING stands before everything that would answer. */
+static void mangle_pods(struct rules *r)
+{
+	size_t start = r->text.len;
+
+	buf_adds(&r->text, "-A KUBE-IPVS-PODS");
+	if (match_pods(r, false)) {
+		map_mark(r);
+	} else {
+		r->text.len = start;
+		r->text.data[start] = '\0';
+	}
+	drop_no_local(r, "KUBE-IPVS-PODS");
+}
+
+/*
+ * Packets of the node itself. IPVS takes them in LOCAL_OUT (-98), before filter OUTPUT (0) could
+ * look at the VIP, so loadBalancer- SourceRanges stand here once more, in mangle OUTPUT (-150).
+ */
+static void mangle_node(struct rules *r)
+{
+	buf_adds(&r->text, "-A KUBE-IPVS-NODE");
+	map_mark(r);
+	drop_no_local(r, "KUBE-IPVS-NODE");
+	rule_set(r, "KUBE-IPVS-NODE", SET_LOAD_BALANCER_FW, "dst,dst",
+		"KUBE-SOURCE-RANGES-FIREWALL");
+}
+
 /* An empty chain that kube-proxy's layout has. */
 static void no_rules(struct rules *r)
 {
@@ -218,6 +281,9 @@ static const struct chain {
 	{ TABLE_FILTER, "KUBE-SOURCE-RANGES-FIREWALL", filter_source_ranges },
 	{ TABLE_FILTER, "KUBE-IPVS-FILTER", filter_ipvs },
 	{ TABLE_FILTER, "KUBE-IPVS-OUT-FILTER", no_rules },
+	{ TABLE_MANGLE, "KUBE-IPVS-PODS", mangle_pods },
+	{ TABLE_MANGLE, "KUBE-IPVS-NODE", mangle_node },
+	{ TABLE_MANGLE, "KUBE-SOURCE-RANGES-FIREWALL", filter_source_ranges },
 };
 
 /* Inserted at the head of their built-in chain, one after the other. */
@@ -235,6 +301,8 @@ static const struct jump {
 	{ TABLE_FILTER, HOOK_FORWARD, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
 	{ TABLE_FILTER, HOOK_INPUT, "KUBE-IPVS-FILTER", "kubernetes ipvs access filter" },
 	{ TABLE_FILTER, HOOK_OUTPUT, "KUBE-IPVS-OUT-FILTER", "kubernetes ipvs access filter" },
+	{ TABLE_MANGLE, HOOK_PREROUTING, "KUBE-IPVS-PODS", "kubernetes ipvs traffic policies" },
+	{ TABLE_MANGLE, HOOK_OUTPUT, "KUBE-IPVS-NODE", "kubernetes ipvs traffic policies" },
 };
 
 static void resolve_chains(
@@ -243,6 +311,8 @@ static void resolve_chains(
 	struct rules r = { .policy = policy, .family = family };
 
 	for (size_t i = 0; i < ARRAY_SIZE(chains); i++) {
+		if (chains[i].table == TABLE_MANGLE && !policy->mark_mask)
+			continue;
 		buf_reset(&r.text);
 		chains[i].rules(&r);
 		fact_list_add(ret,
@@ -252,6 +322,8 @@ static void resolve_chains(
 	for (size_t i = 0; i < ARRAY_SIZE(jumps); i++) {
 		const struct jump *j = &jumps[i];
 
+		if (j->table == TABLE_MANGLE && !policy->mark_mask)
+			continue;
 		buf_reset(&r.text);
 		buf_addf(&r.text, "-A %s -m comment --comment \"%s\" -j %s\n", hook_name(j->from),
 			j->comment, j->to);
@@ -271,7 +343,8 @@ void resolve_node(const struct policy *policy, struct text_pool *texts, struct f
 		if (!policy_family(policy, families[f]))
 			continue;
 		for (enum set_id id = 0; id < SET_COUNT; id++)
-			fact_list_add(ret, fact_set(id, families[f]));
+			if (policy->mark_mask || (id != SET_LOCAL_MARK && id != SET_NO_LOCAL))
+				fact_list_add(ret, fact_set(id, families[f]));
 		resolve_chains(policy, families[f], texts, ret);
 	}
 }

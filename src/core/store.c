@@ -46,6 +46,7 @@ static void slot_free(struct slot *slot)
 	list_remove(&slot->dirty);
 	service_free(slot->service);
 	free(slot->facts);
+	free(slot->marks);
 	free((char *)slot->claimant.name);
 	free(slot);
 }
@@ -244,9 +245,25 @@ const struct node *store_node(const struct store *s, const char *name)
 	return n ? n->node : NULL;
 }
 
+/* A heartbeat changes nothing that anybody here looks at. */
+static bool node_same(const struct node *a, const struct node *b)
+{
+	if (a->weight != b->weight || strcmp(a->zone, b->zone) != 0 ||
+		a->n_addresses != b->n_addresses || a->n_pod_cidrs != b->n_pod_cidrs)
+		return false;
+	for (size_t i = 0; i < a->n_addresses; i++)
+		if (!ip_eq(&a->addresses[i].ip, &b->addresses[i].ip))
+			return false;
+	for (size_t i = 0; i < a->n_pod_cidrs; i++)
+		if (memcmp(&a->pod_cidrs[i], &b->pod_cidrs[i], sizeof(*a->pod_cidrs)) != 0)
+			return false;
+	return true;
+}
+
 void store_put_node(struct store *s, struct node *node)
 {
 	struct store_node *n = find_node(s, node->name);
+	bool same = n && node_same(n->node, node);
 
 	if (n) {
 		node_free(n->node);
@@ -257,7 +274,7 @@ void store_put_node(struct store *s, struct node *node)
 		map_add(&s->nodes, &n->by_name, map_hash_str(node->name));
 	}
 	n->view = s->view[VIEW_NODES];
-	s->node_generation++;
+	s->node_generation += !same;
 }
 
 void store_delete_node(struct store *s, const char *name)

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/marks.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "core/frontends.h"
+
+/* What the kernel's set said at the start. */
+struct adopted {
+	struct map_node by_address;
+	struct ip ip;
+	uint8_t proto;
+	uint16_t port;
+	uint32_t index;
+};
+
+struct marks {
+	unsigned shift;
+	uint32_t n;    /* indices 1..n-1 can be used */
+	uint8_t *used; /* by index */
+	struct map adopted;
+};
+
+struct marks *marks_new(uint32_t mask)
+{
+	struct marks *m = new0(struct marks);
+
+	m->shift = mask ? (unsigned)__builtin_ctz(mask) : 0;
+	m->n = (mask >> m->shift) + 1;
+	if (m->n > MARKS_MAX)
+		m->n = MARKS_MAX;
+	m->used = mem_zalloc(m->n, 1);
+	return m;
+}
+
+static struct adopted *adopted_of(struct map_node *n)
+{
+	return container_of(n, struct adopted, by_address);
+}
+
+void marks_free(struct marks *m)
+{
+	if (!m)
+		return;
+	map_for_each(n, &m->adopted)
+		free(adopted_of(n));
+	map_done(&m->adopted);
+	free(m->used);
+	free(m);
+}
+
+static uint32_t hash_address(const struct ip *ip, uint8_t proto, uint16_t port)
+{
+	return map_hash(ip, sizeof(*ip)) ^ ((uint32_t)proto << 16 | port);
+}
+
+void marks_adopt(struct marks *m, const struct ip *ip, uint8_t proto, uint16_t port, uint32_t mark)
+{
+	struct adopted *a;
+	uint32_t index = mark >> m->shift;
+
+	if (!index || index >= m->n || index << m->shift != mark)
+		return;
+	a = new0(struct adopted);
+	*a = (struct adopted){ .ip = *ip, .proto = proto, .port = port, .index = index };
+	map_add(&m->adopted, &a->by_address, hash_address(ip, proto, port));
+}
+
+static uint32_t find_adopted(const struct marks *m, const struct frontend *fe, uint8_t proto)
+{
+	map_for_each_match(n, &m->adopted, hash_address(&fe->ip, proto, fe->port)) {
+		const struct adopted *a = adopted_of(n);
+
+		if (ip_eq(&a->ip, &fe->ip) && a->proto == proto && a->port == fe->port)
+			return a->index;
+	}
+	return 0;
+}
+
+static bool fits(const struct marks *m, uint32_t index, uint8_t proto)
+{
+	return index && index < m->n && !m->used[index] && (index & 1) == (proto != IPPROTO_TCP);
+}
+
+/* What one of its addresses had before, or the first free one behind where its name hashes to. */
+static uint32_t choose(const struct marks *m, const struct slot *slot,
+	const struct frontend_list *fes, uint8_t proto, uint16_t port)
+{
+	uint32_t at = (map_hash_str(slot->claimant.name) ^ port) % m->n;
+
+	for (size_t i = 0; i < fes->n; i++) {
+		uint32_t index = fes->fes[i].kind == FRONTEND_CLUSTER_IP
+			? 0
+			: find_adopted(m, &fes->fes[i], proto);
+
+		if (fits(m, index, proto))
+			return index;
+	}
+	for (uint32_t i = 0; i < m->n; i++)
+		if (fits(m, (at + i) % m->n, proto))
+			return (at + i) % m->n;
+	return 0;
+}
+
+uint32_t marks_find(const struct slot *slot, int family, uint8_t proto, uint16_t port)
+{
+	for (size_t i = 0; i < slot->n_marks; i++) {
+		const struct slot_mark *sm = &slot->marks[i];
+
+		if (sm->family == family && sm->proto == proto && sm->port == port)
+			return sm->mark;
+	}
+	return 0;
+}
+
+static bool needs_mark(const struct frontend_list *fes)
+{
+	for (size_t i = 0; i < fes->n; i++)
+		if (fes->fes[i].kind != FRONTEND_CLUSTER_IP && fes->fes[i].local)
+			return true;
+	return false;
+}
+
+static bool assign_port(struct marks *m, const struct slot *slot, const struct service_port *port,
+	int family, const struct frontend_list *fes, struct slot_mark *ret)
+{
+	uint32_t mark = marks_find(slot, family, port->proto, port->port);
+	uint32_t index = mark ? mark >> m->shift : choose(m, slot, fes, port->proto, port->port);
+
+	if (!index)
+		return false;
+	m->used[index] = 1;
+	*ret = (struct slot_mark){ .family = (uint8_t)family,
+		.proto = port->proto,
+		.port = port->port,
+		.mark = index << m->shift };
+	return true;
+}
+
+/* Marks of ports that need none any more. */
+static void give_back(struct marks *m, const struct slot_mark *old, size_t n_old,
+	const struct slot_mark *new, size_t n_new)
+{
+	for (size_t i = 0; i < n_old; i++) {
+		bool kept = false;
+
+		for (size_t j = 0; j < n_new; j++)
+			kept |= new[j].mark == old[i].mark;
+		if (!kept)
+			m->used[old[i].mark >> m->shift] = 0;
+	}
+}
+
+bool marks_assign(struct marks *m, struct slot *slot, const struct policy *policy)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	const struct service *s = slot->service;
+	struct frontend_list fes = { 0 };
+	struct slot_mark *new;
+	size_t n = 0;
+	bool enough = true;
+
+	if (!s || !policy->mark_mask || !service_external_local(s)) {
+		marks_release(m, slot);
+		return true;
+	}
+	new = mem_zalloc(s->n_ports * 2, sizeof(*new));
+	for (size_t f = 0; f < ARRAY_SIZE(families); f++)
+		for (size_t i = 0; i < s->n_ports; i++) {
+			frontends_list(s, &s->ports[i], families[f], policy, &fes);
+			if (!needs_mark(&fes))
+				continue;
+			if (assign_port(m, slot, &s->ports[i], families[f], &fes, &new[n]))
+				n++;
+			else
+				enough = false;
+		}
+	frontends_done(&fes);
+	give_back(m, slot->marks, slot->n_marks, new, n);
+	free(slot->marks);
+	slot->marks = new;
+	slot->n_marks = n;
+	return enough;
+}
+
+void marks_release(struct marks *m, struct slot *slot)
+{
+	give_back(m, slot->marks, slot->n_marks, NULL, 0);
+	free(take(slot->marks));
+	slot->n_marks = 0;
+}
+
+bool marks_is_tcp(uint32_t mask, uint32_t mark)
+{
+	return mask && !(mark >> __builtin_ctz(mask) & 1);
+}
