@@ -11,7 +11,8 @@
 struct arena_chunk;
 struct arena {
 	struct arena_chunk *chunk; /* the newest; the older ones hang on it */
-	size_t used;
+	size_t used;		   /* of the newest */
+	size_t size;		   /* of all */
 };
 
 /* Zeroed, aligned for any object. Never fails. Valid until arena_done(). */

@@ -9,9 +9,9 @@
 #include "source/auth.h"
 
 /*
- * Requests to one API server: libcurl's multi interface on a libevent loop. Connections are kept
- * and shared (HTTP/2 where the server offers it, one TCP connection per request in progress else),
- * TLS is verified unless the credentials say otherwise, redirections are not followed.
+ * Requests to one API server: libcurl's multi interface on a libevent loop. HTTP/2
+ * where the server offers it; connections are used again, but by one request at a time. TLS is
+ * verified unless the credentials say otherwise, redirections are not followed.
  *
  * Nothing is called back from inside a function of this header; the callbacks are called from the
  * loop and may begin and cancel requests. The process must ignore SIGPIPE.

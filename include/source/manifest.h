@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/ip.h"
 #include "core/store.h"
@@ -43,6 +44,9 @@ struct manifest_problem {
 	const char *field;     /* "spec.ports[0].port"; "" */
 	const char *message;   /* what is wrong and what happens now */
 };
+
+/* One line: "PATH:LINE:COLUMN: OBJECT: FIELD: MESSAGE" without the parts that are not known. */
+void manifest_problem_print(const struct manifest_problem *problem, struct buf *b);
 
 struct manifests_config {
 	const char *const *paths;

@@ -15,46 +15,61 @@ struct arena_chunk {
 	alignas(max_align_t) unsigned char data[];
 };
 
-/* Most objects are a few hundred bytes; the chunk grows with what was needed so far. */
-enum { FIRST_CHUNK = 256 - sizeof(struct arena_chunk), MAX_CHUNK = 65536 };
+/*
+ * An arena of a few hundred bytes has one chunk, one that got a large array has that and another.
+ * Each new one is a quarter of what there is, so that at most a fifth is unused and the number of
+ * chunks grows with the logarithm of the size.
+ */
+enum { FIRST_CHUNK = 256, NEXT_CHUNK = 128, MAX_CHUNK = 65536 };
 
-static struct arena_chunk *chunk_new(size_t need, const struct arena_chunk *older)
+static size_t next_size(const struct arena *a)
 {
-	size_t size = older ? older->size * 2 : FIRST_CHUNK;
+	size_t size = a->size / 4;
+
+	if (!a->chunk)
+		return FIRST_CHUNK;
+	if (size < NEXT_CHUNK)
+		return NEXT_CHUNK;
+	return size < MAX_CHUNK ? size : MAX_CHUNK;
+}
+
+static void add_chunk(struct arena *a, size_t need)
+{
+	size_t size = next_size(a);
 	struct arena_chunk *c;
 
-	if (size > MAX_CHUNK)
-		size = MAX_CHUNK;
 	if (size < need)
 		size = need;
 	c = mem_zalloc(1, sizeof(*c) + size);
 	c->size = size;
-	return c;
+	c->older = a->chunk;
+	a->chunk = c;
+	a->size += size;
+	a->used = 0;
+}
+
+static void *alloc(struct arena *a, size_t size, size_t align)
+{
+	size_t start = (a->used + align - 1) & ~(align - 1);
+
+	if (!a->chunk || start > a->chunk->size || a->chunk->size - start < size) {
+		add_chunk(a, size);
+		start = 0;
+	}
+	a->used = start + size;
+	return a->chunk->data + start;
 }
 
 void *arena_alloc(struct arena *a, size_t n, size_t size)
 {
-	const size_t align = alignof(max_align_t);
-	size_t need;
-	void *p;
-
 	assert(!size || n <= (SIZE_MAX / 2) / size);
-	need = (n * size + align - 1) & ~(align - 1);
-	if (!a->chunk || a->chunk->size - a->used < need) {
-		struct arena_chunk *c = chunk_new(need, a->chunk);
-
-		c->older = a->chunk;
-		a->chunk = c;
-		a->used = 0;
-	}
-	p = a->chunk->data + a->used;
-	a->used += need;
-	return p;
+	return alloc(a, n * size, alignof(max_align_t));
 }
 
+/* Text needs no alignment. */
 char *arena_strndup(struct arena *a, const char *s, size_t len)
 {
-	char *copy = arena_alloc(a, len + 1, 1);
+	char *copy = alloc(a, len + 1, 1);
 
 	memcpy(copy, s, len);
 	return copy;

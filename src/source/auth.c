@@ -239,6 +239,7 @@ static int load_ca(struct credential *ca, bool must, struct err *err)
 	if (r < 0)
 		log_warn("no certificate authority for the API server, going on with the system's",
 			"err=\"%s\"", words.msg);
+	ca->failing = r < 0;
 	return 0;
 }
 

@@ -383,10 +383,8 @@ static bool is_stored(const struct subject *s, const struct definition *d)
 	return s->stored && s->hash == d->hash;
 }
 
-static void tell_losers(struct catalog *c, struct subject *s)
+static void tell_losers(struct catalog *c, struct subject *s, const struct definition *first)
 {
-	const struct definition *first = winner(s);
-
 	list_for_each(it, &s->definitions) {
 		const struct definition *d = of_subject(it);
 		_cleanup_(buf_done) struct buf message = { 0 };
@@ -438,12 +436,12 @@ static void settle(struct catalog *c, struct subject *s)
 
 	list_remove(&s->queued);
 	problems_begin(&s->problems);
-	tell_losers(c, s);
-	if (!d) {
+	if (!d)
 		withdraw(c, s);
-	} else if (!is_stored(s, d)) {
+	else
+		tell_losers(c, s, d);
+	if (d && !is_stored(s, d))
 		settle_changed(c, s, d);
-	}
 	problems_end(c->problems, &s->problems);
 	if (d)
 		return;
@@ -460,23 +458,23 @@ static int cmp_subjects(const void *a, const void *b)
 
 void catalog_settle(struct catalog *c)
 {
-	struct subject **work = NULL;
-	size_t n = 0, cap = 0;
+	_cleanup_free_ struct subject **work = NULL;
+	size_t n = 0, i = 0;
 
 	if (list_empty(&c->touched))
 		return;
 	/* Addresses may have become free. */
 	list_for_each_safe(it, &c->starved)
 		touch(c, queued(it));
-	list_for_each(it, &c->touched) {
-		mem_grow(work, n, cap);
-		work[n++] = queued(it);
-	}
+	list_for_each(it, &c->touched)
+		n++;
+	work = mem_zalloc(n, sizeof(struct subject *));
+	list_for_each(it, &c->touched)
+		work[i++] = queued(it);
 	/* In order of name, so that the pools are asked in the same order at every start. */
-	qsort(work, n, sizeof(*work), cmp_subjects);
-	for (size_t i = 0; i < n; i++)
+	qsort(work, n, sizeof(struct subject *), cmp_subjects);
+	for (i = 0; i < n; i++)
 		settle_own(c, work[i]);
-	for (size_t i = 0; i < n; i++)
+	for (i = 0; i < n; i++)
 		settle(c, work[i]);
-	free(work);
 }

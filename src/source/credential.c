@@ -69,6 +69,8 @@ static void trim(struct buf *b)
 {
 	size_t begin = 0;
 
+	if (!b->data)
+		return;
 	while (b->len && isspace((unsigned char)b->data[b->len - 1]))
 		b->len--;
 	while (begin < b->len && isspace((unsigned char)b->data[begin]))
@@ -143,7 +145,7 @@ static int load(struct credential *c, struct err *err)
 	r = check(c, c->path, &b, err);
 	if (r < 0)
 		return r;
-	if (b.len == c->value.len && !memcmp(b.data, c->value.data, b.len))
+	if (b.len == c->value.len && !memcmp(buf_str(&b), buf_str(&c->value), b.len))
 		return 0;
 	wipe(&c->value);
 	c->value = b;

@@ -32,41 +32,29 @@ const char *object_id_print(const struct object_id *id, char s[static OBJECT_ID_
 	return s;
 }
 
-static const json_t *metadata(const json_t *root)
-{
-	return json_object_get(root, "metadata");
-}
-
 /* An entry of metadata.labels or metadata.annotations */
-static int metadata_map(
-	struct reader *r, const json_t *root, const char *map, const char *key, const char **ret)
+static int metadata_entry(struct reader *r, const struct value *meta, struct key map,
+	const char *name, const char **ret)
 {
-	size_t start = reader_enter(r, "metadata"), inner;
-	const json_t *entries = NULL, *value;
-	int e = reader_object(r, metadata(root), map, &entries);
+	size_t mark = reader_enter(r, "metadata");
+	int e = reader_entry(r, meta, map, name, ret);
 
-	value = json_object_get(entries, key);
-	if (!e && value && !json_is_null(value)) {
-		inner = reader_enter(r, map);
-		reader_enter_name(r, key);
-		e = reader_value_text(r, value, ret);
-		reader_leave(r, inner);
-	}
-	reader_leave(r, start);
+	reader_leave(r, mark);
 	return e;
 }
 
-int decode_annotation(struct reader *r, const json_t *root, const char *key, const char **ret)
+int decode_annotation(
+	struct reader *r, const struct value *meta, const char *name, const char **ret)
 {
-	return metadata_map(r, root, "annotations", key, ret);
+	return metadata_entry(r, meta, KEY("annotations", 12), name, ret);
 }
 
-int decode_label(struct reader *r, const json_t *root, const char *key, const char **ret)
+int decode_label(struct reader *r, const struct value *meta, const char *name, const char **ret)
 {
-	return metadata_map(r, root, "labels", key, ret);
+	return metadata_entry(r, meta, KEY("labels", 11), name, ret);
 }
 
-int decode_annotation_fail(struct reader *r, const char *key, const char *fmt, ...)
+int decode_annotation_fail(struct reader *r, const char *name, const char *fmt, ...)
 {
 	char message[sizeof(r->err->message)];
 	size_t mark = reader_enter(r, "metadata");
@@ -76,20 +64,20 @@ int decode_annotation_fail(struct reader *r, const char *key, const char *fmt, .
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
 	reader_enter(r, "annotations");
-	reader_enter_name(r, key);
+	reader_enter_name(r, name);
 	reader_fail(r, "%s", message);
 	reader_leave(r, mark);
 	return -EINVAL;
 }
 
-int decode_weight(struct reader *r, const json_t *root, int32_t *ret)
+int decode_weight(struct reader *r, const struct value *meta, int32_t *ret)
 {
 	static const char key[] = "ipvsctl.io/weight";
 	char quoted[QUOTE_SIZE];
 	const char *text = NULL;
 	int32_t weight = 0;
 	size_t len;
-	int e = decode_annotation(r, root, key, &text);
+	int e = decode_annotation(r, meta, key, &text);
 
 	if (e || !text)
 		return e;
@@ -103,21 +91,30 @@ int decode_weight(struct reader *r, const json_t *root, int32_t *ret)
 	return 0;
 }
 
-int decode_resource_version(struct reader *r, const json_t *root, const char **ret)
+int decode_resource_version(struct reader *r, const struct value *meta, const char **ret)
 {
 	size_t mark = reader_enter(r, "metadata");
-	int e = reader_string(r, metadata(root), "resourceVersion", ret);
+	int e = reader_string(r, meta, KEY("resourceVersion", 6), ret);
 
 	reader_leave(r, mark);
 	return e;
 }
 
-int decode_protocol(struct reader *r, const json_t *port, uint8_t *ret)
+int decode_time(struct reader *r, const struct value *meta, struct key key, int64_t *ret_us)
+{
+	size_t mark = reader_enter(r, "metadata");
+	int e = reader_time(r, meta, key, ret_us);
+
+	reader_leave(r, mark);
+	return e;
+}
+
+int decode_protocol(struct reader *r, const struct value *port, struct key key, uint8_t *ret)
 {
 	static const char *const names[] = { "TCP", "UDP", "SCTP", NULL };
 	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
 	unsigned i = 0;
-	int e = reader_word(r, port, "protocol", names, &i);
+	int e = reader_word(r, port, key, names, &i);
 
 	if (!e)
 		*ret = protos[i];
@@ -145,13 +142,14 @@ static const char *split_version(const char *api, size_t *ret_group_len)
 	return slash ? slash + 1 : api;
 }
 
-static int decode_kind(struct reader *r, const json_t *root, enum object_kind *ret)
+/* Only JSON says it: in a message of its own kind every object is. */
+static int decode_kind(struct reader *r, const struct value *root, enum object_kind *ret)
 {
 	const char *kind = NULL, *api = NULL, *version;
 	size_t group_len;
-	int e = reader_text(r, root, "kind", &kind);
+	int e = reader_text(r, root, KEY("kind", 0), &kind);
 
-	e = e ? e : reader_text(r, root, "apiVersion", &api);
+	e = e ? e : reader_text(r, root, KEY("apiVersion", 0), &api);
 	if (e)
 		return e;
 	if (!kind || !api)
@@ -167,10 +165,10 @@ static int decode_kind(struct reader *r, const json_t *root, enum object_kind *r
 	return not_ours(r->err, "kind", kind);
 }
 
-static int read_namespace(struct reader *r, const json_t *meta, struct object_id *id)
+static int read_namespace(struct reader *r, const struct value *meta, struct object_id *id)
 {
 	const char *ns = "default";
-	int e = reader_text(r, meta, "namespace", &ns);
+	int e = reader_text(r, meta, KEY("namespace", 3), &ns);
 	size_t mark;
 
 	if (e)
@@ -183,10 +181,10 @@ static int read_namespace(struct reader *r, const json_t *meta, struct object_id
 	return e;
 }
 
-static int read_name(struct reader *r, const json_t *meta, struct object_id *id)
+static int read_name(struct reader *r, const struct value *meta, struct object_id *id)
 {
 	const char *name = NULL;
-	int e = reader_text(r, meta, "name", &name);
+	int e = reader_text(r, meta, KEY("name", 1), &name);
 	size_t mark;
 
 	if (e)
@@ -201,104 +199,147 @@ static int read_name(struct reader *r, const json_t *meta, struct object_id *id)
 	return e;
 }
 
-static int read_id(struct reader *r, const json_t *root, struct object_id *id)
+/* Of an object whose kind is known. */
+static int read_id(struct reader *r, struct decode_source *src, struct object_id *id)
 {
-	const json_t *meta = NULL;
 	size_t mark;
-	int e;
+	int e = reader_object(r, &src->root, KEY("metadata", 1), &src->meta);
 
-	if (!json_is_object(root))
-		return reader_fail(r, "must be a mapping with apiVersion, kind and metadata");
-	e = decode_kind(r, root, &id->kind);
-	e = e ? e : reader_object(r, root, "metadata", &meta);
 	if (e)
 		return e;
 	mark = reader_enter(r, "metadata");
-	e = read_name(r, meta, id);
+	e = read_name(r, &src->meta, id);
 	if (!e && kinds[id->kind].namespaced)
-		e = read_namespace(r, meta, id);
+		e = read_namespace(r, &src->meta, id);
 	reader_leave(r, mark);
-	return e;
+	if (e)
+		return e;
+	r->err->id = *id;
+	object_id_print(id, r->err->object);
+	return 0;
+}
+
+static int read_kind_and_id(struct reader *r, struct decode_source *src, struct object_id *id)
+{
+	int e;
+
+	if (!json_is_object(src->root.json))
+		return reader_fail(r, "must be a mapping with apiVersion, kind and metadata");
+	e = decode_kind(r, &src->root, &id->kind);
+	return e ? e : read_id(r, src, id);
 }
 
 int decode_id(const json_t *root, struct object_id *ret, struct decode_error *err)
 {
-	struct reader r = { .err = err };
+	_cleanup_(reader_done) struct reader r = { .err = err };
+	struct decode_source src = { .root = value_of_json(root) };
 	struct object_id id = { 0 };
 	int e;
 
 	*err = (struct decode_error){ 0 };
-	e = read_id(&r, root, &id);
-	if (e)
-		return e;
-	object_id_print(&id, err->object);
-	*ret = id;
-	return 0;
+	e = read_kind_and_id(&r, &src, &id);
+	if (!e)
+		*ret = id;
+	return e;
 }
 
 /* The whole object */
 
-static int decode_one_service(
-	struct reader *r, const json_t *root, const struct object_id *id, struct object *ret)
+static int decode_one_service(struct reader *r, const struct decode_source *src,
+	const struct object_id *id, struct object *ret)
 {
 	struct service *s = ret->service = service_new();
 
 	r->arena = &s->arena;
 	s->ns = arena_strdup(r->arena, id->ns);
 	s->name = arena_strdup(r->arena, id->name);
-	return decode_service(r, root, s, &ret->wish);
+	return decode_service(r, src, s, &ret->wish);
 }
 
-static int decode_one_slice(
-	struct reader *r, const json_t *root, const struct object_id *id, struct object *ret)
+static int decode_one_slice(struct reader *r, const struct decode_source *src,
+	const struct object_id *id, struct object *ret)
 {
 	struct slice *s = ret->slice = slice_new();
 
 	r->arena = &s->arena;
 	s->ns = arena_strdup(r->arena, id->ns);
 	s->name = arena_strdup(r->arena, id->name);
-	return id->kind == OBJECT_ENDPOINTS ? decode_endpoints(r, root, s)
-					    : decode_endpoint_slice(r, root, s);
+	return id->kind == OBJECT_ENDPOINTS ? decode_endpoints(r, src, s)
+					    : decode_endpoint_slice(r, src, s);
 }
 
-static int decode_one_node(
-	struct reader *r, const json_t *root, const struct object_id *id, struct object *ret)
+static int decode_one_node(struct reader *r, const struct decode_source *src,
+	const struct object_id *id, struct object *ret)
 {
 	struct node *n = ret->node = node_new();
 
 	r->arena = &n->arena;
 	n->name = arena_strdup(r->arena, id->name);
-	return decode_node(r, root, n);
+	return decode_node(r, src, n);
+}
+
+static int decode_contents(struct reader *r, const struct decode_source *src,
+	const struct object_id *id, struct object *ret)
+{
+	struct object o = { .kind = id->kind };
+	int e = 0;
+
+	switch (o.kind) {
+	case OBJECT_SERVICE:
+		e = decode_one_service(r, src, id, &o);
+		break;
+	case OBJECT_ENDPOINTS:
+	case OBJECT_ENDPOINT_SLICE:
+		e = decode_one_slice(r, src, id, &o);
+		break;
+	case OBJECT_NODE:
+		e = decode_one_node(r, src, id, &o);
+		break;
+	}
+	if (e)
+		object_done(&o);
+	else
+		*ret = o;
+	return e;
 }
 
 int decode_object(const json_t *root, struct object *ret, struct decode_error *err)
 {
-	struct reader r = { .err = err };
-	struct object_id id;
-	struct object o = { 0 };
-	int e = decode_id(root, &id, err);
+	_cleanup_(reader_done) struct reader r = { .err = err };
+	struct decode_source src = { .root = value_of_json(root) };
+	struct object_id id = { 0 };
+	int e;
 
-	if (e)
-		return e;
-	o.kind = id.kind;
-	switch (o.kind) {
-	case OBJECT_SERVICE:
-		e = decode_one_service(&r, root, &id, &o);
-		break;
-	case OBJECT_ENDPOINTS:
-	case OBJECT_ENDPOINT_SLICE:
-		e = decode_one_slice(&r, root, &id, &o);
-		break;
-	case OBJECT_NODE:
-		e = decode_one_node(&r, root, &id, &o);
-		break;
-	}
-	if (e) {
-		object_done(&o);
-		return e;
-	}
-	*ret = o;
-	return 0;
+	*err = (struct decode_error){ 0 };
+	e = read_kind_and_id(&r, &src, &id);
+	return e ? e : decode_contents(&r, &src, &id, ret);
+}
+
+/* What an API server has accepted, of a resource whose kind is known. */
+static int decode_accepted(
+	enum object_kind kind, struct value root, struct object *ret, struct decode_error *err)
+{
+	_cleanup_(reader_done) struct reader r = { .err = err, .lenient = true };
+	struct decode_source src = { .root = root };
+	struct object_id id = { .kind = kind };
+	int e;
+
+	*err = (struct decode_error){ 0 };
+	e = reader_value_object(&r, &src.root);
+	e = e ? e : read_id(&r, &src, &id);
+	return e ? e : decode_contents(&r, &src, &id, ret);
+}
+
+int decode_element(
+	enum object_kind kind, const json_t *root, struct object *ret, struct decode_error *err)
+{
+	return decode_accepted(kind, value_of_json(root), ret, err);
+}
+
+int decode_protobuf(enum object_kind kind, const void *data, size_t len, struct object *ret,
+	struct decode_error *err)
+{
+	return decode_accepted(kind, value_of_message(data, len), ret, err);
 }
 
 void object_done(struct object *o)

@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "core/fact.h"
 #include "decode_kinds.h"
-#include "timestamp.h"
 
 /* API default of spec.sessionAffinityConfig.clientIP.timeoutSeconds */
 enum { AFFINITY_TIMEOUT_DEFAULT = 10800, AFFINITY_TIMEOUT_MAX = 86400 };
@@ -21,20 +20,11 @@ static const char *family_word(int family)
 
 /* Metadata */
 
-static int read_created(struct reader *r, const json_t *root, struct service *s)
+static int read_created(struct reader *r, const struct value *meta, struct service *s)
 {
-	const json_t *metadata = json_object_get(root, "metadata");
-	size_t mark = reader_enter(r, "metadata");
-	char quoted[QUOTE_SIZE];
-	const char *text = NULL;
 	int64_t us = 0;
-	int e = reader_text(r, metadata, "creationTimestamp", &text);
+	int e = decode_time(r, meta, KEY("creationTimestamp", 8), &us);
 
-	if (!e && text && timestamp_parse(text, &us))
-		e = reader_fail_at(r, "creationTimestamp",
-			"is %s, which is not a time such as 2026-01-31T12:00:00Z",
-			reader_quote(text, quoted));
-	reader_leave(r, mark);
 	s->created = us / 1000000;
 	return e;
 }
@@ -47,37 +37,39 @@ static bool is_scheduler(const char *s)
 		strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == len;
 }
 
-static int read_scheduler(struct reader *r, const json_t *root, struct service *s)
+static int read_scheduler_as(
+	struct reader *r, const struct value *meta, const char *key, struct service *s)
 {
-	static const char *const keys[] = { "ipvsctl.io/scheduler",
-		"kube-router.io/service.scheduler" };
 	char quoted[QUOTE_SIZE];
+	const char *text = NULL;
+	int e = decode_annotation(r, meta, key, &text);
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		const char *text = NULL;
-		int e = decode_annotation(r, root, keys[i], &text);
-
-		if (e)
-			return e;
-		if (!text)
-			continue;
-		if (!is_scheduler(text))
-			return decode_annotation_fail(r, keys[i],
-				"is %s, must be the name of an IPVS scheduler such as rr or wlc",
-				reader_quote(text, quoted));
-		s->scheduler = arena_strdup(r->arena, text);
-		return 0;
-	}
+	if (e || !text)
+		return e;
+	if (!is_scheduler(text))
+		return decode_annotation_fail(r, key,
+			"is %s, must be the name of an IPVS scheduler such as rr or wlc",
+			reader_quote(text, quoted));
+	s->scheduler = arena_strdup(r->arena, text);
 	return 0;
 }
 
-static int read_drain_timeout(struct reader *r, const json_t *root, struct service *s)
+static int read_scheduler(struct reader *r, const struct value *meta, struct service *s)
+{
+	int e = reader_leave_out(r, read_scheduler_as(r, meta, "ipvsctl.io/scheduler", s));
+
+	if (e || *s->scheduler)
+		return e;
+	return read_scheduler_as(r, meta, "kube-router.io/service.scheduler", s);
+}
+
+static int read_drain_timeout(struct reader *r, const struct value *meta, struct service *s)
 {
 	static const char key[] = "ipvsctl.io/drain-timeout";
 	char quoted[QUOTE_SIZE];
 	const char *text = NULL;
 	int64_t ms;
-	int e = decode_annotation(r, root, key, &text);
+	int e = decode_annotation(r, meta, key, &text);
 
 	if (e || !text)
 		return e;
@@ -89,35 +81,48 @@ static int read_drain_timeout(struct reader *r, const json_t *root, struct servi
 	return 0;
 }
 
-static int read_metadata(struct reader *r, const json_t *root, struct service *s)
+static int read_other_proxy(struct reader *r, const struct value *meta, struct service *s)
 {
 	const char *other = NULL;
-	int e = read_created(r, root, s);
+	int e = decode_label(r, meta, "service.kubernetes.io/service-proxy-name", &other);
 
-	e = e ? e : decode_resource_version(r, root, &s->resource_version);
-	e = e ? e : decode_label(r, root, "service.kubernetes.io/service-proxy-name", &other);
-	e = e ? e : read_scheduler(r, root, s);
-	e = e ? e : read_drain_timeout(r, root, s);
 	s->other_proxy = other; /* whatever its value is */
 	return e;
 }
 
+static int read_metadata(struct reader *r, const struct value *meta, struct service *s)
+{
+	int e = reader_leave_out(r, read_created(r, meta, s));
+
+	e = e ? e : reader_leave_out(r, decode_resource_version(r, meta, &s->resource_version));
+	e = e ? e : reader_leave_out(r, read_other_proxy(r, meta, s));
+	e = e ? e : reader_leave_out(r, read_scheduler(r, meta, s));
+	return e ? e : reader_leave_out(r, read_drain_timeout(r, meta, s));
+}
+
 /* Cluster IPs */
 
-static int read_cluster_ip(struct reader *r, const json_t *value, size_t i, void *arg)
+static bool is_none(const struct value *v)
+{
+	struct text text;
+
+	return !value_text(v, &text) && text.len == 4 && !memcmp(text.s, "None", 4);
+}
+
+static int read_cluster_ip(struct reader *r, const struct value *v, size_t i, void *arg)
 {
 	struct service *s = arg;
 	char text[IP_STRLEN];
 	struct ip ip;
 	int e;
 
-	if (json_is_string(value) && !strcmp(json_string_value(value), "None")) {
+	if (is_none(v)) {
 		s->headless = true;
 		return 0;
 	}
 	if (i >= ARRAY_SIZE(s->cluster_ips))
 		return reader_fail(r, "is one too many: there can be one of each family");
-	e = reader_value_ip(r, value, &ip);
+	e = reader_value_ip(r, v, &ip);
 	e = e ? e : reader_check_host(r, &ip);
 	if (e)
 		return e;
@@ -129,13 +134,18 @@ static int read_cluster_ip(struct reader *r, const json_t *value, size_t i, void
 }
 
 /* spec.clusterIP alone is what there was before dual stack; "" is the same as absent. */
-static const json_t *single_cluster_ip(const json_t *spec)
+static int read_single_cluster_ip(struct reader *r, const struct value *spec, struct service *s)
 {
-	const json_t *v = json_object_get(spec, "clusterIP");
+	struct value v = value_member(spec, KEY("clusterIP", 3));
+	size_t mark;
+	int e;
 
-	if (!v || json_is_null(v) || (json_is_string(v) && !json_string_length(v)))
-		return NULL;
-	return v;
+	if (!value_is_there(&v) || value_is_empty(&v))
+		return 0;
+	mark = reader_enter(r, "clusterIP");
+	e = reader_leave_out(r, read_cluster_ip(r, &v, 0, s));
+	reader_leave(r, mark);
+	return e;
 }
 
 static int check_same(struct reader *r, const struct service *single, const struct service *list)
@@ -152,19 +162,23 @@ static int check_same(struct reader *r, const struct service *single, const stru
 		single->headless ? "None" : ip_print(&single->cluster_ips[0], a));
 }
 
-static int read_cluster_ips(struct reader *r, const json_t *spec, struct service *s)
+static int check_headless(struct reader *r, struct service *s)
+{
+	if (!s->headless || !s->n_cluster_ips)
+		return 0;
+	s->n_cluster_ips = 0;
+	return reader_fail_at(r, "clusterIPs", "has both None and an address");
+}
+
+static int read_cluster_ips(struct reader *r, const struct value *spec, struct service *s)
 {
 	struct service single = { 0 };
-	const json_t *v = single_cluster_ip(spec);
-	size_t mark = reader_enter(r, "clusterIP");
-	int e = v ? read_cluster_ip(r, v, 0, &single) : 0;
+	int e = read_single_cluster_ip(r, spec, &single);
 
-	reader_leave(r, mark);
-	e = e ? e : reader_each(r, spec, "clusterIPs", read_cluster_ip, s);
+	e = e ? e : reader_each(r, spec, KEY("clusterIPs", 18), read_cluster_ip, s);
+	e = e ? e : check_headless(r, s);
 	if (e)
 		return e;
-	if (s->headless && s->n_cluster_ips)
-		return reader_fail_at(r, "clusterIPs", "has both None and an address");
 	if (s->headless || s->n_cluster_ips)
 		return check_same(r, &single, s);
 	s->headless = single.headless;
@@ -178,13 +192,13 @@ struct family_list {
 	struct service_wish *wish;
 };
 
-static int read_family(struct reader *r, const json_t *value, size_t i, void *arg)
+static int read_family(struct reader *r, const struct value *v, size_t i, void *arg)
 {
 	const struct family_list *list = arg;
 	const struct service *s = list->service;
 	char quoted[QUOTE_SIZE], ip[IP_STRLEN];
-	const char *text;
-	int family, e = reader_value_text(r, value, &text);
+	const char *text = "";
+	int family, e = reader_value_text(r, v, &text);
 
 	if (e)
 		return e;
@@ -200,167 +214,79 @@ static int read_family(struct reader *r, const json_t *value, size_t i, void *ar
 	return 0;
 }
 
-static int read_families(
-	struct reader *r, const json_t *spec, const struct service *s, struct service_wish *wish)
+static int read_families(struct reader *r, const struct value *spec, const struct service *s,
+	struct service_wish *wish)
 {
 	static const char *const policies[] = { "SingleStack", "PreferDualStack",
 		"RequireDualStack", NULL };
 	struct family_list list = { .service = s, .wish = wish };
 	unsigned policy = 0;
-	int e = reader_each(r, spec, "ipFamilies", read_family, &list);
+	int e = reader_each(r, spec, KEY("ipFamilies", 19), read_family, &list);
 
-	e = e ? e : reader_word(r, spec, "ipFamilyPolicy", policies, &policy);
+	e = e ? e : reader_word(r, spec, KEY("ipFamilyPolicy", 17), policies, &policy);
 	wish->prefer_dual_stack = policy > 0;
 	wish->require_dual_stack = policy > 1;
 	return e;
 }
 
-/* Ports */
+/* Other addresses */
 
-static int read_port(struct reader *r, const json_t *value, size_t i, void *arg)
+struct ip_list {
+	struct ip *ips;
+	size_t n;
+};
+
+static int read_external_ip(struct reader *r, const struct value *v, size_t i, void *arg)
 {
-	struct service_port *port = (struct service_port *)arg + i;
-	int64_t number = 0, node_port = 0;
-	size_t mark;
-	int e = reader_value_object(r, value);
+	struct ip_list *list = arg;
+	struct ip *ip = &list->ips[list->n];
+	int e = reader_value_ip(r, v, ip);
 
-	port->name = "";
-	e = e ? e : reader_string(r, value, "name", &port->name);
-	e = e ? e : decode_protocol(r, value, &port->proto);
-	e = e ? e : reader_int(r, value, "port", 1, UINT16_MAX, &number);
-	e = e ? e : reader_int(r, value, "nodePort", 0, UINT16_MAX, &node_port);
-	if (!e && !number)
-		e = reader_fail_at(r, "port", "is missing");
-	port->port = (uint16_t)number;
-	port->node_port = (uint16_t)node_port;
-	if (e)
-		return e;
-	mark = reader_enter(r, "name");
-	e = reader_check_port_name(r, port->name);
-	reader_leave(r, mark);
+	(void)i;
+	e = e ? e : reader_check_host(r, ip);
+	list->n += !e;
 	return e;
 }
 
-static int cmp_number(const void *a, const void *b)
+static int read_external_ips(struct reader *r, const struct value *spec, struct service *s)
 {
-	const struct service_port *p = *(const struct service_port *const *)a;
-	const struct service_port *q = *(const struct service_port *const *)b;
+	const struct key key = KEY("externalIPs", 5);
+	struct ip_list list = { 0 };
+	int e;
 
-	return p->proto != q->proto ? p->proto - q->proto : p->port - q->port;
+	list.ips = arena_alloc(r->arena, value_count(spec, key), sizeof(*list.ips));
+	e = reader_each(r, spec, key, read_external_ip, &list);
+	s->external_ips = list.ips;
+	s->n_external_ips = list.n;
+	return e;
 }
 
-static int cmp_name(const void *a, const void *b)
-{
-	const struct service_port *p = *(const struct service_port *const *)a;
-	const struct service_port *q = *(const struct service_port *const *)b;
+struct range_list {
+	struct cidr *ranges;
+	size_t n;
+};
 
-	return p->proto != q->proto ? p->proto - q->proto : strcmp(p->name, q->name);
+static int read_source_range(struct reader *r, const struct value *v, size_t i, void *arg)
+{
+	struct range_list *list = arg;
+	int e = reader_value_cidr(r, v, &list->ranges[list->n]);
+
+	(void)i;
+	list->n += !e;
+	return e;
 }
 
-/* Ports without a node port differ from each other. */
-static int cmp_node_port(const void *a, const void *b)
+static int read_source_ranges(struct reader *r, const struct value *spec, struct service *s)
 {
-	const struct service_port *p = *(const struct service_port *const *)a;
-	const struct service_port *q = *(const struct service_port *const *)b;
+	const struct key key = KEY("loadBalancerSourceRanges", 9);
+	struct range_list list = { 0 };
+	int e;
 
-	if (p->node_port != q->node_port)
-		return p->node_port - q->node_port;
-	if (!p->node_port)
-		return p < q ? -1 : p > q;
-	return p->proto - q->proto;
-}
-
-/* The later one of two ports that the order takes as equal: its index; n where there are none. */
-static size_t find_twin(const struct service_port *ports, size_t n,
-	int (*cmp)(const void *a, const void *b), size_t *ret_first)
-{
-	_cleanup_free_ const struct service_port **sorted = mem_zalloc(n, sizeof(*sorted));
-
-	for (size_t i = 0; i < n; i++)
-		sorted[i] = &ports[i];
-	qsort(sorted, n, sizeof(*sorted), cmp);
-	for (size_t i = 1; i < n; i++) {
-		size_t a = (size_t)(sorted[i - 1] - ports), b = (size_t)(sorted[i] - ports);
-
-		if (cmp(&sorted[i - 1], &sorted[i]) != 0)
-			continue;
-		*ret_first = a < b ? a : b;
-		return a < b ? b : a;
-	}
-	return n;
-}
-
-static int check_ports(struct reader *r, const struct service_port *ports, size_t n)
-{
-	static const struct {
-		int (*cmp)(const void *a, const void *b);
-		const char *key;
-	} rules[] = {
-		{ cmp_number, "port" },
-		{ cmp_name, "name" },
-		{ cmp_node_port, "nodePort" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
-		size_t first, twin = find_twin(ports, n, rules[i].cmp, &first), mark;
-		int e;
-
-		if (twin == n)
-			continue;
-		mark = reader_enter(r, "ports");
-		reader_enter_index(r, twin);
-		e = reader_fail_at(r, rules[i].key,
-			"is the same as that of ports[%zu], which has the same protocol", first);
-		reader_leave(r, mark);
-		return e;
-	}
-	return 0;
-}
-
-static int read_ports(struct reader *r, const json_t *spec, struct service *s)
-{
-	size_t n = reader_count(spec, "ports");
-	struct service_port *ports = arena_alloc(r->arena, n, sizeof(*ports));
-	int e = reader_each(r, spec, "ports", read_port, ports);
-
-	s->ports = ports;
-	s->n_ports = n;
-	return e ? e : check_ports(r, ports, n);
-}
-
-/* Other addresses */
-
-static int read_external_ip(struct reader *r, const json_t *value, size_t i, void *arg)
-{
-	struct ip *ip = (struct ip *)arg + i;
-	int e = reader_value_ip(r, value, ip);
-
-	return e ? e : reader_check_host(r, ip);
-}
-
-static int read_external_ips(struct reader *r, const json_t *spec, struct service *s)
-{
-	size_t n = reader_count(spec, "externalIPs");
-	struct ip *ips = arena_alloc(r->arena, n, sizeof(*ips));
-
-	s->external_ips = ips;
-	s->n_external_ips = n;
-	return reader_each(r, spec, "externalIPs", read_external_ip, ips);
-}
-
-static int read_source_range(struct reader *r, const json_t *value, size_t i, void *arg)
-{
-	return reader_value_cidr(r, value, (struct cidr *)arg + i);
-}
-
-static int read_source_ranges(struct reader *r, const json_t *spec, struct service *s)
-{
-	size_t n = reader_count(spec, "loadBalancerSourceRanges");
-	struct cidr *ranges = arena_alloc(r->arena, n, sizeof(*ranges));
-
-	s->source_ranges = ranges;
-	s->n_source_ranges = n;
-	return reader_each(r, spec, "loadBalancerSourceRanges", read_source_range, ranges);
+	list.ranges = arena_alloc(r->arena, value_count(spec, key), sizeof(*list.ranges));
+	e = reader_each(r, spec, key, read_source_range, &list);
+	s->source_ranges = list.ranges;
+	s->n_source_ranges = list.n;
+	return e;
 }
 
 struct ingress_list {
@@ -372,20 +298,22 @@ struct ingress_list {
  * The status is somebody else's: a load balancer that is on the host itself (minikube's tunnel
  * writes 127.0.0.1) is left out like one that has a host name only, not an error.
  */
-static int read_ingress(struct reader *r, const json_t *value, size_t i, void *arg)
+static int read_ingress(struct reader *r, const struct value *v, size_t i, void *arg)
 {
 	static const char *const modes[] = { "VIP", "Proxy", NULL };
+	const struct key ip = KEY("ip", 1);
 	struct ingress_list *list = arg;
 	struct ingress ingress = { 0 };
+	struct value address;
 	unsigned mode = 0;
-	int e = reader_value_object(r, value);
+	int e = reader_value_object(r, v);
 
 	(void)i;
-	if (!e && json_string_length(json_object_get(value, "ip")) == 0 &&
-		json_is_string(json_object_get(value, "ip")))
+	address = e ? (struct value){ 0 } : value_member(v, ip);
+	if (!e && value_is_empty(&address))
 		return 0;
-	e = e ? e : reader_ip(r, value, "ip", &ingress.ip);
-	e = e ? e : reader_word(r, value, "ipMode", modes, &mode);
+	e = e ? e : reader_ip(r, v, ip, &ingress.ip);
+	e = e ? e : reader_word(r, v, KEY("ipMode", 3), modes, &mode);
 	if (e || !ingress.ip.family || !reader_is_host(&ingress.ip))
 		return e;
 	ingress.proxy_mode = mode == 1;
@@ -393,52 +321,71 @@ static int read_ingress(struct reader *r, const json_t *value, size_t i, void *a
 	return 0;
 }
 
-static int read_status(struct reader *r, const json_t *root, struct service *s)
+static int read_load_balancer(struct reader *r, const struct value *lb, struct service *s)
 {
-	const json_t *status = NULL, *lb = NULL;
+	const struct key key = KEY("ingress", 1);
 	struct ingress_list list = { 0 };
-	size_t mark;
-	int e = reader_object(r, root, "status", &status);
+	int e;
 
-	if (e)
-		return e;
-	mark = reader_enter(r, "status");
-	e = reader_object(r, status, "loadBalancer", &lb);
-	reader_enter(r, "loadBalancer");
-	list.entries = arena_alloc(r->arena, reader_count(lb, "ingress"), sizeof(*list.entries));
-	e = e ? e : reader_each(r, lb, "ingress", read_ingress, &list);
-	reader_leave(r, mark);
+	list.entries = arena_alloc(r->arena, value_count(lb, key), sizeof(*list.entries));
+	e = reader_each(r, lb, key, read_ingress, &list);
 	s->ingress = list.entries;
 	s->n_ingress = list.n;
 	return e;
 }
 
+static int read_status(struct reader *r, const struct value *root, struct service *s)
+{
+	struct value status = { 0 }, lb = { 0 };
+	size_t mark;
+	int e = reader_object(r, root, KEY("status", 3), &status);
+
+	if (e)
+		return e;
+	mark = reader_enter(r, "status");
+	e = reader_object(r, &status, KEY("loadBalancer", 1), &lb);
+	reader_enter(r, "loadBalancer");
+	e = e ? e : read_load_balancer(r, &lb, s);
+	reader_leave(r, mark);
+	return e;
+}
+
 /* Policies */
 
-static int read_affinity(struct reader *r, const json_t *spec, struct service *s)
+static int read_affinity_timeout(struct reader *r, const struct value *spec, struct service *s)
 {
-	static const char *const words[] = { "None", "ClientIP", NULL };
-	const json_t *config = NULL, *client_ip = NULL;
+	struct value config = { 0 }, client_ip = { 0 };
 	int64_t timeout = AFFINITY_TIMEOUT_DEFAULT;
-	unsigned affinity = 0;
 	size_t mark;
-	int e = reader_word(r, spec, "sessionAffinity", words, &affinity);
+	int e = reader_object(r, spec, KEY("sessionAffinityConfig", 14), &config);
 
-	e = e ? e : reader_object(r, spec, "sessionAffinityConfig", &config);
+	s->affinity_timeout = AFFINITY_TIMEOUT_DEFAULT;
 	if (e)
 		return e;
 	mark = reader_enter(r, "sessionAffinityConfig");
-	e = reader_object(r, config, "clientIP", &client_ip);
+	e = reader_object(r, &config, KEY("clientIP", 1), &client_ip);
 	reader_enter(r, "clientIP");
-	e = e ? e : reader_int(r, client_ip, "timeoutSeconds", 1, AFFINITY_TIMEOUT_MAX, &timeout);
+	e = e ? e
+	      : reader_int(
+			r, &client_ip, KEY("timeoutSeconds", 1), 1, AFFINITY_TIMEOUT_MAX, &timeout);
 	reader_leave(r, mark);
-	s->affinity_client_ip = affinity == 1;
 	s->affinity_timeout = (uint32_t)timeout;
 	return e;
 }
 
+static int read_affinity(struct reader *r, const struct value *spec, struct service *s)
+{
+	static const char *const words[] = { "None", "ClientIP", NULL };
+	unsigned affinity = 0;
+	int e = reader_leave_out(
+		r, reader_word(r, spec, KEY("sessionAffinity", 7), words, &affinity));
+
+	s->affinity_client_ip = affinity == 1;
+	return e ? e : read_affinity_timeout(r, spec, s);
+}
+
 static int read_traffic_policy(
-	struct reader *r, const json_t *spec, const char *key, bool *ret_local)
+	struct reader *r, const struct value *spec, struct key key, bool *ret_local)
 {
 	static const char *const words[] = { "Cluster", "Local", NULL };
 	unsigned policy = 0;
@@ -448,8 +395,32 @@ static int read_traffic_policy(
 	return e;
 }
 
+static int read_traffic_policies(struct reader *r, const struct value *spec, struct service *s)
+{
+	int e = reader_leave_out(r,
+		read_traffic_policy(r, spec, KEY("externalTrafficPolicy", 11), &s->external_local));
+
+	return e ? e
+		 : read_traffic_policy(
+			   r, spec, KEY("internalTrafficPolicy", 22), &s->internal_local);
+}
+
+static int read_health_check(struct reader *r, const struct value *spec, struct service *s)
+{
+	int64_t port = 0;
+	int e = reader_int(r, spec, KEY("healthCheckNodePort", 12), 0, UINT16_MAX, &port);
+
+	s->health_check_node_port = (uint16_t)port;
+	return e;
+}
+
+static int read_not_ready(struct reader *r, const struct value *spec, struct service *s)
+{
+	return reader_bool(r, spec, KEY("publishNotReadyAddresses", 13), &s->publish_not_ready);
+}
+
 static int read_type(
-	struct reader *r, const json_t *spec, struct service *s, struct service_wish *wish)
+	struct reader *r, const struct value *spec, struct service *s, struct service_wish *wish)
 {
 	static const char *const words[] = { [SERVICE_CLUSTER_IP] = "ClusterIP",
 		[SERVICE_NODE_PORT] = "NodePort",
@@ -458,9 +429,9 @@ static int read_type(
 		NULL };
 	bool allocate = true;
 	unsigned type = SERVICE_CLUSTER_IP;
-	int e = reader_word(r, spec, "type", words, &type);
+	int e = reader_word(r, spec, KEY("type", 4), words, &type);
 
-	e = e ? e : reader_bool(r, spec, "allocateLoadBalancerNodePorts", &allocate);
+	e = e ? e : reader_bool(r, spec, KEY("allocateLoadBalancerNodePorts", 20), &allocate);
 	s->type = (enum service_type)type;
 	wish->node_ports =
 		s->type == SERVICE_NODE_PORT || (s->type == SERVICE_LOAD_BALANCER && allocate);
@@ -468,37 +439,32 @@ static int read_type(
 }
 
 static int read_spec(
-	struct reader *r, const json_t *spec, struct service *s, struct service_wish *wish)
+	struct reader *r, const struct value *spec, struct service *s, struct service_wish *wish)
 {
-	int64_t health_check = 0;
-	int e = read_type(r, spec, s, wish);
+	static int (*const parts[])(struct reader * r, const struct value *spec,
+		struct service *s) = { decode_service_ports, read_external_ips, read_source_ranges,
+		read_affinity, read_traffic_policies, read_health_check, read_not_ready };
+	int e = reader_leave_out(r, read_type(r, spec, s, wish));
 
-	e = e ? e : read_cluster_ips(r, spec, s);
-	e = e ? e : read_families(r, spec, s, wish);
-	e = e ? e : read_ports(r, spec, s);
-	e = e ? e : read_external_ips(r, spec, s);
-	e = e ? e : read_source_ranges(r, spec, s);
-	e = e ? e : read_affinity(r, spec, s);
-	e = e ? e : read_traffic_policy(r, spec, "externalTrafficPolicy", &s->external_local);
-	e = e ? e : read_traffic_policy(r, spec, "internalTrafficPolicy", &s->internal_local);
-	e = e ? e : reader_int(r, spec, "healthCheckNodePort", 0, UINT16_MAX, &health_check);
-	e = e ? e : reader_bool(r, spec, "publishNotReadyAddresses", &s->publish_not_ready);
-	s->health_check_node_port = (uint16_t)health_check;
+	e = e ? e : reader_leave_out(r, read_cluster_ips(r, spec, s));
+	e = e ? e : reader_leave_out(r, read_families(r, spec, s, wish));
+	for (size_t i = 0; !e && i < ARRAY_SIZE(parts); i++)
+		e = reader_leave_out(r, parts[i](r, spec, s));
 	return e;
 }
 
-int decode_service(
-	struct reader *r, const json_t *root, struct service *s, struct service_wish *ret_wish)
+int decode_service(struct reader *r, const struct decode_source *src, struct service *s,
+	struct service_wish *ret_wish)
 {
-	const json_t *spec = NULL;
+	struct value spec = { 0 };
 	size_t mark;
-	int e = read_metadata(r, root, s);
+	int e = read_metadata(r, &src->meta, s);
 
-	e = e ? e : reader_object(r, root, "spec", &spec);
+	e = e ? e : reader_leave_out(r, reader_object(r, &src->root, KEY("spec", 2), &spec));
 	if (e)
 		return e;
 	mark = reader_enter(r, "spec");
-	e = read_spec(r, spec, s, ret_wish);
+	e = read_spec(r, &spec, s, ret_wish);
 	reader_leave(r, mark);
-	return e ? e : read_status(r, root, s);
+	return e ? e : reader_leave_out(r, read_status(r, &src->root, s));
 }

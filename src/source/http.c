@@ -3,9 +3,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 
 #include "base/buf.h"
@@ -17,6 +19,7 @@
 /* A socket of libcurl's on the loop */
 struct http_socket {
 	struct list node;
+	curl_socket_t fd;
 	struct event *event; /* NULL: nothing to wait for at the moment */
 };
 
@@ -87,6 +90,7 @@ static struct http_socket *socket_new(struct http_client *c, curl_socket_t fd)
 {
 	struct http_socket *s = new0(struct http_socket);
 
+	s->fd = fd;
 	list_init(&s->node);
 	list_insert(&c->sockets, &s->node);
 	curl_multi_assign(c->multi, fd, s);
@@ -119,6 +123,33 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, v
 	if (!s->event || event_add(s->event, NULL) < 0)
 		abort();
 	return 0;
+}
+
+static uint16_t local_port(curl_socket_t fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} address = { 0 };
+	socklen_t len = sizeof(address);
+
+	if (getsockname(fd, &address.any, &len) < 0)
+		return 0;
+	if (address.any.sa_family == AF_INET)
+		return ntohs(address.in.sin_port);
+	return address.any.sa_family == AF_INET6 ? ntohs(address.in6.sin6_port) : 0;
+}
+
+/* libcurl finds an end of file there; the socket is its own to close. */
+void http_client_shut_down(struct http_client *c, uint16_t port)
+{
+	list_for_each(it, &c->sockets) {
+		const struct http_socket *s = container_of(it, struct http_socket, node);
+
+		if (local_port(s->fd) == port)
+			shutdown(s->fd, SHUT_RDWR);
+	}
 }
 
 static void on_work(evutil_socket_t fd, short what, void *arg)
@@ -273,6 +304,11 @@ static void set_up_multi(struct http_client *c)
 	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
 	curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
 	curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+	/*
+	 * libcurl 7.88 forgets to wake a stream whose last bytes came in while it read for another
+	 * one on the same connection; they would wait for whatever comes next.
+	 */
+	curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 }
 
 void http_client_free(struct http_client *c)

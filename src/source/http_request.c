@@ -233,17 +233,14 @@ void http_request_end(struct http_request *r, CURLcode code)
 	http_request_free(r);
 }
 
-/*
- * A connection on which nothing comes is no good for the others either, which with HTTP/2 may share
- * it: they all get to know.
- */
+/* libcurl would keep an HTTP/2 connection on which nothing comes, for the next request. */
 static void give_up(struct http_request *r)
 {
-	curl_socket_t fd = CURL_SOCKET_BAD;
+	long port = 0;
 
-	curl_easy_getinfo(r->easy, CURLINFO_ACTIVESOCKET, &fd);
-	if (fd != CURL_SOCKET_BAD)
-		shutdown(fd, SHUT_RDWR);
+	curl_easy_getinfo(r->easy, CURLINFO_LOCAL_PORT, &port);
+	if (port > 0)
+		http_client_shut_down(r->client, (uint16_t)port);
 	snprintf(r->error, sizeof(r->error), "nothing came for %.3g s", r->config.idle_ms / 1000.0);
 	http_request_end(r, CURLE_OPERATION_TIMEDOUT);
 }
@@ -299,7 +296,6 @@ static void set_connection(const struct http_request *r, const struct credential
 	must(curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L));
 	must(curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
 	must(curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS));
-	must(curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L));
 	must(curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_TIMEOUT_MS));
 	must(curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L));
 	must(curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S));

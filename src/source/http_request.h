@@ -53,4 +53,7 @@ void http_request_end(struct http_request *r, CURLcode code);
 /* Takes it from libcurl without a word. */
 void http_request_free(struct http_request *r);
 
+/* Ends the connection that is in use from that local port. */
+void http_client_shut_down(struct http_client *c, uint16_t port);
+
 #endif

@@ -24,7 +24,8 @@ const char *kubeconfig_join(
 const char *kubeconfig_name_key(struct kubeconfig_reader *k, const char *key)
 {
 	size_t mark = reader_enter(&k->reader, key);
-	const char *s = kubeconfig_join(k, k->path, ": ", k->reader.path);
+	char path[READER_PATH_SIZE];
+	const char *s = kubeconfig_join(k, k->path, ": ", reader_path(&k->reader, path));
 
 	reader_leave(&k->reader, mark);
 	return s;
@@ -87,6 +88,7 @@ int kubeconfig_read_pem(
 
 static int read_cluster(struct kubeconfig_reader *k, const json_t *cluster)
 {
+	const struct value v = value_of_json(cluster);
 	struct kubeconfig *to = k->to;
 	int e = kubeconfig_read_text(k, cluster, "server", &to->server);
 
@@ -95,10 +97,10 @@ static int read_cluster(struct kubeconfig_reader *k, const json_t *cluster)
 	if (!e)
 		e = kubeconfig_read_text(k, cluster, "proxy-url", &to->proxy);
 	if (!e)
-		e = reader_bool(&k->reader, cluster, "insecure-skip-tls-verify", &to->insecure);
+		e = reader_bool(&k->reader, &v, KEY("insecure-skip-tls-verify", 0), &to->insecure);
 	if (!e)
 		e = reader_bool(
-			&k->reader, cluster, "disable-compression", &to->disable_compression);
+			&k->reader, &v, KEY("disable-compression", 0), &to->disable_compression);
 	if (!e)
 		e = kubeconfig_read_pem(k, cluster, "certificate-authority", &to->ca);
 	if (!e && to->insecure && credential_is_given(&to->ca))
@@ -137,8 +139,7 @@ static int enter_named(struct kubeconfig_reader *k, const json_t *root, const st
 	reader_enter(&k->reader, part->list);
 	if (array && !json_is_null(array) && !json_is_array(array))
 		return reader_fail(&k->reader, "must be a list");
-	json_array_foreach(array, i, it)
-	{
+	json_array_foreach(array, i, it) {
 		const char *is = json_string_value(json_object_get(it, "name"));
 
 		if (is && !strcmp(is, name))

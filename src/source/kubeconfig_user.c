@@ -57,8 +57,7 @@ static int add_list(
 
 	if (array && !json_is_null(array) && !json_is_array(array))
 		return reader_fail_at(&k->reader, key, "must be a list of strings");
-	json_array_foreach(array, i, it)
-	{
+	json_array_foreach(array, i, it) {
 		int e = json_is_string(it)
 			? add_header(k, key, name, json_string_value(it))
 			: reader_fail_at(&k->reader, key, "must be a list of strings");
@@ -76,8 +75,7 @@ static int add_extras(struct kubeconfig_reader *k, const json_t *extra)
 	json_t *values;
 	int e = 0;
 
-	json_object_foreach((json_t *)extra, key, values)
-	{
+	json_object_foreach((json_t *)extra, key, values) {
 		e = add_list(k, extra, key, extra_name(k, key));
 		if (e)
 			break;
@@ -93,8 +91,7 @@ static size_t count_headers(const json_t *user)
 	const char *key;
 	json_t *values;
 
-	json_object_foreach((json_t *)extra, key, values)
-	{
+	json_object_foreach((json_t *)extra, key, values) {
 		n += json_array_size(values);
 	}
 	return n;
@@ -102,14 +99,15 @@ static size_t count_headers(const json_t *user)
 
 static int add_impersonation(struct kubeconfig_reader *k, const json_t *user)
 {
-	const json_t *extra = NULL;
+	const struct value v = value_of_json(user);
 	const char *name = NULL, *uid = NULL;
+	struct value extra = { 0 };
 	int e = kubeconfig_read_text(k, user, "as", &name);
 
 	if (!e)
 		e = kubeconfig_read_text(k, user, "as-uid", &uid);
 	if (!e)
-		e = reader_object(&k->reader, user, "as-user-extra", &extra);
+		e = reader_object(&k->reader, &v, KEY("as-user-extra", 0), &extra);
 	if (e)
 		return e;
 	k->to->headers =
@@ -120,7 +118,7 @@ static int add_impersonation(struct kubeconfig_reader *k, const json_t *user)
 	if (!e)
 		e = add_list(k, user, "as-groups", "Impersonate-Group");
 	if (!e)
-		e = add_extras(k, extra);
+		e = add_extras(k, extra.json);
 	if (!e && !name && *k->to->headers)
 		e = reader_fail_at(&k->reader, "as",
 			"is missing, but as-uid, as-groups or as-user-extra is given");

@@ -93,38 +93,44 @@ static int read_all(int fd, size_t expected, struct buf *ret)
 	return 0;
 }
 
+/*
+ * The whole file. Returns 0 or a negative errno, of which are ours: -EFBIG above the limit, -ENODEV
+ * for what is no regular file and -ENOENT also for a directory.
+ */
+static int slurp(const char *path, struct stat *ret_st, struct buf *ret)
+{
+	/* Not to hang on a FIFO, nor to take a terminal. */
+	_cleanup_(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st = { 0 };
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -ENOENT : -ENODEV;
+	if (st.st_size > MANIFEST_MAX_FILE)
+		return -EFBIG;
+	r = read_all(fd, (size_t)st.st_size, ret);
+	if (!r && ret->len > MANIFEST_MAX_FILE)
+		r = -EFBIG;
+	if (!r)
+		*ret_st = st;
+	return r;
+}
+
 static bool is_gone(int r)
 {
 	return r == -ENOENT || r == -ENOTDIR || r == -ESTALE;
 }
 
-/* Returns 0, -ENOENT, or 1 where it cannot be read and that has been told. */
-static int slurp(
-	struct manifest_file *f, struct problems *problems, struct stat *ret_st, struct buf *ret)
+static void tell_unreadable(struct manifest_file *f, struct problems *problems, int r)
 {
-	/* Not to hang on a FIFO, nor to take a terminal. */
-	_cleanup_(close_fd) int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int r = fd < 0 || fstat(fd, ret_st) < 0 ? -errno : 0;
-
-	if (!r && S_ISDIR(ret_st->st_mode))
-		return -ENOENT;
-	if (!r && !S_ISREG(ret_st->st_mode)) {
-		tell_whole(f, problems, NULL, "is not a regular file");
-		return 1;
-	}
-	if (!r && ret_st->st_size <= MANIFEST_MAX_FILE)
-		r = read_all(fd, (size_t)ret_st->st_size, ret);
-	if (is_gone(r))
-		return -ENOENT;
-	if (r < 0) {
-		tell_whole(f, problems, NULL, "cannot be read: %s", strerror(-r));
-		return 1;
-	}
-	if (ret_st->st_size > MANIFEST_MAX_FILE || ret->len > MANIFEST_MAX_FILE) {
+	if (r == -EFBIG)
 		tell_whole(f, problems, NULL, "is larger than %d MiB", MANIFEST_MAX_FILE >> 20);
-		return 1;
-	}
-	return 0;
+	else if (r == -ENODEV)
+		tell_whole(f, problems, NULL, "is not a regular file");
+	else
+		tell_whole(f, problems, NULL, "cannot be read: %s", strerror(-r));
 }
 
 static void take_objects(struct manifest_file *f, const struct buf *text, struct catalog *catalog,
@@ -151,17 +157,18 @@ static void take_objects(struct manifest_file *f, const struct buf *text, struct
 int manifest_file_read(struct manifest_file *f, struct catalog *catalog, struct problems *problems)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
-	struct stat st;
-	int r = slurp(f, problems, &st, &text);
+	struct stat st = { 0 };
+	int r = slurp(f->path, &st, &text);
 	uint64_t hash;
 
-	if (r < 0) {
+	if (is_gone(r)) {
 		log_debug("a manifest is gone", "file=\"%s\"", f->path);
-		return r;
+		return -ENOENT;
 	}
-	f->unreadable = r > 0;
-	if (r > 0) {
+	f->unreadable = r < 0;
+	if (r < 0) {
 		f->read = false;
+		tell_unreadable(f, problems, r);
 		return 0;
 	}
 	hash = text_hash(buf_str(&text));

@@ -216,8 +216,7 @@ static void take_list(struct manifest_objects *m, const json_t *list, const char
 
 	if (!json_is_array(items) && !json_is_null(items))
 		tell(m, "", "items", "must be a list; nothing is taken from it");
-	json_array_foreach(items, i, it)
-	{
+	json_array_foreach(items, i, it) {
 		_cleanup_free_ char *inner = item_kind(it);
 
 		snprintf(path, sizeof(path), "items[%zu]", i);

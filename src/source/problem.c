@@ -138,8 +138,22 @@ size_t problems_list(struct problems *ps, const struct manifest_problem *const *
 		ps->sorted = mem_zalloc(ps->n, sizeof(const struct manifest_problem *));
 		list_for_each(it, &ps->all)
 			ps->sorted[i++] = &container_of(it, struct problem, in_all)->p;
-		qsort(ps->sorted, ps->n, sizeof(*ps->sorted), cmp);
+		qsort(ps->sorted, ps->n, sizeof(const struct manifest_problem *), cmp);
 	}
 	*ret = ps->sorted;
 	return ps->n;
+}
+
+void manifest_problem_print(const struct manifest_problem *p, struct buf *b)
+{
+	buf_adds(b, p->path);
+	if (p->line)
+		buf_addf(b, ":%u", p->line);
+	if (p->column)
+		buf_addf(b, ":%u", p->column);
+	if (*p->object)
+		buf_addf(b, ": %s", p->object);
+	if (*p->field)
+		buf_addf(b, ": %s", p->field);
+	buf_addf(b, ": %s", p->message);
 }

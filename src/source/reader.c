@@ -1,60 +1,81 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "reader.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { LABEL_MAX_LEN = 63 }; /* RFC 1123 */
-
 #define BLANKS " \t\r\n"
 
-static size_t append(struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* No address or range is longer, with what blanks there are around it. */
+enum { ADDRESS_MAX = 2 * CIDR_STRLEN };
 
-/* A path that grows too long is cut at its end. */
-static size_t append(struct reader *r, const char *fmt, ...)
+void reader_done(struct reader *r)
 {
-	size_t mark = r->len, room = sizeof(r->path) - r->len;
-	va_list ap;
-	int n;
+	arena_done(&r->scratch);
+}
 
-	va_start(ap, fmt);
-	n = vsnprintf(r->path + r->len, room, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		r->len += (size_t)n < room ? (size_t)n : room - 1;
-	return mark;
+/* The path */
+
+static size_t enter(struct reader *r, struct reader_step step)
+{
+	assert(r->depth < READER_DEPTH);
+	r->steps[r->depth] = step;
+	return r->depth++;
 }
 
 size_t reader_enter(struct reader *r, const char *key)
 {
-	return append(r, "%s%s", r->len ? "." : "", key);
+	return enter(r, (struct reader_step){ .key = key });
 }
 
 size_t reader_enter_index(struct reader *r, size_t i)
 {
-	return append(r, "[%zu]", i);
+	return enter(r, (struct reader_step){ .index = i });
 }
 
 size_t reader_enter_name(struct reader *r, const char *key)
 {
-	return append(r, "[%s]", key);
+	return enter(r, (struct reader_step){ .key = key, .entry = true });
 }
 
 void reader_leave(struct reader *r, size_t mark)
 {
-	r->len = mark;
-	r->path[mark] = '\0';
+	r->depth = mark;
 }
+
+const char *reader_path(const struct reader *r, char s[static READER_PATH_SIZE])
+{
+	s[0] = '\0';
+	for (size_t i = 0, len = 0; i < r->depth && len < READER_PATH_SIZE; i++) {
+		const struct reader_step *step = &r->steps[i];
+		size_t room = READER_PATH_SIZE - len;
+		int n;
+
+		if (!step->key)
+			n = snprintf(s + len, room, "[%zu]", step->index);
+		else if (step->entry)
+			n = snprintf(s + len, room, "[%s]", step->key);
+		else
+			n = snprintf(s + len, room, "%s%s", i ? "." : "", step->key);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	return s;
+}
+
+/* Errors */
 
 static int vfail(struct reader *r, const char *fmt, va_list ap)
 	__attribute__((format(printf, 2, 0)));
 
 static int vfail(struct reader *r, const char *fmt, va_list ap)
 {
-	snprintf(r->err->field, sizeof(r->err->field), "%s", r->path);
+	if (r->lenient && *r->err->message)
+		return -EINVAL;
+	reader_path(r, r->err->field);
 	vsnprintf(r->err->message, sizeof(r->err->message), fmt, ap);
 	return -EINVAL;
 }
@@ -81,6 +102,14 @@ int reader_fail_at(struct reader *r, const char *key, const char *fmt, ...)
 	return -EINVAL;
 }
 
+/* It matters more than anything that was left out before. */
+static int bad_message(struct reader *r)
+{
+	r->err->message[0] = '\0';
+	reader_fail(r, "is not what it is in Kubernetes' protobuf");
+	return -EBADMSG;
+}
+
 const char *reader_quote(const char *s, char ret[static QUOTE_SIZE])
 {
 	enum { SHOWN = QUOTE_SIZE - 6 }; /* two quotes, three dots, the end */
@@ -92,6 +121,11 @@ const char *reader_quote(const char *s, char ret[static QUOTE_SIZE])
 	ret[n++] = '"';
 	strcpy(ret + n, *s ? "..." : "");
 	return ret;
+}
+
+int reader_leave_out(const struct reader *r, int e)
+{
+	return r->lenient && e == -EINVAL ? 0 : e;
 }
 
 enum { DESCRIPTION_SIZE = QUOTE_SIZE + 16 };
@@ -127,320 +161,334 @@ static const char *describe(const json_t *v, char ret[static DESCRIPTION_SIZE])
 	return "of an unknown type";
 }
 
-static int wrong_type(struct reader *r, const char *wanted, const json_t *v)
+/* `e` is what a function of value.h returned. */
+static int wrong_type(struct reader *r, int e, const char *wanted, const struct value *v)
 {
 	char is[DESCRIPTION_SIZE];
 
-	return reader_fail(r, "must be %s, but is %s", wanted, describe(v, is));
+	if (e == -EBADMSG)
+		return bad_message(r);
+	return reader_fail(r, "must be %s, but is %s", wanted, describe(v->json, is));
 }
 
 /* YAML reads a bare 80 or yes as a number or a boolean. */
-static int not_a_string(struct reader *r, const json_t *v)
+static int not_a_string(struct reader *r, int e, const struct value *v)
 {
-	bool quotable = json_is_boolean(v) || json_is_number(v);
+	bool quotable = json_is_boolean(v->json) || json_is_number(v->json);
 	char is[DESCRIPTION_SIZE];
 
-	return reader_fail(r, "must be a string, but is %s%s", describe(v, is),
+	if (e == -EBADMSG)
+		return bad_message(r);
+	if (!v->json)
+		return reader_fail(r, "is not text in UTF-8");
+	return reader_fail(r, "must be a string, but is %s%s", describe(v->json, is),
 		quotable ? "; put it in quotes" : "");
 }
 
-static const json_t *get(const json_t *obj, const char *key)
-{
-	const json_t *v = json_object_get(obj, key);
-
-	return json_is_null(v) ? NULL : v;
-}
-
-static int fail_at(struct reader *r, const char *key, const char *wanted, const json_t *v)
+static int wrong_type_at(
+	struct reader *r, int e, const char *key, const char *wanted, const struct value *v)
 {
 	size_t mark = reader_enter(r, key);
-	int e = wrong_type(r, wanted, v);
 
+	e = wrong_type(r, e, wanted, v);
 	reader_leave(r, mark);
 	return e;
 }
 
-int reader_object(struct reader *r, const json_t *obj, const char *key, const json_t **ret)
-{
-	const json_t *v = get(obj, key);
+/* Objects and lists */
 
-	if (v && !json_is_object(v))
-		return fail_at(r, key, "a mapping", v);
-	if (v)
-		*ret = v;
+int reader_object(struct reader *r, const struct value *obj, struct key key, struct value *ret)
+{
+	struct value v = value_member(obj, key);
+	int e;
+
+	if (!value_is_there(&v))
+		return 0;
+	e = value_check_object(&v);
+	if (e)
+		return wrong_type_at(r, e, key.name, "a mapping", &v);
+	*ret = v;
 	return 0;
 }
 
-size_t reader_count(const json_t *obj, const char *key)
+int reader_each(struct reader *r, const struct value *obj, struct key key,
+	int (*fn)(struct reader *r, const struct value *v, size_t i, void *arg), void *arg)
 {
-	return json_array_size(json_object_get(obj, key));
-}
+	struct value_list list;
+	struct value v;
+	size_t mark;
+	int e = value_list(obj, key, &list);
 
-int reader_each(struct reader *r, const json_t *obj, const char *key,
-	int (*fn)(struct reader *r, const json_t *value, size_t i, void *arg), void *arg)
-{
-	const json_t *array = get(obj, key), *it;
-	size_t i, mark;
-	int e = 0;
-
-	if (array && !json_is_array(array))
-		return fail_at(r, key, "a list", array);
-	mark = reader_enter(r, key);
-	json_array_foreach(array, i, it)
-	{
+	if (e) {
+		v = value_member(obj, key);
+		return wrong_type_at(r, e, key.name, "a list", &v);
+	}
+	mark = reader_enter(r, key.name);
+	for (size_t i = 0; !e && value_list_next(&list, &v); i++) {
 		size_t inner = reader_enter_index(r, i);
 
-		e = fn(r, it, i, arg);
+		e = reader_leave_out(r, fn(r, &v, i, arg));
 		reader_leave(r, inner);
-		if (e)
-			break;
 	}
 	reader_leave(r, mark);
 	return e;
 }
 
-int reader_bool(struct reader *r, const json_t *obj, const char *key, bool *ret)
+int reader_entry(struct reader *r, const struct value *obj, struct key map, const char *name,
+	const char **ret)
 {
-	const json_t *v = get(obj, key);
+	struct value v;
+	size_t mark;
+	int e = value_entry(obj, map, name, &v);
 
-	if (v && !json_is_boolean(v))
-		return fail_at(r, key, "true or false", v);
-	if (v)
-		*ret = json_is_true(v);
-	return 0;
+	if (e) {
+		v = value_member(obj, map);
+		return wrong_type_at(r, e, map.name, "a mapping", &v);
+	}
+	if (!value_is_there(&v))
+		return 0;
+	mark = reader_enter(r, map.name);
+	reader_enter_name(r, name);
+	e = reader_value_text(r, &v, ret);
+	reader_leave(r, mark);
+	return e;
 }
 
-int reader_int(struct reader *r, const json_t *obj, const char *key, int64_t min, int64_t max,
+/* Values */
+
+int reader_value_object(struct reader *r, const struct value *v)
+{
+	int e = value_check_object(v);
+
+	return e ? wrong_type(r, e, "a mapping", v) : 0;
+}
+
+/* As in the tree or message: not always with a NUL at its end. */
+static int read_text(struct reader *r, const struct value *v, struct text *ret)
+{
+	int e = value_text(v, ret);
+
+	return e ? not_a_string(r, e, v) : 0;
+}
+
+int reader_value_text(struct reader *r, const struct value *v, const char **ret)
+{
+	struct text text;
+	int e = read_text(r, v, &text);
+
+	if (!e)
+		*ret = v->json ? text.s : arena_strndup(&r->scratch, text.s, text.len);
+	return e;
+}
+
+static void trim(struct text *t)
+{
+	while (t->len && strchr(BLANKS, t->s[t->len - 1]))
+		t->len--;
+	while (t->len && strchr(BLANKS, *t->s)) {
+		t->s++;
+		t->len--;
+	}
+}
+
+static bool cut(struct text text, char ret[static ADDRESS_MAX])
+{
+	if (text.len >= ADDRESS_MAX)
+		return false;
+	memcpy(ret, text.s, text.len);
+	ret[text.len] = '\0';
+	return true;
+}
+
+static int fail_with(struct reader *r, const struct value *v, const char *what)
+{
+	char quoted[QUOTE_SIZE];
+	const char *text = "";
+
+	reader_value_text(r, v, &text);
+	return reader_fail(r, "is %s, %s", reader_quote(text, quoted), what);
+}
+
+int reader_value_ip(struct reader *r, const struct value *v, struct ip *ret)
+{
+	char s[ADDRESS_MAX];
+	struct text text;
+	int e = read_text(r, v, &text);
+
+	if (e || (cut(text, s) && !ip_parse(s, ret)))
+		return e;
+	return fail_with(r, v, "which is not an IP address");
+}
+
+/* Kubernetes trims blanks around ranges (pkg/proxy/util). */
+int reader_value_cidr(struct reader *r, const struct value *v, struct cidr *ret)
+{
+	char s[ADDRESS_MAX];
+	struct text text;
+	int e = read_text(r, v, &text);
+
+	if (e)
+		return e;
+	trim(&text);
+	if (cut(text, s) && !cidr_parse(s, ret))
+		return 0;
+	return fail_with(r, v, "must be ADDRESS/PREFIX-LENGTH");
+}
+
+/* Fields */
+
+/*
+ * In a message, text that is not said is often written as "" (where it is no pointer in Go's
+ * struct), and JSON leaves it out.
+ */
+static bool get(const struct reader *r, const struct value *obj, struct key key, struct value *ret)
+{
+	*ret = value_member(obj, key);
+	return value_is_there(ret) && !(r->lenient && value_is_empty(ret));
+}
+
+int reader_bool(struct reader *r, const struct value *obj, struct key key, bool *ret)
+{
+	struct value v = value_member(obj, key);
+	int e = value_is_there(&v) ? value_bool(&v, ret) : 0;
+
+	return e ? wrong_type_at(r, e, key.name, "true or false", &v) : 0;
+}
+
+int reader_int(struct reader *r, const struct value *obj, struct key key, int64_t min, int64_t max,
 	int64_t *ret)
 {
-	const json_t *v = get(obj, key);
+	struct value v = value_member(obj, key);
 	int64_t n;
+	int e;
 
-	if (!v)
+	if (!value_is_there(&v))
 		return 0;
-	if (!json_is_integer(v))
-		return fail_at(
-			r, key, json_is_real(v) ? "a number without a fraction" : "a number", v);
-	n = json_integer_value(v);
+	e = value_int(&v, &n);
+	if (e)
+		return wrong_type_at(r, e, key.name,
+			json_is_real(v.json) ? "a number without a fraction" : "a number", &v);
 	if (n < min || n > max)
-		return reader_fail_at(r, key, "is %lld, must be %lld..%lld", (long long)n,
+		return reader_fail_at(r, key.name, "is %lld, must be %lld..%lld", (long long)n,
 			(long long)min, (long long)max);
 	*ret = n;
 	return 0;
 }
 
-int reader_value_text(struct reader *r, const json_t *value, const char **ret)
+int reader_text(struct reader *r, const struct value *obj, struct key key, const char **ret)
 {
-	if (!json_is_string(value))
-		return not_a_string(r, value);
-	*ret = json_string_value(value);
-	return 0;
-}
-
-int reader_text(struct reader *r, const json_t *obj, const char *key, const char **ret)
-{
-	const json_t *v = get(obj, key);
+	struct value v;
 	size_t mark;
 	int e;
 
-	if (!v)
+	if (!get(r, obj, key, &v))
 		return 0;
-	mark = reader_enter(r, key);
-	e = reader_value_text(r, v, ret);
+	mark = reader_enter(r, key.name);
+	e = reader_value_text(r, &v, ret);
 	reader_leave(r, mark);
 	return e;
 }
 
-int reader_string(struct reader *r, const json_t *obj, const char *key, const char **ret)
+int reader_string(struct reader *r, const struct value *obj, struct key key, const char **ret)
 {
-	const char *text = NULL;
-	int e = reader_text(r, obj, key, &text);
+	struct text text;
+	struct value v;
+	size_t mark;
+	int e;
 
-	if (!e && text)
-		*ret = arena_strdup(r->arena, text);
+	if (!get(r, obj, key, &v))
+		return 0;
+	mark = reader_enter(r, key.name);
+	e = read_text(r, &v, &text);
+	reader_leave(r, mark);
+	if (!e)
+		*ret = arena_strndup(r->arena, text.s, text.len);
 	return e;
 }
 
-static int fail_word(struct reader *r, const char *key, const char *text, const char *const *words)
+static int fail_word(struct reader *r, const struct value *v, const char *const *words)
 {
-	char list[128] = "", quoted[QUOTE_SIZE];
-	size_t len = 0;
+	char message[140] = "must be ";
+	size_t len = strlen(message);
 
 	for (size_t i = 0; words[i]; i++) {
 		const char *sep = !i ? "" : words[i + 1] ? ", " : " or ";
-		size_t room = sizeof(list) - len;
-		int n = snprintf(list + len, room, "%s%s", sep, words[i]);
+		size_t room = sizeof(message) - len;
+		int n = snprintf(message + len, room, "%s%s", sep, words[i]);
 
 		len += n > 0 && (size_t)n < room ? (size_t)n : 0;
 	}
-	return reader_fail_at(r, key, "is %s, must be %s", reader_quote(text, quoted), list);
+	return fail_with(r, v, message);
 }
 
-int reader_word(struct reader *r, const json_t *obj, const char *key, const char *const *words,
-	unsigned *ret)
+static int value_word(
+	struct reader *r, const struct value *v, const char *const *words, unsigned *ret)
 {
-	const char *text = NULL;
-	int e = reader_text(r, obj, key, &text);
-
-	if (e || !text)
-		return e;
-	for (unsigned i = 0; words[i]; i++)
-		if (!strcmp(text, words[i])) {
-			*ret = i;
-			return 0;
-		}
-	return fail_word(r, key, text, words);
-}
-
-int reader_value_object(struct reader *r, const json_t *value)
-{
-	return json_is_object(value) ? 0 : wrong_type(r, "a mapping", value);
-}
-
-int reader_value_ip(struct reader *r, const json_t *value, struct ip *ret)
-{
-	char quoted[QUOTE_SIZE];
-	const char *text;
-	int e = reader_value_text(r, value, &text);
-
-	if (e || !ip_parse(text, ret))
-		return e;
-	return reader_fail(r, "is %s, which is not an IP address", reader_quote(text, quoted));
-}
-
-/* Kubernetes trims blanks around ranges (pkg/proxy/util). */
-int reader_value_cidr(struct reader *r, const json_t *value, struct cidr *ret)
-{
-	char quoted[QUOTE_SIZE], trimmed[CIDR_STRLEN * 2];
-	const char *text;
-	size_t len;
-	int e = reader_value_text(r, value, &text);
+	struct text text;
+	int e = read_text(r, v, &text);
 
 	if (e)
 		return e;
-	text += strspn(text, BLANKS);
-	for (len = strlen(text); len && strchr(BLANKS, text[len - 1]);)
-		len--;
-	if (len < sizeof(trimmed)) {
-		memcpy(trimmed, text, len);
-		trimmed[len] = '\0';
-		if (!cidr_parse(trimmed, ret))
+	for (unsigned i = 0; words[i]; i++)
+		if (strlen(words[i]) == text.len && !memcmp(words[i], text.s, text.len)) {
+			*ret = i;
 			return 0;
-	}
-	return reader_fail(r, "is %s, must be ADDRESS/PREFIX-LENGTH", reader_quote(text, quoted));
+		}
+	return fail_word(r, v, words);
 }
 
-int reader_ip(struct reader *r, const json_t *obj, const char *key, struct ip *ret)
+int reader_word(struct reader *r, const struct value *obj, struct key key, const char *const *words,
+	unsigned *ret)
 {
-	const json_t *v = get(obj, key);
+	struct value v;
 	size_t mark;
 	int e;
 
-	if (!v)
+	if (!get(r, obj, key, &v))
 		return 0;
-	mark = reader_enter(r, key);
-	e = reader_value_ip(r, v, ret);
+	mark = reader_enter(r, key.name);
+	e = value_word(r, &v, words, ret);
 	reader_leave(r, mark);
 	return e;
 }
 
-static const char *special(const struct ip *ip)
+int reader_ip(struct reader *r, const struct value *obj, struct key key, struct ip *ret)
 {
-	if (ip_is_unspecified(ip))
-		return "the unspecified";
-	if (ip_is_loopback(ip))
-		return "a loopback";
-	if (ip_is_link_local(ip))
-		return "a link-local";
-	if (ip_is_multicast(ip))
-		return "a multicast";
-	if (ip_is_broadcast(ip))
-		return "the broadcast";
-	return NULL;
-}
+	struct value v;
+	size_t mark;
+	int e;
 
-bool reader_is_host(const struct ip *ip)
-{
-	return !special(ip);
-}
-
-int reader_check_host(struct reader *r, const struct ip *ip)
-{
-	const char *what = special(ip);
-	char text[IP_STRLEN];
-
-	if (!what)
+	if (!get(r, obj, key, &v))
 		return 0;
-	return reader_fail(
-		r, "is %s, %s address, which cannot be used here", ip_print(ip, text), what);
+	mark = reader_enter(r, key.name);
+	e = reader_value_ip(r, &v, ret);
+	reader_leave(r, mark);
+	return e;
 }
 
-static bool is_alnum(char c)
+static int value_is_time(struct reader *r, const struct value *v, int64_t *ret_us)
 {
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+	int e = value_time(v, ret_us);
+
+	if (!e)
+		return 0;
+	if (e == -EBADMSG || !v->json)
+		return bad_message(r);
+	return json_is_string(v->json)
+		? fail_with(r, v, "which is not a time such as 2026-01-31T12:00:00Z")
+		: not_a_string(r, e, v);
 }
 
-/* Letters, digits and '-', the first and the last no '-'. */
-static bool is_label(const char *s, size_t len)
+int reader_time(struct reader *r, const struct value *obj, struct key key, int64_t *ret_us)
 {
-	if (!len || !is_alnum(s[0]) || !is_alnum(s[len - 1]))
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (!is_alnum(s[i]) && s[i] != '-')
-			return false;
-	return true;
-}
+	struct value v;
+	size_t mark;
+	int e;
 
-/* Labels with points between; Kubernetes limits the whole only. */
-static bool is_subdomain(const char *s)
-{
-	for (;;) {
-		size_t len = strcspn(s, ".");
-
-		if (!is_label(s, len))
-			return false;
-		if (!s[len])
-			return true;
-		s += len + 1;
-	}
-}
-
-static int check_length(struct reader *r, const char *name, size_t max)
-{
-	size_t len = strlen(name);
-
-	if (!len)
-		return reader_fail(r, "is empty");
-	if (len > max)
-		return reader_fail(r, "is %zu characters long, must be at most %zu", len, max);
-	return 0;
-}
-
-int reader_check_label(struct reader *r, const char *name)
-{
-	char quoted[QUOTE_SIZE];
-	int e = check_length(r, name, LABEL_MAX_LEN);
-
-	if (e || is_label(name, strlen(name)))
-		return e;
-	return reader_fail(r,
-		"is %s, must be lower case letters, digits and '-', and begin and end with a letter or digit",
-		reader_quote(name, quoted));
-}
-
-int reader_check_port_name(struct reader *r, const char *name)
-{
-	return *name ? reader_check_label(r, name) : 0;
-}
-
-int reader_check_name(struct reader *r, const char *name)
-{
-	char quoted[QUOTE_SIZE];
-	int e = check_length(r, name, NAME_MAX_LEN);
-
-	if (e || is_subdomain(name))
-		return e;
-	return reader_fail(r,
-		"is %s, must be lower case letters, digits, '-' and '.', and begin and end with a letter or digit",
-		reader_quote(name, quoted));
+	if (!get(r, obj, key, &v))
+		return 0;
+	mark = reader_enter(r, key.name);
+	e = value_is_time(r, &v, ret_us);
+	reader_leave(r, mark);
+	return e;
 }

@@ -23,9 +23,15 @@ struct json_state {
 	unsigned object_depth; /* inside of it; 0: none is */
 	bool in_string, escaped;
 	bool in_items; /* depth is 2 and the array is that of "items" */
-	char key[8];   /* the last string at depth 1, cut */
+	char key[8];   /* the last string at depth 1, cut: before an array it is its name */
 	size_t key_len;
 };
+
+/* What the buffer keeps between two objects, of which most are far smaller. */
+enum { KEEP = 256 << 10 };
+
+/* A varint; those of 32 and 64 bits are shorter. */
+enum { LONGEST_NUMBER = 10 };
 
 enum protobuf_place { PLACE_MAGIC, PLACE_ENVELOPE, PLACE_LIST, PLACE_TRAILER };
 
@@ -64,6 +70,14 @@ static int too_large(struct err *err)
 	return err_set(err, -EMSGSIZE, "an object is larger than %d MiB", STREAM_MAX_OBJECT >> 20);
 }
 
+static void empty(struct buf *b)
+{
+	if (b->cap > KEEP)
+		buf_done(b);
+	else
+		buf_reset(b);
+}
+
 /* JSON */
 
 static bool is_list(const struct stream *s)
@@ -81,7 +95,7 @@ static int finish_object(struct stream *s, struct err *err)
 {
 	int r = s->handler.object(s->buf.data, s->buf.len, s->handler.arg, err);
 
-	buf_reset(&s->buf);
+	empty(&s->buf);
 	return r;
 }
 
@@ -96,6 +110,13 @@ static void close_bracket(struct json_state *j)
 	j->in_items = false;
 	if (j->depth)
 		j->depth--;
+}
+
+static void begin_string(struct json_state *j)
+{
+	j->in_string = true;
+	if (j->depth == 1)
+		j->key_len = 0;
 }
 
 /* A string at depth 1 may be the name of a member. */
@@ -121,36 +142,60 @@ static void in_string(struct json_state *j, char c)
 	note_key(j, c);
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Where a character may stand that is neither blank nor in a string: the document is one object,
+ * and so is each element of "items". */
+static bool has_place(const struct stream *s, char c)
+{
+	const struct json_state *j = &s->json;
+
+	if (s->format == STREAM_JSON_WATCH)
+		return false; /* nothing stands between two events */
+	if (!j->depth)
+		return c == '{' && !s->rest.len;
+	return !j->in_items || c == ',' || c == ']';
+}
+
+static void note_structure(struct json_state *j, char c)
+{
+	if (c == '"')
+		begin_string(j);
+	else if (c == '{' || c == '[')
+		open_bracket(j, c);
+	else if (c == '}' || c == ']')
+		close_bracket(j);
+}
+
 /* One character that is not inside of an element. */
 static int outside(struct stream *s, char c, struct err *err)
 {
 	struct json_state *j = &s->json;
 
-	if (!j->in_string && c == '{' && starts_object(s)) {
-		j->object_depth = 1;
-		buf_addc(&s->buf, c);
-		return 0;
+	if (!j->in_string) {
+		if (is_blank(c))
+			return 0;
+		if (c == '{' && starts_object(s)) {
+			j->object_depth = 1;
+			buf_addc(&s->buf, c);
+			return 0;
+		}
+		if (!has_place(s, c))
+			return err_set(err, -EBADMSG, "the body is not what the API sends");
+		/* The commas go with the elements that they part: the array is left empty. */
+		if (j->in_items && c == ',')
+			return 0;
 	}
-	if (s->format == STREAM_JSON_WATCH)
-		return strchr(" \t\r\n", c) && c
-			? 0
-			: err_set(err, -EBADMSG, "between two events stands something else");
-	/* Between the elements of "items" only commas stand, of which the empty array has none. */
-	if (!(j->in_items && c == ','))
-		buf_addc(&s->rest, c);
+	buf_addc(&s->rest, c);
 	if (s->rest.len > STREAM_MAX_OBJECT)
 		return too_large(err);
-	if (j->in_string) {
+	if (j->in_string)
 		in_string(j, c);
-	} else if (c == '"') {
-		j->in_string = true;
-		if (j->depth == 1)
-			j->key_len = 0;
-	} else if (c == '{' || c == '[') {
-		open_bracket(j, c);
-	} else if (c == '}' || c == ']') {
-		close_bracket(j);
-	}
+	else
+		note_structure(j, c);
 	return 0;
 }
 
@@ -221,32 +266,39 @@ static int bad(struct err *err)
 }
 
 /*
- * The field at the start of the data. Returns its length, 0 (not complete yet), or a negative
- * errno. `max` is how much may be left in the message that it stands in.
+ * Reads the tag and, of a field of type PB_BYTES, the length, as far as they have come. Returns how
+ * many bytes they took, 0 (not complete yet), or a negative errno.
  */
+static ssize_t field_head(
+	const uint8_t *p, size_t len, uint64_t *ret_tag, uint64_t *ret_size, struct err *err)
+{
+	int t = pb_varint(p, p + len, ret_tag), l;
+
+	*ret_size = 0;
+	if (t <= 0 || (*ret_tag & 7) != PB_BYTES)
+		return t < 0 ? bad(err) : t;
+	l = pb_varint(p + t, p + len, ret_size);
+	if (l <= 0)
+		return l < 0 ? bad(err) : 0;
+	return t + l;
+}
+
+/* The field at the start of the data. Returns its length, 0 (not complete yet), or a negative
+ * errno. */
 static ssize_t next_field(const uint8_t *p, size_t len, struct pb_field *ret, struct err *err)
 {
 	struct pb pb = pb_make(p, len);
 	uint64_t tag, size;
-	int t = pb_varint(p, p + len, &tag), l;
+	ssize_t head = field_head(p, len, &tag, &size, err);
 
-	if (t < 0)
-		return bad(err);
-	if (!t)
+	if (head <= 0)
+		return head;
+	if (size > STREAM_MAX_OBJECT)
+		return too_large(err);
+	if (size > len - (size_t)head)
 		return 0;
-	if ((tag & 7) == 2) {
-		l = pb_varint(p + t, p + len, &size);
-		if (l < 0)
-			return bad(err);
-		if (!l)
-			return 0;
-		if (size > STREAM_MAX_OBJECT)
-			return too_large(err);
-		if (size > len - (size_t)t - (size_t)l)
-			return 0;
-	}
 	if (!pb_next(&pb, ret))
-		return len > 32 ? bad(err) : 0;
+		return len > (size_t)head + LONGEST_NUMBER ? bad(err) : 0;
 	return pb.p - p;
 }
 
@@ -255,27 +307,29 @@ static ssize_t take_envelope(struct stream *s, const uint8_t *p, size_t len, str
 {
 	struct pb_field f;
 	uint64_t tag, size;
-	int t = pb_varint(p, p + len, &tag), l;
+	ssize_t head = field_head(p, len, &tag, &size, err);
 
-	if (t < 0)
-		return bad(err);
-	if (!t)
-		return 0;
-	if (tag != (2u << 3 | 2u))
+	if (head <= 0)
+		return head;
+	if (tag != (2u << 3 | PB_BYTES))
 		return next_field(p, len, &f, err);
-	l = pb_varint(p + t, p + len, &size);
-	if (l < 0)
-		return bad(err);
-	if (!l)
-		return 0;
 	s->list_left = size;
 	s->place = PLACE_LIST;
-	return t + l;
+	return head;
+}
+
+/* Parts of one message follow each other as if they were one. */
+static int add_rest(struct stream *s, const struct pb_field *f, struct err *err)
+{
+	if (s->rest.len + f->len > STREAM_MAX_OBJECT)
+		return too_large(err);
+	buf_add(&s->rest, f->bytes, f->len);
+	return 0;
 }
 
 static ssize_t take_list(struct stream *s, const uint8_t *p, size_t len, struct err *err)
 {
-	struct pb_field f;
+	struct pb_field f = { 0 };
 	ssize_t n;
 	int r = 0;
 
@@ -287,10 +341,10 @@ static ssize_t take_list(struct stream *s, const uint8_t *p, size_t len, struct 
 	if (n <= 0)
 		return n || len < s->list_left ? n : bad(err);
 	s->list_left -= (uint64_t)n;
-	if (f.number == 2 && f.type == 2)
+	if (f.number == 2 && f.type == PB_BYTES)
 		r = s->handler.object((const char *)f.bytes, f.len, s->handler.arg, err);
-	else if (f.number == 1 && f.type == 2)
-		buf_add(&s->rest, f.bytes, f.len);
+	else if (f.number == 1 && f.type == PB_BYTES)
+		r = add_rest(s, &f, err);
 	return r ? r : n;
 }
 
@@ -337,6 +391,17 @@ static ssize_t take_unit(struct stream *s, const uint8_t *p, size_t len, struct 
 	return 0;
 }
 
+/* Forgets the first `n` bytes. */
+static void drop(struct buf *b, size_t n)
+{
+	if (n == b->len) {
+		empty(b);
+		return;
+	}
+	memmove(b->data, b->data + n, b->len - n);
+	b->len -= n;
+}
+
 static int feed_protobuf(struct stream *s, const char *data, size_t len, struct err *err)
 {
 	enum protobuf_place place;
@@ -351,8 +416,7 @@ static int feed_protobuf(struct stream *s, const char *data, size_t len, struct 
 			return (int)n;
 		used += (size_t)n;
 	} while (n || place != s->place);
-	memmove(s->buf.data, s->buf.data + used, s->buf.len - used);
-	s->buf.len -= used;
+	drop(&s->buf, used);
 	return 0;
 }
 

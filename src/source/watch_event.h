@@ -28,13 +28,16 @@ struct status {
 	char message[160];
 };
 
-/* Each returns 0, or -EBADMSG with words. */
+/*
+ * Each returns 0, or -EBADMSG with words. Of the object of an event in JSON no more is read than
+ * what is in struct event: whether the rest of it is JSON is found out by who decodes it.
+ */
 int event_parse(
 	enum watch_encoding e, const char *data, size_t len, struct event *ret, struct err *err);
 int status_parse(
 	enum watch_encoding e, const char *data, size_t len, struct status *ret, struct err *err);
-/* The rest of a list: its version and, unless it is the last page, the token for the next one (""
- * else; allocated). */
+/* The rest of a list: its version, which every list has, and, unless it is the last page, the token
+ * for the next one ("" else; allocated). */
 int list_end_parse(enum watch_encoding e, const char *data, size_t len,
 	char version[RESOURCE_VERSION_SIZE], char **ret_continue, struct err *err);
 

@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "scalar.h"
+#include "yaml_json.h"
 
 /*
  * libyaml's events are turned into a JSON tree with a stack of our own. A container is attached to
@@ -169,8 +170,7 @@ static int take_merge(struct loader *l, struct frame *f, const struct node *n)
 	if (!json_is_array(n->value))
 		return fail(
 			l, n->mark, "the value of << must be a mapping or a sequence of mappings");
-	json_array_foreach(n->value, i, it)
-	{
+	json_array_foreach(n->value, i, it) {
 		if (!json_is_object(it))
 			return fail(l, n->mark, "the value of << must hold mappings only");
 		json_array_append(f->merges, it);
@@ -344,7 +344,8 @@ static int pop(struct loader *l)
 	size_t i;
 	json_t *it;
 
-	json_array_foreach(f->merges, i, it) json_object_update_missing(f->container, it);
+	json_array_foreach(f->merges, i, it)
+		json_object_update_missing(f->container, it);
 	n.value = take(f->container);
 	drop_frame(l);
 	return attach(l, &n);
@@ -474,72 +475,6 @@ static int parse_yaml(struct loader *l, const char *text, size_t len)
 	return r;
 }
 
-/*
- * Whether the text, if it is JSON, keeps the limits: jansson knows neither ours of depth nor of
- * values. (If it is YAML that looks like JSON, the answer only says who reads it first.)
- */
-static bool json_keeps_limits(const char *text, size_t len)
-{
-	size_t depth = 0, nodes = 1;
-	bool in_string = false;
-
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-
-		if (in_string && c == '\\') {
-			i++;
-		} else if (c == '"') {
-			in_string = !in_string;
-		} else if (!in_string && (c == '{' || c == '[')) {
-			nodes++;
-			if (++depth > YAML_MAX_DEPTH)
-				return false;
-		} else if (!in_string && (c == '}' || c == ']')) {
-			depth -= depth > 0;
-		} else if (!in_string && (c == ',' || c == ':')) {
-			nodes++;
-		}
-		if (nodes > YAML_MAX_NODES)
-			return false;
-	}
-	return true;
-}
-
-static size_t skip_blanks(const char *text, size_t len, unsigned *ret_line)
-{
-	size_t i = 0;
-	unsigned line = 1;
-
-	for (; i < len && memchr(" \t\r\n", text[i], 4); i++)
-		line += text[i] == '\n';
-	*ret_line = line;
-	return i;
-}
-
-/* -ENOTSUP: does not look like JSON. */
-static int parse_json(struct loader *l, const char *text, size_t len)
-{
-	unsigned line;
-	size_t start = skip_blanks(text, len, &line);
-	json_error_t error;
-	json_t *doc;
-
-	if (start == len || (text[start] != '{' && text[start] != '['))
-		return -ENOTSUP;
-	if (!json_keeps_limits(text, len))
-		return -ENOTSUP;
-	doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-	if (!doc) {
-		*l->err = (struct yaml_error){ .line = (unsigned)error.line,
-			.column = error.column > 0 ? (unsigned)error.column : 1 };
-		snprintf(l->err->message, sizeof(l->err->message), "%s", error.text);
-		return -EINVAL;
-	}
-	l->fn(doc, line, l->arg);
-	json_decref(doc);
-	return 0;
-}
-
 static bool is_further(const struct yaml_error *a, const struct yaml_error *b)
 {
 	return a->line > b->line || (a->line == b->line && a->column > b->column);
@@ -549,19 +484,19 @@ int yaml_parse(const char *text, size_t len, void (*fn)(json_t *doc, unsigned li
 	void *arg, struct yaml_error *err)
 {
 	struct yaml_error json_error = { 0 }, yaml_error = { 0 };
-	struct loader l = { .fn = fn, .arg = arg, .err = &json_error };
-	int r = parse_json(&l, text, len);
-	bool json;
+	struct loader l = { .fn = fn, .arg = arg, .err = &yaml_error };
+	int json = yaml_parse_json(text, len, fn, arg, &json_error), r;
 
-	if (!r)
+	if (!json)
 		return 0;
-	json = r == -EINVAL;
 	/* A flow mapping of YAML begins as JSON does: of two complaints, the one that got further
 	 * in the text is about what the author meant. */
-	l.err = &yaml_error;
 	r = parse_yaml(&l, text, len);
-	if (r)
-		*err = json && !l.delivered && !is_further(&yaml_error, &json_error) ? json_error
-										     : yaml_error;
+	if (!r)
+		return 0;
+	if (json == -EINVAL && !l.delivered && !is_further(&yaml_error, &json_error))
+		*err = json_error;
+	else
+		*err = yaml_error;
 	return r;
 }

@@ -149,7 +149,7 @@ void fake_api_write(const struct fake_api *a, const char *name, const char *text
 void fake_api_write_kubeconfig(const struct fake_api *a, const char *cluster, const char *user)
 {
 	bool named = strstr(cluster, "insecure-skip-tls-verify") ||
-		     strstr(cluster, "certificate-authority");
+		strstr(cluster, "certificate-authority");
 	const char *authority = a->tls && !named ? "certificate-authority: ca.crt, " : "";
 	char *text, url[64];
 

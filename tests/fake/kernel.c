@@ -222,13 +222,35 @@ static int dump(struct adapter *a, enum fact_kind kind,
 	return 0;
 }
 
+static int conns(struct adapter *a, const struct fact_key *vs,
+	void (*fn)(const struct rs_conns *c, void *arg), void *arg, struct err *err)
+{
+	struct fake_kernel *k = kernel_of(a);
+
+	if (k->conns_error)
+		return err_set(err, k->conns_error, "connections cannot be counted");
+	map_for_each(n, &k->facts) {
+		const struct fact *f = &held_of(n)->fact;
+		struct rs_conns c = { .key = f->key, .weight = f->val.rs.weight };
+		struct fact_key parent;
+
+		if (f->key.kind != FACT_RS || !fact_parent(&f->key, &parent) ||
+			!fact_key_eq(&parent, vs))
+			continue;
+		c.active = k->active ? k->active(&f->key, k->arg) : 0;
+		fn(&c, arg);
+	}
+	return 0;
+}
+
 void fake_kernel_init(struct fake_kernel *k)
 {
 	*k = (struct fake_kernel){
 		.adapter = { .name = "fake",
 			.kinds = (1u << FACT_KINDS) - 1,
 			.apply = apply,
-			.dump = dump },
+			.dump = dump,
+			.conns = conns },
 	};
 }
 

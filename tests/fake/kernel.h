@@ -31,6 +31,9 @@ struct fake_kernel {
 	 * is the answer and nothing is done; FAKE_ANSWER_LOST: it is done and the answer is lost.
 	 */
 	int (*fault)(const struct op *op, void *arg);
+	/* How many connections a real server has; NULL: none has any. */
+	uint32_t (*active)(const struct fact_key *rs, void *arg);
+	int conns_error; /* negative errno of counting connections; 0: it works */
 	/* Called before one kind is dumped; may edit. NULL: nothing happens. */
 	void (*before_dump)(struct fake_kernel *k, enum fact_kind kind, void *arg);
 	void *arg;

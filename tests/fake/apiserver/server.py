@@ -137,7 +137,7 @@ class Watch:
         until = time.monotonic() + min(seconds, settings["maxWatch"])
         next_bookmark = time.monotonic() + settings["bookmarkInterval"]
         told = self.server.bookmarks_wanted
-        while time.monotonic() < until:
+        while True:
             if self._misbehave():
                 return
             self.answer.handler.check_alive()
@@ -156,6 +156,8 @@ class Watch:
                 next_bookmark = time.monotonic() + settings["bookmarkInterval"]
                 if not self.bookmark(rv):
                     return
+            if time.monotonic() >= until:
+                return
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -374,7 +376,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer.done()
 
     def stream(self, watch, rv, initial, bookmarks):
-        seconds = float(self.query.get("timeoutSeconds") or 1800)
+        seconds = float(self.query.get("timeoutSeconds") or 0) or 1800
         if initial or not rv:
             rv, entries = self.server.store.begin(watch.resource, watch.selector)
             if not watch.initial(rv, entries, initial and bookmarks):

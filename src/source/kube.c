@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "source/kube.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "source/decode.h"
+#include "source/http.h"
+#include "source/watch.h"
+
+enum resource { RESOURCE_SERVICES, RESOURCE_ENDPOINTS, RESOURCE_NODE, RESOURCES };
+
+/* What is followed of one kind. */
+struct follow {
+	struct kube *kube;
+	struct watch *watch;
+	enum object_kind kind;
+	enum view_kind view;
+	const char *name; /* "services" */
+	bool complete;	  /* was, once */
+	bool troubled;
+	bool missing; /* the server does not have this resource */
+};
+
+struct kube {
+	struct kube_config config;
+	struct http_client *client;
+	struct follow follow[RESOURCES];
+	struct event *node_wait;
+	struct event *switch_over; /* to Endpoints, from outside of a watch's callback */
+	bool node_waited, fed;
+};
+
+/* Objects */
+
+static void object_freep(struct object *o)
+{
+	object_done(o);
+}
+
+static int decode(const struct follow *f, const struct watch_object *o, struct object *ret,
+	struct decode_error *err)
+{
+	json_error_t syntax;
+	json_t *root;
+	int r;
+
+	if (o->encoding == WATCH_PROTOBUF)
+		return decode_protobuf(f->kind, o->data, o->len, ret, err);
+	root = json_loadb(o->data, o->len, 0, &syntax);
+	if (!root) {
+		*err = (struct decode_error){ 0 };
+		snprintf(err->message, sizeof(err->message), "is not JSON: %s", syntax.text);
+		return -EINVAL;
+	}
+	r = decode_element(f->kind, root, ret, err);
+	json_decref(root);
+	return r;
+}
+
+static void put(struct store *store, struct object *o)
+{
+	switch (o->kind) {
+	case OBJECT_SERVICE:
+		if (!store_has_service(
+			    store, o->service->ns, o->service->name, o->service->resource_version))
+			store_put_service(store, take(o->service));
+		break;
+	case OBJECT_ENDPOINTS:
+	case OBJECT_ENDPOINT_SLICE:
+		if (!store_has_slice(store, o->slice->kind, o->slice->ns, o->slice->name,
+			    o->slice->resource_version))
+			store_put_slice(store, take(o->slice));
+		break;
+	case OBJECT_NODE:
+		store_put_node(store, take(o->node));
+		break;
+	}
+}
+
+static void remove_object(struct store *store, const struct object *o)
+{
+	switch (o->kind) {
+	case OBJECT_SERVICE:
+		store_delete_service(store, o->service->ns, o->service->name);
+		break;
+	case OBJECT_ENDPOINTS:
+	case OBJECT_ENDPOINT_SLICE:
+		store_delete_slice(store, o->slice->kind, o->slice->ns, o->slice->name);
+		break;
+	case OBJECT_NODE:
+		store_delete_node(store, o->node->name);
+		break;
+	}
+}
+
+static void report_problem(const struct kube *k, const struct decode_error *e)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	buf_adds(&text, *e->object ? e->object : "an object");
+	if (*e->field)
+		buf_addf(&text, ": %s", e->field);
+	buf_addf(&text, ": %s", e->message);
+	k->config.problem(buf_str(&text), k->config.arg);
+}
+
+static int on_object(const struct watch_object *o, void *arg, struct err *err)
+{
+	_cleanup_(object_freep) struct object object = { 0 };
+	const struct follow *f = arg;
+	struct kube *k = f->kube;
+	struct decode_error e = { 0 };
+	int r = decode(f, o, &object, &e);
+
+	if (r) {
+		if (r != -ENOTSUP)
+			report_problem(k, &e);
+		return err_set(err, r, "%s", e.message);
+	}
+	if (o->event == WATCH_PUT)
+		put(k->config.store, &object);
+	else
+		remove_object(k->config.store, &object);
+	if (k->fed)
+		k->config.changed(k->config.arg);
+	return 0;
+}
+
+/* Views */
+
+static void check_fed(struct kube *k)
+{
+	if (k->fed || !k->follow[RESOURCE_SERVICES].complete ||
+		!k->follow[RESOURCE_ENDPOINTS].complete ||
+		!(k->follow[RESOURCE_NODE].complete || k->node_waited))
+		return;
+	k->fed = true;
+	k->config.fed(k->config.arg);
+}
+
+static void on_begin(void *arg)
+{
+	const struct follow *f = arg;
+
+	store_view_begin(f->kube->config.store, f->view);
+}
+
+static void on_complete(void *arg)
+{
+	struct follow *f = arg;
+	struct kube *k = f->kube;
+
+	store_view_end(k->config.store, f->view);
+	if (f->troubled)
+		k->config.trouble(f->name, NULL, 0, k->config.arg);
+	f->troubled = false;
+	f->complete = true;
+	check_fed(k);
+	if (k->fed)
+		k->config.changed(k->config.arg);
+}
+
+static void on_trouble(const char *message, unsigned status, unsigned retry_ms, void *arg)
+{
+	struct follow *f = arg;
+	struct kube *k = f->kube;
+
+	if (status == 404 && f->kind == OBJECT_ENDPOINT_SLICE && !f->complete &&
+		k->config.endpoints == ENDPOINTS_AUTO) {
+		f->missing = true;
+		event_active(k->switch_over, 0, 0);
+		return;
+	}
+	f->troubled = true;
+	k->config.trouble(f->name, message, retry_ms, k->config.arg);
+}
+
+static void on_node_wait(evutil_socket_t fd, short what, void *arg)
+{
+	struct kube *k = arg;
+
+	(void)fd;
+	(void)what;
+	k->node_waited = true;
+	check_fed(k);
+}
+
+static void begin(struct kube *k, enum resource i, enum object_kind kind, enum view_kind view,
+	const char *name, const char *path, const char *selectors)
+{
+	struct follow *f = &k->follow[i];
+
+	*f = (struct follow){ .kube = k, .kind = kind, .view = view, .name = name };
+	f->watch = watch_new(&(struct watch_config){
+		.base = k->config.base,
+		.client = k->client,
+		.path = path,
+		.selectors = selectors,
+		.json = k->config.json,
+		.timeout_s = k->config.timeout_s,
+		.backoff_ms = k->config.backoff_ms,
+		.begin = on_begin,
+		.object = on_object,
+		.complete = on_complete,
+		.trouble = on_trouble,
+		.arg = f,
+	});
+}
+
+/* "!service.kubernetes.io/headless": the controllers put the label on what has no virtual address.
+ */
+static void begin_endpoints(struct kube *k, bool legacy)
+{
+	static const char not_headless[] = "labelSelector=%21service.kubernetes.io%2Fheadless";
+
+	if (legacy)
+		begin(k, RESOURCE_ENDPOINTS, OBJECT_ENDPOINTS, VIEW_ENDPOINTS, "endpoints",
+			"/api/v1/endpoints", not_headless);
+	else
+		begin(k, RESOURCE_ENDPOINTS, OBJECT_ENDPOINT_SLICE, VIEW_ENDPOINT_SLICES,
+			"endpointslices", "/apis/discovery.k8s.io/v1/endpointslices", not_headless);
+}
+
+static void on_switch_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct kube *k = arg;
+	struct follow *f = &k->follow[RESOURCE_ENDPOINTS];
+
+	(void)fd;
+	(void)what;
+	if (!f->missing)
+		return;
+	watch_free(take(f->watch));
+	begin_endpoints(k, true);
+}
+
+static void begin_all(struct kube *k)
+{
+	_cleanup_(buf_done) struct buf node = { 0 };
+	static const struct timeval wait = { .tv_sec = KUBE_NODE_WAIT_MS / 1000 };
+
+	begin(k, RESOURCE_SERVICES, OBJECT_SERVICE, VIEW_SERVICES, "services", "/api/v1/services",
+		"labelSelector=%21service.kubernetes.io%2Fservice-proxy-name"
+		"&fieldSelector=spec.clusterIP%21%3DNone");
+	begin_endpoints(k, k->config.endpoints == ENDPOINTS_LEGACY);
+	/* A node's name is a DNS subdomain: nothing in it needs escaping. */
+	buf_addf(&node, "fieldSelector=metadata.name%%3D%s", k->config.node_name);
+	begin(k, RESOURCE_NODE, OBJECT_NODE, VIEW_NODES, "nodes", "/api/v1/nodes", buf_str(&node));
+	event_add(k->node_wait, &wait);
+}
+
+int kube_new(const struct kube_config *config, struct kube **ret, struct err *err)
+{
+	struct kube *k = new0(struct kube);
+	int r;
+
+	k->config = *config;
+	r = http_client_new(config->base, config->auth, &k->client, err);
+	if (r < 0) {
+		free(k);
+		return r;
+	}
+	k->node_wait = evtimer_new(config->base, on_node_wait, k);
+	k->switch_over = event_new(config->base, -1, 0, on_switch_over, k);
+	begin_all(k);
+	*ret = k;
+	return 0;
+}
+
+void kube_free(struct kube *k)
+{
+	if (!k)
+		return;
+	for (enum resource i = 0; i < RESOURCES; i++)
+		watch_free(k->follow[i].watch);
+	event_free(k->node_wait);
+	event_free(k->switch_over);
+	http_client_free(k->client);
+	free(k);
+}
+
+bool kube_healthy(const struct kube *k)
+{
+	for (enum resource i = 0; i < RESOURCES; i++)
+		if (!watch_healthy(k->follow[i].watch))
+			return false;
+	return true;
+}
+
+bool kube_fed(const struct kube *k)
+{
+	return k->fed;
+}
+
+uint64_t kube_received(const struct kube *k)
+{
+	uint64_t n = 0;
+
+	for (enum resource i = 0; i < RESOURCES; i++)
+		n += watch_received(k->follow[i].watch);
+	return n;
+}
+
+struct http_client *kube_client(struct kube *k)
+{
+	return k->client;
+}
