@@ -11,14 +11,17 @@
  * /etc/protocols for every element). libipset keeps state of its own for the process: all adapters
  * belong to one thread.
  *
- * A set of ours that has another type, family or size in the kernel is observed with what it has,
- * and one of another type without members; OP_SET on FACT_SET replaces it by create, fill (copying
- * the members that it had), swap, destroy, so that rules that refer to it hold all the time. Only a
- * set of another type that rules refer to cannot be replaced: -EBUSY.
+ * A set of ours that differs in the kernel - in type, family, size, or whether its members can have
+ * marks (skbinfo) - is observed with what it has, and one of another type without members; OP_SET
+ * on FACT_SET replaces it by create, fill (copying the members that it had), swap, destroy, so that
+ * rules that refer to it hold all the time. Only a set of another type that rules refer to cannot
+ * be replaced: -EBUSY.
  *
- * Results of members: -ESRCH (no such set), -EINVAL (the set is of another type, or an element that
- * ipset refuses), -ENOSPC (full). Results of sets: -EEXIST, -ENOENT, -EBUSY (deleting one that
- * rules refer to), -EOPNOTSUPP (the kernel lacks the type).
+ * OP_ADD and OP_SET of a member are the same: they give it the mark that its fact has.
+ *
+ * Results of members: -ESRCH (no such set), -EINVAL (the set is of another type or without marks,
+ * or an element that ipset refuses), -ENOSPC (full). Results of sets: -EEXIST, -ENOENT, -EBUSY
+ * (deleting one that rules refer to), -EOPNOTSUPP (the kernel lacks the type).
  */
 
 /* Returns 0, or a negative errno with words: -EPERM, -ENOENT (the kernel has no ip_set). */

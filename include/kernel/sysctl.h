@@ -4,17 +4,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
-/* One kernel setting, as a path below /proc/sys. */
+/* One kernel setting, as a path below /proc/sys, or an absolute one. */
 struct sysctl {
 	const char *path;
 	long value;
 	bool at_least; /* a greater value in the kernel is right as well */
 };
 
-enum { SYSCTL_MAX_WANTED = 8 };
+enum { SYSCTL_MAX_WANTED = 8, SYSCTL_MAX_CONNTRACK = 7 };
 
 /* Returns 0, or a negative errno: -ENOENT (the kernel has no such setting), -EINVAL (not a number).
  */
@@ -34,6 +35,26 @@ size_t sysctl_wanted(unsigned major, unsigned minor, bool strict_arp, bool ipv6,
 
 /* Ensures all of them. Returns 0, or the first failure with words; the others are tried as well. */
 int sysctl_setup_ipvs(bool strict_arp, bool ipv6, struct err *err);
+
+/* What a node of a cluster wants of conntrack. 0 and false leave what is there. */
+struct conntrack_settings {
+	uint32_t max_per_core; /* connections to track for each CPU; 0: `min` does not count either
+				*/
+	uint32_t min;	       /* and not less in all */
+	uint32_t tcp_established_timeout, tcp_close_wait_timeout; /* seconds */
+	uint32_t udp_timeout, udp_stream_timeout;		  /* seconds */
+	bool tcp_be_liberal; /* packets outside of the window are not invalid */
+};
+
+/* That as settings, in the order in which they are to be made; returns how many. */
+size_t sysctl_wanted_conntrack(const struct conntrack_settings *c, unsigned cpus,
+	struct sysctl ret[static SYSCTL_MAX_CONNTRACK]);
+
+/*
+ * Ensures all of them; nf_conntrack must be loaded if there are any. Returns 0, or the first
+ * failure with words; the others are tried as well.
+ */
+int sysctl_setup_conntrack(const struct conntrack_settings *c, struct err *err);
 
 /* The running kernel's version, e.g. 6.12 as major 6, minor 12. */
 void sysctl_kernel_version(unsigned *ret_major, unsigned *ret_minor);

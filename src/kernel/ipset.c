@@ -87,6 +87,8 @@ static void put_options(struct ipset_data *data, const struct fact *f)
 	ipset_data_set(data, IPSET_OPT_FAMILY, &family);
 	ipset_data_set(data, IPSET_OPT_HASHSIZE, &hash_size);
 	ipset_data_set(data, IPSET_OPT_MAXELEM, &f->val.set.max_members);
+	if (f->val.set.marks)
+		ipset_data_set(data, IPSET_OPT_SKBINFO, &f->val.set.marks);
 }
 
 static int create(struct ipset *s, const char *name, const struct fact *f)
@@ -140,6 +142,15 @@ static void put_member(struct ipset_data *data, const struct fact_key *key, enum
 		ipset_data_set(data, IPSET_OPT_CIDR2, &bits);
 }
 
+/* Of an addition; one of a member that exists changes its mark. */
+static void put_mark(struct ipset_data *data, const struct fact *f)
+{
+	uint64_t skbmark = (uint64_t)f->val.member.mark << 32 | f->val.member.mask;
+
+	if (set_info(f->key.set)->marks)
+		ipset_data_set(data, IPSET_OPT_SKBMARK, &skbmark);
+}
+
 /* One addition or deletion of members, all of one type of operation. */
 struct writing {
 	struct ipset *ipset;
@@ -190,6 +201,8 @@ static int hand_over(struct writing *w, size_t i, bool alone)
 	if (strcmp(type->name, set_type_name(expected)) != 0)
 		return -EINVAL;
 	put_member(data, key, expected);
+	if (w->cmd == IPSET_CMD_ADD)
+		put_mark(data, &w->ops[i].fact);
 	return ipset_cmd(session, w->cmd, alone ? 0 : (uint32_t)i + 1) < 0;
 }
 
@@ -367,7 +380,8 @@ const char *ipset_explain(const struct op *op)
 	case -ENOSPC:
 		return member ? "the set is full" : "the kernel has too many sets";
 	case -EINVAL:
-		return member ? "the set has another type, or takes no such element" : NULL;
+		return member ? "the set has another type or no marks, or takes no such element"
+			      : NULL;
 	case -EOPNOTSUPP:
 		return "the kernel lacks the type of set, or libipset does not know its revision";
 	default:

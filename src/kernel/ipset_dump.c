@@ -7,6 +7,7 @@
 #include "ipset_dump.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/ipset/ip_set.h>
@@ -30,6 +31,7 @@ static const struct nla_policy option_policy[IPSET_ATTR_CREATE_MAX + 1] = {
 	[IPSET_ATTR_PORT] = { .type = NLA_U16 },
 	[IPSET_ATTR_PORT_TO] = { .type = NLA_U16 },
 	[IPSET_ATTR_MAXELEM] = { .type = NLA_U32 },
+	[IPSET_ATTR_CADT_FLAGS] = { .type = NLA_U32 },
 };
 
 static const struct nla_policy member_policy[IPSET_ATTR_ADT_MAX + 1] = {
@@ -39,6 +41,7 @@ static const struct nla_policy member_policy[IPSET_ATTR_ADT_MAX + 1] = {
 	[IPSET_ATTR_CADT_FLAGS] = { .type = NLA_U32 },
 	[IPSET_ATTR_IP2] = { .type = NLA_NESTED },
 	[IPSET_ATTR_CIDR2] = { .type = NLA_U8 },
+	[IPSET_ATTR_SKBMARK] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy address_policy[IPSET_ATTR_IPADDR_MAX + 1] = {
@@ -84,6 +87,11 @@ static void set_unlike(struct fact_val *val)
 	val->set.max_members = val->set.max_members ? 0 : UINT32_MAX;
 }
 
+static bool has_flag(const struct nlattr *flags, uint32_t flag)
+{
+	return flags && ntohl(nla_get_u32(flags)) & flag;
+}
+
 static int parse_header(struct nlattr *tb[], enum set_id id, int family, struct fact *ret)
 {
 	struct nlattr *option[IPSET_ATTR_CREATE_MAX + 1];
@@ -100,6 +108,7 @@ static int parse_header(struct nlattr *tb[], enum set_id id, int family, struct 
 		f.val.set.max_members = type == SET_TYPE_BITMAP_PORT
 			? 0
 			: ntohl(nla_get_u32(option[IPSET_ATTR_MAXELEM]));
+		f.val.set.marks = has_flag(option[IPSET_ATTR_CADT_FLAGS], IPSET_FLAG_WITH_SKBINFO);
 	}
 	*ret = f;
 	return 0;
@@ -125,18 +134,21 @@ static int parse_address(struct nlattr *nest, int family, struct ip *ret)
 	return 0;
 }
 
-/* An exception to a network of the set is no member. */
-static bool is_exception(const struct nlattr *flags)
-{
-	return flags && ntohl(nla_get_u32(flags)) & IPSET_FLAG_NOMATCH;
-}
-
 /* The second address of a member; without IPSET_ATTR_CIDR2 a whole one. */
 static int parse_second(struct nlattr *const tb[], int family, struct cidr *ret)
 {
 	ret->len = tb[IPSET_ATTR_CIDR2] ? nla_get_u8(tb[IPSET_ATTR_CIDR2]) : ip_bits(family);
 	return ret->len > ip_bits(family) ? -EBADMSG
 					  : parse_address(tb[IPSET_ATTR_IP2], family, &ret->ip);
+}
+
+/* Not told of a member without a mark. */
+static void parse_mark(struct nlattr *skbmark, struct fact_val *ret)
+{
+	uint64_t value = be64toh(nla_get_u64(skbmark));
+
+	ret->member.mark = (uint32_t)(value >> 32);
+	ret->member.mask = (uint32_t)value;
 }
 
 static int parse_member(struct nlattr *data, const struct ipset_reading *r)
@@ -156,13 +168,16 @@ static int parse_member(struct nlattr *data, const struct ipset_reading *r)
 			parse_address(tb[IPSET_ATTR_IP], r->family, &ip)) ||
 		(second && parse_second(tb, r->family, &net)))
 		return -EBADMSG;
-	if (is_exception(tb[IPSET_ATTR_CADT_FLAGS]))
+	/* an exception to a network of the set is no member */
+	if (has_flag(tb[IPSET_ATTR_CADT_FLAGS], IPSET_FLAG_NOMATCH))
 		return 0;
 	if (tb[IPSET_ATTR_PORT])
 		port = ntohs(nla_get_u16(tb[IPSET_ATTR_PORT]));
 	if (tb[IPSET_ATTR_PROTO])
 		proto = nla_get_u8(tb[IPSET_ATTR_PROTO]);
 	f = fact_member(r->id, r->family, &ip, proto, port, &net);
+	if (set_info(r->id)->marks && tb[IPSET_ATTR_SKBMARK])
+		parse_mark(tb[IPSET_ATTR_SKBMARK], &f.val);
 	r->fn(&f, r->arg);
 	return 0;
 }

@@ -57,8 +57,8 @@ struct batch {
 	size_t n;
 };
 
-/* The tables that have chains of ours. */
-static const enum table tables[] = { TABLE_NAT, TABLE_FILTER };
+/* The tables that have chains of ours, in the order of a document. */
+static const enum table tables[] = { TABLE_NAT, TABLE_FILTER, TABLE_MANGLE };
 
 static struct iptables *iptables_of(struct adapter *a)
 {
@@ -243,16 +243,15 @@ typedef void (*add_fn)(const struct batch *b, enum table table, struct buf *doc)
 
 static int restore(const struct batch *b, add_fn add, struct err *err)
 {
-	static const enum table order[] = { TABLE_NAT, TABLE_FILTER, TABLE_MANGLE };
 	_cleanup_(buf_done) struct buf doc = { 0 };
 	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
 		_cleanup_(buf_done) struct buf section = { 0 };
 
-		add(b, order[i], &section);
+		add(b, tables[i], &section);
 		if (section.len)
-			buf_addf(&doc, "*%s\n%sCOMMIT\n", table_name(order[i]), buf_str(&section));
+			buf_addf(&doc, "*%s\n%sCOMMIT\n", table_name(tables[i]), buf_str(&section));
 	}
 	if (!doc.len)
 		return 0;

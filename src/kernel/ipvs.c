@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,15 +17,17 @@
 #include "base/mem.h"
 #include "core/resolve.h"
 #include "ipvs_msg.h"
+#include "kernel/exec.h"
 #include "nl.h"
 
 /* Of the virtual server that tries a scheduler. */
-enum { TRIAL_MARK = 0x7fffffff };
+enum { TRIAL_MARK = 0x7fffffff, MODPROBE_MS = 10000 };
 
 struct ipvs {
 	struct adapter adapter;
 	struct nl_port *port;
 	uint16_t family;
+	bool lblc, lblcr; /* their modules were asked for */
 };
 
 static struct ipvs *ipvs_of(struct adapter *a)
@@ -268,10 +271,33 @@ static bool any_missing(const struct op *ops, size_t n)
 	return false;
 }
 
+/*
+ * IPVS loads the module of a scheduler itself, under its lock. For the two schedulers that have
+ * state per network namespace (lblc and lblcr) that deadlocks with a namespace that is being
+ * removed at the same time (seen on Linux 6.1), and namespaces come and go on a node all the time.
+ * So their modules are loaded before.
+ */
+static void load_before(struct ipvs *v, const struct op *op)
+{
+	const char *scheduler = op->fact.val.vs.scheduler;
+	char module[SCHED_NAME_SIZE + 8];
+	const char *const argv[] = { "modprobe", "-q", module, NULL };
+	bool *loaded = !strcmp(scheduler, "lblc") ? &v->lblc : &v->lblcr;
+
+	if (strncmp(scheduler, "lblc", 4) != 0 || *loaded)
+		return;
+	snprintf(module, sizeof(module), "ip_vs_%s", scheduler);
+	exec_run(argv, NULL, 0, MODPROBE_MS, NULL, NULL);
+	*loaded = true;
+}
+
 static void ipvs_apply(struct adapter *a, struct op *ops, size_t n)
 {
 	struct ipvs *v = ipvs_of(a);
 
+	for (size_t i = 0; i < n; i++)
+		if (ops[i].fact.key.kind == FACT_VS && ops[i].type != OP_DEL)
+			load_before(v, &ops[i]);
 	send_ops(v, ops, n);
 	if (any_missing(ops, n))
 		send_again(v, ops, n, family_moved(v));

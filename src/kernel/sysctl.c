@@ -19,7 +19,7 @@ static int open_setting(const char *path, int flags)
 	char file[PATH_MAX];
 	int fd;
 
-	snprintf(file, sizeof(file), "/proc/sys/%s", path);
+	snprintf(file, sizeof(file), "%s%s", *path == '/' ? "" : "/proc/sys/", path);
 	fd = open(file, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
@@ -62,11 +62,11 @@ static int write_setting(const struct sysctl *s)
 	return r;
 }
 
-/* "net.ipv4.ip_forward", as sysctl(8) writes it */
+/* "net.ipv4.ip_forward", as sysctl(8) writes it; elsewhere than in /proc/sys the path */
 static const char *dotted(const char *path, char ret[static PATH_MAX])
 {
 	snprintf(ret, PATH_MAX, "%s", path);
-	for (char *p = ret; (p = strchr(p, '/'));)
+	for (char *p = ret; *path != '/' && (p = strchr(p, '/'));)
 		*p = '.';
 	return ret;
 }

@@ -52,6 +52,21 @@ static const char loop_back_6_sctp_8080[] =
 	"0000000148000880440007801800018014000200fd000001000000000000000000000005"
 	"1800148014000200fd000001000000000000000000000005060004401f90000005000700"
 	"84000000";
+static const char local_mark_tcp_80_marked_and_udp_53_not[] =
+	"e8000000070602000000000000000000020000000500010006000000140002004b554245"
+	"2d4c4f43414c2d4d41524b0011000300686173683a69702c706f72740000000005000500"
+	"020000000500040007000000440007800800124000000400080013400010000005001500"
+	"0c00000008001140c4c21323080019400000000008001a40000001780800184000000002"
+	"0800084000000040500008802c0007800c00018008000100cb0071010600044000500000"
+	"05000700060000000c001b4000100000fff00000200007800c00018008000100cb007101"
+	"06000440003500000500070011000000";
+static const char local_mark_6_tcp_443[] =
+	"d8000000070602000000000000000000020000000500010006000000160002004b554245"
+	"2d362d4c4f43414c2d4d41524b00000011000300686173683a69702c706f727400000000"
+	"050005000a00000005000400070000004400078008001240000004000800134000100000"
+	"050015000c000000080011401d5efe5f080019400000000008001a400000015008001840"
+	"0000000108000840000000403c00088038000780180001801400020020010db800000000"
+	"00000000000000090600044001bb000005000700060000000c001b4000200000fff00000";
 
 static const struct {
 	const char *hex;
@@ -63,6 +78,8 @@ static const struct {
 	{ source_cidr_24_and_32, SET_LOAD_BALANCER_SOURCE_CIDR, AF_INET },
 	{ node_port_tcp_30080, SET_NODE_PORT_TCP, AF_INET },
 	{ loop_back_6_sctp_8080, SET_LOOP_BACK, AF_INET6 },
+	{ local_mark_tcp_80_marked_and_udp_53_not, SET_LOCAL_MARK, AF_INET },
+	{ local_mark_6_tcp_443, SET_LOCAL_MARK, AF_INET6 },
 };
 
 /* Of exactly the message's size, so that reading past its end is seen. */
@@ -94,6 +111,9 @@ static int read_members(const struct nlmsghdr *msg, enum set_id id, int family, 
 	fact_list_finish(&l);
 	for (size_t i = 0; i < l.n; i++) {
 		fact_print_member(ret, &l.facts[i].key);
+		if (l.facts[i].val.member.mask)
+			buf_addf(ret, "=0x%x/0x%x", l.facts[i].val.member.mark,
+				l.facts[i].val.member.mask);
 		buf_addc(ret, ' ');
 	}
 	return e;
@@ -122,14 +142,6 @@ static void members_are_read_from_recorded_messages(void **state)
 	assert_members(header_of_cluster_ip, SET_CLUSTER_IP, AF_INET, "");
 }
 
-static void members_of_a_set_of_another_type_are_not_told(void **state)
-{
-	(void)state;
-	assert_members(cluster_ip_udp_53_and_tcp_53, SET_LOOP_BACK, AF_INET, "");
-	assert_members(cluster_ip_udp_53_and_tcp_53, SET_CLUSTER_IP, AF_INET6, "");
-	assert_members(node_port_tcp_30080, SET_CLUSTER_IP, AF_INET, "");
-}
-
 static struct fact read_set(const char *hex, enum set_id id, int family)
 {
 	size_t len;
@@ -138,6 +150,41 @@ static struct fact read_set(const char *hex, enum set_id id, int family)
 
 	assert_int_equal(ipset_parse_set(msg, id, family, &f), 0);
 	return f;
+}
+
+static void marks_of_members_are_read(void **state)
+{
+	(void)state;
+	assert_members(local_mark_tcp_80_marked_and_udp_53_not, SET_LOCAL_MARK, AF_INET,
+		"203.0.113.1,udp:53 203.0.113.1,tcp:80=0x100000/0xfff00000 ");
+	assert_members(local_mark_6_tcp_443, SET_LOCAL_MARK, AF_INET6,
+		"2001:db8::9,tcp:443=0x200000/0xfff00000 ");
+	/* those of a set that should have none are not looked at */
+	assert_members(local_mark_6_tcp_443, SET_CLUSTER_IP, AF_INET6, "2001:db8::9,tcp:443 ");
+}
+
+static void a_set_differs_by_whether_it_has_marks(void **state)
+{
+	struct fact cluster_ip = fact_set(SET_CLUSTER_IP, AF_INET6),
+		    local_mark = fact_set(SET_LOCAL_MARK, AF_INET);
+	struct fact with = read_set(local_mark_6_tcp_443, SET_CLUSTER_IP, AF_INET6),
+		    without = read_set(cluster_ip_udp_53_and_tcp_53, SET_LOCAL_MARK, AF_INET);
+
+	(void)state;
+	assert_int_equal(with.val.set.marks, 1);
+	assert_int_equal(without.val.set.marks, 0);
+	with.val.set.marks = 0;
+	without.val.set.marks = 1;
+	assert_true(fact_val_eq(&with.val, &cluster_ip.val));
+	assert_true(fact_val_eq(&without.val, &local_mark.val));
+}
+
+static void members_of_a_set_of_another_type_are_not_told(void **state)
+{
+	(void)state;
+	assert_members(cluster_ip_udp_53_and_tcp_53, SET_LOOP_BACK, AF_INET, "");
+	assert_members(cluster_ip_udp_53_and_tcp_53, SET_CLUSTER_IP, AF_INET6, "");
+	assert_members(node_port_tcp_30080, SET_CLUSTER_IP, AF_INET, "");
 }
 
 static void sets_as_we_make_them_are_equal_to_what_we_want(void **state)
@@ -260,6 +307,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_are_read_from_recorded_messages),
+		cmocka_unit_test(marks_of_members_are_read),
+		cmocka_unit_test(a_set_differs_by_whether_it_has_marks),
 		cmocka_unit_test(members_of_a_set_of_another_type_are_not_told),
 		cmocka_unit_test(sets_as_we_make_them_are_equal_to_what_we_want),
 		cmocka_unit_test(a_set_of_another_known_type_is_told_with_it),

@@ -183,6 +183,8 @@ static void all_sets_are_made_as_kube_proxy_names_them(void **state)
 	assert_true(ipset_shows("create KUBE-6-LOAD-BALANCER-SOURCE-CID hash:ip,port,net "
 				"family inet6 hashsize 1024 maxelem 1048576"));
 	assert_true(ipset_shows("create KUBE-6-NODE-PORT-TCP bitmap:port range 0-65535"));
+	assert_true(ipset_shows("create KUBE-LOCAL-MARK hash:ip,port family inet hashsize 1024 "
+				"maxelem 1048576 skbinfo"));
 }
 
 static void a_set_that_is_there_is_news(void **state)
@@ -213,12 +215,16 @@ static const char *const members[] = {
 	"KUBE-NODE-PORT-TCP 65535",
 	"KUBE-NODE-PORT-SCTP-HASH 192.168.1.5,sctp:30090",
 	"KUBE-IPVS-IPS 10.96.0.10",
+	"KUBE-LOCAL-MARK 203.0.113.1,tcp:80 mark=0x100000 mask=0xfff00000",
+	"KUBE-LOCAL-MARK 203.0.113.1,udp:53 mark=0xfff00000 mask=0xfff00000",
+	"KUBE-LOCAL-MARK 203.0.113.2,sctp:9 mark=0x1 mask=0xffffffff",
 	"KUBE-6-LOOP-BACK fd00:1::5,udp:8080,fd00:1::5",
 	"KUBE-6-CLUSTER-IP fd00:96::a,tcp:65535",
 	"KUBE-6-LOAD-BALANCER-SOURCE-CID 2001:db8::9,tcp:443,2001:db8:1::/48",
 	"KUBE-6-LOAD-BALANCER-SOURCE-CID 2001:db8::9,tcp:443,2001:db8:1::7/128",
 	"KUBE-6-NODE-PORT-UDP 30053",
 	"KUBE-6-IPVS-IPS fd00:96::a",
+	"KUBE-6-LOCAL-MARK 2001:db8::9,tcp:443 mark=0x200000 mask=0xfff00000",
 };
 
 static void add_all_sets(void)
@@ -248,6 +254,9 @@ static void members_of_every_type_come_and_go(void **state)
 		"add KUBE-LOAD-BALANCER-SOURCE-CIDR 203.0.113.9,tcp:443,198.51.100.0/24"));
 	assert_true(ipset_shows("add KUBE-NODE-PORT-TCP 30080"));
 	assert_true(ipset_shows("add KUBE-6-IPVS-IPS fd00:96::a"));
+	assert_true(
+		ipset_shows("add KUBE-LOCAL-MARK 203.0.113.1,tcp:80 skbmark 0x100000/0xfff00000"));
+	assert_true(ipset_shows("add KUBE-LOCAL-MARK 203.0.113.2,sctp:9 skbmark 0x1"));
 
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
 		ops[i].type = OP_DEL;
@@ -266,6 +275,129 @@ static void adding_and_deleting_twice_is_no_error(void **state)
 	apply(OP_DEL, numbered(1), 0);
 	apply(OP_DEL, numbered(1), 0);
 	assert_int_equal(count_facts(FACT_MEMBER), 0);
+}
+
+static struct fact marked(unsigned i, uint32_t mark)
+{
+	char text[100];
+
+	snprintf(text, sizeof(text), "KUBE-LOCAL-MARK 10.0.%u.%u,tcp:80 mark=0x%x mask=0xfff00000",
+		i >> 8 & 0xff, i & 0xff, mark);
+	return member(text);
+}
+
+static void assert_member(struct fact f)
+{
+	_cleanup_(fact_list_done) struct fact_list expected = { 0 };
+
+	fact_list_add(&expected, f);
+	assert_facts(FACT_MEMBER, &expected);
+}
+
+static void the_mark_of_a_member_can_be_changed(void **state)
+{
+	(void)state;
+	add_set(SET_LOCAL_MARK, AF_INET);
+	apply(OP_ADD, marked(1, 0x100000), 0);
+	assert_member(marked(1, 0x100000));
+	apply(OP_SET, marked(1, 0x200000), 0);
+	assert_member(marked(1, 0x200000));
+	apply(OP_ADD, marked(1, 0x300000), 0);
+	assert_member(marked(1, 0x300000));
+	apply(OP_DEL, marked(1, 0x100000), 0);
+	assert_int_equal(count_facts(FACT_MEMBER), 0);
+}
+
+static void marks_of_many_members_are_changed_at_once(void **state)
+{
+	enum { N = 500 };
+	struct op ops[N];
+	_cleanup_(fact_list_done) struct fact_list expected = { 0 };
+
+	(void)state;
+	add_set(SET_LOCAL_MARK, AF_INET);
+	for (uint32_t step = 0; step < 2; step++) {
+		expected.n = 0;
+		for (unsigned i = 0; i < N; i++) {
+			struct fact f = marked(i + 1, (2 * i + 1 + step) << 20);
+
+			ops[i] = (struct op){
+				.type = step ? OP_SET : OP_ADD, .result = 1, .fact = f
+			};
+			fact_list_add(&expected, f);
+		}
+		adapter->apply(adapter, ops, N);
+		assert_int_equal(count_results(ops, N, 0), N);
+		assert_facts(FACT_MEMBER, &expected);
+	}
+}
+
+static void a_member_that_lost_its_mark_is_told_without_one(void **state)
+{
+	(void)state;
+	add_set(SET_LOCAL_MARK, AF_INET);
+	apply(OP_ADD, marked(1, 0x100000), 0);
+	by_ipset("-exist add KUBE-LOCAL-MARK 10.0.0.1,tcp:80\n");
+	assert_member(member("KUBE-LOCAL-MARK 10.0.0.1,tcp:80"));
+	apply(OP_SET, marked(1, 0x100000), 0);
+	assert_member(marked(1, 0x100000));
+}
+
+static void refer_to_local_mark(void)
+{
+	free(RUN("*mangle\n-A PREROUTING -j SET --map-set KUBE-LOCAL-MARK dst,dst --map-mark\n"
+		 "COMMIT\n",
+		"iptables-restore"));
+}
+
+static void a_set_that_cannot_hold_marks_is_replaced(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list sets = { 0 };
+	struct fact plain = fact_set(SET_LOCAL_MARK, AF_INET);
+
+	(void)state;
+	plain.val.set.marks = 0;
+	apply(OP_ADD, plain, 0);
+	fact_list_add(&sets, plain);
+	assert_facts(FACT_SET, &sets);
+	by_ipset("add KUBE-LOCAL-MARK 10.0.0.1,tcp:80\n");
+	apply(OP_ADD, marked(2, 0x200000), -EINVAL);
+	assert_member(member("KUBE-LOCAL-MARK 10.0.0.1,tcp:80"));
+
+	refer_to_local_mark();
+	apply(OP_SET, fact_set(SET_LOCAL_MARK, AF_INET), 0);
+	sets.facts[0] = fact_set(SET_LOCAL_MARK, AF_INET);
+	assert_facts(FACT_SET, &sets);
+	assert_member(member("KUBE-LOCAL-MARK 10.0.0.1,tcp:80"));
+	apply(OP_SET, marked(1, 0x100000), 0);
+	assert_member(marked(1, 0x100000));
+}
+
+static void a_replaced_set_keeps_the_marks_of_its_members(void **state)
+{
+	(void)state;
+	by_ipset("create KUBE-LOCAL-MARK hash:ip,port maxelem 1000 skbinfo\n");
+	apply(OP_ADD, marked(1, 0x100000), 0);
+	refer_to_local_mark();
+	apply(OP_SET, fact_set(SET_LOCAL_MARK, AF_INET), 0);
+	assert_member(marked(1, 0x100000));
+}
+
+static void a_set_with_marks_that_ours_has_not_differs(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list have = { 0 };
+	struct fact ours = fact_set(SET_CLUSTER_IP, AF_INET);
+
+	(void)state;
+	by_ipset("create KUBE-CLUSTER-IP hash:ip,port maxelem 1048576 skbinfo\n"
+		 "add KUBE-CLUSTER-IP 10.0.0.1,tcp:80 skbmark 0x1/0x1\n");
+	have = dump(FACT_SET);
+	assert_int_equal(have.n, 1);
+	assert_false(fact_val_eq(&have.facts[0].val, &ours.val));
+	assert_member(numbered(1));
+	apply(OP_SET, ours, 0);
+	assert_true(ipset_shows("add KUBE-CLUSTER-IP 10.0.0.1,tcp:80"));
+	assert_member(numbered(1));
 }
 
 static void many_members_fit_through(void **state)
@@ -556,6 +688,12 @@ int main(void)
 		TEST(a_set_that_is_not_there_is_news),
 		TEST(members_of_every_type_come_and_go),
 		TEST(adding_and_deleting_twice_is_no_error),
+		TEST(the_mark_of_a_member_can_be_changed),
+		TEST(marks_of_many_members_are_changed_at_once),
+		TEST(a_member_that_lost_its_mark_is_told_without_one),
+		TEST(a_set_that_cannot_hold_marks_is_replaced),
+		TEST(a_replaced_set_keeps_the_marks_of_its_members),
+		TEST(a_set_with_marks_that_ours_has_not_differs),
 		TEST(many_members_fit_through),
 		TEST(one_bad_member_does_not_stop_the_others),
 		TEST(a_batch_of_bad_members_only_ends),

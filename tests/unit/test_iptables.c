@@ -113,6 +113,37 @@ static void a_chain_of_another_table_is_not_ours(void **state)
 	assert_int_equal(s.chains.count, 0);
 }
 
+/* As iptables-nft-save and iptables-legacy-save 1.8.9 tell it. */
+static void rules_that_set_marks_are_told_as_we_write_them(void **state)
+{
+	static const char mangle[] =
+		"*mangle\n"
+		":PREROUTING ACCEPT [0:0]\n"
+		":KUBE-IPVS-PODS - [0:0]\n"
+		":KUBE-SERVICES - [0:0]\n"
+		"-A PREROUTING -m comment --comment \"kubernetes ipvs traffic policies\" "
+		"-j KUBE-IPVS-PODS\n"
+		"-A KUBE-IPVS-PODS -s 10.244.0.0/16 -m set --match-set KUBE-LOCAL-MARK dst,dst "
+		"-j SET --map-set KUBE-LOCAL-MARK dst,dst --map-mark\n"
+		"-A KUBE-IPVS-PODS -m set --match-set KUBE-NO-LOCAL dst,dst "
+		"-m mark --mark 0x0/0xfff00000 -j DROP\n"
+		"COMMIT\n";
+	_cleanup_(saved_done) struct saved s = { .family = AF_INET };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(saved_add(&s, TABLE_MANGLE, mangle, &err), 0);
+	assert_text(&s, fact_chain(AF_INET, TABLE_MANGLE, "KUBE-IPVS-PODS", 0),
+		"-A KUBE-IPVS-PODS -s 10.244.0.0/16 -m set --match-set KUBE-LOCAL-MARK dst,dst "
+		"-j SET --map-set KUBE-LOCAL-MARK dst,dst --map-mark\n"
+		"-A KUBE-IPVS-PODS -m set --match-set KUBE-NO-LOCAL dst,dst "
+		"-m mark --mark 0x0/0xfff00000 -j DROP\n");
+	assert_text(&s, fact_jump(AF_INET, TABLE_MANGLE, HOOK_PREROUTING, "KUBE-IPVS-PODS", 0),
+		"-A PREROUTING -m comment --comment \"kubernetes ipvs traffic policies\" "
+		"-j KUBE-IPVS-PODS\n");
+	assert_int_equal(s.chains.count, 2);
+}
+
 static void half_a_table_is_an_error(void **state)
 {
 	static const char *const halves[] = { "", "*nat\n:KUBE-SERVICES - [0:0]\n", "COMMIT\n",
@@ -209,6 +240,13 @@ static void rules_are_brought_into_one_form(void **state)
 			"-A X -m mark --mark 0x4000/0x4000 -j DROP" },
 		{ "-A X -m mark ! --mark 0x1/0xffffffff -j DROP", AF_INET,
 			"-A X -m mark ! --mark 0x1 -j DROP" },
+		{ "-A X -m mark --mark 0/0xfff00000 -j DROP", AF_INET,
+			"-A X -m mark --mark 0x0/0xfff00000 -j DROP" },
+		{ "-A X -m mark --mark 0x0/0xffffffff -j DROP", AF_INET,
+			"-A X -m mark --mark 0x0 -j DROP" },
+		{ "-A X -m set --match-set S dst,dst -j SET --map-set S dst,dst --map-mark",
+			AF_INET,
+			"-A X -m set --match-set S dst,dst -j SET --map-set S dst,dst --map-mark" },
 		{ "-A X -j MARK --set-xmark 0x00004000/0x00000000", AF_INET,
 			"-A X -j MARK --set-xmark 0x4000/0x0" },
 		{ "-A X -j MARK --set-xmark 0x7", AF_INET,
@@ -262,6 +300,7 @@ static void the_rules_that_we_want_are_in_that_form(void **state)
 	(void)state;
 	policy_init(&policy);
 	policy.ipv4 = policy.ipv6 = true;
+	policy.mark_mask = 0xfff00000;
 	assert_int_equal(cidr_parse("10.244.0.0/16", &policy.cluster_cidr[0]), 0);
 	assert_int_equal(cidr_parse("fd00:10:244::/56", &policy.cluster_cidr[1]), 0);
 	resolve_node(&policy, &texts, &facts);
@@ -324,6 +363,7 @@ int main(void)
 		cmocka_unit_test(jumps_that_stand_twice_are_told_together),
 		cmocka_unit_test(what_others_have_is_passed_over),
 		cmocka_unit_test(a_chain_of_another_table_is_not_ours),
+		cmocka_unit_test(rules_that_set_marks_are_told_as_we_write_them),
 		cmocka_unit_test(half_a_table_is_an_error),
 		cmocka_unit_test(a_table_of_nft_rules_is_named_as_such),
 		cmocka_unit_test(anything_is_survived),

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +29,8 @@
 #include "kernel/iptables.h"
 
 enum { SKIPPED = 77, TIMEOUT_MS = 60000, PATH_SIZE = 128 };
+
+static const uint32_t our_bits = 0xfff00000;
 
 static struct {
 	const char *variant; /* "nft", "legacy" */
@@ -68,17 +71,17 @@ static bool saved_has(const char *program, const char *table, const char *line)
 	return false;
 }
 
-static void add_sets(void)
+static void add_to_sets(const struct fact *facts, size_t n)
 {
 	struct adapter *sets;
 	struct err err;
 
 	if (ipset_new(&sets, &err))
 		fail_msg("%s", err.msg);
-	for (size_t i = 0; i < t.facts.n; i++) {
-		struct op op = { .type = OP_ADD, .fact = t.facts.facts[i] };
+	for (size_t i = 0; i < n; i++) {
+		struct op op = { .type = OP_ADD, .fact = facts[i] };
 
-		if (op.fact.key.kind == FACT_SET)
+		if (op.fact.key.kind == FACT_SET || op.fact.key.kind == FACT_MEMBER)
 			sets->apply(sets, &op, 1);
 		assert_int_equal(op.result, 0);
 	}
@@ -98,6 +101,7 @@ static struct policy node_policy(void)
 
 	policy_init(&policy);
 	policy.ipv4 = policy.ipv6 = true;
+	policy.mark_mask = our_bits;
 	cidr_parse("10.244.0.0/16", &policy.cluster_cidr[0]);
 	cidr_parse("fd00:10:244::/56", &policy.cluster_cidr[1]);
 	return policy;
@@ -112,7 +116,7 @@ static int new_namespace(void **state)
 	if (unshare(CLONE_NEWNET))
 		return -1;
 	resolve(&policy);
-	add_sets();
+	add_to_sets(t.facts.facts, t.facts.n);
 	return iptables_new(&t.texts, true, true, &t.adapter, &err);
 }
 
@@ -240,15 +244,18 @@ static void what_is_written_is_what_is_read(void **state)
 
 static void rules_of_every_policy_read_as_they_were_written(void **state)
 {
-	struct policy all = node_policy(), none = node_policy(), bridge = node_policy(),
-		      prefix = node_policy();
-	const struct policy *const policies[] = { &all, &none, &bridge, &prefix };
+	struct policy unmarked = node_policy(), all = node_policy(), none = node_policy(),
+		      bridge = node_policy(), prefix = node_policy();
+	const struct policy *const policies[] = { &unmarked, &all, &none, &bridge, &prefix };
 
 	(void)state;
+	unmarked.mark_mask = 0; /* the first one, because it has fewer chains */
 	all.masquerade_all = true;
 	all.masquerade_bit = 31;
+	all.mark_mask = 0x7fff0000;
 	none.cluster_cidr[0].ip.family = none.cluster_cidr[1].ip.family = 0;
 	none.masquerade_bit = 0;
+	none.mark_mask = 0x2;
 	none.random_fully = false;
 	bridge.detect_local = DETECT_BRIDGE_INTERFACE;
 	strcpy(bridge.interface, "cni0");
@@ -260,6 +267,50 @@ static void rules_of_every_policy_read_as_they_were_written(void **state)
 		apply_all(OP_ADD, FACT_JUMP);
 		assert_all_held();
 	}
+}
+
+/* To a port of 127.0.0.1; true unless a rule of OUTPUT drops it. */
+static bool packet_passes(uint16_t port)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool passes = sendto(fd, "", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1;
+
+	assert_true(passes || errno == EPERM);
+	close(fd);
+	return passes;
+}
+
+static void packets_of_the_node_are_marked_or_dropped(void **state)
+{
+	enum { OTHER = 1000, MARKED, NOT_HERE, NOT_HERE_BUT_MARKED };
+	struct ip ip = ip_make(AF_INET, (const uint8_t[]){ 127, 0, 0, 1 });
+	const uint32_t mark = 0x100000;
+	const struct fact members[] = {
+		fact_member_mark(SET_LOCAL_MARK, AF_INET, &ip, IPPROTO_UDP, MARKED, mark, our_bits),
+		fact_member_mark(SET_LOCAL_MARK, AF_INET, &ip, IPPROTO_UDP, NOT_HERE_BUT_MARKED,
+			mark, our_bits),
+		fact_member(SET_NO_LOCAL, AF_INET, &ip, IPPROTO_UDP, NOT_HERE, NULL),
+		fact_member(SET_NO_LOCAL, AF_INET, &ip, IPPROTO_UDP, NOT_HERE_BUT_MARKED, NULL),
+	};
+
+	(void)state;
+	free(RUN(NULL, "ip", "link", "set", "lo", "up"));
+	apply_all(OP_ADD, FACT_CHAIN);
+	apply_all(OP_ADD, FACT_JUMP);
+	assert_true(packet_passes(NOT_HERE));
+	add_to_sets(members, ARRAY_SIZE(members));
+	assert_true(packet_passes(OTHER));
+	assert_true(packet_passes(MARKED));
+	assert_false(packet_passes(NOT_HERE));
+	assert_true(packet_passes(NOT_HERE_BUT_MARKED));
+	restore("iptables-restore",
+		"*filter\n-A OUTPUT -m mark --mark 0x100000/0xfff00000 -j DROP\nCOMMIT\n");
+	assert_true(packet_passes(OTHER));
+	assert_false(packet_passes(MARKED));
+	assert_false(packet_passes(NOT_HERE_BUT_MARKED));
 }
 
 static void adding_twice_leaves_one(void **state)
@@ -673,6 +724,7 @@ static int test_variant(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, new_namespace, end_namespace)
 		TEST(what_is_written_is_what_is_read),
 		TEST(rules_of_every_policy_read_as_they_were_written),
+		TEST(packets_of_the_node_are_marked_or_dropped),
 		TEST(adding_twice_leaves_one),
 		TEST(all_goes_away_again),
 		TEST(what_is_not_there_can_be_deleted),

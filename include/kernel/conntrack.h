@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef KERNEL_CONNTRACK_H
+#define KERNEL_CONNTRACK_H
+
+#include "base/err.h"
+#include "core/stale.h"
+
+/*
+ * The kernel's connection table over netlink (ctnetlink), in the network namespace of the caller.
+ * libnetfilter_conntrack writes the deletions; the transport is kernel/nl's, which has time-outs
+ * and tells the kernel's errno.
+ */
+
+enum {
+	/* Entries deleted by one call, for which 40 MB are enough. What is left is found by the
+	 * next call. */
+	CONNTRACK_MAX_STALE = 1 << 19,
+	/* Readings of a table that changes meanwhile, as kube-proxy; then what was seen has to do.
+	 */
+	CONNTRACK_TRIES = 5,
+};
+
+struct conntrack;
+/* Returns 0, or a negative errno with words: -EPERM, -ENOENT (the kernel has no ctnetlink). */
+int conntrack_new(struct conntrack **ret, struct err *err);
+void conntrack_free(struct conntrack *c);
+
+/*
+ * Deletes the entries that stale_match() finds in the list, which is finished. Reads the part of
+ * the table that has the list's protocols and families once, so it takes time in proportion to it:
+ * 100,000 entries some 100 ms. Returns how many were deleted, or a negative errno with words; some
+ * may be deleted then, too.
+ */
+int conntrack_clean(struct conntrack *c, const struct stale_list *stale, struct err *err);
+
+#endif

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/conntrack.h"
+
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "conntrack_msg.h"
+
+struct conntrack {
+	struct nl_port *port;
+};
+
+/* What one call of conntrack_clean() does. */
+struct cleaning {
+	const struct stale_list *stale;
+	int family; /* of what is read now */
+	uint8_t proto;
+	bool interrupted; /* the table changed while it was read */
+	struct conntrack_entry *entries;
+	size_t n, cap;
+	int deleted, error;
+};
+
+static void write_dump(struct nl_writer *w, void *arg)
+{
+	const struct cleaning *c = arg;
+
+	conntrack_write_dump(w, c->family, c->proto);
+}
+
+static int take_entry(const struct nlmsghdr *msg, void *arg)
+{
+	struct cleaning *c = arg;
+	struct conntrack_entry e;
+
+	c->interrupted |= msg->nlmsg_flags & NLM_F_DUMP_INTR;
+	if (msg->nlmsg_type != (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) ||
+		!conntrack_read(msg, &e) || e.flow.proto != c->proto ||
+		!stale_match(c->stale, &e.flow) || c->n == CONNTRACK_MAX_STALE)
+		return 0;
+	mem_grow(c->entries, c->n, c->cap);
+	c->entries[c->n++] = e;
+	return 0;
+}
+
+/* The stale entries of one family and protocol are added to the others. */
+static int find_entries(struct conntrack *conntrack, struct cleaning *c)
+{
+	/* without `restart`, because what was seen of a table that never stands still is worth
+	 * having */
+	const struct nl_question q = { .write = write_dump, .reply = take_entry, .arg = c };
+	const size_t before = c->n;
+	int e = 0;
+
+	for (int i = 0; i < CONNTRACK_TRIES; i++) {
+		c->n = before;
+		c->interrupted = false;
+		e = nl_port_ask(conntrack->port, &q);
+		if (e || !c->interrupted)
+			break;
+	}
+	return e;
+}
+
+static int find_all(struct conntrack *conntrack, struct cleaning *c)
+{
+	int e = 0;
+
+	for (size_t i = 0; !e && i < c->stale->n; i++) {
+		const struct stale_frontend *fe = &c->stale->frontends[i];
+
+		if (fe->proto == c->proto && fe->ip.family == c->family)
+			continue;
+		c->proto = fe->proto;
+		c->family = fe->ip.family;
+		e = find_entries(conntrack, c);
+	}
+	return e;
+}
+
+static void write_delete(struct nl_writer *w, size_t i, void *arg)
+{
+	const struct cleaning *c = arg;
+
+	conntrack_write_delete(w, &c->entries[i]);
+}
+
+static void take_result(size_t i, int result, void *arg)
+{
+	struct cleaning *c = arg;
+
+	(void)i;
+	if (!result || result == -ENOENT) /* it ended by itself */
+		c->deleted++;
+	else
+		c->error = result;
+}
+
+int conntrack_clean(struct conntrack *conntrack, const struct stale_list *stale, struct err *err)
+{
+	struct cleaning c = { .stale = stale };
+	int e = find_all(conntrack, &c);
+
+	if (!e && c.n)
+		nl_port_batch(conntrack->port, c.n, write_delete, take_result, &c);
+	free(c.entries);
+	if (e)
+		return err_errno(err, e, "cannot read the connection table");
+	if (c.error)
+		return err_errno(err, c.error, "cannot delete entries of the connection table");
+	return c.deleted;
+}
+
+static void write_try(struct nl_writer *w, void *arg)
+{
+	(void)arg;
+	conntrack_write_try(w);
+}
+
+static int ignore_reply(const struct nlmsghdr *msg, void *arg)
+{
+	(void)msg;
+	(void)arg;
+	return 0;
+}
+
+static int try_conntrack(struct nl_port *port, struct err *err)
+{
+	int e = nl_port_ask(
+		port, &(struct nl_question){ .write = write_try, .reply = ignore_reply });
+
+	/* nfnetlink has no handler for the subsystem; the kernel has no nfnetlink */
+	if (e == -EINVAL || e == -EPROTONOSUPPORT)
+		return err_set(err, -ENOENT,
+			"this kernel has no conntrack netlink (CONFIG_NF_CT_NETLINK)");
+	if (e == -EPERM)
+		return err_set(err, e, "conntrack: not permitted: CAP_NET_ADMIN is missing");
+	return e ? err_errno(err, e, "conntrack does not work") : 0;
+}
+
+struct conntrack *conntrack_from_port(struct nl_port *port)
+{
+	struct conntrack *c = new0(struct conntrack);
+
+	c->port = port;
+	return c;
+}
+
+int conntrack_new(struct conntrack **ret, struct err *err)
+{
+	struct nl_port *port;
+	int e = nl_port_open(NETLINK_NETFILTER, &port, err);
+
+	if (e)
+		return e;
+	e = try_conntrack(port, err);
+	if (e) {
+		nl_port_free(port);
+		return e;
+	}
+	*ret = conntrack_from_port(port);
+	return 0;
+}
+
+void conntrack_free(struct conntrack *c)
+{
+	if (!c)
+		return;
+	nl_port_free(c->port);
+	free(c);
+}

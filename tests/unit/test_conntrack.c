@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The messages of ctnetlink, and how the kernel's answers are taken: the kernel is played by the
+ * other end of a socket pair, whose answers are queued before they are asked for. See
+ * test_conntrack_kernel.c for the real one.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+
+#include "../../src/kernel/conntrack_msg.h"
+#include "base/buf.h"
+#include "base/mem.h"
+
+enum {
+	DUMP = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET,
+	DELETE = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE,
+};
+
+/* Recorded from Linux 6.18: answers to IPCTNL_MSG_CT_GET. */
+static const char to_10_244_0_1[] =
+	"c000000000010200010000000000000002000000340001801400018008000100c0000201"
+	"080002000a60000a1c0002800500010011000000060002009c4000000600030000350000"
+	"3400028014000180080001000af4000108000200c00002011c0002800500010011000000"
+	"0600020014e90000060003009c4000000800030000000008080008000000000008000c00"
+	"48d110b508000b00000000010800070000000bb71c001880080001000000000008000200"
+	"000000000800030000000000";
+static const char of_ipv6[] =
+	"f00000000001020001000000000000000a0000004c0001802c0001801400030020010db8"
+	"00000000000000000000000114000400fd00009600000000000000000000000a1c000280"
+	"0500010011000000060002009c41000006000300003500004c0002802c00018014000300"
+	"fd0000100000000000000000000000011400040020010db8000000000000000000000001"
+	"1c00028005000100110000000600020014e90000060003009c4100000800030000000008"
+	"080008000000000008000c0079c8cd4208000b00000000010800070000000bb71c001880"
+	"080001000000000008000200000000000800030000000000";
+static const char in_zone_7[] =
+	"c800000000010200010000000000000002000000340001801400018008000100c0000201"
+	"080002000a60000b1c0002800500010011000000060002009c4000000600030000350000"
+	"3400028014000180080001000a60000b08000200c00002011c0002800500010011000000"
+	"0600020000350000060003009c4000000600120000070000080003000000000808000800"
+	"0000000008000c003470c5c908000b00000000010800070000000bb71c00188008000100"
+	"0000000008000200000000000800030000000000";
+static const char in_orig_zone_8[] =
+	"c8000000000102000100000000000000020000003c0001801400018008000100c0000201"
+	"080002000a60000c1c0002800500010011000000060002009c4000000600030000350000"
+	"06000300000800003400028014000180080001000a60000c08000200c00002011c000280"
+	"05000100110000000600020000350000060003009c400000080003000000000808000800"
+	"0000000008000c00b24d653f08000b00000000010800070000000bb71c00188008000100"
+	"0000000008000200000000000800030000000000";
+static const char of_tcp[] =
+	"f000000000010200010000000000000002000000340001801400018008000100c0000201"
+	"080002000a60000a1c0002800500010006000000060002009c4000000600030000350000"
+	"3400028014000180080001000a60000a08000200c00002011c0002800500010006000000"
+	"0600020000350000060003009c4000000800030000000008080008000000000008000c00"
+	"27f6ba9808000b00000000010800070000000bb7300004802c0001800500010003000000"
+	"05000200000000000500030000000000060004000a000000060005000a0000001c001880"
+	"080001000000000008000200000000000800030000000000";
+static const char of_icmp[] =
+	"d0000000000102000100000000000000020000003c0001801400018008000100c0000201"
+	"080002000a60000c24000280050001000100000006000400000500000500050008000000"
+	"05000600000000003c00028014000180080001000a60000c08000200c000020124000280"
+	"050001000100000006000400000500000500050000000000050006000000000008000300"
+	"00000008080008000000000008000c0073cdd8e708000b00000000010800070000000bb7"
+	"1c001880080001000000000008000200000000000800030000000000";
+
+static const char *const recorded[] = { to_10_244_0_1, of_ipv6, in_zone_7, in_orig_zone_8, of_tcp,
+	of_icmp };
+
+/* Of exactly the message's size, so that reading past its end is seen. */
+static struct nlmsghdr *bytes(const char *hex)
+{
+	size_t len = strlen(hex) / 2;
+	unsigned char *b = mem_zalloc(len, 1);
+
+	for (size_t i = 0; i < len; i++) {
+		char digits[] = { hex[2 * i], hex[2 * i + 1], '\0' };
+
+		b[i] = (unsigned char)strtoul(digits, NULL, 16);
+	}
+	return (struct nlmsghdr *)b;
+}
+
+static struct conntrack_entry read_entry(const char *hex)
+{
+	_cleanup_free_ struct nlmsghdr *msg = bytes(hex);
+	struct conntrack_entry e;
+
+	assert_true(conntrack_read(msg, &e));
+	return e;
+}
+
+/* "17 192.0.2.1:40000 > 10.96.0.10:53 < 10.244.0.1:5353 zone 0/0" */
+static void assert_entry(const struct conntrack_entry *e, const char *expected)
+{
+	char source[IP_PORT_STRLEN], to[IP_PORT_STRLEN], from[IP_PORT_STRLEN];
+	_cleanup_(buf_done) struct buf b = { 0 };
+
+	buf_addf(&b, "%d %s > %s < %s zone %d/%d", e->flow.proto,
+		ip_print_port(&e->source, e->source_port, source),
+		ip_print_port(&e->flow.to, e->flow.to_port, to),
+		ip_print_port(&e->flow.from, e->flow.from_port, from), e->zone, e->orig_zone);
+	assert_string_equal(buf_str(&b), expected);
+}
+
+static void entries_are_read_from_recorded_messages(void **state)
+{
+	static const struct {
+		const char *hex, *expected;
+	} cases[] = {
+		{ to_10_244_0_1, "17 192.0.2.1:40000 > 10.96.0.10:53 < 10.244.0.1:5353 zone 0/0" },
+		{ of_ipv6,
+			"17 [2001:db8::1]:40001 > [fd00:96::a]:53 < [fd00:10::1]:5353 zone 0/0" },
+		{ in_zone_7, "17 192.0.2.1:40000 > 10.96.0.11:53 < 10.96.0.11:53 zone 7/0" },
+		{ in_orig_zone_8, "17 192.0.2.1:40000 > 10.96.0.12:53 < 10.96.0.12:53 zone 0/8" },
+		{ of_tcp, "6 192.0.2.1:40000 > 10.96.0.10:53 < 10.96.0.10:53 zone 0/0" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct conntrack_entry e = read_entry(cases[i].hex);
+
+		assert_entry(&e, cases[i].expected);
+		assert_int_not_equal(e.id, 0);
+	}
+}
+
+static void what_has_no_ports_is_no_entry(void **state)
+{
+	_cleanup_free_ struct nlmsghdr *msg = bytes(of_icmp);
+	struct conntrack_entry e;
+
+	(void)state;
+	assert_false(conntrack_read(msg, &e));
+}
+
+static void messages_cut_short_are_survived(void **state)
+{
+	struct conntrack_entry e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(recorded); i++) {
+		_cleanup_free_ struct nlmsghdr *msg = bytes(recorded[i]);
+
+		for (uint32_t cut = sizeof(*msg); cut < msg->nlmsg_len; cut++) {
+			_cleanup_free_ struct nlmsghdr *part = mem_zalloc(cut, 1);
+
+			memcpy(part, msg, cut);
+			part->nlmsg_len = cut;
+			conntrack_read(part, &e);
+		}
+	}
+}
+
+static void messages_with_wrong_bytes_are_survived(void **state)
+{
+	static const unsigned char wrong[] = { 0x00, 0x01, 0x04, 0x7f, 0x80, 0xff };
+	struct conntrack_entry e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(recorded); i++) {
+		_cleanup_free_ struct nlmsghdr *msg = bytes(recorded[i]);
+		unsigned char *b = (unsigned char *)msg;
+
+		for (size_t at = sizeof(*msg); at < msg->nlmsg_len; at++)
+			for (size_t w = 0; w < sizeof(wrong); w++) {
+				unsigned char right = b[at];
+
+				b[at] = wrong[w];
+				conntrack_read(msg, &e);
+				b[at] = right;
+			}
+	}
+}
+
+static void assert_request(const struct nlmsghdr *msg, const char *expected)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+
+	for (uint32_t i = 0; i < msg->nlmsg_len; i++)
+		buf_addf(&b, "%02x", ((const unsigned char *)msg)[i]);
+	assert_string_equal(buf_str(&b), expected);
+}
+
+static void assert_deletion(const char *of, const char *expected)
+{
+	struct conntrack_entry e = read_entry(of);
+	_cleanup_free_ struct nlmsghdr *msg = mem_zalloc(1, NL_REQUEST_MAX);
+	struct nl_writer w = { .msg = msg };
+
+	conntrack_write_delete(&w, &e);
+	assert_true(msg->nlmsg_len <= NL_REQUEST_MAX);
+	assert_request(msg, expected);
+}
+
+/* The client's direction, the zone and the number of the entry. */
+static void a_deletion_names_one_entry(void **state)
+{
+	(void)state;
+	assert_deletion(to_10_244_0_1,
+		"5000000002010100000000000000000002000000340001801400018008000100c0000201"
+		"080002000a60000a1c0002800500010011000000060002009c4000000600030000350000"
+		"08000c0048d110b5");
+	assert_deletion(of_ipv6,
+		"680000000201010000000000000000000a0000004c0001802c0001801400030020010db8"
+		"00000000000000000000000114000400fd00009600000000000000000000000a1c000280"
+		"0500010011000000060002009c410000060003000035000008000c0079c8cd42");
+	assert_deletion(in_zone_7,
+		"5800000002010100000000000000000002000000340001801400018008000100c0000201"
+		"080002000a60000b1c0002800500010011000000060002009c4000000600030000350000"
+		"060012000007000008000c003470c5c9");
+	assert_deletion(in_orig_zone_8,
+		"58000000020101000000000000000000020000003c0001801400018008000100c0000201"
+		"080002000a60000c1c0002800500010011000000060002009c4000000600030000350000"
+		"060003000008000008000c00b24d653f");
+}
+
+static void a_dump_asks_for_one_family_and_protocol(void **state)
+{
+	_cleanup_free_ struct nlmsghdr *msg = mem_zalloc(1, NL_REQUEST_MAX);
+	struct nl_writer w = { .msg = msg };
+
+	(void)state;
+	conntrack_write_dump(&w, AF_INET6, IPPROTO_UDP);
+	assert_request(msg,
+		"300000000101010300000000000000000a000000100001800c0002800500010011000000"
+		"0c0019800800010008000000");
+}
+
+static struct {
+	struct conntrack *conntrack;
+	int kernel;
+	struct stale_list stale;
+} t;
+
+static int setup(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds))
+		return -1;
+	t.conntrack = conntrack_from_port(nl_port_from_fd(fds[0]));
+	t.kernel = fds[1];
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	conntrack_free(t.conntrack);
+	close(t.kernel);
+	stale_done(&t.stale);
+	return 0;
+}
+
+/* A Service without endpoints. */
+static void add_frontend(const char *address, uint16_t port)
+{
+	struct ip ip;
+
+	assert_int_equal(ip_parse(address, &ip), 0);
+	stale_add(&t.stale, &ip, port, IPPROTO_UDP);
+	stale_finish(&t.stale);
+}
+
+static void queue(const struct nlmsghdr *msg)
+{
+	assert_int_equal(send(t.kernel, msg, msg->nlmsg_len, 0), msg->nlmsg_len);
+}
+
+static void queue_entry(uint32_t seq, uint16_t flags, const char *hex)
+{
+	_cleanup_free_ struct nlmsghdr *msg = bytes(hex);
+
+	msg->nlmsg_seq = seq;
+	msg->nlmsg_flags |= flags;
+	queue(msg);
+}
+
+static void queue_result(uint32_t seq, uint16_t type, int result)
+{
+	struct {
+		struct nlmsghdr h;
+		int result;
+	} msg = { .h = { .nlmsg_len = sizeof(msg), .nlmsg_type = type, .nlmsg_seq = seq },
+		.result = result };
+
+	queue(&msg.h);
+}
+
+static void queue_dump(uint32_t seq, uint16_t flags, const char *hex)
+{
+	queue_entry(seq, flags, hex);
+	queue_result(seq, NLMSG_DONE, 0);
+}
+
+/* The types of the requests in the order in which they came: "dump dump delete ". */
+static void assert_asked(const char *expected)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	char in[NL_BATCH_MAX * NL_REQUEST_MAX];
+	struct nlmsghdr h;
+	ssize_t n;
+
+	while ((n = recv(t.kernel, in, sizeof(in), MSG_DONTWAIT)) > 0)
+		for (ssize_t at = 0; at < n; at += h.nlmsg_len) {
+			memcpy(&h, in + at, sizeof(h));
+			buf_adds(&b,
+				h.nlmsg_type == DUMP		 ? "dump "
+					: h.nlmsg_type == DELETE ? "delete "
+								 : "? ");
+		}
+	assert_string_equal(buf_str(&b), expected);
+}
+
+static int clean(void)
+{
+	struct err err = { 0 };
+	int r = conntrack_clean(t.conntrack, &t.stale, &err);
+
+	assert_int_equal(r < 0, *err.msg != '\0');
+	return r;
+}
+
+static void nothing_is_asked_without_frontends(void **state)
+{
+	(void)state;
+	assert_int_equal(clean(), 0);
+	assert_asked("");
+}
+
+static void stale_entries_are_deleted(void **state)
+{
+	(void)state;
+	add_frontend("10.96.0.10", 53);
+	queue_entry(1, 0, to_10_244_0_1);
+	queue_entry(1, 0, in_zone_7);
+	queue_dump(1, 0, of_tcp);
+	assert_int_equal(clean(), 1);
+	assert_asked("dump delete ");
+}
+
+static void each_family_is_read_once(void **state)
+{
+	(void)state;
+	add_frontend("10.96.0.10", 53);
+	add_frontend("fd00:96::a", 53);
+	add_frontend("10.96.0.11", 53);
+	queue_entry(1, 0, to_10_244_0_1);
+	queue_dump(1, 0, in_zone_7);
+	queue_dump(2, 0, of_ipv6);
+	assert_int_equal(clean(), 3);
+	assert_asked("dump dump delete delete delete ");
+}
+
+static void a_table_that_changes_is_read_again(void **state)
+{
+	(void)state;
+	add_frontend("10.96.0.10", 53);
+	add_frontend("10.96.0.11", 53);
+	queue_entry(1, NLM_F_DUMP_INTR, to_10_244_0_1);
+	queue_dump(1, 0, in_zone_7);
+	queue_dump(2, 0, to_10_244_0_1);
+	assert_int_equal(clean(), 1);
+	assert_asked("dump dump delete ");
+}
+
+static void a_table_that_never_stands_still_is_cleaned_of_what_was_seen(void **state)
+{
+	(void)state;
+	add_frontend("10.96.0.10", 53);
+	for (uint32_t i = 1; i <= CONNTRACK_TRIES; i++)
+		queue_dump(i, NLM_F_DUMP_INTR, to_10_244_0_1);
+	assert_int_equal(clean(), 1);
+	assert_asked("dump dump dump dump dump delete ");
+}
+
+static void an_entry_that_ended_meanwhile_counts(void **state)
+{
+	(void)state;
+	add_frontend("10.96.0.10", 53);
+	queue_dump(1, 0, to_10_244_0_1);
+	queue_result(2, NLMSG_ERROR, -ENOENT);
+	assert_int_equal(clean(), 1);
+}
+
+static void a_refused_deletion_is_told(void **state)
+{
+	(void)state;
+	add_frontend("10.96.0.10", 53);
+	add_frontend("10.96.0.11", 53);
+	queue_entry(1, 0, to_10_244_0_1);
+	queue_dump(1, 0, in_zone_7);
+	queue_result(2, NLMSG_ERROR, -EPERM);
+	assert_int_equal(clean(), -EPERM);
+	assert_asked("dump delete delete ");
+}
+
+static void a_table_that_cannot_be_read_is_told(void **state)
+{
+	(void)state;
+	add_frontend("10.96.0.10", 53);
+	queue_entry(1, 0, to_10_244_0_1);
+	queue_result(1, NLMSG_ERROR, -EBUSY);
+	assert_int_equal(clean(), -EBUSY);
+	assert_asked("dump ");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		cmocka_unit_test(entries_are_read_from_recorded_messages),
+		cmocka_unit_test(what_has_no_ports_is_no_entry),
+		cmocka_unit_test(messages_cut_short_are_survived),
+		cmocka_unit_test(messages_with_wrong_bytes_are_survived),
+		cmocka_unit_test(a_deletion_names_one_entry),
+		cmocka_unit_test(a_dump_asks_for_one_family_and_protocol),
+		TEST(nothing_is_asked_without_frontends),
+		TEST(stale_entries_are_deleted),
+		TEST(each_family_is_read_once),
+		TEST(a_table_that_changes_is_read_again),
+		TEST(a_table_that_never_stands_still_is_cleaned_of_what_was_seen),
+		TEST(an_entry_that_ended_meanwhile_counts),
+		TEST(a_refused_deletion_is_told),
+		TEST(a_table_that_cannot_be_read_is_told),
+#undef TEST
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
