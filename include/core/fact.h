@@ -191,6 +191,9 @@ const char *fact_kind_name(enum fact_kind kind);
 
 /* Element text as the ipset command prints it: "10.96.0.10,tcp:80"; "30080" for bitmap:port. */
 void fact_print_member(struct buf *b, const struct fact_key *key);
+/* The same with the element's mark, where it has one: "203.0.113.1,tcp:80 skbmark
+ * 0x100000/0xfff00000". */
+void fact_print_element(struct buf *b, const struct fact *f);
 /* One line without newline, e.g. "vs 10.96.0.10:80/TCP rr persistence=10800"; see ipvsctl-svc(1),
  * plan. */
 void fact_print(struct buf *b, const struct fact *f);

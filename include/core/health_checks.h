@@ -32,7 +32,7 @@ void health_checks_list(const struct store *store, const struct policy *policy, 
 	struct health_check_list *ret);
 void health_checks_done(struct health_check_list *l);
 
-struct ip_list {
+struct address_list {
 	struct ip *ips;
 	size_t n, cap;
 };
@@ -41,7 +41,7 @@ struct ip_list {
  * Where they answer: on the addresses that carry NodePorts, or, where that is all of them, on the
  * unspecified address. `ret` as above.
  */
-void health_checks_addresses(const struct policy *policy, int family, struct ip_list *ret);
-void ip_list_done(struct ip_list *l);
+void health_checks_addresses(const struct policy *policy, int family, struct address_list *ret);
+void address_list_done(struct address_list *l);
 
 #endif

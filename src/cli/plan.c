@@ -67,16 +67,7 @@ static void print_problem(const struct manifest_problem *p)
 {
 	_cleanup_(buf_done) struct buf b = { 0 }, clean = { 0 };
 
-	buf_adds(&b, p->path);
-	if (p->line)
-		buf_addf(&b, ":%u", p->line);
-	if (p->column)
-		buf_addf(&b, ":%u", p->column);
-	if (*p->object)
-		buf_addf(&b, ": %s", p->object);
-	if (*p->field)
-		buf_addf(&b, ": %s", p->field);
-	buf_addf(&b, ": %s", p->message);
+	manifest_problem_print(p, &b);
 	show_text(&clean, buf_str(&b));
 	fprintf(stderr, "%s\n", buf_str(&clean));
 }

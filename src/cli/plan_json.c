@@ -113,7 +113,7 @@ static json_t *entries(const struct fact *set, const struct fact **member, size_
 		++*member, --*n) {
 		_cleanup_(buf_done) struct buf text = { 0 };
 
-		fact_print_member(&text, &(*member)->key);
+		fact_print_element(&text, *member);
 		json_array_append_new(list, json_string(buf_str(&text)));
 	}
 	return list;

@@ -104,7 +104,7 @@ static void sets(const struct plan *p, struct buf *out)
 					set_name(set->key.set, set->key.family, name),
 					set_type_name(set->val.set.type));
 			buf_adds(out, "    ");
-			fact_print_member(out, &member->key);
+			fact_print_element(out, member);
 			buf_addc(out, '\n');
 		}
 		empty += member == first;

@@ -80,6 +80,13 @@ void fact_print_member(struct buf *b, const struct fact_key *key)
 		buf_addf(b, "/%u", key->port2);
 }
 
+void fact_print_element(struct buf *b, const struct fact *f)
+{
+	fact_print_member(b, &f->key);
+	if (f->val.member.mask)
+		buf_addf(b, " skbmark 0x%x/0x%x", f->val.member.mark, f->val.member.mask);
+}
+
 static void print_vs(struct buf *b, const struct fact *f)
 {
 	uint32_t other = f->val.vs.flags & ~(uint32_t)VS_PERSISTENT;

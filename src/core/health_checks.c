@@ -2,6 +2,7 @@
 #include "core/health_checks.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "core/endpoints.h"
@@ -18,7 +19,7 @@ static int cmp_ip(const void *a, const void *b)
 	return ip_cmp(a, b);
 }
 
-static size_t count_distinct(struct ip_list *l)
+static size_t count_distinct(struct address_list *l)
 {
 	size_t n = 0;
 
@@ -29,7 +30,7 @@ static size_t count_distinct(struct ip_list *l)
 	return n;
 }
 
-static void add_ip(struct ip_list *l, const struct ip *ip)
+static void add_ip(struct address_list *l, const struct ip *ip)
 {
 	mem_grow(l->ips, l->n, l->cap);
 	l->ips[l->n++] = *ip;
@@ -37,7 +38,7 @@ static void add_ip(struct ip_list *l, const struct ip *ip)
 
 /* Endpoints that terminate do not count, even where they still serve for want of others: the load
  * balancer should turn to another node (EndpointsMap.LocalReadyEndpoints in kube-proxy). */
-static void add_ready(struct ip_list *l, const struct endpoint_list *endpoints)
+static void add_ready(struct address_list *l, const struct endpoint_list *endpoints)
 {
 	for (size_t i = 0; i < endpoints->n; i++)
 		if (endpoints->eps[i].local && endpoints->eps[i].endpoint->ready)
@@ -47,7 +48,7 @@ static void add_ready(struct ip_list *l, const struct endpoint_list *endpoints)
 /* Memory that is used for one Service after the other. */
 struct scratch {
 	struct endpoint_list endpoints;
-	struct ip_list ips;
+	struct address_list ips;
 };
 
 static uint32_t count_local_ready(
@@ -62,17 +63,16 @@ static uint32_t count_local_ready(
 	return (uint32_t)count_distinct(&scratch->ips);
 }
 
-/* Sorting goes by the slots, which know the age of their Services. */
 struct item {
 	const struct slot *slot;
 };
 
 static int cmp_item(const void *a, const void *b)
 {
-	const struct claimant *x = &((const struct item *)a)->slot->claimant;
-	const struct claimant *y = &((const struct item *)b)->slot->claimant;
+	const struct slot *x = ((const struct item *)a)->slot, *y = ((const struct item *)b)->slot;
+	int64_t s = x->service->created, t = y->service->created;
 
-	return claimant_older(x, y) ? -1 : claimant_older(y, x);
+	return s != t ? (s < t ? -1 : 1) : strcmp(x->claimant.name, y->claimant.name);
 }
 
 static struct item *find_services(const struct store *store, int family, size_t *ret_n)
@@ -118,7 +118,7 @@ void health_checks_list(const struct store *store, const struct policy *policy, 
 		};
 	}
 	endpoints_done(&scratch.endpoints);
-	ip_list_done(&scratch.ips);
+	address_list_done(&scratch.ips);
 }
 
 void health_checks_done(struct health_check_list *l)
@@ -145,7 +145,7 @@ static bool everywhere(const struct policy *policy, int family)
 	return !any;
 }
 
-void health_checks_addresses(const struct policy *policy, int family, struct ip_list *ret)
+void health_checks_addresses(const struct policy *policy, int family, struct address_list *ret)
 {
 	static const uint8_t unspecified[16];
 	const struct ip any = ip_make(family, unspecified);
@@ -161,8 +161,8 @@ void health_checks_addresses(const struct policy *policy, int family, struct ip_
 			add_ip(ret, &policy->local[i]);
 }
 
-void ip_list_done(struct ip_list *l)
+void address_list_done(struct address_list *l)
 {
 	free(l->ips);
-	*l = (struct ip_list){ 0 };
+	*l = (struct address_list){ 0 };
 }

@@ -16,6 +16,7 @@ void policy_init(struct policy *p)
 		.scheduler = "rr",
 		.vip_mode = VIP_ROUTE,
 		.masquerade_bit = 14,
+		.mark_mask = 0xfff00000,
 		.random_fully = true,
 		.detect_local = DETECT_CLUSTER_CIDR,
 		.ipv4 = true,

@@ -203,7 +203,8 @@ static void node_ports_answer_on_the_nodes_addresses(void **state)
 			LOOP CIP NP NP_LOCAL IPS VS NP_VS RS_LOCAL RS_REMOTE NP_RS_LOCAL ROUTE },
 		/* Never to another node, where the reply would not come back from. */
 		{ "W4, remote only", SERVICE "type=NodePort etp=Local " NP_PORT SLICE REMOTE_EP,
-			CIP NP NP_LOCAL IPS VS NP_VS RS_REMOTE ROUTE },
+			CIP "member KUBE-NO-LOCAL 100.101.102.103,tcp:30001\n" NP NP_LOCAL IPS VS
+				NP_VS RS_REMOTE ROUTE },
 		{ "W4, a local one that goes",
 			SERVICE "type=NodePort etp=Local " NP_PORT SLICE
 				"ep=10.244.0.5@test-node,st " REMOTE_EP,
@@ -250,7 +251,8 @@ static void load_balancers_answer_on_their_addresses(void **state)
 				LB_VS VS LB_RS_LOCAL RS_LOCAL RS_REMOTE LB_ROUTE ROUTE },
 		{ "W6, etp Local, no local endpoint",
 			SERVICE "type=LoadBalancer etp=Local lb=1.2.3.4 " PORT SLICE REMOTE_EP,
-			CIP LB LB_LOCAL LB_IPS IPS LB_VS VS RS_REMOTE LB_ROUTE ROUTE },
+			CIP LB LB_LOCAL "member KUBE-NO-LOCAL 1.2.3.4,tcp:80\n" LB_IPS IPS LB_VS VS
+				RS_REMOTE LB_ROUTE ROUTE },
 		{ "W6, etp Local, the fallback on both sides",
 			SERVICE "type=LoadBalancer etp=Local lb=1.2.3.4 " PORT SLICE
 				"ep=10.244.0.5@test-node,st ep=10.244.1.7@other,st",
@@ -332,12 +334,14 @@ static void internal_policy_local_never_leaves_the_node(void **state)
 	static const struct row rows[] = {
 		{ "W9, local endpoints", SERVICE "itp=Local " PORT EPS,
 			LOOP CIP IPS VS RS_LOCAL ROUTE },
-		{ "W9, none", SERVICE "itp=Local " PORT SLICE REMOTE_EP, CIP IPS VS ROUTE },
+		{ "W9, none", SERVICE "itp=Local " PORT SLICE REMOTE_EP,
+			CIP "member KUBE-NO-LOCAL 10.20.30.41,tcp:80\n" IPS VS ROUTE },
 		/* kube-proxy's IPVS mode leaks to other nodes here. */
 		{ "W9, none, reachable from outside",
 			SERVICE "itp=Local external=50.60.70.81 " PORT SLICE REMOTE_EP,
-			CIP "member KUBE-EXTERNAL-IP 50.60.70.81,tcp:80\n" IPS EXT_IPS VS EXT_VS
-				EXT_RS_REMOTE ROUTE EXT_ROUTE },
+			CIP "member KUBE-EXTERNAL-IP 50.60.70.81,tcp:80\n"
+			    "member KUBE-NO-LOCAL 10.20.30.41,tcp:80\n" IPS EXT_IPS VS EXT_VS
+				    EXT_RS_REMOTE ROUTE EXT_ROUTE },
 	};
 
 	(void)state;
