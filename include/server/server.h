@@ -15,11 +15,13 @@
  * A client that goes away must not end the process: the caller ignores SIGPIPE.
  */
 
-/* Limits on what comes from a client */
+/* Limits on what comes from a client, here and on the TCP servers */
 enum {
-	SERVER_MAX_HEADERS = 8192, /* bytes of one request's headers */
+	SERVER_MAX_CONNECTIONS = 100, /* of one server; one more closes the oldest */
+	SERVER_MAX_HEADERS = 8192,    /* bytes of one request's headers */
 	SERVER_MAX_BODY = 4096,
-	SERVER_TIMEOUT = 10, /* seconds that a connection may stand still */
+	SERVER_TIMEOUT = 10,	  /* seconds that a connection may stand still */
+	SERVER_TCP_TIMEOUT = 120, /* longer than a load balancer's time between two checks */
 };
 
 struct server;

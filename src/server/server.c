@@ -2,8 +2,6 @@
 #include "server/server.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/http.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,39 +11,32 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "http.h"
 
 enum { BACKLOG = 16, DIRECTORY_MODE = 0755, SOCKET_MODE = 0660 };
 
 struct server {
 	struct server_config config;
-	struct evhttp *http;
+	struct http *http;
 	char *path;
 	bool bound;
 };
 
 /* Answers */
 
-static void free_text(const void *data, size_t len, void *arg)
-{
-	(void)len;
-	(void)arg;
-	free((void *)data);
-}
-
 static void reply(struct evhttp_request *req, int code, const json_t *body)
 {
-	struct evbuffer *out = evhttp_request_get_output_buffer(req);
 	char *text = json_dumps(body, JSON_COMPACT);
+	size_t len;
 
 	if (!text) {
 		evhttp_send_reply(req, HTTP_INTERNAL, NULL, NULL);
 		return;
 	}
-	evhttp_add_header(
-		evhttp_request_get_output_headers(req), "Content-Type", "application/json");
-	evbuffer_add_reference(out, text, strlen(text), free_text, NULL);
-	evbuffer_add(out, "\n", 1);
-	evhttp_send_reply(req, code, NULL, NULL);
+	len = strlen(text);
+	text = mem_realloc(text, len + 2, 1);
+	memcpy(text + len, "\n", 2);
+	http_reply(req, code, "application/json", text);
 }
 
 static void reply_error(struct evhttp_request *req, int code, const char *message)
@@ -78,8 +69,7 @@ static const struct route routes[] = {
 
 static const struct route *find_route(struct evhttp_request *req)
 {
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+	const char *path = http_path(req);
 
 	for (size_t i = 0; path && i < ARRAY_SIZE(routes); i++)
 		if (!strcmp(path, routes[i].path))
@@ -94,7 +84,7 @@ static void on_request(struct evhttp_request *req, void *arg)
 	if (!route) {
 		reply_error(req, HTTP_NOTFOUND, "no such path; there is /v1/status");
 	} else if (evhttp_request_get_command(req) != EVHTTP_REQ_GET) {
-		evhttp_add_header(evhttp_request_get_output_headers(req), "Allow", "GET");
+		http_header(req, "Allow", "GET");
 		reply_error(req, HTTP_BADMETHOD, "only GET is allowed here");
 	} else {
 		route->get(req, arg);
@@ -181,7 +171,7 @@ static int bind_socket(struct server *s, int fd, const struct sockaddr_un *un, s
 	/* The umask may have taken the group's right to write. */
 	if (chmod(un->sun_path, SOCKET_MODE) < 0 || listen(fd, BACKLOG) < 0)
 		return err_errno(err, -errno, "cannot listen on %s", un->sun_path);
-	if (evhttp_accept_socket(s->http, fd) < 0)
+	if (!http_serve(s->http, fd))
 		return err_set(err, -ENOMEM, "cannot serve HTTP on %s", un->sun_path);
 	return 0;
 }
@@ -209,24 +199,6 @@ static int listen_unix(struct server *s, struct err *err)
 	return r;
 }
 
-static struct evhttp *make_http(struct event_base *base, struct server *s)
-{
-	struct evhttp *http = evhttp_new(base);
-
-	if (!http)
-		return NULL;
-	evhttp_set_max_headers_size(http, SERVER_MAX_HEADERS);
-	evhttp_set_max_body_size(http, SERVER_MAX_BODY);
-	evhttp_set_timeout(http, SERVER_TIMEOUT);
-	/* All of them, to answer the unwanted ones with 405 and not with 501. */
-	evhttp_set_allowed_methods(http,
-		EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
-			EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
-			EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
-	evhttp_set_gencb(http, on_request, s);
-	return http;
-}
-
 int server_new(struct event_base *base, const struct server_config *config, struct server **ret,
 	struct err *err)
 {
@@ -235,8 +207,9 @@ int server_new(struct event_base *base, const struct server_config *config, stru
 
 	s->config = *config;
 	s->path = mem_strdup(config->socket_path);
-	s->http = make_http(base, s);
-	r = s->http ? listen_unix(s, err) : err_set(err, -ENOMEM, "cannot make an HTTP server");
+	s->http = http_new(base,
+		&(struct http_config){ .handle = on_request, .arg = s, .timeout = SERVER_TIMEOUT });
+	r = listen_unix(s, err);
 	if (r < 0) {
 		server_free(s);
 		return r;
@@ -249,8 +222,7 @@ void server_free(struct server *s)
 {
 	if (!s)
 		return;
-	if (s->http)
-		evhttp_free(s->http);
+	http_free(s->http);
 	if (s->bound)
 		unlink(s->path);
 	free(s->path);

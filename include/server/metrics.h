@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SERVER_METRICS_H
+#define SERVER_METRICS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "core/engine.h"
+#include "server/health.h"
+
+/*
+ * Metrics in the text format of Prometheus: kube-proxy's, with its names, labels and buckets, so
+ * that its dashboards and alerts go on working, and our own, which begin with "ipvsctl_".
+ */
+
+enum { HISTOGRAM_MAX_BUCKETS = 81 };
+
+struct histogram {
+	const double *bounds; /* upper ones, inclusive */
+	size_t n;
+	uint64_t count[HISTOGRAM_MAX_BUCKETS + 1]; /* by bucket; [n]: above all bounds */
+	double sum;
+};
+
+void histogram_observe(struct histogram *h, double value);
+
+/* Rules of iptables mode by table. */
+struct metrics_tables {
+	uint64_t nat, filter;
+};
+
+struct metrics_family {
+	/* Seconds, from the start of a sync to the last answer of the kernel; failed ones too. */
+	struct histogram sync, sync_full, sync_partial; /* the latter two: iptables mode only */
+	/* Seconds, from last-change-trigger-time of a slice until it was in the kernel. */
+	struct histogram programming;
+	struct histogram conntrack;	 /* seconds that looking for stale flows took */
+	double last_queued, last_synced; /* Unix time; 0: never */
+	uint64_t conntrack_deleted;
+	uint64_t restore_failures, partial_restore_failures; /* of iptables-restore */
+	/* Services whose Local policy finds no endpoint here: no_local_count(). */
+	uint64_t no_local_internal, no_local_external;
+	struct metrics_tables iptables_rules, iptables_last; /* iptables mode only */
+};
+
+/* What somebody has to feed. */
+struct metrics {
+	struct metrics_family families[2]; /* see metrics_of() */
+	/* Changes that the sources told, ever, and since the last sync. */
+	uint64_t service_changes, service_changes_pending;
+	uint64_t endpoint_changes, endpoint_changes_pending;
+	struct histogram event_to_kernel; /* seconds, from a change of the store until it is true */
+	struct histogram audit;		  /* seconds, of one audit */
+};
+
+void metrics_init(struct metrics *m);
+struct metrics_family *metrics_of(struct metrics *m, int family);
+
+/* A source that is followed. */
+struct metrics_watch {
+	const char *resource; /* "services" */
+	bool healthy;
+};
+
+struct metrics_input {
+	const struct metrics *metrics;
+	const struct health *health;
+	struct engine *engine;
+	const char *backend; /* "ipvs" or "iptables" */
+	bool iptables;	     /* the backend is iptables, which has some metrics more */
+	bool ipv4, ipv6;     /* families that are served */
+	const struct metrics_watch *watches;
+	size_t n_watches;
+};
+
+/* Appends all of them; the process's own are read from /proc. */
+void metrics_render(const struct metrics_input *in, struct buf *ret);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SERVER_MONITOR_H
+#define SERVER_MONITOR_H
+
+#include <event2/event.h>
+#include <jansson.h>
+
+#include "server/health.h"
+#include "server/http_listener.h"
+
+/*
+ * What kube-proxy serves for those who watch it: /healthz and /livez on one address, /metrics,
+ * /proxyMode, /configz and /healthz (which only says that somebody listens) on another.
+ */
+
+enum monitor_server { MONITOR_HEALTHZ, MONITOR_METRICS, MONITOR_SERVERS };
+
+struct monitor_config {
+	struct http_address address[MONITOR_SERVERS]; /* family 0: that server is not wanted */
+	struct health *health;			      /* answers are counted in it */
+	const char *mode;			      /* "ipvs", "iptables" */
+	void (*metrics)(struct buf *ret, void *arg);
+	/* The effective configuration, a new reference: what stands under
+	 * "kubeproxy.config.k8s.io".
+	 */
+	json_t *(*configz)(void *arg);
+	/* --bind-address-hard-fail: told that an address cannot be had; NULL: it is tried again. */
+	void (*on_failure)(enum monitor_server server, const struct err *err, void *arg);
+	void *arg;
+};
+
+struct monitor;
+struct monitor *monitor_new(struct event_base *base, const struct monitor_config *config);
+void monitor_free(struct monitor *m);
+/* The port in use; 0: it does not listen (yet). */
+uint16_t monitor_port(const struct monitor *m, enum monitor_server server);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SERVER_PROCESS_H
+#define SERVER_PROCESS_H
+
+#include <stdint.h>
+
+/* What this process uses. */
+struct process {
+	double cpu_seconds;	    /* user and system */
+	double start_time;	    /* Unix time */
+	uint64_t resident, virtual; /* bytes */
+	uint64_t open_fds, max_fds;
+};
+
+/* Reads it from /proc. Returns 0, or a negative errno. */
+int process_read(struct process *ret);
+
+#endif
