@@ -1,518 +1,287 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of options and what each does with its value. A setter's words follow the option's
- * name: "--drain-timeout: is not a duration".
+ * The table of all options and keys. Keys are applied in this order: what kube-proxy has for the
+ * same thing stands before what counts more, `mode` before our backend.
  */
-#include <ctype.h>
-#include <errno.h>
-#include <limits.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <strings.h>
-#include <sys/un.h>
+#include <assert.h>
+#include <stdint.h>
 
-#include "base/duration.h"
 #include "base/mem.h"
-#include "daemon/config.h"
+#include "config_own.h"
 
-enum {
-	AUDIT_INTERVAL_MIN = 100, /* ms; reading a large kernel state takes tens of them */
-	MASQUERADE_BIT_MAX = 31,
+enum { MASQUERADE_BIT_MAX = 31 };
+
+#define AT(field) .at = offsetof(struct config, field)
+#define COUNT_AT(field) .count_at = offsetof(struct config, field)
+
+static const char *const vip_modes[] = {
+	[VIP_ROUTE] = "route",
+	[VIP_ADDRESS] = "address",
+	NULL,
 };
 
-/* Kinds of values */
-
-/* What strconv.ParseBool takes. */
-static int read_bool(const char *value, bool *ret, struct err *err)
-{
-	static const char *const yes[] = { "1", "t", "T", "true", "TRUE", "True" };
-	static const char *const no[] = { "0", "f", "F", "false", "FALSE", "False" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
-		if (strcmp(value, yes[i]) != 0 && strcmp(value, no[i]) != 0)
-			continue;
-		*ret = !strcmp(value, yes[i]);
-		return 0;
-	}
-	return err_set(err, -EINVAL, "\"%.60s\" is neither true nor false", value);
-}
-
-/* The index of the value among the names, in any case. */
-static int read_choice(
-	const char *value, const char *const names[], size_t n, size_t *ret, struct err *err)
-{
-	_cleanup_(buf_done) struct buf all = { 0 };
-
-	for (size_t i = 0; i < n; i++) {
-		if (!strcasecmp(value, names[i])) {
-			*ret = i;
-			return 0;
-		}
-		buf_addf(&all, "%s%s", i ? ", " : "", names[i]);
-	}
-	return err_set(err, -EINVAL, "\"%.60s\" is none of %s", value, buf_str(&all));
-}
-
-static int read_duration(const char *value, int64_t *ret_ms, struct err *err)
-{
-	int64_t ms;
-
-	if (duration_parse(value, &ms))
-		return err_set(err, -EINVAL, "\"%.60s\" is not a duration such as 1m30s", value);
-	if (ms < 0)
-		return err_set(err, -EINVAL, "\"%.60s\" is negative", value);
-	*ret_ms = ms;
-	return 0;
-}
-
-/* IPVS counts in seconds; kube-proxy silently takes 500ms for "leave as it is". */
-static int read_seconds(const char *value, uint32_t *ret, struct err *err)
-{
-	int64_t ms = 0;
-	int r = read_duration(value, &ms, err);
-
-	if (r < 0)
-		return r;
-	if (ms % 1000)
-		return err_set(err, -EINVAL, "\"%.60s\" is not a whole number of seconds", value);
-	if (ms / 1000 > INT32_MAX)
-		return err_set(err, -EINVAL, "\"%.60s\" is too long", value);
-	*ret = (uint32_t)(ms / 1000);
-	return 0;
-}
-
-/* Calls `add` for each element of a comma-separated list, without the blanks around it; empty ones
- * do not count. */
-static int each_element(const char *value, struct config *c,
-	int (*add)(struct config *c, const char *element, struct err *err), struct err *err)
-{
-	_cleanup_free_ char *copy = mem_strdup(value);
-	char *save = NULL;
-
-	for (char *e = strtok_r(copy, ", \t", &save); e; e = strtok_r(NULL, ", \t", &save)) {
-		int r = add(c, e, err);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int read_cidr(const char *value, struct cidr *ret, struct err *err)
-{
-	if (cidr_parse(value, ret))
-		return err_set(err, -EINVAL, "\"%.60s\" is not a CIDR such as 10.0.0.0/8", value);
-	return 0;
-}
-
-static int add_cidr(struct cidr *list, size_t *n, const char *value, struct err *err)
-{
-	struct cidr cidr;
-	int r = read_cidr(value, &cidr, err);
-
-	if (r < 0)
-		return r;
-	if (*n == POLICY_MAX_CIDRS)
-		return err_set(err, -EINVAL, "more than %d CIDRs", POLICY_MAX_CIDRS);
-	list[(*n)++] = cidr;
-	return 0;
-}
-
-/* Into the place of its family, which must be free. */
-static int add_family_cidr(struct cidr pair[2], const char *value, struct err *err)
-{
-	struct cidr cidr, *place;
-	int r = read_cidr(value, &cidr, err);
-
-	if (r < 0)
-		return r;
-	place = &pair[cidr.ip.family == AF_INET6];
-	if (place->ip.family)
-		return err_set(err, -EINVAL, "more than one %s CIDR", family_name(cidr.ip.family));
-	*place = cidr;
-	return 0;
-}
-
-static bool is_interface_name(const char *s)
-{
-	size_t len = strlen(s);
-
-	for (size_t i = 0; i < len; i++)
-		if (s[i] == '/' || isspace((unsigned char)s[i]) || iscntrl((unsigned char)s[i]))
-			return false;
-	return len > 0 && len < INTERFACE_NAME_SIZE;
-}
-
-static int read_interface(const char *value, const char **ret, struct err *err)
-{
-	if (*value && !is_interface_name(value))
-		return err_set(err, -EINVAL, "\"%.60s\" is not the name of an interface", value);
-	*ret = value;
-	return 0;
-}
-
-/* What decides the facts */
-
-static int set_scheduler(struct config *c, const char *value, struct err *err)
-{
-	const char *name = *value ? value : "rr"; /* kube-proxy: "" is the default */
-
-	if (strlen(name) >= SCHED_NAME_SIZE ||
-		strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(name))
-		return err_set(err, -EINVAL, "\"%.60s\" is not the name of a scheduler", value);
-	snprintf(c->policy.scheduler, sizeof(c->policy.scheduler), "%s", name);
-	return 0;
-}
-
-/* As Kubernetes writes node names: without blanks around it, in lower case. */
-static int set_hostname(struct config *c, const char *value, struct err *err)
-{
-	size_t len;
-
-	value += strspn(value, " \t\n");
-	for (len = strlen(value); len && isspace((unsigned char)value[len - 1]);)
-		len--;
-	if (!len || len > NAME_MAX_LEN)
-		return err_set(err, -EINVAL, "must have between 1 and %d characters", NAME_MAX_LEN);
-	for (size_t i = 0; i < len; i++)
-		c->policy.node_name[i] = (char)tolower((unsigned char)value[i]);
-	c->policy.node_name[len] = '\0';
-	return 0;
-}
-
-static int add_cluster_cidr(struct config *c, const char *element, struct err *err)
-{
-	return add_family_cidr(c->policy.cluster_cidr, element, err);
-}
-
-static int set_cluster_cidr(struct config *c, const char *value, struct err *err)
-{
-	memset(c->policy.cluster_cidr, 0, sizeof(c->policy.cluster_cidr));
-	return each_element(value, c, add_cluster_cidr, err);
-}
-
-static int set_detect_local(struct config *c, const char *value, struct err *err)
-{
-	static const char *const names[] = {
-		[DETECT_CLUSTER_CIDR] = "ClusterCIDR",
-		[DETECT_NODE_CIDR] = "NodeCIDR",
-		[DETECT_BRIDGE_INTERFACE] = "BridgeInterface",
-		[DETECT_INTERFACE_NAME_PREFIX] = "InterfaceNamePrefix",
-	};
-	size_t i = DETECT_CLUSTER_CIDR;
-	int r = *value ? read_choice(value, names, ARRAY_SIZE(names), &i, err) : 0;
-
-	if (!r)
-		c->policy.detect_local = (enum detect_local)i;
-	return r;
-}
-
-static int set_bridge(struct config *c, const char *value, struct err *err)
-{
-	return read_interface(value, &c->bridge_interface, err);
-}
-
-static int set_prefix(struct config *c, const char *value, struct err *err)
-{
-	return read_interface(value, &c->interface_prefix, err);
-}
-
-static int set_masquerade_all(struct config *c, const char *value, struct err *err)
-{
-	return read_bool(value, &c->policy.masquerade_all, err);
-}
-
-static int set_masquerade_bit(struct config *c, const char *value, struct err *err)
-{
-	size_t digits = strspn(value, "0123456789");
-	unsigned long v = digits && !value[digits] ? strtoul(value, NULL, 10) : ULONG_MAX;
-
-	if (v > MASQUERADE_BIT_MAX)
-		return err_set(err, -EINVAL, "\"%.60s\" is not a number between 0 and %d", value,
-			MASQUERADE_BIT_MAX);
-	c->policy.masquerade_bit = (uint8_t)v;
-	return 0;
-}
-
-static int add_nodeport_address(struct config *c, const char *element, struct err *err)
-{
-	struct policy *p = &c->policy;
-	bool primary = !strcmp(element, "primary");
-	int r = primary ? 0
-			: add_cidr(p->nodeport_addresses, &p->n_nodeport_addresses, element, err);
-
-	if (r < 0)
-		return r;
-	p->nodeport_primary = p->nodeport_primary || primary;
-	if (p->nodeport_primary && p->n_nodeport_addresses)
-		return err_set(err, -EINVAL, "\"primary\" stands alone, without CIDRs beside it");
-	return 0;
-}
-
-static int set_nodeport_addresses(struct config *c, const char *value, struct err *err)
-{
-	return each_element(value, c, add_nodeport_address, err);
-}
-
-static int add_exclude(struct config *c, const char *element, struct err *err)
-{
-	return add_cidr(c->policy.exclude, &c->policy.n_exclude, element, err);
-}
-
-static int set_exclude(struct config *c, const char *value, struct err *err)
-{
-	return each_element(value, c, add_exclude, err);
-}
-
-static int set_vip_mode(struct config *c, const char *value, struct err *err)
-{
-	static const char *const names[] = {
-		[VIP_ROUTE] = "route",
-		[VIP_ADDRESS] = "address",
-	};
-	size_t i = 0;
-	int r = read_choice(value, names, ARRAY_SIZE(names), &i, err);
-
-	if (!r)
-		c->policy.vip_mode = (enum vip_mode)i;
-	return r;
-}
-
-static int set_drain_timeout(struct config *c, const char *value, struct err *err)
-{
-	return read_duration(value, &c->policy.drain_timeout, err);
-}
-
-/* Inputs */
-
-static int add_manifests(struct config *c, const char *value, struct err *err)
-{
-	if (!*value)
-		return err_set(err, -EINVAL, "the path is empty");
-	c->manifests = mem_realloc(c->manifests, c->n_manifests + 1, sizeof(*c->manifests));
-	c->manifests[c->n_manifests++] = value;
-	return 0;
-}
-
-static int add_service_range(struct config *c, const char *element, struct err *err)
-{
-	return add_family_cidr(c->service_range, element, err);
-}
-
-static int set_service_range(struct config *c, const char *value, struct err *err)
-{
-	memset(c->service_range, 0, sizeof(c->service_range));
-	return each_element(value, c, add_service_range, err);
-}
-
-/* The daemon */
-
-static int set_backend(struct config *c, const char *value, struct err *err)
-{
-	static const char *const names[] = {
-		[BACKEND_AUTO] = "auto",
-		[BACKEND_IPVS] = "ipvs",
-		[BACKEND_IPTABLES] = "iptables",
-	};
-	size_t i = BACKEND_AUTO;
-	int r = *value ? read_choice(value, names, ARRAY_SIZE(names), &i, err) : 0;
-
-	if (!r)
-		c->backend = (enum backend)i;
-	return r;
-}
-
-static int set_strict_arp(struct config *c, const char *value, struct err *err)
-{
-	return read_bool(value, &c->strict_arp, err);
-}
-
-static int set_tcp_timeout(struct config *c, const char *value, struct err *err)
-{
-	return read_seconds(value, &c->tcp_timeout, err);
-}
-
-static int set_tcp_fin_timeout(struct config *c, const char *value, struct err *err)
-{
-	return read_seconds(value, &c->tcp_fin_timeout, err);
-}
-
-static int set_udp_timeout(struct config *c, const char *value, struct err *err)
-{
-	return read_seconds(value, &c->udp_timeout, err);
-}
-
-static int set_audit_interval(struct config *c, const char *value, struct err *err)
-{
-	int64_t ms = 0;
-	int r = read_duration(value, &ms, err);
-
-	if (r < 0)
-		return r;
-	if (ms && ms < AUDIT_INTERVAL_MIN)
-		return err_set(
-			err, -EINVAL, "\"%.60s\" is less than %d ms", value, AUDIT_INTERVAL_MIN);
-	c->audit_interval = (uint64_t)ms;
-	return 0;
-}
-
-static int set_status_socket(struct config *c, const char *value, struct err *err)
-{
-	struct sockaddr_un addr;
-
-	if (strlen(value) >= sizeof(addr.sun_path))
-		return err_set(err, -EINVAL, "the path is longer than %zu characters",
-			sizeof(addr.sun_path) - 1);
-	c->status_socket = value;
-	return 0;
-}
-
-/* kube-proxy's numbers are taken as well: from 4 on it tells what is for debugging. */
-static int set_log_level(struct config *c, const char *value, struct err *err)
-{
-	static const char *const names[] = {
-		[LOG_ERROR] = "error",
-		[LOG_WARN] = "warning",
-		[LOG_INFO] = "info",
-		[LOG_DEBUG] = "debug",
-	};
-	size_t i = LOG_INFO;
-	int r = 0;
-
-	if (isdigit((unsigned char)*value) && strspn(value, "0123456789") == strlen(value))
-		i = strlen(value) > 1 || *value >= '4' ? LOG_DEBUG : LOG_INFO;
-	else
-		r = read_choice(value, names, ARRAY_SIZE(names), &i, err);
-	if (!r)
-		c->log_level = (enum log_level)i;
-	return r;
-}
-
-static int set_once(struct config *c, const char *value, struct err *err)
-{
-	return read_bool(value, &c->once, err);
-}
-
-static int set_cleanup(struct config *c, const char *value, struct err *err)
-{
-	return read_bool(value, &c->cleanup, err);
-}
-
-static int set_init_only(struct config *c, const char *value, struct err *err)
-{
-	return read_bool(value, &c->init_only, err);
-}
-
-static int set_help(struct config *c, const char *value, struct err *err)
-{
-	return read_bool(value, &c->help, err);
-}
-
-static int set_version(struct config *c, const char *value, struct err *err)
-{
-	return read_bool(value, &c->version, err);
-}
-
-/* plan */
-
-static int set_output(struct config *c, const char *value, struct err *err)
-{
-	static const char *const names[] = {
-		[PLAN_TEXT] = "text",
-		[PLAN_JSON] = "json",
-		[PLAN_YAML] = "yaml",
-	};
-	size_t i = 0;
-	int r = read_choice(value, names, ARRAY_SIZE(names), &i, err);
-
-	if (!r)
-		c->output = (enum plan_output)i;
-	return r;
-}
-
-static int set_diff(struct config *c, const char *value, struct err *err)
-{
-	bool diff = false;
-	int r = read_bool(value, &diff, err);
-
-	if (!r)
-		c->diff = diff ? DIFF_YES : DIFF_NO;
-	return r;
-}
+static const char *const detect_modes[] = {
+	[DETECT_CLUSTER_CIDR] = "ClusterCIDR",
+	[DETECT_NODE_CIDR] = "NodeCIDR",
+	[DETECT_BRIDGE_INTERFACE] = "BridgeInterface",
+	[DETECT_INTERFACE_NAME_PREFIX] = "InterfaceNamePrefix",
+	NULL,
+};
+
+static const char *const endpoints_sources[] = {
+	[ENDPOINTS_AUTO] = "auto",
+	[ENDPOINTS_SLICES] = "endpointslices",
+	[ENDPOINTS_LEGACY] = "endpoints",
+	NULL,
+};
+
+static const char *const backends[] = {
+	[BACKEND_AUTO] = "auto",
+	[BACKEND_IPVS] = "ipvs",
+	[BACKEND_IPTABLES] = "iptables",
+	NULL,
+};
+
+static const char *const outputs[] = {
+	[PLAN_TEXT] = "text",
+	[PLAN_JSON] = "json",
+	[PLAN_YAML] = "yaml",
+	NULL,
+};
 
 static const struct config_option options[] = {
-	{ "scheduler", "ipvs-scheduler", 0, OPTIONS_POLICY, "NAME", "rr",
-		"scheduler of Services that do not ask for another one", set_scheduler },
-	{ "vip-mode", NULL, 0, OPTIONS_POLICY, "MODE", "route",
+	/* What decides the facts */
+	{ "scheduler", "ipvs.scheduler", OPTIONS_POLICY,
+		ALIAS_FILE_WINS | FILE_ZERO | EMPTY_IS_PRESET, "NAME", "rr",
+		"scheduler of Services that do not ask for another one", &value_scheduler,
+		.alias = "ipvs-scheduler" },
+	{ "vip-mode", "ipvsctl.vipMode", OPTIONS_POLICY, 0, "MODE", "route",
 		"make virtual IPs local by a 'route' or by an 'address' on kube-ipvs0",
-		set_vip_mode },
-	{ "drain-timeout", NULL, 0, OPTIONS_POLICY, "DURATION", "60s",
-		"how long a removed TCP endpoint may keep its connections", set_drain_timeout },
-	{ "hostname-override", NULL, 0, OPTIONS_POLICY, "NAME", NULL,
-		"name of this node's Node object, if it is not the host's name", set_hostname },
-	{ "cluster-cidr", NULL, 0, OPTIONS_POLICY, "CIDR[,CIDR]", NULL,
-		"addresses of pods, one range a family", set_cluster_cidr },
-	{ "detect-local-mode", NULL, 0, OPTIONS_POLICY, "MODE", "ClusterCIDR",
-		"how pods are recognised: ClusterCIDR, NodeCIDR, BridgeInterface, "
-		"InterfaceNamePrefix",
-		set_detect_local },
-	{ "pod-bridge-interface", NULL, 0, OPTIONS_POLICY, "NAME", NULL,
-		"bridge that pods hang on, for BridgeInterface", set_bridge },
-	{ "pod-interface-name-prefix", NULL, 0, OPTIONS_POLICY, "PREFIX", NULL,
-		"how names of pods' interfaces begin, for InterfaceNamePrefix", set_prefix },
-	{ "masquerade-all", NULL, 0, OPTIONS_POLICY, NULL, "false",
-		"masquerade everything that is sent to a cluster IP", set_masquerade_all },
-	{ "iptables-masquerade-bit", NULL, 0, OPTIONS_POLICY, "BIT", "14",
-		"bit of the packet mark that asks for masquerading", set_masquerade_bit },
-	{ "nodeport-addresses", NULL, 0, OPTIONS_POLICY, "CIDR,...", NULL,
-		"node addresses that carry NodePorts, or 'primary'", set_nodeport_addresses },
-	{ "ipvs-exclude-cidrs", NULL, 0, OPTIONS_POLICY, "CIDR,...", NULL,
-		"virtual servers in these ranges are never removed", set_exclude },
+		&value_choice, AT(policy.vip_mode), .names = vip_modes },
+	{ "drain-timeout", "ipvsctl.drainTimeout", OPTIONS_POLICY, 0, "DURATION", "60s",
+		"how long a removed TCP endpoint may keep its connections", &value_duration,
+		AT(policy.drain_timeout) },
+	{ "hostname-override", "hostnameOverride", OPTIONS_POLICY, FILE_ZERO, "NAME", NULL,
+		"name of this node's Node object, if it is not the host's name", &value_hostname },
+	{ "cluster-cidr", "clusterCIDR", OPTIONS_POLICY, FILE_WINS, "CIDR[,CIDR]", NULL,
+		"addresses of pods, one range a family", &value_cidr_pair,
+		AT(policy.cluster_cidr) },
+	{ "detect-local-mode", "detectLocalMode", OPTIONS_POLICY,
+		FILE_WINS | FILE_ZERO | EMPTY_IS_PRESET, "MODE", "ClusterCIDR",
+		"how pods are recognised: ClusterCIDR, NodeCIDR, BridgeInterface, InterfaceNamePrefix",
+		&value_choice, AT(policy.detect_local), .names = detect_modes },
+	{ "pod-bridge-interface", "detectLocal.bridgeInterface", OPTIONS_POLICY, FILE_WINS, "NAME",
+		NULL, "bridge that pods hang on, for BridgeInterface", &value_interface,
+		AT(bridge_interface) },
+	{ "pod-interface-name-prefix", "detectLocal.interfaceNamePrefix", OPTIONS_POLICY, FILE_WINS,
+		"PREFIX", NULL, "how names of pods' interfaces begin, for InterfaceNamePrefix",
+		&value_interface, AT(interface_prefix) },
+	{ "masquerade-all", "iptables.masqueradeAll", OPTIONS_POLICY, FILE_WINS, NULL, "false",
+		"masquerade everything that is sent to a cluster IP", &type_bool,
+		AT(policy.masquerade_all) },
+	{ "iptables-masquerade-bit", "iptables.masqueradeBit", OPTIONS_POLICY, FILE_WINS, "BIT",
+		"14", "bit of the packet mark that asks for masquerading", &value_u8,
+		AT(policy.masquerade_bit), .max = MASQUERADE_BIT_MAX },
+	{ "nodeport-addresses", "nodePortAddresses", OPTIONS_POLICY, FILE_WINS, "CIDR,...", NULL,
+		"node addresses that carry NodePorts, or 'primary'", &value_nodeport_addresses,
+		AT(policy.nodeport_addresses), COUNT_AT(policy.n_nodeport_addresses) },
+	{ "ipvs-exclude-cidrs", "ipvs.excludeCIDRs", OPTIONS_POLICY, FILE_WINS, "CIDR,...", NULL,
+		"virtual servers in these ranges are never removed", &value_cidrs,
+		AT(policy.exclude), COUNT_AT(policy.n_exclude) },
 
-	{ "manifests", NULL, 0, OPTIONS_INPUT, "FILE|DIR", NULL,
+	/* Where Services come from */
+	{ "manifests", "ipvsctl.manifests", OPTIONS_INPUT, 0, "FILE|DIR", NULL,
 		"read Services and endpoints from here; may be given several times",
-		add_manifests },
-	{ "service-cluster-ip-range", NULL, 0, OPTIONS_INPUT, "CIDR[,CIDR]", NULL,
+		&value_manifests },
+	{ "service-cluster-ip-range", "ipvsctl.serviceClusterIPRange", OPTIONS_INPUT, 0,
+		"CIDR[,CIDR]", NULL,
 		"give Services without a cluster IP one from here, one range a family",
-		set_service_range },
+		&value_cidr_pair, AT(service_range) },
+	{ "kubeconfig", "clientConnection.kubeconfig", OPTIONS_DAEMON, FILE_WINS, "FILE", NULL,
+		"how to reach the API server; without it and --master as a pod does", &type_text,
+		AT(kubeconfig) },
+	{ "master", "ipvsctl.master", OPTIONS_DAEMON, 0, "URL", NULL,
+		"the API server, in place of the kubeconfig's", &type_text, AT(master) },
+	{ "endpoints-source", "ipvsctl.endpointsSource", OPTIONS_DAEMON, 0, "KIND", "auto",
+		"follow 'endpointslices' or legacy 'endpoints'; auto: what the server has",
+		&value_choice, AT(endpoints_source), .names = endpoints_sources },
+	{ "kube-api-content-type", "clientConnection.contentType", OPTIONS_DAEMON,
+		FILE_WINS | FILE_ZERO | EMPTY_IS_PRESET, "TYPE",
+		"application/vnd.kubernetes.protobuf",
+		"what the API server is asked for; anything else than protobuf means JSON",
+		&type_text, AT(content_type) },
+	{ NULL, "clientConnection.acceptContentTypes", OPTIONS_DAEMON, 0, NULL, NULL, NULL,
+		&type_text, AT(accept_content_types) },
+	{ "config", NULL, OPTIONS_DAEMON, 0, "FILE", NULL, "read a KubeProxyConfiguration",
+		&type_text, AT(file) },
+	{ "write-config-to", NULL, OPTIONS_DAEMON, 0, "FILE", NULL,
+		"write the configuration that is in effect there, and exit", &type_text,
+		AT(write_config_to) },
+	{ "print-config", NULL, OPTIONS_DAEMON, 0, NULL, "false",
+		"show the configuration that is in effect, and exit", &type_bool,
+		AT(print_config) },
 
-	{ "backend", "proxy-mode", 0, OPTIONS_DAEMON, "NAME", "auto",
-		"what to program: auto, ipvs, iptables", set_backend },
-	{ "ipvs-strict-arp", NULL, 0, OPTIONS_DAEMON, NULL, "false",
-		"answer ARP only for addresses of the interface that is asked", set_strict_arp },
-	{ "ipvs-tcp-timeout", NULL, 0, OPTIONS_DAEMON, "DURATION", "0s",
-		"of idle TCP connections in IPVS; 0 leaves the kernel's value", set_tcp_timeout },
-	{ "ipvs-tcpfin-timeout", NULL, 0, OPTIONS_DAEMON, "DURATION", "0s",
+	/* The node */
+	{ NULL, "mode", OPTIONS_DAEMON, 0, NULL, NULL, NULL, &value_mode },
+	{ "backend", "ipvsctl.backend", OPTIONS_DAEMON, ALIAS_FILE_WINS | EMPTY_IS_PRESET, "NAME",
+		"auto", "what to program: auto, ipvs, iptables", &value_choice, AT(backend),
+		.alias = "proxy-mode", .names = backends },
+	{ "ipvs-strict-arp", "ipvs.strictARP", OPTIONS_DAEMON, FILE_WINS, NULL, "false",
+		"answer ARP only for addresses of the interface that is asked", &type_bool,
+		AT(strict_arp) },
+	{ "ipvs-tcp-timeout", "ipvs.tcpTimeout", OPTIONS_DAEMON, FILE_WINS, "DURATION", "0s",
+		"of idle TCP connections in IPVS; 0 leaves the kernel's value", &value_seconds,
+		AT(tcp_timeout) },
+	{ "ipvs-tcpfin-timeout", "ipvs.tcpFinTimeout", OPTIONS_DAEMON, FILE_WINS, "DURATION", "0s",
 		"of TCP connections in IPVS after a FIN; 0 leaves the kernel's value",
-		set_tcp_fin_timeout },
-	{ "ipvs-udp-timeout", NULL, 0, OPTIONS_DAEMON, "DURATION", "0s",
-		"of UDP flows in IPVS; 0 leaves the kernel's value", set_udp_timeout },
-	{ "audit-interval", NULL, 0, OPTIONS_DAEMON, "DURATION", "30s",
+		&value_seconds, AT(tcp_fin_timeout) },
+	{ "ipvs-udp-timeout", "ipvs.udpTimeout", OPTIONS_DAEMON, FILE_WINS, "DURATION", "0s",
+		"of UDP flows in IPVS; 0 leaves the kernel's value", &value_seconds,
+		AT(udp_timeout) },
+	{ "ipvs-sync-period", "ipvs.syncPeriod", OPTIONS_DAEMON, FILE_WINS | FILE_ZERO, "DURATION",
+		"30s", "another way to give --audit-interval", &value_duration,
+		AT(ipvs_sync_period), .min = 1 },
+	{ "iptables-sync-period", "iptables.syncPeriod", OPTIONS_DAEMON, FILE_WINS | FILE_ZERO,
+		"DURATION", "30s", "the same, unless IPVS is asked for", &value_duration,
+		AT(iptables_sync_period), .min = 1 },
+	{ "iptables-localhost-nodeports", "iptables.localhostNodePorts", OPTIONS_DAEMON, FILE_WINS,
+		NULL, "true", "NodePorts on 127.0.0.1, with the iptables backend only", &type_bool,
+		AT(localhost_nodeports) },
+	{ "audit-interval", "ipvsctl.auditInterval", OPTIONS_DAEMON, 0, "DURATION", "30s",
 		"how often the kernel is read and compared; 0: only when asked",
-		set_audit_interval },
-	{ "status-socket", NULL, 0, OPTIONS_DAEMON, "PATH", DEFAULT_STATUS_SOCKET,
-		"UNIX socket that ipvsctl-svc status asks; '': none", set_status_socket },
-	{ "log-level", "v", 'v', OPTIONS_DAEMON, "LEVEL", "info",
-		"what to log: error, warning, info, debug", set_log_level },
-	{ "once", NULL, 0, OPTIONS_DAEMON, NULL, "false", "make everything true once and exit",
-		set_once },
-	{ "cleanup", NULL, 0, OPTIONS_DAEMON, NULL, "false",
-		"remove everything of ours from the kernel and exit", set_cleanup },
-	{ "init-only", NULL, 0, OPTIONS_DAEMON, NULL, "false",
-		"do what needs full privileges (modules, kernel settings) and exit",
-		set_init_only },
+		&value_audit_interval },
+	{ "conntrack-max-per-core", "conntrack.maxPerCore", OPTIONS_DAEMON,
+		FILE_WINS | CLUSTER_PRESET, "NUMBER", "32768",
+		"connections to track for each CPU; 0 leaves the limit", &value_u32,
+		AT(conntrack.max_per_core), .max = INT32_MAX },
+	{ "conntrack-min", "conntrack.min", OPTIONS_DAEMON, FILE_WINS | CLUSTER_PRESET, "NUMBER",
+		"131072", "connections to track at least", &value_u32, AT(conntrack.min),
+		.max = INT32_MAX },
+	{ "conntrack-tcp-timeout-established", "conntrack.tcpEstablishedTimeout", OPTIONS_DAEMON,
+		FILE_WINS | CLUSTER_PRESET, "DURATION", "24h",
+		"of idle TCP connections in conntrack; 0 leaves it", &value_seconds,
+		AT(conntrack.tcp_established_timeout) },
+	{ "conntrack-tcp-timeout-close-wait", "conntrack.tcpCloseWaitTimeout", OPTIONS_DAEMON,
+		FILE_WINS | CLUSTER_PRESET, "DURATION", "1h",
+		"of TCP connections in CLOSE_WAIT; 0 leaves it", &value_seconds,
+		AT(conntrack.tcp_close_wait_timeout) },
+	{ "conntrack-tcp-be-liberal", "conntrack.tcpBeLiberal", OPTIONS_DAEMON, FILE_WINS, NULL,
+		"false", "packets outside of the TCP window are not invalid", &type_bool,
+		AT(conntrack.tcp_be_liberal) },
+	{ "conntrack-udp-timeout", "conntrack.udpTimeout", OPTIONS_DAEMON, FILE_WINS, "DURATION",
+		"0s", "of UDP flows that were not answered; 0 leaves it", &value_seconds,
+		AT(conntrack.udp_timeout) },
+	{ "conntrack-udp-timeout-stream", "conntrack.udpStreamTimeout", OPTIONS_DAEMON, FILE_WINS,
+		"DURATION", "0s", "of UDP flows that were answered; 0 leaves it", &value_seconds,
+		AT(conntrack.udp_stream_timeout) },
+	{ "bind-address", "bindAddress", OPTIONS_DAEMON, FILE_WINS | FILE_ZERO, "ADDRESS",
+		"0.0.0.0", "the node's own address, if it is not what its Node object says",
+		&value_ip, AT(bind_address) },
+	{ "oom-score-adj", "oomScoreAdj", OPTIONS_DAEMON, FILE_WINS | CLUSTER_PRESET, "NUMBER",
+		"-999", "how willingly the kernel kills this process, -1000 to 1000",
+		&value_oom_score, .min = -1000, .max = 1000 },
 
-	{ "output", NULL, 'o', OPTIONS_PLAN, "FORMAT", "text", "text, json or yaml", set_output },
-	{ "diff", NULL, 0, OPTIONS_PLAN, NULL, "false", "show how the kernel differs; needs root",
-		set_diff },
+	/* Servers and the log */
+	{ "healthz-bind-address", "healthzBindAddress", OPTIONS_DAEMON,
+		FILE_WINS | FILE_ZERO | CLUSTER_PRESET, "ADDRESS[:PORT]", "0.0.0.0:10256",
+		"/healthz and /livez over HTTP; 'none': nowhere", &value_listen, AT(healthz) },
+	{ "healthz-port", NULL, OPTIONS_DAEMON, FILE_WINS, "PORT", "10256",
+		"of an address without one; 0: no /healthz", &kept_number, .max = UINT16_MAX },
+	{ "metrics-bind-address", "metricsBindAddress", OPTIONS_DAEMON,
+		FILE_WINS | FILE_ZERO | CLUSTER_PRESET | EMPTY_IS_PRESET, "ADDRESS[:PORT]",
+		"127.0.0.1:10249", "/metrics and others over HTTP; 'none': nowhere", &value_listen,
+		AT(metrics) },
+	{ "metrics-port", NULL, OPTIONS_DAEMON, FILE_WINS, "PORT", "10249",
+		"of an address without one; 0: no /metrics", &kept_number, .max = UINT16_MAX },
+	{ "bind-address-hard-fail", "bindAddressHardFail", OPTIONS_DAEMON, FILE_WINS, NULL, "false",
+		"exit where one of these addresses cannot be had", &type_bool,
+		AT(bind_address_hard_fail) },
+	{ "status-socket", "ipvsctl.statusSocket", OPTIONS_DAEMON, 0, "PATH", DEFAULT_STATUS_SOCKET,
+		"UNIX socket that ipvsctl-svc status asks; '': none", &value_socket,
+		AT(status_socket) },
+	{ NULL, "logging.verbosity", OPTIONS_DAEMON, 0, NULL, NULL, NULL, &value_verbosity },
+	{ "log-level", "ipvsctl.logLevel", OPTIONS_DAEMON, 0, "LEVEL", "info",
+		"what to log: error, warning, info, debug", &value_log_level, .alias = "v",
+		.letter = 'v' },
 
-	{ "help", NULL, 'h', OPTIONS_DAEMON | OPTIONS_PLAN, NULL, "false",
-		"show this text and exit", set_help },
-	{ "version", NULL, 0, OPTIONS_DAEMON, NULL, "false", "show the version and exit",
-		set_version },
+	/* What to do */
+	{ "once", NULL, OPTIONS_DAEMON, 0, NULL, "false", "make everything true once and exit",
+		&type_bool, AT(once) },
+	{ "cleanup", NULL, OPTIONS_DAEMON, 0, NULL, "false",
+		"remove everything of ours from the kernel and exit", &type_bool, AT(cleanup) },
+	{ "init-only", NULL, OPTIONS_DAEMON, 0, NULL, "false",
+		"do what needs full privileges (modules, kernel settings) and exit", &type_bool,
+		AT(init_only) },
+	{ "output", NULL, OPTIONS_PLAN, 0, "FORMAT", "text", "text, json or yaml", &value_choice,
+		AT(output), .letter = 'o', .names = outputs },
+	{ "diff", NULL, OPTIONS_PLAN, 0, NULL, NULL, "show how the kernel differs; needs root",
+		&value_diff },
+	{ "help", NULL, OPTIONS_DAEMON | OPTIONS_PLAN, 0, NULL, "false", "show this text and exit",
+		&type_bool, AT(help), .letter = 'h' },
+	{ "version", NULL, OPTIONS_DAEMON, 0, NULL, "false", "show the version and exit",
+		&value_version, AT(version) },
+
+	/* Of kube-proxy, without effect here */
+	{ "ipvs-min-sync-period", "ipvs.minSyncPeriod", OPTIONS_DAEMON, FILE_WINS | UNHONOURED,
+		"DURATION", "0s", "changes are not held back", &value_duration,
+		AT(ipvs_min_sync_period) },
+	{ "iptables-min-sync-period", "iptables.minSyncPeriod", OPTIONS_DAEMON,
+		FILE_WINS | FILE_ZERO | UNHONOURED, "DURATION", "1s", "changes are not held back",
+		&value_duration, AT(iptables_min_sync_period) },
+	{ "config-sync-period", "configSyncPeriod", OPTIONS_DAEMON,
+		FILE_WINS | FILE_ZERO | UNHONOURED, "DURATION", "15m",
+		"what was read is not read again without a change", &kept_duration, .min = 1 },
+	{ "kube-api-qps", "clientConnection.qps", OPTIONS_DAEMON,
+		FILE_WINS | FILE_ZERO | UNHONOURED, "NUMBER", "5", "requests are few", &kept_real },
+	{ "kube-api-burst", "clientConnection.burst", OPTIONS_DAEMON,
+		FILE_WINS | FILE_ZERO | UNHONOURED, "NUMBER", "10", "requests are few",
+		&kept_number, .max = INT32_MAX },
+	{ "feature-gates", "featureGates", OPTIONS_DAEMON, FILE_WINS | UNHONOURED, "NAME=BOOL,...",
+		NULL, "some say what is done anyway", &kept_gates },
+	{ "profiling", "enableProfiling", OPTIONS_DAEMON, FILE_WINS | UNHONOURED, NULL, "false",
+		"Go is not profiled here", &kept_bool },
+	{ "show-hidden-metrics-for-version", "showHiddenMetricsForVersion", OPTIONS_DAEMON,
+		FILE_WINS | UNHONOURED, "RELEASE", NULL, "no metric is hidden", &kept_release },
+	{ "logging-format", "logging.format", OPTIONS_DAEMON, FILE_ZERO | UNHONOURED, "FORMAT",
+		"text", "the log is logfmt", &kept_format },
+	{ "log-flush-frequency", "logging.flushFrequency", OPTIONS_DAEMON, FILE_ZERO | UNHONOURED,
+		"DURATION", "5s", "a line is written at once", &kept_time, .min = 1 },
+	{ "vmodule", "logging.vmodule", OPTIONS_DAEMON, UNHONOURED, "FILE=NUMBER,...", NULL,
+		"levels are not told apart by source file", &kept_vmodule },
+	{ "log-text-split-stream", "logging.options.text.splitStream", OPTIONS_DAEMON, UNHONOURED,
+		NULL, "false", "everything goes to standard error", &kept_bool },
+	{ "log-text-info-buffer-size", "logging.options.text.infoBufferSize", OPTIONS_DAEMON,
+		FILE_ZERO | UNHONOURED, "SIZE", "0", "a line is written at once", &kept_quantity },
+	{ "log-json-split-stream", "logging.options.json.splitStream", OPTIONS_DAEMON, UNHONOURED,
+		NULL, "false", "everything goes to standard error", &kept_bool },
+	{ "log-json-info-buffer-size", "logging.options.json.infoBufferSize", OPTIONS_DAEMON,
+		FILE_ZERO | UNHONOURED, "SIZE", "0", "a line is written at once", &kept_quantity },
+	{ "boot-id-file", NULL, OPTIONS_DAEMON, UNHONOURED, "FILE,...",
+		"/proc/sys/kernel/random/boot_id", "is not read", &kept_text },
+	{ "machine-id-file", NULL, OPTIONS_DAEMON, UNHONOURED, "FILE,...",
+		"/etc/machine-id,/var/lib/dbus/machine-id", "is not read", &kept_text },
+	{ NULL, "nftables.masqueradeBit", OPTIONS_DAEMON, UNHONOURED, NULL, "14", NULL,
+		&kept_number, .max = MASQUERADE_BIT_MAX },
+	{ NULL, "nftables.masqueradeAll", OPTIONS_DAEMON, UNHONOURED, NULL, "false", NULL,
+		&kept_bool },
+	{ NULL, "nftables.syncPeriod", OPTIONS_DAEMON, FILE_ZERO | UNHONOURED, NULL, "30s", NULL,
+		&kept_duration, .min = 1 },
+	{ NULL, "nftables.minSyncPeriod", OPTIONS_DAEMON, FILE_ZERO | UNHONOURED, NULL, "1s", NULL,
+		&kept_duration },
+	{ NULL, "winkernel.networkName", OPTIONS_DAEMON, UNHONOURED, NULL, NULL, NULL, &kept_text },
+	{ NULL, "winkernel.sourceVip", OPTIONS_DAEMON, UNHONOURED, NULL, NULL, NULL, &kept_text },
+	{ NULL, "winkernel.enableDSR", OPTIONS_DAEMON, UNHONOURED, NULL, "false", NULL,
+		&kept_bool },
+	{ NULL, "winkernel.rootHnsEndpointName", OPTIONS_DAEMON, UNHONOURED, NULL, NULL, NULL,
+		&kept_text },
+	{ NULL, "winkernel.forwardHealthCheckVip", OPTIONS_DAEMON, UNHONOURED, NULL, "false", NULL,
+		&kept_bool },
+	{ NULL, "portRange", OPTIONS_DAEMON, UNHONOURED, NULL, NULL, NULL, &kept_text },
+	{ NULL, "windowsRunAsService", OPTIONS_DAEMON, UNHONOURED, NULL, "false", NULL,
+		&kept_bool },
 };
+
+static_assert(ARRAY_SIZE(options) <= CONFIG_MAX_OPTIONS, "struct config has room for all");
 
 const struct config_option *config_options(size_t *ret_n)
 {

@@ -101,16 +101,18 @@ static int cleanup(struct daemon *d)
 
 static int once(struct daemon *d, struct err *err)
 {
-	const struct manifest_problem *const *problems;
 	int fed = daemon_feed(d, err), r;
 
+	if (fed >= 0)
+		fed = daemon_await_feed(d, err);
 	if (fed < 0)
-		log_error("a manifest path cannot be read", "err=\"%s\"", err->msg);
+		log_error("the input is not complete", "err=\"%s\"", err->msg);
+	if (!engine_stats(d->engine)->fed)
+		return EXIT_FAILURE;
 	r = daemon_settle(d);
 	if (!r)
 		log_info("everything is true", "services=%zu", d->store.n_services);
-	return r || fed < 0 || manifests_problems(d->manifests, &problems) ? EXIT_FAILURE
-									   : EXIT_SUCCESS;
+	return r || fed < 0 || daemon_problems(d) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int serve(struct daemon *d, struct err *err)

@@ -16,12 +16,6 @@
 #include "notify.h"
 #include "server/report.h"
 
-enum {
-	SETTLE_TRIES = 3,    /* of each operation, before --once gives up on it */
-	SETTLE_TIME = 60000, /* ms, in all */
-	MAX_WARNINGS = 1000,
-};
-
 /* What is logged */
 
 static void on_failure(const struct op *op, void *arg)
@@ -55,21 +49,53 @@ static void on_audit(const struct err *err, void *arg)
 		log_info("the kernel's state can be read again", NULL);
 }
 
-static void on_problem(const struct manifest_problem *p, void *arg)
-{
-	_cleanup_(buf_done) struct buf where = { 0 };
+/* Steps */
 
-	(void)arg;
-	buf_addf(&where, "file=\"%s\"", p->path);
-	if (p->line)
-		buf_addf(&where, " line=%u", p->line);
-	if (p->column)
-		buf_addf(&where, " column=%u", p->column);
-	if (*p->object)
-		buf_addf(&where, " object=\"%s\"", p->object);
-	if (*p->field)
-		buf_addf(&where, " field=%s", p->field);
-	log_warn("manifest problem", "%s err=\"%s\"", buf_str(&where), p->message);
+static void told_ready(struct daemon *d, uint64_t now)
+{
+	const struct engine_stats *s = engine_stats(d->engine);
+	struct ledger_counts c = ledger_counts(engine_ledger(d->engine));
+	uint64_t written = 0;
+
+	for (int k = 0; k < FACT_KINDS; k++)
+		written += s->ops[k][OP_ADD] + s->ops[k][OP_SET] + s->ops[k][OP_DEL];
+	d->ready = true;
+	log_info("synced", "services=%zu facts=%zu operations=%llu failing=%zu foreign=%zu ms=%llu",
+		d->store.n_services, c.wanted, (unsigned long long)written, c.failing, c.foreign,
+		(unsigned long long)(now - d->started));
+	notify("READY=1\nSTATUS=synced");
+}
+
+static void schedule(struct daemon *d, uint64_t now, uint64_t next)
+{
+	uint64_t wait = next > now ? next - now : 0;
+	struct timeval tv = { .tv_sec = (time_t)(wait / 1000),
+		.tv_usec = (suseconds_t)(wait % 1000 * 1000) };
+
+	if (next == UINT64_MAX)
+		event_del(d->step);
+	else
+		event_add(d->step, &tv);
+}
+
+static void on_step(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	uint64_t batches = engine_stats(d->engine)->batches, start = clock_us(), next;
+
+	(void)fd;
+	(void)what;
+	next = engine_step(d->engine, start / 1000);
+	if (engine_stats(d->engine)->batches != batches)
+		d->last_sync_us = clock_us() - start;
+	if (engine_stats(d->engine)->synced && !d->ready)
+		told_ready(d, clock_ms());
+	schedule(d, clock_ms(), next);
+}
+
+void daemon_step_now(struct daemon *d)
+{
+	schedule(d, 0, 0);
 }
 
 /* Setting up */
@@ -127,6 +153,11 @@ int daemon_init(struct daemon *d, struct config *config, struct err *err)
 	store_init(&d->store);
 	uname(&name);
 	memcpy(d->kernel, name.release, sizeof(d->kernel));
+	d->base = event_base_new();
+	if (!d->base)
+		return err_set(err, -ENOMEM, "cannot make an event loop");
+	d->step = evtimer_new(d->base, on_step, d);
+	signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of write(), not the end */
 	r = make_engine(d, err);
 	if (r < 0)
 		return r;
@@ -155,9 +186,9 @@ static void loop_done(struct daemon *d)
 
 void daemon_done(struct daemon *d)
 {
+	daemon_inputs_done(d);
 	loop_done(d);
 	engine_free(d->engine);
-	manifests_free(d->manifests);
 	iptables_free(d->iptables);
 	ipset_free(d->ipset);
 	link_free(d->link);
@@ -166,175 +197,7 @@ void daemon_done(struct daemon *d)
 	node_done(&d->node);
 }
 
-/* The Node object or the interfaces changed, perhaps. */
-static void refresh_node(struct daemon *d)
-{
-	struct err err;
-	int r = node_refresh(&d->node, &d->store, &d->config->policy, &err);
-
-	if (r < 0)
-		log_error("cannot read the node's addresses, going on with what was known",
-			"err=\"%s\"", err.msg);
-	else if (r)
-		engine_policy_changed(d->engine);
-}
-
-int daemon_feed(struct daemon *d, struct err *err)
-{
-	const struct config *c = d->config;
-	struct manifests_config config = {
-		.paths = c->manifests,
-		.n_paths = c->n_manifests,
-		.store = &d->store,
-		.service_range = { c->service_range[0], c->service_range[1] },
-		.on_problem = on_problem,
-		.arg = d,
-	};
-	int r = manifests_new(&config, &d->manifests, err);
-
-	if (r >= 0)
-		r = manifests_load(d->manifests, err);
-	refresh_node(d);
-	engine_fed(d->engine);
-	return r;
-}
-
-/* Making it true once */
-
-struct failing {
-	const struct daemon *d;
-	size_t n;
-};
-
-static void log_failing(const struct fact_key *key, const struct fact_state *state, void *arg)
-{
-	_cleanup_(buf_done) struct buf text = { 0 }, why = { 0 };
-	struct failing *failing = arg;
-	struct op op = fact_state_op(key, state);
-
-	if (!state->error)
-		return;
-	fact_print(&text, &op.fact);
-	engine_print_failure(failing->d->engine, &why, &op);
-	log_error(state->wanted ? "could not be made true" : "could not be removed",
-		"fact=\"%s\" err=\"%s\"", buf_str(&text), buf_str(&why));
-	failing->n++;
-}
-
-struct patience {
-	bool waiting; /* for something that failed less often than we want to try */
-};
-
-static void ask_patience(const struct fact_key *key, const struct fact_state *state, void *arg)
-{
-	struct patience *p = arg;
-
-	(void)key;
-	if (state->error && state->tries < SETTLE_TRIES)
-		p->waiting = true;
-}
-
-static bool worth_waiting(struct daemon *d)
-{
-	struct patience p = { 0 };
-
-	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
-		ledger_each(engine_ledger(d->engine), kind, ask_patience, &p);
-	return p.waiting;
-}
-
-static bool all_true(struct daemon *d)
-{
-	return engine_stats(d->engine)->synced &&
-		!ledger_counts(engine_ledger(d->engine)).pending &&
-		!ledger_unsure(engine_ledger(d->engine));
-}
-
-int daemon_settle(struct daemon *d)
-{
-	uint64_t start = clock_ms(), now = start, next;
-	struct failing failing = { .d = d };
-
-	while (now - start < SETTLE_TIME) {
-		next = engine_step(d->engine, now);
-		now = clock_ms();
-		if (all_true(d))
-			return 0;
-		if (engine_stats(d->engine)->synced && !worth_waiting(d))
-			break;
-		if (next > now)
-			usleep((useconds_t)(next - now < 100 ? next - now : 100) * 1000);
-		now = clock_ms();
-	}
-	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
-		ledger_each(engine_ledger(d->engine), kind, log_failing, &failing);
-	if (!failing.n)
-		log_error("not everything could be made true in time", NULL);
-	return -EIO;
-}
-
 /* Running */
-
-static void told_ready(struct daemon *d, uint64_t now)
-{
-	const struct engine_stats *s = engine_stats(d->engine);
-	struct ledger_counts c = ledger_counts(engine_ledger(d->engine));
-	uint64_t written = 0;
-
-	for (int k = 0; k < FACT_KINDS; k++)
-		written += s->ops[k][OP_ADD] + s->ops[k][OP_SET] + s->ops[k][OP_DEL];
-	d->ready = true;
-	log_info("synced", "services=%zu facts=%zu operations=%llu failing=%zu foreign=%zu ms=%llu",
-		d->store.n_services, c.wanted, (unsigned long long)written, c.failing, c.foreign,
-		(unsigned long long)(now - d->started));
-	notify("READY=1\nSTATUS=synced");
-}
-
-static void schedule(struct daemon *d, uint64_t now, uint64_t next)
-{
-	uint64_t wait = next > now ? next - now : 0;
-	struct timeval tv = { .tv_sec = (time_t)(wait / 1000),
-		.tv_usec = (suseconds_t)(wait % 1000 * 1000) };
-
-	if (next == UINT64_MAX)
-		event_del(d->step);
-	else
-		event_add(d->step, &tv);
-}
-
-static void on_step(evutil_socket_t fd, short what, void *arg)
-{
-	struct daemon *d = arg;
-	uint64_t batches = engine_stats(d->engine)->batches, start = clock_us(), next;
-
-	(void)fd;
-	(void)what;
-	next = engine_step(d->engine, start / 1000);
-	if (engine_stats(d->engine)->batches != batches)
-		d->last_sync_us = clock_us() - start;
-	if (engine_stats(d->engine)->synced && !d->ready)
-		told_ready(d, clock_ms());
-	schedule(d, clock_ms(), next);
-}
-
-static void step_now(struct daemon *d)
-{
-	schedule(d, 0, 0);
-}
-
-static void on_manifests(evutil_socket_t fd, short what, void *arg)
-{
-	struct daemon *d = arg;
-	uint32_t nodes = d->store.node_generation;
-
-	(void)fd;
-	(void)what;
-	if (!manifests_dispatch(d->manifests))
-		return;
-	if (nodes != d->store.node_generation)
-		refresh_node(d);
-	step_now(d);
-}
 
 static void on_kernel(evutil_socket_t fd, short what, void *arg)
 {
@@ -344,25 +207,21 @@ static void on_kernel(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (changed & LINK_CHANGED_ADDRESSES)
-		refresh_node(d);
+		daemon_refresh_node(d);
 	if (changed & LINK_CHANGED_OURS)
 		engine_request_audit(d->engine);
 	if (changed)
-		step_now(d);
+		daemon_step_now(d);
 }
 
 static void reload(struct daemon *d)
 {
-	struct err err;
-
 	log_info("reloading", NULL);
-	if (manifests_load(d->manifests, &err) < 0)
-		log_error("a manifest path cannot be read, what was known of it stays",
-			"err=\"%s\"", err.msg);
-	refresh_node(d);
+	daemon_reload_inputs(d);
+	daemon_refresh_node(d);
 	engine_policy_changed(d->engine);
 	engine_request_audit(d->engine);
-	step_now(d);
+	daemon_step_now(d);
 }
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
@@ -389,49 +248,29 @@ static int conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c,
 	return ipvs_conns(d->ipvs, vs, fn, arg, &err);
 }
 
-static char *problem_text(const struct manifest_problem *p)
-{
-	struct buf b = { 0 };
-
-	buf_addf(&b, "%s", p->path);
-	if (p->line)
-		buf_addf(&b, ":%u", p->line);
-	if (p->column)
-		buf_addf(&b, ":%u", p->column);
-	if (*p->object)
-		buf_addf(&b, ": %s", p->object);
-	if (*p->field)
-		buf_addf(&b, ": %s", p->field);
-	buf_addf(&b, ": %s", p->message);
-	return buf_take(&b);
-}
-
 static json_t *status(void *arg)
 {
 	struct daemon *d = arg;
-	const struct manifest_problem *const *problems;
-	size_t n = manifests_problems(d->manifests, &problems);
-	const char *warnings[MAX_WARNINGS];
 	struct report_input in = {
 		.store = &d->store,
 		.engine = d->engine,
 		.policy = &d->config->policy,
 		.backend = "ipvs",
 		.kernel = d->kernel,
-		.input = "manifests",
+		.input = d->kube ? "apiserver" : "manifests",
 		.now = clock_ms(),
 		.last_sync_us = d->last_sync_us,
-		.warnings = warnings,
 		.conns = conns,
 		.conns_arg = d,
 	};
+	char **warnings = daemon_warnings(d, &in.n_warnings);
 	json_t *reply;
 
-	for (; in.n_warnings < n && in.n_warnings < MAX_WARNINGS; in.n_warnings++)
-		warnings[in.n_warnings] = problem_text(problems[in.n_warnings]);
+	in.warnings = (const char *const *)warnings;
 	reply = report_status(&in);
 	for (size_t i = 0; i < in.n_warnings; i++)
-		free((char *)warnings[i]);
+		free(warnings[i]);
+	free(warnings);
 	return reply;
 }
 
@@ -460,27 +299,22 @@ static void watch_signals(struct daemon *d)
 		d->sigs[i] = evsignal_new(d->base, signals[i], on_signal, d);
 		event_add(d->sigs[i], NULL);
 	}
-	signal(SIGPIPE, SIG_IGN);
 }
 
 int daemon_run(struct daemon *d, struct err *err)
 {
 	int r;
 
-	d->base = event_base_new();
-	if (!d->base)
-		return err_set(err, -ENOMEM, "cannot make an event loop");
 	r = link_monitor_new(d->link, &d->monitor, err);
 	if (r >= 0)
 		r = start_server(d, err);
 	if (r < 0)
 		return r;
-	d->step = evtimer_new(d->base, on_step, d);
-	watch_fd(d, &d->manifests_changed, manifests_fd(d->manifests), on_manifests);
+	daemon_watch_inputs(d);
 	watch_fd(d, &d->kernel_changed, link_monitor_fd(d->monitor), on_kernel);
 	watch_signals(d);
-	refresh_node(d); /* what changed before the monitor listened */
-	step_now(d);
+	daemon_refresh_node(d); /* what changed before the monitor listened */
+	daemon_step_now(d);
 	event_base_dispatch(d->base);
 	return 0;
 }

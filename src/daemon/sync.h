@@ -13,7 +13,15 @@
 #include "kernel/link.h"
 #include "node.h"
 #include "server/server.h"
+#include "source/auth.h"
+#include "source/kube.h"
 #include "source/manifest.h"
+
+/* What of the API server cannot be followed now. */
+struct input_trouble {
+	const char *resource; /* NULL: none */
+	char *message;
+};
 
 /* The parts of the running daemon, wired together on one event loop. */
 struct daemon {
@@ -22,7 +30,11 @@ struct daemon {
 	struct engine *engine;
 	struct node_facts node;
 	struct adapter *ipvs, *link, *ipset, *iptables;
-	struct manifests *manifests;
+	struct manifests *manifests; /* one of these is the input */
+	struct auth *auth;
+	struct kube *kube;
+	struct input_trouble trouble[4];
+	uint32_t node_generation; /* of the store, as the policy has it */
 	struct link_monitor *monitor;
 	struct server *server;
 	struct event_base *base;
@@ -40,9 +52,13 @@ struct daemon {
 int daemon_init(struct daemon *d, struct config *config, struct err *err);
 void daemon_done(struct daemon *d);
 
-/* Reads the manifests into the store. Returns 0, or a negative errno with words if a path cannot be
- * read. */
+/*
+ * Reads the manifests into the store, or begins to follow the API server. Returns 0, or a negative
+ * errno with words if a path cannot be read; what could be read is in the store nevertheless.
+ */
 int daemon_feed(struct daemon *d, struct err *err);
+/* Waits until the input is complete. Returns 0, or -ETIMEDOUT with words. */
+int daemon_await_feed(struct daemon *d, struct err *err);
 
 /*
  * Steps until everything is true, or until nothing more can be done about what fails. Returns 0, or
@@ -53,5 +69,18 @@ int daemon_settle(struct daemon *d);
 /* Follows the inputs and the kernel until SIGTERM or SIGINT. Returns 0, or a negative errno with
  * words. */
 int daemon_run(struct daemon *d, struct err *err);
+
+/* Between the files of this directory */
+
+void daemon_step_now(struct daemon *d);
+void daemon_refresh_node(struct daemon *d);
+void daemon_watch_inputs(struct daemon *d);
+void daemon_reload_inputs(struct daemon *d);
+void daemon_inputs_done(struct daemon *d);
+/* How many objects or files of the manifests are wrong. */
+size_t daemon_problems(struct daemon *d);
+/* What is wrong with the inputs now, a sentence each; the caller frees the strings and the array.
+ */
+char **daemon_warnings(struct daemon *d, size_t *ret_n);
 
 #endif

@@ -1,84 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <errno.h>
-#include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <strings.h>
-#include <unistd.h>
-/* cmocka.h needs those above */
-#include <cmocka.h>
-
-#include "base/mem.h"
-#include "daemon/config.h"
-
-enum {
-	MAX_ARGS = 80,
-	OF_DAEMON = OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON,
-	OF_PLAN = OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_PLAN,
-};
-
-/* A command line, kept as long as what was parsed from it. */
-struct line {
-	char *text;
-	char *argv[MAX_ARGS + 1];
-	int argc, rest;
-	struct config c;
-	struct err err;
-};
-
-/* Words are separated by blanks; '~' stands for a blank in a word. */
-static int parse(struct line *l, unsigned groups, const char *text)
-{
-	char *save = NULL;
-
-	*l = (struct line){ .text = mem_strdup(text), .argc = 1, .rest = -1 };
-	l->argv[0] = (char *)"program";
-	for (char *w = strtok_r(l->text, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
-		assert_true(l->argc < MAX_ARGS);
-		for (char *blank = w; (blank = strchr(blank, '~'));)
-			*blank = ' ';
-		l->argv[l->argc++] = w;
-	}
-	config_init(&l->c);
-	return config_parse(&l->c, groups, l->argc, l->argv, &l->rest, &l->err);
-}
-
-static void line_done(struct line *l)
-{
-	config_done(&l->c);
-	free(l->text);
-}
-
-static void ok(struct line *l, const char *text)
-{
-	int r = parse(l, OF_DAEMON, text);
-
-	if (r)
-		print_error("%s: %s\n", text, l->err.msg);
-	assert_int_equal(r, 0);
-	assert_int_equal(l->rest, l->argc);
-}
-
-static void assert_mistake(unsigned groups, const char *text, const char *words)
-{
-	_cleanup_(line_done) struct line l;
-
-	assert_int_equal(parse(&l, groups, text), -EINVAL);
-	assert_int_equal(l.err.code, -EINVAL);
-	assert_string_equal(l.err.msg, words);
-}
-
-static void assert_cidr(const struct cidr *c, const char *text)
-{
-	char s[CIDR_STRLEN];
-
-	assert_string_equal(cidr_print(c, s), text);
-}
+#include "config_fixture.h"
 
 static void without_options_the_defaults_hold(void **state)
 {
@@ -103,18 +24,21 @@ static void the_table_tells_the_defaults_that_hold(void **state)
 {
 	_cleanup_(line_done) struct line without, with;
 	_cleanup_(buf_done) struct buf text = { 0 };
+	_cleanup_free_ char *with_yaml = NULL, *without_yaml = NULL;
 	size_t n;
 	const struct config_option *o = config_options(&n);
 
 	(void)state;
 	for (; n; n--, o++)
-		if (o->preset && o->groups & OF_DAEMON)
+		if (o->name && o->preset && o->groups & OF_DAEMON)
 			buf_addf(&text, "--%s=%s ", o->name, o->preset);
 	ok(&with, buf_str(&text));
 	ok(&without, "");
-	assert_string_equal(with.c.status_socket, without.c.status_socket);
-	with.c.status_socket = without.c.status_socket;
-	assert_memory_equal(&with.c, &without.c, sizeof(with.c));
+	with_yaml = yaml_of(&with.c);
+	without_yaml = yaml_of(&without.c);
+	assert_string_equal(with_yaml, without_yaml);
+	assert_false(with.c.once || with.c.cleanup || with.c.init_only || with.c.print_config);
+	assert_int_equal(with.c.warnings.n, 0);
 }
 
 static void policy_options_reach_the_policy(void **state)
@@ -432,132 +356,6 @@ static void help_and_version_forgive_mistakes(void **state)
 	assert_true(version.c.version);
 }
 
-/* Help and man page */
-
-static char *read_all(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	struct buf b = { 0 };
-	size_t n;
-
-	assert_non_null(f);
-	do {
-		n = fread(buf_reserve(&b, 65536), 1, 65536, f);
-		b.len += n;
-	} while (n);
-	fclose(f);
-	buf_addc(&b, '\n');
-	return buf_take(&b);
-}
-
-/* One section of a man page, up to the next one. */
-static char *read_section(const char *path, const char *title)
-{
-	_cleanup_free_ char *page = read_all(path);
-	const char *from = strstr(page, title), *to;
-
-	assert_non_null(from);
-	to = strstr(from + strlen(title), "\n# ");
-	assert_non_null(to);
-	return mem_strndup(from, (size_t)(to - from) + 1);
-}
-
-static void help_names_every_option_of_its_groups(void **state)
-{
-	_cleanup_free_ char *text = NULL;
-	size_t len, n;
-	const struct config_option *o = config_options(&n);
-	FILE *f = open_memstream(&text, &len);
-
-	(void)state;
-	config_help(OF_DAEMON, f);
-	fclose(f);
-	assert_non_null(text);
-	for (; n; n--, o++) {
-		_cleanup_(buf_done) struct buf name = { 0 };
-
-		buf_addf(&name, "--%s ", o->name);
-		assert_int_equal(!!strstr(text, buf_str(&name)), !!(o->groups & OF_DAEMON));
-		assert_true(!o->preset || !o->arg || !(o->groups & OF_DAEMON) ||
-			strstr(text, o->preset));
-	}
-}
-
-/* The line that begins the description of an option, as the man pages write it. */
-static char *man_term(const struct config_option *o)
-{
-	struct buf b = { 0 };
-
-	if (o->letter)
-		buf_addf(&b, "*-%c*, ", o->letter);
-	buf_addf(&b, "*--%s*", o->name);
-	if (o->alias)
-		buf_addf(&b, ", *--%s*", o->alias);
-	if (o->arg)
-		buf_addf(&b, " _%s_", o->arg);
-	buf_addc(&b, '\n');
-	return buf_take(&b);
-}
-
-static void check_described(const char *page, const struct config_option *o)
-{
-	_cleanup_free_ char *term = man_term(o);
-	_cleanup_(buf_done) struct buf preset = { 0 };
-	_cleanup_free_ char *about = NULL;
-	const char *at = strstr(page, term);
-
-	if (!at) {
-		fail_msg("the man page does not describe: %s", term);
-		return;
-	}
-	at += strlen(term);
-	about = mem_strndup(at, (size_t)(strstr(at, "\n\n") - at));
-	buf_addf(&preset, "Default: %s.", o->preset ? o->preset : "");
-	if (o->preset && o->arg && !strstr(about, buf_str(&preset)))
-		fail_msg("the man page does not say of %s: %s", term, buf_str(&preset));
-}
-
-static bool is_described_option(const char *line)
-{
-	size_t n;
-	const struct config_option *o = config_options(&n);
-
-	for (; n; n--, o++) {
-		_cleanup_free_ char *term = man_term(o);
-
-		if (!strncmp(line, term, strlen(term)))
-			return true;
-	}
-	return false;
-}
-
-static void the_daemons_man_page_and_the_table_name_the_same_options(void **state)
-{
-	_cleanup_free_ char *page = read_section("man/ipvsctl-svcd.8.scd", "\n# OPTIONS\n");
-	size_t n;
-	const struct config_option *o = config_options(&n);
-
-	(void)state;
-	for (; n; n--, o++)
-		if (o->groups & OF_DAEMON)
-			check_described(page, o);
-	for (const char *at = page; (at = strstr(at, "\n*-"));)
-		if (!is_described_option(++at))
-			fail_msg("the man page describes what is no option: %.60s", at);
-}
-
-static void the_man_page_of_the_commands_describes_the_options_of_plan(void **state)
-{
-	_cleanup_free_ char *page = read_section("man/ipvsctl-svc.1.scd", "\n# PLAN\n");
-	size_t n;
-	const struct config_option *o = config_options(&n);
-
-	(void)state;
-	for (; n; n--, o++)
-		if (o->groups & OPTIONS_PLAN)
-			check_described(page, o);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -581,9 +379,6 @@ int main(void)
 		cmocka_unit_test(all_mistakes_are_named_at_once),
 		cmocka_unit_test(mistakes_beyond_the_room_are_counted),
 		cmocka_unit_test(help_and_version_forgive_mistakes),
-		cmocka_unit_test(help_names_every_option_of_its_groups),
-		cmocka_unit_test(the_daemons_man_page_and_the_table_name_the_same_options),
-		cmocka_unit_test(the_man_page_of_the_commands_describes_the_options_of_plan),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
