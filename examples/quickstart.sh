@@ -16,7 +16,7 @@ svcd=$build/src/daemon/ipvsctl-svcd
 svc=$build/src/cli/ipvsctl-svc
 
 say() {
-	printf '\n\033[1m== %s\033[0m\n' "$*"
+	printf '\n== %s\n' "$*"
 }
 
 # ---- The scene ----

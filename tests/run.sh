@@ -75,7 +75,10 @@ vm_status=0
 packages_need "${PACKAGES_BUILD[@]}" "${PACKAGES_LAB[@]}"
 echo "Building in $build"
 setup "$build/release"
-compile "$build/release" ipvsctl-svcd ipvsctl-svc peer
+# Some unit tests need a kernel with IPVS, so they go along into the virtual machine.
+mapfile -t kernel_tests < <(meson introspect --targets "$build/release" |
+	jq -r '.[].name | select(test("^test_.*_kernel$"))')
+compile "$build/release" ipvsctl-svcd ipvsctl-svc peer "${kernel_tests[@]}"
 native=
 if kernel_has_ipvs; then
 	native=1

@@ -79,6 +79,38 @@ static void done_leaves_an_empty_arena_ready(void **state)
 	arena_done(&a);
 }
 
+static void an_arena_takes_little_more_than_it_gives(void **state)
+{
+	struct arena a = { 0 };
+	size_t given = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 2000; i++) {
+		size_t len = i % 50;
+
+		arena_strndup(&a, "", 0);
+		arena_alloc(&a, 1, len);
+		given += 1 +
+			(len + alignof(max_align_t) - 1) / alignof(max_align_t) *
+				alignof(max_align_t);
+		if (given > 1000)
+			assert_true(a.size < given * 8 / 5);
+	}
+	arena_done(&a);
+	assert_int_equal(a.size, 0);
+}
+
+static void strings_lie_close_together(void **state)
+{
+	struct arena a = { 0 };
+	const char *first = arena_strdup(&a, "abc"), *second = arena_strdup(&a, "de");
+
+	(void)state;
+	assert_ptr_equal(second, first + 4);
+	assert_int_equal((uintptr_t)arena_alloc(&a, 1, 1) % alignof(max_align_t), 0);
+	arena_done(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +119,8 @@ int main(void)
 		cmocka_unit_test(nothing_is_a_valid_size),
 		cmocka_unit_test(strings_are_copied_with_their_end),
 		cmocka_unit_test(done_leaves_an_empty_arena_ready),
+		cmocka_unit_test(an_arena_takes_little_more_than_it_gives),
+		cmocka_unit_test(strings_lie_close_together),
 	};
 
 	return cmocka_run_group_tests_name("arena", tests, NULL, NULL);

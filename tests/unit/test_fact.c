@@ -220,7 +220,6 @@ static void sets_have_the_names_and_types_of_kube_proxy(void **state)
 	char name[SET_NAME_LEN + 1];
 
 	(void)state;
-	assert_int_equal(ARRAY_SIZE(rows), SET_COUNT);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		for (size_t f = 0; f < 2; f++) {
 			const char *expected = f ? rows[i].v6 : rows[i].v4;
@@ -232,6 +231,23 @@ static void sets_have_the_names_and_types_of_kube_proxy(void **state)
 			assert_int_equal(id, rows[i].id);
 			assert_int_equal(family, families[f]);
 			assert_string_equal(set_type_name(set_info(id)->type), rows[i].type);
+		}
+}
+
+static void every_set_has_a_name_of_its_own_in_each_family(void **state)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	char name[SET_NAME_LEN + 1];
+
+	(void)state;
+	for (enum set_id id = 0; id < SET_COUNT; id++)
+		for (size_t f = 0; f < 2; f++) {
+			enum set_id found = SET_COUNT;
+			int family = 0;
+
+			assert_true(set_by_name(set_name(id, families[f], name), &found, &family));
+			assert_int_equal(found, id);
+			assert_int_equal(family, families[f]);
 		}
 }
 
@@ -372,6 +388,7 @@ int main(void)
 		cmocka_unit_test(keys_sort_as_people_would),
 		cmocka_unit_test(garbage_is_no_fact),
 		cmocka_unit_test(sets_have_the_names_and_types_of_kube_proxy),
+		cmocka_unit_test(every_set_has_a_name_of_its_own_in_each_family),
 		cmocka_unit_test(other_peoples_sets_are_not_ours),
 		cmocka_unit_test(children_name_the_parent_that_the_kernel_drops_them_with),
 		cmocka_unit_test(made_facts_leave_no_byte_undefined),

@@ -61,9 +61,9 @@ static in_port_t find_port(void)
 static int start_proxy(const char *backend, const char *key, const char *cert)
 {
 	char front[64];
-	char *const argv[] = { "nghttpx", "--conf=/dev/null", "--workers=1", "--insecure",
-		"--errorlog-file=/dev/null", "--backend-read-timeout=0", front, (char *)backend,
-		(char *)key, (char *)cert, NULL };
+	char *const argv[] = { "nghttpx", "--conf=/dev/null", "--single-process", "--workers=1",
+		"--insecure", "--errorlog-file=/dev/null", "--backend-read-timeout=0", front,
+		(char *)backend, (char *)key, (char *)cert, NULL };
 	int r;
 
 	proxy.port = find_port();
@@ -77,6 +77,15 @@ static int start_proxy(const char *backend, const char *key, const char *cert)
 	return r;
 }
 
+/* Also where a test ends the program. */
+static void stop_proxy(void)
+{
+	if (proxy.pid > 0)
+		kill(proxy.pid, SIGKILL);
+	waitpid(proxy.pid, NULL, 0);
+	proxy.pid = 0;
+}
+
 static bool start(void)
 {
 	char backend[64], key[128], cert[128];
@@ -85,6 +94,7 @@ static bool start(void)
 	snprintf(backend, sizeof(backend), "--backend=127.0.0.1,%u;;tls", api.port);
 	fake_api_path(&api, "server.key", key);
 	fake_api_path(&api, "server.crt", cert);
+	atexit(stop_proxy);
 	if (!start_proxy(backend, key, cert))
 		return true;
 	fake_api_stop(&api);
@@ -94,8 +104,7 @@ static bool start(void)
 static int stop(void **state)
 {
 	(void)state;
-	kill(proxy.pid, SIGKILL);
-	waitpid(proxy.pid, NULL, 0);
+	stop_proxy();
 	fake_api_stop(&api);
 	return 0;
 }
@@ -120,7 +129,7 @@ static int drop_caller(void **state)
 	return 0;
 }
 
-/* How many connections this process has with the proxy. */
+/* How many connections this process has with the proxy; one that was shut down is none. */
 static unsigned count_connections(void)
 {
 	enum { MAX_FD = 200 };
@@ -148,7 +157,18 @@ static void requests_are_made_with_http2(void **state)
 	call_done(&c);
 }
 
-static void watches_and_lists_share_one_connection(void **state)
+static void a_connection_is_used_again(void **state)
+{
+	struct call c = { 0 };
+
+	for (int i = 0; i < 5; i++) {
+		call_get(&c, *state, "/version");
+		call_done(&c);
+	}
+	assert_int_equal(count_connections(), 1);
+}
+
+static void watches_and_lists_run_side_by_side(void **state)
 {
 	struct call watches[3] = { 0 }, list = { 0 };
 
@@ -158,7 +178,6 @@ static void watches_and_lists_share_one_connection(void **state)
 		call_await_body(&watches[i], 1);
 	call_get(&list, *state, "/api/v1/services");
 	assert_int_equal(list.result.status, 200);
-	assert_int_equal(count_connections(), 1);
 	fake_api_order(
 		&api, "{\"put\": {\"kind\": \"Service\", \"metadata\": {\"name\": \"late\"}}}");
 	for (size_t i = 0; i < ARRAY_SIZE(watches); i++) {
@@ -182,25 +201,29 @@ static void a_cancelled_watch_leaves_the_others_alone(void **state)
 	call_get(&again, *state, "/version");
 	assert_int_equal(again.result.status, 200);
 	assert_int_equal(other.ends, 0);
-	assert_int_equal(count_connections(), 1);
 	http_request_cancel(other.request);
 	call_done(&victim);
 	call_done(&other);
 	call_done(&again);
 }
 
+/* Where streams shared a connection, libcurl 7.88 lost the end of one in about thirty rounds. */
 static void large_lists_come_whole_side_by_side(void **state)
 {
+	enum { ROUNDS = 60 };
 	struct call lists[4] = { 0 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
-		call_begin_get(&lists[i], *state, "/api/v1/services");
-	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-		call_finish(&lists[i]);
-		assert_int_equal(lists[i].result.end, HTTP_END_ANSWERED);
-		assert_true(lists[i].body.len > 1 << 20);
-		assert_string_equal(buf_str(&lists[i].body) + lists[i].body.len - 3, "]}\n");
-		call_done(&lists[i]);
+	for (int round = 0; round < ROUNDS; round++) {
+		for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+			call_begin_get(&lists[i], *state, "/api/v1/services");
+		for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+			call_finish(&lists[i]);
+			assert_int_equal(lists[i].result.end, HTTP_END_ANSWERED);
+			assert_true(lists[i].body.len > 200000);
+			assert_string_equal(
+				buf_str(&lists[i].body) + lists[i].body.len - 3, "]}\n");
+			call_done(&lists[i]);
+		}
 	}
 }
 
@@ -208,8 +231,10 @@ static void a_watch_that_is_cut_is_lost(void **state)
 {
 	struct call c = { 0 };
 
-	fake_api_order(&api, "{\"fault\": {\"verb\": \"watch\", \"after\": 1, \"cut\": 30}}");
-	call_get(&c, *state, "/api/v1/services?watch=true");
+	call_begin_get(&c, *state, "/api/v1/services?watch=true");
+	call_await_body(&c, 1);
+	fake_api_order(&api, "{\"close\": true}");
+	call_finish(&c);
 	assert_int_equal(c.result.status, 200);
 	assert_int_equal(c.result.end, HTTP_END_LOST);
 	call_done(&c);
@@ -225,24 +250,19 @@ static void a_watch_that_its_server_ends_is_answered(void **state)
 	call_done(&c);
 }
 
-static void a_timeout_takes_the_connection_with_it(void **state)
+static void a_request_after_a_timeout_finds_another_connection(void **state)
 {
-	struct call silent = { 0 }, watch = { 0 }, after = { 0 };
+	struct call silent = { 0 }, after = { 0 };
 
-	call_begin_get(&watch, *state, "/api/v1/services?watch=true");
-	call_await_body(&watch, 1);
 	fake_api_order(&api, "{\"fault\": {\"silent\": true}}");
 	call_begin(&silent, *state,
 		&(struct http_request_config){ .path = "/version", .idle_ms = 100 });
 	call_finish(&silent);
 	assert_int_equal(silent.result.end, HTTP_END_TIMEOUT);
-	call_finish(&watch);
-	assert_int_equal(watch.result.end, HTTP_END_LOST);
+	assert_int_equal(count_connections(), 0);
 	call_get(&after, *state, "/version");
 	assert_int_equal(after.result.status, 200);
-	assert_int_equal(count_connections(), 1);
 	call_done(&silent);
-	call_done(&watch);
 	call_done(&after);
 }
 
@@ -252,18 +272,19 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(requests_are_made_with_http2),
-		TEST(watches_and_lists_share_one_connection),
+		TEST(a_connection_is_used_again),
+		TEST(watches_and_lists_run_side_by_side),
 		TEST(a_cancelled_watch_leaves_the_others_alone),
 		TEST(large_lists_come_whole_side_by_side),
 		TEST(a_watch_that_is_cut_is_lost),
 		TEST(a_watch_that_its_server_ends_is_answered),
-		TEST(a_timeout_takes_the_connection_with_it),
+		TEST(a_request_after_a_timeout_finds_another_connection),
 	};
 
 	if (!start()) {
 		puts("1..0 # SKIP nghttpx is not installed");
 		return 0;
 	}
-	fake_api_order(&api, "{\"generate\": {\"services\": 2000, \"endpoints\": 1}}");
+	fake_api_order(&api, "{\"generate\": {\"services\": 300, \"endpoints\": 1}}");
 	return cmocka_run_group_tests(tests, NULL, stop);
 }

@@ -3,6 +3,10 @@
 
 /* What happens to files while they are followed. Nothing here waits for less than it needs. */
 
+#ifndef HISTORIES
+#define HISTORIES 4
+#endif
+
 static bool readable(struct fixture *f, int timeout)
 {
 	struct pollfd p = { manifests_fd(f->m), POLLIN, 0 };
@@ -428,6 +432,138 @@ static void lost_events_lead_to_a_full_reading(void **state)
 	assert_non_null(service(f, "b"));
 }
 
+/* Random histories */
+
+static unsigned draw(unsigned *seed, unsigned n)
+{
+	return (unsigned)rand_r(seed) % n;
+}
+
+static const char *random_name(unsigned *seed)
+{
+	static const char *const names[] = { "d/a.yaml", "d/b.yaml", "d/c.yml", "d/x" };
+
+	return names[draw(seed, ARRAY_SIZE(names))];
+}
+
+static void random_text(unsigned *seed, struct buf *ret)
+{
+	unsigned n = draw(seed, 4);
+
+	for (unsigned i = 0; i < n; i++)
+		buf_addf(ret, SERVICE("s%u", "10.0.0.1", "%u"), i * 2 + draw(seed, 2),
+			80 + draw(seed, 3));
+}
+
+static void random_write(struct fixture *f, unsigned *seed, const char *name)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	/* A link's target is nobody's to write to. */
+	unlink(path(f, name));
+	random_text(seed, &text);
+	write_file(f, name, buf_str(&text));
+}
+
+static void random_link(struct fixture *f, unsigned *seed)
+{
+	const char *name = path(f, random_name(seed));
+
+	unlink(name);
+	if (draw(seed, 2))
+		assert_int_equal(symlink("../target", name), 0);
+	else
+		assert_int_equal(link(path(f, "target"), name), 0);
+}
+
+static void replace_directory(struct fixture *f, unsigned *seed)
+{
+	if (draw(seed, 2)) {
+		remove_tree(path(f, "d"));
+	} else {
+		remove_tree(path(f, "old"));
+		assert_int_equal(rename(path(f, "d"), path(f, "old")), 0);
+	}
+	if (draw(seed, 2))
+		dispatch(f);
+	assert_int_equal(mkdir(path(f, "d"), 0755), 0);
+}
+
+static void random_step(struct fixture *f, unsigned *seed)
+{
+	const char *name = random_name(seed);
+
+	switch (draw(seed, 12)) {
+	case 0:
+		unlink(path(f, name));
+		break;
+	case 1:
+	case 2:
+		random_write(f, seed, "d/tmp");
+		assert_int_equal(rename(path(f, "d/tmp"), path(f, name)), 0);
+		break;
+	case 3:
+	case 4:
+		rename(path(f, name), path(f, random_name(seed)));
+		break;
+	case 5:
+		random_link(f, seed);
+		break;
+	case 6:
+		replace_directory(f, seed);
+		break;
+	case 7:
+	case 8:
+		dispatch(f);
+		break;
+	default:
+		random_write(f, seed, name);
+		break;
+	}
+}
+
+/* The ports of s0..s7; 0: not there. */
+static void ports(struct fixture *f, char ret[static 64])
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < 8; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "s%u", i);
+		len += (size_t)snprintf(ret + len, 64 - len, "%u ", port(f, name));
+	}
+}
+
+static void after_any_history_the_store_is_what_a_fresh_load_gives(void **state)
+{
+	struct fixture *f = *state, fresh = { 0 };
+
+	fresh.dir = f->dir;
+	store_init(&fresh.store);
+	write_file(f, "target", SERVICE("s0", "10.0.0.1", "90") SERVICE("s7", "10.0.0.1", "90"));
+	assert_int_equal(mkdir(path(f, "d"), 0755), 0);
+	start_in(f, "d");
+	must_load(f);
+	start_in(&fresh, "d");
+	for (unsigned round = 1; round <= HISTORIES; round++) {
+		char got[64], wanted[64];
+		unsigned seed = round;
+
+		for (int i = 0; i < 60; i++)
+			random_step(f, &seed);
+		dispatch(f);
+		while (readable(f, MANIFEST_GONE_MS + 50))
+			dispatch(f);
+		must_load(&fresh);
+		ports(&fresh, wanted);
+		ports(f, got);
+		assert_string_equal(got, wanted);
+	}
+	manifests_free(fresh.m);
+	store_done(&fresh.store);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -451,6 +587,7 @@ int main(void)
 		test(a_path_may_appear_from_far_above),
 		test(a_file_is_read_when_it_becomes_readable),
 		test(lost_events_lead_to_a_full_reading),
+		test(after_any_history_the_store_is_what_a_fresh_load_gives),
 	};
 
 	return cmocka_run_group_tests_name("manifest_watch", tests, NULL, NULL);

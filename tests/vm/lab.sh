@@ -301,7 +301,6 @@ daemon_start() {
 		--hostname-override node-a "$@" >>"$DAEMON_LOG" 2>&1 </dev/null &
 	DAEMON_PID=$!
 	eventually 30 daemon_is_ready
-	kill "$BACKGROUND_PID"
 	kill -0 "$DAEMON_PID"
 }
 
@@ -345,11 +344,11 @@ real_servers() {
 		sed 's/ $//'
 }
 
-# Everything that the daemon could write on the node, in a form that can be compared; without the
-# link-local addresses, which are made of random ones.
+# Everything that the daemon could write on the node, in a form that can be compared: without the
+# link-local addresses, which are made of random ones, and the sets' random start values.
 kernel_state() {
 	in_node ipvsadm -Sn | sort
-	in_node ipset save | sort
+	in_node ipset save | sed 's/ initval .*//' | sort
 	in_node iptables-save | grep -v '^#' | sed 's/ \[[0-9:]*\]$//'
 	in_node ip6tables-save | grep -v '^#' | sed 's/ \[[0-9:]*\]$//'
 	{

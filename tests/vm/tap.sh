@@ -17,17 +17,26 @@ tap_point() {
 	echo "$verdict $tap_points - $sentence"
 }
 
-# check SENTENCE COMMAND...: true if the command succeeds; else what it printed is shown.
+# check SENTENCE COMMAND...: true if the command succeeds; else what it printed is shown. Not in a
+# subshell: the command may be a function that sets variables.
 check() {
-	local sentence=$1 output
+	local sentence=$1
 	shift
-	if output=$("$@" 2>&1); then
+	if "$@" >"$WORK/tap" 2>&1; then
 		tap_point ok "$sentence"
-	else
-		tap_point "not ok" "$sentence"
-		note "failed: $*"
-		note "$output"
+		return 0
 	fi
+	tap_point "not ok" "$sentence"
+	note "failed: $*"
+	note "$(cat "$WORK/tap")"
+	return 1
+}
+
+# must SENTENCE COMMAND...: the same, and without it the rest makes no sense.
+must() {
+	check "$@" && return
+	echo "Bail out! the rest makes no sense without it"
+	exit 1
 }
 
 # equal SENTENCE GOT WANT

@@ -125,7 +125,7 @@ mistakes() {
 		metadata: {name: web}
 	END
 	check "a syntax error is reported with its file and line" \
-		eventually 5 grep -Eq 'web-slice\.yaml:[0-9]+' "$DAEMON_LOG"
+		eventually 5 grep -Eq 'web-slice\.yaml.* line=[0-9]+' "$DAEMON_LOG"
 	equal "and changes nothing that was good before" "$(kernel_state)" "$before"
 	manifest broken.yaml <<-END
 		apiVersion: v1
@@ -198,7 +198,7 @@ hangup() {
 lab_up
 web_service
 web_slice 8080 $POD_A $POD_B
-check "the daemon starts" daemon_start --drain-timeout 1s
+must "the daemon starts" daemon_start --drain-timeout 1s
 edits
 readiness
 files

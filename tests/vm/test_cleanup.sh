@@ -73,7 +73,7 @@ foreign_remains() {
 round() {
 	local what=$1
 	shift
-	check "$what: the daemon starts beside other people's state" daemon_start "$@"
+	must "$what: the daemon starts beside other people's state" daemon_start "$@"
 	equal "and its Service carries traffic" \
 		"$(names "$(ask client -n 2 tcp 10.96.0.10 80; ask client -n 2 tcp fd00:96::10 80)")" a
 	equal "everything of others still stands" "$(foreign_remains)" ""
@@ -95,7 +95,7 @@ write_services
 round "VIPs as routes" --vip-mode=route
 round "VIPs as addresses" --vip-mode=address
 
-check "a cleanup after a kill" daemon_start
+must "a cleanup after a kill" daemon_start
 daemon_end KILL
 check "succeeds" in_node "$SVCD" --cleanup
 equal "and leaves nothing" "$(kernel_state)" "$BEFORE"

@@ -63,7 +63,7 @@ plans() {
 
 with_daemon() {
 	local status
-	check "the daemon starts" daemon_start
+	must "the daemon starts" daemon_start
 	check "plan ends with 0 when the kernel is as planned" ends_with 0 plan
 	in_node ipvsadm -d -t 10.96.0.10:80 -r $POD_A:8080
 	check "and with 1 when somebody changed it" ends_with 1 plan

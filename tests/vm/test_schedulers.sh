@@ -67,7 +67,7 @@ service strange 10.96.1.4 "ipvsctl.io/scheduler: best" "" $POD_A $POD_B
 service sticky 10.96.1.5 "" "sessionAffinity: ClientIP,
   sessionAffinityConfig: {clientIP: {timeoutSeconds: 60}}" $POD_A $POD_B $POD_C
 service default-time 10.96.1.6 "" "sessionAffinity: ClientIP" $POD_A
-check "the daemon starts" daemon_start
+must "the daemon starts" daemon_start
 
 check "without a word the scheduler is rr" ipvs_has "-A -t 10.96.1.1:80 -s rr"
 check "rr alternates" alternates 10.96.1.1
@@ -90,12 +90,12 @@ check "status shows which one is missing" \
 check "the log says so too" grep -q "best" "$DAEMON_LOG"
 
 daemon_end TERM
-check "the daemon starts with another default" daemon_start --scheduler lc
+must "the daemon starts with another default" daemon_start --scheduler lc
 check "a Service without an annotation changes to it" \
 	eventually 5 ipvs_has "-A -t 10.96.1.1:80 -s lc"
 check "one with an annotation keeps its own" ipvs_has "-A -t 10.96.1.2:80 -s sh"
 check "lc prefers the idle backend" prefers_idle lc 10.96.2.2 ""
 daemon_end TERM
-check "kube-proxy's name of the option works" daemon_start --ipvs-scheduler=wrr
+must "kube-proxy's name of the option works" daemon_start --ipvs-scheduler=wrr
 check "and has the same meaning" eventually 5 ipvs_has "-A -t 10.96.1.1:80 -s wrr"
 tap_done

@@ -29,6 +29,16 @@ write_manifests() {
 		---
 		apiVersion: v1
 		kind: Service
+		metadata: {name: guarded}
+		spec:
+		  type: LoadBalancer
+		  clusterIP: 10.96.0.60
+		  loadBalancerSourceRanges: [192.168.50.10/32]
+		  ports: [{port: 80}]
+		status: {loadBalancer: {ingress: [{ip: 203.0.113.60}]}}
+		---
+		apiVersion: v1
+		kind: Service
 		metadata: {name: dns, namespace: kube-system}
 		spec:
 		  type: NodePort
@@ -147,14 +157,15 @@ seen() {
 
 cluster_ips() {
 	local from
-	for from in client node a c; do
+	# A pod of another node asks its own node.
+	for from in client node a b; do
 		carries "a ClusterIP carries TCP from $from" "a b c" "$from" 6 tcp 10.96.0.10 80
 	done
 	carries "a second named port leads to its own target port" "a b c" client 3 tcp 10.96.0.10 81
 	carries "a ClusterIP carries UDP" "a c" client 4 udp 10.96.0.53 53
 	carries "the node itself reaches UDP through the ClusterIP" "a c" node 4 udp 10.96.0.53 53
 	carries "the same port carries TCP beside UDP" "a c" client 4 tcp 10.96.0.53 53
-	for from in client node b c; do
+	for from in client node a b; do
 		carries "an IPv6 ClusterIP carries TCP from $from" "a c" "$from" 4 tcp fd00:96::10 80
 	done
 	carries "an IPv6 ClusterIP carries UDP" "b" client 2 udp fd00:96::53 53
@@ -228,7 +239,7 @@ not_proxied() {
 
 lab_up
 write_manifests
-check "the daemon starts and says that it is ready" daemon_start
+must "the daemon starts and says that it is ready" daemon_start
 cluster_ips
 node_ports
 external_addresses
