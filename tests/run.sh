@@ -72,7 +72,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM HUP
 vm_status=0
 
-packages_need "${PACKAGES_BUILD[@]}" "${PACKAGES_LAB[@]}"
+packages_need "${PACKAGES_BUILD[@]}" "${PACKAGES_TESTS[@]}" "${PACKAGES_LAB[@]}"
 echo "Building in $build"
 setup "$build/release"
 # Some unit tests need a kernel with IPVS, so they go along into the virtual machine.

@@ -228,8 +228,7 @@ static bool has_name(const json_t *services, const char *name)
 	const json_t *s;
 	size_t i;
 
-	json_array_foreach(services, i, s)
-	{
+	json_array_foreach(services, i, s) {
 		if (name_matches(name, s))
 			return true;
 	}
@@ -242,8 +241,7 @@ static size_t select_services(const struct request *r, json_t *status)
 	json_t *all = json_object_get(status, "services"), *some = json_array(), *s;
 	size_t missing = 0, i;
 
-	json_array_foreach(all, i, s)
-	{
+	json_array_foreach(all, i, s) {
 		if (in_namespace(r, s) && named(r, s))
 			json_array_append(some, s);
 	}

@@ -107,8 +107,7 @@ static void add_kernel_summary(struct buf *out, const json_t *status)
 	const json_t *list = json_object_get(status, "virtualServers"), *vs;
 	size_t i, real_servers = 0;
 
-	json_array_foreach(list, i, vs)
-	{
+	json_array_foreach(list, i, vs) {
 		real_servers += json_array_size(json_object_get(vs, "realServers"));
 	}
 	buf_addf(out, "Virtual servers: %zu   Real servers: %zu\n", json_array_size(list),
@@ -120,8 +119,7 @@ static void add_lines(struct buf *out, const char *title, const json_t *lines)
 	const json_t *line;
 	size_t i;
 
-	json_array_foreach(lines, i, line)
-	{
+	json_array_foreach(lines, i, line) {
 		buf_addf(out, "%s: ", title);
 		show_text(out, json_is_string(line) ? json_string_value(line) : "?");
 		buf_addc(out, '\n');
@@ -179,8 +177,7 @@ bool status_view_is_fine(const json_t *status, bool all)
 
 	if (from_kernel(status))
 		return true;
-	json_array_foreach(services, i, s)
-	{
+	json_array_foreach(services, i, s) {
 		if (!state_of(s)->fine)
 			return false;
 	}
@@ -248,8 +245,7 @@ static void cell_vip(struct row *r, const json_t *addresses)
 	struct buf *b = cell(r);
 	size_t i, n = json_array_size(addresses);
 
-	json_array_foreach(addresses, i, a)
-	{
+	json_array_foreach(addresses, i, a) {
 		if (!strcmp(text(a, "kind"), "LoadBalancer")) {
 			first = a;
 			break;
@@ -266,8 +262,7 @@ static void cell_addresses(struct row *r, const json_t *addresses)
 	const json_t *a;
 	size_t i;
 
-	json_array_foreach(addresses, i, a)
-	{
+	json_array_foreach(addresses, i, a) {
 		buf_adds(b, i ? ", " : "");
 		add_address_port(b, a);
 	}
@@ -280,8 +275,7 @@ static void cell_endpoints(struct row *r, const json_t *endpoints)
 	const json_t *ep;
 	size_t i;
 
-	json_array_foreach(endpoints, i, ep)
-	{
+	json_array_foreach(endpoints, i, ep) {
 		const char *reason = text(ep, "reason");
 		bool ready = !strcmp(reason, "ready");
 
@@ -375,8 +369,7 @@ static void add_service(struct show *t, const json_t *service, bool wide)
 
 	if (!json_array_size(ports))
 		add_portless(t, service);
-	json_array_foreach(ports, i, port)
-	{
+	json_array_foreach(ports, i, port) {
 		add_port(t, service, port, wide);
 	}
 }
@@ -400,8 +393,7 @@ static void cell_real_servers(struct row *r, const json_t *list)
 	const json_t *rs;
 	size_t i;
 
-	json_array_foreach(list, i, rs)
-	{
+	json_array_foreach(list, i, rs) {
 		buf_adds(b, i ? ", " : "");
 		add_address_port(b, rs);
 		buf_addf(b, " (weight %" JSON_INTEGER_FORMAT ")", number(rs, "weight"));
@@ -415,8 +407,7 @@ static void add_virtual_server(struct show *t, const json_t *vs, bool wide)
 	json_int_t weight = 0, active = 0;
 	size_t i;
 
-	json_array_foreach(list, i, rs)
-	{
+	json_array_foreach(list, i, rs) {
 		weight += number(rs, "weight");
 		active += number(rs, "active");
 	}
@@ -441,8 +432,7 @@ static void kernel_table(const json_t *status, bool wide, struct show *ret)
 		show_init(ret, kernel_wide_titles, ARRAY_SIZE(kernel_wide_titles));
 	else
 		show_init(ret, kernel_titles, ARRAY_SIZE(kernel_titles));
-	json_array_foreach(list, i, vs)
-	{
+	json_array_foreach(list, i, vs) {
 		add_virtual_server(ret, vs, wide);
 	}
 }
@@ -460,8 +450,7 @@ void status_view_table(const json_t *status, bool wide, struct show *ret)
 		show_init(ret, wide_titles, ARRAY_SIZE(wide_titles));
 	else
 		show_init(ret, titles, ARRAY_SIZE(titles));
-	json_array_foreach(services, i, s)
-	{
+	json_array_foreach(services, i, s) {
 		add_service(ret, s, wide);
 	}
 }

@@ -149,7 +149,9 @@ static void parse_letter(struct parser *p, const char *arg)
 
 static void more_manifests(struct parser *p)
 {
-	apply(p, find_name("manifests", strlen("manifests")), "--manifests", p->argv[p->next++]);
+	const struct found f = { option_named("manifests"), false };
+
+	apply(p, f, "--manifests", p->argv[p->next++]);
 }
 
 /* False where the options end. */

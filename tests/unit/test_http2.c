@@ -14,6 +14,7 @@
 
 #include <err.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -129,6 +130,15 @@ static int drop_caller(void **state)
 	return 0;
 }
 
+static bool is_established(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) &&
+		info.tcpi_state == TCP_ESTABLISHED;
+}
+
 /* How many connections this process has with the proxy; one that was shut down is none. */
 static unsigned count_connections(void)
 {
@@ -140,7 +150,7 @@ static unsigned count_connections(void)
 		socklen_t len = sizeof(sin);
 
 		if (!getpeername(fd, (struct sockaddr *)&sin, &len) && sin.sin_family == AF_INET &&
-			sin.sin_port == proxy.port)
+			sin.sin_port == proxy.port && is_established(fd))
 			n++;
 	}
 	return n;

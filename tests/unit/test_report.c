@@ -99,8 +99,7 @@ static json_t *find_service(const struct fixture *f, const char *name)
 	json_t *services = json_object_get(f->report, "services"), *s;
 	size_t i;
 
-	json_array_foreach(services, i, s)
-	{
+	json_array_foreach(services, i, s) {
 		if (!strcmp(json_string_value(json_object_get(s, "name")), name))
 			return s;
 	}

@@ -84,6 +84,39 @@ static void all_settings_are_tried_and_the_first_failure_is_told(void **state)
 	assert_int_equal(value, 2);
 }
 
+/* Of a network namespace of its own: the limit belongs to the whole machine and cannot be written.
+ */
+static void conntrack_is_set_up_as_far_as_it_can_be(void **state)
+{
+	const char *const liberal = "net/netfilter/nf_conntrack_tcp_be_liberal";
+	struct conntrack_settings c = {
+		.tcp_established_timeout = 4321, .udp_timeout = 43, .tcp_be_liberal = true
+	};
+	struct err err = { 0 };
+	long value = -1, max = 0;
+
+	(void)state;
+	if (sysctl_read(liberal, &value)) {
+		assert_int_equal(sysctl_setup_conntrack(&c, &err), -ENOENT);
+		return;
+	}
+	assert_int_equal(sysctl_setup_conntrack(&c, &err), 0);
+	assert_int_equal(sysctl_setup_conntrack(&c, &err), 0);
+	assert_int_equal(sysctl_read(liberal, &value), 0);
+	assert_int_equal(value, 1);
+	assert_int_equal(
+		sysctl_read("net/netfilter/nf_conntrack_tcp_timeout_established", &value), 0);
+	assert_int_equal(value, 4321);
+	assert_int_equal(sysctl_read("net/netfilter/nf_conntrack_max", &max), 0);
+	c = (struct conntrack_settings){
+		.max_per_core = 1, .min = (uint32_t)max + 1, .udp_stream_timeout = 77
+	};
+	assert_true(sysctl_setup_conntrack(&c, &err) < 0);
+	assert_non_null(strstr(err.msg, "net.netfilter.nf_conntrack_max is "));
+	assert_int_equal(sysctl_read("net/netfilter/nf_conntrack_udp_timeout_stream", &value), 0);
+	assert_int_equal(value, 77);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +124,7 @@ int main(void)
 		cmocka_unit_test(a_greater_value_can_be_right),
 		cmocka_unit_test(read_only_is_an_error_only_where_it_is_wrong),
 		cmocka_unit_test(all_settings_are_tried_and_the_first_failure_is_told),
+		cmocka_unit_test(conntrack_is_set_up_as_far_as_it_can_be),
 	};
 
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||

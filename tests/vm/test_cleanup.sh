@@ -60,6 +60,8 @@ foreign_things() {
 			$tables -A KUBE-FIREWALL -m mark --mark 0x8000/0x8000 -j DROP
 			$tables -A INPUT -j KUBE-FIREWALL
 			$tables -A FORWARD -m comment --comment foreign -j ACCEPT
+			$tables -t mangle -N KUBE-PROXY-CANARY
+			$tables -t mangle -A OUTPUT -m mark --mark 0x77 -j RETURN
 		"
 	done
 }
