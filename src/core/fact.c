@@ -220,8 +220,10 @@ struct fact fact_member(enum set_id id, int family, const struct ip *ip, uint8_t
 		f.key.port = port;
 	if (type != SET_TYPE_HASH_IP && type != SET_TYPE_BITMAP_PORT)
 		f.key.proto = proto;
-	if (type == SET_TYPE_HASH_IP_PORT_IP || type == SET_TYPE_HASH_IP_PORT_NET)
+	if (type == SET_TYPE_HASH_IP_PORT_IP || type == SET_TYPE_HASH_IP_PORT_NET) {
+		assert(second);
 		set_addr(f.key.addr2, &second->ip);
+	}
 	if (type == SET_TYPE_HASH_IP_PORT_NET)
 		f.key.port2 = second->len;
 	return f;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The command line. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"

@@ -3,8 +3,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -28,11 +26,6 @@ static json_t *cidr_json(const struct cidr *cidr)
 
 /* One CIDR a family, IPv4 before IPv6 */
 
-static struct cidr *pair_of(struct config *c, const struct config_option *o)
-{
-	return (struct cidr *)(void *)((char *)c + o->at);
-}
-
 static int add_to_pair(
 	struct config *c, const struct config_option *o, const char *element, struct err *err)
 {
@@ -41,7 +34,7 @@ static int add_to_pair(
 
 	if (r < 0)
 		return r;
-	place = pair_of(c, o) + (cidr.ip.family == AF_INET6);
+	place = (struct cidr *)option_place(c, o) + (cidr.ip.family == AF_INET6);
 	if (place->ip.family)
 		return err_set(err, -EINVAL, "more than one %s CIDR", family_name(cidr.ip.family));
 	*place = cidr;
@@ -51,13 +44,13 @@ static int add_to_pair(
 static int set_pair(
 	struct config *c, const struct config_option *o, const char *text, struct err *err)
 {
-	memset(pair_of(c, o), 0, 2 * sizeof(struct cidr));
+	memset(option_place(c, o), 0, 2 * sizeof(struct cidr));
 	return each_element(c, o, text, add_to_pair, err);
 }
 
 static json_t *get_pair(const struct config *c, const struct config_option *o)
 {
-	const struct cidr *pair = (const void *)((const char *)c + o->at);
+	const struct cidr *pair = option_value(c, o);
 	_cleanup_(buf_done) struct buf b = { 0 };
 	char s[CIDR_STRLEN];
 
@@ -87,7 +80,7 @@ static int add_cidr(
 		return r;
 	if (*n == POLICY_MAX_CIDRS)
 		return err_set(err, -EINVAL, "more than %d CIDRs", POLICY_MAX_CIDRS);
-	pair_of(c, o)[(*n)++] = cidr;
+	((struct cidr *)option_place(c, o))[(*n)++] = cidr;
 	return 0;
 }
 
@@ -98,7 +91,7 @@ static void clear_cidrs(struct config *c, const struct config_option *o)
 
 static json_t *get_cidrs(const struct config *c, const struct config_option *o)
 {
-	const struct cidr *list = (const void *)((const char *)c + o->at);
+	const struct cidr *list = option_value(c, o);
 	size_t n = *(const size_t *)(const void *)((const char *)c + o->count_at);
 	json_t *all = json_array();
 
@@ -181,7 +174,7 @@ static int set_ip(
 
 	if (ip_parse(text, &ip))
 		return err_set(err, -EINVAL, "\"%.60s\" is not an IP address", text);
-	*(struct ip *)(void *)((char *)c + o->at) = ip;
+	*(struct ip *)option_place(c, o) = ip;
 	return 0;
 }
 
@@ -189,7 +182,7 @@ static json_t *get_ip(const struct config *c, const struct config_option *o)
 {
 	char s[IP_STRLEN];
 
-	return json_string(ip_print((const void *)((const char *)c + o->at), s));
+	return json_string(ip_print(option_value(c, o), s));
 }
 
 const struct value_type value_ip = { SHAPE_TEXT, .set = set_ip, .get = get_ip };
@@ -227,13 +220,13 @@ static int set_listen(
 			"\"%.60s\" is neither an IP address nor one with a port, such as %s", text,
 			o->preset);
 	}
-	*(struct listen_address *)(void *)((char *)c + o->at) = address;
+	*(struct listen_address *)option_place(c, o) = address;
 	return 0;
 }
 
 static json_t *get_listen(const struct config *c, const struct config_option *o)
 {
-	const struct listen_address *address = (const void *)((const char *)c + o->at);
+	const struct listen_address *address = option_value(c, o);
 	char s[IP_PORT_STRLEN];
 
 	if (!address->ip.family)

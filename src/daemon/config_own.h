@@ -48,6 +48,17 @@ struct value_type {
 	json_t *(*get)(const struct config *c, const struct config_option *o);
 };
 
+/* Where option.at is. */
+static inline void *option_place(struct config *c, const struct config_option *o)
+{
+	return (char *)c + o->at;
+}
+
+static inline const void *option_value(const struct config *c, const struct config_option *o)
+{
+	return (const char *)c + o->at;
+}
+
 /* Values with a place in struct config, at option.at */
 extern const struct value_type type_bool, value_u8, value_u32, value_seconds, value_duration,
 	type_text, value_choice, value_audit_interval, value_oom_score, value_scheduler,

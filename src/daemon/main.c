@@ -18,7 +18,8 @@ enum { EXIT_USAGE = 2 };
 static void print_help(void)
 {
 	printf("ipvsctl-svcd - makes Kubernetes Services true as IPVS virtual servers on this node\n\n"
-	       "Usage: ipvsctl-svcd --manifests FILE|DIR [OPTIONS]\n\n");
+	       "Usage: ipvsctl-svcd --manifests FILE|DIR [OPTIONS]\n"
+	       "       ipvsctl-svcd --kubeconfig FILE [OPTIONS]\n\n");
 	config_help(OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, stdout);
 }
 
@@ -139,20 +140,56 @@ static int run(struct config *c)
 	return c->once ? once(&d, &err) : serve(&d, &err);
 }
 
+/* Nobody's service depends on it, so a failure is no more than told. */
+static void adjust_oom_score(int score)
+{
+	FILE *f = fopen("/proc/self/oom_score_adj", "we");
+
+	if (!f || fprintf(f, "%d", score) < 0 || fflush(f))
+		log_warn("cannot set the OOM score", "err=\"%m\"");
+	if (f)
+		fclose(f);
+}
+
 static int start(struct config *c)
 {
 	struct err err = { 0 };
 	int r;
 
 	log_set_level(c->log_level);
+	for (size_t i = 0; i < c->warnings.n; i++)
+		log_warn("configuration", "err=\"%s\"", c->warnings.line[i]);
+	if (c->adjust_oom_score)
+		adjust_oom_score(c->oom_score_adj);
 	r = probe_capabilities(&err);
 	if (r >= 0)
 		r = check_families(&c->policy, &err);
+	if (r >= 0 && !c->cleanup)
+		r = sysctl_setup_conntrack(&c->conntrack, &err);
 	if (r >= 0 && !c->cleanup)
 		r = check_node(c, &err);
 	if (r < 0)
 		return fail(&err);
 	return c->init_only ? EXIT_SUCCESS : run(c);
+}
+
+static int usage_errors(const struct config *c)
+{
+	for (size_t i = 0; i < c->mistakes.n; i++)
+		fprintf(stderr, "ipvsctl-svcd: %s\n", c->mistakes.line[i]);
+	if (c->mistakes.left_out)
+		fprintf(stderr, "ipvsctl-svcd: and %u more mistakes\n", c->mistakes.left_out);
+	return EXIT_USAGE;
+}
+
+static int dump(const struct config *c)
+{
+	struct err err;
+
+	if (!config_dump(c, &err))
+		return EXIT_SUCCESS;
+	fprintf(stderr, "ipvsctl-svcd: %s\n", err.msg);
+	return EXIT_FAILURE;
 }
 
 int main(int argc, char *argv[])
@@ -163,10 +200,8 @@ int main(int argc, char *argv[])
 
 	config_init(&c);
 	if (config_parse(
-		    &c, OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, argc, argv, &rest, &err)) {
-		fprintf(stderr, "ipvsctl-svcd: %s\n", err.msg);
-		return EXIT_USAGE;
-	}
+		    &c, OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, argc, argv, &rest, &err))
+		return usage_errors(&c);
 	if (c.help) {
 		print_help();
 		return EXIT_SUCCESS;
@@ -179,8 +214,12 @@ int main(int argc, char *argv[])
 		fprintf(stderr, "ipvsctl-svcd: unexpected argument \"%s\"\n", argv[rest]);
 		return EXIT_USAGE;
 	}
-	if (!c.n_manifests && !c.cleanup && !c.init_only) {
-		fprintf(stderr, "ipvsctl-svcd: nothing to serve: give --manifests FILE|DIR\n");
+	if (c.print_config || *c.write_config_to)
+		return dump(&c);
+	if (config_input(&c) == INPUT_NONE && !c.cleanup && !c.init_only) {
+		fprintf(stderr,
+			"ipvsctl-svcd: nothing to serve: give --manifests FILE|DIR, or "
+			"--kubeconfig FILE\n");
 		return EXIT_USAGE;
 	}
 	return start(&c);

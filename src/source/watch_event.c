@@ -209,17 +209,16 @@ static int bad(struct err *err)
 /* The object's own message out of the magic bytes and the runtime.Unknown that it is wrapped in. */
 static int unwrap(const uint8_t *p, size_t len, struct pb *ret, struct err *err)
 {
-	struct pb_field f;
+	struct pb_field raw;
 	struct pb pb;
 
-	*ret = pb_make(p, 0);
 	if (len < 4 || memcmp(p, "k8s", 4) != 0)
 		return bad(err);
 	pb = pb_make(p + 4, len - 4);
-	while (pb_next(&pb, &f))
-		if (f.number == 2)
-			*ret = pb_sub(&f);
-	return pb.bad ? bad(err) : 0;
+	if (!pb_is_valid(pb) || !pb_find(&pb, 2, &raw) || raw.type != PB_BYTES || !raw.len)
+		return bad(err);
+	*ret = pb_make(raw.bytes, raw.len);
+	return 0;
 }
 
 static bool is_text(const struct pb_field *f, const char *s)

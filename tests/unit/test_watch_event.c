@@ -209,6 +209,27 @@ static void what_is_no_event_in_protobuf_is_refused(void **state)
 	cut_done(&cut);
 }
 
+static void an_event_in_protobuf_has_an_object(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct buf type = { 0 }, body = { 0 }, raw = { 0 }, nothing = { 0 };
+		_cleanup_(buf_done) struct buf event = { 0 };
+
+		put_text(&event, 1, "ADDED");
+		put_text(&type, 2, "Service");
+		buf_add(&body, "k8s", 4);
+		put_message(&body, 1, &type);
+		if (i == 1)
+			put_message(&body, 2, &nothing);
+		if (i == 2)
+			put_number(&body, 2, 5);
+		put_message(&raw, 1, &body);
+		put_message(&event, 2, &raw);
+		assert_bad_event(WATCH_PROTOBUF, event.data, event.len);
+	}
+}
+
 /* Every bit of an event is turned over once: it stays an event or becomes an error in words. */
 static void a_corrupted_event_is_an_event_or_an_error(void **state)
 {
@@ -529,6 +550,7 @@ int main(void)
 		cmocka_unit_test(only_a_bookmark_ends_the_initial_events),
 		cmocka_unit_test(what_is_no_event_in_json_is_refused),
 		cmocka_unit_test(what_is_no_event_in_protobuf_is_refused),
+		cmocka_unit_test(an_event_in_protobuf_has_an_object),
 		cmocka_unit_test(a_corrupted_event_is_an_event_or_an_error),
 		cmocka_unit_test(recorded_refusals_are_understood),
 		cmocka_unit_test(a_recorded_error_event_says_that_the_version_is_gone),

@@ -449,8 +449,10 @@ static int change(int argc, char **argv)
 	if (fd < 0 || rename(argv[0], argv[1]) < 0)
 		fail("rename");
 	while (!has_real_server(fd, &vs, &rs)) {
-		if (now_us() - start > CHANGE_LIMIT_SECONDS * INT64_C(1000000))
+		if (now_us() - start > CHANGE_LIMIT_SECONDS * INT64_C(1000000)) {
+			fprintf(stderr, "not there after %d s\n", CHANGE_LIMIT_SECONDS);
 			return 1;
+		}
 		/* On one processor the daemon needs it too. */
 		usleep(100);
 	}
