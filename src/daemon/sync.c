@@ -2,6 +2,7 @@
 #include "sync.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -60,6 +61,7 @@ static void told_ready(struct daemon *d, uint64_t now)
 	for (int k = 0; k < FACT_KINDS; k++)
 		written += s->ops[k][OP_ADD] + s->ops[k][OP_SET] + s->ops[k][OP_DEL];
 	d->ready = true;
+	malloc_trim(0); /* what reading everything took is not needed again */
 	log_info("synced", "services=%zu facts=%zu operations=%llu failing=%zu foreign=%zu ms=%llu",
 		d->store.n_services, c.wanted, (unsigned long long)written, c.failing, c.foreign,
 		(unsigned long long)(now - d->started));
