@@ -49,11 +49,11 @@ foreign_things() {
 		ip addr add 192.0.2.1/32 dev foreign0
 		ip -6 addr add fd00:77::1/128 dev foreign0
 		ip route add local 192.0.2.2/32 dev lo
-		ip route add 192.0.2.128/25 dev foreign0 proto static onlink via 192.0.2.3 2>/dev/null || :
+		ip link set foreign0 up
+		ip route add 192.0.2.128/25 dev foreign0 proto static
 	"
 	for tables in iptables ip6tables; do
 		in_node sh -ec "
-			$tables -t mangle -A PREROUTING -m mark --mark 0x77 -j ACCEPT
 			$tables -t nat -N KUBE-HOSTPORTS
 			$tables -t nat -A PREROUTING -j KUBE-HOSTPORTS
 			$tables -t nat -A POSTROUTING -m mark --mark 0x77 -j MASQUERADE
