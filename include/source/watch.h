@@ -50,8 +50,11 @@ struct watch_config {
 	unsigned backoff_ms;   /* 0: WATCH_BACKOFF_FIRST_MS */
 
 	void (*begin)(void *arg);
-	/* Returns 0, or a negative errno with words: the object is passed over, and the view goes
-	 * on without it. */
+	/*
+	 * Returns 0, or a negative errno with words: the object is passed over and the view goes on
+	 * without it; but with -EBADMSG the bytes were no object, and everything is asked for
+	 * again.
+	 */
 	int (*object)(const struct watch_object *o, void *arg, struct err *err);
 	void (*complete)(void *arg);
 	/* Something went wrong and is tried again in so many ms. `status` is HTTP's, or 0. */

@@ -57,7 +57,7 @@ static int decode(const struct follow *f, const struct watch_object *o, struct o
 	if (!root) {
 		*err = (struct decode_error){ 0 };
 		snprintf(err->message, sizeof(err->message), "is not JSON: %s", syntax.text);
-		return -EINVAL;
+		return -EBADMSG;
 	}
 	r = decode_element(f->kind, root, ret, err);
 	json_decref(root);
@@ -111,6 +111,33 @@ static void report_problem(const struct kube *k, const struct decode_error *e)
 	k->config.problem(buf_str(&text), k->config.arg);
 }
 
+/* What is there of it was another version, which is not the truth any more. */
+static void remove_id(struct store *store, const struct object_id *id)
+{
+	switch (id->kind) {
+	case OBJECT_SERVICE:
+		store_delete_service(store, id->ns, id->name);
+		break;
+	case OBJECT_ENDPOINTS:
+		store_delete_slice(store, SLICE_ENDPOINTS, id->ns, id->name);
+		break;
+	case OBJECT_ENDPOINT_SLICE:
+		store_delete_slice(store, SLICE_ENDPOINT_SLICE, id->ns, id->name);
+		break;
+	case OBJECT_NODE:
+		store_delete_node(store, id->name);
+		break;
+	}
+}
+
+static void take_object(struct kube *k, const struct watch_object *o, struct object *object)
+{
+	if (o->event == WATCH_PUT)
+		put(k->config.store, object);
+	else
+		remove_object(k->config.store, object);
+}
+
 static int on_object(const struct watch_object *o, void *arg, struct err *err)
 {
 	_cleanup_(object_freep) struct object object = { 0 };
@@ -119,18 +146,17 @@ static int on_object(const struct watch_object *o, void *arg, struct err *err)
 	struct decode_error e = { 0 };
 	int r = decode(f, o, &object, &e);
 
-	if (r) {
-		if (r != -ENOTSUP)
-			report_problem(k, &e);
+	if (r == -EBADMSG)
 		return err_set(err, r, "%s", e.message);
-	}
-	if (o->event == WATCH_PUT)
-		put(k->config.store, &object);
-	else
-		remove_object(k->config.store, &object);
+	if (*e.message && r != -ENOTSUP)
+		report_problem(k, &e);
+	if (!r)
+		take_object(k, o, &object);
+	else if (*e.id.name)
+		remove_id(k->config.store, &e.id);
 	if (k->fed)
 		k->config.changed(k->config.arg);
-	return 0;
+	return r ? err_set(err, r, "%s", e.message) : 0;
 }
 
 /* Views */

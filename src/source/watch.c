@@ -105,17 +105,17 @@ static void complete_view(struct watch *w)
 	w->config.complete(w->config.arg);
 }
 
-static int tell(struct watch *w, enum watch_event event, const char *data, size_t len)
+/* One object that is not understood must not stop the others. Bytes that are none end the round:
+ * what they said would be lost. */
+static int tell(
+	struct watch *w, enum watch_event event, const char *data, size_t len, struct err *err)
 {
 	const struct watch_object o = {
 		.event = event, .encoding = w->encoding, .data = data, .len = len
 	};
-	struct err err;
+	int r = w->config.object(&o, w->config.arg, err);
 
-	/* One object that cannot be understood must not stop the others; its owner has been told
-	 * why. */
-	w->config.object(&o, w->config.arg, &err);
-	return 0;
+	return r == -EBADMSG ? r : 0;
 }
 
 static int take_event(const char *data, size_t len, void *arg, struct err *err)
@@ -140,13 +140,12 @@ static int take_event(const char *data, size_t len, void *arg, struct err *err)
 			complete_view(w);
 		return 0;
 	}
-	return tell(w, ev.type == EVENT_DELETED ? WATCH_DELETE : WATCH_PUT, ev.data, ev.len);
+	return tell(w, ev.type == EVENT_DELETED ? WATCH_DELETE : WATCH_PUT, ev.data, ev.len, err);
 }
 
 static int take_element(const char *data, size_t len, void *arg, struct err *err)
 {
-	(void)err;
-	return tell(arg, WATCH_PUT, data, len);
+	return tell(arg, WATCH_PUT, data, len, err);
 }
 
 static int take_list_end(const char *data, size_t len, void *arg, struct err *err)
