@@ -32,6 +32,7 @@ void daemon_refresh_node(struct daemon *d)
 
 static void store_changed(struct daemon *d)
 {
+	observe_change(d);
 	if (d->node_generation != d->store.node_generation)
 		daemon_refresh_node(d);
 	daemon_step_now(d);

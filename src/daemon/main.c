@@ -70,7 +70,8 @@ static int check_node(struct config *c, struct err *err)
 	r = sysctl_setup_ipvs(c->strict_arp, c->policy.ipv6, err);
 	if (r < 0)
 		err_prefix(err, "a kernel setting that IPVS needs");
-	return r;
+	/* After the probe of IPVS, which brings connection tracking with it. */
+	return r < 0 ? r : sysctl_setup_conntrack(&c->conntrack, err);
 }
 
 static int fail(const struct err *err)
@@ -164,8 +165,6 @@ static int start(struct config *c)
 	r = probe_capabilities(&err);
 	if (r >= 0)
 		r = check_families(&c->policy, &err);
-	if (r >= 0 && !c->cleanup)
-		r = sysctl_setup_conntrack(&c->conntrack, &err);
 	if (r >= 0 && !c->cleanup)
 		r = check_node(c, &err);
 	if (r < 0)

@@ -90,6 +90,7 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 	next = engine_step(d->engine, start / 1000);
 	if (engine_stats(d->engine)->batches != batches)
 		d->last_sync_us = clock_us() - start;
+	observe_step(d, start, engine_stats(d->engine)->batches != batches);
 	if (engine_stats(d->engine)->synced && !d->ready)
 		told_ready(d, clock_ms());
 	schedule(d, clock_ms(), next);
@@ -175,6 +176,7 @@ static void free_event(struct event **ev)
 
 static void loop_done(struct daemon *d)
 {
+	observe_done(d);
 	server_free(take(d->server));
 	free_event(&d->step);
 	free_event(&d->manifests_changed);
@@ -312,11 +314,12 @@ int daemon_run(struct daemon *d, struct err *err)
 		r = start_server(d, err);
 	if (r < 0)
 		return r;
+	observe_init(d);
 	daemon_watch_inputs(d);
 	watch_fd(d, &d->kernel_changed, link_monitor_fd(d->monitor), on_kernel);
 	watch_signals(d);
 	daemon_refresh_node(d); /* what changed before the monitor listened */
 	daemon_step_now(d);
 	event_base_dispatch(d->base);
-	return 0;
+	return d->failed ? err_set(err, -EADDRINUSE, "an address cannot be had") : 0;
 }

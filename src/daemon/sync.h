@@ -12,6 +12,7 @@
 #include "daemon/config.h"
 #include "kernel/link.h"
 #include "node.h"
+#include "observe.h"
 #include "server/server.h"
 #include "source/auth.h"
 #include "source/kube.h"
@@ -42,7 +43,9 @@ struct daemon {
 	char kernel[65];       /* release of the running kernel */
 	uint64_t started;      /* ms */
 	uint64_t last_sync_us; /* how long the last step took that wrote to the kernel */
-	bool ready;	       /* the first sync is through and was told */
+	struct observe observe;
+	bool failed; /* it must end with an error */
+	bool ready;  /* the first sync is through and was told */
 };
 
 /*

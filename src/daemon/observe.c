@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "observe.h"
+
+#include <netinet/in.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/no_local.h"
+#include "sync.h"
+
+static const int families[] = { AF_INET, AF_INET6 };
+
+static struct timespec wall_clock(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts;
+}
+
+static double unix_time(void)
+{
+	struct timespec ts = wall_clock();
+
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static bool served(const struct daemon *d, int family)
+{
+	return policy_family(&d->config->policy, family);
+}
+
+static void render_metrics(struct buf *ret, void *arg)
+{
+	struct daemon *d = arg;
+	const struct metrics_watch watches[] = { { "apiserver",
+		d->kube && kube_healthy(d->kube) } };
+	struct metrics_input in = {
+		.metrics = &d->observe.metrics,
+		.health = &d->observe.health,
+		.engine = d->engine,
+		.backend = "ipvs",
+		.ipv4 = d->config->policy.ipv4,
+		.ipv6 = d->config->policy.ipv6,
+		.watches = watches,
+		.n_watches = d->kube ? ARRAY_SIZE(watches) : 0,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		struct no_local n = no_local_count(&d->store, &d->config->policy, families[i]);
+		struct metrics_family *f = metrics_of(&d->observe.metrics, families[i]);
+
+		f->no_local_internal = n.internal;
+		f->no_local_external = n.external;
+	}
+	metrics_render(&in, ret);
+}
+
+static json_t *configz(void *arg)
+{
+	const struct daemon *d = arg;
+
+	return config_tree(d->config);
+}
+
+static void on_address_failure(enum monitor_server server, const struct err *err, void *arg)
+{
+	struct daemon *d = arg;
+
+	log_error("cannot listen, giving up as --bind-address-hard-fail demands",
+		"server=%s err=\"%s\"", server == MONITOR_METRICS ? "metrics" : "healthz",
+		err->msg);
+	d->failed = true;
+	event_base_loopbreak(d->base);
+}
+
+static bool healthy(void *arg)
+{
+	const struct daemon *d = arg;
+
+	return health_ok(&d->observe.health, clock_ms());
+}
+
+static void on_check_failure(const struct health_check *check, const struct err *err, void *arg)
+{
+	(void)arg;
+	log_warn("cannot answer the health checks of a Service, retrying",
+		"service=%s/%s port=%u err=\"%s\"", check->ns, check->name, check->port, err->msg);
+}
+
+static struct http_address address_of(const struct listen_address *a)
+{
+	return (struct http_address){ .ip = a->ip, .port = a->port };
+}
+
+void observe_init(struct daemon *d)
+{
+	const struct config *c = d->config;
+	struct observe *o = &d->observe;
+	struct timespec wall = wall_clock();
+
+	health_init(&o->health, 2 * (uint64_t)c->sync_period, d->kube);
+	metrics_init(&o->metrics);
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		if (!served(d, families[i]))
+			continue;
+		health_updated(&o->health, families[i], &wall);
+		o->health_checks[i] = health_check_server_new(d->base,
+			&(struct health_check_config){
+				.healthy = healthy, .on_failure = on_check_failure, .arg = d });
+	}
+	o->monitor = monitor_new(d->base,
+		&(struct monitor_config){ .address = { [MONITOR_HEALTHZ] = address_of(&c->healthz),
+						  [MONITOR_METRICS] = address_of(&c->metrics) },
+			.health = &o->health,
+			.mode = "ipvs",
+			.metrics = render_metrics,
+			.configz = configz,
+			.on_failure = c->bind_address_hard_fail ? on_address_failure : NULL,
+			.arg = d });
+}
+
+void observe_done(struct daemon *d)
+{
+	struct observe *o = &d->observe;
+
+	monitor_free(take(o->monitor));
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		health_check_server_free(take(o->health_checks[i]));
+	health_checks_done(&o->checks);
+	address_list_done(&o->addresses);
+}
+
+void observe_change(struct daemon *d)
+{
+	struct observe *o = &d->observe;
+
+	if (!o->changed_at)
+		o->changed_at = clock_us();
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		if (served(d, families[i])) {
+			health_queued(&o->health, families[i], clock_ms());
+			metrics_of(&o->metrics, families[i])->last_queued = unix_time();
+		}
+}
+
+static void reconcile_health_checks(struct daemon *d)
+{
+	const struct policy *policy = &d->config->policy;
+	struct observe *o = &d->observe;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		if (!o->health_checks[i])
+			continue;
+		health_checks_list(&d->store, policy, families[i], &o->checks);
+		health_checks_addresses(policy, families[i], &o->addresses);
+		health_check_server_reconcile(o->health_checks[i], o->addresses.ips, o->addresses.n,
+			o->checks.checks, o->checks.n);
+	}
+}
+
+/* Everything that was known is true: what waits is only what the kernel refuses. */
+static void synced(struct daemon *d)
+{
+	struct timespec wall = wall_clock();
+	struct observe *o = &d->observe;
+
+	if (o->changed_at)
+		histogram_observe(
+			&o->metrics.event_to_kernel, (double)(clock_us() - o->changed_at) / 1e6);
+	o->changed_at = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		if (served(d, families[i])) {
+			health_updated(&o->health, families[i], &wall);
+			metrics_of(&o->metrics, families[i])->last_synced = unix_time();
+		}
+	if (o->resolves == engine_stats(d->engine)->resolves)
+		return;
+	o->resolves = engine_stats(d->engine)->resolves;
+	reconcile_health_checks(d);
+}
+
+void observe_step(struct daemon *d, uint64_t start_us, bool wrote)
+{
+	double seconds = (double)(clock_us() - start_us) / 1e6;
+
+	for (size_t i = 0; wrote && i < ARRAY_SIZE(families); i++)
+		if (served(d, families[i]))
+			histogram_observe(
+				&metrics_of(&d->observe.metrics, families[i])->sync, seconds);
+	health_set_node(&d->observe.health, store_node(&d->store, d->config->policy.node_name));
+	if (engine_stats(d->engine)->synced)
+		synced(d);
+}

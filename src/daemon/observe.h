@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DAEMON_OBSERVE_H
+#define DAEMON_OBSERVE_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+
+#include "server/health.h"
+#include "server/health_check.h"
+#include "server/metrics.h"
+#include "server/monitor.h"
+
+/* What others see of the daemon: health, metrics, and the health checks of Services. */
+
+struct daemon;
+
+struct observe {
+	struct health health;
+	struct metrics metrics;
+	struct monitor *monitor;
+	struct health_check_server *health_checks[2]; /* IPv4, IPv6 */
+	struct health_check_list checks;
+	struct address_list addresses;
+	uint64_t changed_at; /* us, of the oldest change that is not in the kernel yet; 0: none */
+	uint64_t resolves;   /* of the engine, when the health checks were looked at last */
+};
+
+void observe_init(struct daemon *d);
+void observe_done(struct daemon *d);
+/* The store changed. */
+void observe_change(struct daemon *d);
+/* A step is through that began at start_us; `wrote`: it carried out operations. */
+void observe_step(struct daemon *d, uint64_t start_us, bool wrote);
+
+#endif
