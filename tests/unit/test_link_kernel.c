@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -34,8 +35,35 @@ static void ip(const char *commands)
 		fail_msg("ip: %s", err.msg);
 }
 
+static unsigned count(const char *text, const char *part)
+{
+	unsigned n = 0;
+
+	for (; (text = strstr(text, part)); text++)
+		n++;
+	return n;
+}
+
+/* Waits until `ip` prints that so often. */
+static void await_output(const char *const argv[], const char *part, unsigned times)
+{
+	for (int i = 0; i < TIMEOUT_MS / 10; i++) {
+		_cleanup_(buf_done) struct buf out = { 0 };
+		struct err err;
+
+		if (exec_run(argv, NULL, 0, TIMEOUT_MS, &out, &err))
+			fail_msg("ip: %s", err.msg);
+		if (count(buf_str(&out), part) == times)
+			return;
+		usleep(10000);
+	}
+	fail_msg("waited for %u times \"%s\"", times, part);
+}
+
 static int new_namespace(void **state)
 {
+	static const char *const links[] = { "ip", "-o", "link", "show", "up", NULL };
+	static const char *const routes[] = { "ip", "-6", "route", "show", "table", "local", NULL };
 	struct err err;
 
 	(void)state;
@@ -43,10 +71,18 @@ static int new_namespace(void **state)
 		return -1;
 	ip("link set lo up\n"
 	   "link add eth0 type veth peer eth1\n"
+	   "link set eth0 addrgenmode none\n"
+	   "link set eth1 addrgenmode none\n"
 	   "link set eth0 up\n"
-	   "link set eth1 up\n"
-	   "addr add 192.168.50.1/24 dev eth0\n"
+	   "link set eth1 up\n");
+	/*
+	 * The kernel tells of a device that comes up, and adds the routes of IPv6 addresses, some
+	 * time later. Without link-local addresses there is nothing else that comes by itself.
+	 */
+	await_output(links, "state UP", 2);
+	ip("addr add 192.168.50.1/24 dev eth0\n"
 	   "addr add fd00:50::1/64 dev eth0 nodad\n");
+	await_output(routes, "local fd00:50::1 dev eth0", 1);
 	return link_new(&adapter, &err) || link_monitor_new(adapter, &monitor, &err) ? -1 : 0;
 }
 
