@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Sourced by the scripts that must work on a fresh Debian 12: what they need from its archive.
+# Sourced by the scripts that must work on a fresh Debian 12: what they need from its archive, and
+# what they ask about the machine and the build.
 
 PACKAGES_BUILD=(gcc meson ninja-build pkg-config libc6-dev libnl-3-dev libnl-genl-3-dev
 	libnl-route-3-dev libipset-dev libnetfilter-conntrack-dev libyaml-dev libjansson-dev
 	libcurl4-openssl-dev libevent-dev libcmocka-dev scdoc)
 PACKAGES_TESTS=(openssl python3 nghttp2-proxy)
-PACKAGES_LAB=(iproute2 procps kmod util-linux ipvsadm ipset iptables conntrack curl jq strace)
+PACKAGES_LAB=(iproute2 netbase procps kmod util-linux ipvsadm ipset iptables conntrack curl jq strace)
 PACKAGES_VM=(qemu-system-x86 busybox-static cpio kmod xz-utils)
 
 die() {
@@ -40,4 +41,9 @@ packages_need() {
 # Whether IPVS works on the running kernel; asking loads the module where there is one.
 kernel_has_ipvs() {
 	[ "$(id -u)" = 0 ] && unshare --net ipvsadm -Ln >/dev/null 2>&1
+}
+
+# list_kernel_tests BUILD .name|.filename[0]: the unit tests that need a kernel with IPVS.
+list_kernel_tests() {
+	meson introspect --targets "$1" | jq -r ".[] | select(.name | test(\"^test_.*_kernel$\")) | $2"
 }
