@@ -15,7 +15,7 @@ struct fact_list {
 };
 
 void fact_list_add(struct fact_list *l, struct fact f);
-/* Sorts by key and drops all but the first of equal keys. */
+/* Sorts by key; all but the first of equal keys move behind the end, facts[n]. */
 void fact_list_finish(struct fact_list *l);
 void fact_list_done(struct fact_list *l);
 
@@ -24,7 +24,7 @@ void resolve_ipvs(const struct slot *slot, const struct policy *policy, struct f
 
 /*
  * Appends the facts of the node that no Service brings: the device, the sets, the chains and the
- * jumps to them. The rules' text goes to the pool.
+ * jumps to them. Each chain and jump has a reference to its text in the pool.
  */
 void resolve_node(const struct policy *policy, struct text_pool *texts, struct fact_list *ret);
 

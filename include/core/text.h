@@ -16,9 +16,13 @@ struct text_pool {
 
 /* FNV-1a. */
 uint64_t text_hash(const char *s);
-/* Keeps a copy for the pool's life and returns text_hash(s). */
+/* Keeps a copy while somebody has a reference to it, takes one, and returns text_hash(s). */
 uint64_t text_put(struct text_pool *p, const char *s);
-/* NULL where it never was put. */
+/* One more reference to a text that is there. */
+void text_ref(struct text_pool *p, uint64_t hash);
+/* Drops a reference; the text goes with the last one. */
+void text_unref(struct text_pool *p, uint64_t hash);
+/* NULL where nobody has a reference to it. */
 const char *text_get(const struct text_pool *p, uint64_t hash);
 void text_done(struct text_pool *p);
 

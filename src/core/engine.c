@@ -172,14 +172,31 @@ const struct text_pool *engine_texts(const struct engine *e)
 
 /* Resolves */
 
+/* Drops the references that these facts have to texts. */
+static void unref_texts(struct engine *e, const struct fact *facts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (facts[i].key.kind == FACT_CHAIN || facts[i].key.kind == FACT_JUMP)
+			text_unref(&e->texts, facts[i].val.chain.text);
+}
+
+static void finish_list(struct engine *e, struct fact_list *l)
+{
+	size_t n = l->n;
+
+	fact_list_finish(l);
+	unref_texts(e, l->facts + l->n, n - l->n);
+}
+
 static void publish_node(struct engine *e)
 {
 	struct fact_list new = { 0 };
 
 	if (!e->releasing)
 		resolve_node(e->config.policy, &e->texts, &new);
-	fact_list_finish(&new);
+	finish_list(e, &new);
 	ledger_publish(e->ledger, e->node_facts.facts, e->node_facts.n, new.facts, new.n, &e->node);
+	unref_texts(e, e->node_facts.facts, e->node_facts.n);
 	fact_list_done(&e->node_facts);
 	e->node_facts = new;
 	e->node_dirty = false;
@@ -271,6 +288,7 @@ static void take_age(struct engine *e, struct slot *slot)
 		return;
 	ledger_publish(e->ledger, slot->facts, slot->n_facts, NULL, 0, &slot->claimant);
 	wake_promoted(e, slot);
+	unref_texts(e, slot->facts, slot->n_facts);
 	slot->n_facts = 0;
 	slot->claimant.born = born;
 }
@@ -286,12 +304,13 @@ static void publish_slot(struct engine *e, struct slot *slot)
 		e->stats.marks_exhausted++;
 	if (!e->releasing)
 		resolve_ipvs(slot, e->config.policy, new);
-	fact_list_finish(new);
+	finish_list(e, new);
 	take_age(e, slot);
 	yield_to_older(e, slot, new);
 	wake_younger(e, slot, new);
 	ledger_publish(e->ledger, slot->facts, slot->n_facts, new->facts, new->n, &slot->claimant);
 	wake_promoted(e, slot);
+	unref_texts(e, slot->facts, slot->n_facts);
 	slot->facts = mem_realloc(slot->facts, new->n, sizeof(*slot->facts));
 	if (new->n)
 		memcpy(slot->facts, new->facts, new->n * sizeof(*slot->facts));

@@ -22,9 +22,14 @@ void fact_list_finish(struct fact_list *l)
 
 	if (l->n)
 		qsort(l->facts, l->n, sizeof(*l->facts), cmp_fact);
-	for (size_t i = 0; i < l->n; i++)
-		if (!n || cmp_fact(&l->facts[n - 1], &l->facts[i]))
-			l->facts[n++] = l->facts[i];
+	for (size_t i = 0; i < l->n; i++) {
+		struct fact f = l->facts[i];
+
+		if (n && !cmp_fact(&l->facts[n - 1], &f))
+			continue;
+		l->facts[i] = l->facts[n];
+		l->facts[n++] = f;
+	}
 	l->n = n;
 }
 
