@@ -21,15 +21,17 @@
  * protect, and the virtual server and its real servers before the address that leads packets to it.
  */
 enum fact_kind {
-	FACT_LINK,   /* the dummy device kube-ipvs0 */
-	FACT_SET,    /* an ipset */
-	FACT_MEMBER, /* an element of an ipset */
-	FACT_CHAIN,  /* an iptables chain of ours, with all its rules */
-	FACT_JUMP,   /* the rule in a built-in chain that leads to a chain of ours */
-	FACT_VS,     /* an IPVS virtual server */
-	FACT_RS,     /* a real server of a virtual server */
-	FACT_ROUTE,  /* a VIP made local by a route of type local */
-	FACT_ADDR,   /* a VIP made local by an address on kube-ipvs0 */
+	FACT_LINK,     /* the dummy device kube-ipvs0 */
+	FACT_SET,      /* an ipset */
+	FACT_MEMBER,   /* an element of an ipset */
+	FACT_CHAIN,    /* an iptables chain of ours, with all its rules */
+	FACT_DISPATCH, /* the chain of table nat that a new connection to an address and port
+			  enters: the virtual server of the iptables backend */
+	FACT_JUMP,     /* the rule in a built-in chain that leads to a chain of ours */
+	FACT_VS,       /* an IPVS virtual server */
+	FACT_RS,       /* a real server of a virtual server */
+	FACT_ROUTE,    /* a VIP made local by a route of type local */
+	FACT_ADDR,     /* a VIP made local by an address on kube-ipvs0 */
 	FACT_KINDS
 };
 
@@ -95,16 +97,40 @@ const char *hook_name(enum hook hook);
 /* XT_EXTENSION_MAXNAMELEN - 1 */
 enum { CHAIN_NAME_LEN = 28 };
 
+/*
+ * The chains of a Service port in kube-proxy's iptables mode: a prefix and 16 characters of
+ * base32(sha256(...)), see core/service_chain.h. Their rules lead to each other, and to chains that
+ * are added later, maybe in another batch.
+ */
+enum service_chain {
+	SERVICE_CHAIN_SVC, /* KUBE-SVC-: all endpoints */
+	SERVICE_CHAIN_SVL, /* KUBE-SVL-: the endpoints of this node */
+	SERVICE_CHAIN_EXT, /* KUBE-EXT-: what comes to an external address */
+	SERVICE_CHAIN_FW,  /* KUBE-FW-: of kube-proxy only; never wanted */
+	SERVICE_CHAIN_SEP, /* KUBE-SEP-: one endpoint */
+	SERVICE_CHAINS
+};
+enum { SERVICE_HASH_LEN = 16 };
+
+/* "KUBE-SVC-XPGD46QRK7WJZT7O" */
+const char *service_chain_name(enum service_chain chain, const char hash[static SERVICE_HASH_LEN],
+	char s[static CHAIN_NAME_LEN + 1]);
+/* The inverse; false where it is no such name. */
+bool service_chain_parse(
+	const char *name, enum service_chain *ret_chain, char ret_hash[static SERVICE_HASH_LEN]);
+
 struct fact_key {
 	uint8_t kind;	/* enum fact_kind */
 	uint8_t family; /* AF_INET, AF_INET6; 0: FACT_LINK */
-	uint8_t proto;	/* IPPROTO_*: MEMBER, VS, RS */
+	uint8_t proto;	/* IPPROTO_*: MEMBER, DISPATCH, VS, RS */
 	uint8_t set;	/* enum set_id: SET, MEMBER; enum table: CHAIN, JUMP */
-	uint16_t port;	/* host order: MEMBER, VS, RS; enum hook: JUMP */
+	uint16_t port;	/* host order: MEMBER, DISPATCH, VS, RS; enum hook: JUMP */
 	uint16_t port2; /* RS: the real server's port; MEMBER of hash:ip,port,net: prefix length */
 	union {
 		struct {
-			uint8_t addr[16];  /* MEMBER, VS, RS, ROUTE, ADDR: the VIP */
+			/* MEMBER, DISPATCH, VS, RS, ROUTE, ADDR: the VIP; DISPATCH of a node port:
+			 * zero */
+			uint8_t addr[16];
 			uint8_t addr2[16]; /* RS: the real server; MEMBER: the second address */
 		};
 		char name[32]; /* CHAIN, JUMP: the chain of ours; LINK: the device */
@@ -140,6 +166,10 @@ struct fact_val {
 			uint64_t text; /* text_hash() of the rules */
 		} chain;	       /* CHAIN, JUMP */
 		struct {
+			uint32_t chain; /* enum service_chain */
+			char hash[SERVICE_HASH_LEN];
+		} dispatch;
+		struct {
 			uint8_t source[16]; /* preferred source of the node's own packets; zero:
 					       none */
 		} route;
@@ -164,6 +194,12 @@ struct fact fact_member_mark(enum set_id id, int family, const struct ip *ip, ui
 struct fact fact_chain(int family, enum table table, const char *name, uint64_t text);
 struct fact fact_jump(
 	int family, enum table table, enum hook hook, const char *chain, uint64_t text);
+/*
+ * A new connection to this address and port enters the chain of that hash. An unspecified address:
+ * a node port, on every address that carries node ports.
+ */
+struct fact fact_dispatch(const struct ip *ip, uint16_t port, uint8_t proto,
+	enum service_chain chain, const char hash[static SERVICE_HASH_LEN]);
 struct fact fact_vs(const struct ip *ip, uint16_t port, uint8_t proto);
 /* A virtual server selected by firewall mark: proto and port are 0, the mark stands in addr (big
  * endian). */

@@ -197,6 +197,7 @@ static int key_words(enum fact_kind kind)
 	switch (kind) {
 	case FACT_LINK:
 	case FACT_SET:
+	case FACT_DISPATCH:
 	case FACT_VS:
 	case FACT_ROUTE:
 	case FACT_ADDR:

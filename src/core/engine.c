@@ -202,7 +202,13 @@ static void publish_node(struct engine *e)
 	e->node_dirty = false;
 }
 
-/* The other Service that wants this virtual server before all others; NULL: none. */
+/* What one Service alone may have: an address and port. */
+static bool is_frontend(const struct fact_key *key)
+{
+	return key->kind == FACT_VS || key->kind == FACT_DISPATCH;
+}
+
+/* The other Service that wants this frontend before all others; NULL: none. */
 static struct slot *other_owner(
 	const struct engine *e, const struct slot *slot, const struct fact_key *vs)
 {
@@ -214,14 +220,14 @@ static struct slot *other_owner(
 	return container_of(s.claimant, struct slot, claimant);
 }
 
-static bool outranked(const struct engine *e, const struct slot *slot, const struct fact_key *vs)
+static bool outranked(const struct engine *e, const struct slot *slot, const struct fact_key *key)
 {
-	const struct slot *other = other_owner(e, slot, vs);
+	const struct slot *other = other_owner(e, slot, key);
 
 	return other && claimant_older(&other->claimant, &slot->claimant);
 }
 
-/* Members that say how packets to this one virtual server are treated. */
+/* Members that say how packets to this one frontend are treated. */
 static bool speaks_for(const struct fact *member, const struct fact_key *vs)
 {
 	return member->key.kind == FACT_MEMBER && member->key.set >= SET_CLUSTER_IP &&
@@ -232,8 +238,8 @@ static bool speaks_for(const struct fact *member, const struct fact_key *vs)
 
 /*
  * Where an older Service has the same address and port, its sets decide who is masqueraded and who
- * may come: ours must not mix with them. The claim on the virtual server stays, to be promoted when
- * the other goes.
+ * may come: ours must not mix with them. The claim on the frontend stays, to be promoted when the
+ * other goes.
  */
 static void yield_to_older(const struct engine *e, const struct slot *slot, struct fact_list *new)
 {
@@ -241,12 +247,12 @@ static void yield_to_older(const struct engine *e, const struct slot *slot, stru
 		const struct fact_key vs = new->facts[i].key;
 		size_t n = 0;
 
-		if (vs.kind != FACT_VS || !outranked(e, slot, &vs))
+		if (!is_frontend(&vs) || !outranked(e, slot, &vs))
 			continue;
 		for (size_t j = 0; j < new->n; j++)
 			if (!speaks_for(&new->facts[j], &vs))
 				new->facts[n++] = new->facts[j];
-		i -= new->n - n; /* members stand before virtual servers */
+		i -= new->n - n; /* members stand before frontends */
 		new->n = n;
 	}
 }
@@ -256,7 +262,7 @@ static void wake_younger(struct engine *e, const struct slot *slot, const struct
 {
 	for (size_t i = 0; i < new->n; i++) {
 		const struct fact_key *key = &new->facts[i].key;
-		struct slot *other = key->kind == FACT_VS ? other_owner(e, slot, key) : NULL;
+		struct slot *other = is_frontend(key) ? other_owner(e, slot, key) : NULL;
 
 		if (other && !outranked(e, slot, key))
 			store_mark_dirty(e->config.store, other);
@@ -268,7 +274,7 @@ static void wake_promoted(struct engine *e, const struct slot *slot)
 {
 	for (size_t i = 0; i < slot->n_facts; i++) {
 		const struct fact_key *key = &slot->facts[i].key;
-		struct slot *other = key->kind == FACT_VS ? other_owner(e, slot, key) : NULL;
+		struct slot *other = is_frontend(key) ? other_owner(e, slot, key) : NULL;
 
 		if (other)
 			store_mark_dirty(e->config.store, other);
@@ -418,6 +424,7 @@ static bool is_ours(const struct engine *e, const struct fact_key *key)
 	case FACT_SET:
 	case FACT_MEMBER:
 	case FACT_CHAIN:
+	case FACT_DISPATCH:
 	case FACT_JUMP:
 	case FACT_RS:
 	case FACT_ROUTE:

@@ -127,6 +127,39 @@ const char *hook_name(enum hook hook)
 	return names[hook];
 }
 
+static const char *const service_chains[SERVICE_CHAINS] = {
+	[SERVICE_CHAIN_SVC] = "KUBE-SVC-",
+	[SERVICE_CHAIN_SVL] = "KUBE-SVL-",
+	[SERVICE_CHAIN_EXT] = "KUBE-EXT-",
+	[SERVICE_CHAIN_FW] = "KUBE-FW-",
+	[SERVICE_CHAIN_SEP] = "KUBE-SEP-",
+};
+
+const char *service_chain_name(enum service_chain chain, const char hash[static SERVICE_HASH_LEN],
+	char s[static CHAIN_NAME_LEN + 1])
+{
+	snprintf(s, CHAIN_NAME_LEN + 1, "%s%.*s", service_chains[chain], SERVICE_HASH_LEN, hash);
+	return s;
+}
+
+bool service_chain_parse(
+	const char *name, enum service_chain *ret_chain, char ret_hash[static SERVICE_HASH_LEN])
+{
+	for (enum service_chain c = 0; c < SERVICE_CHAINS; c++) {
+		size_t n = strlen(service_chains[c]);
+
+		if (strncmp(name, service_chains[c], n) != 0)
+			continue;
+		if (strlen(name + n) != SERVICE_HASH_LEN ||
+			strspn(name + n, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != SERVICE_HASH_LEN)
+			return false;
+		*ret_chain = c;
+		memcpy(ret_hash, name + n, SERVICE_HASH_LEN);
+		return true;
+	}
+	return false;
+}
+
 const char *fact_kind_name(enum fact_kind kind)
 {
 	static const char *const names[] = {
@@ -134,6 +167,7 @@ const char *fact_kind_name(enum fact_kind kind)
 		[FACT_SET] = "set",
 		[FACT_MEMBER] = "member",
 		[FACT_CHAIN] = "chain",
+		[FACT_DISPATCH] = "dispatch",
 		[FACT_JUMP] = "jump",
 		[FACT_VS] = "vs",
 		[FACT_RS] = "rs",
@@ -269,6 +303,17 @@ struct fact fact_vs(const struct ip *ip, uint16_t port, uint8_t proto)
 	return f;
 }
 
+struct fact fact_dispatch(const struct ip *ip, uint16_t port, uint8_t proto,
+	enum service_chain chain, const char hash[static SERVICE_HASH_LEN])
+{
+	struct fact f = fact_vs(ip, port, proto);
+
+	f.key.kind = FACT_DISPATCH;
+	f.val.dispatch.chain = chain;
+	memcpy(f.val.dispatch.hash, hash, SERVICE_HASH_LEN);
+	return f;
+}
+
 struct fact fact_vs_fwmark(int family, uint32_t mark)
 {
 	struct fact f = fact_make(FACT_VS, family);
@@ -344,6 +389,7 @@ bool fact_parent(const struct fact_key *key, struct fact_key *ret)
 	case FACT_LINK:
 	case FACT_SET:
 	case FACT_CHAIN:
+	case FACT_DISPATCH:
 	case FACT_JUMP:
 	case FACT_VS:
 	case FACT_ROUTE:

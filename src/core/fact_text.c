@@ -7,13 +7,15 @@
  *	member KUBE-CLUSTER-IP 10.96.0.10,tcp:80
  *	member KUBE-LOCAL-MARK 203.0.113.1,tcp:80 mark=0x100000 mask=0xfff00000
  *	chain IPv4 nat KUBE-SERVICES text=0123456789abcdef
+ *	dispatch 10.96.0.10:80/TCP KUBE-SVC-XPGD46QRK7WJZT7O
  *	jump IPv4 nat PREROUTING KUBE-SERVICES text=0123456789abcdef
  *	vs 10.96.0.10:80/TCP rr persistence=10800
  *	rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=1
  *	route 10.96.0.10 src=192.168.50.1
  *	addr 10.96.0.10
  *
- * A virtual server that is selected by firewall mark stands as "fwmark:MARK/IPv4".
+ * A virtual server that is selected by firewall mark stands as "fwmark:MARK/IPv4", the dispatch of
+ * a node port has the unspecified address.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -87,6 +89,14 @@ void fact_print_element(struct buf *b, const struct fact *f)
 		buf_addf(b, " skbmark 0x%x/0x%x", f->val.member.mark, f->val.member.mask);
 }
 
+static void print_dispatch(struct buf *b, const struct fact *f)
+{
+	char chain[CHAIN_NAME_LEN + 1];
+
+	print_vs_key(b, &f->key);
+	buf_addf(b, " %s", service_chain_name(f->val.dispatch.chain, f->val.dispatch.hash, chain));
+}
+
 static void print_vs(struct buf *b, const struct fact *f)
 {
 	uint32_t other = f->val.vs.flags & ~(uint32_t)VS_PERSISTENT;
@@ -157,6 +167,9 @@ void fact_print(struct buf *b, const struct fact *f)
 	case FACT_CHAIN:
 		buf_addf(b, "%s %s %s text=%016" PRIx64, family_name(key->family),
 			table_name(key->set), key->name, f->val.chain.text);
+		break;
+	case FACT_DISPATCH:
+		print_dispatch(b, f);
 		break;
 	case FACT_JUMP:
 		buf_addf(b, "%s %s %s %s text=%016" PRIx64, family_name(key->family),
@@ -361,6 +374,21 @@ static int parse_chain(char *const w[], int n, struct fact *ret)
 	return 0;
 }
 
+static int parse_dispatch(char *const w[], int n, struct fact *ret)
+{
+	char hash[SERVICE_HASH_LEN];
+	enum service_chain chain;
+	struct fact_key key;
+	struct ip ip;
+
+	if (n != 3 || parse_vs_key(w[1], &key) || !key.proto ||
+		!service_chain_parse(w[2], &chain, hash))
+		return -EINVAL;
+	ip = fact_ip(&key);
+	*ret = fact_dispatch(&ip, key.port, key.proto, chain, hash);
+	return 0;
+}
+
 static int parse_vs(char *const w[], int n, struct fact *ret)
 {
 	const char *persistence = option(w, n, "persistence");
@@ -404,6 +432,8 @@ static int parse_words(char *const w[], int n, struct fact *ret)
 		return parse_set(w, n, ret);
 	if (!strcmp(kind, "chain") || !strcmp(kind, "jump"))
 		return parse_chain(w, n, ret);
+	if (!strcmp(kind, "dispatch"))
+		return parse_dispatch(w, n, ret);
 	if (!strcmp(kind, "vs"))
 		return parse_vs(w, n, ret);
 	if (!strcmp(kind, "rs"))

@@ -151,6 +151,7 @@ static bool of_no_service(const struct fact_key *key, const struct fact_state *s
 	case FACT_JUMP:
 		return true;
 	case FACT_MEMBER:
+	case FACT_DISPATCH:
 	case FACT_VS:
 	case FACT_RS:
 	case FACT_ROUTE:

@@ -284,6 +284,7 @@ static void judge_rest(struct port_report *p)
 		case FACT_SET:
 		case FACT_MEMBER:
 		case FACT_CHAIN:
+		case FACT_DISPATCH:
 		case FACT_JUMP:
 		case FACT_KINDS:
 			judge(p, key, &p->verdict);

@@ -38,7 +38,7 @@ static void describe_member(struct buf *b, const struct fact_key *key)
 void report_describe(struct buf *b, const struct fact_key *key)
 {
 	struct ip ip = fact_ip(key);
-	char s[IP_STRLEN], set[SET_NAME_LEN + 1];
+	char s[IP_STRLEN], set[SET_NAME_LEN + 1], port[IP_PORT_STRLEN];
 
 	switch ((enum fact_kind)key->kind) {
 	case FACT_LINK:
@@ -53,6 +53,10 @@ void report_describe(struct buf *b, const struct fact_key *key)
 	case FACT_CHAIN:
 		buf_addf(b, "%s iptables chain %s in table %s", family_name(key->family), key->name,
 			table_name(key->set));
+		break;
+	case FACT_DISPATCH:
+		buf_addf(b, "iptables rules for %s/%s", ip_print_port(&ip, key->port, port),
+			proto_name(key->proto));
 		break;
 	case FACT_JUMP:
 		buf_addf(b, "%s iptables rule from %s to %s in table %s", family_name(key->family),
