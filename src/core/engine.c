@@ -381,8 +381,6 @@ static bool mark_is_ours(const struct engine *e, uint32_t mark)
 {
 	struct mark_search s = { .mark = mark };
 
-	if (mark & ~e->config.policy->mark_mask)
-		return false;
 	ledger_each(e->ledger, FACT_MEMBER, match_mark, &s);
 	return s.found;
 }

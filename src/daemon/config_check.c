@@ -139,6 +139,24 @@ static void check_detect_local(struct config *c)
 	}
 }
 
+/*
+ * The bit that asks for masquerading is set in packets whose other bits select a virtual server.
+ * Where only that bit was chosen, ours are what is left of the default beside it.
+ */
+static void check_marks(struct config *c)
+{
+	const struct config_option *o = option_named("mark-mask");
+	uint32_t bit = UINT32_C(1) << c->policy.masquerade_bit, *mask = &c->policy.mark_mask;
+	uint32_t below = *mask & (bit - 1), above = *mask & ~(bit - 1) & ~bit;
+
+	if (!(*mask & bit))
+		return;
+	if (option_given(c, o))
+		mistake(c, o, "must not have the bit that asks for masquerading");
+	else
+		*mask = __builtin_popcount(below) > __builtin_popcount(above) ? below : above;
+}
+
 static void check_backend(struct config *c)
 {
 	const struct config_option *o = option_named("backend"), *mode = option_keyed("mode");
@@ -232,6 +250,7 @@ void config_check(struct config *c)
 	set_port(c, "metrics-bind-address", "metrics-port", &c->metrics);
 	set_json(c);
 	check_detect_local(c);
+	check_marks(c);
 	check_backend(c);
 	check_said_twice(c);
 	check_actions(c);

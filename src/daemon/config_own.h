@@ -12,6 +12,8 @@
 #define CONFIG_KIND "KubeProxyConfiguration"
 #define CONFIG_OWN_SECTION "ipvsctl."
 
+#define DEFAULT_MARK_MASK "0xfff00000"
+
 enum {
 	AUDIT_INTERVAL_MIN = 100, /* ms; reading a large kernel state takes tens of them */
 	VERBOSITY_DEBUG = 4,	  /* from there on kube-proxy logs what is for debugging */
@@ -63,7 +65,7 @@ static inline const void *option_value(const struct config *c, const struct conf
 extern const struct value_type type_bool, value_u8, value_u32, value_seconds, value_duration,
 	type_text, value_choice, value_audit_interval, value_oom_score, value_scheduler,
 	value_hostname, value_log_level, value_verbosity, value_mode, value_socket, value_version,
-	value_diff, value_manifests;
+	value_diff, value_manifests, value_mark_mask;
 extern const struct value_type value_cidr_pair, value_cidrs, value_nodeport_addresses,
 	value_interface, value_ip, value_listen;
 /* Values that are checked, and kept as text only */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Kinds of values: true or false, numbers and durations that have a place in struct config. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,6 +153,42 @@ static json_t *get_u32(const struct config *c, const struct config_option *o)
 }
 
 const struct value_type value_u32 = { SHAPE_NUMBER, .set = set_u32, .get = get_u32 };
+
+/*
+ * Marks are numbered within these bits, so that they must be adjacent, and half of them are for
+ * TCP, so that one bit is not enough.
+ */
+static int set_mark_mask(
+	struct config *c, const struct config_option *o, const char *text, struct err *err)
+{
+	unsigned long long v;
+	uint32_t steps;
+	char *rest;
+
+	(void)o;
+	errno = 0;
+	v = strtoull(text, &rest, 0);
+	if (!*text || !strchr("0123456789", *text) || *rest || errno || v > UINT32_MAX)
+		return err_set(
+			err, -EINVAL, "\"%.60s\" is not a mask such as " DEFAULT_MARK_MASK, text);
+	steps = (uint32_t)v ^ (uint32_t)v << 1;
+	if (v && (__builtin_popcountll(v) < 2 || __builtin_popcount(steps) > 2))
+		return err_set(err, -EINVAL, "\"%.60s\" is not two or more adjacent bits", text);
+	c->policy.mark_mask = (uint32_t)v;
+	return 0;
+}
+
+static json_t *get_mark_mask(const struct config *c, const struct config_option *o)
+{
+	char text[sizeof(DEFAULT_MARK_MASK)];
+
+	(void)o;
+	snprintf(text, sizeof(text), "0x%x", c->policy.mark_mask);
+	return json_string(text);
+}
+
+const struct value_type value_mark_mask = { SHAPE_TEXT, .set = set_mark_mask,
+	.get = get_mark_mask };
 
 static int set_oom_score(
 	struct config *c, const struct config_option *o, const char *text, struct err *err)

@@ -65,6 +65,32 @@ static void policy_options_reach_the_policy(void **state)
 	assert_int_equal(l.c.policy.drain_timeout, 90000);
 }
 
+static void marks_leave_the_masquerade_bit_alone(void **state)
+{
+	static const struct {
+		const char *line;
+		uint32_t mask;
+	} cases[] = {
+		{ "", 0xfff00000 },
+		{ "--mark-mask 0x00ff0000", 0x00ff0000 },
+		{ "--mark-mask 3", 3 },
+		{ "--mark-mask 0", 0 },
+		{ "--iptables-masquerade-bit 19", 0xfff00000 },
+		{ "--iptables-masquerade-bit 31", 0x7ff00000 },
+		{ "--iptables-masquerade-bit 20", 0xffe00000 },
+		{ "--iptables-masquerade-bit 22", 0xff800000 },
+		{ "--iptables-masquerade-bit 29", 0x1ff00000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(line_done) struct line l;
+
+		ok(&l, cases[i].line);
+		assert_int_equal(l.c.policy.mark_mask, cases[i].mask);
+	}
+}
+
 static void pods_are_recognised_by_what_the_mode_names(void **state)
 {
 	_cleanup_(line_done) struct line bridge, prefix, node;
@@ -240,6 +266,19 @@ static void wrong_values_are_refused_in_words(void **state)
 		{ "--iptables-masquerade-bit=1x",
 			"--iptables-masquerade-bit: \"1x\" is not a number "
 			"between 0 and 31" },
+		{ "--mark-mask=ffff0000",
+			"--mark-mask: \"ffff0000\" is not a mask such as 0xfff00000" },
+		{ "--mark-mask=0x1fff00000",
+			"--mark-mask: \"0x1fff00000\" is not a mask such as 0xfff00000" },
+		{ "--mark-mask=-1", "--mark-mask: \"-1\" is not a mask such as 0xfff00000" },
+		{ "--mark-mask=0xf0f00000",
+			"--mark-mask: \"0xf0f00000\" is not two or more adjacent bits" },
+		{ "--mark-mask=0x80000000",
+			"--mark-mask: \"0x80000000\" is not two or more adjacent bits" },
+		{ "--mark-mask=0xffffffff",
+			"--mark-mask: must not have the bit that asks for masquerading" },
+		{ "--mark-mask=0xffff0000 --iptables-masquerade-bit=16",
+			"--mark-mask: must not have the bit that asks for masquerading" },
 		{ "--nodeport-addresses=primary,10.0.0.0/8",
 			"--nodeport-addresses: \"primary\" stands alone, without CIDRs beside it" },
 		{ "--nodeport-addresses=10.0.0.0/8 --nodeport-addresses=primary",
@@ -362,6 +401,7 @@ int main(void)
 		cmocka_unit_test(without_options_the_defaults_hold),
 		cmocka_unit_test(the_table_tells_the_defaults_that_hold),
 		cmocka_unit_test(policy_options_reach_the_policy),
+		cmocka_unit_test(marks_leave_the_masquerade_bit_alone),
 		cmocka_unit_test(pods_are_recognised_by_what_the_mode_names),
 		cmocka_unit_test(daemon_options_reach_the_config),
 		cmocka_unit_test(aliases_and_underscores_name_the_same_options),

@@ -138,6 +138,8 @@ static const struct key_case key_cases[] = {
 
 	{ "ipvsctl.vipMode", "address", "\"address\"" },
 	{ "ipvsctl.drainTimeout", "500ms", "\"500ms\"" },
+	{ "ipvsctl.markMask", "\"0xff000000\"", "\"0xff000000\"" },
+	{ "ipvsctl.markMask", "\"0\"", "\"0x0\"" },
 	{ "ipvsctl.manifests", "[/etc/m, web.yaml]", "[\"/etc/m\",\"web.yaml\"]" },
 	{ "ipvsctl.serviceClusterIPRange", "10.96.0.0/16", "\"10.96.0.0/16\"" },
 	{ "ipvsctl.master", "\"https://127.0.0.1:6443\"", "\"https://127.0.0.1:6443\"" },

@@ -219,6 +219,29 @@ static void foreign_virtual_servers_are_never_touched(void **state)
 	assert_int_equal(engine_stats(w->engine)->drift, 0);
 }
 
+/* Which marks are ours is written in our set, whatever bits we use now. */
+static void marks_of_another_mask_are_known_as_ours(void **state)
+{
+	static const char local[] =
+		"service a/web ip=10.96.0.1 type=LoadBalancer etp=Local lb=192.0.2.1 port=p80:80/TCP\n"
+		"slice a/web-1 port=p80:8080/TCP ep=10.244.1.1";
+	struct world *w = *state;
+	_cleanup_(buf_done) struct buf before = { 0 }, after = { 0 };
+
+	w->policy.mark_mask = 0xff000;
+	world_start(w, local);
+	fake_kernel_print(&w->kernel, &before);
+	world_restart(w);
+	w->policy.mark_mask = 0xfff00000;
+	put(w, "vs fwmark:7/IPv4 rr\n");
+	world_start(w, local);
+	fake_kernel_print(&w->kernel, &after);
+	assert_non_null(strstr(buf_str(&before), "mask=0xff000"));
+	assert_null(strstr(buf_str(&after), "mask=0xff000"));
+	assert_non_null(strstr(buf_str(&after), "mask=0xfff00000"));
+	assert_int_equal(ledger_counts(engine_ledger(w->engine)).foreign, 1);
+}
+
 static void a_foreign_virtual_server_is_adopted_with_all_that_hangs_on_it(void **state)
 {
 	struct world *w = *state;
@@ -370,6 +393,7 @@ int main(void)
 		WORLD_TEST(a_dump_that_fails_later_concludes_nothing),
 		WORLD_TEST(audits_that_fail_are_waited_for_without_haste),
 		WORLD_TEST(foreign_virtual_servers_are_never_touched),
+		WORLD_TEST(marks_of_another_mask_are_known_as_ours),
 		WORLD_TEST(a_foreign_virtual_server_is_adopted_with_all_that_hangs_on_it),
 		WORLD_TEST(one_that_comes_up_in_the_middle_of_an_audit_keeps_its_real_servers),
 		WORLD_TEST(leftovers_are_known_by_their_set_members),
