@@ -218,6 +218,12 @@ struct ip fact_ip2(const struct fact_key *key);	  /* of addr2 */
  */
 bool fact_parent(const struct fact_key *key, struct fact_key *ret);
 
+/*
+ * A member that leads packets from the virtual server of their address to one for a mark: unlike
+ * the others it must not come before that has its real servers, nor stay until they lose them.
+ */
+bool fact_diverts(const struct fact_key *key);
+
 /* An order that people would choose: by kind, family, set, address, port. Equal exactly when the
  * bytes are. */
 int fact_key_cmp(const struct fact_key *a, const struct fact_key *b);

@@ -371,6 +371,11 @@ struct ip fact_ip2(const struct fact_key *key)
 	return ip_make(key->family, key->addr2);
 }
 
+bool fact_diverts(const struct fact_key *key)
+{
+	return key->kind == FACT_MEMBER && key->set == SET_LOCAL_MARK;
+}
+
 bool fact_parent(const struct fact_key *key, struct fact_key *ret)
 {
 	switch ((enum fact_kind)key->kind) {

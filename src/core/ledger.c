@@ -26,6 +26,10 @@
 
 enum { OP_TYPES = 3, BACKOFF_FIRST = 100, BACKOFF_MAX_SHIFT = 8 };
 
+/* There is a queue for each kind, and one for the members that divert packets from one virtual
+ * server to another. */
+enum { QUEUE_DIVERSION = FACT_KINDS, QUEUES };
+
 struct claim {
 	struct claim *next;
 	const struct claimant *who;
@@ -55,7 +59,7 @@ struct entry {
 
 struct ledger {
 	struct map entries;
-	struct list queue[OP_TYPES][FACT_KINDS];
+	struct list queue[OP_TYPES][QUEUES];
 	struct list delayed;
 	uint64_t next_due; /* not after the first retry_at on `delayed` */
 	struct list garbage;
@@ -80,8 +84,8 @@ struct ledger *ledger_new(void)
 	struct ledger *l = new0(struct ledger);
 
 	for (int t = 0; t < OP_TYPES; t++)
-		for (int k = 0; k < FACT_KINDS; k++)
-			list_init(&l->queue[t][k]);
+		for (int q = 0; q < QUEUES; q++)
+			list_init(&l->queue[t][q]);
 	list_init(&l->delayed);
 	list_init(&l->garbage);
 	l->next_due = UINT64_MAX;
@@ -233,6 +237,11 @@ static void rest(struct ledger *l, struct entry *e)
 		list_insert(&l->garbage, &e->queue);
 }
 
+static int queue_of(const struct fact_key *key)
+{
+	return fact_diverts(key) ? QUEUE_DIVERSION : key->kind;
+}
+
 static void requeue(struct ledger *l, struct entry *e)
 {
 	enum op_type t;
@@ -241,7 +250,7 @@ static void requeue(struct ledger *l, struct entry *e)
 	if (!next_op(e, &t)) {
 		rest(l, e);
 	} else if (!e->failure || !e->failure->retry_at) {
-		enqueue(l, e, &l->queue[t][e->key.kind]);
+		enqueue(l, e, &l->queue[t][queue_of(&e->key)]);
 	} else {
 		enqueue(l, e, &l->delayed);
 		if (e->failure->retry_at < l->next_due)
@@ -366,15 +375,18 @@ static void wake_delayed(struct ledger *l, uint64_t now)
 	}
 }
 
+/* What was queued first is added first and deleted last. */
 static size_t fill_ops(struct list *queue, enum op_type type, struct op *ops, size_t max)
 {
 	size_t n = 0;
 
-	list_for_each(it, queue) {
-		const struct entry *e = queued_entry(it);
+	for (struct list *it = queue; n < max;) {
+		const struct entry *e;
 
-		if (n == max)
+		it = type == OP_DEL ? it->prev : it->next;
+		if (it == queue)
 			break;
+		e = queued_entry(it);
 		ops[n++] = (struct op){
 			.type = type,
 			.fact = { .key = e->key,
@@ -384,17 +396,62 @@ static size_t fill_ops(struct list *queue, enum op_type type, struct op *ops, si
 	return n;
 }
 
+/*
+ * Guards first, and complete: where chains and sets of kube-proxy's stand in our place, what makes
+ * them ours changes them and does not add them. Then what answers, then what leads packets there,
+ * or away from what is about to lose its weight; the rest of the changes; and what goes, backwards.
+ * Changes of virtual servers take the kernel long, so that nothing waits for them.
+ */
+static const struct step {
+	enum op_type type;
+	int queue;
+} steps[] = {
+	{ OP_ADD, FACT_LINK },
+	{ OP_SET, FACT_LINK },
+	{ OP_ADD, FACT_SET },
+	{ OP_SET, FACT_SET },
+	{ OP_ADD, FACT_MEMBER },
+	{ OP_SET, FACT_MEMBER },
+	{ OP_ADD, FACT_CHAIN },
+	{ OP_SET, FACT_CHAIN },
+	{ OP_ADD, FACT_DISPATCH },
+	{ OP_SET, FACT_DISPATCH },
+	{ OP_ADD, FACT_JUMP },
+	{ OP_SET, FACT_JUMP },
+	{ OP_ADD, FACT_VS },
+	{ OP_ADD, FACT_RS },
+	{ OP_ADD, QUEUE_DIVERSION },
+	{ OP_SET, QUEUE_DIVERSION },
+	{ OP_DEL, QUEUE_DIVERSION },
+	{ OP_ADD, FACT_ROUTE },
+	{ OP_ADD, FACT_ADDR },
+	{ OP_SET, FACT_RS },
+	{ OP_SET, FACT_ROUTE },
+	{ OP_SET, FACT_ADDR },
+	{ OP_DEL, FACT_ADDR },
+	{ OP_DEL, FACT_ROUTE },
+	{ OP_DEL, FACT_RS },
+	{ OP_DEL, FACT_VS },
+	{ OP_DEL, FACT_JUMP },
+	{ OP_DEL, FACT_DISPATCH },
+	{ OP_DEL, FACT_CHAIN },
+	{ OP_DEL, FACT_MEMBER },
+	{ OP_DEL, FACT_SET },
+	{ OP_DEL, FACT_LINK },
+	{ OP_SET, FACT_VS },
+};
+static_assert(ARRAY_SIZE(steps) == OP_TYPES * QUEUES, "every queue has its turn");
+
 size_t ledger_take(struct ledger *l, uint64_t now, struct op *ops, size_t max, uint64_t *ret_next)
 {
 	wake_delayed(l, now);
-	for (enum op_type t = OP_ADD; t <= OP_DEL; t++)
-		for (int i = 0; i < FACT_KINDS; i++) {
-			int kind = t == OP_DEL ? FACT_KINDS - 1 - i : i;
-			size_t n = fill_ops(&l->queue[t][kind], t, ops, max);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		enum op_type t = steps[i].type;
+		size_t n = fill_ops(&l->queue[t][steps[i].queue], t, ops, max);
 
-			if (n)
-				return n;
-		}
+		if (n)
+			return n;
+	}
 	*ret_next = l->next_due;
 	return 0;
 }

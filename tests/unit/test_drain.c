@@ -227,7 +227,7 @@ static void a_policy_of_zero_drains_nothing(void **state)
 	begin(w, &n, SERVICE BOTH);
 	w->policy.drain_timeout = 0;
 	world_load(w, NONE);
-	assert_string_equal(world_log(w), "delete " RS1 "delete " RS2);
+	assert_string_equal(world_log(w), "delete " RS2 "delete " RS1);
 }
 
 static void connections_that_cannot_be_counted_are_assumed(void **state)

@@ -88,7 +88,7 @@ static void changed_values_are_set_back(void **state)
 	put(w, "vs 10.96.0.1:80/TCP wlc persistence=5");
 	put(w, "rs 10.96.0.1:80/TCP 10.244.1.2:8080 weight=0");
 	put(w, "route 10.96.0.1");
-	expect_repair(w, 3, "set " VS "set " RS2 "set " ROUTE);
+	expect_repair(w, 3, "set " RS2 "set " ROUTE "set " VS);
 }
 
 static void what_others_put_behind_our_address_goes(void **state)

@@ -10,6 +10,13 @@
 #include "base/mem.h"
 #include "ledger_bench.h"
 
+#define SET_SMALL "set KUBE-CLUSTER-IP hash:ip,port maxelem=65536"
+#define MARK_SET "set KUBE-LOCAL-MARK hash:ip,port maxelem=1048576 skbinfo=1"
+#define MARK "member KUBE-LOCAL-MARK 10.96.0.1,tcp:80 mark=0x200000 mask=0xfff00000"
+#define MARK_VS "vs fwmark:2097152/IPv4 rr"
+#define MARK_RS "rs fwmark:2097152/IPv4 10.1.0.1:8080 weight=1"
+#define MARK_RS_DRAINED "rs fwmark:2097152/IPv4 10.1.0.1:8080 weight=0"
+
 /* Order */
 
 static void one_batch_is_of_one_kind_and_type_make_before_break(void **state)
@@ -33,21 +40,75 @@ static void one_batch_is_of_one_kind_and_type_make_before_break(void **state)
 	bench_claim(b, "addr 10.96.0.9", &older);
 	bench_expect(b, 0, "add " MEMBER2 "\n", 0);
 	bench_expect(b, 0, "add chain IPv4 nat KUBE-NODE-PORT text=0000000000000001\n", 0);
+	bench_expect(b, 0, "set chain IPv4 nat KUBE-SERVICES text=0000000000000002\n", 0);
 	bench_expect(b, 0, "add jump IPv4 nat INPUT KUBE-NODE-PORT text=0000000000000001\n", 0);
 	bench_expect(b, 0, "add vs 10.96.0.9:80/TCP rr\nadd vs 10.96.0.8:80/TCP rr\n", 0);
 	bench_expect(b, 0, "add rs 10.96.0.2:80/TCP 10.1.0.1:80 weight=1\n", 0);
 	bench_expect(b, 0, "add route 10.96.0.9\n", 0);
 	bench_expect(b, 0, "add addr 10.96.0.9\n", 0);
-	bench_expect(b, 0, "set chain IPv4 nat KUBE-SERVICES text=0000000000000002\n", 0);
-	bench_expect(b, 0, "set vs 10.96.0.2:80/TCP sh\n", 0);
 	bench_expect(b, 0, "delete " ADDR "\n", 0);
 	bench_expect(b, 0, "delete " ROUTE "\n", 0);
 	bench_expect(b, 0, "delete " VS "\n", 0);
 	bench_expect(b, 0, "delete " JUMP "\n", 0);
 	bench_expect(b, 0, "delete " MEMBER "\n", 0);
+	bench_expect(b, 0, "set vs 10.96.0.2:80/TCP sh\n", 0);
 	bench_expect(b, 0, "", 0);
 	assert_int_equal(b->next, UINT64_MAX);
 	assert_int_equal(bench_pending(b), 0);
+}
+
+static void what_makes_the_state_of_another_proxy_ours_comes_before_what_it_guards(void **state)
+{
+	struct bench *b = *state;
+
+	BENCH_AUDIT(b, SET_SMALL, MEMBER, CHAIN, JUMP);
+	bench_claim(b, SET, &older);
+	bench_claim(b, MEMBER, &older);
+	bench_claim(b, MEMBER2, &older);
+	bench_claim(b, "chain IPv4 nat KUBE-SERVICES text=0000000000000002", &older);
+	bench_claim(b, "jump IPv4 nat OUTPUT KUBE-SERVICES text=0000000000000002", &older);
+	bench_claim(b, VS2, &older);
+	assert_string_equal(bench_run(b, 0),
+		"set " SET "\n"
+		"add " MEMBER2 "\n"
+		"set chain IPv4 nat KUBE-SERVICES text=0000000000000002\n"
+		"set jump IPv4 nat OUTPUT KUBE-SERVICES text=0000000000000002\n"
+		"add " VS2 "\n");
+}
+
+/* Who is diverted must always find real servers. */
+static void packets_are_diverted_after_the_making_and_before_the_breaking(void **state)
+{
+	struct bench *b = *state;
+
+	bench_claim(b, MARK_SET, &older);
+	bench_claim(b, MARK, &older);
+	bench_claim(b, MARK_VS, &older);
+	bench_claim(b, MARK_RS, &older);
+	bench_claim(b, ROUTE, &older);
+	assert_string_equal(bench_run(b, 0),
+		"add " MARK_SET "\nadd " MARK_VS "\nadd " MARK_RS "\nadd " MARK "\nadd " ROUTE
+		"\n");
+	bench_claim(b, MARK_RS_DRAINED, &older);
+	bench_release(b, MARK, &older);
+	bench_release(b, MARK_VS, &older);
+	bench_claim(b, MARK_VS, &last);
+	bench_claim(b, MARK_RS_DRAINED, &last);
+	assert_string_equal(bench_run(b, 0), "delete " MARK "\nset " MARK_RS_DRAINED "\n");
+}
+
+/* Of one Service's members those that reject come last, and so they have to go first. */
+static void members_go_in_the_opposite_order(void **state)
+{
+	struct bench *b = *state;
+
+	bench_claim(b, SET, &older);
+	bench_claim(b, MEMBER, &older);
+	bench_claim(b, MEMBER2, &older);
+	assert_string_equal(bench_run(b, 0), "add " SET "\nadd " MEMBER "\nadd " MEMBER2 "\n");
+	bench_release(b, MEMBER, &older);
+	bench_release(b, MEMBER2, &older);
+	assert_string_equal(bench_run(b, 0), "delete " MEMBER2 "\ndelete " MEMBER "\n");
 }
 
 static void a_batch_is_no_longer_than_asked_for(void **state)
@@ -281,6 +342,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LEDGER_TEST(one_batch_is_of_one_kind_and_type_make_before_break),
+		LEDGER_TEST(what_makes_the_state_of_another_proxy_ours_comes_before_what_it_guards),
+		LEDGER_TEST(packets_are_diverted_after_the_making_and_before_the_breaking),
+		LEDGER_TEST(members_go_in_the_opposite_order),
 		LEDGER_TEST(a_batch_is_no_longer_than_asked_for),
 		LEDGER_TEST(children_are_added_after_their_parent_whatever_came_first),
 		LEDGER_TEST(children_wait_while_their_parent_cannot_be_made),

@@ -24,8 +24,8 @@ static void a_fact_that_exists_already_has_an_unknown_value(void **state)
 	assert_false(bench_state(b, VS).known);
 	/* Never trusted to be what we want: set. */
 	bench_expect(b, 0, "add " RS1 "\n", -EEXIST);
-	bench_expect(b, 0, "set " VS "\n", 0);
 	bench_expect(b, 0, "set " RS1 "\n", 0);
+	bench_expect(b, 0, "set " VS "\n", 0);
 	assert_true(bench_state(b, VS).known);
 	assert_true(ledger_unsure(b->l));
 	BENCH_AUDIT(b, VS, RS1, RS2);
@@ -71,7 +71,7 @@ static void a_gone_parent_found_by_one_of_a_batch_of_deletes(void **state)
 	bench_up(b);
 	bench_release(b, RS1, &older);
 	bench_release(b, RS2, &older);
-	bench_expect(b, 0, "delete " RS1 "\ndelete " RS2 "\n", -ESRCH);
+	bench_expect(b, 0, "delete " RS2 "\ndelete " RS1 "\n", -ESRCH);
 	assert_true(bench_unknown(b, RS1));
 	assert_true(bench_unknown(b, RS2));
 	assert_string_equal(bench_run(b, 0), "add " VS "\nadd " RS3 "\n");
