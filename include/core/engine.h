@@ -28,6 +28,9 @@ struct engine_config {
 	void (*on_failure)(const struct op *op, void *arg);
 	/* The kernel does not know this scheduler; Services that asked for it get the default. */
 	void (*on_scheduler_missing)(const char *scheduler, void *arg);
+	/* This one did, and gets it now: told once, until its own can be had in between. May be
+	 * NULL. */
+	void (*on_degraded)(const struct service *service, void *arg);
 	/* An audit failed, or is repaired again (err == NULL). */
 	void (*on_audit)(const struct err *err, void *arg);
 	void *arg;

@@ -43,6 +43,7 @@ struct service {
 	struct arena arena;
 	const char *ns, *name;
 	const char *resource_version; /* "" from manifests without one */
+	const char *uid;	      /* the same */
 	int64_t created;	      /* metadata.creationTimestamp, Unix seconds; 0: none */
 	enum service_type type;
 	bool headless;	  /* spec.clusterIP is None */

@@ -26,6 +26,7 @@ struct slot {
 	struct fact *facts;
 	size_t n_facts;
 	struct claimant claimant; /* name: "namespace/name" */
+	bool degraded;		  /* its scheduler cannot be had; the engine's */
 	struct slot_mark *marks;  /* of its ports; see core/marks.h */
 	size_t n_marks;
 };

@@ -299,6 +299,17 @@ static void take_age(struct engine *e, struct slot *slot)
 	slot->claimant.born = born;
 }
 
+static void check_degraded(struct engine *e, struct slot *slot, const struct fact_list *new)
+{
+	const struct service *s = slot->service;
+	bool degraded =
+		new->n && * s->scheduler &&policy_scheduler_missing(e->config.policy, s->scheduler);
+
+	if (degraded && !slot->degraded && e->config.on_degraded)
+		e->config.on_degraded(s, e->config.arg);
+	slot->degraded = degraded;
+}
+
 static void publish_slot(struct engine *e, struct slot *slot)
 {
 	struct fact_list *new = &e->scratch;
@@ -311,6 +322,7 @@ static void publish_slot(struct engine *e, struct slot *slot)
 	if (!e->releasing)
 		resolve_ipvs(slot, e->config.policy, new);
 	finish_list(e, new);
+	check_degraded(e, slot, new);
 	take_age(e, slot);
 	yield_to_older(e, slot, new);
 	wake_younger(e, slot, new);

@@ -19,7 +19,7 @@ struct service *service_new(void)
 	struct service *s = arena_alloc(&a, 1, sizeof(*s));
 
 	s->arena = a;
-	s->ns = s->name = s->resource_version = s->scheduler = "";
+	s->ns = s->name = s->resource_version = s->uid = s->scheduler = "";
 	s->drain_timeout = -1;
 	return s;
 }

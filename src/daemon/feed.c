@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "announce.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -94,6 +95,22 @@ static void on_changed(void *arg)
 	store_changed(arg);
 }
 
+/* What NodePorts and masquerading need; the interfaces have to do. */
+static void check_node(struct daemon *d)
+{
+	const char *name = d->config->policy.node_name;
+	const struct node *node = store_node(&d->store, name);
+	const char *why =
+		node ? "the Node object has no addresses" : "there is no such Node object";
+
+	if (node && node->n_addresses)
+		return;
+	log_warn("the node's addresses are not known, taking those of its interfaces",
+		"node=%s err=\"%s\"", name, why);
+	announce_node(d, true, "NodeAddressesUnknown", "ReadNode",
+		"%s: the addresses of the interfaces are taken", why);
+}
+
 static void on_fed(void *arg)
 {
 	struct daemon *d = arg;
@@ -101,6 +118,7 @@ static void on_fed(void *arg)
 	log_info("all facts are known", "services=%zu received=%llu ms=%llu", d->store.n_services,
 		(unsigned long long)kube_received(d->kube),
 		(unsigned long long)(clock_ms() - d->started));
+	check_node(d);
 	daemon_refresh_node(d);
 	engine_fed(d->engine);
 	daemon_step_now(d);
@@ -171,7 +189,12 @@ static int feed_api(struct daemon *d, struct err *err)
 	if (r < 0)
 		return r;
 	config.auth = d->auth;
-	return kube_new(&config, &d->kube, err);
+	r = kube_new(&config, &d->kube, err);
+	if (r < 0)
+		return r;
+	announce_init(d);
+	announce_node(d, false, "Starting", "StartKubeProxy", "ipvsctl-svcd " VERSION);
+	return 0;
 }
 
 int daemon_feed(struct daemon *d, struct err *err)
@@ -249,6 +272,7 @@ void daemon_inputs_done(struct daemon *d)
 	if (d->manifests_changed)
 		event_free(take(d->manifests_changed));
 	manifests_free(take(d->manifests));
+	announce_done(d);
 	kube_free(take(d->kube));
 	auth_free(take(d->auth));
 	for (size_t i = 0; i < ARRAY_SIZE(d->trouble); i++)

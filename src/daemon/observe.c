@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <time.h>
 
+#include "announce.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -65,6 +66,9 @@ static json_t *configz(void *arg)
 	return config_tree(d->config);
 }
 
+/* Time for the event to leave. */
+static const struct timeval last_words = { .tv_sec = 1 };
+
 static void on_address_failure(enum monitor_server server, const struct err *err, void *arg)
 {
 	struct daemon *d = arg;
@@ -72,8 +76,12 @@ static void on_address_failure(enum monitor_server server, const struct err *err
 	log_error("cannot listen, giving up as --bind-address-hard-fail demands",
 		"server=%s err=\"%s\"", server == MONITOR_METRICS ? "metrics" : "healthz",
 		err->msg);
+	announce_node(d, true,
+		server == MONITOR_METRICS ? "FailedToStartMetricServer"
+					  : "FailedToStartProxierHealthcheck",
+		"StartKubeProxy", "%s", err->msg);
 	d->failed = true;
-	event_base_loopbreak(d->base);
+	event_base_loopexit(d->base, d->events ? &last_words : NULL);
 }
 
 static bool healthy(void *arg)
@@ -85,9 +93,13 @@ static bool healthy(void *arg)
 
 static void on_check_failure(const struct health_check *check, const struct err *err, void *arg)
 {
-	(void)arg;
+	struct daemon *d = arg;
+
 	log_warn("cannot answer the health checks of a Service, retrying",
 		"service=%s/%s port=%u err=\"%s\"", check->ns, check->name, check->port, err->msg);
+	announce_service(d, check->ns, check->name, "FailedToStartServiceHealthcheck", "Listen",
+		"node %s failed to start healthcheck \"%s/%s\" on port %u: %s",
+		d->config->policy.node_name, check->ns, check->name, check->port, err->msg);
 }
 
 static struct http_address address_of(const struct listen_address *a)

@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "announce.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -37,6 +38,15 @@ static void on_scheduler_missing(const char *scheduler, void *arg)
 
 	log_warn("the kernel does not have this scheduler, its Services get the default one",
 		"scheduler=%s default=%s", scheduler, d->config->policy.scheduler);
+}
+
+static void on_degraded(const struct service *service, void *arg)
+{
+	struct daemon *d = arg;
+
+	announce_service(d, service->ns, service->name, "SchedulerMissing", "ChooseScheduler",
+		"the kernel of node %s has no IPVS scheduler \"%s\": it uses \"%s\"",
+		d->config->policy.node_name, service->scheduler, d->config->policy.scheduler);
 }
 
 static void on_audit(const struct err *err, void *arg)
@@ -129,6 +139,7 @@ static int make_engine(struct daemon *d, struct err *err)
 		.drain = !d->config->once, /* which has nobody to wait for the last connection */
 		.on_failure = on_failure,
 		.on_scheduler_missing = on_scheduler_missing,
+		.on_degraded = on_degraded,
 		.on_audit = on_audit,
 		.arg = d,
 	};

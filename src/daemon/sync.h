@@ -15,6 +15,7 @@
 #include "observe.h"
 #include "server/server.h"
 #include "source/auth.h"
+#include "source/events.h"
 #include "source/kube.h"
 #include "source/manifest.h"
 
@@ -34,6 +35,7 @@ struct daemon {
 	struct manifests *manifests; /* one of these is the input */
 	struct auth *auth;
 	struct kube *kube;
+	struct events *events; /* NULL: nobody to tell */
 	struct input_trouble trouble[4];
 	uint32_t node_generation; /* of the store, as the policy has it */
 	struct link_monitor *monitor;

@@ -90,11 +90,21 @@ static int read_other_proxy(struct reader *r, const struct value *meta, struct s
 	return e;
 }
 
+static int read_uid(struct reader *r, const struct value *meta, struct service *s)
+{
+	size_t mark = reader_enter(r, "metadata");
+	int e = reader_string(r, meta, KEY("uid", 5), &s->uid);
+
+	reader_leave(r, mark);
+	return e;
+}
+
 static int read_metadata(struct reader *r, const struct value *meta, struct service *s)
 {
 	int e = reader_leave_out(r, read_created(r, meta, s));
 
 	e = e ? e : reader_leave_out(r, decode_resource_version(r, meta, &s->resource_version));
+	e = e ? e : reader_leave_out(r, read_uid(r, meta, s));
 	e = e ? e : reader_leave_out(r, read_other_proxy(r, meta, s));
 	e = e ? e : reader_leave_out(r, read_scheduler(r, meta, s));
 	return e ? e : reader_leave_out(r, read_drain_timeout(r, meta, s));

@@ -15,6 +15,7 @@ static void assert_same_service(const struct service *a, const struct service *b
 	assert_string_equal(a->ns, b->ns);
 	assert_string_equal(a->name, b->name);
 	assert_string_equal(a->resource_version, b->resource_version);
+	assert_string_equal(a->uid, b->uid);
 	assert_int_equal(a->created, b->created);
 	assert_int_equal(a->type, b->type);
 	assert_int_equal(a->headless, b->headless);

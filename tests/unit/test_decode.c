@@ -98,6 +98,7 @@ static void a_full_service_keeps_every_field(void **state)
 			    "  name: web\n"
 			    "  namespace: shop\n"
 			    "  resourceVersion: '77'\n"
+			    "  uid: 3f1c\n"
 			    "  creationTimestamp: 2026-01-02T03:04:05Z\n"
 			    "  labels: {service.kubernetes.io/service-proxy-name: ''}\n"
 			    "  annotations:\n"
@@ -137,6 +138,7 @@ static void a_full_service_keeps_every_field(void **state)
 	assert_string_equal(s->ns, "shop");
 	assert_string_equal(s->name, "web");
 	assert_string_equal(s->resource_version, "77");
+	assert_string_equal(s->uid, "3f1c");
 	assert_int_equal(s->created, 1767323045);
 	assert_int_equal(s->type, SERVICE_LOAD_BALANCER);
 	assert_false(s->headless);
@@ -189,6 +191,7 @@ static void a_bare_service_gets_the_defaults(void **state)
 	(void)state;
 	assert_string_equal(s->ns, "default");
 	assert_string_equal(s->resource_version, "");
+	assert_string_equal(s->uid, "");
 	assert_int_equal(s->created, 0);
 	assert_int_equal(s->type, SERVICE_CLUSTER_IP);
 	assert_false(s->other_proxy);

@@ -180,6 +180,7 @@ static void recorded_changes_are_the_same_in_both_encodings(void **state)
 				decode_protobuf(watches[i].kind, ev.data, ev.len, &q, &err), 0);
 			if (p.kind == OBJECT_SERVICE) {
 				q.service->resource_version = p.service->resource_version;
+				q.service->uid = p.service->uid;
 				q.service->created = p.service->created;
 			} else {
 				q.slice->resource_version = p.slice->resource_version;

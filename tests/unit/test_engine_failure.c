@@ -135,15 +135,22 @@ static void a_missing_scheduler_degrades_its_services(void **state)
 	world_start(w,
 		WEB "service a/one scheduler=mh ip=10.96.0.3 port=p80:80/TCP\n"
 		    "service a/two scheduler=mh ip=10.96.0.4 port=p80:80/TCP\n");
-	assert_string_equal(world_told(w), "no scheduler mh\n");
+	assert_string_equal(world_told(w), "no scheduler mh\na/one degraded\na/two degraded\n");
 	world_expect(w, WEB_FACTS "vs 10.96.0.3:80/TCP rr\nvs 10.96.0.4:80/TCP rr\n");
 	assert_int_equal(engine_stats(w->engine)->failures, 0);
 	assert_int_equal(ledger_counts(engine_ledger(w->engine)).failing, 0);
 	/* Later ones do not even ask. */
 	world_forget(w);
 	world_load(w, "service a/three scheduler=mh ip=10.96.0.5 port=p80:80/TCP\n");
-	assert_string_equal(world_told(w), "");
+	assert_string_equal(world_told(w), "a/three degraded\n");
 	world_expect(w, "vs 10.96.0.5:80/TCP rr");
+	/* Each is told of once, until it can have what it asks for. */
+	world_forget(w);
+	world_load(w, "service a/three scheduler=mh ip=10.96.0.6 port=p80:80/TCP\n");
+	assert_string_equal(world_told(w), "");
+	world_load(w, "service a/three scheduler=lc ip=10.96.0.6 port=p80:80/TCP\n");
+	world_load(w, "service a/three scheduler=mh ip=10.96.0.6 port=p80:80/TCP\n");
+	assert_string_equal(world_told(w), "a/three degraded\n");
 }
 
 static void a_change_to_a_missing_scheduler_keeps_the_service_up(void **state)
@@ -154,7 +161,7 @@ static void a_change_to_a_missing_scheduler_keeps_the_service_up(void **state)
 	world_start(w, WEB);
 	world_forget(w);
 	world_load(w, "service a/web scheduler=mh ip=10.96.0.1 port=p80:80/TCP\n");
-	assert_string_equal(world_told(w), "no scheduler mh\n");
+	assert_string_equal(world_told(w), "no scheduler mh\na/web degraded\n");
 	assert_string_equal(world_log(w), "");
 	world_expect(w, WEB_FACTS);
 }

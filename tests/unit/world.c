@@ -28,6 +28,13 @@ static void on_scheduler_missing(const char *scheduler, void *arg)
 	buf_addf(&w->told, "no scheduler %s\n", scheduler);
 }
 
+static void on_degraded(const struct service *service, void *arg)
+{
+	struct world *w = arg;
+
+	buf_addf(&w->told, "%s/%s degraded\n", service->ns, service->name);
+}
+
 static void on_audit(const struct err *err, void *arg)
 {
 	struct world *w = arg;
@@ -47,6 +54,7 @@ void world_restart_with(struct world *w, struct engine_config config)
 	config.policy = &w->policy;
 	config.on_failure = on_failure;
 	config.on_scheduler_missing = on_scheduler_missing;
+	config.on_degraded = on_degraded;
 	config.on_audit = on_audit;
 	config.arg = w;
 	w->engine = engine_new(&config);

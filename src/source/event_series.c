@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "event_series.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+/* k8s.io/kubernetes/pkg/apis/core/validation/events.go */
+enum { NOTE_MAX = 1024, INSTANCE_MAX = 128, NAME_MAX_SIZE = 253 };
+
+#define CONTROLLER "ipvsctl-svcd"
+
+struct entry {
+	struct list link; /* in order of arrival */
+	struct map_node by_key;
+	struct kube_event event; /* the strings are its own */
+	char *name;		 /* of the Event object */
+	int64_t first, last;	 /* wall */
+	uint64_t last_ms, told_ms;
+	unsigned count;
+	unsigned told;	/* of these; 0: the server does not have it */
+	unsigned asked; /* by the request that is under way */
+	bool refused;	/* and at told_ms */
+};
+
+struct event_book {
+	const char *node_name;
+	struct list entries;
+	struct map by_key;
+	struct entry *asking;
+};
+
+static void entry_free(struct event_book *b, struct entry *e)
+{
+	map_del(&b->by_key, &e->by_key);
+	list_remove(&e->link);
+	free((char *)e->event.reason);
+	free((char *)e->event.action);
+	free((char *)e->event.ns);
+	free((char *)e->event.name);
+	free((char *)e->event.uid);
+	free((char *)e->event.note);
+	free(e->name);
+	free(e);
+}
+
+struct event_book *event_book_new(const char *node_name)
+{
+	struct event_book *b = new0(struct event_book);
+
+	b->node_name = node_name;
+	list_init(&b->entries);
+	return b;
+}
+
+void event_book_free(struct event_book *b)
+{
+	if (!b)
+		return;
+	list_for_each_safe(it, &b->entries)
+		entry_free(b, container_of(it, struct entry, link));
+	map_done(&b->by_key);
+	free(b);
+}
+
+/* Adding */
+
+static char *copy(const char *s)
+{
+	return s ? mem_strdup(s) : NULL;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool same(const struct kube_event *a, const struct kube_event *b)
+{
+	return a->warning == b->warning && same_text(a->reason, b->reason) &&
+		same_text(a->action, b->action) && same_text(a->ns, b->ns) &&
+		same_text(a->name, b->name) && same_text(a->uid, b->uid);
+}
+
+static uint32_t hash(const struct kube_event *e)
+{
+	return map_hash_str(e->reason) * 31 + map_hash_str(e->name ? e->name : "");
+}
+
+/* "OBJECT.HEX", a DNS subdomain as every name: what had to be cut must not end in a dot. */
+static char *object_name(const struct event_book *b, const struct kube_event *event, int64_t wall)
+{
+	const char *object = event->name ? event->name : b->node_name;
+	char suffix[sizeof(".0123456789abcdef")];
+	size_t room, len = strlen(object);
+	struct buf name = { 0 };
+
+	snprintf(suffix, sizeof(suffix), ".%" PRIx64, (uint64_t)wall * 1000);
+	room = NAME_MAX_SIZE - strlen(suffix);
+	len = len < room ? len : room;
+	while (len && (object[len - 1] == '.' || object[len - 1] == '-'))
+		len--;
+	buf_addf(&name, "%.*s%s", (int)len, object, suffix);
+	return buf_take(&name);
+}
+
+static struct entry *entry_new(struct event_book *b, const struct kube_event *event, int64_t wall)
+{
+	struct entry *e = new0(struct entry);
+
+	e->event = (struct kube_event){
+		.warning = event->warning,
+		.reason = copy(event->reason),
+		.action = copy(event->action),
+		.ns = copy(event->ns),
+		.name = copy(event->name),
+		.uid = copy(event->uid),
+		.note = copy(event->note),
+	};
+	e->name = object_name(b, event, wall);
+	e->first = wall;
+	list_init(&e->link);
+	list_insert(&b->entries, &e->link);
+	map_add(&b->by_key, &e->by_key, hash(event));
+	return e;
+}
+
+static struct entry *find(const struct event_book *b, const struct kube_event *event)
+{
+	map_for_each_match(n, &b->by_key, hash(event)) {
+		struct entry *e = container_of(n, struct entry, by_key);
+
+		if (same(&e->event, event))
+			return e;
+	}
+	return NULL;
+}
+
+bool event_book_add(
+	struct event_book *b, const struct kube_event *event, uint64_t now, int64_t wall)
+{
+	struct entry *e = find(b, event);
+
+	if (!e && b->by_key.count >= EVENTS_MAX)
+		return false;
+	if (!e)
+		e = entry_new(b, event, wall);
+	e->count++;
+	e->last = wall;
+	e->last_ms = now;
+	return true;
+}
+
+/* When */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t end_of(const struct entry *e)
+{
+	return (e->refused ? e->told_ms : e->last_ms) + EVENTS_KEPT_MS;
+}
+
+/* When the server is to hear of it; UINT64_MAX: there is nothing new. */
+static uint64_t due(const struct entry *e)
+{
+	if (e->refused || e->told == e->count)
+		return UINT64_MAX;
+	if (e->told < 2)
+		return 0;
+	return earlier(e->told_ms + EVENTS_REFRESH_MS, end_of(e));
+}
+
+/* What nobody can be told in all that time is news no longer. */
+static bool is_over(const struct entry *e, uint64_t now)
+{
+	return now >= end_of(e) && (!e->told || due(e) == UINT64_MAX);
+}
+
+uint64_t event_book_due(struct event_book *b, uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+
+	list_for_each_safe(it, &b->entries) {
+		struct entry *e = container_of(it, struct entry, link);
+
+		if (e != b->asking && is_over(e, now))
+			entry_free(b, e);
+		else
+			next = earlier(next, earlier(due(e), end_of(e)));
+	}
+	return next;
+}
+
+/* Requests */
+
+/* Go's metav1.MicroTime */
+static json_t *time_json(int64_t wall)
+{
+	time_t seconds = (time_t)(wall / 1000000);
+	char day[sizeof("2026-01-02T03:04:05") + 8], text[sizeof(day) + sizeof(".123456Z")];
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text, sizeof(text), "%s.%06dZ", day, (int)(wall % 1000000));
+	return json_string(text);
+}
+
+/* At most so many bytes, and no half of a character. */
+static json_t *text_json(const char *text, size_t max)
+{
+	size_t len = strlen(text);
+	json_t *json;
+
+	if (len > max)
+		for (len = max; len && ((unsigned char)text[len] & 0xc0) == 0x80;)
+			len--;
+	json = json_stringn(text, len);
+	return json ? json : json_string("");
+}
+
+static json_t *series_json(const struct entry *e)
+{
+	return json_pack(
+		"{s:i, s:o}", "count", (int)e->count, "lastObservedTime", time_json(e->last));
+}
+
+/* The node's name for its uid is what `kubectl describe node` looks for. */
+static json_t *regarding_json(const struct event_book *b, const struct kube_event *event)
+{
+	const char *uid = event->uid ? event->uid : "";
+	json_t *r;
+
+	if (!event->name)
+		return json_pack("{s:s, s:s, s:s, s:s}", "apiVersion", "v1", "kind", "Node", "name",
+			b->node_name, "uid", b->node_name);
+	r = json_pack("{s:s, s:s, s:s, s:s}", "apiVersion", "v1", "kind", "Service", "namespace",
+		event->ns, "name", event->name);
+	if (*uid)
+		json_object_set_new(r, "uid", json_string(uid));
+	return r;
+}
+
+/* An Event about what is in no namespace stands in this one. */
+static const char *namespace_of(const struct kube_event *event)
+{
+	return event->ns ? event->ns : "default";
+}
+
+static json_t *event_json(const struct event_book *b, const struct entry *e)
+{
+	const struct kube_event *event = &e->event;
+	_cleanup_(buf_done) struct buf instance = { 0 };
+	json_t *json;
+
+	buf_addf(&instance, CONTROLLER "-%s", b->node_name);
+	json = json_pack("{s:s, s:s, s:{s:s, s:s}, s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:o}",
+		"apiVersion", "events.k8s.io/v1", "kind", "Event", "metadata", "name", e->name,
+		"namespace", namespace_of(event), "eventTime", time_json(e->first),
+		"reportingController", CONTROLLER, "reportingInstance",
+		text_json(buf_str(&instance), INSTANCE_MAX), "type",
+		event->warning ? "Warning" : "Normal", "reason", event->reason, "action",
+		event->action, "note", text_json(event->note, NOTE_MAX), "regarding",
+		regarding_json(b, event));
+	assert(json);
+	if (e->count > 1)
+		json_object_set_new(json, "series", series_json(e));
+	return json;
+}
+
+static void ask(struct event_book *b, struct entry *e, struct event_request *ret)
+{
+	_cleanup_(buf_done) struct buf path = { 0 };
+	json_t *json = e->told ? json_pack("{s:o}", "series", series_json(e)) : event_json(b, e);
+
+	buf_addf(&path, "/apis/events.k8s.io/v1/namespaces/%s/events", namespace_of(&e->event));
+	if (e->told)
+		buf_addf(&path, "/%s", e->name);
+	*ret = (struct event_request){
+		.method = e->told ? HTTP_METHOD_PATCH : HTTP_METHOD_POST,
+		.path = buf_take(&path),
+		.body = json_dumps(json, JSON_COMPACT),
+	};
+	json_decref(json);
+	e->asked = e->count;
+	b->asking = e;
+}
+
+bool event_book_next(struct event_book *b, uint64_t now, struct event_request *ret)
+{
+	assert(!b->asking);
+	list_for_each(it, &b->entries) {
+		struct entry *e = container_of(it, struct entry, link);
+
+		if (due(e) <= now && !is_over(e, now)) {
+			ask(b, e, ret);
+			return true;
+		}
+	}
+	return false;
+}
+
+void event_request_done(struct event_request *r)
+{
+	free(take(r->path));
+	free(take(r->body));
+}
+
+void event_book_settle(struct event_book *b, enum event_answer answer, uint64_t now)
+{
+	struct entry *e = take(b->asking);
+
+	e->told_ms = now;
+	switch (answer) {
+	case EVENT_TAKEN:
+		e->told = e->asked;
+		break;
+	case EVENT_REFUSED:
+		e->refused = true;
+		break;
+	case EVENT_GONE:
+		e->told = 0;
+		break;
+	case EVENT_FAILED:
+		if (now >= end_of(e))
+			e->told = e->asked; /* or so it may believe */
+		/* The others come first the next time. */
+		list_remove(&e->link);
+		list_insert(&b->entries, &e->link);
+		break;
+	}
+}

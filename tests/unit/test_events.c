@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Events on their way to the fake API server, which takes them, refuses them, or is not there. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "fake/api.h"
+#include "source/auth.h"
+#include "source/events.h"
+#include "source/http.h"
+
+enum { PATIENCE_MS = 60000 };
+
+struct bench {
+	struct fake_api api;
+	struct event_base *base;
+	struct auth *auth;
+	struct http_client *client;
+	struct events *events;
+	unsigned troubles, recovered;
+};
+
+static void on_trouble(const char *message, void *arg)
+{
+	struct bench *b = arg;
+
+	if (message)
+		b->troubles++;
+	else
+		b->recovered++;
+}
+
+static int set_up(void **state)
+{
+	struct bench *b = new0(struct bench);
+	char url[64];
+	struct err err;
+
+	signal(SIGPIPE, SIG_IGN);
+	fake_api_start(&b->api, false);
+	b->base = event_base_new();
+	if (auth_load(&(struct auth_config){ .master = fake_api_url(&b->api, url) }, &b->auth,
+		    &err) ||
+		http_client_new(b->base, b->auth, &b->client, &err))
+		fail_msg("%s", err.msg);
+	b->events = events_new(&(struct events_config){
+		.base = b->base,
+		.client = b->client,
+		.node_name = "node-a",
+		.pace_ms = 1,
+		.retry_ms = 20,
+		.trouble = on_trouble,
+		.arg = b,
+	});
+	*state = b;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct bench *b = *state;
+
+	events_free(b->events);
+	http_client_free(b->client);
+	auth_free(b->auth);
+	event_base_free(b->base);
+	fake_api_stop(&b->api);
+	free(b);
+	return 0;
+}
+
+static void tell(struct bench *b, const char *service)
+{
+	events_tell(b->events,
+		&(struct kube_event){
+			.warning = true,
+			.reason = "FailedToStartServiceHealthcheck",
+			.action = "Listen",
+			.ns = service ? "shop" : NULL,
+			.name = service,
+			.note = "words",
+		});
+}
+
+static size_t count(struct bench *b, const char *what)
+{
+	json_t *answer = fake_api_get(&b->api, what);
+	size_t n = json_array_size(json_object_get(answer, what));
+
+	json_decref(answer);
+	return n;
+}
+
+static void turn(struct bench *b)
+{
+	static const struct timeval tick = { .tv_usec = 10000 };
+
+	event_base_loopexit(b->base, &tick);
+	event_base_dispatch(b->base);
+}
+
+/* So many requests, or Events that were taken. */
+static void await(struct bench *b, const char *what, size_t n)
+{
+	uint64_t start = clock_ms();
+
+	while (count(b, what) < n) {
+		if (clock_ms() - start > PATIENCE_MS)
+			fail_msg("waited for %zu %s", n, what);
+		turn(b);
+	}
+}
+
+static json_t *taken(struct bench *b, size_t i)
+{
+	json_t *answer = fake_api_get(&b->api, "events");
+	json_t *event = json_incref(json_array_get(json_object_get(answer, "events"), i));
+
+	json_decref(answer);
+	return event;
+}
+
+static void an_event_arrives(void **state)
+{
+	struct bench *b = *state;
+	const char *method, *path, *type, *reason;
+	json_t *event;
+
+	tell(b, "web");
+	await(b, "events", 1);
+	event = taken(b, 0);
+	assert_int_equal(json_unpack(event, "{s:s, s:s, s:s, s:{s:s}}", "method", &method, "path",
+				 &path, "contentType", &type, "object", "reason", &reason),
+		0);
+	assert_string_equal(method, "POST");
+	assert_string_equal(path, "/apis/events.k8s.io/v1/namespaces/shop/events");
+	assert_string_equal(type, "application/json");
+	assert_string_equal(reason, "FailedToStartServiceHealthcheck");
+	json_decref(event);
+	assert_int_equal(b->troubles, 0);
+}
+
+static void what_happens_again_is_a_patch(void **state)
+{
+	struct bench *b = *state;
+	const char *method, *type;
+	json_t *event;
+	int n;
+
+	tell(b, NULL);
+	await(b, "events", 1);
+	for (int i = 0; i < 10; i++)
+		tell(b, NULL);
+	await(b, "events", 2);
+	event = taken(b, 1);
+	assert_int_equal(json_unpack(event, "{s:s, s:s, s:{s:{s:i}}}", "method", &method,
+				 "contentType", &type, "object", "series", "count", &n),
+		0);
+	assert_string_equal(method, "PATCH");
+	assert_string_equal(type, "application/strategic-merge-patch+json");
+	assert_int_equal(n, 11);
+	json_decref(event);
+}
+
+static void a_server_that_refuses_is_asked_once_for_each(void **state)
+{
+	struct bench *b = *state;
+
+	fake_api_order(&b->api, "{\"set\": {\"events\": 403}}");
+	tell(b, "web");
+	tell(b, "cart");
+	await(b, "requests", 2);
+	for (int i = 0; i < 20; i++) {
+		tell(b, "web");
+		turn(b);
+	}
+	assert_int_equal(count(b, "requests"), 2);
+	assert_int_equal(b->troubles, 1);
+	fake_api_order(&b->api, "{\"set\": {\"events\": 201}}");
+	tell(b, "dns");
+	await(b, "events", 1);
+	turn(b);
+	assert_int_equal(b->recovered, 1);
+}
+
+static void a_server_that_is_down_gets_them_later(void **state)
+{
+	struct bench *b = *state;
+
+	fake_api_order(&b->api, "{\"down\": true}");
+	tell(b, "web");
+	tell(b, "cart");
+	for (int i = 0; i < 30; i++)
+		turn(b);
+	assert_int_equal(b->troubles, 1);
+	fake_api_order(&b->api, "{\"down\": false}");
+	await(b, "events", 2);
+	turn(b);
+	assert_int_equal(b->recovered, 1);
+}
+
+static void an_error_of_the_server_is_not_the_end(void **state)
+{
+	struct bench *b = *state;
+
+	fake_api_order(&b->api, "{\"fault\": {\"verb\": \"post\", \"status\": 500, \"times\": 2}}");
+	tell(b, "web");
+	await(b, "events", 1);
+	assert_int_equal(count(b, "requests"), 3);
+	assert_int_equal(b->troubles, 1);
+}
+
+static void nobody_waits_for_a_silent_server(void **state)
+{
+	struct bench *b = *state;
+
+	fake_api_order(&b->api, "{\"fault\": {\"verb\": \"post\", \"silent\": true}}");
+	tell(b, "web");
+	for (int i = 0; i < 10; i++)
+		turn(b);
+	tell(b, "cart");
+	/* What is under way is dropped with the rest: see tear_down(). */
+	assert_int_equal(count(b, "events"), 0);
+}
+
+static void without_a_server_nobody_is_told(void **state)
+{
+	(void)state;
+	events_tell(NULL, &(struct kube_event){ .reason = "Starting" });
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+		TEST(an_event_arrives),
+		TEST(what_happens_again_is_a_patch),
+		TEST(a_server_that_refuses_is_asked_once_for_each),
+		TEST(a_server_that_is_down_gets_them_later),
+		TEST(an_error_of_the_server_is_not_the_end),
+		TEST(nobody_waits_for_a_silent_server),
+		cmocka_unit_test(without_a_server_nobody_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
