@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CORE_WALK_H
+#define CORE_WALK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/fact.h"
+#include "core/ledger.h"
+#include "core/policy.h"
+#include "core/text.h"
+
+/*
+ * What becomes of the first packet of a connection: walks it through the wanted facts (jumps,
+ * chains, sets, virtual servers) as netfilter and IPVS would. So an explanation cannot say anything
+ * else than what was programmed. It reads the few matches and targets that our own rules use; of a
+ * rule that it cannot read it says so.
+ */
+
+struct walk {
+	const struct ledger *ledger;
+	const struct text_pool *texts;
+	const struct policy *policy;
+	struct fact_key *jumps; /* wanted */
+	size_t n_jumps, cap_jumps;
+};
+
+void walk_init(struct walk *w, const struct ledger *ledger, const struct text_pool *texts,
+	const struct policy *policy);
+void walk_done(struct walk *w);
+
+enum walk_source {
+	WALK_POD, /* what --detect-local takes for a pod of the cluster */
+	WALK_NODE,
+	WALK_OUTSIDE,
+};
+const char *walk_source_name(enum walk_source source);
+/* Where packets with this source address come from. An interface is not told by an address: then it
+ * is WALK_OUTSIDE unless the address is the node's. */
+enum walk_source walk_source_of(const struct policy *policy, const struct ip *ip);
+
+struct walk_packet {
+	enum walk_source source;
+	struct ip src, dst;
+	uint16_t port;
+	uint8_t proto;
+	uint32_t mark;
+};
+
+/* A line in a text of the pool. */
+struct walk_rule {
+	const char *text; /* NULL: none */
+	size_t len;
+};
+
+enum walk_end {
+	WALK_FORWARDED, /* to `vs` */
+	WALK_NOBODY,	/* no virtual server has it */
+	WALK_DROPPED,
+	WALK_REJECTED,
+	WALK_UNREADABLE, /* a rule is none that this can read */
+};
+
+struct walk_path {
+	enum walk_end end;
+	struct walk_rule rule;	     /* that dropped or rejected it, or could not be read */
+	struct walk_rule masquerade; /* that marked it to be masqueraded */
+	struct fact_key vs;	     /* of WALK_FORWARDED */
+	struct walk_packet packet;   /* as it is then */
+};
+
+/* From where it comes in, or is sent, to IPVS. */
+void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_path *ret);
+/* From IPVS to a real server: whether its source address is replaced; the rule goes to *ret. */
+bool walk_masqueraded(const struct walk *w, const struct walk_path *path, const struct ip *ip,
+	uint16_t port, struct walk_rule *ret);
+
+#endif
