@@ -27,11 +27,12 @@
  */
 
 enum option_group {
-	OPTIONS_POLICY = 1, /* what decides the facts: also of `ipvsctl-svc plan` */
-	OPTIONS_INPUT = 2,  /* --manifests and what belongs to it: also of `ipvsctl-svc plan` */
-	OPTIONS_DAEMON = 4, /* of ipvsctl-svcd */
-	OPTIONS_PLAN = 8,   /* of `ipvsctl-svc plan`; arguments that are no option are --manifests
-			     */
+	OPTIONS_POLICY = 1,   /* what decides the facts: also of `ipvsctl-svc plan` */
+	OPTIONS_INPUT = 2,    /* --manifests and what belongs to it: also of `ipvsctl-svc plan` */
+	OPTIONS_DAEMON = 4,   /* of ipvsctl-svcd */
+	OPTIONS_PLAN = 8,     /* of `ipvsctl-svc plan`; arguments that are no option are --manifests
+			       */
+	OPTIONS_EXPLAIN = 16, /* of `ipvsctl-svc explain`; one argument is no option */
 };
 
 enum option_trait {
@@ -120,6 +121,7 @@ struct config {
 	const char *write_config_to; /* "": nowhere */
 	bool print_config;
 	bool once, cleanup, init_only;
+	const char *what, *from, *ns, *socket; /* of explain; "" : not given */
 	enum plan_output output;
 	enum plan_diff diff;
 	bool help, version;
@@ -132,10 +134,10 @@ struct config {
 /*
  * Reads argv[1..] with the options of the given groups, and the file that --config names, into *c,
  * which config_init() filled. Stops at the first argument that is no option, or after "--"; its
- * index goes to *ret_rest (argc with OPTIONS_PLAN, which takes all of them). Returns 0, or -EINVAL
- * with every mistake named in one text; c->mistakes has them one by one, however many they are.
- * c->warnings has what should be told, one log line each. After --help or --version nothing else
- * counts: mistakes are not reported.
+ * index goes to *ret_rest (argc with OPTIONS_PLAN and OPTIONS_EXPLAIN, which take all of them).
+ * Returns 0, or -EINVAL with every mistake named in one text; c->mistakes has them one by one,
+ * however many they are. c->warnings has what should be told, one log line each. After --help or
+ * --version nothing else counts: mistakes are not reported.
  */
 void config_init(struct config *c);
 int config_parse(struct config *c, unsigned groups, int argc, char *const argv[], int *ret_rest,

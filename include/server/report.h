@@ -3,6 +3,7 @@
 #define SERVER_REPORT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/engine.h"
@@ -21,6 +22,7 @@ struct report_input {
 	const char *backend; /* "ipvs" */
 	const char *kernel;  /* "6.1.0-56-amd64" */
 	const char *input;   /* "manifests" or "apiserver" */
+	bool dry;	     /* the engine never reads the kernel: nothing is told of it */
 	uint64_t now;	     /* ms of the engine's clock */
 	/* How long the last change took from the input to the kernel, microseconds; 0: unknown. */
 	uint64_t last_sync_us;

@@ -8,7 +8,8 @@
 #include "base/err.h"
 
 /*
- * HTTP on a UNIX socket (mode 0660): GET /v1/status. The directory of the socket is made (mode
+ * HTTP on a UNIX socket (mode 0660): GET /v1/status and GET /v1/explain?what=WHAT[&from=FROM], see
+ * server/explain.h. The directory of the socket is made (mode
  * 0755); a socket that nobody listens on any more is replaced, one that somebody does listen on is
  * -EADDRINUSE. Every answer is JSON; an error is {"error": "..."}.
  *
@@ -29,6 +30,8 @@ struct server_config {
 	const char *socket_path;
 	/* Makes the answer; the server takes the reference. */
 	json_t *(*status)(void *arg);
+	/* The same; NULL with words: what was asked for makes no sense. `from` may be NULL. */
+	json_t *(*explain)(const char *what, const char *from, struct err *err, void *arg);
 	void *arg;
 };
 

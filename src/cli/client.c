@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "client.h"
 
+#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <string.h>
@@ -87,4 +88,15 @@ int client_get(const char *socket_path, const char *path, json_t **ret, struct e
 	}
 	*ret = tree;
 	return 0;
+}
+
+/* RFC 3986, unreserved characters */
+void client_escape(struct buf *path, const char *text)
+{
+	for (; *text; text++) {
+		if (isalnum((unsigned char)*text) || strchr("-._~", *text))
+			buf_addc(path, *text);
+		else
+			buf_addf(path, "%%%02X", (unsigned char)*text);
+	}
 }

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 /* Asks the daemon over HTTP on its UNIX socket. */
@@ -20,5 +21,8 @@ enum {
  * JSON), or another errno, each with words.
  */
 int client_get(const char *socket_path, const char *path, json_t **ret, struct err *err);
+
+/* Appends a text as it stands in a query of a path. */
+void client_escape(struct buf *path, const char *text);
 
 #endif

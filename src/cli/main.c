@@ -13,6 +13,7 @@ struct command {
 
 static const struct command commands[] = {
 	{ "status", "what this node serves, and whether the kernel holds it", status_main },
+	{ "explain", "why packets to an address or a Service go where they go", explain_main },
 	{ "plan", "what the kernel should hold for given manifests, and how it differs",
 		plan_main },
 };

@@ -3,11 +3,9 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
-#include "command.h"
-#include "daemon/config.h"
+#include "dry.h"
 #include "emit.h"
 #include "kernel/ipset.h"
 #include "kernel/iptables.h"
@@ -15,18 +13,12 @@
 #include "kernel/link.h"
 #include "kernel/probe.h"
 #include "plan.h"
-#include "show.h"
-#include "source/manifest.h"
 
 enum { OF_PLAN = OPTIONS_PLAN | OPTIONS_INPUT | OPTIONS_POLICY };
 
 /* All that a run of plan holds. */
 struct run {
-	struct config config;
-	struct store store;
-	struct manifests *manifests;
-	struct ip *local; /* what the policy points to */
-	struct engine *engine;
+	struct dry dry;
 	struct adapter *ipvs, *link, *ipset, *iptables;
 	struct plan plan;
 	struct err audit; /* why the kernel could not be read */
@@ -35,15 +27,12 @@ struct run {
 static void run_done(struct run *r)
 {
 	plan_done(&r->plan);
-	engine_free(r->engine);
+	engine_free(take(r->dry.engine)); /* before the adapters that it has */
 	iptables_free(r->iptables);
 	ipset_free(r->ipset);
 	link_free(r->link);
 	ipvs_free(r->ipvs);
-	manifests_free(r->manifests);
-	store_done(&r->store);
-	free(r->local);
-	config_done(&r->config);
+	dry_done(&r->dry);
 }
 
 static void print_help(void)
@@ -56,136 +45,16 @@ static void print_help(void)
 	       "2 wrong usage, or manifests that cannot be read, 4 no permission.\n");
 }
 
-static void complain(const char *words)
-{
-	fprintf(stderr, "ipvsctl-svc plan: %s\n", words);
-}
-
-/* Input */
-
-static void print_problem(const struct manifest_problem *p)
-{
-	_cleanup_(buf_done) struct buf b = { 0 }, clean = { 0 };
-
-	manifest_problem_print(p, &b);
-	show_text(&clean, buf_str(&b));
-	fprintf(stderr, "%s\n", buf_str(&clean));
-}
-
-/* Returns the exit code so far. */
-static enum exit_code load(struct run *r, struct err *err)
-{
-	const struct config *c = &r->config;
-	const struct manifest_problem *const *problems;
-	struct manifests_config config = {
-		.paths = c->manifests,
-		.n_paths = c->n_manifests,
-		.store = &r->store,
-		.service_range = { c->service_range[0], c->service_range[1] },
-	};
-	int e = manifests_new(&config, &r->manifests, err);
-	size_t n = 0;
-
-	if (e >= 0) {
-		e = manifests_load(r->manifests, err);
-		n = manifests_problems(r->manifests, &problems);
-	}
-	for (size_t i = 0; i < n; i++)
-		print_problem(problems[i]);
-	if (e < 0)
-		complain(err->msg);
-	if (e < 0 || (n && !r->store.n_services))
-		return EXIT_CODE_USAGE;
-	return n ? EXIT_CODE_DIFFERENT : EXIT_CODE_OK;
-}
-
-/* The node */
-
-static int cmp_ip(const void *a, const void *b)
-{
-	return ip_cmp(a, b);
-}
-
-static bool counts_as_local(const struct ip *ip)
-{
-	return !ip_is_loopback(ip) && !(ip->family == AF_INET6 && ip_is_link_local(ip));
-}
-
-/* Kubernetes takes internal addresses before external ones. */
-static struct ip first_address(const struct node *node, int family)
-{
-	for (int external = 0; external < 2; external++)
-		for (size_t i = 0; i < node->n_addresses; i++)
-			if (node->addresses[i].external == external &&
-				node->addresses[i].ip.family == family)
-				return node->addresses[i].ip;
-	return (struct ip){ 0 };
-}
-
-static void take_node_object(struct run *r, const struct node *node)
-{
-	struct policy *p = &r->config.policy;
-	size_t n = 0;
-
-	r->local = mem_zalloc(node->n_addresses, sizeof(*r->local));
-	for (size_t i = 0; i < node->n_addresses; i++)
-		if (counts_as_local(&node->addresses[i].ip))
-			r->local[n++] = node->addresses[i].ip;
-	if (n)
-		qsort(r->local, n, sizeof(*r->local), cmp_ip);
-	for (size_t i = 0; i < n; i++)
-		if (!p->n_local || !ip_eq(&r->local[p->n_local - 1], &r->local[i]))
-			r->local[p->n_local++] = r->local[i];
-	p->node_ip[0] = first_address(node, AF_INET);
-	p->node_ip[1] = first_address(node, AF_INET6);
-	p->zone = node->zone;
-	p->pod_cidrs = node->pod_cidrs;
-	p->n_pod_cidrs = node->n_pod_cidrs;
-}
-
-static int take_interfaces(struct run *r, struct err *err)
-{
-	struct policy *p = &r->config.policy;
-	int e = link_addresses(&r->local, &p->n_local, err);
-
-	if (e < 0)
-		return e;
-	p->node_ip[0] = link_primary_address(AF_INET, r->local, p->n_local);
-	p->node_ip[1] = link_primary_address(AF_INET6, r->local, p->n_local);
-	return 0;
-}
-
-/* The manifests' Node object of our name, or else the machine that this runs on. */
-static int take_node(struct run *r, struct err *err)
-{
-	struct policy *p = &r->config.policy;
-	const struct node *node = store_node(&r->store, p->node_name);
-	int e = 0;
-
-	p->store = &r->store;
-	if (node)
-		take_node_object(r, node);
-	else
-		e = take_interfaces(r, err);
-	p->local = r->local;
-	if (!node && r->store.nodes.count)
-		fprintf(stderr,
-			"ipvsctl-svc plan: no Node object is named \"%s\" (--hostname-override), "
-			"taking the addresses of this machine\n",
-			p->node_name);
-	return e;
-}
-
 /* The kernel */
 
 static int open_iptables(struct run *r, struct err *err)
 {
-	struct policy *p = &r->config.policy;
+	struct policy *p = &r->dry.config.policy;
 	int e;
 
 	p->ipv4 = probe_family(AF_INET);
 	p->ipv6 = probe_family(AF_INET6);
-	e = iptables_new(engine_texts(r->engine), p->ipv4, p->ipv6, &r->iptables, err);
+	e = iptables_new(engine_texts(r->dry.engine), p->ipv4, p->ipv6, &r->iptables, err);
 	if (e < 0)
 		p->ipv4 = p->ipv6 = true;
 	else
@@ -208,7 +77,7 @@ static int open_adapters(struct run *r, struct err *err)
 	struct adapter *adapters[] = { r->ipvs, r->link, r->ipset, r->iptables };
 
 	for (size_t i = 0; i < ARRAY_SIZE(adapters); i++)
-		engine_add_adapter(r->engine, adapters[i]);
+		engine_add_adapter(r->dry.engine, adapters[i]);
 	return 0;
 }
 
@@ -253,20 +122,20 @@ static void on_audit(const struct err *err, void *arg)
 static bool make(struct run *r, bool read_kernel)
 {
 	struct engine_config config = {
-		.store = &r->store,
-		.policy = &r->config.policy,
+		.store = &r->dry.store,
+		.policy = &r->dry.config.policy,
 		.dry_run = true,
 		.on_audit = on_audit,
 		.arg = r,
 	};
 	bool compare;
 
-	r->engine = engine_new(&config);
+	r->dry.engine = engine_new(&config);
 	compare = read_kernel && open_kernel(r);
-	if (plan_make(&r->plan, r->engine, &r->store, &r->config.policy, compare))
+	if (plan_make(&r->plan, r->dry.engine, &r->dry.store, &r->dry.config.policy, compare))
 		not_comparing(&r->audit);
 	if (!r->plan.compared)
-		return r->config.diff != DIFF_YES;
+		return r->dry.config.diff != DIFF_YES;
 	return !r->plan.n_differences;
 }
 
@@ -276,7 +145,7 @@ static int print(const struct run *r, struct err *err)
 	json_t *tree = NULL;
 	int e = 0;
 
-	switch (r->config.output) {
+	switch (r->dry.config.output) {
 	case PLAN_TEXT:
 		plan_text(&r->plan, &out);
 		break;
@@ -300,24 +169,24 @@ static int print(const struct run *r, struct err *err)
 static enum exit_code plan(struct run *r)
 {
 	struct err err = { 0 };
-	enum exit_code code = load(r, &err);
+	enum exit_code code = dry_load(&r->dry, &err);
 	int kernel;
 
 	if (code == EXIT_CODE_USAGE)
 		return code;
-	kernel = want_kernel(&r->config, &err);
+	kernel = want_kernel(&r->dry.config, &err);
 	if (kernel < 0) {
-		complain(err.msg);
+		dry_complain(&r->dry, err.msg);
 		return EXIT_CODE_PERMISSION;
 	}
-	if (take_node(r, &err) < 0) {
-		complain(err.msg);
+	if (dry_take_node(&r->dry, &err) < 0) {
+		dry_complain(&r->dry, err.msg);
 		return EXIT_CODE_USAGE;
 	}
 	if (!make(r, kernel))
 		code = EXIT_CODE_DIFFERENT;
 	if (print(r, &err) < 0) {
-		complain(err.msg);
+		dry_complain(&r->dry, err.msg);
 		return EXIT_CODE_DIFFERENT;
 	}
 	return code;
@@ -329,18 +198,17 @@ int plan_main(int argc, char **argv)
 	struct err err;
 	int rest;
 
-	store_init(&r.store);
-	config_init(&r.config);
-	if (config_parse(&r.config, OF_PLAN, argc, argv, &rest, &err)) {
-		complain(err.msg);
+	dry_init(&r.dry, "plan");
+	if (config_parse(&r.dry.config, OF_PLAN, argc, argv, &rest, &err)) {
+		dry_complain(&r.dry, err.msg);
 		return EXIT_CODE_USAGE;
 	}
-	if (r.config.help) {
+	if (r.dry.config.help) {
 		print_help();
 		return EXIT_CODE_OK;
 	}
-	if (!r.config.n_manifests) {
-		complain("nothing to plan: give --manifests FILE|DIR");
+	if (!r.dry.config.n_manifests) {
+		dry_complain(&r.dry, "nothing to plan: give --manifests FILE|DIR");
 		return EXIT_CODE_USAGE;
 	}
 	return (int)plan(&r);

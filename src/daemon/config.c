@@ -150,7 +150,7 @@ void config_init(struct config *c)
 	size_t n;
 	const struct config_option *o = config_options(&n);
 
-	*c = (struct config){ .in_cluster = pod && *pod };
+	*c = (struct config){ .in_cluster = pod && *pod, .what = "" };
 	policy_init(&c->policy);
 	for (; n; n--, o++)
 		set_preset(c, o);

@@ -153,6 +153,17 @@ static void more_manifests(struct parser *p)
 	apply(p, f, "--manifests", p->argv[p->next++]);
 }
 
+static void take_what(struct parser *p)
+{
+	const char *arg = p->argv[p->next++];
+
+	if (p->scouting)
+		return;
+	if (*p->config->what)
+		mistake(p, arg, "is one argument too many");
+	p->config->what = arg;
+}
+
 /* False where the options end. */
 static bool parse_argument(struct parser *p)
 {
@@ -170,10 +181,11 @@ static bool parse_argument(struct parser *p)
 			parse_letter(p, arg);
 		return true;
 	}
-	if (!(p->groups & OPTIONS_PLAN))
-		return false;
-	more_manifests(p);
-	return true;
+	if (p->groups & OPTIONS_PLAN)
+		more_manifests(p);
+	else if (p->groups & OPTIONS_EXPLAIN)
+		take_what(p);
+	return p->groups & (OPTIONS_PLAN | OPTIONS_EXPLAIN);
 }
 
 int config_args(struct config *c, unsigned groups, int argc, char *const argv[], bool scouting)
@@ -189,6 +201,8 @@ int config_args(struct config *c, unsigned groups, int argc, char *const argv[],
 		;
 	while (groups & OPTIONS_PLAN && p.next < argc)
 		more_manifests(&p);
+	while (groups & OPTIONS_EXPLAIN && p.next < argc)
+		take_what(&p);
 	if (p.ignored.len)
 		note(c, &c->warnings,
 			"ignored beside --config, as kube-proxy does; the file has to say it: %s",

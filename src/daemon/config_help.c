@@ -32,6 +32,7 @@ void config_help(unsigned groups, FILE *out)
 		const char *title;
 	} titles[] = {
 		{ OPTIONS_PLAN, 0, "Output" },
+		{ OPTIONS_EXPLAIN, 0, "What and how" },
 		{ OPTIONS_INPUT, 0, "Input" },
 		{ OPTIONS_POLICY, 0, "Policy" },
 		{ OPTIONS_DAEMON, 0, "Daemon" },

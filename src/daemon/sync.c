@@ -16,6 +16,7 @@
 #include "kernel/iptables.h"
 #include "kernel/ipvs.h"
 #include "notify.h"
+#include "server/explain.h"
 #include "server/report.h"
 
 /* What is logged */
@@ -263,10 +264,9 @@ static int conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c,
 	return ipvs_conns(d->ipvs, vs, fn, arg, &err);
 }
 
-static json_t *status(void *arg)
+static struct report_input report_input(struct daemon *d)
 {
-	struct daemon *d = arg;
-	struct report_input in = {
+	return (struct report_input){
 		.store = &d->store,
 		.engine = d->engine,
 		.policy = &d->config->policy,
@@ -278,6 +278,12 @@ static json_t *status(void *arg)
 		.conns = conns,
 		.conns_arg = d,
 	};
+}
+
+static json_t *status(void *arg)
+{
+	struct daemon *d = arg;
+	struct report_input in = report_input(d);
 	char **warnings = daemon_warnings(d, &in.n_warnings);
 	json_t *reply;
 
@@ -289,11 +295,20 @@ static json_t *status(void *arg)
 	return reply;
 }
 
+static json_t *explain_query(const char *what, const char *from, struct err *err, void *arg)
+{
+	struct report_input in = report_input(arg);
+	struct explain_query q;
+
+	return explain_parse(what, from, &q, err) < 0 ? NULL : explain(&in, &q);
+}
+
 static int start_server(struct daemon *d, struct err *err)
 {
 	struct server_config config = {
 		.socket_path = d->config->status_socket,
 		.status = status,
+		.explain = explain_query,
 		.arg = d,
 	};
 

@@ -93,18 +93,18 @@ static bool judge(const struct port_report *p, const struct fact_key *key, struc
 	_cleanup_(buf_done) struct buf words = { 0 };
 	struct fact_state s = { 0 };
 
+	if (p->in->dry)
+		return false;
 	ledger_state(p->ledger, key, &s);
-	if (s.wanted && s.error) {
-		report_failure(&words, key, &s, p->in);
+	switch (report_fault(&words, key, &s, p->in)) {
+	case FAULT_NONE:
+		break;
+	case FAULT_PENDING:
+		raise_state(v, STATE_PENDING, buf_str(&words));
+		break;
+	case FAULT_FAILING:
 		raise_state(v, STATE_FAILING, buf_str(&words));
-	} else if (!s.wanted || !s.present) {
-		report_describe(&words, key);
-		buf_adds(&words, " is not in the kernel yet");
-		raise_state(v, STATE_PENDING, buf_str(&words));
-	} else if (!s.known || !fact_val_eq(&s.want, &s.have)) {
-		report_describe(&words, key);
-		buf_adds(&words, " is being changed");
-		raise_state(v, STATE_PENDING, buf_str(&words));
+		break;
 	}
 	return s.present;
 }

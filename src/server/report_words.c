@@ -89,3 +89,20 @@ void report_failure(struct buf *b, const struct fact_key *key, const struct fact
 	engine_print_failure(in->engine, b, &op);
 	buf_addf(b, ", for the last %" PRIu64 " s", (in->now - state->failing_since) / 1000);
 }
+
+enum report_fault report_fault(struct buf *b, const struct fact_key *key,
+	const struct fact_state *state, const struct report_input *in)
+{
+	if (state->wanted && state->error) {
+		report_failure(b, key, state, in);
+		return FAULT_FAILING;
+	}
+	if (state->wanted && state->present && state->known &&
+		fact_val_eq(&state->want, &state->have))
+		return FAULT_NONE;
+	report_describe(b, key);
+	buf_adds(b,
+		state->wanted && state->present ? " is being changed"
+						: " is not in the kernel yet");
+	return FAULT_PENDING;
+}

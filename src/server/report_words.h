@@ -14,4 +14,9 @@ void report_describe(struct buf *b, const struct fact_key *key);
 void report_failure(struct buf *b, const struct fact_key *key, const struct fact_state *state,
 	const struct report_input *in);
 
+enum report_fault { FAULT_NONE, FAULT_PENDING, FAULT_FAILING };
+/* What is wrong with a fact that a Service wants, in words. */
+enum report_fault report_fault(struct buf *b, const struct fact_key *key,
+	const struct fact_state *state, const struct report_input *in);
+
 #endif

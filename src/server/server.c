@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include <errno.h>
+#include <event2/keyvalq_struct.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,36 @@ static void get_status(struct evhttp_request *req, const struct server *s)
 	json_decref(body);
 }
 
+static void explain_query(
+	struct evhttp_request *req, const struct server *s, const struct evkeyvalq *query)
+{
+	const char *what = evhttp_find_header(query, "what");
+	struct err err = { .msg = "give what=IP:PORT or what=NAMESPACE/NAME" };
+	json_t *body = NULL;
+
+	if (what)
+		body = s->config.explain(
+			what, evhttp_find_header(query, "from"), &err, s->config.arg);
+	if (body)
+		reply(req, HTTP_OK, body);
+	else
+		reply_error(req, HTTP_BADREQUEST, err.msg);
+	json_decref(body);
+}
+
+static void get_explain(struct evhttp_request *req, const struct server *s)
+{
+	const char *text = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req));
+	struct evkeyvalq query;
+
+	if (evhttp_parse_query_str(text ? text : "", &query) < 0) {
+		reply_error(req, HTTP_BADREQUEST, "the query cannot be read");
+		return;
+	}
+	explain_query(req, s, &query);
+	evhttp_clear_headers(&query);
+}
+
 struct route {
 	const char *path;
 	void (*get)(struct evhttp_request *req, const struct server *s);
@@ -65,6 +96,7 @@ struct route {
 
 static const struct route routes[] = {
 	{ "/v1/status", get_status },
+	{ "/v1/explain", get_explain },
 };
 
 static const struct route *find_route(struct evhttp_request *req)
@@ -82,7 +114,8 @@ static void on_request(struct evhttp_request *req, void *arg)
 	const struct route *route = find_route(req);
 
 	if (!route) {
-		reply_error(req, HTTP_NOTFOUND, "no such path; there is /v1/status");
+		reply_error(
+			req, HTTP_NOTFOUND, "no such path; there are /v1/status and /v1/explain");
 	} else if (evhttp_request_get_command(req) != EVHTTP_REQ_GET) {
 		http_header(req, "Allow", "GET");
 		reply_error(req, HTTP_BADMETHOD, "only GET is allowed here");

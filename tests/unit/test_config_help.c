@@ -115,16 +115,22 @@ static void the_daemons_man_page_and_the_table_name_the_same_options(void **stat
 			fail_msg("the man page describes what is no option: %.60s", at);
 }
 
-static void the_man_page_of_the_commands_describes_the_options_of_plan(void **state)
+static void check_section(const char *title, unsigned group)
 {
-	_cleanup_free_ char *page = read_section("man/ipvsctl-svc.1.scd", "\n# PLAN\n");
+	_cleanup_free_ char *page = read_section("man/ipvsctl-svc.1.scd", title);
 	size_t n;
 	const struct config_option *o = config_options(&n);
 
-	(void)state;
 	for (; n; n--, o++)
-		if (o->groups & OPTIONS_PLAN)
+		if (o->groups & group)
 			check_described(page, o);
+}
+
+static void the_man_page_of_the_commands_describes_their_options(void **state)
+{
+	(void)state;
+	check_section("\n# EXPLAIN\n", OPTIONS_EXPLAIN);
+	check_section("\n# PLAN\n", OPTIONS_PLAN);
 }
 
 /* The file in the man page, with or without what stands behind '#'. */
@@ -206,7 +212,7 @@ int main(void)
 		cmocka_unit_test(the_daemons_man_page_and_the_table_name_the_same_options),
 		cmocka_unit_test(the_file_in_the_man_page_has_all_keys_with_their_defaults),
 		cmocka_unit_test(the_file_in_the_man_page_names_the_options),
-		cmocka_unit_test(the_man_page_of_the_commands_describes_the_options_of_plan),
+		cmocka_unit_test(the_man_page_of_the_commands_describes_their_options),
 	};
 
 	return cmocka_run_group_tests_name("config help", tests, NULL, NULL);

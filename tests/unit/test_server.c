@@ -42,6 +42,16 @@ static json_t *make_status(void *arg)
 		"{s:s, s:i, s:s}", "kind", "Status", "asked", (int)++f->asked, "padding", padding);
 }
 
+static json_t *make_explanation(const char *what, const char *from, struct err *err, void *arg)
+{
+	(void)arg;
+	if (!strcmp(what, "nonsense")) {
+		err_set(err, -EINVAL, "no sense");
+		return NULL;
+	}
+	return json_pack("{s:s, s:s}", "what", what, "from", from ? from : "-");
+}
+
 static json_t *make_nothing(void *arg)
 {
 	(void)arg;
@@ -80,7 +90,7 @@ static int teardown(void **state)
 static int start(struct fixture *f)
 {
 	const struct server_config config = {
-		.socket_path = f->path, .status = make_status, .arg = f
+		.socket_path = f->path, .status = make_status, .explain = make_explanation, .arg = f
 	};
 
 	return server_new(f->base, &config, &f->server, &f->err);
@@ -204,6 +214,39 @@ static void a_long_answer_arrives_whole(void **state)
 	body = body_of(answer);
 	assert_int_equal(json_string_length(json_object_get(body, "padding")), f->padding);
 	json_decref(body);
+}
+
+static void assert_explanation(
+	struct fixture *f, const char *query, const char *begin, const char *what, const char *from)
+{
+	_cleanup_(buf_done) struct buf request = { 0 };
+	_cleanup_free_ char *answer = NULL;
+	json_t *body;
+
+	buf_addf(&request, "GET /v1/explain%s HTTP/1.0\r\n\r\n", query);
+	answer = ask(f, buf_str(&request));
+	assert_begins(answer, begin);
+	body = body_of(answer);
+	if (what) {
+		assert_string_equal(json_string_value(json_object_get(body, "what")), what);
+		assert_string_equal(json_string_value(json_object_get(body, "from")), from);
+	} else {
+		assert_true(json_is_string(json_object_get(body, "error")));
+	}
+	json_decref(body);
+}
+
+static void what_is_to_be_explained_is_in_the_query(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_return_code(start(f), -f->err.code);
+	assert_explanation(f, "?what=a%2Fb", "HTTP/1.0 200 ", "a/b", "-");
+	assert_explanation(
+		f, "?from=pod&what=%5Bfd00::1%5D:80", "HTTP/1.0 200 ", "[fd00::1]:80", "pod");
+	assert_explanation(f, "", "HTTP/1.0 400 ", NULL, NULL);
+	assert_explanation(f, "?what=nonsense", "HTTP/1.0 400 ", NULL, NULL);
+	assert_explanation(f, "?x=1", "HTTP/1.0 400 ", NULL, NULL);
 }
 
 static void another_path_is_not_found(void **state)
@@ -463,6 +506,7 @@ int main(void)
 		TEST(status_is_served_as_json),
 		TEST(a_query_and_a_full_url_do_not_change_the_path),
 		TEST(a_long_answer_arrives_whole),
+		TEST(what_is_to_be_explained_is_in_the_query),
 		TEST(another_path_is_not_found),
 		TEST(another_method_is_not_allowed),
 		TEST(a_connection_takes_one_request_after_the_other),

@@ -61,6 +61,32 @@ plans() {
 		"[[\"shop/web:http\",80,\"TCP\",\"rr\",\"$POD_A\"]]"
 }
 
+explain() {
+	svc explain --socket "$STATUS_SOCKET" "$@"
+}
+
+explains() {
+	local text
+	text=$(explain 10.96.0.10:80)
+	check "explain finds the Service of an address" grep -q '^Service shop/web,' <<<"$text"
+	check "says that the kernel holds it" grep -q 'in the kernel$' <<<"$text"
+	check "names who gets packets from pods, unmasqueraded" \
+		grep -Eq -- "-> $POD_A:8080 .*source address kept" <<<"$text"
+	check "and those from elsewhere, masqueraded" \
+		grep -Eq -- "-> $POD_A:8080 .*masqueraded" <<<"$text"
+	check "and why another does not" grep -q "x  $POD_B:8080  left out: not ready" <<<"$text"
+	equal "one source can be asked for, in JSON" \
+		"$(explain shop/web:http --from "$POD_A" -o json |
+			jq -c '.services[0].ports[0].addresses[0].paths[] |
+				[.from, .verdict, .endpoints[0].masquerade]')" \
+		'["pod","forwarded",true]'
+	check "without endpoints packets are rejected" \
+		grep -q 'from outside: rejected: no endpoint can answer' \
+		<<<"$(explain -n default idle)"
+	check "what no Service has ends with 5" ends_with 5 explain 10.96.0.10:81
+	check "what makes no sense ends with 2" ends_with 2 explain 10.96.0.10
+}
+
 with_daemon() {
 	local status
 	must "the daemon starts" daemon_start
@@ -82,6 +108,7 @@ with_daemon() {
 		"$(in_node curl -s --unix-socket "$STATUS_SOCKET" http://x/v1/status | jq -r .kind)" \
 		Status
 	check "an unknown command ends with 2" ends_with 2 svc dance
+	explains
 }
 
 without_daemon() {
@@ -90,6 +117,7 @@ without_daemon() {
 	status=$(svc status --socket "$STATUS_SOCKET" -A 2>&1)
 	check "without the daemon status reads the kernel" grep -q 10.96.0.10 <<<"$status"
 	check "and says so" grep -qi kernel <<<"$status"
+	check "explain needs it" ends_with 3 svc explain --socket "$STATUS_SOCKET" shop/web
 }
 
 lab_up

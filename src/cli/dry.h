@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CLI_DRY_H
+#define CLI_DRY_H
+
+#include "command.h"
+#include "core/engine.h"
+#include "daemon/config.h"
+#include "source/manifest.h"
+
+/* What a command needs to resolve manifests as the daemon of a node would. */
+
+struct dry {
+	const char *command; /* its name, for messages */
+	struct config config;
+	struct store store;
+	struct manifests *manifests;
+	struct ip *local; /* what the policy points to */
+	struct engine *engine;
+};
+
+void dry_init(struct dry *d, const char *command);
+/* Frees the engine too, if there is one. */
+void dry_done(struct dry *d);
+void dry_complain(const struct dry *d, const char *words);
+
+/* Reads the manifests, and tells what is wrong with them. Returns the exit code so far. */
+enum exit_code dry_load(struct dry *d, struct err *err);
+/* Takes the manifests' Node object of our name, or else the machine that this runs on. Returns 0,
+ * or a negative errno with words. */
+int dry_take_node(struct dry *d, struct err *err);
+
+#endif

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "explain_port.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/endpoints.h"
+#include "core/frontends.h"
+#include "core/marks.h"
+#include "report_words.h"
+
+/* One port of a Service, in one family. */
+struct context {
+	const struct explainer *x;
+	const struct slot *slot;
+	const struct service_port *port;
+	struct endpoint_list eps;
+	struct frontend_list fes;
+};
+
+static int cmp_fact(const void *a, const void *b)
+{
+	return fact_key_cmp(&((const struct fact *)a)->key, &((const struct fact *)b)->key);
+}
+
+bool explain_claims(const struct slot *slot, const struct fact_key *vs)
+{
+	const struct fact f = { .key = *vs };
+
+	return slot->n_facts && bsearch(&f, slot->facts, slot->n_facts, sizeof(f), cmp_fact);
+}
+
+/* Who has the virtual server, and who else would like to. */
+
+static json_t *held_by(const struct context *c, const struct fact_key *vs)
+{
+	struct fact_state state;
+
+	if (!ledger_state(c->x->walk.ledger, vs, &state) || !state.claimant ||
+		state.claimant == &c->slot->claimant || state.claimant->born == CLAIMANT_LAST)
+		return json_null();
+	return json_string(state.claimant->name);
+}
+
+static json_t *rivals(const struct context *c, const struct fact_key *vs)
+{
+	json_t *ret = json_array();
+
+	for (size_t i = 0; i < c->x->n_slots; i++)
+		if (c->x->slots[i] != c->slot && explain_claims(c->x->slots[i], vs))
+			json_array_append_new(ret, json_string(c->x->slots[i]->claimant.name));
+	return ret;
+}
+
+/* What the kernel does not hold of it */
+
+static bool belongs(const struct context *c, const struct frontend *fe, const struct fact_key *key)
+{
+	uint32_t mark = marks_find(c->slot, fe->ip.family, c->port->proto, c->port->port);
+	struct ip ip = fact_ip(key);
+
+	switch ((enum fact_kind)key->kind) {
+	case FACT_VS:
+	case FACT_RS:
+		if (!key->proto)
+			return fe->local && mark && key->family == fe->ip.family &&
+				fact_fwmark(key) == mark;
+		return ip_eq(&ip, &fe->ip) && key->port == fe->port && key->proto == c->port->proto;
+	case FACT_DISPATCH:
+	case FACT_MEMBER:
+		return ip_eq(&ip, &fe->ip) &&
+			(!key->port || (key->port == fe->port && key->proto == c->port->proto));
+	case FACT_ROUTE:
+	case FACT_ADDR:
+		return ip_eq(&ip, &fe->ip);
+	case FACT_LINK:
+	case FACT_SET:
+	case FACT_CHAIN:
+	case FACT_JUMP:
+	case FACT_KINDS:
+		return false;
+	}
+	return false;
+}
+
+static json_t *problems(const struct context *c, const struct frontend *fe)
+{
+	json_t *ret = json_array();
+
+	for (size_t i = 0; i < c->slot->n_facts && !c->x->in->dry; i++) {
+		const struct fact_key *key = &c->slot->facts[i].key;
+		_cleanup_(buf_done) struct buf words = { 0 };
+		struct fact_state state = { 0 };
+
+		if (!belongs(c, fe, key))
+			continue;
+		ledger_state(c->x->walk.ledger, key, &state);
+		if (report_fault(&words, key, &state, c->x->in) != FAULT_NONE)
+			json_array_append_new(ret, json_string(buf_str(&words)));
+	}
+	return ret;
+}
+
+/* What drains */
+
+struct draining {
+	const struct context *c;
+	json_t *list;
+};
+
+static void add_draining(const struct rs_conns *conns, void *arg)
+{
+	const struct draining *d = arg;
+	struct ip ip = fact_ip2(&conns->key);
+	struct fact_state state;
+	char s[IP_STRLEN];
+
+	if (ledger_state(d->c->x->walk.ledger, &conns->key, &state) && state.claimant &&
+		state.claimant->born == CLAIMANT_LAST)
+		json_array_append_new(d->list,
+			json_pack("{s:s, s:i, s:I, s:I}", "address", ip_print(&ip, s), "port",
+				(int)conns->key.port2, "active", (json_int_t)conns->active,
+				"inactive", (json_int_t)conns->inactive));
+}
+
+static json_t *draining(const struct context *c, const struct fact_key *vs)
+{
+	const struct report_input *in = c->x->in;
+	struct draining d = { .c = c, .list = json_array() };
+
+	if (in->conns)
+		in->conns(vs, add_draining, &d, in->conns_arg);
+	return d.list;
+}
+
+/* Where packets come from */
+
+/* Stands for any client far away (RFC 5737, RFC 3849). */
+static struct ip outside_ip(int family)
+{
+	static const uint8_t v4[16] = { 192, 0, 2, 1 };
+	static const uint8_t v6[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
+
+	return ip_make(family, family == AF_INET6 ? v6 : v4);
+}
+
+/* The last one of the range, which no pod has. */
+static struct ip pod_ip(const struct policy *policy, int family)
+{
+	const struct cidr *range = policy_local_cidr(policy, family);
+	struct ip ip = range ? range->ip : outside_ip(family);
+
+	for (int bit = range ? range->len : ip_bits(family); bit < ip_bits(family); bit++)
+		ip.bytes[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
+	return ip;
+}
+
+/* An address on an interface is what the kernel takes as the source of the node's own packets. */
+static struct ip node_source(const struct policy *policy, const struct frontend *fe)
+{
+	if (fe->vip && policy->vip_mode == VIP_ADDRESS)
+		return fe->ip;
+	return policy->node_ip[fe->ip.family == AF_INET6];
+}
+
+static struct ip source_ip(
+	const struct policy *policy, enum walk_source source, const struct frontend *fe)
+{
+	switch (source) {
+	case WALK_POD:
+		return pod_ip(policy, fe->ip.family);
+	case WALK_NODE:
+		return node_source(policy, fe);
+	case WALK_OUTSIDE:
+		return outside_ip(fe->ip.family);
+	}
+	return outside_ip(fe->ip.family);
+}
+
+bool explain_tells_pods(const struct policy *policy, int family)
+{
+	return policy->detect_local == DETECT_BRIDGE_INTERFACE ||
+		policy->detect_local == DETECT_INTERFACE_NAME_PREFIX ||
+		policy_local_cidr(policy, family);
+}
+
+static json_t *paths(const struct context *c, const struct frontend *fe)
+{
+	const struct explain_query *q = c->x->query;
+	const struct policy *policy = c->x->in->policy;
+	struct walk_packet p = { .dst = fe->ip, .port = fe->port, .proto = c->port->proto };
+	json_t *ret = json_array();
+
+	if (q->from == FROM_ADDRESS) {
+		p.src = q->from_ip;
+		p.source = walk_source_of(policy, &p.src);
+		if (p.src.family == p.dst.family)
+			json_array_append_new(ret, explain_path(c->x, &p, &c->eps, fe->local));
+		return ret;
+	}
+	for (enum walk_source s = WALK_POD; s <= WALK_OUTSIDE; s++) {
+		if (q->from == FROM_SOURCE
+				? s != q->source
+				: s == WALK_POD && !explain_tells_pods(policy, fe->ip.family))
+			continue;
+		p.source = s;
+		p.src = source_ip(policy, s, fe);
+		if (p.src.family)
+			json_array_append_new(ret, explain_path(c->x, &p, &c->eps, fe->local));
+	}
+	return ret;
+}
+
+/* The answer */
+
+static bool asked_for(const struct explainer *x, const struct frontend *fe)
+{
+	const struct explain_query *q = x->query;
+
+	return *q->name || (ip_eq(&fe->ip, &q->ip) && fe->port == q->port);
+}
+
+static void add_address(const struct context *c, const struct frontend *fe, json_t *address)
+{
+	const struct fact_key vs = fact_vs(&fe->ip, fe->port, c->port->proto).key;
+	json_t *owner = held_by(c, &vs);
+	bool lost = json_is_string(owner);
+
+	json_object_set_new(address, "trafficPolicy", json_string(fe->local ? "Local" : "Cluster"));
+	json_object_set_new(address, "heldBy", owner);
+	json_object_set_new(address, "alsoWantedBy", lost ? json_array() : rivals(c, &vs));
+	json_object_set_new(address, "problems", lost ? json_array() : problems(c, fe));
+	json_object_set_new(address, "draining", lost ? json_array() : draining(c, &vs));
+	json_object_set_new(address, "paths", lost ? json_array() : paths(c, fe));
+	if (c->x->in->dry)
+		json_object_set_new(address, "present", json_null());
+}
+
+/* The report has the addresses of both families in the same order. */
+static size_t add_family(struct context *c, int family, json_t *all, size_t at, json_t *some)
+{
+	const struct service *s = c->slot->service;
+
+	frontends_list(s, c->port, family, c->x->in->policy, &c->fes);
+	if (c->fes.n)
+		endpoints_select(c->slot, c->port, family, c->x->in->policy, &c->eps);
+	for (size_t i = 0; i < c->fes.n; i++) {
+		json_t *address = json_array_get(all, at + i);
+
+		if (!asked_for(c->x, &c->fes.fes[i]))
+			continue;
+		add_address(c, &c->fes.fes[i], address);
+		json_array_append(some, address);
+	}
+	return at + c->fes.n;
+}
+
+bool explain_port(const struct explainer *x, const struct slot *slot,
+	const struct service_port *port, json_t *report)
+{
+	json_t *all = json_object_get(report, "addresses"), *some = json_array();
+	struct context c = { .x = x, .slot = slot, .port = port };
+	size_t at = add_family(&c, AF_INET, all, 0, some), n;
+
+	add_family(&c, AF_INET6, all, at, some);
+	n = json_array_size(some);
+	json_object_set_new(report, "addresses", some);
+	endpoints_done(&c.eps);
+	frontends_done(&c.fes);
+	return n;
+}
