@@ -118,6 +118,15 @@ void call_finish(struct call *c)
 	event_free(timer);
 }
 
+void call_await_head(struct call *c)
+{
+	struct event *timer = be_patient(c->caller, "the head of an answer");
+
+	while (!c->heads && !c->ends)
+		event_base_loop(c->caller->base, EVLOOP_ONCE);
+	event_free(timer);
+}
+
 void call_await_body(struct call *c, size_t len)
 {
 	struct event *timer = be_patient(c->caller, "a part of a body");

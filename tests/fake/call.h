@@ -41,6 +41,8 @@ void call_begin(struct call *c, struct caller *caller, const struct http_request
 void call_begin_get(struct call *c, struct caller *caller, const char *path);
 /* Turns the loop until it has ended; gives up on that, and ends the program, after a long time. */
 void call_finish(struct call *c);
+/* Turns the loop until the head of the answer is there. */
+void call_await_head(struct call *c);
 /* Turns the loop until so much of the body is there. */
 void call_await_body(struct call *c, size_t len);
 /* GET, from beginning to end. */
