@@ -11,6 +11,7 @@ A fault is a dictionary. Which requests it is for:
 What happens to them:
 
     status       answers with that code (and "retryAfter" seconds) instead
+    tooLarge     answers that it does not know so new a version yet
     delay        answers that many seconds late
     silent       does not answer at all
     drop         closes the connection instead of answering
@@ -32,7 +33,7 @@ import store
 REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 406: "NotAcceptable",
            410: "Expired", 422: "Invalid", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable",
            504: "Timeout"}
-KEYS = {"resource", "verb", "skip", "times", "status", "retryAfter", "delay", "silent", "drop", "error", "end",
+KEYS = {"resource", "verb", "skip", "times", "status", "tooLarge", "retryAfter", "delay", "silent", "drop", "error", "end",
         "stall", "after", "cut", "reset", "trickle", "garbage", "contentType"}
 
 

@@ -248,6 +248,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.hang_up(fault.get("reset"))
         if "status" in fault:
             raise faults.refusal(fault["status"], fault.get("retryAfter"))
+        if "tooLarge" in fault:
+            raise store.too_large_version(self.query.get("resourceVersion", ""), self.server.store.rv)
+
+    def client_certificate(self):
+        try:
+            return isinstance(self.connection, ssl.SSLSocket) and self.connection.getpeercert()
+        except AttributeError:  # close_connections() took it apart meanwhile
+            raise Closed from None
 
     def authenticate(self):
         settings = self.server.settings
@@ -257,8 +265,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if settings["basic"] and given == "Basic " + base64.b64encode(settings["basic"].encode()).decode():
             return
-        if isinstance(self.connection, ssl.SSLSocket) and self.connection.getpeercert():
-            name = dict(pair for part in self.connection.getpeercert()["subject"] for pair in part)["commonName"]
+        certificate = self.client_certificate()
+        if certificate:
+            name = dict(pair for part in certificate["subject"] for pair in part)["commonName"]
             if settings["clientCert"] in (name, True):
                 return
         raise store.Refused(401, "Unauthorized", "Unauthorized")

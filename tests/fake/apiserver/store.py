@@ -49,6 +49,12 @@ def expired_version(rv, oldest):
     return Refused(410, "Expired", "too old resource version: %s (%d)" % (rv, oldest))
 
 
+def too_large_version(rv, current):
+    return Refused(504, "Timeout", "Timeout: Too large resource version: %s, current: %d" % (rv, current),
+                   {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
+                    "retryAfterSeconds": 1}, retry_after=1)
+
+
 def compact_json(obj):
     return json.dumps(obj, separators=(",", ":"), ensure_ascii=False).encode()
 
@@ -229,9 +235,7 @@ class Store:
         if not rv.isdigit():
             raise Refused(400, "BadRequest", "Invalid value: \"%s\": strconv.ParseUint: invalid syntax" % rv)
         if int(rv) > self.rv:
-            raise Refused(504, "Timeout", "Timeout: Too large resource version: %s, current: %d" % (rv, self.rv),
-                          {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
-                           "retryAfterSeconds": 1}, retry_after=1)
+            raise too_large_version(rv, self.rv)
         return int(rv)
 
     def _sorted(self, plural, selector):
