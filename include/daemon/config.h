@@ -94,7 +94,9 @@ struct config {
 	bool in_cluster; /* the environment is that of a pod: it has KUBERNETES_SERVICE_HOST */
 	enum endpoints_source endpoints_source;
 	const char *content_type, *accept_content_types;
-	bool json; /* what these two mean: ask for JSON only */
+	bool json;  /* what these two mean: ask for JSON only */
+	double qps; /* of requests to the API server that are no watch */
+	unsigned burst;
 
 	/* The node */
 	enum backend backend;

@@ -14,6 +14,7 @@
  * followed into the store, with the selectors that kube-proxy uses.
  */
 
+/* AUTO: Endpoints as long as the server has no EndpointSlices. */
 enum endpoints_source { ENDPOINTS_AUTO, ENDPOINTS_SLICES, ENDPOINTS_LEGACY };
 
 /* Without the Node object the rest begins after this, with what the interfaces say. */
@@ -28,6 +29,8 @@ struct kube_config {
 	const char *node_name;
 	enum endpoints_source endpoints;
 	bool json;	     /* ask for JSON only */
+	double qps;	     /* of requests that are no watch; 0 or less: no limit */
+	unsigned burst;	     /* of those at once */
 	unsigned timeout_s;  /* of watches; 0: as kube-proxy */
 	unsigned backoff_ms; /* the first; 0: as kube-proxy */
 
@@ -47,7 +50,7 @@ struct kube;
 /* Begins to connect. Strings must outlive it. Returns 0, or a negative errno with words. */
 int kube_new(const struct kube_config *config, struct kube **ret, struct err *err);
 void kube_free(struct kube *k);
-/* Every resource is followed right now. */
+/* Everything is followed right now. */
 bool kube_healthy(const struct kube *k);
 bool kube_fed(const struct kube *k);
 uint64_t kube_received(const struct kube *k); /* bytes of all answers */

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "source/http.h"
+#include "source/pace.h"
 
 /*
  * Follows one resource of a Kubernetes API server for as long as it lives: list, watch, list again
@@ -43,11 +44,14 @@ struct watch_object {
 struct watch_config {
 	struct event_base *base;
 	struct http_client *client;
-	const char *path;      /* "/api/v1/services" */
-	const char *selectors; /* escaped, "labelSelector=...&fieldSelector=..."; "" */
-	bool json;	       /* ask for JSON only */
-	unsigned timeout_s;    /* 0: WATCH_TIMEOUT_S */
-	unsigned backoff_ms;   /* 0: WATCH_BACKOFF_FIRST_MS */
+	const char *path;			     /* "/api/v1/services" */
+	const char *label_selector, *field_selector; /* escaped, "metadata.name%3Dx"; "" */
+	/* A server that does not know these fields (400) is asked for all objects. */
+	bool optional_fields;
+	bool json;	     /* ask for JSON only */
+	unsigned timeout_s;  /* 0: WATCH_TIMEOUT_S */
+	unsigned backoff_ms; /* 0: WATCH_BACKOFF_FIRST_MS; else the others in proportion, too */
+	struct pace *pace;   /* of lists; watches are exempt */
 
 	void (*begin)(void *arg);
 	/*
@@ -57,7 +61,8 @@ struct watch_config {
 	 */
 	int (*object)(const struct watch_object *o, void *arg, struct err *err);
 	void (*complete)(void *arg);
-	/* Something went wrong and is tried again in so many ms. `status` is HTTP's, or 0. */
+	/* Something went wrong and is tried again in so many ms. `status` is HTTP's, or 0. NULL
+	 * message: it goes on. */
 	void (*trouble)(const char *message, unsigned status, unsigned retry_ms, void *arg);
 	void *arg;
 };
@@ -68,7 +73,7 @@ struct watch *watch_new(const struct watch_config *config);
 void watch_free(struct watch *w);
 /* A complete view has been told since the start. */
 bool watch_synced(const struct watch *w);
-/* The events of this watch come now: no trouble since the last complete view. */
+/* The events of this watch come now: no trouble since it was opened. */
 bool watch_healthy(const struct watch *w);
 uint64_t watch_received(const struct watch *w); /* bytes of all bodies */
 

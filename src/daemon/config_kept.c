@@ -56,6 +56,28 @@ static int check_real(
 	return 0;
 }
 
+/* What is done with these two is not the configuration's business; their text is kept, too. */
+static int set_qps(
+	struct config *c, const struct config_option *o, const char *text, struct err *err)
+{
+	int r = check_real(c, o, text, err);
+
+	if (!r)
+		c->qps = strtod(text, NULL);
+	return r;
+}
+
+static int set_burst(
+	struct config *c, const struct config_option *o, const char *text, struct err *err)
+{
+	long n = 0;
+	int r = read_number(text, o->min, o->max, &n, err);
+
+	if (!r)
+		c->burst = (unsigned)n;
+	return r;
+}
+
 /* option.min is 1 where 0 is too short. */
 static int check_duration(
 	struct config *c, const struct config_option *o, const char *text, struct err *err)
@@ -213,7 +235,8 @@ static int check_vmodule(
 
 const struct value_type kept_bool = { SHAPE_BOOL, .set = check_bool, .get = get_kept };
 const struct value_type kept_number = { SHAPE_NUMBER, .set = check_number, .get = get_kept };
-const struct value_type kept_real = { SHAPE_REAL, .set = check_real, .get = get_kept };
+const struct value_type value_qps = { SHAPE_REAL, .set = set_qps, .get = get_kept };
+const struct value_type value_burst = { SHAPE_NUMBER, .set = set_burst, .get = get_kept };
 const struct value_type kept_duration = { SHAPE_DURATION, .set = check_duration, .get = get_kept };
 const struct value_type kept_time = { SHAPE_TIME, .set = check_duration, .get = get_kept };
 const struct value_type kept_text = { SHAPE_TEXT, .set = check_text, .get = get_kept };

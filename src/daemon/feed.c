@@ -177,6 +177,8 @@ static int feed_api(struct daemon *d, struct err *err)
 		.node_name = c->policy.node_name,
 		.endpoints = c->endpoints_source,
 		.json = c->json,
+		.qps = c->qps,
+		.burst = c->burst,
 		.changed = on_changed,
 		.fed = on_fed,
 		.trouble = on_trouble,

@@ -14,18 +14,20 @@
 #include "source/http.h"
 #include "source/watch.h"
 
-enum resource { RESOURCE_SERVICES, RESOURCE_ENDPOINTS, RESOURCE_NODE, RESOURCES };
+/* Slices and Endpoints stand for each other. */
+enum resource { RESOURCE_SERVICES, RESOURCE_SLICES, RESOURCE_ENDPOINTS, RESOURCE_NODE, RESOURCES };
+
+enum { NOT_FOUND = 404 };
 
 /* What is followed of one kind. */
 struct follow {
 	struct kube *kube;
-	struct watch *watch;
+	struct watch *watch; /* NULL: it is not followed */
 	enum object_kind kind;
 	enum view_kind view;
 	const char *name; /* "services" */
 	bool complete;	  /* was, once */
 	bool troubled;
-	bool missing; /* the server does not have this resource */
 };
 
 struct kube {
@@ -33,7 +35,8 @@ struct kube {
 	struct http_client *client;
 	struct follow follow[RESOURCES];
 	struct event *node_wait;
-	struct event *switch_over; /* to Endpoints, from outside of a watch's callback */
+	struct event *give_up_endpoints; /* from outside of a watch's callback */
+	struct pace pace;
 	bool node_waited, fed;
 };
 
@@ -130,9 +133,15 @@ static void remove_id(struct store *store, const struct object_id *id)
 	}
 }
 
+/* What the selectors say: a server that does not know them sends everything. */
+static bool is_selected(const struct object *o)
+{
+	return o->kind != OBJECT_SERVICE || (!o->service->headless && !o->service->other_proxy);
+}
+
 static void take_object(struct kube *k, const struct watch_object *o, struct object *object)
 {
-	if (o->event == WATCH_PUT)
+	if (o->event == WATCH_PUT && is_selected(object))
 		put(k->config.store, object);
 	else
 		remove_object(k->config.store, object);
@@ -164,7 +173,7 @@ static int on_object(const struct watch_object *o, void *arg, struct err *err)
 static void check_fed(struct kube *k)
 {
 	if (k->fed || !k->follow[RESOURCE_SERVICES].complete ||
-		!k->follow[RESOURCE_ENDPOINTS].complete ||
+		!(k->follow[RESOURCE_SLICES].complete || k->follow[RESOURCE_ENDPOINTS].complete) ||
 		!(k->follow[RESOURCE_NODE].complete || k->node_waited))
 		return;
 	k->fed = true;
@@ -178,34 +187,59 @@ static void on_begin(void *arg)
 	store_view_begin(f->kube->config.store, f->view);
 }
 
+static void forget_all(const struct kube *k, enum view_kind view)
+{
+	store_view_begin(k->config.store, view);
+	store_view_end(k->config.store, view);
+}
+
+/* What one of the two tells is not to be told twice. */
+static void replace_other(struct kube *k, const struct follow *f)
+{
+	if (f->kind == OBJECT_ENDPOINTS)
+		forget_all(k, VIEW_ENDPOINT_SLICES);
+	else if (f->kind == OBJECT_ENDPOINT_SLICE && k->follow[RESOURCE_ENDPOINTS].watch)
+		event_active(k->give_up_endpoints, 0, 0);
+	if (f->kind == OBJECT_ENDPOINT_SLICE)
+		forget_all(k, VIEW_ENDPOINTS);
+}
+
 static void on_complete(void *arg)
 {
 	struct follow *f = arg;
 	struct kube *k = f->kube;
 
 	store_view_end(k->config.store, f->view);
-	if (f->troubled)
-		k->config.trouble(f->name, NULL, 0, k->config.arg);
-	f->troubled = false;
+	replace_other(k, f);
 	f->complete = true;
 	check_fed(k);
 	if (k->fed)
 		k->config.changed(k->config.arg);
 }
 
+static void tell_trouble(struct follow *f, const char *message, unsigned retry_ms)
+{
+	const struct kube_config *c = &f->kube->config;
+
+	if (message || f->troubled)
+		c->trouble(f->name, message, retry_ms, c->arg);
+	f->troubled = message;
+}
+
+static void begin_endpoints(struct kube *k);
+
+/* The server is asked for its slices again and again meanwhile: it may be a newer one tomorrow. */
 static void on_trouble(const char *message, unsigned status, unsigned retry_ms, void *arg)
 {
 	struct follow *f = arg;
 	struct kube *k = f->kube;
 
-	if (status == 404 && f->kind == OBJECT_ENDPOINT_SLICE && !f->complete &&
+	if (status == NOT_FOUND && f->kind == OBJECT_ENDPOINT_SLICE &&
 		k->config.endpoints == ENDPOINTS_AUTO) {
-		f->missing = true;
-		event_active(k->switch_over, 0, 0);
-		return;
+		begin_endpoints(k);
+		message = NULL;
 	}
-	f->troubled = true;
-	k->config.trouble(f->name, message, retry_ms, k->config.arg);
+	tell_trouble(f, message, retry_ms);
 }
 
 static void on_node_wait(evutil_socket_t fd, short what, void *arg)
@@ -219,7 +253,7 @@ static void on_node_wait(evutil_socket_t fd, short what, void *arg)
 }
 
 static void begin(struct kube *k, enum resource i, enum object_kind kind, enum view_kind view,
-	const char *name, const char *path, const char *selectors)
+	const char *name, const char *path, const char *label_selector, const char *field_selector)
 {
 	struct follow *f = &k->follow[i];
 
@@ -228,8 +262,11 @@ static void begin(struct kube *k, enum resource i, enum object_kind kind, enum v
 		.base = k->config.base,
 		.client = k->client,
 		.path = path,
-		.selectors = selectors,
+		.label_selector = label_selector,
+		.field_selector = field_selector,
+		.optional_fields = i == RESOURCE_SERVICES,
 		.json = k->config.json,
+		.pace = &k->pace,
 		.timeout_s = k->config.timeout_s,
 		.backoff_ms = k->config.backoff_ms,
 		.begin = on_begin,
@@ -242,29 +279,32 @@ static void begin(struct kube *k, enum resource i, enum object_kind kind, enum v
 
 /* "!service.kubernetes.io/headless": the controllers put the label on what has no virtual address.
  */
-static void begin_endpoints(struct kube *k, bool legacy)
-{
-	static const char not_headless[] = "labelSelector=%21service.kubernetes.io%2Fheadless";
+static const char not_headless[] = "%21service.kubernetes.io%2Fheadless";
 
-	if (legacy)
-		begin(k, RESOURCE_ENDPOINTS, OBJECT_ENDPOINTS, VIEW_ENDPOINTS, "endpoints",
-			"/api/v1/endpoints", not_headless);
-	else
-		begin(k, RESOURCE_ENDPOINTS, OBJECT_ENDPOINT_SLICE, VIEW_ENDPOINT_SLICES,
-			"endpointslices", "/apis/discovery.k8s.io/v1/endpointslices", not_headless);
+static void begin_slices(struct kube *k)
+{
+	begin(k, RESOURCE_SLICES, OBJECT_ENDPOINT_SLICE, VIEW_ENDPOINT_SLICES, "endpointslices",
+		"/apis/discovery.k8s.io/v1/endpointslices", not_headless, "");
 }
 
-static void on_switch_over(evutil_socket_t fd, short what, void *arg)
+static void begin_endpoints(struct kube *k)
+{
+	if (!k->follow[RESOURCE_ENDPOINTS].watch)
+		begin(k, RESOURCE_ENDPOINTS, OBJECT_ENDPOINTS, VIEW_ENDPOINTS, "endpoints",
+			"/api/v1/endpoints", not_headless, "");
+}
+
+static void on_give_up_endpoints(evutil_socket_t fd, short what, void *arg)
 {
 	struct kube *k = arg;
 	struct follow *f = &k->follow[RESOURCE_ENDPOINTS];
 
 	(void)fd;
 	(void)what;
-	if (!f->missing)
-		return;
 	watch_free(take(f->watch));
-	begin_endpoints(k, true);
+	tell_trouble(f, NULL, 0);
+	f->complete = false;
+	forget_all(k, VIEW_ENDPOINTS);
 }
 
 static void begin_all(struct kube *k)
@@ -273,12 +313,15 @@ static void begin_all(struct kube *k)
 	static const struct timeval wait = { .tv_sec = KUBE_NODE_WAIT_MS / 1000 };
 
 	begin(k, RESOURCE_SERVICES, OBJECT_SERVICE, VIEW_SERVICES, "services", "/api/v1/services",
-		"labelSelector=%21service.kubernetes.io%2Fservice-proxy-name"
-		"&fieldSelector=spec.clusterIP%21%3DNone");
-	begin_endpoints(k, k->config.endpoints == ENDPOINTS_LEGACY);
+		"%21service.kubernetes.io%2Fservice-proxy-name", "spec.clusterIP%21%3DNone");
+	if (k->config.endpoints == ENDPOINTS_LEGACY)
+		begin_endpoints(k);
+	else
+		begin_slices(k);
 	/* A node's name is a DNS subdomain: nothing in it needs escaping. */
-	buf_addf(&node, "fieldSelector=metadata.name%%3D%s", k->config.node_name);
-	begin(k, RESOURCE_NODE, OBJECT_NODE, VIEW_NODES, "nodes", "/api/v1/nodes", buf_str(&node));
+	buf_addf(&node, "metadata.name%%3D%s", k->config.node_name);
+	begin(k, RESOURCE_NODE, OBJECT_NODE, VIEW_NODES, "nodes", "/api/v1/nodes", "",
+		buf_str(&node));
 	event_add(k->node_wait, &wait);
 }
 
@@ -288,13 +331,14 @@ int kube_new(const struct kube_config *config, struct kube **ret, struct err *er
 	int r;
 
 	k->config = *config;
+	k->pace = (struct pace){ .qps = config->qps, .burst = config->burst };
 	r = http_client_new(config->base, config->auth, &k->client, err);
 	if (r < 0) {
 		free(k);
 		return r;
 	}
 	k->node_wait = evtimer_new(config->base, on_node_wait, k);
-	k->switch_over = event_new(config->base, -1, 0, on_switch_over, k);
+	k->give_up_endpoints = event_new(config->base, -1, 0, on_give_up_endpoints, k);
 	begin_all(k);
 	*ret = k;
 	return 0;
@@ -307,17 +351,22 @@ void kube_free(struct kube *k)
 	for (enum resource i = 0; i < RESOURCES; i++)
 		watch_free(k->follow[i].watch);
 	event_free(k->node_wait);
-	event_free(k->switch_over);
+	event_free(k->give_up_endpoints);
 	http_client_free(k->client);
 	free(k);
 }
 
+static bool is_healthy(const struct follow *f)
+{
+	return f->watch && watch_healthy(f->watch);
+}
+
 bool kube_healthy(const struct kube *k)
 {
-	for (enum resource i = 0; i < RESOURCES; i++)
-		if (!watch_healthy(k->follow[i].watch))
-			return false;
-	return true;
+	return is_healthy(&k->follow[RESOURCE_SERVICES]) &&
+		(is_healthy(&k->follow[RESOURCE_SLICES]) ||
+			is_healthy(&k->follow[RESOURCE_ENDPOINTS])) &&
+		is_healthy(&k->follow[RESOURCE_NODE]);
 }
 
 bool kube_fed(const struct kube *k)
@@ -330,7 +379,7 @@ uint64_t kube_received(const struct kube *k)
 	uint64_t n = 0;
 
 	for (enum resource i = 0; i < RESOURCES; i++)
-		n += watch_received(k->follow[i].watch);
+		n += k->follow[i].watch ? watch_received(k->follow[i].watch) : 0;
 	return n;
 }
 

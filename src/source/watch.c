@@ -23,7 +23,7 @@
 #include "source/stream.h"
 #include "watch_event.h"
 
-enum { MAX_ERROR_BODY = 64 << 10, GRACE_S = 30 };
+enum { MAX_ERROR_BODY = 64 << 10, BAD_REQUEST = 400 };
 
 enum phase { PHASE_STREAM, PHASE_LIST, PHASE_WATCH };
 
@@ -37,7 +37,7 @@ enum outcome {
 
 struct watch {
 	struct watch_config config;
-	char *path, *selectors;
+	char *path, *label_selector, *field_selector;
 	enum phase phase;
 	struct http_request *request;
 	struct event *timer;
@@ -54,6 +54,8 @@ struct watch {
 	bool in_view;			     /* between begin and complete */
 	bool listed;			     /* the list that runs is at its end */
 	bool synced, healthy;
+	bool plain;	       /* without field selectors */
+	bool paced;	       /* the list has waited for its turn */
 	struct status refusal; /* of an ERROR event */
 	bool refused;
 	unsigned backoff_ms;
@@ -72,25 +74,36 @@ static unsigned random_below(unsigned n)
 	return n ? v % n : 0;
 }
 
-static unsigned first_backoff(const struct watch *w)
+/* Another first one shortens all of them. */
+static unsigned scaled(const struct watch *w, unsigned ms)
 {
-	return w->config.backoff_ms ? w->config.backoff_ms : WATCH_BACKOFF_FIRST_MS;
+	unsigned first = w->config.backoff_ms;
+
+	return first ? (unsigned)((uint64_t)ms * first / WATCH_BACKOFF_FIRST_MS) : ms;
 }
 
 static unsigned next_backoff(struct watch *w)
 {
+	const unsigned last = scaled(w, WATCH_BACKOFF_LAST_MS);
 	uint64_t now = clock_ms();
 	unsigned d;
 
-	if (!w->backoff_ms || now - w->backoff_used > WATCH_BACKOFF_RESET_MS)
-		w->backoff_ms = first_backoff(w);
+	if (!w->backoff_ms || now - w->backoff_used > scaled(w, WATCH_BACKOFF_RESET_MS))
+		w->backoff_ms = scaled(w, WATCH_BACKOFF_FIRST_MS);
 	d = w->backoff_ms;
-	w->backoff_ms = d * 2 < WATCH_BACKOFF_LAST_MS ? d * 2 : WATCH_BACKOFF_LAST_MS;
+	w->backoff_ms = d * 2 < last ? d * 2 : last;
 	w->backoff_used = now;
 	return d + random_below(d);
 }
 
 /* Views */
+
+static void go_well(struct watch *w)
+{
+	if (!w->healthy)
+		w->config.trouble(NULL, 0, 0, w->config.arg);
+	w->healthy = true;
+}
 
 static void begin_view(struct watch *w)
 {
@@ -101,8 +114,10 @@ static void begin_view(struct watch *w)
 static void complete_view(struct watch *w)
 {
 	w->in_view = false;
-	w->synced = w->healthy = true;
+	w->phase = PHASE_WATCH; /* a stream goes on as one */
+	w->synced = true;
 	w->config.complete(w->config.arg);
+	go_well(w);
 }
 
 /* One object that is not understood must not stop the others. Bytes that are none end the round:
@@ -203,6 +218,16 @@ static void add_list_params(const struct watch *w, struct buf *b)
 		add_version(b, w->version);
 }
 
+static void add_selectors(const struct watch *w, struct buf *b)
+{
+	if (*w->label_selector)
+		buf_addf(b, "?labelSelector=%s", w->label_selector);
+	if (*w->field_selector && !w->plain) {
+		add_param(b, "fieldSelector=");
+		buf_adds(b, w->field_selector);
+	}
+}
+
 static unsigned add_watch_params(const struct watch *w, struct buf *b)
 {
 	unsigned shortest = w->config.timeout_s ? w->config.timeout_s : WATCH_TIMEOUT_S;
@@ -236,6 +261,8 @@ static void on_head(const struct http_head *head, void *arg)
 	w->encoding = protobuf_type(head->content_type) ? WATCH_PROTOBUF : WATCH_JSON;
 	if (head->status != 200)
 		return;
+	if (w->phase == PHASE_WATCH)
+		go_well(w);
 	w->stream = stream_new(w->phase == PHASE_LIST
 			? (w->encoding == WATCH_PROTOBUF ? STREAM_PROTOBUF_LIST : STREAM_JSON_LIST)
 			: (w->encoding == WATCH_PROTOBUF ? STREAM_PROTOBUF_WATCH
@@ -279,6 +306,12 @@ static void on_body(const void *data, size_t len, void *arg)
 	give_up(w, w->refused ? judge_refusal(&w->refusal, 0) : OUTCOME_FAILED, err.msg);
 }
 
+/* It told nothing, and not because there was nothing to tell. */
+static bool was_short(const struct watch *w)
+{
+	return !w->n_events && clock_ms() - w->started < WATCH_SHORT_MS;
+}
+
 static void answered_refusal(struct watch *w)
 {
 	struct status s = { 0 };
@@ -305,9 +338,9 @@ static void answered(struct watch *w)
 		finished(w, OUTCOME_FAILED, err.msg);
 		return;
 	}
-	if (w->phase == PHASE_WATCH && !w->n_events && clock_ms() - w->started < WATCH_SHORT_MS)
+	if (w->phase == PHASE_WATCH && was_short(w))
 		finished(w, OUTCOME_FAILED, "the watch ended at once without any event");
-	else if (w->phase == PHASE_STREAM && w->in_view)
+	else if (w->phase == PHASE_STREAM)
 		finished(w, OUTCOME_FAILED, "the streaming list ended before everything was told");
 	else
 		finished(w, OUTCOME_DONE, "");
@@ -322,17 +355,10 @@ static void on_end(const struct http_result *result, void *arg)
 		answered(w);
 	else if (result->end == HTTP_END_UNREACHED)
 		finished(w, OUTCOME_BUSY, result->message);
-	else if (w->phase != PHASE_LIST && !w->in_view && w->n_events)
-		finished(w, OUTCOME_DONE, ""); /* a watch that was cut goes on from where it was */
-	else
+	else if (w->in_view)
 		finished(w, OUTCOME_FAILED, result->message);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	start(arg);
+	else /* a watch that was cut goes on from where it was */
+		finished(w, was_short(w) ? OUTCOME_BUSY : OUTCOME_DONE, result->message);
 }
 
 static void start_in(struct watch *w, unsigned ms)
@@ -340,6 +366,22 @@ static void start_in(struct watch *w, unsigned ms)
 	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 
 	event_add(w->timer, &tv);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *w = arg;
+	unsigned wait = 0;
+
+	(void)fd;
+	(void)what;
+	if (w->phase == PHASE_LIST && w->config.pace && !w->paced)
+		wait = pace_take(w->config.pace, clock_ms());
+	w->paced = wait;
+	if (wait)
+		start_in(w, wait);
+	else
+		start(w);
 }
 
 static void start(struct watch *w)
@@ -359,12 +401,11 @@ static void start(struct watch *w)
 	};
 
 	buf_adds(&path, w->path);
-	if (*w->selectors)
-		add_param(&path, w->selectors);
+	add_selectors(w, &path);
 	if (w->phase == PHASE_LIST)
 		add_list_params(w, &path);
-	else
-		config.idle_ms = (add_watch_params(w, &path) + GRACE_S) * 1000;
+	else /* the server ends it in time, if it is alive */
+		config.idle_ms = add_watch_params(w, &path) * 1100;
 	config.path = buf_str(&path);
 	if (w->phase == PHASE_STREAM || (w->phase == PHASE_LIST && !w->more))
 		begin_view(w);
@@ -380,11 +421,8 @@ static void start(struct watch *w)
 
 static void list_done(struct watch *w)
 {
-	w->phase = PHASE_WATCH;
-	if (w->more && *w->more) {
-		w->phase = PHASE_LIST;
+	if (w->more && *w->more)
 		return;
-	}
 	mem_freep(&w->more);
 	w->more = NULL;
 	w->unpaged = false;
@@ -417,8 +455,10 @@ static void expired(struct watch *w)
  * this round lists. */
 static void failed(struct watch *w)
 {
-	bool streaming = w->phase == PHASE_STREAM && w->in_view;
+	bool streaming = w->phase == PHASE_STREAM;
 
+	if (w->phase == PHASE_LIST && w->status == BAD_REQUEST && w->config.optional_fields)
+		w->plain = true;
 	mem_freep(&w->more);
 	w->more = NULL;
 	w->phase = streaming ? PHASE_LIST : PHASE_STREAM;
@@ -429,22 +469,16 @@ static void failed(struct watch *w)
 static void finished(struct watch *w, enum outcome outcome, const char *message)
 {
 	unsigned wait = w->retry_after_s * 1000;
-	enum phase was = w->phase;
+	const enum phase was = w->phase;
 
 	stream_free(take(w->stream));
 	switch (outcome) {
 	case OUTCOME_DONE:
 		if (w->phase == PHASE_LIST)
 			list_done(w);
-		else
-			w->phase = PHASE_WATCH;
 		break;
-	case OUTCOME_BUSY:
+	case OUTCOME_BUSY: /* pages go on with the next one */
 		wait = wait ? wait : next_backoff(w);
-		/* A stream whose view is complete goes on as a watch; pages go on with the next
-		 * one. */
-		if (w->phase == PHASE_STREAM && !w->in_view)
-			w->phase = PHASE_WATCH;
 		break;
 	case OUTCOME_EXPIRED:
 		/* At once, but not in a circle. */
@@ -454,8 +488,12 @@ static void finished(struct watch *w, enum outcome outcome, const char *message)
 		break;
 	case OUTCOME_FAILED:
 		failed(w);
-		if (!(was == PHASE_STREAM && w->phase == PHASE_LIST && w->status))
-			wait = wait ? wait : next_backoff(w);
+		/* An older server refuses what it does not know; that is no trouble. */
+		if (w->phase == PHASE_LIST && w->status >= 400 && w->status < 500) {
+			start_in(w, wait);
+			return;
+		}
+		wait = wait ? wait : next_backoff(w);
 		break;
 	}
 	if (outcome != OUTCOME_DONE)
@@ -469,7 +507,8 @@ struct watch *watch_new(const struct watch_config *config)
 
 	w->config = *config;
 	w->path = mem_strdup(config->path);
-	w->selectors = mem_strdup(config->selectors);
+	w->label_selector = mem_strdup(config->label_selector);
+	w->field_selector = mem_strdup(config->field_selector);
 	w->timer = evtimer_new(config->base, on_timer, w);
 	start_in(w, 0);
 	return w;
@@ -484,7 +523,8 @@ void watch_free(struct watch *w)
 	stream_free(w->stream);
 	buf_done(&w->error_body);
 	free(w->path);
-	free(w->selectors);
+	free(w->label_selector);
+	free(w->field_selector);
 	free(w->more);
 	free(w);
 }

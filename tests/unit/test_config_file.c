@@ -372,7 +372,7 @@ static void in_the_file_our_section_counts_more_and_says_so(void **state)
 static void what_has_no_effect_is_named_in_one_warning(void **state)
 {
 	static const char *const words[] = {
-		"known, and without effect here: ipvs.minSyncPeriod, clientConnection.qps, "
+		"known, and without effect here: ipvs.minSyncPeriod, "
 		"featureGates(AllowServiceExternalIPs), featureGates(Other), enableProfiling, "
 		"--vmodule, portRange",
 		NULL,

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef KUBE_BENCH_H
+#define KUBE_BENCH_H
+
+#include "base/buf.h"
+#include "fake/api.h"
+#include "source/kube.h"
+
+/* A store that follows a fake API server, and what was told on the way. */
+struct kube_bench {
+	struct fake_api api;
+	struct event_base *base;
+	struct auth *auth;
+	struct kube *kube;
+	struct store store;
+	unsigned fed, troubles, recovered, problems;
+	struct buf told; /* messages of troubles, a line each */
+};
+
+int kube_bench_setup(void **state);
+/* With a server that speaks TLS. */
+int kube_bench_setup_tls(void **state);
+int kube_bench_teardown(void **state);
+#define KUBE_TEST(f) cmocka_unit_test_setup_teardown(f, kube_bench_setup, kube_bench_teardown)
+#define KUBE_TEST_TLS(f) \
+	cmocka_unit_test_setup_teardown(f, kube_bench_setup_tls, kube_bench_teardown)
+
+/* Services "web" and "dns", a slice of "web", the Node. */
+void kube_bench_cluster(struct kube_bench *b);
+void kube_bench_put_service(struct kube_bench *b, const char *name, unsigned port);
+void kube_bench_put_slice(struct kube_bench *b, const char *service, const char *ip);
+void kube_bench_put_endpoints(struct kube_bench *b, const char *service, const char *ip);
+void kube_bench_delete_service(struct kube_bench *b, const char *name);
+
+/* Without credentials, or with those of the fake's kubeconfig where there is one. Quick: back-offs
+ * and watches are short. */
+void kube_bench_start(struct kube_bench *b, bool json, enum endpoints_source endpoints);
+void kube_bench_stop(struct kube_bench *b);
+
+/* Turns the loop until it is true; a test whose patience is over has failed. */
+void kube_bench_await(struct kube_bench *b, bool (*what)(struct kube_bench *b, const void *arg),
+	const void *arg, const char *name);
+#define AWAIT(b, what, arg) kube_bench_await(b, what, arg, #what)
+void kube_bench_turn(struct kube_bench *b, unsigned ms);
+
+/* What can be waited for: everything was told; everything is followed. */
+bool is_fed(struct kube_bench *b, const void *arg);
+bool is_healthy(struct kube_bench *b, const void *arg);
+/* The Service has that port in the store. */
+struct port_of {
+	const char *name;
+	unsigned port; /* 0: the Service is gone */
+};
+bool has_port(struct kube_bench *b, const void *arg);
+/* The only endpoint of "web" has that address; NULL: there is none. */
+bool has_endpoint(struct kube_bench *b, const void *arg);
+
+/* How many Services changed since the last call. */
+unsigned kube_bench_changes(struct kube_bench *b);
+
+#endif
