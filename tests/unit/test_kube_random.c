@@ -1,0 +1,739 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Random histories of a cluster, seen through a bad network: Services, slices and this Node change
+ * while the fake API server refuses, expires, cuts, trickles, falls silent, goes away and comes
+ * back with another token, and the fake kernel fails, too. Every now and then all of that stops:
+ * then the kernel must hold what follows from the server's own objects, read from it directly into
+ * a fresh engine. All the time nothing may be written for a Service that did not change.
+ *
+ * An argument is the number of changes (else IPVSCTL_RANDOM_CHANGES), a second one the seed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/engine.h"
+#include "fake/api.h"
+#include "fake/kernel.h"
+#include "fixture.h"
+#include "source/decode.h"
+#include "source/kube.h"
+
+enum {
+	CHANGES = 2000,
+	QUIET_EVERY = 500, /* changes */
+	SERVICES = 60,
+	SLICES = 2, /* of each Service */
+	SHARED = 5, /* external IPs */
+	PATIENCE_MS = 120000,
+	LEAK = 256 << 10, /* bytes that may be in use more at the end than after the first round */
+};
+
+struct truth {
+	bool service, slice[SLICES];	/* exist */
+	unsigned of[SLICES];		/* the Service that the slice is labelled with */
+	bool touched, endpoint_touched; /* since the last quiet */
+};
+
+struct history {
+	unsigned seed;
+	uint64_t random;
+	struct fake_api api;
+	struct event_base *base;
+	struct auth *auth;
+	struct kube *kube;
+	struct store store;
+	struct policy policy;
+	char zone[64];
+	uint32_t node_generation;
+	struct engine *engine;
+	struct fake_kernel kernel;
+	uint64_t now;
+	bool faults, started, all_touched, stray;
+	unsigned token, changed;
+	struct truth truth[SERVICES];
+	size_t in_use; /* bytes, with nothing in the cluster */
+};
+
+static unsigned long n_changes = CHANGES;
+static unsigned first_seed;
+
+/* splitmix64 */
+static unsigned rnd(struct history *h, unsigned n)
+{
+	uint64_t z = h->random += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return (unsigned)((z ^ z >> 31) >> 32) % n;
+}
+
+static void check(const struct history *h, bool ok, const char *what)
+{
+	if (!ok)
+		fail_msg("%s; to be run again with the arguments %lu %u", what, n_changes, h->seed);
+}
+
+/* Objects */
+
+static void touch(struct history *h, unsigned service)
+{
+	h->truth[service].touched = true;
+	for (unsigned i = 0; i < SERVICES; i++)
+		for (unsigned k = 0; k < SLICES; k++)
+			if (h->truth[i].of[k] == service)
+				h->truth[i].endpoint_touched = true;
+}
+
+static const char *pick(struct history *h, const char *const *texts, unsigned n)
+{
+	return texts[rnd(h, n)];
+}
+
+static void add_ports(struct history *h, struct buf *b, unsigned i, bool node_ports)
+{
+	static const char *const ports[] = { "\"name\":\"http\",\"port\":80,\"protocol\":\"TCP\"",
+		"\"name\":\"dns\",\"port\":53,\"protocol\":\"UDP\"",
+		"\"name\":\"alt\",\"port\":8080,\"protocol\":\"TCP\"" };
+	unsigned chosen = 1 + rnd(h, 7);
+
+	buf_adds(b, "\"ports\":[");
+	for (unsigned k = 0; k < ARRAY_SIZE(ports); k++) {
+		if (!(chosen & 1u << k))
+			continue;
+		buf_addf(b, "%s{%s", strchr("[", b->data[b->len - 1]) ? "" : ",", ports[k]);
+		if (node_ports)
+			buf_addf(b, ",\"nodePort\":%u", 30000 + 3 * i + k);
+		buf_addc(b, '}');
+	}
+	buf_addc(b, ']');
+}
+
+/* Addresses that tell whose they are: see owner_of(). */
+static void put_service(struct history *h, unsigned i)
+{
+	static const char *const types[] = { "ClusterIP", "NodePort", "LoadBalancer" };
+	static const char *const labels[] = { "", "", "", "", "", "", "", "",
+		"\"service.kubernetes.io/service-proxy-name\":\"x\"", "\"app\":\"x\"" };
+	static const char *const notes[] = { "", "", "", "\"ipvsctl.io/scheduler\":\"wlc\"",
+		"\"ipvsctl.io/drain-timeout\":\"5s\"" };
+	_cleanup_(buf_done) struct buf b = { 0 };
+	const char *type = pick(h, types, ARRAY_SIZE(types));
+	bool headless = !rnd(h, 10), local = strcmp(type, "ClusterIP") != 0 && !rnd(h, 3);
+
+	touch(h, i);
+	h->truth[i].service = true;
+	buf_addf(&b,
+		"{\"put\":{\"kind\":\"Service\",\"metadata\":{\"name\":\"s%u\",\"namespace\":\"d\","
+		"\"creationTimestamp\":\"2026-01-01T00:%02u:%02uZ\",\"labels\":{%s},\"annotations\":{%s}},"
+		"\"spec\":{",
+		i, rnd(h, 60), rnd(h, 60), pick(h, labels, ARRAY_SIZE(labels)),
+		pick(h, notes, ARRAY_SIZE(notes)));
+	if (headless)
+		buf_adds(&b, "\"clusterIP\":\"None\",\"type\":\"ClusterIP\",");
+	else
+		buf_addf(&b,
+			"\"type\":\"%s\",\"clusterIP\":\"10.96.0.%u\",\"clusterIPs\":[\"10.96.0.%u\",\"fd00::%u\"],"
+			"\"ipFamilies\":[\"IPv4\",\"IPv6\"],",
+			type, i, i, i);
+	if (!rnd(h, 4) && !local)
+		buf_addf(&b, "\"externalIPs\":[\"203.0.113.%u\"],", i % SHARED);
+	if (!rnd(h, 5))
+		buf_adds(&b, "\"loadBalancerSourceRanges\":[\"192.0.2.0/24\"],");
+	if (!rnd(h, 5))
+		buf_adds(&b,
+			"\"sessionAffinity\":\"ClientIP\",\"sessionAffinityConfig\":{\"clientIP\":{"
+			"\"timeoutSeconds\":600}},");
+	buf_addf(&b,
+		"\"externalTrafficPolicy\":\"%s\",\"healthCheckNodePort\":%u,\"internalTrafficPolicy\":\"%s\",",
+		local ? "Local" : "Cluster", local ? 32000 + i : 0,
+		rnd(h, 6) ? "Cluster" : "Local");
+	add_ports(h, &b, i, !headless && strcmp(type, "ClusterIP") != 0);
+	buf_adds(&b, "},\"status\":{\"loadBalancer\":{");
+	if (!headless && !strcmp(type, "LoadBalancer"))
+		buf_addf(&b, "\"ingress\":[{\"ip\":\"198.51.100.%u\"}]", i);
+	buf_adds(&b, "}}}}");
+	fake_api_order(&h->api, "%s", buf_str(&b));
+}
+
+static void add_endpoint(struct history *h, struct buf *b, unsigned i, unsigned k, unsigned n)
+{
+	static const char *const conditions[] = { "\"ready\":true", "\"ready\":true",
+		"\"ready\":true", "", "\"ready\":false",
+		"\"ready\":false,\"serving\":true,\"terminating\":true",
+		"\"ready\":false,\"serving\":false,\"terminating\":true" };
+	static const char *const hints[] = { "", "", "",
+		",\"hints\":{\"forZones\":[{\"name\":\"a\"}]}",
+		",\"hints\":{\"forZones\":[{\"name\":\"b\"}]}" };
+
+	buf_addf(b,
+		"%s{\"addresses\":[\"10.244.%u.%u\"],\"nodeName\":\"%s\",\"conditions\":{%s}%s}",
+		n ? "," : "", i, k * 100 + n + 1, rnd(h, 3) ? "other" : "test-node",
+		pick(h, conditions, ARRAY_SIZE(conditions)), pick(h, hints, ARRAY_SIZE(hints)));
+}
+
+static void put_slice(struct history *h, unsigned i, unsigned k)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	unsigned of = rnd(h, 12) ? i : rnd(h, SERVICES), n = rnd(h, 6);
+
+	touch(h, h->truth[i].of[k]);
+	h->truth[i].slice[k] = true;
+	h->truth[i].of[k] = of;
+	touch(h, of);
+	buf_addf(&b,
+		"{\"put\":{\"kind\":\"EndpointSlice\",\"metadata\":{\"name\":\"s%u-%u\",\"namespace\":\"d\","
+		"\"labels\":{\"kubernetes.io/service-name\":\"s%u\"%s}},\"addressType\":\"IPv4\",\"ports\":["
+		"{\"name\":\"http\",\"port\":%u,\"protocol\":\"TCP\"},"
+		"{\"name\":\"dns\",\"port\":5353,\"protocol\":\"UDP\"},"
+		"{\"name\":\"alt\",\"port\":8081,\"protocol\":\"TCP\"}],\"endpoints\":[",
+		i, k, of, rnd(h, 12) ? "" : ",\"service.kubernetes.io/headless\":\"\"",
+		8000 + rnd(h, 2));
+	for (unsigned e = 0; e < n; e++)
+		add_endpoint(h, &b, i, k, e);
+	buf_adds(&b, "]}}");
+	fake_api_order(&h->api, "%s", buf_str(&b));
+}
+
+/* Of its zone and its addresses everything may depend. */
+static void put_node(struct history *h)
+{
+	h->all_touched = true;
+	if (!rnd(h, 3))
+		fake_api_order(&h->api, "{\"delete\":{\"kind\":\"Node\",\"name\":\"test-node\"}}");
+	fake_api_order(&h->api,
+		"{\"put\":{\"kind\":\"Node\",\"metadata\":{\"name\":\"test-node\",\"labels\":{"
+		"\"topology.kubernetes.io/zone\":\"%c\"},\"annotations\":{\"ipvsctl.io/weight\":\"%u\"}},"
+		"\"spec\":{\"podCIDRs\":[\"10.244.0.0/24\"]},\"status\":{\"addresses\":[{\"type\":"
+		"\"InternalIP\",\"address\":\"100.101.102.103\"}]}}}",
+		'a' + rnd(h, 2), 1 + rnd(h, 2));
+}
+
+static void put_other_node(struct history *h)
+{
+	fake_api_order(&h->api,
+		"{\"put\":{\"kind\":\"Node\",\"metadata\":{\"name\":\"other%u\"},\"spec\":{},"
+		"\"status\":{}}}",
+		rnd(h, 3));
+}
+
+static void delete_object(struct history *h, const char *kind, const char *name)
+{
+	fake_api_order(&h->api,
+		"{\"delete\":{\"kind\":\"%s\",\"namespace\":\"d\",\"name\":\"%s\"}}", kind, name);
+}
+
+static void delete_service(struct history *h, unsigned i)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "s%u", i);
+	touch(h, i);
+	if (h->truth[i].service)
+		delete_object(h, "Service", name);
+	h->truth[i].service = false;
+}
+
+static void delete_slice(struct history *h, unsigned i, unsigned k)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "s%u-%u", i, k);
+	touch(h, h->truth[i].of[k]);
+	if (h->truth[i].slice[k])
+		delete_object(h, "EndpointSlice", name);
+	h->truth[i].slice[k] = false;
+	h->truth[i].of[k] = i;
+}
+
+static void change(struct history *h)
+{
+	unsigned what = rnd(h, 100), i = rnd(h, SERVICES), k = rnd(h, SLICES);
+
+	if (what < 30)
+		put_service(h, i);
+	else if (what < 75)
+		put_slice(h, i, k);
+	else if (what < 84)
+		delete_service(h, i);
+	else if (what < 92)
+		delete_slice(h, i, k);
+	else if (what < 95) {
+		delete_service(h, i);
+		put_service(h, i);
+	} else if (what < 98) {
+		delete_slice(h, i, k);
+		put_slice(h, i, k);
+	} else if (what < 99)
+		put_other_node(h);
+	else
+		put_node(h);
+}
+
+/* Faults */
+
+static void change_token(struct history *h)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "token-%u", ++h->token);
+	fake_api_order(&h->api, "{\"set\":{\"token\":\"%s\"}}", text);
+	if (rnd(h, 2))
+		fake_api_order(&h->api, "{\"close\":true}");
+	fake_api_write(&h->api, "token", text);
+}
+
+static void misbehave(struct history *h)
+{
+	static const char *const faults[] = {
+		"\"status\":410",
+		"\"status\":429",
+		"\"status\":500",
+		"\"status\":403",
+		"\"tooLarge\":true",
+		"\"error\":410,\"after\":1",
+		"\"error\":429",
+		"\"error\":500,\"after\":2",
+		"\"end\":true,\"after\":1",
+		"\"end\":true",
+		"\"cut\":1500",
+		"\"after\":2,\"cut\":11,\"reset\":true",
+		"\"trickle\":true",
+		"\"after\":1,\"garbage\":\"{]\\n\"",
+		"\"silent\":true",
+		"\"stall\":true,\"after\":3",
+		"\"drop\":true",
+		"\"delay\":0.05",
+	};
+	static const char *const verbs[] = { "watch", "watch", "watchlist", "list", "continue" };
+	static const char *const orders[] = { "{\"close\":true}", "{\"close\":true}",
+		"{\"expire\":true}", "{\"expire\":true,\"close\":true}", "{\"bookmark\":true}",
+		"{\"advance\":7}", "{\"down\":true}", "{\"down\":false}", "{\"clearFaults\":true}",
+		"{\"set\":{\"watchList\":false}}", "{\"set\":{\"watchList\":true}}",
+		"{\"set\":{\"fieldLabels\":false}}", "{\"set\":{\"fieldLabels\":true}}",
+		"{\"set\":{\"maxWatch\":0.1}}", "{\"set\":{\"maxWatch\":1800}}",
+		"{\"fault\":{\"status\":429,\"retryAfter\":1}}" };
+
+	switch (rnd(h, 8)) {
+	case 0:
+		change_token(h);
+		break;
+	case 1:
+	case 2:
+	case 3:
+		fake_api_order(&h->api, "%s", pick(h, orders, ARRAY_SIZE(orders)));
+		break;
+	default:
+		fake_api_order(&h->api, "{\"fault\":{\"verb\":\"%s\",%s}}",
+			pick(h, verbs, ARRAY_SIZE(verbs)), pick(h, faults, ARRAY_SIZE(faults)));
+	}
+}
+
+static void behave(struct history *h)
+{
+	fake_api_order(&h->api,
+		"{\"clearFaults\":true,\"down\":false,\"close\":true,\"set\":{\"watchList\":true,"
+		"\"fieldLabels\":true,\"maxWatch\":1800}}");
+	h->faults = false;
+}
+
+/* What is written */
+
+/* The Service that a fact is of, by the numbers in it; -1: of none, or of several. */
+static int owner_of(const struct fact_key *key, bool *ret_endpoint)
+{
+	const uint8_t *a = key->addr;
+
+	*ret_endpoint = key->kind == FACT_MEMBER && key->set == SET_LOOP_BACK;
+	if (key->kind < FACT_MEMBER || key->kind == FACT_CHAIN || key->kind == FACT_JUMP)
+		return -1;
+	if ((key->kind == FACT_VS || key->kind == FACT_RS) && !key->proto) /* a mark */
+		return -1;
+	if (key->family == AF_INET6)
+		return a[0] == 0xfd ? a[15] % 16 + a[15] / 16 * 10 + a[14] % 16 * 100 : -1;
+	if (*ret_endpoint)
+		return a[2];
+	if ((a[0] == 10 && a[1] == 96) || a[0] == 198)
+		return a[3];
+	return key->port >= 30000 && key->port < 30000 + 3 * SERVICES ? (key->port - 30000) / 3
+								      : -1;
+}
+
+static int on_op(const struct op *op, void *arg)
+{
+	struct history *h = arg;
+	bool endpoint;
+	int owner = owner_of(&op->fact.key, &endpoint);
+
+	if (h->started && !h->all_touched && owner >= 0 && owner < SERVICES &&
+		!(endpoint ? h->truth[owner].endpoint_touched : h->truth[owner].touched)) {
+		_cleanup_(buf_done) struct buf b = { 0 };
+
+		fact_print(&b, &op->fact);
+		fprintf(stderr, "%s %s\n", op_type_name(op->type), buf_str(&b));
+		h->stray = true;
+	}
+	if (!h->faults || rnd(h, 20))
+		return 0;
+	switch (rnd(h, 4)) {
+	case 0:
+		return -EINVAL;
+	case 1:
+		return -ENOBUFS;
+	case 2:
+		return -ENOMEM;
+	default:
+		return FAKE_ANSWER_LOST;
+	}
+}
+
+/* The chain from the loop to the kernel */
+
+static void on_changed(void *arg)
+{
+	((struct history *)arg)->changed++;
+}
+
+static void on_fed(void *arg)
+{
+	engine_fed(((struct history *)arg)->engine);
+}
+
+static void on_trouble(const char *resource, const char *message, unsigned retry_ms, void *arg)
+{
+	(void)resource;
+	(void)message;
+	(void)retry_ms;
+	(void)arg;
+}
+
+static void on_problem(const char *message, void *arg)
+{
+	(void)arg;
+	fail_msg("%s", message);
+}
+
+/* As the daemon does with its Node object. */
+static void refresh_node(struct history *h)
+{
+	const struct node *node = store_node(&h->store, h->policy.node_name);
+	const char *zone = node ? node->zone : "";
+
+	h->node_generation = h->store.node_generation;
+	if (!strcmp(zone, h->zone))
+		return;
+	snprintf(h->zone, sizeof(h->zone), "%s", zone);
+	engine_policy_changed(h->engine);
+}
+
+static void step(struct history *h, unsigned ms)
+{
+	check(h, list_empty(&h->store.dirty) || h->changed || !kube_fed(h->kube),
+		"the store changed and nobody was told");
+	h->changed = 0;
+	if (h->node_generation != h->store.node_generation)
+		refresh_node(h);
+	h->now += ms;
+	while (engine_step(h->engine, h->now) <= h->now)
+		;
+	check(h, !h->stray, "something was written for a Service that did not change");
+}
+
+static void turn(struct history *h, unsigned ms)
+{
+	const struct timeval tick = { .tv_usec = (suseconds_t)ms * 1000 };
+
+	event_base_loopexit(h->base, &tick);
+	event_base_dispatch(h->base);
+}
+
+/* The other way to the truth */
+
+static bool is_selected(const json_t *object)
+{
+	const json_t *metadata = json_object_get(object, "metadata");
+	const json_t *labels = json_object_get(metadata, "labels");
+
+	return !json_object_get(labels, "service.kubernetes.io/service-proxy-name") &&
+		!json_object_get(labels, "service.kubernetes.io/headless");
+}
+
+static void load_object(struct store *s, const json_t *json)
+{
+	const char *kind = json_string_value(json_object_get(json, "kind"));
+	struct decode_error err;
+	struct object o = { 0 };
+
+	for (enum object_kind k = OBJECT_SERVICE; k <= OBJECT_NODE; k++)
+		if (!strcmp(object_kind_name(k), kind) && decode_element(k, json, &o, &err))
+			fail_msg("%s: %s", err.object, err.message);
+	if (o.kind == OBJECT_SERVICE)
+		store_put_service(s, take(o.service));
+	else if (o.kind == OBJECT_NODE)
+		store_put_node(s, take(o.node));
+	else
+		store_put_slice(s, take(o.slice));
+}
+
+/* Which mark a port has is the first one's choice; a second daemon finds it in the kernel's set. */
+static void copy_marks(const struct fake_kernel *from, struct fake_kernel *to)
+{
+	_cleanup_free_ struct fact *facts = fake_kernel_list(from);
+
+	for (size_t i = 0; i < from->n_facts; i++) {
+		const struct fact_key *key = &facts[i].key;
+
+		if ((key->kind == FACT_SET || key->kind == FACT_MEMBER) &&
+			key->set == SET_LOCAL_MARK)
+			fake_kernel_put_fact(to, &facts[i]);
+	}
+}
+
+static void resolve_truth(struct history *h, struct fake_kernel *kernel)
+{
+	json_t *answer = fake_api_get(&h->api, "objects"), *object;
+	struct policy policy = h->policy;
+	struct store store;
+	struct engine *e;
+	size_t i;
+
+	store_init(&store);
+	json_array_foreach(json_object_get(answer, "objects"), i, object)
+		if (is_selected(object))
+			load_object(&store, object);
+	policy.store = &store;
+	policy.zone = store_node(&store, policy.node_name)->zone;
+	copy_marks(&h->kernel, kernel);
+	e = engine_new(&(struct engine_config){ .store = &store, .policy = &policy });
+	engine_add_adapter(e, &kernel->adapter);
+	engine_fed(e);
+	for (uint64_t now = 1; engine_step(e, now) <= now;)
+		;
+	engine_free(e);
+	store_done(&store);
+	json_decref(answer);
+}
+
+/* NULL: it is the truth. */
+static char *difference(struct history *h)
+{
+	_cleanup_(buf_done) struct buf is = { 0 }, wanted = { 0 };
+	struct fake_kernel kernel;
+	struct buf text = { 0 };
+	const char *a, *b, *line;
+
+	fake_kernel_init(&kernel);
+	resolve_truth(h, &kernel);
+	fake_kernel_print(&h->kernel, &is);
+	fake_kernel_print(&kernel, &wanted);
+	fake_kernel_done(&kernel);
+	a = line = buf_str(&is);
+	b = buf_str(&wanted);
+	if (!strcmp(a, b))
+		return NULL;
+	for (; *a && *a == *b; a++, b++)
+		if (*a == '\n')
+			line = a + 1;
+	b -= a - line;
+	buf_addf(&text, "is \"%.*s\", should be \"%.*s\"", (int)strcspn(line, "\n"), line,
+		(int)strcspn(b, "\n"), b);
+	return buf_take(&text);
+}
+
+static void converge(struct history *h)
+{
+	uint64_t start = clock_ms();
+	char *wrong = NULL;
+
+	behave(h);
+	for (;;) {
+		turn(h, 20);
+		step(h, 60000);
+		free(wrong);
+		wrong = kube_healthy(h->kube) ? difference(h)
+					      : mem_strdup("the view is incomplete");
+		if (!wrong)
+			break;
+		if (clock_ms() - start > PATIENCE_MS)
+			check(h, false, wrong);
+	}
+	for (unsigned i = 0; i < SERVICES; i++)
+		h->truth[i].touched = h->truth[i].endpoint_touched = false;
+	h->all_touched = false;
+	h->started = true;
+	fake_kernel_reset_log(&h->kernel);
+	buf_done(&h->kernel.log);
+}
+
+/* With the same cluster, whatever the server does, nothing at all is written. */
+static void stay(struct history *h)
+{
+	for (unsigned i = 0; i < 10; i++) {
+		misbehave(h);
+		turn(h, 5);
+		step(h, 1000);
+	}
+	converge(h);
+	check(h, h->kernel.n_ops == 0, "something was written although nothing changed");
+}
+
+static void riot(struct history *h, unsigned n)
+{
+	h->faults = true;
+	for (unsigned i = 0; i < n; i++) {
+		change(h);
+		if (!rnd(h, 8))
+			misbehave(h);
+		if (!rnd(h, 4)) {
+			turn(h, rnd(h, 8));
+			step(h, rnd(h, 2000));
+		}
+	}
+}
+
+static void delete_everything(struct history *h)
+{
+	for (unsigned i = 0; i < SERVICES; i++) {
+		delete_service(h, i);
+		for (unsigned k = 0; k < SLICES; k++)
+			delete_slice(h, i, k);
+	}
+	converge(h);
+	check(h, !h->store.n_services, "there are Services left");
+	for (unsigned i = 0; i < 10; i++) /* draining is over */
+		step(h, 600000);
+	converge(h);
+}
+
+/* The sanitizer's own, where it is there. */
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t in_use(void)
+{
+	return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes()
+						       : mallinfo2().uordblks;
+}
+
+static void check_memory(struct history *h)
+{
+	size_t n = in_use();
+
+	if (!h->in_use)
+		h->in_use = n;
+	print_message("# %zu bytes in use with nothing in the cluster\n", n);
+	check(h, n < h->in_use + LEAK, "memory grows");
+}
+
+static void begin(struct history *h, bool json)
+{
+	struct err err;
+	char path[128];
+	struct kube_config config = {
+		.base = h->base,
+		.store = &h->store,
+		.node_name = h->policy.node_name,
+		.json = json,
+		.timeout_s = 2,
+		.backoff_ms = 10,
+		.changed = on_changed,
+		.fed = on_fed,
+		.trouble = on_trouble,
+		.problem = on_problem,
+		.arg = h,
+	};
+
+	change_token(h);
+	fake_api_write_kubeconfig(&h->api, "", "tokenFile: token");
+	if (auth_load(&(struct auth_config){ .kubeconfig =
+						     fake_api_path(&h->api, "kubeconfig", path) },
+		    &h->auth, &err))
+		fail_msg("%s", err.msg);
+	config.auth = h->auth;
+	h->engine = engine_new(&(struct engine_config){
+		.store = &h->store, .policy = &h->policy, .drain = true, .audit_interval = 30000 });
+	engine_add_adapter(h->engine, &h->kernel.adapter);
+	if (kube_new(&config, &h->kube, &err))
+		fail_msg("%s", err.msg);
+}
+
+static void run(bool json)
+{
+	struct history *h = new0(struct history);
+
+	h->seed = first_seed;
+	h->random = h->seed;
+	print_message("# %lu changes, seed %u\n", n_changes, h->seed);
+	fake_api_start(&h->api, true);
+	h->base = event_base_new();
+	store_init(&h->store);
+	fixture_policy(&h->policy);
+	h->policy.zone = h->zone;
+	h->policy.store = &h->store;
+	fake_kernel_init(&h->kernel);
+	h->kernel.fault = on_op;
+	h->kernel.arg = h;
+	for (unsigned i = 0; i < SERVICES; i++)
+		for (unsigned k = 0; k < SLICES; k++)
+			h->truth[i].of[k] = i;
+	put_node(h);
+	begin(h, json);
+	for (unsigned long n = 0; n < n_changes; n += QUIET_EVERY) {
+		riot(h, QUIET_EVERY);
+		converge(h);
+		stay(h);
+		if (n / QUIET_EVERY % 4 == 1) {
+			delete_everything(h);
+			check_memory(h);
+		}
+	}
+	kube_free(h->kube);
+	auth_free(h->auth);
+	engine_free(h->engine);
+	event_base_free(h->base);
+	store_done(&h->store);
+	fake_kernel_done(&h->kernel);
+	fake_api_stop(&h->api);
+	free(h);
+}
+
+static void a_bad_network_in_protobuf(void **state)
+{
+	(void)state;
+	run(false);
+}
+
+static void a_bad_network_in_json(void **state)
+{
+	(void)state;
+	run(true);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_bad_network_in_protobuf),
+		cmocka_unit_test(a_bad_network_in_json),
+	};
+	const char *wanted = argc > 1 ? argv[1] : getenv("IPVSCTL_RANDOM_CHANGES");
+
+	signal(SIGPIPE, SIG_IGN);
+	log_set_level(LOG_ERROR);
+	if (wanted)
+		n_changes = strtoul(wanted, NULL, 10);
+	first_seed = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : (unsigned)clock_us();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
