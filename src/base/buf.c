@@ -20,6 +20,7 @@ char *buf_reserve(struct buf *b, size_t more)
 		b->data = mem_realloc(b->data, cap, 1);
 		b->cap = cap;
 	}
+	b->data[b->len] = '\0'; /* a caller may find nothing to add */
 	return b->data + b->len;
 }
 
@@ -75,6 +76,7 @@ char *buf_take(struct buf *b)
 {
 	char *s = b->data ? b->data : mem_strdup("");
 
+	s[b->len] = '\0';
 	*b = (struct buf){ 0 };
 	return s;
 }
