@@ -8,6 +8,7 @@
 #include "core/adapter.h"
 #include "core/drain.h"
 #include "core/policy.h"
+#include "core/stale.h"
 #include "core/store.h"
 #include "core/text.h"
 
@@ -33,6 +34,12 @@ struct engine_config {
 	void (*on_degraded)(const struct service *service, void *arg);
 	/* An audit failed, or is repaired again (err == NULL). */
 	void (*on_audit)(const struct err *err, void *arg);
+	/*
+	 * Deletes the kernel's connection table's entries that are stale by this list. Returns how
+	 * many, or a negative errno: then it is called again later, with the same at least. NULL
+	 * where there are none to delete.
+	 */
+	int (*delete_flows)(const struct stale_list *stale, void *arg);
 	void *arg;
 };
 
@@ -47,6 +54,7 @@ struct engine_stats {
 	uint64_t marks_exhausted; /* resolves that wanted more firewall marks than there are */
 	uint64_t last_change;	  /* time of the last successful operation, ms */
 	uint64_t last_audit;	  /* ms; 0: never */
+	uint64_t flows_deleted;	  /* entries of the connection table */
 	bool fed, synced; /* the sources are complete; nothing is left to do but what waits for its
 			     retry */
 };

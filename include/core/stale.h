@@ -43,20 +43,24 @@ struct stale_list {
 };
 
 /*
- * Appends all addresses that the Service's UDP ports answer on, with the serving endpoints:
- * terminating or not, whatever the policies, the topology and the node. A port without any is left
- * out, so that its entries stay, unless `empty`: then all its entries are stale.
+ * Appends all addresses that the Service's UDP ports answer on, with the endpoints that may answer,
+ * whatever the policies, the topology and the node: those that serve, terminating or not, and those
+ * that count as ready without serving, because their Service publishes not ready addresses
+ * (kube-proxy takes these for stale and cuts off those that it leads there).
  */
-void stale_add_slot(
-	struct stale_list *l, const struct slot *slot, const struct policy *policy, bool empty);
+void stale_add_slot(struct stale_list *l, const struct slot *slot, const struct policy *policy);
 /* Appends one without endpoints, such as that of a Service that is gone: all its entries are stale.
  */
 void stale_add(struct stale_list *l, const struct ip *ip, uint16_t port, uint8_t proto);
-/* Forgets the frontends that `keep` refuses, such as those that another Service answers. */
-void stale_filter(
-	struct stale_list *l, bool (*keep)(const struct stale_frontend *fe, void *arg), void *arg);
-/* Sorts by protocol, family, address and port; to be done before stale_match(). */
+/* Appends one frontend of another list with its endpoints. */
+void stale_copy(struct stale_list *l, const struct stale_list *from, size_t i);
+/* Sorts by protocol, family, address and port; to be done before stale_find() and stale_match(). */
 void stale_finish(struct stale_list *l);
+/* The first one with that protocol, address and port; NULL: none has. */
+const struct stale_frontend *stale_find(
+	const struct stale_list *l, const struct stale_frontend *key);
+int stale_frontend_cmp(const struct stale_frontend *a, const struct stale_frontend *b);
+int stale_endpoint_cmp(const struct stale_endpoint *a, const struct stale_endpoint *b);
 void stale_done(struct stale_list *l);
 
 /* An entry of the connection table, as far as it matters here. */

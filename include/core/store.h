@@ -14,6 +14,7 @@
  * queue.
  */
 struct slot_mark;
+struct stale_slot;
 
 struct slot {
 	struct map_node by_name;
@@ -29,6 +30,7 @@ struct slot {
 	bool degraded;		  /* its scheduler cannot be had; the engine's */
 	struct slot_mark *marks;  /* of its ports; see core/marks.h */
 	size_t n_marks;
+	struct stale_slot *stale; /* of its UDP ports; see core/stale_watch.h */
 };
 
 struct slot_slice {

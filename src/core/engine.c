@@ -12,13 +12,16 @@
 #include "core/drain.h"
 #include "core/marks.h"
 #include "core/resolve.h"
+#include "core/stale_watch.h"
 
 enum {
-	STEP_SLOTS = 512,   /* resolved in one step */
-	STEP_OPS = 4096,    /* applied in one step */
-	BATCH_OPS = 1024,   /* in one call of an adapter */
-	AUDIT_RETRY = 1000, /* ms */
-	RATE_LOST = 100,    /* ms between audits because of lost answers */
+	STEP_SLOTS = 512,    /* resolved in one step */
+	STEP_OPS = 4096,     /* applied in one step */
+	BATCH_OPS = 1024,    /* in one call of an adapter */
+	AUDIT_RETRY = 1000,  /* ms */
+	RATE_LOST = 100,     /* ms between audits because of lost answers */
+	RATE_FLOWS = 1000,   /* ms between readings of the connection table, which may be large */
+	FLOWS_RETRY = 10000, /* ms, after one that failed */
 	/*
 	 * Changing the scheduler of a virtual server waits for an RCU grace period in the kernel
 	 * (ip_vs_edit_service()), 10 ms and more each.
@@ -32,7 +35,9 @@ struct engine {
 	struct ledger *ledger;
 	struct drain *drain;
 	struct text_pool texts;
-	struct marks *marks;  /* NULL before the first step */
+	struct marks *marks;	   /* NULL before the first step */
+	struct stale_watch *stale; /* NULL: nobody deletes flows */
+	uint64_t next_flows;
 	struct claimant node; /* claims what stands whatever the Services are */
 	struct fact_list node_facts;
 	struct fact_list scratch;
@@ -91,6 +96,8 @@ struct engine *engine_new(const struct engine_config *config)
 	e->node = (struct claimant){ .born = 0, .name = "" };
 	e->ops = mem_zalloc(BATCH_OPS, sizeof(*e->ops));
 	e->node_dirty = true;
+	if (config->delete_flows)
+		e->stale = stale_watch_new();
 	return e;
 }
 
@@ -98,6 +105,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
+	stale_watch_free(e->stale);
 	drain_free(e->drain);
 	ledger_free(e->ledger);
 	marks_free(e->marks);
@@ -333,6 +341,8 @@ static void publish_slot(struct engine *e, struct slot *slot)
 	if (new->n)
 		memcpy(slot->facts, new->facts, new->n * sizeof(*slot->facts));
 	slot->n_facts = new->n;
+	if (e->stale)
+		stale_watch_slot(e->stale, slot, e->config.policy, e->releasing);
 	e->stats.resolves++;
 	store_prune(e->config.store, slot);
 }
@@ -560,6 +570,15 @@ static void settle_failure(struct engine *e, const struct op *op, uint64_t now)
 		e->config.on_failure(op, e->config.arg);
 }
 
+/* No Service tells of what an earlier run left behind. */
+static void watch_deletion(struct stale_watch *w, const struct fact_key *key)
+{
+	const struct ip ip = fact_ip(key);
+
+	if (is_frontend(key) && key->proto == IPPROTO_UDP)
+		stale_watch_add(w, &ip, key->port, key->proto);
+}
+
 static void settle(struct engine *e, const struct op *op, uint64_t now)
 {
 	if (op->result) {
@@ -569,6 +588,8 @@ static void settle(struct engine *e, const struct op *op, uint64_t now)
 	ledger_settle(e->ledger, op, now);
 	e->stats.ops[op->fact.key.kind][op->type]++;
 	e->stats.last_change = now;
+	if (e->stale && op->type == OP_DEL)
+		watch_deletion(e->stale, &op->fact.key);
 }
 
 /* Returns when to go on: `now` while there is more. */
@@ -621,6 +642,30 @@ static void adopt_marks(struct engine *e)
 		a->dump(a, FACT_MEMBER, NULL, adopt_mark, e->marks, &err);
 }
 
+/* Deletes the entries of the connection table that are stale by now. Returns when to be called
+ * again. */
+static uint64_t clean_flows(struct engine *e, uint64_t now)
+{
+	struct stale_list stale = { 0 };
+	int r;
+
+	if (!e->stale || !stale_watch_any(e->stale))
+		return UINT64_MAX;
+	if (now < e->next_flows)
+		return e->next_flows;
+	stale_watch_list(e->stale, &stale);
+	r = stale.n ? e->config.delete_flows(&stale, e->config.arg) : 0;
+	stale_done(&stale);
+	if (r > 0)
+		e->stats.flows_deleted += (uint64_t)r;
+	/* What could not be deleted in the kernel yet may still make such entries. */
+	if (r < 0 || ledger_counts(e->ledger).failing)
+		return e->next_flows = now + FLOWS_RETRY;
+	e->next_flows = now + RATE_FLOWS;
+	stale_watch_clear(e->stale);
+	return UINT64_MAX;
+}
+
 uint64_t engine_step(struct engine *e, uint64_t now)
 {
 	uint64_t next;
@@ -645,5 +690,6 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	if (ledger_unsure(e->ledger) && !e->audit_failed)
 		next = earlier(next, e->stats.last_audit + RATE_LOST);
 	next = earlier(next, earlier(e->next_audit, drain_next(e->drain)));
+	next = earlier(next, clean_flows(e, now));
 	return next > now ? next : now + 1;
 }

@@ -15,12 +15,12 @@ static void add_frontend(struct stale_list *l, struct stale_frontend fe)
 }
 
 /* In the order of endpoints_select(): by address and port. */
-static void add_serving(struct stale_list *l, const struct endpoint_list *from)
+static void add_answering(struct stale_list *l, const struct endpoint_list *from)
 {
 	for (size_t i = 0; i < from->n; i++) {
 		const struct chosen *c = &from->eps[i];
 
-		if (!c->endpoint->serving)
+		if (!c->endpoint->serving && !c->endpoint->ready)
 			continue;
 		mem_grow(l->endpoints, l->n_endpoints, l->cap_endpoints);
 		l->endpoints[l->n_endpoints++] =
@@ -29,7 +29,7 @@ static void add_serving(struct stale_list *l, const struct endpoint_list *from)
 }
 
 static void add_port(struct stale_list *l, const struct slot *slot, const struct service_port *port,
-	int family, const struct policy *policy, bool empty)
+	int family, const struct policy *policy)
 {
 	_cleanup_(frontends_done) struct frontend_list frontends = { 0 };
 	_cleanup_(endpoints_done) struct endpoint_list endpoints = { 0 };
@@ -39,9 +39,7 @@ static void add_port(struct stale_list *l, const struct slot *slot, const struct
 	if (!frontends.n)
 		return;
 	endpoints_select(slot, port, family, policy, &endpoints);
-	add_serving(l, &endpoints);
-	if (l->n_endpoints == first && !empty)
-		return;
+	add_answering(l, &endpoints);
 	for (size_t i = 0; i < frontends.n; i++)
 		add_frontend(l,
 			(struct stale_frontend){ .ip = frontends.fes[i].ip,
@@ -51,16 +49,15 @@ static void add_port(struct stale_list *l, const struct slot *slot, const struct
 				.n = l->n_endpoints - first });
 }
 
-void stale_add_slot(
-	struct stale_list *l, const struct slot *slot, const struct policy *policy, bool empty)
+void stale_add_slot(struct stale_list *l, const struct slot *slot, const struct policy *policy)
 {
 	const struct service *s = slot->service;
 
 	for (size_t i = 0; s && i < s->n_ports; i++) {
 		if (s->ports[i].proto != IPPROTO_UDP)
 			continue;
-		add_port(l, slot, &s->ports[i], AF_INET, policy, empty);
-		add_port(l, slot, &s->ports[i], AF_INET6, policy, empty);
+		add_port(l, slot, &s->ports[i], AF_INET, policy);
+		add_port(l, slot, &s->ports[i], AF_INET6, policy);
 	}
 }
 
@@ -69,15 +66,16 @@ void stale_add(struct stale_list *l, const struct ip *ip, uint16_t port, uint8_t
 	add_frontend(l, (struct stale_frontend){ .ip = *ip, .port = port, .proto = proto });
 }
 
-void stale_filter(
-	struct stale_list *l, bool (*keep)(const struct stale_frontend *fe, void *arg), void *arg)
+void stale_copy(struct stale_list *l, const struct stale_list *from, size_t i)
 {
-	size_t n = 0;
+	struct stale_frontend fe = from->frontends[i];
 
-	for (size_t i = 0; i < l->n; i++)
-		if (keep(&l->frontends[i], arg))
-			l->frontends[n++] = l->frontends[i];
-	l->n = n;
+	for (size_t k = 0; k < fe.n; k++) {
+		mem_grow(l->endpoints, l->n_endpoints, l->cap_endpoints);
+		l->endpoints[l->n_endpoints++] = from->endpoints[fe.first + k];
+	}
+	fe.first = l->n_endpoints - fe.n;
+	add_frontend(l, fe);
 }
 
 static int cmp_address(const struct ip *a, uint16_t a_port, const struct ip *b, uint16_t b_port)
@@ -87,19 +85,25 @@ static int cmp_address(const struct ip *a, uint16_t a_port, const struct ip *b, 
 	return c ? c : (int)a_port - (int)b_port;
 }
 
-static int cmp_frontend(const void *va, const void *vb)
+int stale_frontend_cmp(const struct stale_frontend *a, const struct stale_frontend *b)
 {
-	const struct stale_frontend *a = va, *b = vb;
-
 	return a->proto == b->proto ? cmp_address(&a->ip, a->port, &b->ip, b->port)
 				    : (int)a->proto - (int)b->proto;
 }
 
-static int cmp_endpoint(const void *va, const void *vb)
+int stale_endpoint_cmp(const struct stale_endpoint *a, const struct stale_endpoint *b)
 {
-	const struct stale_endpoint *a = va, *b = vb;
-
 	return cmp_address(&a->ip, a->port, &b->ip, b->port);
+}
+
+static int cmp_frontend(const void *a, const void *b)
+{
+	return stale_frontend_cmp(a, b);
+}
+
+static int cmp_endpoint(const void *a, const void *b)
+{
+	return stale_endpoint_cmp(a, b);
 }
 
 void stale_finish(struct stale_list *l)
@@ -115,8 +119,8 @@ void stale_done(struct stale_list *l)
 	*l = (struct stale_list){ 0 };
 }
 
-/* The first of those that are equal to `key`, or where it would stand. */
-static size_t find(const struct stale_list *l, const struct stale_frontend *key)
+const struct stale_frontend *stale_find(
+	const struct stale_list *l, const struct stale_frontend *key)
 {
 	size_t low = 0, high = l->n;
 
@@ -128,7 +132,7 @@ static size_t find(const struct stale_list *l, const struct stale_frontend *key)
 		else
 			high = middle;
 	}
-	return low;
+	return low < l->n && !cmp_frontend(&l->frontends[low], key) ? &l->frontends[low] : NULL;
 }
 
 static bool is_endpoint(
@@ -144,11 +148,13 @@ bool stale_match(const struct stale_list *l, const struct stale_flow *flow)
 	const struct stale_frontend key = {
 		.ip = flow->to, .port = flow->to_port, .proto = flow->proto
 	};
-	const size_t first = find(l, &key);
-	size_t i;
+	const struct stale_frontend *first = stale_find(l, &key), *end = &l->frontends[l->n];
 
-	for (i = first; i < l->n && !cmp_frontend(&l->frontends[i], &key); i++)
-		if (is_endpoint(l, &l->frontends[i], flow))
+	for (const struct stale_frontend *fe = first; fe && fe < end; fe++) {
+		if (cmp_frontend(fe, &key))
+			break;
+		if (is_endpoint(l, fe, flow))
 			return false;
-	return i > first;
+	}
+	return first;
 }
