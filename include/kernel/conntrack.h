@@ -18,6 +18,9 @@ enum {
 	/* Readings of a table that changes meanwhile, as kube-proxy; then what was seen has to do.
 	 */
 	CONNTRACK_TRIES = 5,
+	/* Ports that the kernel is asked for one by one: it walks its table for each, but tells the
+	 * entries to these alone, and telling is what takes the time. */
+	CONNTRACK_PARTS = 8,
 };
 
 struct conntrack;
@@ -26,11 +29,12 @@ int conntrack_new(struct conntrack **ret, struct err *err);
 void conntrack_free(struct conntrack *c);
 
 /*
- * Deletes the entries that stale_match() finds in the list, which is finished. Reads the part of
- * the table that has the list's protocols and families once, so it takes time in proportion to it:
- * 100,000 entries some 100 ms. Returns how many were deleted, or a negative errno with words; some
- * may be deleted then, too.
+ * Deletes the entries of one family that stale_match() finds in the list, which is finished. Takes
+ * time in proportion to the entries that go to the list's ports where these are few, else to those
+ * of its protocols: 100,000 entries some 100 ms; before Linux 5.8, to the whole table. Returns how
+ * many were deleted, or a negative errno with words; some may be deleted then, too.
  */
-int conntrack_clean(struct conntrack *c, const struct stale_list *stale, struct err *err);
+int conntrack_clean(
+	struct conntrack *c, const struct stale_list *stale, int family, struct err *err);
 
 #endif

@@ -16,9 +16,11 @@ struct conntrack {
 /* What one call of conntrack_clean() does. */
 struct cleaning {
 	const struct stale_list *stale;
-	int family; /* of what is read now */
-	uint8_t proto;
+	int family;
+	uint8_t proto;	  /* what is read now, */
+	uint16_t port;	  /* of which only what was sent to this port; 0: all */
 	bool interrupted; /* the table changed while it was read */
+	bool unfiltered;  /* the kernel tells what it was not asked for: everything */
 	struct conntrack_entry *entries;
 	size_t n, cap;
 	int deleted, error;
@@ -28,7 +30,12 @@ static void write_dump(struct nl_writer *w, void *arg)
 {
 	const struct cleaning *c = arg;
 
-	conntrack_write_dump(w, c->family, c->proto);
+	conntrack_write_dump(w, c->family, c->proto, c->port);
+}
+
+static bool asked_for(const struct cleaning *c, const struct stale_flow *flow)
+{
+	return flow->proto == c->proto && (!c->port || flow->to_port == c->port);
 }
 
 static int take_entry(const struct nlmsghdr *msg, void *arg)
@@ -38,15 +45,17 @@ static int take_entry(const struct nlmsghdr *msg, void *arg)
 
 	c->interrupted |= msg->nlmsg_flags & NLM_F_DUMP_INTR;
 	if (msg->nlmsg_type != (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) ||
-		!conntrack_read(msg, &e) || e.flow.proto != c->proto ||
-		!stale_match(c->stale, &e.flow) || c->n == CONNTRACK_MAX_STALE)
+		!conntrack_read(msg, &e))
+		return 0;
+	c->unfiltered |= !asked_for(c, &e.flow);
+	if (!stale_match(c->stale, &e.flow) || c->n == CONNTRACK_MAX_STALE)
 		return 0;
 	mem_grow(c->entries, c->n, c->cap);
 	c->entries[c->n++] = e;
 	return 0;
 }
 
-/* The stale entries of one family and protocol are added to the others. */
+/* The stale entries among what is read now are added to the others. */
 static int find_entries(struct conntrack *conntrack, struct cleaning *c)
 {
 	/* without `restart`, because what was seen of a table that never stands still is worth
@@ -65,17 +74,48 @@ static int find_entries(struct conntrack *conntrack, struct cleaning *c)
 	return e;
 }
 
+/* A part of the table. */
+struct part {
+	uint8_t proto;
+	uint16_t port;
+};
+
+static bool add_part(struct part *parts, size_t *n, struct part part)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (parts[i].proto == part.proto && parts[i].port == part.port)
+			return true;
+	if (*n == CONNTRACK_PARTS)
+		return false;
+	parts[(*n)++] = part;
+	return true;
+}
+
+/* The parts that have the list's frontends; false: more than are read one by one. */
+static bool list_parts(const struct cleaning *c, bool ports, struct part *parts, size_t *ret_n)
+{
+	*ret_n = 0;
+	for (size_t i = 0; i < c->stale->n; i++) {
+		const struct stale_frontend *fe = &c->stale->frontends[i];
+		struct part part = { .proto = fe->proto, .port = ports ? fe->port : 0 };
+
+		if (fe->ip.family == c->family && !add_part(parts, ret_n, part))
+			return false;
+	}
+	return true;
+}
+
 static int find_all(struct conntrack *conntrack, struct cleaning *c)
 {
+	struct part parts[CONNTRACK_PARTS];
+	size_t n;
 	int e = 0;
 
-	for (size_t i = 0; !e && i < c->stale->n; i++) {
-		const struct stale_frontend *fe = &c->stale->frontends[i];
-
-		if (fe->proto == c->proto && fe->ip.family == c->family)
-			continue;
-		c->proto = fe->proto;
-		c->family = fe->ip.family;
+	if (!list_parts(c, true, parts, &n))
+		list_parts(c, false, parts, &n);
+	for (size_t i = 0; !e && i < n && !c->unfiltered; i++) {
+		c->proto = parts[i].proto;
+		c->port = parts[i].port;
 		e = find_entries(conntrack, c);
 	}
 	return e;
@@ -93,15 +133,16 @@ static void take_result(size_t i, int result, void *arg)
 	struct cleaning *c = arg;
 
 	(void)i;
-	if (!result || result == -ENOENT) /* it ended by itself */
+	if (!result)
 		c->deleted++;
-	else
+	else if (result != -ENOENT) /* that one ended by itself, or was told twice */
 		c->error = result;
 }
 
-int conntrack_clean(struct conntrack *conntrack, const struct stale_list *stale, struct err *err)
+int conntrack_clean(
+	struct conntrack *conntrack, const struct stale_list *stale, int family, struct err *err)
 {
-	struct cleaning c = { .stale = stale };
+	struct cleaning c = { .stale = stale, .family = family };
 	int e = find_all(conntrack, &c);
 
 	if (!e && c.n)

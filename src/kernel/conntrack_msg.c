@@ -16,9 +16,12 @@
 
 #include "base/mem.h"
 
-/* CTA_FILTER_F_CTA_PROTO_NUM in the kernel's net/netfilter/nf_internals.h: only entries with the
- * protocol of CTA_TUPLE_ORIG. */
-enum { FILTER_PROTOCOL = 1 << 3 };
+/*
+ * CTA_FILTER_F_CTA_PROTO_NUM and _DST_PORT in the kernel's net/netfilter/nf_internals.h: what of
+ * CTA_TUPLE_ORIG entries must have. There is one for the address, too, but for IPv6 it tells all
+ * entries that do not have it (ctnetlink_filter_match_tuple()).
+ */
+enum { FILTER_PROTOCOL = 1 << 3, FILTER_TO_PORT = 1 << 5 };
 
 static void write_header(struct nl_writer *w, uint16_t command, uint16_t flags, int family)
 {
@@ -34,7 +37,7 @@ void conntrack_write_try(struct nl_writer *w)
 	write_header(w, IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, AF_UNSPEC);
 }
 
-void conntrack_write_dump(struct nl_writer *w, int family, uint8_t proto)
+void conntrack_write_dump(struct nl_writer *w, int family, uint8_t proto, uint16_t port)
 {
 	struct nlattr *outer, *inner;
 
@@ -42,10 +45,12 @@ void conntrack_write_dump(struct nl_writer *w, int family, uint8_t proto)
 	outer = nl_write_nest(w, CTA_TUPLE_ORIG);
 	inner = nl_write_nest(w, CTA_TUPLE_PROTO);
 	nl_write_attr(w, CTA_PROTO_NUM, &proto, sizeof(proto));
+	if (port)
+		nl_write_u16(w, CTA_PROTO_DST_PORT, htons(port));
 	nl_write_nest_end(w, inner);
 	nl_write_nest_end(w, outer);
 	outer = nl_write_nest(w, CTA_FILTER);
-	nl_write_u32(w, CTA_FILTER_ORIG_FLAGS, FILTER_PROTOCOL);
+	nl_write_u32(w, CTA_FILTER_ORIG_FLAGS, FILTER_PROTOCOL | (port ? FILTER_TO_PORT : 0));
 	nl_write_nest_end(w, outer);
 }
 

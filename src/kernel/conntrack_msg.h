@@ -22,9 +22,9 @@ struct conntrack_entry {
 
 /* Asks for nothing but an answer. */
 void conntrack_write_try(struct nl_writer *w);
-/* Asks for the entries of one family and protocol; before Linux 5.8 those of other protocols come,
- * too. */
-void conntrack_write_dump(struct nl_writer *w, int family, uint8_t proto);
+/* Asks for the entries of one family and protocol, to one port where it is not 0; before Linux 5.8
+ * others come, too. */
+void conntrack_write_dump(struct nl_writer *w, int family, uint8_t proto, uint16_t port);
 /* Reads an entry of a protocol with ports; false: it is none. */
 bool conntrack_read(const struct nlmsghdr *msg, struct conntrack_entry *ret);
 /* The kernel deletes it unless another entry took its place: -ENOENT. */

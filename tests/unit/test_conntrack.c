@@ -233,10 +233,23 @@ static void a_dump_asks_for_one_family_and_protocol(void **state)
 	struct nl_writer w = { .msg = msg };
 
 	(void)state;
-	conntrack_write_dump(&w, AF_INET6, IPPROTO_UDP);
+	conntrack_write_dump(&w, AF_INET6, IPPROTO_UDP, 0);
 	assert_request(msg,
 		"300000000101010300000000000000000a000000100001800c0002800500010011000000"
 		"0c0019800800010008000000");
+}
+
+static void a_dump_can_ask_for_one_port(void **state)
+{
+	_cleanup_free_ struct nlmsghdr *msg = mem_zalloc(1, NL_REQUEST_MAX);
+	struct nl_writer w = { .msg = msg };
+
+	(void)state;
+	conntrack_write_dump(&w, AF_INET, IPPROTO_UDP, 53);
+	assert_request(msg,
+		"3800000001010103000000000000000002000000180001801400028005000100110000000600"
+		"0300003500000c00198008000100"
+		"28000000");
 }
 
 static struct {
@@ -326,10 +339,10 @@ static void assert_asked(const char *expected)
 	assert_string_equal(buf_str(&b), expected);
 }
 
-static int clean(void)
+static int clean(int family)
 {
 	struct err err = { 0 };
-	int r = conntrack_clean(t.conntrack, &t.stale, &err);
+	int r = conntrack_clean(t.conntrack, &t.stale, family, &err);
 
 	assert_int_equal(r < 0, *err.msg != '\0');
 	return r;
@@ -338,7 +351,7 @@ static int clean(void)
 static void nothing_is_asked_without_frontends(void **state)
 {
 	(void)state;
-	assert_int_equal(clean(), 0);
+	assert_int_equal(clean(AF_INET), 0);
 	assert_asked("");
 }
 
@@ -349,21 +362,58 @@ static void stale_entries_are_deleted(void **state)
 	queue_entry(1, 0, to_10_244_0_1);
 	queue_entry(1, 0, in_zone_7);
 	queue_dump(1, 0, of_tcp);
-	assert_int_equal(clean(), 1);
+	assert_int_equal(clean(AF_INET), 1);
 	assert_asked("dump delete ");
 }
 
-static void each_family_is_read_once(void **state)
+static void each_family_is_read_on_its_own(void **state)
 {
 	(void)state;
 	add_frontend("10.96.0.10", 53);
 	add_frontend("fd00:96::a", 53);
+	queue_dump(1, 0, to_10_244_0_1);
+	assert_int_equal(clean(AF_INET), 1);
+	assert_asked("dump delete ");
+	queue_dump(3, 0, of_ipv6);
+	assert_int_equal(clean(AF_INET6), 1);
+	assert_asked("dump delete ");
+}
+
+static void few_ports_are_asked_for_one_by_one(void **state)
+{
+	(void)state;
+	add_frontend("10.96.0.10", 53);
 	add_frontend("10.96.0.11", 53);
+	add_frontend("10.96.0.12", 54);
 	queue_entry(1, 0, to_10_244_0_1);
 	queue_dump(1, 0, in_zone_7);
-	queue_dump(2, 0, of_ipv6);
-	assert_int_equal(clean(), 3);
-	assert_asked("dump dump delete delete delete ");
+	queue_result(2, NLMSG_DONE, 0);
+	assert_int_equal(clean(AF_INET), 2);
+	assert_asked("dump dump delete delete ");
+}
+
+static void many_ports_are_asked_for_together(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i <= CONNTRACK_PARTS; i++)
+		add_frontend("10.96.0.10", (uint16_t)(53 + i));
+	queue_dump(1, 0, to_10_244_0_1);
+	assert_int_equal(clean(AF_INET), 1);
+	assert_asked("dump delete ");
+}
+
+/* Linux before 5.8 */
+static void a_kernel_without_filters_is_asked_once(void **state)
+{
+	(void)state;
+	add_frontend("10.96.0.10", 53);
+	add_frontend("10.96.0.11", 53);
+	add_frontend("10.96.0.11", 54);
+	queue_entry(1, 0, to_10_244_0_1);
+	queue_entry(1, 0, of_tcp);
+	queue_dump(1, 0, in_zone_7);
+	assert_int_equal(clean(AF_INET), 2);
+	assert_asked("dump delete delete ");
 }
 
 static void a_table_that_changes_is_read_again(void **state)
@@ -374,7 +424,7 @@ static void a_table_that_changes_is_read_again(void **state)
 	queue_entry(1, NLM_F_DUMP_INTR, to_10_244_0_1);
 	queue_dump(1, 0, in_zone_7);
 	queue_dump(2, 0, to_10_244_0_1);
-	assert_int_equal(clean(), 1);
+	assert_int_equal(clean(AF_INET), 1);
 	assert_asked("dump dump delete ");
 }
 
@@ -384,17 +434,29 @@ static void a_table_that_never_stands_still_is_cleaned_of_what_was_seen(void **s
 	add_frontend("10.96.0.10", 53);
 	for (uint32_t i = 1; i <= CONNTRACK_TRIES; i++)
 		queue_dump(i, NLM_F_DUMP_INTR, to_10_244_0_1);
-	assert_int_equal(clean(), 1);
+	assert_int_equal(clean(AF_INET), 1);
 	assert_asked("dump dump dump dump dump delete ");
 }
 
-static void an_entry_that_ended_meanwhile_counts(void **state)
+static void an_entry_that_ended_meanwhile_is_no_failure(void **state)
 {
 	(void)state;
 	add_frontend("10.96.0.10", 53);
 	queue_dump(1, 0, to_10_244_0_1);
 	queue_result(2, NLMSG_ERROR, -ENOENT);
-	assert_int_equal(clean(), 1);
+	assert_int_equal(clean(AF_INET), 0);
+}
+
+/* A dump that goes on where entries ended meanwhile tells their neighbours again. */
+static void an_entry_that_is_told_twice_counts_once(void **state)
+{
+	(void)state;
+	add_frontend("10.96.0.10", 53);
+	queue_entry(1, 0, to_10_244_0_1);
+	queue_dump(1, 0, to_10_244_0_1);
+	queue_result(3, NLMSG_ERROR, -ENOENT);
+	assert_int_equal(clean(AF_INET), 1);
+	assert_asked("dump delete delete ");
 }
 
 static void a_refused_deletion_is_told(void **state)
@@ -405,7 +467,7 @@ static void a_refused_deletion_is_told(void **state)
 	queue_entry(1, 0, to_10_244_0_1);
 	queue_dump(1, 0, in_zone_7);
 	queue_result(2, NLMSG_ERROR, -EPERM);
-	assert_int_equal(clean(), -EPERM);
+	assert_int_equal(clean(AF_INET), -EPERM);
 	assert_asked("dump delete delete ");
 }
 
@@ -415,7 +477,7 @@ static void a_table_that_cannot_be_read_is_told(void **state)
 	add_frontend("10.96.0.10", 53);
 	queue_entry(1, 0, to_10_244_0_1);
 	queue_result(1, NLMSG_ERROR, -EBUSY);
-	assert_int_equal(clean(), -EBUSY);
+	assert_int_equal(clean(AF_INET), -EBUSY);
 	assert_asked("dump ");
 }
 
@@ -429,12 +491,17 @@ int main(void)
 		cmocka_unit_test(messages_with_wrong_bytes_are_survived),
 		cmocka_unit_test(a_deletion_names_one_entry),
 		cmocka_unit_test(a_dump_asks_for_one_family_and_protocol),
+		cmocka_unit_test(a_dump_can_ask_for_one_port),
 		TEST(nothing_is_asked_without_frontends),
 		TEST(stale_entries_are_deleted),
-		TEST(each_family_is_read_once),
+		TEST(each_family_is_read_on_its_own),
+		TEST(few_ports_are_asked_for_one_by_one),
+		TEST(many_ports_are_asked_for_together),
+		TEST(a_kernel_without_filters_is_asked_once),
 		TEST(a_table_that_changes_is_read_again),
 		TEST(a_table_that_never_stands_still_is_cleaned_of_what_was_seen),
-		TEST(an_entry_that_ended_meanwhile_counts),
+		TEST(an_entry_that_ended_meanwhile_is_no_failure),
+		TEST(an_entry_that_is_told_twice_counts_once),
 		TEST(a_refused_deletion_is_told),
 		TEST(a_table_that_cannot_be_read_is_told),
 #undef TEST

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Stale entries of the running kernel's connection table, in network namespaces of their own. The
+ * entries are made by libnetfilter_conntrack; the conntrack program is the witness.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <libnetfilter_conntrack/libnetfilter_conntrack.h>
+#include <libnetfilter_conntrack/libnetfilter_conntrack_tcp.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "kernel/conntrack.h"
+#include "kernel/exec.h"
+
+enum { SKIPPED = 77, TIMEOUT_MS = 60000, LIFE_S = 600, MANY = 20000 };
+
+static struct {
+	struct conntrack *conntrack;
+	struct nfct_handle *maker;
+	struct stale_list list;
+} t;
+
+static int new_namespace(void **state)
+{
+	struct err err;
+
+	(void)state;
+	if (unshare(CLONE_NEWNET) || conntrack_new(&t.conntrack, &err))
+		return -1;
+	t.maker = nfct_open(CONNTRACK, 0);
+	return t.maker ? 0 : -1;
+}
+
+static int end_namespace(void **state)
+{
+	(void)state;
+	nfct_close(take(t.maker));
+	conntrack_free(take(t.conntrack));
+	stale_done(&t.list);
+	return 0;
+}
+
+/* One direction of an entry. */
+struct way {
+	const char *from;
+	uint16_t from_port;
+	const char *to;
+	uint16_t to_port;
+};
+
+static struct ip parse(const char *s)
+{
+	struct ip ip;
+
+	assert_int_equal(ip_parse(s, &ip), 0);
+	return ip;
+}
+
+static void set_address(struct nf_conntrack *ct, bool source, bool reply, const char *s)
+{
+	const struct ip ip = parse(s);
+	static const enum nf_conntrack_attr attrs[2][2][2] = {
+		{ { ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV4_SRC },
+			{ ATTR_REPL_IPV4_DST, ATTR_REPL_IPV4_SRC } },
+		{ { ATTR_ORIG_IPV6_DST, ATTR_ORIG_IPV6_SRC },
+			{ ATTR_REPL_IPV6_DST, ATTR_REPL_IPV6_SRC } },
+	};
+
+	nfct_set_attr(ct, attrs[ip.family == AF_INET6][reply][source], ip.bytes);
+}
+
+static void make(uint8_t proto, struct way orig, struct way reply, uint16_t zone)
+{
+	struct nf_conntrack *ct = nfct_new();
+	uint8_t family = (uint8_t)parse(orig.to).family;
+
+	assert_non_null(ct);
+	nfct_set_attr_u8(ct, ATTR_ORIG_L3PROTO, family);
+	nfct_set_attr_u8(ct, ATTR_REPL_L3PROTO, family);
+	nfct_set_attr_u8(ct, ATTR_ORIG_L4PROTO, proto);
+	nfct_set_attr_u8(ct, ATTR_REPL_L4PROTO, proto);
+	set_address(ct, true, false, orig.from);
+	set_address(ct, false, false, orig.to);
+	set_address(ct, true, true, reply.from);
+	set_address(ct, false, true, reply.to);
+	nfct_set_attr_u16(ct, ATTR_ORIG_PORT_SRC, htons(orig.from_port));
+	nfct_set_attr_u16(ct, ATTR_ORIG_PORT_DST, htons(orig.to_port));
+	nfct_set_attr_u16(ct, ATTR_REPL_PORT_SRC, htons(reply.from_port));
+	nfct_set_attr_u16(ct, ATTR_REPL_PORT_DST, htons(reply.to_port));
+	nfct_set_attr_u32(ct, ATTR_TIMEOUT, LIFE_S);
+	if (zone)
+		nfct_set_attr_u16(ct, ATTR_ZONE, zone);
+	if (proto == IPPROTO_TCP)
+		nfct_set_attr_u8(ct, ATTR_TCP_STATE, TCP_CONNTRACK_ESTABLISHED);
+	if (nfct_query(t.maker, NFCT_Q_CREATE, ct))
+		fail_msg("cannot make an entry to %s: %s", orig.to, strerror(errno));
+	nfct_destroy(ct);
+}
+
+/* A client's UDP packets to a Service, which an endpoint answers. */
+static void flow(uint16_t client_port, const char *to, uint16_t port, const char *endpoint,
+	uint16_t endpoint_port)
+{
+	const char *client = parse(to).family == AF_INET6 ? "2001:db8::9" : "192.0.2.9";
+
+	make(IPPROTO_UDP, (struct way){ client, client_port, to, port },
+		(struct way){ endpoint, endpoint_port, client, client_port }, 0);
+}
+
+static void frontend(const char *to, uint16_t port)
+{
+	const struct ip ip = parse(to);
+
+	stale_add(&t.list, &ip, port, IPPROTO_UDP);
+}
+
+/* With one endpoint, which may answer. */
+static void frontend_with(const char *to, uint16_t port, const char *endpoint, uint16_t ep_port)
+{
+	struct stale_endpoint ep = { .ip = parse(endpoint), .port = ep_port };
+	struct stale_frontend fe = { .ip = parse(to), .port = port, .proto = IPPROTO_UDP, .n = 1 };
+	struct stale_list one = { .frontends = &fe, .n = 1, .endpoints = &ep, .n_endpoints = 1 };
+
+	stale_copy(&t.list, &one, 0);
+}
+
+static int clean(void)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	struct err err = { 0 };
+	int n = 0;
+
+	stale_finish(&t.list);
+	for (size_t i = 0; i < 2; i++) {
+		int r = conntrack_clean(t.conntrack, &t.list, families[i], &err);
+
+		if (r < 0)
+			fail_msg("%s", err.msg);
+		n += r;
+	}
+	return n;
+}
+
+/* The entries as the conntrack program lists them. */
+static char *listed(const char *family)
+{
+	const char *const argv[] = { "conntrack", "-L", "-f", family, NULL };
+	struct buf out = { 0 };
+	struct err err = { 0 };
+
+	if (exec_run(argv, NULL, 0, TIMEOUT_MS, &out, &err))
+		fail_msg("conntrack: %s", err.msg);
+	return buf_take(&out);
+}
+
+static size_t count(const char *text)
+{
+	_cleanup_free_ char *v4 = listed("ipv4"), *v6 = listed("ipv6");
+	const char *const both[] = { v4, v6 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < 2; i++)
+		for (const char *p = both[i]; (p = strstr(p, text)); p++)
+			n++;
+	return n;
+}
+
+static void only_what_is_stale_goes(void **state)
+{
+	(void)state;
+	flow(1001, "10.96.0.10", 53, "10.244.1.1", 5353); /* an endpoint that stays */
+	flow(1002, "10.96.0.10", 53, "10.244.1.2", 5353); /* one that left */
+	flow(1003, "10.96.0.10", 53, "10.96.0.10", 53);	  /* from before the Service */
+	flow(1004, "10.96.0.10", 54, "10.244.1.2", 5353); /* another port */
+	flow(1005, "8.8.8.8", 53, "8.8.8.8", 53);	  /* the same port elsewhere */
+	flow(1006, "10.96.0.11", 53, "10.244.1.2", 5353); /* another Service */
+	flow(1007, "fd00:96::a", 53, "fd00:10::1", 5353); /* the same in IPv6: stays, */
+	flow(1008, "fd00:96::a", 53, "fd00:10::2", 5353); /* and goes */
+	make(IPPROTO_TCP, (struct way){ "192.0.2.9", 1009, "10.96.0.10", 53 },
+		(struct way){ "10.244.1.2", 5353, "192.0.2.9", 1009 }, 0);
+	make(IPPROTO_UDP, (struct way){ "192.0.2.9", 1010, "10.96.0.10", 53 },
+		(struct way){ "10.244.1.2", 5353, "192.0.2.9", 1010 }, 7);
+	assert_int_equal(count("src="), 2 * 10);
+	frontend_with("10.96.0.10", 53, "10.244.1.1", 5353);
+	frontend_with("fd00:96::a", 53, "fd00:10::1", 5353);
+	assert_int_equal(clean(), 4);
+	assert_int_equal(count("sport=1001 "), 1);
+	assert_int_equal(count("sport=1002 "), 0);
+	assert_int_equal(count("sport=1003 "), 0);
+	assert_int_equal(count("sport=1004 "), 1);
+	assert_int_equal(count("sport=1005 "), 1);
+	assert_int_equal(count("sport=1006 "), 1);
+	assert_int_equal(count("sport=1007 "), 1);
+	assert_int_equal(count("sport=1008 "), 0);
+	assert_int_equal(count("sport=1009 "), 1);
+	assert_int_equal(count("sport=1010 "), 0);
+	assert_int_equal(clean(), 0);
+}
+
+static void an_empty_table_has_nothing_stale(void **state)
+{
+	(void)state;
+	frontend("10.96.0.10", 53);
+	frontend("fd00:96::a", 53);
+	assert_int_equal(clean(), 0);
+}
+
+/* Client ports from 1000 on, to three Services in turns. */
+static void make_many(void)
+{
+	for (unsigned i = 0; i < MANY; i++) {
+		static const char *const to[] = { "10.96.0.10", "10.96.0.11", "10.96.0.12" };
+
+		flow((uint16_t)(1000 + i), to[i % 3], 53, i % 2 ? "10.244.1.1" : "10.244.1.2",
+			5353);
+	}
+}
+
+static void each_of_many_is_deleted_once(void **state)
+{
+	uint64_t began;
+
+	(void)state;
+	make_many();
+	frontend_with("10.96.0.10", 53, "10.244.1.1", 5353);
+	began = clock_us();
+	assert_int_equal(clean(), (MANY + 5) / 6);
+	print_message(
+		"# one frontend of three: %llu us\n", (unsigned long long)(clock_us() - began));
+	assert_int_equal(count("dst=10.96.0.10 "), (MANY + 2) / 3 - (MANY + 5) / 6);
+	assert_int_equal(count("dst=10.96.0.11 "), (MANY + 1) / 3);
+	frontend("10.96.0.11", 53);
+	frontend("10.96.0.12", 53);
+	began = clock_us();
+	assert_int_equal(clean(), (MANY + 1) / 3 + MANY / 3);
+	print_message("# all: %llu us\n", (unsigned long long)(clock_us() - began));
+	assert_int_equal(clean(), 0);
+	assert_int_equal(count("src="), 2 * ((MANY + 2) / 3 - (MANY + 5) / 6));
+}
+
+static void many_frontends_are_looked_for_at_once(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		char ip[IP_STRLEN];
+
+		snprintf(ip, sizeof(ip), "10.96.1.%u", i);
+		flow((uint16_t)(1000 + i), ip, 53, "10.244.1.1", 5353);
+		if (i % 2)
+			frontend(ip, 53);
+	}
+	assert_int_equal(clean(), 100);
+	assert_int_equal(count("dst=10.96.1."), 100);
+	assert_int_equal(count("dst=10.96.1.2 "), 1);
+	assert_int_equal(count("dst=10.96.1.3 "), 0);
+}
+
+static void skip_all(const char *why)
+{
+	fprintf(stderr, "\nSKIPPED: test_conntrack_kernel did not test anything: %s\n\n", why);
+	exit(SKIPPED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, new_namespace, end_namespace)
+		TEST(only_what_is_stale_goes),
+		TEST(an_empty_table_has_nothing_stale),
+		TEST(each_of_many_is_deleted_once),
+		TEST(many_frontends_are_looked_for_at_once),
+#undef TEST
+	};
+	struct err err;
+	struct conntrack *c;
+
+	if (unshare(CLONE_NEWNET))
+		skip_all("no right to make network namespaces");
+	if (conntrack_new(&c, &err))
+		skip_all(err.msg);
+	conntrack_free(c);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
