@@ -206,3 +206,11 @@ void observe_step(struct daemon *d, uint64_t start_us, bool wrote)
 	if (engine_stats(d->engine)->synced)
 		synced(d);
 }
+
+void observe_flows(struct daemon *d, int family, uint64_t start_us, unsigned deleted)
+{
+	struct metrics_family *f = metrics_of(&d->observe.metrics, family);
+
+	histogram_observe(&f->conntrack, (double)(clock_us() - start_us) / 1e6);
+	f->conntrack_deleted += deleted;
+}

@@ -31,5 +31,7 @@ void observe_done(struct daemon *d);
 void observe_change(struct daemon *d);
 /* A step is through that began at start_us; `wrote`: it carried out operations. */
 void observe_step(struct daemon *d, uint64_t start_us, bool wrote);
+/* The connection table was cleaned of that many entries of one family, which began at start_us. */
+void observe_flows(struct daemon *d, int family, uint64_t start_us, unsigned deleted);
 
 #endif

@@ -142,6 +142,7 @@ static int make_engine(struct daemon *d, struct err *err)
 		.on_scheduler_missing = on_scheduler_missing,
 		.on_degraded = on_degraded,
 		.on_audit = on_audit,
+		.delete_flows = daemon_delete_flows,
 		.arg = d,
 	};
 	int r;
@@ -155,6 +156,7 @@ static int make_engine(struct daemon *d, struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(adapters); i++)
 		if (adapters[i])
 			engine_add_adapter(d->engine, adapters[i]);
+	daemon_open_flows(d);
 	d->config->policy.random_fully = iptables_info(d->iptables)->random_fully;
 	return 0;
 }
@@ -205,6 +207,7 @@ void daemon_done(struct daemon *d)
 	daemon_inputs_done(d);
 	loop_done(d);
 	engine_free(d->engine);
+	conntrack_free(d->conntrack);
 	iptables_free(d->iptables);
 	ipset_free(d->ipset);
 	link_free(d->link);

@@ -10,6 +10,7 @@
 #include "core/engine.h"
 #include "core/store.h"
 #include "daemon/config.h"
+#include "kernel/conntrack.h"
 #include "kernel/link.h"
 #include "node.h"
 #include "observe.h"
@@ -32,6 +33,8 @@ struct daemon {
 	struct engine *engine;
 	struct node_facts node;
 	struct adapter *ipvs, *link, *ipset, *iptables;
+	struct conntrack *conntrack; /* NULL: the kernel cannot be asked */
+	bool flows_failed;	     /* the last deletion of flows, which was told */
 	struct manifests *manifests; /* one of these is the input */
 	struct auth *auth;
 	struct kube *kube;
@@ -78,6 +81,9 @@ int daemon_run(struct daemon *d, struct err *err);
 /* Between the files of this directory */
 
 void daemon_step_now(struct daemon *d);
+void daemon_open_flows(struct daemon *d);
+/* struct engine_config, delete_flows */
+int daemon_delete_flows(const struct stale_list *stale, void *arg);
 void daemon_refresh_node(struct daemon *d);
 void daemon_watch_inputs(struct daemon *d);
 void daemon_reload_inputs(struct daemon *d);

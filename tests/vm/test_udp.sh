@@ -1,0 +1,170 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A client that goes on sending from one UDP port follows the endpoints of its Service; what is
+# nobody's business keeps its entry of the connection table.
+. "$(dirname "$0")/lab.sh"
+
+VIP=10.96.0.53
+VIP_LATE=10.96.0.54
+NODE_PORT=30053
+
+# slices NAME ENDPOINT...
+slices() {
+	local endpoint name=$1 list=
+	shift
+	for endpoint in "$@"; do
+		list+="{addresses: [$endpoint], nodeName: node-a}, "
+	done
+	{
+		echo "apiVersion: v1"
+		echo "kind: List"
+		echo "items:"
+		slice "$name-1" "$name" IPv4 "[{port: 5353, protocol: UDP}]" "$list"
+	} | manifest "$name-slices.yaml"
+}
+
+# The Service's port is the pods' port, so that clients of the pods use the same number.
+dns() {
+	manifest dns.yaml <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {name: dns}
+		spec:
+		  type: NodePort
+		  clusterIP: $VIP
+		  ports: [{port: 5353, nodePort: $NODE_PORT, protocol: UDP}]
+	END
+}
+
+late() {
+	manifest late.yaml <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {name: late}
+		spec: {clusterIP: $VIP_LATE, ports: [{port: 5353, protocol: UDP}]}
+	END
+}
+
+# entries ADDRESS PORT: the numbers of the entries that clients made by sending there.
+entries() {
+	in_node conntrack -L -o id -p udp --orig-dst "$1" --dport "$2" 2>/dev/null |
+		grep -o 'id=[0-9]*' | sort
+}
+
+has_no_entry() {
+	[ -z "$(entries "$@")" ]
+}
+
+# Made by hand: nobody answers there, and it shall live longer than the test.
+unrelated() {
+	in_node conntrack -I -p udp -s "$CLIENT_IP" -d "$1" --sport 40000 --dport "$2" -t 600 \
+		>/dev/null 2>&1
+}
+
+answers_on_the_same_socket() {
+	hold_ask
+	echo "$HELD"
+	[ "$(names "$HELD")" = "$1" ]
+}
+
+endpoint_leaves() {
+	local left other_id first second
+	slices dns $POD_A $POD_C
+	dns
+	must "the daemon starts" daemon_start --metrics-bind-address 127.0.0.1:10249
+	# Nothing ends by itself meanwhile.
+	in_node sysctl -qw net.netfilter.nf_conntrack_udp_timeout=3600 \
+		net.netfilter.nf_conntrack_udp_timeout_stream=3600
+	unrelated 203.0.113.99 5353
+	unrelated 192.168.60.2 $NODE_PORT
+	unrelated 10.96.9.9 5353
+	hold_open 1 client udp $VIP 5353
+	first=$(names "$HELD")
+	check "a client gets an answer" grep -qx '[ac]' <<<"$first"
+	other_id=$(entries 203.0.113.99 5353; entries 192.168.60.2 $NODE_PORT; entries 10.96.9.9 5353)
+	if [ "$first" = a ]; then
+		left=$POD_C second=c
+	else
+		left=$POD_A second=a
+	fi
+	slices dns $left
+	check "its endpoint leaves" eventually 5 real_servers_are "$left:5353" "-u $VIP:5353"
+	check "so does the entry that led there" eventually 5 has_no_entry $VIP 5353
+	check "the next datagram from the same port is answered by the other" \
+		answers_on_the_same_socket $second
+	hold_close
+	equal "entries to the same port numbers elsewhere are the same ones" \
+		"$(entries 203.0.113.99 5353; entries 192.168.60.2 $NODE_PORT; entries 10.96.9.9 5353)" \
+		"$other_id"
+	equal "three of them" "$(wc -l <<<"$other_id")" 3
+}
+
+real_servers_are() {
+	local found
+	found=$(real_servers "$2")
+	echo "$found"
+	[ "$found" = "$1" ]
+}
+
+endpoint_stays() {
+	local id
+	hold_open 1 client udp $NODE_IP $NODE_PORT
+	id=$(entries $NODE_IP $NODE_PORT)
+	slices dns $POD_A $POD_B $POD_C
+	eventually 5 real_servers_are "$POD_A:5353 $POD_B:5353 $POD_C:5353" \
+		"-u $VIP:5353" >/dev/null
+	sleep 1.5
+	equal "an entry to an endpoint that stays is the same one" "$(entries $NODE_IP $NODE_PORT)" "$id"
+	check "and its client gets its answers" answers_on_the_same_socket "$(names "$HELD")"
+	hold_close
+}
+
+# Whoever sent before there was a Service, or before it had an endpoint.
+first_endpoint() {
+	hold_open 1 client udp $VIP_LATE 5353
+	equal "where there is no Service nobody answers" "$HELD" timeout
+	late
+	slices late
+	check "a Service without endpoints" eventually 5 ipvs_has "-A -u $VIP_LATE:5353 -s rr"
+	hold_ask
+	check "does not answer either" not grep -q '^[abc]' <<<"$HELD"
+	slices late $POD_C
+	check "gets its first one" eventually 5 real_servers_are "$POD_C:5353" "-u $VIP_LATE:5353"
+	check "and the client that sent in vain gets an answer on the same socket" \
+		eventually 5 answers_on_the_same_socket c
+	hold_close
+	# Those of an endpoint that left IPVS deletes itself since Linux 5.9; this one it does not know.
+	check "the daemon counts what it deleted" has_deleted
+}
+
+has_deleted() {
+	in_node curl -s http://127.0.0.1:10249/metrics |
+		grep '^kubeproxy_conntrack_reconciler_deleted_entries_total{ip_family="IPv4"} [1-9]'
+}
+
+killed() {
+	local first left second
+	slices dns $POD_A $POD_C
+	eventually 5 real_servers_are "$POD_A:5353 $POD_C:5353" "-u $VIP:5353" >/dev/null
+	hold_open 1 client udp $VIP 5353
+	first=$(names "$HELD")
+	if [ "$first" = a ]; then
+		left=$POD_C second=c
+	else
+		left=$POD_A second=a
+	fi
+	daemon_end KILL
+	slices dns $left
+	check "an endpoint leaves while the daemon is away, and it comes back" daemon_start
+	check "the entry that led to the endpoint goes" eventually 5 has_no_entry $VIP 5353
+	check "the client is answered by the other" answers_on_the_same_socket $second
+	hold_close
+}
+
+lab_up
+endpoint_leaves
+endpoint_stays
+first_endpoint
+killed
+daemon_end TERM
+tap_done
