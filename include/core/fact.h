@@ -139,7 +139,7 @@ struct fact_key {
 static_assert(sizeof(struct fact_key) == 40, "keys are hashed and compared as bytes: no padding");
 
 /* ip_vs.h IP_VS_SVC_F_*; the only ones that we set */
-enum { VS_PERSISTENT = 0x1, VS_SCHED_MH_PORT = 0x10 };
+enum { VS_PERSISTENT = 0x1, VS_SCHED_SH_FALLBACK = 0x8, VS_SCHED_MH_PORT = 0x10 };
 /* IP_VS_SCHEDNAME_MAXLEN with its NUL */
 enum { SCHED_NAME_SIZE = 16 };
 

@@ -58,6 +58,8 @@ static json_t *virtual_server(
 	put(o, "scheduler", vs->val.vs.scheduler);
 	if (vs->val.vs.flags & VS_SCHED_MH_PORT)
 		json_object_set_new(o, "flags", json_pack("[s]", "mh-port"));
+	if (vs->val.vs.flags & VS_SCHED_SH_FALLBACK)
+		json_object_set_new(o, "flags", json_pack("[s]", "sh-fallback"));
 	put_int(o, "persistenceSeconds", vs->val.vs.flags & VS_PERSISTENT ? vs->val.vs.timeout : 0);
 	plan_service(p, &vs->key, &service);
 	put(o, "service", buf_str(&service));

@@ -21,6 +21,8 @@ static void virtual_server(const struct plan *p, const struct fact *vs, struct b
 	buf_addf(out, " %s", vs->val.vs.scheduler);
 	if (vs->val.vs.flags & VS_SCHED_MH_PORT)
 		buf_adds(out, " (mh-port)");
+	if (vs->val.vs.flags & VS_SCHED_SH_FALLBACK)
+		buf_adds(out, " (sh-fallback)");
 	if (vs->val.vs.flags & VS_PERSISTENT)
 		buf_addf(out, " persistent %u", vs->val.vs.timeout);
 	buf_adds(out, "  # ");

@@ -31,14 +31,28 @@ static void add_member(const struct context *c, enum set_id set, const struct ip
 	fact_list_add(c->out, fact_member(set, c->family, ip, c->port->proto, port, second));
 }
 
+/*
+ * Persistence of a virtual server that is selected by mark leaves the packet's port as it is
+ * (ip_vs_sched_persist), so there a hash of the client's address holds it to one real server. A
+ * real server of weight 0 keeps places in the table of "sh", which then needs another one.
+ */
+static void set_affinity(const struct context *c, struct fact *vs)
+{
+	if (vs->key.proto) {
+		vs->val.vs.flags |= VS_PERSISTENT;
+		vs->val.vs.timeout = c->service->affinity_timeout;
+	} else if (!policy_scheduler_missing(c->policy, "sh")) {
+		strcpy(vs->val.vs.scheduler, "sh");
+		vs->val.vs.flags |= VS_SCHED_SH_FALLBACK;
+	}
+}
+
 static void add_real_servers(const struct context *c, struct fact vs, bool local)
 {
 	snprintf(vs.val.vs.scheduler, sizeof(vs.val.vs.scheduler), "%s",
 		resolve_scheduler(c->service, c->policy));
-	if (c->service->affinity_client_ip) {
-		vs.val.vs.flags |= VS_PERSISTENT;
-		vs.val.vs.timeout = c->service->affinity_timeout;
-	}
+	if (c->service->affinity_client_ip)
+		set_affinity(c, &vs);
 	/* Without it mh hashes the client's address alone, and one client never spreads over its
 	 * connections. */
 	if (!strcmp(vs.val.vs.scheduler, "mh"))
