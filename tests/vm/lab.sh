@@ -6,10 +6,11 @@
 #   client ----------------- node ---------------------- node-b --- pod c
 #   192.168.50.10 to .17     192.168.50.1 192.168.60.1   192.168.60.2   10.244.2.21
 #   fd00:50::10 to ::17      fd00:50::1   fd00:60::1     fd00:60::2     fd00:10:244:2::21
-#                              |        |
-#                            pod a    pod b              Pods are routed, not bridged: so a reply
+#                              |        |        |
+#                            pod a    pod b    pod d     Pods are routed, not bridged: so a reply
 #                   10.244.1.11      10.244.1.12         from one pod to another passes the node.
-#             fd00:10:244:1::11      fd00:10:244:1::12
+#             fd00:10:244:1::11      fd00:10:244:1::12   Pod d, 10.244.3.31 fd00:10:244:3::31, stands
+#                                                        for one of a third node, behind eth2.
 #
 # The daemon runs on "node". Every call of lab_up makes a fresh lab, and so a fresh IPVS: deleted
 # real servers lie in its trash for minutes and slow down what comes after.
@@ -22,9 +23,11 @@
 POD_A=10.244.1.11
 POD_B=10.244.1.12
 POD_C=10.244.2.21
+POD_D=10.244.3.31
 POD_A6=fd00:10:244:1::11
 POD_B6=fd00:10:244:1::12
 POD_C6=fd00:10:244:2::21
+POD_D6=fd00:10:244:3::31
 NODE_IP=192.168.50.1
 NODE_IP_2=192.168.60.1
 NODE_IP6=fd00:50::1
@@ -54,7 +57,7 @@ eventually() {
 
 # ---- Namespaces ----
 
-# inside NAMESPACE COMMAND...: the namespaces are client, node, node-b, a, b and c.
+# inside NAMESPACE COMMAND...: the namespaces are client, node, node-b, a, b, c and d.
 inside() {
 	local name=$1
 	shift
@@ -72,15 +75,15 @@ enter() {
 	exec nsenter --net="/run/netns/$LAB-$name" -- "$@"
 }
 
-# pod NAME NODE ADDRESS ADDRESS6: a namespace with one interface, routed through its node.
+# pod NAME NODE ADDRESS ADDRESS6 DEVICE: a namespace with one interface, routed through its node.
 lab_pod() {
 	local name=$LAB-$1 node=$LAB-$2
-	ip link add eth0 netns "$name" type veth peer name "pod-$1" netns "$node"
+	ip link add eth0 netns "$name" type veth peer name "$5" netns "$node"
 	ip -n "$node" -batch - <<-END
-		addr add fe80::1/64 dev pod-$1 nodad
-		link set pod-$1 up
-		route add $3/32 dev pod-$1
-		route add $4/128 dev pod-$1
+		addr add fe80::1/64 dev $5 nodad
+		link set $5 up
+		route add $3/32 dev $5
+		route add $4/128 dev $5
 	END
 	ip -n "$name" -batch - <<-END
 		link set lo up
@@ -94,7 +97,7 @@ lab_pod() {
 
 lab_network() {
 	local name i
-	for name in client node node-b a b c; do
+	for name in client node node-b a b c d; do
 		echo "netns add $LAB-$name"
 	done | ip -batch -
 	ip link add eth0 netns "$LAB-client" type veth peer name eth0 netns "$LAB-node"
@@ -133,9 +136,10 @@ lab_network() {
 	# IPv4 forwarding on the node is for the daemon to switch on.
 	inside node sysctl -qw net.ipv6.conf.all.forwarding=1
 	inside node-b sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
-	lab_pod a node "$POD_A" "$POD_A6"
-	lab_pod b node "$POD_B" "$POD_B6"
-	lab_pod c node-b "$POD_C" "$POD_C6"
+	lab_pod a node "$POD_A" "$POD_A6" pod-a
+	lab_pod b node "$POD_B" "$POD_B6" pod-b
+	lab_pod c node-b "$POD_C" "$POD_C6" pod-c
+	lab_pod d node "$POD_D" "$POD_D6" eth2
 }
 
 # lab_background LOG NAMESPACE COMMAND...: runs until lab_down; the process is BACKGROUND_PID.
@@ -194,7 +198,7 @@ lab_down() {
 	done
 	lab_pids=()
 	DAEMON_PID=
-	for name in client node node-b a b c; do
+	for name in client node node-b a b c d; do
 		ip netns del "$LAB-$name" 2>/dev/null
 	done
 }

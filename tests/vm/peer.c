@@ -23,22 +23,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "peer.h"
+
 enum {
-	LIFETIME_SECONDS = 900,
+	LIFETIME_SECONDS = 1800,
 	MAX_SOCKETS = 1024,
-	LINE_SIZE = 256,
 	DEFAULT_WAIT_MS = 2000,
 	MAX_REAL_SERVERS = 64,
 	CHANGE_LIMIT_SECONDS = 60,
 };
 
-_Noreturn static void fail(const char *what)
+_Noreturn void peer_fail(const char *what)
 {
 	perror(what);
 	exit(2);
 }
 
-_Noreturn static void usage(void)
+_Noreturn void peer_usage(void)
 {
 	fprintf(stderr,
 		"peer serve NAME PROTO:PORT...\n"
@@ -47,6 +48,9 @@ _Noreturn static void usage(void)
 		"    asks, each time on a new connection, and prints the answers\n"
 		"peer hold [-n COUNT] [-s SOURCE] [-w MILLISECONDS] PROTO ADDRESS PORT\n"
 		"    opens connections and asks on all of them, again for every line of its input\n"
+		"peer survey MILLISECONDS\n"
+		"    asks what its input says, many at a time, and prints who answered each:\n"
+		"    ID PROTO ADDRESS PORT SOURCE|- WANTED, where PROTO is icmp or http too\n"
 		"peer notify SOCKET\n"
 		"    prints the messages that a service sends to its NOTIFY_SOCKET\n"
 		"peer change FILE MANIFEST ADDRESS PORT REAL_ADDRESS REAL_PORT\n"
@@ -56,7 +60,7 @@ _Noreturn static void usage(void)
 	exit(2);
 }
 
-static int proto_number(const char *name)
+int peer_proto(const char *name)
 {
 	if (strcmp(name, "tcp") == 0)
 		return IPPROTO_TCP;
@@ -64,12 +68,12 @@ static int proto_number(const char *name)
 		return IPPROTO_UDP;
 	if (strcmp(name, "sctp") == 0)
 		return IPPROTO_SCTP;
-	usage();
+	peer_usage();
 }
 
-static int new_socket(int family, int proto)
+int peer_socket(int family, int proto)
 {
-	int type = proto == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
+	int type = proto == IPPROTO_TCP || proto == IPPROTO_SCTP ? SOCK_STREAM : SOCK_DGRAM;
 
 	return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, proto);
 }
@@ -104,13 +108,13 @@ static void server_add(struct server *s, int fd, enum socket_kind kind)
 
 static void server_bind(struct server *s, int proto, const struct sockaddr *a, socklen_t len)
 {
-	int fd = new_socket(a->sa_family, proto), on = 1;
+	int fd = peer_socket(a->sa_family, proto), on = 1;
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 		bind(fd, a, len) < 0)
-		fail("bind");
+		peer_fail("bind");
 	if (proto != IPPROTO_UDP && listen(fd, SOMAXCONN) < 0)
-		fail("listen");
+		peer_fail("listen");
 	server_add(s, fd, proto == IPPROTO_UDP ? SOCKET_DATAGRAM : SOCKET_LISTENER);
 }
 
@@ -123,7 +127,7 @@ static void server_bind_each(struct server *s, int proto, uint16_t port)
 	struct ifaddrs *all = NULL;
 
 	if (getifaddrs(&all) < 0)
-		fail("getifaddrs");
+		peer_fail("getifaddrs");
 	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
 		if (!i->ifa_addr)
 			continue;
@@ -151,7 +155,7 @@ static void server_listen(struct server *s, const char *spec)
 	unsigned port;
 
 	if (sscanf(spec, "%7[a-z]:%u", proto, &port) != 2 || port == 0 || port > UINT16_MAX)
-		usage();
+		peer_usage();
 	if (strcmp(proto, "sctp") == 0) {
 		server_bind_each(s, IPPROTO_SCTP, (uint16_t)port);
 		return;
@@ -159,7 +163,7 @@ static void server_listen(struct server *s, const char *spec)
 	/* IPv4 arrives here too, as mapped addresses. */
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
 
-	server_bind(s, proto_number(proto), (struct sockaddr *)&any, sizeof(any));
+	server_bind(s, peer_proto(proto), (struct sockaddr *)&any, sizeof(any));
 }
 
 static bool server_answer(struct server *s, nfds_t i)
@@ -188,7 +192,7 @@ static bool server_answer(struct server *s, nfds_t i)
 static void server_turn(struct server *s)
 {
 	if (poll(s->fds, s->n, -1) < 0)
-		fail("poll");
+		peer_fail("poll");
 	for (nfds_t i = s->n; i-- > 0;) {
 		if (!s->fds[i].revents)
 			continue;
@@ -212,7 +216,7 @@ _Noreturn static void serve(int argc, char **argv)
 	static struct server s;
 
 	if (argc < 2)
-		usage();
+		peer_usage();
 	s.name = argv[0];
 	for (int i = 1; i < argc; i++)
 		server_listen(&s, argv[i]);
@@ -231,12 +235,12 @@ struct question {
 	socklen_t source_len, dest_len; /* 0: none given */
 };
 
-static socklen_t resolve(const char *host, const char *port, struct sockaddr_storage *ret)
+socklen_t peer_resolve(const char *host, const char *port, struct sockaddr_storage *ret)
 {
 	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV }, *found = NULL;
 
 	if (getaddrinfo(host, port, &hints, &found) != 0)
-		usage();
+		peer_usage();
 	socklen_t len = found->ai_addrlen;
 
 	memcpy(ret, found->ai_addr, len);
@@ -253,16 +257,16 @@ static struct question question_parse(int argc, char **argv)
 		if (option == 'n')
 			q.count = atoi(optarg);
 		else if (option == 's')
-			q.source_len = resolve(optarg, "0", &q.source);
+			q.source_len = peer_resolve(optarg, "0", &q.source);
 		else if (option == 'w')
 			q.wait_ms = atoi(optarg);
 		else
-			usage();
+			peer_usage();
 	}
 	if (argc - optind != 3 || q.count < 1 || q.count > MAX_SOCKETS)
-		usage();
-	q.proto = proto_number(argv[optind]);
-	q.dest_len = resolve(argv[optind + 1], argv[optind + 2], &q.dest);
+		peer_usage();
+	q.proto = peer_proto(argv[optind]);
+	q.dest_len = peer_resolve(argv[optind + 1], argv[optind + 2], &q.dest);
 	return q;
 }
 
@@ -277,13 +281,13 @@ static int await(int fd, short events, int wait_ms)
 /* A connected socket, or a negative errno. */
 static int dial(const struct question *q)
 {
-	int fd = new_socket(q->dest.ss_family, q->proto), error = 0;
+	int fd = peer_socket(q->dest.ss_family, q->proto), error = 0;
 	socklen_t len = sizeof(error);
 
 	if (fd < 0)
 		return -errno;
 	if (q->source_len && bind(fd, (const struct sockaddr *)&q->source, q->source_len) < 0)
-		fail("bind to the source address");
+		peer_fail("bind to the source address");
 	if (connect(fd, (const struct sockaddr *)&q->dest, q->dest_len) < 0) {
 		error = errno == EINPROGRESS ? -await(fd, POLLOUT, q->wait_ms) : errno;
 		if (!error)
@@ -314,21 +318,23 @@ static int ask_on(int fd, int wait_ms, char answer[static LINE_SIZE])
 	return 0;
 }
 
-/* Prints the answer, or one word for what came instead. Returns whether it was an answer. */
+const char *peer_error_word(int r)
+{
+	if (r == -ETIMEDOUT)
+		return "timeout";
+	if (r == -ECONNREFUSED)
+		return "refused";
+	if (r == -ECONNRESET || r == -EPIPE)
+		return "reset";
+	if (r == -EHOSTUNREACH || r == -ENETUNREACH)
+		return "unreachable";
+	return strerror(-r);
+}
+
+/* Prints the answer, or what came instead. Returns whether it was an answer. */
 static bool print_answer(int r, const char *answer)
 {
-	if (r == 0)
-		puts(answer);
-	else if (r == -ETIMEDOUT)
-		puts("timeout");
-	else if (r == -ECONNREFUSED)
-		puts("refused");
-	else if (r == -ECONNRESET || r == -EPIPE)
-		puts("reset");
-	else if (r == -EHOSTUNREACH || r == -ENETUNREACH)
-		puts("unreachable");
-	else
-		puts(strerror(-r));
+	puts(r == 0 ? answer : peer_error_word(r));
 	fflush(stdout);
 	return r == 0;
 }
@@ -378,15 +384,15 @@ _Noreturn static void notify(int argc, char **argv)
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (argc != 1 || strlen(argv[0]) >= sizeof(a.sun_path))
-		usage();
+		peer_usage();
 	memcpy(a.sun_path, argv[0], strlen(argv[0]) + 1);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
-		fail("bind");
+		peer_fail("bind");
 	for (;;) {
 		ssize_t n = recv(fd, buf, sizeof(buf) - 1, 0);
 
 		if (n < 0)
-			fail("recv");
+			peer_fail("recv");
 		buf[n] = '\0';
 		printf("%s\n", buf);
 		fflush(stdout);
@@ -417,7 +423,7 @@ static bool has_real_server(int fd, const struct sockaddr_in *vs, const struct s
 	return false;
 }
 
-static int64_t now_us(void)
+int64_t peer_now_us(void)
 {
 	struct timespec t;
 
@@ -430,9 +436,9 @@ static struct sockaddr_in ipv4(const char *address, const char *port)
 	struct sockaddr_storage any;
 	struct sockaddr_in ret;
 
-	resolve(address, port, &any);
+	peer_resolve(address, port, &any);
 	if (any.ss_family != AF_INET)
-		usage();
+		peer_usage();
 	memcpy(&ret, &any, sizeof(ret));
 	return ret;
 }
@@ -442,21 +448,21 @@ static int change(int argc, char **argv)
 	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
 
 	if (argc != 6)
-		usage();
+		peer_usage();
 	struct sockaddr_in vs = ipv4(argv[2], argv[3]), rs = ipv4(argv[4], argv[5]);
-	int64_t start = now_us();
+	int64_t start = peer_now_us();
 
 	if (fd < 0 || rename(argv[0], argv[1]) < 0)
-		fail("rename");
+		peer_fail("rename");
 	while (!has_real_server(fd, &vs, &rs)) {
-		if (now_us() - start > CHANGE_LIMIT_SECONDS * INT64_C(1000000)) {
+		if (peer_now_us() - start > CHANGE_LIMIT_SECONDS * INT64_C(1000000)) {
 			fprintf(stderr, "not there after %d s\n", CHANGE_LIMIT_SECONDS);
 			return 1;
 		}
 		/* On one processor the daemon needs it too. */
 		usleep(100);
 	}
-	printf("%lld\n", (long long)(now_us() - start));
+	printf("%lld\n", (long long)(peer_now_us() - start));
 	return 0;
 }
 
@@ -464,16 +470,18 @@ int main(int argc, char **argv)
 {
 	alarm(LIFETIME_SECONDS);
 	if (argc < 2)
-		usage();
+		peer_usage();
 	if (strcmp(argv[1], "serve") == 0)
 		serve(argc - 2, argv + 2);
 	if (strcmp(argv[1], "ask") == 0)
 		return ask(argc - 1, argv + 1);
 	if (strcmp(argv[1], "hold") == 0)
 		return hold(argc - 1, argv + 1);
+	if (strcmp(argv[1], "survey") == 0)
+		return survey(argc - 2, argv + 2);
 	if (strcmp(argv[1], "notify") == 0)
 		notify(argc - 2, argv + 2);
 	if (strcmp(argv[1], "change") == 0)
 		return change(argc - 2, argv + 2);
-	usage();
+	peer_usage();
 }
