@@ -122,6 +122,21 @@ static void policies_apply_where_traffic_comes_from(void **state)
 			"ip=10.20.30.41 etp=Local external=1.2.3.5",
 			"ClusterIP 10.20.30.41:80 vip\n"
 			"ExternalIP 1.2.3.5:80 vip local\n" },
+		{ "neither", "ip=10.20.30.41 type=NodePort port=p80:80/TCP:30001",
+			"ClusterIP 10.20.30.41:80 vip\n"
+			"NodePort 100.101.102.103:30001\n" },
+		{ "internal only, on one that nothing outside reaches", "ip=10.20.30.41 itp=Local",
+			"ClusterIP 10.20.30.41:80 vip local\n" },
+		{ "both on one that nothing outside reaches",
+			"ip=10.20.30.41 type=LoadBalancer itp=Local etp=Local",
+			"ClusterIP 10.20.30.41:80 vip local\n" },
+		{ "both",
+			"ip=10.20.30.41 type=LoadBalancer itp=Local etp=Local "
+			"port=p80:80/TCP:30001 external=1.2.3.5 lb=1.2.3.4",
+			"ClusterIP 10.20.30.41:80 vip local\n"
+			"ExternalIP 1.2.3.5:80 vip local\n"
+			"LoadBalancer 1.2.3.4:80 vip local\n"
+			"NodePort 100.101.102.103:30001 local\n" },
 		{ "external on one without", "ip=10.20.30.41 etp=Local lb=1.2.3.4",
 			"ClusterIP 10.20.30.41:80 vip\n"
 			"LoadBalancer 1.2.3.4:80 vip\n" },

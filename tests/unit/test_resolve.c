@@ -253,6 +253,15 @@ static void load_balancers_answer_on_their_addresses(void **state)
 			SERVICE "type=LoadBalancer etp=Local lb=1.2.3.4 " PORT SLICE REMOTE_EP,
 			CIP LB LB_LOCAL "member KUBE-NO-LOCAL 1.2.3.4,tcp:80\n" LB_IPS IPS LB_VS VS
 				RS_REMOTE LB_ROUTE ROUTE },
+		{ "W6, etp Local, one elsewhere that goes is still one elsewhere",
+			SERVICE "type=LoadBalancer etp=Local lb=1.2.3.4 " PORT SLICE
+				"ep=10.244.1.7@other,st",
+			CIP LB LB_LOCAL "member KUBE-NO-LOCAL 1.2.3.4,tcp:80\n" LB_IPS IPS LB_VS VS
+				RS_REMOTE LB_ROUTE ROUTE },
+		{ "W6, etp Local, none that could serve: refused, not dropped",
+			SERVICE "type=LoadBalancer etp=Local lb=1.2.3.4 " PORT SLICE
+				"ep=10.244.1.7@other,s",
+			CIP LB LB_LOCAL LB_IPS IPS LB_VS VS LB_ROUTE ROUTE },
 		{ "W6, etp Local, the fallback on both sides",
 			SERVICE "type=LoadBalancer etp=Local lb=1.2.3.4 " PORT SLICE
 				"ep=10.244.0.5@test-node,st ep=10.244.1.7@other,st",
@@ -336,6 +345,21 @@ static void internal_policy_local_never_leaves_the_node(void **state)
 			LOOP CIP IPS VS RS_LOCAL ROUTE },
 		{ "W9, none", SERVICE "itp=Local " PORT SLICE REMOTE_EP,
 			CIP "member KUBE-NO-LOCAL 10.20.30.41,tcp:80\n" IPS VS ROUTE },
+		{ "W9, none that could serve: refused, not dropped",
+			SERVICE "itp=Local " PORT SLICE "ep=10.244.1.7@other,s", CIP IPS VS ROUTE },
+		{ "W9, one here that goes, before a ready one elsewhere",
+			SERVICE "itp=Local " PORT SLICE "ep=10.244.0.5@test-node,st " REMOTE_EP,
+			LOOP CIP IPS VS RS_LOCAL ROUTE },
+		{ "W9, both policies, both sides",
+			SERVICE "itp=Local etp=Local external=50.60.70.81 " PORT EPS,
+			LOOP CIP "member KUBE-EXTERNAL-IP-LOCAL 50.60.70.81,tcp:80\n" IPS EXT_IPS VS
+				EXT_VS RS_LOCAL EXT_RS_LOCAL ROUTE EXT_ROUTE },
+		{ "W9, both policies, none here",
+			SERVICE "itp=Local etp=Local external=50.60.70.81 " PORT SLICE REMOTE_EP,
+			CIP "member KUBE-EXTERNAL-IP-LOCAL 50.60.70.81,tcp:80\n"
+			    "member KUBE-NO-LOCAL 10.20.30.41,tcp:80\n"
+			    "member KUBE-NO-LOCAL 50.60.70.81,tcp:80\n" IPS EXT_IPS VS EXT_VS ROUTE
+				    EXT_ROUTE },
 		/* kube-proxy's IPVS mode leaks to other nodes here. */
 		{ "W9, none, reachable from outside",
 			SERVICE "itp=Local external=50.60.70.81 " PORT SLICE REMOTE_EP,
