@@ -295,15 +295,22 @@ daemon_is_ready() {
 	grep -q '^READY=1' "$WORK_LAB/notify" || ! kill -0 "$DAEMON_PID" 2>/dev/null
 }
 
-# daemon_start OPTION...: waits until the daemon says that it is ready.
-daemon_start() {
+# daemon_begin OPTION...: starts it; with the API server of KUBECONFIG, or with the manifests.
+daemon_begin() {
+	local input=(--manifests "$MANIFESTS")
+	[ -z "${KUBECONFIG:-}" ] || input=(--kubeconfig "$KUBECONFIG")
 	rm -f "$WORK_LAB/notify.sock" "$WORK_LAB/notify"
 	lab_background "$WORK_LAB/notify" node "$PEER" notify "$WORK_LAB/notify.sock"
 	eventually 10 test -S "$WORK_LAB/notify.sock"
-	NOTIFY_SOCKET=$WORK_LAB/notify.sock enter node "$SVCD" --manifests "$MANIFESTS" \
+	NOTIFY_SOCKET=$WORK_LAB/notify.sock enter node "$SVCD" "${input[@]}" \
 		--status-socket "$STATUS_SOCKET" --cluster-cidr "$CLUSTER_CIDR" \
 		--hostname-override node-a "$@" >>"$DAEMON_LOG" 2>&1 </dev/null &
 	DAEMON_PID=$!
+}
+
+# daemon_start OPTION...: the same, and waits until the daemon says that it is ready.
+daemon_start() {
+	daemon_begin "$@"
 	eventually 30 daemon_is_ready
 	kill -0 "$DAEMON_PID"
 }
