@@ -46,7 +46,7 @@ static bool needs_no_quotes(char c)
 /* Takes one word; inside quotes a backslash takes away the meaning of the next character. */
 static const char *split_word(struct words *w, const char *p, const char *end)
 {
-	bool quoted = *p == '"', special = quoted && p + 1 < end && p[1] == '"'; /* empty */
+	bool quoted = *p == '"', special = false;
 
 	mem_grow(w->word, w->n, w->cap);
 	w->word[w->n] = (struct word){ .begin = w->text.len };
@@ -56,6 +56,7 @@ static const char *split_word(struct words *w, const char *p, const char *end)
 		special |= !needs_no_quotes(*p);
 		buf_addc(&w->text, *p);
 	}
+	special |= w->text.len == w->word[w->n].begin; /* empty */
 	buf_addc(&w->text, '\0');
 	w->word[w->n++].quoted = quoted && special;
 	return p + (p < end);

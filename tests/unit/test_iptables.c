@@ -266,7 +266,7 @@ static void rules_are_brought_into_one_form(void **state)
 		{ "-A X -m comment --comment \"open", AF_INET, "-A X -m comment --comment open" },
 		{ "-A X -m comment --comment \"open \\", AF_INET,
 			"-A X -m comment --comment \"open \\\\\"" },
-		{ "\"", AF_INET, "" },
+		{ "\"", AF_INET, "\"\"" },
 		{ "-j", AF_INET, "-j" },
 	};
 

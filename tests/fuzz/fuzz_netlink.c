@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Any message is something that the kernel said or -EBADMSG, and no byte behind it is read. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "../../src/kernel/conntrack_msg.h"
+#include "../../src/kernel/ipset_dump.h"
+#include "../../src/kernel/ipvs_msg.h"
+#include "../../src/kernel/link_event.h"
+#include "../../src/kernel/link_msg.h"
+#include "base/mem.h"
+#include "fuzz.h"
+
+/* What a reader tells can be printed. */
+static void check_fact(const struct fact *f, void *arg)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	(void)arg;
+	fact_print(&text, f);
+	must(text.len);
+}
+
+/* `f` is what was read if it is a fact. */
+static void check(int r, const struct fact *f)
+{
+	must(r >= -4095 && r <= 1);
+	if (r == 1 && f)
+		check_fact(f, NULL);
+}
+
+static void read_ipvs(const struct nlmsghdr *msg)
+{
+	struct ip ip = { .family = AF_INET, .bytes = { 10, 96, 0, 1 } };
+	struct fact vs = fact_vs(&ip, 80, IPPROTO_TCP), f;
+	struct rs_conns conns;
+	uint16_t family;
+
+	check(ipvs_read_vs(msg, &f), &f);
+	check(ipvs_read_rs(msg, &vs.key, &f, &conns), &f);
+	check(ipvs_read_family(msg, &family), NULL);
+}
+
+static void read_ipset(const struct nlmsghdr *msg, unsigned which)
+{
+	struct ipset_reading reading = { .id = which / 2 % SET_COUNT,
+		.family = which & 1 ? AF_INET6 : AF_INET,
+		.fn = check_fact };
+	struct fact f;
+
+	if (!ipset_parse_set(msg, reading.id, reading.family, &f))
+		check_fact(&f, NULL);
+	ipset_parse_members(msg, &reading);
+}
+
+static void read_link(const struct nlmsghdr *msg)
+{
+	struct link_watch watch = { .index = 2, .own_links = 1, .own_addresses6 = 1 };
+	struct link_device device;
+	struct link_address address;
+	struct fact f;
+
+	check(link_read_device(msg, &device), NULL);
+	check(link_read_route(msg, &f), &f);
+	check(link_read_address(msg, &address), NULL);
+	link_read_event(msg, &watch);
+}
+
+/* The first byte says whose message, the second which set; the length is always right, as the
+ * kernel's is and nl.c checks. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_free_ struct nlmsghdr *msg = NULL;
+	struct conntrack_entry entry;
+
+	if (size < 2 + sizeof(*msg))
+		return 0;
+	msg = mem_zalloc(1, size - 2);
+	memcpy(msg, data + 2, size - 2);
+	msg->nlmsg_len = (uint32_t)size - 2;
+	switch (data[0] % 4) {
+	case 0:
+		read_ipvs(msg);
+		break;
+	case 1:
+		read_ipset(msg, data[1]);
+		break;
+	case 2:
+		read_link(msg);
+		break;
+	case 3:
+		conntrack_read(msg, &entry);
+		break;
+	}
+	return 0;
+}
