@@ -34,6 +34,21 @@ int ipvs_conns(struct adapter *a, const struct fact_key *vs,
 int ipvs_set_timeouts(
 	struct adapter *a, uint32_t tcp, uint32_t tcp_fin, uint32_t udp, struct err *err);
 
+/* IPVS_CMD_GET_CONFIG; seconds. Returns 0, or a negative errno with words. */
+struct ipvs_timeouts {
+	uint32_t tcp, tcp_fin, udp;
+};
+int ipvs_get_timeouts(struct adapter *a, struct ipvs_timeouts *ret, struct err *err);
+
+/* What a virtual server has forwarded since it was made. */
+struct vs_stats {
+	struct fact_key key;
+	uint64_t connections, in_packets, out_packets, in_bytes, out_bytes;
+};
+/* Calls fn for every virtual server. Returns 0, or a negative errno with words. */
+int ipvs_stats(struct adapter *a, void (*fn)(const struct vs_stats *s, void *arg), void *arg,
+	struct err *err);
+
 /*
  * Whether the kernel has that scheduler (it loads the module): makes and removes a virtual server,
  * so call it in a scratch network namespace. Returns 1, 0, or a negative errno with words.

@@ -353,6 +353,85 @@ int ipvs_set_timeouts(
 	return r ? fail(err, r, "cannot set the IPVS time-outs") : 0;
 }
 
+struct timeouts_question {
+	struct ipvs *v;
+	struct ipvs_timeouts *ret;
+};
+
+static void ask_timeouts(struct nl_writer *w, void *arg)
+{
+	const struct timeouts_question *q = arg;
+
+	ipvs_write_get_timeouts(w, q->v->family);
+}
+
+static int read_timeouts(const struct nlmsghdr *msg, void *arg)
+{
+	const struct timeouts_question *q = arg;
+
+	return ipvs_read_timeouts(msg, q->ret);
+}
+
+int ipvs_get_timeouts(struct adapter *a, struct ipvs_timeouts *ret, struct err *err)
+{
+	struct timeouts_question q = { .v = ipvs_of(a), .ret = ret };
+	int r = ask(q.v,
+		&(struct nl_question){ .write = ask_timeouts, .reply = read_timeouts, .arg = &q });
+
+	return r ? fail(err, r, "cannot read the IPVS time-outs") : 0;
+}
+
+struct stats_question {
+	struct ipvs *v;
+	struct vs_stats *stats;
+	size_t n, cap;
+};
+
+static void write_stats(struct nl_writer *w, void *arg)
+{
+	const struct stats_question *q = arg;
+
+	ipvs_write_dump_vs(w, q->v->family);
+}
+
+static int read_stats(const struct nlmsghdr *msg, void *arg)
+{
+	struct stats_question *q = arg;
+	struct vs_stats s;
+	int r = ipvs_read_stats(msg, &s);
+
+	if (r <= 0)
+		return r;
+	mem_grow(q->stats, q->n, q->cap);
+	q->stats[q->n++] = s;
+	return 0;
+}
+
+static void restart_stats(void *arg)
+{
+	struct stats_question *q = arg;
+
+	q->n = 0;
+}
+
+int ipvs_stats(struct adapter *a, void (*fn)(const struct vs_stats *s, void *arg), void *arg,
+	struct err *err)
+{
+	struct stats_question q = { .v = ipvs_of(a) };
+	int r = ask(q.v,
+		&(struct nl_question){
+			.write = write_stats,
+			.reply = read_stats,
+			.restart = restart_stats,
+			.arg = &q,
+		});
+
+	for (size_t i = 0; !r && i < q.n; i++)
+		fn(&q.stats[i], arg);
+	free(q.stats);
+	return r ? fail(err, r, "cannot read what virtual servers have forwarded") : 0;
+}
+
 int ipvs_try_scheduler(struct adapter *a, const char *scheduler, struct err *err)
 {
 	struct op op = { .type = OP_ADD, .fact = fact_vs_fwmark(AF_INET, TRIAL_MARK) };

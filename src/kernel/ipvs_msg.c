@@ -144,6 +144,32 @@ void ipvs_write_timeouts(
 	nl_write_u32(w, IPVS_CMD_ATTR_TIMEOUT_UDP, udp);
 }
 
+void ipvs_write_get_timeouts(struct nl_writer *w, uint16_t family)
+{
+	begin(w, family, NLM_F_ACK, IPVS_CMD_GET_CONFIG);
+}
+
+int ipvs_read_timeouts(const struct nlmsghdr *msg, struct ipvs_timeouts *ret)
+{
+	static const struct nla_policy policy[IPVS_CMD_ATTR_MAX + 1] = {
+		[IPVS_CMD_ATTR_TIMEOUT_TCP] = { .type = NLA_U32 },
+		[IPVS_CMD_ATTR_TIMEOUT_TCP_FIN] = { .type = NLA_U32 },
+		[IPVS_CMD_ATTR_TIMEOUT_UDP] = { .type = NLA_U32 },
+	};
+	struct nlattr *tb[IPVS_CMD_ATTR_MAX + 1] = { NULL };
+
+	if (nl_read_attrs(msg, GENL_HDRLEN, tb, IPVS_CMD_ATTR_MAX, policy))
+		return -EBADMSG;
+	*ret = (struct ipvs_timeouts){ 0 };
+	if (tb[IPVS_CMD_ATTR_TIMEOUT_TCP])
+		ret->tcp = nla_get_u32(tb[IPVS_CMD_ATTR_TIMEOUT_TCP]);
+	if (tb[IPVS_CMD_ATTR_TIMEOUT_TCP_FIN])
+		ret->tcp_fin = nla_get_u32(tb[IPVS_CMD_ATTR_TIMEOUT_TCP_FIN]);
+	if (tb[IPVS_CMD_ATTR_TIMEOUT_UDP])
+		ret->udp = nla_get_u32(tb[IPVS_CMD_ATTR_TIMEOUT_UDP]);
+	return 0;
+}
+
 int ipvs_read_family(const struct nlmsghdr *msg, uint16_t *ret)
 {
 	static const struct nla_policy policy[CTRL_ATTR_MAX + 1] = {
@@ -247,6 +273,63 @@ int ipvs_read_vs(const struct nlmsghdr *msg, struct fact *ret)
 	if (r > 0)
 		*ret = f;
 	return r;
+}
+
+/* Counters are 32 bits wide in STATS and 64 in STATS64, which kernels have since 4.1. */
+static uint64_t counter(const struct nlattr *attr)
+{
+	if (!attr)
+		return 0;
+	return nla_len(attr) == sizeof(uint64_t) ? nla_get_u64(attr) : nla_get_u32(attr);
+}
+
+static int read_counters(struct nlattr *nest, struct vs_stats *ret)
+{
+	static const struct nla_policy policy[IPVS_STATS_ATTR_MAX + 1] = {
+		[IPVS_STATS_ATTR_CONNS] = { .minlen = sizeof(uint32_t) },
+		[IPVS_STATS_ATTR_INPKTS] = { .minlen = sizeof(uint32_t) },
+		[IPVS_STATS_ATTR_OUTPKTS] = { .minlen = sizeof(uint32_t) },
+		[IPVS_STATS_ATTR_INBYTES] = { .minlen = sizeof(uint64_t) },
+		[IPVS_STATS_ATTR_OUTBYTES] = { .minlen = sizeof(uint64_t) },
+	};
+	struct nlattr *tb[IPVS_STATS_ATTR_MAX + 1] = { NULL };
+	int r = nl_read_nest(nest, tb, IPVS_STATS_ATTR_MAX, policy);
+
+	if (r)
+		return r;
+	ret->connections = counter(tb[IPVS_STATS_ATTR_CONNS]);
+	ret->in_packets = counter(tb[IPVS_STATS_ATTR_INPKTS]);
+	ret->out_packets = counter(tb[IPVS_STATS_ATTR_OUTPKTS]);
+	ret->in_bytes = counter(tb[IPVS_STATS_ATTR_INBYTES]);
+	ret->out_bytes = counter(tb[IPVS_STATS_ATTR_OUTBYTES]);
+	return 1;
+}
+
+int ipvs_read_stats(const struct nlmsghdr *msg, struct vs_stats *ret)
+{
+	static const struct nla_policy policy[IPVS_SVC_ATTR_MAX + 1] = {
+		[IPVS_SVC_ATTR_STATS] = { .type = NLA_NESTED },
+		[IPVS_SVC_ATTR_STATS64] = { .type = NLA_NESTED },
+	};
+	struct nlattr *tb[IPVS_SVC_ATTR_MAX + 1] = { NULL };
+	struct vs_stats s = { 0 };
+	struct fact vs;
+	int r = ipvs_read_vs(msg, &vs);
+
+	if (r <= 0)
+		return r;
+	r = read_nested(msg, IPVS_CMD_ATTR_SERVICE, tb, IPVS_SVC_ATTR_MAX, policy);
+	if (!r && !tb[IPVS_SVC_ATTR_STATS] && !tb[IPVS_SVC_ATTR_STATS64])
+		return 0;
+	if (!r)
+		r = read_counters(tb[IPVS_SVC_ATTR_STATS64] ? tb[IPVS_SVC_ATTR_STATS64]
+							    : tb[IPVS_SVC_ATTR_STATS],
+			&s);
+	if (r <= 0)
+		return r;
+	s.key = vs.key;
+	*ret = s;
+	return 1;
 }
 
 static uint32_t optional_u32(const struct nlattr *attr)

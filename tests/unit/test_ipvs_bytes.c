@@ -90,6 +90,70 @@ static void compare_vs(const struct record *r)
 		fail_msg("\"%s\" is read otherwise", r->title);
 }
 
+static void write_counter(struct nl_writer *w, uint16_t type, size_t size, uint64_t value)
+{
+	nl_write_attr(w, type, &value, size); /* little endian, as all that we run on */
+}
+
+static void write_counters(struct nl_writer *w, uint16_t nest_type, size_t size, uint64_t base)
+{
+	struct nlattr *nest = nl_write_nest(w, nest_type);
+
+	write_counter(w, IPVS_STATS_ATTR_CONNS, size, base + 1);
+	write_counter(w, IPVS_STATS_ATTR_INPKTS, size, base + 2);
+	write_counter(w, IPVS_STATS_ATTR_OUTPKTS, size, base + 3);
+	write_counter(w, IPVS_STATS_ATTR_INBYTES, sizeof(uint64_t), base + 4);
+	write_counter(w, IPVS_STATS_ATTR_OUTBYTES, sizeof(uint64_t), base + 5);
+	nl_write_nest_end(w, nest);
+}
+
+/* What the kernel tells of a virtual server, with counters of 32 bits, and since 4.1 of 64. */
+static struct nlmsghdr *reply_with_counters(bool old, bool new)
+{
+	const struct ip_vs_flags flags = { .flags = IP_VS_SVC_F_HASHED };
+	struct nlmsghdr *buf = mem_zalloc(1, NL_REQUEST_MAX);
+	struct nl_writer w = { .msg = buf };
+	struct nlattr *nest;
+
+	nl_write_begin(&w, FAMILY, 0, GENL_HDRLEN);
+	nest = nl_write_nest(&w, IPVS_CMD_ATTR_SERVICE);
+	nl_write_u16(&w, IPVS_SVC_ATTR_AF, AF_INET);
+	nl_write_u32(&w, IPVS_SVC_ATTR_FWMARK, 7);
+	nl_write_string(&w, IPVS_SVC_ATTR_SCHED_NAME, "rr");
+	nl_write_attr(&w, IPVS_SVC_ATTR_FLAGS, &flags, sizeof(flags));
+	nl_write_u32(&w, IPVS_SVC_ATTR_TIMEOUT, 0);
+	if (old)
+		write_counters(&w, IPVS_SVC_ATTR_STATS, sizeof(uint32_t), 0);
+	if (new)
+		write_counters(&w, IPVS_SVC_ATTR_STATS64, sizeof(uint64_t), UINT64_C(1) << 40);
+	nl_write_nest_end(&w, nest);
+	return buf;
+}
+
+static void assert_counters(bool old, bool new, int want, uint64_t base)
+{
+	_cleanup_free_ struct nlmsghdr *msg = reply_with_counters(old, new);
+	struct vs_stats s = { 0 };
+
+	assert_int_equal(ipvs_read_stats(msg, &s), want);
+	if (!want)
+		return;
+	assert_int_equal(fact_fwmark(&s.key), 7);
+	assert_int_equal(s.connections, base + 1);
+	assert_int_equal(s.in_packets, base + 2);
+	assert_int_equal(s.out_packets, base + 3);
+	assert_int_equal(s.in_bytes, base + 4);
+	assert_int_equal(s.out_bytes, base + 5);
+}
+
+static void counters_are_read_in_either_width(void **state)
+{
+	(void)state;
+	assert_counters(true, false, 1, 0);
+	assert_counters(true, true, 1, UINT64_C(1) << 40);
+	assert_counters(false, false, 0, 0);
+}
+
 static void compare_rs(const struct record *r)
 {
 	struct fact want = parse(r->title), f;
@@ -363,6 +427,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_are_those_that_the_kernel_accepted),
+		cmocka_unit_test(counters_are_read_in_either_width),
 		cmocka_unit_test(replies_tell_the_facts_that_are_in_the_kernel),
 		cmocka_unit_test(damaged_replies_do_no_harm),
 		cmocka_unit_test(a_time_out_counts_only_with_persistence),

@@ -267,9 +267,31 @@ static void connections_are_those_of_one_virtual_server(void **state)
 	assert_int_equal(sum, 3);
 }
 
+static void add_stats(const struct vs_stats *s, void *arg)
+{
+	struct buf *b = arg;
+	struct fact vs = { .key = s->key };
+
+	fact_print(b, &vs);
+	buf_addf(b, ": %llu\n", (unsigned long long)s->connections);
+}
+
+static void what_virtual_servers_have_forwarded_is_counted(void **state)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct err err;
+
+	(void)state;
+	apply(OP_ADD, "vs 10.96.0.10:80/TCP rr", 0);
+	assert_int_equal(ipvs_stats(adapter, add_stats, &b, &err), 0);
+	assert_non_null(strstr(buf_str(&b), "vs 10.96.0.10:80/TCP"));
+	assert_non_null(strstr(buf_str(&b), ": 0\n"));
+}
+
 static void time_outs_are_set_one_by_one(void **state)
 {
 	_cleanup_free_ char *text = NULL;
+	struct ipvs_timeouts t;
 	struct err err;
 
 	(void)state;
@@ -277,6 +299,10 @@ static void time_outs_are_set_one_by_one(void **state)
 	assert_int_equal(ipvs_set_timeouts(adapter, 0, 121, 302, &err), 0);
 	text = RUN(NULL, "ipvsadm", "-l", "--timeout");
 	assert_non_null(strstr(text, "901 121 302"));
+	assert_int_equal(ipvs_get_timeouts(adapter, &t, &err), 0);
+	assert_int_equal(t.tcp, 901);
+	assert_int_equal(t.tcp_fin, 121);
+	assert_int_equal(t.udp, 302);
 	assert_int_equal(ipvs_set_timeouts(adapter, INT32_MAX, 0, 0, &err), -EINVAL);
 }
 
@@ -360,6 +386,7 @@ int main(void)
 		TEST(what_others_made_is_read_as_far_as_facts_can_say_it),
 		TEST(virtual_servers_that_are_skipped_are_not_asked),
 		TEST(connections_are_those_of_one_virtual_server),
+		TEST(what_virtual_servers_have_forwarded_is_counted),
 		TEST(time_outs_are_set_one_by_one),
 		TEST(many_are_read_back_as_they_were_written),
 #undef TEST
