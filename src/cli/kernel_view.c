@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "kernel/ipvs.h"
+#include "kernel/traps.h"
 
 struct vs_list {
 	struct fact *facts;
@@ -108,7 +109,25 @@ static int add_all(struct adapter *ipvs, const struct vs_list *l, json_t *array,
 	return 0;
 }
 
-static int read_ipvs(json_t *array, struct err *err)
+static void add_warning(const char *sentence, void *arg)
+{
+	json_array_append_new(arg, json_string(sentence));
+}
+
+static void read_traps(struct adapter *ipvs, const json_t *virtual_servers, json_t *warnings)
+{
+	size_t n = json_array_size(virtual_servers), i;
+	const json_t *vs;
+	struct trap_facts f;
+
+	json_array_foreach(virtual_servers, i, vs) {
+		n += json_array_size(json_object_get(vs, "realServers"));
+	}
+	traps_read(ipvs, NULL, n, &f);
+	traps_judge(&f, add_warning, warnings);
+}
+
+static int read_ipvs(json_t *array, json_t *warnings, struct err *err)
 {
 	_cleanup_(vs_list_done) struct vs_list l = { 0 };
 	struct adapter *ipvs;
@@ -121,24 +140,27 @@ static int read_ipvs(json_t *array, struct err *err)
 		qsort(l.facts, l.n, sizeof(*l.facts), cmp_vs);
 	if (r >= 0)
 		r = add_all(ipvs, &l, array, err);
+	if (r >= 0)
+		read_traps(ipvs, array, warnings);
 	ipvs_free(ipvs);
 	return r;
 }
 
 int kernel_view(json_t **ret, struct err *err)
 {
-	json_t *virtual_servers = json_array();
+	json_t *virtual_servers = json_array(), *warnings = json_array();
 	struct utsname u = { 0 };
-	int r = read_ipvs(virtual_servers, err);
+	int r = read_ipvs(virtual_servers, warnings, err);
 
 	if (r < 0) {
 		json_decref(virtual_servers);
+		json_decref(warnings);
 		return r;
 	}
 	uname(&u);
-	*ret = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:n, s:{}, s:[], s:[], s:[], s:[], s:o}",
+	*ret = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:n, s:{}, s:o, s:[], s:[], s:[], s:o}",
 		"apiVersion", "ipvsctl.io/v1", "kind", "Status", "source", "kernel", "node",
 		u.nodename, "backend", "ipvs", "kernel", u.release, "input", "summary", "warnings",
-		"failures", "services", "foreign", "virtualServers", virtual_servers);
+		warnings, "failures", "services", "foreign", "virtualServers", virtual_servers);
 	return 0;
 }

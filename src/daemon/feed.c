@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "kernel/traps.h"
 #include "sync.h"
 
 enum {
@@ -245,11 +246,44 @@ size_t daemon_problems(struct daemon *d)
 	return d->manifests ? manifests_problems(d->manifests, &problems) : 0;
 }
 
+struct warnings {
+	char **line;
+	size_t n, cap;
+};
+
+static void add_warning(struct warnings *w, char *line)
+{
+	mem_grow(w->line, w->n, w->cap);
+	w->line[w->n++] = line;
+}
+
+static void add_trap(const char *sentence, void *arg)
+{
+	add_warning(arg, mem_strdup(sentence));
+}
+
+static void count_present(const struct fact_key *key, const struct fact_state *state, void *arg)
+{
+	(void)key;
+	*(size_t *)arg += state->present;
+}
+
+static void warn_of_traps(struct daemon *d, struct warnings *w)
+{
+	struct trap_facts f;
+	size_t n = 0;
+
+	ledger_each(engine_ledger(d->engine), FACT_VS, count_present, &n);
+	ledger_each(engine_ledger(d->engine), FACT_RS, count_present, &n);
+	traps_read(d->ipvs, &d->config->policy, n, &f);
+	traps_judge(&f, add_trap, w);
+}
+
 char **daemon_warnings(struct daemon *d, size_t *ret_n)
 {
 	const struct manifest_problem *const *problems;
-	size_t n = d->manifests ? manifests_problems(d->manifests, &problems) : 0, have = 0;
-	char **w = mem_zalloc(MAX_WARNINGS + ARRAY_SIZE(d->trouble), sizeof(*w));
+	size_t n = d->manifests ? manifests_problems(d->manifests, &problems) : 0;
+	struct warnings w = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(d->trouble); i++) {
 		struct buf b = { 0 };
@@ -257,16 +291,17 @@ char **daemon_warnings(struct daemon *d, size_t *ret_n)
 		if (!d->trouble[i].resource)
 			continue;
 		buf_addf(&b, "cannot follow %s: %s", d->trouble[i].resource, d->trouble[i].message);
-		w[have++] = buf_take(&b);
+		add_warning(&w, buf_take(&b));
 	}
 	for (size_t i = 0; i < n && i < MAX_WARNINGS; i++) {
 		struct buf b = { 0 };
 
 		manifest_problem_print(problems[i], &b);
-		w[have++] = buf_take(&b);
+		add_warning(&w, buf_take(&b));
 	}
-	*ret_n = have;
-	return w;
+	warn_of_traps(d, &w);
+	*ret_n = w.n;
+	return w.line;
 }
 
 void daemon_inputs_done(struct daemon *d)

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef KERNEL_TRAPS_H
+#define KERNEL_TRAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/adapter.h"
+#include "core/policy.h"
+#include "kernel/sysctl.h"
+
+/*
+ * Settings of the node under which IPVS works and people suffer: ipvsctl-svc(1), "Traps". What is
+ * read and what is concluded are apart, so that the conclusions can be tested.
+ */
+
+enum { TRAP_UNKNOWN = -1 };
+
+/* Numbers are TRAP_UNKNOWN where the kernel does not tell. */
+struct trap_facts {
+	unsigned major, minor; /* of the kernel */
+	struct sysctl wanted[SYSCTL_MAX_WANTED];
+	long found[SYSCTL_MAX_WANTED]; /* beside it */
+	size_t n_wanted;
+	long ipvs_tcp_timeout, tcp_keepalive_time; /* seconds */
+	long rp_filter;				   /* of all interfaces */
+	long conntrack_count, conntrack_max;
+	bool pods_on_bridge; /* of this node: its own address there is a pod's */
+	long bridge_nf_call; /* of the family of those pods */
+	long run_estimation; /* 0: IPVS counts no rates */
+	size_t n_estimated;  /* virtual and real servers */
+};
+
+/*
+ * Reads them: some small files, and IPVS's configuration where `ipvs` is not NULL. Without a policy
+ * nothing is known of pods.
+ */
+void traps_read(struct adapter *ipvs, const struct policy *policy, size_t n_estimated,
+	struct trap_facts *ret);
+/* Calls fn with a sentence for each trap; it begins with the name of its paragraph in the man page.
+ */
+void traps_judge(
+	const struct trap_facts *f, void (*fn)(const char *sentence, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "kernel/traps.h"
+
+/* A node on which all is well. */
+static struct trap_facts good(unsigned major, unsigned minor)
+{
+	struct trap_facts f = {
+		.major = major,
+		.minor = minor,
+		.ipvs_tcp_timeout = 900,
+		.tcp_keepalive_time = 600,
+		.rp_filter = 2,
+		.conntrack_count = 100,
+		.conntrack_max = 262144,
+		.bridge_nf_call = TRAP_UNKNOWN,
+		.run_estimation = 1,
+	};
+
+	f.n_wanted = sysctl_wanted(major, minor, false, true, f.wanted);
+	for (size_t i = 0; i < f.n_wanted; i++)
+		f.found[i] = f.wanted[i].value;
+	return f;
+}
+
+static void add_line(const char *sentence, void *arg)
+{
+	buf_addf(arg, "%s\n", sentence);
+}
+
+static void assert_traps(const struct trap_facts *f, const char *want)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+
+	traps_judge(f, add_line, &b);
+	assert_string_equal(buf_str(&b), want);
+}
+
+static void a_good_node_has_none(void **state)
+{
+	const struct trap_facts f = good(6, 12), old = good(5, 9);
+
+	(void)state;
+	assert_traps(&f, "");
+	assert_traps(&old, "");
+}
+
+static void what_is_not_known_is_no_trap(void **state)
+{
+	struct trap_facts f = good(6, 12);
+
+	(void)state;
+	for (size_t i = 0; i < f.n_wanted; i++)
+		f.found[i] = TRAP_UNKNOWN;
+	f.ipvs_tcp_timeout = f.tcp_keepalive_time = f.rp_filter = TRAP_UNKNOWN;
+	f.conntrack_count = f.conntrack_max = f.run_estimation = TRAP_UNKNOWN;
+	f.major = f.minor = 0;
+	assert_traps(&f, "");
+}
+
+static void connections_that_ipvs_forgets_before_the_first_keepalive_break(void **state)
+{
+	struct trap_facts f = good(6, 12);
+
+	(void)state;
+	f.tcp_keepalive_time = 7200;
+	assert_traps(&f,
+		"tcp-timeout: IPVS forgets TCP connections that are idle for 900 s, and the first "
+		"keep-alive comes after 7200 s (net.ipv4.tcp_keepalive_time): connections that are "
+		"idle break\n");
+	f.ipvs_tcp_timeout = 7201;
+	assert_traps(&f, "");
+}
+
+static void settings_that_somebody_changed_are_named_with_what_follows(void **state)
+{
+	static const struct {
+		const char *path, *line;
+	} rows[] = {
+		{ "net/ipv4/vs/conntrack",
+			"conntrack-off: net.ipv4.vs.conntrack is 0 and should be "
+			"1: nothing is masqueraded\n" },
+		{ "net/ipv4/ip_forward",
+			"ip-forward: net.ipv4.ip_forward is 0 and should be 1: no "
+			"packet reaches an endpoint\n" },
+		{ "net/ipv6/conf/all/forwarding",
+			"ip-forward: net.ipv6.conf.all.forwarding is 0 and should be 1: no IPv6 "
+			"packet reaches an endpoint\n" },
+		{ "net/ipv4/vs/expire_nodest_conn",
+			"expire: net.ipv4.vs.expire_nodest_conn is 0 and should be 1: connections to "
+			"an endpoint that is gone hang\n" },
+		{ "net/ipv4/vs/expire_quiescent_template",
+			"expire: net.ipv4.vs.expire_quiescent_template is 0 and should be 1: session "
+			"affinity holds on to an endpoint that leaves\n" },
+		{ "net/ipv4/vs/conn_reuse_mode",
+			"conn-reuse: net.ipv4.vs.conn_reuse_mode is 0 and should be 1: a client that "
+			"uses a port again waits a second or is sent to an endpoint that is gone\n" },
+	};
+	const struct trap_facts node = good(6, 12);
+
+	(void)state;
+	assert_int_equal(node.n_wanted, ARRAY_SIZE(rows));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct trap_facts f = node;
+
+		for (size_t j = 0; j < f.n_wanted; j++)
+			if (!strcmp(f.wanted[j].path, rows[i].path))
+				f.found[j] = 0;
+		assert_traps(&f, rows[i].line);
+	}
+}
+
+static void a_greater_value_may_be_right(void **state)
+{
+	struct trap_facts f = good(6, 12);
+
+	(void)state;
+	for (size_t i = 0; i < f.n_wanted; i++)
+		f.found[i] += f.wanted[i].at_least;
+	assert_traps(&f, "");
+}
+
+static void kernels_before_5_9_reuse_connections(void **state)
+{
+	const struct trap_facts f = good(5, 8), older = good(4, 0);
+
+	(void)state;
+	assert_traps(&f,
+		"conn-reuse: Linux 5.8 is older than 5.9: a client that uses a port again "
+		"comes to its old endpoint, even one that is leaving\n");
+	assert_traps(&older,
+		"conn-reuse: Linux 4.0 is older than 5.9: a client that uses a port again comes to "
+		"its old endpoint, even one that is leaving\n");
+}
+
+static void many_estimators_on_an_old_kernel_delay_packets(void **state)
+{
+	struct trap_facts f = good(6, 1);
+
+	(void)state;
+	f.n_estimated = 4999;
+	assert_traps(&f, "");
+	f.n_estimated = 5000;
+	assert_traps(&f,
+		"estimators: Linux 6.1 counts the rates of 5000 virtual and real servers "
+		"at once every 2 s: packets are late then\n");
+	f.run_estimation = 0;
+	assert_traps(&f, "");
+	f.run_estimation = TRAP_UNKNOWN;
+	f.minor = 2;
+	assert_traps(&f, "");
+}
+
+static void a_table_of_connections_is_full_at_nine_tenths(void **state)
+{
+	struct trap_facts f = good(6, 12);
+
+	(void)state;
+	f.conntrack_max = 1000;
+	f.conntrack_count = 899;
+	assert_traps(&f, "");
+	f.conntrack_count = 900;
+	assert_traps(&f,
+		"conntrack-full: 900 of 1000 connections are tracked "
+		"(net.netfilter.nf_conntrack_max): when it is full new ones are dropped\n");
+}
+
+static void pods_on_a_bridge_need_br_netfilter(void **state)
+{
+	struct trap_facts f = good(6, 12);
+
+	(void)state;
+	f.pods_on_bridge = true;
+	assert_traps(&f,
+		"bridge: pods are on a bridge, and the module br_netfilter is not loaded: "
+		"a pod that comes to a pod on the same bridge through a Service gets no "
+		"answer\n");
+	f.bridge_nf_call = 0;
+	assert_traps(&f,
+		"bridge: pods are on a bridge, and net.bridge.bridge-nf-call-iptables is "
+		"0: a pod that comes to a pod on the same bridge through a Service gets no "
+		"answer\n");
+	f.bridge_nf_call = 1;
+	assert_traps(&f, "");
+}
+
+static void strict_reverse_path_filtering_is_named(void **state)
+{
+	struct trap_facts f = good(6, 12);
+
+	(void)state;
+	f.rp_filter = 1;
+	assert_traps(&f,
+		"rp-filter: net.ipv4.conf.all.rp_filter is 1 (strict): packets that come "
+		"in by another interface than answers would go out by are dropped\n");
+}
+
+static void every_name_has_its_paragraph_in_the_man_page(void **state)
+{
+	static const char *const names[] = { "bridge", "conn-reuse", "conntrack-full",
+		"conntrack-off", "estimators", "expire", "ip-forward", "rp-filter", "tcp-timeout" };
+	_cleanup_(buf_done) struct buf page = { 0 };
+	FILE *f = fopen("man/ipvsctl-svc.1.scd", "re");
+	const char *section;
+	int c;
+
+	(void)state;
+	assert_non_null(f);
+	while ((c = getc(f)) != EOF)
+		buf_addc(&page, (char)c);
+	fclose(f);
+	section = strstr(buf_str(&page), "\n## Traps\n");
+	assert_non_null(section);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_(buf_done) struct buf term = { 0 };
+
+		buf_addf(&term, "\n*%s*\n\t", names[i]);
+		if (!strstr(section, buf_str(&term)))
+			fail_msg("no paragraph about %s", names[i]);
+	}
+}
+
+static void this_node_can_be_read(void **state)
+{
+	struct trap_facts f;
+
+	(void)state;
+	traps_read(NULL, NULL, 7, &f);
+	assert_int_not_equal(f.major, 0);
+	assert_int_equal(f.ipvs_tcp_timeout, TRAP_UNKNOWN);
+	assert_int_equal(f.n_estimated, 7);
+	assert_false(f.pods_on_bridge);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_good_node_has_none),
+		cmocka_unit_test(what_is_not_known_is_no_trap),
+		cmocka_unit_test(connections_that_ipvs_forgets_before_the_first_keepalive_break),
+		cmocka_unit_test(settings_that_somebody_changed_are_named_with_what_follows),
+		cmocka_unit_test(a_greater_value_may_be_right),
+		cmocka_unit_test(kernels_before_5_9_reuse_connections),
+		cmocka_unit_test(many_estimators_on_an_old_kernel_delay_packets),
+		cmocka_unit_test(a_table_of_connections_is_full_at_nine_tenths),
+		cmocka_unit_test(pods_on_a_bridge_need_br_netfilter),
+		cmocka_unit_test(strict_reverse_path_filtering_is_named),
+		cmocka_unit_test(every_name_has_its_paragraph_in_the_man_page),
+		cmocka_unit_test(this_node_can_be_read),
+	};
+
+	return cmocka_run_group_tests_name("traps", tests, NULL, NULL);
+}
