@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "core/endpoints.h"
 #include "core/frontends.h"
+#include "core/marks.h"
 #include "core/resolve.h"
 #include "report_words.h"
 
@@ -74,7 +75,7 @@ struct port_report {
 	const struct slot *slot;
 	const struct service_port *port;
 	struct verdict verdict;
-	json_t *addresses, *endpoints;
+	json_t *addresses, *endpoints, *fwmarks;
 	size_t ready, total;
 	size_t draining; /* endpoints, in the virtual server that has most of them */
 	size_t draining_here;
@@ -236,6 +237,22 @@ static void tell_endpoint(struct port_report *p, const struct chosen *ep, const 
 			count(p->counted, t->active), "inactive", count(p->counted, t->inactive)));
 }
 
+/* The virtual server of packets from inside of the cluster, where it has one. */
+static void tell_mark(struct port_report *p, int family)
+{
+	uint32_t mark = marks_find(p->slot, family, p->port->proto, p->port->port);
+	const struct frontend all = { .kind = FRONTEND_CLUSTER_IP };
+	struct fact vs = fact_vs_fwmark(family, mark);
+
+	if (!mark)
+		return;
+	if (judge(p, &vs.key, &p->verdict))
+		tell_conns(p, &vs.key);
+	tell_real_servers(p, &all, &vs.key, true);
+	json_array_append_new(p->fwmarks,
+		json_pack("{s:I, s:s}", "fwmark", (json_int_t)mark, "family", family_name(family)));
+}
+
 static void tell_family(struct port_report *p, int family)
 {
 	frontends_list(p->slot->service, p->port, family, p->in->policy, &p->fes);
@@ -245,6 +262,7 @@ static void tell_family(struct port_report *p, int family)
 	p->tallies = mem_zalloc(p->eps.n, sizeof(*p->tallies));
 	for (size_t i = 0; i < p->fes.n; i++)
 		tell_frontend(p, &p->fes.fes[i]);
+	tell_mark(p, family);
 	for (size_t i = 0; i < p->eps.n; i++)
 		tell_endpoint(p, &p->eps.eps[i], &p->tallies[i]);
 	free(take(p->tallies));
@@ -298,15 +316,15 @@ static json_t *port_json(struct port_report *p)
 	const struct service *s = p->slot->service;
 
 	return json_pack(
-		"{s:s, s:i, s:s, s:i, s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:s, s:s}",
+		"{s:s, s:i, s:s, s:i, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:s, s:s}",
 		"name", p->port->name, "port", (int)p->port->port, "protocol",
 		proto_name(p->port->proto), "nodePort", (int)p->port->node_port, "scheduler",
 		resolve_scheduler(s, p->in->policy), "requestedScheduler",
 		requested_scheduler(s, p->in->policy), "persistenceSeconds",
 		(json_int_t)(s->affinity_client_ip ? s->affinity_timeout : 0), "addresses",
-		take(p->addresses), "endpoints", take(p->endpoints), "ready", (json_int_t)p->ready,
-		"total", (json_int_t)p->total, "draining", (json_int_t)p->draining,
-		"activeConnections", count(p->counted, p->active), "state",
+		take(p->addresses), "fwmarks", take(p->fwmarks), "endpoints", take(p->endpoints),
+		"ready", (json_int_t)p->ready, "total", (json_int_t)p->total, "draining",
+		(json_int_t)p->draining, "activeConnections", count(p->counted, p->active), "state",
 		state_name(p->verdict.state), "reason", buf_str(&p->verdict.reason));
 }
 
@@ -317,6 +335,7 @@ static json_t *tell_port(struct port_report *p, struct verdict *worst, struct re
 
 	p->addresses = json_array();
 	p->endpoints = json_array();
+	p->fwmarks = json_array();
 	tell_family(p, AF_INET);
 	tell_family(p, AF_INET6);
 	if (!json_array_size(p->addresses)) {

@@ -187,6 +187,7 @@ static void the_contract_of_one_service(void **state)
 		"  \"persistenceSeconds\": 0,"
 		"  \"addresses\": [{\"address\": \"10.20.30.41\", \"port\": 80,"
 		"   \"kind\": \"ClusterIP\", \"vip\": true, \"present\": true}],"
+		"  \"fwmarks\": [],"
 		"  \"endpoints\": [{\"address\": \"10.244.0.1\", \"port\": 8080,"
 		"   \"node\": \"test-node\", \"weight\": 1, \"used\": true, \"reason\": \"ready\","
 		"   \"present\": true, \"active\": null, \"inactive\": null},"
