@@ -100,3 +100,20 @@ void client_escape(struct buf *path, const char *text)
 			buf_addf(path, "%%%02X", (unsigned char)*text);
 	}
 }
+
+int client_status(const char *socket_path, json_t **ret, struct err *err)
+{
+	json_t *reply;
+	const char *kind;
+	int r = client_get(socket_path, "/v1/status", &reply, err);
+
+	if (r < 0)
+		return r;
+	kind = json_string_value(json_object_get(reply, "kind"));
+	if (!kind || strcmp(kind, "Status") != 0) {
+		json_decref(reply);
+		return err_set(err, -EPROTO, "the answer is no Status");
+	}
+	*ret = reply;
+	return 0;
+}

@@ -22,6 +22,9 @@ enum {
  */
 int client_get(const char *socket_path, const char *path, json_t **ret, struct err *err);
 
+/* The daemon's Status, see ipvsctl-svc(1); returns as client_get(). */
+int client_status(const char *socket_path, json_t **ret, struct err *err);
+
 /* Appends a text as it stands in a query of a path. */
 void client_escape(struct buf *path, const char *text);
 

@@ -17,5 +17,6 @@ enum exit_code {
 int status_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 int plan_main(int argc, char **argv);
+int top_main(int argc, char **argv);
 
 #endif

@@ -16,6 +16,7 @@ static const struct command commands[] = {
 	{ "explain", "why packets to an address or a Service go where they go", explain_main },
 	{ "plan", "what the kernel should hold for given manifests, and how it differs",
 		plan_main },
+	{ "top", "the traffic of Services", top_main },
 };
 
 static const struct cli_option options[] = {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -79,18 +80,29 @@ static size_t column_width(const struct show *t, size_t column, bool headers)
 struct sort_item {
 	const char *key;
 	size_t index;
+	int sign;
 	struct show_row row;
 };
 
 static int cmp_item(const void *a, const void *b)
 {
 	const struct sort_item *x = a, *y = b;
-	int c = strverscmp(x->key, y->key);
+	int c = x->sign * strverscmp(x->key, y->key);
 
 	return c ? c : (x->index > y->index) - (x->index < y->index);
 }
 
-int show_sort(struct show *t, const char *title)
+static int no_column(const struct show *t, const char *title, struct err *err)
+{
+	_cleanup_(buf_done) struct buf titles = { 0 };
+
+	for (size_t i = 0; i < t->n_columns; i++)
+		buf_addf(&titles, " %s", t->titles[i]);
+	return err_set(
+		err, -EINVAL, "--sort-by: no column \"%s\"; there are%s", title, buf_str(&titles));
+}
+
+int show_sort(struct show *t, const char *title, bool descending, struct err *err)
 {
 	_cleanup_free_ struct sort_item *items = NULL;
 	size_t column = 0;
@@ -98,10 +110,11 @@ int show_sort(struct show *t, const char *title)
 	while (column < t->n_columns && strcasecmp(t->titles[column], title) != 0)
 		column++;
 	if (column == t->n_columns)
-		return -EINVAL;
+		return no_column(t, title, err);
 	items = mem_zalloc(t->n, sizeof(*items));
 	for (size_t i = 0; i < t->n; i++)
-		items[i] = (struct sort_item){ t->rows[i].cells[column], i, t->rows[i] };
+		items[i] = (struct sort_item){ t->rows[i].cells[column], i, descending ? -1 : 1,
+			t->rows[i] };
 	qsort(items, t->n, sizeof(*items), cmp_item);
 	for (size_t i = 0; i < t->n; i++)
 		t->rows[i] = items[i].row;
@@ -147,4 +160,12 @@ void show_print(const struct show *t, bool headers, bool colours, struct buf *ou
 			print_cell(out, row->cells[i], widths[i], false);
 		print_last(out, row->cells[last], colours ? row->colour : COLOUR_NONE);
 	}
+}
+
+bool show_colours_wanted(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color) &&
+		!(term && !strcmp(term, "dumb"));
 }

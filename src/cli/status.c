@@ -162,27 +162,10 @@ static int fetch_from_kernel(
 	return EXIT_CODE_OK;
 }
 
-static int ask_daemon(const struct request *r, json_t **ret, struct err *err)
-{
-	json_t *reply;
-	const char *kind;
-	int c = client_get(r->socket, "/v1/status", &reply, err);
-
-	if (c < 0)
-		return c;
-	kind = json_string_value(json_object_get(reply, "kind"));
-	if (!kind || strcmp(kind, "Status") != 0) {
-		json_decref(reply);
-		return err_set(err, -EPROTO, "the answer is no Status");
-	}
-	*ret = reply;
-	return 0;
-}
-
 static int fetch(const struct request *r, json_t **ret, struct buf *note)
 {
 	struct err err;
-	int c = ask_daemon(r, ret, &err);
+	int c = client_status(r->socket, ret, &err);
 
 	if (!c)
 		return EXIT_CODE_OK;
@@ -257,39 +240,22 @@ static size_t select_services(const struct request *r, json_t *status)
 
 /* Printing */
 
-static bool colours_wanted(void)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color) &&
-		!(term && !strcmp(term, "dumb"));
-}
-
-static int bad_column(const struct show *t, const char *column)
-{
-	_cleanup_(buf_done) struct buf words = { 0 };
-
-	buf_addf(&words, "--sort-by: no column \"%s\"; there are", column);
-	for (size_t i = 0; i < t->n_columns; i++)
-		buf_addf(&words, " %s", t->titles[i]);
-	return complain(EXIT_CODE_USAGE, buf_str(&words));
-}
-
 static int render_table(
 	const struct request *r, const json_t *status, const struct buf *note, struct buf *out)
 {
 	_cleanup_(show_done) struct show t;
+	struct err err;
 
 	status_view_table(status, r->format == FORMAT_WIDE, &t);
-	if (r->sort_by && show_sort(&t, r->sort_by) < 0)
-		return bad_column(&t, r->sort_by);
+	if (r->sort_by && show_sort(&t, r->sort_by, false, &err) < 0)
+		return complain(EXIT_CODE_USAGE, err.msg);
 	if (!r->no_headers) {
 		if (note->len)
 			buf_addf(out, "%s\n", buf_str(note));
 		status_view_head(status, out);
 		buf_addc(out, '\n');
 	}
-	show_print(&t, !r->no_headers, colours_wanted(), out);
+	show_print(&t, !r->no_headers, show_colours_wanted(), out);
 	return EXIT_CODE_OK;
 }
 

@@ -64,7 +64,7 @@ static void an_empty_table_has_its_titles(void **state)
 	show_init(&t, titles, ARRAY_SIZE(titles));
 	assert_printed(&t, true, false, "NAME  COUNT  STATE\n");
 	assert_printed(&t, false, false, "");
-	assert_return_code(show_sort(&t, "NAME"), 0);
+	assert_return_code(show_sort(&t, "NAME", false, NULL), 0);
 }
 
 static void an_empty_cell_is_a_dash(void **state)
@@ -125,13 +125,13 @@ static void sorting_takes_numbers_as_numbers_and_is_stable(void **state)
 	add(&t, "10.96.0.10", "2", "x");
 	add(&t, "10.96.0.9", "10", "x");
 	add(&t, "10.96.0.1", "2", "x");
-	assert_return_code(show_sort(&t, "count"), 0);
+	assert_return_code(show_sort(&t, "count", false, NULL), 0);
 	assert_printed(
 		&t, false, false, "10.96.0.10  2   x\n10.96.0.1   2   x\n10.96.0.9   10  x\n");
-	assert_return_code(show_sort(&t, "NAME"), 0);
+	assert_return_code(show_sort(&t, "NAME", false, NULL), 0);
 	assert_printed(
 		&t, false, false, "10.96.0.1   2   x\n10.96.0.9   10  x\n10.96.0.10  2   x\n");
-	assert_int_equal(show_sort(&t, "nosuch"), -EINVAL);
+	assert_int_equal(show_sort(&t, "nosuch", false, NULL), -EINVAL);
 }
 
 /* Status */

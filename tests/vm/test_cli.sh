@@ -83,6 +83,11 @@ explains() {
 	check "without endpoints packets are rejected" \
 		grep -q 'from outside: rejected: no endpoint can answer' \
 		<<<"$(explain -n default idle)"
+	equal "top counts by Service" \
+		"$(svc top --socket "$STATUS_SOCKET" -i 0.1 -o json |
+			jq -c '[.source, (.services[] | select(.name == "web") |
+				.namespace, .port, .connectionsPerSecond)]')" \
+		'["daemon","shop",80,0]'
 	check "what no Service has ends with 5" ends_with 5 explain 10.96.0.10:81
 	check "what makes no sense ends with 2" ends_with 2 explain 10.96.0.10
 }
@@ -117,6 +122,8 @@ without_daemon() {
 	status=$(svc status --socket "$STATUS_SOCKET" -A 2>&1)
 	check "without the daemon status reads the kernel" grep -q 10.96.0.10 <<<"$status"
 	check "and says so" grep -qi kernel <<<"$status"
+	check "top then shows virtual servers" \
+		grep -q '10.96.0.10:80/TCP' <<<"$(svc top --socket "$STATUS_SOCKET" -i 0.1)"
 	check "explain needs it" ends_with 3 svc explain --socket "$STATUS_SOCKET" shop/web
 }
 

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "client.h"
+#include "command.h"
+#include "daemon/config.h"
+#include "emit.h"
+#include "options.h"
+#include "top_view.h"
+
+enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_YAML };
+static const double MIN_INTERVAL = 0.1, MAX_INTERVAL = 3600;
+
+struct request {
+	const char *socket, *ns, *sort_by;
+	double interval; /* seconds */
+	enum format format;
+	bool watch, no_headers, help;
+};
+
+enum { OPTION_NO_HEADERS = 256, OPTION_SORT_BY, OPTION_SOCKET };
+
+static const struct cli_option options[] = {
+	{ 'n', "namespace", "NAMESPACE", "show the Services of one namespace only" },
+	{ 'A', "all-namespaces", NULL, "show all namespaces, which is the default" },
+	{ 'i', "interval", "SECONDS", "the time over which is counted (default 1)" },
+	{ 'o', "output", "FORMAT", "table, json or yaml (default table)" },
+	{ 'w', "watch", NULL, "go on until interrupted" },
+	{ OPTION_NO_HEADERS, "no-headers", NULL, "only the rows of the table" },
+	{ OPTION_SORT_BY, "sort-by", "COLUMN",
+		"the greatest first in the column of this title (default CPS)" },
+	{ OPTION_SOCKET, "socket", "PATH",
+		"the daemon's socket (default " DEFAULT_STATUS_SOCKET ")" },
+	{ 'h', "help", NULL, "show this help" },
+};
+
+static void print_help(void)
+{
+	printf("Usage: ipvsctl-svc top [OPTIONS]\n\n"
+	       "Shows the traffic of Services, as the kernel counts it; needs CAP_NET_ADMIN.\n"
+	       "Without a running daemon it shows the traffic of virtual servers.\n\n"
+	       "Options:\n");
+	options_help(options, ARRAY_SIZE(options), stdout);
+	printf("\nExit code: 0 fine, 2 wrong usage, 3 the kernel does not answer,\n"
+	       "4 no permission.\n");
+}
+
+static int complain(enum exit_code code, const char *words)
+{
+	fprintf(stderr, "ipvsctl-svc top: %s\n", words);
+	return (int)code;
+}
+
+/* Options */
+
+static int parse_format(const char *s, enum format *ret, struct err *err)
+{
+	static const char *const names[] = {
+		[FORMAT_TABLE] = "table",
+		[FORMAT_JSON] = "json",
+		[FORMAT_YAML] = "yaml",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(s, names[i])) {
+			*ret = (enum format)i;
+			return 0;
+		}
+	return err_set(err, -EINVAL, "--output is \"%s\", must be table, json or yaml", s);
+}
+
+static int parse_interval(const char *s, double *ret, struct err *err)
+{
+	char *end;
+	double seconds = strtod(s, &end);
+
+	if (end == s || *end || !(seconds >= MIN_INTERVAL && seconds <= MAX_INTERVAL))
+		return err_set(err, -EINVAL, "--interval is \"%s\", must be %g to %g seconds", s,
+			MIN_INTERVAL, MAX_INTERVAL);
+	*ret = seconds;
+	return 0;
+}
+
+static int take_option(struct request *r, int id, struct err *err)
+{
+	switch (id) {
+	case 'n':
+		r->ns = optarg;
+		return 0;
+	case 'i':
+		return parse_interval(optarg, &r->interval, err);
+	case 'o':
+		return parse_format(optarg, &r->format, err);
+	case 'w':
+		r->watch = true;
+		return 0;
+	case OPTION_NO_HEADERS:
+		r->no_headers = true;
+		return 0;
+	case OPTION_SORT_BY:
+		r->sort_by = optarg;
+		return 0;
+	case OPTION_SOCKET:
+		r->socket = optarg;
+		return 0;
+	case 'h':
+		r->help = true;
+		return 0;
+	default: /* -A */
+		return 0;
+	}
+}
+
+static int parse(int argc, char **argv, struct request *ret, struct err *err)
+{
+	struct request r = { .socket = DEFAULT_STATUS_SOCKET, .interval = 1 };
+	struct options o;
+	int id;
+
+	options_init(&o, options, ARRAY_SIZE(options));
+	while ((id = options_next(&o, argc, argv, err)) > 0) {
+		id = take_option(&r, id, err);
+		if (id < 0)
+			return id;
+	}
+	if (id < 0)
+		return id;
+	if (r.sort_by && r.format != FORMAT_TABLE)
+		return err_set(err, -EINVAL, "--sort-by goes with the output table");
+	if (optind < argc)
+		return err_set(err, -EINVAL, "\"%s\" is one argument too many", argv[optind]);
+	*ret = r;
+	return 0;
+}
+
+/* Reading */
+
+static void samples_done(struct top_samples *s)
+{
+	free(s->list);
+	*s = (struct top_samples){ 0 };
+}
+
+static void add_sample(const struct vs_stats *stats, void *arg)
+{
+	struct top_samples *s = arg;
+
+	mem_grow(s->list, s->n, s->cap);
+	s->list[s->n++] = (struct top_sample){ .stats = *stats };
+}
+
+static void add_conns(const struct rs_conns *c, void *arg)
+{
+	struct top_sample *s = arg;
+
+	s->active += c->active;
+	s->inactive += c->inactive;
+}
+
+static double seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* `when` is the time of the reading. */
+static int sample(struct adapter *ipvs, struct top_samples *ret, double *when, struct err *err)
+{
+	int r;
+
+	ret->n = 0;
+	*when = seconds_now();
+	r = ipvs_stats(ipvs, add_sample, ret, err);
+	if (ret->n)
+		qsort(ret->list, ret->n, sizeof(*ret->list), top_sample_cmp);
+	return r;
+}
+
+static int count(struct adapter *ipvs, struct top_samples *s, struct err *err)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		int r = ipvs_conns(ipvs, &s->list[i].stats.key, add_conns, &s->list[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Showing */
+
+static void keep_namespace(json_t *top, const char *ns)
+{
+	json_t *all = json_object_get(top, "services"), *some = json_array(), *s;
+	size_t i;
+
+	json_array_foreach(all, i, s) {
+		if (!strcmp(json_string_value(json_object_get(s, "namespace")), ns))
+			json_array_append(some, s);
+	}
+	json_object_set_new(top, "services", some);
+	json_object_set_new(top, "virtualServers", json_array());
+}
+
+static int render(const struct request *r, const json_t *top, struct buf *out, struct err *err)
+{
+	_cleanup_(show_done) struct show t = { 0 };
+	int code;
+
+	switch (r->format) {
+	case FORMAT_TABLE:
+		top_view_table(top, &t);
+		code = show_sort(&t, r->sort_by ? r->sort_by : "CPS", true, err);
+		if (code >= 0)
+			show_print(&t, !r->no_headers, show_colours_wanted(), out);
+		return code;
+	case FORMAT_JSON:
+		emit_json(top, out);
+		return 0;
+	case FORMAT_YAML:
+		return emit_yaml(top, out, err);
+	}
+	return 0;
+}
+
+static int show(const struct request *r, json_t *top, bool clear)
+{
+	_cleanup_(buf_done) struct buf out = { 0 };
+	struct err err;
+
+	if (r->ns)
+		keep_namespace(top, r->ns);
+	if (clear)
+		buf_adds(&out, "\033[H\033[2J");
+	if (render(r, top, &out, &err) < 0)
+		return complain(EXIT_CODE_USAGE, err.msg);
+	fwrite(buf_str(&out), 1, out.len, stdout);
+	if (fflush(stdout))
+		return complain(EXIT_CODE_DIFFERENT, "cannot write to standard output");
+	return EXIT_CODE_OK;
+}
+
+static void jsonp_done(json_t **p)
+{
+	json_decref(*p);
+}
+
+/* Virtual servers have names as long as the daemon answers. */
+static int names(const struct request *r, json_t **ret)
+{
+	_cleanup_(buf_done) struct buf note = { 0 };
+	struct err err;
+
+	if (!client_status(r->socket, ret, &err))
+		return EXIT_CODE_OK;
+	buf_addf(&note, "the daemon is not reachable at %s (%s): ", r->socket, err.msg);
+	if (r->ns) {
+		buf_adds(&note, "nobody knows namespaces");
+		return complain(EXIT_CODE_UNREACHABLE, buf_str(&note));
+	}
+	buf_adds(&note, "showing virtual servers");
+	complain(EXIT_CODE_OK, buf_str(&note));
+	return EXIT_CODE_OK;
+}
+
+static int fail(const struct err *err)
+{
+	return complain(err->code == -EPERM || err->code == -EACCES ? EXIT_CODE_PERMISSION
+								    : EXIT_CODE_UNREACHABLE,
+		err->msg);
+}
+
+static void pause_for(double seconds)
+{
+	struct timespec t = { .tv_sec = (time_t)seconds };
+
+	t.tv_nsec = (long)((seconds - floor(seconds)) * 1e9);
+	nanosleep(&t, NULL);
+}
+
+static int once(const struct request *r, struct adapter *ipvs, struct top_samples *before,
+	struct top_samples *after, double *since)
+{
+	_cleanup_(jsonp_done) json_t *status = NULL, *top = NULL;
+	struct top_samples swap;
+	struct err err;
+	double now;
+	int code;
+
+	pause_for(r->interval);
+	if (sample(ipvs, after, &now, &err) < 0 || count(ipvs, after, &err) < 0)
+		return fail(&err);
+	code = names(r, &status);
+	if (code)
+		return code;
+	top = top_json(before, after, now - *since, status);
+	swap = *before;
+	*before = *after;
+	*after = swap;
+	*since = now;
+	return show(r, top, r->watch && r->format == FORMAT_TABLE && isatty(STDOUT_FILENO));
+}
+
+static int run(const struct request *r, struct adapter *ipvs)
+{
+	_cleanup_(samples_done) struct top_samples before = { 0 }, after = { 0 };
+	struct err err;
+	double since;
+	int code;
+
+	if (sample(ipvs, &before, &since, &err) < 0)
+		return fail(&err);
+	do
+		code = once(r, ipvs, &before, &after, &since);
+	while (r->watch && !code);
+	return code;
+}
+
+int top_main(int argc, char **argv)
+{
+	struct request r = { 0 };
+	struct adapter *ipvs;
+	struct err err;
+	int code;
+
+	if (parse(argc, argv, &r, &err) < 0)
+		return complain(EXIT_CODE_USAGE, err.msg);
+	if (r.help) {
+		print_help();
+		return EXIT_CODE_OK;
+	}
+	if (ipvs_new(&ipvs, &err) < 0)
+		return fail(&err);
+	code = run(&r, ipvs);
+	ipvs_free(ipvs);
+	return code;
+}
