@@ -25,6 +25,8 @@ struct engine_config {
 	uint64_t audit_interval; /* milliseconds; 0: only on request */
 	bool drain;		 /* real servers that leave keep their connections for a while */
 	bool dry_run;		 /* audits, and never applies */
+	/* Microseconds, to measure audits with; NULL: they are not measured. */
+	uint64_t (*clock_us)(void);
 	/* Called when a failure begins and when its text changes; may be NULL. */
 	void (*on_failure)(const struct op *op, void *arg);
 	/* The kernel does not know this scheduler; Services that asked for it get the default. */
@@ -48,6 +50,7 @@ struct engine_stats {
 	uint64_t failures;
 	uint64_t batches;
 	uint64_t audits, audit_failures;
+	uint64_t audit_us; /* how long the last one took */
 	uint64_t drift; /* facts that an audit found changed behind our back; not those of the first
 			   audit */
 	uint64_t resolves;

@@ -44,6 +44,15 @@ struct slot_slice {
 /* What a source tells a complete view of. */
 enum view_kind { VIEW_SERVICES, VIEW_ENDPOINT_SLICES, VIEW_ENDPOINTS, VIEW_NODES, VIEW_KINDS };
 
+/* Since when a Service's endpoints are other ones, as a slice of it says that came. */
+struct trigger {
+	const struct slot *slot;
+	int64_t time; /* struct slice.trigger_time */
+	int family;
+};
+
+enum { STORE_MAX_TRIGGERS = 10000 };
+
 struct store {
 	struct map slots;
 	struct map slices; /* of slot_slice, by kind/namespace/name */
@@ -52,6 +61,16 @@ struct store {
 	uint32_t node_generation; /* counts changes of addresses, pod CIDRs, zones, weights */
 	size_t n_services;
 	uint32_t view[VIEW_KINDS]; /* number of the running or last view */
+	/* Changes that were told, ever; what came in a version that is there already is none. */
+	uint64_t service_changes, slice_changes;
+	/*
+	 * Those since store_forget_triggers(), as far as they are later than this (Unix
+	 * microseconds; 0: none are kept). A slice that goes takes those of its Service along, as
+	 * in kube-proxy: they are not what is waited for.
+	 */
+	int64_t triggers_since;
+	struct trigger *triggers;
+	size_t n_triggers, cap_triggers;
 };
 
 struct store_node {
@@ -82,6 +101,8 @@ bool store_has_service(
 	struct store *s, const char *ns, const char *name, const char *resource_version);
 bool store_has_slice(struct store *s, enum slice_kind kind, const char *ns, const char *name,
 	const char *resource_version);
+
+void store_forget_triggers(struct store *s);
 
 /* NULL where unknown. Valid until the next change of that object. */
 struct slot *store_find(const struct store *s, const char *ns, const char *name);

@@ -513,6 +513,8 @@ static void audit_failed(struct engine *e, const struct err *err, uint64_t now)
 
 static void audit(struct engine *e, uint64_t now)
 {
+	uint64_t (*clock_us)(void) = e->config.clock_us;
+	uint64_t start = clock_us ? clock_us() : 0;
 	struct err err = { 0 };
 
 	e->audit_requested = false;
@@ -521,6 +523,8 @@ static void audit(struct engine *e, uint64_t now)
 		audit_failed(e, &err, now);
 	else
 		audit_succeeded(e, now);
+	if (clock_us)
+		e->stats.audit_us = clock_us() - start;
 }
 
 static bool audit_due(const struct engine *e, uint64_t now)

@@ -66,6 +66,7 @@ void store_done(struct store *s)
 	map_done(&s->slots);
 	map_done(&s->slices);
 	map_done(&s->nodes);
+	free(s->triggers);
 }
 
 /* The slot's own name is its claimant's: "namespace/name". */
@@ -140,7 +141,16 @@ void store_put_service(struct store *s, struct service *service)
 		s->n_services++;
 	service_free(slot->service);
 	slot->service = service;
+	s->service_changes++;
 	slot->view = s->view[VIEW_SERVICES];
+	store_mark_dirty(s, slot);
+}
+
+static void remove_service(struct store *s, struct slot *slot)
+{
+	service_free(take(slot->service));
+	s->n_services--;
+	s->service_changes++;
 	store_mark_dirty(s, slot);
 }
 
@@ -150,9 +160,7 @@ void store_delete_service(struct store *s, const char *ns, const char *name)
 
 	if (!slot || !slot->service)
 		return;
-	service_free(take(slot->service));
-	s->n_services--;
-	store_mark_dirty(s, slot);
+	remove_service(s, slot);
 }
 
 static struct slot_slice *find_slice(
@@ -167,6 +175,57 @@ static struct slot_slice *find_slice(
 	return NULL;
 }
 
+/* Triggers */
+
+void store_forget_triggers(struct store *s)
+{
+	s->n_triggers = 0;
+}
+
+static void drop_triggers(struct store *s, const struct slot *slot)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_triggers; i++)
+		if (s->triggers[i].slot != slot)
+			s->triggers[n++] = s->triggers[i];
+	s->n_triggers = n;
+}
+
+static int slice_family(const struct slice *slice)
+{
+	for (size_t i = 0; i < slice->n_subsets; i++)
+		if (slice->subsets[i].n_endpoints)
+			return slice->subsets[i].endpoints[0].ip.family;
+	return 0;
+}
+
+/* A slice without endpoints is of the family that it had, or else of its Service. */
+static int trigger_family(const struct slot *slot, const struct slice *new, const struct slice *old)
+{
+	int family = slice_family(new);
+
+	if (!family && old)
+		family = slice_family(old);
+	if (!family && slot->service && slot->service->n_cluster_ips)
+		family = slot->service->cluster_ips[0].family;
+	return family;
+}
+
+static void add_trigger(
+	struct store *s, const struct slot *slot, const struct slice *new, const struct slice *old)
+{
+	int family = trigger_family(slot, new, old);
+
+	if (!s->triggers_since || new->trigger_time <= s->triggers_since || !family ||
+		s->n_triggers == STORE_MAX_TRIGGERS)
+		return;
+	mem_grow(s->triggers, s->n_triggers, s->cap_triggers);
+	s->triggers[s->n_triggers++] = (struct trigger){ slot, new->trigger_time, family };
+}
+
+/* Slices */
+
 static void detach_slice(struct store *s, struct slot_slice *it)
 {
 	struct slot *slot = it->slot;
@@ -174,6 +233,8 @@ static void detach_slice(struct store *s, struct slot_slice *it)
 	map_del(&s->slices, &it->by_key);
 	slot->n_slices--;
 	slot_slice_free(it);
+	s->slice_changes++;
+	drop_triggers(s, slot);
 	store_mark_dirty(s, slot);
 }
 
@@ -206,7 +267,9 @@ void store_put_slice(struct store *s, struct slice *slice)
 		detach_slice(s, it);
 		it = NULL;
 	}
+	s->slice_changes++;
 	if (it) {
+		add_trigger(s, it->slot, slice, it->slice);
 		slice_free(it->slice);
 		it->slice = slice;
 	} else {
@@ -216,6 +279,7 @@ void store_put_slice(struct store *s, struct slice *slice)
 		it->slice = slice;
 		it->slot->n_slices++;
 		insert_sorted(it->slot, it);
+		add_trigger(s, it->slot, slice, NULL);
 		map_add(&s->slices, &it->by_key, hash_names(slice->ns, slice->name));
 	}
 	it->view = s->view[slice_view(slice->kind)];
@@ -298,11 +362,8 @@ static void end_services(struct store *s)
 	map_for_each(n, &s->slots) {
 		struct slot *slot = slot_of(n);
 
-		if (!slot->service || slot->view == s->view[VIEW_SERVICES])
-			continue;
-		service_free(take(slot->service));
-		s->n_services--;
-		store_mark_dirty(s, slot);
+		if (slot->service && slot->view != s->view[VIEW_SERVICES])
+			remove_service(s, slot);
 	}
 }
 

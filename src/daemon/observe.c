@@ -33,6 +33,17 @@ static bool served(const struct daemon *d, int family)
 	return policy_family(&d->config->policy, family);
 }
 
+static void take_counts(struct daemon *d)
+{
+	const struct store *s = &d->store;
+	struct observe *o = &d->observe;
+
+	o->metrics.service_changes = s->service_changes;
+	o->metrics.service_changes_pending = s->service_changes - o->service_changes;
+	o->metrics.endpoint_changes = s->slice_changes;
+	o->metrics.endpoint_changes_pending = s->slice_changes - o->slice_changes;
+}
+
 static void render_metrics(struct buf *ret, void *arg)
 {
 	struct daemon *d = arg;
@@ -56,6 +67,7 @@ static void render_metrics(struct buf *ret, void *arg)
 		f->no_local_internal = n.internal;
 		f->no_local_external = n.external;
 	}
+	take_counts(d);
 	metrics_render(&in, ret);
 }
 
@@ -113,6 +125,7 @@ void observe_init(struct daemon *d)
 	struct observe *o = &d->observe;
 	struct timespec wall = wall_clock();
 
+	d->store.triggers_since = wall.tv_sec * (int64_t)1000000;
 	health_init(&o->health, 2 * (uint64_t)c->sync_period, d->kube);
 	metrics_init(&o->metrics);
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
@@ -173,6 +186,18 @@ static void reconcile_health_checks(struct daemon *d)
 	}
 }
 
+/* From the change of an endpoint, as the cluster's controllers have noted it, until now. */
+static void observe_programming(struct daemon *d)
+{
+	for (size_t i = 0; i < d->store.n_triggers; i++) {
+		const struct trigger *t = &d->store.triggers[i];
+
+		histogram_observe(&metrics_of(&d->observe.metrics, t->family)->programming,
+			unix_time() - (double)t->time / 1e6);
+	}
+	store_forget_triggers(&d->store);
+}
+
 /* Everything that was known is true: what waits is only what the kernel refuses. */
 static void synced(struct daemon *d)
 {
@@ -188,6 +213,9 @@ static void synced(struct daemon *d)
 			health_updated(&o->health, families[i], &wall);
 			metrics_of(&o->metrics, families[i])->last_synced = unix_time();
 		}
+	observe_programming(d);
+	o->service_changes = d->store.service_changes;
+	o->slice_changes = d->store.slice_changes;
 	if (o->resolves == engine_stats(d->engine)->resolves)
 		return;
 	o->resolves = engine_stats(d->engine)->resolves;
@@ -197,13 +225,18 @@ static void synced(struct daemon *d)
 void observe_step(struct daemon *d, uint64_t start_us, bool wrote)
 {
 	double seconds = (double)(clock_us() - start_us) / 1e6;
+	const struct engine_stats *stats = engine_stats(d->engine);
+
+	if (stats->audits != d->observe.audits)
+		histogram_observe(&d->observe.metrics.audit, (double)stats->audit_us / 1e6);
+	d->observe.audits = stats->audits;
 
 	for (size_t i = 0; wrote && i < ARRAY_SIZE(families); i++)
 		if (served(d, families[i]))
 			histogram_observe(
 				&metrics_of(&d->observe.metrics, families[i])->sync, seconds);
 	health_set_node(&d->observe.health, store_node(&d->store, d->config->policy.node_name));
-	if (engine_stats(d->engine)->synced)
+	if (stats->synced)
 		synced(d);
 }
 

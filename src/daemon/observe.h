@@ -22,7 +22,9 @@ struct observe {
 	struct health_check_list checks;
 	struct address_list addresses;
 	uint64_t changed_at; /* us, of the oldest change that is not in the kernel yet; 0: none */
-	uint64_t resolves;   /* of the engine, when the health checks were looked at last */
+	uint64_t audits;     /* of the engine, that were measured */
+	uint64_t service_changes, slice_changes; /* of the store, that are true */
+	uint64_t resolves; /* of the engine, when the health checks were looked at last */
 };
 
 void observe_init(struct daemon *d);

@@ -138,6 +138,7 @@ static int make_engine(struct daemon *d, struct err *err)
 		.policy = &d->config->policy,
 		.audit_interval = d->config->audit_interval,
 		.drain = !d->config->once, /* which has nobody to wait for the last connection */
+		.clock_us = clock_us,
 		.on_failure = on_failure,
 		.on_scheduler_missing = on_scheduler_missing,
 		.on_degraded = on_degraded,

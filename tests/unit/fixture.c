@@ -245,6 +245,8 @@ static void add_slice_word(struct slice *s, struct subset *subset, char *word)
 		s->kind = strcmp(value, "Endpoints") ? SLICE_ENDPOINT_SLICE : SLICE_ENDPOINTS;
 	else if (!strcmp(word, "weight"))
 		s->weight = atoi(value);
+	else if (!strcmp(word, "trigger"))
+		s->trigger_time = atoi(value);
 	else if (!strcmp(word, "port"))
 		add_endpoint_port(s, subset, value);
 	else if (!strcmp(word, "ep"))

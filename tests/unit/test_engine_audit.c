@@ -183,6 +183,24 @@ static int lose(const struct op *op, void *arg)
 	return FAKE_ANSWER_LOST;
 }
 
+static uint64_t a_clock(void)
+{
+	static uint64_t us;
+
+	return us += 250;
+}
+
+static void audits_are_measured(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w, WEB);
+	assert_int_equal(engine_stats(w->engine)->audit_us, 0);
+	world_restart_with(w, (struct engine_config){ .clock_us = a_clock });
+	world_start(w, WEB);
+	assert_int_equal(engine_stats(w->engine)->audit_us, 250);
+}
+
 static void audits_that_fail_are_waited_for_without_haste(void **state)
 {
 	struct world *w = *state;
@@ -391,6 +409,7 @@ int main(void)
 		WORLD_TEST(a_deleted_set_comes_back_with_its_members),
 		WORLD_TEST(flushed_and_deleted_chains_are_filled_again),
 		WORLD_TEST(a_dump_that_fails_later_concludes_nothing),
+		WORLD_TEST(audits_are_measured),
 		WORLD_TEST(audits_that_fail_are_waited_for_without_haste),
 		WORLD_TEST(foreign_virtual_servers_are_never_touched),
 		WORLD_TEST(marks_of_another_mask_are_known_as_ours),

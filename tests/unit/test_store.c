@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -289,6 +290,89 @@ static void an_object_in_the_same_version_is_told_without_being_put(void **state
 	assert_string_equal(dirty(s, &b), "a/none a/two ");
 }
 
+/* "SERVICE TIME FAMILY, ..." */
+static const char *triggers(const struct store *s, struct buf *b)
+{
+	buf_reset(b);
+	for (size_t i = 0; i < s->n_triggers; i++)
+		buf_addf(b, "%s %d %s, ", s->triggers[i].slot->claimant.name,
+			(int)s->triggers[i].time,
+			s->triggers[i].family == AF_INET ? "IPv4" : "IPv6");
+	return buf_str(b);
+}
+
+static void changes_are_counted(void **state)
+{
+	struct store *s = *state;
+
+	fixture_load(s, "service a/one\nservice a/one\nslice a/one-x\nslice a/two-x\n");
+	assert_int_equal(s->service_changes, 2);
+	assert_int_equal(s->slice_changes, 2);
+	store_delete_service(s, "a", "one");
+	store_delete_slice(s, SLICE_ENDPOINT_SLICE, "a", "one-x");
+	store_delete_slice(s, SLICE_ENDPOINT_SLICE, "a", "unknown");
+	assert_int_equal(s->service_changes, 3);
+	assert_int_equal(s->slice_changes, 3);
+	store_view_begin(s, VIEW_ENDPOINT_SLICES);
+	store_view_end(s, VIEW_ENDPOINT_SLICES);
+	assert_int_equal(s->slice_changes, 4);
+	fixture_load(s, "service a/three\n");
+	store_view_begin(s, VIEW_SERVICES);
+	store_view_end(s, VIEW_SERVICES);
+	assert_int_equal(s->service_changes, 5);
+}
+
+static void slices_tell_since_when_endpoints_are_others(void **state)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct store *s = *state;
+
+	fixture_load(s, "slice a/early-x trigger=900 ep=10.0.0.1\n");
+	assert_string_equal(triggers(s, &b), "");
+	s->triggers_since = 1000;
+	fixture_load(s,
+		"slice a/web-x trigger=1000 ep=10.0.0.1\n"
+		"slice a/web-x trigger=1001 ep=10.0.0.1\n"
+		"slice a/web-x trigger=1002 ep=10.0.0.2\n"
+		"slice a/dns-x trigger=1003 ep=fd00::1\n"
+		"slice a/dns-y ep=fd00::1\n");
+	assert_string_equal(triggers(s, &b), "a/web 1001 IPv4, a/web 1002 IPv4, a/dns 1003 IPv6, ");
+	store_forget_triggers(s);
+	assert_string_equal(triggers(s, &b), "");
+}
+
+static void a_slice_without_endpoints_is_of_the_family_that_it_had(void **state)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct store *s = *state;
+
+	s->triggers_since = 1000;
+	fixture_load(s,
+		"slice a/web-x trigger=1001 ep=fd00::1\n"
+		"slice a/web-x trigger=1002\n"
+		"slice a/unknown-x trigger=1003\n"
+		"service a/dns ip=10.0.0.1\n"
+		"slice a/dns-x trigger=1004\n");
+	assert_string_equal(triggers(s, &b), "a/web 1001 IPv6, a/web 1002 IPv6, a/dns 1004 IPv4, ");
+}
+
+static void a_slice_that_goes_takes_its_triggers_along(void **state)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct store *s = *state;
+
+	s->triggers_since = 1000;
+	fixture_load(s,
+		"slice a/web-x trigger=1001 ep=10.0.0.1\n"
+		"slice a/dns-x trigger=1002 ep=10.0.0.1\n"
+		"slice a/web-y trigger=1003 ep=10.0.0.1\n");
+	store_delete_slice(s, SLICE_ENDPOINT_SLICE, "a", "web-x");
+	assert_string_equal(triggers(s, &b), "a/dns 1002 IPv4, ");
+	for (int i = 0; i <= STORE_MAX_TRIGGERS; i++)
+		fixture_load(s, "slice a/web-z trigger=1004 ep=10.0.0.1\n");
+	assert_int_equal(s->n_triggers, STORE_MAX_TRIGGERS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +401,13 @@ int main(void)
 			a_view_that_is_begun_again_deletes_nothing_too_early, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			an_object_in_the_same_version_is_told_without_being_put, setup, teardown),
+		cmocka_unit_test_setup_teardown(changes_are_counted, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			slices_tell_since_when_endpoints_are_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_slice_without_endpoints_is_of_the_family_that_it_had, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_slice_that_goes_takes_its_triggers_along, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
