@@ -43,6 +43,7 @@ struct policy {
 	bool nodeport_primary;		       /* --nodeport-addresses=primary */
 	struct cidr exclude[POLICY_MAX_CIDRS]; /* --ipvs-exclude-cidrs */
 	size_t n_exclude;
+	bool external_ips;     /* spec.externalIPs count: the gate AllowServiceExternalIPs */
 	bool ipv4, ipv6;       /* families that this node serves */
 	int64_t drain_timeout; /* milliseconds */
 

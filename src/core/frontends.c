@@ -110,7 +110,7 @@ void frontends_list(const struct service *s, const struct service_port *port, in
 			.port = port->port,
 			.local = s->internal_local,
 			.vip = true });
-	for (size_t i = 0; i < s->n_external_ips; i++)
+	for (size_t i = 0; policy->external_ips && i < s->n_external_ips; i++)
 		if (s->external_ips[i].family == family)
 			add_external(ret, FRONTEND_EXTERNAL_IP, &s->external_ips[i], port->port,
 				local, policy);

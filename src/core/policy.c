@@ -19,6 +19,7 @@ void policy_init(struct policy *p)
 		.mark_mask = 0xfff00000,
 		.random_fully = true,
 		.detect_local = DETECT_CLUSTER_CIDR,
+		.external_ips = true,
 		.ipv4 = true,
 		.ipv6 = true,
 		.drain_timeout = 60000,

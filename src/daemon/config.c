@@ -243,12 +243,10 @@ size_t config_unhonoured(const struct config *c, struct buf *text)
 	const struct config_option *o = config_options(&n);
 
 	for (; n; n--, o++) {
+		if (o->type == &kept_gates)
+			all += gates_unhonoured(c, o, text);
 		if (!is_unhonoured(c, o))
 			continue;
-		if (o->type == &kept_gates) {
-			all += gates_unhonoured(c, o, text);
-			continue;
-		}
 		buf_adds(text, text->len ? ", " : "");
 		option_shown_short(c, o, text);
 		all++;

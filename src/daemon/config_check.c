@@ -249,6 +249,7 @@ void config_check(struct config *c)
 	set_port(c, "healthz-bind-address", "healthz-port", &c->healthz);
 	set_port(c, "metrics-bind-address", "metrics-port", &c->metrics);
 	set_json(c);
+	c->policy.external_ips = gate_enabled(c, "AllowServiceExternalIPs");
 	check_detect_local(c);
 	check_marks(c);
 	check_backend(c);

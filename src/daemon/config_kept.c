@@ -166,8 +166,9 @@ static const struct gate {
 	const char *name;
 	bool ours;   /* as if it had that value */
 	bool locked; /* to that value */
+	bool both;   /* either value is honoured */
 } gates[] = {
-	{ "AllowServiceExternalIPs", .ours = true },
+	{ "AllowServiceExternalIPs", .ours = true, .both = true },
 	{ "ClientsAllowCARotation", .ours = true },
 	{ "ComponentFlagz", .ours = false },
 	{ "ComponentStatusz", .ours = false },
@@ -341,8 +342,9 @@ static json_t *given_gates(const struct config *c)
 
 bool gate_enabled(const struct config *c, const char *name)
 {
-	json_t *all = given_gates(c);
-	bool enabled = json_is_true(json_object_get(all, name));
+	const struct gate *gate = find_gate(name, strlen(name));
+	json_t *all = given_gates(c), *v = json_object_get(all, name);
+	bool enabled = v ? json_is_true(v) : gate && gate->ours;
 
 	json_decref(all);
 	return enabled;
@@ -357,7 +359,7 @@ size_t gates_unhonoured(const struct config *c, const struct config_option *o, s
 	json_object_foreach(all, name, v) {
 		const struct gate *gate = find_gate(name, strlen(name));
 
-		if (gate && gate->ours == json_is_true(v))
+		if (gate && (gate->both || gate->ours == json_is_true(v)))
 			continue;
 		buf_adds(text, text->len ? ", " : "");
 		option_shown_short(c, o, text);

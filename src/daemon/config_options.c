@@ -92,6 +92,9 @@ static const struct config_option options[] = {
 	{ "ipvs-exclude-cidrs", "ipvs.excludeCIDRs", OPTIONS_POLICY, FILE_WINS, "CIDR,...", NULL,
 		"virtual servers in these ranges are never removed", &value_cidrs,
 		AT(policy.exclude), COUNT_AT(policy.n_exclude) },
+	{ "feature-gates", "featureGates", OPTIONS_POLICY, FILE_WINS, "NAME=BOOL,...", NULL,
+		"AllowServiceExternalIPs=false: external IPs do not count; of others few matter",
+		&kept_gates },
 
 	/* Where Services come from */
 	{ "manifests", "ipvsctl.manifests", OPTIONS_INPUT, 0, "FILE|DIR", NULL,
@@ -245,8 +248,6 @@ static const struct config_option options[] = {
 	{ "config-sync-period", "configSyncPeriod", OPTIONS_DAEMON,
 		FILE_WINS | FILE_ZERO | UNHONOURED, "DURATION", "15m",
 		"what was read is not read again without a change", &kept_duration, .min = 1 },
-	{ "feature-gates", "featureGates", OPTIONS_DAEMON, FILE_WINS | UNHONOURED, "NAME=BOOL,...",
-		NULL, "some say what is done anyway", &kept_gates },
 	{ "profiling", "enableProfiling", OPTIONS_DAEMON, FILE_WINS | UNHONOURED, NULL, "false",
 		"Go is not profiled here", &kept_bool },
 	{ "show-hidden-metrics-for-version", "showHiddenMetricsForVersion", OPTIONS_DAEMON,

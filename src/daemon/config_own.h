@@ -89,7 +89,10 @@ json_t *text_json(const char *text);
 /* What is written like that on the command line, as it would stand in the file. */
 json_t *shape_json(enum value_shape shape, const char *text);
 
-/* Whether the feature gate is given as true. */
+/* Appends the whole file. Returns 0, or a negative errno: -EFBIG above CONFIG_MAX_FILE. */
+int config_read(const char *path, struct buf *text);
+
+/* Whether the feature gate is on: as given, or else as it is here. */
 bool gate_enabled(const struct config *c, const char *name);
 /* Adds the gates that are given another way than what is done here. Returns how many. */
 size_t gates_unhonoured(const struct config *c, const struct config_option *o, struct buf *text);

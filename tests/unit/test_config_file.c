@@ -372,9 +372,8 @@ static void in_the_file_our_section_counts_more_and_says_so(void **state)
 static void what_has_no_effect_is_named_in_one_warning(void **state)
 {
 	static const char *const words[] = {
-		"known, and without effect here: ipvs.minSyncPeriod, "
-		"featureGates(AllowServiceExternalIPs), featureGates(Other), enableProfiling, "
-		"--vmodule, portRange",
+		"known, and without effect here: featureGates(Other), ipvs.minSyncPeriod, "
+		"enableProfiling, --vmodule, portRange",
 		NULL,
 	};
 	_cleanup_(line_done) struct line l;
@@ -389,6 +388,20 @@ static void what_has_no_effect_is_named_in_one_warning(void **state)
 		"featureGates: {AllowServiceExternalIPs: false, WatchListClient: true, Other: false}\n",
 		"--vmodule=a=1");
 	assert_notes(&l.c.warnings, words);
+}
+
+static void external_ips_count_unless_the_gate_is_off(void **state)
+{
+	_cleanup_(line_done) struct line l, off, by_option;
+
+	(void)state;
+	ok(&l, "--manifests=/m");
+	assert_true(l.c.policy.external_ips);
+	file_ok(&off, "featureGates: {AllowServiceExternalIPs: false}\n", "");
+	assert_false(off.c.policy.external_ips);
+	assert_int_equal(off.c.warnings.n, 0);
+	ok(&by_option, "--manifests=/m --feature-gates=AllowServiceExternalIPs=false");
+	assert_false(by_option.c.policy.external_ips);
 }
 
 /* Defaults that depend */
@@ -511,6 +524,7 @@ int main(void)
 		cmocka_unit_test(the_place_of_config_among_the_options_does_not_matter),
 		cmocka_unit_test(in_the_file_our_section_counts_more_and_says_so),
 		cmocka_unit_test(what_has_no_effect_is_named_in_one_warning),
+		cmocka_unit_test(external_ips_count_unless_the_gate_is_off),
 		cmocka_unit_test(with_manifests_a_node_is_left_as_it_is),
 		cmocka_unit_test(servers_follow_the_family_of_the_files_bind_address),
 		cmocka_unit_test(the_input_is_what_is_given_or_the_pods_cluster),

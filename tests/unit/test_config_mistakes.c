@@ -156,9 +156,9 @@ static void wrong_types_are_named_with_what_is_wanted(void **state)
 		KEY "iptables.masqueradeAll: must be true or false, not a string",
 		KEY "iptables.masqueradeBit: must be a whole number, not a fraction",
 		KEY "nodePortAddresses: must be a list of strings, not a string",
+		KEY "featureGates: must be a mapping of names to true or false, not a string",
 		KEY "ipvsctl.manifests: must be a list of strings, not a mapping",
 		KEY "clientConnection.qps: must be a number, not true or false",
-		KEY "featureGates: must be a mapping of names to true or false, not a string",
 		KEY "logging.flushFrequency: must be a duration such as \"1m30s\" or a number of "
 		    "nanoseconds, not a list",
 		KEY

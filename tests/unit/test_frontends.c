@@ -102,6 +102,20 @@ static void a_port_answers_where_the_service_says(void **state)
 	check_all(rows, ARRAY_SIZE(rows));
 }
 
+static void external_ips_can_be_left_out(void **state)
+{
+	static const struct row row = { "the gate AllowServiceExternalIPs is off",
+		"ip=10.20.30.41 external=50.60.70.81 lb=1.2.3.4",
+		"ClusterIP 10.20.30.41:80 vip\n"
+		"LoadBalancer 1.2.3.4:80 vip\n" };
+	struct policy policy;
+
+	(void)state;
+	fixture_policy(&policy);
+	policy.external_ips = false;
+	check(&row, AF_INET, &policy);
+}
+
 static void policies_apply_where_traffic_comes_from(void **state)
 {
 	static const struct row rows[] = {
@@ -293,6 +307,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_port_answers_where_the_service_says),
+		cmocka_unit_test(external_ips_can_be_left_out),
 		cmocka_unit_test(policies_apply_where_traffic_comes_from),
 		cmocka_unit_test(a_node_without_a_family_answers_nothing_in_it),
 		cmocka_unit_test(node_ports_open_on_the_chosen_addresses),
