@@ -168,6 +168,8 @@ int daemon_init(struct daemon *d, struct config *config, struct err *err)
 	int r;
 
 	*d = (struct daemon){ .config = config, .started = clock_ms() };
+	d->node.bind_address = config->bind_address;
+	d->node.keep = config_input(config) == INPUT_API;
 	store_init(&d->store);
 	uname(&name);
 	memcpy(d->kernel, name.release, sizeof(d->kernel));
