@@ -30,7 +30,7 @@ static int read_all(int fd, struct buf *text)
 	return -EFBIG;
 }
 
-static int read_file(const char *path, struct buf *text)
+int config_read(const char *path, struct buf *text)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int r;
@@ -62,7 +62,7 @@ static json_t *read_document(struct config *c)
 	_cleanup_(buf_done) struct buf text = { 0 };
 	struct documents documents = { 0 };
 	struct yaml_error error;
-	int r = read_file(c->file, &text);
+	int r = config_read(c->file, &text);
 
 	if (r < 0) {
 		note(c, &c->mistakes, "--config: cannot read %s: %s", c->file, strerror(-r));

@@ -92,7 +92,7 @@ static void on_address_failure(enum monitor_server server, const struct err *err
 		server == MONITOR_METRICS ? "FailedToStartMetricServer"
 					  : "FailedToStartProxierHealthcheck",
 		"StartKubeProxy", "%s", err->msg);
-	d->failed = true;
+	d->failure = "an address cannot be had";
 	event_base_loopexit(d->base, d->events ? &last_words : NULL);
 }
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config_watch.h"
 #include "kernel/ipset.h"
 #include "kernel/iptables.h"
 #include "kernel/ipvs.h"
@@ -196,6 +197,8 @@ static void loop_done(struct daemon *d)
 	observe_done(d);
 	server_free(take(d->server));
 	free_event(&d->step);
+	free_event(&d->config_changed);
+	config_watch_free(take(d->config_watch));
 	free_event(&d->manifests_changed);
 	free_event(&d->kernel_changed);
 	for (size_t i = 0; i < ARRAY_SIZE(d->sigs); i++)
@@ -234,6 +237,25 @@ static void on_kernel(evutil_socket_t fd, short what, void *arg)
 		engine_request_audit(d->engine);
 	if (changed)
 		daemon_step_now(d);
+}
+
+/* As kube-proxy does: who started it starts it again, with the new one. */
+static void on_config(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	struct err err = { 0 };
+	int r = config_watch_read(d->config_watch, &err);
+
+	(void)fd;
+	(void)what;
+	if (r < 0)
+		log_error("the configuration file has become invalid, going on with what it was",
+			"file=\"%s\" err=\"%s\"", d->config->file, err.msg);
+	if (r <= 0)
+		return;
+	d->failure = "the configuration file has changed";
+	notify("STOPPING=1");
+	event_base_loopbreak(d->base);
 }
 
 static void reload(struct daemon *d)
@@ -327,6 +349,18 @@ static void watch_fd(struct daemon *d, struct event **ev, int fd, event_callback
 	event_add(*ev, NULL);
 }
 
+static void watch_config(struct daemon *d)
+{
+	struct err err;
+
+	if (!*d->config->file)
+		return;
+	if (config_watch_new(d->config->file, &d->config_watch, &err) < 0)
+		log_warn("cannot watch the configuration file", "err=\"%s\"", err.msg);
+	else
+		watch_fd(d, &d->config_changed, config_watch_fd(d->config_watch), on_config);
+}
+
 static void watch_signals(struct daemon *d)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
@@ -348,10 +382,11 @@ int daemon_run(struct daemon *d, struct err *err)
 		return r;
 	observe_init(d);
 	daemon_watch_inputs(d);
+	watch_config(d);
 	watch_fd(d, &d->kernel_changed, link_monitor_fd(d->monitor), on_kernel);
 	watch_signals(d);
 	daemon_refresh_node(d); /* what changed before the monitor listened */
 	daemon_step_now(d);
 	event_base_dispatch(d->base);
-	return d->failed ? err_set(err, -EADDRINUSE, "an address cannot be had") : 0;
+	return d->failure ? err_set(err, -ECANCELED, "%s", d->failure) : 0;
 }

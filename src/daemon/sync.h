@@ -44,13 +44,14 @@ struct daemon {
 	struct link_monitor *monitor;
 	struct server *server;
 	struct event_base *base;
-	struct event *step, *manifests_changed, *kernel_changed, *sigs[3];
+	struct config_watch *config_watch;
+	struct event *step, *config_changed, *manifests_changed, *kernel_changed, *sigs[3];
 	char kernel[65];       /* release of the running kernel */
 	uint64_t started;      /* ms */
 	uint64_t last_sync_us; /* how long the last step took that wrote to the kernel */
 	struct observe observe;
-	bool failed; /* it must end with an error */
-	bool ready;  /* the first sync is through and was told */
+	const char *failure; /* it must end, for that reason; NULL: it must not */
+	bool ready;	     /* the first sync is through and was told */
 };
 
 /*
