@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <event2/event.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -13,7 +15,7 @@
 #include "kernel/sysctl.h"
 #include "sync.h"
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, FILES_WANTED = 65536 };
 
 static void print_help(void)
 {
@@ -152,12 +154,38 @@ static void adjust_oom_score(int score)
 		fclose(f);
 }
 
+/* Each client of a server and each health check takes one; the usual limit of 1024 is for select().
+ */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_WANTED)
+		return;
+	limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warn("cannot raise the limit of open files", "err=\"%m\"");
+}
+
+static void on_libevent(int severity, const char *message)
+{
+	static const enum log_level levels[] = { [EVENT_LOG_DEBUG] = LOG_DEBUG,
+		[EVENT_LOG_MSG] = LOG_INFO,
+		[EVENT_LOG_WARN] = LOG_WARN,
+		[EVENT_LOG_ERR] = LOG_ERROR };
+
+	log_write(severity >= 0 && severity < (int)ARRAY_SIZE(levels) ? levels[severity] : LOG_WARN,
+		"libevent", "err=\"%s\"", message);
+}
+
 static int start(struct config *c)
 {
 	struct err err = { 0 };
 	int r;
 
 	log_set_level(c->log_level);
+	event_set_log_callback(on_libevent);
+	raise_file_limit();
 	for (size_t i = 0; i < c->warnings.n; i++)
 		log_warn("configuration", "err=\"%s\"", c->warnings.line[i]);
 	if (c->adjust_oom_score)
