@@ -5,8 +5,11 @@
 #include <jansson.h>
 #include <stddef.h>
 
+#include "base/buf.h"
+#include "base/err.h"
+
 /*
- * YAML text to JSON trees, so that decoding exists once. Scalars are typed as sigs.k8s.io/yaml does
+ * YAML text to JSON trees, so that decoding exists once, and back. Scalars are typed as sigs.k8s.io/yaml does
  * for Kubernetes (plain true/false/null/numbers, anything quoted is a string); anchors and aliases
  * are followed; duplicate keys are an error.
  */
@@ -36,5 +39,11 @@ int yaml_parse(const char *text, size_t len, void (*fn)(json_t *doc, unsigned li
  */
 int yaml_locate(const char *text, size_t len, unsigned line, const char *path, unsigned *ret_line,
 	unsigned *ret_column);
+
+/*
+ * One YAML document, which yaml_parse() and any YAML 1.1 or 1.2 parser reads back as the same tree.
+ * Returns 0, or -E2BIG with words: the tree is deeper than YAML_MAX_DEPTH.
+ */
+int yaml_print(const json_t *tree, struct buf *out, struct err *err);
 
 #endif

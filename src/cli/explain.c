@@ -11,6 +11,7 @@
 #include "explain_view.h"
 #include "server/explain.h"
 #include "show.h"
+#include "source/yaml.h"
 
 enum { OF_EXPLAIN = OPTIONS_EXPLAIN | OPTIONS_INPUT | OPTIONS_POLICY };
 
@@ -52,7 +53,7 @@ static enum exit_code print(const struct dry *d, const json_t *explanation)
 		emit_json(explanation, &out);
 		break;
 	case PLAN_YAML:
-		if (emit_yaml(explanation, &out, &err) < 0) {
+		if (yaml_print(explanation, &out, &err) < 0) {
 			dry_complain(d, err.msg);
 			return EXIT_CODE_UNREACHABLE;
 		}

@@ -13,6 +13,7 @@
 #include "kernel/link.h"
 #include "kernel/probe.h"
 #include "plan.h"
+#include "source/yaml.h"
 
 enum { OF_PLAN = OPTIONS_PLAN | OPTIONS_INPUT | OPTIONS_POLICY };
 
@@ -155,7 +156,7 @@ static int print(const struct run *r, struct err *err)
 		break;
 	case PLAN_YAML:
 		tree = plan_json(&r->plan);
-		e = emit_yaml(tree, &out, err);
+		e = yaml_print(tree, &out, err);
 		break;
 	}
 	json_decref(tree);

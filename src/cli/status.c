@@ -14,6 +14,7 @@
 #include "emit.h"
 #include "kernel_view.h"
 #include "options.h"
+#include "source/yaml.h"
 #include "status_view.h"
 
 enum { WATCH_SECONDS = 2 };
@@ -274,7 +275,7 @@ static int render(
 		emit_json(status, out);
 		return EXIT_CODE_OK;
 	case FORMAT_YAML:
-		if (emit_yaml(status, out, &err) < 0)
+		if (yaml_print(status, out, &err) < 0)
 			return complain(EXIT_CODE_UNREACHABLE, err.msg);
 		return EXIT_CODE_OK;
 	}

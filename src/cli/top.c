@@ -13,6 +13,7 @@
 #include "daemon/config.h"
 #include "emit.h"
 #include "options.h"
+#include "source/yaml.h"
 #include "top_view.h"
 
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_YAML };
@@ -227,7 +228,7 @@ static int render(const struct request *r, const json_t *top, struct buf *out, s
 		emit_json(top, out);
 		return 0;
 	case FORMAT_YAML:
-		return emit_yaml(top, out, err);
+		return yaml_print(top, out, err);
 	}
 	return 0;
 }

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The configuration that is in effect, as a file. */
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
 #include "config_own.h"
-
-enum { TREE_MAX_DEPTH = 8 }; /* of what the table and its types make */
+#include "source/yaml.h"
 
 static bool is_own(const struct config_option *o)
 {
@@ -55,112 +52,13 @@ json_t *config_tree(const struct config *c)
 	return tree;
 }
 
-/* YAML */
-
-/* A string that stands without quotes: no reader of YAML 1.1 or 1.2 takes it for something else. */
-static bool is_plain(const char *s)
-{
-	static const char *const words[] = { "null", "true", "false", "yes", "no", "on", "off", "y",
-		"n" };
-
-	if (!isalpha((unsigned char)*s))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (!strcasecmp(s, words[i]))
-			return false;
-	return s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./")] ==
-		'\0';
-}
-
-static void add_string(struct buf *out, const char *s)
-{
-	json_t *v = json_string(s);
-	_cleanup_free_ char *quoted = json_dumps(v, JSON_ENCODE_ANY);
-
-	json_decref(v);
-	buf_adds(out, is_plain(s) ? s : quoted);
-}
-
-/* What fits into one line: JSON is YAML too. */
-static void add_leaf(struct buf *out, const json_t *v)
-{
-	_cleanup_free_ char *text = NULL;
-
-	if (json_is_string(v)) {
-		add_string(out, json_string_value(v));
-		return;
-	}
-	text = json_dumps(v, JSON_ENCODE_ANY);
-	assert(text);
-	buf_adds(out, text);
-}
-
-static bool is_leaf(const json_t *v)
-{
-	return !(json_is_object(v) && json_object_size(v)) &&
-		!(json_is_array(v) && json_array_size(v));
-}
-
-/* A mapping or a list that is begun and not ended yet. */
-struct open_node {
-	json_t *node;
-	void *iter;   /* of a mapping: the next member */
-	size_t index; /* of a list: the next element */
-};
-
-static void indent(struct buf *out, size_t depth)
-{
-	for (size_t i = 1; i < depth; i++)
-		buf_adds(out, "  ");
-}
-
-/* The next value inside, what stands before it already written; NULL at the end. */
-static json_t *next_value(struct buf *out, struct open_node *o, size_t depth)
-{
-	json_t *v = json_is_array(o->node) ? json_array_get(o->node, o->index++)
-					   : json_object_iter_value(o->iter);
-
-	if (!v)
-		return NULL;
-	indent(out, depth);
-	if (json_is_array(o->node)) {
-		buf_adds(out, "-");
-		return v;
-	}
-	add_string(out, json_object_iter_key(o->iter));
-	buf_addc(out, ':');
-	o->iter = json_object_iter_next(o->node, o->iter);
-	return v;
-}
-
-static void add_tree(struct buf *out, json_t *tree)
-{
-	struct open_node stack[TREE_MAX_DEPTH] = { { tree, json_object_iter(tree), 0 } };
-	size_t depth = 1;
-
-	while (depth) {
-		json_t *v = next_value(out, &stack[depth - 1], depth);
-
-		if (!v) {
-			depth--;
-			continue;
-		}
-		buf_addc(out, is_leaf(v) ? ' ' : '\n');
-		if (is_leaf(v)) {
-			add_leaf(out, v);
-			buf_addc(out, '\n');
-			continue;
-		}
-		assert(depth < TREE_MAX_DEPTH);
-		stack[depth++] = (struct open_node){ v, json_object_iter(v), 0 };
-	}
-}
-
 void config_yaml(const struct config *c, struct buf *out)
 {
 	json_t *tree = config_tree(c);
+	int r = yaml_print(tree, out, NULL);
 
-	add_tree(out, tree);
+	assert(!r); /* the table is not that deep */
+	(void)r;
 	json_decref(tree);
 }
 

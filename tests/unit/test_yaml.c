@@ -357,6 +357,94 @@ static void places_are_found_by_path(void **state)
 	assert_int_equal(yaml_locate("\xff", 1, 1, "a", &line, &column), -ENOENT);
 }
 
+/* Printing */
+
+static json_t *load(const char *text)
+{
+	json_t *tree = json_loads(text, 0, NULL);
+
+	assert_non_null(tree);
+	return tree;
+}
+
+static void printing_keeps_the_order_and_quotes_what_needs_it(void **state)
+{
+	json_t *tree = load(
+		"{\"name\": \"web\", \"port\": 80, \"empty\": \"\", \"yes\": \"no\", \"n\": null,"
+		" \"list\": [{\"a\": true, \"b\": \"10\"}, [], {}], \"r\": 0.5}");
+	_cleanup_(buf_done) struct buf out = { 0 };
+	struct err err;
+
+	(void)state;
+	assert_return_code(yaml_print(tree, &out, &err), 0);
+	assert_string_equal(buf_str(&out),
+		"name: web\n"
+		"port: 80\n"
+		"empty: \"\"\n"
+		"\"yes\": \"no\"\n"
+		"\"n\": null\n"
+		"list:\n"
+		"- a: true\n"
+		"  b: \"10\"\n"
+		"- []\n"
+		"- {}\n"
+		"r: 0.5\n");
+	json_decref(tree);
+}
+
+static void keep(json_t *doc, unsigned line, void *arg)
+{
+	json_t **ret = arg;
+
+	(void)line;
+	json_decref(*ret);
+	*ret = json_incref(doc);
+}
+
+static void what_is_printed_reads_back_as_the_same_tree(void **state)
+{
+	static const char *const strings[] = { "", " ", "a b", "1", "1e3", "0x10", "0o7", ".5",
+		"-1", "null", "~", "Null", "TRUE", "on", "y", "N", "a: b", "a #b", "- a", "#", "[",
+		"{", "&a", "*a", "!t", "%x", "@x", "`x", "\"q\"", "'q'", "a\nb", "a\n", "\n", "\t",
+		"\\", "caf\xc3\xa9", "\xf0\x9f\x98\x80", "\x01", "\x7f", "fd00::1", "10.0.0.1",
+		"2001-01-01", "=", "<<", ".inf", ".nan", "---", "...", "a---", "shop/web",
+		"the kernel has no scheduler \"mh\"; \"rr\" is used instead" };
+	json_t *tree = json_object(), *array = json_array(), *back = NULL;
+	_cleanup_(buf_done) struct buf out = { 0 };
+	struct yaml_error bad;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
+		json_array_append_new(array, json_string(strings[i]));
+		json_object_set_new(tree, strings[i], json_integer((json_int_t)i));
+	}
+	json_object_set_new(tree, "strings", array);
+	json_object_set_new(tree, "numbers", json_pack("[iIf]", -1, INT64_MAX, 1e300));
+	assert_return_code(yaml_print(tree, &out, &err), 0);
+	if (yaml_parse(buf_str(&out), out.len, keep, &back, &bad))
+		fail_msg("%u:%u: %s\n%s", bad.line, bad.column, bad.message, buf_str(&out));
+	if (!json_equal(tree, back))
+		fail_msg("not the same:\n%s", buf_str(&out));
+	json_decref(tree);
+	json_decref(back);
+}
+
+static void printing_has_a_limit_of_depth(void **state)
+{
+	_cleanup_(buf_done) struct buf out = { 0 };
+	json_t *tree = json_integer(1);
+	struct err err;
+
+	(void)state;
+	for (int i = 0; i < YAML_MAX_DEPTH; i++)
+		tree = json_pack("[o]", tree);
+	assert_return_code(yaml_print(tree, &out, &err), 0);
+	tree = json_pack("[o]", tree);
+	assert_int_equal(yaml_print(tree, &out, &err), -E2BIG);
+	json_decref(tree);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -372,6 +460,9 @@ int main(void)
 		cmocka_unit_test(expansion_has_a_limit),
 		cmocka_unit_test(json_keeps_the_limit_of_values),
 		cmocka_unit_test(places_are_found_by_path),
+		cmocka_unit_test(printing_keeps_the_order_and_quotes_what_needs_it),
+		cmocka_unit_test(what_is_printed_reads_back_as_the_same_tree),
+		cmocka_unit_test(printing_has_a_limit_of_depth),
 	};
 
 	return cmocka_run_group_tests_name("yaml", tests, NULL, NULL);
