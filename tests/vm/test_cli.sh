@@ -94,7 +94,7 @@ explains() {
 
 with_daemon() {
 	local status
-	must "the daemon starts" daemon_start
+	must "the daemon starts, and repairs nothing meanwhile" daemon_start --audit-interval=0
 	check "plan ends with 0 when the kernel is as planned" ends_with 0 plan
 	in_node ipvsadm -d -t 10.96.0.10:80 -r $POD_A:8080
 	check "and with 1 when somebody changed it" ends_with 1 plan
@@ -104,7 +104,7 @@ with_daemon() {
 		grep -Eq '^shop +web +80/TCP +ClusterIP +10\.96\.0\.10 +rr +1/2 ' <<<"$status"
 	check "and one without endpoints" grep -Eq '^default +idle .*NoEndpoints' <<<"$status"
 	check "status -n shows one namespace" \
-		not grep -q idle <<<"$(svc status --socket "$STATUS_SOCKET" -n shop)"
+		not grep -q ^default <<<"$(svc status --socket "$STATUS_SOCKET" -n shop)"
 	check "status of a name that is not there ends with 5" \
 		ends_with 5 svc status --socket "$STATUS_SOCKET" -n shop nothing
 	equal "status -o json says who told" \
