@@ -246,6 +246,38 @@ static void the_masquerade_bit_can_be_any(void **state)
 	node_facts_done(&n);
 }
 
+static void all_ways(struct policy *p)
+{
+	p->detect_local = DETECT_INTERFACE_NAME_PREFIX;
+	strcpy(p->interface, "cali");
+	p->vip_mode = VIP_ADDRESS;
+}
+
+/* iptables-restore refuses a whole table for one rule of a module that the kernel lacks. */
+static void no_rule_needs_what_some_kernels_lack(void **state)
+{
+	static const char *const modules[] = { "-m ipvs", "-m physdev", "-m connmark",
+		"-m statistic", "-m recent", "-m nfacct" };
+	void (*const policies[])(struct policy *) = { NULL, all_ways };
+
+	(void)state;
+	for (size_t p = 0; p < ARRAY_SIZE(policies); p++) {
+		struct node_facts n;
+
+		node_facts_resolve(&n, policies[p]);
+		for (size_t i = 0; i < n.facts.n; i++) {
+			const struct fact *f = &n.facts.facts[i];
+
+			if (f->key.kind != FACT_CHAIN && f->key.kind != FACT_JUMP)
+				continue;
+			for (size_t m = 0; m < ARRAY_SIZE(modules); m++)
+				assert_null(
+					strstr(text_get(&n.texts, f->val.chain.text), modules[m]));
+		}
+		node_facts_done(&n);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +286,7 @@ int main(void)
 		cmocka_unit_test(rules_look_as_iptables_save_prints_them),
 		cmocka_unit_test(what_counts_as_local_decides_who_is_masqueraded),
 		cmocka_unit_test(the_masquerade_bit_can_be_any),
+		cmocka_unit_test(no_rule_needs_what_some_kernels_lack),
 	};
 
 	return cmocka_run_group_tests_name("resolve_node", tests, NULL, NULL);
