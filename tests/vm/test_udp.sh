@@ -45,9 +45,11 @@ late() {
 	END
 }
 
-# entries ADDRESS PORT: the numbers of the entries that clients made by sending there.
+# entries ADDRESS PORT [POD]: the numbers of the entries that clients made by sending there, of which
+# the pod answers.
 entries() {
-	in_node conntrack -L -o id -p udp --orig-dst "$1" --dport "$2" 2>/dev/null |
+	in_node conntrack -L -o id -p udp --orig-dst "$1" --dport "$2" ${3:+--reply-src "$3"} \
+		2>/dev/null |
 		grep -o 'id=[0-9]*' | sort
 }
 
@@ -67,8 +69,17 @@ answers_on_the_same_socket() {
 	[ "$(names "$HELD")" = "$1" ]
 }
 
+# choose: of the pods a and c GONE is the one that answered, and STAYS, which is STAYS_NAME, the other.
+choose() {
+	if [ "$(names "$HELD")" = a ]; then
+		GONE=$POD_A STAYS=$POD_C STAYS_NAME=c
+	else
+		GONE=$POD_C STAYS=$POD_A STAYS_NAME=a
+	fi
+}
+
 endpoint_leaves() {
-	local left other_id first second
+	local other_id
 	slices dns $POD_A $POD_C
 	dns
 	must "the daemon starts" daemon_start --metrics-bind-address 127.0.0.1:10249
@@ -79,19 +90,14 @@ endpoint_leaves() {
 	unrelated 192.168.60.2 $NODE_PORT
 	unrelated 10.96.9.9 5353
 	hold_open 1 client udp $VIP 5353
-	first=$(names "$HELD")
-	check "a client gets an answer" grep -qx '[ac]' <<<"$first"
+	check "a client gets an answer" grep -q '^[ac] ' <<<"$HELD"
+	choose
 	other_id=$(entries 203.0.113.99 5353; entries 192.168.60.2 $NODE_PORT; entries 10.96.9.9 5353)
-	if [ "$first" = a ]; then
-		left=$POD_C second=c
-	else
-		left=$POD_A second=a
-	fi
-	slices dns $left
-	check "its endpoint leaves" eventually 5 real_servers_are "$left:5353" "-u $VIP:5353"
-	check "so does the entry that led there" eventually 5 has_no_entry $VIP 5353
+	slices dns $STAYS
+	check "its endpoint leaves" eventually 5 real_servers_are "$STAYS:5353" "-u $VIP:5353"
+	check "so does the entry that led there" eventually 5 has_no_entry $VIP 5353 $GONE
 	check "the next datagram from the same port is answered by the other" \
-		answers_on_the_same_socket $second
+		answers_on_the_same_socket $STAYS_NAME
 	hold_close
 	equal "entries to the same port numbers elsewhere are the same ones" \
 		"$(entries 203.0.113.99 5353; entries 192.168.60.2 $NODE_PORT; entries 10.96.9.9 5353)" \
@@ -143,21 +149,15 @@ has_deleted() {
 }
 
 killed() {
-	local first left second
 	slices dns $POD_A $POD_C
 	eventually 5 real_servers_are "$POD_A:5353 $POD_C:5353" "-u $VIP:5353" >/dev/null
 	hold_open 1 client udp $VIP 5353
-	first=$(names "$HELD")
-	if [ "$first" = a ]; then
-		left=$POD_C second=c
-	else
-		left=$POD_A second=a
-	fi
+	choose
 	daemon_end KILL
-	slices dns $left
+	slices dns $STAYS
 	check "an endpoint leaves while the daemon is away, and it comes back" daemon_start
-	check "the entry that led to the endpoint goes" eventually 5 has_no_entry $VIP 5353
-	check "the client is answered by the other" answers_on_the_same_socket $second
+	check "the entry that led to the endpoint goes" eventually 5 has_no_entry $VIP 5353 $GONE
+	check "the client is answered by the other" answers_on_the_same_socket $STAYS_NAME
 	hold_close
 }
 
