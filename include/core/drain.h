@@ -37,6 +37,9 @@ struct drain_config {
 struct drain *drain_new(const struct drain_config *config);
 void drain_free(struct drain *d);
 
+/* This virtual server loses its claimant before the next drain_catch(); until then its time-out is
+ * this one instead of what drain_config.timeout says. */
+void drain_expect(struct drain *d, const struct fact_key *vs, uint64_t timeout);
 /* Claims what is on its way out and may have connections. To be called before operations are taken.
  */
 void drain_catch(struct drain *d, uint64_t now);

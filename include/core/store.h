@@ -26,6 +26,7 @@ struct slot {
 	/* What the engine published for it, sorted; owned by the engine. */
 	struct fact *facts;
 	size_t n_facts;
+	int64_t drain_timeout;	  /* of the Service as published; see struct service */
 	struct claimant claimant; /* name: "namespace/name" */
 	bool degraded;		  /* its scheduler cannot be had; the engine's */
 	struct slot_mark *marks;  /* of its ports; see core/marks.h */

@@ -19,6 +19,7 @@ enum {
 struct draining {
 	struct map_node by_key;
 	struct fact_key key;
+	uint64_t timeout; /* of a virtual server: of its real servers */
 	uint64_t deadline, look_at, wait;
 	bool is_vs;
 	bool released;	       /* its deletion is on its way: not to be caught again */
@@ -27,10 +28,26 @@ struct draining {
 	struct fact_list kept; /* of a virtual server: what was claimed with it */
 };
 
+/* What is claimed with virtual servers that are kept, a VIP for instance with several. */
+struct kept {
+	struct map_node by_key;
+	struct fact_key key;
+	size_t n; /* virtual servers */
+};
+
+/* See drain_expect(). */
+struct expected {
+	struct map_node by_key;
+	struct fact_key vs;
+	uint64_t timeout;
+};
+
 struct drain {
 	struct drain_config config;
 	struct claimant claimant;
 	struct map map;
+	struct map kept;
+	struct map expected;
 	size_t n_rs;
 	uint64_t next;
 };
@@ -56,6 +73,24 @@ static void draining_free(struct draining *r)
 	free(r);
 }
 
+static struct kept *kept_of(struct map_node *n)
+{
+	return container_of(n, struct kept, by_key);
+}
+
+static struct expected *expected_of(struct map_node *n)
+{
+	return container_of(n, struct expected, by_key);
+}
+
+static void forget_expected(struct drain *d)
+{
+	map_for_each(n, &d->expected)
+		free(expected_of(n));
+	map_done(&d->expected);
+	d->expected = (struct map){ 0 };
+}
+
 void drain_free(struct drain *d)
 {
 	if (!d)
@@ -63,7 +98,20 @@ void drain_free(struct drain *d)
 	map_for_each(n, &d->map)
 		draining_free(draining_of(n));
 	map_done(&d->map);
+	map_for_each(n, &d->kept)
+		free(kept_of(n));
+	map_done(&d->kept);
+	forget_expected(d);
 	free(d);
+}
+
+void drain_expect(struct drain *d, const struct fact_key *vs, uint64_t timeout)
+{
+	struct expected *e = new0(struct expected);
+
+	e->vs = *vs;
+	e->timeout = timeout;
+	map_add(&d->expected, &e->by_key, map_hash(vs, sizeof(*vs)));
 }
 
 static struct draining *find(const struct drain *d, const struct fact_key *key)
@@ -102,46 +150,116 @@ static void list_leaving(const struct fact *f, void *arg)
 	fact_list_add(arg, *f);
 }
 
+static struct kept *find_kept(const struct drain *d, const struct fact_key *key)
+{
+	map_for_each_match(n, &d->kept, map_hash(key, sizeof(*key)))
+		if (fact_key_eq(&kept_of(n)->key, key))
+			return kept_of(n);
+	return NULL;
+}
+
 static void keep(struct drain *d, struct draining *vs, struct fact f)
 {
+	struct kept *k = find_kept(d, &f.key);
 	struct fact_state s;
 
 	if (!ledger_state(d->config.ledger, &f.key, &s) || !s.present)
 		return;
+	if (!k) {
+		k = new0(struct kept);
+		k->key = f.key;
+		map_add(&d->kept, &k->by_key, map_hash(&f.key, sizeof(f.key)));
+	}
+	k->n++;
 	f.val = s.have;
 	ledger_claim(d->config.ledger, &f, &d->claimant);
 	fact_list_add(&vs->kept, f);
 }
 
-/* The virtual server itself, what leads packets to it, and the set members that mark it as ours. */
-static void keep_virtual_server(struct drain *d, struct draining *r)
+static void let_go(struct drain *d, const struct fact_key *key)
+{
+	struct kept *k = find_kept(d, key);
+
+	if (--k->n)
+		return;
+	map_del(&d->kept, &k->by_key);
+	free(k);
+	ledger_release(d->config.ledger, key, &d->claimant);
+}
+
+static void keep_vip(struct drain *d, struct draining *r, const struct ip *ip)
+{
+	const struct ip none = { 0 };
+
+	keep(d, r, fact_member(SET_IPVS_IPS, ip->family, ip, 0, 0, NULL));
+	keep(d, r, fact_route(ip, &none));
+	keep(d, r, fact_addr(ip));
+}
+
+/* What leads packets to it, and the set members that mark it as ours. */
+static void keep_path(struct drain *d, struct draining *r)
 {
 	static const enum set_id sets[] = { SET_CLUSTER_IP, SET_EXTERNAL_IP, SET_EXTERNAL_IP_LOCAL,
-		SET_LOAD_BALANCER, SET_LOCAL_MARK, SET_NODE_PORT_TCP, SET_IPVS_IPS };
-	const struct ip ip = fact_ip(&r->key), none = { 0 };
+		SET_LOAD_BALANCER, SET_LOCAL_MARK, SET_NODE_PORT_TCP };
+	const struct ip ip = fact_ip(&r->key);
 
-	keep(d, r, (struct fact){ .key = r->key });
 	for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
 		keep(d, r,
 			fact_member(sets[i], r->key.family, &ip, r->key.proto, r->key.port, NULL));
-	keep(d, r, fact_route(&ip, &none));
-	keep(d, r, fact_addr(&ip));
+	keep_vip(d, r, &ip);
+}
+
+/* Of one that is selected by firewall mark: IPVS knows the packets of its connections without the
+ * mark. */
+static void keep_marked_path(
+	struct drain *d, struct draining *r, const struct fact_list *leaving_members)
+{
+	for (size_t i = 0; i < leaving_members->n; i++) {
+		const struct fact *f = &leaving_members->facts[i];
+		const struct ip ip = fact_ip(&f->key);
+
+		if (f->key.set == SET_LOCAL_MARK && f->key.family == r->key.family &&
+			f->val.member.mark == fact_fwmark(&r->key))
+			keep_vip(d, r, &ip);
+	}
+}
+
+static uint64_t timeout_of(const struct drain *d, const struct fact_key *vs)
+{
+	const struct draining *r = find(d, vs);
+
+	if (r)
+		return r->timeout;
+	map_for_each_match(n, &d->expected, map_hash(vs, sizeof(*vs)))
+		if (fact_key_eq(&expected_of(n)->vs, vs))
+			return expected_of(n)->timeout;
+	return d->config.timeout(vs, d->config.arg);
 }
 
 static void catch_virtual_servers(struct drain *d, uint64_t now)
 {
-	struct fact_list leaving = { 0 };
+	struct fact_list leaving = { 0 }, members = { 0 };
 
 	ledger_each_leaving(d->config.ledger, FACT_VS, list_leaving, &leaving);
+	if (leaving.n) /* before any of them is claimed */
+		ledger_each_leaving(d->config.ledger, FACT_MEMBER, list_leaving, &members);
 	for (size_t i = 0; i < leaving.n; i++) {
 		const struct fact_key *key = &leaving.facts[i].key;
+		uint64_t timeout = find(d, key) ? 0 : timeout_of(d, key);
+		struct draining *r;
 
-		if (find(d, key) || !d->config.timeout(key, d->config.arg) ||
-			!ledger_has_children(d->config.ledger, key))
+		if (!timeout || !ledger_has_children(d->config.ledger, key))
 			continue;
-		keep_virtual_server(d, remember(d, key, now));
+		r = remember(d, key, now);
+		r->timeout = timeout;
+		keep(d, r, (struct fact){ .key = *key });
+		if (key->proto)
+			keep_path(d, r);
+		else
+			keep_marked_path(d, r, &members);
 	}
 	fact_list_done(&leaving);
+	fact_list_done(&members);
 }
 
 static void catch_real_servers(struct drain *d, uint64_t now)
@@ -155,7 +273,7 @@ static void catch_real_servers(struct drain *d, uint64_t now)
 		uint64_t timeout;
 
 		fact_parent(&f.key, &vs);
-		timeout = find(d, &f.key) ? 0 : d->config.timeout(&vs, d->config.arg);
+		timeout = find(d, &f.key) ? 0 : timeout_of(d, &vs);
 		if (!timeout)
 			continue;
 		remember(d, &f.key, now)->deadline = now + timeout;
@@ -170,6 +288,7 @@ void drain_catch(struct drain *d, uint64_t now)
 {
 	catch_virtual_servers(d, now);
 	catch_real_servers(d, now);
+	forget_expected(d);
 }
 
 struct look {
@@ -209,12 +328,14 @@ static bool still_ours(const struct drain *d, const struct fact_key *key)
 	return ledger_state(d->config.ledger, key, &s) && s.present && s.claimant == &d->claimant;
 }
 
-/* With what was kept for it, where it is a virtual server. */
+/* A virtual server with what was kept for it. */
 static void release(struct drain *d, struct draining *r)
 {
 	for (size_t i = 0; i < r->kept.n; i++)
-		ledger_release(d->config.ledger, &r->kept.facts[i].key, &d->claimant);
-	ledger_release(d->config.ledger, &r->key, &d->claimant);
+		let_go(d, &r->kept.facts[i].key);
+	if (!r->is_vs)
+		ledger_release(d->config.ledger, &r->key, &d->claimant);
+	r->kept.n = 0;
 	r->released = true;
 }
 

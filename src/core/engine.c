@@ -54,6 +54,11 @@ static bool is_tcp(const struct engine *e, const struct fact_key *vs)
 			 : marks_is_tcp(e->config.policy->mark_mask, fact_fwmark(vs));
 }
 
+static bool drains(const struct engine *e, const struct fact_key *vs)
+{
+	return !e->releasing && e->config.drain && is_tcp(e, vs);
+}
+
 /* The annotation of the Service whose virtual server it is, while there is one. */
 static uint64_t drain_timeout(const struct fact_key *vs, void *arg)
 {
@@ -62,7 +67,7 @@ static uint64_t drain_timeout(const struct fact_key *vs, void *arg)
 	struct fact_state s;
 	int64_t ms = e->config.policy->drain_timeout;
 
-	if (e->releasing || !e->config.drain || !is_tcp(e, vs))
+	if (!drains(e, vs))
 		return 0;
 	who = ledger_state(e->ledger, vs, &s) ? s.claimant : NULL;
 	if (who && who != &e->node && who != drain_claimant(e->drain)) {
@@ -307,6 +312,21 @@ static void take_age(struct engine *e, struct slot *slot)
 	slot->claimant.born = born;
 }
 
+/* Of what nobody wants any more only this slot knows how long it may drain. */
+static void expect_draining(struct engine *e, struct slot *slot, size_t n_old)
+{
+	struct fact_state s;
+
+	for (size_t i = 0; slot->drain_timeout >= 0 && i < n_old; i++) {
+		const struct fact_key *key = &slot->facts[i].key;
+
+		if (key->kind == FACT_VS && drains(e, key) && ledger_state(e->ledger, key, &s) &&
+			!s.wanted)
+			drain_expect(e->drain, key, (uint64_t)slot->drain_timeout);
+	}
+	slot->drain_timeout = slot->service ? slot->service->drain_timeout : -1;
+}
+
 static void check_degraded(struct engine *e, struct slot *slot, const struct fact_list *new)
 {
 	const struct service *s = slot->service;
@@ -321,6 +341,7 @@ static void check_degraded(struct engine *e, struct slot *slot, const struct fac
 static void publish_slot(struct engine *e, struct slot *slot)
 {
 	struct fact_list *new = &e->scratch;
+	const size_t n_old = slot->n_facts;
 
 	new->n = 0;
 	if (e->releasing)
@@ -336,6 +357,7 @@ static void publish_slot(struct engine *e, struct slot *slot)
 	wake_younger(e, slot, new);
 	ledger_publish(e->ledger, slot->facts, slot->n_facts, new->facts, new->n, &slot->claimant);
 	wake_promoted(e, slot);
+	expect_draining(e, slot, n_old);
 	unref_texts(e, slot->facts, slot->n_facts);
 	slot->facts = mem_realloc(slot->facts, new->n, sizeof(*slot->facts));
 	if (new->n)

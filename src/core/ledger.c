@@ -715,14 +715,22 @@ void ledger_each(const struct ledger *l, enum fact_kind kind,
 	}
 }
 
-void ledger_each_leaving(const struct ledger *l, enum fact_kind kind,
-	void (*f)(const struct fact *fact, void *arg), void *arg)
+static void each_queued(
+	const struct list *queue, void (*f)(const struct fact *fact, void *arg), void *arg)
 {
-	list_for_each(n, &l->queue[OP_DEL][kind]) {
+	list_for_each(n, queue) {
 		const struct entry *e = queued_entry(n);
 
 		f(&(struct fact){ .key = e->key, .val = e->have }, arg);
 	}
+}
+
+void ledger_each_leaving(const struct ledger *l, enum fact_kind kind,
+	void (*f)(const struct fact *fact, void *arg), void *arg)
+{
+	each_queued(&l->queue[OP_DEL][kind], f, arg);
+	if (kind == FACT_MEMBER)
+		each_queued(&l->queue[OP_DEL][QUEUE_DIVERSION], f, arg);
 }
 
 bool ledger_has_children(const struct ledger *l, const struct fact_key *key)

@@ -219,6 +219,99 @@ static void the_annotation_sets_the_time(void **state)
 	world_expect_gone(w, RS2);
 }
 
+static void a_service_that_goes_drains_for_its_own_time(void **state)
+{
+	struct world *w = *state;
+	uint32_t n = 1;
+
+	begin(w, &n, "service a/web drain=1000 ip=10.96.0.1 port=p80:80/TCP\n" BOTH);
+	store_delete_service(&w->store, "a", "web");
+	world_step(w);
+	world_sleep(w, 999);
+	world_expect(w, CIP IPS VS RS1_DRAINS RS2_DRAINS ROUTE);
+	world_sleep(w, 1);
+	world_sleep(w, 5000);
+	world_expect_gone(w, CIP IPS VS RS1 RS2 ROUTE);
+	world_load(w, "service a/web drain=0 ip=10.96.0.1 port=p80:80/TCP\n" BOTH);
+	world_expect(w, RS1);
+	store_delete_service(&w->store, "a", "web");
+	world_step(w);
+	world_expect_gone(w, CIP IPS VS RS1 RS2 ROUTE);
+}
+
+static void so_does_a_port_that_goes(void **state)
+{
+	struct world *w = *state;
+	uint32_t n = 1;
+
+	begin(w, &n,
+		"service a/web drain=1000 ip=10.96.0.1 port=p80:80/TCP port=p81:81/TCP\n"
+		"slice a/web-1 port=p80:8080/TCP port=p81:8081/TCP ep=10.244.1.1\n");
+	world_load(w, "service a/web drain=1000 ip=10.96.0.1 port=p80:80/TCP\n");
+	world_sleep(w, 999);
+	world_expect(w, "rs 10.96.0.1:81/TCP 10.244.1.1:8081 weight=0\n");
+	world_sleep(w, 1);
+	world_sleep(w, 5000);
+	world_expect_gone(w, "vs 10.96.0.1:81/TCP rr\n");
+	world_expect(w, RS1 ROUTE);
+}
+
+static uint32_t active_on_81(const struct fact_key *rs, void *arg)
+{
+	return rs->port == 81 ? active(rs, arg) : 0;
+}
+
+static void an_address_stays_for_the_last_of_its_ports(void **state)
+{
+	struct world *w = *state;
+	uint32_t n = 1;
+
+	begin(w, &n,
+		"service a/web ip=10.96.0.1 port=p80:80/TCP port=p81:81/TCP\n"
+		"slice a/web-1 port=p80:8080/TCP port=p81:8081/TCP ep=10.244.1.1\n");
+	w->kernel.active = active_on_81;
+	store_delete_service(&w->store, "a", "web");
+	world_step(w);
+	for (int i = 0; i < 10; i++)
+		world_sleep(w, 1000);
+	world_expect_gone(w, VS CIP);
+	world_expect(w,
+		"vs 10.96.0.1:81/TCP rr\n"
+		"member KUBE-CLUSTER-IP 10.96.0.1,tcp:81\n" IPS ROUTE);
+	n = 0;
+	world_sleep(w, 5000);
+	world_sleep(w, 5000);
+	world_expect_gone(w, "vs 10.96.0.1:81/TCP rr\n" IPS ROUTE);
+}
+
+/* The endpoint is on another node, so that only the virtual server by mark leads there. */
+static void connections_through_a_mark_keep_the_address(void **state)
+{
+	struct world *w = *state;
+	uint32_t n = 1;
+
+	begin(w, &n,
+		"service a/web etp=Local external=1.2.3.4 ip=10.96.0.1 port=p80:80/TCP\n"
+		"slice a/web-1 port=p80:8080/TCP ep=10.244.2.1@other\n");
+	store_delete_service(&w->store, "a", "web");
+	world_step(w);
+	assert_non_null(strstr(world_log(w), "set rs fwmark:"));
+	for (int i = 0; i < 10; i++)
+		world_sleep(w, 1000);
+	assert_null(strstr(world_log(w), "delete vs fwmark:"));
+	world_expect_gone(w, "vs 1.2.3.4:80/TCP rr\n");
+	world_expect(w,
+		"route 1.2.3.4 src=100.101.102.103\n"
+		"member KUBE-IPVS-IPS 1.2.3.4\n");
+	n = 0;
+	world_sleep(w, 5000);
+	world_sleep(w, 5000);
+	world_expect_gone(w,
+		"route 1.2.3.4 src=100.101.102.103\n"
+		"member KUBE-IPVS-IPS 1.2.3.4\n");
+	assert_non_null(strstr(world_log(w), "delete vs fwmark:"));
+}
+
 static void a_policy_of_zero_drains_nothing(void **state)
 {
 	struct world *w = *state;
@@ -303,6 +396,10 @@ int main(void)
 		WORLD_TEST(draining_survives_a_restart),
 		WORLD_TEST(leftovers_of_an_earlier_run_drain_too),
 		WORLD_TEST(the_annotation_sets_the_time),
+		WORLD_TEST(a_service_that_goes_drains_for_its_own_time),
+		WORLD_TEST(so_does_a_port_that_goes),
+		WORLD_TEST(an_address_stays_for_the_last_of_its_ports),
+		WORLD_TEST(connections_through_a_mark_keep_the_address),
 		WORLD_TEST(a_policy_of_zero_drains_nothing),
 		WORLD_TEST(connections_that_cannot_be_counted_are_assumed),
 		WORLD_TEST(a_service_that_takes_the_address_over_drains_the_other),
