@@ -270,6 +270,48 @@ static void yield_to_older(const struct engine *e, const struct slot *slot, stru
 	}
 }
 
+static bool leads_to(const struct fact *member, const struct fact_key *vs)
+{
+	return member->key.kind == FACT_MEMBER && member->key.set == SET_LOCAL_MARK &&
+		member->key.family == vs->family && member->val.member.mark == fact_fwmark(vs);
+}
+
+static bool is_led_to(const struct fact_list *facts, const struct fact_key *vs)
+{
+	for (size_t i = 0; i < facts->n; i++)
+		if (leads_to(&facts->facts[i], vs))
+			return true;
+	return false;
+}
+
+static bool is_of(const struct fact *f, const struct fact_key *vs)
+{
+	struct fact_key parent;
+
+	return fact_key_eq(&f->key, vs) ||
+		(fact_parent(&f->key, &parent) && fact_key_eq(&parent, vs));
+}
+
+/*
+ * Without the members that lead to it a virtual server by mark gets no packets, and the next daemon
+ * does not find its mark in our set.
+ */
+static void drop_unmarked(struct fact_list *new)
+{
+	for (size_t i = 0; i < new->n; i++) {
+		const struct fact_key vs = new->facts[i].key;
+		size_t n = i;
+
+		if (vs.kind != FACT_VS || vs.proto || is_led_to(new, &vs))
+			continue;
+		for (size_t j = i; j < new->n; j++) /* real servers stand behind */
+			if (!is_of(&new->facts[j], &vs))
+				new->facts[n++] = new->facts[j];
+		new->n = n;
+		i--;
+	}
+}
+
 /* A younger Service that has what this one claims now gives way: it is resolved again. */
 static void wake_younger(struct engine *e, const struct slot *slot, const struct fact_list *new)
 {
@@ -354,6 +396,7 @@ static void publish_slot(struct engine *e, struct slot *slot)
 	check_degraded(e, slot, new);
 	take_age(e, slot);
 	yield_to_older(e, slot, new);
+	drop_unmarked(new);
 	wake_younger(e, slot, new);
 	ledger_publish(e->ledger, slot->facts, slot->n_facts, new->facts, new->n, &slot->claimant);
 	wake_promoted(e, slot);
@@ -399,7 +442,6 @@ static bool present(const struct engine *e, const struct fact_key *key)
 	return ledger_state(e->ledger, key, &s) && s.present;
 }
 
-/* A mark that stands in our set is ours. */
 struct mark_search {
 	uint32_t mark;
 	bool found;
@@ -421,10 +463,17 @@ static bool has_member(const struct engine *e, enum set_id set, const struct fac
 	return present(e, &member.key);
 }
 
+/*
+ * The bits of the mask are ours alone. A mark of an earlier mask stands in our set, unless the
+ * daemon was killed just then: members that lead to a virtual server are added after it and deleted
+ * before it.
+ */
 static bool mark_is_ours(const struct engine *e, uint32_t mark)
 {
 	struct mark_search s = { .mark = mark };
 
+	if (!(mark & ~e->config.policy->mark_mask))
+		return true;
 	ledger_each(e->ledger, FACT_MEMBER, match_mark, &s);
 	return s.found;
 }

@@ -260,6 +260,18 @@ static void marks_of_another_mask_are_known_as_ours(void **state)
 	assert_int_equal(ledger_counts(engine_ledger(w->engine)).foreign, 1);
 }
 
+/* A daemon that was killed before it added the member, or after it deleted it. */
+static void marks_of_our_bits_are_ours(void **state)
+{
+	struct world *w = *state;
+
+	put(w, "vs fwmark:1048576/IPv4 rr\nvs fwmark:1048577/IPv4 rr\n");
+	w->policy.mark_mask = 0xfff00000;
+	world_start(w, WEB);
+	world_expect(w, "vs fwmark:1048577/IPv4 rr\n");
+	world_expect_gone(w, "vs fwmark:1048576/IPv4 rr\n");
+}
+
 static void a_foreign_virtual_server_is_adopted_with_all_that_hangs_on_it(void **state)
 {
 	struct world *w = *state;
@@ -413,6 +425,7 @@ int main(void)
 		WORLD_TEST(audits_that_fail_are_waited_for_without_haste),
 		WORLD_TEST(foreign_virtual_servers_are_never_touched),
 		WORLD_TEST(marks_of_another_mask_are_known_as_ours),
+		WORLD_TEST(marks_of_our_bits_are_ours),
 		WORLD_TEST(a_foreign_virtual_server_is_adopted_with_all_that_hangs_on_it),
 		WORLD_TEST(one_that_comes_up_in_the_middle_of_an_audit_keeps_its_real_servers),
 		WORLD_TEST(leftovers_are_known_by_their_set_members),

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -93,6 +94,21 @@ static void a_service_made_anew_is_as_old_as_it_is(void **state)
 	world_expect_gone(w, NOT_YOUNG);
 }
 
+/* Nothing would lead to it, nor tell the next daemon whose it is. */
+static void the_loser_has_no_virtual_server_by_mark(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w, OLD OLD_EPS YOUNG YOUNG_EPS);
+	assert_null(strstr(world_log(w), "fwmark"));
+	store_delete_service(&w->store, "a", "old");
+	world_step(w);
+	assert_non_null(strstr(world_log(w), "add vs fwmark"));
+	world_forget(w);
+	world_load(w, OLD);
+	assert_non_null(strstr(world_log(w), "delete vs fwmark"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -100,6 +116,7 @@ int main(void)
 		WORLD_TEST(an_older_service_that_comes_late_takes_over),
 		WORLD_TEST(the_loser_is_promoted_when_the_winner_goes),
 		WORLD_TEST(the_loser_is_promoted_when_the_winner_moves),
+		WORLD_TEST(the_loser_has_no_virtual_server_by_mark),
 		WORLD_TEST(a_service_made_anew_is_as_old_as_it_is),
 	};
 
