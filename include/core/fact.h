@@ -246,6 +246,8 @@ int fact_parse(const char *line, struct fact *ret, struct err *err);
 const char *family_name(int family);
 /* "TCP", "UDP", "SCTP", or "?" */
 const char *proto_name(uint8_t proto);
+/* "tcp", "udp", "sctp", or NULL */
+const char *proto_lower(uint8_t proto);
 /* Any case; returns 0 for an unknown one. */
 uint8_t proto_parse(const char *name);
 

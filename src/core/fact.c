@@ -197,6 +197,15 @@ const char *proto_name(uint8_t proto)
 	}
 }
 
+const char *proto_lower(uint8_t proto)
+{
+	static const char *const names[] = {
+		[IPPROTO_TCP] = "tcp", [IPPROTO_UDP] = "udp", [IPPROTO_SCTP] = "sctp"
+	};
+
+	return proto < ARRAY_SIZE(names) ? names[proto] : NULL;
+}
+
 uint8_t proto_parse(const char *name)
 {
 	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };

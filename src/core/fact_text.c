@@ -56,11 +56,8 @@ static void print_vs_key(struct buf *b, const struct fact_key *key)
 
 void fact_print_member(struct buf *b, const struct fact_key *key)
 {
-	static const char *const protos[] = {
-		[IPPROTO_TCP] = "tcp", [IPPROTO_UDP] = "udp", [IPPROTO_SCTP] = "sctp"
-	};
 	struct ip ip = fact_ip(key), second = fact_ip2(key);
-	const char *proto = key->proto < ARRAY_SIZE(protos) ? protos[key->proto] : NULL;
+	const char *proto = proto_lower(key->proto);
 	enum set_type type = set_info(key->set)->type;
 
 	if (type == SET_TYPE_BITMAP_PORT) {
