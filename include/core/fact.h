@@ -44,9 +44,10 @@ enum set_id {
 	SET_EXTERNAL_IP_LOCAL,
 	SET_LOAD_BALANCER,
 	SET_LOAD_BALANCER_LOCAL,
-	SET_LOCAL_MARK, /* not kube-proxy's: firewall marks for in-cluster sources, see
-			   resolve_ipvs.c */
-	SET_NO_LOCAL,	/* not kube-proxy's: a Local policy and no endpoint here */
+	SET_LOCAL_MARK,	  /* not kube-proxy's: firewall marks for in-cluster sources, see
+			     resolve_ipvs.c */
+	SET_NO_LOCAL,	  /* not kube-proxy's: a Local policy and no endpoint here */
+	SET_NO_ENDPOINTS, /* not kube-proxy's: on iptables, no endpoint anywhere */
 	SET_LOAD_BALANCER_SOURCE_IP,
 	SET_LOAD_BALANCER_SOURCE_CIDR,
 	SET_LOAD_BALANCER_FW,
@@ -208,6 +209,8 @@ struct fact fact_rs(const struct fact_key *vs, const struct ip *ip, uint16_t por
 struct fact fact_route(const struct ip *vip, const struct ip *source); /* source may be none */
 struct fact fact_addr(const struct ip *vip);
 
+/* What one Service alone may have: the entry for an address and port that it answers on. */
+bool fact_is_frontend(const struct fact_key *key);
 struct ip fact_ip(const struct fact_key *key);	  /* of addr */
 uint32_t fact_fwmark(const struct fact_key *key); /* of a virtual server with proto 0 */
 struct ip fact_ip2(const struct fact_key *key);	  /* of addr2 */

@@ -15,6 +15,10 @@
 
 struct store;
 
+enum backend { BACKEND_AUTO, BACKEND_IPVS, BACKEND_IPTABLES };
+/* "auto", "ipvs", "iptables" */
+const char *backend_name(enum backend b);
+
 enum vip_mode { VIP_ROUTE, VIP_ADDRESS };
 
 enum detect_local {
@@ -29,6 +33,7 @@ enum { POLICY_MAX_CIDRS = 64, INTERFACE_NAME_SIZE = 16, POLICY_MAX_SCHEDULERS = 
 struct policy {
 	char node_name[NAME_MAX_LEN + 1];
 	char scheduler[SCHED_NAME_SIZE]; /* of Services without an annotation */
+	enum backend backend;		 /* BACKEND_AUTO counts as IPVS */
 	enum vip_mode vip_mode;
 	bool masquerade_all;
 	uint8_t masquerade_bit; /* 0..31 */
@@ -39,8 +44,10 @@ struct policy {
 	struct cidr cluster_cidr[2];	     /* IPv4, IPv6; family 0: none */
 	char interface[INTERFACE_NAME_SIZE]; /* of the bridge, or the name prefix */
 	struct cidr nodeport_addresses[POLICY_MAX_CIDRS];
-	size_t n_nodeport_addresses;	       /* 0: every address of the node */
-	bool nodeport_primary;		       /* --nodeport-addresses=primary */
+	size_t n_nodeport_addresses; /* 0: every address of the node */
+	bool nodeport_primary;	     /* --nodeport-addresses=primary */
+	bool localhost_nodeports;    /* --iptables-localhost-nodeports; only on iptables */
+	bool drop_invalid; /* iptables: packets that connection tracking takes for invalid */
 	struct cidr exclude[POLICY_MAX_CIDRS]; /* --ipvs-exclude-cidrs */
 	size_t n_exclude;
 	bool external_ips;     /* spec.externalIPs count: the gate AllowServiceExternalIPs */
@@ -68,6 +75,10 @@ bool policy_family(const struct policy *p, int family);
 bool policy_is_local(const struct policy *p, const struct ip *ip);
 /* The address may carry NodePorts: it is local and --nodeport-addresses selects it. */
 bool policy_is_nodeport_address(const struct policy *p, const struct ip *ip);
+/* Every address of the node of that family does. */
+bool policy_all_nodeport_addresses(const struct policy *p, int family);
+/* NodePorts answer on 127.0.0.1, which takes net.ipv4.conf.all.route_localnet. */
+bool policy_localhost_nodeports(const struct policy *p);
 bool policy_excluded(const struct policy *p, const struct ip *ip);
 bool policy_scheduler_missing(const struct policy *p, const char *scheduler);
 /* The CIDR that tells local pods' addresses for that family; NULL: no such detector. */

@@ -19,8 +19,10 @@ void fact_list_add(struct fact_list *l, struct fact f);
 void fact_list_finish(struct fact_list *l);
 void fact_list_done(struct fact_list *l);
 
-/* Appends the facts of one Service on IPVS; finish the list afterwards. */
-void resolve_ipvs(const struct slot *slot, const struct policy *policy, struct fact_list *ret);
+/* Appends the facts of one Service; finish the list afterwards. The rules' text goes to the pool.
+ */
+void resolve_service(const struct slot *slot, const struct policy *policy, struct text_pool *texts,
+	struct fact_list *ret);
 
 /*
  * Appends the facts of the node that no Service brings: the device, the sets, the chains and the
@@ -28,7 +30,7 @@ void resolve_ipvs(const struct slot *slot, const struct policy *policy, struct f
  */
 void resolve_node(const struct policy *policy, struct text_pool *texts, struct fact_list *ret);
 
-/* A chain of that name is made by resolve_node(). */
+/* A chain of that name is made by resolve_node() or resolve_service(), or was by kube-proxy. */
 bool chain_is_ours(enum table table, const char *name);
 
 /* The scheduler that this Service gets: its own if it asked for one that the kernel has. */

@@ -44,9 +44,6 @@ enum option_trait {
 	UNHONOURED = 32,     /* known and checked, and nothing else */
 };
 
-enum backend { BACKEND_AUTO, BACKEND_IPVS, BACKEND_IPTABLES };
-const char *backend_name(enum backend b);
-
 enum plan_output { PLAN_TEXT, PLAN_JSON, PLAN_YAML };
 enum plan_diff { DIFF_IF_POSSIBLE, DIFF_NO, DIFF_YES };
 enum config_input { INPUT_NONE, INPUT_MANIFESTS, INPUT_API };
@@ -99,9 +96,7 @@ struct config {
 	unsigned burst;
 
 	/* The node */
-	enum backend backend;
 	bool strict_arp;
-	bool localhost_nodeports; /* of the iptables backend; IPVS never does it */
 	uint32_t tcp_timeout, tcp_fin_timeout, udp_timeout; /* of IPVS, seconds; 0: leave */
 	uint64_t audit_interval;			    /* milliseconds; 0: never */
 	/* As kube-proxy has them, milliseconds; `sync_period` is the one of the backend. */

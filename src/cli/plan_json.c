@@ -86,6 +86,37 @@ static json_t *virtual_servers(const struct plan *p)
 	return list;
 }
 
+static json_t *dispatch_entry(const struct plan *p, const struct fact *f)
+{
+	_cleanup_(buf_done) struct buf service = { 0 };
+	struct ip ip = fact_ip(&f->key);
+	char chain[CHAIN_NAME_LEN + 1];
+	json_t *o = json_object();
+
+	if (ip_is_unspecified(&ip)) {
+		put_int(o, "nodePort", f->key.port);
+		put(o, "family", family_name(f->key.family));
+		put(o, "protocol", proto_name(f->key.proto));
+	} else {
+		put_vs_key(o, &f->key);
+	}
+	put(o, "chain", service_chain_name(f->val.dispatch.chain, f->val.dispatch.hash, chain));
+	plan_service(p, &f->key, &service);
+	put(o, "service", buf_str(&service));
+	return o;
+}
+
+static json_t *dispatch(const struct plan *p)
+{
+	json_t *list = json_array();
+	size_t n;
+	const struct fact *f = plan_facts(p, FACT_DISPATCH, &n);
+
+	for (; n; n--, f++)
+		json_array_append_new(list, dispatch_entry(p, f));
+	return list;
+}
+
 /* In either --vip-mode: one of the two kinds is not there. */
 static json_t *addresses(const struct plan *p)
 {
@@ -236,13 +267,16 @@ static json_t *differences(const struct plan *p)
 
 json_t *plan_json(const struct plan *p)
 {
+	bool iptables = p->policy->backend == BACKEND_IPTABLES;
 	json_t *o = json_object();
 
 	put(o, "apiVersion", "ipvsctl.io/v1");
 	put(o, "kind", "Plan");
 	put(o, "node", p->policy->node_name);
-	put(o, "backend", "ipvs");
+	put(o, "backend", iptables ? "iptables" : "ipvs");
 	json_object_set_new(o, "virtualServers", virtual_servers(p));
+	if (iptables)
+		json_object_set_new(o, "dispatch", dispatch(p));
 	json_object_set_new(o, "addresses", addresses(p));
 	json_object_set_new(o, "ipsets", ipsets(p));
 	json_object_set_new(o, "chains", rules(p, FACT_CHAIN, AF_INET));

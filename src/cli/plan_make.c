@@ -65,7 +65,7 @@ static void collect_conflicts(struct plan *p)
 		for (size_t j = 0; j < slot->n_facts; j++) {
 			const struct fact_key *key = &slot->facts[j].key;
 
-			if (key->kind != FACT_VS ||
+			if (!fact_is_frontend(key) ||
 				!ledger_state(engine_ledger(p->engine), key, &state) ||
 				state.claimant == &slot->claimant)
 				continue;
@@ -146,6 +146,8 @@ static bool answers(const struct plan *p, const struct service *s, const struct 
 	struct ip ip = fact_ip(vs);
 	bool found = false;
 
+	if (ip_is_unspecified(&ip) && vs->proto)
+		return port->proto == vs->proto && port->node_port == vs->port;
 	if (port->proto == vs->proto)
 		frontends_list(s, port, vs->family, p->policy, &l);
 	for (size_t i = 0; i < l.n && !found; i++)

@@ -58,6 +58,28 @@ static void virtual_servers(const struct plan *p, struct buf *out)
 	}
 }
 
+static void dispatch(const struct plan *p, struct buf *out)
+{
+	size_t n;
+	const struct fact *f = plan_facts(p, FACT_DISPATCH, &n);
+	char s[IP_PORT_STRLEN], chain[CHAIN_NAME_LEN + 1];
+
+	buf_addf(out, "\nNew connections: %zu\n", n);
+	for (; n; n--, f++) {
+		struct ip ip = fact_ip(&f->key);
+
+		buf_addf(out, "%-4s ", proto_name(f->key.proto));
+		if (ip_is_unspecified(&ip))
+			buf_addf(out, "NodePort %u (%s)", f->key.port, family_name(f->key.family));
+		else
+			buf_adds(out, ip_print_port(&ip, f->key.port, s));
+		buf_addf(out, " -> %s  # ",
+			service_chain_name(f->val.dispatch.chain, f->val.dispatch.hash, chain));
+		plan_service(p, &f->key, out);
+		buf_addc(out, '\n');
+	}
+}
+
 static void addresses(const struct plan *p, struct buf *out)
 {
 	static const struct {
@@ -215,9 +237,14 @@ static void differences(const struct plan *p, struct buf *out)
 
 void plan_text(const struct plan *p, struct buf *out)
 {
-	buf_addf(out, "Node: %s   Backend: ipvs   Services: %zu\n", p->policy->node_name,
-		p->n_slots);
-	virtual_servers(p, out);
+	bool iptables = p->policy->backend == BACKEND_IPTABLES;
+
+	buf_addf(out, "Node: %s   Backend: %s   Services: %zu\n", p->policy->node_name,
+		iptables ? "iptables" : "ipvs", p->n_slots);
+	if (iptables)
+		dispatch(p, out);
+	else
+		virtual_servers(p, out);
 	left_out(p, out);
 	conflicts(p, out);
 	addresses(p, out);

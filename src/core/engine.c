@@ -215,12 +215,6 @@ static void publish_node(struct engine *e)
 	e->node_dirty = false;
 }
 
-/* What one Service alone may have: an address and port. */
-static bool is_frontend(const struct fact_key *key)
-{
-	return key->kind == FACT_VS || key->kind == FACT_DISPATCH;
-}
-
 /* The other Service that wants this frontend before all others; NULL: none. */
 static struct slot *other_owner(
 	const struct engine *e, const struct slot *slot, const struct fact_key *vs)
@@ -260,7 +254,7 @@ static void yield_to_older(const struct engine *e, const struct slot *slot, stru
 		const struct fact_key vs = new->facts[i].key;
 		size_t n = 0;
 
-		if (!is_frontend(&vs) || !outranked(e, slot, &vs))
+		if (!fact_is_frontend(&vs) || !outranked(e, slot, &vs))
 			continue;
 		for (size_t j = 0; j < new->n; j++)
 			if (!speaks_for(&new->facts[j], &vs))
@@ -317,7 +311,7 @@ static void wake_younger(struct engine *e, const struct slot *slot, const struct
 {
 	for (size_t i = 0; i < new->n; i++) {
 		const struct fact_key *key = &new->facts[i].key;
-		struct slot *other = is_frontend(key) ? other_owner(e, slot, key) : NULL;
+		struct slot *other = fact_is_frontend(key) ? other_owner(e, slot, key) : NULL;
 
 		if (other && !outranked(e, slot, key))
 			store_mark_dirty(e->config.store, other);
@@ -329,7 +323,7 @@ static void wake_promoted(struct engine *e, const struct slot *slot)
 {
 	for (size_t i = 0; i < slot->n_facts; i++) {
 		const struct fact_key *key = &slot->facts[i].key;
-		struct slot *other = is_frontend(key) ? other_owner(e, slot, key) : NULL;
+		struct slot *other = fact_is_frontend(key) ? other_owner(e, slot, key) : NULL;
 
 		if (other)
 			store_mark_dirty(e->config.store, other);
@@ -386,12 +380,12 @@ static void publish_slot(struct engine *e, struct slot *slot)
 	const size_t n_old = slot->n_facts;
 
 	new->n = 0;
-	if (e->releasing)
+	if (e->releasing || e->config.policy->backend == BACKEND_IPTABLES)
 		marks_release(e->marks, slot);
 	else if (!marks_assign(e->marks, slot, e->config.policy))
 		e->stats.marks_exhausted++;
 	if (!e->releasing)
-		resolve_ipvs(slot, e->config.policy, new);
+		resolve_service(slot, e->config.policy, &e->texts, new);
 	finish_list(e, new);
 	check_degraded(e, slot, new);
 	take_age(e, slot);
@@ -650,7 +644,7 @@ static void watch_deletion(struct stale_watch *w, const struct fact_key *key)
 {
 	const struct ip ip = fact_ip(key);
 
-	if (is_frontend(key) && key->proto == IPPROTO_UDP)
+	if (fact_is_frontend(key) && key->proto == IPPROTO_UDP)
 		stale_watch_add(w, &ip, key->port, key->proto);
 }
 

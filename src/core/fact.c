@@ -33,6 +33,8 @@ static const struct set_info sets[SET_COUNT] = {
 		SET_TYPE_HASH_IP_PORT, .marks = true },
 	[SET_NO_LOCAL] = { "NO-LOCAL", "Traffic policy local without an endpoint on this node",
 		SET_TYPE_HASH_IP_PORT },
+	[SET_NO_ENDPOINTS] = { "NO-ENDPOINTS", "Services without endpoints",
+		SET_TYPE_HASH_IP_PORT },
 	[SET_LOAD_BALANCER_SOURCE_IP] = { "LOAD-BALANCER-SOURCE-IP",
 		"Kubernetes service load balancer ip + port + source IP for packet filter purpose",
 		SET_TYPE_HASH_IP_PORT_IP },
@@ -368,6 +370,11 @@ struct fact fact_addr(const struct ip *vip)
 
 	set_addr(f.key.addr, vip);
 	return f;
+}
+
+bool fact_is_frontend(const struct fact_key *key)
+{
+	return key->kind == FACT_VS || key->kind == FACT_DISPATCH;
 }
 
 struct ip fact_ip(const struct fact_key *key)

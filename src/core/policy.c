@@ -18,6 +18,8 @@ void policy_init(struct policy *p)
 		.masquerade_bit = 14,
 		.mark_mask = 0xfff00000,
 		.random_fully = true,
+		.localhost_nodeports = true,
+		.drop_invalid = true,
 		.detect_local = DETECT_CLUSTER_CIDR,
 		.external_ips = true,
 		.ipv4 = true,
@@ -25,6 +27,19 @@ void policy_init(struct policy *p)
 		.drain_timeout = 60000,
 		.zone = "",
 	};
+}
+
+const char *backend_name(enum backend b)
+{
+	switch (b) {
+	case BACKEND_AUTO:
+		return "auto";
+	case BACKEND_IPVS:
+		return "ipvs";
+	case BACKEND_IPTABLES:
+		return "iptables";
+	}
+	return "?";
 }
 
 bool policy_family(const struct policy *p, int family)
@@ -69,8 +84,23 @@ bool policy_is_nodeport_address(const struct policy *p, const struct ip *ip)
 		return false;
 	if (p->nodeport_primary)
 		return ip_eq(ip, &p->node_ip[ip->family == AF_INET6]);
-	return !any_of_family(p->nodeport_addresses, p->n_nodeport_addresses, ip->family) ||
+	return policy_all_nodeport_addresses(p, ip->family) ||
 		any_contains(p->nodeport_addresses, p->n_nodeport_addresses, ip);
+}
+
+bool policy_all_nodeport_addresses(const struct policy *p, int family)
+{
+	return !p->nodeport_primary &&
+		!any_of_family(p->nodeport_addresses, p->n_nodeport_addresses, family);
+}
+
+bool policy_localhost_nodeports(const struct policy *p)
+{
+	const struct ip localhost = ip_make(AF_INET, (const uint8_t[]){ 127, 0, 0, 1 });
+
+	return p->backend == BACKEND_IPTABLES && p->localhost_nodeports && p->ipv4 &&
+		(policy_all_nodeport_addresses(p, AF_INET) ||
+			any_contains(p->nodeport_addresses, p->n_nodeport_addresses, &localhost));
 }
 
 bool policy_excluded(const struct policy *p, const struct ip *ip)

@@ -20,15 +20,9 @@
 
 #include "base/mem.h"
 #include "core/resolve.h"
+#include "resolve_own.h"
 
-struct rules {
-	const struct policy *policy;
-	int family;
-	struct buf text;
-};
-
-/* Appends " -m comment --comment "..." -m set --match-set NAME DIRS" of one of our sets. */
-static void match_set(struct rules *r, enum set_id set, const char *dirs, bool comment)
+void rules_match_set(struct rules *r, enum set_id set, const char *dirs, bool comment)
 {
 	char name[SET_NAME_LEN + 1];
 
@@ -41,20 +35,19 @@ static void match_set(struct rules *r, enum set_id set, const char *dirs, bool c
 	buf_addf(&r->text, " -m set --match-set %s %s", set_name(set, r->family, name), dirs);
 }
 
-static void rule_set(
+void rules_set(
 	struct rules *r, const char *head, enum set_id set, const char *dirs, const char *target)
 {
 	buf_addf(&r->text, "-A %s", head);
-	match_set(r, set, dirs, true);
+	rules_match_set(r, set, dirs, true);
 	buf_addf(&r->text, " -j %s\n", target);
 }
 
-/* The same without a comment, as kube-proxy has it for some. */
-static void rule_bare(
+void rules_bare(
 	struct rules *r, const char *head, enum set_id set, const char *dirs, const char *target)
 {
 	buf_addf(&r->text, "-A %s", head);
-	match_set(r, set, dirs, false);
+	rules_match_set(r, set, dirs, false);
 	buf_addf(&r->text, " -j %s\n", target);
 }
 
@@ -64,21 +57,23 @@ static bool by_interface(const struct policy *p)
 		p->detect_local == DETECT_INTERFACE_NAME_PREFIX;
 }
 
-/* Appends the match for packets of pods of this node, or of all others. False: there is no way to
- * tell. */
-static bool match_pods(struct rules *r, bool others)
+bool resolve_match_pods(struct buf *b, const struct policy *p, int family, bool others)
 {
-	const struct policy *p = r->policy;
-	const struct cidr *cidr = policy_local_cidr(p, r->family);
+	const struct cidr *cidr = policy_local_cidr(p, family);
 	const char *not = others ? " !" : "";
 	char s[CIDR_STRLEN];
 
 	if (by_interface(p))
-		buf_addf(&r->text, "%s -i %s%s", not, p->interface,
+		buf_addf(b, "%s -i %s%s", not, p->interface,
 			p->detect_local == DETECT_INTERFACE_NAME_PREFIX ? "+" : "");
 	else if (cidr)
-		buf_addf(&r->text, "%s -s %s", not, cidr_print(cidr, s));
+		buf_addf(b, "%s -s %s", not, cidr_print(cidr, s));
 	return by_interface(p) || cidr;
+}
+
+static bool match_pods(struct rules *r, bool others)
+{
+	return resolve_match_pods(&r->text, r->policy, r->family, others);
 }
 
 /*
@@ -86,21 +81,21 @@ static bool match_pods(struct rules *r, bool others)
  * masqueraded. Without a way to tell: what has the VIP itself as its source address, see
  * --vip-mode=address.
  */
-static void rule_cluster_ip(struct rules *r)
+void rules_cluster_ip(struct rules *r)
 {
 	bool all = r->policy->masquerade_all;
 	bool told;
 
 	buf_adds(&r->text, "-A KUBE-SERVICES");
 	told = all || match_pods(r, true);
-	match_set(r, SET_CLUSTER_IP, told ? "dst,dst" : "src,dst", true);
+	rules_match_set(r, SET_CLUSTER_IP, told ? "dst,dst" : "src,dst", true);
 	buf_adds(&r->text, " -j KUBE-MARK-MASQ\n");
 }
 
 static void external_accept(struct rules *r, enum set_id set)
 {
 	buf_adds(&r->text, "-A KUBE-SERVICES");
-	match_set(r, set, "dst,dst", true);
+	rules_match_set(r, set, "dst,dst", true);
 	buf_adds(&r->text, " -m addrtype --dst-type LOCAL -j ACCEPT\n");
 }
 
@@ -108,30 +103,30 @@ static void nat_services(struct rules *r)
 {
 	buf_addf(&r->text, "-A KUBE-SERVICES -s %s -j RETURN\n",
 		r->family == AF_INET6 ? "::1/128" : "127.0.0.0/8");
-	rule_set(r, "KUBE-SERVICES", SET_LOAD_BALANCER, "dst,dst", "KUBE-LOAD-BALANCER");
-	rule_cluster_ip(r);
-	rule_set(r, "KUBE-SERVICES", SET_EXTERNAL_IP, "dst,dst", "KUBE-MARK-MASQ");
+	rules_set(r, "KUBE-SERVICES", SET_LOAD_BALANCER, "dst,dst", "KUBE-LOAD-BALANCER");
+	rules_cluster_ip(r);
+	rules_set(r, "KUBE-SERVICES", SET_EXTERNAL_IP, "dst,dst", "KUBE-MARK-MASQ");
 	external_accept(r, SET_EXTERNAL_IP);
 	external_accept(r, SET_EXTERNAL_IP_LOCAL);
-	rule_bare(r, "KUBE-SERVICES", SET_CLUSTER_IP, "dst,dst", "ACCEPT");
-	rule_bare(r, "KUBE-SERVICES", SET_LOAD_BALANCER, "dst,dst", "ACCEPT");
+	rules_bare(r, "KUBE-SERVICES", SET_CLUSTER_IP, "dst,dst", "ACCEPT");
+	rules_bare(r, "KUBE-SERVICES", SET_LOAD_BALANCER, "dst,dst", "ACCEPT");
 	buf_adds(&r->text, "-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODE-PORT\n");
 }
 
 static void nat_load_balancer(struct rules *r)
 {
-	rule_set(r, "KUBE-LOAD-BALANCER", SET_LOAD_BALANCER_LOCAL, "dst,dst", "RETURN");
+	rules_set(r, "KUBE-LOAD-BALANCER", SET_LOAD_BALANCER_LOCAL, "dst,dst", "RETURN");
 	buf_adds(&r->text, "-A KUBE-LOAD-BALANCER -j KUBE-MARK-MASQ\n");
 }
 
 static void nat_node_port(struct rules *r)
 {
-	rule_set(r, "KUBE-NODE-PORT -p tcp", SET_NODE_PORT_LOCAL_TCP, "dst", "RETURN");
-	rule_set(r, "KUBE-NODE-PORT -p tcp", SET_NODE_PORT_TCP, "dst", "KUBE-MARK-MASQ");
-	rule_set(r, "KUBE-NODE-PORT -p udp", SET_NODE_PORT_LOCAL_UDP, "dst", "RETURN");
-	rule_set(r, "KUBE-NODE-PORT -p udp", SET_NODE_PORT_UDP, "dst", "KUBE-MARK-MASQ");
-	rule_set(r, "KUBE-NODE-PORT -p sctp", SET_NODE_PORT_LOCAL_SCTP, "dst,dst", "RETURN");
-	rule_set(r, "KUBE-NODE-PORT -p sctp", SET_NODE_PORT_SCTP, "dst,dst", "KUBE-MARK-MASQ");
+	rules_set(r, "KUBE-NODE-PORT -p tcp", SET_NODE_PORT_LOCAL_TCP, "dst", "RETURN");
+	rules_set(r, "KUBE-NODE-PORT -p tcp", SET_NODE_PORT_TCP, "dst", "KUBE-MARK-MASQ");
+	rules_set(r, "KUBE-NODE-PORT -p udp", SET_NODE_PORT_LOCAL_UDP, "dst", "RETURN");
+	rules_set(r, "KUBE-NODE-PORT -p udp", SET_NODE_PORT_UDP, "dst", "KUBE-MARK-MASQ");
+	rules_set(r, "KUBE-NODE-PORT -p sctp", SET_NODE_PORT_LOCAL_SCTP, "dst,dst", "RETURN");
+	rules_set(r, "KUBE-NODE-PORT -p sctp", SET_NODE_PORT_SCTP, "dst,dst", "KUBE-MARK-MASQ");
 }
 
 static uint32_t mark(const struct rules *r)
@@ -143,12 +138,12 @@ static void nat_postrouting(struct rules *r)
 {
 	uint32_t m = mark(r);
 
-	rule_set(r, "KUBE-POSTROUTING", SET_LOOP_BACK, "dst,dst,src", "MASQUERADE");
+	rules_set(r, "KUBE-POSTROUTING", SET_LOOP_BACK, "dst,dst,src", "MASQUERADE");
 	/* A VIP on an interface becomes the source of the node's own connections, which no reply
 	 * would find. */
 	if (r->policy->vip_mode == VIP_ADDRESS) {
 		buf_adds(&r->text, "-A KUBE-POSTROUTING");
-		match_set(r, SET_IPVS_IPS, "src", true);
+		rules_match_set(r, SET_IPVS_IPS, "src", true);
 		buf_adds(&r->text, " -j MASQUERADE\n");
 	}
 	buf_addf(&r->text, "-A KUBE-POSTROUTING -m mark ! --mark 0x%x/0x%x -j RETURN\n", m, m);
@@ -164,7 +159,7 @@ static void nat_mark_masq(struct rules *r)
 	buf_addf(&r->text, "-A KUBE-MARK-MASQ -j MARK --set-xmark 0x%x/0x%x\n", mark(r), mark(r));
 }
 
-static void filter_forward(struct rules *r)
+void rules_filter_forward(struct rules *r)
 {
 	buf_addf(&r->text,
 		"-A KUBE-FORWARD -m comment --comment \"kubernetes forwarding rules\" "
@@ -177,22 +172,39 @@ static void filter_forward(struct rules *r)
 
 static void filter_node_port(struct rules *r)
 {
-	rule_set(r, "KUBE-NODE-PORT", SET_HEALTH_CHECK_NODE_PORT, "dst", "ACCEPT");
+	rules_set(r, "KUBE-NODE-PORT", SET_HEALTH_CHECK_NODE_PORT, "dst", "ACCEPT");
 }
 
 static void filter_proxy_firewall(struct rules *r)
 {
-	rule_set(r, "KUBE-PROXY-FIREWALL", SET_LOAD_BALANCER_FW, "dst,dst",
+	rules_set(r, "KUBE-PROXY-FIREWALL", SET_LOAD_BALANCER_FW, "dst,dst",
 		"KUBE-SOURCE-RANGES-FIREWALL");
 }
 
 static void filter_source_ranges(struct rules *r)
 {
-	rule_set(r, "KUBE-SOURCE-RANGES-FIREWALL", SET_LOAD_BALANCER_SOURCE_CIDR, "dst,dst,src",
+	rules_set(r, "KUBE-SOURCE-RANGES-FIREWALL", SET_LOAD_BALANCER_SOURCE_CIDR, "dst,dst,src",
 		"RETURN");
-	rule_set(r, "KUBE-SOURCE-RANGES-FIREWALL", SET_LOAD_BALANCER_SOURCE_IP, "dst,dst,src",
+	rules_set(r, "KUBE-SOURCE-RANGES-FIREWALL", SET_LOAD_BALANCER_SOURCE_IP, "dst,dst,src",
 		"RETURN");
 	buf_adds(&r->text, "-A KUBE-SOURCE-RANGES-FIREWALL -j DROP\n");
+}
+
+const char *rules_refuse(const struct rules *r)
+{
+	return r->family == AF_INET6 ? "REJECT --reject-with icmp6-port-unreachable"
+				     : "REJECT --reject-with icmp-port-unreachable";
+}
+
+void rules_refuse_vips(struct rules *r, const char *chain)
+{
+	rules_bare(r, chain, SET_HEALTH_CHECK_NODE_PORT, "dst", "RETURN");
+	buf_addf(&r->text, "-A %s %s -j RETURN\n", chain,
+		r->family == AF_INET6 ? "-p ipv6-icmp -m icmp6 --icmpv6-type 128"
+				      : "-p icmp -m icmp --icmp-type 8");
+	buf_addf(&r->text, "-A %s -m conntrack --ctstate NEW", chain);
+	rules_match_set(r, SET_IPVS_IPS, "dst", false);
+	buf_addf(&r->text, " -j %s\n", rules_refuse(r));
 }
 
 /* What no Service answers must not reach a daemon of the node that listens on every address. */
@@ -200,18 +212,10 @@ static void filter_ipvs(struct rules *r)
 {
 	static const enum set_id pass[] = { SET_LOAD_BALANCER, SET_CLUSTER_IP, SET_EXTERNAL_IP,
 		SET_EXTERNAL_IP_LOCAL };
-	bool v6 = r->family == AF_INET6;
 
 	for (size_t i = 0; i < ARRAY_SIZE(pass); i++)
-		rule_bare(r, "KUBE-IPVS-FILTER", pass[i], "dst,dst", "RETURN");
-	rule_bare(r, "KUBE-IPVS-FILTER", SET_HEALTH_CHECK_NODE_PORT, "dst", "RETURN");
-	buf_adds(&r->text,
-		v6 ? "-A KUBE-IPVS-FILTER -p ipv6-icmp -m icmp6 --icmpv6-type 128 -j RETURN\n"
-		   : "-A KUBE-IPVS-FILTER -p icmp -m icmp --icmp-type 8 -j RETURN\n");
-	buf_adds(&r->text, "-A KUBE-IPVS-FILTER -m conntrack --ctstate NEW");
-	match_set(r, SET_IPVS_IPS, "dst", false);
-	buf_addf(&r->text, " -j REJECT --reject-with %s\n",
-		v6 ? "icmp6-port-unreachable" : "icmp-port-unreachable");
+		rules_bare(r, "KUBE-IPVS-FILTER", pass[i], "dst,dst", "RETURN");
+	rules_refuse_vips(r, "KUBE-IPVS-FILTER");
 }
 
 /* Marks what goes to an external address with a Local policy: it may go to every endpoint. */
@@ -219,7 +223,7 @@ static void map_mark(struct rules *r)
 {
 	char name[SET_NAME_LEN + 1];
 
-	match_set(r, SET_LOCAL_MARK, "dst,dst", false);
+	rules_match_set(r, SET_LOCAL_MARK, "dst,dst", false);
 	buf_addf(&r->text, " -j SET --map-set %s dst,dst --map-mark\n",
 		set_name(SET_LOCAL_MARK, r->family, name));
 }
@@ -227,7 +231,7 @@ static void map_mark(struct rules *r)
 static void drop_no_local(struct rules *r, const char *chain)
 {
 	buf_addf(&r->text, "-A %s", chain);
-	match_set(r, SET_NO_LOCAL, "dst,dst", false);
+	rules_match_set(r, SET_NO_LOCAL, "dst,dst", false);
 	buf_addf(&r->text, " -m mark --mark 0x0/0x%x -j DROP\n", r->policy->mark_mask);
 }
 
@@ -255,7 +259,7 @@ static void mangle_node(struct rules *r)
 	buf_adds(&r->text, "-A KUBE-IPVS-NODE");
 	map_mark(r);
 	drop_no_local(r, "KUBE-IPVS-NODE");
-	rule_set(r, "KUBE-IPVS-NODE", SET_LOAD_BALANCER_FW, "dst,dst",
+	rules_set(r, "KUBE-IPVS-NODE", SET_LOAD_BALANCER_FW, "dst,dst",
 		"KUBE-SOURCE-RANGES-FIREWALL");
 }
 
@@ -265,45 +269,72 @@ static void no_rules(struct rules *r)
 	(void)r;
 }
 
+enum { IPVS = 1, IPTABLES = 2 };
+
 static const struct chain {
+	unsigned backends; /* 0: of kube-proxy's iptables mode only; ours to delete */
 	enum table table;
 	const char *name;
 	void (*rules)(struct rules *r);
 } chains[] = {
-	{ TABLE_NAT, "KUBE-SERVICES", nat_services },
-	{ TABLE_NAT, "KUBE-POSTROUTING", nat_postrouting },
-	{ TABLE_NAT, "KUBE-NODE-PORT", nat_node_port },
-	{ TABLE_NAT, "KUBE-LOAD-BALANCER", nat_load_balancer },
-	{ TABLE_NAT, "KUBE-MARK-MASQ", nat_mark_masq },
-	{ TABLE_FILTER, "KUBE-FORWARD", filter_forward },
-	{ TABLE_FILTER, "KUBE-NODE-PORT", filter_node_port },
-	{ TABLE_FILTER, "KUBE-PROXY-FIREWALL", filter_proxy_firewall },
-	{ TABLE_FILTER, "KUBE-SOURCE-RANGES-FIREWALL", filter_source_ranges },
-	{ TABLE_FILTER, "KUBE-IPVS-FILTER", filter_ipvs },
-	{ TABLE_FILTER, "KUBE-IPVS-OUT-FILTER", no_rules },
-	{ TABLE_MANGLE, "KUBE-IPVS-PODS", mangle_pods },
-	{ TABLE_MANGLE, "KUBE-IPVS-NODE", mangle_node },
-	{ TABLE_MANGLE, "KUBE-SOURCE-RANGES-FIREWALL", filter_source_ranges },
+	{ IPVS, TABLE_NAT, "KUBE-SERVICES", nat_services },
+	{ IPTABLES, TABLE_NAT, "KUBE-SERVICES", iptables_nat_services },
+	{ IPVS | IPTABLES, TABLE_NAT, "KUBE-POSTROUTING", nat_postrouting },
+	{ IPVS, TABLE_NAT, "KUBE-NODE-PORT", nat_node_port },
+	{ IPTABLES, TABLE_NAT, "KUBE-NODE-PORT", iptables_nat_node_port },
+	{ IPVS, TABLE_NAT, "KUBE-LOAD-BALANCER", nat_load_balancer },
+	{ IPVS | IPTABLES, TABLE_NAT, "KUBE-MARK-MASQ", nat_mark_masq },
+	{ IPTABLES, TABLE_NAT, "KUBE-SOURCE-RANGES-FIREWALL", iptables_nat_source_ranges },
+	{ IPVS, TABLE_FILTER, "KUBE-FORWARD", rules_filter_forward },
+	{ IPTABLES, TABLE_FILTER, "KUBE-FORWARD", iptables_filter_forward },
+	{ IPVS | IPTABLES, TABLE_FILTER, "KUBE-NODE-PORT", filter_node_port },
+	{ IPVS, TABLE_FILTER, "KUBE-PROXY-FIREWALL", filter_proxy_firewall },
+	{ IPVS | IPTABLES, TABLE_FILTER, "KUBE-SOURCE-RANGES-FIREWALL", filter_source_ranges },
+	{ IPVS, TABLE_FILTER, "KUBE-IPVS-FILTER", filter_ipvs },
+	{ IPVS, TABLE_FILTER, "KUBE-IPVS-OUT-FILTER", no_rules },
+	{ IPTABLES, TABLE_FILTER, "KUBE-SERVICES", iptables_filter_services },
+	{ IPVS, TABLE_MANGLE, "KUBE-IPVS-PODS", mangle_pods },
+	{ IPVS, TABLE_MANGLE, "KUBE-IPVS-NODE", mangle_node },
+	{ IPVS, TABLE_MANGLE, "KUBE-SOURCE-RANGES-FIREWALL", filter_source_ranges },
+	{ 0, TABLE_FILTER, "KUBE-EXTERNAL-SERVICES", no_rules },
+	{ 0, TABLE_FILTER, "KUBE-NODEPORTS", no_rules },
 };
 
 /* Inserted at the head of their built-in chain, one after the other. */
 static const struct jump {
+	unsigned backends;
 	enum table table;
 	enum hook from;
 	const char *to, *comment;
 } jumps[] = {
-	{ TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals" },
-	{ TABLE_NAT, HOOK_PREROUTING, "KUBE-SERVICES", "kubernetes service portals" },
-	{ TABLE_NAT, HOOK_POSTROUTING, "KUBE-POSTROUTING", "kubernetes postrouting rules" },
-	{ TABLE_FILTER, HOOK_FORWARD, "KUBE-FORWARD", "kubernetes forwarding rules" },
-	{ TABLE_FILTER, HOOK_INPUT, "KUBE-NODE-PORT", "kubernetes health check rules" },
-	{ TABLE_FILTER, HOOK_INPUT, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
-	{ TABLE_FILTER, HOOK_FORWARD, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
-	{ TABLE_FILTER, HOOK_INPUT, "KUBE-IPVS-FILTER", "kubernetes ipvs access filter" },
-	{ TABLE_FILTER, HOOK_OUTPUT, "KUBE-IPVS-OUT-FILTER", "kubernetes ipvs access filter" },
-	{ TABLE_MANGLE, HOOK_PREROUTING, "KUBE-IPVS-PODS", "kubernetes ipvs traffic policies" },
-	{ TABLE_MANGLE, HOOK_OUTPUT, "KUBE-IPVS-NODE", "kubernetes ipvs traffic policies" },
+	{ IPVS | IPTABLES, TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals" },
+	{ IPVS | IPTABLES, TABLE_NAT, HOOK_PREROUTING, "KUBE-SERVICES",
+		"kubernetes service portals" },
+	{ IPVS | IPTABLES, TABLE_NAT, HOOK_POSTROUTING, "KUBE-POSTROUTING",
+		"kubernetes postrouting rules" },
+	{ IPVS | IPTABLES, TABLE_FILTER, HOOK_FORWARD, "KUBE-FORWARD",
+		"kubernetes forwarding rules" },
+	{ IPVS | IPTABLES, TABLE_FILTER, HOOK_INPUT, "KUBE-NODE-PORT",
+		"kubernetes health check rules" },
+	{ IPVS, TABLE_FILTER, HOOK_INPUT, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
+	{ IPVS, TABLE_FILTER, HOOK_FORWARD, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
+	{ IPVS, TABLE_FILTER, HOOK_INPUT, "KUBE-IPVS-FILTER", "kubernetes ipvs access filter" },
+	{ IPVS, TABLE_FILTER, HOOK_OUTPUT, "KUBE-IPVS-OUT-FILTER",
+		"kubernetes ipvs access filter" },
+	{ IPTABLES, TABLE_FILTER, HOOK_INPUT, "KUBE-SERVICES", "kubernetes service portals" },
+	{ IPTABLES, TABLE_FILTER, HOOK_FORWARD, "KUBE-SERVICES", "kubernetes service portals" },
+	{ IPVS, TABLE_MANGLE, HOOK_PREROUTING, "KUBE-IPVS-PODS",
+		"kubernetes ipvs traffic policies" },
+	{ IPVS, TABLE_MANGLE, HOOK_OUTPUT, "KUBE-IPVS-NODE", "kubernetes ipvs traffic policies" },
 };
+
+/* The mangle table serves the marks of IPVS. */
+static bool stands(const struct policy *p, unsigned backends, enum table table)
+{
+	unsigned backend = p->backend == BACKEND_IPTABLES ? IPTABLES : IPVS;
+
+	return backends & backend && (table != TABLE_MANGLE || p->mark_mask);
+}
 
 static void resolve_chains(
 	const struct policy *policy, int family, struct text_pool *texts, struct fact_list *ret)
@@ -311,7 +342,7 @@ static void resolve_chains(
 	struct rules r = { .policy = policy, .family = family };
 
 	for (size_t i = 0; i < ARRAY_SIZE(chains); i++) {
-		if (chains[i].table == TABLE_MANGLE && !policy->mark_mask)
+		if (!stands(policy, chains[i].backends, chains[i].table))
 			continue;
 		buf_reset(&r.text);
 		chains[i].rules(&r);
@@ -322,7 +353,7 @@ static void resolve_chains(
 	for (size_t i = 0; i < ARRAY_SIZE(jumps); i++) {
 		const struct jump *j = &jumps[i];
 
-		if (j->table == TABLE_MANGLE && !policy->mark_mask)
+		if (!stands(policy, j->backends, j->table))
 			continue;
 		buf_reset(&r.text);
 		buf_addf(&r.text, "-A %s -m comment --comment \"%s\" -j %s\n", hook_name(j->from),
@@ -334,16 +365,29 @@ static void resolve_chains(
 	buf_done(&r.text);
 }
 
+static bool set_stands(const struct policy *p, enum set_id id)
+{
+	bool iptables = p->backend == BACKEND_IPTABLES;
+
+	if (id == SET_NO_ENDPOINTS)
+		return iptables;
+	if (id == SET_LOCAL_MARK)
+		return !iptables && p->mark_mask;
+	return id != SET_NO_LOCAL || iptables || p->mark_mask;
+}
+
 void resolve_node(const struct policy *policy, struct text_pool *texts, struct fact_list *ret)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 
-	fact_list_add(ret, fact_link());
+	/* CNI plugins take it for a sign of IPVS. */
+	if (policy->backend != BACKEND_IPTABLES || policy->vip_mode == VIP_ADDRESS)
+		fact_list_add(ret, fact_link());
 	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
 		if (!policy_family(policy, families[f]))
 			continue;
 		for (enum set_id id = 0; id < SET_COUNT; id++)
-			if (policy->mark_mask || (id != SET_LOCAL_MARK && id != SET_NO_LOCAL))
+			if (set_stands(policy, id))
 				fact_list_add(ret, fact_set(id, families[f]));
 		resolve_chains(policy, families[f], texts, ret);
 	}
@@ -351,8 +395,11 @@ void resolve_node(const struct policy *policy, struct text_pool *texts, struct f
 
 bool chain_is_ours(enum table table, const char *name)
 {
+	char hash[SERVICE_HASH_LEN];
+	enum service_chain chain;
+
 	for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
 		if (chains[i].table == table && !strcmp(chains[i].name, name))
 			return true;
-	return false;
+	return table == TABLE_NAT && service_chain_parse(name, &chain, hash);
 }

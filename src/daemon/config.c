@@ -11,19 +11,6 @@
 #include "base/mem.h"
 #include "config_own.h"
 
-const char *backend_name(enum backend b)
-{
-	switch (b) {
-	case BACKEND_AUTO:
-		return "auto";
-	case BACKEND_IPVS:
-		return "ipvs";
-	case BACKEND_IPTABLES:
-		return "iptables";
-	}
-	return "?";
-}
-
 /* The table */
 
 const struct config_option *option_named(const char *name)

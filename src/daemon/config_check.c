@@ -72,7 +72,7 @@ static bool uses_ipvs_periods(const struct config *c)
 {
 	int64_t preset = 0;
 
-	switch (c->backend) {
+	switch (c->policy.backend) {
 	case BACKEND_IPVS:
 		return true;
 	case BACKEND_IPTABLES:
@@ -157,15 +157,6 @@ static void check_marks(struct config *c)
 		*mask = __builtin_popcount(below) > __builtin_popcount(above) ? below : above;
 }
 
-static void check_backend(struct config *c)
-{
-	const struct config_option *o = option_named("backend"), *mode = option_keyed("mode");
-
-	if (c->backend == BACKEND_IPTABLES)
-		mistake(c, option_given(c, o) || !option_given(c, mode) ? o : mode,
-			"this version programs IPVS only");
-}
-
 static const char *text_of(const struct config *c, const struct config_option *o)
 {
 	const char *text = c->given[option_index(o)].text;
@@ -187,7 +178,7 @@ static void check_said_twice(struct config *c)
 	bool debug = strtol(text_of(c, verbosity), NULL, 10) >= VERBOSITY_DEBUG;
 
 	if (*text_of(c, mode) && is_in_file(c, backend) &&
-		strcasecmp(text_of(c, mode), backend_name(c->backend)) != 0)
+		strcasecmp(text_of(c, mode), backend_name(c->policy.backend)) != 0)
 		note(c, &c->warnings, CONFIG_KIND ".%s: %s counts in its place", mode->key,
 			backend->key);
 	if (debug && is_in_file(c, level) && c->log_level != LOG_DEBUG)
@@ -252,7 +243,6 @@ void config_check(struct config *c)
 	c->policy.external_ips = gate_enabled(c, "AllowServiceExternalIPs");
 	check_detect_local(c);
 	check_marks(c);
-	check_backend(c);
 	check_said_twice(c);
 	check_actions(c);
 	check_input(c);

@@ -134,8 +134,8 @@ static const struct config_option options[] = {
 
 	/* The node */
 	{ NULL, "mode", OPTIONS_DAEMON, 0, NULL, NULL, NULL, &value_mode },
-	{ "backend", "ipvsctl.backend", OPTIONS_DAEMON, ALIAS_FILE_WINS | EMPTY_IS_PRESET, "NAME",
-		"auto", "what to program: auto, ipvs, iptables", &value_choice, AT(backend),
+	{ "backend", "ipvsctl.backend", OPTIONS_POLICY, ALIAS_FILE_WINS | EMPTY_IS_PRESET, "NAME",
+		"auto", "what to program: auto, ipvs, iptables", &value_choice, AT(policy.backend),
 		.alias = "proxy-mode", .names = backends },
 	{ "ipvs-strict-arp", "ipvs.strictARP", OPTIONS_DAEMON, FILE_WINS, NULL, "false",
 		"answer ARP only for addresses of the interface that is asked", &type_bool,
@@ -155,9 +155,9 @@ static const struct config_option options[] = {
 	{ "iptables-sync-period", "iptables.syncPeriod", OPTIONS_DAEMON, FILE_WINS | FILE_ZERO,
 		"DURATION", "30s", "the same, unless IPVS is asked for", &value_duration,
 		AT(iptables_sync_period), .min = 1 },
-	{ "iptables-localhost-nodeports", "iptables.localhostNodePorts", OPTIONS_DAEMON, FILE_WINS,
+	{ "iptables-localhost-nodeports", "iptables.localhostNodePorts", OPTIONS_POLICY, FILE_WINS,
 		NULL, "true", "NodePorts on 127.0.0.1, with the iptables backend only", &type_bool,
-		AT(localhost_nodeports) },
+		AT(policy.localhost_nodeports) },
 	{ "audit-interval", "ipvsctl.auditInterval", OPTIONS_DAEMON, 0, "DURATION", "30s",
 		"how often the kernel is read and compared; 0: only when asked",
 		&value_audit_interval },

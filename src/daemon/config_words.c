@@ -109,19 +109,26 @@ static int set_mode(
 	static const char *const names[] = { "auto", "ipvs", "iptables", NULL };
 	unsigned i = BACKEND_AUTO;
 
-	(void)o;
+	if (!strcasecmp(text, "nftables")) {
+		note(c, &c->warnings,
+			CONFIG_KIND ".%s: \"nftables\" is not done here, doing what works best "
+				    "(--backend=auto)",
+			o->key);
+		text = "";
+	}
 	if (*text && (!strcasecmp(text, names[BACKEND_AUTO]) || read_choice(text, names, &i, NULL)))
 		return err_set(err, -EINVAL,
 			"\"%.60s\" is not done here: use ipvs, iptables, or \"\" for what works best",
 			text);
-	c->backend = (enum backend)i;
+	c->policy.backend = (enum backend)i;
 	return 0;
 }
 
 static json_t *get_mode(const struct config *c, const struct config_option *o)
 {
 	(void)o;
-	return json_string(c->backend == BACKEND_AUTO ? "" : backend_name(c->backend));
+	return json_string(
+		c->policy.backend == BACKEND_AUTO ? "" : backend_name(c->policy.backend));
 }
 
 const struct value_type value_mode = { SHAPE_TEXT, .set = set_mode, .get = get_mode };

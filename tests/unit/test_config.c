@@ -12,7 +12,7 @@ static void without_options_the_defaults_hold(void **state)
 	assert_int_equal(l.c.policy.masquerade_bit, 14);
 	assert_int_equal(l.c.policy.drain_timeout, 60000);
 	assert_int_equal(l.c.audit_interval, 30000);
-	assert_int_equal(l.c.backend, BACKEND_AUTO);
+	assert_int_equal(l.c.policy.backend, BACKEND_AUTO);
 	assert_int_equal(l.c.log_level, LOG_INFO);
 	assert_string_equal(l.c.status_socket, DEFAULT_STATUS_SOCKET);
 	assert_int_equal(l.c.n_manifests, 0);
@@ -122,7 +122,7 @@ static void daemon_options_reach_the_config(void **state)
 	assert_string_equal(l.c.manifests[1], "b");
 	assert_cidr(&l.c.service_range[0], "10.96.0.0/16");
 	assert_cidr(&l.c.service_range[1], "fd00::/108");
-	assert_int_equal(l.c.backend, BACKEND_IPVS);
+	assert_int_equal(l.c.policy.backend, BACKEND_IPVS);
 	assert_true(l.c.strict_arp);
 	assert_int_equal(l.c.tcp_timeout, 900);
 	assert_int_equal(l.c.tcp_fin_timeout, 120);
@@ -142,7 +142,7 @@ static void aliases_and_underscores_name_the_same_options(void **state)
 		"--ipvs_scheduler=wlc --proxy-mode IPVS --masquerade_all --cluster_cidr "
 		"10.0.0.0/8 --v=4");
 	assert_string_equal(l.c.policy.scheduler, "wlc");
-	assert_int_equal(l.c.backend, BACKEND_IPVS);
+	assert_int_equal(l.c.policy.backend, BACKEND_IPVS);
 	assert_true(l.c.policy.masquerade_all);
 	assert_cidr(&l.c.policy.cluster_cidr[0], "10.0.0.0/8");
 	assert_int_equal(l.c.log_level, LOG_DEBUG);
@@ -194,7 +194,7 @@ static void an_empty_value_means_the_default_as_for_kube_proxy(void **state)
 	ok(&l,
 		"--proxy-mode= --ipvs-scheduler= --detect-local-mode= --cluster-cidr= "
 		"--nodeport-addresses= --ipvs-exclude-cidrs= --pod-bridge-interface=");
-	assert_int_equal(l.c.backend, BACKEND_AUTO);
+	assert_int_equal(l.c.policy.backend, BACKEND_AUTO);
 	assert_string_equal(l.c.policy.scheduler, "rr");
 	assert_int_equal(l.c.policy.n_nodeport_addresses, 0);
 }
@@ -291,7 +291,8 @@ static void wrong_values_are_refused_in_words(void **state)
 		{ "--ipvs-udp-timeout=999999h", "--ipvs-udp-timeout: \"999999h\" is too long" },
 		{ "--audit-interval=1ms", "--audit-interval: \"1ms\" is less than 100 ms" },
 		{ "--backend=nftables", "--backend: \"nftables\" is none of auto, ipvs, iptables" },
-		{ "--proxy-mode=iptables", "--backend: this version programs IPVS only" },
+		{ "--proxy-mode=nftables",
+			"--proxy-mode: \"nftables\" is none of auto, ipvs, iptables" },
 		{ "-v loud", "-v: \"loud\" is none of error, warning, info, debug" },
 		{ "--manifests=", "--manifests: the path is empty" },
 		{ "--manifests", "--manifests: needs a value" },

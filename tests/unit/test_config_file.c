@@ -132,7 +132,7 @@ static void an_ipvs_file_reaches_the_config(void **state)
 		"bindAddress: 192.0.2.7\n"
 		"nodePortAddresses: [primary]\n",
 		"");
-	assert_int_equal(l.c.backend, BACKEND_IPVS);
+	assert_int_equal(l.c.policy.backend, BACKEND_IPVS);
 	assert_string_equal(l.c.policy.scheduler, "lc");
 	assert_true(l.c.strict_arp && l.c.policy.masquerade_all && l.c.policy.nodeport_primary);
 	assert_int_equal(l.c.policy.masquerade_bit, 20);
@@ -158,7 +158,7 @@ static void a_file_may_be_json(void **state)
 			" \"ipvsctl\": {\"manifests\": [\"/a\"], \"vipMode\": \"address\"}}\n",
 			""),
 		0);
-	assert_int_equal(l.c.backend, BACKEND_IPVS);
+	assert_int_equal(l.c.policy.backend, BACKEND_IPVS);
 	assert_int_equal(l.c.policy.vip_mode, VIP_ADDRESS);
 	assert_string_equal(l.c.manifests[0], "/a");
 	assert_int_equal(config_input(&l.c), INPUT_MANIFESTS);
@@ -237,7 +237,7 @@ static void of_several_documents_the_first_counts(void **state)
 
 	(void)state;
 	file_ok(&l, "mode: ipvs\n---\nkind: KubeletConfiguration\n", "");
-	assert_int_equal(l.c.backend, BACKEND_IPVS);
+	assert_int_equal(l.c.policy.backend, BACKEND_IPVS);
 	assert_int_equal(l.c.warnings.n, 1);
 	assert_non_null(strstr(l.c.warnings.line[0], ": of its 2 documents the first one counts"));
 }
@@ -297,7 +297,7 @@ static void our_options_count_over_the_file(void **state)
 		"--backend=ipvs --scheduler=mh --hostname-override=option -v=0 --manifests=c "
 		"--manifests=d --vip-mode=route --drain-timeout=2s --audit-interval=2s "
 		"--service-cluster-ip-range=fd00::/108 --endpoints-source=auto --status-socket=/b");
-	assert_int_equal(l.c.backend, BACKEND_IPVS);
+	assert_int_equal(l.c.policy.backend, BACKEND_IPVS);
 	assert_string_equal(l.c.policy.scheduler, "mh");
 	assert_string_equal(l.c.policy.node_name, "option");
 	assert_int_equal(l.c.log_level, LOG_INFO);
@@ -330,7 +330,7 @@ static void kube_proxys_options_are_ignored_beside_a_file_and_named(void **state
 	assert_notes(&l.c.warnings, words);
 	assert_cidr(&l.c.policy.cluster_cidr[0], "10.0.0.0/8");
 	assert_string_equal(l.c.policy.scheduler, "rr");
-	assert_int_equal(l.c.backend, BACKEND_AUTO);
+	assert_int_equal(l.c.policy.backend, BACKEND_AUTO);
 	assert_false(l.c.policy.masquerade_all);
 	assert_string_equal(l.c.master, "https://a");
 	assert_int_equal(l.c.healthz.port, 10256);
@@ -364,8 +364,43 @@ static void in_the_file_our_section_counts_more_and_says_so(void **state)
 		"ipvsctl: {backend: auto, logLevel: error}\n"
 		"mode: iptables\nlogging: {verbosity: 9}\n",
 		"");
-	assert_int_equal(l.c.backend, BACKEND_AUTO);
+	assert_int_equal(l.c.policy.backend, BACKEND_AUTO);
 	assert_int_equal(l.c.log_level, LOG_ERROR);
+	assert_notes(&l.c.warnings, words);
+}
+
+static void every_mode_of_kube_proxy_means_a_backend(void **state)
+{
+	static const struct {
+		const char *file;
+		enum backend backend;
+	} rows[] = {
+		{ "mode: \"\"\n", BACKEND_AUTO },
+		{ "mode: ipvs\n", BACKEND_IPVS },
+		{ "mode: iptables\n", BACKEND_IPTABLES },
+		{ "mode: nftables\n", BACKEND_AUTO },
+		{ "mode: ipvs\nipvsctl: {backend: iptables}\n", BACKEND_IPTABLES },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(line_done) struct line l;
+
+		file_ok(&l, rows[i].file, "");
+		assert_int_equal(l.c.policy.backend, rows[i].backend);
+	}
+}
+
+static void a_mode_that_is_not_done_here_is_named(void **state)
+{
+	static const char *const words[] = {
+		KEY "mode: \"nftables\" is not done here, doing what works best (--backend=auto)",
+		NULL,
+	};
+	_cleanup_(line_done) struct line l;
+
+	(void)state;
+	file_ok(&l, "mode: nftables\n", "");
 	assert_notes(&l.c.warnings, words);
 }
 
@@ -523,6 +558,8 @@ int main(void)
 		cmocka_unit_test(kube_proxys_options_are_ignored_beside_a_file_and_named),
 		cmocka_unit_test(the_place_of_config_among_the_options_does_not_matter),
 		cmocka_unit_test(in_the_file_our_section_counts_more_and_says_so),
+		cmocka_unit_test(every_mode_of_kube_proxy_means_a_backend),
+		cmocka_unit_test(a_mode_that_is_not_done_here_is_named),
 		cmocka_unit_test(what_has_no_effect_is_named_in_one_warning),
 		cmocka_unit_test(external_ips_count_unless_the_gate_is_off),
 		cmocka_unit_test(with_manifests_a_node_is_left_as_it_is),

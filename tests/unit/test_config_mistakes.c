@@ -20,7 +20,7 @@ static const char wrong_values[] =
 	"healthzBindAddress: 0.0.0.0:0\n"
 	"metricsBindAddress: \"fd00::1:\"\n"
 	"showHiddenMetricsForVersion: latest\n"
-	"mode: nftables\n"
+	"mode: userspace\n"
 	"iptables: {masqueradeBit: 32, syncPeriod: 1s, minSyncPeriod: 2s}\n"
 	"ipvs:\n"
 	"  syncPeriod: 10\n"
@@ -70,7 +70,7 @@ static const char *const wrong_values_words[] = {
 	KEY "ipvsctl.manifests[1]: must be a string, not a number",
 	KEY "ipvsctl.serviceClusterIPRange: more than one IPv6 CIDR",
 	KEY "ipvsctl.endpointsSource: \"pods\" is none of auto, endpointslices, endpoints",
-	KEY "mode: \"nftables\" is not done here: use ipvs, iptables, or \"\" for what works best",
+	KEY "mode: \"userspace\" is not done here: use ipvs, iptables, or \"\" for what works best",
 	KEY "ipvsctl.backend: \"nftables\" is none of auto, ipvs, iptables",
 	KEY "ipvs.tcpTimeout: \"500ms\" is not a whole number of seconds",
 	KEY "ipvs.tcpFinTimeout: \"\" is not a duration such as 1m30s",
@@ -192,10 +192,6 @@ static void what_values_say_of_each_other_is_checked(void **state)
 	static const struct {
 		const char *file, *options, *words;
 	} cases[] = {
-		{ "mode: iptables\n", "", KEY "mode: this version programs IPVS only" },
-		{ "ipvsctl: {backend: iptables}\n", "",
-			KEY "ipvsctl.backend: this version programs IPVS only" },
-		{ "", "--backend=iptables", "--backend: this version programs IPVS only" },
 		{ "detectLocalMode: BridgeInterface\n", "",
 			KEY "detectLocal.bridgeInterface: is needed with "
 			    "detectLocalMode=BridgeInterface" },

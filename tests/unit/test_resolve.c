@@ -45,7 +45,7 @@ static void check(const struct row *row)
 	policy.store = &store;
 	if (row->policy)
 		row->policy(&policy);
-	resolve_ipvs(store_find(&store, "a", "web"), &policy, &list);
+	resolve_service(store_find(&store, "a", "web"), &policy, NULL, &list);
 	fact_list_finish(&list);
 	fixture_print_facts(&b, list.facts, list.n);
 	if (strcmp(buf_str(&b), row->expected) != 0)

@@ -70,14 +70,14 @@ static void the_node_has_its_device_sets_chains_and_jumps(void **state)
 	for (int i = 0; i < 2; i++) {
 		int family = i ? AF_INET6 : AF_INET;
 
-		assert_int_equal(count(&n, FACT_SET, family), SET_COUNT);
+		assert_int_equal(count(&n, FACT_SET, family), SET_COUNT - 1);
 		assert_int_equal(count(&n, FACT_CHAIN, family), 14);
 		assert_int_equal(count(&n, FACT_JUMP, family), 11);
 	}
-	assert_int_equal(n.facts.n, 1 + 2 * (SET_COUNT + 14 + 11));
+	assert_int_equal(n.facts.n, 1 + 2 * (SET_COUNT - 1 + 14 + 11));
 	node_facts_done(&n);
 	node_facts_resolve(&n, ipv4_only);
-	assert_int_equal(n.facts.n, 1 + SET_COUNT + 14 + 11);
+	assert_int_equal(n.facts.n, 1 + SET_COUNT - 1 + 14 + 11);
 	node_facts_done(&n);
 }
 
@@ -95,7 +95,12 @@ static void every_chain_of_the_node_is_known_as_ours(void **state)
 	}
 	node_facts_done(&n);
 	assert_true(chain_is_ours(TABLE_FILTER, "KUBE-NODE-PORT"));
-	assert_false(chain_is_ours(TABLE_FILTER, "KUBE-SERVICES"));
+	assert_true(chain_is_ours(TABLE_NAT, "KUBE-SVC-XPGD46QRK7WJZT7O"));
+	assert_true(chain_is_ours(TABLE_NAT, "KUBE-FW-XPGD46QRK7WJZT7O"));
+	assert_true(chain_is_ours(TABLE_FILTER, "KUBE-EXTERNAL-SERVICES"));
+	assert_false(chain_is_ours(TABLE_FILTER, "KUBE-SVC-XPGD46QRK7WJZT7O"));
+	assert_false(chain_is_ours(TABLE_NAT, "KUBE-SVC-MINE"));
+	assert_false(chain_is_ours(TABLE_FILTER, "KUBE-FIREWALL"));
 	assert_false(chain_is_ours(TABLE_NAT, "KUBE-MARK-DROP"));
 	assert_false(chain_is_ours(TABLE_NAT, "PREROUTING"));
 }
@@ -278,6 +283,178 @@ static void no_rule_needs_what_some_kernels_lack(void **state)
 	}
 }
 
+/* iptables */
+
+static void on_iptables(struct policy *p)
+{
+	p->backend = BACKEND_IPTABLES;
+}
+
+static void addresses_on_iptables(struct policy *p)
+{
+	on_iptables(p);
+	p->vip_mode = VIP_ADDRESS;
+}
+
+static bool has(const struct node_facts *n, const struct fact_key *key)
+{
+	for (size_t i = 0; i < n->facts.n; i++)
+		if (fact_key_eq(&n->facts.facts[i].key, key))
+			return true;
+	return false;
+}
+
+static void iptables_has_what_it_refers_to_and_no_device(void **state)
+{
+	const struct fact refused = fact_set(SET_NO_ENDPOINTS, AF_INET),
+			  marks = fact_set(SET_LOCAL_MARK, AF_INET);
+	struct node_facts n;
+
+	(void)state;
+	node_facts_resolve(&n, on_iptables);
+	assert_int_equal(count(&n, FACT_LINK, 0), 0);
+	assert_int_equal(count(&n, FACT_SET, AF_INET6), SET_COUNT - 1);
+	assert_true(has(&n, &refused.key));
+	assert_false(has(&n, &marks.key));
+	for (size_t i = 0; i < n.facts.n; i++) {
+		const struct fact_key *k = &n.facts.facts[i].key;
+
+		if (k->kind == FACT_CHAIN || k->kind == FACT_JUMP) {
+			assert_true(chain_is_ours(k->set, k->name));
+			assert_int_not_equal(k->set, TABLE_MANGLE);
+		}
+	}
+	node_facts_done(&n);
+	node_facts_resolve(&n, addresses_on_iptables);
+	assert_int_equal(count(&n, FACT_LINK, 0), 1);
+	node_facts_done(&n);
+}
+
+static void without_localhost(struct policy *p)
+{
+	on_iptables(p);
+	p->localhost_nodeports = false;
+}
+
+static void one_address(struct policy *p)
+{
+	static const struct ip local[] = {
+		{ .family = AF_INET, .bytes = { 100, 101, 102, 103 } },
+		{ .family = AF_INET, .bytes = { 192, 168, 1, 2 } },
+	};
+
+	on_iptables(p);
+	p->local = local;
+	p->n_local = ARRAY_SIZE(local);
+	p->nodeport_addresses[p->n_nodeport_addresses++] =
+		(struct cidr){ .ip = { .family = AF_INET, .bytes = { 192, 168 } }, .len = 16 };
+}
+
+static void one_address_and_localhost(struct policy *p)
+{
+	one_address(p);
+	p->nodeport_addresses[p->n_nodeport_addresses++] =
+		(struct cidr){ .ip = { .family = AF_INET, .bytes = { 127 } }, .len = 8 };
+}
+
+static void primary(struct policy *p)
+{
+	one_address(p);
+	p->nodeport_primary = true;
+}
+
+#define ALL "-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODE-PORT\n"
+#define TO(address) "-A KUBE-SERVICES -d " address " -j KUBE-NODE-PORT\n"
+
+static void node_ports_answer_where_they_should(void **state)
+{
+	static const struct {
+		void (*policy)(struct policy *p);
+		int family;
+		const char *rules;
+		bool localhost;
+	} rows[] = {
+		{ on_iptables, AF_INET, ALL, true },
+		{ on_iptables, AF_INET6,
+			"-A KUBE-SERVICES ! -d ::1/128 -m addrtype --dst-type LOCAL -j "
+			"KUBE-NODE-PORT\n" },
+		{ without_localhost, AF_INET,
+			"-A KUBE-SERVICES ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j "
+			"KUBE-NODE-PORT\n" },
+		{ one_address, AF_INET, TO("192.168.1.2/32") },
+		{ one_address_and_localhost, AF_INET, TO("192.168.1.2/32") TO("127.0.0.0/8"),
+			true },
+		{ primary, AF_INET, TO("100.101.102.103/32") },
+	};
+	static const char before[] = "-A KUBE-SERVICES -m set --match-set KUBE-IPVS-IPS dst -j "
+				     "RETURN\n",
+			  before6[] = "-A KUBE-SERVICES -m set --match-set KUBE-6-IPVS-IPS dst -j "
+				      "RETURN\n";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		bool v6 = rows[i].family == AF_INET6;
+		struct node_facts n;
+		const char *rules, *at;
+
+		node_facts_resolve(&n, rows[i].policy);
+		rules = chain(&n, rows[i].family, TABLE_NAT, "KUBE-SERVICES");
+		at = strstr(rules, v6 ? before6 : before);
+		assert_non_null(at);
+		assert_string_equal(strchr(at, '\n') + 1, rows[i].rules);
+		rules = chain(&n, rows[i].family, TABLE_FILTER, "KUBE-SERVICES");
+		assert_int_equal(strstr(rules, "block incoming localnet connections") != NULL,
+			rows[i].localhost);
+		node_facts_done(&n);
+	}
+}
+
+static void keep_invalid(struct policy *p)
+{
+	on_iptables(p);
+	p->drop_invalid = false;
+}
+
+static void invalid_packets_are_dropped_before_they_are_forwarded(void **state)
+{
+	static const char drop[] = "-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP\n";
+	struct node_facts n;
+
+	(void)state;
+	node_facts_resolve(&n, on_iptables);
+	assert_int_equal(
+		strncmp(chain(&n, AF_INET, TABLE_FILTER, "KUBE-FORWARD"), drop, strlen(drop)), 0);
+	node_facts_done(&n);
+	node_facts_resolve(&n, keep_invalid);
+	assert_null(strstr(chain(&n, AF_INET, TABLE_FILTER, "KUBE-FORWARD"), "INVALID"));
+	node_facts_done(&n);
+	node_facts_resolve(&n, NULL);
+	assert_null(strstr(chain(&n, AF_INET, TABLE_FILTER, "KUBE-FORWARD"), "INVALID"));
+	node_facts_done(&n);
+}
+
+/* Those whose order matters: who may come, before who is refused. */
+static void what_is_not_translated_is_dropped_or_refused(void **state)
+{
+	static const char *const order[] = { "--ctstate RELATED,ESTABLISHED,DNAT -j RETURN",
+		"KUBE-LOAD-BALANCER-FW dst,dst -j KUBE-SOURCE-RANGES-FIREWALL",
+		"KUBE-NO-LOCAL dst,dst -j DROP", "KUBE-NO-ENDPOINTS dst,dst -j REJECT",
+		"KUBE-HEALTH-CHECK-NODE-PORT dst -j RETURN", "--icmp-type 8 -j RETURN",
+		"KUBE-IPVS-IPS dst -j REJECT" };
+	struct node_facts n;
+	const char *at;
+
+	(void)state;
+	node_facts_resolve(&n, on_iptables);
+	at = chain(&n, AF_INET, TABLE_FILTER, "KUBE-SERVICES");
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		at = strstr(at, order[i]);
+		if (!at)
+			fail_msg("not there, or too early: %s", order[i]);
+	}
+	node_facts_done(&n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +464,10 @@ int main(void)
 		cmocka_unit_test(what_counts_as_local_decides_who_is_masqueraded),
 		cmocka_unit_test(the_masquerade_bit_can_be_any),
 		cmocka_unit_test(no_rule_needs_what_some_kernels_lack),
+		cmocka_unit_test(iptables_has_what_it_refers_to_and_no_device),
+		cmocka_unit_test(node_ports_answer_where_they_should),
+		cmocka_unit_test(invalid_packets_are_dropped_before_they_are_forwarded),
+		cmocka_unit_test(what_is_not_translated_is_dropped_or_refused),
 	};
 
 	return cmocka_run_group_tests_name("resolve_node", tests, NULL, NULL);

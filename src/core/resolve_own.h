@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef RESOLVE_OWN_H
+#define RESOLVE_OWN_H
+
+#include "core/endpoints.h"
+#include "core/fact.h"
+#include "core/frontends.h"
+#include "core/policy.h"
+#include "core/resolve.h"
+
+/* Between the parts of resolving. */
+
+/* One port of a Service in one family, while its facts are made. */
+struct context {
+	const struct service *service;
+	const struct service_port *port;
+	const struct policy *policy;
+	int family;
+	struct endpoint_list endpoints;
+	struct frontend_list frontends;
+	uint32_t mark; /* IPVS: of in-cluster traffic to its external addresses; 0: none */
+	char hash[SERVICE_HASH_LEN]; /* iptables: of its chains */
+	struct text_pool *texts;
+	struct fact_list *out;
+};
+
+/* What each backend adds for a port, and then for each of its frontends. */
+void ipvs_add_port(struct context *c, const struct slot *slot);
+void ipvs_add_frontend(const struct context *c, const struct frontend *fe);
+void iptables_add_port(struct context *c);
+void iptables_add_frontend(const struct context *c, const struct frontend *fe);
+
+/* The rules of one chain while they are written, each as iptables-save prints it. */
+struct rules {
+	const struct policy *policy;
+	int family;
+	struct buf text;
+};
+
+/* Appends " -m comment --comment "..." -m set --match-set NAME DIRS" of one of our sets. */
+void rules_match_set(struct rules *r, enum set_id set, const char *dirs, bool comment);
+/* "-A HEAD -m set ... -j TARGET", with the comment of the set. */
+void rules_set(
+	struct rules *r, const char *head, enum set_id set, const char *dirs, const char *target);
+/* The same without a comment, as kube-proxy has it for some. */
+void rules_bare(
+	struct rules *r, const char *head, enum set_id set, const char *dirs, const char *target);
+/* Masquerades cluster IP traffic that has to find its way back. */
+void rules_cluster_ip(struct rules *r);
+/* Appends " ! -s CIDR" or the like: the match for packets of pods of this node, or of all others.
+ * False, and nothing: there is no way to tell. */
+bool resolve_match_pods(struct buf *b, const struct policy *p, int family, bool others);
+/* "REJECT ...": a target */
+const char *rules_refuse(const struct rules *r);
+/* Ends a chain: answers ICMP echo to a VIP and refuses everything else that is new there. */
+void rules_refuse_vips(struct rules *r, const char *chain);
+
+/* KUBE-FORWARD of both backends */
+void rules_filter_forward(struct rules *r);
+
+/* The chains of the iptables backend that are not those of IPVS. */
+void iptables_nat_services(struct rules *r);
+void iptables_nat_node_port(struct rules *r);
+void iptables_nat_source_ranges(struct rules *r);
+void iptables_filter_services(struct rules *r);
+void iptables_filter_forward(struct rules *r);
+
+#endif
