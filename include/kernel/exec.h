@@ -2,6 +2,7 @@
 #ifndef KERNEL_EXEC_H
 #define KERNEL_EXEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -24,5 +25,22 @@ enum { EXEC_MAX_OUTPUT = 256 << 20, EXEC_MAX_ERROR = 4096 };
  */
 int exec_run(const char *const argv[], const char *input, size_t input_len, int timeout_ms,
 	struct buf *ret_out, struct err *err);
+
+/* The same without waiting: one program at a time, which goes on while others have the loop. */
+struct exec;
+/* Returns 0, or a negative errno with words. */
+int exec_new(struct exec **ret, struct err *err);
+/* Kills a program that still runs. */
+void exec_free(struct exec *x);
+/* Readable when exec_advance() has something to do. */
+int exec_fd(const struct exec *x);
+/* The input must stay until the program has ended. Returns 0, or as exec_run(). */
+int exec_start(struct exec *x, const char *const argv[], const char *input, size_t input_len,
+	int timeout_ms, struct err *err);
+bool exec_running(const struct exec *x);
+/* -EINPROGRESS while it runs; then, once, as exec_run(). */
+int exec_advance(struct exec *x, struct buf *ret_out, struct err *err);
+/* Until exec_advance() has something to do. */
+void exec_wait(const struct exec *x);
 
 #endif

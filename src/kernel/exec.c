@@ -1,34 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/exec.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { READ_SIZE = 64 << 10 };
+enum {
+	READ_SIZE = 64 << 10,
+	READS = 16, /* in one turn */
+	REAP_MS = 1,
+	NAME_SIZE = 64,
+};
 
-/* One running program and our ends of its standard streams; -1: closed. */
-struct run {
-	pid_t pid; /* also its process group; 0: none, or reaped */
-	int in, out, err;
+/*
+ * The program's standard streams and the timer stand together in one epoll instance, which is thus
+ * readable when any of them is. What has happened is found out by trying each.
+ */
+struct exec {
+	int epoll, timer;
+	pid_t pid;	  /* also its process group; 0: none runs */
+	int in, out, err; /* our ends of its standard streams; -1: closed */
 	const char *input;
 	size_t input_left;
 	struct buf output, complaint;
 	uint64_t deadline;
+	int timeout_ms;
+	int verdict; /* it was killed for this: -ETIMEDOUT, -EFBIG; 0 */
+	char name[NAME_SIZE];
 };
 
 static void close_fd(int *fd)
@@ -38,18 +52,57 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static void run_done(struct run *r)
+static void close_streams(struct exec *x)
 {
-	if (r->pid > 0) {
-		kill(-r->pid, SIGKILL);
-		while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
+	close_fd(&x->in);
+	close_fd(&x->out);
+	close_fd(&x->err);
+}
+
+int exec_new(struct exec **ret, struct err *err)
+{
+	struct exec *x = new0(struct exec);
+
+	x->in = x->out = x->err = -1;
+	x->epoll = epoll_create1(EPOLL_CLOEXEC);
+	x->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (x->epoll < 0 || x->timer < 0 ||
+		epoll_ctl(x->epoll, EPOLL_CTL_ADD, x->timer,
+			&(struct epoll_event){ .events = EPOLLIN })) {
+		int code = errno;
+
+		exec_free(x);
+		return err_errno(err, -code, "cannot wait for programs");
+	}
+	*ret = x;
+	return 0;
+}
+
+void exec_free(struct exec *x)
+{
+	if (!x)
+		return;
+	if (x->pid) {
+		kill(-x->pid, SIGKILL);
+		while (waitpid(x->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
-	close_fd(&r->in);
-	close_fd(&r->out);
-	close_fd(&r->err);
-	buf_done(&r->output);
-	buf_done(&r->complaint);
+	close_streams(x);
+	close_fd(&x->timer);
+	close_fd(&x->epoll);
+	buf_done(&x->output);
+	buf_done(&x->complaint);
+	free(x);
+}
+
+int exec_fd(const struct exec *x)
+{
+	return x->epoll;
+}
+
+bool exec_running(const struct exec *x)
+{
+	return x->pid;
 }
 
 static bool try_dir(const char *dir, size_t len, const char *name, char ret[static PATH_MAX])
@@ -147,134 +200,160 @@ static int spawn(const char *path, const char *const argv[], const int fd[static
 	return r;
 }
 
+static void set_timer(const struct exec *x, int ms)
+{
+	struct itimerspec t = { .it_value = { ms / 1000, ms % 1000 * 1000000L } };
+
+	timerfd_settime(x->timer, 0, &t, NULL);
+}
+
+static int watch_streams(const struct exec *x)
+{
+	const struct {
+		int fd;
+		uint32_t events;
+	} streams[] = { { x->in, EPOLLOUT }, { x->out, EPOLLIN }, { x->err, EPOLLIN } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
+		if (epoll_ctl(x->epoll, EPOLL_CTL_ADD, streams[i].fd,
+			    &(struct epoll_event){ .events = streams[i].events }))
+			return errno;
+	return 0;
+}
+
 /*
  * Standard input is a socket, not a pipe: send() can be told not to raise SIGPIPE when the program
  * ends without reading everything.
  */
-static int start(struct run *r, const char *const argv[], struct err *err)
+static int open_streams(struct exec *x, int ret_theirs[static 3])
 {
-	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, complaint[2] = { -1, -1 };
+	int in[2], out[2], complaint[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in))
+		return errno;
+	x->in = in[0];
+	ret_theirs[0] = in[1];
+	if (pipe2(out, O_CLOEXEC))
+		return errno;
+	x->out = out[0];
+	ret_theirs[1] = out[1];
+	if (pipe2(complaint, O_CLOEXEC))
+		return errno;
+	x->err = complaint[0];
+	ret_theirs[2] = complaint[1];
+	return fcntl(x->out, F_SETFL, O_NONBLOCK) || fcntl(x->err, F_SETFL, O_NONBLOCK) ? errno : 0;
+}
+
+static int open_and_spawn(struct exec *x, const char *path, const char *const argv[])
+{
+	int theirs[3] = { -1, -1, -1 };
+	int code = open_streams(x, theirs);
+
+	if (!code)
+		code = watch_streams(x);
+	if (!code)
+		code = spawn(path, argv, theirs, &x->pid);
+	for (size_t i = 0; i < ARRAY_SIZE(theirs); i++)
+		close_fd(&theirs[i]);
+	if (code) {
+		x->pid = 0;
+		close_streams(x);
+	}
+	return code;
+}
+
+int exec_start(struct exec *x, const char *const argv[], const char *input, size_t input_len,
+	int timeout_ms, struct err *err)
+{
 	char path[PATH_MAX];
 	int code;
 
+	assert(!x->pid);
 	if (!find_program(argv[0], path))
 		return err_set(err, -ENOENT, "%s: no such program in PATH", argv[0]);
-	code = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) ||
-			pipe2(out, O_CLOEXEC | O_NONBLOCK) ||
-			pipe2(complaint, O_CLOEXEC | O_NONBLOCK)
-		? errno
-		: 0;
-	if (!code)
-		code = fcntl(out[1], F_SETFL, 0) || fcntl(complaint[1], F_SETFL, 0) ? errno : 0;
-	if (!code)
-		code = spawn(path, argv, (const int[]){ in[1], out[1], complaint[1] }, &r->pid);
-	r->in = in[0];
-	r->out = out[0];
-	r->err = complaint[0];
-	close_fd(&in[1]);
-	close_fd(&out[1]);
-	close_fd(&complaint[1]);
-	return code ? err_errno(err, -code, "cannot run %s", path) : 0;
+	code = open_and_spawn(x, path, argv);
+	if (code)
+		return err_errno(err, -code, "cannot run %s", path);
+	snprintf(x->name, sizeof(x->name), "%s", argv[0]);
+	x->input = input;
+	x->input_left = input_len;
+	if (!input_len)
+		close_fd(&x->in);
+	buf_reset(&x->output);
+	buf_reset(&x->complaint);
+	x->verdict = 0;
+	x->timeout_ms = timeout_ms;
+	x->deadline = clock_ms() + (uint64_t)timeout_ms;
+	set_timer(x, timeout_ms);
+	return 0;
 }
 
-static void feed(struct run *r)
+static void feed(struct exec *x)
 {
-	ssize_t n = send(r->in, r->input, r->input_left, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n = send(x->in, x->input, x->input_left, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
 		/* It closed its standard input; its exit status tells whether that was wrong. */
-		close_fd(&r->in);
+		close_fd(&x->in);
 		return;
 	}
-	r->input += n;
-	r->input_left -= (size_t)n;
-	if (!r->input_left)
-		close_fd(&r->in);
+	x->input += n;
+	x->input_left -= (size_t)n;
+	if (!x->input_left)
+		close_fd(&x->in);
 }
 
 /* Appends what there is to read, of which no more than `max` bytes are kept; closes *fd at the end
  * of file. Returns false when there was more. */
 static bool collect(int *fd, struct buf *b, size_t max)
 {
-	char *room = buf_reserve(b, READ_SIZE);
-	ssize_t n = read(*fd, room, READ_SIZE);
+	for (int i = 0; i < READS && *fd >= 0; i++) {
+		char *room = buf_reserve(b, READ_SIZE);
+		ssize_t n = read(*fd, room, READ_SIZE);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return true;
-	if (n <= 0) {
-		close_fd(fd);
-		return true;
-	}
-	b->len += (size_t)n;
-	if (b->len <= max) {
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return true;
+		if (n <= 0) {
+			close_fd(fd);
+			return true;
+		}
+		b->len += (size_t)n;
+		if (b->len > max) {
+			b->len = max;
+			b->data[max] = '\0';
+			return false;
+		}
 		b->data[b->len] = '\0';
-		return true;
 	}
-	b->len = max;
-	b->data[max] = '\0';
-	return false;
+	return true;
 }
 
-static int time_left(const struct run *r)
+/* What it did is not known before it is gone. */
+static void condemn(struct exec *x, int verdict)
 {
-	uint64_t now = clock_ms();
-
-	return now < r->deadline ? (int)(r->deadline - now) : 0;
+	x->verdict = verdict;
+	kill(-x->pid, SIGKILL);
+	close_streams(x);
 }
 
-/* Until the program closed both its outputs. */
-static int talk(struct run *r)
+static void talk(struct exec *x)
 {
-	while (r->out >= 0 || r->err >= 0) {
-		struct pollfd fds[] = {
-			{ .fd = r->in, .events = POLLOUT },
-			{ .fd = r->out, .events = POLLIN },
-			{ .fd = r->err, .events = POLLIN },
-		};
-		int n = poll(fds, ARRAY_SIZE(fds), time_left(r));
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (!n)
-			return -ETIMEDOUT;
-		if (n < 0)
-			continue;
-		if (fds[0].revents)
-			feed(r);
-		if (fds[1].revents && !collect(&r->out, &r->output, EXEC_MAX_OUTPUT))
-			return -EFBIG;
-		if (fds[2].revents)
-			collect(&r->err, &r->complaint, EXEC_MAX_ERROR);
-	}
-	close_fd(&r->in);
-	return 0;
-}
-
-/* The program closes its descriptors a moment before it can be reaped, so sleep in small steps. */
-static int reap(struct run *r, const char *name, int *ret_status, struct err *err)
-{
-	for (;;) {
-		pid_t pid = waitpid(r->pid, ret_status, WNOHANG);
-
-		if (pid == r->pid) {
-			r->pid = 0;
-			return 0;
-		}
-		if (pid < 0 && errno != EINTR) {
-			r->pid = 0;
-			return err_errno(err, -ECHILD, "%s ended unseen", name);
-		}
-		if (!time_left(r))
-			return -ETIMEDOUT;
-		poll(NULL, 0, 1);
-	}
+	if (x->in >= 0)
+		feed(x);
+	if (!collect(&x->out, &x->output, EXEC_MAX_OUTPUT))
+		condemn(x, -EFBIG);
+	collect(&x->err, &x->complaint, EXEC_MAX_ERROR);
+	if (!x->verdict && clock_ms() >= x->deadline)
+		condemn(x, -ETIMEDOUT);
 }
 
 /* What it printed on standard error, on one line. */
-static void complain(struct buf *complaint, const char *name, int status, struct err *err)
+static void complain(struct exec *x, int status, struct err *err)
 {
+	struct buf *complaint = &x->complaint;
+
 	while (complaint->len && strchr(" \n", complaint->data[complaint->len - 1]))
 		complaint->data[--complaint->len] = '\0';
 	for (size_t i = 0; i < complaint->len; i++)
@@ -283,56 +362,68 @@ static void complain(struct buf *complaint, const char *name, int status, struct
 	if (complaint->len)
 		err_set(err, -EIO, "%s", complaint->data);
 	else
-		err_set(err, -EIO, "%s: exit status %d", name, status);
+		err_set(err, -EIO, "%s: exit status %d", x->name, status);
 }
 
-static int finish(struct run *r, const char *name, struct buf *ret_out, struct err *err)
+static int judge(struct exec *x, int status, struct buf *ret_out, struct err *err)
 {
-	int status;
-	int code = reap(r, name, &status, err);
-
-	if (code)
-		return code;
+	if (x->verdict == -ETIMEDOUT)
+		return err_set(err, x->verdict, "%s did not end within %d ms and was killed",
+			x->name, x->timeout_ms);
+	if (x->verdict)
+		return err_set(err, x->verdict, "%s printed more than %d MiB and was killed",
+			x->name, EXEC_MAX_OUTPUT >> 20);
 	if (!WIFEXITED(status))
-		return err_set(err, -ECHILD, "%s died of signal %d (%s)", name, WTERMSIG(status),
+		return err_set(err, -ECHILD, "%s died of signal %d (%s)", x->name, WTERMSIG(status),
 			strsignal(WTERMSIG(status)));
 	if (WEXITSTATUS(status))
-		complain(&r->complaint, name, WEXITSTATUS(status), err);
+		complain(x, WEXITSTATUS(status), err);
 	if (ret_out) {
 		buf_done(ret_out);
-		*ret_out = r->output;
-		r->output = (struct buf){ 0 };
+		*ret_out = x->output;
+		x->output = (struct buf){ 0 };
 	}
 	return WEXITSTATUS(status);
+}
+
+/* The program closes its descriptors a moment before it can be reaped, so look in small steps. */
+int exec_advance(struct exec *x, struct buf *ret_out, struct err *err)
+{
+	int status;
+	pid_t pid;
+
+	talk(x);
+	if (x->out >= 0 || x->err >= 0)
+		return -EINPROGRESS;
+	pid = waitpid(x->pid, &status, WNOHANG);
+	if (!pid || (pid < 0 && errno == EINTR)) {
+		set_timer(x, REAP_MS);
+		return -EINPROGRESS;
+	}
+	x->pid = 0;
+	close_streams(x);
+	set_timer(x, 0);
+	return pid < 0 ? err_errno(err, -ECHILD, "%s ended unseen", x->name)
+		       : judge(x, status, ret_out, err);
+}
+
+void exec_wait(const struct exec *x)
+{
+	poll(&(struct pollfd){ .fd = x->epoll, .events = POLLIN }, 1, -1);
 }
 
 int exec_run(const char *const argv[], const char *input, size_t input_len, int timeout_ms,
 	struct buf *ret_out, struct err *err)
 {
-	_cleanup_(run_done) struct run r = {
-		.in = -1,
-		.out = -1,
-		.err = -1,
-		.input = input,
-		.input_left = input_len,
-		.deadline = clock_ms() + (uint64_t)timeout_ms,
-	};
-	int code = start(&r, argv, err);
+	struct exec *x;
+	int r = exec_new(&x, err);
 
-	if (code)
-		return code;
-	if (!input_len)
-		close_fd(&r.in);
-	code = talk(&r);
-	if (!code)
-		code = finish(&r, argv[0], ret_out, err);
-	if (code == -ETIMEDOUT)
-		return err_set(err, code, "%s did not end within %d ms and was killed", argv[0],
-			timeout_ms);
-	if (code == -EFBIG)
-		return err_set(err, code, "%s printed more than %d MiB and was killed", argv[0],
-			EXEC_MAX_OUTPUT >> 20);
-	if (code < 0 && code != -ECHILD)
-		return err_errno(err, code, "cannot talk to %s", argv[0]);
-	return code;
+	if (r)
+		return r;
+	r = exec_start(x, argv, input, input_len, timeout_ms, err);
+	if (!r)
+		while ((r = exec_advance(x, ret_out, err)) == -EINPROGRESS)
+			exec_wait(x);
+	exec_free(x);
+	return r;
 }

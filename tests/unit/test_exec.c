@@ -202,6 +202,56 @@ static void ignored_signals_are_not_ignored_by_the_program(void **state)
 	signal(SIGTERM, SIG_DFL);
 }
 
+/* Turns until the program has ended; returns what exec_advance() did. */
+static int finish(struct exec *x, struct buf *out, struct err *err)
+{
+	int r;
+
+	while ((r = exec_advance(x, out, err)) == -EINPROGRESS)
+		exec_wait(x);
+	assert_false(exec_running(x));
+	return r;
+}
+
+static void others_go_on_while_a_program_runs(void **state)
+{
+	const char *const argv[] = { "sh", "-c", "cat; sleep 600", NULL };
+	_cleanup_(buf_done) struct buf out = { 0 };
+	struct err err = { 0 };
+	struct exec *x;
+
+	(void)state;
+	assert_int_equal(exec_new(&x, &err), 0);
+	assert_int_equal(exec_start(x, argv, "hello", 5, 200, &err), 0);
+	assert_true(exec_running(x));
+	assert_int_equal(exec_advance(x, &out, &err), -EINPROGRESS);
+	assert_int_equal(finish(x, &out, &err), -ETIMEDOUT);
+	assert_string_equal(err.msg, "sh did not end within 200 ms and was killed");
+	exec_free(x);
+}
+
+static void one_program_follows_the_other(void **state)
+{
+	const char *const cat[] = { "cat", NULL }, *const no[] = { "no-such-program", NULL };
+	_cleanup_(buf_done) struct buf out = { 0 };
+	struct err err = { 0 };
+	struct exec *x;
+
+	(void)state;
+	assert_int_equal(exec_new(&x, &err), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(exec_start(x, cat, "hello", 5, TIMEOUT_MS, &err), 0);
+		assert_int_equal(finish(x, &out, &err), 0);
+		assert_string_equal(buf_str(&out), "hello");
+		assert_int_equal(exec_start(x, no, NULL, 0, TIMEOUT_MS, &err), -ENOENT);
+		assert_false(exec_running(x));
+	}
+	assert_int_equal(exec_start(x, (const char *const[]){ "sleep", "600", NULL }, NULL, 0,
+				 TIMEOUT_MS, &err),
+		0);
+	exec_free(x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +271,8 @@ int main(void)
 		cmocka_unit_test(messages_are_english),
 		cmocka_unit_test(the_program_inherits_no_descriptor),
 		cmocka_unit_test(ignored_signals_are_not_ignored_by_the_program),
+		cmocka_unit_test(others_go_on_while_a_program_runs),
+		cmocka_unit_test(one_program_follows_the_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
