@@ -16,6 +16,8 @@ struct text_pool {
 
 /* FNV-1a. */
 uint64_t text_hash(const char *s);
+/* text_hash() of two texts, one behind the other, from that of the first. */
+uint64_t text_hash_more(uint64_t hash, const char *s);
 /* Keeps a copy while somebody has a reference to it, takes one, and returns text_hash(s). */
 uint64_t text_put(struct text_pool *p, const char *s);
 /* One more reference to a text that is there. */

@@ -15,13 +15,16 @@ struct text {
 	char s[];
 };
 
+uint64_t text_hash_more(uint64_t hash, const char *s)
+{
+	for (; *s; s++)
+		hash = (hash ^ (unsigned char)*s) * 0x100000001b3u;
+	return hash;
+}
+
 uint64_t text_hash(const char *s)
 {
-	uint64_t h = 0xcbf29ce484222325u;
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
-	return h;
+	return text_hash_more(0xcbf29ce484222325u, s);
 }
 
 static struct text *text_of(struct map_node *n)

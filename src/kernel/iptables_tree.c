@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "iptables_tree.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "core/text.h"
+
+enum { NONE = -1, RADIX = 16, PORT_DIGITS = 4, NAME_SIZE = CHAIN_NAME_LEN + 1 };
+
+static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
+static const char *const protocol_names[] = { "tcp", "udp", "sctp" };
+
+/* Entries that follow each other. */
+struct range {
+	const struct fact *e;
+	size_t n;
+};
+
+struct node {
+	uint64_t path; /* hash of the digits that lead to it */
+	char name[NAME_SIZE];
+};
+
+static bool is_node_port(const struct fact_key *key)
+{
+	struct ip ip = fact_ip(key);
+
+	return ip_is_unspecified(&ip);
+}
+
+static unsigned protocol_digit(const struct fact_key *key)
+{
+	unsigned i = 0;
+
+	while (i + 1 < ARRAY_SIZE(protocols) && protocols[i] != key->proto)
+		i++;
+	return i;
+}
+
+static int address_digits(const struct fact_key *key)
+{
+	return ip_bits(key->family) / 4;
+}
+
+/* Digit 0 is the protocol. */
+static int count_digits(const struct fact_key *key)
+{
+	return 1 + address_digits(key) + PORT_DIGITS;
+}
+
+static unsigned digit(const struct fact_key *key, int d)
+{
+	int from_end = d - 1, n = address_digits(key);
+
+	if (!d)
+		return protocol_digit(key);
+	if (from_end < n)
+		return (unsigned)key->addr[(n - 1 - from_end) / 2] >> (from_end % 2 * 4) & 0xfu;
+	return (unsigned)key->port >> (4 * (PORT_DIGITS - 1 - (from_end - n))) & 0xfu;
+}
+
+int tree_cmp(const struct fact_key *a, const struct fact_key *b)
+{
+	int c = is_node_port(a) - is_node_port(b);
+
+	for (int d = 0; !c && d < count_digits(a); d++)
+		c = (int)digit(a, d) - (int)digit(b, d);
+	return c;
+}
+
+static int cmp_entry(const void *a, const void *b)
+{
+	return tree_cmp(&((const struct fact *)a)->key, &((const struct fact *)b)->key);
+}
+
+void tree_sort(struct fact *entries, size_t n)
+{
+	if (n)
+		qsort(entries, n, sizeof(*entries), cmp_entry);
+}
+
+bool tree_is_root(const char *name)
+{
+	return !strcmp(name, TREE_VIPS) || !strcmp(name, TREE_NODE_PORTS);
+}
+
+bool tree_has_chain(const char *name)
+{
+	return tree_is_root(name) || !strncmp(name, TREE_PREFIX, strlen(TREE_PREFIX));
+}
+
+static bool same(struct range a, struct range b)
+{
+	return a.n == b.n && (!a.n || !memcmp(a.e, b.e, a.n * sizeof(*a.e)));
+}
+
+/* The digit by which the entries are divided, or NONE: they fit into one chain. */
+static int split_digit(struct range r)
+{
+	int d = 0;
+
+	if (r.n <= TREE_LEAF)
+		return NONE;
+	while (digit(&r.e[0].key, d) == digit(&r.e[r.n - 1].key, d))
+		d++;
+	return d;
+}
+
+/* Those that have this value of the digit, which the entries are sorted by. */
+static struct range part(struct range r, int d, unsigned value)
+{
+	struct range p;
+	size_t i = 0;
+
+	while (i < r.n && digit(&r.e[i].key, d) < value)
+		i++;
+	p = (struct range){ r.e + i, 0 };
+	while (i + p.n < r.n && digit(&p.e[p.n].key, d) == value)
+		p.n++;
+	return p;
+}
+
+static struct node root_node(const char *name)
+{
+	struct node n = { .path = text_hash(name) };
+
+	snprintf(n.name, sizeof(n.name), "%s", name);
+	return n;
+}
+
+static struct node child_node(const struct node *parent, int d, unsigned value)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+	char step[] = { (char)('A' + d), (char)('a' + value), '\0' };
+	struct node n = { .path = text_hash_more(parent->path, step) };
+	size_t at = strlen(TREE_PREFIX);
+
+	memcpy(n.name, TREE_PREFIX, at);
+	for (unsigned bits = 0; bits < 64; bits += 5)
+		n.name[at++] = alphabet[n.path >> bits & 31];
+	return n;
+}
+
+static void add_leaf_rule(struct buf *b, const char *name, const struct fact *f)
+{
+	const char *protocol = protocol_names[protocol_digit(&f->key)];
+	char chain[NAME_SIZE], address[IP_STRLEN];
+	struct ip ip = fact_ip(&f->key);
+
+	buf_addf(b, "-A %s", name);
+	if (!is_node_port(&f->key))
+		buf_addf(b, " -d %s/%d", ip_print(&ip, address), ip_bits(f->key.family));
+	buf_addf(b, " -p %s -m %s --dport %u -j %s\n", protocol, protocol, f->key.port,
+		service_chain_name(f->val.dispatch.chain, f->val.dispatch.hash, chain));
+}
+
+/* "0.0.0.5/0.0.0.15": that digit of the address, whatever the others are. */
+static void add_address_digit(struct buf *b, const struct fact_key *key, int d)
+{
+	int from_end = d - 1, byte = (address_digits(key) - 1 - from_end) / 2;
+	uint8_t value[16] = { 0 }, mask[16] = { 0 };
+	char s[INET6_ADDRSTRLEN], m[INET6_ADDRSTRLEN];
+
+	value[byte] = (uint8_t)(digit(key, d) << (from_end % 2 * 4));
+	mask[byte] = (uint8_t)(0xfu << (from_end % 2 * 4));
+	/* As iptables prints it, which is not always canonical. */
+	inet_ntop(key->family, value, s, sizeof(s));
+	inet_ntop(key->family, mask, m, sizeof(m));
+	buf_addf(b, " -d %s/%s", s, m);
+}
+
+/* "-p tcp -m tcp --dport 4096:8191": the ports that begin with the same digits. */
+static void add_port_digit(struct buf *b, const struct fact_key *key, int d)
+{
+	const char *protocol = protocol_names[protocol_digit(key)];
+	int shift = 4 * (count_digits(key) - 1 - d);
+	unsigned first = (unsigned)key->port >> shift << shift;
+
+	buf_addf(b, " -p %s -m %s --dport %u:%u", protocol, protocol, first,
+		first + (1u << shift) - 1);
+}
+
+static void add_branch_rule(
+	struct buf *b, const char *name, const struct fact_key *key, int d, const char *child)
+{
+	buf_addf(b, "-A %s", name);
+	if (!d)
+		buf_addf(b, " -p %s", protocol_names[protocol_digit(key)]);
+	else if (d <= address_digits(key))
+		add_address_digit(b, key, d);
+	else
+		add_port_digit(b, key, d);
+	buf_addf(b, " -j %s\n", child);
+}
+
+static void add_rules(struct buf *b, const struct node *node, struct range r)
+{
+	int d = split_digit(r);
+
+	for (size_t i = 0; d == NONE && i < r.n; i++)
+		add_leaf_rule(b, node->name, &r.e[i]);
+	for (unsigned v = 0; d != NONE && v < RADIX; v++) {
+		struct range p = part(r, d, v);
+		struct node child = child_node(node, d, v);
+
+		if (p.n)
+			add_branch_rule(b, node->name, &p.e[0].key, d, child.name);
+	}
+}
+
+static void write_node(const struct node *node, struct range r, const struct tree_changes *changes)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	add_rules(&text, node, r);
+	changes->write(node->name, buf_str(&text), changes->arg);
+}
+
+/* The depth is bounded by the number of digits. */
+static void diff(const struct node *node, struct range old, struct range new,
+	const struct tree_changes *changes)
+{
+	int od = split_digit(old), nd = split_digit(new);
+	const struct range none = { 0 };
+
+	if (same(old, new))
+		return;
+	if (new.n || tree_is_root(node->name))
+		write_node(node, new, changes);
+	else
+		changes->remove(node->name, changes->arg);
+	for (unsigned v = 0; v < RADIX; v++) {
+		struct range was = od == NONE ? none : part(old, od, v);
+		struct range is = nd == NONE ? none : part(new, nd, v);
+		struct node child;
+
+		if (od == nd && od != NONE) {
+			child = child_node(node, od, v);
+			diff(&child, was, is, changes);
+			continue;
+		}
+		child = child_node(node, od, v);
+		diff(&child, was, none, changes);
+		child = child_node(node, nd, v);
+		diff(&child, none, is, changes);
+	}
+}
+
+static struct range vips(const struct fact *e, size_t n)
+{
+	while (n && is_node_port(&e[n - 1].key))
+		n--;
+	return (struct range){ e, n };
+}
+
+static struct range node_ports(const struct fact *e, size_t n)
+{
+	size_t before = vips(e, n).n;
+
+	return (struct range){ e + before, n - before };
+}
+
+void tree_diff(const struct fact *old, size_t n_old, const struct fact *new, size_t n_new,
+	const struct tree_changes *changes)
+{
+	struct node addresses = root_node(TREE_VIPS), ports = root_node(TREE_NODE_PORTS);
+
+	diff(&addresses, vips(old, n_old), vips(new, n_new), changes);
+	diff(&ports, node_ports(old, n_old), node_ports(new, n_new), changes);
+}
+
+static void walk(
+	const struct node *node, struct range r, bool reached, const struct tree_check *check)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	int d = split_digit(r);
+
+	add_rules(&text, node, r);
+	reached &= check->right(node->name, buf_str(&text), check->arg);
+	for (size_t i = 0; reached && d == NONE && i < r.n; i++)
+		check->found(&r.e[i], check->arg);
+	for (unsigned v = 0; d != NONE && v < RADIX; v++) {
+		struct node child = child_node(node, d, v);
+		struct range p = part(r, d, v);
+
+		if (p.n)
+			walk(&child, p, reached, check);
+	}
+}
+
+void tree_walk(const struct fact *entries, size_t n, const struct tree_check *check)
+{
+	struct node addresses = root_node(TREE_VIPS), ports = root_node(TREE_NODE_PORTS);
+
+	walk(&addresses, vips(entries, n), true, check);
+	walk(&ports, node_ports(entries, n), true, check);
+}
+
+bool tree_parse(const char *rule, int family, struct fact *ret)
+{
+	char address[IP_STRLEN + 4] = "", protocol[8], target[NAME_SIZE];
+	char hash[SERVICE_HASH_LEN];
+	enum service_chain chain;
+	struct cidr to = { .ip.family = (uint8_t)family };
+	unsigned port;
+	int n = 0;
+
+	if (sscanf(rule, "-A %*s -d %49s -p %7s -m %*s --dport %u -j %28s%n", address, protocol,
+		    &port, target, &n) != 4 &&
+		sscanf(rule, "-A %*s -p %7s -m %*s --dport %u -j %28s%n", protocol, &port, target,
+			&n) != 3)
+		return false;
+	if (rule[n] != '\n' && rule[n])
+		return false;
+	if (*address && (cidr_parse(address, &to) || to.len != ip_bits(family)))
+		return false;
+	if (port > UINT16_MAX || !proto_parse(protocol) || to.ip.family != family ||
+		!service_chain_parse(target, &chain, hash))
+		return false;
+	*ret = fact_dispatch(&to.ip, (uint16_t)port, proto_parse(protocol), chain, hash);
+	return true;
+}

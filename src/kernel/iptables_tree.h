@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef KERNEL_IPTABLES_TREE_H
+#define KERNEL_IPTABLES_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/fact.h"
+
+/*
+ * Which chains of table nat lead a connection to the chain of its Service: a pure function of the
+ * set of dispatch entries, so that a restart finds what it would write.
+ *
+ * Entries with an address hang under KUBE-DISPATCH, node ports under KUBE-NODEPORTS. A chain with
+ * no more than TREE_LEAF entries has a rule for each; one with more has a rule for each value of
+ * the first digit in which they differ: the protocol, then the address in groups of four bits from
+ * its end (cluster IPs are dense there), then the port in groups of four bits from its beginning.
+ * The name of a chain is made of the digits that lead to it.
+ */
+enum { TREE_LEAF = 16 };
+#define TREE_PREFIX "KUBE-DISPATCH-"
+#define TREE_VIPS "KUBE-DISPATCH"
+#define TREE_NODE_PORTS "KUBE-NODEPORTS"
+
+/* Of table nat: a root or a chain under one. */
+bool tree_has_chain(const char *name);
+bool tree_is_root(const char *name);
+
+/* The order in which the functions below want the entries of one family. */
+void tree_sort(struct fact *entries, size_t n);
+int tree_cmp(const struct fact_key *a, const struct fact_key *b);
+
+/*
+ * Turns the tree of the old entries into that of the new ones: `write` for each chain which may be
+ * another one than before, `remove` for each that is not needed any more. A root is never removed.
+ */
+struct tree_changes {
+	void (*write)(const char *name, const char *text, void *arg);
+	void (*remove)(const char *name, void *arg);
+	void *arg;
+};
+void tree_diff(const struct fact *old, size_t n_old, const struct fact *new, size_t n_new,
+	const struct tree_changes *changes);
+
+/*
+ * Asks for each chain of the tree whether it is right, and tells each entry to which right chains
+ * lead.
+ */
+struct tree_check {
+	bool (*right)(const char *name, const char *text, void *arg);
+	void (*found)(const struct fact *entry, void *arg);
+	void *arg;
+};
+void tree_walk(const struct fact *entries, size_t n, const struct tree_check *check);
+
+/* Reads one rule of a leaf as iptables-save prints it; false: it is something else. */
+bool tree_parse(const char *rule, int family, struct fact *ret);
+
+#endif
