@@ -30,6 +30,19 @@ struct adapter {
 	 * answer of each to its `result`; one failure does not stop the others.
 	 */
 	void (*apply)(struct adapter *a, struct op *ops, size_t n);
+	bool whole_queue; /* apply() is best given all operations of a kind and type at once */
+	/*
+	 * An adapter that has others do the work may answer later: it leaves results at
+	 * -EINPROGRESS, and the operations stay where they are, until advance() returns true. It is
+	 * given nothing else meanwhile. Its owner knows when it is worth to ask. NULL: it always
+	 * answers at once.
+	 */
+	bool (*advance)(struct adapter *a);
+	/*
+	 * Begins, and goes on, to read what the next dumps of its kinds will tell; returns whether
+	 * that is done, well or badly. NULL: dump() does not take long.
+	 */
+	bool (*read_ahead)(struct adapter *a);
 	/*
 	 * Calls fn for every fact of one kind in the kernel that could be ours. Returns 0, or a
 	 * negative errno with words: the dump is then incomplete. Real servers are told for the

@@ -72,7 +72,8 @@ void engine_add_adapter(struct engine *e, struct adapter *a);
 void engine_fed(struct engine *e);
 /*
  * Does a bounded piece of work and returns when it wants to be called again: `now` (more work is
- * ready), a later time, or UINT64_MAX (after a change in the store).
+ * ready), a later time, or UINT64_MAX (after a change in the store, or when an adapter that answers
+ * later should be asked).
  */
 uint64_t engine_step(struct engine *e, uint64_t now);
 /* The next step reads the kernel again. */

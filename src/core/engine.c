@@ -41,7 +41,10 @@ struct engine {
 	struct claimant node; /* claims what stands whatever the Services are */
 	struct fact_list node_facts;
 	struct fact_list scratch;
-	struct op *ops;
+	struct op *ops; /* room for max_ops */
+	size_t max_ops;
+	struct adapter *busy; /* with the first n_busy ops; NULL: none is */
+	size_t n_busy;
 	struct adapter *adapter[FACT_KINDS]; /* NULL: facts of that kind cannot be had */
 	uint32_t node_generation;	     /* of the store, as resolved */
 	uint64_t next_audit;
@@ -99,7 +102,8 @@ struct engine *engine_new(const struct engine_config *config)
 	e->drain = drain_new(&(struct drain_config){
 		.ledger = e->ledger, .timeout = drain_timeout, .conns = drain_conns, .arg = e });
 	e->node = (struct claimant){ .born = 0, .name = "" };
-	e->ops = mem_zalloc(BATCH_OPS, sizeof(*e->ops));
+	e->max_ops = BATCH_OPS;
+	e->ops = mem_zalloc(e->max_ops, sizeof(*e->ops));
 	e->node_dirty = true;
 	if (config->delete_flows)
 		e->stale = stale_watch_new();
@@ -592,6 +596,18 @@ static void audit(struct engine *e, uint64_t now)
 		e->stats.audit_us = clock_us() - start;
 }
 
+/* Whether those adapters that take long to read the kernel have done so. */
+static bool read_ahead(struct engine *e)
+{
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
+		struct adapter *a = e->adapter[kind];
+
+		if (a && a->read_ahead && !a->read_ahead(a))
+			return false;
+	}
+	return true;
+}
+
 static bool audit_due(const struct engine *e, uint64_t now)
 {
 	if (e->audit_failed)
@@ -661,15 +677,76 @@ static void settle(struct engine *e, const struct op *op, uint64_t now)
 		watch_deletion(e->stale, &op->fact.key);
 }
 
+static bool has_text(const struct op *op)
+{
+	return op->type != OP_DEL &&
+		(op->fact.key.kind == FACT_CHAIN || op->fact.key.kind == FACT_JUMP);
+}
+
+/*
+ * Whether the adapter that has operations still works on them; its answers are settled. Meanwhile
+ * claims may change, and so the texts that it needs are kept.
+ */
+static bool is_busy(struct engine *e, uint64_t now)
+{
+	struct adapter *a = e->busy;
+
+	if (!a)
+		return false;
+	if (a->advance && !a->advance(a))
+		return true;
+	e->busy = NULL;
+	for (size_t i = 0; i < e->n_busy; i++) {
+		settle(e, &e->ops[i], now);
+		if (has_text(&e->ops[i]))
+			text_unref(&e->texts, e->ops[i].fact.val.chain.text);
+	}
+	return false;
+}
+
+static void begin_apply(struct engine *e, struct adapter *a, size_t n)
+{
+	e->busy = a;
+	e->n_busy = n;
+	e->stats.batches++;
+	for (size_t i = 0; i < n; i++)
+		if (has_text(&e->ops[i]))
+			text_ref(&e->texts, e->ops[i].fact.val.chain.text);
+	a->apply(a, e->ops, n);
+}
+
+/* Takes the same operations, and more of their kind and type, into more room. */
+static size_t take_all(struct engine *e, size_t n, uint64_t now)
+{
+	uint64_t next;
+
+	while (n == e->max_ops) {
+		e->max_ops *= 2;
+		e->ops = mem_realloc(e->ops, e->max_ops, sizeof(*e->ops));
+		n = ledger_take(e->ledger, now, e->ops, e->max_ops, &next);
+	}
+	return n;
+}
+
+static void take_less(struct engine *e)
+{
+	if (e->max_ops == BATCH_OPS)
+		return;
+	e->max_ops = BATCH_OPS;
+	e->ops = mem_realloc(e->ops, e->max_ops, sizeof(*e->ops));
+}
+
 /* Returns when to go on: `now` while there is more. */
 static uint64_t apply_some(struct engine *e, uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
 
 	for (size_t done = 0; done < STEP_OPS;) {
-		size_t n = ledger_take(e->ledger, now, e->ops, BATCH_OPS, &next);
 		struct adapter *a;
+		size_t n;
 
+		take_less(e);
+		n = ledger_take(e->ledger, now, e->ops, BATCH_OPS, &next);
 		if (!n)
 			return next;
 		if (e->ops[0].type == OP_SET && e->ops[0].fact.key.kind == FACT_VS) {
@@ -678,10 +755,11 @@ static uint64_t apply_some(struct engine *e, uint64_t now)
 		}
 		a = e->adapter[e->ops[0].fact.key.kind];
 		assert(a);
-		a->apply(a, e->ops, n);
-		e->stats.batches++;
-		for (size_t i = 0; i < n; i++)
-			settle(e, &e->ops[i], now);
+		if (a->whole_queue)
+			n = take_all(e, n, now);
+		begin_apply(e, a, n);
+		if (is_busy(e, now))
+			return UINT64_MAX;
 		done += n;
 	}
 	return now;
@@ -746,8 +824,13 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	e->stats.synced = false;
 	if (resolve_some(e))
 		return now;
-	if (audit_due(e, now))
+	if (is_busy(e, now))
+		return UINT64_MAX;
+	if (audit_due(e, now)) {
+		if (!read_ahead(e))
+			return UINT64_MAX;
 		audit(e, now);
+	}
 	if (!e->audited || e->config.dry_run)
 		return e->next_audit;
 	drain_poll(e->drain, now);

@@ -556,6 +556,9 @@ void ledger_settle(struct ledger *l, const struct op *op, uint64_t now)
 {
 	struct entry *e = find(l, &op->fact.key);
 
+	/* Nobody wants it any more, but now it is there, or may be. */
+	if (!e && op->type == OP_ADD && (!op->result || op->result == -ENOBUFS))
+		e = entry_get(l, &op->fact.key);
 	/* An answer before it in the same batch told that it went with its parent. */
 	if (!e)
 		return;

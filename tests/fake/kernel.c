@@ -190,8 +190,40 @@ static struct fake_kernel *kernel_of(struct adapter *a)
 
 static void apply(struct adapter *a, struct op *ops, size_t n)
 {
+	struct fake_kernel *k = kernel_of(a);
+
+	if (k->slow) {
+		k->waiting = ops;
+		k->n_waiting = n;
+	}
 	for (size_t i = 0; i < n; i++)
-		fake_kernel_apply(kernel_of(a), &ops[i]);
+		if (k->slow)
+			ops[i].result = -EINPROGRESS;
+		else
+			fake_kernel_apply(k, &ops[i]);
+}
+
+static bool advance(struct adapter *a)
+{
+	return !kernel_of(a)->waiting;
+}
+
+static bool read_ahead(struct adapter *a)
+{
+	struct fake_kernel *k = kernel_of(a);
+
+	k->reading = k->slow && !k->has_read;
+	return !k->reading;
+}
+
+void fake_kernel_answer(struct fake_kernel *k)
+{
+	for (size_t i = 0; i < k->n_waiting; i++)
+		fake_kernel_apply(k, &k->waiting[i]);
+	k->waiting = NULL;
+	k->n_waiting = 0;
+	k->has_read = k->reading;
+	k->reading = false;
 }
 
 static bool skipped(
@@ -208,6 +240,8 @@ static int dump(struct adapter *a, enum fact_kind kind,
 	struct fake_kernel *k = kernel_of(a);
 
 	k->dumps++;
+	if (kind == FACT_KINDS - 1)
+		k->has_read = false;
 	if (k->before_dump)
 		k->before_dump(k, kind, k->arg);
 	map_for_each(n, &k->facts) {
@@ -249,6 +283,8 @@ void fake_kernel_init(struct fake_kernel *k)
 		.adapter = { .name = "fake",
 			.kinds = (1u << FACT_KINDS) - 1,
 			.apply = apply,
+			.advance = advance,
+			.read_ahead = read_ahead,
 			.dump = dump,
 			.conns = conns },
 	};

@@ -36,6 +36,14 @@ struct fake_kernel {
 	int conns_error; /* negative errno of counting connections; 0: it works */
 	/* Called before one kind is dumped; may edit. NULL: nothing happens. */
 	void (*before_dump)(struct fake_kernel *k, enum fact_kind kind, void *arg);
+	/*
+	 * Answers later: operations wait, and reading has not ended, until fake_kernel_answer().
+	 */
+	bool slow;
+	struct op *waiting; /* the operations; NULL: none */
+	size_t n_waiting;
+	bool reading; /* somebody waits for the end of it */
+	bool has_read;
 	void *arg;
 };
 
@@ -60,6 +68,8 @@ struct fact *fake_kernel_list(const struct fake_kernel *k);
 
 /* Carries out one operation and writes its result. */
 void fake_kernel_apply(struct fake_kernel *k, struct op *op);
+/* Does what a slow one was asked to do. */
+void fake_kernel_answer(struct fake_kernel *k);
 /* Forgets what was counted and logged. */
 void fake_kernel_reset_log(struct fake_kernel *k);
 

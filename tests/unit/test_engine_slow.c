@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* An adapter that answers later. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "world.h"
+
+#define WEB                                            \
+	"service a/web ip=10.96.0.1 port=p80:80/TCP\n" \
+	"slice a/web-1 port=p80:8080/TCP ep=10.244.1.1\n"
+
+#define OTHER "service a/other ip=10.96.0.2 port=p80:80/TCP\n"
+
+static void start(struct world *w)
+{
+	world_start(w, "");
+	world_forget(w);
+	w->kernel.slow = true;
+}
+
+/* Answers until the engine asks for nothing more. */
+static void answer_all(struct world *w)
+{
+	for (int i = 0; i < 100 && (w->kernel.waiting || w->kernel.reading); i++) {
+		fake_kernel_answer(&w->kernel);
+		world_step(w);
+	}
+	assert_true(engine_stats(w->engine)->synced);
+}
+
+static void one_batch_after_the_other_is_under_way(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	world_load(w, WEB);
+	assert_int_equal(w->kernel.n_waiting, 2);
+	assert_int_equal(w->kernel.waiting[0].fact.key.kind, FACT_MEMBER);
+	assert_int_equal(world_sleep(w, 1000000), UINT64_MAX);
+	assert_string_equal(world_log(w), "");
+	assert_false(engine_stats(w->engine)->synced);
+	fake_kernel_answer(&w->kernel);
+	world_step(w);
+	assert_int_equal(w->kernel.n_waiting, 1);
+	assert_int_equal(w->kernel.waiting[0].fact.key.kind, FACT_VS);
+	answer_all(w);
+	world_expect(w, "rs 10.96.0.1:80/TCP 10.244.1.1:8080 weight=1\n");
+}
+
+static void what_changes_meanwhile_is_resolved(void **state)
+{
+	struct world *w = *state;
+	uint64_t resolves;
+
+	start(w);
+	world_load(w, WEB);
+	resolves = engine_stats(w->engine)->resolves;
+	world_load(w, OTHER);
+	assert_int_equal(engine_stats(w->engine)->resolves, resolves + 1);
+	assert_int_equal(w->kernel.n_ops, 0);
+	answer_all(w);
+	world_expect(w, "vs 10.96.0.1:80/TCP rr\nvs 10.96.0.2:80/TCP rr\n");
+}
+
+static void what_nobody_wants_any_more_is_deleted_after_it_was_made(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	world_load(w, WEB);
+	engine_release_all(w->engine);
+	world_step(w);
+	answer_all(w);
+	world_expect_gone(w,
+		"member KUBE-CLUSTER-IP 10.96.0.1,tcp:80\n"
+		"member KUBE-IPVS-IPS 10.96.0.1\n");
+	assert_int_equal(w->kernel.n_facts, 0);
+}
+
+static void what_is_wanted_again_while_it_goes_is_made_again(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	world_load(w, WEB);
+	answer_all(w);
+	store_delete_service(&w->store, "a", "web");
+	world_step(w);
+	assert_non_null(w->kernel.waiting);
+	assert_int_equal(w->kernel.waiting[0].type, OP_DEL);
+	world_load(w, WEB);
+	answer_all(w);
+	world_expect(w,
+		"member KUBE-CLUSTER-IP 10.96.0.1,tcp:80\n"
+		"rs 10.96.0.1:80/TCP 10.244.1.1:8080 weight=1\n"
+		"route 10.96.0.1 src=100.101.102.103\n");
+}
+
+static void texts_stay_as_long_as_they_are_written(void **state)
+{
+	struct world *w = *state;
+	uint64_t text;
+
+	start(w);
+	w->policy.masquerade_bit = 3;
+	engine_policy_changed(w->engine);
+	world_step(w);
+	assert_int_equal(w->kernel.waiting[0].fact.key.kind, FACT_CHAIN);
+	text = w->kernel.waiting[0].fact.val.chain.text;
+	w->policy.masquerade_bit = 4;
+	engine_policy_changed(w->engine);
+	world_step(w);
+	assert_non_null(text_get(engine_texts(w->engine), text));
+	answer_all(w);
+	assert_null(text_get(engine_texts(w->engine), text));
+}
+
+static void an_audit_waits_for_what_is_read_ahead(void **state)
+{
+	struct world *w = *state;
+	uint64_t audits;
+
+	start(w);
+	audits = engine_stats(w->engine)->audits;
+	world_audit(w);
+	assert_true(w->kernel.reading);
+	assert_int_equal(engine_stats(w->engine)->audits, audits);
+	assert_int_equal(w->kernel.dumps, 0);
+	world_load(w, WEB);
+	assert_null(w->kernel.waiting);
+	answer_all(w);
+	assert_int_equal(engine_stats(w->engine)->audits, audits + 1);
+	world_expect(w, "vs 10.96.0.1:80/TCP rr\n");
+}
+
+static void an_audit_waits_for_operations(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	world_load(w, WEB);
+	world_audit(w);
+	assert_false(w->kernel.reading);
+	answer_all(w);
+	world_expect(w, "vs 10.96.0.1:80/TCP rr\n");
+	assert_int_equal(engine_stats(w->engine)->drift, 0);
+}
+
+static void one_that_takes_the_whole_queue_gets_it(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	w->kernel.adapter.whole_queue = true;
+	for (int i = 0; i < 3000; i++) {
+		_cleanup_(buf_done) struct buf line = { 0 };
+
+		buf_addf(&line, "service a/s%d ip=10.97.%d.%d port=p80:80/TCP\n", i, i / 256,
+			i % 256);
+		fixture_load(&w->store, buf_str(&line));
+	}
+	world_step(w);
+	assert_int_equal(w->kernel.n_waiting, 2 * 3000);
+	answer_all(w);
+	assert_int_equal(w->kernel.done[FACT_VS][OP_ADD], 3000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(one_batch_after_the_other_is_under_way),
+		WORLD_TEST(what_changes_meanwhile_is_resolved),
+		WORLD_TEST(what_nobody_wants_any_more_is_deleted_after_it_was_made),
+		WORLD_TEST(what_is_wanted_again_while_it_goes_is_made_again),
+		WORLD_TEST(texts_stay_as_long_as_they_are_written),
+		WORLD_TEST(an_audit_waits_for_what_is_read_ahead),
+		WORLD_TEST(an_audit_waits_for_operations),
+		WORLD_TEST(one_that_takes_the_whole_queue_gets_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
