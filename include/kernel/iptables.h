@@ -9,16 +9,20 @@
 #include "core/text.h"
 
 /*
- * iptables and ip6tables: FACT_CHAIN and FACT_JUMP, written by one `iptables-restore --noflush` a
- * batch and family, read back with `iptables-save`. The text of a chain is its rules as
- * iptables-save prints them, each "-A CHAIN ...\n"; that of a jump is its one rule, "-A HOOK
+ * iptables and ip6tables: FACT_CHAIN, FACT_DISPATCH and FACT_JUMP, written by `iptables-restore
+ * --noflush`, one run for each batch and family (iptables-nft: for each 1,024 new chains), read
+ * back with `iptables-save`. The text of a chain is its rules as iptables-save prints them, each
+ * "-A CHAIN ...\n"; that of a jump is its one rule, "-A HOOK
  * ...\n". What iptables prints in another form than iptables 1.8.9 would is brought into that form
  * before it is compared.
  *
- * Only chains that chain_is_ours() of core/resolve.h knows are read, written or deleted, and of the
- * built-in chains only rules whose target is one of them. A jump that stands there twice, or with
- * other conditions, is observed with a text of its own; OP_SET and OP_DEL delete all rules of that
- * built-in chain which lead to the chain. A jump is inserted at the head.
+ * Dispatch entries stand in a tree of chains under KUBE-DISPATCH and KUBE-NODEPORTS of table nat,
+ * which are there as long as KUBE-SERVICES leads to them.
+ *
+ * Only these and chains that chain_is_ours() of core/resolve.h knows are read, written or deleted,
+ * and of the built-in chains only rules whose target is one of them. A jump that stands there
+ * twice, or with other conditions, is observed with a text of its own; OP_SET and OP_DEL delete all
+ * rules of that built-in chain which lead to the chain. A jump is inserted at the head.
  *
  * Results: -EINVAL (iptables refuses the rules; why is logged once), -EAGAIN (somebody holds the
  * lock), -EPERM, -ETIMEDOUT, -EOPNOTSUPP (the program cannot be run).
@@ -35,6 +39,10 @@ struct iptables_info {
 int iptables_new(
 	const struct text_pool *texts, bool ipv4, bool ipv6, struct adapter **ret, struct err *err);
 void iptables_free(struct adapter *a);
+
+/* From now on the adapter does not wait for iptables: it answers later. Returns a descriptor that
+ * is readable when it is worth to ask it again. */
+int iptables_watch(struct adapter *a);
 
 /* What the result of a failed operation of this adapter means; NULL: no more than the errno says.
  */

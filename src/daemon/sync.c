@@ -201,6 +201,7 @@ static void loop_done(struct daemon *d)
 	config_watch_free(take(d->config_watch));
 	free_event(&d->manifests_changed);
 	free_event(&d->kernel_changed);
+	free_event(&d->iptables_answered);
 	for (size_t i = 0; i < ARRAY_SIZE(d->sigs); i++)
 		free_event(&d->sigs[i]);
 	link_monitor_free(take(d->monitor));
@@ -256,6 +257,14 @@ static void on_config(evutil_socket_t fd, short what, void *arg)
 	d->failure = "the configuration file has changed";
 	notify("STOPPING=1");
 	event_base_loopbreak(d->base);
+}
+
+/* An adapter that answers later has something to tell. */
+static void on_answer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	daemon_step_now(arg);
 }
 
 static void reload(struct daemon *d)
@@ -384,6 +393,7 @@ int daemon_run(struct daemon *d, struct err *err)
 	daemon_watch_inputs(d);
 	watch_config(d);
 	watch_fd(d, &d->kernel_changed, link_monitor_fd(d->monitor), on_kernel);
+	watch_fd(d, &d->iptables_answered, iptables_watch(d->iptables), on_answer);
 	watch_signals(d);
 	daemon_refresh_node(d); /* what changed before the monitor listened */
 	daemon_step_now(d);

@@ -63,8 +63,10 @@ bool memo_written(struct map *memos, const struct op *op)
 		forget(memos, &op->fact.key);
 		return false;
 	}
-	m = memo_get(memos, &op->fact.key);
-	doubtful = op->type == OP_SET && (!m->written || m->written == text);
+	m = op->type == OP_ADD ? memo_find(memos, &op->fact.key) : memo_get(memos, &op->fact.key);
+	if (!m)
+		return false;
+	doubtful = op->type == OP_SET && m->written == text;
 	if (m->written != text)
 		m->rendered = 0;
 	m->written = text;

@@ -13,8 +13,9 @@
  *
  * Whether a chain has the rules that we want is decided by the hash of its text, so it matters that
  * iptables tells the rules as we write them. As a guard against rewriting a chain for ever, what is
- * written over a chain that looked different is read back at once; if it reads differently, then
- * that is how this iptables tells this text, and is taken for it from then on.
+ * written a second time over a chain that looked different is read back at once; if it reads
+ * differently, then that is how this iptables tells this text, and is taken for it from then on.
+ * New chains, of which there may be a hundred thousand, need not be remembered for that.
  */
 struct memo {
 	struct map_node by_key;
@@ -30,8 +31,8 @@ struct memo *memo_get(struct map *memos, const struct fact_key *key);
 void memo_done(struct map *memos);
 
 /*
- * The operation succeeded. Returns whether what it wrote should be read back: something stood there
- * which was not a text of ours, or was the very text that we had written already.
+ * The operation succeeded. Returns whether what it wrote should be read back: it is the very text
+ * that we had written there already.
  */
 bool memo_written(struct map *memos, const struct op *op);
 /* What a text that iptables tells for this key counts as; both by their hashes. */

@@ -12,6 +12,8 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "core/resolve.h"
+#include "core/text.h"
+#include "iptables_tree.h"
 
 /* One word of a rule without its quotes: a part of words.text. */
 struct word {
@@ -193,37 +195,46 @@ static uint32_t key_hash(const struct fact_key *key)
 	return map_hash(key, sizeof(*key));
 }
 
-const struct saved_chain *saved_find(const struct saved *s, const struct fact_key *key)
+static struct saved_chain *find(const struct map *chains, const struct fact_key *key)
 {
-	map_for_each_match(n, &s->chains, key_hash(key))
+	map_for_each_match(n, chains, key_hash(key))
 		if (fact_key_eq(&chain_of(n)->key, key))
 			return chain_of(n);
 	return NULL;
 }
 
-static struct saved_chain *get(struct saved *s, const struct fact_key *key)
+const struct saved_chain *saved_find(const struct saved *s, const struct fact_key *key)
 {
-	struct saved_chain *c;
+	return find(&s->chains, key);
+}
 
-	map_for_each_match(n, &s->chains, key_hash(key))
-		if (fact_key_eq(&chain_of(n)->key, key))
-			return chain_of(n);
+static struct saved_chain *get(struct map *chains, const struct fact_key *key)
+{
+	struct saved_chain *c = find(chains, key);
+
+	if (c)
+		return c;
 	c = new0(struct saved_chain);
 	c->key = *key;
-	map_add(&s->chains, &c->by_key, key_hash(key));
+	c->hash = text_hash("");
+	map_add(chains, &c->by_key, key_hash(key));
 	return c;
+}
+
+static void chains_done(struct map *chains)
+{
+	map_for_each(n, chains) {
+		buf_done(&chain_of(n)->literal);
+		free(chain_of(n));
+	}
+	map_done(chains);
 }
 
 void saved_done(struct saved *s)
 {
-	map_for_each(n, &s->chains) {
-		struct saved_chain *c = chain_of(n);
-
-		buf_done(&c->text);
-		buf_done(&c->literal);
-		free(c);
-	}
-	map_done(&s->chains);
+	chains_done(&s->chains);
+	chains_done(&s->tree);
+	fact_list_done(&s->dispatch);
 	*s = (struct saved){ 0 };
 }
 
@@ -246,62 +257,99 @@ static const char *read_name(const char *begin, char ret[static CHAIN_NAME_LEN +
 	return ret;
 }
 
+/* Where a chain of that name is kept; NULL: it is none of ours. */
+static struct map *map_for(struct saved *s, enum table table, const char *name)
+{
+	if (table == TABLE_NAT && tree_has_chain(name))
+		return &s->tree;
+	return chain_is_ours(table, name) ? &s->chains : NULL;
+}
+
+/* What is needed for one table; the buffers are used line by line. */
+struct reading {
+	struct saved *saved;
+	enum table table;
+	struct words words;
+	struct buf rule;
+};
+
+static void reading_done(struct reading *r)
+{
+	words_done(&r->words);
+	buf_done(&r->rule);
+}
+
 /* ":KUBE-SERVICES - [0:0]" */
-static void add_declaration(struct saved *s, enum table table, const char *line)
+static void add_declaration(const struct reading *r, const char *line)
 {
 	char name[CHAIN_NAME_LEN + 1];
+	struct map *map = map_for(r->saved, r->table, read_name(line + 1, name));
 	struct fact f;
 
-	if (!chain_is_ours(table, read_name(line + 1, name)))
+	if (!map)
 		return;
-	f = fact_chain(s->family, table, name, 0);
-	get(s, &f.key);
+	f = fact_chain(r->saved->family, r->table, name, 0);
+	get(map, &f.key);
+}
+
+static void normalise(struct reading *r, const char *line, size_t len)
+{
+	r->words.text.len = r->words.n = 0;
+	buf_reset(&r->rule);
+	split(&r->words, line, len);
+	add_rule(&r->rule, &r->words, r->saved->family);
 }
 
 static void add_chain_rule(
-	struct saved *s, enum table table, const char *chain, const char *line, size_t len)
+	struct reading *r, struct map *map, const char *chain, const char *line, size_t len)
 {
-	_cleanup_(words_done) struct words w = { 0 };
-	struct fact f = fact_chain(s->family, table, chain, 0);
+	struct saved *s = r->saved;
+	struct fact f = fact_chain(s->family, r->table, chain, 0);
+	struct saved_chain *c = get(map, &f.key);
 
-	split(&w, line, len);
-	add_rule(&get(s, &f.key)->text, &w, s->family);
+	normalise(r, line, len);
+	c->hash = text_hash_more(c->hash, buf_str(&r->rule));
+	if (map == &s->tree && tree_parse(buf_str(&r->rule), s->family, &f))
+		fact_list_add(&s->dispatch, f);
+	if (map == &s->chains && r->table == TABLE_NAT && tree_is_root(target_of(&r->words)))
+		s->tree_used = true;
 }
 
-static void add_hook_rule(
-	struct saved *s, enum table table, enum hook hook, const char *line, size_t len)
+static void add_hook_rule(struct reading *r, enum hook hook, const char *line, size_t len)
 {
 	size_t head = strlen("-A ") + strlen(hook_name(hook)) + 1;
-	_cleanup_(words_done) struct words w = { 0 };
 	struct saved_chain *c;
 	struct fact f;
 
-	split(&w, line, len);
-	if (!chain_is_ours(table, target_of(&w)))
+	normalise(r, line, len);
+	if (!chain_is_ours(r->table, target_of(&r->words)))
 		return;
-	f = fact_jump(s->family, table, hook, target_of(&w), 0);
-	c = get(s, &f.key);
-	add_rule(&c->text, &w, s->family);
+	f = fact_jump(r->saved->family, r->table, hook, target_of(&r->words), 0);
+	c = get(&r->saved->chains, &f.key);
+	c->hash = text_hash_more(c->hash, buf_str(&r->rule));
 	buf_add(&c->literal, line + head, len - head);
 	buf_addc(&c->literal, '\n');
 }
 
 /* "-A CHAIN ..."; only the rules of ours and of built-in chains are looked at more closely. */
-static void add_appended(struct saved *s, enum table table, const char *line, size_t len)
+static void add_appended(struct reading *r, const char *line, size_t len)
 {
 	char chain[CHAIN_NAME_LEN + 1];
+	struct map *map;
 	enum hook hook;
 
 	read_name(line + strlen("-A "), chain);
-	if (chain_is_ours(table, chain))
-		add_chain_rule(s, table, chain, line, len);
+	map = map_for(r->saved, r->table, chain);
+	if (map)
+		add_chain_rule(r, map, chain, line, len);
 	else if (hook_by_name(chain, &hook))
-		add_hook_rule(s, table, hook, line, len);
+		add_hook_rule(r, hook, line, len);
 }
 
 /* The first thing is "*TABLE" and the last "COMMIT". */
 int saved_add(struct saved *s, enum table table, const char *text, struct err *err)
 {
+	_cleanup_(reading_done) struct reading r = { .saved = s, .table = table };
 	bool begun = false, ended = false;
 
 	for (const char *line = text, *next; *line; line = next) {
@@ -312,9 +360,9 @@ int saved_add(struct saved *s, enum table table, const char *text, struct err *e
 			begun = len == strlen(table_name(table)) + 1 &&
 				!strncmp(line + 1, table_name(table), len - 1);
 		else if (begun && *line == ':')
-			add_declaration(s, table, line);
+			add_declaration(&r, line);
 		else if (begun && !strncmp(line, "-A ", 3))
-			add_appended(s, table, line, len);
+			add_appended(&r, line, len);
 		else if (begun && len == 6 && !strncmp(line, "COMMIT", len))
 			ended = true;
 	}

@@ -2,22 +2,30 @@
 #ifndef KERNEL_IPTABLES_SAVE_H
 #define KERNEL_IPTABLES_SAVE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/map.h"
 #include "core/fact.h"
+#include "core/resolve.h"
 
 /* What iptables-save told of one family, as far as it is ours. A zeroed one is empty and ready. */
 struct saved {
 	int family;
 	struct map chains; /* of struct saved_chain */
+	/* Of the tree of iptables_tree.h, which is no FACT_CHAIN: */
+	struct map tree;	   /* of struct saved_chain, with keys of FACT_CHAIN */
+	struct fact_list dispatch; /* the entries of its leaves as they stand there */
+	bool tree_used;		   /* KUBE-SERVICES leads to it */
 };
 
 /* A chain of ours, or all rules of one built-in chain that lead to one chain of ours. */
 struct saved_chain {
 	struct map_node by_key;
 	struct fact_key key; /* of FACT_CHAIN, FACT_JUMP */
-	struct buf text;     /* the rules, each brought into the form of iptables 1.8.9 */
+	uint64_t hash;	     /* text_hash() of the rules, each brought into the form of 1.8.9 */
 	struct buf literal;  /* of a jump: what stands behind "-A HOOK" as it was told, in lines */
 };
 

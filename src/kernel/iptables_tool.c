@@ -63,9 +63,10 @@ static int open_tool(const char *name, struct iptables_tool *ret, struct err *er
 	return 0;
 }
 
-static void variant_name(int family, bool nft, char ret[static TOOL_NAME_SIZE])
+static const char *variant_name(int family, bool nft, char ret[static TOOL_NAME_SIZE])
 {
 	snprintf(ret, TOOL_NAME_SIZE, "%s-%s", plain_name(family), nft ? "nft" : "legacy");
+	return ret;
 }
 
 static bool has_hint(const char *saved)
@@ -93,12 +94,14 @@ static bool legacy_has_mangle(int family)
 static bool hints_at(int family, bool nft)
 {
 	_cleanup_(buf_done) struct buf out = { 0 };
-	struct iptables_tool t = { 0 };
+	char variant[TOOL_NAME_SIZE], name[TOOL_NAME_SIZE + sizeof("-save")];
 
 	if (!nft && !legacy_has_mangle(family))
 		return false;
-	variant_name(family, nft, t.name);
-	return !iptables_tool_save(&t, TABLE_MANGLE, &out, NULL) && has_hint(buf_str(&out));
+	snprintf(name, sizeof(name), "%s-save", variant_name(family, nft, variant));
+	return !exec_run((const char *const[]){ name, "-t", "mangle", NULL }, NULL, 0,
+		       TABLE_TIMEOUT_MS, &out, NULL) &&
+		has_hint(buf_str(&out));
 }
 
 int iptables_tool_find(int family, struct iptables_tool *ret, struct err *err)
@@ -135,8 +138,7 @@ static int errno_of(const char *complaint)
 	return -EINVAL;
 }
 
-/* Turns the result of exec_run() and its words into one of the results of kernel/iptables.h. */
-static int result_of(int r, struct err *words, struct err *err)
+int iptables_tool_result(int r, struct err *words, struct err *err)
 {
 	char *advice = strstr(words->msg, " Try `");
 
@@ -151,32 +153,30 @@ static int result_of(int r, struct err *words, struct err *err)
 	return err_set(err, r, "%s", words->msg);
 }
 
-int iptables_tool_save(
-	const struct iptables_tool *t, enum table table, struct buf *ret, struct err *err)
+int iptables_tool_start_save(
+	const struct iptables_tool *t, struct exec *x, enum table table, struct err *err)
 {
 	struct err words = { 0 };
 	char name[TOOL_NAME_SIZE + sizeof("-restore")];
 	int r;
 
 	snprintf(name, sizeof(name), "%s-save", t->name);
-	r = exec_run((const char *const[]){ name, "-t", table_name(table), NULL }, NULL, 0,
-		TABLE_TIMEOUT_MS, ret, &words);
-	r = result_of(r, &words, err);
-	if (r)
-		err_prefix(err, "cannot read table %s", table_name(table));
-	return r;
+	r = exec_start(x, (const char *const[]){ name, "-t", table_name(table), NULL }, NULL, 0,
+		TABLE_TIMEOUT_MS, &words);
+	return iptables_tool_result(r, &words, err);
 }
 
-int iptables_tool_restore(const struct iptables_tool *t, const struct buf *doc, struct err *err)
+int iptables_tool_start_restore(
+	const struct iptables_tool *t, struct exec *x, const struct buf *doc, struct err *err)
 {
 	struct err words = { 0 };
 	char name[TOOL_NAME_SIZE + sizeof("-restore")];
 	int r;
 
 	snprintf(name, sizeof(name), "%s-restore", t->name);
-	r = exec_run((const char *const[]){ name, "-w", lock_wait, "--noflush", NULL },
-		buf_str(doc), doc->len, TABLE_TIMEOUT_MS, NULL, &words);
-	return result_of(r, &words, err);
+	r = exec_start(x, (const char *const[]){ name, "-w", lock_wait, "--noflush", NULL },
+		buf_str(doc), doc->len, TABLE_TIMEOUT_MS, &words);
+	return iptables_tool_result(r, &words, err);
 }
 
 int iptables_tool_try(const struct iptables_tool *t, struct err *err)
@@ -186,5 +186,5 @@ int iptables_tool_try(const struct iptables_tool *t, struct err *err)
 				 "POSTROUTING", NULL },
 		NULL, 0, QUICK_TIMEOUT_MS, NULL, &words);
 
-	return result_of(r, &words, err);
+	return iptables_tool_result(r, &words, err);
 }

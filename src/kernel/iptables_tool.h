@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "core/fact.h"
+#include "kernel/exec.h"
 #include "kernel/iptables.h"
 
 enum { TOOL_NAME_SIZE = 32 };
@@ -24,12 +25,16 @@ int iptables_tool_find(int family, struct iptables_tool *ret, struct err *err);
 /* For tests: "iptables v1.8.9 (nf_tables)". Returns 0, or -EINVAL. */
 int iptables_tool_parse_version(const char *text, struct iptables_info *ret);
 
-/* What NAME-save prints of one table. Returns 0, or one of the results of kernel/iptables.h with
- * words. */
-int iptables_tool_save(
-	const struct iptables_tool *t, enum table table, struct buf *ret, struct err *err);
-/* Feeds the document to NAME-restore, which leaves alone what it does not name. */
-int iptables_tool_restore(const struct iptables_tool *t, const struct buf *doc, struct err *err);
+/* Begins to print one table with NAME-save. Returns 0, or one of the results of kernel/iptables.h
+ * with words. */
+int iptables_tool_start_save(
+	const struct iptables_tool *t, struct exec *x, enum table table, struct err *err);
+/* Begins to feed the document, which must stay, to NAME-restore, which leaves alone what it does
+ * not name. Returns as above. */
+int iptables_tool_start_restore(
+	const struct iptables_tool *t, struct exec *x, const struct buf *doc, struct err *err);
+/* Turns the result of exec_run() and its words into one of the results of kernel/iptables.h. */
+int iptables_tool_result(int r, struct err *words, struct err *err);
 /* Whether the family's nat table can be read: 0, or an errno with words. */
 int iptables_tool_try(const struct iptables_tool *t, struct err *err);
 

@@ -253,16 +253,21 @@ static void diff(const struct node *node, struct range old, struct range new,
 	}
 }
 
+size_t tree_count_vips(const struct fact *entries, size_t n)
+{
+	while (n && is_node_port(&entries[n - 1].key))
+		n--;
+	return n;
+}
+
 static struct range vips(const struct fact *e, size_t n)
 {
-	while (n && is_node_port(&e[n - 1].key))
-		n--;
-	return (struct range){ e, n };
+	return (struct range){ e, tree_count_vips(e, n) };
 }
 
 static struct range node_ports(const struct fact *e, size_t n)
 {
-	size_t before = vips(e, n).n;
+	size_t before = tree_count_vips(e, n);
 
 	return (struct range){ e + before, n - before };
 }

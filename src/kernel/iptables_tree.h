@@ -29,6 +29,8 @@ bool tree_is_root(const char *name);
 /* The order in which the functions below want the entries of one family. */
 void tree_sort(struct fact *entries, size_t n);
 int tree_cmp(const struct fact_key *a, const struct fact_key *b);
+/* How many of them have an address; these come first. */
+size_t tree_count_vips(const struct fact *entries, size_t n);
 
 /*
  * Turns the tree of the old entries into that of the new ones: `write` for each chain which may be

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -175,6 +176,7 @@ static struct fact_list dump(void)
 	struct err err;
 
 	if (t.adapter->dump(t.adapter, FACT_CHAIN, NULL, collect, &l, &err) ||
+		t.adapter->dump(t.adapter, FACT_DISPATCH, NULL, collect, &l, &err) ||
 		t.adapter->dump(t.adapter, FACT_JUMP, NULL, collect, &l, &err))
 		fail_msg("dump: %s", err.msg);
 	fact_list_finish(&l);
@@ -398,6 +400,8 @@ static void another_rendering_is_learnt(void **state)
 	apply(OP_ADD, f, 0);
 	assert_false(held(f));
 	apply(OP_SET, f, 0);
+	assert_false(held(f));
+	apply(OP_SET, f, 0);
 	assert_true(held(f));
 	assert_true(held(f));
 }
@@ -410,6 +414,8 @@ static void another_rendering_of_a_jump_is_learnt(void **state)
 	(void)state;
 	apply_all(OP_ADD, FACT_CHAIN);
 	apply(OP_ADD, f, 0);
+	assert_false(held(f));
+	apply(OP_SET, f, 0);
 	assert_false(held(f));
 	apply(OP_SET, f, 0);
 	assert_true(held(f));
@@ -426,6 +432,8 @@ static void what_others_change_is_seen_although_a_rendering_was_learnt(void **st
 	(void)state;
 	apply(OP_ADD, f, 0);
 	apply(OP_SET, f, 0);
+	apply(OP_SET, f, 0);
+	assert_true(held(f));
 	restore("iptables-restore", "*nat\n-A KUBE-MARK-MASQ -j RETURN\nCOMMIT\n");
 	assert_false(held(f));
 	apply(OP_SET, f, 0);
@@ -670,6 +678,263 @@ static void link_programs(void)
 	}
 }
 
+#define HASH "ABCDEFGHIJKLMNOP"
+
+/* Two chains, and one of ours that leads to the tree; entries that need more than one chain. */
+static void resolve_dispatch(void)
+{
+	fact_list_done(&t.facts);
+	for (int v6 = 0; v6 < 2; v6++) {
+		int family = v6 ? AF_INET6 : AF_INET;
+		struct ip ip = { .family = (uint8_t)family, .bytes = { 10, 96 } };
+
+		fact_list_add(&t.facts,
+			fact_chain(family, TABLE_NAT, "KUBE-SERVICES",
+				text_put(&t.texts,
+					"-A KUBE-SERVICES -j KUBE-DISPATCH\n"
+					"-A KUBE-SERVICES -j KUBE-NODEPORTS\n")));
+		fact_list_add(&t.facts,
+			fact_chain(family, TABLE_NAT, "KUBE-SVC-" HASH,
+				text_put(&t.texts, "-A KUBE-SVC-" HASH " -j RETURN\n")));
+		for (unsigned i = 0; i < 40; i++) {
+			ip.bytes[ip_bits(family) / 8 - 1] = (uint8_t)i;
+			ip.bytes[ip_bits(family) / 8 - 3] = (uint8_t)(i % 3);
+			fact_list_add(&t.facts,
+				fact_dispatch(&ip, 80, IPPROTO_TCP, SERVICE_CHAIN_SVC, HASH));
+		}
+		ip = (struct ip){ .family = (uint8_t)family };
+		for (unsigned i = 0; i < 40; i++)
+			fact_list_add(&t.facts,
+				fact_dispatch(&ip, (uint16_t)(30000 + 7 * i), IPPROTO_UDP,
+					SERVICE_CHAIN_SVC, HASH));
+	}
+	fact_list_finish(&t.facts);
+}
+
+static void add_dispatch(void)
+{
+	resolve_dispatch();
+	apply_all(OP_ADD, FACT_CHAIN);
+	apply_all(OP_ADD, FACT_DISPATCH);
+}
+
+/* As after a restart. */
+static void new_adapter(void)
+{
+	struct err err;
+
+	iptables_free(t.adapter);
+	assert_int_equal(iptables_new(&t.texts, true, true, &t.adapter, &err), 0);
+}
+
+/* Without the entry for port 0. */
+static void assert_dispatch_held(size_t expected, bool sound)
+{
+	_cleanup_(fact_list_done) struct fact_list have = dump();
+	size_t n = 0;
+	bool disorder = false;
+
+	for (size_t i = 0; i < have.n; i++) {
+		if (have.facts[i].key.kind != FACT_DISPATCH)
+			continue;
+		if (have.facts[i].key.port)
+			n++;
+		else
+			disorder = true;
+	}
+	assert_int_equal(n, expected);
+	assert_int_equal(disorder, !sound);
+}
+
+static char *first_chain_below(const char *program)
+{
+	_cleanup_free_ char *text = RUN(NULL, program, "-t", "nat");
+	const char *at = strstr(text, ":KUBE-DISPATCH-");
+
+	assert_non_null(at);
+	return mem_strndup(at + 1, strcspn(at + 1, " "));
+}
+
+static void dispatch_entries_read_as_they_were_written(void **state)
+{
+	(void)state;
+	add_dispatch();
+	assert_dispatch_held(160, true);
+	assert_true(held(t.facts.facts[t.facts.n - 1]));
+	new_adapter();
+	assert_dispatch_held(160, true);
+	assert_true(held(t.facts.facts[t.facts.n - 1]));
+}
+
+static void dispatch_is_removed_without_a_trace(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	add_dispatch();
+	apply_all(OP_DEL, FACT_DISPATCH);
+	assert_true(saved_has("iptables-save", "nat", "-A KUBE-SERVICES -j KUBE-DISPATCH"));
+	assert_dispatch_held(0, true);
+	apply_all(OP_DEL, FACT_CHAIN);
+	text = RUN(NULL, "iptables-save", "-t", "nat");
+	assert_null(strstr(text, "KUBE-"));
+}
+
+/* The other backend's rules come first, the entries go later. */
+static void dispatch_is_left_for_another_backend(void **state)
+{
+	struct fact services = chain(TABLE_NAT, "KUBE-SERVICES", "-A KUBE-SERVICES -j RETURN\n");
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	add_dispatch();
+	apply(OP_SET, services, 0);
+	assert_dispatch_held(160, true);
+	apply_all(OP_DEL, FACT_DISPATCH);
+	text = RUN(NULL, "iptables-save", "-t", "nat");
+	assert_null(strstr(text, "KUBE-DISPATCH"));
+	assert_null(strstr(text, "KUBE-NODEPORTS"));
+	assert_dispatch_held(0, true);
+}
+
+static void a_broken_tree_is_put_right(void **state)
+{
+	_cleanup_free_ char *name = NULL;
+
+	(void)state;
+	add_dispatch();
+	name = first_chain_below("iptables-save");
+	free(RUN(NULL, "iptables", "-w", "5", "-t", "nat", "-I", name, "-j", "RETURN"));
+	{
+		_cleanup_(fact_list_done) struct fact_list have = dump();
+
+		assert_true(have.n < t.facts.n);
+	}
+	apply_all(OP_ADD, FACT_DISPATCH);
+	assert_dispatch_held(160, true);
+	free(RUN(NULL, "iptables", "-w", "5", "-t", "nat", "-F", "KUBE-DISPATCH"));
+	assert_dispatch_held(120, false);
+	apply_all(OP_ADD, FACT_DISPATCH);
+	assert_dispatch_held(160, true);
+}
+
+static void a_foreign_chain_in_the_tree_is_deleted(void **state)
+{
+	struct ip none = { .family = AF_INET };
+
+	(void)state;
+	add_dispatch();
+	restore("iptables-restore",
+		"*nat\n:KUBE-DISPATCH-FOREIGN - [0:0]\n"
+		"-A KUBE-DISPATCH-FOREIGN -j RETURN\nCOMMIT\n");
+	assert_dispatch_held(160, false);
+	apply(OP_DEL, fact_dispatch(&none, 0, IPPROTO_TCP, SERVICE_CHAIN_SVC, HASH), 0);
+	assert_dispatch_held(160, true);
+	assert_false(saved_has("iptables-save", "nat", ":KUBE-DISPATCH-FOREIGN - [0:0]"));
+}
+
+/* kube-proxy has a chain of one of the names. */
+static void node_ports_of_kube_proxy_are_taken_over(void **state)
+{
+	(void)state;
+	resolve_dispatch();
+	restore("iptables-restore",
+		"*nat\n:KUBE-NODEPORTS - [0:0]\n:KUBE-EXT-" HASH " - [0:0]\n"
+		"-A KUBE-NODEPORTS -p tcp -m comment --comment x -m tcp --dport 30000 "
+		"-j KUBE-EXT-" HASH "\nCOMMIT\n");
+	assert_dispatch_held(0, false);
+	apply_all(OP_ADD, FACT_CHAIN);
+	apply_all(OP_ADD, FACT_DISPATCH);
+	assert_dispatch_held(160, true);
+}
+
+static void an_entry_without_its_chain_does_not_stop_the_others(void **state)
+{
+	struct ip ip = ip_make(AF_INET, (const uint8_t[]){ 10, 0, 0, 1 });
+	struct op ops[2] = {
+		{ OP_ADD, 1, fact_dispatch(&ip, 1, IPPROTO_TCP, SERVICE_CHAIN_SVC, HASH) },
+		{ OP_ADD, 1, fact_dispatch(&ip, 2, IPPROTO_TCP, SERVICE_CHAIN_EXT, HASH) },
+	};
+
+	(void)state;
+	add_dispatch();
+	t.adapter->apply(t.adapter, ops, ARRAY_SIZE(ops));
+	assert_int_equal(ops[0].result, 0);
+	assert_int_equal(ops[1].result, -EINVAL);
+	assert_dispatch_held(161, true);
+}
+
+/* Whatever stands first in the queue: a part of a large batch refers to no later part. */
+static void chains_may_stand_in_any_order(void **state)
+{
+	enum { N = 1500 };
+
+	(void)state;
+	fact_list_done(&t.facts);
+	for (unsigned i = 0; i < N; i++) {
+		char svc[40], sep[40], text[100];
+
+		snprintf(svc, sizeof(svc), "KUBE-SVC-AAAAAAAAAAAA%c%c%c%c", 'A' + (i & 15),
+			'A' + (i >> 4 & 15), 'A' + (i >> 8 & 15), 'A');
+		snprintf(sep, sizeof(sep), "KUBE-SEP-%s", svc + 9);
+		snprintf(text, sizeof(text), "-A %s -j %s\n", svc, sep);
+		fact_list_add(&t.facts, chain(TABLE_NAT, svc, text));
+		snprintf(text, sizeof(text), "-A %s -j RETURN\n", sep);
+		fact_list_add(&t.facts, chain(TABLE_NAT, sep, text));
+	}
+	apply_all(OP_ADD, FACT_CHAIN);
+	apply_all(OP_DEL, FACT_CHAIN);
+	assert_int_equal(count_held(), 0);
+}
+
+/* Puts a program that never ends in the place of iptables-restore. */
+static void replace_restore(void)
+{
+	char path[PATH_SIZE + 24];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/iptables-restore", t.dir);
+	unlink(path);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs("#!/bin/sh\nexec sleep 600\n", f);
+	assert_int_equal(fchmod(fileno(f), 0755), 0);
+	fclose(f);
+}
+
+static void nobody_waits_for_a_program_that_hangs(void **state)
+{
+	struct op op = { OP_ADD, 1, chain(TABLE_NAT, "KUBE-MARK-MASQ", "") };
+	int fd = iptables_watch(t.adapter);
+
+	(void)state;
+	assert_true(fd >= 0);
+	replace_restore();
+	t.adapter->apply(t.adapter, &op, 1);
+	assert_false(t.adapter->advance(t.adapter));
+	assert_false(t.adapter->advance(t.adapter));
+	assert_int_equal(op.result, -EINPROGRESS);
+	iptables_free(take(t.adapter)); /* kills it */
+	link_programs();
+}
+
+/* As the daemon does: the descriptor tells when to ask. */
+static void answers_come_later(void **state)
+{
+	struct op op = { OP_ADD, 1, chain(TABLE_NAT, "KUBE-MARK-MASQ", "") };
+	struct pollfd p = { .fd = iptables_watch(t.adapter), .events = POLLIN };
+
+	(void)state;
+	t.adapter->apply(t.adapter, &op, 1);
+	while (!t.adapter->advance(t.adapter))
+		assert_int_equal(poll(&p, 1, TIMEOUT_MS), 1);
+	assert_int_equal(op.result, 0);
+	while (!t.adapter->read_ahead(t.adapter))
+		assert_int_equal(poll(&p, 1, TIMEOUT_MS), 1);
+	assert_true(held(op.fact));
+	assert_int_equal(poll(&p, 1, 0), 0);
+}
+
 static void unlink_programs(void)
 {
 	char path[PATH_SIZE + 24];
@@ -745,6 +1010,16 @@ static int test_variant(void)
 		TEST(the_program_is_described),
 		TEST(the_variant_of_kubelet_is_used),
 		TEST(a_lock_that_somebody_holds_is_waited_for_in_vain),
+		TEST(dispatch_entries_read_as_they_were_written),
+		TEST(dispatch_is_removed_without_a_trace),
+		TEST(dispatch_is_left_for_another_backend),
+		TEST(a_broken_tree_is_put_right),
+		TEST(a_foreign_chain_in_the_tree_is_deleted),
+		TEST(node_ports_of_kube_proxy_are_taken_over),
+		TEST(an_entry_without_its_chain_does_not_stop_the_others),
+		TEST(chains_may_stand_in_any_order),
+		TEST(answers_come_later),
+		TEST(nobody_waits_for_a_program_that_hangs),
 #undef TEST
 	};
 
