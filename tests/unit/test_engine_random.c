@@ -41,8 +41,9 @@ struct churn {
 	struct world *world;
 	uint64_t random;
 	size_t fails_from; /* operations that are left until all fail: the daemon is about to die */
-	bool faults, marks;
-	bool sets_broken; /* somebody took members out of our sets, and no audit saw it yet */
+	bool faults, marks, let_alone;
+	bool sets_broken; /* members may be missing from our sets, or be gone before what they stand
+			     for */
 	struct {
 		size_t kills, deletions, faults;
 	} count;
@@ -78,6 +79,7 @@ static int fault(const struct op *op, void *arg)
 	if (!c->faults || !chance(c, 30))
 		return 0;
 	c->count.faults++;
+	c->sets_broken = true;
 	return answers[rnd(c, ARRAY_SIZE(answers))];
 }
 
@@ -86,7 +88,7 @@ static uint32_t active(const struct fact_key *rs, void *arg)
 	struct churn *c = arg;
 
 	(void)rs;
-	return c->faults ? rnd(c, 2) : 0;
+	return c->let_alone ? 0 : rnd(c, 2);
 }
 
 /* ---- The cluster ---- */
@@ -204,26 +206,23 @@ static void meddle(struct churn *c)
 static void start(struct churn *c, struct world *w)
 {
 	world_restart_with(w, (struct engine_config){ .drain = true });
+	w->policy.drain_timeout = 3000;
 	w->policy.mark_mask = c->marks ? 0xfff00000 : 0;
 	load_all(w);
 }
 
 /*
  * It dies after some more operations. Whose virtual servers are is written in the sets alone: where
- * members are missing, because somebody took them or they could not be added, and nobody remembers,
+ * members are missing, because somebody took them or an operation failed, and nobody remembers,
  * what they stood for stays.
  */
 static void kill_daemon(struct churn *c)
 {
-	struct ledger_counts counts = ledger_counts(engine_ledger(c->world->engine));
-
-	if (c->sets_broken || counts.failing)
+	if (c->sets_broken)
 		return;
-	c->faults = false;
 	c->fails_from = 1 + rnd(c, 40);
 	engine_step(c->world->engine, c->world->now);
 	c->fails_from = 0;
-	c->faults = true;
 	c->count.kills++;
 	start(c, c->world);
 }
@@ -238,8 +237,9 @@ static void step(struct churn *c)
 	c->world->kernel.dump_error_kind = rnd(c, FACT_KINDS);
 	engine_step(c->world->engine, c->world->now);
 	c->world->kernel.dump_error = 0;
-	if (stats->audits != audits)
-		c->sets_broken = false; /* or known to the ledger as failing */
+	if (stats->audits != audits && !ledger_counts(engine_ledger(c->world->engine)).pending &&
+		!drain_count(engine_drain(c->world->engine)))
+		c->sets_broken = false;
 }
 
 static void do_something(struct churn *c)
@@ -270,6 +270,7 @@ static void let_alone(struct churn *c)
 	struct world *w = c->world;
 
 	c->faults = false;
+	c->let_alone = true;
 	world_audit(w);
 	for (uint64_t until = w->now + DAY, wait; w->now < until; w->now += wait) {
 		wait = world_step(w);
@@ -277,7 +278,7 @@ static void let_alone(struct churn *c)
 			break;
 	}
 	world_audit(w);
-	c->sets_broken = false;
+	c->sets_broken = c->let_alone = false;
 }
 
 static char *print(const struct fake_kernel *k)
@@ -333,7 +334,7 @@ static void assert_nothing_to_do_after_restart(struct churn *c)
 
 static void one_round(struct churn *c, unsigned long done)
 {
-	c->faults = true;
+	c->faults = chance(c, 2);
 	for (int i = 0; i < CHANGES_A_ROUND; i++)
 		do_something(c);
 	let_alone(c);
