@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "core/engine.h"
 #include "core/policy.h"
 #include "core/store.h"
@@ -35,7 +36,18 @@ struct report_input {
 	void *conns_arg;
 };
 
-/* A new reference to {"apiVersion": "ipvsctl.io/v1", "kind": "Status", ...}. */
-json_t *report_status(const struct report_input *in);
+/*
+ * {"apiVersion": "ipvsctl.io/v1", "kind": "Status", ...}, in pieces of some Services each: making
+ * the whole at once would keep the loop for a second where there are many. Between two pieces
+ * anything may change: each Service is told as it is then, in its place; one that is new is told
+ * the next time.
+ */
+enum { REPORT_PIECE = 50 /* Services */ };
+
+struct report;
+struct report *report_begin(const struct report_input *in);
+/* Appends the next piece; false: it was the last. */
+bool report_next(struct report *r, const struct report_input *in, struct buf *out);
+void report_free(struct report *r);
 
 #endif

@@ -4,7 +4,9 @@
 
 #include <event2/event.h>
 #include <jansson.h>
+#include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 /*
@@ -28,9 +30,15 @@ enum {
 struct server;
 struct server_config {
 	const char *socket_path;
-	/* Makes the answer; the server takes the reference. */
-	json_t *(*status)(void *arg);
-	/* The same; NULL with words: what was asked for makes no sense. `from` may be NULL. */
+	/*
+	 * The status is told in pieces: each call of status_next appends one and returns false with
+	 * the last. status_end is called once, also where the client went away before.
+	 */
+	void *(*status_begin)(void *arg);
+	bool (*status_next)(void *status, struct buf *out);
+	void (*status_end)(void *status);
+	/* A new reference; NULL with words: what was asked for makes no sense. `from` may be NULL.
+	 */
 	json_t *(*explain)(const char *what, const char *from, struct err *err, void *arg);
 	void *arg;
 };

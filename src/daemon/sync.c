@@ -317,19 +317,44 @@ static struct report_input report_input(struct daemon *d)
 	};
 }
 
-static json_t *status(void *arg)
-{
-	struct daemon *d = arg;
-	struct report_input in = report_input(d);
-	char **warnings = daemon_warnings(d, &in.n_warnings);
-	json_t *reply;
+/* A status that is being told. */
+struct status {
+	struct daemon *d;
+	struct report *report;
+	char **warnings;
+	size_t n_warnings;
+};
 
-	in.warnings = (const char *const *)warnings;
-	reply = report_status(&in);
-	for (size_t i = 0; i < in.n_warnings; i++)
-		free(warnings[i]);
-	free(warnings);
-	return reply;
+static void *status_begin(void *arg)
+{
+	struct status *s = new0(struct status);
+	struct report_input in = report_input(arg);
+
+	s->d = arg;
+	s->warnings = daemon_warnings(s->d, &s->n_warnings);
+	s->report = report_begin(&in);
+	return s;
+}
+
+static bool status_next(void *arg, struct buf *out)
+{
+	struct status *s = arg;
+	struct report_input in = report_input(s->d);
+
+	in.warnings = (const char *const *)s->warnings;
+	in.n_warnings = s->n_warnings;
+	return report_next(s->report, &in, out);
+}
+
+static void status_end(void *arg)
+{
+	struct status *s = arg;
+
+	for (size_t i = 0; i < s->n_warnings; i++)
+		free(s->warnings[i]);
+	free(s->warnings);
+	report_free(s->report);
+	free(s);
 }
 
 static json_t *explain_query(const char *what, const char *from, struct err *err, void *arg)
@@ -344,7 +369,9 @@ static int start_server(struct daemon *d, struct err *err)
 {
 	struct server_config config = {
 		.socket_path = d->config->status_socket,
-		.status = status,
+		.status_begin = status_begin,
+		.status_next = status_next,
+		.status_end = status_end,
 		.explain = explain_query,
 		.arg = d,
 	};

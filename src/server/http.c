@@ -283,3 +283,60 @@ void http_reply(struct evhttp_request *req, int code, const char *type, char *bo
 	add_body(req, body);
 	evhttp_send_reply(req, code, NULL, NULL);
 }
+
+struct stream {
+	struct http_pieces pieces;
+	struct evhttp_request *req;
+};
+
+static void stream_free(struct stream *s)
+{
+	s->pieces.end(s->pieces.arg);
+	free(s);
+}
+
+/* A request that evhttp has let go of is freed by its end, one that it still has by itself
+ * (evhttp_connection_incoming_fail()). */
+static void on_client_gone(struct evhttp_connection *conn, void *arg)
+{
+	struct stream *s = arg;
+
+	(void)conn;
+	if (!evhttp_request_get_connection(s->req))
+		evhttp_send_reply_end(s->req);
+	stream_free(s);
+}
+
+static void send_piece(struct evhttp_connection *conn, void *arg)
+{
+	_cleanup_(buf_done) struct buf piece = { 0 };
+	struct evbuffer *out = evbuffer_new();
+	struct stream *s = arg;
+	bool more = s->pieces.next(s->pieces.arg, &piece);
+
+	if (!out)
+		abort(); /* out of memory, as in base/mem.h */
+	evbuffer_add(out, buf_str(&piece), piece.len);
+	if (more) {
+		evhttp_send_reply_chunk_with_cb(s->req, out, send_piece, s);
+	} else {
+		evhttp_connection_set_closecb(conn, NULL, NULL);
+		evhttp_send_reply_chunk(s->req, out);
+		evhttp_send_reply_end(s->req);
+		stream_free(s);
+	}
+	evbuffer_free(out);
+}
+
+void http_reply_pieces(
+	struct evhttp_request *req, const char *type, const struct http_pieces *pieces)
+{
+	struct evhttp_connection *conn = evhttp_request_get_connection(req);
+	struct stream *s = new0(struct stream);
+
+	*s = (struct stream){ .pieces = *pieces, .req = req };
+	http_header(req, "Content-Type", type);
+	evhttp_connection_set_closecb(conn, on_client_gone, s);
+	evhttp_send_reply_start(req, HTTP_OK, NULL);
+	send_piece(conn, s);
+}

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/ip.h"
 
@@ -50,5 +51,20 @@ const char *http_path(struct evhttp_request *req);
 void http_header(struct evhttp_request *req, const char *name, const char *value);
 /* Answers; takes the body over. */
 void http_reply(struct evhttp_request *req, int code, const char *type, char *body);
+
+/*
+ * An answer that is made in pieces, each when the client has taken the one before: a long one never
+ * stops the loop, nor does it lie in memory as a whole.
+ */
+struct http_pieces {
+	/* Appends the next piece, which is not empty; false: it was the last. */
+	bool (*next)(void *arg, struct buf *out);
+	/* Frees what makes them: called once, also where the client went away in the middle. */
+	void (*end)(void *arg);
+	void *arg;
+};
+/* Answers with status 200. */
+void http_reply_pieces(
+	struct evhttp_request *req, const char *type, const struct http_pieces *pieces);
 
 #endif

@@ -33,48 +33,6 @@ static json_t *warnings_json(const struct report_input *in)
 	return ret;
 }
 
-/* Services, by namespace and name */
-
-struct item {
-	const struct slot *slot;
-};
-
-static int cmp_item(const void *a, const void *b)
-{
-	const struct service *x = ((const struct item *)a)->slot->service;
-	const struct service *y = ((const struct item *)b)->slot->service;
-	int c = strcmp(x->ns, y->ns);
-
-	return c ? c : strcmp(x->name, y->name);
-}
-
-static struct item *sorted_services(const struct store *store, size_t *ret_n)
-{
-	struct item *items = mem_zalloc(store->n_services, sizeof(*items));
-	size_t n = 0;
-
-	map_for_each(it, &store->slots) {
-		const struct slot *slot = container_of(it, struct slot, by_name);
-
-		if (slot->service)
-			items[n++].slot = slot;
-	}
-	qsort(items, n, sizeof(*items), cmp_item);
-	*ret_n = n;
-	return items;
-}
-
-static json_t *services_json(const struct report_input *in, struct report_sums *sums)
-{
-	size_t n;
-	_cleanup_free_ struct item *items = sorted_services(in->store, &n);
-	json_t *ret = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(ret, report_service(in, items[i].slot, sums));
-	return ret;
-}
-
 /* What belongs to no Service */
 
 struct found {
@@ -231,20 +189,124 @@ static json_t *summary_json(const struct report_input *in, const struct ledger_c
 		known(in->last_sync_us, in->last_sync_us));
 }
 
-json_t *report_status(const struct report_input *in)
+/* The pieces */
+
+struct item {
+	char *ns, *name;
+};
+
+struct report {
+	struct item *items; /* the Services that there were, by name */
+	size_t n, at;
+	struct report_sums sums;
+	bool begun, any; /* `any`: a Service was told */
+};
+
+static int cmp_item(const void *a, const void *b)
 {
-	const struct ledger *ledger = engine_ledger(in->engine);
-	struct ledger_counts counts = ledger_counts(ledger);
-	struct report_sums sums = { 0 };
-	json_t *services = services_json(in, &sums);
-	json_t *foreign = counts.foreign ? foreign_json(ledger) : json_array();
-	json_t *failures = counts.failing ? failures_json(ledger, in) : json_array();
+	const struct item *x = a, *y = b;
+	int c = strcmp(x->ns, y->ns);
+
+	return c ? c : strcmp(x->name, y->name);
+}
+
+struct report *report_begin(const struct report_input *in)
+{
+	struct report *r = new0(struct report);
+
+	r->items = mem_zalloc(in->store->n_services, sizeof(*r->items));
+	map_for_each(it, &in->store->slots) {
+		const struct service *s = container_of(it, struct slot, by_name)->service;
+
+		if (s)
+			r->items[r->n++] = (struct item){ mem_strdup(s->ns), mem_strdup(s->name) };
+	}
+	if (r->n)
+		qsort(r->items, r->n, sizeof(*r->items), cmp_item);
+	return r;
+}
+
+void report_free(struct report *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->n; i++) {
+		free(r->items[i].ns);
+		free(r->items[i].name);
+	}
+	free(r->items);
+	free(r);
+}
+
+static int add_text(const char *text, size_t len, void *arg)
+{
+	buf_add(arg, text, len);
+	return 0;
+}
+
+/* Takes the reference. */
+static void add_json(struct buf *out, json_t *tree)
+{
+	json_dump_callback(tree, add_text, out, JSON_COMPACT);
+	json_decref(tree);
+}
+
+/* An object without its end, so that more can follow. */
+static void add_head(struct buf *out, const struct report_input *in)
+{
 	json_t *input = json_pack(
 		"{s:s, s:b}", "kind", in->input, "synced", (int)engine_stats(in->engine)->fed);
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
-		"apiVersion", "ipvsctl.io/v1", "kind", "Status", "source", "daemon", "node",
-		in->policy->node_name, "backend", in->backend, "kernel", in->kernel, "input", input,
-		"summary", summary_json(in, &counts, &sums, json_array_size(foreign)), "warnings",
-		warnings_json(in), "failures", failures, "services", services, "foreign", foreign);
+	add_json(out,
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "apiVersion", "ipvsctl.io/v1",
+			"kind", "Status", "source", "daemon", "node", in->policy->node_name,
+			"backend", in->backend, "kernel", in->kernel, "input", input, "warnings",
+			warnings_json(in)));
+	out->len--;
+	buf_adds(out, ",\"services\":[");
+}
+
+/* What is known when all Services are told. */
+static void add_tail(const struct report *r, struct buf *out, const struct report_input *in)
+{
+	const struct ledger *ledger = engine_ledger(in->engine);
+	struct ledger_counts counts = ledger_counts(ledger);
+	json_t *foreign = counts.foreign ? foreign_json(ledger) : json_array();
+	json_t *failures = counts.failing ? failures_json(ledger, in) : json_array();
+	const size_t n_foreign = json_array_size(foreign);
+
+	buf_adds(out, "],\"foreign\":");
+	add_json(out, foreign);
+	buf_adds(out, ",\"failures\":");
+	add_json(out, failures);
+	buf_adds(out, ",\"summary\":");
+	add_json(out, summary_json(in, &counts, &r->sums, n_foreign));
+	buf_adds(out, "}\n");
+}
+
+static void add_service(struct report *r, struct buf *out, const struct report_input *in)
+{
+	const struct item *item = &r->items[r->at++];
+	const struct slot *slot = store_find(in->store, item->ns, item->name);
+
+	if (!slot || !slot->service)
+		return;
+	buf_adds(out, r->any ? "," : "");
+	add_json(out, report_service(in, slot, &r->sums));
+	r->any = true;
+}
+
+bool report_next(struct report *r, const struct report_input *in, struct buf *out)
+{
+	if (!r->begun)
+		add_head(out, in);
+	r->begun = true;
+	/* A piece of Services that are all gone would be empty. */
+	for (size_t i = 0, start = out->len;
+		r->at < r->n && (i < REPORT_PIECE || out->len == start); i++)
+		add_service(r, out, in);
+	if (r->at < r->n)
+		return true;
+	add_tail(r, out, in);
+	return false;
 }

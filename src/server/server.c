@@ -50,13 +50,10 @@ static void reply_error(struct evhttp_request *req, int code, const char *messag
 
 static void get_status(struct evhttp_request *req, const struct server *s)
 {
-	json_t *body = s->config.status(s->config.arg);
-
-	if (body)
-		reply(req, HTTP_OK, body);
-	else
-		reply_error(req, HTTP_INTERNAL, "the status cannot be made");
-	json_decref(body);
+	http_reply_pieces(req, "application/json",
+		&(struct http_pieces){ .next = s->config.status_next,
+			.end = s->config.status_end,
+			.arg = s->config.status_begin(s->config.arg) });
 }
 
 static void explain_query(

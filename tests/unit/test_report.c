@@ -84,13 +84,25 @@ static void step(struct fixture *f, uint64_t now)
 	fail_msg("the engine does not come to rest");
 }
 
+/* All pieces together. */
+static json_t *whole_report(const struct report_input *in)
+{
+	struct report *r = report_begin(in);
+	_cleanup_(buf_done) struct buf b = { 0 };
+
+	while (report_next(r, in, &b))
+		;
+	report_free(r);
+	return json_loads(buf_str(&b), JSON_REJECT_DUPLICATES, NULL);
+}
+
 /* Loads, lets the engine work, and reports. */
 static void run(struct fixture *f, const char *lines)
 {
 	fixture_load(&f->store, lines);
 	step(f, START);
 	json_decref(f->report);
-	f->report = report_status(&f->in);
+	f->report = whole_report(&f->in);
 	assert_non_null(f->report);
 }
 
@@ -255,7 +267,7 @@ static void before_the_first_sync_everything_is_pending(void **state)
 	struct fixture *f = *state;
 
 	fixture_load(&f->store, WEB);
-	f->report = report_status(&f->in);
+	f->report = whole_report(&f->in);
 	assert_false(truth(json_object_get(f->report, "input"), "synced"));
 	assert_true(json_is_null(
 		json_object_get(json_object_get(f->report, "summary"), "lastChangeMsAgo")));
@@ -642,6 +654,55 @@ static void warnings_with_odd_bytes_are_told_nevertheless(void **state)
 		"[\"caf\xc3\xa9 \\\"x\\\"\\n\", \"bad ? name\"]");
 }
 
+static void many_services_are_told_in_pieces(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(buf_done) struct buf lines = { 0 }, b = { 0 };
+	struct report *r;
+	size_t pieces = 1;
+
+	for (int i = 0; i < 2 * REPORT_PIECE + 1; i++)
+		buf_addf(&lines, "service a/s%03d ip=10.20.30.%d port=http:80/TCP\n", i, i + 1);
+	run(f, buf_str(&lines));
+	assert_int_equal(
+		json_array_size(json_object_get(f->report, "services")), 2 * REPORT_PIECE + 1);
+	r = report_begin(&f->in);
+	for (; report_next(r, &f->in, &b); pieces++)
+		buf_reset(&b);
+	assert_int_equal(pieces, 3);
+	report_free(r);
+}
+
+static void what_changes_between_two_pieces_is_told_as_it_is_then(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(buf_done) struct buf lines = { 0 }, b = { 0 };
+	struct report *r;
+	json_t *report, *services;
+
+	for (int i = 0; i < REPORT_PIECE + 2; i++)
+		buf_addf(&lines, "service a/s%03d ip=10.20.30.%d port=http:80/TCP\n", i, i + 1);
+	run(f, buf_str(&lines));
+	r = report_begin(&f->in);
+	assert_true(report_next(r, &f->in, &b));
+	for (int i = 0; i < REPORT_PIECE + 1; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "s%03d", i);
+		store_delete_service(&f->store, "a", name);
+	}
+	fixture_load(&f->store, "service a/new ip=10.20.31.1 port=http:80/TCP\n");
+	step(f, START);
+	assert_false(report_next(r, &f->in, &b));
+	report_free(r);
+	report = json_loads(buf_str(&b), JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(report);
+	services = json_object_get(report, "services");
+	assert_int_equal(json_array_size(services), REPORT_PIECE + 1);
+	assert_string_equal(text(json_array_get(services, REPORT_PIECE), "name"), "s051");
+	json_decref(report);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -671,6 +732,8 @@ int main(void)
 		TEST(connections_that_cannot_be_counted_are_unknown),
 		TEST(an_endpoint_on_its_way_out_is_draining),
 		TEST(warnings_with_odd_bytes_are_told_nevertheless),
+		TEST(many_services_are_told_in_pieces),
+		TEST(what_changes_between_two_pieces_is_told_as_it_is_then),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
