@@ -107,7 +107,7 @@ came() {
 	equal "what changed meanwhile is true" "$(real_servers "-t 10.96.0.10:80")" \
 		"$POD_A:8080 $POD_B:8080"
 	equal "and nothing else was written" "$(status .summary.operations)" 2
-	check "status warns of nothing" eventually 10 warns_of_nothing
+	check "status warns of nothing" eventually 60 warns_of_nothing
 	equal "the node is healthy" "$(probe /healthz)" 200
 	equal "connections follow" "$(backends)" "a b"
 }
