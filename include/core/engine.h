@@ -56,7 +56,7 @@ struct engine_stats {
 	uint64_t resolves;
 	uint64_t marks_exhausted; /* resolves that wanted more firewall marks than there are */
 	uint64_t last_change;	  /* time of the last successful operation, ms */
-	uint64_t last_audit;	  /* ms; 0: never */
+	uint64_t last_audit;	  /* of all kinds, ms; 0: never */
 	uint64_t flows_deleted;	  /* entries of the connection table */
 	bool fed, synced; /* the sources are complete; nothing is left to do but what waits for its
 			     retry */
@@ -78,6 +78,8 @@ void engine_fed(struct engine *e);
 uint64_t engine_step(struct engine *e, uint64_t now);
 /* The next step reads the kernel again. */
 void engine_request_audit(struct engine *e);
+/* The same for some kinds, a mask of 1 << enum fact_kind. */
+void engine_request_audit_of(struct engine *e, unsigned kinds);
 /* Something in the policy or in the node's addresses changed: resolves everything again. */
 void engine_policy_changed(struct engine *e);
 /* Wants nothing any more: everything of ours is removed by the next steps. */

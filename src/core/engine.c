@@ -15,6 +15,7 @@
 #include "core/stale_watch.h"
 
 enum {
+	ALL_KINDS = (1 << FACT_KINDS) - 1,
 	STEP_SLOTS = 512,    /* resolved in one step */
 	STEP_OPS = 4096,     /* applied in one step */
 	BATCH_OPS = 1024,    /* in one call of an adapter */
@@ -48,7 +49,8 @@ struct engine {
 	struct adapter *adapter[FACT_KINDS]; /* NULL: facts of that kind cannot be had */
 	uint32_t node_generation;	     /* of the store, as resolved */
 	uint64_t next_audit;
-	bool node_dirty, audited, audit_requested, audit_failed, releasing;
+	unsigned audit_requested, auditing; /* masks of 1 << enum fact_kind */
+	bool node_dirty, audited, audit_failed, releasing;
 };
 
 static bool is_tcp(const struct engine *e, const struct fact_key *vs)
@@ -139,7 +141,12 @@ void engine_fed(struct engine *e)
 
 void engine_request_audit(struct engine *e)
 {
-	e->audit_requested = true;
+	engine_request_audit_of(e, ALL_KINDS);
+}
+
+void engine_request_audit_of(struct engine *e, unsigned kinds)
+{
+	e->audit_requested |= kinds;
 }
 
 void engine_policy_changed(struct engine *e)
@@ -541,10 +548,16 @@ static bool skip_foreign(const struct fact_key *vs, void *arg)
 	return !ledger_state(e->ledger, vs, &s) || !s.present || s.foreign;
 }
 
+/* NULL: it is no part of the audit, or facts of that kind cannot be had. */
+static struct adapter *audited_adapter(const struct engine *e, enum fact_kind kind)
+{
+	return e->auditing & 1u << kind ? e->adapter[kind] : NULL;
+}
+
 static int dump_all(struct engine *e, struct err *err)
 {
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
-		struct adapter *a = e->adapter[kind];
+		struct adapter *a = audited_adapter(e, kind);
 		int r = a ? a->dump(a, kind, skip_foreign, observe, e, err) : 0;
 
 		if (r < 0) {
@@ -561,11 +574,13 @@ static void audit_succeeded(struct engine *e, uint64_t now)
 
 	if (e->audited)
 		e->stats.drift += drift;
+	e->stats.audits++;
+	if (e->auditing != ALL_KINDS)
+		return;
 	if (e->audit_failed && e->config.on_audit)
 		e->config.on_audit(NULL, e->config.arg);
 	e->audited = true;
 	e->audit_failed = false;
-	e->stats.audits++;
 	e->stats.last_audit = now;
 	e->next_audit = e->config.audit_interval ? now + e->config.audit_interval : UINT64_MAX;
 }
@@ -586,12 +601,12 @@ static void audit(struct engine *e, uint64_t now)
 	uint64_t start = clock_us ? clock_us() : 0;
 	struct err err = { 0 };
 
-	e->audit_requested = false;
-	ledger_audit_begin(e->ledger, (1u << FACT_KINDS) - 1);
+	ledger_audit_begin(e->ledger, e->auditing);
 	if (dump_all(e, &err))
 		audit_failed(e, &err, now);
 	else
 		audit_succeeded(e, now);
+	e->auditing = 0;
 	if (clock_us)
 		e->stats.audit_us = clock_us() - start;
 }
@@ -600,7 +615,7 @@ static void audit(struct engine *e, uint64_t now)
 static bool read_ahead(struct engine *e)
 {
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
-		struct adapter *a = e->adapter[kind];
+		struct adapter *a = audited_adapter(e, kind);
 
 		if (a && a->read_ahead && !a->read_ahead(a))
 			return false;
@@ -608,13 +623,23 @@ static bool read_ahead(struct engine *e)
 	return true;
 }
 
-static bool audit_due(const struct engine *e, uint64_t now)
+/* The kinds to be read now; 0: none. */
+static unsigned audit_due(const struct engine *e, uint64_t now)
 {
 	if (e->audit_failed)
-		return now >= e->next_audit;
-	if (!e->audited || e->audit_requested || now >= e->next_audit)
-		return true;
-	return ledger_unsure(e->ledger) && now >= e->stats.last_audit + RATE_LOST;
+		return now >= e->next_audit ? ALL_KINDS : 0;
+	if (!e->audited || now >= e->next_audit ||
+		(ledger_unsure(e->ledger) && now >= e->stats.last_audit + RATE_LOST))
+		return ALL_KINDS;
+	return e->audit_requested;
+}
+
+/* A request that comes while the kernel is read may tell of what was read already: it is served by
+ * the next audit. */
+static void begin_audit(struct engine *e, uint64_t now)
+{
+	e->auditing = audit_due(e, now);
+	e->audit_requested &= ~e->auditing;
 }
 
 /* Applies */
@@ -826,7 +851,9 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 		return now;
 	if (is_busy(e, now))
 		return UINT64_MAX;
-	if (audit_due(e, now)) {
+	if (!e->auditing)
+		begin_audit(e, now);
+	if (e->auditing) {
 		if (!read_ahead(e))
 			return UINT64_MAX;
 		audit(e, now);
@@ -836,7 +863,8 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	drain_poll(e->drain, now);
 	drain_catch(e->drain, now);
 	next = apply_some(e, now);
-	if (next <= now || !list_empty(&e->config.store->dirty))
+	if (next <= now || !list_empty(&e->config.store->dirty) ||
+		(e->audit_requested && !e->audit_failed))
 		return now;
 	e->stats.synced = true;
 	if (ledger_unsure(e->ledger) && !e->audit_failed)

@@ -235,7 +235,7 @@ static void on_kernel(evutil_socket_t fd, short what, void *arg)
 	if (changed & LINK_CHANGED_ADDRESSES)
 		daemon_refresh_node(d);
 	if (changed & LINK_CHANGED_OURS)
-		engine_request_audit(d->engine);
+		engine_request_audit_of(d->engine, d->link->kinds);
 	if (changed)
 		daemon_step_now(d);
 }

@@ -71,6 +71,28 @@ static void audits_come_in_their_interval_and_on_request(void **state)
 	assert_int_equal(world_step(w), 60000);
 }
 
+static void one_of_some_kinds_reads_no_others(void **state)
+{
+	struct world *w = *state;
+	const unsigned kinds = 1u << FACT_ROUTE | 1u << FACT_RS;
+	uint64_t drift;
+
+	world_restart_with(w, (struct engine_config){ .audit_interval = 60000 });
+	world_start(w, WEB);
+	drift = engine_stats(w->engine)->drift;
+	world_forget(w);
+	fake_kernel_remove(&w->kernel, "route 10.96.0.1");
+	fake_kernel_remove(&w->kernel, "member KUBE-CLUSTER-IP 10.96.0.1,tcp:80");
+	engine_request_audit_of(w->engine, kinds);
+	assert_int_equal(world_sleep(w, 1000), 59000);
+	assert_int_equal(w->kernel.dumps, 2);
+	assert_string_equal(world_log(w), "add " ROUTE);
+	assert_int_equal(engine_stats(w->engine)->drift, drift + 1);
+	assert_int_equal(engine_stats(w->engine)->last_audit, w->now - 1000);
+	world_sleep(w, 59000);
+	world_expect(w, CIP IPS VS RS1 RS2 ROUTE);
+}
+
 static void a_vanished_virtual_server_comes_back_whole(void **state)
 {
 	struct world *w = *state;
@@ -414,6 +436,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(audits_come_in_their_interval_and_on_request),
+		WORLD_TEST(one_of_some_kinds_reads_no_others),
 		WORLD_TEST(a_vanished_virtual_server_comes_back_whole),
 		WORLD_TEST(changed_values_are_set_back),
 		WORLD_TEST(what_others_put_behind_our_address_goes),

@@ -139,6 +139,23 @@ static void an_audit_waits_for_what_is_read_ahead(void **state)
 	world_expect(w, "vs 10.96.0.1:80/TCP rr\n");
 }
 
+/* Perhaps of something that was read before. */
+static void a_request_while_the_kernel_is_read_makes_another_audit(void **state)
+{
+	struct world *w = *state;
+	uint64_t audits;
+
+	start(w);
+	audits = engine_stats(w->engine)->audits;
+	world_audit(w);
+	engine_request_audit_of(w->engine, 1u << FACT_CHAIN);
+	world_step(w);
+	assert_true(w->kernel.reading);
+	answer_all(w);
+	assert_int_equal(engine_stats(w->engine)->audits, audits + 2);
+	assert_int_equal(w->kernel.dumps, FACT_KINDS + 1);
+}
+
 static void an_audit_waits_for_operations(void **state)
 {
 	struct world *w = *state;
@@ -180,6 +197,7 @@ int main(void)
 		WORLD_TEST(what_is_wanted_again_while_it_goes_is_made_again),
 		WORLD_TEST(texts_stay_as_long_as_they_are_written),
 		WORLD_TEST(an_audit_waits_for_what_is_read_ahead),
+		WORLD_TEST(a_request_while_the_kernel_is_read_makes_another_audit),
 		WORLD_TEST(an_audit_waits_for_operations),
 		WORLD_TEST(one_that_takes_the_whole_queue_gets_it),
 	};
