@@ -28,6 +28,7 @@ completes() {
 program=$svc
 completes "ipvsctl-svc " "status\|plan" 2
 completes "ipvsctl-svc st" ".*" 1
+completes "ipvsctl-svc cleanup --d" "--dry-run" 1
 completes "ipvsctl-svc status --s" "--socket\|--sort-by" 2
 completes "ipvsctl-svc plan --sch" "--scheduler" 1
 completes "ipvsctl-svc plan man" "..*" 0

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "core/adapter.h"
 #include "core/text.h"
+#include "kernel/leftovers.h"
 
 /*
  * iptables and ip6tables: FACT_CHAIN, FACT_DISPATCH and FACT_JUMP, written by `iptables-restore
@@ -48,5 +49,7 @@ int iptables_watch(struct adapter *a);
  */
 const char *iptables_explain(const struct op *op);
 const struct iptables_info *iptables_info(const struct adapter *a);
+/* Adds the chains of kube-proxy that the last dump met and that are not ours. */
+void iptables_leftovers(const struct adapter *a, struct leftovers *ret);
 
 #endif

@@ -18,5 +18,6 @@ int status_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 int plan_main(int argc, char **argv);
 int top_main(int argc, char **argv);
+int cleanup_main(int argc, char **argv);
 
 #endif

@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	{ "plan", "what the kernel should hold for given manifests, and how it differs",
 		plan_main },
 	{ "top", "the traffic of Services", top_main },
+	{ "cleanup", "remove what kube-proxy left in the kernel", cleanup_main },
 };
 
 static const struct cli_option options[] = {

@@ -279,6 +279,18 @@ static void warn_of_traps(struct daemon *d, struct warnings *w)
 	traps_judge(&f, add_trap, w);
 }
 
+static void warn_of_leftovers(const struct daemon *d, struct warnings *w)
+{
+	_cleanup_(buf_done) struct buf left = { 0 };
+	struct buf b = { 0 };
+
+	daemon_print_leftovers(d, &left);
+	if (!left.len)
+		return;
+	buf_addf(&b, "kube-proxy left %s: see ipvsctl-svc cleanup", buf_str(&left));
+	add_warning(w, buf_take(&b));
+}
+
 char **daemon_warnings(struct daemon *d, size_t *ret_n)
 {
 	const struct manifest_problem *const *problems;
@@ -300,6 +312,7 @@ char **daemon_warnings(struct daemon *d, size_t *ret_n)
 		add_warning(&w, buf_take(&b));
 	}
 	warn_of_traps(d, &w);
+	warn_of_leftovers(d, &w);
 	*ret_n = w.n;
 	return w.line;
 }

@@ -116,6 +116,7 @@ static int once(struct daemon *d, struct err *err)
 	r = daemon_settle(d);
 	if (!r)
 		log_info("everything is true", "services=%zu", d->store.n_services);
+	daemon_tell_leftovers(d);
 	return r || fed < 0 || daemon_problems(d) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

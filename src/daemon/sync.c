@@ -78,6 +78,7 @@ static void told_ready(struct daemon *d, uint64_t now)
 		d->store.n_services, c.wanted, (unsigned long long)written, c.failing, c.foreign,
 		(unsigned long long)(now - d->started));
 	notify("READY=1\nSTATUS=synced");
+	daemon_tell_leftovers(d);
 }
 
 static void schedule(struct daemon *d, uint64_t now, uint64_t next)

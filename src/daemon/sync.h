@@ -45,8 +45,8 @@ struct daemon {
 	struct server *server;
 	struct event_base *base;
 	struct config_watch *config_watch;
-	struct event *step, *config_changed, *manifests_changed, *kernel_changed, *iptables_answered,
-		*sigs[3];
+	struct event *step, *config_changed, *manifests_changed, *kernel_changed,
+		*iptables_answered, *sigs[3];
 	char kernel[65];       /* release of the running kernel */
 	uint64_t started;      /* ms */
 	uint64_t last_sync_us; /* how long the last step took that wrote to the kernel */
@@ -86,6 +86,10 @@ void daemon_step_now(struct daemon *d);
 void daemon_open_flows(struct daemon *d);
 /* struct engine_config, delete_flows */
 int daemon_delete_flows(const struct stale_list *stale, void *arg);
+/* What kube-proxy has left, in words; nothing where nothing is known of. */
+void daemon_print_leftovers(const struct daemon *d, struct buf *b);
+/* Logs it. */
+void daemon_tell_leftovers(const struct daemon *d);
 void daemon_refresh_node(struct daemon *d);
 void daemon_watch_inputs(struct daemon *d);
 void daemon_reload_inputs(struct daemon *d);

@@ -41,6 +41,9 @@ static bool iptables_read_ahead(struct adapter *a)
 
 static void forget_snapshot(struct family *f)
 {
+	leftovers_done(&f->left);
+	f->left = f->snapshot.left;
+	f->snapshot.left = (struct leftovers){ 0 };
 	saved_done(&f->snapshot);
 	f->read = false;
 }
@@ -230,6 +233,7 @@ void iptables_free(struct adapter *a)
 	t = iptables_of(a);
 	for (size_t i = 0; i < FAMILIES; i++) {
 		saved_done(&t->families[i].snapshot);
+		leftovers_done(&t->families[i].left);
 		dispatch_done(&t->families[i].dispatch);
 	}
 	exec_free(t->exec);
@@ -253,4 +257,13 @@ const struct iptables_info *iptables_info(const struct adapter *a)
 	const struct iptables *t = container_of(a, struct iptables, adapter);
 
 	return &t->families[t->families[0].family ? 0 : 1].tool.info;
+}
+
+void iptables_leftovers(const struct adapter *a, struct leftovers *ret)
+{
+	const struct iptables *t = container_of(a, struct iptables, adapter);
+
+	for (size_t i = 0; i < FAMILIES; i++)
+		for (size_t k = 0; k < t->families[i].left.n; k++)
+			leftovers_add(ret, &t->families[i].left.v[k]);
 }

@@ -24,7 +24,8 @@ struct family {
 	struct saved snapshot;
 	/* The snapshot is what iptables told after the last write; else it must be read. */
 	bool read;
-	struct err read_err; /* code 0: the snapshot is whole */
+	struct err read_err;   /* code 0: the snapshot is whole */
+	struct leftovers left; /* that the last dump met */
 	struct dispatch dispatch;
 };
 

@@ -14,6 +14,7 @@
 #include "core/resolve.h"
 #include "core/text.h"
 #include "iptables_tree.h"
+#include "leftovers_rules.h"
 
 /* One word of a rule without its quotes: a part of words.text. */
 struct word {
@@ -164,6 +165,16 @@ static const char *target_of(const struct words *w)
 	return "";
 }
 
+void saved_target(const char *rule, size_t len, char ret[static CHAIN_NAME_LEN + 1])
+{
+	_cleanup_(words_done) struct words w = { 0 };
+	const char *target;
+
+	split(&w, rule, len);
+	target = target_of(&w);
+	snprintf(ret, CHAIN_NAME_LEN + 1, "%s", strlen(target) > CHAIN_NAME_LEN ? "" : target);
+}
+
 static void add_rule(struct buf *b, const struct words *w, int family)
 {
 	for (size_t i = 0; i < w->n; i++) {
@@ -235,6 +246,7 @@ void saved_done(struct saved *s)
 	chains_done(&s->chains);
 	chains_done(&s->tree);
 	fact_list_done(&s->dispatch);
+	leftovers_done(&s->left);
 	*s = (struct saved){ 0 };
 }
 
@@ -286,6 +298,7 @@ static void add_declaration(const struct reading *r, const char *line)
 	struct map *map = map_for(r->saved, r->table, read_name(line + 1, name));
 	struct fact f;
 
+	leftovers_note(&r->saved->left, r->saved->family, r->table, name, true);
 	if (!map)
 		return;
 	f = fact_chain(r->saved->family, r->table, name, 0);

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "core/fact.h"
 #include "core/resolve.h"
+#include "kernel/leftovers.h"
 
 /* What iptables-save told of one family, as far as it is ours. A zeroed one is empty and ready. */
 struct saved {
@@ -19,6 +20,7 @@ struct saved {
 	struct map tree;	   /* of struct saved_chain, with keys of FACT_CHAIN */
 	struct fact_list dispatch; /* the entries of its leaves as they stand there */
 	bool tree_used;		   /* KUBE-SERVICES leads to it */
+	struct leftovers left;	   /* chains of kube-proxy that are none of ours */
 };
 
 /* A chain of ours, or all rules of one built-in chain that lead to one chain of ours. */
@@ -35,6 +37,9 @@ int saved_add(struct saved *s, enum table table, const char *text, struct err *e
 /* NULL: it is not there. */
 const struct saved_chain *saved_find(const struct saved *s, const struct fact_key *key);
 void saved_done(struct saved *s);
+
+/* The chain or target that a rule leads to; "" where it has none, or one with a longer name. */
+void saved_target(const char *rule, size_t len, char ret[static CHAIN_NAME_LEN + 1]);
 
 /*
  * Appends the rule in the form in which iptables 1.8.9 prints it, with a newline: one blank between

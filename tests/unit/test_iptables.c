@@ -64,6 +64,24 @@ static void chains_and_jumps_of_ours_are_found(void **state)
 		"-j KUBE-SERVICES\n");
 }
 
+static void what_kube_proxy_left_beside_them_is_noted(void **state)
+{
+	static const char filter[] = "*filter\n"
+				     ":KUBE-FIREWALL - [0:0]\n"
+				     ":KUBE-FORWARD - [0:0]\n"
+				     ":KUBE-PROXY-CANARY - [0:0]\n"
+				     "COMMIT\n";
+	_cleanup_(saved_done) struct saved s = { .family = AF_INET6 };
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(saved_add(&s, TABLE_FILTER, filter, &err), 0);
+	assert_int_equal(s.left.n, 1);
+	leftover_print(&b, &s.left.v[0]);
+	assert_string_equal(buf_str(&b), "chain IPv6 filter KUBE-PROXY-CANARY");
+}
+
 static void an_empty_chain_is_there(void **state)
 {
 	_cleanup_(saved_done) struct saved s = { .family = AF_INET };
@@ -366,6 +384,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(chains_and_jumps_of_ours_are_found),
+		cmocka_unit_test(what_kube_proxy_left_beside_them_is_noted),
 		cmocka_unit_test(an_empty_chain_is_there),
 		cmocka_unit_test(jumps_that_stand_twice_are_told_together),
 		cmocka_unit_test(what_others_have_is_passed_over),

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Removes what kube-proxy left. Its IPVS mode and ipvsctl-svcd share the names of almost
+ * everything, so that where the daemon runs or has left its state only what it does not use is
+ * taken for kube-proxy's; else the rest goes as by `ipvsctl-svcd --cleanup`: it is a run of the
+ * engine with nothing wanted.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "client.h"
+#include "command.h"
+#include "daemon/config.h"
+#include "kernel/ipset.h"
+#include "kernel/iptables.h"
+#include "kernel/ipvs.h"
+#include "kernel/leftovers.h"
+#include "kernel/link.h"
+#include "kernel/probe.h"
+#include "options.h"
+#include "plan.h"
+
+enum { SETTLE_MS = 60000, NAP_MS = 100 };
+
+struct request {
+	const char *of, *socket;
+	bool dry_run, force, help;
+};
+
+enum { OPTION_OF = 256, OPTION_DRY_RUN, OPTION_FORCE, OPTION_SOCKET };
+
+static const struct cli_option options[] = {
+	{ OPTION_OF, "of", "PROGRAM", "whose: kube-proxy is the only one" },
+	{ OPTION_DRY_RUN, "dry-run", NULL, "show what would be removed, and remove nothing" },
+	{ OPTION_FORCE, "force", NULL,
+		"remove also what ipvsctl-svcd shares with it; not while that runs" },
+	{ OPTION_SOCKET, "socket", "PATH",
+		"the daemon's socket (default " DEFAULT_STATUS_SOCKET ")" },
+	{ 'h', "help", NULL, "show this help" },
+};
+
+static void print_help(void)
+{
+	printf("Usage: ipvsctl-svc cleanup --of kube-proxy [OPTIONS]\n\n"
+	       "Removes what kube-proxy left in the kernel, in any of its modes. What ipvsctl-svcd\n"
+	       "uses itself is spared where it runs or has left its state.\n\n"
+	       "Options:\n");
+	options_help(options, ARRAY_SIZE(options), stdout);
+	printf("\nExit code: 0 nothing is left, 1 something is (with --dry-run: would be\n"
+	       "removed), 2 wrong usage, 4 no permission.\n");
+}
+
+static int complain(enum exit_code code, const char *words)
+{
+	fprintf(stderr, "ipvsctl-svc cleanup: %s\n", words);
+	return (int)code;
+}
+
+static int parse(int argc, char **argv, struct request *ret, struct err *err)
+{
+	struct request q = { .socket = DEFAULT_STATUS_SOCKET };
+	struct options o;
+	int id;
+
+	options_init(&o, options, ARRAY_SIZE(options));
+	while ((id = options_next(&o, argc, argv, err)) > 0) {
+		if (id == OPTION_OF)
+			q.of = optarg;
+		else if (id == OPTION_SOCKET)
+			q.socket = optarg;
+		q.dry_run |= id == OPTION_DRY_RUN;
+		q.force |= id == OPTION_FORCE;
+		q.help |= id == 'h';
+	}
+	if (id < 0)
+		return id;
+	*ret = q;
+	if (q.help)
+		return 0;
+	if (optind < argc)
+		return err_set(err, -EINVAL, "unexpected argument \"%s\"", argv[optind]);
+	if (!q.of || strcmp(q.of, "kube-proxy") != 0)
+		return err_set(err, -EINVAL,
+			"say whose leftovers: --of kube-proxy; those of ipvsctl-svcd are removed "
+			"by ipvsctl-svcd --cleanup");
+	return 0;
+}
+
+/* All that a run holds. */
+struct run {
+	const struct request *q;
+	struct policy policy;
+	struct store store;
+	struct engine *engine;
+	struct text_pool texts; /* of rules to be written: none */
+	struct adapter *ipvs, *link, *ipset, *iptables;
+	struct err audit; /* why the kernel could not be read */
+};
+
+static void run_done(struct run *r)
+{
+	engine_free(r->engine);
+	iptables_free(r->iptables);
+	ipset_free(r->ipset);
+	link_free(r->link);
+	ipvs_free(r->ipvs);
+	text_done(&r->texts);
+	store_done(&r->store);
+}
+
+static bool daemon_runs(const struct request *q)
+{
+	struct err err;
+	json_t *status = NULL;
+	int r = client_get(q->socket, "/v1/status", &status, &err);
+
+	json_decref(status);
+	return r != -ENOENT && r != -ECONNREFUSED;
+}
+
+static void note_any(const struct fact *f, void *arg)
+{
+	static const unsigned sets =
+		1u << SET_LOCAL_MARK | 1u << SET_NO_LOCAL | 1u << SET_NO_ENDPOINTS;
+	bool *found = arg;
+
+	/* Things that kube-proxy never has. */
+	*found |=
+		f->key.kind == FACT_ROUTE || (f->key.kind == FACT_SET && (sets & 1u << f->key.set));
+}
+
+/* Routes and sets that nobody else makes. */
+static bool has_state_of_ours(struct run *r, struct err *err)
+{
+	bool found = false;
+
+	if (r->link && r->link->dump(r->link, FACT_ROUTE, NULL, note_any, &found, err) < 0)
+		return true;
+	if (r->ipset && r->ipset->dump(r->ipset, FACT_SET, NULL, note_any, &found, err) < 0)
+		return true;
+	return found;
+}
+
+/* What of these the kernel does not have at all holds nothing to be removed either. */
+static int open_adapters(struct run *r, struct err *err)
+{
+	int e = ipvs_new(&r->ipvs, err);
+
+	if (e == -ENOENT || e >= 0)
+		e = link_new(&r->link, err);
+	if (e >= 0)
+		e = ipset_new(&r->ipset, err);
+	if (e == -ENOENT)
+		e = 0;
+	if (e >= 0)
+		e = iptables_new(&r->texts, r->policy.ipv4, r->policy.ipv6, &r->iptables, err);
+	return e;
+}
+
+static void on_audit(const struct err *err, void *arg)
+{
+	struct run *r = arg;
+
+	if (err)
+		r->audit = *err;
+}
+
+static void make_engine(struct run *r, bool dry_run)
+{
+	struct engine_config config = {
+		.store = &r->store,
+		.policy = &r->policy,
+		.dry_run = dry_run,
+		.on_audit = on_audit,
+		.arg = r,
+	};
+	struct adapter *adapters[] = { r->ipvs, r->link, r->ipset, r->iptables };
+
+	engine_free(r->engine);
+	r->engine = engine_new(&config);
+	for (size_t i = 0; i < ARRAY_SIZE(adapters); i++)
+		if (adapters[i])
+			engine_add_adapter(r->engine, adapters[i]);
+}
+
+/* Of chains the name is enough. A dispatch entry without a port tells of a chain that is none of
+ * ours, see kernel/iptables_dispatch.c. */
+static void print_shared(const struct fact *f)
+{
+	_cleanup_(buf_done) struct buf line = { 0 };
+	const char *text;
+
+	if (f->key.kind == FACT_DISPATCH && !f->key.port)
+		buf_addf(&line, "chain %s nat KUBE-NODEPORTS", family_name(f->key.family));
+	else
+		fact_print(&line, f);
+	text = strstr(buf_str(&line), " text=");
+	printf("%.*s\n", text ? (int)(text - line.data) : (int)line.len, buf_str(&line));
+}
+
+/* Returns how much is there that would be removed, or -EIO with words. */
+static ssize_t list_shared(struct run *r, struct err *err)
+{
+	struct plan plan;
+	ssize_t n;
+
+	make_engine(r, true);
+	engine_release_all(r->engine);
+	if (plan_make(&plan, r->engine, &r->store, &r->policy, true)) {
+		plan_done(&plan);
+		return err_set(err, -EIO, "%s", r->audit.msg);
+	}
+	for (size_t i = 0; i < plan.n_differences; i++)
+		print_shared(&plan.differences[i].fact);
+	n = (ssize_t)plan.n_differences;
+	plan_done(&plan);
+	return n;
+}
+
+static bool all_gone(const struct run *r)
+{
+	const struct ledger *l = engine_ledger(r->engine);
+
+	return engine_stats(r->engine)->synced && !ledger_counts(l).pending && !ledger_unsure(l);
+}
+
+static int remove_shared(struct run *r, struct err *err)
+{
+	uint64_t start = clock_ms(), now = start;
+
+	make_engine(r, false);
+	engine_release_all(r->engine);
+	engine_fed(r->engine);
+	while (now - start < SETTLE_MS) {
+		uint64_t next = engine_step(r->engine, now);
+
+		if (all_gone(r))
+			return 0;
+		now = clock_ms();
+		if (next > now)
+			usleep((useconds_t)(next - now < NAP_MS ? next - now : NAP_MS) * 1000);
+		now = clock_ms();
+	}
+	return err_set(
+		err, -EIO, "not everything could be removed; ipvsctl-svcd --cleanup says why");
+}
+
+/* Returns how much is there, or a negative errno with words. */
+static ssize_t clean_leftovers(const struct run *r, bool tell, struct err *err)
+{
+	_cleanup_(leftovers_done) struct leftovers l = { 0 };
+	int e = leftovers_find(r->policy.ipv4, r->policy.ipv6, true, &l, err);
+
+	for (size_t i = 0; tell && i < l.n; i++) {
+		_cleanup_(buf_done) struct buf line = { 0 };
+
+		leftover_print(&line, &l.v[i]);
+		printf("%s\n", buf_str(&line));
+	}
+	if (!e && !r->q->dry_run)
+		e = leftovers_remove(&l, err);
+	return e < 0 ? e : (ssize_t)l.n;
+}
+
+/* Chains of both refer to each other: those that stay because a shared one does are empty, and go
+ * when that is gone. */
+static ssize_t clean_shared(struct run *r, struct err *err)
+{
+	ssize_t n = list_shared(r, err), again = 0;
+
+	if (n <= 0 || r->q->dry_run)
+		return n;
+	if (remove_shared(r, err) < 0)
+		return -EIO;
+	again = clean_leftovers(r, false, err);
+	return again < 0 ? again : n;
+}
+
+static ssize_t clean(struct run *r, bool spare, struct err *err)
+{
+	ssize_t others = clean_leftovers(r, true, err), shared = 0;
+
+	if (others >= 0 && !spare)
+		shared = clean_shared(r, err);
+	return others < 0 ? others : shared < 0 ? shared : others + shared;
+}
+
+static int run(struct run *r)
+{
+	struct err err = { 0 };
+	bool running = daemon_runs(r->q), spare;
+	ssize_t n;
+
+	if (running && r->q->force)
+		return complain(EXIT_CODE_DIFFERENT,
+			"ipvsctl-svcd runs here and would make again what --force removes: stop it "
+			"first");
+	if (probe_capabilities(&err) < 0)
+		return complain(EXIT_CODE_PERMISSION, err.msg);
+	r->policy.ipv4 = probe_family(AF_INET);
+	r->policy.ipv6 = probe_family(AF_INET6);
+	if (open_adapters(r, &err) < 0)
+		return complain(EXIT_CODE_DIFFERENT, err.msg);
+	spare = running || (!r->q->force && has_state_of_ours(r, &err));
+	if (spare)
+		fprintf(stderr,
+			"ipvsctl-svc cleanup: ipvsctl-svcd %s: what it shares with kube-proxy is "
+			"spared\n",
+			running ? "runs here" : "has left its state here");
+	n = clean(r, spare, &err);
+	if (n < 0)
+		return complain(EXIT_CODE_DIFFERENT, err.msg);
+	return n && r->q->dry_run ? EXIT_CODE_DIFFERENT : EXIT_CODE_OK;
+}
+
+int cleanup_main(int argc, char **argv)
+{
+	_cleanup_(run_done) struct run r = { 0 };
+	struct request q;
+	struct err err;
+
+	if (parse(argc, argv, &q, &err))
+		return complain(EXIT_CODE_USAGE, err.msg);
+	if (q.help) {
+		print_help();
+		return EXIT_CODE_OK;
+	}
+	r.q = &q;
+	policy_init(&r.policy);
+	store_init(&r.store);
+	return run(&r);
+}
