@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Against the running kernel, in network namespaces of its own, once for each variant of iptables
- * that works: a directory before PATH has the variant under the plain names.
+ * that works.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,34 +25,18 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/resolve.h"
-#include "kernel/exec.h"
+#include "iptables_variant.h"
 #include "kernel/ipset.h"
 #include "kernel/iptables.h"
-
-enum { SKIPPED = 77, TIMEOUT_MS = 60000, PATH_SIZE = 128 };
 
 static const uint32_t our_bits = 0xfff00000;
 
 static struct {
-	const char *variant; /* "nft", "legacy" */
-	char dir[PATH_SIZE]; /* has the variant's programs and its lock */
+	struct variant variant;
 	struct adapter *adapter;
 	struct text_pool texts;
 	struct fact_list facts; /* of the node */
-} t;
-
-#define RUN(input, ...) run(input, (const char *const[]){ __VA_ARGS__, NULL })
-
-static char *run(const char *input, const char *const argv[])
-{
-	_cleanup_(buf_done) struct buf out = { 0 };
-	struct err err = { 0 };
-	int r = exec_run(argv, input, input ? strlen(input) : 0, TIMEOUT_MS, &out, &err);
-
-	if (r)
-		fail_msg("%s: %s", argv[0], err.msg);
-	return buf_take(&out);
-}
+} t = { .variant.test = "test_iptables_kernel" };
 
 static void restore(const char *program, const char *document)
 {
@@ -619,7 +603,7 @@ static void the_program_is_described(void **state)
 	const struct iptables_info *info = iptables_info(t.adapter);
 
 	(void)state;
-	assert_int_equal(info->nft, !strcmp(t.variant, "nft"));
+	assert_int_equal(info->nft, !strcmp(t.variant.name, "nft"));
 	assert_true(info->version[0] >= '1');
 	assert_true(info->random_fully);
 }
@@ -627,7 +611,7 @@ static void the_program_is_described(void **state)
 /* kubelet's hint in the other variant decides, not what PATH has. */
 static void the_variant_of_kubelet_is_used(void **state)
 {
-	bool nft = !strcmp(t.variant, "nft");
+	bool nft = !strcmp(t.variant.name, "nft");
 	const char *other = nft ? "iptables-legacy-restore" : "iptables-nft-restore";
 	struct err err;
 
@@ -649,33 +633,15 @@ static void a_lock_that_somebody_holds_is_waited_for_in_vain(void **state)
 	int fd;
 
 	(void)state;
-	if (strcmp(t.variant, "legacy") != 0)
+	if (strcmp(t.variant.name, "legacy") != 0)
 		return; /* nf_tables has no lock */
-	snprintf(path, sizeof(path), "%s/lock", t.dir);
+	snprintf(path, sizeof(path), "%s/lock", t.variant.dir);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	apply(OP_ADD, chain(TABLE_NAT, "KUBE-MARK-MASQ", ""), -EAGAIN);
 	close(fd);
 	apply(OP_ADD, chain(TABLE_NAT, "KUBE-MARK-MASQ", ""), 0);
-}
-
-static const char *const programs[] = { "iptables", "iptables-save", "iptables-restore",
-	"ip6tables", "ip6tables-save", "ip6tables-restore" };
-
-static void link_programs(void)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-		const char *rest = programs[i] + strcspn(programs[i], "-");
-		char from[PATH_SIZE], to[PATH_SIZE + 24];
-
-		snprintf(from, sizeof(from), "/usr/sbin/%.*s-%s%s", (int)(rest - programs[i]),
-			programs[i], t.variant, rest);
-		snprintf(to, sizeof(to), "%s/%s", t.dir, programs[i]);
-		unlink(to);
-		if (symlink(from, to))
-			fprintf(stderr, "cannot link %s\n", to);
-	}
 }
 
 #define HASH "ABCDEFGHIJKLMNOP"
@@ -893,7 +859,7 @@ static void replace_restore(void)
 	char path[PATH_SIZE + 24];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/iptables-restore", t.dir);
+	snprintf(path, sizeof(path), "%s/iptables-restore", t.variant.dir);
 	unlink(path);
 	f = fopen(path, "we");
 	assert_non_null(f);
@@ -915,7 +881,7 @@ static void nobody_waits_for_a_program_that_hangs(void **state)
 	assert_false(t.adapter->advance(t.adapter));
 	assert_int_equal(op.result, -EINPROGRESS);
 	iptables_free(take(t.adapter)); /* kills it */
-	link_programs();
+	variant_link(&t.variant);
 }
 
 /* As the daemon does: the descriptor tells when to ask. */
@@ -933,54 +899,6 @@ static void answers_come_later(void **state)
 		assert_int_equal(poll(&p, 1, TIMEOUT_MS), 1);
 	assert_true(held(op.fact));
 	assert_int_equal(poll(&p, 1, 0), 0);
-}
-
-static void unlink_programs(void)
-{
-	char path[PATH_SIZE + 24];
-
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-		snprintf(path, sizeof(path), "%s/%s", t.dir, programs[i]);
-		unlink(path);
-	}
-	snprintf(path, sizeof(path), "%s/lock", t.dir);
-	unlink(path);
-	rmdir(t.dir);
-}
-
-static void make_dir(void)
-{
-	char path[2 * PATH_SIZE], lock[PATH_SIZE + 8];
-
-	strcpy(t.dir, "/tmp/test_iptables.XXXXXX");
-	if (!mkdtemp(t.dir))
-		abort();
-	snprintf(path, sizeof(path), "%s:/usr/sbin:/usr/bin:/sbin:/bin", t.dir);
-	snprintf(lock, sizeof(lock), "%s/lock", t.dir);
-	setenv("PATH", path, 1);
-	setenv("XTABLES_LOCKFILE", lock, 1);
-}
-
-static void skip_all(const char *why)
-{
-	fprintf(stderr, "\nSKIPPED: test_iptables_kernel did not test anything: %s\n\n", why);
-	exit(SKIPPED);
-}
-
-/* Whether the variant works here; says so where it does not. */
-static bool use_variant(const char *variant)
-{
-	struct err err = { 0 };
-	int r;
-
-	t.variant = variant;
-	link_programs();
-	r = exec_run((const char *const[]){ "iptables-save", "-t", "nat", NULL }, NULL, 0,
-		TIMEOUT_MS, NULL, &err);
-	if (r)
-		fprintf(stderr, "\nSKIPPED: test_iptables_kernel without iptables-%s: %s\n\n",
-			variant, err.msg);
-	return !r;
 }
 
 static int test_variant(void)
@@ -1028,24 +946,14 @@ static int test_variant(void)
 
 int main(void)
 {
-	static const char *const variants[] = { "nft", "legacy" };
 	struct adapter *sets;
 	struct err err = { 0 };
-	int tested = 0, failed = 0;
 
 	if (unshare(CLONE_NEWNET))
-		skip_all("making a network namespace is not permitted: run it as root");
+		variant_skip_all(
+			&t.variant, "making a network namespace is not permitted: run it as root");
 	if (ipset_new(&sets, &err))
-		skip_all(err.msg);
+		variant_skip_all(&t.variant, err.msg);
 	ipset_free(sets);
-	make_dir();
-	for (size_t i = 0; i < ARRAY_SIZE(variants); i++)
-		if (use_variant(variants[i])) {
-			tested++;
-			failed += test_variant();
-		}
-	unlink_programs();
-	if (!tested)
-		skip_all("neither variant of iptables works");
-	return failed;
+	return variant_each(&t.variant, test_variant);
 }
