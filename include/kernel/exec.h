@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -37,7 +38,8 @@ int exec_fd(const struct exec *x);
 /* The input must stay until the program has ended. Returns 0, or as exec_run(). */
 int exec_start(struct exec *x, const char *const argv[], const char *input, size_t input_len,
 	int timeout_ms, struct err *err);
-bool exec_running(const struct exec *x);
+/* Its process id, while one runs; else 0. */
+pid_t exec_running(const struct exec *x);
 /* -EINPROGRESS while it runs; then, once, as exec_run(). */
 int exec_advance(struct exec *x, struct buf *ret_out, struct err *err);
 /* Until exec_advance() has something to do. */

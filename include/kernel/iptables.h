@@ -44,6 +44,14 @@ void iptables_free(struct adapter *a);
 /* From now on the adapter does not wait for iptables: it answers later. Returns a descriptor that
  * is readable when it is worth to ask it again. */
 int iptables_watch(struct adapter *a);
+/*
+ * From now on changes of our rules by others are noticed. Returns a descriptor that is readable
+ * when it is worth to ask iptables_disturbed(), or a negative errno with words.
+ */
+int iptables_watch_others(struct adapter *a, struct err *err);
+/* Whether rules should be read again. Told when whoever changes them has stopped for a moment, and
+ * not so often that reading takes much of the time. */
+bool iptables_disturbed(struct adapter *a);
 
 /* What the result of a failed operation of this adapter means; NULL: no more than the errno says.
  */

@@ -203,6 +203,7 @@ static void loop_done(struct daemon *d)
 	free_event(&d->manifests_changed);
 	free_event(&d->kernel_changed);
 	free_event(&d->iptables_answered);
+	free_event(&d->rules_changed);
 	for (size_t i = 0; i < ARRAY_SIZE(d->sigs); i++)
 		free_event(&d->sigs[i]);
 	link_monitor_free(take(d->monitor));
@@ -266,6 +267,19 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	daemon_step_now(arg);
+}
+
+static void on_rules(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	if (!iptables_disturbed(d->iptables))
+		return;
+	log_debug("rules of iptables have changed, reading them", NULL);
+	engine_request_audit_of(d->engine, d->iptables->kinds);
+	daemon_step_now(d);
 }
 
 static void reload(struct daemon *d)
@@ -398,6 +412,18 @@ static void watch_config(struct daemon *d)
 		watch_fd(d, &d->config_changed, config_watch_fd(d->config_watch), on_config);
 }
 
+static void watch_rules(struct daemon *d)
+{
+	struct err err;
+	int fd = iptables_watch_others(d->iptables, &err);
+
+	if (fd < 0)
+		log_warn("changes of our rules by others wait for the next audit", "err=\"%s\"",
+			err.msg);
+	else
+		watch_fd(d, &d->rules_changed, fd, on_rules);
+}
+
 static void watch_signals(struct daemon *d)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
@@ -422,6 +448,7 @@ int daemon_run(struct daemon *d, struct err *err)
 	watch_config(d);
 	watch_fd(d, &d->kernel_changed, link_monitor_fd(d->monitor), on_kernel);
 	watch_fd(d, &d->iptables_answered, iptables_watch(d->iptables), on_answer);
+	watch_rules(d);
 	watch_signals(d);
 	daemon_refresh_node(d); /* what changed before the monitor listened */
 	daemon_step_now(d);

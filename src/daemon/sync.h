@@ -46,7 +46,7 @@ struct daemon {
 	struct event_base *base;
 	struct config_watch *config_watch;
 	struct event *step, *config_changed, *manifests_changed, *kernel_changed,
-		*iptables_answered, *sigs[3];
+		*iptables_answered, *rules_changed, *sigs[3];
 	char kernel[65];       /* release of the running kernel */
 	uint64_t started;      /* ms */
 	uint64_t last_sync_us; /* how long the last step took that wrote to the kernel */

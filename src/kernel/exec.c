@@ -100,7 +100,7 @@ int exec_fd(const struct exec *x)
 	return x->epoll;
 }
 
-bool exec_running(const struct exec *x)
+pid_t exec_running(const struct exec *x)
 {
 	return x->pid;
 }

@@ -6,10 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "iptables_canary.h"
 #include "iptables_memo.h"
 #include "iptables_own.h"
+
+enum {
+	/* Of the time no more than this part is spent on reading what others have changed. */
+	READING_SHARE = 10,
+};
 
 static struct iptables *iptables_of(struct adapter *a)
 {
@@ -29,13 +36,17 @@ static bool iptables_read_ahead(struct adapter *a)
 
 	if (t->ahead)
 		return true;
-	if (!t->n_tasks)
+	if (!t->n_tasks) {
+		t->read_begun = clock_ms();
 		for (size_t i = FAMILIES; i-- > 0;)
 			if (t->families[i].family)
 				job_read(t, &t->families[i]);
+	}
 	if (t->waits)
 		job_wait(t);
 	t->ahead = job_advance(t);
+	if (t->ahead)
+		t->read_ms = clock_ms() - t->read_begun;
 	return t->ahead;
 }
 
@@ -236,6 +247,7 @@ void iptables_free(struct adapter *a)
 		leftovers_done(&t->families[i].left);
 		dispatch_done(&t->families[i].dispatch);
 	}
+	canary_free(t->canary);
 	exec_free(t->exec);
 	memo_done(&t->memos);
 	buf_done(&t->document);
@@ -250,6 +262,32 @@ int iptables_watch(struct adapter *a)
 
 	t->waits = false;
 	return exec_fd(t->exec);
+}
+
+int iptables_watch_others(struct adapter *a, struct err *err)
+{
+	struct iptables *t = iptables_of(a);
+	struct canary *c;
+	int r = canary_new(&c, err);
+
+	if (r)
+		return r;
+	for (size_t i = 0; !r && i < FAMILIES; i++)
+		if (t->families[i].family)
+			r = canary_add(c, t->families[i].family, t->families[i].tool.info.nft, err);
+	if (r) {
+		canary_free(c);
+		return r;
+	}
+	t->canary = c;
+	return canary_fd(c);
+}
+
+bool iptables_disturbed(struct adapter *a)
+{
+	struct iptables *t = iptables_of(a);
+
+	return canary_disturbed(t->canary, READING_SHARE * t->read_ms);
 }
 
 const struct iptables_info *iptables_info(const struct adapter *a)

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "iptables_canary.h"
 #include "iptables_memo.h"
 #include "iptables_own.h"
 
@@ -165,11 +166,15 @@ static void quote_line(const struct buf *doc, struct err *err)
 static void start_document(struct iptables *t, const struct batch *b)
 {
 	struct err err = { 0 };
-	int r = iptables_tool_start_restore(&b->family->tool, t->exec, &t->document, &err);
+	int r;
 
+	canary_before_write(t->canary, b->family->family);
+	r = iptables_tool_start_restore(&b->family->tool, t->exec, &t->document, &err);
 	b->family->read = false;
-	if (!r)
+	if (!r) {
+		canary_written_by(t->canary, exec_running(t->exec));
 		return;
+	}
 	if (pop(t).type == TASK_WRITE)
 		conclude(t, b, r, &err);
 	dispatch_end(&b->family->dispatch, false);
@@ -295,6 +300,8 @@ static void begin(struct iptables *t)
 /* The program of the task on top has ended. */
 static void end(struct iptables *t, int status, const struct buf *out, struct err *words)
 {
+	if (top(t)->type != TASK_READ)
+		canary_after_write(t->canary, top(t)->batch.family->family);
 	switch (top(t)->type) {
 	case TASK_READ:
 		end_saving(t, status, out, words);

@@ -60,9 +60,11 @@ struct iptables {
 	struct exec *exec;
 	struct task *tasks;
 	size_t n_tasks, cap_tasks;
-	struct buf document; /* that is being written */
-	struct op **ops;     /* of the batches */
-	bool doubtful;	     /* something that was written should be read back */
+	struct buf document;	      /* that is being written */
+	struct op **ops;	      /* of the batches */
+	bool doubtful;		      /* something that was written should be read back */
+	struct canary *canary;	      /* NULL: nobody wants to know */
+	uint64_t read_begun, read_ms; /* how long it took to read all, last */
 };
 
 /* iptables_document.c: the input of iptables-restore. */

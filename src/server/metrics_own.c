@@ -86,7 +86,8 @@ static void add_engine(struct engine *e, struct buf *b)
 	exposition_single(b, "ipvsctl_drift_total", EXPOSITION_COUNTER,
 		"Objects that an audit found changed or removed by somebody else", stats->drift);
 	exposition_single(b, "ipvsctl_audits_total", EXPOSITION_COUNTER,
-		"Times that the kernel's whole state was read and compared", stats->audits);
+		"Times that the kernel's state, or some kinds of it, was read and compared",
+		stats->audits);
 	exposition_single(b, "ipvsctl_audit_failures_total", EXPOSITION_COUNTER,
 		"Audits that could not read the kernel's whole state", stats->audit_failures);
 	exposition_single(b, "ipvsctl_draining", EXPOSITION_GAUGE,

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "iptables_canary.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+/* In this order they do not define the same twice. */
+#include <netinet/in.h>
+
+#include <linux/netfilter_ipv4/ip_tables.h>
+#include <netlink/attr.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "core/resolve.h"
+#include "iptables_tree.h"
+#include "nl.h"
+
+enum {
+	TICK_MS = 200,
+	MAX_TICKS = 3, /* that somebody who goes on changing rules is waited for */
+	FAMILIES = 2,
+	TABLES = TABLE_MANGLE + 1,
+};
+
+/* The tables of one family of the legacy variant. */
+struct shapes {
+	int family;
+	int fd; /* any socket of the family */
+	struct ipt_getinfo seen[TABLES];
+};
+
+struct canary {
+	int epoll, timer;
+	struct nl_port *port; /* that tells of nf_tables; NULL: no family lives there */
+	bool nft4, nft6;
+	uint32_t writer; /* nlmsg_pid of what we do ourselves; 0: nothing yet */
+	struct shapes shapes[FAMILIES];
+	size_t n_shapes;
+	bool disturbed; /* and not told */
+	bool again;	/* since the last tick */
+	unsigned ticks; /* since it was disturbed */
+	uint64_t told;	/* when, in ms; 0: never */
+};
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+static int watch(struct canary *c, int fd)
+{
+	return epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){ .events = EPOLLIN })
+		? -errno
+		: 0;
+}
+
+int canary_new(struct canary **ret, struct err *err)
+{
+	struct canary *c = new0(struct canary);
+	int r;
+
+	c->epoll = epoll_create1(EPOLL_CLOEXEC);
+	c->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	r = c->epoll < 0 || c->timer < 0 ? -errno : watch(c, c->timer);
+	if (r) {
+		canary_free(c);
+		return err_errno(err, r, "cannot wait for changes of iptables rules");
+	}
+	*ret = c;
+	return 0;
+}
+
+void canary_free(struct canary *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->n_shapes; i++)
+		close_fd(c->shapes[i].fd);
+	nl_port_free(c->port);
+	close_fd(c->timer);
+	close_fd(c->epoll);
+	free(c);
+}
+
+int canary_fd(const struct canary *c)
+{
+	return c->epoll;
+}
+
+static void set_ticking(const struct canary *c, bool on)
+{
+	const struct timespec tick = { .tv_nsec = TICK_MS * 1000000L };
+	struct itimerspec t = { 0 };
+
+	if (on)
+		t.it_value = t.it_interval = tick;
+	timerfd_settime(c->timer, 0, &t, NULL);
+}
+
+static void disturb(struct canary *c)
+{
+	c->again |= c->disturbed;
+	if (c->disturbed)
+		return;
+	c->disturbed = true;
+	c->ticks = 0;
+	if (!c->n_shapes)
+		set_ticking(c, true);
+}
+
+/* nf_tables */
+
+static bool read_table(const char *name, enum table *ret)
+{
+	for (enum table table = 0; table <= TABLE_MANGLE; table++)
+		if (!strcmp(name, table_name(table))) {
+			*ret = table;
+			return true;
+		}
+	return false;
+}
+
+static bool is_ours(enum table table, const char *chain)
+{
+	return chain_is_ours(table, chain) || (table == TABLE_NAT && tree_has_chain(chain));
+}
+
+static bool is_built_in(const char *chain)
+{
+	for (enum hook h = HOOK_PREROUTING; h <= HOOK_POSTROUTING; h++)
+		if (!strcmp(chain, hook_name(h)))
+			return true;
+	return false;
+}
+
+static bool concerns_table(const struct nlmsghdr *msg)
+{
+	static const struct nla_policy policy[NFTA_TABLE_NAME + 1] = {
+		[NFTA_TABLE_NAME] = { .type = NLA_STRING },
+	};
+	struct nlattr *tb[NFTA_TABLE_NAME + 1];
+	enum table table;
+
+	return !nl_read_attrs(msg, sizeof(struct nfgenmsg), tb, NFTA_TABLE_NAME, policy) &&
+		tb[NFTA_TABLE_NAME] && read_table(nla_get_string(tb[NFTA_TABLE_NAME]), &table);
+}
+
+static bool concerns_chain(const struct nlmsghdr *msg)
+{
+	static const struct nla_policy policy[NFTA_CHAIN_NAME + 1] = {
+		[NFTA_CHAIN_TABLE] = { .type = NLA_STRING },
+		[NFTA_CHAIN_NAME] = { .type = NLA_STRING },
+	};
+	struct nlattr *tb[NFTA_CHAIN_NAME + 1];
+	enum table table;
+
+	return !nl_read_attrs(msg, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_NAME, policy) &&
+		tb[NFTA_CHAIN_TABLE] && tb[NFTA_CHAIN_NAME] &&
+		read_table(nla_get_string(tb[NFTA_CHAIN_TABLE]), &table) &&
+		is_ours(table, nla_get_string(tb[NFTA_CHAIN_NAME]));
+}
+
+/* A rule of a built-in chain that goes may be our jump: not every kernel says which it was. */
+static bool concerns_rule(const struct nlmsghdr *msg, bool deleted)
+{
+	static const struct nla_policy policy[NFTA_RULE_CHAIN + 1] = {
+		[NFTA_RULE_TABLE] = { .type = NLA_STRING },
+		[NFTA_RULE_CHAIN] = { .type = NLA_STRING },
+	};
+	struct nlattr *tb[NFTA_RULE_CHAIN + 1];
+	const char *chain;
+	enum table table;
+
+	if (nl_read_attrs(msg, sizeof(struct nfgenmsg), tb, NFTA_RULE_CHAIN, policy) ||
+		!tb[NFTA_RULE_TABLE] || !tb[NFTA_RULE_CHAIN] ||
+		!read_table(nla_get_string(tb[NFTA_RULE_TABLE]), &table))
+		return false;
+	chain = nla_get_string(tb[NFTA_RULE_CHAIN]);
+	return is_ours(table, chain) || (deleted && is_built_in(chain));
+}
+
+static bool concerns_us(const struct canary *c, const struct nlmsghdr *msg)
+{
+	const struct nfgenmsg *header = NLMSG_DATA(msg);
+
+	if (NFNL_SUBSYS_ID(msg->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
+		msg->nlmsg_len < NLMSG_LENGTH(sizeof(*header)) ||
+		(c->writer && msg->nlmsg_pid == c->writer) ||
+		!(header->nfgen_family == AF_INET ? c->nft4
+						  : header->nfgen_family == AF_INET6 && c->nft6))
+		return false;
+	switch (NFNL_MSG_TYPE(msg->nlmsg_type)) {
+	case NFT_MSG_DELTABLE:
+		return concerns_table(msg);
+	case NFT_MSG_DELCHAIN:
+		return concerns_chain(msg);
+	case NFT_MSG_NEWRULE:
+		return concerns_rule(msg, false);
+	case NFT_MSG_DELRULE:
+		return concerns_rule(msg, true);
+	default:
+		return false;
+	}
+}
+
+static void take_event(const struct nlmsghdr *msg, void *arg)
+{
+	struct canary *c = arg;
+
+	if (concerns_us(c, msg))
+		disturb(c);
+}
+
+static int open_nft(struct canary *c, struct err *err)
+{
+	int r;
+
+	if (c->port)
+		return 0;
+	r = nl_port_open(NETLINK_NETFILTER, &c->port, err);
+	if (r)
+		return r;
+	r = nl_port_join(c->port, NFNLGRP_NFTABLES);
+	if (!r)
+		r = watch(c, nl_port_fd(c->port));
+	return r ? err_errno(err, r, "cannot watch nf_tables") : 0;
+}
+
+/*
+ * The port of a program's first netlink socket is its process id, in the namespace in which it sees
+ * itself (netlink_autobind()). Thousands of its notifications would overflow the queue, so they are
+ * dropped before it. The filter reads words as if they came from the network.
+ */
+void canary_written_by(struct canary *c, pid_t pid)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl((uint32_t)pid), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+	if (!c || !c->port)
+		return;
+	c->writer = (uint32_t)pid;
+	setsockopt(nl_port_fd(c->port), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+/* Legacy */
+
+/* IPv6 has the same under names of its own: struct ip6t_getinfo, IP6T_SO_GET_INFO. */
+static struct ipt_getinfo shape(const struct shapes *s, enum table table)
+{
+	struct ipt_getinfo info = { 0 }, none = { 0 };
+	socklen_t len = sizeof(info);
+
+	strcpy(info.name, table_name(table));
+	return getsockopt(s->fd, s->family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6, IPT_SO_GET_INFO,
+		       &info, &len)
+		? none
+		: info;
+}
+
+/* Returns whether any has changed since the last call. */
+static bool look(struct shapes *s)
+{
+	bool changed = false;
+
+	for (enum table table = 0; table <= TABLE_MANGLE; table++) {
+		struct ipt_getinfo info = shape(s, table);
+
+		changed |= memcmp(&info, &s->seen[table], sizeof(info)) != 0;
+		s->seen[table] = info;
+	}
+	return changed;
+}
+
+static int open_legacy(struct canary *c, int family, struct err *err)
+{
+	struct shapes *s = &c->shapes[c->n_shapes];
+
+	s->family = family;
+	s->fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (s->fd < 0)
+		return err_errno(err, -errno, "cannot watch the tables of iptables");
+	c->n_shapes++;
+	look(s);
+	set_ticking(c, true);
+	return 0;
+}
+
+static struct shapes *find_shapes(struct canary *c, int family)
+{
+	for (size_t i = 0; c && i < c->n_shapes; i++)
+		if (c->shapes[i].family == family)
+			return &c->shapes[i];
+	return NULL;
+}
+
+void canary_before_write(struct canary *c, int family)
+{
+	struct shapes *s = find_shapes(c, family);
+
+	if (s && look(s))
+		disturb(c);
+}
+
+void canary_after_write(struct canary *c, int family)
+{
+	struct shapes *s = find_shapes(c, family);
+
+	if (s)
+		look(s);
+}
+
+/* Both */
+
+int canary_add(struct canary *c, int family, bool nft, struct err *err)
+{
+	int r;
+
+	if (!nft)
+		return open_legacy(c, family, err);
+	r = open_nft(c, err);
+	if (!r)
+		*(family == AF_INET ? &c->nft4 : &c->nft6) = true;
+	return r;
+}
+
+static bool ticked(const struct canary *c)
+{
+	uint64_t n;
+
+	return read(c->timer, &n, sizeof(n)) == sizeof(n);
+}
+
+bool canary_disturbed(struct canary *c, uint64_t interval)
+{
+	const uint64_t now = clock_ms();
+	bool before, wait;
+
+	if (c->port && nl_port_drain(c->port, take_event, c))
+		disturb(c); /* of what was lost nobody knows */
+	if (!ticked(c))
+		return false;
+	before = c->disturbed;
+	for (size_t i = 0; i < c->n_shapes; i++)
+		if (look(&c->shapes[i]))
+			disturb(c);
+	if (!before)
+		return false;
+	wait = (c->again && ++c->ticks < MAX_TICKS) || (c->told && now < c->told + interval);
+	c->again = false;
+	if (wait)
+		return false;
+	c->disturbed = false;
+	c->told = now;
+	if (!c->n_shapes)
+		set_ticking(c, false);
+	return true;
+}

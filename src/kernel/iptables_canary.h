@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef KERNEL_IPTABLES_CANARY_H
+#define KERNEL_IPTABLES_CANARY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/*
+ * Notices soon that somebody else changes rules of ours, as a firewall does that is loaded again.
+ * nf_tables tells of each change and who makes it (NFNLGRP_NFTABLES). Of the legacy variant the
+ * shape of each table is looked at several times a second (IPT_SO_GET_INFO: how many entries, their
+ * size, where each hook begins), so changes of others' rules are noticed too, and a rule that makes
+ * place for one of the same size is not.
+ */
+struct canary;
+int canary_new(struct canary **ret, struct err *err);
+/* Watches the rules of one family, too. Returns 0, or a negative errno with words. */
+int canary_add(struct canary *c, int family, bool nft, struct err *err);
+void canary_free(struct canary *c);
+/* Readable when canary_disturbed() may have something to tell. */
+int canary_fd(const struct canary *c);
+/*
+ * Whether others have changed something and then stopped for a moment, so that nobody gets in the
+ * way of a firewall that is being loaded. Not told twice within the interval in ms.
+ */
+bool canary_disturbed(struct canary *c, uint64_t interval);
+
+/* What we do ourselves is not told: a program that writes for us is about to start, has started,
+ * has ended. The canary may be NULL. */
+void canary_before_write(struct canary *c, int family);
+void canary_written_by(struct canary *c, pid_t pid);
+void canary_after_write(struct canary *c, int family);
+
+#endif

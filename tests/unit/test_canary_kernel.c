@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * How changes of rules by others are noticed, against the running kernel, in network namespaces of
+ * its own, once for each variant of iptables that works.
+ */
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+
+#include "base/clock.h"
+#include "iptables_variant.h"
+#include "kernel/iptables.h"
+
+enum { QUIET_MS = 1000 }; /* several times what it takes to notice something */
+
+static struct {
+	struct variant variant;
+	struct adapter *adapter;
+	struct text_pool texts;
+	struct fact chains[4], jumps[2];
+	int fd;
+} t = { .variant.test = "test_canary_kernel" };
+
+static void apply_one(enum op_type type, const struct fact *f)
+{
+	struct op op = { .type = type, .fact = *f, .result = 1 };
+
+	t.adapter->apply(t.adapter, &op, 1);
+	assert_int_equal(op.result, 0);
+}
+
+static void apply(enum op_type type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(t.chains) && type != OP_DEL; i++)
+		apply_one(type, &t.chains[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(t.jumps); i++)
+		apply_one(type, &t.jumps[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(t.chains) && type == OP_DEL; i++)
+		apply_one(type, &t.chains[i]);
+}
+
+static void make_facts(void)
+{
+	for (size_t i = 0; i < 2; i++) {
+		int family = i ? AF_INET6 : AF_INET;
+
+		t.chains[i] = fact_chain(family, TABLE_NAT, "KUBE-SERVICES",
+			text_put(&t.texts, "-A KUBE-SERVICES -j RETURN\n"));
+		t.chains[2 + i] = fact_chain(family, TABLE_FILTER, "KUBE-FORWARD",
+			text_put(&t.texts, "-A KUBE-FORWARD -j RETURN\n"));
+		t.jumps[i] = fact_jump(family, TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES",
+			text_put(&t.texts, "-A OUTPUT -j KUBE-SERVICES\n"));
+	}
+}
+
+static int setup(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	if (unshare(CLONE_NEWNET) || iptables_new(&t.texts, true, true, &t.adapter, &err))
+		return -1;
+	make_facts();
+	apply(OP_ADD);
+	t.fd = iptables_watch_others(t.adapter, &err);
+	return t.fd < 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	iptables_free(take(t.adapter));
+	text_done(&t.texts);
+	t.texts = (struct text_pool){ 0 };
+	return 0;
+}
+
+static bool told_within(int ms)
+{
+	const uint64_t end = clock_ms() + (uint64_t)ms;
+	struct pollfd p = { .fd = t.fd, .events = POLLIN };
+
+	for (uint64_t now; (now = clock_ms()) < end;)
+		if (poll(&p, 1, (int)(end - now)) > 0 && iptables_disturbed(t.adapter))
+			return true;
+	return false;
+}
+
+static bool noticed(void)
+{
+	return told_within(TIMEOUT_MS);
+}
+
+static bool unnoticed(void)
+{
+	return !told_within(QUIET_MS);
+}
+
+#define DO(...) free(RUN(NULL, __VA_ARGS__))
+
+static void a_flush_is_noticed_once(void **state)
+{
+	(void)state;
+	DO("iptables", "-w", "5", "-t", "nat", "-F");
+	assert_true(noticed());
+	assert_true(unnoticed());
+	DO("ip6tables", "-w", "5", "-F");
+	assert_true(noticed());
+	assert_true(unnoticed());
+}
+
+static void all_that_a_firewall_flushes_is_told_at_once(void **state)
+{
+	static const char *const tables[] = { "nat", "filter", "mangle" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		DO("iptables", "-w", "5", "-t", tables[i], "-F");
+		DO("iptables", "-w", "5", "-t", tables[i], "-X");
+	}
+	assert_true(noticed());
+	apply(OP_ADD);
+	assert_true(unnoticed());
+}
+
+static void one_jump_that_goes_is_noticed(void **state)
+{
+	(void)state;
+	DO("iptables", "-w", "5", "-t", "nat", "-D", "OUTPUT", "1");
+	assert_true(noticed());
+}
+
+static void a_rule_in_a_chain_of_ours_is_noticed(void **state)
+{
+	(void)state;
+	DO("ip6tables", "-w", "5", "-t", "nat", "-I", "KUBE-SERVICES", "-j", "RETURN");
+	assert_true(noticed());
+}
+
+static void what_we_do_is_not_told(void **state)
+{
+	(void)state;
+	assert_true(unnoticed());
+	apply(OP_ADD);
+	apply(OP_SET);
+	assert_true(unnoticed());
+	apply(OP_DEL);
+	apply(OP_ADD);
+	assert_true(unnoticed());
+}
+
+static void what_others_do_while_we_write_is_noticed(void **state)
+{
+	(void)state;
+	apply(OP_SET);
+	DO("iptables", "-w", "5", "-t", "nat", "-F");
+	apply(OP_SET);
+	assert_true(noticed());
+	assert_true(unnoticed());
+}
+
+/* The legacy variant does not tell whose rules changed. */
+static void rules_of_others_come_and_go_unnoticed(void **state)
+{
+	(void)state;
+	if (strcmp(t.variant.name, "nft") != 0)
+		return;
+	DO("iptables", "-w", "5", "-t", "nat", "-N", "FOREIGN");
+	DO("iptables", "-w", "5", "-t", "nat", "-A", "FOREIGN", "-j", "RETURN");
+	DO("iptables", "-w", "5", "-t", "nat", "-A", "OUTPUT", "-j", "FOREIGN");
+	DO("iptables", "-w", "5", "-t", "nat", "-F", "FOREIGN");
+	DO("iptables", "-w", "5", "-t", "mangle", "-N", "KUBE-KUBELET-CANARY");
+	DO("iptables", "-w", "5", "-t", "mangle", "-X", "KUBE-KUBELET-CANARY");
+	assert_true(unnoticed());
+}
+
+static void what_does_not_end_is_told_nevertheless(void **state)
+{
+	const uint64_t end = clock_ms() + TIMEOUT_MS;
+	bool told = false;
+
+	(void)state;
+	while (!told && clock_ms() < end) {
+		DO("iptables", "-w", "5", "-t", "nat", "-A", "KUBE-SERVICES", "-j", "RETURN");
+		told = iptables_disturbed(t.adapter);
+	}
+	assert_true(told);
+}
+
+static int test_variant(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(a_flush_is_noticed_once),
+		TEST(all_that_a_firewall_flushes_is_told_at_once),
+		TEST(one_jump_that_goes_is_noticed),
+		TEST(a_rule_in_a_chain_of_ours_is_noticed),
+		TEST(what_we_do_is_not_told),
+		TEST(what_others_do_while_we_write_is_noticed),
+		TEST(rules_of_others_come_and_go_unnoticed),
+		TEST(what_does_not_end_is_told_nevertheless),
+#undef TEST
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+	if (unshare(CLONE_NEWNET))
+		variant_skip_all(
+			&t.variant, "making a network namespace is not permitted: run it as root");
+	return variant_each(&t.variant, test_variant);
+}
