@@ -56,6 +56,9 @@ _Noreturn void peer_usage(void)
 		"peer change FILE MANIFEST ADDRESS PORT REAL_ADDRESS REAL_PORT\n"
 		"    renames FILE to MANIFEST and prints after how many microseconds that real\n"
 		"    server of that TCP virtual server stands in the kernel\n"
+		"peer connect\n"
+		"    connects to each line of its input, an IPv4 ADDRESS:PORT, one after another, and\n"
+		"    prints how many microseconds that took\n"
 		"PROTO is tcp, udp or sctp.\n");
 	exit(2);
 }
@@ -466,6 +469,31 @@ static int change(int argc, char **argv)
 	return 0;
 }
 
+/* ---- connect ---- */
+
+static int connect_timed(void)
+{
+	char line[LINE_SIZE];
+
+	while (fgets(line, sizeof(line), stdin)) {
+		char *port = strchr(line, ':');
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		if (!port || fd < 0)
+			peer_usage();
+		*port++ = '\0';
+		port[strcspn(port, "\n")] = '\0';
+		struct sockaddr_in a = ipv4(line, port);
+		int64_t start = peer_now_us();
+
+		if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+			peer_fail("connect");
+		printf("%lld\n", (long long)(peer_now_us() - start));
+		close(fd);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	alarm(LIFETIME_SECONDS);
@@ -483,5 +511,7 @@ int main(int argc, char **argv)
 		notify(argc - 2, argv + 2);
 	if (strcmp(argv[1], "change") == 0)
 		return change(argc - 2, argv + 2);
+	if (strcmp(argv[1], "connect") == 0)
+		return connect_timed();
 	peer_usage();
 }
