@@ -16,11 +16,13 @@
 
 enum {
 	ALL_KINDS = (1 << FACT_KINDS) - 1,
-	STEP_SLOTS = 512,    /* resolved in one step */
-	STEP_OPS = 4096,     /* applied in one step */
-	BATCH_OPS = 1024,    /* in one call of an adapter */
-	AUDIT_RETRY = 1000,  /* ms */
-	RATE_LOST = 100,     /* ms between audits because of lost answers */
+	STEP_SLOTS = 512,   /* resolved in one step */
+	STEP_OPS = 4096,    /* applied in one step */
+	BATCH_OPS = 1024,   /* in one call of an adapter */
+	AUDIT_RETRY = 1000, /* ms */
+	RATE_LOST = 100,    /* ms between audits because of lost answers */
+	/* Of the time no more than this part goes into reading what takes long to read. */
+	READING_SHARE = 20,
 	RATE_FLOWS = 1000,   /* ms between readings of the connection table, which may be large */
 	FLOWS_RETRY = 10000, /* ms, after one that failed */
 	/*
@@ -49,7 +51,10 @@ struct engine {
 	struct adapter *adapter[FACT_KINDS]; /* NULL: facts of that kind cannot be had */
 	uint32_t node_generation;	     /* of the store, as resolved */
 	uint64_t next_audit;
+	uint64_t audit_begun;
+	uint64_t rest_until; /* of adapters that take long to read the kernel, by regular audits */
 	unsigned audit_requested, auditing; /* masks of 1 << enum fact_kind */
+	bool regular; /* the audit under way is of all kinds but those that rest */
 	bool node_dirty, audited, audit_failed, releasing;
 };
 
@@ -575,7 +580,9 @@ static void audit_succeeded(struct engine *e, uint64_t now)
 	if (e->audited)
 		e->stats.drift += drift;
 	e->stats.audits++;
-	if (e->auditing != ALL_KINDS)
+	if (now > e->audit_begun)
+		e->rest_until = now + READING_SHARE * (now - e->audit_begun);
+	if (!e->regular)
 		return;
 	if (e->audit_failed && e->config.on_audit)
 		e->config.on_audit(NULL, e->config.arg);
@@ -623,23 +630,41 @@ static bool read_ahead(struct engine *e)
 	return true;
 }
 
-/* The kinds to be read now; 0: none. */
-static unsigned audit_due(const struct engine *e, uint64_t now)
+static unsigned slow_kinds(const struct engine *e)
 {
-	if (e->audit_failed)
-		return now >= e->next_audit ? ALL_KINDS : 0;
-	if (!e->audited || now >= e->next_audit ||
-		(ledger_unsure(e->ledger) && now >= e->stats.last_audit + RATE_LOST))
-		return ALL_KINDS;
-	return e->audit_requested;
+	unsigned kinds = 0;
+
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
+		if (e->adapter[kind] && e->adapter[kind]->read_ahead)
+			kinds |= 1u << kind;
+	return kinds;
+}
+
+static bool must_read_all(const struct engine *e, uint64_t now)
+{
+	return !e->audited || (e->audit_failed && now >= e->next_audit) ||
+		(!e->audit_failed && ledger_unsure(e->ledger) &&
+			now >= e->stats.last_audit + RATE_LOST);
 }
 
 /* A request that comes while the kernel is read may tell of what was read already: it is served by
  * the next audit. */
 static void begin_audit(struct engine *e, uint64_t now)
 {
-	e->auditing = audit_due(e, now);
+	const unsigned resting = now < e->rest_until ? slow_kinds(e) : 0;
+	const bool interval = now >= e->next_audit;
+
+	if (must_read_all(e, now))
+		e->auditing = ALL_KINDS;
+	else if (interval)
+		e->auditing = (ALL_KINDS & ~resting) | e->audit_requested;
+	else
+		e->auditing = e->audit_failed ? 0 : e->audit_requested;
+	e->regular = interval || e->auditing == ALL_KINDS;
+	if (interval && !e->auditing)
+		e->next_audit = e->rest_until;
 	e->audit_requested &= ~e->auditing;
+	e->audit_begun = now;
 }
 
 /* Applies */

@@ -156,6 +156,24 @@ static void a_request_while_the_kernel_is_read_makes_another_audit(void **state)
 	assert_int_equal(w->kernel.dumps, FACT_KINDS + 1);
 }
 
+static void what_takes_long_to_read_is_seldom_read(void **state)
+{
+	struct world *w = *state;
+	uint64_t dumps;
+
+	world_restart_with(w, (struct engine_config){ .audit_interval = 30000 });
+	start(w);
+	world_audit(w);
+	w->now += 4000;
+	answer_all(w);
+	dumps = w->kernel.dumps;
+	world_sleep(w, 30000);
+	assert_false(w->kernel.reading);
+	assert_int_equal(w->kernel.dumps, dumps);
+	world_sleep(w, 50000);
+	assert_true(w->kernel.reading);
+}
+
 static void an_audit_waits_for_operations(void **state)
 {
 	struct world *w = *state;
@@ -198,6 +216,7 @@ int main(void)
 		WORLD_TEST(texts_stay_as_long_as_they_are_written),
 		WORLD_TEST(an_audit_waits_for_what_is_read_ahead),
 		WORLD_TEST(a_request_while_the_kernel_is_read_makes_another_audit),
+		WORLD_TEST(what_takes_long_to_read_is_seldom_read),
 		WORLD_TEST(an_audit_waits_for_operations),
 		WORLD_TEST(one_that_takes_the_whole_queue_gets_it),
 	};
