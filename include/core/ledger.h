@@ -23,6 +23,7 @@
 struct claimant {
 	uint64_t born;	  /* the older one wins; Unix seconds for Services */
 	const char *name; /* decides between equals; valid as long as the claims */
+	bool vital;	  /* what it lacks is added before what others want */
 };
 
 bool claimant_older(const struct claimant *a, const struct claimant *b);
@@ -70,7 +71,8 @@ void ledger_publish(struct ledger *l, const struct fact *old, size_t n_old, cons
 /*
  * Up to `max` operations to do now, all of one kind and type, so that an adapter sees one batch of
  * like things. Guard before make, make before break: adds in the order of the kinds, of kinds
- * before virtual servers with their changes, the other changes behind, then deletes backwards.
+ * before virtual servers with their changes, the other changes behind, then deletes backwards. All
+ * that vital claimants lack, with the changes before virtual servers, comes first.
  * Returns how many; with 0, `ret_next` is when to ask again (UINT64_MAX: after a change). Each must
  * be settled before the next call.
  */

@@ -48,6 +48,7 @@ struct service {
 	enum service_type type;
 	bool headless;	  /* spec.clusterIP is None */
 	bool other_proxy; /* has the label service.kubernetes.io/service-proxy-name */
+	bool cluster_dns; /* has the label k8s-app: kube-dns, which every installer gives it */
 	struct ip cluster_ips[2];
 	size_t n_cluster_ips; /* 0: none assigned (yet), or headless */
 	const struct service_port *ports;
@@ -133,6 +134,8 @@ struct node {
 struct service *service_new(void);
 struct slice *slice_new(void);
 struct node *node_new(void);
+/* The API server's Service or the DNS of the cluster, without which others cannot start. */
+bool service_is_vital(const struct service *s);
 void service_free(struct service *s);
 void slice_free(struct slice *s);
 void node_free(struct node *n);

@@ -30,6 +30,9 @@ enum { OP_TYPES = 3, BACKOFF_FIRST = 100, BACKOFF_MAX_SHIFT = 8 };
  * server to another. */
 enum { QUEUE_DIVERSION = FACT_KINDS, QUEUES };
 
+/* What vital claimants lack, and everything else. */
+enum turn { TURN_VITAL, TURN_USUAL, TURNS };
+
 struct claim {
 	struct claim *next;
 	const struct claimant *who;
@@ -59,7 +62,7 @@ struct entry {
 
 struct ledger {
 	struct map entries;
-	struct list queue[OP_TYPES][QUEUES];
+	struct list queue[TURNS][OP_TYPES][QUEUES];
 	struct list delayed;
 	uint64_t next_due; /* not after the first retry_at on `delayed` */
 	struct list garbage;
@@ -83,9 +86,10 @@ struct ledger *ledger_new(void)
 {
 	struct ledger *l = new0(struct ledger);
 
-	for (int t = 0; t < OP_TYPES; t++)
-		for (int q = 0; q < QUEUES; q++)
-			list_init(&l->queue[t][q]);
+	for (int turn = 0; turn < TURNS; turn++)
+		for (int t = 0; t < OP_TYPES; t++)
+			for (int q = 0; q < QUEUES; q++)
+				list_init(&l->queue[turn][t][q]);
 	list_init(&l->delayed);
 	list_init(&l->garbage);
 	l->next_due = UINT64_MAX;
@@ -242,6 +246,15 @@ static int queue_of(const struct fact_key *key)
 	return fact_diverts(key) ? QUEUE_DIVERSION : key->kind;
 }
 
+/* Other changes keep their place among what they may depend on. */
+static enum turn turn_of(const struct entry *e, enum op_type t)
+{
+	const struct claim *c = decides(e);
+	bool first = t == OP_ADD || (t == OP_SET && queue_of(&e->key) < FACT_VS);
+
+	return first && c && c->who->vital ? TURN_VITAL : TURN_USUAL;
+}
+
 static void requeue(struct ledger *l, struct entry *e)
 {
 	enum op_type t;
@@ -250,7 +263,7 @@ static void requeue(struct ledger *l, struct entry *e)
 	if (!next_op(e, &t)) {
 		rest(l, e);
 	} else if (!e->failure || !e->failure->retry_at) {
-		enqueue(l, e, &l->queue[t][queue_of(&e->key)]);
+		enqueue(l, e, &l->queue[turn_of(e, t)][t][queue_of(&e->key)]);
 	} else {
 		enqueue(l, e, &l->delayed);
 		if (e->failure->retry_at < l->next_due)
@@ -445,13 +458,14 @@ static_assert(ARRAY_SIZE(steps) == OP_TYPES * QUEUES, "every queue has its turn"
 size_t ledger_take(struct ledger *l, uint64_t now, struct op *ops, size_t max, uint64_t *ret_next)
 {
 	wake_delayed(l, now);
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-		enum op_type t = steps[i].type;
-		size_t n = fill_ops(&l->queue[t][steps[i].queue], t, ops, max);
+	for (enum turn turn = TURN_VITAL; turn < TURNS; turn++)
+		for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+			enum op_type t = steps[i].type;
+			size_t n = fill_ops(&l->queue[turn][t][steps[i].queue], t, ops, max);
 
-		if (n)
-			return n;
-	}
+			if (n)
+				return n;
+		}
 	*ret_next = l->next_due;
 	return 0;
 }
@@ -731,9 +745,9 @@ static void each_queued(
 void ledger_each_leaving(const struct ledger *l, enum fact_kind kind,
 	void (*f)(const struct fact *fact, void *arg), void *arg)
 {
-	each_queued(&l->queue[OP_DEL][kind], f, arg);
+	each_queued(&l->queue[TURN_USUAL][OP_DEL][kind], f, arg);
 	if (kind == FACT_MEMBER)
-		each_queued(&l->queue[OP_DEL][QUEUE_DIVERSION], f, arg);
+		each_queued(&l->queue[TURN_USUAL][OP_DEL][QUEUE_DIVERSION], f, arg);
 }
 
 bool ledger_has_children(const struct ledger *l, const struct fact_key *key)

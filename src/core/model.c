@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/model.h"
 
+#include <string.h>
+
 const char *service_type_name(enum service_type type)
 {
 	static const char *const names[] = {
@@ -50,6 +52,17 @@ struct node *node_new(void)
 static void arena_free(struct arena a)
 {
 	arena_done(&a);
+}
+
+static bool is_named(const struct service *s, const char *ns, const char *name)
+{
+	return !strcmp(s->ns, ns) && !strcmp(s->name, name);
+}
+
+bool service_is_vital(const struct service *s)
+{
+	return s->cluster_dns || is_named(s, "default", "kubernetes") ||
+		is_named(s, "kube-system", "kube-dns");
 }
 
 void service_free(struct service *s)

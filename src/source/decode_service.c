@@ -90,6 +90,15 @@ static int read_other_proxy(struct reader *r, const struct value *meta, struct s
 	return e;
 }
 
+static int read_cluster_dns(struct reader *r, const struct value *meta, struct service *s)
+{
+	const char *app = NULL;
+	int e = decode_label(r, meta, "k8s-app", &app);
+
+	s->cluster_dns = app && !strcmp(app, "kube-dns");
+	return e;
+}
+
 static int read_uid(struct reader *r, const struct value *meta, struct service *s)
 {
 	size_t mark = reader_enter(r, "metadata");
@@ -106,6 +115,7 @@ static int read_metadata(struct reader *r, const struct value *meta, struct serv
 	e = e ? e : reader_leave_out(r, decode_resource_version(r, meta, &s->resource_version));
 	e = e ? e : reader_leave_out(r, read_uid(r, meta, s));
 	e = e ? e : reader_leave_out(r, read_other_proxy(r, meta, s));
+	e = e ? e : reader_leave_out(r, read_cluster_dns(r, meta, s));
 	e = e ? e : reader_leave_out(r, read_scheduler(r, meta, s));
 	return e ? e : reader_leave_out(r, read_drain_timeout(r, meta, s));
 }

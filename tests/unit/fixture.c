@@ -149,6 +149,8 @@ static void add_service_word(struct service *s, char *word)
 		s->headless = true;
 	else if (!strcmp(word, "otherproxy"))
 		s->other_proxy = true;
+	else if (!strcmp(word, "clusterdns"))
+		s->cluster_dns = true;
 	else if (!value)
 		bad("word", word);
 	else if (!strcmp(word, "type"))

@@ -20,6 +20,7 @@ static void assert_same_service(const struct service *a, const struct service *b
 	assert_int_equal(a->type, b->type);
 	assert_int_equal(a->headless, b->headless);
 	assert_int_equal(a->other_proxy, b->other_proxy);
+	assert_int_equal(a->cluster_dns, b->cluster_dns);
 	assert_int_equal(a->n_cluster_ips, b->n_cluster_ips);
 	for (size_t i = 0; i < a->n_cluster_ips; i++)
 		assert_true(ip_eq(&a->cluster_ips[i], &b->cluster_ips[i]));

@@ -100,7 +100,9 @@ static void a_full_service_keeps_every_field(void **state)
 			    "  resourceVersion: '77'\n"
 			    "  uid: 3f1c\n"
 			    "  creationTimestamp: 2026-01-02T03:04:05Z\n"
-			    "  labels: {service.kubernetes.io/service-proxy-name: ''}\n"
+			    "  labels:\n"
+			    "    k8s-app: kube-dns\n"
+			    "    service.kubernetes.io/service-proxy-name: ''\n"
 			    "  annotations:\n"
 			    "    ipvsctl.io/scheduler: wlc\n"
 			    "    kube-router.io/service.scheduler: sh\n"
@@ -143,6 +145,7 @@ static void a_full_service_keeps_every_field(void **state)
 	assert_int_equal(s->type, SERVICE_LOAD_BALANCER);
 	assert_false(s->headless);
 	assert_true(s->other_proxy);
+	assert_true(s->cluster_dns);
 	assert_int_equal(s->n_cluster_ips, 2);
 	assert_ip(&s->cluster_ips[0], "10.96.0.9");
 	assert_ip(&s->cluster_ips[1], "fd00::9");
@@ -195,6 +198,7 @@ static void a_bare_service_gets_the_defaults(void **state)
 	assert_int_equal(s->created, 0);
 	assert_int_equal(s->type, SERVICE_CLUSTER_IP);
 	assert_false(s->other_proxy);
+	assert_false(s->cluster_dns);
 	assert_int_equal(s->n_cluster_ips, 1);
 	assert_ip(&s->cluster_ips[0], "10.0.0.1");
 	assert_string_equal(s->ports[0].name, "");

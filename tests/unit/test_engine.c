@@ -114,8 +114,8 @@ static void a_service_that_moves_is_made_before_it_is_broken(void **state)
 
 static void the_node_is_ready_before_the_first_service(void **state)
 {
-	static const char *const order[] = { "add link ", "add set ", "add member ", "add chain ",
-		"add jump ", "add vs ", "add rs ", "add route " };
+	static const char *const order[] = { "add link ", "add set ", "add chain ", "add jump ",
+		"add member ", "add vs ", "add rs ", "add route " };
 	struct world *w = *state;
 	const char *at;
 
@@ -132,6 +132,38 @@ static void the_node_is_ready_before_the_first_service(void **state)
 		at = first;
 	}
 	assert_string_equal(at, "");
+}
+
+/* Where in the log of all operations the first one on that address stands, and the last. */
+static void find_operations(struct world *w, const char *address, size_t *first, size_t *last)
+{
+	const char *log = world_log(w), *at = strstr(log, address);
+
+	assert_non_null(at);
+	*first = (size_t)(at - log);
+	for (; at; at = strstr(at + 1, address))
+		*last = (size_t)(at - log);
+}
+
+static void vital_services_are_complete_before_others_are_begun(void **state)
+{
+	static const char *const vital[] = { " 10.96.1.1", " 10.96.1.10", " 10.96.1.11" };
+	struct world *w = *state;
+	size_t first, begun, last, complete = 0;
+
+	world_start(w,
+		WEB "service default/kubernetes ip=10.96.1.1 port=https:443/TCP\n"
+		    "slice default/kubernetes-1 port=https:6443/TCP ep=192.0.2.1\n"
+		    "service kube-system/kube-dns ip=10.96.1.10 port=dns:53/UDP\n"
+		    "slice kube-system/kube-dns-1 port=dns:53/UDP ep=10.244.1.3\n"
+		    "service dns/coredns clusterdns ip=10.96.1.11 port=dns:53/UDP\n"
+		    "slice dns/coredns-1 port=dns:53/UDP ep=10.244.1.3\n");
+	find_operations(w, " 10.96.0.1", &begun, &last);
+	for (size_t i = 0; i < ARRAY_SIZE(vital); i++) {
+		find_operations(w, vital[i], &first, &last);
+		complete = last > complete ? last : complete;
+	}
+	assert_true(complete < begun);
 }
 
 static void a_restart_with_unchanged_inputs_writes_nothing(void **state)
@@ -329,6 +361,7 @@ int main(void)
 		WORLD_TEST(a_service_is_broken_in_the_opposite_order),
 		WORLD_TEST(a_service_that_moves_is_made_before_it_is_broken),
 		WORLD_TEST(the_node_is_ready_before_the_first_service),
+		WORLD_TEST(vital_services_are_complete_before_others_are_begun),
 		WORLD_TEST(a_restart_with_unchanged_inputs_writes_nothing),
 		WORLD_TEST(one_endpoint_among_a_thousand_services_is_one_operation),
 		WORLD_TEST(a_deleted_service_takes_its_own_facts_only),

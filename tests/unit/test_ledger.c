@@ -76,6 +76,46 @@ static void what_makes_the_state_of_another_proxy_ours_comes_before_what_it_guar
 		"add " VS2 "\n");
 }
 
+static void what_vital_claimants_lack_comes_before_all_else(void **state)
+{
+	static const struct claimant vital = { .born = 3, .name = "default/dns", .vital = true };
+	struct bench *b = *state;
+
+	BENCH_AUDIT(b, SET, CHAIN, VS, RS1);
+	bench_claim(b, SET, &vital);
+	bench_claim(b, MEMBER, &older);
+	bench_claim(b, VS, &older);
+	bench_claim(b, RS1_DRAINED, &older);
+	bench_claim(b, "route 10.96.0.1", &older);
+	bench_claim(b, "chain IPv4 nat KUBE-SERVICES text=0000000000000002", &vital);
+	bench_claim(b, MEMBER2, &vital);
+	bench_claim(b, VS2, &vital);
+	bench_claim(b, "route 10.96.0.2", &vital);
+	assert_string_equal(bench_run(b, 0),
+		"add " MEMBER2 "\n"
+		"set chain IPv4 nat KUBE-SERVICES text=0000000000000002\n"
+		"add " VS2 "\n"
+		"add route 10.96.0.2\n"
+		"add " MEMBER "\n"
+		"add route 10.96.0.1\n"
+		"set " RS1_DRAINED "\n");
+}
+
+static void changes_that_others_wait_for_have_no_turn_of_their_own(void **state)
+{
+	static const struct claimant vital = { .born = 3, .name = "default/dns", .vital = true };
+	struct bench *b = *state;
+
+	BENCH_AUDIT(b, VS, RS1);
+	bench_claim(b, "vs 10.96.0.1:80/TCP sh", &vital);
+	bench_claim(b, RS1_DRAINED, &vital);
+	bench_claim(b, VS2, &older);
+	assert_string_equal(bench_run(b, 0),
+		"add " VS2 "\n"
+		"set " RS1_DRAINED "\n"
+		"set vs 10.96.0.1:80/TCP sh\n");
+}
+
 /* Who is diverted must always find real servers. */
 static void packets_are_diverted_after_the_making_and_before_the_breaking(void **state)
 {
@@ -343,6 +383,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LEDGER_TEST(one_batch_is_of_one_kind_and_type_make_before_break),
 		LEDGER_TEST(what_makes_the_state_of_another_proxy_ours_comes_before_what_it_guards),
+		LEDGER_TEST(what_vital_claimants_lack_comes_before_all_else),
+		LEDGER_TEST(changes_that_others_wait_for_have_no_turn_of_their_own),
 		LEDGER_TEST(packets_are_diverted_after_the_making_and_before_the_breaking),
 		LEDGER_TEST(members_go_in_the_opposite_order),
 		LEDGER_TEST(a_batch_is_no_longer_than_asked_for),
