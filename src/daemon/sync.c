@@ -109,9 +109,14 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 	schedule(d, clock_ms(), next);
 }
 
+/*
+ * Not by event_add(): that takes a timer which has expired off the list of those to be called, so
+ * who calls this again and again, for a descriptor that stays readable, would put off the step for
+ * ever.
+ */
 void daemon_step_now(struct daemon *d)
 {
-	schedule(d, 0, 0);
+	event_active(d->step, EV_TIMEOUT, 0);
 }
 
 /* Setting up */
