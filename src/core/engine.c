@@ -891,6 +891,8 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	drain_poll(e->drain, now);
 	drain_catch(e->drain, now);
 	next = apply_some(e, now);
+	if (e->busy)
+		return UINT64_MAX;
 	if (next <= now || !list_empty(&e->config.store->dirty) ||
 		(e->audit_requested && !e->audit_failed))
 		return now;
