@@ -41,6 +41,7 @@ static void one_batch_after_the_other_is_under_way(void **state)
 	start(w);
 	world_load(w, WEB);
 	assert_int_equal(w->kernel.n_waiting, 2);
+	assert_false(engine_stats(w->engine)->synced);
 	assert_int_equal(w->kernel.waiting[0].fact.key.kind, FACT_MEMBER);
 	assert_false(engine_stats(w->engine)->synced);
 	assert_int_equal(world_sleep(w, 1000000), UINT64_MAX);
