@@ -107,15 +107,20 @@ static void add_frontend(const struct context *c, const struct frontend *fe)
 		add_vip(c, &fe->ip);
 }
 
-/* Every endpoint here, whatever its state: it may reach itself through a connection that it holds.
+/*
+ * Every endpoint here, whatever its state: it may reach itself through a connection that it holds.
+ * With iptables those of other nodes too, as kube-proxy's iptables mode has it: they may come here
+ * by an external address.
  */
 static void add_loop_back(const struct context *c)
 {
+	bool all = c->policy->backend == BACKEND_IPTABLES;
+
 	for (size_t i = 0; i < c->endpoints.n; i++) {
 		const struct chosen *ep = &c->endpoints.eps[i];
 		const struct cidr self = { .ip = ep->ip, .len = ip_bits(c->family) };
 
-		if (ep->local)
+		if (ep->local || all)
 			add_member(c, SET_LOOP_BACK, &ep->ip, ep->port, &self);
 	}
 }
