@@ -126,6 +126,30 @@ static void add_lines(struct buf *out, const char *title, const json_t *lines)
 	}
 }
 
+enum { MAX_LIMITED = 10 };
+
+/* "Limits: shop/web: scheduler "lc": endpoints are chosen by chance" */
+static void add_limits(struct buf *out, const json_t *services)
+{
+	const json_t *s, *words;
+	size_t i, j, n = 0;
+
+	json_array_foreach(services, i, s) {
+		const json_t *limits = json_object_get(s, "limits");
+
+		if (!json_array_size(limits) || n++ >= MAX_LIMITED)
+			continue;
+		buf_addf(out, "Limits: %s/%s: ", text(s, "namespace"), text(s, "name"));
+		json_array_foreach(limits, j, words) {
+			buf_adds(out, j ? "; " : "");
+			show_text(out, json_is_string(words) ? json_string_value(words) : "?");
+		}
+		buf_addc(out, '\n');
+	}
+	if (n > MAX_LIMITED)
+		buf_addf(out, "Limits: of %zu more Services, see -o json\n", n - MAX_LIMITED);
+}
+
 void status_view_head(const json_t *status, struct buf *out)
 {
 	buf_addf(out, "Node: %s   Backend: %s (kernel %s)", text(status, "node"),
@@ -138,6 +162,7 @@ void status_view_head(const json_t *status, struct buf *out)
 		add_summary(out, status);
 	add_lines(out, "Warning", json_object_get(status, "warnings"));
 	add_lines(out, "Failing", json_object_get(status, "failures"));
+	add_limits(out, json_object_get(status, "services"));
 }
 
 /* States */

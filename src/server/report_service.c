@@ -8,8 +8,10 @@
 #include "base/mem.h"
 #include "core/endpoints.h"
 #include "core/frontends.h"
+#include "core/limits.h"
 #include "core/marks.h"
 #include "core/resolve.h"
+#include "core/service_chain.h"
 #include "report_words.h"
 
 /* From the best to the worst: of several the last one is told. */
@@ -110,7 +112,42 @@ static bool judge(const struct port_report *p, const struct fact_key *key, struc
 	return s.present;
 }
 
-/* Whether another Service owns the virtual server. */
+static bool on_iptables(const struct port_report *p)
+{
+	return p->in->policy->backend == BACKEND_IPTABLES;
+}
+
+/* What the kernel has for an address that the port answers on. Node ports are one entry for all
+ * addresses on iptables. */
+static struct fact_key frontend_key(const struct port_report *p, const struct frontend *fe)
+{
+	static const char any_hash[SERVICE_HASH_LEN + 1] = "AAAAAAAAAAAAAAAA";
+	const struct ip any = { .family = fe->ip.family };
+
+	if (on_iptables(p))
+		return fact_dispatch(fe->kind == FRONTEND_NODE_PORT ? &any : &fe->ip, fe->port,
+			p->port->proto, SERVICE_CHAIN_SVC, any_hash)
+			.key;
+	return fact_vs(&fe->ip, fe->port, p->port->proto).key;
+}
+
+/* And for an endpoint; on iptables one of weight 0 gets nothing. */
+static bool endpoint_key(const struct port_report *p, const struct fact_key *vs,
+	const struct chosen *ep, struct fact_key *ret)
+{
+	char hash[SERVICE_HASH_LEN], name[CHAIN_NAME_LEN + 1];
+
+	if (!on_iptables(p)) {
+		*ret = fact_rs(vs, &ep->ip, ep->port, ep->weight).key;
+		return true;
+	}
+	service_endpoint_hash(p->slot->service, p->port, &ep->ip, ep->port, hash);
+	service_chain_name(SERVICE_CHAIN_SEP, hash, name);
+	*ret = fact_chain(ep->ip.family, TABLE_NAT, name, 0).key;
+	return ep->weight;
+}
+
+/* Whether another Service owns what leads to the endpoints. */
 static bool in_conflict(const struct port_report *p, const struct fact_key *vs, struct verdict *v)
 {
 	_cleanup_(buf_done) struct buf words = { 0 };
@@ -166,16 +203,15 @@ static void tell_real_servers(
 	for (size_t i = 0; i < p->eps.n; i++) {
 		const struct chosen *ep = &p->eps.eps[i];
 		struct tally *t = &p->tallies[i];
-		struct fact rs;
+		struct fact_key key;
 
 		if (fe->local ? !ep->in_local : !ep->in_cluster)
 			continue;
 		t->used = true;
-		if (!ours)
+		if (!ours || !endpoint_key(p, vs, ep, &key))
 			continue;
-		rs = fact_rs(vs, &ep->ip, ep->port, ep->weight);
 		t->wanted++;
-		t->present += judge(p, &rs.key, &p->verdict);
+		t->present += judge(p, &key, &p->verdict);
 	}
 }
 
@@ -190,7 +226,7 @@ static bool judge_vip(struct port_report *p, const struct ip *vip)
 
 static void tell_frontend(struct port_report *p, const struct frontend *fe)
 {
-	struct fact_key vs = fact_vs(&fe->ip, fe->port, p->port->proto).key;
+	struct fact_key vs = frontend_key(p, fe);
 	bool ours = !in_conflict(p, &vs, &p->verdict);
 	bool present = ours && judge(p, &vs, &p->verdict);
 	char s[IP_STRLEN];
@@ -273,16 +309,23 @@ static const char *requested_scheduler(const struct service *s, const struct pol
 	return *s->scheduler ? s->scheduler : policy->scheduler;
 }
 
+/* The iptables backend has the one. */
+static const char *used_scheduler(const struct port_report *p)
+{
+	return on_iptables(p) ? "random" : resolve_scheduler(p->slot->service, p->in->policy);
+}
+
 static void judge_scheduler(struct port_report *p)
 {
-	const char *wanted = requested_scheduler(p->slot->service, p->in->policy);
-	const char *used = resolve_scheduler(p->slot->service, p->in->policy);
+	const struct policy *policy = p->in->policy;
+	const char *wanted = requested_scheduler(p->slot->service, policy);
 	_cleanup_(buf_done) struct buf words = { 0 };
 
-	if (!strcmp(wanted, used))
+	if (on_iptables(p) ? !limits_scheduler(p->slot->service, policy)
+			   : !strcmp(wanted, used_scheduler(p)))
 		return;
-	buf_addf(
-		&words, "the kernel has no scheduler \"%s\"; \"%s\" is used instead", wanted, used);
+	buf_addf(&words, "%s has no scheduler \"%s\"; \"%s\" is used instead",
+		on_iptables(p) ? "iptables" : "the kernel", wanted, used_scheduler(p));
 	raise_state(&p->verdict, STATE_DEGRADED, buf_str(&words));
 }
 
@@ -319,13 +362,13 @@ static json_t *port_json(struct port_report *p)
 		"{s:s, s:i, s:s, s:i, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:s, s:s}",
 		"name", p->port->name, "port", (int)p->port->port, "protocol",
 		proto_name(p->port->proto), "nodePort", (int)p->port->node_port, "scheduler",
-		resolve_scheduler(s, p->in->policy), "requestedScheduler",
-		requested_scheduler(s, p->in->policy), "persistenceSeconds",
-		(json_int_t)(s->affinity_client_ip ? s->affinity_timeout : 0), "addresses",
-		take(p->addresses), "fwmarks", take(p->fwmarks), "endpoints", take(p->endpoints),
-		"ready", (json_int_t)p->ready, "total", (json_int_t)p->total, "draining",
-		(json_int_t)p->draining, "activeConnections", count(p->counted, p->active), "state",
-		state_name(p->verdict.state), "reason", buf_str(&p->verdict.reason));
+		used_scheduler(p), "requestedScheduler", requested_scheduler(s, p->in->policy),
+		"persistenceSeconds", (json_int_t)(s->affinity_client_ip ? s->affinity_timeout : 0),
+		"addresses", take(p->addresses), "fwmarks", take(p->fwmarks), "endpoints",
+		take(p->endpoints), "ready", (json_int_t)p->ready, "total", (json_int_t)p->total,
+		"draining", (json_int_t)p->draining, "activeConnections",
+		count(p->counted, p->active), "state", state_name(p->verdict.state), "reason",
+		buf_str(&p->verdict.reason));
 }
 
 /* A new reference; the worst of the ports goes to `worst`. */
@@ -359,13 +402,18 @@ static json_t *tell_port(struct port_report *p, struct verdict *worst, struct re
 	return ret;
 }
 
+static void add_limit(const char *words, void *arg)
+{
+	json_array_append_new(arg, json_string(words));
+}
+
 json_t *report_service(
 	const struct report_input *in, const struct slot *slot, struct report_sums *sums)
 {
 	_cleanup_(verdict_done) struct verdict worst = { 0 };
 	const struct service *s = slot->service;
 	const char *why = service_not_proxied(s);
-	json_t *ports = json_array();
+	json_t *ports = json_array(), *limits = json_array();
 
 	if (*why)
 		raise_state(&worst, STATE_NOT_PROXIED, why);
@@ -380,7 +428,9 @@ json_t *report_service(
 
 		json_array_append_new(ports, tell_port(&p, &worst, sums));
 	}
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "namespace", s->ns, "name", s->name,
+	if (!*why)
+		limits_tell(slot, in->policy, add_limit, limits);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "namespace", s->ns, "name", s->name,
 		"type", service_type_name(s->type), "state", state_name(worst.state), "reason",
-		buf_str(&worst.reason), "ports", ports);
+		buf_str(&worst.reason), "limits", limits, "ports", ports);
 }

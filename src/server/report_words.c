@@ -55,7 +55,7 @@ void report_describe(struct buf *b, const struct fact_key *key)
 			table_name(key->set));
 		break;
 	case FACT_DISPATCH:
-		buf_addf(b, "iptables rules for %s/%s", ip_print_port(&ip, key->port, port),
+		buf_addf(b, "iptables entry for %s/%s", ip_print_port(&ip, key->port, port),
 			proto_name(key->proto));
 		break;
 	case FACT_JUMP:

@@ -193,7 +193,7 @@ static void the_contract_of_one_service(void **state)
 	run(f, WEB);
 	assert_json(find_service(f, "web"),
 		"{\"namespace\": \"shop\", \"name\": \"web\", \"type\": \"ClusterIP\","
-		" \"state\": \"OK\", \"reason\": \"\","
+		" \"state\": \"OK\", \"reason\": \"\", \"limits\": [],"
 		" \"ports\": [{\"name\": \"http\", \"port\": 80, \"protocol\": \"TCP\","
 		"  \"nodePort\": 0, \"scheduler\": \"rr\", \"requestedScheduler\": \"rr\","
 		"  \"persistenceSeconds\": 0,"
@@ -346,6 +346,80 @@ static void a_missing_scheduler_degrades_and_names_both(void **state)
 	assert_state(
 		port, "Degraded", "the kernel has no scheduler \"mh\"; \"rr\" is used instead");
 	assert_true(truth(element(port, "addresses", 0), "present"));
+}
+
+static void use_iptables(struct fixture *f)
+{
+	f->policy.backend = BACKEND_IPTABLES;
+	f->in.backend = "iptables";
+}
+
+static void on_iptables_addresses_and_endpoints_are_rules(void **state)
+{
+	struct fixture *f = *state;
+	json_t *port;
+
+	use_iptables(f);
+	run(f,
+		"service shop/web ip=10.20.30.41 type=NodePort port=http:80/TCP:30001\n"
+		"slice shop/web-1 port=http:8080/TCP ep=10.244.0.1 ep=10.244.1.1@other\n"
+		"slice shop/web-2 port=http:8080/TCP weight=0 ep=10.244.0.9\n");
+	port = first_port(f, "web");
+	assert_state(port, "OK", "");
+	assert_string_equal(text(port, "scheduler"), "random");
+	assert_true(truth(element(port, "addresses", 0), "present"));
+	assert_string_equal(text(element(port, "addresses", 1), "kind"), "NodePort");
+	assert_true(truth(element(port, "addresses", 1), "present"));
+	assert_true(truth(element(port, "endpoints", 0), "present"));
+	assert_false(truth(element(port, "endpoints", 1), "present")); /* weight 0 */
+	assert_true(truth(element(port, "endpoints", 2), "present"));
+	assert_json(json_object_get(find_service(f, "web"), "limits"),
+		"[\"weights: they are kept on average only\"]");
+}
+
+static void on_iptables_before_the_first_sync_everything_is_pending(void **state)
+{
+	struct fixture *f = *state;
+
+	use_iptables(f);
+	fixture_load(&f->store, WEB);
+	f->report = whole_report(&f->in);
+	assert_state(first_port(f, "web"), "Pending",
+		"iptables entry for 10.20.30.41:80/TCP is not in the kernel yet");
+}
+
+static void on_iptables_the_younger_of_two_services_is_in_conflict_too(void **state)
+{
+	struct fixture *f = *state;
+
+	use_iptables(f);
+	run(f,
+		WEB "service shop/late ip=10.20.30.41 port=http:80/TCP created=20\n"
+		    "slice shop/late-1 port=http:8080/TCP ep=10.244.0.2\n");
+	assert_state(first_port(f, "web"), "OK", "");
+	assert_state(first_port(f, "late"), "Conflict",
+		"iptables entry for 10.20.30.41:80/TCP belongs to Service shop/web");
+}
+
+static void what_iptables_cannot_do_is_named(void **state)
+{
+	struct fixture *f = *state;
+
+	use_iptables(f);
+	run(f,
+		WEB "service shop/least ip=10.20.30.42 port=http:80/TCP scheduler=lc drain=5000\n"
+		    "slice shop/least-1 port=http:8080/TCP ep=10.244.0.2\n"
+		    "service shop/turns ip=10.20.30.43 port=http:80/TCP scheduler=rr\n"
+		    "slice shop/turns-1 port=http:8080/TCP ep=10.244.0.2\n");
+	assert_json(json_object_get(find_service(f, "web"), "limits"), "[]");
+	assert_json(json_object_get(find_service(f, "least"), "limits"),
+		"[\"scheduler \\\"lc\\\": endpoints are chosen by chance\","
+		" \"drain timeout: an endpoint that leaves keeps its connections until they end\"]");
+	assert_state(find_service(f, "least"), "Degraded",
+		"iptables has no scheduler \"lc\"; \"random\" is used instead");
+	assert_json(json_object_get(find_service(f, "turns"), "limits"),
+		"[\"scheduler \\\"rr\\\": endpoints are chosen by chance, not in turn\"]");
+	assert_state(find_service(f, "turns"), "OK", "");
 }
 
 static void of_two_services_on_one_address_the_younger_is_in_conflict(void **state)
@@ -714,6 +788,10 @@ int main(void)
 		TEST(what_the_kernel_refuses_is_failing_with_its_words),
 		cmocka_unit_test(a_real_server_or_vip_or_set_entry_can_fail_too),
 		TEST(a_missing_scheduler_degrades_and_names_both),
+		TEST(on_iptables_addresses_and_endpoints_are_rules),
+		TEST(on_iptables_before_the_first_sync_everything_is_pending),
+		TEST(on_iptables_the_younger_of_two_services_is_in_conflict_too),
+		TEST(what_iptables_cannot_do_is_named),
 		TEST(of_two_services_on_one_address_the_younger_is_in_conflict),
 		TEST(two_services_may_share_an_address_on_other_ports),
 		TEST(what_is_not_proxied_says_why_and_has_no_ports),

@@ -274,6 +274,24 @@ static void warnings_failures_and_what_is_not_known_stand_in_the_head(void **sta
 	json_decref(status);
 }
 
+static void what_iptables_cannot_do_is_named_for_some(void **state)
+{
+	json_t *status = json_pack("{s:[]}", "services");
+	_cleanup_(buf_done) struct buf out = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 13; i++)
+		json_array_append_new(json_object_get(status, "services"),
+			json_pack("{s:s, s:s, s:[s, s]}", "namespace", "shop", "name", "web",
+				"limits", "weights: on average", "drain: no"));
+	json_array_append_new(json_object_get(status, "services"), json_pack("{s:[]}", "limits"));
+	status_view_head(status, &out);
+	assert_non_null(strstr(buf_str(&out),
+		"\nLimits: shop/web: weights: on average; drain: no\n"
+		"Limits: of 3 more Services, see -o json\n"));
+	json_decref(status);
+}
+
 static void ages_have_one_unit(void **state)
 {
 	static const struct {
@@ -421,6 +439,7 @@ int main(void)
 		cmocka_unit_test(wide_shows_every_address_and_endpoint),
 		cmocka_unit_test(wide_shows_what_is_not_proxied_with_dashes),
 		cmocka_unit_test(warnings_failures_and_what_is_not_known_stand_in_the_head),
+		cmocka_unit_test(what_iptables_cannot_do_is_named_for_some),
 		cmocka_unit_test(ages_have_one_unit),
 		cmocka_unit_test(the_kernel_alone_is_a_table_of_virtual_servers),
 		cmocka_unit_test(some_states_are_not_fine),
