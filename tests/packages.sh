@@ -44,6 +44,12 @@ kernel_has_ipvs() {
 	[ "$(id -u)" = 0 ] && unshare --net ipvsadm -Ln >/dev/null 2>&1
 }
 
+# Whether iptables and ipset work on it, in network namespaces: then the iptables backend does.
+kernel_has_sets() {
+	[ "$(id -u)" = 0 ] && unshare --net sh -c 'ipset create x hash:ip,port &&
+		iptables -A INPUT -m conntrack --ctstate NEW -m set --match-set x dst,dst' >/dev/null 2>&1
+}
+
 # list_kernel_tests BUILD .name|.filename[0]: the unit tests that need a kernel with IPVS.
 list_kernel_tests() {
 	meson introspect --targets "$1" | jq -r ".[] | select(.name | test(\"^test_.*_kernel$\")) | $2"

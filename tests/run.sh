@@ -5,7 +5,8 @@
 # Everything: installs what is missing (on Debian 12, as root), builds with sanitizers and without,
 # and runs all tests: unit, golden and fuzz corpus with the sanitizers, then the scenarios with the
 # real programs against a real IPVS - of this kernel if it has ip_vs, else in a virtual machine with
-# Debian's kernel. DIRECTORY is for everything that is built (default: build of this checkout).
+# Debian's kernel, and on this one what the daemon does without IPVS. DIRECTORY is for everything
+# that is built (default: build of this checkout).
 #
 # Ends with one line, "N passed, N failed, N skipped", and exit status 0 if nothing failed.
 set -uo pipefail
@@ -65,6 +66,17 @@ finish_vm() {
 	vm_pid=
 }
 
+# What the iptables backend does where there is no IPVS can be seen on such a kernel only.
+run_here() {
+	if ! kernel_has_sets; then
+		echo "This kernel has no iptables with sets: nothing is shown of the iptables backend on it."
+		return
+	fi
+	"$source_root/tests/vm/run-here" "$build/release" \
+		"$source_root"/tests/vm/test_{fallback,flows_iptables}.sh |
+		"$source_root/tests/tally" "$counts" here
+}
+
 finish() {
 	[ -z "$vm_pid" ] || kill "$vm_pid" 2>/dev/null
 	rm -f "${counts:?}"
@@ -95,7 +107,11 @@ fi
 setup "$build/sanitize" -Db_sanitize=address,undefined
 compile "$build/sanitize"
 run_unit
-[ -z "$native" ] || start_vm
+if [ -n "$native" ]; then
+	start_vm
+else
+	run_here
+fi
 echo "Scenarios:"
 finish_vm
 

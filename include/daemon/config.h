@@ -123,6 +123,9 @@ struct config {
 	enum plan_diff diff;
 	bool help, version;
 
+	struct err
+		no_ipvs; /* why --backend=auto became iptables on this node; code 0: it did not */
+
 	struct config_given given[CONFIG_MAX_OPTIONS]; /* by row of the table */
 	struct config_notes mistakes, warnings;
 	struct arena arena; /* of all strings that come from outside */

@@ -33,8 +33,12 @@ int sysctl_ensure(const struct sysctl *s, struct err *err);
 size_t sysctl_wanted(unsigned major, unsigned minor, bool strict_arp, bool ipv6,
 	struct sysctl ret[static SYSCTL_MAX_WANTED]);
 
+/* The same for the iptables backend. */
+size_t sysctl_wanted_iptables(bool strict_arp, bool ipv6, bool localhost_node_ports,
+	struct sysctl ret[static SYSCTL_MAX_WANTED]);
+
 /* Ensures all of them. Returns 0, or the first failure with words; the others are tried as well. */
-int sysctl_setup_ipvs(bool strict_arp, bool ipv6, struct err *err);
+int sysctl_setup(const struct sysctl *wanted, size_t n, struct err *err);
 
 /* What a node of a cluster wants of conntrack. 0 and false leave what is there. */
 struct conntrack_settings {
@@ -50,10 +54,7 @@ struct conntrack_settings {
 size_t sysctl_wanted_conntrack(const struct conntrack_settings *c, unsigned cpus,
 	struct sysctl ret[static SYSCTL_MAX_CONNTRACK]);
 
-/*
- * Ensures all of them; nf_conntrack must be loaded if there are any. Returns 0, or the first
- * failure with words; the others are tried as well.
- */
+/* Ensures all of them; nf_conntrack must be loaded if there are any. */
 int sysctl_setup_conntrack(const struct conntrack_settings *c, struct err *err);
 
 /* The running kernel's version, e.g. 6.12 as major 6, minor 12. */

@@ -70,6 +70,7 @@ struct metrics_input {
 	struct engine *engine;
 	const char *backend; /* "ipvs" or "iptables" */
 	bool iptables;	     /* the backend is iptables, which has some metrics more */
+	bool fallback;	     /* it is, because IPVS could not be had */
 	bool ipv4, ipv6;     /* families that are served */
 	const struct metrics_watch *watches;
 	size_t n_watches;

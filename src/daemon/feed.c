@@ -197,6 +197,10 @@ static int feed_api(struct daemon *d, struct err *err)
 		return r;
 	announce_init(d);
 	announce_node(d, false, "Starting", "StartKubeProxy", "ipvsctl-svcd " VERSION);
+	if (d->config->no_ipvs.code)
+		announce_node(d, true, "IPVSUnavailable", "ChooseBackend",
+			"IPVS cannot be used on node %s, so iptables is: %s",
+			d->config->policy.node_name, d->config->no_ipvs.msg);
 	return 0;
 }
 
@@ -268,6 +272,19 @@ static void count_present(const struct fact_key *key, const struct fact_state *s
 	*(size_t *)arg += state->present;
 }
 
+static void warn_of_fallback(const struct daemon *d, struct warnings *w)
+{
+	struct buf b = { 0 };
+
+	if (!d->config->no_ipvs.code)
+		return;
+	buf_addf(&b,
+		"IPVS cannot be used, so iptables is (get the kernel module ip_vs and restart, or "
+		"say --backend=iptables): %s",
+		d->config->no_ipvs.msg);
+	add_warning(w, buf_take(&b));
+}
+
 static void warn_of_traps(struct daemon *d, struct warnings *w)
 {
 	struct trap_facts f;
@@ -275,7 +292,8 @@ static void warn_of_traps(struct daemon *d, struct warnings *w)
 
 	ledger_each(engine_ledger(d->engine), FACT_VS, count_present, &n);
 	ledger_each(engine_ledger(d->engine), FACT_RS, count_present, &n);
-	traps_read(d->ipvs, &d->config->policy, n, &f);
+	traps_read(d->config->policy.backend == BACKEND_IPVS ? d->ipvs : NULL, &d->config->policy,
+		n, &f);
 	traps_judge(&f, add_trap, w);
 }
 
@@ -297,6 +315,7 @@ char **daemon_warnings(struct daemon *d, size_t *ret_n)
 	size_t n = d->manifests ? manifests_problems(d->manifests, &problems) : 0;
 	struct warnings w = { 0 };
 
+	warn_of_fallback(d, &w);
 	for (size_t i = 0; i < ARRAY_SIZE(d->trouble); i++) {
 		struct buf b = { 0 };
 

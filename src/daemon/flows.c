@@ -19,11 +19,12 @@ void daemon_open_flows(struct daemon *d)
 }
 
 /* Without it packets pass IPVS and leave no entries that tell where they went. */
-static bool are_tracked(void)
+static bool are_tracked(const struct policy *policy)
 {
 	long on;
 
-	return !sysctl_read("net/ipv4/vs/conntrack", &on) && on;
+	return policy->backend == BACKEND_IPTABLES ||
+		(!sysctl_read("net/ipv4/vs/conntrack", &on) && on);
 }
 
 static bool has_family(const struct stale_list *stale, int family)
@@ -57,7 +58,7 @@ int daemon_delete_flows(const struct stale_list *stale, void *arg)
 	struct daemon *d = arg;
 	int v4, v6;
 
-	if (!d->conntrack || !are_tracked())
+	if (!d->conntrack || !are_tracked(&d->config->policy))
 		return 0;
 	v4 = delete_of_family(d, stale, AF_INET);
 	v6 = v4 < 0 ? 0 : delete_of_family(d, stale, AF_INET6);

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "backend.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/config.h"
 #include "kernel/ipvs.h"
 #include "kernel/probe.h"
-#include "kernel/sysctl.h"
 #include "sync.h"
 
 enum { EXIT_USAGE = 2, FILES_WANTED = 65536 };
@@ -23,26 +23,6 @@ static void print_help(void)
 	       "Usage: ipvsctl-svcd --manifests FILE|DIR [OPTIONS]\n"
 	       "       ipvsctl-svcd --kubeconfig FILE [OPTIONS]\n\n");
 	config_help(OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, stdout);
-}
-
-/* Refuses a default scheduler that the kernel does not have, and names those that it has. */
-static int check_scheduler(const struct policy *policy, struct err *err)
-{
-	_cleanup_(buf_done) struct buf have = { 0 };
-	unsigned mask = 0;
-	int r = probe_scheduler(policy->scheduler, err);
-
-	if (r < 0)
-		err_prefix(err, "cannot find out whether the kernel has the scheduler \"%s\"",
-			policy->scheduler);
-	if (r)
-		return r < 0 ? r : 0;
-	probe_schedulers(&mask, NULL);
-	for (size_t i = 0; policy_known_schedulers[i]; i++)
-		if (mask & 1u << i)
-			buf_addf(&have, "%s%s", have.len ? ", " : "", policy_known_schedulers[i]);
-	return err_set(err, -EINVAL, "--scheduler: the kernel has no scheduler \"%s\"; it has: %s",
-		policy->scheduler, buf_str(&have));
 }
 
 static int check_families(struct policy *policy, struct err *err)
@@ -58,24 +38,6 @@ static int check_families(struct policy *policy, struct err *err)
 	return 0;
 }
 
-static int check_node(struct config *c, struct err *err)
-{
-	int r = probe_ipvs(err);
-
-	if (r < 0) {
-		err_prefix(err, "IPVS cannot be used");
-		return r;
-	}
-	r = check_scheduler(&c->policy, err);
-	if (r < 0)
-		return r;
-	r = sysctl_setup_ipvs(c->strict_arp, c->policy.ipv6, err);
-	if (r < 0)
-		err_prefix(err, "a kernel setting that IPVS needs");
-	/* After the probe of IPVS, which brings connection tracking with it. */
-	return r < 0 ? r : sysctl_setup_conntrack(&c->conntrack, err);
-}
-
 static int fail(const struct err *err)
 {
 	log_error("cannot go on", "err=\"%s\"", err->msg);
@@ -86,7 +48,8 @@ static int set_timeouts(const struct daemon *d, struct err *err)
 {
 	const struct config *c = d->config;
 
-	if (!c->tcp_timeout && !c->tcp_fin_timeout && !c->udp_timeout)
+	if (c->policy.backend != BACKEND_IPVS ||
+		(!c->tcp_timeout && !c->tcp_fin_timeout && !c->udp_timeout))
 		return 0;
 	return ipvs_set_timeouts(d->ipvs, c->tcp_timeout, c->tcp_fin_timeout, c->udp_timeout, err);
 }
@@ -195,7 +158,7 @@ static int start(struct config *c)
 	if (r >= 0)
 		r = check_families(&c->policy, &err);
 	if (r >= 0 && !c->cleanup)
-		r = check_node(c, &err);
+		r = backend_choose(c, &err);
 	if (r < 0)
 		return fail(&err);
 	return c->init_only ? EXIT_SUCCESS : run(c);

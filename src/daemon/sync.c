@@ -121,15 +121,21 @@ void daemon_step_now(struct daemon *d)
 
 /* Setting up */
 
+/* Where IPVS is not used it may have left something, or another daemon; asking it would load it. */
+static bool ipvs_is_loaded(void)
+{
+	return !access("/proc/net/ip_vs", F_OK);
+}
+
 static int open_adapters(struct daemon *d, struct err *err)
 {
 	const struct policy *policy = &d->config->policy;
-	int r;
+	int r = 0;
 
-	r = ipvs_new(&d->ipvs, err);
-	if (r < 0 && !(r == -ENOENT && d->config->cleanup))
-		return r;
-	r = link_new(&d->link, err);
+	if (policy->backend == BACKEND_IPVS || ipvs_is_loaded())
+		r = ipvs_new(&d->ipvs, err);
+	if (r >= 0)
+		r = link_new(&d->link, err);
 	if (r >= 0)
 		r = ipset_new(&d->ipset, err);
 	if (r >= 0)
@@ -327,12 +333,12 @@ static struct report_input report_input(struct daemon *d)
 		.store = &d->store,
 		.engine = d->engine,
 		.policy = &d->config->policy,
-		.backend = "ipvs",
+		.backend = backend_name(d->config->policy.backend),
 		.kernel = d->kernel,
 		.input = d->kube ? "apiserver" : "manifests",
 		.now = clock_ms(),
 		.last_sync_us = d->last_sync_us,
-		.conns = conns,
+		.conns = d->config->policy.backend == BACKEND_IPVS ? conns : NULL,
 		.conns_arg = d,
 	};
 }

@@ -32,7 +32,8 @@ struct daemon {
 	struct store store;
 	struct engine *engine;
 	struct node_facts node;
-	struct adapter *ipvs, *link, *ipset, *iptables;
+	struct adapter *ipvs; /* NULL: it is neither used nor loaded */
+	struct adapter *link, *ipset, *iptables;
 	struct conntrack *conntrack; /* NULL: the kernel cannot be asked */
 	bool flows_failed;	     /* the last deletion of flows, which was told */
 	struct manifests *manifests; /* one of these is the input */
@@ -56,8 +57,8 @@ struct daemon {
 };
 
 /*
- * Opens the kernel's interfaces and makes the engine. Without ip_vs a cleanup goes on, as there is
- * nothing to remove there. Returns 0, or a negative errno with words; daemon_done() in both cases.
+ * Opens the kernel's interfaces and makes the engine. Returns 0, or a negative errno with words;
+ * daemon_done() in both cases.
  */
 int daemon_init(struct daemon *d, struct config *config, struct err *err);
 void daemon_done(struct daemon *d);

@@ -95,6 +95,19 @@ static bool before(unsigned major, unsigned minor, unsigned than_major, unsigned
 	return major != than_major ? major < than_major : minor < than_minor;
 }
 
+static size_t add_forwarding(
+	struct sysctl ret[static SYSCTL_MAX_WANTED], size_t n, bool strict_arp, bool ipv6)
+{
+	ret[n++] = (struct sysctl){ "net/ipv4/ip_forward", 1 };
+	if (ipv6)
+		ret[n++] = (struct sysctl){ "net/ipv6/conf/all/forwarding", 1, .at_least = true };
+	if (strict_arp) {
+		ret[n++] = (struct sysctl){ "net/ipv4/conf/all/arp_ignore", 1 };
+		ret[n++] = (struct sysctl){ "net/ipv4/conf/all/arp_announce", 2 };
+	}
+	return n;
+}
+
 size_t sysctl_wanted(unsigned major, unsigned minor, bool strict_arp, bool ipv6,
 	struct sysctl ret[static SYSCTL_MAX_WANTED])
 {
@@ -115,25 +128,24 @@ size_t sysctl_wanted(unsigned major, unsigned minor, bool strict_arp, bool ipv6,
 	ret[n++] = (struct sysctl){ "net/ipv4/vs/expire_nodest_conn", 1 };
 	/* Session affinity lets go of a real server that is draining. */
 	ret[n++] = (struct sysctl){ "net/ipv4/vs/expire_quiescent_template", 1 };
-	ret[n++] = (struct sysctl){ "net/ipv4/ip_forward", 1 };
-	if (ipv6)
-		ret[n++] = (struct sysctl){ "net/ipv6/conf/all/forwarding", 1, .at_least = true };
-	if (strict_arp) {
-		ret[n++] = (struct sysctl){ "net/ipv4/conf/all/arp_ignore", 1 };
-		ret[n++] = (struct sysctl){ "net/ipv4/conf/all/arp_announce", 2 };
-	}
+	return add_forwarding(ret, n, strict_arp, ipv6);
+}
+
+size_t sysctl_wanted_iptables(bool strict_arp, bool ipv6, bool localhost_node_ports,
+	struct sysctl ret[static SYSCTL_MAX_WANTED])
+{
+	size_t n = add_forwarding(ret, 0, strict_arp, ipv6);
+
+	/* What comes from 127.0.0.1 may be translated and leave. */
+	if (localhost_node_ports)
+		ret[n++] = (struct sysctl){ "net/ipv4/conf/all/route_localnet", 1 };
 	return n;
 }
 
-int sysctl_setup_ipvs(bool strict_arp, bool ipv6, struct err *err)
+int sysctl_setup(const struct sysctl *wanted, size_t n, struct err *err)
 {
-	struct sysctl wanted[SYSCTL_MAX_WANTED];
-	unsigned major, minor;
 	int first = 0;
-	size_t n;
 
-	sysctl_kernel_version(&major, &minor);
-	n = sysctl_wanted(major, minor, strict_arp, ipv6, wanted);
 	for (size_t i = 0; i < n; i++) {
 		int r = sysctl_ensure(&wanted[i], first ? NULL : err);
 

@@ -54,13 +54,6 @@ int sysctl_setup_conntrack(const struct conntrack_settings *c, struct err *err)
 	struct sysctl wanted[SYSCTL_MAX_CONNTRACK];
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t n = sysctl_wanted_conntrack(c, cpus > 0 ? (unsigned)cpus : 1, wanted);
-	int first = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		int r = sysctl_ensure(&wanted[i], first ? NULL : err);
-
-		if (r < 0 && !first)
-			first = r;
-	}
-	return first;
+	return sysctl_setup(wanted, n, err);
 }

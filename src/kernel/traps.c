@@ -86,7 +86,10 @@ void traps_read(struct adapter *ipvs, const struct policy *policy, size_t n_esti
 	struct trap_facts f = { .n_estimated = n_estimated };
 
 	sysctl_kernel_version(&f.major, &f.minor);
-	f.n_wanted = sysctl_wanted(f.major, f.minor, false, policy && policy->ipv6, f.wanted);
+	f.n_wanted = policy && policy->backend == BACKEND_IPTABLES
+		? sysctl_wanted_iptables(
+			  false, policy->ipv6, policy_localhost_nodeports(policy), f.wanted)
+		: sysctl_wanted(f.major, f.minor, false, policy && policy->ipv6, f.wanted);
 	for (size_t i = 0; i < f.n_wanted; i++)
 		f.found[i] = setting(f.wanted[i].path);
 	f.ipvs_tcp_timeout = ipvs_tcp_timeout(ipvs);
@@ -139,6 +142,8 @@ static const struct wrong *wrong_setting(const char *path)
 			"connections to an endpoint that is gone hang" },
 		{ "net/ipv4/vs/expire_quiescent_template", "expire",
 			"session affinity holds on to an endpoint that leaves" },
+		{ "net/ipv4/conf/all/route_localnet", "route-localnet",
+			"NodePorts do not answer on 127.0.0.1" },
 		{ "net/ipv4/ip_forward", "ip-forward", "no packet reaches an endpoint" },
 		{ "net/ipv6/conf/all/forwarding", "ip-forward",
 			"no IPv6 packet reaches an endpoint" },

@@ -127,4 +127,7 @@ void metrics_render_own(const struct metrics_input *in, struct buf *b)
 	exposition_begin(b, "ipvsctl_backend_info", EXPOSITION_GAUGE, "What is programmed");
 	snprintf(labels, sizeof(labels), "backend=\"%s\"", in->backend);
 	exposition_count(b, "ipvsctl_backend_info", labels, 1);
+	exposition_begin(b, "ipvsctl_backend_fallback", EXPOSITION_GAUGE,
+		"Whether iptables is programmed because IPVS cannot be used");
+	exposition_count(b, "ipvsctl_backend_fallback", "", in->fallback);
 }

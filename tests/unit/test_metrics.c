@@ -462,7 +462,20 @@ static void our_own_tell_of_the_kernel(void **state)
 	assert_true(value(p, "ipvsctl_audits_total", "") == 1);
 	assert_true(value(p, "ipvsctl_draining", "") == 0);
 	assert_true(value(p, "ipvsctl_backend_info", "{backend=\"ipvs\"}") == 1);
+	assert_true(value(p, "ipvsctl_backend_fallback", "") == 0);
 	assert_false(has(p, "ipvsctl_watch_healthy"));
+}
+
+static void a_fallback_is_told(void **state)
+{
+	struct fixture *f = *state;
+	const struct page *p;
+
+	f->in.backend = "iptables";
+	f->in.fallback = true;
+	p = render(f);
+	assert_true(value(p, "ipvsctl_backend_info", "{backend=\"iptables\"}") == 1);
+	assert_true(value(p, "ipvsctl_backend_fallback", "") == 1);
 }
 
 static void sources_are_told_by_resource(void **state)
@@ -504,6 +517,7 @@ int main(void)
 		TEST(what_never_happened_has_no_time),
 		TEST(a_family_that_is_not_served_has_no_samples),
 		TEST(our_own_tell_of_the_kernel),
+		TEST(a_fallback_is_told),
 		TEST(sources_are_told_by_resource),
 		TEST(the_process_is_this_one),
 	};

@@ -102,6 +102,21 @@ static void arp_is_touched_only_when_strict(void **state)
 	assert_null(find(s, n, "net/ipv4/conf/all/arp_ignore"));
 }
 
+static void iptables_wants_nothing_of_ipvs(void **state)
+{
+	struct sysctl s[SYSCTL_MAX_WANTED];
+	size_t n = sysctl_wanted_iptables(true, true, true, s);
+
+	(void)state;
+	assert_int_equal(n, 5);
+	assert_int_equal(find(s, n, "net/ipv4/ip_forward")->value, 1);
+	assert_non_null(find(s, n, "net/ipv6/conf/all/forwarding"));
+	assert_non_null(find(s, n, "net/ipv4/conf/all/arp_ignore"));
+	assert_int_equal(find(s, n, "net/ipv4/conf/all/route_localnet")->value, 1);
+	n = sysctl_wanted_iptables(false, false, false, s);
+	assert_int_equal(n, 1);
+}
+
 static void a_setting_that_does_not_exist_is_named(void **state)
 {
 	const struct sysctl s = { "net/ipv4/no_such_setting", 1 };
@@ -154,6 +169,7 @@ int main(void)
 		cmocka_unit_test(conn_reuse_mode_is_not_0_from_5_9_on),
 		cmocka_unit_test(ipv6_forwarding_comes_with_ipv6),
 		cmocka_unit_test(arp_is_touched_only_when_strict),
+		cmocka_unit_test(iptables_wants_nothing_of_ipvs),
 		cmocka_unit_test(a_setting_that_does_not_exist_is_named),
 		cmocka_unit_test(what_is_not_a_number_is_refused),
 		cmocka_unit_test(a_right_setting_is_not_written),

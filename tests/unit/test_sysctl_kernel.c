@@ -65,13 +65,14 @@ static void read_only_is_an_error_only_where_it_is_wrong(void **state)
 
 static void all_settings_are_tried_and_the_first_failure_is_told(void **state)
 {
+	struct sysctl wanted[SYSCTL_MAX_WANTED];
 	struct err err = { 0 };
 	long value = -1;
 	int r;
 
 	(void)state;
 	assert_true(sysctl_ensure(&off, &err) >= 0);
-	r = sysctl_setup_ipvs(true, false, &err);
+	r = sysctl_setup(wanted, sysctl_wanted(6, 1, true, false, wanted), &err);
 	if (sysctl_read("net/ipv4/vs/conntrack", &value)) {
 		assert_int_equal(r, -ENOENT);
 		assert_string_equal(err.msg, "the kernel has no setting net.ipv4.vs.conntrack");

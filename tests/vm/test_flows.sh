@@ -260,6 +260,8 @@ start_with() {
 		return
 	fi
 	must "the daemon starts $name" daemon_start --backend "$BACKEND" "$@"
+	# A socket may get the port of an earlier one, for which other options counted.
+	in_node conntrack -F 2>/dev/null
 	options=$name
 }
 

@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Which backend is chosen: IPVS where the kernel has it, else iptables, and then everybody is told.
+. "$(dirname "$0")/lab.sh"
+
+write_services() {
+	manifest services.yaml <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {name: web}
+		spec:
+		  type: NodePort
+		  clusterIP: 10.96.0.10
+		  ports: [{port: 80, nodePort: 30080}]
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: busy, annotations: {ipvsctl.io/scheduler: lc, ipvsctl.io/drain-timeout: 5s}}
+		spec:
+		  clusterIP: 10.96.0.20
+		  ports: [{port: 80}]
+		---
+		apiVersion: v1
+		kind: List
+		items:
+		$(slice web-1 web IPv4 "[{port: 8080}]" "{addresses: [$POD_A]}, {addresses: [$POD_C]}")
+		$(slice busy-1 busy IPv4 "[{port: 8080}]" "{addresses: [$POD_A]}")
+	END
+}
+
+status() {
+	in_node "$SVC" status --socket "$STATUS_SOCKET" "$@"
+}
+
+status_has() {
+	local said
+	said=$(status) # with Services that are Degraded its exit code is 1
+	echo "$said"
+	grep -Eq -- "$1" <<<"$said"
+}
+
+metric() {
+	in_node curl -s http://127.0.0.1:10249/metrics | grep "^$1 "
+}
+
+# fails_with TEXT COMMAND...
+fails_with() {
+	local text=$1 status
+	shift
+	"$@" >"$WORK/said" 2>&1
+	status=$?
+	cat "$WORK/said"
+	[ $status = 1 ] && grep -q -- "$text" "$WORK/said"
+}
+
+answers() {
+	equal "$1" "$(names "$(ask client -n 40 tcp 10.96.0.10 80)") $(names "$(
+		ask client -n 40 tcp $NODE_IP 30080)")" "a c a c"
+}
+
+chosen_without_ipvs() {
+	check "an explicit --backend=ipvs fails with the reason and the remedy" \
+		fails_with 'IPVS cannot be used: .*modprobe ip_vs.*--backend=auto' \
+		daemon_run --once --backend ipvs
+	equal "and nothing is written" "$(in_node iptables-save | grep -c KUBE)" 0
+	must "--backend=auto goes on with iptables" daemon_start --backend auto \
+		--metrics-bind-address 127.0.0.1:10249
+	equal "which it says once in its log" "$(grep -c 'going on with iptables' "$DAEMON_LOG")" 1
+	answers "the Services answer"
+	check "status has the backend" status_has '^Node: node-a   Backend: iptables '
+	check "status warns, with the reason and the remedy" \
+		status_has '^Warning: IPVS cannot be used.*ip_vs'
+	equal "the metric says it" "$(metric ipvsctl_backend_fallback)" "ipvsctl_backend_fallback 1"
+}
+
+chosen_with_ipvs() {
+	must "--backend=auto takes IPVS" daemon_start --backend auto \
+		--metrics-bind-address 127.0.0.1:10249
+	equal "of which its log says nothing" "$(grep -c "going on with iptables" "$DAEMON_LOG")" 0
+	answers "the Services answer"
+	check "status has the backend" status_has '^Node: node-a   Backend: ipvs '
+	equal "the metric says it" "$(metric ipvsctl_backend_fallback)" "ipvsctl_backend_fallback 0"
+}
+
+asked_for() {
+	must "--backend=iptables is done" daemon_start --backend iptables \
+		--metrics-bind-address 127.0.0.1:10249
+	equal "without a warning" "$(grep -c 'level=warn' "$DAEMON_LOG")" 0
+	check "and without one in status" not status_has '^Warning: IPVS'
+	answers "the Services answer"
+	equal "the metric says what it is" "$(metric 'ipvsctl_backend_info{backend="iptables"}')" \
+		'ipvsctl_backend_info{backend="iptables"} 1'
+	equal "and that it is no fallback" "$(metric ipvsctl_backend_fallback)" \
+		"ipvsctl_backend_fallback 0"
+	check "status names what iptables cannot do of what is asked for" status_has \
+		'^Limits: default/busy: scheduler "lc": endpoints are chosen by chance; drain timeout:'
+	check "and shows it in the Service's state" \
+		status_has 'busy .* random .* Degraded.*no scheduler "lc"'
+}
+
+cleaned_up() {
+	daemon_end TERM
+	check "--cleanup succeeds" daemon_run --cleanup
+	equal "it leaves no rule" "$(in_node iptables-save | grep -c KUBE-)" 0
+	equal "and no set" "$(in_node ipset list -n | grep -c KUBE-)" 0
+}
+
+lab_up
+write_services
+if in_node ipvsadm -Ln >/dev/null 2>&1; then
+	chosen_with_ipvs
+else
+	chosen_without_ipvs
+fi
+lab_again
+write_services
+asked_for
+cleaned_up
+tap_done
