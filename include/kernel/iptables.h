@@ -50,7 +50,7 @@ int iptables_watch(struct adapter *a);
  */
 int iptables_watch_others(struct adapter *a, struct err *err);
 /* Whether rules should be read again. Told when whoever changes them has stopped for a moment, and
- * not so often that reading takes much of the time. */
+ * where nothing was to be repaired not so often that reading takes much of the time. */
 bool iptables_disturbed(struct adapter *a);
 
 /* What the result of a failed operation of this adapter means; NULL: no more than the errno says.

@@ -14,7 +14,7 @@
 #include "iptables_own.h"
 
 enum {
-	/* Of the time no more than this part is spent on reading what others have changed. */
+	/* Of the time no more than this part is spent on reading where others changed nothing. */
 	READING_SHARE = 10,
 };
 

@@ -49,6 +49,7 @@ struct canary {
 	bool again;	/* since the last tick */
 	unsigned ticks; /* since it was disturbed */
 	uint64_t told;	/* when, in ms; 0: never */
+	bool written;	/* since then: something was to be repaired */
 };
 
 static void close_fd(int fd)
@@ -320,6 +321,8 @@ void canary_after_write(struct canary *c, int family)
 {
 	struct shapes *s = find_shapes(c, family);
 
+	if (c)
+		c->written = true;
 	if (s)
 		look(s);
 }
@@ -348,7 +351,7 @@ static bool ticked(const struct canary *c)
 bool canary_disturbed(struct canary *c, uint64_t interval)
 {
 	const uint64_t now = clock_ms();
-	bool before, wait;
+	bool before, wait, vain;
 
 	if (c->port && nl_port_drain(c->port, take_event, c))
 		disturb(c); /* of what was lost nobody knows */
@@ -360,11 +363,12 @@ bool canary_disturbed(struct canary *c, uint64_t interval)
 			disturb(c);
 	if (!before)
 		return false;
-	wait = (c->again && ++c->ticks < MAX_TICKS) || (c->told && now < c->told + interval);
+	vain = c->told && !c->written && now < c->told + interval;
+	wait = vain || (c->again && ++c->ticks < MAX_TICKS);
 	c->again = false;
 	if (wait)
 		return false;
-	c->disturbed = false;
+	c->disturbed = c->written = false;
 	c->told = now;
 	if (!c->n_shapes)
 		set_ticking(c, false);

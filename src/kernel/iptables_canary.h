@@ -24,7 +24,8 @@ void canary_free(struct canary *c);
 int canary_fd(const struct canary *c);
 /*
  * Whether others have changed something and then stopped for a moment, so that nobody gets in the
- * way of a firewall that is being loaded. Not told twice within the interval in ms.
+ * way of a firewall that is being loaded. After one that led to nothing being written, the next one
+ * is told no sooner than the interval, in ms.
  */
 bool canary_disturbed(struct canary *c, uint64_t interval);
 

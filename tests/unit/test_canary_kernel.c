@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sched.h>
 
+#include "../../src/kernel/iptables_canary.h"
 #include "base/clock.h"
 #include "iptables_variant.h"
 #include "kernel/iptables.h"
@@ -187,6 +188,36 @@ static void what_does_not_end_is_told_nevertheless(void **state)
 	assert_true(told);
 }
 
+static bool tells_within(struct canary *c, int ms)
+{
+	enum { HOUR = 3600000 };
+	const uint64_t end = clock_ms() + (uint64_t)ms;
+	struct pollfd p = { .fd = canary_fd(c), .events = POLLIN };
+
+	for (uint64_t now; (now = clock_ms()) < end;)
+		if (poll(&p, 1, (int)(end - now)) > 0 && canary_disturbed(c, HOUR))
+			return true;
+	return false;
+}
+
+/* Reading again and again what is right would take all the time of a large node. */
+static void after_a_false_alarm_the_next_one_waits(void **state)
+{
+	struct canary *c;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(canary_new(&c, &err), 0);
+	assert_int_equal(canary_add(c, AF_INET, !strcmp(t.variant.name, "nft"), &err), 0);
+	DO("iptables", "-w", "5", "-t", "nat", "-A", "KUBE-SERVICES", "-j", "RETURN");
+	assert_true(tells_within(c, TIMEOUT_MS));
+	DO("iptables", "-w", "5", "-t", "nat", "-A", "KUBE-SERVICES", "-j", "RETURN");
+	assert_false(tells_within(c, QUIET_MS));
+	canary_after_write(c, AF_INET);
+	assert_true(tells_within(c, TIMEOUT_MS));
+	canary_free(c);
+}
+
 static int test_variant(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +230,7 @@ static int test_variant(void)
 		TEST(what_others_do_while_we_write_is_noticed),
 		TEST(rules_of_others_come_and_go_unnoticed),
 		TEST(what_does_not_end_is_told_nevertheless),
+		TEST(after_a_false_alarm_the_next_one_waits),
 #undef TEST
 	};
 
