@@ -10,7 +10,7 @@
 
 enum {
 	SETTLE_TRIES = 3,    /* of each operation, before it is given up */
-	SETTLE_TIME = 60000, /* ms, in all */
+	SETTLE_TIME = 60000, /* ms without any progress */
 };
 
 struct failing {
@@ -62,14 +62,25 @@ static bool all_true(struct daemon *d)
 		!ledger_unsure(engine_ledger(d->engine));
 }
 
+/* What counts up whenever something was done: the kernel read first, resolved, written. */
+static uint64_t progress(const struct daemon *d)
+{
+	const struct engine_stats *stats = engine_stats(d->engine);
+
+	return !!stats->audits + stats->resolves + stats->last_change;
+}
+
 int daemon_settle(struct daemon *d)
 {
-	uint64_t start = clock_ms(), now = start, next;
+	uint64_t since = clock_ms(), now = since, next, before;
 	struct failing failing = { .d = d };
 
-	while (now - start < SETTLE_TIME) {
+	while (now - since < SETTLE_TIME) {
+		before = progress(d);
 		next = engine_step(d->engine, now);
 		now = clock_ms();
+		if (progress(d) != before)
+			since = now;
 		if (all_true(d))
 			return 0;
 		if (engine_stats(d->engine)->synced && !worth_waiting(d))

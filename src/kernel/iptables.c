@@ -55,7 +55,7 @@ static void forget_snapshot(struct family *f)
 	leftovers_done(&f->left);
 	f->left = f->snapshot.left;
 	f->snapshot.left = (struct leftovers){ 0 };
-	saved_done(&f->snapshot);
+	saved_keep_jumps(&f->snapshot);
 	f->read = false;
 }
 

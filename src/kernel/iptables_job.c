@@ -66,6 +66,7 @@ static void end_reading(struct iptables *t, const struct err *err)
 	struct family *f = pop(t).batch.family;
 
 	f->read = true;
+	f->jumps = !err;
 	f->read_err = err ? *err : (struct err){ 0 };
 	if (!err)
 		return;
@@ -163,6 +164,11 @@ static void quote_line(const struct buf *doc, struct err *err)
 		err_set(err, words.code, "%s, in: %.*s", words.msg, (int)strcspn(line, "\n"), line);
 }
 
+static bool is_jump(const struct batch *b)
+{
+	return b->ops[0]->fact.key.kind == FACT_JUMP;
+}
+
 static void start_document(struct iptables *t, const struct batch *b)
 {
 	struct err err = { 0 };
@@ -170,7 +176,9 @@ static void start_document(struct iptables *t, const struct batch *b)
 
 	canary_before_write(t->canary, b->family->family);
 	r = iptables_tool_start_restore(&b->family->tool, t->exec, &t->document, &err);
+	t->from_memory = !b->family->read;
 	b->family->read = false;
+	b->family->jumps &= !is_jump(b);
 	if (!r) {
 		canary_written_by(t->canary, exec_running(t->exec));
 		return;
@@ -183,13 +191,12 @@ static void start_document(struct iptables *t, const struct batch *b)
 static void begin_writing(struct iptables *t)
 {
 	const struct batch b = top(t)->batch;
-	bool jumps = b.ops[0]->fact.key.kind == FACT_JUMP;
 
-	if (jumps && !b.family->read) {
+	if (is_jump(&b) && !b.family->read && !b.family->jumps) {
 		job_read(t, b.family);
 		return;
 	}
-	if (jumps && b.family->read_err.code) {
+	if (is_jump(&b) && b.family->read && b.family->read_err.code) {
 		conclude(t, &b, b.family->read_err.code, &b.family->read_err);
 		pop(t);
 		return;
@@ -230,6 +237,10 @@ static void end_writing(struct iptables *t, int status, struct err *words)
 	int r = iptables_tool_result(status, words, &err);
 
 	dispatch_end(&b.family->dispatch, !r);
+	if (r == -EINVAL && is_jump(&b) && t->from_memory) {
+		push(t, TASK_WRITE, &b); /* somebody else has changed them */
+		return;
+	}
 	if (r == -EINVAL && b.n > 1) {
 		halve(t, &b);
 		return;

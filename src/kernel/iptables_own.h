@@ -24,6 +24,7 @@ struct family {
 	struct saved snapshot;
 	/* The snapshot is what iptables told after the last write; else it must be read. */
 	bool read;
+	bool jumps; /* its jumps are those of the last reading, and none was written since */
 	struct err read_err;   /* code 0: the snapshot is whole */
 	struct leftovers left; /* that the last dump met */
 	struct dispatch dispatch;
@@ -60,10 +61,11 @@ struct iptables {
 	struct exec *exec;
 	struct task *tasks;
 	size_t n_tasks, cap_tasks;
-	struct buf document;	      /* that is being written */
-	struct op **ops;	      /* of the batches */
-	bool doubtful;		      /* something that was written should be read back */
-	struct canary *canary;	      /* NULL: nobody wants to know */
+	struct buf document;   /* that is being written */
+	struct op **ops;       /* of the batches */
+	bool from_memory;      /* the document was made of jumps read before the last write */
+	bool doubtful;	       /* something that was written should be read back */
+	struct canary *canary; /* NULL: nobody wants to know */
 	uint64_t read_begun, read_ms; /* how long it took to read all, last */
 };
 

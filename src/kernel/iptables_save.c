@@ -250,6 +250,22 @@ void saved_done(struct saved *s)
 	*s = (struct saved){ 0 };
 }
 
+void saved_keep_jumps(struct saved *s)
+{
+	struct saved jumps = { .family = s->family };
+
+	map_for_each(n, &s->chains) {
+		struct saved_chain *c = container_of(n, struct saved_chain, by_key);
+
+		if (c->key.kind != FACT_JUMP)
+			continue;
+		map_del(&s->chains, n);
+		map_add(&jumps.chains, n, n->hash);
+	}
+	saved_done(s);
+	*s = jumps;
+}
+
 static bool hook_by_name(const char *name, enum hook *ret)
 {
 	for (enum hook h = HOOK_PREROUTING; h <= HOOK_POSTROUTING; h++)

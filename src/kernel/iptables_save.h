@@ -37,6 +37,8 @@ int saved_add(struct saved *s, enum table table, const char *text, struct err *e
 /* NULL: it is not there. */
 const struct saved_chain *saved_find(const struct saved *s, const struct fact_key *key);
 void saved_done(struct saved *s);
+/* Forgets all but the jumps. */
+void saved_keep_jumps(struct saved *s);
 
 /* The chain or target that a rule leads to; "" where it has none, or one with a longer name. */
 void saved_target(const char *rule, size_t len, char ret[static CHAIN_NAME_LEN + 1]);

@@ -457,6 +457,21 @@ static void jumps_of_ours_that_stand_twice_become_one(void **state)
 	assert_true(saved_has("iptables-save", "nat", "-A OUTPUT -d 10.0.0.0/8 -j ACCEPT"));
 }
 
+static void jumps_that_others_changed_since_they_were_read_are_read_again(void **state)
+{
+	const struct fact wrong = jump(TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES",
+		"-A OUTPUT -m comment --comment wrong -j KUBE-SERVICES\n");
+
+	(void)state;
+	apply_all(OP_ADD, FACT_CHAIN);
+	apply(OP_ADD, wrong, 0);
+	assert_true(held(wrong));
+	restore("iptables-restore",
+		"*nat\n-D OUTPUT -m comment --comment wrong -j KUBE-SERVICES\nCOMMIT\n");
+	apply(OP_SET, portals(), 0);
+	assert_true(held(portals()));
+}
+
 static void a_jump_stands_before_the_rules_of_others(void **state)
 {
 	_cleanup_free_ char *text = NULL;
@@ -917,6 +932,7 @@ static int test_variant(void)
 		TEST(what_others_change_is_seen_although_a_rendering_was_learnt),
 		TEST(a_changed_chain_is_written_again),
 		TEST(jumps_of_ours_that_stand_twice_become_one),
+		TEST(jumps_that_others_changed_since_they_were_read_are_read_again),
 		TEST(a_jump_stands_before_the_rules_of_others),
 		TEST(deleting_a_jump_deletes_all_that_lead_there),
 		TEST(one_bad_chain_does_not_stop_the_others),
