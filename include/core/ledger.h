@@ -110,8 +110,10 @@ void ledger_each_leaving(const struct ledger *l, enum fact_kind kind,
 bool ledger_has_children(const struct ledger *l, const struct fact_key *key);
 
 struct ledger_counts {
-	size_t facts, wanted, pending, failing, foreign;
+	size_t facts, wanted, present, pending, failing, foreign;
 };
 struct ledger_counts ledger_counts(const struct ledger *l);
+/* The same of the facts of one kind. Both cost nothing: the ledger keeps them up to date. */
+const struct ledger_counts *ledger_counts_of(const struct ledger *l, enum fact_kind kind);
 
 #endif

@@ -4,7 +4,7 @@
  * its key. The entry's claims say what we want, `present`, `known` and `have` what the kernel
  * holds; next_op() compares the two and is the only place that decides whether there is work. After
  * any change to either side requeue() puts the entry on the queue of its next operation, or off all
- * queues.
+ * queues, and counts it anew.
  *
  * An entry whose last attempt failed waits on the `delayed` list until its time has come. A child
  * waits, on no queue, while its parent is absent, and is not deleted one by one when the parent is
@@ -58,6 +58,9 @@ struct entry {
 	uint32_t seen;	  /* the last audit that observed it */
 	size_t n_foreign; /* of the children: only the device has such */
 	bool present, known, foreign, queued;
+	struct {
+		bool wanted, present, failing, foreign;
+	} counted;
 };
 
 struct ledger {
@@ -66,7 +69,7 @@ struct ledger {
 	struct list delayed;
 	uint64_t next_due; /* not after the first retry_at on `delayed` */
 	struct list garbage;
-	size_t pending;	   /* entries on a queue or delayed */
+	struct ledger_counts counts[FACT_KINDS];
 	uint32_t audit;	   /* number of the running or last audit */
 	unsigned auditing; /* kinds of the running audit; 0: none runs */
 	unsigned unsure;   /* kinds of which an answer was lost */
@@ -144,6 +147,7 @@ static struct entry *entry_new(struct ledger *l, const struct fact_key *key)
 	list_init(&e->sibling);
 	list_init(&e->children);
 	map_add(&l->entries, &e->by_key, map_hash(key, sizeof(*key)));
+	l->counts[key->kind].facts++;
 	return e;
 }
 
@@ -215,7 +219,7 @@ static void unqueue(struct ledger *l, struct entry *e)
 {
 	list_remove(&e->queue);
 	if (e->queued)
-		l->pending--;
+		l->counts[e->key.kind].pending--;
 	e->queued = false;
 }
 
@@ -223,7 +227,7 @@ static void enqueue(struct ledger *l, struct entry *e, struct list *queue)
 {
 	list_insert(queue, &e->queue);
 	e->queued = true;
-	l->pending++;
+	l->counts[e->key.kind].pending++;
 }
 
 static void forget_failure(struct entry *e)
@@ -255,6 +259,22 @@ static enum turn turn_of(const struct entry *e, enum op_type t)
 	return first && c && c->who->vital ? TURN_VITAL : TURN_USUAL;
 }
 
+static void count(size_t *total, bool *counted, bool now)
+{
+	*total += (size_t)now - (size_t)*counted;
+	*counted = now;
+}
+
+static void recount(struct ledger *l, struct entry *e)
+{
+	struct ledger_counts *c = &l->counts[e->key.kind];
+
+	count(&c->wanted, &e->counted.wanted, decides(e));
+	count(&c->present, &e->counted.present, e->present);
+	count(&c->failing, &e->counted.failing, e->failure && e->failure->error);
+	count(&c->foreign, &e->counted.foreign, e->foreign);
+}
+
 static void requeue(struct ledger *l, struct entry *e)
 {
 	enum op_type t;
@@ -269,6 +289,7 @@ static void requeue(struct ledger *l, struct entry *e)
 		if (e->failure->retry_at < l->next_due)
 			l->next_due = e->failure->retry_at;
 	}
+	recount(l, e);
 }
 
 static void requeue_children(struct ledger *l, struct entry *e)
@@ -286,6 +307,7 @@ static void collect(struct ledger *l)
 		list_remove(&e->queue);
 		list_remove(&e->sibling);
 		map_del(&l->entries, &e->by_key);
+		l->counts[e->key.kind].facts--;
 		entry_free(e);
 		if (parent)
 			requeue(l, parent);
@@ -762,16 +784,24 @@ bool ledger_has_children(const struct ledger *l, const struct fact_key *key)
 	return false;
 }
 
+const struct ledger_counts *ledger_counts_of(const struct ledger *l, enum fact_kind kind)
+{
+	return &l->counts[kind];
+}
+
 struct ledger_counts ledger_counts(const struct ledger *l)
 {
-	struct ledger_counts c = { .facts = l->entries.count, .pending = l->pending };
+	struct ledger_counts sum = { 0 };
 
-	map_for_each(n, &l->entries) {
-		const struct entry *e = entry_of(n);
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
+		const struct ledger_counts *c = &l->counts[kind];
 
-		c.wanted += decides(e) != NULL;
-		c.failing += e->failure && e->failure->error;
-		c.foreign += e->foreign;
+		sum.facts += c->facts;
+		sum.wanted += c->wanted;
+		sum.present += c->present;
+		sum.pending += c->pending;
+		sum.failing += c->failing;
+		sum.foreign += c->foreign;
 	}
-	return c;
+	return sum;
 }

@@ -21,26 +21,11 @@ static void add_operations(const struct engine_stats *stats, struct buf *b)
 		}
 }
 
-struct fact_counts {
-	uint64_t wanted, present, failing, foreign;
-};
-
-static void count_fact(const struct fact_key *key, const struct fact_state *state, void *arg)
-{
-	struct fact_counts *counts = arg;
-
-	(void)key;
-	counts->wanted += state->wanted;
-	counts->present += state->present;
-	counts->failing += state->error != 0;
-	counts->foreign += state->foreign;
-}
-
-static void add_fact_counts(struct buf *b, enum fact_kind kind, const struct fact_counts *counts)
+static void add_fact_counts(struct buf *b, enum fact_kind kind, const struct ledger_counts *counts)
 {
 	const struct {
 		const char *state;
-		uint64_t n;
+		size_t n;
 	} samples[] = {
 		{ "wanted", counts->wanted },
 		{ "present", counts->present },
@@ -59,17 +44,13 @@ static void add_fact_counts(struct buf *b, enum fact_kind kind, const struct fac
 
 static void add_facts(const struct ledger *ledger, struct buf *b)
 {
-	struct fact_counts counts[FACT_KINDS] = { 0 };
-
 	exposition_begin(b, "ipvsctl_facts", EXPOSITION_GAUGE,
 		"Objects of the kernel: wanted, present, failing to become so, and made by others");
-	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
-		ledger_each(ledger, kind, count_fact, &counts[kind]);
-		add_fact_counts(b, kind, &counts[kind]);
-	}
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
+		add_fact_counts(b, kind, ledger_counts_of(ledger, kind));
 	exposition_single(b, "ipvsctl_foreign_virtual_servers", EXPOSITION_GAUGE,
 		"Virtual servers that others made, which are never touched",
-		counts[FACT_VS].foreign);
+		ledger_counts_of(ledger, FACT_VS)->foreign);
 }
 
 static void add_engine(struct engine *e, struct buf *b)

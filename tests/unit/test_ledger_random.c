@@ -478,6 +478,29 @@ static void work(struct history *h, unsigned rounds)
 	check(h, rounds < FOREVER, "it never comes to rest");
 }
 
+static void count(const struct fact_key *key, const struct fact_state *s, void *arg)
+{
+	struct ledger_counts *c = arg;
+
+	(void)key;
+	c->facts++;
+	c->wanted += s->wanted;
+	c->present += s->present;
+	c->failing += s->error != 0;
+	c->foreign += s->foreign;
+}
+
+static void counts_are_those_of_a_walk(const struct history *h)
+{
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
+		const struct ledger_counts *have = ledger_counts_of(h->ledger, kind);
+		struct ledger_counts walked = { .pending = have->pending };
+
+		ledger_each(h->ledger, kind, count, &walked);
+		check(h, !memcmp(have, &walked, sizeof(walked)), "the counts are wrong");
+	}
+}
+
 static void step(struct history *h)
 {
 	unsigned who = rnd(h, 10);
@@ -490,6 +513,7 @@ static void step(struct history *h)
 		others_add(h);
 	if (!rnd(h, 8) || (ledger_unsure(h->ledger) && rnd(h, 2)))
 		audit(h, !rnd(h, 4));
+	counts_are_those_of_a_walk(h);
 }
 
 static void come_to_rest(struct history *h)
