@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -155,6 +156,28 @@ static void a_node_that_leaves_the_manifests_is_gone(void **state)
 	assert_int_equal(b->policy.n_pod_cidrs, 0);
 }
 
+/* A socket that cannot be had stands for all that can go wrong. */
+static void addresses_that_cannot_be_read_leave_what_was_known(void **state)
+{
+	struct bench *b = *state;
+	const struct ip other = fixture_ip("192.168.60.1");
+	struct rlimit limit, none;
+	struct err err = { 0 };
+	int r;
+
+	put_node(b, "192.168.50.1");
+	refresh(b);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	r = node_refresh(&b->facts, &b->store, &b->policy, &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_true(r < 0);
+	assert_true(*err.msg);
+	assert_ip(b, "192.168.50.1");
+	assert_true(policy_is_local(&b->policy, &other));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +189,7 @@ int main(void)
 		TEST(a_node_that_changes_is_followed),
 		TEST(a_node_that_an_api_server_deletes_leaves_what_it_said),
 		TEST(a_node_that_leaves_the_manifests_is_gone),
+		TEST(addresses_that_cannot_be_read_leave_what_was_known),
 	};
 
 	return cmocka_run_group_tests_name("node", tests, NULL, NULL);
