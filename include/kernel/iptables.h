@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "core/adapter.h"
 #include "core/text.h"
@@ -57,6 +58,9 @@ bool iptables_disturbed(struct adapter *a);
  */
 const char *iptables_explain(const struct op *op);
 const struct iptables_info *iptables_info(const struct adapter *a);
+/* Appends the programs of the variant that is not used, where that one has rules for Services, too:
+ * "iptables-legacy, ip6tables-legacy". Runs them. */
+void iptables_print_mixed(const struct adapter *a, struct buf *b);
 /* Adds the chains of kube-proxy that the last dump met and that are not ours. */
 void iptables_leftovers(const struct adapter *a, struct leftovers *ret);
 

@@ -309,6 +309,19 @@ static void warn_of_leftovers(const struct daemon *d, struct warnings *w)
 	add_warning(w, buf_take(&b));
 }
 
+static void warn_of_mixed(const struct daemon *d, struct warnings *w)
+{
+	struct buf b = { 0 };
+
+	if (!d->mixed)
+		return;
+	buf_addf(&b,
+		"%s: the other variant of iptables has rules for Services, too, and packets pass "
+		"both",
+		d->mixed);
+	add_warning(w, buf_take(&b));
+}
+
 char **daemon_warnings(struct daemon *d, size_t *ret_n)
 {
 	const struct manifest_problem *const *problems;
@@ -332,6 +345,7 @@ char **daemon_warnings(struct daemon *d, size_t *ret_n)
 	}
 	warn_of_traps(d, &w);
 	warn_of_leftovers(d, &w);
+	warn_of_mixed(d, &w);
 	*ret_n = w.n;
 	return w.line;
 }

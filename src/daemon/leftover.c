@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What kube-proxy left behind that we neither use nor remove: it is told. */
+#include <stdlib.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "kernel/iptables.h"
@@ -27,6 +29,20 @@ void daemon_print_leftovers(const struct daemon *d, struct buf *b)
 	if (leftovers_find_tables(&l, &err))
 		log_debug("cannot look for what kube-proxy left", "err=\"%s\"", err.msg);
 	name_some(&l, b);
+}
+
+void daemon_find_mixed(struct daemon *d)
+{
+	struct buf b = { 0 };
+
+	iptables_print_mixed(d->iptables, &b);
+	if (b.len && !d->mixed)
+		log_warn("the other variant of iptables has rules for Services, too, and packets "
+			 "pass both; remove them with it",
+			"program=\"%s\"", buf_str(&b));
+	free(d->mixed);
+	d->mixed = b.len ? buf_take(&b) : NULL;
+	buf_done(&b);
 }
 
 void daemon_tell_leftovers(const struct daemon *d)

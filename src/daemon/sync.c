@@ -79,6 +79,7 @@ static void told_ready(struct daemon *d, uint64_t now)
 		(unsigned long long)(now - d->started));
 	notify("READY=1\nSTATUS=synced");
 	daemon_tell_leftovers(d);
+	daemon_find_mixed(d);
 }
 
 static void schedule(struct daemon *d, uint64_t now, uint64_t next)
@@ -229,6 +230,7 @@ void daemon_done(struct daemon *d)
 	engine_free(d->engine);
 	conntrack_free(d->conntrack);
 	iptables_free(d->iptables);
+	free(d->mixed);
 	ipset_free(d->ipset);
 	link_free(d->link);
 	ipvs_free(d->ipvs);
@@ -298,6 +300,7 @@ static void reload(struct daemon *d)
 	log_info("reloading", NULL);
 	daemon_reload_inputs(d);
 	daemon_refresh_node(d);
+	daemon_find_mixed(d);
 	engine_policy_changed(d->engine);
 	engine_request_audit(d->engine);
 	daemon_step_now(d);

@@ -52,6 +52,7 @@ struct daemon {
 	uint64_t started;      /* ms */
 	uint64_t last_sync_us; /* how long the last step took that wrote to the kernel */
 	struct observe observe;
+	char *mixed; /* programs of the other variant of iptables that has rules, too; NULL: none */
 	const char *failure; /* it must end, for that reason; NULL: it must not */
 	bool ready;	     /* the first sync is through and was told */
 };
@@ -91,6 +92,8 @@ int daemon_delete_flows(const struct stale_list *stale, void *arg);
 void daemon_print_leftovers(const struct daemon *d, struct buf *b);
 /* Logs it. */
 void daemon_tell_leftovers(const struct daemon *d);
+/* Looks whether both variants of iptables are in use; logs it once. */
+void daemon_find_mixed(struct daemon *d);
 void daemon_refresh_node(struct daemon *d);
 void daemon_watch_inputs(struct daemon *d);
 void daemon_reload_inputs(struct daemon *d);

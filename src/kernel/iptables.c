@@ -297,6 +297,20 @@ const struct iptables_info *iptables_info(const struct adapter *a)
 	return &t->families[t->families[0].family ? 0 : 1].tool.info;
 }
 
+void iptables_print_mixed(const struct adapter *a, struct buf *b)
+{
+	const struct iptables *t = container_of(a, struct iptables, adapter);
+	char name[TOOL_NAME_SIZE];
+	size_t n = 0;
+
+	for (size_t i = 0; i < FAMILIES; i++) {
+		const struct family *f = &t->families[i];
+
+		if (f->family && iptables_tool_mixed(f->family, &f->tool, name))
+			buf_addf(b, "%s%s", n++ ? ", " : "", name);
+	}
+}
+
 void iptables_leftovers(const struct adapter *a, struct leftovers *ret)
 {
 	const struct iptables *t = container_of(a, struct iptables, adapter);

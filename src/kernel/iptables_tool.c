@@ -75,9 +75,10 @@ static bool has_hint(const char *saved)
 }
 
 /* Asking the legacy program would load the table where nobody uses it. */
-static bool legacy_has_mangle(int family)
+static bool legacy_has(int family, enum table table)
 {
 	char name[NAME_SIZE];
+	size_t len = strlen(table_name(table));
 	bool found = false;
 	FILE *f = fopen(
 		family == AF_INET6 ? "/proc/net/ip6_tables_names" : "/proc/net/ip_tables_names",
@@ -86,7 +87,7 @@ static bool legacy_has_mangle(int family)
 	if (!f)
 		return false;
 	while (!found && fgets(name, sizeof(name), f))
-		found = !strcmp(name, "mangle\n");
+		found = !strncmp(name, table_name(table), len) && name[len] == '\n';
 	fclose(f);
 	return found;
 }
@@ -96,7 +97,7 @@ static bool hints_at(int family, bool nft)
 	_cleanup_(buf_done) struct buf out = { 0 };
 	char variant[TOOL_NAME_SIZE], name[TOOL_NAME_SIZE + sizeof("-save")];
 
-	if (!nft && !legacy_has_mangle(family))
+	if (!nft && !legacy_has(family, TABLE_MANGLE))
 		return false;
 	snprintf(name, sizeof(name), "%s-save", variant_name(family, nft, variant));
 	return !exec_run((const char *const[]){ name, "-t", "mangle", NULL }, NULL, 0,
@@ -118,6 +119,17 @@ int iptables_tool_find(int family, struct iptables_tool *ret, struct err *err)
 		t = other;
 	*ret = t;
 	return 0;
+}
+
+bool iptables_tool_mixed(
+	int family, const struct iptables_tool *t, char ret_name[static TOOL_NAME_SIZE])
+{
+	variant_name(family, !t->info.nft, ret_name);
+	if (t->info.nft && !legacy_has(family, TABLE_NAT))
+		return false;
+	return !exec_run((const char *const[]){ ret_name, "-w", lock_wait, "-t", "nat", "-S",
+				 "KUBE-SERVICES", NULL },
+		NULL, 0, QUICK_TIMEOUT_MS, NULL, NULL);
 }
 
 /* The program's exit status tells little: 4 is both "locked" and "no such match". */

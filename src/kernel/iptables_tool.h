@@ -22,6 +22,13 @@ struct iptables_tool {
  */
 int iptables_tool_find(int family, struct iptables_tool *ret, struct err *err);
 
+/*
+ * Whether the other variant has a KUBE-SERVICES, too: packets pass the rules of both. Writes the
+ * name of its program. Runs it.
+ */
+bool iptables_tool_mixed(
+	int family, const struct iptables_tool *t, char ret_name[static TOOL_NAME_SIZE]);
+
 /* For tests: "iptables v1.8.9 (nf_tables)". Returns 0, or -EINVAL. */
 int iptables_tool_parse_version(const char *text, struct iptables_info *ret);
 

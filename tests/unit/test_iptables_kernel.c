@@ -642,6 +642,24 @@ static void the_variant_of_kubelet_is_used(void **state)
 	assert_int_equal(count_held(), 1);
 }
 
+static void rules_in_the_other_variant_are_told(void **state)
+{
+	bool nft = !strcmp(t.variant.name, "nft");
+	const char *other = nft ? "iptables-legacy-restore" : "iptables-nft-restore";
+	_cleanup_(buf_done) struct buf before = { 0 }, b = { 0 };
+
+	(void)state;
+	if (access(nft ? "/usr/sbin/iptables-legacy" : "/usr/sbin/iptables-nft", X_OK))
+		return;
+	apply(OP_ADD, chain(TABLE_NAT, "KUBE-SERVICES", ""), 0);
+	restore(other, "*nat\n:FOREIGN - [0:0]\nCOMMIT\n");
+	iptables_print_mixed(t.adapter, &before);
+	assert_string_equal(buf_str(&before), "");
+	restore(other, "*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n");
+	iptables_print_mixed(t.adapter, &b);
+	assert_string_equal(buf_str(&b), nft ? "iptables-legacy" : "iptables-nft");
+}
+
 static void a_lock_that_somebody_holds_is_waited_for_in_vain(void **state)
 {
 	char path[PATH_SIZE + 8];
@@ -943,6 +961,7 @@ static int test_variant(void)
 		TEST(a_family_that_is_not_served_is_not_touched),
 		TEST(the_program_is_described),
 		TEST(the_variant_of_kubelet_is_used),
+		TEST(rules_in_the_other_variant_are_told),
 		TEST(a_lock_that_somebody_holds_is_waited_for_in_vain),
 		TEST(dispatch_entries_read_as_they_were_written),
 		TEST(dispatch_is_removed_without_a_trace),
