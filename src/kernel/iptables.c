@@ -145,10 +145,20 @@ static int cmp_chain(const void *a, const void *b)
 	return c ? c : strcmp(x->fact.key.name, y->fact.key.name);
 }
 
+/* Each is inserted at the head: what an audit misses comes back in the order in which it stood. */
+static int cmp_jump(const void *a, const void *b)
+{
+	const struct op *x = *(struct op *const *)a, *y = *(struct op *const *)b;
+
+	return fact_key_cmp(&x->fact.key, &y->fact.key);
+}
+
 static void begin_batch(struct iptables *t, const struct batch *b)
 {
 	if (b->ops[0]->fact.key.kind == FACT_CHAIN)
 		qsort(b->ops, b->n, sizeof(struct op *), cmp_chain);
+	if (b->ops[0]->fact.key.kind == FACT_JUMP)
+		qsort(b->ops, b->n, sizeof(struct op *), cmp_jump);
 	for (size_t i = 0; i < b->n; i++)
 		b->ops[i]->result = -EINPROGRESS;
 	job_write(t, b);

@@ -484,6 +484,33 @@ static void a_jump_stands_before_the_rules_of_others(void **state)
 	assert_true(strstr(text, "-j KUBE-SERVICES") < strstr(text, "-d 10.0.0.0/8"));
 }
 
+static char *jumps_of_input(void)
+{
+	return RUN(NULL, "iptables", "-w", "5", "-S", "INPUT");
+}
+
+static void jumps_come_back_in_the_order_in_which_they_stood(void **state)
+{
+	_cleanup_free_ struct op *ops = NULL;
+	size_t n = fill_ops(&t.facts, FACT_JUMP, OP_ADD, &ops);
+	_cleanup_free_ char *before = NULL, *after = NULL;
+
+	(void)state;
+	apply_all(OP_ADD, FACT_CHAIN);
+	t.adapter->apply(t.adapter, ops, n);
+	before = jumps_of_input();
+	for (size_t i = 0; i < n / 2; i++) {
+		struct op first = ops[i];
+
+		ops[i] = ops[n - 1 - i];
+		ops[n - 1 - i] = first;
+	}
+	apply_all(OP_DEL, FACT_JUMP);
+	t.adapter->apply(t.adapter, ops, n);
+	after = jumps_of_input();
+	assert_string_equal(after, before);
+}
+
 static void deleting_a_jump_deletes_all_that_lead_there(void **state)
 {
 	(void)state;
@@ -952,6 +979,7 @@ static int test_variant(void)
 		TEST(jumps_of_ours_that_stand_twice_become_one),
 		TEST(jumps_that_others_changed_since_they_were_read_are_read_again),
 		TEST(a_jump_stands_before_the_rules_of_others),
+		TEST(jumps_come_back_in_the_order_in_which_they_stood),
 		TEST(deleting_a_jump_deletes_all_that_lead_there),
 		TEST(one_bad_chain_does_not_stop_the_others),
 		TEST(a_bad_change_leaves_the_old_rules),
