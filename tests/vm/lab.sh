@@ -271,6 +271,38 @@ hold_close() {
 	wait "$pid"
 }
 
+# loop_start NAME FROM [OPTION...] PROTO ADDRESS PORT: asks again and again until loop_end.
+declare -A loop_pids
+loop_start() {
+	local name=$1 from=$2
+	shift 2
+	lab_background "$WORK_LAB/loop-$name" "$from" "$PEER" loop -w $((2000 * PATIENCE)) "$@"
+	loop_pids[$name]=$BACKGROUND_PID
+	eventually 2 grep -q asking "$WORK_LAB/loop-$name"
+}
+
+# loop_end NAME: the answers and how often they came, a line each, are in LOOP.
+loop_end() {
+	kill -TERM "${loop_pids[$1]}"
+	wait "${loop_pids[$1]}" 2>/dev/null
+	LOOP=$(grep -v '^asking$' "$WORK_LAB/loop-$1")
+}
+
+# loop_never_failed NAME PATTERN: it was answered, and with nothing that does not match all of the
+# pattern, such as "[ab] 192.168.50.1".
+loop_never_failed() {
+	loop_end "$1"
+	echo "$LOOP"
+	[ -n "$LOOP" ] && not grep -Evqx "[0-9]+ ($2)" <<<"$LOOP"
+}
+
+# loop_never_answered NAME: nothing came but refusals and silence.
+loop_never_answered() {
+	loop_end "$1"
+	echo "$LOOP"
+	[ -z "$LOOP" ] || not grep -Evqx '[0-9]+ (refused|reset|timeout|unreachable)' <<<"$LOOP"
+}
+
 # ---- The daemon ----
 
 # manifest NAME <TEXT: replaces that file as a careful editor does, by an atomic rename.

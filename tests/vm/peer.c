@@ -13,6 +13,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,6 +52,9 @@ _Noreturn void peer_usage(void)
 		"peer survey MILLISECONDS\n"
 		"    asks what its input says, many at a time, and prints who answered each:\n"
 		"    ID PROTO ADDRESS PORT SOURCE|- WANTED, where PROTO is icmp or http too\n"
+		"peer loop [-s SOURCE] [-w MILLISECONDS] PROTO ADDRESS PORT\n"
+		"    asks again and again, each time on a new connection, until SIGTERM; prints how\n"
+		"    often each answer came. Silence before the first answer does not count\n"
 		"peer notify SOCKET\n"
 		"    prints the messages that a service sends to its NOTIFY_SOCKET\n"
 		"peer change FILE MANIFEST ADDRESS PORT REAL_ADDRESS REAL_PORT\n"
@@ -282,7 +286,7 @@ static int await(int fd, short events, int wait_ms)
 }
 
 /* A connected socket, or a negative errno. */
-static int dial(const struct question *q)
+static int dial(const struct question *q, int wait_ms)
 {
 	int fd = peer_socket(q->dest.ss_family, q->proto), error = 0;
 	socklen_t len = sizeof(error);
@@ -292,7 +296,7 @@ static int dial(const struct question *q)
 	if (q->source_len && bind(fd, (const struct sockaddr *)&q->source, q->source_len) < 0)
 		peer_fail("bind to the source address");
 	if (connect(fd, (const struct sockaddr *)&q->dest, q->dest_len) < 0) {
-		error = errno == EINPROGRESS ? -await(fd, POLLOUT, q->wait_ms) : errno;
+		error = errno == EINPROGRESS ? -await(fd, POLLOUT, wait_ms) : errno;
 		if (!error)
 			getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
 	}
@@ -342,20 +346,25 @@ static bool print_answer(int r, const char *answer)
 	return r == 0;
 }
 
+/* The same on a connection of its own. */
+static int ask_anew(const struct question *q, int wait_ms, char answer[static LINE_SIZE])
+{
+	int fd = dial(q, wait_ms);
+	int r = fd < 0 ? fd : ask_on(fd, wait_ms, answer);
+
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
 static int ask(int argc, char **argv)
 {
 	struct question q = question_parse(argc, argv);
 	char answer[LINE_SIZE];
 	bool all = true;
 
-	for (int i = 0; i < q.count; i++) {
-		int fd = dial(&q);
-		int r = fd < 0 ? fd : ask_on(fd, q.wait_ms, answer);
-
-		all = print_answer(r, answer) && all;
-		if (fd >= 0)
-			close(fd);
-	}
+	for (int i = 0; i < q.count; i++)
+		all = print_answer(ask_anew(&q, q.wait_ms, answer), answer) && all;
 	return all ? 0 : 1;
 }
 
@@ -367,7 +376,7 @@ static int hold(int argc, char **argv)
 	bool all = true;
 
 	for (int i = 0; i < q.count; i++)
-		fds[i] = dial(&q);
+		fds[i] = dial(&q, q.wait_ms);
 	do {
 		for (int i = 0; i < q.count; i++) {
 			int r = fds[i] < 0 ? fds[i] : ask_on(fds[i], q.wait_ms, answer);
@@ -376,6 +385,61 @@ static int hold(int argc, char **argv)
 		}
 	} while (fgets(line, sizeof(line), stdin));
 	return all ? 0 : 1;
+}
+
+/* ---- loop ---- */
+
+enum { MAX_TALLIES = 64, FIRST_WAITS = 16, PAUSE_US = 1000 };
+
+struct tally {
+	char text[LINE_SIZE];
+	unsigned long n;
+};
+
+static volatile sig_atomic_t stopping;
+
+static void stop(int sig)
+{
+	(void)sig;
+	stopping = 1;
+}
+
+static void count(struct tally tallies[static MAX_TALLIES], const char *text)
+{
+	for (size_t i = 0; i < MAX_TALLIES; i++) {
+		if (tallies[i].n && strcmp(tallies[i].text, text) != 0)
+			continue;
+		snprintf(tallies[i].text, sizeof(tallies[i].text), "%s", text);
+		tallies[i].n++;
+		return;
+	}
+}
+
+static int loop(int argc, char **argv)
+{
+	static struct tally tallies[MAX_TALLIES];
+	struct question q = question_parse(argc, argv);
+	char answer[LINE_SIZE];
+	bool answered = false;
+
+	signal(SIGTERM, stop);
+	printf("asking\n");
+	fflush(stdout);
+	while (!stopping) {
+		/* Where nobody is yet one attempt must not hide the moment when somebody comes. */
+		int r = ask_anew(&q, q.wait_ms / (answered ? 1 : FIRST_WAITS), answer);
+		bool silent = r == -ETIMEDOUT || r == -EHOSTUNREACH || r == -ENETUNREACH;
+
+		if (r == -EINTR)
+			break;
+		answered |= r == 0;
+		if (answered || !silent)
+			count(tallies, r == 0 ? answer : peer_error_word(r));
+		usleep(PAUSE_US);
+	}
+	for (size_t i = 0; i < MAX_TALLIES && tallies[i].n; i++)
+		printf("%lu %s\n", tallies[i].n, tallies[i].text);
+	return 0;
 }
 
 /* ---- notify ---- */
@@ -507,6 +571,8 @@ int main(int argc, char **argv)
 		return hold(argc - 1, argv + 1);
 	if (strcmp(argv[1], "survey") == 0)
 		return survey(argc - 2, argv + 2);
+	if (strcmp(argv[1], "loop") == 0)
+		return loop(argc - 1, argv + 1);
 	if (strcmp(argv[1], "notify") == 0)
 		notify(argc - 2, argv + 2);
 	if (strcmp(argv[1], "change") == 0)
