@@ -40,6 +40,11 @@ struct stale_list {
 	size_t n, cap;
 	struct stale_endpoint *endpoints;
 	size_t n_endpoints, cap_endpoints;
+	/*
+	 * It is iptables that leads to the endpoints: an entry that it does not translate is of a
+	 * virtual server that was there before, and leads nowhere.
+	 */
+	bool translated;
 };
 
 /*
@@ -70,6 +75,7 @@ struct stale_flow {
 	uint16_t to_port;
 	struct ip from; /* where the replies come from */
 	uint16_t from_port;
+	bool translated; /* by iptables (IPS_DST_NAT) */
 };
 
 /* Where the list has a frontend more than once, the endpoints of all count. */

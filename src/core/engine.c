@@ -854,6 +854,7 @@ static uint64_t clean_flows(struct engine *e, uint64_t now)
 	if (now < e->next_flows)
 		return e->next_flows;
 	stale_watch_list(e->stale, &stale);
+	stale.translated = e->config.policy->backend == BACKEND_IPTABLES;
 	r = stale.n ? e->config.delete_flows(&stale, e->config.arg) : 0;
 	stale_done(&stale);
 	if (r > 0)

@@ -153,7 +153,7 @@ bool stale_match(const struct stale_list *l, const struct stale_flow *flow)
 	for (const struct stale_frontend *fe = first; fe && fe < end; fe++) {
 		if (cmp_frontend(fe, &key))
 			break;
-		if (is_endpoint(l, fe, flow))
+		if (is_endpoint(l, fe, flow) && (flow->translated || !l->translated))
 			return false;
 	}
 	return first;

@@ -57,6 +57,7 @@ void conntrack_write_dump(struct nl_writer *w, int family, uint8_t proto, uint16
 static const struct nla_policy entry_policy[CTA_MAX + 1] = {
 	[CTA_TUPLE_ORIG] = { .type = NLA_NESTED },
 	[CTA_TUPLE_REPLY] = { .type = NLA_NESTED },
+	[CTA_STATUS] = { .type = NLA_U32 },
 	[CTA_ZONE] = { .type = NLA_U16 },
 	[CTA_ID] = { .type = NLA_U32 },
 };
@@ -90,6 +91,11 @@ struct tuple {
 static uint16_t get_be16(struct nlattr *attr)
 {
 	return attr ? ntohs(nla_get_u16(attr)) : 0;
+}
+
+static uint32_t get_be32(struct nlattr *attr)
+{
+	return attr ? ntohl(nla_get_u32(attr)) : 0;
 }
 
 static bool read_addresses(struct nlattr *nest, int family, struct tuple *ret)
@@ -151,7 +157,8 @@ bool conntrack_read(const struct nlmsghdr *msg, struct conntrack_entry *ret)
 			.to = orig.to,
 			.to_port = orig.to_port,
 			.from = reply.from,
-			.from_port = reply.from_port },
+			.from_port = reply.from_port,
+			.translated = get_be32(tb[CTA_STATUS]) & IPS_DST_NAT },
 		.source = orig.from,
 		.source_port = orig.from_port,
 		.zone = get_be16(tb[CTA_ZONE]),

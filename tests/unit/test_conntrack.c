@@ -146,6 +146,19 @@ static void what_has_no_ports_is_no_entry(void **state)
 	assert_false(conntrack_read(msg, &e));
 }
 
+static void what_is_translated_says_so(void **state)
+{
+	static const char confirmed[] = "0800030000000008"; /* CTA_STATUS, IPS_CONFIRMED */
+	_cleanup_free_ char *hex = mem_strdup(to_10_244_0_1);
+	char *status = strstr(hex, confirmed);
+
+	(void)state;
+	assert_false(read_entry(hex).flow.translated);
+	assert_non_null(status);
+	status[strlen(confirmed) - 2] = '2'; /* and IPS_DST_NAT */
+	assert_true(read_entry(hex).flow.translated);
+}
+
 static void messages_cut_short_are_survived(void **state)
 {
 	struct conntrack_entry e;
@@ -487,6 +500,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		cmocka_unit_test(entries_are_read_from_recorded_messages),
 		cmocka_unit_test(what_has_no_ports_is_no_entry),
+		cmocka_unit_test(what_is_translated_says_so),
 		cmocka_unit_test(messages_cut_short_are_survived),
 		cmocka_unit_test(messages_with_wrong_bytes_are_survived),
 		cmocka_unit_test(a_deletion_names_one_entry),

@@ -211,6 +211,23 @@ static void flows_of_other_protocols_stay(void **state)
 	assert_false(stale_match(&t.list, &sctp));
 }
 
+/* They were IPVS's, and with it nothing translates them any more. */
+static void with_iptables_what_it_does_not_translate_is_stale(void **state)
+{
+	struct stale_flow f = flow(IPPROTO_UDP, "10.20.0.10:53", "10.244.0.1:5353");
+
+	(void)state;
+	list(dns);
+	assert_false(stale_match(&t.list, &f));
+	t.list.translated = true;
+	assert_true(stale_match(&t.list, &f));
+	f.translated = true;
+	assert_false(stale_match(&t.list, &f));
+	f.to_port = 54;
+	f.translated = false;
+	assert_false(stale_match(&t.list, &f));
+}
+
 /* Policies, topology and the state of termination do not. */
 static void endpoints_that_serve_or_are_ready_count(void **state)
 {
@@ -374,6 +391,7 @@ int main(void)
 		TEST(what_was_never_translated_is_stale),
 		TEST(unrelated_flows_stay),
 		TEST(flows_of_other_protocols_stay),
+		TEST(with_iptables_what_it_does_not_translate_is_stale),
 		TEST(endpoints_that_serve_or_are_ready_count),
 		TEST(endpoints_published_before_they_are_ready_count),
 		TEST(without_endpoints_all_flows_are_stale),
