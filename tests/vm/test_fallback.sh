@@ -3,6 +3,12 @@
 # Which backend is chosen: IPVS where the kernel has it, else iptables, and then everybody is told.
 . "$(dirname "$0")/lab.sh"
 
+# weighted_slice NUMBER WEIGHT ADDRESS
+weighted_slice() {
+	slice "weighted-$1" weighted IPv4 "[{port: 8080}]" "{addresses: [$3]}" |
+		sed "s/metadata: {/&annotations: {ipvsctl.io\/weight: \"$2\"}, /"
+}
+
 write_services() {
 	manifest services.yaml <<-END
 		apiVersion: v1
@@ -21,8 +27,28 @@ write_services() {
 		  ports: [{port: 80}]
 		---
 		apiVersion: v1
+		kind: Service
+		metadata: {name: weighted}
+		spec:
+		  clusterIP: 10.96.0.30
+		  ports: [{port: 80}]
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: sticky}
+		spec:
+		  clusterIP: 10.96.0.40
+		  sessionAffinity: ClientIP
+		  ports: [{port: 80}]
+		---
+		apiVersion: v1
 		kind: List
 		items:
+		$(weighted_slice 1 3 $POD_A)
+		$(weighted_slice 2 1 $POD_C)
+		$(weighted_slice 3 0 $POD_B)
+		$(slice sticky-1 sticky IPv4 "[{port: 8080}]" "{addresses: [$POD_A]}, {addresses: [$POD_B]}, \
+		{addresses: [$POD_C]}")
 		$(slice web-1 web IPv4 "[{port: 8080}]" "{addresses: [$POD_A]}, {addresses: [$POD_C]}")
 		$(slice busy-1 busy IPv4 "[{port: 8080}]" "{addresses: [$POD_A]}")
 	END
@@ -98,6 +124,31 @@ asked_for() {
 		status_has 'busy .* random .* Degraded.*no scheduler "lc"'
 }
 
+# By chance fewer than 110 or more than 190 of 200 come once in ten thousand millions.
+in_proportion() {
+	local answers a b
+	answers=$(ask client -n 200 tcp 10.96.0.30 80)
+	a=$(grep -c '^a ' <<<"$answers") b=$(grep -c '^b ' <<<"$answers")
+	echo "a $a b $b of $(wc -l <<<"$answers")"
+	[ "$a" -gt 110 ] && [ "$a" -lt 190 ] && [ "$b" = 0 ]
+}
+
+# So often that chance alone would not do it.
+sticks() {
+	local first
+	first=$(names "$(ask client -n 20 -s "$1" tcp 10.96.0.40 80)")
+	echo "$first"
+	[[ $first = [abc] ]]
+}
+
+chosen_by_chance() {
+	local i
+	check "weights are kept in proportion, and 0 gets nothing" in_proportion
+	for i in 10 11 12 13; do
+		check "session affinity holds for client $i" sticks 192.168.50.$i
+	done
+}
+
 cleaned_up() {
 	daemon_end TERM
 	check "--cleanup succeeds" daemon_run --cleanup
@@ -115,5 +166,6 @@ fi
 lab_again
 write_services
 asked_for
+chosen_by_chance
 cleaned_up
 tap_done
