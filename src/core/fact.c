@@ -392,6 +392,12 @@ bool fact_diverts(const struct fact_key *key)
 	return key->kind == FACT_MEMBER && key->set == SET_LOCAL_MARK;
 }
 
+bool fact_is_entrance(const struct fact_key *key)
+{
+	return key->kind == FACT_CHAIN && key->set == TABLE_NAT &&
+		(!strcmp(key->name, "KUBE-SERVICES") || !strcmp(key->name, "KUBE-NODE-PORT"));
+}
+
 bool fact_parent(const struct fact_key *key, struct fact_key *ret)
 {
 	switch ((enum fact_kind)key->kind) {

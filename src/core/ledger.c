@@ -26,9 +26,9 @@
 
 enum { OP_TYPES = 3, BACKOFF_FIRST = 100, BACKOFF_MAX_SHIFT = 8 };
 
-/* There is a queue for each kind, and one for the members that divert packets from one virtual
- * server to another. */
-enum { QUEUE_DIVERSION = FACT_KINDS, QUEUES };
+/* There is a queue for each kind, one for the members that divert packets from one virtual server
+ * to another, and one for the chains that divert them from one backend to the other. */
+enum { QUEUE_DIVERSION = FACT_KINDS, QUEUE_ENTRANCE, QUEUES };
 
 /* What vital claimants lack, and everything else. */
 enum turn { TURN_VITAL, TURN_USUAL, TURNS };
@@ -247,7 +247,9 @@ static void rest(struct ledger *l, struct entry *e)
 
 static int queue_of(const struct fact_key *key)
 {
-	return fact_diverts(key) ? QUEUE_DIVERSION : key->kind;
+	if (fact_diverts(key))
+		return QUEUE_DIVERSION;
+	return fact_is_entrance(key) ? QUEUE_ENTRANCE : key->kind;
 }
 
 /* Other changes keep their place among what they may depend on. */
@@ -435,6 +437,7 @@ static size_t fill_ops(struct list *queue, enum op_type type, struct op *ops, si
  * Guards first, and complete: where chains and sets of kube-proxy's stand in our place, what makes
  * them ours changes them and does not add them. Then what answers, then what leads packets there,
  * or away from what is about to lose its weight; the rest of the changes; and what goes, backwards.
+ * What leads from one backend to the other waits until both sides answer.
  * Changes of virtual servers take the kernel long, so that nothing waits for them.
  */
 static const struct step {
@@ -449,6 +452,7 @@ static const struct step {
 	{ OP_SET, FACT_MEMBER },
 	{ OP_ADD, FACT_CHAIN },
 	{ OP_SET, FACT_CHAIN },
+	{ OP_ADD, QUEUE_ENTRANCE },
 	{ OP_ADD, FACT_DISPATCH },
 	{ OP_SET, FACT_DISPATCH },
 	{ OP_ADD, FACT_JUMP },
@@ -457,6 +461,7 @@ static const struct step {
 	{ OP_ADD, FACT_RS },
 	{ OP_ADD, QUEUE_DIVERSION },
 	{ OP_SET, QUEUE_DIVERSION },
+	{ OP_SET, QUEUE_ENTRANCE },
 	{ OP_DEL, QUEUE_DIVERSION },
 	{ OP_ADD, FACT_ROUTE },
 	{ OP_ADD, FACT_ADDR },
@@ -469,6 +474,7 @@ static const struct step {
 	{ OP_DEL, FACT_VS },
 	{ OP_DEL, FACT_JUMP },
 	{ OP_DEL, FACT_DISPATCH },
+	{ OP_DEL, QUEUE_ENTRANCE },
 	{ OP_DEL, FACT_CHAIN },
 	{ OP_DEL, FACT_MEMBER },
 	{ OP_DEL, FACT_SET },
@@ -770,6 +776,8 @@ void ledger_each_leaving(const struct ledger *l, enum fact_kind kind,
 	each_queued(&l->queue[TURN_USUAL][OP_DEL][kind], f, arg);
 	if (kind == FACT_MEMBER)
 		each_queued(&l->queue[TURN_USUAL][OP_DEL][QUEUE_DIVERSION], f, arg);
+	if (kind == FACT_CHAIN)
+		each_queued(&l->queue[TURN_USUAL][OP_DEL][QUEUE_ENTRANCE], f, arg);
 }
 
 bool ledger_has_children(const struct ledger *l, const struct fact_key *key)

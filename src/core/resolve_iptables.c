@@ -48,6 +48,14 @@ static bool takes_part(const struct chosen *ep, bool local)
 	return ep->weight && (local ? ep->in_local : ep->in_cluster);
 }
 
+static bool any_takes_part(const struct endpoint_list *l, bool local)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (takes_part(&l->eps[i], local))
+			return true;
+	return false;
+}
+
 static void endpoint_chain_name(
 	const struct context *c, const struct chosen *ep, char name[static CHAIN_NAME_LEN + 1])
 {
@@ -252,7 +260,7 @@ void iptables_add_frontend(const struct context *c, const struct frontend *fe)
 			c, &fe->ip, fe->port, fe->local ? SERVICE_CHAIN_SVL : SERVICE_CHAIN_SVC);
 	else if (fe->kind != FRONTEND_NODE_PORT)
 		add_dispatch(c, &fe->ip, fe->port, SERVICE_CHAIN_EXT);
-	if (!(fe->local ? c->endpoints.n_local : c->endpoints.n_cluster))
+	if (!any_takes_part(&c->endpoints, fe->local))
 		fact_list_add(c->out,
 			fact_member(refused, c->family, &fe->ip, c->port->proto, fe->port, NULL));
 }

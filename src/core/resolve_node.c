@@ -228,11 +228,13 @@ static void map_mark(struct rules *r)
 		set_name(SET_LOCAL_MARK, r->family, name));
 }
 
-static void drop_no_local(struct rules *r, const char *chain)
+void rules_drop_no_local(struct rules *r, const char *chain)
 {
 	buf_addf(&r->text, "-A %s", chain);
 	rules_match_set(r, SET_NO_LOCAL, "dst,dst", false);
-	buf_addf(&r->text, " -m mark --mark 0x0/0x%x -j DROP\n", r->policy->mark_mask);
+	if (r->policy->mark_mask)
+		buf_addf(&r->text, " -m mark --mark 0x0/0x%x", r->policy->mark_mask);
+	buf_adds(&r->text, " -j DROP\n");
 }
 
 /* Packets that come in: mangle PREROUTING stands before everything that would answer. */
@@ -247,7 +249,7 @@ static void mangle_pods(struct rules *r)
 		r->text.len = start;
 		r->text.data[start] = '\0';
 	}
-	drop_no_local(r, "KUBE-IPVS-PODS");
+	rules_drop_no_local(r, "KUBE-IPVS-PODS");
 }
 
 /*
@@ -258,7 +260,7 @@ static void mangle_node(struct rules *r)
 {
 	buf_adds(&r->text, "-A KUBE-IPVS-NODE");
 	map_mark(r);
-	drop_no_local(r, "KUBE-IPVS-NODE");
+	rules_drop_no_local(r, "KUBE-IPVS-NODE");
 	rules_set(r, "KUBE-IPVS-NODE", SET_LOAD_BALANCER_FW, "dst,dst",
 		"KUBE-SOURCE-RANGES-FIREWALL");
 }

@@ -92,6 +92,10 @@ static void block_martians(struct rules *r)
 			"\"block incoming localnet connections\" -j DROP\n");
 }
 
+/*
+ * What a Service with endpoints answers is translated before it comes here. It is let pass all the
+ * same: when IPVS takes over, or hands over, its packets come untranslated for a moment.
+ */
 void iptables_filter_services(struct rules *r)
 {
 	buf_adds(&r->text,
@@ -99,8 +103,10 @@ void iptables_filter_services(struct rules *r)
 	block_martians(r);
 	rules_set(
 		r, "KUBE-SERVICES", SET_LOAD_BALANCER_FW, "dst,dst", "KUBE-SOURCE-RANGES-FIREWALL");
-	rules_set(r, "KUBE-SERVICES", SET_NO_LOCAL, "dst,dst", "DROP");
+	rules_drop_no_local(r, "KUBE-SERVICES");
 	rules_set(r, "KUBE-SERVICES", SET_NO_ENDPOINTS, "dst,dst", rules_refuse(r));
+	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
+		rules_bare(r, "KUBE-SERVICES", portals[i], "dst,dst", "RETURN");
 	rules_refuse_vips(r, "KUBE-SERVICES");
 }
 

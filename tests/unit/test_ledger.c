@@ -40,10 +40,10 @@ static void one_batch_is_of_one_kind_and_type_make_before_break(void **state)
 	bench_claim(b, "addr 10.96.0.9", &older);
 	bench_expect(b, 0, "add " MEMBER2 "\n", 0);
 	bench_expect(b, 0, "add chain IPv4 nat KUBE-NODE-PORT text=0000000000000001\n", 0);
-	bench_expect(b, 0, "set chain IPv4 nat KUBE-SERVICES text=0000000000000002\n", 0);
 	bench_expect(b, 0, "add jump IPv4 nat INPUT KUBE-NODE-PORT text=0000000000000001\n", 0);
 	bench_expect(b, 0, "add vs 10.96.0.9:80/TCP rr\nadd vs 10.96.0.8:80/TCP rr\n", 0);
 	bench_expect(b, 0, "add rs 10.96.0.2:80/TCP 10.1.0.1:80 weight=1\n", 0);
+	bench_expect(b, 0, "set chain IPv4 nat KUBE-SERVICES text=0000000000000002\n", 0);
 	bench_expect(b, 0, "add route 10.96.0.9\n", 0);
 	bench_expect(b, 0, "add addr 10.96.0.9\n", 0);
 	bench_expect(b, 0, "delete " ADDR "\n", 0);
@@ -61,17 +61,18 @@ static void what_makes_the_state_of_another_proxy_ours_comes_before_what_it_guar
 {
 	struct bench *b = *state;
 
-	BENCH_AUDIT(b, SET_SMALL, MEMBER, CHAIN, JUMP);
+	BENCH_AUDIT(b, SET_SMALL, MEMBER, "chain IPv4 nat KUBE-POSTROUTING text=0000000000000001",
+		JUMP);
 	bench_claim(b, SET, &older);
 	bench_claim(b, MEMBER, &older);
 	bench_claim(b, MEMBER2, &older);
-	bench_claim(b, "chain IPv4 nat KUBE-SERVICES text=0000000000000002", &older);
+	bench_claim(b, "chain IPv4 nat KUBE-POSTROUTING text=0000000000000002", &older);
 	bench_claim(b, "jump IPv4 nat OUTPUT KUBE-SERVICES text=0000000000000002", &older);
 	bench_claim(b, VS2, &older);
 	assert_string_equal(bench_run(b, 0),
 		"set " SET "\n"
 		"add " MEMBER2 "\n"
-		"set chain IPv4 nat KUBE-SERVICES text=0000000000000002\n"
+		"set chain IPv4 nat KUBE-POSTROUTING text=0000000000000002\n"
 		"set jump IPv4 nat OUTPUT KUBE-SERVICES text=0000000000000002\n"
 		"add " VS2 "\n");
 }
@@ -81,19 +82,19 @@ static void what_vital_claimants_lack_comes_before_all_else(void **state)
 	static const struct claimant vital = { .born = 3, .name = "default/dns", .vital = true };
 	struct bench *b = *state;
 
-	BENCH_AUDIT(b, SET, CHAIN, VS, RS1);
+	BENCH_AUDIT(b, SET, "chain IPv4 nat KUBE-POSTROUTING text=0000000000000001", VS, RS1);
 	bench_claim(b, SET, &vital);
 	bench_claim(b, MEMBER, &older);
 	bench_claim(b, VS, &older);
 	bench_claim(b, RS1_DRAINED, &older);
 	bench_claim(b, "route 10.96.0.1", &older);
-	bench_claim(b, "chain IPv4 nat KUBE-SERVICES text=0000000000000002", &vital);
+	bench_claim(b, "chain IPv4 nat KUBE-POSTROUTING text=0000000000000002", &vital);
 	bench_claim(b, MEMBER2, &vital);
 	bench_claim(b, VS2, &vital);
 	bench_claim(b, "route 10.96.0.2", &vital);
 	assert_string_equal(bench_run(b, 0),
 		"add " MEMBER2 "\n"
-		"set chain IPv4 nat KUBE-SERVICES text=0000000000000002\n"
+		"set chain IPv4 nat KUBE-POSTROUTING text=0000000000000002\n"
 		"add " VS2 "\n"
 		"add route 10.96.0.2\n"
 		"add " MEMBER "\n"

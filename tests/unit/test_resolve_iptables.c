@@ -280,6 +280,9 @@ static void connections_are_spread_by_weight(void **state)
 			SERVICE PORT SLICE LOCAL_EP
 			"\nslice a/web-2 port=p80:8080/TCP weight=0 " REMOTE_EP,
 			SEP_LOCAL "SVC" TO_LOCAL " -j SEP(10.244.0.5:8080)\n" CLUSTER_IP },
+		{ "weight 0 everywhere is as if nobody were there",
+			SERVICE PORT SLICE "weight=0 " LOCAL_EP,
+			"member KUBE-NO-ENDPOINTS 10.20.30.41,tcp:80\nSVC\n" CLUSTER_IP },
 		{ "the least share that there is",
 			SERVICE PORT SLICE
 			"weight=1 " LOCAL_EP

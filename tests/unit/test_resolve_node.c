@@ -438,7 +438,8 @@ static void what_is_not_translated_is_dropped_or_refused(void **state)
 {
 	static const char *const order[] = { "--ctstate RELATED,ESTABLISHED,DNAT -j RETURN",
 		"KUBE-LOAD-BALANCER-FW dst,dst -j KUBE-SOURCE-RANGES-FIREWALL",
-		"KUBE-NO-LOCAL dst,dst -j DROP", "KUBE-NO-ENDPOINTS dst,dst -j REJECT",
+		"KUBE-NO-LOCAL dst,dst -m mark --mark 0x0/0xfff00000 -j DROP",
+		"KUBE-NO-ENDPOINTS dst,dst -j REJECT", "KUBE-CLUSTER-IP dst,dst -j RETURN",
 		"KUBE-HEALTH-CHECK-NODE-PORT dst -j RETURN", "--icmp-type 8 -j RETURN",
 		"KUBE-IPVS-IPS dst -j REJECT" };
 	struct node_facts n;

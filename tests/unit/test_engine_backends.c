@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* From one backend to the other: what answers stands before packets are led there, and goes after.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "world.h"
+
+#define SERVICES                                                                              \
+	"service a/web ip=10.96.0.1 type=NodePort port=p80:80/TCP:30001\n"                    \
+	"slice a/web-1 port=p80:8080/TCP ep=10.244.1.1@test-node ep=10.244.2.1@other\n"       \
+	"service a/local ip=10.96.0.2 type=LoadBalancer etp=Local lb=1.2.3.4 port=p80:80/TCP" \
+	":30002\n"                                                                            \
+	"slice a/local-1 port=p80:8080/TCP ep=10.244.1.1@test-node ep=10.244.2.1@other\n"     \
+	"service a/none ip=10.96.0.3 port=p80:80/TCP\n"
+
+static const char *const entrances[] = { "set chain IPv4 nat KUBE-SERVICES",
+	"set chain IPv4 nat KUBE-NODE-PORT" };
+
+static void change_backend(struct world *w, enum backend from, enum backend to)
+{
+	w->policy.backend = from;
+	world_start(w, SERVICES);
+	world_restart(w);
+	w->policy.backend = to;
+	world_start(w, SERVICES);
+	assert_string_equal(world_told(w), "");
+}
+
+/* Where the first or last line that begins so ends. */
+static const char *line_at(struct world *w, const char *start, bool last)
+{
+	const size_t len = strlen(start);
+	const char *found = NULL;
+
+	for (const char *line = world_log(w); *line && (last || !found); line++) {
+		if (!strncmp(line, start, len))
+			found = line;
+		line = strchr(line, '\n');
+	}
+	if (!found)
+		fail_msg("nothing does \"%s\" in\n%s", start, world_log(w));
+	return found;
+}
+
+static void assert_all_before(struct world *w, const char *first, const char *then)
+{
+	if (line_at(w, first, true) > line_at(w, then, false))
+		fail_msg("not all of \"%s\" stand before \"%s\" in\n%s", first, then, world_log(w));
+}
+
+static void assert_around_entrances(struct world *w, const char *const *before, size_t n_before,
+	const char *const *after, size_t n_after)
+{
+	for (size_t e = 0; e < ARRAY_SIZE(entrances); e++) {
+		for (size_t i = 0; i < n_before; i++)
+			assert_all_before(w, before[i], entrances[e]);
+		for (size_t i = 0; i < n_after; i++)
+			assert_all_before(w, entrances[e], after[i]);
+	}
+}
+
+static void assert_kept(struct world *w)
+{
+	static const char *const kept[] = { "delete route", "add route", "delete set KUBE-CL",
+		"delete member KUBE-CLUSTER-IP", "delete member KUBE-NODE-PORT-TCP",
+		"delete member KUBE-IPVS-IPS", "delete jump IPv4 nat" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		if (strstr(world_log(w), kept[i]))
+			fail_msg("%s in\n%s", kept[i], world_log(w));
+}
+
+static void ipvs_answers_before_it_gets_packets(void **state)
+{
+	static const char *const before[] = { "add vs", "add rs", "add member KUBE-LOCAL-MARK",
+		"add chain IPv4 nat KUBE-LOAD-BALANCER" };
+	static const char *const after[] = { "delete dispatch", "delete jump",
+		"delete chain IPv4 nat KUBE-SVC-", "delete chain IPv4 nat KUBE-SEP-",
+		"delete chain IPv4 filter KUBE-SERVICES" };
+	struct world *w = *state;
+
+	change_backend(w, BACKEND_IPTABLES, BACKEND_IPVS);
+	assert_around_entrances(w, before, ARRAY_SIZE(before), after, ARRAY_SIZE(after));
+	assert_kept(w);
+}
+
+static void iptables_answers_before_it_gets_packets(void **state)
+{
+	static const char *const before[] = { "add set KUBE-NO-ENDPOINTS",
+		"add member KUBE-NO-ENDPOINTS", "add chain IPv4 nat KUBE-SVC-",
+		"add chain IPv4 nat KUBE-EXT-", "add chain IPv4 nat KUBE-SEP-", "add dispatch",
+		"add jump IPv4 filter" };
+	static const char *const after[] = { "delete set KUBE-LOCAL-MARK", "delete vs",
+		"delete jump", "delete chain IPv4 nat KUBE-LOAD-BALANCER",
+		"delete chain IPv4 filter KUBE-IPVS-FILTER" };
+	struct world *w = *state;
+
+	change_backend(w, BACKEND_IPVS, BACKEND_IPTABLES);
+	assert_around_entrances(w, before, ARRAY_SIZE(before), after, ARRAY_SIZE(after));
+	assert_kept(w);
+}
+
+/* In between, rules of both stand: none may refuse what the other one answers. */
+static void nothing_is_refused_that_a_service_has(void **state)
+{
+	static const enum backend backends[] = { BACKEND_IPVS, BACKEND_IPTABLES };
+	static const char *const chains[] = { "-A KUBE-IPVS-FILTER", "-A KUBE-SERVICES" };
+	static const char *const portals[] = { "KUBE-CLUSTER-IP", "KUBE-EXTERNAL-IP",
+		"KUBE-EXTERNAL-IP-LOCAL", "KUBE-LOAD-BALANCER" };
+	struct world *w = *state;
+
+	for (size_t b = 0; b < ARRAY_SIZE(backends); b++) {
+		struct fact_list facts = { 0 };
+		struct text_pool texts = { 0 };
+		const char *filter = "";
+		char rule[128];
+
+		w->policy.backend = backends[b];
+		resolve_node(&w->policy, &texts, &facts);
+		for (size_t i = 0; i < facts.n; i++)
+			if (facts.facts[i].key.kind == FACT_CHAIN &&
+				facts.facts[i].key.set == TABLE_FILTER &&
+				!strcmp(facts.facts[i].key.name, chains[b] + strlen("-A ")))
+				filter = text_get(&texts, facts.facts[i].val.chain.text);
+		for (size_t i = 0; i < ARRAY_SIZE(portals); i++) {
+			snprintf(rule, sizeof(rule), "%s -m set --match-set %s dst,dst -j RETURN\n",
+				chains[b], portals[i]);
+			assert_non_null(strstr(filter, rule));
+			assert_true(strstr(filter, rule) < strstr(filter, "KUBE-IPVS-IPS"));
+		}
+		fact_list_done(&facts);
+		text_done(&texts);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(ipvs_answers_before_it_gets_packets),
+		WORLD_TEST(iptables_answers_before_it_gets_packets),
+		WORLD_TEST(nothing_is_refused_that_a_service_has),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
