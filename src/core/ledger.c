@@ -55,8 +55,8 @@ struct entry {
 	struct failure *failure; /* NULL: the last attempt did not fail */
 	struct fact_key key;
 	struct fact_val have;
-	uint32_t seen;	  /* the last audit that observed it */
-	size_t n_foreign; /* of the children: only the device has such */
+	uint32_t seen;	    /* the last audit that observed it */
+	uint32_t n_foreign; /* of the children: only the device has such */
 	bool present, known, foreign, queued;
 	struct {
 		bool wanted, present, failing, foreign;

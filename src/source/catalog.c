@@ -14,8 +14,9 @@
 /* An object that at least one file defines, or that is still in the store. */
 struct subject {
 	struct map_node by_id;
-	struct object_id id;
-	char name[OBJECT_ID_STRLEN]; /* "Service default/web" */
+	enum object_kind kind;
+	const char *ns, *name;
+	const char *title; /* "Service default/web" */
 	struct list definitions;
 	struct list queued; /* on touched or starved, or alone */
 	struct list problems;
@@ -23,6 +24,7 @@ struct subject {
 	uint64_t hash;	       /* of the content that is in the store */
 	struct ip assigned[2]; /* IPv4, IPv6: from the pools, kept as long as they are needed */
 	struct ip held[2];     /* its own addresses as the pools know them */
+	char text[];	       /* of the strings: most names are much shorter than they may be */
 };
 
 static struct subject *by_id(struct map_node *n)
@@ -76,27 +78,39 @@ static uint32_t hash_id(const struct object_id *id)
 static struct subject *find_subject(const struct catalog *c, const struct object_id *id)
 {
 	map_for_each_match(n, &c->subjects, hash_id(id)) {
-		const struct object_id *it = &by_id(n)->id;
+		struct subject *s = by_id(n);
 
-		if (it->kind == id->kind && !strcmp(it->ns, id->ns) && !strcmp(it->name, id->name))
-			return by_id(n);
+		if (s->kind == id->kind && !strcmp(s->ns, id->ns) && !strcmp(s->name, id->name))
+			return s;
 	}
 	return NULL;
+}
+
+static struct subject *subject_new(const struct object_id *id)
+{
+	char title[OBJECT_ID_STRLEN];
+	size_t title_size = strlen(object_id_print(id, title)) + 1;
+	size_t ns_size = strlen(id->ns) + 1, name_size = strlen(id->name) + 1;
+	struct subject *s = mem_zalloc(1, sizeof(*s) + title_size + ns_size + name_size);
+
+	s->kind = id->kind;
+	s->title = memcpy(s->text, title, title_size);
+	s->ns = memcpy(s->text + title_size, id->ns, ns_size);
+	s->name = memcpy(s->text + title_size + ns_size, id->name, name_size);
+	list_init(&s->definitions);
+	list_init(&s->queued);
+	list_init(&s->problems);
+	return s;
 }
 
 static struct subject *get_subject(struct catalog *c, const struct object_id *id)
 {
 	struct subject *s = find_subject(c, id);
 
-	if (s)
-		return s;
-	s = new0(struct subject);
-	s->id = *id;
-	object_id_print(id, s->name);
-	list_init(&s->definitions);
-	list_init(&s->queued);
-	list_init(&s->problems);
-	map_add(&c->subjects, &s->by_id, hash_id(id));
+	if (!s) {
+		s = subject_new(id);
+		map_add(&c->subjects, &s->by_id, hash_id(id));
+	}
 	return s;
 }
 
@@ -285,7 +299,7 @@ static void tell_starved(struct catalog *c, struct subject *s, const struct defi
 	problems_add(c->problems, &s->problems,
 		&(struct manifest_problem){ .path = d->path,
 			.line = d->line,
-			.object = s->name,
+			.object = s->title,
 			.field = "spec.clusterIP",
 			.message = message });
 }
@@ -302,7 +316,7 @@ static bool allocate(struct catalog *c, struct subject *s, const struct definiti
 
 		if (!(wanted & 1u << i) || s->assigned[i].family)
 			continue;
-		if (pool_allocate(&c->pools[i], s->name, &s->assigned[i]) && !spare) {
+		if (pool_allocate(&c->pools[i], s->title, &s->assigned[i]) && !spare) {
 			tell_starved(c, s, d, i);
 			return false;
 		}
@@ -329,7 +343,7 @@ static void put(struct catalog *c, struct definition *d)
 {
 	struct subject *s = d->subject;
 
-	switch (s->id.kind) {
+	switch (s->kind) {
 	case OBJECT_SERVICE:
 		store_put_service(c->store, take(d->object.service));
 		break;
@@ -349,22 +363,20 @@ static void put(struct catalog *c, struct definition *d)
 
 static void withdraw(struct catalog *c, struct subject *s)
 {
-	const struct object_id *id = &s->id;
-
 	if (!s->stored)
 		return;
-	switch (id->kind) {
+	switch (s->kind) {
 	case OBJECT_SERVICE:
-		store_delete_service(c->store, id->ns, id->name);
+		store_delete_service(c->store, s->ns, s->name);
 		break;
 	case OBJECT_ENDPOINTS:
-		store_delete_slice(c->store, SLICE_ENDPOINTS, id->ns, id->name);
+		store_delete_slice(c->store, SLICE_ENDPOINTS, s->ns, s->name);
 		break;
 	case OBJECT_ENDPOINT_SLICE:
-		store_delete_slice(c->store, SLICE_ENDPOINT_SLICE, id->ns, id->name);
+		store_delete_slice(c->store, SLICE_ENDPOINT_SLICE, s->ns, s->name);
 		break;
 	case OBJECT_NODE:
-		store_delete_node(c->store, id->name);
+		store_delete_node(c->store, s->name);
 		break;
 	}
 	s->stored = false;
@@ -397,7 +409,7 @@ static void tell_losers(struct catalog *c, struct subject *s, const struct defin
 		problems_add(c->problems, &s->problems,
 			&(struct manifest_problem){ .path = d->path,
 				.line = d->line,
-				.object = s->name,
+				.object = s->title,
 				.field = "",
 				.message = buf_str(&message) });
 	}
@@ -418,7 +430,7 @@ static void settle_own(struct catalog *c, struct subject *s)
 
 static void settle_changed(struct catalog *c, struct subject *s, struct definition *d)
 {
-	bool is_service = s->id.kind == OBJECT_SERVICE;
+	bool is_service = s->kind == OBJECT_SERVICE;
 
 	if (is_service && !allocate(c, s, d)) {
 		withdraw(c, s);
@@ -453,7 +465,7 @@ static int cmp_subjects(const void *a, const void *b)
 {
 	const struct subject *s = *(struct subject *const *)a, *t = *(struct subject *const *)b;
 
-	return strcmp(s->name, t->name);
+	return strcmp(s->title, t->title);
 }
 
 void catalog_settle(struct catalog *c)
