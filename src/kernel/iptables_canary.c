@@ -31,6 +31,9 @@ enum {
 	TABLES = TABLE_MANGLE + 1,
 };
 
+/* Whether a change is one of our rules. */
+enum concern { CONCERN_NONE, CONCERN_PERHAPS, CONCERN_SURE };
+
 /* The tables of one family of the legacy variant. */
 struct shapes {
 	int family;
@@ -46,6 +49,7 @@ struct canary {
 	struct shapes shapes[FAMILIES];
 	size_t n_shapes;
 	bool disturbed; /* and not told */
+	bool sure;	/* by a change of what is ours */
 	bool again;	/* since the last tick */
 	unsigned ticks; /* since it was disturbed */
 	uint64_t told;	/* when, in ms; 0: never */
@@ -108,8 +112,9 @@ static void set_ticking(const struct canary *c, bool on)
 	timerfd_settime(c->timer, 0, &t, NULL);
 }
 
-static void disturb(struct canary *c)
+static void disturb(struct canary *c, enum concern concern)
 {
+	c->sure |= concern == CONCERN_SURE;
 	c->again |= c->disturbed;
 	if (c->disturbed)
 		return;
@@ -144,7 +149,7 @@ static bool is_built_in(const char *chain)
 	return false;
 }
 
-static bool concerns_table(const struct nlmsghdr *msg)
+static enum concern concern_of_table(const struct nlmsghdr *msg)
 {
 	static const struct nla_policy policy[NFTA_TABLE_NAME + 1] = {
 		[NFTA_TABLE_NAME] = { .type = NLA_STRING },
@@ -153,10 +158,13 @@ static bool concerns_table(const struct nlmsghdr *msg)
 	enum table table;
 
 	return !nl_read_attrs(msg, sizeof(struct nfgenmsg), tb, NFTA_TABLE_NAME, policy) &&
-		tb[NFTA_TABLE_NAME] && read_table(nla_get_string(tb[NFTA_TABLE_NAME]), &table);
+			tb[NFTA_TABLE_NAME] &&
+			read_table(nla_get_string(tb[NFTA_TABLE_NAME]), &table)
+		? CONCERN_SURE
+		: CONCERN_NONE;
 }
 
-static bool concerns_chain(const struct nlmsghdr *msg)
+static enum concern concern_of_chain(const struct nlmsghdr *msg)
 {
 	static const struct nla_policy policy[NFTA_CHAIN_NAME + 1] = {
 		[NFTA_CHAIN_TABLE] = { .type = NLA_STRING },
@@ -166,13 +174,15 @@ static bool concerns_chain(const struct nlmsghdr *msg)
 	enum table table;
 
 	return !nl_read_attrs(msg, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_NAME, policy) &&
-		tb[NFTA_CHAIN_TABLE] && tb[NFTA_CHAIN_NAME] &&
-		read_table(nla_get_string(tb[NFTA_CHAIN_TABLE]), &table) &&
-		is_ours(table, nla_get_string(tb[NFTA_CHAIN_NAME]));
+			tb[NFTA_CHAIN_TABLE] && tb[NFTA_CHAIN_NAME] &&
+			read_table(nla_get_string(tb[NFTA_CHAIN_TABLE]), &table) &&
+			is_ours(table, nla_get_string(tb[NFTA_CHAIN_NAME]))
+		? CONCERN_SURE
+		: CONCERN_NONE;
 }
 
 /* A rule of a built-in chain that goes may be our jump: not every kernel says which it was. */
-static bool concerns_rule(const struct nlmsghdr *msg, bool deleted)
+static enum concern concern_of_rule(const struct nlmsghdr *msg, bool deleted)
 {
 	static const struct nla_policy policy[NFTA_RULE_CHAIN + 1] = {
 		[NFTA_RULE_TABLE] = { .type = NLA_STRING },
@@ -185,12 +195,14 @@ static bool concerns_rule(const struct nlmsghdr *msg, bool deleted)
 	if (nl_read_attrs(msg, sizeof(struct nfgenmsg), tb, NFTA_RULE_CHAIN, policy) ||
 		!tb[NFTA_RULE_TABLE] || !tb[NFTA_RULE_CHAIN] ||
 		!read_table(nla_get_string(tb[NFTA_RULE_TABLE]), &table))
-		return false;
+		return CONCERN_NONE;
 	chain = nla_get_string(tb[NFTA_RULE_CHAIN]);
-	return is_ours(table, chain) || (deleted && is_built_in(chain));
+	if (is_ours(table, chain))
+		return CONCERN_SURE;
+	return deleted && is_built_in(chain) ? CONCERN_PERHAPS : CONCERN_NONE;
 }
 
-static bool concerns_us(const struct canary *c, const struct nlmsghdr *msg)
+static enum concern concern_of(const struct canary *c, const struct nlmsghdr *msg)
 {
 	const struct nfgenmsg *header = NLMSG_DATA(msg);
 
@@ -199,18 +211,18 @@ static bool concerns_us(const struct canary *c, const struct nlmsghdr *msg)
 		(c->writer && msg->nlmsg_pid == c->writer) ||
 		!(header->nfgen_family == AF_INET ? c->nft4
 						  : header->nfgen_family == AF_INET6 && c->nft6))
-		return false;
+		return CONCERN_NONE;
 	switch (NFNL_MSG_TYPE(msg->nlmsg_type)) {
 	case NFT_MSG_DELTABLE:
-		return concerns_table(msg);
+		return concern_of_table(msg);
 	case NFT_MSG_DELCHAIN:
-		return concerns_chain(msg);
+		return concern_of_chain(msg);
 	case NFT_MSG_NEWRULE:
-		return concerns_rule(msg, false);
+		return concern_of_rule(msg, false);
 	case NFT_MSG_DELRULE:
-		return concerns_rule(msg, true);
+		return concern_of_rule(msg, true);
 	default:
-		return false;
+		return CONCERN_NONE;
 	}
 }
 
@@ -218,8 +230,10 @@ static void take_event(const struct nlmsghdr *msg, void *arg)
 {
 	struct canary *c = arg;
 
-	if (concerns_us(c, msg))
-		disturb(c);
+	enum concern concern = concern_of(c, msg);
+
+	if (concern)
+		disturb(c, concern);
 }
 
 static int open_nft(struct canary *c, struct err *err)
@@ -314,7 +328,7 @@ void canary_before_write(struct canary *c, int family)
 	struct shapes *s = find_shapes(c, family);
 
 	if (s && look(s))
-		disturb(c);
+		disturb(c, CONCERN_PERHAPS);
 }
 
 void canary_after_write(struct canary *c, int family)
@@ -354,21 +368,21 @@ bool canary_disturbed(struct canary *c, uint64_t interval)
 	bool before, wait, vain;
 
 	if (c->port && nl_port_drain(c->port, take_event, c))
-		disturb(c); /* of what was lost nobody knows */
+		disturb(c, CONCERN_PERHAPS); /* of what was lost nobody knows */
 	if (!ticked(c))
 		return false;
 	before = c->disturbed;
 	for (size_t i = 0; i < c->n_shapes; i++)
 		if (look(&c->shapes[i]))
-			disturb(c);
+			disturb(c, CONCERN_PERHAPS);
 	if (!before)
 		return false;
-	vain = c->told && !c->written && now < c->told + interval;
+	vain = !c->sure && c->told && !c->written && now < c->told + interval;
 	wait = vain || (c->again && ++c->ticks < MAX_TICKS);
 	c->again = false;
 	if (wait)
 		return false;
-	c->disturbed = c->written = false;
+	c->disturbed = c->sure = c->written = false;
 	c->told = now;
 	if (!c->n_shapes)
 		set_ticking(c, false);

@@ -25,7 +25,7 @@ int canary_fd(const struct canary *c);
 /*
  * Whether others have changed something and then stopped for a moment, so that nobody gets in the
  * way of a firewall that is being loaded. After one that led to nothing being written, the next one
- * is told no sooner than the interval, in ms.
+ * which may be another false alarm is told no sooner than the interval, in ms.
  */
 bool canary_disturbed(struct canary *c, uint64_t interval);
 
