@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "core/drain.h"
+#include "core/hold.h"
 #include "core/marks.h"
 #include "core/resolve.h"
 #include "core/stale_watch.h"
@@ -69,24 +70,29 @@ static bool drains(const struct engine *e, const struct fact_key *vs)
 	return !e->releasing && e->config.drain && is_tcp(e, vs);
 }
 
+/* The slot of the Service that has the virtual server; NULL: none. */
+static struct slot *owner(const struct engine *e, const struct fact_key *vs)
+{
+	struct fact_state s;
+
+	if (!ledger_state(e->ledger, vs, &s) || !s.claimant || s.claimant == &e->node ||
+		s.claimant == drain_claimant(e->drain))
+		return NULL;
+	return container_of(s.claimant, struct slot, claimant);
+}
+
 /* The annotation of the Service whose virtual server it is, while there is one. */
 static uint64_t drain_timeout(const struct fact_key *vs, void *arg)
 {
 	const struct engine *e = arg;
-	const struct claimant *who;
-	struct fact_state s;
+	const struct slot *slot;
 	int64_t ms = e->config.policy->drain_timeout;
 
 	if (!drains(e, vs))
 		return 0;
-	who = ledger_state(e->ledger, vs, &s) ? s.claimant : NULL;
-	if (who && who != &e->node && who != drain_claimant(e->drain)) {
-		const struct service *service =
-			container_of(who, const struct slot, claimant)->service;
-
-		if (service && service->drain_timeout >= 0)
-			ms = service->drain_timeout;
-	}
+	slot = owner(e, vs);
+	if (slot && slot->service && slot->service->drain_timeout >= 0)
+		ms = slot->service->drain_timeout;
 	return ms > 0 ? (uint64_t)ms : 0;
 }
 
@@ -237,12 +243,9 @@ static void publish_node(struct engine *e)
 static struct slot *other_owner(
 	const struct engine *e, const struct slot *slot, const struct fact_key *vs)
 {
-	struct fact_state s;
+	struct slot *s = owner(e, vs);
 
-	if (!ledger_state(e->ledger, vs, &s) || !s.claimant || s.claimant == &slot->claimant ||
-		s.claimant == drain_claimant(e->drain))
-		return NULL;
-	return container_of(s.claimant, struct slot, claimant);
+	return s == slot ? NULL : s;
 }
 
 static bool outranked(const struct engine *e, const struct slot *slot, const struct fact_key *key)
@@ -757,6 +760,28 @@ static bool is_busy(struct engine *e, uint64_t now)
 	return false;
 }
 
+static bool is_slow(const struct op *op)
+{
+	return op->type == OP_SET && op->fact.key.kind == FACT_VS;
+}
+
+static void change_virtual_server(struct engine *e, struct op *op)
+{
+	const struct slot *slot = owner(e, &op->fact.key);
+	struct hold h = {
+		.ledger = e->ledger,
+		.virtual_servers = e->adapter[FACT_VS],
+		.members = e->adapter[FACT_MEMBER],
+	};
+
+	if (slot) {
+		h.facts = slot->facts;
+		h.n_facts = slot->n_facts;
+	}
+	if (!hold_change(&h, op))
+		engine_request_audit_of(e, h.members->kinds);
+}
+
 static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 {
 	e->busy = a;
@@ -765,7 +790,12 @@ static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (has_text(&e->ops[i]))
 			text_ref(&e->texts, e->ops[i].fact.val.chain.text);
-	a->apply(a, e->ops, n);
+	if (!is_slow(&e->ops[0])) {
+		a->apply(a, e->ops, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		change_virtual_server(e, &e->ops[i]);
 }
 
 /* Takes the same operations, and more of their kind and type, into more room. */
@@ -802,7 +832,7 @@ static uint64_t apply_some(struct engine *e, uint64_t now)
 		n = ledger_take(e->ledger, now, e->ops, BATCH_OPS, &next);
 		if (!n)
 			return next;
-		if (e->ops[0].type == OP_SET && e->ops[0].fact.key.kind == FACT_VS) {
+		if (is_slow(&e->ops[0])) {
 			n = n < BATCH_VS_SET ? n : BATCH_VS_SET;
 			done += STEP_OPS;
 		}

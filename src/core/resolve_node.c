@@ -228,13 +228,19 @@ static void map_mark(struct rules *r)
 		set_name(SET_LOCAL_MARK, r->family, name));
 }
 
-void rules_drop_no_local(struct rules *r, const char *chain)
+void rules_drop_no_local(struct rules *r, const char *chain, const char *which)
 {
 	buf_addf(&r->text, "-A %s", chain);
 	rules_match_set(r, SET_NO_LOCAL, "dst,dst", false);
 	if (r->policy->mark_mask)
 		buf_addf(&r->text, " -m mark --mark 0x0/0x%x", r->policy->mark_mask);
-	buf_adds(&r->text, " -j DROP\n");
+	buf_addf(&r->text, "%s -j DROP\n", which);
+}
+
+/* Connections that stand live on with an endpoint that is leaving. */
+static void drop_new_no_local(struct rules *r, const char *chain)
+{
+	rules_drop_no_local(r, chain, " -m conntrack --ctstate NEW");
 }
 
 /* Packets that come in: mangle PREROUTING stands before everything that would answer. */
@@ -249,7 +255,7 @@ static void mangle_pods(struct rules *r)
 		r->text.len = start;
 		r->text.data[start] = '\0';
 	}
-	rules_drop_no_local(r, "KUBE-IPVS-PODS");
+	drop_new_no_local(r, "KUBE-IPVS-PODS");
 }
 
 /*
@@ -260,7 +266,7 @@ static void mangle_node(struct rules *r)
 {
 	buf_adds(&r->text, "-A KUBE-IPVS-NODE");
 	map_mark(r);
-	rules_drop_no_local(r, "KUBE-IPVS-NODE");
+	drop_new_no_local(r, "KUBE-IPVS-NODE");
 	rules_set(r, "KUBE-IPVS-NODE", SET_LOAD_BALANCER_FW, "dst,dst",
 		"KUBE-SOURCE-RANGES-FIREWALL");
 }

@@ -103,7 +103,7 @@ void iptables_filter_services(struct rules *r)
 	block_martians(r);
 	rules_set(
 		r, "KUBE-SERVICES", SET_LOAD_BALANCER_FW, "dst,dst", "KUBE-SOURCE-RANGES-FIREWALL");
-	rules_drop_no_local(r, "KUBE-SERVICES");
+	rules_drop_no_local(r, "KUBE-SERVICES", "");
 	rules_set(r, "KUBE-SERVICES", SET_NO_ENDPOINTS, "dst,dst", rules_refuse(r));
 	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
 		rules_bare(r, "KUBE-SERVICES", portals[i], "dst,dst", "RETURN");

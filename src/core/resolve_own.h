@@ -55,8 +55,9 @@ const char *rules_refuse(const struct rules *r);
 /* Ends a chain: answers ICMP echo to a VIP and refuses everything else that is new there. */
 void rules_refuse_vips(struct rules *r, const char *chain);
 
-/* Drops what comes to a Local policy without endpoints here, unless IPVS has it marked. */
-void rules_drop_no_local(struct rules *r, const char *chain);
+/* Drops what comes to a Local policy without endpoints here, unless IPVS has it marked; `which`: a
+ * match more. */
+void rules_drop_no_local(struct rules *r, const char *chain, const char *which);
 
 /* KUBE-FORWARD of both backends */
 void rules_filter_forward(struct rules *r);

@@ -283,8 +283,11 @@ static void a_changed_policy_writes_the_difference_only(void **state)
 	strcpy(w->policy.scheduler, "wlc");
 	engine_policy_changed(w->engine);
 	world_step(w);
-	assert_string_equal(
-		world_log(w), "set vs 10.96.0.1:80/TCP wlc\nset vs 10.96.0.2:53/UDP wlc\n");
+	assert_string_equal(world_log(w),
+		"add member KUBE-NO-LOCAL 10.96.0.1,tcp:80\n"
+		"set vs 10.96.0.1:80/TCP wlc\n"
+		"delete member KUBE-NO-LOCAL 10.96.0.1,tcp:80\n"
+		"set vs 10.96.0.2:53/UDP wlc\n");
 	world_forget(w);
 	w->policy.vip_mode = VIP_ADDRESS;
 	engine_policy_changed(w->engine);

@@ -20,6 +20,7 @@
 #define CIP "member KUBE-CLUSTER-IP 10.96.0.1,tcp:80\n"
 #define IPS "member KUBE-IPVS-IPS 10.96.0.1\n"
 #define ROUTE "route 10.96.0.1 src=100.101.102.103\n"
+#define HELD "member KUBE-NO-LOCAL 10.96.0.1,tcp:80\n"
 
 #define FOREIGN_VS "vs 192.0.2.1:80/TCP wlc"
 #define FOREIGN_RS "rs 192.0.2.1:80/TCP 192.0.2.9:80 weight=1"
@@ -110,7 +111,7 @@ static void changed_values_are_set_back(void **state)
 	put(w, "vs 10.96.0.1:80/TCP wlc persistence=5");
 	put(w, "rs 10.96.0.1:80/TCP 10.244.1.2:8080 weight=0");
 	put(w, "route 10.96.0.1");
-	expect_repair(w, 3, "set " RS2 "set " ROUTE "set " VS);
+	expect_repair(w, 3, "set " RS2 "set " ROUTE "add " HELD "set " VS "delete " HELD);
 }
 
 static void what_others_put_behind_our_address_goes(void **state)

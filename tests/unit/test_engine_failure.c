@@ -162,7 +162,9 @@ static void a_change_to_a_missing_scheduler_keeps_the_service_up(void **state)
 	world_forget(w);
 	world_load(w, "service a/web scheduler=mh ip=10.96.0.1 port=p80:80/TCP\n");
 	assert_string_equal(world_told(w), "no scheduler mh\na/web degraded\n");
-	assert_string_equal(world_log(w), "");
+	assert_string_equal(world_log(w),
+		"add member KUBE-NO-LOCAL 10.96.0.1,tcp:80\n"
+		"delete member KUBE-NO-LOCAL 10.96.0.1,tcp:80\n");
 	world_expect(w, WEB_FACTS);
 }
 
