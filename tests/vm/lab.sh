@@ -278,13 +278,31 @@ loop_start() {
 	shift 2
 	lab_background "$WORK_LAB/loop-$name" "$from" "$PEER" loop -w $((2000 * PATIENCE)) "$@"
 	loop_pids[$name]=$BACKGROUND_PID
-	eventually 2 grep -q asking "$WORK_LAB/loop-$name"
+	eventually 60 loop_asked "$name" 1
+}
+
+# loop_asked NAME LINES: it has printed that many.
+loop_asked() {
+	[ "$(wc -l <"$WORK_LAB/loop-$1")" -ge "$2" ]
+}
+
+# loops_go_on: until each of them has asked some more.
+loops_go_on() {
+	local name
+	local -A lines
+	for name in "${!loop_pids[@]}"; do
+		lines[$name]=$(wc -l <"$WORK_LAB/loop-$name")
+	done
+	for name in "${!loop_pids[@]}"; do
+		eventually 60 loop_asked "$name" $((lines[$name] + 4))
+	done
 }
 
 # loop_end NAME: the answers and how often they came, a line each, are in LOOP.
 loop_end() {
 	kill -TERM "${loop_pids[$1]}"
 	wait "${loop_pids[$1]}" 2>/dev/null
+	unset "loop_pids[$1]"
 	LOOP=$(grep -v '^asking$' "$WORK_LAB/loop-$1")
 }
 
@@ -343,8 +361,7 @@ daemon_begin() {
 # daemon_start OPTION...: the same, and waits until the daemon says that it is ready.
 daemon_start() {
 	daemon_begin "$@"
-	eventually 30 daemon_is_ready
-	kill -0 "$DAEMON_PID"
+	eventually 120 daemon_is_ready && kill -0 "$DAEMON_PID"
 }
 
 # daemon_end SIGNAL: sends it and waits; the exit status is the daemon's.

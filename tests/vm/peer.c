@@ -53,8 +53,9 @@ _Noreturn void peer_usage(void)
 		"    asks what its input says, many at a time, and prints who answered each:\n"
 		"    ID PROTO ADDRESS PORT SOURCE|- WANTED, where PROTO is icmp or http too\n"
 		"peer loop [-s SOURCE] [-w MILLISECONDS] PROTO ADDRESS PORT\n"
-		"    asks again and again, each time on a new connection, until SIGTERM; prints how\n"
-		"    often each answer came. Silence before the first answer does not count\n"
+		"    asks again and again, each time on a new connection, until SIGTERM, with a line\n"
+		"    now and then; prints how often each answer came. Silence before the first\n"
+		"    answer does not count\n"
 		"peer notify SOCKET\n"
 		"    prints the messages that a service sends to its NOTIFY_SOCKET\n"
 		"peer change FILE MANIFEST ADDRESS PORT REAL_ADDRESS REAL_PORT\n"
@@ -389,7 +390,7 @@ static int hold(int argc, char **argv)
 
 /* ---- loop ---- */
 
-enum { MAX_TALLIES = 64, FIRST_WAITS = 16, PAUSE_US = 1000 };
+enum { MAX_TALLIES = 64, FIRST_WAITS = 16, PAUSE_US = 1000, ASKED = 4 };
 
 struct tally {
 	char text[LINE_SIZE];
@@ -423,15 +424,17 @@ static int loop(int argc, char **argv)
 	bool answered = false;
 
 	signal(SIGTERM, stop);
-	printf("asking\n");
-	fflush(stdout);
-	while (!stopping) {
+	for (unsigned n = 0; !stopping; n++) {
 		/* Where nobody is yet one attempt must not hide the moment when somebody comes. */
 		int r = ask_anew(&q, q.wait_ms / (answered ? 1 : FIRST_WAITS), answer);
 		bool silent = r == -ETIMEDOUT || r == -EHOSTUNREACH || r == -ENETUNREACH;
 
 		if (r == -EINTR)
 			break;
+		if (n % ASKED == 0) {
+			printf("asking\n");
+			fflush(stdout);
+		}
 		answered |= r == 0;
 		if (answered || !silent)
 			count(tallies, r == 0 ? answer : peer_error_word(r));
