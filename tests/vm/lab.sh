@@ -271,6 +271,38 @@ hold_close() {
 	wait "$pid"
 }
 
+# keep_open NAME COUNT FROM ARGUMENTS: as hold_open, of which there can be only one at a time.
+# keep_ask NAME asks again on the same connections; KEPT has the backends.
+declare -A keep_count keep_fd
+keep_open() {
+	local name=$1 count=$2 from=$3 fd
+	shift 3
+	mkfifo "$WORK_LAB/keep-$name"
+	exec {fd}<>"$WORK_LAB/keep-$name"
+	keep_fd[$name]=$fd
+	keep_count[$name]=$count
+	enter "$from" "$PEER" hold -n "$count" -w $((2000 * PATIENCE)) "$@" \
+		>"$WORK_LAB/kept-$name" 2>&1 <&"$fd" &
+	lab_pids+=($!)
+	keep_read "$name" "$count"
+}
+
+keep_has() {
+	[ "$(wc -l <"$WORK_LAB/kept-$1")" -ge "$2" ]
+}
+
+keep_read() {
+	eventually 10 keep_has "$1" "$2" >/dev/null
+	KEPT=$(tail -n "${keep_count[$1]}" "$WORK_LAB/kept-$1")
+}
+
+keep_ask() {
+	local lines
+	lines=$(wc -l <"$WORK_LAB/kept-$1")
+	echo again >&"${keep_fd[$1]}"
+	keep_read "$1" $((lines + keep_count[$1]))
+}
+
 # loop_start NAME FROM [OPTION...] PROTO ADDRESS PORT: asks again and again until loop_end.
 declare -A loop_pids
 loop_start() {

@@ -1,0 +1,319 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A node with the state of kube-proxy's IPVS mode is taken over under traffic: no connection breaks,
+# nothing is made anew that stands, what kube-proxy would not have is put right, and what belongs to
+# others stays, here and when everything of kube-proxy's is cleaned up.
+. "$(dirname "$0")/lab.sh"
+
+NODE="192\.168\.(50|60)\.1"
+
+# ---- kube-proxy ----
+
+# sets: those of one family of kube-proxy's, as `ipset restore` takes them.
+sets() {
+	local name
+	for name in CLUSTER-IP EXTERNAL-IP EXTERNAL-IP-LOCAL LOAD-BALANCER LOAD-BALANCER-FW \
+		LOAD-BALANCER-LOCAL NODE-PORT-SCTP-HASH NODE-PORT-LOCAL-SCTP-HASH; do
+		echo "create KUBE-$name hash:ip,port family inet hashsize 1024 maxelem 65536"
+	done
+	for name in LOOP-BACK LOAD-BALANCER-SOURCE-IP; do
+		echo "create KUBE-$name hash:ip,port,ip family inet hashsize 1024 maxelem 65536"
+	done
+	echo "create KUBE-LOAD-BALANCER-SOURCE-CIDR hash:ip,port,net family inet hashsize 1024 maxelem 65536"
+	for name in NODE-PORT-TCP NODE-PORT-LOCAL-TCP NODE-PORT-UDP NODE-PORT-LOCAL-UDP \
+		HEALTH-CHECK-NODE-PORT; do
+		echo "create KUBE-$name bitmap:port range 0-65535"
+	done
+	echo "create KUBE-IPVS-IPS hash:ip family inet hashsize 1024 maxelem 65536"
+}
+
+members() {
+	local vip
+	cat <<-END
+		add KUBE-CLUSTER-IP 10.96.0.10,tcp:80
+		add KUBE-CLUSTER-IP 10.96.0.11,tcp:80
+		add KUBE-CLUSTER-IP 10.96.0.12,tcp:80
+		add KUBE-CLUSTER-IP 10.96.0.20,tcp:80
+		add KUBE-CLUSTER-IP 10.96.0.53,udp:53
+		add KUBE-CLUSTER-IP 10.96.0.99,tcp:80
+		add KUBE-EXTERNAL-IP-LOCAL 198.51.100.7,tcp:80
+		add KUBE-LOAD-BALANCER 203.0.113.10,tcp:80
+		add KUBE-LOAD-BALANCER 203.0.113.20,tcp:80
+		add KUBE-LOAD-BALANCER-FW 203.0.113.20,tcp:80
+		add KUBE-LOAD-BALANCER-SOURCE-CIDR 203.0.113.20,tcp:80,192.168.50.11
+		add KUBE-NODE-PORT-TCP 30080
+		add KUBE-LOOP-BACK $POD_A,tcp:8080,$POD_A
+		add KUBE-LOOP-BACK $POD_A,udp:5353,$POD_A
+	END
+	for vip in "${VIPS[@]}"; do
+		echo "add KUBE-IPVS-IPS $vip"
+	done
+}
+
+# jump TABLE FROM TO COMMENT
+jump() {
+	in_node iptables -w 5 -I "$2" -t "$1" -m comment --comment "$4" -j "$3"
+}
+
+jumps() {
+	jump nat OUTPUT KUBE-SERVICES "kubernetes service portals"
+	jump nat PREROUTING KUBE-SERVICES "kubernetes service portals"
+	jump nat POSTROUTING KUBE-POSTROUTING "kubernetes postrouting rules"
+	jump filter FORWARD KUBE-FORWARD "kubernetes forwarding rules"
+	jump filter INPUT KUBE-NODE-PORT "kubernetes health check rules"
+	jump filter INPUT KUBE-PROXY-FIREWALL "kube-proxy firewall rules"
+	jump filter FORWARD KUBE-PROXY-FIREWALL "kube-proxy firewall rules"
+	jump filter INPUT KUBE-IPVS-FILTER "kubernetes ipvs access filter"
+	jump filter OUTPUT KUBE-IPVS-OUT-FILTER "kubernetes ipvs access filter"
+}
+
+# virtual_server -t|-u ADDRESS PORT OPTIONS ENDPOINT...
+virtual_server() {
+	local type=$1 vs=$2:$3 options=$4 endpoint
+	shift 4
+	echo "-A $type $vs $options"
+	for endpoint in "$@"; do
+		echo "-a $type $vs -r $endpoint -m -w 1"
+	done
+}
+
+virtual_servers() {
+	local address
+	virtual_server -t 10.96.0.10 80 "-s rr" $POD_A:8080 $POD_B:8080 $POD_C:8080
+	virtual_server -t 203.0.113.10 80 "-s wlc" $POD_A:8080 $POD_C:8080
+	for address in $NODE_IP $NODE_IP_2; do
+		virtual_server -t $address 30080 "-s rr" $POD_A:8080 $POD_C:8080
+	done
+	virtual_server -t 10.96.0.11 80 "-s rr -p 10800" $POD_A:8080 $POD_C:8080
+	virtual_server -t 10.96.0.12 80 "-s rr" $POD_A:8080 $POD_C:8080
+	virtual_server -t 198.51.100.7 80 "-s rr" $POD_A:8080
+	virtual_server -t 10.96.0.20 80 "-s rr" $POD_A:8080 $POD_C:8080
+	virtual_server -t 203.0.113.20 80 "-s rr" $POD_A:8080 $POD_C:8080
+	virtual_server -u 10.96.0.53 53 "-s rr" $POD_A:5353 $POD_C:5353
+	virtual_server -t 10.96.0.99 80 "-s rr" $POD_C:8080
+}
+
+VIPS=(10.96.0.10 10.96.0.11 10.96.0.12 10.96.0.20 10.96.0.53 10.96.0.99
+	198.51.100.7 203.0.113.10 203.0.113.20)
+
+kube_proxy() {
+	local vip
+	in_node sysctl -qw net.ipv4.vs.conntrack=1 net.ipv4.vs.expire_nodest_conn=1 \
+		net.ipv4.vs.expire_quiescent_template=1 net.ipv4.ip_forward=1
+	in_node ip link add kube-ipvs0 txqueuelen 0 type dummy
+	for vip in "${VIPS[@]}"; do
+		echo "addr add $vip/32 dev kube-ipvs0"
+	done | in_node ip -batch -
+	{
+		sets
+		members
+	} | in_node ipset restore
+	in_node iptables-restore -w 5 --noflush --counters <"$(dirname "$0")/kube-proxy.rules"
+	jumps
+	virtual_servers | in_node ipvsadm -R
+}
+
+# The same, as objects.
+services() {
+	local list
+	manifest services.yaml <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {name: web}
+		spec: {type: LoadBalancer, clusterIP: 10.96.0.10, ports: [{port: 80, nodePort: 30080}]}
+		status: {loadBalancer: {ingress: [{ip: 203.0.113.10}]}}
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: sticky}
+		spec: {clusterIP: 10.96.0.11, sessionAffinity: ClientIP, ports: [{port: 80}]}
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: local}
+		spec: {clusterIP: 10.96.0.12, externalIPs: [198.51.100.7], externalTrafficPolicy: Local, ports: [{port: 80}]}
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: ranged}
+		spec: {type: LoadBalancer, clusterIP: 10.96.0.20, allocateLoadBalancerNodePorts: false,
+		  loadBalancerSourceRanges: [192.168.50.11/32], ports: [{port: 80}]}
+		status: {loadBalancer: {ingress: [{ip: 203.0.113.20}]}}
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: dns}
+		spec: {clusterIP: 10.96.0.53, ports: [{port: 53, protocol: UDP}]}
+	END
+	list="{addresses: [$POD_A], nodeName: node-a}, {addresses: [$POD_C], nodeName: node-b}"
+	manifest slices.yaml <<-END
+		apiVersion: v1
+		kind: List
+		items:
+		$(slice web-1 web IPv4 "[{port: 8080}]" "$list")
+		$(slice sticky-1 sticky IPv4 "[{port: 8080}]" "$list")
+		$(slice local-1 local IPv4 "[{port: 8080}]" "$list")
+		$(slice ranged-1 ranged IPv4 "[{port: 8080}]" "$list")
+		$(slice dns-1 dns IPv4 "[{port: 5353, protocol: UDP}]" "$list")
+	END
+}
+
+# ---- Others ----
+
+others() {
+	in_node sh -ec "
+		ipvsadm -A -t 192.0.2.1:80 -s wlc -p 300
+		ipvsadm -a -t 192.0.2.1:80 -r $POD_B:8080 -m -w 5
+		ipvsadm -A -f 77 -s sh
+		ipset create FOREIGN hash:ip
+		ipset add FOREIGN 192.0.2.9
+		ip link add foreign0 type dummy
+		ip addr add 192.0.2.1/32 dev foreign0
+		ip link set foreign0 up
+		iptables -t nat -N KUBE-HOSTPORTS
+		iptables -t nat -A PREROUTING -j KUBE-HOSTPORTS
+		iptables -N KUBE-FIREWALL
+		iptables -A INPUT -j KUBE-FIREWALL
+		iptables -t mangle -A OUTPUT -m mark --mark 0x77 -j RETURN
+	"
+}
+
+# What of theirs is gone.
+others_lost() {
+	comm -23 <(sort <<<"$OTHERS") <(kernel_state | sort)
+}
+
+# What of kube-proxy's or ours is left.
+left() {
+	kernel_state | grep -E 'KUBE-|kube-ipvs0|proto 200|10\.96\.0\.|203\.0\.113\.' |
+		grep -vE 'KUBE-(HOSTPORTS|FIREWALL)'
+}
+
+# ---- The takeover ----
+
+# vs_connections VS: how many it got since it was made.
+vs_connections() {
+	in_node ipvsadm -Ln --stats --exact -t "$1" | awk -v vs="$1" '$2 == vs { print $3 }'
+}
+
+# The line of the log in which something first stands.
+line_of() {
+	grep -nE -- "$1" "$WORK_LAB/links" | head -n 1 | cut -d: -f1
+}
+
+route_stands_before_the_address_goes() {
+	local vip route address
+	for vip in 10.96.0.10 203.0.113.10 198.51.100.7; do
+		route=$(line_of "^local $vip .*proto 200")
+		address=$(line_of "Deleted.*kube-ipvs0.* inet $vip/")
+		echo "$vip: route in line $route, address gone in line $address"
+		[ -n "$route" ] && [ -n "$address" ] && [ "$route" -lt "$address" ] || return
+	done
+}
+
+drained() {
+	in_node ipvsadm -e -t 10.96.0.10:80 -r $POD_B:8080 -m -w 0
+}
+
+take_over() {
+	local mode=$1 name sticky
+	local -A before
+	lab_again
+	# Every table that is made once stays.
+	in_node iptables-restore <<<$'*mangle\nCOMMIT\n*nat\nCOMMIT\n*filter\nCOMMIT'
+	others
+	OTHERS=$(kernel_state)
+	kube_proxy
+	services
+	# Each from an address of its own: answers of an endpoint to one client and port are told apart by
+	# nothing else, whichever address of ours it asked (ip_vs_conn_out_get()).
+	keep_open client 6 client -s 192.168.50.12 tcp 10.96.0.10 80
+	before[client]=$KEPT
+	equal "$mode: connections through kube-proxy's state reach all endpoints, one of which then goes" \
+		"$(names "$KEPT")" "a b c"
+	drained
+	keep_open lb 2 client -s 192.168.50.13 tcp 203.0.113.10 80
+	before[lb]=$KEPT
+	keep_open port 2 client -s 192.168.50.14 tcp $NODE_IP 30080
+	before[port]=$KEPT
+	keep_open pod 2 b tcp 10.96.0.10 80
+	before[pod]=$KEPT
+	keep_open node 2 node tcp 10.96.0.10 80
+	before[node]=$KEPT
+	keep_open sticky 2 client -s 192.168.50.15 tcp 10.96.0.11 80
+	before[sticky]=$KEPT
+	keep_open udp 1 client -s 192.168.50.16 udp 10.96.0.53 53
+	before[udp]=$KEPT
+	sticky=$(vs_connections 10.96.0.11:80)
+	loop_start client client tcp 10.96.0.10 80
+	loop_start lb client -s 192.168.50.17 tcp 203.0.113.10 80
+	loop_start pod b tcp 10.96.0.10 80
+	loop_start node node tcp 10.96.0.10 80
+	loop_start outsider client tcp 203.0.113.20 80
+	lab_background "$WORK_LAB/links" node ip -o monitor address route
+	loops_go_on
+	must "the daemon starts" daemon_start --vip-mode "$mode" --drain-timeout 30m
+	loops_go_on
+	check "clients that connect all the time saw nothing" loop_never_failed client "[ac] $NODE"
+	check "nor those of the load balancer address" loop_never_failed lb "[ac] $NODE"
+	check "nor pods" loop_never_failed pod "[ac] ($POD_B|$NODE)"
+	check "nor the node itself" loop_never_failed node "[ac] $NODE"
+	check "who may not come in never did" loop_never_answered outsider
+	for name in client lb port pod node sticky udp; do
+		keep_ask "$name"
+		equal "connections live on: $name" "$KEPT" "${before[$name]}"
+	done
+	equal "a virtual server that was right is the same one" \
+		"$(vs_connections 10.96.0.11:80)" "$sticky"
+	equal "a client that stuck to an endpoint still does" \
+		"$(names "$(ask client -n 4 -s 192.168.50.15 tcp 10.96.0.11 80)")" "$(names "${before[sticky]}")"
+	check "what drained goes on draining" ipvs_has "-a -t 10.96.0.10:80 -r $POD_B:8080 -m -w 0"
+	check "a wrong scheduler is put right" eventually 60 ipvs_has "-A -t 203.0.113.10:80 -s rr"
+	check "a virtual server without a Service is gone" eventually 60 ipvs_lacks 10.96.0.99
+	check "with its set members" not grep -qF 10.96.0.99 <<<"$(in_node ipset save)"
+	check "rules that are not needed here are gone" \
+		not grep -qF -- "--vaddr" <<<"$(in_node iptables-save)"
+	if [ "$mode" = route ]; then
+		check "no address is left on kube-ipvs0" \
+			eventually 60 not grep -q inet <<<"$(in_node ip -o -4 addr show dev kube-ipvs0)"
+		check "each address went after its route came" route_stands_before_the_address_goes
+	else
+		check "the addresses stay" \
+			grep -qF 10.96.0.10/32 <<<"$(in_node ip -o -4 addr show dev kube-ipvs0)"
+		check "but for that of the Service that is none" \
+			not grep -qF 10.96.0.99/32 <<<"$(in_node ip -o -4 addr show dev kube-ipvs0)"
+	fi
+	equal "everything of others still stands" "$(others_lost)" ""
+	check "cleanup --of kube-proxy spares what is ours now" \
+		in_node "$SVC" cleanup --of kube-proxy --socket "$STATUS_SOCKET"
+	equal "and clients go on" "$(names "$(ask client -n 4 tcp 10.96.0.10 80)")" "a c"
+	daemon_end TERM
+	check "--cleanup succeeds" in_node "$SVCD" --cleanup
+	equal "it leaves nothing of kube-proxy's or ours" "$(left)" ""
+	equal "and everything of others" "$(others_lost)" ""
+}
+
+clean_up() {
+	lab_again
+	in_node iptables-restore <<<$'*mangle\nCOMMIT\n*nat\nCOMMIT\n*filter\nCOMMIT'
+	others
+	OTHERS=$(kernel_state)
+	kube_proxy
+	in_node iptables -N KUBE-EXTERNAL-SERVICES
+	in_node iptables -A INPUT -m conntrack --ctstate NEW -j KUBE-EXTERNAL-SERVICES
+	check "what would be removed is told" \
+		not in_node "$SVC" cleanup --of kube-proxy --dry-run --socket "$STATUS_SOCKET"
+	check "and is still there" ipvs_has "-A -t 10.96.0.10:80 -s rr"
+	check "cleanup --of kube-proxy succeeds where no daemon ever ran" \
+		in_node "$SVC" cleanup --of kube-proxy --socket "$STATUS_SOCKET"
+	equal "it leaves nothing of kube-proxy's" "$(left)" ""
+	equal "and everything of others" "$(others_lost)" ""
+	check "once more there is nothing to do" \
+		in_node "$SVC" cleanup --of kube-proxy --dry-run --socket "$STATUS_SOCKET"
+}
+
+lab_up
+take_over route
+take_over address
+clean_up
+tap_done
