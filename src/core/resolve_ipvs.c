@@ -9,18 +9,27 @@
 
 /*
  * Persistence of a virtual server that is selected by mark leaves the packet's port as it is
- * (ip_vs_sched_persist), so there a hash of the client's address holds it to one real server. A
- * real server of weight 0 keeps places in the table of "sh", which then needs another one.
+ * (ip_vs_sched_persist), so there a hash of the client's address holds it to one real server.
  */
 static void set_affinity(const struct context *c, struct fact *vs)
 {
 	if (vs->key.proto) {
 		vs->val.vs.flags |= VS_PERSISTENT;
 		vs->val.vs.timeout = c->service->affinity_timeout;
-	} else if (!policy_scheduler_missing(c->policy, "sh")) {
+	} else if (!policy_scheduler_missing(c->policy, "sh"))
 		strcpy(vs->val.vs.scheduler, "sh");
-		vs->val.vs.flags |= VS_SCHED_SH_FALLBACK;
-	}
+}
+
+/*
+ * A real server of weight 0 keeps places in the table of "sh", which refuses whom it finds there
+ * unless it may look for another one. "mh" hashes the client's address alone unless it is told to
+ * take the port too, and one client never spreads over its connections.
+ */
+static uint32_t scheduler_flags(const char *scheduler)
+{
+	if (!strcmp(scheduler, "sh"))
+		return VS_SCHED_SH_FALLBACK;
+	return strcmp(scheduler, "mh") ? 0 : VS_SCHED_MH_PORT;
 }
 
 static void add_real_servers(const struct context *c, struct fact vs, bool local)
@@ -29,10 +38,7 @@ static void add_real_servers(const struct context *c, struct fact vs, bool local
 		resolve_scheduler(c->service, c->policy));
 	if (c->service->affinity_client_ip)
 		set_affinity(c, &vs);
-	/* Without it mh hashes the client's address alone, and one client never spreads over its
-	 * connections. */
-	if (!strcmp(vs.val.vs.scheduler, "mh"))
-		vs.val.vs.flags |= VS_SCHED_MH_PORT;
+	vs.val.vs.flags |= scheduler_flags(vs.val.vs.scheduler);
 	fact_list_add(c->out, vs);
 	for (size_t i = 0; i < c->endpoints.n; i++) {
 		const struct chosen *ep = &c->endpoints.eps[i];

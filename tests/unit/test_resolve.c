@@ -122,6 +122,8 @@ static void a_service_chooses_its_scheduler(void **state)
 	static const struct row rows[] = {
 		{ "persistence", SERVICE "affinity=10800 " PORT,
 			CIP IPS "vs 10.20.30.41:80/TCP rr persistence=10800\n" ROUTE },
+		{ "sh passes over what drains", SERVICE "scheduler=sh " PORT,
+			CIP IPS "vs 10.20.30.41:80/TCP sh flags=0x8\n" ROUTE },
 		{ "mh hashes the port, too", SERVICE PORT,
 			CIP IPS "vs 10.20.30.41:80/TCP mh flags=0x10\n" ROUTE, scheduler_is_mh },
 		{ "mh with persistence", SERVICE "affinity=5 " PORT,

@@ -71,7 +71,7 @@ must "the daemon starts" daemon_start
 
 check "without a word the scheduler is rr" ipvs_has "-A -t 10.96.1.1:80 -s rr"
 check "rr alternates" alternates 10.96.1.1
-check "an annotation chooses sh" ipvs_has "-A -t 10.96.1.2:80 -s sh"
+check "an annotation chooses sh" ipvs_has "-A -t 10.96.1.2:80 -s sh -b sh-fallback"
 check "sh keeps a client on its backend" keeps_clients 10.96.1.2
 check "kube-router's annotation is understood" ipvs_has "-A -t 10.96.1.3:80 -s wlc"
 check "sed prefers the idle backend" prefers_idle sed 10.96.2.1 "ipvsctl.io/scheduler: sed"
@@ -93,7 +93,7 @@ daemon_end TERM
 must "the daemon starts with another default" daemon_start --scheduler lc
 check "a Service without an annotation changes to it" \
 	eventually 5 ipvs_has "-A -t 10.96.1.1:80 -s lc"
-check "one with an annotation keeps its own" ipvs_has "-A -t 10.96.1.2:80 -s sh"
+check "one with an annotation keeps its own" ipvs_has "-A -t 10.96.1.2:80 -s sh -b sh-fallback"
 check "lc prefers the idle backend" prefers_idle lc 10.96.2.2 ""
 daemon_end TERM
 must "kube-proxy's name of the option works" daemon_start --ipvs-scheduler=wrr
