@@ -13,6 +13,7 @@
  * ICMP echo, and what is not translated comes to INPUT.
  */
 #include <netinet/in.h>
+#include <stdio.h>
 
 #include "base/mem.h"
 #include "resolve_own.h"
@@ -93,6 +94,24 @@ static void block_martians(struct rules *r)
 }
 
 /*
+ * What connection tracking does not take for a part of the connection is not translated either. As
+ * the address is the node's, its own TCP or SCTP would answer with a reset and end the connection.
+ */
+static void drop_invalid(struct rules *r)
+{
+	static const char invalid[] = " -m conntrack --ctstate INVALID";
+	char head[96];
+
+	if (!r->policy->drop_invalid)
+		return;
+	snprintf(head, sizeof(head), "KUBE-SERVICES%s", invalid);
+	rules_bare(r, head, SET_IPVS_IPS, "dst", "DROP");
+	rules_bare(r, head, SET_NODE_PORT_SCTP, "dst,dst", "DROP");
+	snprintf(head, sizeof(head), "KUBE-SERVICES -p tcp%s", invalid);
+	rules_bare(r, head, SET_NODE_PORT_TCP, "dst", "DROP");
+}
+
+/*
  * What a Service with endpoints answers is translated before it comes here. It is let pass all the
  * same: when IPVS takes over, or hands over, its packets come untranslated for a moment.
  */
@@ -100,6 +119,7 @@ void iptables_filter_services(struct rules *r)
 {
 	buf_adds(&r->text,
 		"-A KUBE-SERVICES -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j RETURN\n");
+	drop_invalid(r);
 	block_martians(r);
 	rules_set(
 		r, "KUBE-SERVICES", SET_LOAD_BALANCER_FW, "dst,dst", "KUBE-SOURCE-RANGES-FIREWALL");

@@ -133,7 +133,8 @@ static void nothing_is_refused_that_a_service_has(void **state)
 			snprintf(rule, sizeof(rule), "%s -m set --match-set %s dst,dst -j RETURN\n",
 				chains[b], portals[i]);
 			assert_non_null(strstr(filter, rule));
-			assert_true(strstr(filter, rule) < strstr(filter, "KUBE-IPVS-IPS"));
+			assert_true(strstr(filter, rule) <
+				strstr(filter, "NEW -m set --match-set KUBE-IPVS-IPS"));
 		}
 		fact_list_done(&facts);
 		text_done(&texts);

@@ -427,6 +427,7 @@ static void invalid_packets_are_dropped_before_they_are_forwarded(void **state)
 	node_facts_done(&n);
 	node_facts_resolve(&n, keep_invalid);
 	assert_null(strstr(chain(&n, AF_INET, TABLE_FILTER, "KUBE-FORWARD"), "INVALID"));
+	assert_null(strstr(chain(&n, AF_INET, TABLE_FILTER, "KUBE-SERVICES"), "INVALID"));
 	node_facts_done(&n);
 	node_facts_resolve(&n, NULL);
 	assert_null(strstr(chain(&n, AF_INET, TABLE_FILTER, "KUBE-FORWARD"), "INVALID"));
@@ -437,6 +438,9 @@ static void invalid_packets_are_dropped_before_they_are_forwarded(void **state)
 static void what_is_not_translated_is_dropped_or_refused(void **state)
 {
 	static const char *const order[] = { "--ctstate RELATED,ESTABLISHED,DNAT -j RETURN",
+		"--ctstate INVALID -m set --match-set KUBE-IPVS-IPS dst -j DROP",
+		"--ctstate INVALID -m set --match-set KUBE-NODE-PORT-SCTP-HASH dst,dst -j DROP",
+		"-p tcp -m conntrack --ctstate INVALID -m set --match-set KUBE-NODE-PORT-TCP dst -j",
 		"KUBE-LOAD-BALANCER-FW dst,dst -j KUBE-SOURCE-RANGES-FIREWALL",
 		"KUBE-NO-LOCAL dst,dst -m mark --mark 0x0/0xfff00000 -j DROP",
 		"KUBE-NO-ENDPOINTS dst,dst -j REJECT", "KUBE-CLUSTER-IP dst,dst -j RETURN",
