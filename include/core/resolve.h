@@ -3,6 +3,7 @@
 #define CORE_RESOLVE_H
 
 #include "core/fact.h"
+#include "core/frontends.h"
 #include "core/policy.h"
 #include "core/store.h"
 #include "core/text.h"
@@ -35,5 +36,10 @@ bool chain_is_ours(enum table table, const char *name);
 
 /* The scheduler that this Service gets: its own if it asked for one that the kernel has. */
 const char *resolve_scheduler(const struct service *s, const struct policy *policy);
+
+/* The entry for an address that a port of a Service answers on. Node ports are one entry for all
+ * addresses on iptables. */
+struct fact_key resolve_frontend_key(
+	const struct policy *policy, const struct frontend *fe, uint8_t proto);
 
 #endif

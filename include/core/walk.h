@@ -13,9 +13,9 @@
 
 /*
  * What becomes of the first packet of a connection: walks it through the wanted facts (jumps,
- * chains, sets, virtual servers) as netfilter and IPVS would. So an explanation cannot say anything
- * else than what was programmed. It reads the few matches and targets that our own rules use; of a
- * rule that it cannot read it says so.
+ * chains, sets, virtual servers, dispatch entries) as netfilter and IPVS would. So an explanation
+ * cannot say anything else than what was programmed. It reads the few matches and targets that our
+ * own rules use; of a rule that it cannot read it says so.
  */
 
 struct walk {
@@ -66,13 +66,19 @@ struct walk_path {
 	enum walk_end end;
 	struct walk_rule rule;	     /* that dropped or rejected it, or could not be read */
 	struct walk_rule masquerade; /* that marked it to be masqueraded */
-	struct fact_key vs;	     /* of WALK_FORWARDED */
-	struct walk_packet packet;   /* as it is then */
+	struct fact_key vs;	     /* of WALK_FORWARDED: FACT_VS, or on iptables FACT_DISPATCH */
+	/* On iptables, of WALK_FORWARDED: the chain that chooses an endpoint, and its rules. */
+	char chain[CHAIN_NAME_LEN + 1];
+	const char *choice;
+	struct walk_packet packet; /* as it is then */
 };
 
-/* From where it comes in, or is sent, to IPVS. */
+/* From where it comes in, or is sent, to IPVS or to the chain that chooses an endpoint. */
 void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_path *ret);
-/* From IPVS to a real server: whether its source address is replaced; the rule goes to *ret. */
+/* Whether this endpoint is among those that the packet may be forwarded to, and does not drain. */
+bool walk_leads_to(
+	const struct walk *w, const struct walk_path *path, const struct ip *ip, uint16_t port);
+/* From there to an endpoint: whether its source address is replaced; the rule goes to *ret. */
 bool walk_masqueraded(const struct walk *w, const struct walk_path *path, const struct ip *ip,
 	uint16_t port, struct walk_rule *ret);
 

@@ -104,9 +104,10 @@ static void step(struct engine *engine)
 static enum exit_code resolve(struct dry *d, const struct explain_query *q, json_t **ret)
 {
 	struct policy *policy = &d->config.policy;
-	struct report_input in = {
-		.store = &d->store, .policy = policy, .backend = "ipvs", .dry = true
-	};
+	struct report_input in = { .store = &d->store,
+		.policy = policy,
+		.backend = policy->backend == BACKEND_IPTABLES ? "iptables" : "ipvs",
+		.dry = true };
 	struct err err;
 	enum exit_code code = dry_load(d, &err);
 

@@ -114,10 +114,12 @@ static void add_path(struct buf *out, const json_t *path)
 		buf_addf(out, ": %s", text(path, "reason"));
 	if (json_is_object(vs))
 		add_virtual_server(out, vs);
+	if (*text(path, "chain"))
+		buf_addf(out, " (chain %s)", text(path, "chain"));
 	buf_addc(out, '\n');
 	if (*text(path, "rule"))
 		buf_addf(out, "      rule: %s\n", text(path, "rule"));
-	if (!json_is_object(vs))
+	if (!json_is_object(vs) && !*text(path, "chain"))
 		return;
 	json_array_foreach(eps, i, ep) {
 		add_endpoint(out, ep);
@@ -173,21 +175,25 @@ static void add_address(struct buf *out, const json_t *port, const json_t *addre
 
 /* A port */
 
-static void add_scheduler(struct buf *out, const json_t *service, const json_t *port)
+static void add_scheduler(struct buf *out, const json_t *service, const json_t *port, bool ipvs)
 {
 	const char *used = text(port, "scheduler"), *wanted = text(port, "requestedScheduler");
 
 	buf_addf(out, "  scheduler %s", used);
-	if (strcmp(used, wanted) != 0)
+	if (ipvs && strcmp(used, wanted) != 0)
 		buf_addf(out, " (%s was asked for, which the kernel does not have)", wanted);
 	if (number(port, "persistenceSeconds"))
 		buf_addf(out, ", a client stays with its endpoint for %" JSON_INTEGER_FORMAT " s",
 			number(port, "persistenceSeconds"));
-	buf_addf(out, ", endpoints that leave drain for at most %" JSON_INTEGER_FORMAT " s\n",
-		number(service, "drainTimeoutMs") / 1000);
+	if (ipvs)
+		buf_addf(out, ", endpoints that leave drain for at most %" JSON_INTEGER_FORMAT " s",
+			number(service, "drainTimeoutMs") / 1000);
+	else
+		buf_adds(out, ", endpoints that leave keep their connections");
+	buf_addc(out, '\n');
 }
 
-static void add_port(struct buf *out, const json_t *service, const json_t *port)
+static void add_port(struct buf *out, const json_t *service, const json_t *port, bool ipvs)
 {
 	const json_t *addresses = json_object_get(port, "addresses"), *a;
 	size_t i;
@@ -201,7 +207,7 @@ static void add_port(struct buf *out, const json_t *service, const json_t *port)
 		number(port, "ready"), number(port, "total"));
 	add_state(out, port);
 	buf_addc(out, '\n');
-	add_scheduler(out, service, port);
+	add_scheduler(out, service, port, ipvs);
 	json_array_foreach(addresses, i, a) {
 		add_address(out, port, a);
 	}
@@ -220,7 +226,7 @@ static void add_health_check(struct buf *out, const json_t *check)
 			number(check, "port"), local ? "200" : "503", local);
 }
 
-static void add_service(struct buf *out, const json_t *service)
+static void add_service(struct buf *out, const json_t *service, bool ipvs)
 {
 	const json_t *ports = json_object_get(service, "ports"), *port;
 	size_t i;
@@ -236,8 +242,9 @@ static void add_service(struct buf *out, const json_t *service)
 	add_list(out, "  load balancer addresses only from ",
 		json_object_get(service, "loadBalancerSourceRanges"));
 	add_health_check(out, json_object_get(service, "healthCheck"));
+	add_list(out, "  limits of iptables: ", json_object_get(service, "limits"));
 	json_array_foreach(ports, i, port) {
-		add_port(out, service, port);
+		add_port(out, service, port, ipvs);
 	}
 }
 
@@ -245,11 +252,12 @@ void explain_view(const json_t *explanation, struct buf *out)
 {
 	const json_t *services = json_object_get(explanation, "services"), *s;
 	const json_t *notes = json_object_get(explanation, "notes"), *note;
+	bool ipvs = strcmp(text(explanation, "backend"), "iptables") != 0;
 	size_t i;
 
 	json_array_foreach(services, i, s) {
 		buf_adds(out, i ? "\n" : "");
-		add_service(out, s);
+		add_service(out, s, ipvs);
 	}
 	if (json_array_size(services) && json_array_size(notes))
 		buf_addc(out, '\n');

@@ -46,3 +46,16 @@ const char *resolve_scheduler(const struct service *s, const struct policy *poli
 	return policy_scheduler_missing(policy, policy->scheduler) ? LAST_SCHEDULER
 								   : policy->scheduler;
 }
+
+struct fact_key resolve_frontend_key(
+	const struct policy *policy, const struct frontend *fe, uint8_t proto)
+{
+	static const char any_hash[SERVICE_HASH_LEN] = { 0 };
+	const struct ip any = { .family = fe->ip.family };
+
+	if (policy->backend != BACKEND_IPTABLES)
+		return fact_vs(&fe->ip, fe->port, proto).key;
+	return fact_dispatch(fe->kind == FRONTEND_NODE_PORT ? &any : &fe->ip, fe->port, proto,
+		SERVICE_CHAIN_SVC, any_hash)
+		.key;
+}

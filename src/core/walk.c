@@ -14,7 +14,7 @@ enum {
 	MAX_DEPTH = 8, /* of chains that call each other */
 };
 
-enum verdict { CONTINUE, RETURN, ACCEPT, DROP, REJECT, MASQUERADE, UNREADABLE };
+enum verdict { CONTINUE, RETURN, ACCEPT, DROP, REJECT, MASQUERADE, TRANSLATE, UNREADABLE };
 
 static void add_jump(const struct fact_key *key, const struct fact_state *state, void *arg)
 {
@@ -164,11 +164,11 @@ static bool unreadable(struct cursor *c)
 	return false;
 }
 
-static bool match_source(struct cursor *c, const struct walk_packet *p)
+static bool match_address(struct cursor *c, const struct ip *ip)
 {
 	struct cidr net;
 
-	return cidr_parse(next(c), &net) ? unreadable(c) : cidr_contains(&net, &p->src);
+	return cidr_parse(next(c), &net) ? unreadable(c) : cidr_contains(&net, ip);
 }
 
 /* Our rules name the interfaces of pods and no others. */
@@ -221,9 +221,11 @@ static bool is_local(const struct walk *w, const struct ip *ip)
 
 static bool match_addrtype(struct cursor *c, const struct walk *w, const struct walk_packet *p)
 {
-	if (!next_is(c, "--dst-type") || !next_is(c, "LOCAL"))
+	bool source = next_is(c, "--src-type");
+
+	if ((!source && !next_is(c, "--dst-type")) || !next_is(c, "LOCAL"))
 		return unreadable(c);
-	return is_local(w, &p->dst);
+	return is_local(w, source ? &p->src : &p->dst);
 }
 
 /* It is the first packet of its connection. */
@@ -266,7 +268,9 @@ static bool match_one(struct cursor *c, const struct walk *w, const struct walk_
 	if (next_is(c, "-m"))
 		return match_module(c, w, p);
 	if (next_is(c, "-s"))
-		yes = match_source(c, p);
+		yes = match_address(c, &p->src);
+	else if (next_is(c, "-d"))
+		yes = match_address(c, &p->dst);
 	else if (next_is(c, "-i"))
 		yes = match_interface(c, w, p);
 	else if (next_is(c, "-p"))
@@ -322,9 +326,30 @@ struct run {
 	enum table table;
 	struct walk_packet *packet;
 	struct walk_rule decided, marked;
+	struct fact_key entry; /* that led to a Service's chains */
+	char chain[CHAIN_NAME_LEN + 1];
+	const char *choice;
 };
 
 static enum verdict run_chain(struct run *r, const char *name, unsigned depth);
+
+/* What the tree of chains under KUBE-DISPATCH or KUBE-NODEPORTS finds. */
+static enum verdict dispatch(struct run *r, bool node_port, unsigned depth)
+{
+	static const char any_hash[SERVICE_HASH_LEN] = { 0 };
+	const struct walk_packet *p = r->packet;
+	const struct ip any = { .family = p->dst.family };
+	const struct fact entry = fact_dispatch(
+		node_port ? &any : &p->dst, p->port, p->proto, SERVICE_CHAIN_SVC, any_hash);
+	char name[CHAIN_NAME_LEN + 1];
+	struct fact_state state;
+
+	if (!wanted(r->walk, &entry, &state))
+		return CONTINUE;
+	r->entry = entry.key;
+	service_chain_name(state.want.dispatch.chain, state.want.dispatch.hash, name);
+	return run_chain(r, name, depth + 1);
+}
 
 static enum verdict run_target(struct run *r, struct cursor *c, unsigned depth)
 {
@@ -347,7 +372,12 @@ static enum verdict run_target(struct run *r, struct cursor *c, unsigned depth)
 	for (size_t i = 0; i < ARRAY_SIZE(final); i++)
 		if (next_is(c, final[i].name))
 			return final[i].verdict;
-	v = run_chain(r, next(c), depth + 1);
+	if (next_is(c, "KUBE-DISPATCH"))
+		v = dispatch(r, false, depth);
+	else if (next_is(c, "KUBE-NODEPORTS"))
+		v = dispatch(r, true, depth);
+	else
+		v = run_chain(r, next(c), depth + 1);
 	return v == RETURN ? CONTINUE : v;
 }
 
@@ -365,7 +395,7 @@ static enum verdict run_rule(struct run *r, const struct walk_rule *line, unsign
 		else if (!c.unreadable)
 			v = CONTINUE;
 	}
-	if (v > ACCEPT && !r->decided.text)
+	if (v > ACCEPT && v != TRANSLATE && !r->decided.text)
 		r->decided = *line;
 	if (~before & r->packet->mark & masquerade)
 		r->marked = *line;
@@ -383,6 +413,21 @@ static const char *chain_text(const struct run *r, const char *name)
 	return text_get(r->walk->texts, state.want.chain.text);
 }
 
+/* A list of endpoints is told as a whole: which one it will be is chance. One without any is left
+ * again. */
+static bool is_choice(struct run *r, const char *name, const char *text)
+{
+	char hash[SERVICE_HASH_LEN];
+	enum service_chain chain;
+
+	if (!*text || !service_chain_parse(name, &chain, hash) ||
+		(chain != SERVICE_CHAIN_SVC && chain != SERVICE_CHAIN_SVL))
+		return false;
+	strcpy(r->chain, name);
+	r->choice = text;
+	return true;
+}
+
 /* The callers of chains are our own texts: the depth is their limit, not a guess. */
 static enum verdict run_chain(struct run *r, const char *name, unsigned depth)
 {
@@ -390,6 +435,8 @@ static enum verdict run_chain(struct run *r, const char *name, unsigned depth)
 
 	if (!text)
 		return UNREADABLE;
+	if (is_choice(r, name, text))
+		return TRANSLATE;
 	for (const char *end; *text && (end = strchr(text, '\n')); text = end + 1) {
 		const struct walk_rule line = { .text = text, .len = (size_t)(end - text) };
 		enum verdict v = run_rule(r, &line, depth);
@@ -427,6 +474,9 @@ static bool stops(enum verdict v, enum walk_end *ret)
 	case ACCEPT:
 	case MASQUERADE:
 		return false;
+	case TRANSLATE:
+		*ret = WALK_FORWARDED;
+		return true;
 	case DROP:
 		*ret = WALK_DROPPED;
 		return true;
@@ -455,33 +505,61 @@ static bool find_vs(const struct walk *w, const struct walk_packet *p, struct fa
 	return wanted(w, &by_address, &state);
 }
 
+struct place {
+	enum table table;
+	enum hook hook;
+};
+
 /*
  * IPVS takes packets of others in LOCAL_IN behind all filters, and the node's own in LOCAL_OUT
- * before them (net/netfilter/ipvs/ip_vs_core.c, ip_vs_ops).
+ * before them (net/netfilter/ipvs/ip_vs_core.c, ip_vs_ops). Without it what is not translated comes
+ * to INPUT in both cases, as every VIP is local.
  */
+static const struct place from_others[] = { { TABLE_MANGLE, HOOK_PREROUTING },
+	{ TABLE_NAT, HOOK_PREROUTING }, { TABLE_MANGLE, HOOK_INPUT },
+	{ TABLE_FILTER, HOOK_INPUT } };
+static const struct place own[] = { { TABLE_MANGLE, HOOK_OUTPUT }, { TABLE_NAT, HOOK_OUTPUT },
+	{ TABLE_FILTER, HOOK_INPUT } };
+
 void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_path *ret)
 {
-	static const struct {
-		enum table table;
-		enum hook hook;
-	} in[] = { { TABLE_MANGLE, HOOK_PREROUTING }, { TABLE_NAT, HOOK_PREROUTING },
-		{ TABLE_MANGLE, HOOK_INPUT }, { TABLE_FILTER, HOOK_INPUT } },
-	  out[] = { { TABLE_MANGLE, HOOK_OUTPUT }, { TABLE_NAT, HOOK_OUTPUT } };
-	const bool own = p->source == WALK_NODE;
-	const size_t n = own ? ARRAY_SIZE(out) : ARRAY_SIZE(in);
+	const bool iptables = w->policy->backend == BACKEND_IPTABLES;
+	const bool is_own = p->source == WALK_NODE;
+	const struct place *places = is_own ? own : from_others;
+	const size_t n = is_own ? ARRAY_SIZE(own) - !iptables : ARRAY_SIZE(from_others);
 	struct walk_path path = { .packet = *p };
 	struct run r = { .walk = w, .packet = &path.packet };
 	bool stopped = false;
 
 	for (size_t i = 0; i < n && !stopped; i++)
-		stopped = stops(run_hook(&r, own ? out[i].table : in[i].table,
-					own ? out[i].hook : in[i].hook),
-			&path.end);
+		stopped = stops(run_hook(&r, places[i].table, places[i].hook), &path.end);
 	if (!stopped)
 		path.end = find_vs(w, &path.packet, &path.vs) ? WALK_FORWARDED : WALK_NOBODY;
+	else if (r.choice)
+		path.vs = r.entry;
 	path.rule = r.decided;
 	path.masquerade = r.marked;
+	path.choice = r.choice;
+	strcpy(path.chain, r.chain);
 	*ret = path;
+}
+
+bool walk_leads_to(
+	const struct walk *w, const struct walk_path *path, const struct ip *ip, uint16_t port)
+{
+	_cleanup_(buf_done) struct buf comment = { 0 };
+	struct fact_state state;
+	char s[IP_PORT_STRLEN];
+	struct fact rs;
+
+	if (path->end != WALK_FORWARDED)
+		return false;
+	if (path->choice) {
+		buf_addf(&comment, " -> %s\"", ip_print_port(ip, port, s));
+		return strstr(path->choice, buf_str(&comment));
+	}
+	rs = fact_rs(&path->vs, ip, port, 0);
+	return wanted(w, &rs, &state) && state.claimant->born != CLAIMANT_LAST;
 }
 
 bool walk_masqueraded(const struct walk *w, const struct walk_path *path, const struct ip *ip,

@@ -11,6 +11,7 @@
 #include "core/endpoints.h"
 #include "core/frontends.h"
 #include "core/health_checks.h"
+#include "core/resolve.h"
 #include "explain_port.h"
 #include "report_service.h"
 
@@ -25,17 +26,28 @@ static bool same_port(const struct explain_query *q, const struct service_port *
 	return !q->port || q->port == port->port || q->port == port->node_port;
 }
 
+static bool claims(const struct explain_query *q, const struct slot *slot, uint8_t proto,
+	const struct policy *policy)
+{
+	const struct frontend at = { .kind = FRONTEND_CLUSTER_IP, .ip = q->ip, .port = q->port };
+	const struct frontend port = { .kind = FRONTEND_NODE_PORT, .ip = q->ip, .port = q->port };
+	const struct fact_key key = resolve_frontend_key(policy, &at, proto);
+	const struct fact_key node = resolve_frontend_key(policy, &port, proto);
+
+	return explain_claims(slot, &key) ||
+		(policy_is_nodeport_address(policy, &q->ip) && explain_claims(slot, &node));
+}
+
 /* By address only the facts tell: what a Service answers on is what it wants. */
-static bool answers(const struct explain_query *q, const struct slot *slot)
+static bool answers(
+	const struct explain_query *q, const struct slot *slot, const struct policy *policy)
 {
 	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
 
 	if (*q->name)
 		return !strcmp(slot->service->ns, q->ns) && !strcmp(slot->service->name, q->name);
 	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
-		const struct fact vs = fact_vs(&q->ip, q->port, protos[i]);
-
-		if ((!q->proto || q->proto == protos[i]) && explain_claims(slot, &vs.key))
+		if ((!q->proto || q->proto == protos[i]) && claims(q, slot, protos[i], policy))
 			return true;
 	}
 	return false;
@@ -319,7 +331,8 @@ json_t *explain(const struct report_input *in, const struct explain_query *q)
 	walk_init(&x.walk, engine_ledger(in->engine), engine_texts(in->engine), in->policy);
 	find_slots(&x);
 	for (size_t i = 0; i < x.n_slots; i++) {
-		json_t *s = answers(q, x.slots[i]) ? service_json(&x, x.slots[i]) : NULL;
+		json_t *s =
+			answers(q, x.slots[i], in->policy) ? service_json(&x, x.slots[i]) : NULL;
 
 		if (s && found(s))
 			json_array_append(services, s);

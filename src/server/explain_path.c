@@ -23,6 +23,8 @@ static const char *why_stopped(const struct walk_rule *rule)
 		       "others can";
 	if (mentions(rule, "SOURCE-RANGES"))
 		return "the source is in none of the loadBalancerSourceRanges";
+	if (mentions(rule, "NO-ENDPOINTS "))
+		return "no endpoint can answer";
 	if (mentions(rule, "IPVS-IPS "))
 		return "no Service answers at this port of a Service's address";
 	return "this rule says so";
@@ -66,17 +68,6 @@ static const char *end_reason(
 	return "";
 }
 
-/* The real server of the path's virtual server, if it is wanted there and does not drain. */
-static bool is_used(
-	const struct explainer *x, const struct walk_path *path, const struct chosen *ep)
-{
-	const struct fact rs = fact_rs(&path->vs, &ep->ip, ep->port, ep->weight);
-	struct fact_state state;
-
-	return path->end == WALK_FORWARDED && ledger_state(x->walk.ledger, &rs.key, &state) &&
-		state.wanted && state.claimant->born != CLAIMANT_LAST;
-}
-
 static const char *endpoint_words(const struct chosen *ep, bool used, bool by_policy)
 {
 	if (used)
@@ -113,6 +104,17 @@ static json_t *vs_json(const struct fact_key *vs)
 		"protocol", proto_name(vs->proto));
 }
 
+/* In spite of the policy Local: the virtual server of a firewall mark, or the chain of all. */
+static bool uses_all(const struct walk_path *path)
+{
+	char hash[SERVICE_HASH_LEN];
+	enum service_chain chain;
+
+	if (!path->choice)
+		return !path->vs.proto;
+	return service_chain_parse(path->chain, &chain, hash) && chain == SERVICE_CHAIN_SVC;
+}
+
 json_t *explain_path(const struct explainer *x, const struct walk_packet *p,
 	const struct endpoint_list *endpoints, bool local)
 {
@@ -122,18 +124,20 @@ json_t *explain_path(const struct explainer *x, const struct walk_packet *p,
 	char s[IP_STRLEN];
 
 	walk_to_vs(&x->walk, p, &path);
-	by_policy = local && !(path.end == WALK_FORWARDED && !path.vs.proto);
+	by_policy = local && !(path.end == WALK_FORWARDED && uses_all(&path));
 	for (size_t i = 0; i < endpoints->n; i++) {
 		const struct chosen *ep = &endpoints->eps[i];
-		bool used = is_used(x, &path, ep);
+		bool used = walk_leads_to(&x->walk, &path, &ep->ip, ep->port);
 
 		answered = answered || (used && ep->weight);
 		json_array_append_new(list, endpoint_json(x, &path, ep, used, by_policy));
 	}
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "from", walk_source_name(p->source),
-		"address", x->query->from == FROM_ADDRESS ? ip_print(&p->src, s) : "", "verdict",
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "from",
+		walk_source_name(p->source), "address",
+		x->query->from == FROM_ADDRESS ? ip_print(&p->src, s) : "", "verdict",
 		end_name(path.end, answered), "reason",
 		end_reason(&path, answered, by_policy, endpoints), "rule", rule_json(&path.rule),
-		"virtualServer", path.end == WALK_FORWARDED ? vs_json(&path.vs) : json_null(),
-		"endpoints", list);
+		"virtualServer",
+		path.end == WALK_FORWARDED && !path.choice ? vs_json(&path.vs) : json_null(),
+		"chain", path.choice ? json_string(path.chain) : json_null(), "endpoints", list);
 }

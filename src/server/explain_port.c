@@ -9,6 +9,7 @@
 #include "core/endpoints.h"
 #include "core/frontends.h"
 #include "core/marks.h"
+#include "core/resolve.h"
 #include "report_words.h"
 
 /* One port of a Service, in one family. */
@@ -60,6 +61,7 @@ static bool belongs(const struct context *c, const struct frontend *fe, const st
 {
 	uint32_t mark = marks_find(c->slot, fe->ip.family, c->port->proto, c->port->port);
 	struct ip ip = fact_ip(key);
+	struct fact_key vs;
 
 	switch ((enum fact_kind)key->kind) {
 	case FACT_VS:
@@ -69,6 +71,8 @@ static bool belongs(const struct context *c, const struct frontend *fe, const st
 				fact_fwmark(key) == mark;
 		return ip_eq(&ip, &fe->ip) && key->port == fe->port && key->proto == c->port->proto;
 	case FACT_DISPATCH:
+		vs = resolve_frontend_key(c->x->in->policy, fe, c->port->proto);
+		return fact_key_eq(key, &vs);
 	case FACT_MEMBER:
 		return ip_eq(&ip, &fe->ip) &&
 			(!key->port || (key->port == fe->port && key->proto == c->port->proto));
@@ -224,7 +228,7 @@ static bool asked_for(const struct explainer *x, const struct frontend *fe)
 
 static void add_address(const struct context *c, const struct frontend *fe, json_t *address)
 {
-	const struct fact_key vs = fact_vs(&fe->ip, fe->port, c->port->proto).key;
+	const struct fact_key vs = resolve_frontend_key(c->x->in->policy, fe, c->port->proto);
 	json_t *owner = held_by(c, &vs);
 	bool lost = json_is_string(owner);
 

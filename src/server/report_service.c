@@ -117,21 +117,7 @@ static bool on_iptables(const struct port_report *p)
 	return p->in->policy->backend == BACKEND_IPTABLES;
 }
 
-/* What the kernel has for an address that the port answers on. Node ports are one entry for all
- * addresses on iptables. */
-static struct fact_key frontend_key(const struct port_report *p, const struct frontend *fe)
-{
-	static const char any_hash[SERVICE_HASH_LEN + 1] = "AAAAAAAAAAAAAAAA";
-	const struct ip any = { .family = fe->ip.family };
-
-	if (on_iptables(p))
-		return fact_dispatch(fe->kind == FRONTEND_NODE_PORT ? &any : &fe->ip, fe->port,
-			p->port->proto, SERVICE_CHAIN_SVC, any_hash)
-			.key;
-	return fact_vs(&fe->ip, fe->port, p->port->proto).key;
-}
-
-/* And for an endpoint; on iptables one of weight 0 gets nothing. */
+/* What the kernel has for an endpoint; on iptables one of weight 0 gets nothing. */
 static bool endpoint_key(const struct port_report *p, const struct fact_key *vs,
 	const struct chosen *ep, struct fact_key *ret)
 {
@@ -226,7 +212,7 @@ static bool judge_vip(struct port_report *p, const struct ip *vip)
 
 static void tell_frontend(struct port_report *p, const struct frontend *fe)
 {
-	struct fact_key vs = frontend_key(p, fe);
+	struct fact_key vs = resolve_frontend_key(p->in->policy, fe, p->port->proto);
 	bool ours = !in_conflict(p, &vs, &p->verdict);
 	bool present = ours && judge(p, &vs, &p->verdict);
 	char s[IP_STRLEN];
