@@ -244,6 +244,28 @@ void dispatch_change(struct dispatch *d, const struct op *const ops[], size_t n,
 		write_all(&w, &changes);
 }
 
+static bool is_noted(const struct dispatch *d, const char *name)
+{
+	for (size_t i = 0; i < d->n_changes; i++)
+		if (!strcmp(d->changes[i].name, name))
+			return true;
+	return false;
+}
+
+static void make_root(struct dispatch *d, const char *name, struct buf *headers)
+{
+	if (find(d, name) || is_noted(d, name))
+		return;
+	buf_addf(headers, ":%s - [0:0]\n", name);
+	note(d, name, text_hash(""), false);
+}
+
+void dispatch_lead(struct dispatch *d, const char *rules, struct buf *headers)
+{
+	if (strstr(rules, " -j " TREE_NODE_PORTS "\n"))
+		make_root(d, TREE_NODE_PORTS, headers);
+}
+
 void dispatch_use(struct dispatch *d, const char *rules, struct buf *headers, struct buf *deletions)
 {
 	static const char *const roots[] = { TREE_VIPS, TREE_NODE_PORTS };
@@ -253,12 +275,10 @@ void dispatch_use(struct dispatch *d, const char *rules, struct buf *headers, st
 	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
 		const struct dispatch_chain *c = find(d, roots[i]);
 
-		if (d->next_used && !c) {
-			buf_addf(headers, ":%s - [0:0]\n", roots[i]);
-			note(d, roots[i], text_hash(""), false);
-		} else if (!d->next_used && c && c->hash == text_hash("")) {
+		if (d->next_used)
+			make_root(d, roots[i], headers);
+		else if (c && c->hash == text_hash(""))
 			remove_chain(roots[i], &w);
-		}
 	}
 }
 

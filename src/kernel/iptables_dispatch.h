@@ -36,6 +36,9 @@ void dispatch_tell(const struct dispatch *d, dump_fn fn, void *arg);
 /* Appends to the sections of table nat what the operations, all of one type, make of the tree. */
 void dispatch_change(struct dispatch *d, const struct op *const ops[], size_t n,
 	struct buf *headers, struct buf *rules, struct buf *deletions);
+/* A chain gets these rules: the root that they lead to must be there, though KUBE-SERVICES, which
+ * stands already, may get its rules later. */
+void dispatch_lead(struct dispatch *d, const char *rules, struct buf *headers);
 /* KUBE-SERVICES gets these rules (NULL: it goes): the roots must be there, or may go. */
 void dispatch_use(
 	struct dispatch *d, const char *rules, struct buf *headers, struct buf *deletions);

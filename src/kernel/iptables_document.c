@@ -53,6 +53,8 @@ static void add_chain(
 		buf_addf(&s->deletions, "-X %s\n", key->name);
 	if (key->set == TABLE_NAT && !strcmp(key->name, "KUBE-SERVICES"))
 		dispatch_use(&f->dispatch, text, &s->headers, &s->deletions);
+	else if (key->set == TABLE_NAT && text)
+		dispatch_lead(&f->dispatch, text, &s->headers);
 }
 
 /* All rules that lead from the hook to the chain. */

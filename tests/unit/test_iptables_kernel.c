@@ -807,6 +807,22 @@ static void dispatch_is_removed_without_a_trace(void **state)
 }
 
 /* The other backend's rules come first, the entries go later. */
+/* What is new is made first, and that KUBE-SERVICES stands already is no obstacle. */
+static void half_of_the_rules_are_completed(void **state)
+{
+	(void)state;
+	restore("iptables-restore", "*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n");
+	apply(OP_ADD,
+		chain(TABLE_NAT, "KUBE-NODE-PORT", "-A KUBE-NODE-PORT -p sctp -j KUBE-NODEPORTS\n"),
+		0);
+	apply(OP_SET,
+		chain(TABLE_NAT, "KUBE-SERVICES",
+			"-A KUBE-SERVICES -j KUBE-DISPATCH\n"
+			"-A KUBE-SERVICES -j KUBE-NODE-PORT\n"),
+		0);
+	assert_dispatch_held(0, true);
+}
+
 static void dispatch_is_left_for_another_backend(void **state)
 {
 	struct fact services = chain(TABLE_NAT, "KUBE-SERVICES", "-A KUBE-SERVICES -j RETURN\n");
@@ -993,6 +1009,7 @@ static int test_variant(void)
 		TEST(a_lock_that_somebody_holds_is_waited_for_in_vain),
 		TEST(dispatch_entries_read_as_they_were_written),
 		TEST(dispatch_is_removed_without_a_trace),
+		TEST(half_of_the_rules_are_completed),
 		TEST(dispatch_is_left_for_another_backend),
 		TEST(a_broken_tree_is_put_right),
 		TEST(a_foreign_chain_in_the_tree_is_deleted),
