@@ -1,0 +1,188 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A day in short: Services and endpoints change at random, the daemon is killed in the middle, others
+# delete what is ours. Whenever it is let alone, plan finds nothing to do; in the end the kernel holds
+# exactly what a new daemon makes of the same manifests in a new namespace, and memory has not grown.
+#
+# CHANGES is how many objects change, SEED which ones; long_churn.sh is the whole day.
+. "$(dirname "$0")/lab.sh"
+
+CHANGES=${CHANGES:-1000}
+SEED=${SEED:-1}
+ROUND=$((CHANGES < 10000 ? CHANGES / 2 : 5000)) # changes between two rests
+ROUNDS=$((CHANGES / ROUND))
+KILLS=2     # in each round of the first half
+DELETIONS=4 # in each round
+
+# ---- What happens ----
+
+# churn N: begins to change N objects; churned waits for the end of that.
+churn() {
+	echo "$1" >&"${CHURN[1]}"
+}
+
+churned() {
+	read -r -u "${CHURN[0]}" OBJECTS
+}
+
+# any: one line of the input, at random; CHOICE is drawn by the caller, as this runs in a subshell.
+any() {
+	awk -v n="$CHOICE" '{ lines[NR] = $0 } END { if (NR) print lines[n % NR + 1] }'
+}
+
+# Somebody deletes something of ours; it may be gone already.
+delete_something() {
+	local words
+	CHOICE=$RANDOM
+	case $1 in
+	ipvs)
+		read -r -a words < <(in_node ipvsadm -Sn | grep -v "$OTHERS_VIP" | any)
+		case ${words[0]} in
+		-A) in_node ipvsadm -D "${words[@]:1:2}" ;;
+		-a) in_node ipvsadm -d "${words[@]:1:4}" ;;
+		esac
+		;;
+	set)
+		read -r -a words < <(in_node ipset save | grep '^add KUBE' | any)
+		in_node ipset del "${words[@]:1:2}"
+		;;
+	route)
+		in_node ip route del table local "$(in_node ip route show table local proto 200 |
+			awk '{ print $2 }' | any)" proto 200
+		;;
+	rules)
+		in_node iptables -t nat -F KUBE-SERVICES
+		in_node ip6tables -t filter -F
+		;;
+	esac 2>/dev/null
+	DELETED=$((DELETED + 1))
+}
+
+# Which virtual servers are ours is written in the sets alone: who takes members of them away and kills
+# the daemon before it looked leaves one behind. So it looks first.
+meddle() {
+	local i kinds=(ipvs set route rules)
+	churn $((ROUND / 2))
+	for ((i = 0; i < DELETIONS; i++)); do
+		sleep 0.5
+		delete_something "${kinds[RANDOM % 4]}"
+	done
+	churned
+	kill -HUP "$DAEMON_PID"
+	rests
+}
+
+start() {
+	daemon_start --drain-timeout 1s --audit-interval 5s
+}
+
+killed() {
+	local i
+	churn $((ROUND / 2))
+	for ((i = 0; i < KILLS; i++)); do
+		sleep "0.$((RANDOM % 10))"
+		daemon_end KILL
+		KILLED=$((KILLED + 1))
+		start || return
+	done
+	churned
+}
+
+undisturbed() {
+	churn $((ROUND / 2))
+	churned
+}
+
+# round HOW: half of its changes while others delete things, half of them in that way.
+round() {
+	meddle && "$1" && rests
+}
+
+# ---- What comes of it ----
+
+# The exit status of "status" tells of conflicts too, which belong to the game.
+at_rest() {
+	in_node "$SVC" status --socket "$STATUS_SOCKET" -o json >"$WORK/status"
+	jq -e '.summary | .pending == 0 and .failing == 0 and .draining == 0 or error(tojson)' \
+		"$WORK/status" &&
+		in_node "$SVC" plan --manifests "$MANIFESTS" --cluster-cidr "$CLUSTER_CIDR" \
+			--hostname-override node-a
+}
+
+rests() {
+	eventually 60 at_rest
+}
+
+# As kernel_state has it, but for marks: which one a Service gets depends on those that were there
+# when it came. Here a mark is called by the first member that leads to it.
+names_of_marks() {
+	local member mark
+	in_node ipset save | sort | awk '$4 == "skbmark" { print $3, $5 }' |
+		while read -r member mark; do
+			mark=${mark%/*}
+			printf 's| -f %d | -f %s |\ns|skbmark %s/.*|mark of %s|\n' \
+				"$mark" "$member" "$mark" "$member"
+		done
+}
+
+state() {
+	local state
+	state=$(kernel_state)
+	sed -f <(names_of_marks) <<<"$state" | sort
+}
+
+rss() {
+	awk '/^VmRSS/ { print $2 }' "/proc/$DAEMON_PID/status"
+}
+
+unreclaimable() {
+	awk '/^SUnreclaim/ { print $2 }' /proc/meminfo
+}
+
+# Something that is not ours: it stands to the end.
+OTHERS_VIP=192.0.2.99:80
+others() {
+	in_node ipvsadm -A -t $OTHERS_VIP -s rr
+	in_node ipset create OTHERS hash:ip
+	in_node iptables -A INPUT -s 192.0.2.99 -j DROP
+}
+
+note "seed $SEED: $CHANGES changes, in rounds of $ROUND"
+RANDOM=$SEED
+KILLED=0
+DELETED=0
+lab_up
+others
+coproc CHURN { "$(dirname "$0")/churn.py" "$MANIFESTS" "$SEED"; }
+churn 500
+churned
+must "the daemon starts" start
+
+for ((i = 1; i <= ROUNDS / 2; i++)); do
+	must "changed, meddled with and killed, it comes to rest ($i)" round killed
+	note "$SECONDS s, $OBJECTS objects, $DELETED deletions, $KILLED kills, $(rss) KiB"
+done
+pid=$DAEMON_PID
+rss_before=$(rss)
+slabs_before=$(unreclaimable)
+for (( ; i <= ROUNDS; i++)); do
+	must "changed and meddled with, it comes to rest ($i)" round undisturbed
+	note "$SECONDS s, $OBJECTS objects, $DELETED deletions, $(rss) KiB"
+done
+equal "the second half was one process" "$DAEMON_PID $(kill -0 "$pid" && echo lives)" "$pid lives"
+note "resident memory of the daemon: $rss_before, then $(rss) KiB"
+note "unreclaimable slabs of the kernel: $slabs_before, then $(unreclaimable) KiB"
+check "the daemon has not grown" test "$(rss)" -le $((rss_before + rss_before / 2))
+check "nor has the kernel" test "$(unreclaimable)" -le $((slabs_before + 32768))
+found=$(state)
+
+cp -r "$MANIFESTS" "$WORK/manifests"
+lab_again
+others
+mv "$WORK"/manifests/* "$MANIFESTS"
+must "a new daemon starts in a new namespace" start
+check "and comes to rest" rests
+check "there is much to compare" test "$(wc -l <<<"$found")" -gt 100
+equal "what is in the kernel is the same" "$found" "$(state)"
+daemon_end TERM
+tap_done
