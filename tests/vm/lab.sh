@@ -100,6 +100,10 @@ lab_network() {
 	for name in client node node-b a b c d; do
 		echo "netns add $LAB-$name"
 	done | ip -batch -
+	# For a second or two an address that is looked for elsewhere could not find its neighbours.
+	for name in client node node-b a b c d; do
+		inside "$name" sysctl -qw net.ipv6.conf.default.accept_dad=0
+	done
 	ip link add eth0 netns "$LAB-client" type veth peer name eth0 netns "$LAB-node"
 	ip link add eth1 netns "$LAB-node" type veth peer name eth0 netns "$LAB-node-b"
 	{
