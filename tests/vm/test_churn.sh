@@ -114,14 +114,15 @@ rests() {
 }
 
 # As kernel_state has it, but for marks: which one a Service gets depends on those that were there
-# when it came. Here a mark is called by the first member that leads to it.
+# when it came. Here a mark is called by the first member that leads to it. ipvsadm prints marks with
+# a sign.
 names_of_marks() {
 	local member mark
 	in_node ipset save | sort | awk '$4 == "skbmark" { print $3, $5 }' |
 		while read -r member mark; do
 			mark=${mark%/*}
 			printf 's| -f %d | -f %s |\ns|skbmark %s/.*|mark of %s|\n' \
-				"$mark" "$member" "$mark" "$member"
+				$(((mark ^ 1 << 31) - (1 << 31))) "$member" "$mark" "$member"
 		done
 }
 
