@@ -9,9 +9,9 @@
 #include "base/err.h"
 
 /*
- * YAML text to JSON trees, so that decoding exists once, and back. Scalars are typed as sigs.k8s.io/yaml does
- * for Kubernetes (plain true/false/null/numbers, anything quoted is a string); anchors and aliases
- * are followed; duplicate keys are an error.
+ * YAML text to JSON trees, so that decoding exists once, and back. Scalars are typed as
+ * sigs.k8s.io/yaml does for Kubernetes (plain true/false/null/numbers, anything quoted is a
+ * string); anchors and aliases are followed; duplicate keys are an error.
  */
 
 enum {

@@ -70,8 +70,8 @@ extern const struct value_type value_cidr_pair, value_cidrs, value_nodeport_addr
 	value_interface, value_ip, value_listen;
 /* Values that are checked, and kept as text only */
 extern const struct value_type value_qps, value_burst;
-extern const struct value_type kept_bool, kept_number, kept_duration, kept_time,
-	kept_text, kept_format, kept_quantity, kept_release, kept_gates, kept_vmodule;
+extern const struct value_type kept_bool, kept_number, kept_duration, kept_time, kept_text,
+	kept_format, kept_quantity, kept_release, kept_gates, kept_vmodule;
 
 int read_bool(const char *text, bool *ret, struct err *err);
 int read_number(const char *text, long min, long max, long *ret, struct err *err);
