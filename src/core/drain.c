@@ -11,7 +11,7 @@
 #include "core/resolve.h"
 
 enum {
-	FIRST_LOOK = 200, /* ms after the weight was set: most endpoints are idle by then */
+	FIRST_LOOK = 200, /* ms: most endpoints are idle by then */
 	LAST_LOOK = 5000, /* the time between looks doubles up to this */
 };
 
@@ -19,7 +19,7 @@ enum {
 struct draining {
 	struct map_node by_key;
 	struct fact_key key;
-	uint64_t timeout; /* of a virtual server: of its real servers */
+	uint64_t timeout; /* of a virtual server: that of its real servers */
 	uint64_t deadline, look_at, wait;
 	bool is_vs;
 	bool released;	       /* its deletion is on its way: not to be caught again */
@@ -269,6 +269,7 @@ static void catch_real_servers(struct drain *d, uint64_t now)
 	ledger_each_leaving(d->config.ledger, FACT_RS, list_leaving, &leaving);
 	for (size_t i = 0; i < leaving.n; i++) {
 		struct fact f = leaving.facts[i];
+		struct draining *r;
 		struct fact_key vs;
 		uint64_t timeout;
 
@@ -276,7 +277,9 @@ static void catch_real_servers(struct drain *d, uint64_t now)
 		timeout = find(d, &f.key) ? 0 : timeout_of(d, &vs);
 		if (!timeout)
 			continue;
-		remember(d, &f.key, now)->deadline = now + timeout;
+		r = remember(d, &f.key, now);
+		r->timeout = timeout;
+		r->deadline = now + timeout;
 		f.val.rs.weight = 0;
 		ledger_claim(d->config.ledger, &f, &d->claimant);
 	}
@@ -339,9 +342,25 @@ static void release(struct drain *d, struct draining *r)
 	r->released = true;
 }
 
+/* Its weight waits for what is made before it: an endpoint that takes its place, for instance. */
+static bool takes_connections(const struct drain *d, const struct fact_key *key)
+{
+	struct fact_state s;
+
+	return ledger_state(d->config.ledger, key, &s) && !s.error &&
+		!fact_val_eq(&s.have, &s.want);
+}
+
 static void poll_real_server(struct drain *d, struct draining *r, uint64_t now)
 {
-	if (now >= r->deadline || !still_ours(d, &r->key) || !busy(d, r, now)) {
+	bool ours = still_ours(d, &r->key);
+
+	if (ours && takes_connections(d, &r->key)) {
+		r->deadline = now + r->timeout;
+		r->look_at = now + r->wait;
+		return;
+	}
+	if (!ours || now >= r->deadline || !busy(d, r, now)) {
 		release(d, r);
 		return;
 	}

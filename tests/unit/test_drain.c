@@ -101,6 +101,48 @@ static void the_deadline_ends_it_at_last(void **state)
 	world_expect_gone(w, RS2);
 }
 
+/* Other operations come first, and take longer than it may drain. */
+static void it_begins_to_drain_with_its_weight(void **state)
+{
+	struct world *w = *state;
+	uint32_t n = 0;
+
+	begin(w, &n, SERVICE BOTH);
+	w->kernel.slow = true;
+	world_load(w, "service a/new ip=10.96.0.2 port=p80:80/TCP\n" ONE);
+	world_sleep(w, TIMEOUT + 1);
+	w->kernel.slow = false;
+	fake_kernel_answer(&w->kernel);
+	world_step(w);
+	world_expect(w, RS2_DRAINS);
+	n = 1;
+	world_sleep(w, 200);
+	world_sleep(w, TIMEOUT / 2);
+	world_expect(w, RS2_DRAINS);
+	world_sleep(w, TIMEOUT / 2);
+	world_expect_gone(w, RS2);
+}
+
+static int no_changes(const struct op *op, void *arg)
+{
+	(void)arg;
+	return op->type == OP_SET ? -EIO : 0;
+}
+
+static void what_cannot_lose_its_weight_goes_all_the_same(void **state)
+{
+	struct world *w = *state;
+	uint32_t n = 0;
+
+	begin(w, &n, SERVICE BOTH);
+	w->kernel.fault = no_changes;
+	world_load(w, ONE);
+	world_expect(w, RS2);
+	world_sleep(w, 200);
+	world_sleep(w, 200);
+	world_expect_gone(w, RS2);
+}
+
 static void one_that_comes_back_is_never_deleted(void **state)
 {
 	struct world *w = *state;
@@ -389,6 +431,8 @@ int main(void)
 		WORLD_TEST(a_busy_endpoint_keeps_its_connections),
 		WORLD_TEST(an_idle_endpoint_goes_after_the_first_look),
 		WORLD_TEST(the_deadline_ends_it_at_last),
+		WORLD_TEST(it_begins_to_drain_with_its_weight),
+		WORLD_TEST(what_cannot_lose_its_weight_goes_all_the_same),
 		WORLD_TEST(one_that_comes_back_is_never_deleted),
 		WORLD_TEST(udp_has_nothing_to_keep),
 		WORLD_TEST(a_deleted_service_stands_until_its_connections_are_gone),
