@@ -27,6 +27,8 @@
 
 enum { SETTLE_MS = 60000, NAP_MS = 100 };
 
+#define COMMAND "cleanup"
+
 struct request {
 	const char *of, *socket;
 	bool dry_run, force, help;
@@ -53,12 +55,6 @@ static void print_help(void)
 	options_help(options, ARRAY_SIZE(options), stdout);
 	printf("\nExit code: 0 nothing is left, 1 something is (with --dry-run: would be\n"
 	       "removed), 2 wrong usage, 4 no permission.\n");
-}
-
-static int complain(enum exit_code code, const char *words)
-{
-	fprintf(stderr, "ipvsctl-svc cleanup: %s\n", words);
-	return (int)code;
 }
 
 static int parse(int argc, char **argv, struct request *ret, struct err *err)
@@ -297,15 +293,15 @@ static int run(struct run *r)
 	ssize_t n;
 
 	if (running && r->q->force)
-		return complain(EXIT_CODE_DIFFERENT,
+		return complain(COMMAND, EXIT_CODE_DIFFERENT,
 			"ipvsctl-svcd runs here and would make again what --force removes: stop it "
 			"first");
 	if (probe_capabilities(&err) < 0)
-		return complain(EXIT_CODE_PERMISSION, err.msg);
+		return complain(COMMAND, EXIT_CODE_PERMISSION, err.msg);
 	r->policy.ipv4 = probe_family(AF_INET);
 	r->policy.ipv6 = probe_family(AF_INET6);
 	if (open_adapters(r, &err) < 0)
-		return complain(EXIT_CODE_DIFFERENT, err.msg);
+		return complain(COMMAND, EXIT_CODE_DIFFERENT, err.msg);
 	spare = running || (!r->q->force && has_state_of_ours(r, &err));
 	if (spare)
 		fprintf(stderr,
@@ -314,7 +310,7 @@ static int run(struct run *r)
 			running ? "runs here" : "has left its state here");
 	n = clean(r, spare, &err);
 	if (n < 0)
-		return complain(EXIT_CODE_DIFFERENT, err.msg);
+		return complain(COMMAND, EXIT_CODE_DIFFERENT, err.msg);
 	return n && r->q->dry_run ? EXIT_CODE_DIFFERENT : EXIT_CODE_OK;
 }
 
@@ -325,7 +321,7 @@ int cleanup_main(int argc, char **argv)
 	struct err err;
 
 	if (parse(argc, argv, &q, &err))
-		return complain(EXIT_CODE_USAGE, err.msg);
+		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	if (q.help) {
 		print_help();
 		return EXIT_CODE_OK;

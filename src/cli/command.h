@@ -2,6 +2,8 @@
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
+#include "base/buf.h"
+
 /* The commands of ipvsctl-svc. Each gets the arguments from its own name on and returns the exit
  * code of the program. */
 
@@ -19,5 +21,12 @@ int explain_main(int argc, char **argv);
 int plan_main(int argc, char **argv);
 int top_main(int argc, char **argv);
 int cleanup_main(int argc, char **argv);
+
+/* Says it on standard error, in the name of the command. Returns the code. */
+enum exit_code complain(const char *command, enum exit_code code, const char *words);
+/* Of a kernel or a daemon that does not answer: a negative errno. */
+enum exit_code exit_code_of(int error);
+/* To standard output; complains where it cannot. */
+enum exit_code write_out(const char *command, const struct buf *out);
 
 #endif

@@ -25,11 +25,6 @@ void dry_done(struct dry *d)
 	config_done(&d->config);
 }
 
-void dry_complain(const struct dry *d, const char *words)
-{
-	fprintf(stderr, "ipvsctl-svc %s: %s\n", d->command, words);
-}
-
 /* Input */
 
 static void print_problem(const struct manifest_problem *p)
@@ -61,7 +56,7 @@ enum exit_code dry_load(struct dry *d, struct err *err)
 	for (size_t i = 0; i < n; i++)
 		print_problem(problems[i]);
 	if (e < 0)
-		dry_complain(d, err->msg);
+		complain(d->command, EXIT_CODE_USAGE, err->msg);
 	if (e < 0 || (n && !d->store.n_services))
 		return EXIT_CODE_USAGE;
 	return n ? EXIT_CODE_DIFFERENT : EXIT_CODE_OK;

@@ -21,7 +21,6 @@ struct dry {
 void dry_init(struct dry *d, const char *command);
 /* Frees the engine too, if there is one. */
 void dry_done(struct dry *d);
-void dry_complain(const struct dry *d, const char *words);
 
 /* Reads the manifests, and tells what is wrong with them. Returns the exit code so far. */
 enum exit_code dry_load(struct dry *d, struct err *err);

@@ -53,16 +53,12 @@ static enum exit_code print(const struct dry *d, const json_t *explanation)
 		emit_json(explanation, &out);
 		break;
 	case PLAN_YAML:
-		if (yaml_print(explanation, &out, &err) < 0) {
-			dry_complain(d, err.msg);
-			return EXIT_CODE_UNREACHABLE;
-		}
+		if (yaml_print(explanation, &out, &err) < 0)
+			return complain(d->command, EXIT_CODE_UNREACHABLE, err.msg);
 		break;
 	}
-	if (fputs(buf_str(&out), stdout) < 0 || fflush(stdout)) {
-		dry_complain(d, "cannot write to standard output");
+	if (write_out(d->command, &out))
 		return EXIT_CODE_DIFFERENT;
-	}
 	if (!explain_view_found(explanation))
 		return EXIT_CODE_NOT_FOUND;
 	return explain_view_is_fine(explanation) ? EXIT_CODE_OK : EXIT_CODE_DIFFERENT;
@@ -86,8 +82,7 @@ static enum exit_code ask_daemon(const struct dry *d, const char *what, json_t *
 	if (r >= 0)
 		return EXIT_CODE_OK;
 	err_prefix(&err, "the daemon is not reachable at %s", d->config.socket);
-	dry_complain(d, err.msg);
-	return r == -EACCES || r == -EPERM ? EXIT_CODE_PERMISSION : EXIT_CODE_UNREACHABLE;
+	return complain(d->command, exit_code_of(r), err.msg);
 }
 
 /* Of manifests */
@@ -113,10 +108,8 @@ static enum exit_code resolve(struct dry *d, const struct explain_query *q, json
 
 	if (code == EXIT_CODE_USAGE)
 		return code;
-	if (dry_take_node(d, &err) < 0) {
-		dry_complain(d, err.msg);
-		return EXIT_CODE_USAGE;
-	}
+	if (dry_take_node(d, &err) < 0)
+		return complain(d->command, EXIT_CODE_USAGE, err.msg);
 	d->engine = engine_new(
 		&(struct engine_config){ .store = &d->store, .policy = policy, .dry_run = true });
 	step(d->engine);
@@ -140,10 +133,8 @@ static enum exit_code run(struct dry *d)
 	struct err err;
 
 	full_name(&d->config, &what);
-	if (explain_parse(buf_str(&what), from, &q, &err) < 0) {
-		dry_complain(d, err.msg);
-		return EXIT_CODE_USAGE;
-	}
+	if (explain_parse(buf_str(&what), from, &q, &err) < 0)
+		return complain(d->command, EXIT_CODE_USAGE, err.msg);
 	code = d->config.n_manifests ? resolve(d, &q, &explanation)
 				     : ask_daemon(d, buf_str(&what), &explanation);
 	return explanation ? print(d, explanation) : code;
@@ -156,17 +147,14 @@ int explain_main(int argc, char **argv)
 	int rest;
 
 	dry_init(&d, "explain");
-	if (config_parse(&d.config, OF_EXPLAIN, argc, argv, &rest, &err)) {
-		dry_complain(&d, err.msg);
-		return EXIT_CODE_USAGE;
-	}
+	if (config_parse(&d.config, OF_EXPLAIN, argc, argv, &rest, &err))
+		return complain(d.command, EXIT_CODE_USAGE, err.msg);
 	if (d.config.help) {
 		print_help();
 		return EXIT_CODE_OK;
 	}
-	if (!*d.config.what) {
-		dry_complain(&d, "nothing to explain: give IP:PORT or NAMESPACE/NAME");
-		return EXIT_CODE_USAGE;
-	}
+	if (!*d.config.what)
+		return complain(d.command, EXIT_CODE_USAGE,
+			"nothing to explain: give IP:PORT or NAMESPACE/NAME");
 	return (int)run(&d);
 }

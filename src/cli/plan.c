@@ -176,20 +176,14 @@ static enum exit_code plan(struct run *r)
 	if (code == EXIT_CODE_USAGE)
 		return code;
 	kernel = want_kernel(&r->dry.config, &err);
-	if (kernel < 0) {
-		dry_complain(&r->dry, err.msg);
-		return EXIT_CODE_PERMISSION;
-	}
-	if (dry_take_node(&r->dry, &err) < 0) {
-		dry_complain(&r->dry, err.msg);
-		return EXIT_CODE_USAGE;
-	}
+	if (kernel < 0)
+		return complain(r->dry.command, EXIT_CODE_PERMISSION, err.msg);
+	if (dry_take_node(&r->dry, &err) < 0)
+		return complain(r->dry.command, EXIT_CODE_USAGE, err.msg);
 	if (!make(r, kernel))
 		code = EXIT_CODE_DIFFERENT;
-	if (print(r, &err) < 0) {
-		dry_complain(&r->dry, err.msg);
-		return EXIT_CODE_DIFFERENT;
-	}
+	if (print(r, &err) < 0)
+		return complain(r->dry.command, EXIT_CODE_DIFFERENT, err.msg);
 	return code;
 }
 
@@ -200,17 +194,14 @@ int plan_main(int argc, char **argv)
 	int rest;
 
 	dry_init(&r.dry, "plan");
-	if (config_parse(&r.dry.config, OF_PLAN, argc, argv, &rest, &err)) {
-		dry_complain(&r.dry, err.msg);
-		return EXIT_CODE_USAGE;
-	}
+	if (config_parse(&r.dry.config, OF_PLAN, argc, argv, &rest, &err))
+		return complain(r.dry.command, EXIT_CODE_USAGE, err.msg);
 	if (r.dry.config.help) {
 		print_help();
 		return EXIT_CODE_OK;
 	}
-	if (!r.dry.config.n_manifests) {
-		dry_complain(&r.dry, "nothing to plan: give --manifests FILE|DIR");
-		return EXIT_CODE_USAGE;
-	}
+	if (!r.dry.config.n_manifests)
+		return complain(r.dry.command, EXIT_CODE_USAGE,
+			"nothing to plan: give --manifests FILE|DIR");
 	return (int)plan(&r);
 }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,22 +12,13 @@
 #include "emit.h"
 #include "kernel_view.h"
 #include "options.h"
+#include "request.h"
 #include "source/yaml.h"
 #include "status_view.h"
 
 enum { WATCH_SECONDS = 2 };
 
-enum format { FORMAT_TABLE, FORMAT_WIDE, FORMAT_JSON, FORMAT_YAML };
-
-struct request {
-	const char *socket, *ns, *sort_by;
-	enum format format;
-	bool watch, no_headers, help;
-	char *const *names;
-	size_t n_names;
-};
-
-enum { OPTION_NO_HEADERS = 256, OPTION_SORT_BY, OPTION_SOCKET };
+#define COMMAND "status"
 
 static const struct cli_option options[] = {
 	{ 'n', "namespace", "NAMESPACE", "show the Services of one namespace only" },
@@ -55,92 +44,7 @@ static void print_help(void)
 	       "5 no such Service.\n");
 }
 
-static int complain(enum exit_code code, const char *words)
-{
-	fprintf(stderr, "ipvsctl-svc status: %s\n", words);
-	return (int)code;
-}
-
-/* Options */
-
-static int parse_format(const char *s, enum format *ret, struct err *err)
-{
-	static const char *const names[] = {
-		[FORMAT_TABLE] = "table",
-		[FORMAT_WIDE] = "wide",
-		[FORMAT_JSON] = "json",
-		[FORMAT_YAML] = "yaml",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(s, names[i])) {
-			*ret = (enum format)i;
-			return 0;
-		}
-	return err_set(err, -EINVAL, "--output is \"%s\", must be table, wide, json or yaml", s);
-}
-
-static int take_option(struct request *r, int id, struct err *err)
-{
-	switch (id) {
-	case 'n':
-		r->ns = optarg;
-		return 0;
-	case 'o':
-		return parse_format(optarg, &r->format, err);
-	case 'w':
-		r->watch = true;
-		return 0;
-	case OPTION_NO_HEADERS:
-		r->no_headers = true;
-		return 0;
-	case OPTION_SORT_BY:
-		r->sort_by = optarg;
-		return 0;
-	case OPTION_SOCKET:
-		r->socket = optarg;
-		return 0;
-	case 'h':
-		r->help = true;
-		return 0;
-	default: /* -A */
-		return 0;
-	}
-}
-
-static bool is_table(const struct request *r)
-{
-	return r->format == FORMAT_TABLE || r->format == FORMAT_WIDE;
-}
-
-static int parse(int argc, char **argv, struct request *ret, struct err *err)
-{
-	struct request r = { .socket = DEFAULT_STATUS_SOCKET };
-	struct options o;
-	int id;
-
-	options_init(&o, options, ARRAY_SIZE(options));
-	while ((id = options_next(&o, argc, argv, err)) > 0) {
-		id = take_option(&r, id, err);
-		if (id < 0)
-			return id;
-	}
-	if (id < 0)
-		return id;
-	if (r.sort_by && !is_table(&r))
-		return err_set(err, -EINVAL, "--sort-by goes with the output table or wide");
-	r.names = argv + optind;
-	r.n_names = (size_t)(argc - optind);
-	*ret = r;
-	return 0;
-}
-
 /* Fetching */
-
-static enum exit_code code_of(int r)
-{
-	return r == -EPERM || r == -EACCES ? EXIT_CODE_PERMISSION : EXIT_CODE_UNREACHABLE;
-}
 
 /* Without the daemon the kernel is asked; `note` says so. */
 static int fetch_from_kernel(
@@ -152,12 +56,12 @@ static int fetch_from_kernel(
 	buf_addf(note, "Daemon not reachable at %s (%s)", r->socket, why->msg);
 	if (r->n_names || r->ns) {
 		buf_adds(note, "; the kernel, which is asked then, knows no Services by name");
-		return complain(EXIT_CODE_UNREACHABLE, buf_str(note));
+		return complain(COMMAND, EXIT_CODE_UNREACHABLE, buf_str(note));
 	}
 	k = kernel_view(ret, &err);
 	if (k < 0) {
 		buf_addf(note, "; the kernel, which is asked then, does not tell: %s", err.msg);
-		return complain(code_of(k), buf_str(note));
+		return complain(COMMAND, exit_code_of(k), buf_str(note));
 	}
 	buf_adds(note, ": what the kernel holds");
 	return EXIT_CODE_OK;
@@ -173,7 +77,7 @@ static int fetch(const struct request *r, json_t **ret, struct buf *note)
 	if (c != -EACCES)
 		return fetch_from_kernel(r, &err, ret, note);
 	err_prefix(&err, "%s", r->socket);
-	return complain(EXIT_CODE_PERMISSION, err.msg);
+	return complain(COMMAND, EXIT_CODE_PERMISSION, err.msg);
 }
 
 /* Selecting */
@@ -249,7 +153,7 @@ static int render_table(
 
 	status_view_table(status, r->format == FORMAT_WIDE, &t);
 	if (r->sort_by && show_sort(&t, r->sort_by, false, &err) < 0)
-		return complain(EXIT_CODE_USAGE, err.msg);
+		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	if (!r->no_headers) {
 		if (note->len)
 			buf_addf(out, "%s\n", buf_str(note));
@@ -265,8 +169,8 @@ static int render(
 {
 	struct err err;
 
-	if (note->len && (r->no_headers || !is_table(r)))
-		complain(EXIT_CODE_OK, buf_str(note));
+	if (note->len && (r->no_headers || !request_is_table(r)))
+		complain(COMMAND, EXIT_CODE_OK, buf_str(note));
 	switch (r->format) {
 	case FORMAT_TABLE:
 	case FORMAT_WIDE:
@@ -276,18 +180,10 @@ static int render(
 		return EXIT_CODE_OK;
 	case FORMAT_YAML:
 		if (yaml_print(status, out, &err) < 0)
-			return complain(EXIT_CODE_UNREACHABLE, err.msg);
+			return complain(COMMAND, EXIT_CODE_UNREACHABLE, err.msg);
 		return EXIT_CODE_OK;
 	}
 	return EXIT_CODE_OK;
-}
-
-static int write_out(const struct buf *out)
-{
-	fwrite(buf_str(out), 1, out->len, stdout);
-	if (!fflush(stdout))
-		return EXIT_CODE_OK;
-	return complain(EXIT_CODE_DIFFERENT, "cannot write to standard output");
 }
 
 static void jsonp_done(json_t **p)
@@ -312,7 +208,7 @@ static int show_once(const struct request *r, bool clear)
 		buf_adds(&out, "\033[H\033[2J");
 	code = render(r, status, &note, &out);
 	if (!code)
-		code = write_out(&out);
+		code = write_out(COMMAND, &out);
 	if (code)
 		return code;
 	if (missing)
@@ -325,12 +221,12 @@ static int show_once(const struct request *r, bool clear)
 static int watch(const struct request *r)
 {
 	const struct timespec pause = { .tv_sec = WATCH_SECONDS };
-	bool clear = is_table(r) && isatty(STDOUT_FILENO);
+	bool clear = request_is_table(r) && isatty(STDOUT_FILENO);
 	int code = show_once(r, clear);
 
 	while (code <= EXIT_CODE_DIFFERENT && !ferror(stdout)) {
 		nanosleep(&pause, NULL);
-		if (!clear && is_table(r))
+		if (!clear && request_is_table(r))
 			putchar('\n');
 		show_once(r, clear);
 	}
@@ -339,11 +235,11 @@ static int watch(const struct request *r)
 
 int status_main(int argc, char **argv)
 {
-	struct request r = { 0 };
+	struct request r = { .socket = DEFAULT_STATUS_SOCKET, .has_wide = true };
 	struct err err;
 
-	if (parse(argc, argv, &r, &err) < 0)
-		return complain(EXIT_CODE_USAGE, err.msg);
+	if (request_parse(&r, options, ARRAY_SIZE(options), argc, argv, &err) < 0)
+		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	if (r.help) {
 		print_help();
 		return EXIT_CODE_OK;

@@ -13,20 +13,11 @@
 #include "daemon/config.h"
 #include "emit.h"
 #include "options.h"
+#include "request.h"
 #include "source/yaml.h"
 #include "top_view.h"
 
-enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_YAML };
-static const double MIN_INTERVAL = 0.1, MAX_INTERVAL = 3600;
-
-struct request {
-	const char *socket, *ns, *sort_by;
-	double interval; /* seconds */
-	enum format format;
-	bool watch, no_headers, help;
-};
-
-enum { OPTION_NO_HEADERS = 256, OPTION_SORT_BY, OPTION_SOCKET };
+#define COMMAND "top"
 
 static const struct cli_option options[] = {
 	{ 'n', "namespace", "NAMESPACE", "show the Services of one namespace only" },
@@ -51,94 +42,6 @@ static void print_help(void)
 	options_help(options, ARRAY_SIZE(options), stdout);
 	printf("\nExit code: 0 fine, 2 wrong usage, 3 the kernel does not answer,\n"
 	       "4 no permission.\n");
-}
-
-static int complain(enum exit_code code, const char *words)
-{
-	fprintf(stderr, "ipvsctl-svc top: %s\n", words);
-	return (int)code;
-}
-
-/* Options */
-
-static int parse_format(const char *s, enum format *ret, struct err *err)
-{
-	static const char *const names[] = {
-		[FORMAT_TABLE] = "table",
-		[FORMAT_JSON] = "json",
-		[FORMAT_YAML] = "yaml",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(s, names[i])) {
-			*ret = (enum format)i;
-			return 0;
-		}
-	return err_set(err, -EINVAL, "--output is \"%s\", must be table, json or yaml", s);
-}
-
-static int parse_interval(const char *s, double *ret, struct err *err)
-{
-	char *end;
-	double seconds = strtod(s, &end);
-
-	if (end == s || *end || !(seconds >= MIN_INTERVAL && seconds <= MAX_INTERVAL))
-		return err_set(err, -EINVAL, "--interval is \"%s\", must be %g to %g seconds", s,
-			MIN_INTERVAL, MAX_INTERVAL);
-	*ret = seconds;
-	return 0;
-}
-
-static int take_option(struct request *r, int id, struct err *err)
-{
-	switch (id) {
-	case 'n':
-		r->ns = optarg;
-		return 0;
-	case 'i':
-		return parse_interval(optarg, &r->interval, err);
-	case 'o':
-		return parse_format(optarg, &r->format, err);
-	case 'w':
-		r->watch = true;
-		return 0;
-	case OPTION_NO_HEADERS:
-		r->no_headers = true;
-		return 0;
-	case OPTION_SORT_BY:
-		r->sort_by = optarg;
-		return 0;
-	case OPTION_SOCKET:
-		r->socket = optarg;
-		return 0;
-	case 'h':
-		r->help = true;
-		return 0;
-	default: /* -A */
-		return 0;
-	}
-}
-
-static int parse(int argc, char **argv, struct request *ret, struct err *err)
-{
-	struct request r = { .socket = DEFAULT_STATUS_SOCKET, .interval = 1 };
-	struct options o;
-	int id;
-
-	options_init(&o, options, ARRAY_SIZE(options));
-	while ((id = options_next(&o, argc, argv, err)) > 0) {
-		id = take_option(&r, id, err);
-		if (id < 0)
-			return id;
-	}
-	if (id < 0)
-		return id;
-	if (r.sort_by && r.format != FORMAT_TABLE)
-		return err_set(err, -EINVAL, "--sort-by goes with the output table");
-	if (optind < argc)
-		return err_set(err, -EINVAL, "\"%s\" is one argument too many", argv[optind]);
-	*ret = r;
-	return 0;
 }
 
 /* Reading */
@@ -219,6 +122,7 @@ static int render(const struct request *r, const json_t *top, struct buf *out, s
 
 	switch (r->format) {
 	case FORMAT_TABLE:
+	case FORMAT_WIDE:
 		top_view_table(top, &t);
 		code = show_sort(&t, r->sort_by ? r->sort_by : "CPS", true, err);
 		if (code >= 0)
@@ -243,11 +147,8 @@ static int show(const struct request *r, json_t *top, bool clear)
 	if (clear)
 		buf_adds(&out, "\033[H\033[2J");
 	if (render(r, top, &out, &err) < 0)
-		return complain(EXIT_CODE_USAGE, err.msg);
-	fwrite(buf_str(&out), 1, out.len, stdout);
-	if (fflush(stdout))
-		return complain(EXIT_CODE_DIFFERENT, "cannot write to standard output");
-	return EXIT_CODE_OK;
+		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
+	return write_out(COMMAND, &out);
 }
 
 static void jsonp_done(json_t **p)
@@ -266,18 +167,16 @@ static int names(const struct request *r, json_t **ret)
 	buf_addf(&note, "the daemon is not reachable at %s (%s): ", r->socket, err.msg);
 	if (r->ns) {
 		buf_adds(&note, "nobody knows namespaces");
-		return complain(EXIT_CODE_UNREACHABLE, buf_str(&note));
+		return complain(COMMAND, EXIT_CODE_UNREACHABLE, buf_str(&note));
 	}
 	buf_adds(&note, "showing virtual servers");
-	complain(EXIT_CODE_OK, buf_str(&note));
+	complain(COMMAND, EXIT_CODE_OK, buf_str(&note));
 	return EXIT_CODE_OK;
 }
 
 static int fail(const struct err *err)
 {
-	return complain(err->code == -EPERM || err->code == -EACCES ? EXIT_CODE_PERMISSION
-								    : EXIT_CODE_UNREACHABLE,
-		err->msg);
+	return complain(COMMAND, exit_code_of(err->code), err->msg);
 }
 
 static void pause_for(double seconds)
@@ -308,7 +207,7 @@ static int once(const struct request *r, struct adapter *ipvs, struct top_sample
 	*before = *after;
 	*after = swap;
 	*since = now;
-	return show(r, top, r->watch && r->format == FORMAT_TABLE && isatty(STDOUT_FILENO));
+	return show(r, top, r->watch && request_is_table(r) && isatty(STDOUT_FILENO));
 }
 
 static int run(const struct request *r, struct adapter *ipvs)
@@ -328,16 +227,20 @@ static int run(const struct request *r, struct adapter *ipvs)
 
 int top_main(int argc, char **argv)
 {
-	struct request r = { 0 };
+	struct request r = { .socket = DEFAULT_STATUS_SOCKET, .interval = 1 };
 	struct adapter *ipvs;
 	struct err err;
 	int code;
 
-	if (parse(argc, argv, &r, &err) < 0)
-		return complain(EXIT_CODE_USAGE, err.msg);
+	if (request_parse(&r, options, ARRAY_SIZE(options), argc, argv, &err) < 0)
+		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	if (r.help) {
 		print_help();
 		return EXIT_CODE_OK;
+	}
+	if (r.n_names) {
+		err_set(&err, -EINVAL, "\"%s\" is one argument too many", r.names[0]);
+		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	}
 	if (ipvs_new(&ipvs, &err) < 0)
 		return fail(&err);

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "command.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum exit_code complain(const char *command, enum exit_code code, const char *words)
+{
+	fprintf(stderr, "ipvsctl-svc %s: %s\n", command, words);
+	return code;
+}
+
+enum exit_code exit_code_of(int error)
+{
+	return error == -EPERM || error == -EACCES ? EXIT_CODE_PERMISSION : EXIT_CODE_UNREACHABLE;
+}
+
+enum exit_code write_out(const char *command, const struct buf *out)
+{
+	fwrite(buf_str(out), 1, out->len, stdout);
+	if (!fflush(stdout))
+		return EXIT_CODE_OK;
+	return complain(command, EXIT_CODE_DIFFERENT, "cannot write to standard output");
+}
