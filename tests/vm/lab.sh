@@ -357,6 +357,34 @@ loop_never_answered() {
 	[ -z "$LOOP" ] || not grep -Evqx '[0-9]+ (refused|reset|timeout|unreachable)' <<<"$LOOP"
 }
 
+# ---- The API server ----
+
+# api_start: the fake API server on the node; daemon_start follows it from then on.
+api_start() {
+	KUBECONFIG=$WORK_LAB/kubeconfig
+	echo '{apiVersion: v1, kind: Config, current-context: c,
+		contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u, user: {}}],
+		clusters: [{name: c, cluster: {server: "http://127.0.0.1:6443"}}]}' >"$KUBECONFIG"
+	mkfifo "$WORK_LAB/orders"
+	exec {API_ORDERS}<>"$WORK_LAB/orders"
+	enter node python3 "$(dirname "${BASH_SOURCE[0]}")/../fake/apiserver" --port 6443 <"$WORK_LAB/orders" >"$WORK_LAB/answers" 2>&1 &
+	lab_pids+=($!)
+	API_ANSWERS=1
+	eventually 20 api_answered
+}
+
+api_answered() {
+	[ "$(wc -l <"$WORK_LAB/answers")" -ge $API_ANSWERS ]
+}
+
+# order JSON: see tests/fake/apiserver.
+order() {
+	tr -d '\n' <<<"$1" >&"$API_ORDERS"
+	echo >&"$API_ORDERS"
+	API_ANSWERS=$((API_ANSWERS + 1))
+	eventually 10 api_answered
+}
+
 # ---- The daemon ----
 
 # manifest NAME <TEXT: replaces that file as a careful editor does, by an atomic rename.

@@ -3,35 +3,8 @@
 # An API server that is not there costs no connection, and what it holds is made true when it comes.
 . "$(dirname "$0")/lab.sh"
 
-API=$(dirname "$0")/../fake/apiserver
 # In a namespace connection tracking has the size that it has.
 OPTIONS=(--drain-timeout 0 --conntrack-max-per-core 0)
-
-# api_start: the fake API server on the node, which takes orders (see there).
-api_start() {
-	KUBECONFIG=$WORK_LAB/kubeconfig
-	echo '{apiVersion: v1, kind: Config, current-context: c,
-		contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u, user: {}}],
-		clusters: [{name: c, cluster: {server: "http://127.0.0.1:6443"}}]}' >"$KUBECONFIG"
-	mkfifo "$WORK_LAB/orders"
-	exec {API_ORDERS}<>"$WORK_LAB/orders"
-	enter node python3 "$API" --port 6443 <"$WORK_LAB/orders" >"$WORK_LAB/answers" 2>&1 &
-	lab_pids+=($!)
-	API_ANSWERS=1
-	eventually 20 api_answered
-}
-
-api_answered() {
-	[ "$(wc -l <"$WORK_LAB/answers")" -ge $API_ANSWERS ]
-}
-
-# order JSON
-order() {
-	tr -d '\n' <<<"$1" >&"$API_ORDERS"
-	echo >&"$API_ORDERS"
-	API_ANSWERS=$((API_ANSWERS + 1))
-	eventually 10 api_answered
-}
 
 put_slice() {
 	order '{"put": {"kind": "EndpointSlice", "metadata": {"name": "web-1", "namespace": "default",

@@ -99,6 +99,24 @@ chosen_without_ipvs() {
 	equal "the metric says it" "$(metric ipvsctl_backend_fallback)" "ipvsctl_backend_fallback 1"
 }
 
+event_told() {
+	in_node curl -s --data '{"get": "events"}' http://127.0.0.1:6443/_control |
+		jq -e '[.events[].object | select(.reason == "IPVSUnavailable")] |
+			length == 1 and (.[0] | .type == "Warning" and .regarding.kind == "Node" and
+			.regarding.name == "node-a" and (.note | test("ip_vs")))'
+}
+
+told_to_the_cluster() {
+	lab_again
+	must "an API server starts" api_start
+	order '{"put": {"kind": "Node", "metadata": {"name": "node-a"}, "status": {"addresses": [
+		{"type": "InternalIP", "address": "'$NODE_IP'"}]}}}'
+	must "the daemon follows it and goes on with iptables" daemon_start --backend auto \
+		--conntrack-max-per-core 0
+	check "an Event of the node says so" eventually 20 event_told
+	unset KUBECONFIG
+}
+
 chosen_with_ipvs() {
 	must "--backend=auto takes IPVS" daemon_start --backend auto \
 		--metrics-bind-address 127.0.0.1:10249
@@ -162,6 +180,7 @@ if in_node ipvsadm -Ln >/dev/null 2>&1; then
 	chosen_with_ipvs
 else
 	chosen_without_ipvs
+	told_to_the_cluster
 fi
 lab_again
 write_services
