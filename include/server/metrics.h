@@ -32,8 +32,11 @@ struct metrics_tables {
 };
 
 struct metrics_family {
-	/* Seconds, from the start of a sync to the last answer of the kernel; failed ones too. */
-	struct histogram sync, sync_full, sync_partial; /* the latter two: iptables mode only */
+	/*
+	 * Seconds, from the first operation of a sync until everything was true; failed ones too.
+	 * In iptables mode only: of these the first, and the others.
+	 */
+	struct histogram sync, sync_full, sync_partial;
 	/* Seconds, from last-change-trigger-time of a slice until it was in the kernel. */
 	struct histogram programming;
 	struct histogram conntrack;	 /* seconds that looking for stale flows took */

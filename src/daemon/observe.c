@@ -200,12 +200,35 @@ static void observe_programming(struct daemon *d)
 	store_forget_triggers(&d->store);
 }
 
+/* From the first operation until everything was true, over as many steps as it took. */
+static void observe_sync(struct daemon *d)
+{
+	struct observe *o = &d->observe;
+	bool iptables = d->config->policy.backend == BACKEND_IPTABLES;
+
+	if (!o->sync_at)
+		return;
+	o->last_sync_us = clock_us() - o->sync_at;
+	o->sync_at = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		struct metrics_family *m = metrics_of(&o->metrics, families[i]);
+		double seconds = (double)o->last_sync_us / 1e6;
+
+		if (!served(d, families[i]))
+			continue;
+		histogram_observe(&m->sync, seconds);
+		if (iptables)
+			histogram_observe(d->ready ? &m->sync_partial : &m->sync_full, seconds);
+	}
+}
+
 /* Everything that was known is true: what waits is only what the kernel refuses. */
 static void synced(struct daemon *d)
 {
 	struct timespec wall = wall_clock();
 	struct observe *o = &d->observe;
 
+	observe_sync(d);
 	if (o->changed_at)
 		histogram_observe(
 			&o->metrics.event_to_kernel, (double)(clock_us() - o->changed_at) / 1e6);
@@ -226,17 +249,13 @@ static void synced(struct daemon *d)
 
 void observe_step(struct daemon *d, uint64_t start_us, bool wrote)
 {
-	double seconds = (double)(clock_us() - start_us) / 1e6;
 	const struct engine_stats *stats = engine_stats(d->engine);
 
 	if (stats->audits != d->observe.audits)
 		histogram_observe(&d->observe.metrics.audit, (double)stats->audit_us / 1e6);
 	d->observe.audits = stats->audits;
-
-	for (size_t i = 0; wrote && i < ARRAY_SIZE(families); i++)
-		if (served(d, families[i]))
-			histogram_observe(
-				&metrics_of(&d->observe.metrics, families[i])->sync, seconds);
+	if (wrote && !d->observe.sync_at)
+		d->observe.sync_at = start_us;
 	health_set_node(&d->observe.health, store_node(&d->store, d->config->policy.node_name));
 	if (stats->synced)
 		synced(d);

@@ -21,8 +21,10 @@ struct observe {
 	struct health_check_server *health_checks[2]; /* IPv4, IPv6 */
 	struct health_check_list checks;
 	struct address_list addresses;
-	uint64_t changed_at; /* us, of the oldest change that is not in the kernel yet; 0: none */
-	uint64_t audits;     /* of the engine, that were measured */
+	uint64_t sync_at;      /* us, of the first operation since all was true; 0: all is */
+	uint64_t last_sync_us; /* how long it took until all was true again */
+	uint64_t changed_at;   /* us, of the oldest change that is not in the kernel yet; 0: none */
+	uint64_t audits;       /* of the engine, that were measured */
 	uint64_t service_changes, slice_changes; /* of the store, that are true */
 	uint64_t resolves; /* of the engine, when the health checks were looked at last */
 };
@@ -31,7 +33,7 @@ void observe_init(struct daemon *d);
 void observe_done(struct daemon *d);
 /* The store changed. */
 void observe_change(struct daemon *d);
-/* A step is through that began at start_us; `wrote`: it carried out operations. */
+/* A step is through that began at start_us; `wrote`: it began operations. */
 void observe_step(struct daemon *d, uint64_t start_us, bool wrote);
 /* The connection table was cleaned of that many entries of one family, which began at start_us. */
 void observe_flows(struct daemon *d, int family, uint64_t start_us, unsigned deleted);

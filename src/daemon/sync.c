@@ -102,8 +102,6 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	next = engine_step(d->engine, start / 1000);
-	if (engine_stats(d->engine)->batches != batches)
-		d->last_sync_us = clock_us() - start;
 	observe_step(d, start, engine_stats(d->engine)->batches != batches);
 	if (engine_stats(d->engine)->synced && !d->ready)
 		told_ready(d, clock_ms());
@@ -340,7 +338,7 @@ static struct report_input report_input(struct daemon *d)
 		.kernel = d->kernel,
 		.input = d->kube ? "apiserver" : "manifests",
 		.now = clock_ms(),
-		.last_sync_us = d->last_sync_us,
+		.last_sync_us = d->observe.last_sync_us,
 		.conns = d->config->policy.backend == BACKEND_IPVS ? conns : NULL,
 		.conns_arg = d,
 	};

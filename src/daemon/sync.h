@@ -50,7 +50,6 @@ struct daemon {
 		*iptables_answered, *rules_changed, *sigs[3];
 	char kernel[65];       /* release of the running kernel */
 	uint64_t started;      /* ms */
-	uint64_t last_sync_us; /* how long the last step took that wrote to the kernel */
 	struct observe observe;
 	char *mixed; /* programs of the other variant of iptables that has rules, too; NULL: none */
 	const char *failure; /* it must end, for that reason; NULL: it must not */
