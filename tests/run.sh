@@ -14,8 +14,12 @@ set -uo pipefail
 source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$source_root/tests/packages.sh"
 
+# These take longest: they begin once a processor is free for a second virtual machine.
+LONG=(test_order.sh test_drift.sh)
+
 build=${1:-$source_root/build}
-vm_pid=
+declare -A vm_pids
+vm_failed=0
 
 # setup DIRECTORY OPTION...: configures it; an old one keeps its options and what it compiled.
 setup() {
@@ -54,16 +58,25 @@ run_unit() {
 	"$source_root/tests/tally" "$counts" unit "$log"
 }
 
-# In the background while there is something else to do; its output goes to a file.
+# start_vm NAME ARGUMENT...: scenarios, in the background while there is something else to do; their
+# output goes to a file.
 start_vm() {
-	"$source_root/tests/vm/run" -b "$build/release" -d "$build/vm" >"$build/vm.log" 2>&1 &
-	vm_pid=$!
+	local name=$1
+	shift
+	"$source_root/tests/vm/run" -b "$build/release" -d "$build/vm" "$@" >"$build/vm-$name.log" 2>&1 &
+	vm_pids[$name]=$!
 }
 
 finish_vm() {
-	tail -n +1 -f --pid="$vm_pid" "$build/vm.log" | "$source_root/tests/tally" "$counts" vm
-	wait "$vm_pid" || vm_status=$?
-	vm_pid=
+	local log=$build/vm-$1.log status=0
+	tail -n +1 -f --pid="${vm_pids[$1]}" "$log" | "$source_root/tests/tally" "$counts" vm
+	wait "${vm_pids[$1]}" || status=$?
+	unset "vm_pids[$1]"
+	if [ "$status" != 0 ] && ! grep -q '^not ok' "$log"; then
+		echo "FAIL vm: ended with status $status"
+		tail -n 60 "$log"
+		vm_failed=$((vm_failed + 1))
+	fi
 }
 
 # What the iptables backend does where there is no IPVS can be seen on such a kernel only.
@@ -78,7 +91,7 @@ run_here() {
 }
 
 finish() {
-	[ -z "$vm_pid" ] || kill "$vm_pid" 2>/dev/null
+	[ ${#vm_pids[@]} = 0 ] || kill "${vm_pids[@]}" 2>/dev/null
 	rm -f "${counts:?}"
 }
 
@@ -87,7 +100,6 @@ build=$(readlink -f "$build")
 counts=$(mktemp) || exit
 trap finish EXIT
 trap 'exit 130' INT TERM HUP
-vm_status=0
 
 packages_need "${PACKAGES_BUILD[@]}" "${PACKAGES_TESTS[@]}" "${PACKAGES_LAB[@]}"
 echo "Building in $build"
@@ -102,24 +114,22 @@ if kernel_has_ipvs; then
 else
 	echo "This kernel has no ip_vs: the scenarios run in a virtual machine."
 	packages_need "${PACKAGES_VM[@]}"
-	start_vm
+	start_vm first "${LONG[@]/#/-x}"
 fi
 setup "$build/sanitize" -Db_sanitize=address,undefined
 compile "$build/sanitize"
 run_unit
 if [ -n "$native" ]; then
-	start_vm
+	start_vm first
 else
 	run_here
+	start_vm long "${LONG[@]/#/$source_root/tests/vm/}"
 fi
 echo "Scenarios:"
-finish_vm
+finish_vm first
+[ -n "$native" ] || finish_vm long
 
 read -r passed failed skipped < <(awk '{ p += $1; f += $2; s += $3 } END { print p, f, s }' "$counts")
-if [ "$vm_status" != 0 ] && ! grep -q '^not ok' "$build/vm.log"; then
-	echo "FAIL vm: ended with status $vm_status"
-	tail -n 60 "$build/vm.log"
-	failed=$((failed + 1))
-fi
+failed=$((failed + vm_failed))
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -100,9 +100,10 @@ lab_network() {
 	for name in client node node-b a b c d; do
 		echo "netns add $LAB-$name"
 	done | ip -batch -
-	# For a second or two an address that is looked for elsewhere could not find its neighbours.
+	# For a second or two an address that is looked for elsewhere could not find its neighbours. Who
+	# asks again and again may come from a port again after a second.
 	for name in client node node-b a b c d; do
-		inside "$name" sysctl -qw net.ipv6.conf.default.accept_dad=0
+		inside "$name" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv4.tcp_tw_reuse=1
 	done
 	ip link add eth0 netns "$LAB-client" type veth peer name eth0 netns "$LAB-node"
 	ip link add eth1 netns "$LAB-node" type veth peer name eth0 netns "$LAB-node-b"
@@ -307,12 +308,20 @@ keep_ask() {
 	keep_read "$1" $((lines + keep_count[$1]))
 }
 
-# loop_start NAME FROM [OPTION...] PROTO ADDRESS PORT: asks again and again until loop_end.
+# loop_start NAME FROM [OPTION...] PROTO ADDRESS PORT: asks again and again until loop_end. Each
+# loop has ports of its own to come from: IPVS mixes up the connections of a client port to two
+# virtual servers with an endpoint in common, and when it forgets a connection its port may be in
+# use again for one that goes through iptables.
 declare -A loop_pids
+loop_number=0
 loop_start() {
-	local name=$1 from=$2
+	local name=$1 from=$2 first
 	shift 2
-	lab_background "$WORK_LAB/loop-$name" "$from" "$PEER" loop -w $((2000 * PATIENCE)) "$@"
+	first=$((10000 + 4000 * (loop_number % 12)))
+	[ $first -lt 30000 ] || first=$((first + 3000)) # where NodePorts are
+	loop_number=$((loop_number + 1))
+	lab_background "$WORK_LAB/loop-$name" "$from" "$PEER" loop -w $((2000 * PATIENCE)) \
+		-p "$first-$((first + 3999))" "$@"
 	loop_pids[$name]=$BACKGROUND_PID
 	eventually 60 loop_asked "$name" 1
 }

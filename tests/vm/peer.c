@@ -52,10 +52,10 @@ _Noreturn void peer_usage(void)
 		"peer survey MILLISECONDS\n"
 		"    asks what its input says, many at a time, and prints who answered each:\n"
 		"    ID PROTO ADDRESS PORT SOURCE|- WANTED, where PROTO is icmp or http too\n"
-		"peer loop [-s SOURCE] [-w MILLISECONDS] PROTO ADDRESS PORT\n"
+		"peer loop [-p PORTS] [-s SOURCE] [-w MILLISECONDS] PROTO ADDRESS PORT\n"
 		"    asks again and again, each time on a new connection, until SIGTERM, with a line\n"
 		"    now and then; prints how often each answer came. Silence before the first\n"
-		"    answer does not count\n"
+		"    answer does not count. PORTS: FIRST-LAST, to come from one after another\n"
 		"peer notify SOCKET\n"
 		"    prints the messages that a service sends to its NOTIFY_SOCKET\n"
 		"peer change FILE MANIFEST ADDRESS PORT REAL_ADDRESS REAL_PORT\n"
@@ -241,6 +241,8 @@ struct question {
 	int count, wait_ms, proto;
 	struct sockaddr_storage source, dest;
 	socklen_t source_len, dest_len; /* 0: none given */
+	unsigned first_port, last_port; /* to come from, one after another; 0: any */
+	unsigned port;			/* the next one */
 };
 
 socklen_t peer_resolve(const char *host, const char *port, struct sockaddr_storage *ret)
@@ -256,14 +258,24 @@ socklen_t peer_resolve(const char *host, const char *port, struct sockaddr_stora
 	return len;
 }
 
+static void parse_ports(const char *s, struct question *q)
+{
+	if (sscanf(s, "%u-%u", &q->first_port, &q->last_port) != 2 || !q->first_port ||
+		q->first_port > q->last_port || q->last_port > UINT16_MAX)
+		peer_usage();
+	q->port = q->first_port;
+}
+
 static struct question question_parse(int argc, char **argv)
 {
 	struct question q = { .count = 1, .wait_ms = DEFAULT_WAIT_MS };
 	int option;
 
-	while ((option = getopt(argc, argv, "n:s:w:")) != -1) {
+	while ((option = getopt(argc, argv, "n:p:s:w:")) != -1) {
 		if (option == 'n')
 			q.count = atoi(optarg);
+		else if (option == 'p')
+			parse_ports(optarg, &q);
 		else if (option == 's')
 			q.source_len = peer_resolve(optarg, "0", &q.source);
 		else if (option == 'w')
@@ -275,6 +287,10 @@ static struct question question_parse(int argc, char **argv)
 		peer_usage();
 	q.proto = peer_proto(argv[optind]);
 	q.dest_len = peer_resolve(argv[optind + 1], argv[optind + 2], &q.dest);
+	if (!q.source_len) {
+		q.source.ss_family = q.dest.ss_family;
+		q.source_len = q.first_port ? q.dest_len : 0;
+	}
 	return q;
 }
 
@@ -286,26 +302,49 @@ static int await(int fd, short events, int wait_ms)
 	return n < 0 ? -errno : n == 0 ? -ETIMEDOUT : 0;
 }
 
+/* The source address with the next port. */
+static void take_port(struct question *q)
+{
+	/* sin_port and sin6_port are in the same place. */
+	((struct sockaddr_in *)&q->source)->sin_port = htons((uint16_t)q->port);
+	q->port = q->port < q->last_port ? q->port + 1 : q->first_port;
+}
+
+static void bind_source(int fd, struct question *q)
+{
+	int on = 1, r;
+
+	if (!q->source_len)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	do {
+		if (q->first_port)
+			take_port(q);
+		r = bind(fd, (struct sockaddr *)&q->source, q->source_len);
+	} while (r < 0 && errno == EADDRINUSE && q->first_port);
+	if (r < 0)
+		peer_fail("bind to the source address");
+}
+
 /* A connected socket, or a negative errno. */
-static int dial(const struct question *q, int wait_ms)
+static int dial(struct question *q, int wait_ms)
 {
 	int fd = peer_socket(q->dest.ss_family, q->proto), error = 0;
 	socklen_t len = sizeof(error);
 
 	if (fd < 0)
 		return -errno;
-	if (q->source_len && bind(fd, (const struct sockaddr *)&q->source, q->source_len) < 0)
-		peer_fail("bind to the source address");
+	bind_source(fd, q);
 	if (connect(fd, (const struct sockaddr *)&q->dest, q->dest_len) < 0) {
 		error = errno == EINPROGRESS ? -await(fd, POLLOUT, wait_ms) : errno;
 		if (!error)
 			getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
 	}
-	if (error) {
-		close(fd);
-		return -error;
-	}
-	return fd;
+	if (!error)
+		return fd;
+	close(fd);
+	/* It was on that port a moment ago. */
+	return error == EADDRNOTAVAIL && q->first_port ? dial(q, wait_ms) : -error;
 }
 
 /* Asks on a connected socket; the answer without its newline, or a negative errno. */
@@ -348,7 +387,7 @@ static bool print_answer(int r, const char *answer)
 }
 
 /* The same on a connection of its own. */
-static int ask_anew(const struct question *q, int wait_ms, char answer[static LINE_SIZE])
+static int ask_anew(struct question *q, int wait_ms, char answer[static LINE_SIZE])
 {
 	int fd = dial(q, wait_ms);
 	int r = fd < 0 ? fd : ask_on(fd, wait_ms, answer);
@@ -390,7 +429,7 @@ static int hold(int argc, char **argv)
 
 /* ---- loop ---- */
 
-enum { MAX_TALLIES = 64, FIRST_WAITS = 16, PAUSE_US = 1000, ASKED = 4 };
+enum { MAX_TALLIES = 64, FIRST_WAITS = 16, PAUSE_US = 5000, ASKED = 4 };
 
 struct tally {
 	char text[LINE_SIZE];

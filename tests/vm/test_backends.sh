@@ -60,7 +60,7 @@ end_loops() {
 	check "nor one to a NodePort" loop_never_failed port "[ac] $NODE"
 	check "nor one of policy Local, whose client keeps its address" \
 		loop_never_failed near "a 192\.168\.50\.12"
-	check "what has no endpoints was always refused" loop_never_answered none
+	check "what has no endpoints never answered" loop_never_answered none
 }
 
 # settled BACKEND: nothing waits to be done.
