@@ -286,7 +286,7 @@ static ssize_t clean(struct run *r, bool spare, struct err *err)
 	return others < 0 ? others : shared < 0 ? shared : others + shared;
 }
 
-static int run(struct run *r)
+static enum exit_code run(struct run *r)
 {
 	struct err err = { 0 };
 	bool running = daemon_runs(r->q), spare;
@@ -314,7 +314,7 @@ static int run(struct run *r)
 	return n && r->q->dry_run ? EXIT_CODE_DIFFERENT : EXIT_CODE_OK;
 }
 
-int cleanup_main(int argc, char **argv)
+enum exit_code cleanup_main(int argc, char **argv)
 {
 	_cleanup_(run_done) struct run r = { 0 };
 	struct request q;

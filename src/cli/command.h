@@ -16,11 +16,11 @@ enum exit_code {
 	EXIT_CODE_NOT_FOUND,
 };
 
-int status_main(int argc, char **argv);
-int explain_main(int argc, char **argv);
-int plan_main(int argc, char **argv);
-int top_main(int argc, char **argv);
-int cleanup_main(int argc, char **argv);
+enum exit_code status_main(int argc, char **argv);
+enum exit_code explain_main(int argc, char **argv);
+enum exit_code plan_main(int argc, char **argv);
+enum exit_code top_main(int argc, char **argv);
+enum exit_code cleanup_main(int argc, char **argv);
 
 /* Says it on standard error, in the name of the command. Returns the code. */
 enum exit_code complain(const char *command, enum exit_code code, const char *words);

@@ -140,7 +140,7 @@ static enum exit_code run(struct dry *d)
 	return explanation ? print(d, explanation) : code;
 }
 
-int explain_main(int argc, char **argv)
+enum exit_code explain_main(int argc, char **argv)
 {
 	_cleanup_(dry_done) struct dry d;
 	struct err err;
@@ -156,5 +156,5 @@ int explain_main(int argc, char **argv)
 	if (!*d.config.what)
 		return complain(d.command, EXIT_CODE_USAGE,
 			"nothing to explain: give IP:PORT or NAMESPACE/NAME");
-	return (int)run(&d);
+	return run(&d);
 }

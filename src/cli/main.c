@@ -8,7 +8,7 @@
 
 struct command {
 	const char *name, *help;
-	int (*run)(int argc, char **argv);
+	enum exit_code (*run)(int argc, char **argv);
 };
 
 static const struct command commands[] = {
@@ -36,7 +36,7 @@ static void print_help(FILE *out)
 	options_help(options, ARRAY_SIZE(options), out);
 }
 
-static int run_command(int argc, char **argv)
+static enum exit_code run_command(int argc, char **argv)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[0], commands[i].name))
@@ -45,7 +45,7 @@ static int run_command(int argc, char **argv)
 	return EXIT_CODE_USAGE;
 }
 
-static int usage_error(const char *words)
+static enum exit_code usage_error(const char *words)
 {
 	fprintf(stderr, "ipvsctl-svc: %s\n", words);
 	return EXIT_CODE_USAGE;
@@ -61,7 +61,7 @@ int main(int argc, char **argv)
 	options_stop_early(&o);
 	id = options_next(&o, argc, argv, &err);
 	if (id < 0)
-		return usage_error(err.msg);
+		return (int)usage_error(err.msg);
 	if (id == 'h') {
 		print_help(stdout);
 		return EXIT_CODE_OK;
@@ -71,7 +71,7 @@ int main(int argc, char **argv)
 		return EXIT_CODE_OK;
 	}
 	if (optind < argc)
-		return run_command(argc - optind, argv + optind);
+		return (int)run_command(argc - optind, argv + optind);
 	print_help(stderr);
 	return EXIT_CODE_USAGE;
 }

@@ -187,7 +187,7 @@ static enum exit_code plan(struct run *r)
 	return code;
 }
 
-int plan_main(int argc, char **argv)
+enum exit_code plan_main(int argc, char **argv)
 {
 	_cleanup_(run_done) struct run r = { 0 };
 	struct err err;
@@ -203,5 +203,5 @@ int plan_main(int argc, char **argv)
 	if (!r.dry.config.n_manifests)
 		return complain(r.dry.command, EXIT_CODE_USAGE,
 			"nothing to plan: give --manifests FILE|DIR");
-	return (int)plan(&r);
+	return plan(&r);
 }

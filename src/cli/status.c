@@ -47,7 +47,7 @@ static void print_help(void)
 /* Fetching */
 
 /* Without the daemon the kernel is asked; `note` says so. */
-static int fetch_from_kernel(
+static enum exit_code fetch_from_kernel(
 	const struct request *r, const struct err *why, json_t **ret, struct buf *note)
 {
 	struct err err;
@@ -67,7 +67,7 @@ static int fetch_from_kernel(
 	return EXIT_CODE_OK;
 }
 
-static int fetch(const struct request *r, json_t **ret, struct buf *note)
+static enum exit_code fetch(const struct request *r, json_t **ret, struct buf *note)
 {
 	struct err err;
 	int c = client_status(r->socket, ret, &err);
@@ -145,7 +145,7 @@ static size_t select_services(const struct request *r, json_t *status)
 
 /* Printing */
 
-static int render_table(
+static enum exit_code render_table(
 	const struct request *r, const json_t *status, const struct buf *note, struct buf *out)
 {
 	_cleanup_(show_done) struct show t;
@@ -164,7 +164,7 @@ static int render_table(
 	return EXIT_CODE_OK;
 }
 
-static int render(
+static enum exit_code render(
 	const struct request *r, const json_t *status, const struct buf *note, struct buf *out)
 {
 	struct err err;
@@ -192,12 +192,12 @@ static void jsonp_done(json_t **p)
 }
 
 /* `clear`: what the screen showed before goes. */
-static int show_once(const struct request *r, bool clear)
+static enum exit_code show_once(const struct request *r, bool clear)
 {
 	_cleanup_(buf_done) struct buf note = { 0 }, out = { 0 };
 	_cleanup_(jsonp_done) json_t *status = NULL;
 	size_t missing;
-	int code = fetch(r, &status, &note);
+	enum exit_code code = fetch(r, &status, &note);
 
 	if (code)
 		return code;
@@ -218,11 +218,11 @@ static int show_once(const struct request *r, bool clear)
 }
 
 /* What goes wrong at once ends it; later a daemon may be restarting. */
-static int watch(const struct request *r)
+static enum exit_code watch(const struct request *r)
 {
 	const struct timespec pause = { .tv_sec = WATCH_SECONDS };
 	bool clear = request_is_table(r) && isatty(STDOUT_FILENO);
-	int code = show_once(r, clear);
+	enum exit_code code = show_once(r, clear);
 
 	while (code <= EXIT_CODE_DIFFERENT && !ferror(stdout)) {
 		nanosleep(&pause, NULL);
@@ -233,7 +233,7 @@ static int watch(const struct request *r)
 	return code;
 }
 
-int status_main(int argc, char **argv)
+enum exit_code status_main(int argc, char **argv)
 {
 	struct request r = { .socket = DEFAULT_STATUS_SOCKET, .has_wide = true };
 	struct err err;

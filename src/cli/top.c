@@ -137,7 +137,7 @@ static int render(const struct request *r, const json_t *top, struct buf *out, s
 	return 0;
 }
 
-static int show(const struct request *r, json_t *top, bool clear)
+static enum exit_code show(const struct request *r, json_t *top, bool clear)
 {
 	_cleanup_(buf_done) struct buf out = { 0 };
 	struct err err;
@@ -157,7 +157,7 @@ static void jsonp_done(json_t **p)
 }
 
 /* Virtual servers have names as long as the daemon answers. */
-static int names(const struct request *r, json_t **ret)
+static enum exit_code names(const struct request *r, json_t **ret)
 {
 	_cleanup_(buf_done) struct buf note = { 0 };
 	struct err err;
@@ -174,7 +174,7 @@ static int names(const struct request *r, json_t **ret)
 	return EXIT_CODE_OK;
 }
 
-static int fail(const struct err *err)
+static enum exit_code fail(const struct err *err)
 {
 	return complain(COMMAND, exit_code_of(err->code), err->msg);
 }
@@ -187,14 +187,14 @@ static void pause_for(double seconds)
 	nanosleep(&t, NULL);
 }
 
-static int once(const struct request *r, struct adapter *ipvs, struct top_samples *before,
-	struct top_samples *after, double *since)
+static enum exit_code once(const struct request *r, struct adapter *ipvs,
+	struct top_samples *before, struct top_samples *after, double *since)
 {
 	_cleanup_(jsonp_done) json_t *status = NULL, *top = NULL;
 	struct top_samples swap;
 	struct err err;
 	double now;
-	int code;
+	enum exit_code code;
 
 	pause_for(r->interval);
 	if (sample(ipvs, after, &now, &err) < 0 || count(ipvs, after, &err) < 0)
@@ -210,12 +210,12 @@ static int once(const struct request *r, struct adapter *ipvs, struct top_sample
 	return show(r, top, r->watch && request_is_table(r) && isatty(STDOUT_FILENO));
 }
 
-static int run(const struct request *r, struct adapter *ipvs)
+static enum exit_code run(const struct request *r, struct adapter *ipvs)
 {
 	_cleanup_(samples_done) struct top_samples before = { 0 }, after = { 0 };
 	struct err err;
 	double since;
-	int code;
+	enum exit_code code;
 
 	if (sample(ipvs, &before, &since, &err) < 0)
 		return fail(&err);
@@ -225,12 +225,12 @@ static int run(const struct request *r, struct adapter *ipvs)
 	return code;
 }
 
-int top_main(int argc, char **argv)
+enum exit_code top_main(int argc, char **argv)
 {
 	struct request r = { .socket = DEFAULT_STATUS_SOCKET, .interval = 1 };
 	struct adapter *ipvs;
 	struct err err;
-	int code;
+	enum exit_code code;
 
 	if (request_parse(&r, options, ARRAY_SIZE(options), argc, argv, &err) < 0)
 		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
