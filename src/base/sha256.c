@@ -35,9 +35,9 @@ static void store(uint8_t *p, uint32_t x)
 
 static void schedule(uint32_t w[static ROUNDS], const uint8_t *block)
 {
-	for (int i = 0; i < 16; i++)
+	for (size_t i = 0; i < 16; i++)
 		w[i] = load(block + 4 * i);
-	for (int i = 16; i < ROUNDS; i++) {
+	for (size_t i = 16; i < ROUNDS; i++) {
 		uint32_t a = w[i - 15], b = w[i - 2];
 
 		w[i] = w[i - 16] + (rotr(a, 7) ^ rotr(a, 18) ^ a >> 3) + w[i - 7] +
@@ -82,6 +82,6 @@ void sha256(const void *data, size_t len, uint8_t ret[static SHA256_SIZE])
 	store(tail + end - 4, (uint32_t)((uint64_t)len * 8));
 	for (size_t i = 0; i < end; i += BLOCK)
 		compress(h, tail + i);
-	for (int i = 0; i < 8; i++)
+	for (size_t i = 0; i < 8; i++)
 		store(ret + 4 * i, h[i]);
 }

@@ -103,7 +103,7 @@ void client_escape(struct buf *path, const char *text)
 
 int client_status(const char *socket_path, json_t **ret, struct err *err)
 {
-	json_t *reply;
+	json_t *reply = NULL;
 	const char *kind;
 	int r = client_get(socket_path, "/v1/status", &reply, err);
 

@@ -95,7 +95,7 @@ static const struct step {
 	{ OP_DEL, FACT_LINK },
 	{ OP_SET, FACT_VS },
 };
-static_assert(ARRAY_SIZE(steps) == OP_TYPES * QUEUES, "every queue has its turn");
+static_assert(ARRAY_SIZE(steps) == (size_t)OP_TYPES * QUEUES, "every queue has its turn");
 
 size_t ledger_take(struct ledger *l, uint64_t now, struct op *ops, size_t max, uint64_t *ret_next)
 {

@@ -415,10 +415,10 @@ void exec_wait(const struct exec *x)
 int exec_run(const char *const argv[], const char *input, size_t input_len, int timeout_ms,
 	struct buf *ret_out, struct err *err)
 {
-	struct exec *x;
+	struct exec *x = NULL;
 	int r = exec_new(&x, err);
 
-	if (r)
+	if (!x)
 		return r;
 	r = exec_start(x, argv, input, input_len, timeout_ms, err);
 	if (!r)

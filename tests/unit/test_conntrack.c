@@ -408,7 +408,7 @@ static void few_ports_are_asked_for_one_by_one(void **state)
 static void many_ports_are_asked_for_together(void **state)
 {
 	(void)state;
-	for (uint16_t i = 0; i <= CONNTRACK_PARTS; i++)
+	for (int i = 0; i <= CONNTRACK_PARTS; i++)
 		add_frontend("10.96.0.10", (uint16_t)(53 + i));
 	queue_dump(1, 0, to_10_244_0_1);
 	assert_int_equal(clean(AF_INET), 1);

@@ -140,7 +140,7 @@ static void find_operations(struct world *w, const char *address, size_t *first,
 	const char *log = world_log(w), *at = strstr(log, address);
 
 	assert_non_null(at);
-	*first = (size_t)(at - log);
+	*first = *last = (size_t)(at - log);
 	for (; at; at = strstr(at + 1, address))
 		*last = (size_t)(at - log);
 }

@@ -310,7 +310,7 @@ static void assert_like_new(struct churn *c, unsigned long done)
 	world_step(new);
 	found = print(&w->kernel);
 	wanted = print(&new->kernel);
-	if (w->kernel.n_facts != new->kernel.n_facts || (!c->marks && strcmp(found, wanted))) {
+	if (w->kernel.n_facts != new->kernel.n_facts || (!c->marks && strcmp(found, wanted) != 0)) {
 		fprintf(stderr, "after %lu changes, seed %lu: found\n%s\nwanted\n%s\n", done, seed,
 			found, wanted);
 		fail_msg("the kernel does not hold what it should");
