@@ -453,9 +453,12 @@ static void what_is_not_translated_is_dropped_or_refused(void **state)
 	node_facts_resolve(&n, on_iptables);
 	at = chain(&n, AF_INET, TABLE_FILTER, "KUBE-SERVICES");
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
-		at = strstr(at, order[i]);
-		if (!at)
+		const char *next = strstr(at, order[i]);
+
+		if (!next)
 			fail_msg("not there, or too early: %s", order[i]);
+		else
+			at = next;
 	}
 	node_facts_done(&n);
 }

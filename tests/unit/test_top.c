@@ -29,7 +29,7 @@ static struct top_samples samples(
 			.stats = { .key = fixture_fact(rows[i].vs).key,
 				.connections = rows[i].connections,
 				.in_packets = rows[i].packets,
-				.out_packets = rows[i].packets * 2,
+				.out_packets = (uint64_t)rows[i].packets * 2,
 				.in_bytes = rows[i].bytes,
 				.out_bytes = (uint64_t)rows[i].bytes * 10 },
 			.active = rows[i].active,
