@@ -86,7 +86,7 @@ run_here() {
 		return
 	fi
 	"$source_root/tests/vm/run-here" "$build/release" \
-		"$source_root"/tests/vm/test_{fallback,flows_iptables}.sh |
+		"$source_root"/tests/vm/test_{fallback,flows_iptables,iptables_mode}.sh |
 		"$source_root/tests/tally" "$counts" here
 }
 

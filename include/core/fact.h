@@ -232,6 +232,11 @@ bool fact_diverts(const struct fact_key *key);
  * stand in it, it must not change before what answers does, and never goes away meanwhile.
  */
 bool fact_is_entrance(const struct fact_key *key);
+/*
+ * A chain of one Service. Where kube-proxy made it, it masquerades itself, which ours leaves to what
+ * stands before it: so it must not change as long as kube-proxy's rules lead there.
+ */
+bool fact_is_service_chain(const struct fact_key *key);
 
 /* An order that people would choose: by kind, family, set, address, port. Equal exactly when the
  * bytes are. */

@@ -183,6 +183,8 @@ static int queue_of(const struct fact_key *key)
 {
 	if (fact_diverts(key))
 		return QUEUE_DIVERSION;
+	if (fact_is_service_chain(key))
+		return QUEUE_SERVICE_CHAIN;
 	return fact_is_entrance(key) ? QUEUE_ENTRANCE : key->kind;
 }
 
@@ -423,8 +425,10 @@ void ledger_each_leaving(const struct ledger *l, enum fact_kind kind,
 	each_queued(&l->queue[TURN_USUAL][OP_DEL][kind], f, arg);
 	if (kind == FACT_MEMBER)
 		each_queued(&l->queue[TURN_USUAL][OP_DEL][QUEUE_DIVERSION], f, arg);
-	if (kind == FACT_CHAIN)
+	if (kind == FACT_CHAIN) {
 		each_queued(&l->queue[TURN_USUAL][OP_DEL][QUEUE_ENTRANCE], f, arg);
+		each_queued(&l->queue[TURN_USUAL][OP_DEL][QUEUE_SERVICE_CHAIN], f, arg);
+	}
 }
 
 bool ledger_has_children(const struct ledger *l, const struct fact_key *key)

@@ -11,8 +11,9 @@
 enum { OP_TYPES = 3 };
 
 /* There is a queue for each kind, one for the members that divert packets from one virtual server
- * to another, and one for the chains that divert them from one backend to the other. */
-enum { QUEUE_DIVERSION = FACT_KINDS, QUEUE_ENTRANCE, QUEUES };
+ * to another, one for the chains that divert them from one backend to the other, and one for the
+ * chains behind these. */
+enum { QUEUE_DIVERSION = FACT_KINDS, QUEUE_ENTRANCE, QUEUE_SERVICE_CHAIN, QUEUES };
 
 /* What vital claimants lack, and everything else. */
 enum turn { TURN_VITAL, TURN_USUAL, TURNS };

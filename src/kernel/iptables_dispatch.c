@@ -48,7 +48,7 @@ static void set_chain(struct dispatch *d, const char *name, uint64_t hash)
 
 	if (!c) {
 		c = new0(struct dispatch_chain);
-		snprintf(c->name, sizeof(c->name), "%s", name);
+		snprintf(c->name, sizeof(c->name), "%.*s", CHAIN_NAME_LEN, name);
 		map_add(&d->chains, &c->by_name, map_hash_str(name));
 	}
 	c->hash = hash;

@@ -107,6 +107,28 @@ static void iptables_answers_before_it_gets_packets(void **state)
 	assert_kept(w);
 }
 
+/* Ours leave it to the entrance to mark what is masqueraded, kube-proxy's do that themselves. */
+static void chains_of_kube_proxy_change_after_the_entrances(void **state)
+{
+	static const char *const after[] = { "set chain IPv4 nat KUBE-SVC-",
+		"set chain IPv4 nat KUBE-EXT-", "set chain IPv4 nat KUBE-SEP-" };
+	struct world *w = *state;
+
+	w->policy.backend = BACKEND_IPTABLES;
+	world_start(w, SERVICES);
+	_cleanup_free_ struct fact *all = fake_kernel_list(&w->kernel);
+
+	for (size_t i = 0, n = w->kernel.n_facts; i < n; i++)
+		if (fact_is_service_chain(&all[i].key) || fact_is_entrance(&all[i].key)) {
+			all[i].val.chain.text++;
+			fake_kernel_put_fact(&w->kernel, &all[i]);
+		}
+	world_restart(w);
+	w->policy.backend = BACKEND_IPTABLES;
+	world_start(w, SERVICES);
+	assert_around_entrances(w, NULL, 0, after, ARRAY_SIZE(after));
+}
+
 /* In between, rules of both stand: none may refuse what the other one answers. */
 static void nothing_is_refused_that_a_service_has(void **state)
 {
@@ -146,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(ipvs_answers_before_it_gets_packets),
 		WORLD_TEST(iptables_answers_before_it_gets_packets),
+		WORLD_TEST(chains_of_kube_proxy_change_after_the_entrances),
 		WORLD_TEST(nothing_is_refused_that_a_service_has),
 	};
 
