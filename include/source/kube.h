@@ -52,6 +52,14 @@ int kube_new(const struct kube_config *config, struct kube **ret, struct err *er
 void kube_free(struct kube *k);
 /* Everything is followed right now. */
 bool kube_healthy(const struct kube *k);
+/* One kind of object that is followed. */
+struct kube_watch {
+	const char *resource; /* "services"; valid for ever */
+	bool healthy;	      /* without a gap, right now */
+};
+enum { KUBE_WATCHES = 3 };
+/* Services, what tells of endpoints, and nodes. */
+void kube_watches(const struct kube *k, struct kube_watch ret[static KUBE_WATCHES]);
 bool kube_fed(const struct kube *k);
 uint64_t kube_received(const struct kube *k); /* bytes of all answers */
 /* For other requests to the same server. */

@@ -44,11 +44,19 @@ static void take_counts(struct daemon *d)
 	o->metrics.endpoint_changes_pending = s->slice_changes - o->slice_changes;
 }
 
+static void take_watches(const struct daemon *d, struct metrics_watch ret[static KUBE_WATCHES])
+{
+	struct kube_watch watches[KUBE_WATCHES];
+
+	kube_watches(d->kube, watches);
+	for (size_t i = 0; i < ARRAY_SIZE(watches); i++)
+		ret[i] = (struct metrics_watch){ watches[i].resource, watches[i].healthy };
+}
+
 static void render_metrics(struct buf *ret, void *arg)
 {
 	struct daemon *d = arg;
-	const struct metrics_watch watches[] = { { "apiserver",
-		d->kube && kube_healthy(d->kube) } };
+	struct metrics_watch watches[KUBE_WATCHES];
 	struct metrics_input in = {
 		.metrics = &d->observe.metrics,
 		.health = &d->observe.health,
@@ -62,6 +70,8 @@ static void render_metrics(struct buf *ret, void *arg)
 		.n_watches = d->kube ? ARRAY_SIZE(watches) : 0,
 	};
 
+	if (d->kube)
+		take_watches(d, watches);
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		struct no_local n = no_local_count(&d->store, &d->config->policy, families[i]);
 		struct metrics_family *f = metrics_of(&d->observe.metrics, families[i]);

@@ -361,12 +361,30 @@ static bool is_healthy(const struct follow *f)
 	return f->watch && watch_healthy(f->watch);
 }
 
+/* While Endpoints stand for slices, slices are asked for in vain. */
+void kube_watches(const struct kube *k, struct kube_watch ret[static KUBE_WATCHES])
+{
+	bool endpoints =
+		k->follow[RESOURCE_ENDPOINTS].watch && !is_healthy(&k->follow[RESOURCE_SLICES]);
+	const struct follow *followed[KUBE_WATCHES] = {
+		&k->follow[RESOURCE_SERVICES],
+		&k->follow[endpoints ? RESOURCE_ENDPOINTS : RESOURCE_SLICES],
+		&k->follow[RESOURCE_NODE],
+	};
+
+	for (size_t i = 0; i < KUBE_WATCHES; i++)
+		ret[i] = (struct kube_watch){ followed[i]->name, is_healthy(followed[i]) };
+}
+
 bool kube_healthy(const struct kube *k)
 {
-	return is_healthy(&k->follow[RESOURCE_SERVICES]) &&
-		(is_healthy(&k->follow[RESOURCE_SLICES]) ||
-			is_healthy(&k->follow[RESOURCE_ENDPOINTS])) &&
-		is_healthy(&k->follow[RESOURCE_NODE]);
+	struct kube_watch watches[KUBE_WATCHES];
+
+	kube_watches(k, watches);
+	for (size_t i = 0; i < KUBE_WATCHES; i++)
+		if (!watches[i].healthy)
+			return false;
+	return true;
 }
 
 bool kube_fed(const struct kube *k)

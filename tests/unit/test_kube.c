@@ -222,6 +222,7 @@ static void what_vanished_while_we_were_away_is_deleted(void **state)
 static void a_server_that_is_down_is_waited_for(void **state)
 {
 	struct kube_bench *b = *state;
+	struct kube_watch watches[KUBE_WATCHES];
 
 	kube_bench_cluster(b);
 	fake_api_order(&b->api, "{\"down\": true}");
@@ -230,6 +231,9 @@ static void a_server_that_is_down_is_waited_for(void **state)
 	assert_int_equal(b->fed, 0);
 	assert_true(b->troubles > 0);
 	assert_false(kube_healthy(b->kube));
+	kube_watches(b->kube, watches);
+	for (size_t i = 0; i < KUBE_WATCHES; i++)
+		assert_false(watches[i].healthy);
 	fake_api_order(&b->api, "{\"down\": false}");
 	AWAIT(b, is_fed, NULL);
 	assert_int_equal(b->store.n_services, 2);

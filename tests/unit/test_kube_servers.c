@@ -136,6 +136,16 @@ static void absent(struct kube_bench *b, const char *resources)
 	fake_api_order(&b->api, "{\"set\": {\"absent\": [%s]}, \"close\": true}", resources);
 }
 
+static bool follows_endpoints_as(struct kube_bench *b, const void *resource)
+{
+	struct kube_watch watches[KUBE_WATCHES];
+
+	kube_watches(b->kube, watches);
+	assert_string_equal(watches[0].resource, "services");
+	assert_string_equal(watches[2].resource, "nodes");
+	return watches[1].healthy && !strcmp(watches[1].resource, resource);
+}
+
 static void without_slices_endpoints_are_followed_until_there_are_some(void **state)
 {
 	struct kube_bench *b = *state;
@@ -148,10 +158,12 @@ static void without_slices_endpoints_are_followed_until_there_are_some(void **st
 	assert_true(has_endpoint(b, "10.244.1.7"));
 	assert_int_equal(b->troubles, 0);
 	assert_true(kube_healthy(b->kube));
+	assert_true(follows_endpoints_as(b, "endpoints"));
 	kube_bench_put_endpoints(b, "web", "10.244.1.8");
 	AWAIT(b, has_endpoint, "10.244.1.8");
 	absent(b, ""); /* it was upgraded */
 	AWAIT(b, has_endpoint, "10.244.1.1");
+	AWAIT(b, follows_endpoints_as, "endpointslices");
 	kube_bench_put_endpoints(b, "web", "10.244.1.9");
 	kube_bench_put_slice(b, "web", "10.244.1.2");
 	AWAIT(b, has_endpoint, "10.244.1.2");
