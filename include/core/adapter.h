@@ -26,11 +26,11 @@ struct adapter {
 	const char *name; /* for messages: "ipvs" */
 	unsigned kinds;	  /* mask of 1 << enum fact_kind */
 	/*
-	 * Carries out n operations of one kind and one type in the given order and writes the
-	 * answer of each to its `result`; one failure does not stop the others.
+	 * Carries out n operations of one kind in the given order and writes the answer of each to
+	 * its `result`; one failure does not stop the others. All are of one type, but for chains.
 	 */
 	void (*apply)(struct adapter *a, struct op *ops, size_t n);
-	bool whole_queue; /* apply() is best given all operations of a kind and type at once */
+	bool whole_queue; /* apply() is best given all operations at once that ledger_take() has */
 	/*
 	 * An adapter that has others do the work may answer later: it leaves results at
 	 * -EINPROGRESS, and the operations stay where they are, until advance() returns true. It is

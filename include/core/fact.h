@@ -233,8 +233,8 @@ bool fact_diverts(const struct fact_key *key);
  */
 bool fact_is_entrance(const struct fact_key *key);
 /*
- * A chain of one Service. Where kube-proxy made it, it masquerades itself, which ours leaves to what
- * stands before it: so it must not change as long as kube-proxy's rules lead there.
+ * A chain of one Service. Where kube-proxy made it, it masquerades itself, which ours leaves to
+ * what stands before it: so it must not change as long as kube-proxy's rules lead there.
  */
 bool fact_is_service_chain(const struct fact_key *key);
 

@@ -69,12 +69,12 @@ void ledger_publish(struct ledger *l, const struct fact *old, size_t n_old, cons
 	size_t n_new, const struct claimant *who);
 
 /*
- * Up to `max` operations to do now, all of one kind and type, so that an adapter sees one batch of
- * like things. Guard before make, make before break: adds in the order of the kinds, of kinds
- * before virtual servers with their changes, the other changes behind, then deletes backwards. All
- * that vital claimants lack, with the changes before virtual servers, comes first.
- * Returns how many; with 0, `ret_next` is when to ask again (UINT64_MAX: after a change). Each must
- * be settled before the next call.
+ * Up to `max` operations to do now, all of one kind, so that an adapter sees one batch of like
+ * things; and of one type, but for chains, of which what follows each other goes into one. Guard
+ * before make, make before break: adds in the order of the kinds, of kinds before virtual servers
+ * with their changes, the other changes behind, then deletes backwards. All that vital claimants
+ * lack, with the changes before virtual servers, comes first. Returns how many; with 0, `ret_next`
+ * is when to ask again (UINT64_MAX: after a change). Each must be settled before the next call.
  */
 size_t ledger_take(struct ledger *l, uint64_t now, struct op *ops, size_t max, uint64_t *ret_next);
 void ledger_settle(struct ledger *l, const struct op *op, uint64_t now);

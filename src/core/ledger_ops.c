@@ -100,19 +100,31 @@ static const struct step {
 };
 static_assert(ARRAY_SIZE(steps) == (size_t)OP_TYPES * QUEUES, "every queue has its turn");
 
+/* Of chains, what comes one after the other goes into the kernel together. */
+static bool joins(int queue)
+{
+	return queue == FACT_CHAIN || queue == QUEUE_SERVICE_CHAIN;
+}
+
 size_t ledger_take(struct ledger *l, uint64_t now, struct op *ops, size_t max, uint64_t *ret_next)
 {
+	size_t n = 0;
+
 	wake_delayed(l, now);
 	for (enum turn turn = TURN_VITAL; turn < TURNS; turn++)
 		for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-			enum op_type t = steps[i].type;
-			size_t n = fill_ops(&l->queue[turn][t][steps[i].queue], t, ops, max);
+			struct list *queue = &l->queue[turn][steps[i].type][steps[i].queue];
 
-			if (n)
+			if (list_empty(queue))
+				continue;
+			if (n && !joins(steps[i].queue))
+				return n;
+			n += fill_ops(queue, steps[i].type, ops + n, max - n);
+			if (!joins(steps[i].queue) || n == max)
 				return n;
 		}
 	*ret_next = l->next_due;
-	return 0;
+	return n;
 }
 
 static void set_done(struct ledger *l, struct entry *e, const struct op *op)

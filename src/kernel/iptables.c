@@ -140,6 +140,8 @@ static int cmp_chain(const void *a, const void *b)
 	const struct op *x = *(struct op *const *)a, *y = *(struct op *const *)b;
 	int c = rank(&x->fact.key) - rank(&y->fact.key);
 
+	if ((x->type == OP_DEL) != (y->type == OP_DEL))
+		return x->type == OP_DEL ? 1 : -1;
 	if (x->type == OP_DEL)
 		c = -c;
 	return c ? c : strcmp(x->fact.key.name, y->fact.key.name);

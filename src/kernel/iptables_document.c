@@ -135,11 +135,14 @@ void document_of_batch(const struct iptables *t, const struct batch *b, struct b
 
 void document_of_headers(const struct batch *b, struct buf *ret)
 {
+	enum op_type type = b->ops[0]->type == OP_DEL ? OP_DEL : OP_ADD;
+
 	for (size_t i = 0; i < ARRAY_SIZE(iptables_tables); i++) {
 		_cleanup_(section_done) struct section s = { 0 };
 
 		for (size_t k = 0; k < b->n; k++)
-			if (b->ops[k]->fact.key.set == iptables_tables[i])
+			if (b->ops[k]->type == type &&
+				b->ops[k]->fact.key.set == iptables_tables[i])
 				add_header(&s.headers, &b->ops[k]->fact.key);
 		add_section(&s, iptables_tables[i], ret);
 	}

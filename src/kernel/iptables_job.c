@@ -214,8 +214,8 @@ static void begin_writing(struct iptables *t)
 
 /*
  * Chains refer to each other, so that a part of a refused batch may need its other parts: chains
- * that are new are made first, and chains that are to go emptied. Those that stand already keep
- * their rules until they get others.
+ * that are new are made first, and where all others are through, chains that are to go are emptied.
+ * Those that stand already keep their rules until they get others.
  */
 static void halve(struct iptables *t, const struct batch *b)
 {
@@ -226,7 +226,7 @@ static void halve(struct iptables *t, const struct batch *b)
 	second.n -= first.n;
 	push(t, TASK_WRITE, &second);
 	push(t, TASK_WRITE, &first);
-	if (b->ops[0]->fact.key.kind == FACT_CHAIN && b->ops[0]->type != OP_SET)
+	if (b->ops[0]->fact.key.kind == FACT_CHAIN)
 		push(t, TASK_PREPARE, b);
 }
 
@@ -256,7 +256,10 @@ static void begin_preparing(struct iptables *t)
 
 	buf_reset(&t->document);
 	document_of_headers(&b, &t->document);
-	start_document(t, &b);
+	if (t->document.len)
+		start_document(t, &b);
+	else
+		pop(t);
 }
 
 /* How iptables tells what was just written. */

@@ -30,7 +30,7 @@ struct family {
 	struct dispatch dispatch;
 };
 
-/* Some operations on one family; all of one kind and type. */
+/* Some operations on one family, all of one kind; of chains those that delete stand last. */
 struct batch {
 	struct family *family;
 	struct op **ops;
@@ -71,7 +71,7 @@ struct iptables {
 
 /* iptables_document.c: the input of iptables-restore. */
 void document_of_batch(const struct iptables *t, const struct batch *b, struct buf *ret);
-/* Makes the chains of the batch, or empties them. */
+/* Makes the new chains of the batch; of one that only deletes, empties the chains. */
 void document_of_headers(const struct batch *b, struct buf *ret);
 
 /* iptables_job.c */

@@ -129,6 +129,25 @@ static void chains_of_kube_proxy_change_after_the_entrances(void **state)
 	assert_around_entrances(w, NULL, 0, after, ARRAY_SIZE(after));
 }
 
+/* A batch of chains is one run of iptables-restore. */
+static void an_endpoint_changes_in_one_batch_of_chains(void **state)
+{
+	struct world *w = *state;
+	uint64_t before;
+
+	w->policy.backend = BACKEND_IPTABLES;
+	world_start(w, SERVICES);
+	before = engine_stats(w->engine)->batches;
+	world_forget(w);
+	world_load(
+		w, "slice a/web-1 port=p80:8080/TCP ep=10.244.1.1@test-node ep=10.244.2.9@other\n");
+	line_at(w, "add chain IPv4 nat KUBE-SEP-", false);
+	line_at(w, "set chain IPv4 nat KUBE-SVC-", false);
+	line_at(w, "delete chain IPv4 nat KUBE-SEP-", false);
+	line_at(w, "add member KUBE-LOOP-BACK", false);
+	assert_int_equal(engine_stats(w->engine)->batches - before, 2); /* the member is one */
+}
+
 /* In between, rules of both stand: none may refuse what the other one answers. */
 static void nothing_is_refused_that_a_service_has(void **state)
 {
@@ -169,6 +188,7 @@ int main(void)
 		WORLD_TEST(ipvs_answers_before_it_gets_packets),
 		WORLD_TEST(iptables_answers_before_it_gets_packets),
 		WORLD_TEST(chains_of_kube_proxy_change_after_the_entrances),
+		WORLD_TEST(an_endpoint_changes_in_one_batch_of_chains),
 		WORLD_TEST(nothing_is_refused_that_a_service_has),
 	};
 

@@ -461,7 +461,8 @@ static void work(struct history *h, unsigned rounds)
 
 		for (size_t j = 0; j < n; j++) {
 			check(h,
-				ops[j].type == ops[0].type &&
+				(ops[j].type == ops[0].type ||
+					ops[j].fact.key.kind == FACT_CHAIN) &&
 					ops[j].fact.key.kind == ops[0].fact.key.kind,
 				"a batch is mixed");
 			fake_kernel_apply(&h->kernel, &ops[j]);
