@@ -17,8 +17,12 @@
 /* AUTO: Endpoints as long as the server has no EndpointSlices. */
 enum endpoints_source { ENDPOINTS_AUTO, ENDPOINTS_SLICES, ENDPOINTS_LEGACY };
 
-/* Without the Node object the rest begins after this, with what the interfaces say. */
-enum { KUBE_NODE_WAIT_MS = 30000 };
+/*
+ * When all Services and endpoints are known, a Node object with addresses is waited for, and then
+ * one with pod CIDRs where they are needed. After these times the rest begins without. (kube-proxy
+ * ends where there are no pod CIDRs, and nothing works at all.)
+ */
+enum { KUBE_NODE_WAIT_MS = 30000, KUBE_POD_CIDRS_WAIT_MS = 300000 };
 
 struct event_base;
 
@@ -33,11 +37,13 @@ struct kube_config {
 	unsigned burst;	     /* of those at once */
 	unsigned timeout_s;  /* of watches; 0: as kube-proxy */
 	unsigned backoff_ms; /* the first; 0: as kube-proxy */
+	bool needs_pod_cidrs;
+	unsigned node_wait_ms, pod_cidrs_wait_ms; /* 0: as above */
 
 	/* The store changed. Called for each change; what follows is best put off to the next turn
 	 * of the loop. */
 	void (*changed)(void *arg);
-	/* Everything that exists has been told for the first time. */
+	/* Everything that exists has been told for the first time; the Node object, perhaps. */
 	void (*fed)(void *arg);
 	/* A resource cannot be followed for now; NULL message: it can again. */
 	void (*trouble)(const char *resource, const char *message, unsigned retry_ms, void *arg);

@@ -96,20 +96,41 @@ static void on_changed(void *arg)
 	store_changed(arg);
 }
 
-/* What NodePorts and masquerading need; the interfaces have to do. */
-static void check_node(struct daemon *d)
+/* What NodePorts need; the interfaces have to do. */
+static void check_addresses(struct daemon *d, const struct node *node)
 {
-	const char *name = d->config->policy.node_name;
-	const struct node *node = store_node(&d->store, name);
 	const char *why =
 		node ? "the Node object has no addresses" : "there is no such Node object";
 
 	if (node && node->n_addresses)
 		return;
 	log_warn("the node's addresses are not known, taking those of its interfaces",
-		"node=%s err=\"%s\"", name, why);
+		"node=%s err=\"%s\"", d->config->policy.node_name, why);
 	announce_node(d, true, "NodeAddressesUnknown", "ReadNode",
 		"%s: the addresses of the interfaces are taken", why);
+}
+
+/* What masquerading needs. */
+static void check_pod_cidrs(struct daemon *d, const struct node *node)
+{
+	const char *why =
+		node ? "the Node object has no pod CIDRs" : "there is no such Node object";
+
+	if (d->config->policy.detect_local != DETECT_NODE_CIDR || (node && node->n_pod_cidrs))
+		return;
+	log_warn("the node's pod CIDRs are not known, masquerading nothing from outside until they "
+		 "are",
+		"node=%s err=\"%s\"", d->config->policy.node_name, why);
+	announce_node(d, true, "PodCIDRsUnknown", "ReadNode",
+		"%s: nothing from outside is masqueraded until they are known", why);
+}
+
+static void check_node(struct daemon *d)
+{
+	const struct node *node = store_node(&d->store, d->config->policy.node_name);
+
+	check_addresses(d, node);
+	check_pod_cidrs(d, node);
 }
 
 static void on_fed(void *arg)
@@ -180,6 +201,9 @@ static int feed_api(struct daemon *d, struct err *err)
 		.json = c->json,
 		.qps = c->qps,
 		.burst = c->burst,
+		.needs_pod_cidrs = c->policy.detect_local == DETECT_NODE_CIDR,
+		.node_wait_ms = d->node_wait_ms,
+		.pod_cidrs_wait_ms = d->pod_cidrs_wait_ms,
 		.changed = on_changed,
 		.fed = on_fed,
 		.trouble = on_trouble,

@@ -41,15 +41,16 @@ struct daemon {
 	struct kube *kube;
 	struct events *events; /* NULL: nobody to tell */
 	struct input_trouble trouble[4];
-	uint32_t node_generation; /* of the store, as the policy has it */
+	uint32_t node_generation;		  /* of the store, as the policy has it */
+	unsigned node_wait_ms, pod_cidrs_wait_ms; /* struct kube_config */
 	struct link_monitor *monitor;
 	struct server *server;
 	struct event_base *base;
 	struct config_watch *config_watch;
 	struct event *step, *config_changed, *manifests_changed, *kernel_changed,
 		*iptables_answered, *rules_changed, *sigs[3];
-	char kernel[65];       /* release of the running kernel */
-	uint64_t started;      /* ms */
+	char kernel[65];  /* release of the running kernel */
+	uint64_t started; /* ms */
 	struct observe observe;
 	char *mixed; /* programs of the other variant of iptables that has rules, too; NULL: none */
 	const char *failure; /* it must end, for that reason; NULL: it must not */

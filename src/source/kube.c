@@ -37,7 +37,8 @@ struct kube {
 	struct event *node_wait;
 	struct event *give_up_endpoints; /* from outside of a watch's callback */
 	struct pace pace;
-	bool node_waited, fed;
+	bool no_addresses, no_pod_cidrs; /* the Node's were waited for long enough */
+	bool fed;
 };
 
 /* Objects */
@@ -147,6 +148,51 @@ static void take_object(struct kube *k, const struct watch_object *o, struct obj
 		remove_object(k->config.store, object);
 }
 
+/* Everything is known */
+
+static bool node_suffices(const struct kube *k)
+{
+	const struct node *node = store_node(k->config.store, k->config.node_name);
+
+	return (k->no_addresses || (node && node->n_addresses)) &&
+		(k->no_pod_cidrs || !k->config.needs_pod_cidrs || (node && node->n_pod_cidrs));
+}
+
+static void wait_for_node(struct kube *k)
+{
+	unsigned ms = k->no_addresses ? k->config.pod_cidrs_wait_ms : k->config.node_wait_ms;
+	const struct timeval wait = { .tv_sec = ms / 1000,
+		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+
+	if (!event_pending(k->node_wait, EV_TIMEOUT, NULL))
+		event_add(k->node_wait, &wait);
+}
+
+static void check_fed(struct kube *k)
+{
+	if (k->fed || !k->follow[RESOURCE_SERVICES].complete ||
+		!(k->follow[RESOURCE_SLICES].complete || k->follow[RESOURCE_ENDPOINTS].complete))
+		return;
+	if (!node_suffices(k)) {
+		wait_for_node(k);
+		return;
+	}
+	event_del(k->node_wait);
+	k->fed = true;
+	k->config.fed(k->config.arg);
+}
+
+static void on_node_wait(evutil_socket_t fd, short what, void *arg)
+{
+	struct kube *k = arg;
+
+	(void)fd;
+	(void)what;
+	k->no_pod_cidrs = k->no_addresses;
+	k->no_addresses = true;
+	check_fed(k);
+}
+
 static int on_object(const struct watch_object *o, void *arg, struct err *err)
 {
 	_cleanup_(object_freep) struct object object = { 0 };
@@ -163,22 +209,14 @@ static int on_object(const struct watch_object *o, void *arg, struct err *err)
 		take_object(k, o, &object);
 	else if (*e.id.name)
 		remove_id(k->config.store, &e.id);
+	if (f->kind == OBJECT_NODE)
+		check_fed(k);
 	if (k->fed)
 		k->config.changed(k->config.arg);
 	return r ? err_set(err, r, "%s", e.message) : 0;
 }
 
 /* Views */
-
-static void check_fed(struct kube *k)
-{
-	if (k->fed || !k->follow[RESOURCE_SERVICES].complete ||
-		!(k->follow[RESOURCE_SLICES].complete || k->follow[RESOURCE_ENDPOINTS].complete) ||
-		!(k->follow[RESOURCE_NODE].complete || k->node_waited))
-		return;
-	k->fed = true;
-	k->config.fed(k->config.arg);
-}
 
 static void on_begin(void *arg)
 {
@@ -242,16 +280,6 @@ static void on_trouble(const char *message, unsigned status, unsigned retry_ms, 
 	tell_trouble(f, message, retry_ms);
 }
 
-static void on_node_wait(evutil_socket_t fd, short what, void *arg)
-{
-	struct kube *k = arg;
-
-	(void)fd;
-	(void)what;
-	k->node_waited = true;
-	check_fed(k);
-}
-
 static void begin(struct kube *k, enum resource i, enum object_kind kind, enum view_kind view,
 	const char *name, const char *path, const char *label_selector, const char *field_selector)
 {
@@ -310,7 +338,6 @@ static void on_give_up_endpoints(evutil_socket_t fd, short what, void *arg)
 static void begin_all(struct kube *k)
 {
 	_cleanup_(buf_done) struct buf node = { 0 };
-	static const struct timeval wait = { .tv_sec = KUBE_NODE_WAIT_MS / 1000 };
 
 	begin(k, RESOURCE_SERVICES, OBJECT_SERVICE, VIEW_SERVICES, "services", "/api/v1/services",
 		"%21service.kubernetes.io%2Fservice-proxy-name", "spec.clusterIP%21%3DNone");
@@ -322,7 +349,6 @@ static void begin_all(struct kube *k)
 	buf_addf(&node, "metadata.name%%3D%s", k->config.node_name);
 	begin(k, RESOURCE_NODE, OBJECT_NODE, VIEW_NODES, "nodes", "/api/v1/nodes", "",
 		buf_str(&node));
-	event_add(k->node_wait, &wait);
 }
 
 int kube_new(const struct kube_config *config, struct kube **ret, struct err *err)
@@ -331,6 +357,10 @@ int kube_new(const struct kube_config *config, struct kube **ret, struct err *er
 	int r;
 
 	k->config = *config;
+	if (!k->config.node_wait_ms)
+		k->config.node_wait_ms = KUBE_NODE_WAIT_MS;
+	if (!k->config.pod_cidrs_wait_ms)
+		k->config.pod_cidrs_wait_ms = KUBE_POD_CIDRS_WAIT_MS;
 	k->pace = (struct pace){ .qps = config->qps, .burst = config->burst };
 	r = http_client_new(config->base, config->auth, &k->client, err);
 	if (r < 0) {

@@ -57,6 +57,9 @@ void kube_bench_start(struct kube_bench *b, bool json, enum endpoints_source end
 		.json = json,
 		.timeout_s = 1,
 		.backoff_ms = 5,
+		.needs_pod_cidrs = b->needs_pod_cidrs,
+		.node_wait_ms = b->node_wait_ms,
+		.pod_cidrs_wait_ms = b->pod_cidrs_wait_ms,
 		.changed = on_changed,
 		.fed = on_fed,
 		.trouble = on_trouble,
@@ -183,14 +186,20 @@ void kube_bench_delete_service(struct kube_bench *b, const char *name)
 		name);
 }
 
+void kube_bench_put_node(struct kube_bench *b, const char *spec, const char *addresses)
+{
+	fake_api_order(&b->api,
+		"{\"put\": {\"kind\": \"Node\", \"metadata\": {\"name\": \"node-a\"}, \"spec\": {%s}, "
+		"\"status\": {\"addresses\": [%s]}}}",
+		spec, addresses);
+}
+
 void kube_bench_cluster(struct kube_bench *b)
 {
 	kube_bench_put_service(b, "web", 80);
 	kube_bench_put_service(b, "dns", 53);
 	kube_bench_put_slice(b, "web", "10.244.1.1");
-	fake_api_order(&b->api,
-		"{\"put\": {\"kind\": \"Node\", \"metadata\": {\"name\": \"node-a\"}, \"status\": "
-		"{\"addresses\": [{\"type\": \"InternalIP\", \"address\": \"192.168.50.1\"}]}}}");
+	kube_bench_put_node(b, "", NODE_IP);
 }
 
 bool has_port(struct kube_bench *b, const void *arg)

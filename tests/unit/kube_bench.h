@@ -13,6 +13,8 @@ struct kube_bench {
 	struct auth *auth;
 	struct kube *kube;
 	struct store store;
+	bool needs_pod_cidrs;
+	unsigned node_wait_ms, pod_cidrs_wait_ms; /* 0: as for everybody */
 	unsigned fed, troubles, recovered, problems;
 	struct buf told; /* messages of troubles, a line each */
 };
@@ -27,6 +29,9 @@ int kube_bench_teardown(void **state);
 
 /* Services "web" and "dns", a slice of "web", the Node. */
 void kube_bench_cluster(struct kube_bench *b);
+/* With that as its spec and its addresses, in JSON. */
+void kube_bench_put_node(struct kube_bench *b, const char *spec, const char *addresses);
+#define NODE_IP "{\"type\": \"InternalIP\", \"address\": \"192.168.50.1\"}"
 void kube_bench_put_service(struct kube_bench *b, const char *name, unsigned port);
 void kube_bench_put_slice(struct kube_bench *b, const char *service, const char *ip);
 void kube_bench_put_endpoints(struct kube_bench *b, const char *service, const char *ip);

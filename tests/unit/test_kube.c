@@ -147,6 +147,7 @@ static void put_many(struct kube_bench *b)
 		snprintf(name, sizeof(name), "s%u", i);
 		kube_bench_put_service(b, name, 80);
 	}
+	kube_bench_put_node(b, "", NODE_IP);
 	fake_api_order(&b->api, "{\"set\": {\"watchList\": false}}");
 }
 
@@ -267,6 +268,87 @@ static void a_server_that_comes_back_is_followed_again(void **state)
 	assert_int_equal(b->recovered, 3);
 }
 
+/* The Node object at start. Long: nobody's patience lasts that long; short: it is over at once. */
+
+enum { LONG_MS = 3600000, SHORT_MS = 1 };
+
+#define POD_CIDRS "\"podCIDRs\": [\"10.244.3.0/24\"]"
+
+static bool has_node(struct kube_bench *b, const void *arg)
+{
+	(void)arg;
+	return store_node(&b->store, "node-a");
+}
+
+static bool has_services(struct kube_bench *b, const void *arg)
+{
+	(void)arg;
+	return b->store.n_services == 2;
+}
+
+static void without_node(struct kube_bench *b)
+{
+	kube_bench_cluster(b);
+	fake_api_order(&b->api, "{\"delete\": {\"kind\": \"Node\", \"name\": \"node-a\"}}");
+	kube_bench_start(b, false, ENDPOINTS_AUTO);
+	AWAIT(b, has_services, NULL);
+	AWAIT(b, is_healthy, NULL);
+}
+
+static void a_node_that_has_no_addresses_yet_is_waited_for(void **state)
+{
+	struct kube_bench *b = *state;
+
+	b->node_wait_ms = LONG_MS;
+	without_node(b);
+	assert_int_equal(b->fed, 0);
+	kube_bench_put_node(b, "", "");
+	AWAIT(b, has_node, NULL);
+	kube_bench_turn(b, 20);
+	assert_int_equal(b->fed, 0);
+	kube_bench_put_node(b, "", NODE_IP);
+	AWAIT(b, is_fed, NULL);
+	kube_bench_turn(b, 20);
+	assert_int_equal(b->fed, 1);
+}
+
+static void without_a_node_the_rest_begins_after_a_while(void **state)
+{
+	struct kube_bench *b = *state;
+
+	b->node_wait_ms = SHORT_MS;
+	without_node(b);
+	AWAIT(b, is_fed, NULL);
+	assert_null(store_node(&b->store, "node-a"));
+}
+
+static void pod_cidrs_are_waited_for_where_they_are_needed(void **state)
+{
+	struct kube_bench *b = *state;
+
+	b->needs_pod_cidrs = true;
+	b->node_wait_ms = SHORT_MS;
+	b->pod_cidrs_wait_ms = LONG_MS;
+	kube_bench_cluster(b);
+	kube_bench_start(b, false, ENDPOINTS_AUTO);
+	AWAIT(b, has_services, NULL);
+	AWAIT(b, is_healthy, NULL);
+	kube_bench_turn(b, 20);
+	assert_int_equal(b->fed, 0);
+	kube_bench_put_node(b, POD_CIDRS, "");
+	AWAIT(b, is_fed, NULL);
+}
+
+static void without_pod_cidrs_the_rest_begins_after_a_longer_while(void **state)
+{
+	struct kube_bench *b = *state;
+
+	b->needs_pod_cidrs = true;
+	b->node_wait_ms = b->pod_cidrs_wait_ms = SHORT_MS;
+	without_node(b);
+	AWAIT(b, is_fed, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +362,10 @@ int main(void)
 		KUBE_TEST(what_vanished_while_we_were_away_is_deleted),
 		KUBE_TEST(a_server_that_is_down_is_waited_for),
 		KUBE_TEST(a_server_that_comes_back_is_followed_again),
+		KUBE_TEST(a_node_that_has_no_addresses_yet_is_waited_for),
+		KUBE_TEST(without_a_node_the_rest_begins_after_a_while),
+		KUBE_TEST(pod_cidrs_are_waited_for_where_they_are_needed),
+		KUBE_TEST(without_pod_cidrs_the_rest_begins_after_a_longer_while),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

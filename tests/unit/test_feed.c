@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the daemon makes of an API server that tells nothing of its node: it begins, and says so. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+
+#include "../../src/daemon/sync.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "fake/api.h"
+
+enum { PATIENCE_MS = 60000 };
+
+struct bench {
+	struct fake_api api;
+	struct config config;
+	struct daemon d;
+	char url[64];
+};
+
+static void on_step(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+}
+
+static int set_up(void **state)
+{
+	struct bench *b = new0(struct bench);
+	struct daemon *d = &b->d;
+
+	signal(SIGPIPE, SIG_IGN);
+	fake_api_start(&b->api, false);
+	config_init(&b->config);
+	b->config.master = fake_api_url(&b->api, b->url);
+	strcpy(b->config.policy.node_name, "node-a");
+	*d = (struct daemon){ .config = &b->config, .node_wait_ms = 1, .pod_cidrs_wait_ms = 1 };
+	store_init(&d->store);
+	d->base = event_base_new();
+	d->step = evtimer_new(d->base, on_step, NULL);
+	d->engine = engine_new(&(struct engine_config){
+		.store = &d->store, .policy = &b->config.policy, .dry_run = true });
+	*state = b;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct bench *b = *state;
+
+	daemon_done(&b->d);
+	config_done(&b->config);
+	fake_api_stop(&b->api);
+	free(b);
+	return 0;
+}
+
+static void put_node(struct bench *b, const char *spec, const char *status)
+{
+	fake_api_order(&b->api,
+		"{\"put\": {\"kind\": \"Node\", \"metadata\": {\"name\": \"node-a\"}, \"spec\": {%s}, "
+		"\"status\": {%s}}}",
+		spec, status);
+}
+
+/* Its note, which the caller owns; NULL: the server was not told of it. */
+static char *note_of(struct bench *b, const char *reason)
+{
+	json_t *answer = fake_api_get(&b->api, "events"), *event;
+	char *note = NULL;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "events"), i, event) {
+		json_t *o = json_object_get(event, "object");
+
+		if (strcmp(json_string_value(json_object_get(o, "reason")), reason) != 0)
+			continue;
+		assert_string_equal(json_string_value(json_object_get(o, "type")), "Warning");
+		free(note);
+		note = mem_strdup(json_string_value(json_object_get(o, "note")));
+	}
+	json_decref(answer);
+	return note;
+}
+
+static char *await_note(struct bench *b, const char *reason)
+{
+	static const struct timeval tick = { .tv_usec = 20000 };
+	uint64_t start = clock_ms();
+	char *note;
+
+	while (!(note = note_of(b, reason))) {
+		if (clock_ms() - start > PATIENCE_MS)
+			fail_msg("waited for the Event %s", reason);
+		event_base_loopexit(b->d.base, &tick);
+		event_base_dispatch(b->d.base);
+	}
+	return note;
+}
+
+static void feed(struct bench *b)
+{
+	struct err err;
+
+	if (daemon_feed(&b->d, &err) < 0 || daemon_await_feed(&b->d, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static void without_a_node_it_begins_and_the_cluster_hears_of_it(void **state)
+{
+	struct bench *b = *state;
+	_cleanup_free_ char *note = NULL;
+
+	feed(b);
+	note = await_note(b, "NodeAddressesUnknown");
+	assert_string_equal(
+		note, "there is no such Node object: the addresses of the interfaces are taken");
+}
+
+static void without_addresses_the_cluster_hears_of_that(void **state)
+{
+	struct bench *b = *state;
+	_cleanup_free_ char *note = NULL;
+
+	put_node(b, "", "");
+	feed(b);
+	note = await_note(b, "NodeAddressesUnknown");
+	assert_string_equal(note,
+		"the Node object has no addresses: the addresses of the interfaces are taken");
+}
+
+static void of_pod_cidrs_that_nobody_needs_nothing_is_told(void **state)
+{
+	struct bench *b = *state;
+
+	feed(b);
+	free(await_note(b, "NodeAddressesUnknown"));
+	assert_null(note_of(b, "PodCIDRsUnknown"));
+}
+
+static void without_pod_cidrs_the_cluster_hears_of_that(void **state)
+{
+	struct bench *b = *state;
+	_cleanup_free_ char *note = NULL;
+
+	b->config.policy.detect_local = DETECT_NODE_CIDR;
+	put_node(b, "",
+		"\"addresses\": [{\"type\": \"InternalIP\", \"address\": \"192.168.50.1\"}]");
+	feed(b);
+	note = await_note(b, "PodCIDRsUnknown");
+	assert_string_equal(note,
+		"the Node object has no pod CIDRs: nothing from outside is masqueraded until they are "
+		"known");
+	assert_null(note_of(b, "NodeAddressesUnknown"));
+}
+
+#define FEED_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FEED_TEST(without_a_node_it_begins_and_the_cluster_hears_of_it),
+		FEED_TEST(without_addresses_the_cluster_hears_of_that),
+		FEED_TEST(of_pod_cidrs_that_nobody_needs_nothing_is_told),
+		FEED_TEST(without_pod_cidrs_the_cluster_hears_of_that),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
