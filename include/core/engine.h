@@ -58,8 +58,11 @@ struct engine_stats {
 	uint64_t last_change;	  /* time of the last successful operation, ms */
 	uint64_t last_audit;	  /* of all kinds, ms; 0: never */
 	uint64_t flows_deleted;	  /* entries of the connection table */
-	bool fed, synced; /* the sources are complete; nothing is left to do but what waits for its
-			     retry */
+	/*
+	 * The sources are complete; nothing is left to do but what waits for its retry, and maybe
+	 * what the sources told while an adapter that answers later was at work.
+	 */
+	bool fed, synced;
 };
 
 struct engine;

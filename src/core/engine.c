@@ -187,6 +187,7 @@ static bool degrade_scheduler(struct engine *e, const char *scheduler)
 	snprintf(
 		p->missing_schedulers[p->n_missing_schedulers++], SCHED_NAME_SIZE, "%s", scheduler);
 	store_mark_all_dirty(e->config.store);
+	e->holding = false;
 	if (e->config.on_scheduler_missing)
 		e->config.on_scheduler_missing(scheduler, e->config.arg);
 	return true;
@@ -250,6 +251,8 @@ static bool is_busy(struct engine *e, uint64_t now)
 	if (a->advance && !a->advance(a))
 		return true;
 	e->busy = NULL;
+	if (a->advance)
+		e->holding = true;
 	for (size_t i = 0; i < e->n_busy; i++) {
 		settle(e, &e->ops[i], now);
 		if (has_text(&e->ops[i]))
@@ -333,6 +336,7 @@ static uint64_t apply_some(struct engine *e, uint64_t now)
 		if (is_slow(&e->ops[0])) {
 			n = n < BATCH_VS_SET ? n : BATCH_VS_SET;
 			done += STEP_OPS;
+			e->holding = false;
 		}
 		a = e->adapter[e->ops[0].fact.key.kind];
 		assert(a);
@@ -379,13 +383,14 @@ static uint64_t clean_flows(struct engine *e, uint64_t now)
 uint64_t engine_step(struct engine *e, uint64_t now)
 {
 	uint64_t next;
+	bool held;
 
 	if (!e->stats.fed)
 		return UINT64_MAX;
 	if (!e->marks)
 		engine_adopt_marks(e);
 	e->stats.synced = false;
-	if (engine_resolve(e))
+	if ((!e->holding || e->releasing) && engine_resolve(e))
 		return now;
 	if (is_busy(e, now))
 		return UINT64_MAX;
@@ -398,10 +403,16 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	next = apply_some(e, now);
 	if (e->busy)
 		return UINT64_MAX;
-	if (next <= now || !list_empty(&e->config.store->dirty) ||
+	if (next <= now)
+		return now;
+	held = e->holding;
+	e->holding = false;
+	if ((!held && !list_empty(&e->config.store->dirty)) ||
 		(e->audit_requested && !e->audit_failed))
 		return now;
 	e->stats.synced = true;
+	if (!list_empty(&e->config.store->dirty) || e->node_dirty)
+		return now;
 	if (ledger_unsure(e->ledger) && !e->audit_failed)
 		next = earlier(next, e->stats.last_audit + RATE_LOST);
 	next = earlier(next, earlier(e->next_audit, drain_next(e->drain)));

@@ -36,6 +36,10 @@ struct engine {
 	unsigned audit_requested, auditing; /* masks of 1 << enum fact_kind */
 	bool regular; /* the audit under way is of all kinds but those that rest */
 	bool node_dirty, audited, audit_failed, releasing;
+	/* An adapter that answers later has answered, and the rest is done before anything new is
+	 * resolved: else what comes last would never come while changes go on. For what takes long
+	 * nothing waits. */
+	bool holding;
 };
 
 /* Whether real servers of this virtual server keep their connections for a while. */

@@ -249,6 +249,8 @@ static void synced(struct daemon *d)
 			metrics_of(&o->metrics, families[i])->last_synced = unix_time();
 		}
 	observe_programming(d);
+	if (!list_empty(&d->store.dirty))
+		observe_change(d); /* what came meanwhile waits from now on */
 	o->service_changes = d->store.service_changes;
 	o->slice_changes = d->store.slice_changes;
 	if (o->resolves == engine_stats(d->engine)->resolves)

@@ -70,6 +70,33 @@ static void what_changes_meanwhile_is_resolved(void **state)
 	world_expect(w, "vs 10.96.0.1:80/TCP rr\nvs 10.96.0.2:80/TCP rr\n");
 }
 
+static void one_change_after_the_other_keeps_nothing_waiting(void **state)
+{
+	struct world *w = *state;
+	unsigned synced = 0;
+
+	w->policy.backend = BACKEND_IPTABLES;
+	world_start(w, WEB);
+	w->kernel.slow = true;
+	store_delete_service(&w->store, "a", "web");
+	world_step(w);
+	for (int i = 0; i < 30; i++) {
+		_cleanup_(buf_done) struct buf line = { 0 };
+
+		buf_addf(&line,
+			"service a/s%d ip=10.96.1.%d port=p80:80/TCP\n"
+			"slice a/s%d-1 port=p80:8080/TCP ep=10.244.2.%d\n",
+			i, i + 1, i, i + 1);
+		world_load(w, buf_str(&line));
+		fake_kernel_answer(&w->kernel);
+		engine_step(w->engine, w->now);
+		synced += engine_stats(w->engine)->synced;
+	}
+	assert_true(synced > 2);
+	world_expect_gone(w, "dispatch 10.96.0.1:80/TCP KUBE-SVC-AAAAAAAAAAAAAAAA\n");
+	world_expect_gone(w, "member KUBE-CLUSTER-IP 10.96.0.1,tcp:80\n");
+}
+
 static void what_nobody_wants_any_more_is_deleted_after_it_was_made(void **state)
 {
 	struct world *w = *state;
@@ -213,6 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(one_batch_after_the_other_is_under_way),
 		WORLD_TEST(what_changes_meanwhile_is_resolved),
+		WORLD_TEST(one_change_after_the_other_keeps_nothing_waiting),
 		WORLD_TEST(what_nobody_wants_any_more_is_deleted_after_it_was_made),
 		WORLD_TEST(what_is_wanted_again_while_it_goes_is_made_again),
 		WORLD_TEST(texts_stay_as_long_as_they_are_written),
