@@ -161,12 +161,15 @@ static void audit_succeeded(struct engine *e, uint64_t now)
 
 static void audit_failed(struct engine *e, const struct err *err, uint64_t now)
 {
+	/* While nothing can be written yet there is nothing that reading would keep waiting. */
+	uint64_t rest = e->audited ? READING_SHARE * (now - e->audit_begun) : 0;
+
 	ledger_audit_abort(e->ledger);
 	if (!e->audit_failed && e->config.on_audit)
 		e->config.on_audit(err, e->config.arg);
 	e->audit_failed = true;
 	e->stats.audit_failures++;
-	e->next_audit = now + AUDIT_RETRY;
+	e->next_audit = now + (rest > AUDIT_RETRY ? rest : AUDIT_RETRY);
 }
 
 static void read_kernel(struct engine *e, uint64_t now)

@@ -203,6 +203,32 @@ static void what_takes_long_to_read_is_seldom_read(void **state)
 	assert_true(w->kernel.reading);
 }
 
+static void what_takes_long_and_cannot_be_read_is_seldom_tried(void **state)
+{
+	struct world *w = *state;
+	uint64_t failures;
+
+	world_restart_with(w, (struct engine_config){ .audit_interval = 30000 });
+	start(w);
+	w->kernel.dump_error = -EPROTO;
+	w->kernel.dump_error_kind = FACT_CHAIN;
+	world_audit(w);
+	w->now += 4000;
+	while (w->kernel.reading) {
+		fake_kernel_answer(&w->kernel);
+		world_step(w);
+	}
+	failures = engine_stats(w->engine)->audit_failures;
+	assert_int_not_equal(failures, 0);
+	world_sleep(w, 30000);
+	assert_false(w->kernel.reading);
+	world_load(w, WEB);
+	assert_non_null(w->kernel.waiting);
+	answer_all(w);
+	world_sleep(w, 50000);
+	assert_true(w->kernel.reading);
+}
+
 static void an_audit_waits_for_operations(void **state)
 {
 	struct world *w = *state;
@@ -247,6 +273,7 @@ int main(void)
 		WORLD_TEST(an_audit_waits_for_what_is_read_ahead),
 		WORLD_TEST(a_request_while_the_kernel_is_read_makes_another_audit),
 		WORLD_TEST(what_takes_long_to_read_is_seldom_read),
+		WORLD_TEST(what_takes_long_and_cannot_be_read_is_seldom_tried),
 		WORLD_TEST(an_audit_waits_for_operations),
 		WORLD_TEST(one_that_takes_the_whole_queue_gets_it),
 	};
