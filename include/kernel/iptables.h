@@ -50,9 +50,12 @@ int iptables_watch(struct adapter *a);
  * when it is worth to ask iptables_disturbed(), or a negative errno with words.
  */
 int iptables_watch_others(struct adapter *a, struct err *err);
-/* Whether rules should be read again. Told when whoever changes them has stopped for a moment, and
- * where nothing was to be repaired not so often that reading takes much of the time. */
-bool iptables_disturbed(struct adapter *a);
+/*
+ * Whether rules should be read again. Told when whoever changes them has stopped for a moment, and
+ * where nothing was to be repaired not so often that reading takes much of the time. `repairs`: how
+ * many differences were found so far, ever.
+ */
+bool iptables_disturbed(struct adapter *a, uint64_t repairs);
 
 /* What the result of a failed operation of this adapter means; NULL: no more than the errno says.
  */

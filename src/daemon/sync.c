@@ -286,7 +286,7 @@ static void on_rules(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!iptables_disturbed(d->iptables))
+	if (!iptables_disturbed(d->iptables, engine_stats(d->engine)->drift))
 		return;
 	log_debug("rules of iptables have changed, reading them", NULL);
 	engine_request_audit_of(d->engine, d->iptables->kinds);

@@ -48,12 +48,12 @@ struct canary {
 	uint32_t writer; /* nlmsg_pid of what we do ourselves; 0: nothing yet */
 	struct shapes shapes[FAMILIES];
 	size_t n_shapes;
-	bool disturbed; /* and not told */
-	bool sure;	/* by a change of what is ours */
-	bool again;	/* since the last tick */
-	unsigned ticks; /* since it was disturbed */
-	uint64_t told;	/* when, in ms; 0: never */
-	bool written;	/* since then: something was to be repaired */
+	bool disturbed;	  /* and not told */
+	bool sure;	  /* by a change of what is ours */
+	bool again;	  /* since the last tick */
+	unsigned ticks;	  /* since it was disturbed */
+	uint64_t told;	  /* when, in ms; 0: never */
+	uint64_t repairs; /* until then */
 };
 
 static void close_fd(int fd)
@@ -335,8 +335,6 @@ void canary_after_write(struct canary *c, int family)
 {
 	struct shapes *s = find_shapes(c, family);
 
-	if (c)
-		c->written = true;
 	if (s)
 		look(s);
 }
@@ -362,7 +360,7 @@ static bool ticked(const struct canary *c)
 	return read(c->timer, &n, sizeof(n)) == sizeof(n);
 }
 
-bool canary_disturbed(struct canary *c, uint64_t interval)
+bool canary_disturbed(struct canary *c, uint64_t interval, uint64_t repairs)
 {
 	const uint64_t now = clock_ms();
 	bool before, wait, vain;
@@ -377,12 +375,13 @@ bool canary_disturbed(struct canary *c, uint64_t interval)
 			disturb(c, CONCERN_PERHAPS);
 	if (!before)
 		return false;
-	vain = !c->sure && c->told && !c->written && now < c->told + interval;
+	vain = !c->sure && c->told && c->repairs == repairs && now < c->told + interval;
 	wait = vain || (c->again && ++c->ticks < MAX_TICKS);
 	c->again = false;
 	if (wait)
 		return false;
-	c->disturbed = c->sure = c->written = false;
+	c->disturbed = c->sure = false;
+	c->repairs = repairs;
 	c->told = now;
 	if (!c->n_shapes)
 		set_ticking(c, false);

@@ -24,10 +24,11 @@ void canary_free(struct canary *c);
 int canary_fd(const struct canary *c);
 /*
  * Whether others have changed something and then stopped for a moment, so that nobody gets in the
- * way of a firewall that is being loaded. After one that led to nothing being written, the next one
- * which may be another false alarm is told no sooner than the interval, in ms.
+ * way of a firewall that is being loaded. After a false alarm - no repair was made since, of which
+ * the caller counts all - the next one which may be another is told no sooner than the interval, in
+ * ms.
  */
-bool canary_disturbed(struct canary *c, uint64_t interval);
+bool canary_disturbed(struct canary *c, uint64_t interval, uint64_t repairs);
 
 /* What we do ourselves is not told: a program that writes for us is about to start, has started,
  * has ended. The canary may be NULL. */
