@@ -3,6 +3,8 @@
 #define KERNEL_IPTABLES_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -61,6 +63,14 @@ bool iptables_disturbed(struct adapter *a, uint64_t repairs);
  */
 const char *iptables_explain(const struct op *op);
 const struct iptables_info *iptables_info(const struct adapter *a);
+
+struct iptables_counts {
+	uint64_t failures;		    /* to write a batch or a part of it, ever */
+	uint64_t written[TABLE_MANGLE + 1]; /* rules in chains of ours, ever, by table */
+	size_t tree;			    /* rules in the tree of dispatch entries, now */
+};
+/* Of a family; zeroed where it is not served. */
+struct iptables_counts iptables_counts(const struct adapter *a, int family);
 /* Appends the programs of the variant that is not used, where that one has rules for Services, too:
  * "iptables-legacy, ip6tables-legacy". Runs them. */
 void iptables_print_mixed(const struct adapter *a, struct buf *b);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/no_local.h"
+#include "rules.h"
 #include "sync.h"
 
 static const int families[] = { AF_INET, AF_INET6 };
@@ -80,6 +81,8 @@ static void render_metrics(struct buf *ret, void *arg)
 		f->no_local_external = n.external;
 	}
 	take_counts(d);
+	if (in.iptables)
+		rules_count(d);
 	metrics_render(&in, ret);
 }
 
@@ -230,6 +233,7 @@ static void observe_sync(struct daemon *d)
 		if (iptables)
 			histogram_observe(d->ready ? &m->sync_partial : &m->sync_full, seconds);
 	}
+	rules_synced(d);
 }
 
 /* Everything that was known is true: what waits is only what the kernel refuses. */
@@ -269,6 +273,7 @@ void observe_step(struct daemon *d, uint64_t start_us, bool wrote)
 	if (wrote && !d->observe.sync_at)
 		d->observe.sync_at = start_us;
 	health_set_node(&d->observe.health, store_node(&d->store, d->config->policy.node_name));
+	rules_step(d);
 	if (stats->synced)
 		synced(d);
 }

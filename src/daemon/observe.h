@@ -26,6 +26,7 @@ struct observe {
 	uint64_t changed_at;   /* us, of the oldest change that is not in the kernel yet; 0: none */
 	uint64_t audits;       /* of the engine, that were measured */
 	uint64_t service_changes, slice_changes; /* of the store, that are true */
+	struct metrics_tables rules_written[2];	 /* IPv4, IPv6; ever, until the last sync */
 	uint64_t resolves; /* of the engine, when the health checks were looked at last */
 };
 

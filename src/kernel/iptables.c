@@ -309,6 +309,19 @@ const struct iptables_info *iptables_info(const struct adapter *a)
 	return &t->families[t->families[0].family ? 0 : 1].tool.info;
 }
 
+struct iptables_counts iptables_counts(const struct adapter *a, int family)
+{
+	const struct iptables *t = container_of(a, struct iptables, adapter);
+	struct iptables_counts counts = { 0 };
+
+	for (size_t i = 0; i < FAMILIES; i++)
+		if (t->families[i].family == family) {
+			counts = t->families[i].counts;
+			counts.tree = dispatch_rules(&t->families[i].dispatch);
+		}
+	return counts;
+}
+
 void iptables_print_mixed(const struct adapter *a, struct buf *b)
 {
 	const struct iptables *t = container_of(a, struct iptables, adapter);

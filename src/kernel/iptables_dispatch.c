@@ -133,6 +133,13 @@ void dispatch_tell(const struct dispatch *d, dump_fn fn, void *arg)
 		fn(&disorder, arg);
 }
 
+/* Each entry has one, and one leads to each chain that is no root. */
+size_t dispatch_rules(const struct dispatch *d)
+{
+	return d->entries.n + d->chains.count - (find(d, TREE_VIPS) != NULL) -
+		(find(d, TREE_NODE_PORTS) != NULL);
+}
+
 /* What is written into a document. */
 struct writing {
 	struct dispatch *dispatch;

@@ -32,6 +32,8 @@ void dispatch_learn(struct dispatch *d, struct saved *s);
 /* Tells the entries that connections can reach, and, where the tree has anything else, an entry
  * for port 0, which nobody wants: whatever is written next puts that right. */
 void dispatch_tell(const struct dispatch *d, dump_fn fn, void *arg);
+/* How many rules the tree has, if it is sound. */
+size_t dispatch_rules(const struct dispatch *d);
 
 /* Appends to the sections of table nat what the operations, all of one type, make of the tree. */
 void dispatch_change(struct dispatch *d, const struct op *const ops[], size_t n,

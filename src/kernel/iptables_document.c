@@ -147,3 +147,15 @@ void document_of_headers(const struct batch *b, struct buf *ret)
 		add_section(&s, iptables_tables[i], ret);
 	}
 }
+
+void document_count(const struct buf *document, struct iptables_counts *counts)
+{
+	enum table table = TABLE_NAT;
+
+	for (const char *line = buf_str(document); *line; line = strchr(line, '\n') + 1) {
+		counts->written[table] += !strncmp(line, "-A ", 3);
+		for (enum table i = 0; *line == '*' && i <= TABLE_MANGLE; i++)
+			if (!strncmp(line + 1, table_name(i), strlen(table_name(i))))
+				table = i;
+	}
+}

@@ -140,8 +140,10 @@ static int result_for(const struct batch *b, int r)
 
 static void conclude(struct iptables *t, const struct batch *b, int r, const struct err *err)
 {
-	if (r)
+	if (r) {
+		b->family->counts.failures++;
 		log_failure(t, b, err);
+	}
 	for (size_t i = 0; i < b->n; i++) {
 		b->ops[i]->result = result_for(b, r);
 		if (!r)
@@ -247,6 +249,8 @@ static void end_writing(struct iptables *t, int status, struct err *words)
 	}
 	if (r)
 		quote_line(&t->document, &err);
+	else
+		document_count(&t->document, &b.family->counts);
 	conclude(t, &b, r, &err);
 }
 

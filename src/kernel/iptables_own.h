@@ -28,6 +28,7 @@ struct family {
 	struct err read_err;   /* code 0: the snapshot is whole */
 	struct leftovers left; /* that the last dump met */
 	struct dispatch dispatch;
+	struct iptables_counts counts; /* all but the tree */
 };
 
 /* Some operations on one family, all of one kind; of chains those that delete stand last. */
@@ -73,6 +74,8 @@ struct iptables {
 void document_of_batch(const struct iptables *t, const struct batch *b, struct buf *ret);
 /* Makes the new chains of the batch; of one that only deletes, empties the chains. */
 void document_of_headers(const struct batch *b, struct buf *ret);
+/* Adds how many rules it appends to chains. */
+void document_count(const struct buf *document, struct iptables_counts *counts);
 
 /* iptables_job.c */
 void job_read(struct iptables *t, struct family *f);

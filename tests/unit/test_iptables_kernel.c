@@ -584,6 +584,8 @@ static void one_bad_jump_does_not_stop_the_others(void **state)
 	assert_int_equal(ops[2].result, 0);
 	assert_true(held(ops[0].fact));
 	assert_true(held(ops[2].fact));
+	assert_int_equal(iptables_counts(t.adapter, AF_INET).failures, 1);
+	assert_int_equal(iptables_counts(t.adapter, AF_INET6).failures, 0);
 }
 
 static void a_chain_that_others_refer_to_does_not_stop_the_others(void **state)
@@ -625,6 +627,38 @@ static void rules_of_others_stay(void **state)
 	apply_all(OP_DEL, FACT_CHAIN);
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
 		assert_true(saved_has("iptables-save", "nat", rules[i]));
+}
+
+/* In chains of ours. */
+static size_t count_rules(const char *program, const char *table)
+{
+	_cleanup_free_ char *text = RUN(NULL, program, "-t", table);
+	size_t n = 0;
+
+	for (const char *p = text; (p = strstr(p, "\n-A KUBE-")); p++)
+		n++;
+	return n;
+}
+
+static void written_rules_are_counted(void **state)
+{
+	struct iptables_counts v4, v6;
+
+	(void)state;
+	apply_all(OP_ADD, FACT_CHAIN);
+	v4 = iptables_counts(t.adapter, AF_INET);
+	v6 = iptables_counts(t.adapter, AF_INET6);
+	assert_true(v4.written[TABLE_NAT] && v4.written[TABLE_FILTER]);
+	assert_int_equal(v4.written[TABLE_NAT], count_rules("iptables-save", "nat"));
+	assert_int_equal(v4.written[TABLE_FILTER], count_rules("iptables-save", "filter"));
+	assert_int_equal(v4.written[TABLE_MANGLE], count_rules("iptables-save", "mangle"));
+	assert_int_equal(v6.written[TABLE_NAT], count_rules("ip6tables-save", "nat"));
+	assert_int_equal(v4.failures + v6.failures, 0);
+	apply_all(OP_ADD, FACT_JUMP); /* which are in chains of others */
+	apply_all(OP_DEL, FACT_JUMP);
+	apply_all(OP_DEL, FACT_CHAIN);
+	assert_memory_equal(
+		iptables_counts(t.adapter, AF_INET).written, v4.written, sizeof(v4.written));
 }
 
 static void a_family_that_is_not_served_is_not_touched(void **state)
@@ -751,6 +785,24 @@ static void new_adapter(void)
 
 	iptables_free(t.adapter);
 	assert_int_equal(iptables_new(&t.texts, true, true, &t.adapter, &err), 0);
+}
+
+/* All but the two rules of KUBE-SERVICES and the one of the Service's chain. */
+static void the_rules_of_the_tree_are_counted(void **state)
+{
+	(void)state;
+	assert_int_equal(iptables_counts(t.adapter, AF_INET).tree, 0);
+	add_dispatch();
+	assert_int_equal(
+		iptables_counts(t.adapter, AF_INET).tree, count_rules("iptables-save", "nat") - 3);
+	assert_int_equal(iptables_counts(t.adapter, AF_INET6).tree,
+		count_rules("ip6tables-save", "nat") - 3);
+	new_adapter();
+	(void)count_held();
+	assert_int_equal(
+		iptables_counts(t.adapter, AF_INET).tree, count_rules("iptables-save", "nat") - 3);
+	apply_all(OP_DEL, FACT_DISPATCH);
+	assert_int_equal(iptables_counts(t.adapter, AF_INET).tree, 0);
 }
 
 /* Without the entry for port 0. */
@@ -1002,12 +1054,14 @@ static int test_variant(void)
 		TEST(one_bad_jump_does_not_stop_the_others),
 		TEST(a_chain_that_others_refer_to_does_not_stop_the_others),
 		TEST(rules_of_others_stay),
+		TEST(written_rules_are_counted),
 		TEST(a_family_that_is_not_served_is_not_touched),
 		TEST(the_program_is_described),
 		TEST(the_variant_of_kubelet_is_used),
 		TEST(rules_in_the_other_variant_are_told),
 		TEST(a_lock_that_somebody_holds_is_waited_for_in_vain),
 		TEST(dispatch_entries_read_as_they_were_written),
+		TEST(the_rules_of_the_tree_are_counted),
 		TEST(dispatch_is_removed_without_a_trace),
 		TEST(half_of_the_rules_are_completed),
 		TEST(dispatch_is_left_for_another_backend),

@@ -79,6 +79,28 @@ fails_with() {
 	[ $status = 1 ] && grep -q -- "$text" "$WORK/said"
 }
 
+# iptables_metric NAME [LABEL]: its value
+iptables_metric() {
+	metric "kubeproxy_sync_proxy_rules_iptables_$1{ip_family=\"IPv4\"${2:+,$2}}" | sed 's/.* //'
+}
+
+# rules_are_counted TABLE: those in chains of ours
+rules_are_counted() {
+	local counted there
+	counted=$(iptables_metric total "table=\"$1\"")
+	there=$(in_node iptables-save -t "$1" | grep -c '^-A KUBE-')
+	echo "counted $counted of $there"
+	[ "$there" -gt 0 ] && [ "$counted" = "$there" ]
+}
+
+failures_are_counted() {
+	local all partial
+	all=$(iptables_metric restore_failures_total)
+	partial=$(iptables_metric partial_restore_failures_total)
+	echo "all $all partial $partial"
+	[ "$all" -gt 0 ] && [ "$partial" = "$all" ]
+}
+
 answers() {
 	equal "$1" "$(names "$(ask client -n 40 tcp 10.96.0.10 80)") $(names "$(
 		ask client -n 40 tcp $NODE_IP 30080)")" "a c a c"
@@ -127,6 +149,7 @@ chosen_with_ipvs() {
 }
 
 asked_for() {
+	local table
 	must "--backend=iptables is done" daemon_start --backend iptables \
 		--metrics-bind-address 127.0.0.1:10249
 	equal "without a warning" "$(grep -c 'level=warn' "$DAEMON_LOG")" 0
@@ -136,6 +159,10 @@ asked_for() {
 		'ipvsctl_backend_info{backend="iptables"} 1'
 	equal "and that it is no fallback" "$(metric ipvsctl_backend_fallback)" \
 		"ipvsctl_backend_fallback 0"
+	for table in nat filter; do
+		check "the metrics count the rules of $table" eventually 60 rules_are_counted $table
+	done
+	equal "and no failure" "$(iptables_metric restore_failures_total)" 0
 	check "status names what iptables cannot do of what is asked for" status_has \
 		'^Limits: default/busy: scheduler "lc": endpoints are chosen by chance; drain timeout:'
 	check "and shows it in the Service's state" \
@@ -167,6 +194,26 @@ chosen_by_chance() {
 	done
 }
 
+# A chain to which a rule of somebody else leads cannot be deleted.
+failed() {
+	local chain
+	chain=$(in_node iptables-save -t nat | sed -n 's/^:\(KUBE-SVC-[A-Z2-7]*\) .*/\1/p' | head -n 1)
+	must "somebody else uses a chain of ours" \
+		in_node iptables-restore -w 60 --noflush <<-END
+			*nat
+			:FOREIGN - [0:0]
+			-A FOREIGN -j $chain
+			COMMIT
+		END
+	manifest services.yaml <<-END
+		apiVersion: v1
+		kind: List
+		items: []
+	END
+	check "what iptables refuses is counted" eventually 60 failures_are_counted
+	must "nobody else uses it any more" in_node iptables -w 60 -t nat -F FOREIGN
+}
+
 cleaned_up() {
 	daemon_end TERM
 	check "--cleanup succeeds" daemon_run --cleanup
@@ -186,5 +233,6 @@ lab_again
 write_services
 asked_for
 chosen_by_chance
+failed
 cleaned_up
 tap_done
