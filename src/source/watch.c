@@ -167,7 +167,7 @@ static int take_list_end(const char *data, size_t len, void *arg, struct err *er
 {
 	struct watch *w = arg;
 
-	mem_freep(&w->more);
+	free(take(w->more));
 	w->listed = true;
 	return list_end_parse(w->encoding, data, len, w->version, &w->more, err);
 }
@@ -423,8 +423,7 @@ static void list_done(struct watch *w)
 {
 	if (w->more && *w->more)
 		return;
-	mem_freep(&w->more);
-	w->more = NULL;
+	free(take(w->more));
 	w->unpaged = false;
 	complete_view(w);
 }
@@ -441,8 +440,7 @@ static void expired(struct watch *w)
 {
 	bool paging = w->phase == PHASE_LIST && w->more && *w->more;
 
-	mem_freep(&w->more);
-	w->more = NULL;
+	free(take(w->more));
 	w->unpaged = paging;
 	/* From a watch the first try is at the version that we have: another server may still know
 	 * it. */
@@ -459,8 +457,7 @@ static void failed(struct watch *w)
 
 	if (w->phase == PHASE_LIST && w->status == BAD_REQUEST && w->config.optional_fields)
 		w->plain = true;
-	mem_freep(&w->more);
-	w->more = NULL;
+	free(take(w->more));
 	w->phase = streaming ? PHASE_LIST : PHASE_STREAM;
 	if (streaming && !*w->version && !w->synced)
 		strcpy(w->version, "0");

@@ -178,6 +178,19 @@ static void a_page_whose_token_has_expired_is_followed_by_everything_at_once(voi
 	assert_int_equal(kube_bench_changes(b), 1);
 }
 
+/* As from a gateway whose backend is away. */
+static void a_page_that_is_no_list_is_not_the_end_of_it(void **state)
+{
+	struct kube_bench *b = *state;
+
+	put_many(b);
+	fake_api_order(&b->api, "{\"fault\": {\"verb\": \"continue\", \"body\": \"{}\"}}");
+	kube_bench_start(b, false, ENDPOINTS_AUTO);
+	AWAIT(b, is_fed, NULL);
+	assert_int_equal(fake_api_count(&b->api, "hits"), 1);
+	assert_int_equal(b->store.n_services, 700);
+}
+
 /* A bookmark of each resource, which are of about this size in JSON. */
 static bool has_received_three(struct kube_bench *b, const void *arg)
 {
@@ -358,6 +371,7 @@ int main(void)
 		KUBE_TEST(after_every_fault_of_a_list_the_store_is_what_the_server_holds),
 		KUBE_TEST(a_server_that_cannot_stream_is_listed_in_pages),
 		KUBE_TEST(a_page_whose_token_has_expired_is_followed_by_everything_at_once),
+		KUBE_TEST(a_page_that_is_no_list_is_not_the_end_of_it),
 		KUBE_TEST(a_bookmark_moves_the_version_from_which_a_watch_goes_on),
 		KUBE_TEST(what_vanished_while_we_were_away_is_deleted),
 		KUBE_TEST(a_server_that_is_down_is_waited_for),

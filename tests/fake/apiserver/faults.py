@@ -11,6 +11,7 @@ A fault is a dictionary. Which requests it is for:
 What happens to them:
 
     status       answers with that code (and "retryAfter" seconds) instead
+    body         answers with that text as JSON, and that it was all
     tooLarge     answers that it does not know so new a version yet
     delay        answers that many seconds late
     silent       does not answer at all
@@ -33,8 +34,8 @@ import store
 REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 406: "NotAcceptable",
            410: "Expired", 422: "Invalid", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable",
            504: "Timeout"}
-KEYS = {"resource", "verb", "skip", "times", "status", "tooLarge", "retryAfter", "delay", "silent", "drop", "error", "end",
-        "stall", "after", "cut", "reset", "trickle", "garbage", "contentType"}
+KEYS = {"resource", "verb", "skip", "times", "status", "body", "tooLarge", "retryAfter", "delay", "silent", "drop", "error",
+        "end", "stall", "after", "cut", "reset", "trickle", "garbage", "contentType"}
 
 
 def refusal(code, retry_after=None):

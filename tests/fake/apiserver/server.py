@@ -228,7 +228,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             self.before_answer(fault)
             self.authenticate()
-            self.route(url.path, resource, verb)
+            if "body" in fault:
+                self.send_body(200, {"Content-Type": "application/json"}, fault["body"].encode())
+            else:
+                self.route(url.path, resource, verb)
         except store.Refused as refused:
             self.send_status(refused)
 
