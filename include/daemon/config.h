@@ -42,6 +42,7 @@ enum option_trait {
 	EMPTY_IS_PRESET = 8, /* "" on the command line means the default */
 	CLUSTER_PRESET = 16, /* the default holds in a cluster only, not with --manifests */
 	UNHONOURED = 32,     /* known and checked, and nothing else */
+	ZERO_IS_PRESET = 64, /* 0 on the command line means the default */
 };
 
 enum plan_output { PLAN_TEXT, PLAN_JSON, PLAN_YAML };

@@ -90,13 +90,19 @@ static const char *joined(struct config *c, const char *before, const char *text
 	return arena_strdup(&c->arena, buf_str(&b));
 }
 
+static bool means_preset(const struct config_option *o, const char *text)
+{
+	return (!*text && o->traits & EMPTY_IS_PRESET) ||
+		(o->traits & ZERO_IS_PRESET && shape_is_zero(o->type->shape, text));
+}
+
 int config_set(struct config *c, const struct config_option *o, const char *text,
 	enum config_origin origin, struct err *err)
 {
 	struct config_given *given = &c->given[option_index(o)];
 	int r;
 
-	if (!*text && o->traits & EMPTY_IS_PRESET)
+	if (means_preset(o, text))
 		text = o->preset;
 	text = arena_strdup(&c->arena, text);
 	if (o->type->clear && given->origin != origin)

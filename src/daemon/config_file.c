@@ -2,12 +2,10 @@
 /* The configuration file. */
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/duration.h"
 #include "base/mem.h"
 #include "config_own.h"
 #include "source/yaml.h"
@@ -206,20 +204,6 @@ static void add_text(enum value_shape shape, const json_t *v, struct buf *text)
 	buf_addf(text, "%s%s", number, shape == SHAPE_TIME ? "ns" : "");
 }
 
-static bool is_zero(enum value_shape shape, const char *text)
-{
-	int64_t ms;
-	double v;
-	char *end;
-
-	if (shape == SHAPE_DURATION || shape == SHAPE_TIME)
-		return !duration_parse(text, &ms) && !ms;
-	if (shape == SHAPE_TEXT)
-		return !*text;
-	v = strtod(text, &end);
-	return end != text && !*end && fpclassify(v) == FP_ZERO;
-}
-
 static void set_text(
 	struct config *c, const struct config_option *o, const char *path, const char *text)
 {
@@ -239,7 +223,7 @@ static void set_scalar(
 		return;
 	}
 	add_text(o->type->shape, v, &text);
-	if (!(o->traits & FILE_ZERO && is_zero(o->type->shape, buf_str(&text))))
+	if (!(o->traits & FILE_ZERO && shape_is_zero(o->type->shape, buf_str(&text))))
 		set_text(c, o, path, buf_str(&text));
 }
 

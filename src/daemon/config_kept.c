@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/mem.h"
 #include "config_own.h"
 
@@ -302,6 +303,20 @@ static json_t *parsed_duration_json(const char *text)
 
 	read_duration(text, &ms, NULL);
 	return duration_json(ms);
+}
+
+bool shape_is_zero(enum value_shape shape, const char *text)
+{
+	int64_t ms;
+	double v;
+	char *end;
+
+	if (shape == SHAPE_DURATION || shape == SHAPE_TIME)
+		return !duration_parse(text, &ms) && !ms;
+	if (shape == SHAPE_TEXT)
+		return !*text;
+	v = strtod(text, &end);
+	return end != text && !*end && fpclassify(v) == FP_ZERO;
 }
 
 json_t *shape_json(enum value_shape shape, const char *text)

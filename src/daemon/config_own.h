@@ -88,6 +88,8 @@ json_t *duration_json(int64_t ms);
 json_t *text_json(const char *text);
 /* What is written like that on the command line, as it would stand in the file. */
 json_t *shape_json(enum value_shape shape, const char *text);
+/* What Go leaves a value at that is not given: 0 or "". */
+bool shape_is_zero(enum value_shape shape, const char *text);
 
 /* Appends the whole file. Returns 0, or a negative errno: -EFBIG above CONFIG_MAX_FILE. */
 int config_read(const char *path, struct buf *text);

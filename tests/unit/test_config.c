@@ -199,6 +199,21 @@ static void an_empty_value_means_the_default_as_for_kube_proxy(void **state)
 	assert_int_equal(l.c.policy.n_nodeport_addresses, 0);
 }
 
+static void the_zeros_of_kube_api_options_mean_the_default_as_for_kube_proxy(void **state)
+{
+	_cleanup_(line_done) struct line zero, less, some;
+
+	(void)state;
+	ok(&zero, "--kube-api-qps 0.0 --kube-api-burst 0");
+	assert_true(zero.c.qps > 4.9 && zero.c.qps < 5.1);
+	assert_int_equal(zero.c.burst, 10);
+	ok(&less, "--kube-api-qps=-1 --kube-api-burst=0");
+	assert_true(less.c.qps < 0);
+	ok(&some, "--kube-api-qps=0.5 --kube-api-burst=1");
+	assert_true(some.c.qps > 0.4 && some.c.qps < 0.6);
+	assert_int_equal(some.c.burst, 1);
+}
+
 static void options_end_at_the_first_other_argument(void **state)
 {
 	_cleanup_(line_done) struct line plain, dashes;
@@ -410,6 +425,7 @@ int main(void)
 		cmocka_unit_test(a_letter_takes_its_value_in_three_ways),
 		cmocka_unit_test(kube_proxys_log_numbers_are_understood),
 		cmocka_unit_test(an_empty_value_means_the_default_as_for_kube_proxy),
+		cmocka_unit_test(the_zeros_of_kube_api_options_mean_the_default_as_for_kube_proxy),
 		cmocka_unit_test(options_end_at_the_first_other_argument),
 		cmocka_unit_test(arguments_of_plan_are_manifests),
 		cmocka_unit_test(wrong_values_are_refused_in_words),
