@@ -65,6 +65,7 @@ static int take_option(struct request *r, int id, struct err *err)
 		r->help = true;
 		return 0;
 	default: /* -A */
+		r->all_namespaces = true;
 		return 0;
 	}
 }
@@ -88,6 +89,8 @@ int request_parse(struct request *r, const struct cli_option *options, size_t n,
 	}
 	if (id < 0)
 		return id;
+	if (r->all_namespaces) /* wins, as kubectl's does */
+		r->ns = NULL;
 	if (r->sort_by && !request_is_table(r))
 		return err_set(err, -EINVAL, "--sort-by goes with the output table%s",
 			r->has_wide ? " or wide" : "");

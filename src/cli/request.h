@@ -14,10 +14,11 @@ enum format { FORMAT_TABLE, FORMAT_WIDE, FORMAT_JSON, FORMAT_YAML };
 
 struct request {
 	bool has_wide; /* the command knows that format */
-	const char *socket, *ns, *sort_by;
+	const char *socket, *sort_by;
+	const char *ns;	 /* NULL: all */
 	double interval; /* seconds; of top */
 	enum format format;
-	bool watch, no_headers, help;
+	bool all_namespaces, watch, no_headers, help;
 	char *const *names; /* the arguments that are no options */
 	size_t n_names;
 };
