@@ -437,6 +437,12 @@ daemon_start() {
 	eventually 120 daemon_is_ready && kill -0 "$DAEMON_PID"
 }
 
+# settled: it has read its input and has nothing left to do.
+settled() {
+	in_node "$SVC" status --socket "$STATUS_SOCKET" -o json |
+		jq -e '.input.synced and .summary.pending == 0 and .summary.failing == 0'
+}
+
 # daemon_end SIGNAL: sends it and waits; the exit status is the daemon's.
 daemon_end() {
 	local pid=$DAEMON_PID

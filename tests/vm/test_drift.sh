@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What somebody else deletes or changes comes back, counted; what is not ours stays as it is.
 . "$(dirname "$0")/lab.sh"
+. "$(dirname "$0")/drift.sh"
 
-LONG=30 # seconds, times PATIENCE: nothing here may fail because a machine is slow
 VS=(-t 10.96.0.10:80)
 
 write_web() {
@@ -49,26 +49,8 @@ foreign_server() {
 	"
 }
 
-drift() {
-	in_node "$SVC" status --socket "$STATUS_SOCKET" -o json | jq .summary.drift
-}
-
 metric() {
 	in_node curl -sf http://127.0.0.1:10249/metrics | awk '$1 == "ipvsctl_drift_total" { print $2 }'
-}
-
-# Like kernel_state, but the order of chains does not count, and that somebody deleted an empty
-# built-in one.
-state() {
-	kernel_state | grep -v -e '^\*' -e '^COMMIT' -e '^:[A-Z]* ACCEPT' | sort -s -k1,2
-}
-
-is_as_before() {
-	diff -u <(echo "$reference") <(state)
-}
-
-drift_grew() {
-	[ "$(drift)" -gt "$1" ]
 }
 
 begin() { # OPTION...
@@ -78,32 +60,6 @@ begin() { # OPTION...
 	write_web
 	must "the daemon starts with $*" daemon_start --metrics-bind-address 127.0.0.1:10249 "$@"
 	reference=$(state)
-}
-
-# repaired SENTENCE NEWS COMMAND...: what the command does is put right and counted; NEWS is done
-# then for the daemon to notice.
-repaired() {
-	local sentence=$1 news=$2 before start
-	shift 2
-	before=$(drift)
-	in_node "$@" || note "failed: $*"
-	start=$EPOCHREALTIME
-	$news
-	check "$sentence: it is counted" eventually $LONG drift_grew "$before"
-	note "counted after $((${EPOCHREALTIME/./} - ${start/./})) us"
-	check "$sentence: all is as it was" eventually $LONG is_as_before
-}
-
-hangup() {
-	kill -HUP "$DAEMON_PID"
-}
-
-noticed() {
-	repaired "$1" true "${@:2}"
-}
-
-audited() {
-	repaired "$1" hangup "${@:2}"
 }
 
 links() {
@@ -137,19 +93,6 @@ rules() {
 	reference=$(grep -v -e '^:FOREIGN' -e '^-A FOREIGN' -e '-j FOREIGN$' <<<"$reference")
 	noticed "all tables that are flushed, as a firewall does" sh -c "$(flush_tables)"
 	equal "clients are served" "$(names "$(ask client -n 4 tcp 198.51.100.7 80)")" "a b"
-}
-
-# The same with the legacy variant, which nobody else uses on this node.
-use_legacy() {
-	local program
-	mkdir -p "$WORK/legacy"
-	for program in iptables ip6tables; do
-		ln -sf "$(type -P $program-legacy)" "$WORK/legacy/$program"
-		ln -sf "$(type -P $program-legacy-save)" "$WORK/legacy/$program-save"
-		ln -sf "$(type -P $program-legacy-restore)" "$WORK/legacy/$program-restore"
-	done
-	PATH=$WORK/legacy:$PATH
-	hash -r
 }
 
 sets_and_servers() {
@@ -208,8 +151,9 @@ rules
 sets_and_servers
 begin --audit-interval 1s
 half_of_all
-if iptables-legacy-save -t nat >/dev/null 2>&1; then
-	use_legacy
+# Which nobody else uses on this node.
+if variant_works legacy; then
+	use_variant legacy
 	begin --audit-interval 0s
 	rules
 else

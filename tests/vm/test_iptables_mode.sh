@@ -217,11 +217,6 @@ end_loops() {
 	check "what has no endpoints never answered" loop_never_answered none
 }
 
-settled() {
-	in_node "$SVC" status --socket "$STATUS_SOCKET" -o json |
-		jq -e '.input.synced and .summary.pending == 0 and .summary.failing == 0'
-}
-
 ours() {
 	in_node iptables-save | grep -E '^(:KUBE|-A)' | sed 's/ \[[0-9:]*\]$//' | sort
 }

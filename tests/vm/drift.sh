@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# For scenarios in which somebody else deletes or changes what the daemon made, to source after
+# lab.sh. `reference` is the state() that everything must come back to.
+
+LONG=30 # seconds, times PATIENCE: nothing here may fail because a machine is slow
+
+# variant_works nft|legacy: whether the node has that variant of iptables.
+variant_works() {
+	in_node "iptables-$1-save" -t nat >/dev/null 2>&1
+}
+
+# use_variant nft|legacy: it has the plain names from now on.
+use_variant() {
+	local program dir=$WORK/variant-$1
+	mkdir -p "$dir"
+	for program in iptables ip6tables; do
+		ln -sf "$(type -P "$program-$1")" "$dir/$program"
+		ln -sf "$(type -P "$program-$1-save")" "$dir/$program-save"
+		ln -sf "$(type -P "$program-$1-restore")" "$dir/$program-restore"
+	done
+	PATH=$dir:$PATH
+	hash -r
+}
+
+drift() {
+	in_node "$SVC" status --socket "$STATUS_SOCKET" -o json | jq .summary.drift
+}
+
+# Like kernel_state, but the order of chains does not count, and that somebody deleted an empty
+# built-in one.
+state() {
+	kernel_state | grep -v -e '^\*' -e '^COMMIT' -e '^:[A-Z]* ACCEPT' | sort -s -k1,2
+}
+
+is_as_before() {
+	diff -u <(echo "$reference") <(state)
+}
+
+drift_grew() {
+	[ "$(drift)" -gt "$1" ]
+}
+
+# repaired SENTENCE NEWS COMMAND...: what the command does is put right and counted; NEWS is done
+# then for the daemon to notice.
+repaired() {
+	local sentence=$1 news=$2 before start
+	shift 2
+	before=$(drift)
+	in_node "$@" || note "failed: $*"
+	start=$EPOCHREALTIME
+	$news
+	check "$sentence: it is counted" eventually $LONG drift_grew "$before"
+	note "counted after $((${EPOCHREALTIME/./} - ${start/./})) us"
+	check "$sentence: all is as it was" eventually $LONG is_as_before
+}
+
+hangup() {
+	kill -HUP "$DAEMON_PID"
+}
+
+# noticed SENTENCE COMMAND...: at once, by itself.
+noticed() {
+	repaired "$1" true "${@:2}"
+}
+
+# audited SENTENCE COMMAND...: by the next audit.
+audited() {
+	repaired "$1" hangup "${@:2}"
+}

@@ -1,0 +1,159 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The iptables backend with both variants of iptables: packets arrive, connections outlive their
+# endpoint, and what somebody else deletes comes back, counted.
+. "$(dirname "$0")/lab.sh"
+. "$(dirname "$0")/drift.sh"
+
+# web ADDRESS...: the endpoints of the Service that changes.
+web() {
+	manifest web-slice.yaml <<-END
+		apiVersion: v1
+		kind: List
+		items:
+		$(slice web-1 web IPv4 "[{name: t, port: 8080}, {name: u, protocol: UDP, port: 5353}]" \
+		"$(printf '{addresses: [%s], nodeName: node-a}, ' "$@")")
+	END
+}
+
+services() {
+	web $POD_A $POD_C
+	manifest services.yaml <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {name: web}
+		spec:
+		  type: NodePort
+		  clusterIP: 10.96.0.10
+		  clusterIPs: [10.96.0.10, "fd00:96::10"]
+		  externalIPs: [198.51.100.7]
+		  ports:
+		  - {name: t, port: 80, nodePort: 30080}
+		  - {name: u, protocol: UDP, port: 53, nodePort: 30053}
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: near}
+		spec:
+		  type: LoadBalancer
+		  externalTrafficPolicy: Local
+		  loadBalancerSourceRanges: [192.168.50.11/32]
+		  clusterIP: 10.96.0.20
+		  ports: [{port: 80, nodePort: 30081}]
+		status: {loadBalancer: {ingress: [{ip: 203.0.113.20}]}}
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: none}
+		spec: {clusterIP: 10.96.0.30, ports: [{port: 80}]}
+		---
+		apiVersion: v1
+		kind: List
+		items:
+		$(slice web-6 web IPv6 "[{name: t, port: 8080}]" \
+		"{addresses: ['$POD_A6'], nodeName: node-a}, {addresses: ['$POD_C6'], nodeName: node-b}")
+		$(slice near-1 near IPv4 "[{port: 8080}]" \
+		"{addresses: [$POD_A], nodeName: node-a}, {addresses: [$POD_C], nodeName: node-b}")
+	END
+}
+
+# answers SENTENCE BACKENDS FROM ARGUMENTS: so many that chance leaves none of them out.
+answers() {
+	equal "$VARIANT: $1" "$(names "$(ask "$3" -n 40 "${@:4}")")" "$2"
+}
+
+# web_answers BACKENDS: once the rules have been changed.
+web_answers() {
+	local found
+	found=$(names "$(ask client -n 40 tcp 10.96.0.10 80)")
+	echo "$found"
+	[ "$found" = "$1" ]
+}
+
+packets() {
+	answers "a client reaches a cluster IP" "a c" client tcp 10.96.0.10 80
+	answers "by UDP" "a c" client udp 10.96.0.10 53
+	answers "by IPv6" "a c" client tcp fd00:96::10 80
+	answers "the node reaches it" "a c" node tcp 10.96.0.10 80
+	answers "and a pod, itself too" "a c" a tcp 10.96.0.10 80
+	answers "a client reaches an external IP" "a c" client tcp 198.51.100.7 80
+	answers "a NodePort" "a c" client tcp $NODE_IP 30080
+	answers "and one of UDP" "a c" client udp $NODE_IP_2 30053
+	equal "$VARIANT: policy Local keeps the client's address" \
+		"$(ask client tcp $NODE_IP 30081)" "a $CLIENT_IP"
+	equal "$VARIANT: a load balancer lets in whom it should" \
+		"$(ask client -s 192.168.50.11 tcp 203.0.113.20 80)" "a 192.168.50.11"
+	check "$VARIANT: and nobody else" unanswered client tcp 203.0.113.20 80
+	check "$VARIANT: what has no endpoints is refused" refused client tcp 10.96.0.30 80
+}
+
+connections() {
+	local before
+	hold_open 40 client tcp 10.96.0.10 80
+	before=$HELD
+	equal "$VARIANT: connections stand to both endpoints" "$(names "$HELD")" "a c"
+	web $POD_B $POD_C
+	check "$VARIANT: of one that goes nobody gets a new one" \
+		eventually $LONG web_answers "b c"
+	hold_ask
+	equal "$VARIANT: those that stand live on" "$HELD" "$before"
+	hold_close
+	web $POD_A $POD_C
+	check "$VARIANT: an endpoint that comes back gets new ones" \
+		eventually $LONG web_answers "a c"
+}
+
+# The chain that chooses an endpoint of web's TCP port.
+web_chain() {
+	in_node iptables-save -t nat | grep -m 1 -o '^-A KUBE-SVC-[^ ]* .*"default/web:t ' | cut -d' ' -f2
+}
+
+repairs() {
+	local svc
+	check "$VARIANT: the daemon comes to rest" eventually $LONG settled
+	svc=$(web_chain)
+	reference=$(state 2>/dev/null)
+	noticed "$VARIANT: the rules of a Service that are deleted" iptables -w -t nat -F "$svc"
+	noticed "$VARIANT: a jump that is deleted" iptables -w -t nat -D PREROUTING 1
+	noticed "$VARIANT: a table that is flushed" \
+		sh -c "iptables -w -t nat -F; iptables -w -t nat -X"
+	audited "$VARIANT: a set member that is deleted" ipset del KUBE-CLUSTER-IP 10.96.0.10,tcp:80
+	check "$VARIANT: the Service is served as before" web_answers "a c"
+}
+
+# Not by the variant that nobody asked for.
+rules_stand() {
+	local other
+	other=$([ "$VARIANT" = nft ] && echo legacy || echo nft)
+	equal "$VARIANT: its rules stand there" \
+		"$(in_node "iptables-$VARIANT-save" | grep -c '^:KUBE-SERVICES ')" 2
+	equal "$VARIANT: and nowhere else" \
+		"$(in_node "iptables-$other-save" 2>/dev/null | grep -c KUBE-)" 0
+}
+
+with_variant() {
+	VARIANT=$1
+	lab_again
+	if ! variant_works "$VARIANT"; then
+		skip "$VARIANT" "this kernel has no such tables"
+		return
+	fi
+	use_variant "$VARIANT"
+	services
+	must "$VARIANT: the daemon starts" daemon_start --backend iptables --audit-interval 0s
+	rules_stand
+	packets
+	connections
+	repairs
+	daemon_end TERM
+	check "$VARIANT: --cleanup succeeds" daemon_run --backend iptables --cleanup
+	equal "$VARIANT: and leaves nothing" \
+		"$(in_node iptables-save | grep KUBE-; in_node ip6tables-save | grep KUBE-)" ""
+}
+
+# It passes there; but all these rules read and written again and again take minutes.
+[ "${VM_ACCEL:-}" != tcg ] || skip_all "software emulation; tests/run.sh runs it outside as well"
+lab_up
+with_variant nft
+with_variant legacy
+tap_done
