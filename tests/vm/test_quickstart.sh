@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# examples/quickstart.sh shows what it promises, on IPVS or on what the daemon falls back to, and
+# leaves nothing behind.
+. "$(dirname "$0")/tap.sh"
+
+quickstart() {
+	"$(dirname "$0")/../../examples/quickstart.sh" >"$WORK/said" 2>&1 &
+	scene=scene$!
+	wait $! && return
+	cat "$WORK/said"
+	return 1
+}
+
+# shown TITLE: the lines below it.
+shown() {
+	awk -v title="== $1" '/^== / { wanted = index($0, title) == 1; next } wanted' "$WORK/said"
+}
+
+# shows TITLE PATTERN: one of the lines below it.
+shows() {
+	shown "$1" | tee "$WORK/shown" | grep -q -- "$2" || {
+		cat "$WORK/shown"
+		return 1
+	}
+}
+
+says() {
+	grep -q -- "$1" "$WORK/said" || {
+		cat "$WORK/said"
+		return 1
+	}
+}
+
+pages() {
+	shown "The client fetches $1" | grep . | sort -u
+}
+
+both="Hello from backend-1
+Hello from backend-2"
+
+must "the quickstart succeeds" quickstart
+equal "both backends give pages through the ClusterIP" "$(pages http://10.96.0.80/)" "$both"
+equal "and through the NodePort" "$(pages http://192.168.50.1:30080/)" "$both"
+check "status has the Service" shows "ipvsctl-svc status" '^shop .* web .* 2/2 .* OK$'
+if unshare --net ipvsadm -Ln >/dev/null 2>&1; then
+	check "status names the backend" shows "ipvsctl-svc status" 'Backend: ipvs '
+	check "the kernel holds both endpoints" shows "What the kernel holds" '10.244.1.12:8080 '
+else
+	check "the fallback is named before" says '^== .* FALL BACK TO IPTABLES'
+	check "by the daemon" shows "On the node" 'going on with iptables'
+	check "and by status" shows "ipvsctl-svc status" '^Warning: IPVS cannot be used'
+	check "status names the backend" shows "ipvsctl-svc status" 'Backend: iptables '
+	check "the kernel holds both endpoints" shows "What the kernel holds" '10.244.1.12:8080$'
+fi
+check "it says so at the end" says '^== Success: .* nothing is left behind'
+equal "and leaves no namespace" "$(ip netns list | grep "^$scene-")" ""
+tap_done
