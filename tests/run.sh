@@ -17,7 +17,7 @@ source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # These take longest: they begin once a processor is free for a second virtual machine.
 LONG=(test_order.sh test_drift.sh)
 # These show something on a kernel without IPVS, too.
-HERE=(test_fallback.sh test_flows_iptables.sh test_iptables.sh test_iptables_mode.sh
+HERE=(test_fallback.sh test_flows_iptables.sh test_iptables.sh test_iptables_mode.sh test_output.sh
 	test_quickstart.sh)
 
 build=${1:-$source_root/build}

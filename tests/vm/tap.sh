@@ -66,6 +66,16 @@ not() {
 	! "$@"
 }
 
+# ends_with STATUS COMMAND...
+ends_with() {
+	local want=$1 status
+	shift
+	"$@"
+	status=$?
+	echo "exit status $status"
+	[ $status = "$want" ]
+}
+
 tap_done() {
 	echo "1..$tap_points"
 	[ "$tap_failures" = 0 ]

@@ -35,16 +35,6 @@ svc() {
 	in_node "$SVC" "$@"
 }
 
-# ends_with STATUS COMMAND...
-ends_with() {
-	local want=$1 status
-	shift
-	"$@"
-	status=$?
-	echo "exit status $status"
-	[ $status = "$want" ]
-}
-
 plan() {
 	svc plan --manifests "$MANIFESTS" --cluster-cidr "$CLUSTER_CIDR" \
 		--hostname-override node-a "$@"

@@ -1,0 +1,153 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# How ipvsctl-svc shows things, with either backend: formats, order, colours, again and again, and
+# to people without privileges.
+. "$(dirname "$0")/lab.sh"
+
+write_services() {
+	manifest services.yaml <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {name: zeta, namespace: first}
+		spec: {clusterIP: 10.96.0.10, ports: [{port: 8080}]}
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: alpha, namespace: second}
+		spec: {clusterIP: 10.96.0.11, ports: [{port: 443}]}
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: beta, namespace: second}
+		spec: {clusterIP: 10.96.0.12, ports: [{port: 80}]}
+		---
+		apiVersion: discovery.k8s.io/v1
+		kind: EndpointSlice
+		metadata: {name: beta-1, namespace: second, labels: {kubernetes.io/service-name: beta}}
+		addressType: IPv4
+		ports: [{port: 8080}]
+		endpoints: [{addresses: [$POD_A], nodeName: node-a}]
+	END
+}
+
+status() {
+	in_node "$SVC" status --socket "$STATUS_SOCKET" "$@"
+}
+
+plan() {
+	"$SVC" plan --manifests "$MANIFESTS" --cluster-cidr "$CLUSTER_CIDR" \
+		--hostname-override node-a "$@"
+}
+
+has_ipvs() {
+	in_node ipvsadm -Ln >/dev/null 2>&1
+}
+
+# has LINE COMMAND...: the command succeeds, and this is one of the lines that it prints.
+has() {
+	local line=$1
+	shift
+	"$@" >"$WORK/said" && grep -qx -- "$line" "$WORK/said" || {
+		cat "$WORK/said"
+		return 1
+	}
+}
+
+# The column of names, in one line.
+names_of() {
+	status "$@" | awk '{ print $2 }' | tr '\n' ' '
+}
+
+formats() {
+	check "status -o yaml is YAML" has 'kind: Status' status -o yaml
+	check "with the Services" has ' *name: zeta' status -o yaml
+	check "plan -o yaml is YAML" has 'kind: Plan' plan -o yaml
+	check "with the Services" has ' *service: second/beta' plan -o yaml
+	check "status -o wide names the endpoints" grep -q "$POD_A:8080" <<<"$(status -o wide)"
+	check "what is no format ends with 2" ends_with 2 status -o toml
+	if has_ipvs; then
+		check "top -o yaml is YAML" has 'kind: Top' in_node "$SVC" top \
+			--socket "$STATUS_SOCKET" -i 0.1 -o yaml
+	else
+		check "without IPVS top ends with 3" ends_with 3 in_node "$SVC" top -i 0.1 -o yaml
+	fi
+}
+
+order() {
+	equal "--no-headers leaves the rows, by namespace and name" \
+		"$(names_of --no-headers)" "zeta alpha beta "
+	equal "--sort-by name is by name alone" \
+		"$(names_of --no-headers --sort-by name)" "alpha beta zeta "
+	equal "--sort-by PORT is by number" \
+		"$(names_of --no-headers --sort-by PORT)" "beta alpha zeta "
+	check "a column that is not there ends with 2" ends_with 2 status --sort-by height
+	check "what is no table cannot be sorted" ends_with 2 status --sort-by name -o json
+}
+
+# on_terminal COMMAND...: its output to a terminal.
+on_terminal() {
+	script -qec "$(printf '%q ' "$@")" /dev/null </dev/null
+}
+
+# plain TEXT: it has a state, and nothing that steers a terminal.
+plain() {
+	echo "$1"
+	grep -q OK <<<"$1" && not grep -q $'\033' <<<"$1"
+}
+
+colours() {
+	local command=("$SVC" status --socket "$STATUS_SOCKET")
+	export TERM=xterm
+	check "on a terminal states are coloured" \
+		grep -qF $'\033[32mOK' <<<"$(on_terminal "${command[@]}")"
+	check "unless NO_COLOR is there" plain "$(NO_COLOR=1 on_terminal "${command[@]}")"
+	check "elsewhere they are not" plain "$("${command[@]}")"
+}
+
+shown_twice() {
+	[ "$(grep -c '^Node: node-a ' "$WORK/watch")" -ge 2 ]
+}
+
+# A command in the background would ignore SIGINT.
+watched() {
+	local signal pid
+	for signal in INT TERM; do
+		env --default-signal=INT "$SVC" status -w --socket "$STATUS_SOCKET" >"$WORK/watch" 2>&1 &
+		pid=$!
+		check "status -w shows it again" eventually 60 shown_twice
+		kill -$signal $pid
+		check "and is ended by SIG$signal" \
+			ends_with $((128 + $(kill -l $signal))) wait $pid
+	done
+}
+
+# unprivileged COMMAND...
+unprivileged() {
+	in_node setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+}
+
+permission() {
+	check "who may not ask the daemon is told so by status" \
+		ends_with 4 unprivileged "$SVC" status --socket "$STATUS_SOCKET"
+	check "by explain" \
+		ends_with 4 unprivileged "$SVC" explain --socket "$STATUS_SOCKET" second/beta
+	check "by plan, who may not read the kernel" ends_with 4 unprivileged "$SVC" plan --diff \
+		--manifests "$MANIFESTS" --cluster-cidr "$CLUSTER_CIDR"
+	check "who does not ask for it gets a plan" ends_with 0 unprivileged "$SVC" plan \
+		--manifests "$MANIFESTS" --cluster-cidr "$CLUSTER_CIDR"
+	check "cleanup needs privileges" ends_with 4 unprivileged "$SVC" cleanup --of kube-proxy \
+		--dry-run --socket "$STATUS_SOCKET"
+	if has_ipvs; then
+		check "and so does top" ends_with 4 unprivileged "$SVC" top -i 0.1
+	fi
+}
+
+lab_up
+write_services
+must "the daemon starts" daemon_start
+formats
+order
+colours
+watched
+permission
+tap_done
