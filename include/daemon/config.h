@@ -55,6 +55,7 @@ enum {
 	CONFIG_MAX_NOTES = 100,	   /* mistakes, and warnings; the rest is counted only */
 };
 
+#define DEFAULT_CONFIG_DIR "/etc/ipvsctl-svc"
 #define DEFAULT_STATUS_SOCKET "/run/ipvsctl-svc/status.sock"
 
 /* Where a server listens. */
@@ -115,6 +116,8 @@ struct config {
 	bool bind_address_hard_fail;
 
 	enum log_level log_level;
+	const char *default_dir;     /* see config_parse(); "": none, as config_init() leaves it */
+	bool input_named;	     /* by --manifests, --kubeconfig or --master */
 	const char *file;	     /* --config; "": none */
 	const char *write_config_to; /* "": nowhere */
 	bool print_config;
@@ -134,11 +137,13 @@ struct config {
 
 /*
  * Reads argv[1..] with the options of the given groups, and the file that --config names, into *c,
- * which config_init() filled. Stops at the first argument that is no option, or after "--"; its
- * index goes to *ret_rest (argc with OPTIONS_PLAN and OPTIONS_EXPLAIN, which take all of them).
- * Returns 0, or -EINVAL with every mistake named in one text; c->mistakes has them one by one,
- * however many they are. c->warnings has what should be told, one log line each. After --help or
- * --version nothing else counts: mistakes are not reported.
+ * which config_init() filled. A command line with neither that option nor an input has the file
+ * config.yaml of c->default_dir, and if that names no input either the manifests in its
+ * manifests.d, as far as they are there. Stops at the first argument that is no option, or after
+ * "--"; its index goes to *ret_rest (argc with OPTIONS_PLAN and OPTIONS_EXPLAIN, which take all of
+ * them). Returns 0, or -EINVAL with every mistake named in one text; c->mistakes has them one by
+ * one, however many they are. c->warnings has what should be told, one log line each. After --help
+ * or --version nothing else counts: mistakes are not reported.
  */
 void config_init(struct config *c);
 int config_parse(struct config *c, unsigned groups, int argc, char *const argv[], int *ret_rest,

@@ -143,7 +143,7 @@ void config_init(struct config *c)
 	size_t n;
 	const struct config_option *o = config_options(&n);
 
-	*c = (struct config){ .in_cluster = pod && *pod, .what = "" };
+	*c = (struct config){ .in_cluster = pod && *pod, .default_dir = "", .what = "" };
 	policy_init(&c->policy);
 	for (; n; n--, o++)
 		set_preset(c, o);
@@ -190,15 +190,31 @@ static int report_mistakes(const struct config_notes *m, struct err *err)
 	return err_set(err, -EINVAL, "%s", i ? buf_str(&text) : m->line[0]);
 }
 
+/* Where the command line names no input: that entry of the usual directory, if it is there. */
+static void take_default(struct config *c, const char *option, const char *entry)
+{
+	_cleanup_(buf_done) struct buf path = { 0 };
+
+	if (!*c->default_dir || c->input_named)
+		return;
+	buf_addf(&path, "%s/%s", c->default_dir, entry);
+	if (!access(buf_str(&path), F_OK))
+		config_set(c, option_named(option), buf_str(&path), ORIGIN_OPTION, NULL);
+}
+
 int config_parse(struct config *c, unsigned groups, int argc, char *const argv[], int *ret_rest,
 	struct err *err)
 {
 	int rest;
 
 	config_args(c, groups, argc, argv, true);
+	if (!*c->file)
+		take_default(c, "config", "config.yaml");
 	if (*c->file)
 		config_file(c);
 	rest = config_args(c, groups, argc, argv, false);
+	if (config_input(c) == INPUT_NONE)
+		take_default(c, "manifests", "manifests.d");
 	config_check(c);
 	if (c->mistakes.n && !c->help && !c->version)
 		return report_mistakes(&c->mistakes, err);

@@ -13,7 +13,7 @@ struct parser {
 	int argc;
 	char *const *argv;
 	int next;	    /* index into argv */
-	bool scouting;	    /* for --config, which must be read before the others count */
+	bool scouting;	    /* for the file, which must be read before options count */
 	struct buf ignored; /* options that the file overrules */
 };
 
@@ -91,14 +91,24 @@ static void unknown_option(struct parser *p, const char *shown, const char *name
 		p->next++;
 }
 
+/* What decides whether a file is read, and which. */
+static void scout(struct config *c, const struct config_option *o, const char *value)
+{
+	if (o == option_named("config"))
+		config_set(c, o, value, ORIGIN_OPTION, NULL);
+	else if (o == option_named("manifests") || o == option_named("kubeconfig") ||
+		o == option_named("master"))
+		c->input_named = true;
+}
+
 static void set(struct parser *p, struct found f, const char *shown, const char *value)
 {
 	unsigned wins = f.by_alias ? ALIAS_FILE_WINS | FILE_WINS : FILE_WINS;
 	struct err err = { 0 };
 
-	if (p->scouting && f.option != option_named("config"))
-		return;
-	if (*p->config->file && f.option->traits & wins)
+	if (p->scouting)
+		scout(p->config, f.option, value);
+	else if (*p->config->file && f.option->traits & wins)
 		buf_addf(&p->ignored, "%s%s", p->ignored.len ? ", " : "", shown);
 	else if (config_set(p->config, f.option, value, ORIGIN_OPTION, &err))
 		mistake(p, shown, err.msg);
@@ -205,7 +215,7 @@ int config_args(struct config *c, unsigned groups, int argc, char *const argv[],
 		take_what(&p);
 	if (p.ignored.len)
 		note(c, &c->warnings,
-			"ignored beside --config, as kube-proxy does; the file has to say it: %s",
+			"ignored beside a configuration file, as kube-proxy does; the file has to say it: %s",
 			buf_str(&p.ignored));
 	buf_done(&p.ignored);
 	return p.next;

@@ -190,6 +190,7 @@ int main(int argc, char *argv[])
 	int rest;
 
 	config_init(&c);
+	c.default_dir = DEFAULT_CONFIG_DIR;
 	if (config_parse(
 		    &c, OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, argc, argv, &rest, &err))
 		return usage_errors(&c);
@@ -209,8 +210,8 @@ int main(int argc, char *argv[])
 		return dump(&c);
 	if (config_input(&c) == INPUT_NONE && !c.cleanup && !c.init_only) {
 		fprintf(stderr,
-			"ipvsctl-svcd: nothing to serve: give --manifests FILE|DIR, or "
-			"--kubeconfig FILE\n");
+			"ipvsctl-svcd: nothing to serve: give --manifests FILE|DIR or --kubeconfig "
+			"FILE, or make " DEFAULT_CONFIG_DIR "/manifests.d\n");
 		return EXIT_USAGE;
 	}
 	return start(&c);

@@ -35,7 +35,7 @@ struct line {
 };
 
 /* Words are separated by blanks; '~' stands for a blank in a word. */
-static inline int parse(struct line *l, unsigned groups, const char *text)
+static inline void split(struct line *l, const char *text)
 {
 	char *save = NULL;
 
@@ -48,6 +48,11 @@ static inline int parse(struct line *l, unsigned groups, const char *text)
 		l->argv[l->argc++] = w;
 	}
 	config_init(&l->c);
+}
+
+static inline int parse(struct line *l, unsigned groups, const char *text)
+{
+	split(l, text);
 	return config_parse(&l->c, groups, l->argc, l->argv, &l->rest, &l->err);
 }
 

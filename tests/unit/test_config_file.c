@@ -316,7 +316,7 @@ static void our_options_count_over_the_file(void **state)
 static void kube_proxys_options_are_ignored_beside_a_file_and_named(void **state)
 {
 	static const char *const words[] = {
-		"ignored beside --config, as kube-proxy does; the file has to say it: "
+		"ignored beside a configuration file, as kube-proxy does; the file has to say it: "
 		"--cluster-cidr, --ipvs_scheduler, --proxy-mode, --masquerade-all, --kube-api-qps, "
 		"--healthz-port",
 		NULL,
