@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Clients that connect in a tight loop see nothing of what happens: not one connection is refused,
-# reset, lost or comes through unmasqueraded while Services come, change and lose their endpoints,
-# and while the daemon is restarted, killed and upgraded. Who may not come in does not, from the
-# first moment on.
+# reset, lost or comes through unmasqueraded while the daemon starts with Services that are there
+# already, while Services come, change and lose their endpoints, and while the daemon is restarted,
+# killed and upgraded. Who may not come in does not, from the first moment on.
 . "$(dirname "$0")/lab.sh"
 
-NODE="192\.168\.(50|60)\.1"
+NODE="(192\.168\.(50|60)\.1|fd00:(50|60)::1)"
+declare -A V6=([$POD_A]=$POD_A6 [$POD_B]=$POD_B6 [$POD_C]=$POD_C6)
 
 # reach COMMAND...: what was begun comes true.
 reach() {
@@ -16,8 +17,13 @@ reach() {
 	exit 1
 }
 
+# web N: the addresses of the Service that is written next.
+web() {
+	WEB=10.96.0.$1 WEB6=fd00:96::$1 LB=203.0.113.$1 LB6=fd00:113::$1
+}
+
 # write_web SPEC [ANNOTATIONS]: both beside what always stands there. Another Service changes its port
-# each time, to tell when all of it is true.
+# each time, to tell when all of it is true - if there is a daemon to make it so.
 written=1000
 write_web() {
 	local annotations=${2:-}
@@ -31,29 +37,34 @@ write_web() {
 		apiVersion: v1
 		kind: Service
 		metadata: {name: web, annotations: {$annotations}}
-		spec: {clusterIP: $WEB, ports: [{port: 80, targetPort: 8080, nodePort: 30080}], $1}
-		status: {loadBalancer: {ingress: [{ip: $LB}]}}
+		spec:
+		  {clusterIP: $WEB, clusterIPs: [$WEB, "$WEB6"],
+		  ports: [{port: 80, targetPort: 8080, nodePort: 30080}], $1}
+		status: {loadBalancer: {ingress: [{ip: $LB}, {ip: "$LB6"}]}}
 	END
-	reach written
+	[ -z "$DAEMON_PID" ] || reach written
 }
 
 written() {
 	[ "$(ipvs | grep -- '-A -t 10\.96\.9\.9:')" = "-A -t 10.96.9.9:$written -s rr" ]
 }
 
-# write_slice ENDPOINT...: with the rest of the endpoint behind a comma.
+# write_slice ENDPOINT...: with the rest of the endpoint behind a comma; over IPv6 the same pods.
 write_slice() {
-	local endpoint list=
+	local endpoint rest list='' list6=''
 	for endpoint in "$@"; do
-		list+="{nodeName: node-a, addresses: [${endpoint%%,*}]"
-		[[ $endpoint != *,* ]] || list+=",${endpoint#*,}"
-		list+="}, "
+		rest=
+		[[ $endpoint != *,* ]] || rest=",${endpoint#*,}"
+		endpoint=${endpoint%%,*}
+		list+="{nodeName: node-a, addresses: [$endpoint]$rest}, "
+		list6+="{nodeName: node-a, addresses: ['${V6[$endpoint]}']$rest}, "
 	done
 	manifest web-slice.yaml <<-END
 		apiVersion: v1
 		kind: List
 		items:
 		$(slice web-1 web IPv4 "[{port: 8080}]" "$list")
+		$(slice web-6 web IPv6 "[{port: 8080}]" "$list6")
 	END
 }
 
@@ -61,39 +72,81 @@ real_servers_are() {
 	[ "$(real_servers "-t $WEB:80")" = "$1" ]
 }
 
-creation() {
-	local i
+# come: those who ask before there is anybody. The node has daemons on all of its addresses.
+come() {
+	loop_start create-client client tcp $WEB 80
+	loop_start create-pod b tcp $WEB 80
+	loop_start create-lb client -s 192.168.50.11 tcp $LB 80
+	loop_start create-outsider client -s 192.168.50.12 tcp $LB 80
+	loop_start create-daemon client tcp $WEB 9999
+	loop_start create-daemon-lb client -s 192.168.50.12 tcp $LB 9999
+	loop_start create-client-6 client -s $CLIENT_IP6 tcp $WEB6 80
+	loop_start create-pod-6 b tcp $WEB6 80
+	loop_start create-lb-6 client -s fd00:50::11 tcp $LB6 80
+	loop_start create-outsider-6 client -s fd00:50::12 tcp $LB6 80
+	loop_start create-daemon-6 client -s $CLIENT_IP6 tcp $WEB6 9999
+}
+
+write_ranged_web() {
+	write_slice $POD_A $POD_C
+	write_web "type: LoadBalancer, loadBalancerSourceRanges: [192.168.50.11/32, 'fd00:50::11/128']"
+}
+
+# came SENTENCE: those of come() got what is theirs, and nothing else.
+came() {
+	reach ask client -s 192.168.50.11 tcp $LB 80
+	reach ask client -s fd00:50::11 tcp $LB6 80
+	loops_go_on
+	check "$1: from its first answer on its cluster IP never fails" \
+		loop_never_failed create-client "[ac] $NODE"
+	check "for pods neither, who come as themselves" \
+		loop_never_failed create-pod "[ac] $POD_B"
+	check "nor its load balancer address for whom it is open" \
+		loop_never_failed create-lb "[ac] $NODE"
+	check "for others not one connection comes through" \
+		loop_never_answered create-outsider
+	check "no daemon of the node is reached on the cluster IP" \
+		loop_never_answered create-daemon
+	check "nor on the load balancer address" loop_never_answered create-daemon-lb
+	check "over IPv6 its cluster IP never fails either" \
+		loop_never_failed create-client-6 "[ac] $NODE"
+	check "nor for pods" loop_never_failed create-pod-6 "[ac] $POD_B6"
+	check "nor its load balancer address" loop_never_failed create-lb-6 "[ac] $NODE"
+	check "for others not one connection comes through either" \
+		loop_never_answered create-outsider-6
+	check "nor one to a daemon of the node" loop_never_answered create-daemon-6
+}
+
+remove_web() {
+	rm "$MANIFESTS/web.yaml" "$MANIFESTS/web-slice.yaml"
+	reach ipvs_lacks "$WEB:"
+}
+
+cold_start() {
 	lab_background "$WORK_LAB/serve-node" node "$PEER" serve node tcp:80 tcp:9999 tcp:8080
 	reach grep -q serving "$WORK_LAB/serve-node"
 	# What was forwarded before a Service came is known to conntrack, which decides about its
 	# source address once: a SYN that is sent again would stay what it was.
 	in_node ip route replace unreachable default
-	must "the daemon starts with nothing to do" daemon_start
+	in_node ip -6 route del default
+	in_node ip -6 route add unreachable default
+	web 11
+	write_ranged_web
+	come
+	must "the daemon starts on an empty kernel" daemon_start
+	came "the daemon comes when the Service is there"
+	remove_web
+}
+
+creation() {
+	local i
 	for i in 1 2; do
 		# What was there before may be draining still, and refuse.
-		WEB=10.96.0.1$i LB=203.0.113.1$i
-		loop_start create-client client tcp $WEB 80
-		loop_start create-pod b tcp $WEB 80
-		loop_start create-lb client -s 192.168.50.11 tcp $LB 80
-		loop_start create-outsider client -s 192.168.50.12 tcp $LB 80
-		loop_start create-daemon client tcp $WEB 9999
-		loop_start create-daemon-lb client -s 192.168.50.12 tcp $LB 9999
-		write_slice $POD_A $POD_C
-		write_web "type: LoadBalancer, loadBalancerSourceRanges: [192.168.50.11/32]"
-		loops_go_on
-		check "a Service comes ($i): from its first answer on its cluster IP never fails" \
-			loop_never_failed create-client "[ac] $NODE"
-		check "for pods neither, who come as themselves" \
-			loop_never_failed create-pod "[ac] $POD_B"
-		check "nor its load balancer address for whom it is open" \
-			loop_never_failed create-lb "[ac] $NODE"
-		check "for others not one connection comes through" \
-			loop_never_answered create-outsider
-		check "no daemon of the node is reached on the cluster IP" \
-			loop_never_answered create-daemon
-		check "nor on the load balancer address" loop_never_answered create-daemon-lb
-		rm "$MANIFESTS/web.yaml" "$MANIFESTS/web-slice.yaml"
-		reach ipvs_lacks "$WEB:"
+		web 2$i
+		come
+		write_ranged_web
+		came "a Service comes ($i)"
+		remove_web
 	done
 }
 
@@ -116,7 +169,7 @@ clients_saw_nothing() {
 }
 
 rolling() {
-	WEB=10.96.0.10 LB=203.0.113.10
+	web 10
 	local gone="conditions: {ready: false, serving: true, terminating: true}"
 	write_slice $POD_A $POD_B
 	write_web "type: LoadBalancer"
@@ -210,6 +263,7 @@ restarts() {
 }
 
 lab_up
+cold_start
 creation
 rolling
 schedulers
