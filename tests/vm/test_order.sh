@@ -245,12 +245,52 @@ policies() {
 	check "nor the node itself" loop_never_failed node "[ab] $NODE"
 }
 
+# another_version: what a daemon of another version, or kube-proxy's of another release, could have
+# left, which serves as well as ours: other rules in the same chains, one more jump, a chain that is
+# not wanted now, a set of another size.
+another_version() {
+	{
+		cat "$(dirname "$0")/kube-proxy.rules"
+		cat <<-END
+			*nat
+			:KUBE-SVC-OTHERVERSION2345 - [0:0]
+			-A KUBE-SVC-OTHERVERSION2345 -j KUBE-MARK-MASQ
+			-I KUBE-SERVICES -d 10.96.0.99/32 -j KUBE-SVC-OTHERVERSION2345
+			-A PREROUTING -m comment --comment "service portals" -j KUBE-SERVICES
+			COMMIT
+		END
+	} | in_node iptables-restore -w 5 --noflush &&
+		in_node ipset restore <<-END
+			create OTHER hash:ip,port family inet hashsize 4096 maxelem 65536
+			$(in_node ipset save KUBE-CLUSTER-IP | sed -n 's/^add KUBE-CLUSTER-IP/add OTHER/p')
+			swap OTHER KUBE-CLUSTER-IP
+			destroy OTHER
+		END
+}
+
+sets_and_rules() {
+	kernel_state | grep KUBE- | sort
+}
+
+as_before() {
+	diff -u <(echo "$before") <(sets_and_rules)
+}
+
 restarts() {
+	local before version
+	before=$(sets_and_rules)
 	clients
-	for _ in 1 2; do
+	for version in same another; do
 		daemon_end TERM
+		if [ $version = another ]; then
+			must "another version leaves what it has" another_version
+			check "which is not as ours" not as_before
+			loops_go_on
+		fi
 		daemon_start || return
 		loops_go_on
+		check "after a restart sets and rules are ours ($version version)" \
+			eventually 60 as_before
 		daemon_end KILL
 		daemon_start || return
 		loops_go_on
