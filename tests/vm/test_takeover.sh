@@ -5,26 +5,24 @@
 # others stays, here and when everything of kube-proxy's is cleaned up.
 . "$(dirname "$0")/lab.sh"
 
-NODE="192\.168\.(50|60)\.1"
+NODE="(192\.168\.(50|60)\.1|fd00:(50|60)::1)"
 
 # ---- kube-proxy ----
 
-# sets: those of one family of kube-proxy's, as `ipset restore` takes them.
+# sets FAMILY PREFIX: those of one family of kube-proxy's, as `ipset restore` takes them.
 sets() {
 	local name
-	for name in CLUSTER-IP EXTERNAL-IP EXTERNAL-IP-LOCAL LOAD-BALANCER LOAD-BALANCER-FW \
-		LOAD-BALANCER-LOCAL NODE-PORT-SCTP-HASH NODE-PORT-LOCAL-SCTP-HASH; do
-		echo "create KUBE-$name hash:ip,port family inet hashsize 1024 maxelem 65536"
+	for name in CLUSTER-IP:ip,port EXTERNAL-IP:ip,port EXTERNAL-IP-LOCAL:ip,port \
+		LOAD-BALANCER:ip,port LOAD-BALANCER-FW:ip,port LOAD-BALANCER-LOCAL:ip,port \
+		NODE-PORT-SCTP-HASH:ip,port NODE-PORT-LOCAL-SCTP-HASH:ip,port \
+		LOOP-BACK:ip,port,ip LOAD-BALANCER-SOURCE-IP:ip,port,ip \
+		LOAD-BALANCER-SOURCE-CIDR:ip,port,net IPVS-IPS:ip; do
+		echo "create $(cut -c -31 <<<"$2${name%%:*}") hash:${name#*:} family $1 hashsize 1024 maxelem 65536"
 	done
-	for name in LOOP-BACK LOAD-BALANCER-SOURCE-IP; do
-		echo "create KUBE-$name hash:ip,port,ip family inet hashsize 1024 maxelem 65536"
-	done
-	echo "create KUBE-LOAD-BALANCER-SOURCE-CIDR hash:ip,port,net family inet hashsize 1024 maxelem 65536"
 	for name in NODE-PORT-TCP NODE-PORT-LOCAL-TCP NODE-PORT-UDP NODE-PORT-LOCAL-UDP \
 		HEALTH-CHECK-NODE-PORT; do
-		echo "create KUBE-$name bitmap:port range 0-65535"
+		echo "create $2$name bitmap:port range 0-65535"
 	done
-	echo "create KUBE-IPVS-IPS hash:ip family inet hashsize 1024 maxelem 65536"
 }
 
 members() {
@@ -48,11 +46,31 @@ members() {
 	for vip in "${VIPS[@]}"; do
 		echo "add KUBE-IPVS-IPS $vip"
 	done
+	cat <<-END
+		add KUBE-6-CLUSTER-IP fd00:96::10,tcp:80
+		add KUBE-6-CLUSTER-IP fd00:96::99,tcp:80
+		add KUBE-6-LOAD-BALANCER fd00:113::10,tcp:80
+		add KUBE-6-NODE-PORT-TCP 30080
+		add KUBE-6-LOOP-BACK $POD_A6,tcp:8080,$POD_A6
+	END
+	for vip in "${VIPS6[@]}"; do
+		echo "add KUBE-6-IPVS-IPS $vip"
+	done
 }
 
-# jump TABLE FROM TO COMMENT
+# rules6: the same as kube-proxy.rules for IPv6.
+rules6() {
+	sed -E -e 's/--match-set KUBE-/&6-/' -e 's/(--match-set [^ ]{31})[^ ]*/\1/' \
+		-e 's/127\.0\.0\.0\/8/::1\/128/' -e 's/10\.244\.0\.0\/16/fd00:10:244::\/48/' \
+		-e '/--vaddr/d' "$(dirname "$0")/kube-proxy.rules"
+}
+
+# jump TABLE FROM TO COMMENT: of both families.
 jump() {
-	in_node iptables -w 5 -I "$2" -t "$1" -m comment --comment "$4" -j "$3"
+	local program
+	for program in iptables ip6tables; do
+		in_node $program -w 5 -I "$2" -t "$1" -m comment --comment "$4" -j "$3"
+	done
 }
 
 jumps() {
@@ -91,10 +109,17 @@ virtual_servers() {
 	virtual_server -t 203.0.113.20 80 "-s rr" $POD_A:8080 $POD_C:8080
 	virtual_server -u 10.96.0.53 53 "-s rr" $POD_A:5353 $POD_C:5353
 	virtual_server -t 10.96.0.99 80 "-s rr" $POD_C:8080
+	for address in $NODE_IP6 fd00:60::1; do
+		virtual_server -t "[$address]" 30080 "-s rr" "[$POD_A6]:8080" "[$POD_C6]:8080"
+	done
+	virtual_server -t "[fd00:96::10]" 80 "-s rr" "[$POD_A6]:8080" "[$POD_C6]:8080"
+	virtual_server -t "[fd00:113::10]" 80 "-s wlc" "[$POD_A6]:8080" "[$POD_C6]:8080"
+	virtual_server -t "[fd00:96::99]" 80 "-s rr" "[$POD_C6]:8080"
 }
 
 VIPS=(10.96.0.10 10.96.0.11 10.96.0.12 10.96.0.20 10.96.0.53 10.96.0.99
 	198.51.100.7 203.0.113.10 203.0.113.20)
+VIPS6=(fd00:96::10 fd00:96::99 fd00:113::10)
 
 kube_proxy() {
 	local vip
@@ -104,11 +129,16 @@ kube_proxy() {
 	for vip in "${VIPS[@]}"; do
 		echo "addr add $vip/32 dev kube-ipvs0"
 	done | in_node ip -batch -
+	for vip in "${VIPS6[@]}"; do
+		echo "addr add $vip/128 dev kube-ipvs0 nodad"
+	done | in_node ip -batch -
 	{
-		sets
+		sets inet KUBE-
+		sets inet6 KUBE-6-
 		members
 	} | in_node ipset restore
 	in_node iptables-restore -w 5 --noflush --counters <"$(dirname "$0")/kube-proxy.rules"
+	rules6 | in_node ip6tables-restore -w 5 --noflush --counters
 	jumps
 	virtual_servers | in_node ipvsadm -R
 }
@@ -120,8 +150,9 @@ services() {
 		apiVersion: v1
 		kind: Service
 		metadata: {name: web}
-		spec: {type: LoadBalancer, clusterIP: 10.96.0.10, ports: [{port: 80, nodePort: 30080}]}
-		status: {loadBalancer: {ingress: [{ip: 203.0.113.10}]}}
+		spec: {type: LoadBalancer, clusterIP: 10.96.0.10, clusterIPs: [10.96.0.10, "fd00:96::10"],
+		  ports: [{port: 80, nodePort: 30080}]}
+		status: {loadBalancer: {ingress: [{ip: 203.0.113.10}, {ip: "fd00:113::10"}]}}
 		---
 		apiVersion: v1
 		kind: Service
@@ -151,6 +182,8 @@ services() {
 		kind: List
 		items:
 		$(slice web-1 web IPv4 "[{port: 8080}]" "$list")
+		$(slice web-6 web IPv6 "[{port: 8080}]" \
+			"{addresses: ['$POD_A6'], nodeName: node-a}, {addresses: ['$POD_C6'], nodeName: node-b}")
 		$(slice sticky-1 sticky IPv4 "[{port: 8080}]" "$list")
 		$(slice local-1 local IPv4 "[{port: 8080}]" "$list")
 		$(slice ranged-1 ranged IPv4 "[{port: 8080}]" "$list")
@@ -185,7 +218,7 @@ others_lost() {
 
 # What of kube-proxy's or ours is left.
 left() {
-	kernel_state | grep -E 'KUBE-|kube-ipvs0|proto 200|10\.96\.0\.|203\.0\.113\.' |
+	kernel_state | grep -E 'KUBE-|kube-ipvs0|proto 200|10\.96\.0\.|203\.0\.113\.|fd00:96:|fd00:113:' |
 		grep -vE 'KUBE-(HOSTPORTS|FIREWALL)'
 }
 
@@ -208,9 +241,9 @@ line_of() {
 
 route_stands_before_the_address_goes() {
 	local vip route address
-	for vip in 10.96.0.10 203.0.113.10 198.51.100.7; do
+	for vip in 10.96.0.10 203.0.113.10 198.51.100.7 fd00:96::10 fd00:113::10; do
 		route=$(line_of "^local $vip .*proto 200")
-		address=$(line_of "Deleted.*kube-ipvs0.* inet $vip/")
+		address=$(line_of "Deleted.*kube-ipvs0.* inet6? $vip/")
 		echo "$vip: route in line $route, address gone in line $address"
 		[ -n "$route" ] && [ -n "$address" ] && [ "$route" -lt "$address" ] || return
 	done
@@ -249,11 +282,18 @@ take_over() {
 	before[sticky]=$KEPT
 	keep_open udp 1 client -s 192.168.50.16 udp 10.96.0.53 53
 	before[udp]=$KEPT
+	keep_open client-6 2 client -s fd00:50::12 tcp fd00:96::10 80
+	before[client-6]=$KEPT
+	keep_open port-6 2 client -s fd00:50::14 tcp $NODE_IP6 30080
+	before[port-6]=$KEPT
 	eventually 60 counted 10.96.0.11:80 2
+	eventually 60 counted "[$NODE_IP6]:30080" 2
 	loop_start client client tcp 10.96.0.10 80
 	loop_start lb client -s 192.168.50.17 tcp 203.0.113.10 80
 	loop_start pod b tcp 10.96.0.10 80
 	loop_start node node tcp 10.96.0.10 80
+	loop_start client-6 client -s $CLIENT_IP6 tcp fd00:96::10 80
+	loop_start lb-6 client -s fd00:50::17 tcp fd00:113::10 80
 	loop_start outsider client tcp 203.0.113.20 80
 	lab_background "$WORK_LAB/links" node ip -o monitor address route
 	loops_go_on
@@ -263,30 +303,38 @@ take_over() {
 	check "nor those of the load balancer address" loop_never_failed lb "[ac] $NODE"
 	check "nor pods" loop_never_failed pod "[ac] ($POD_B|$NODE)"
 	check "nor the node itself" loop_never_failed node "[ac] $NODE"
+	check "nor clients over IPv6" loop_never_failed client-6 "[ac] $NODE"
+	check "nor those of the load balancer address" loop_never_failed lb-6 "[ac] $NODE"
 	check "who may not come in never did" loop_never_answered outsider
-	for name in client lb port pod node sticky udp; do
+	for name in client lb port pod node sticky udp client-6 port-6; do
 		keep_ask "$name"
 		equal "connections live on: $name" "$KEPT" "${before[$name]}"
 	done
 	equal "a virtual server that was right is the same one" \
 		"$(vs_connections 10.96.0.11:80)" 2
+	equal "one for IPv6 too" "$(vs_connections "[$NODE_IP6]:30080")" 2
 	equal "a client that stuck to an endpoint still does" \
 		"$(names "$(ask client -n 4 -s 192.168.50.15 tcp 10.96.0.11 80)")" "$(names "${before[sticky]}")"
 	check "what drained goes on draining" ipvs_has "-a -t 10.96.0.10:80 -r $POD_B:8080 -m -w 0"
 	check "a wrong scheduler is put right" eventually 60 ipvs_has "-A -t 203.0.113.10:80 -s rr"
+	check "over IPv6 too" eventually 60 ipvs_has "-A -t [fd00:113::10]:80 -s rr"
 	check "a virtual server without a Service is gone" eventually 60 ipvs_lacks 10.96.0.99
-	check "with its set members" not grep -qF 10.96.0.99 <<<"$(in_node ipset save)"
+	check "over IPv6 too" eventually 60 ipvs_lacks fd00:96::99
+	check "with its set members" not grep -qF -e 10.96.0.99 -e fd00:96::99 <<<"$(in_node ipset save)"
 	check "rules that are not needed here are gone" \
 		not grep -qF -- "--vaddr" <<<"$(in_node iptables-save)"
 	if [ "$mode" = route ]; then
 		check "no address is left on kube-ipvs0" \
-			eventually 60 not grep -q inet <<<"$(in_node ip -o -4 addr show dev kube-ipvs0)"
+			eventually 60 not grep -q inet <<<"$(in_node ip -o addr show dev kube-ipvs0)"
 		check "each address went after its route came" route_stands_before_the_address_goes
 	else
 		check "the addresses stay" \
-			grep -qF 10.96.0.10/32 <<<"$(in_node ip -o -4 addr show dev kube-ipvs0)"
+			grep -qF 10.96.0.10/32 <<<"$(in_node ip -o addr show dev kube-ipvs0)"
+		check "those of IPv6 too" \
+			grep -qF fd00:96::10/128 <<<"$(in_node ip -o addr show dev kube-ipvs0)"
 		check "but for that of the Service that is none" \
-			not grep -qF 10.96.0.99/32 <<<"$(in_node ip -o -4 addr show dev kube-ipvs0)"
+			not grep -qF -e 10.96.0.99/32 -e fd00:96::99/128 \
+			<<<"$(in_node ip -o addr show dev kube-ipvs0)"
 	fi
 	equal "everything of others still stands" "$(others_lost)" ""
 	check "cleanup --of kube-proxy spares what is ours now" \
