@@ -15,7 +15,7 @@ source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$source_root/tests/packages.sh"
 
 # These take longest: they begin once a processor is free for a second virtual machine.
-LONG=(test_order.sh test_drift.sh)
+LONG=(test_order.sh test_drift.sh test_takeover.sh test_flows.sh)
 # These show something on a kernel without IPVS, too.
 HERE=(test_fallback.sh test_flows_iptables.sh test_iptables.sh test_iptables_mode.sh test_output.sh
 	test_quickstart.sh)
