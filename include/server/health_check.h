@@ -12,7 +12,8 @@
  * Answers the health checks of Services of one family (healthCheckNodePort), as kube-proxy does
  * (pkg/proxy/healthcheck/service_health.go): 200 where there are endpoints for the Service on this
  * node and its rules are kept up to date, else 503. Each Service has a server of its own, on all
- * addresses or on none: so that its port is either free or answers everywhere.
+ * addresses that can be had or, where somebody else has the port of one, on none: so that its port
+ * is either free or answers everywhere.
  */
 
 /* Milliseconds, after which a port that cannot be had is tried again */
@@ -20,7 +21,7 @@ enum { HEALTH_CHECK_RETRY = 10000 };
 
 struct health_check_config {
 	bool (*healthy)(void *arg); /* health_ok() */
-	/* The Service's health checks cannot be answered; told once, until they were in between. */
+	/* The Service's health checks cannot be answered everywhere; told once, until they were in between. */
 	void (*on_failure)(const struct health_check *check, const struct err *err, void *arg);
 	unsigned retry; /* milliseconds; 0: HEALTH_CHECK_RETRY */
 	void *arg;

@@ -117,9 +117,15 @@ static int add_address(struct service_check *c, const struct ip *ip, struct err 
 	return 0;
 }
 
+/*
+ * An address that cannot be bound yet (the kernel is still looking whether another host has it) is
+ * waited for: -EADDRNOTAVAIL, and the others answer. Any other failure means that the port is not
+ * ours.
+ */
 static int check_listen(struct service_check *c, struct err *err)
 {
 	const struct health_check_server *s = c->server;
+	int missing = 0;
 
 	if (!c->http)
 		c->http = http_new(s->base,
@@ -129,10 +135,13 @@ static int check_listen(struct service_check *c, struct err *err)
 	for (size_t i = 0; i < s->n_addresses; i++) {
 		int r = listens_on(c, &s->addresses[i]) ? 0 : add_address(c, &s->addresses[i], err);
 
-		if (r < 0)
+		if (r < 0 && r != -EADDRNOTAVAIL) {
+			check_close(c);
 			return r;
+		}
+		missing = r ? r : missing;
 	}
-	return 0;
+	return missing;
 }
 
 static void check_open(struct service_check *c)
@@ -145,10 +154,7 @@ static void check_open(struct service_check *c)
 	struct err err;
 
 	c->failed = check_listen(c, &err) < 0;
-	if (!c->failed)
-		return;
-	check_close(c);
-	if (!failed)
+	if (c->failed && !failed)
 		config->on_failure(&check, &err, config->arg);
 }
 
@@ -255,7 +261,7 @@ void health_check_server_reconcile(struct health_check_server *s, const struct i
 	for (size_t i = 0; i < n_checks; i++) {
 		struct service_check *c = find(s, &checks[i]);
 
-		if (moved || !c->http)
+		if (moved || !c->http || c->failed)
 			check_open(c);
 	}
 	schedule_retry(s);

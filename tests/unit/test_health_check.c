@@ -387,6 +387,29 @@ static void an_address_that_the_node_does_not_have_is_a_failure(void **state)
 	assert_non_null(strstr(buf_str(&f->told), "Cannot assign requested address"));
 }
 
+/* As an IPv6 address that the kernel still looks for on the network. */
+static void the_others_answer_while_one_address_cannot_be_had(void **state)
+{
+	struct fixture *f = *state;
+	uint16_t port = http_client_free_port("127.0.0.1");
+	struct health_check c = check("svc", port, 1);
+	_cleanup_(buf_done) struct buf answer = { 0 };
+	int fd;
+
+	reconcile_on(f, "127.0.0.1 192.0.2.1 127.0.0.2", &c, 1);
+	assert_non_null(strstr(buf_str(&f->told), "Cannot assign requested address"));
+	assert_true(answers(f, "127.0.0.1", port, "200"));
+	assert_true(answers(f, "127.0.0.2", port, "200"));
+	buf_reset(&f->told);
+	fd = http_client_connect("127.0.0.1", port);
+	c.local_ready = 7;
+	reconcile_on(f, "127.0.0.1 192.0.2.1 127.0.0.2", &c, 1);
+	http_client_send(fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+	http_client_receive(f->base, fd, "\"localEndpoints\": 7,", &answer);
+	assert_int_equal(f->told.len, 0);
+	close(fd);
+}
+
 static void hundreds_of_services_are_served(void **state)
 {
 	enum { N = 300 };
@@ -424,6 +447,7 @@ int main(void)
 		TEST(what_failed_is_tried_again_by_itself),
 		TEST(of_two_services_on_one_port_the_first_has_it),
 		TEST(an_address_that_the_node_does_not_have_is_a_failure),
+		TEST(the_others_answer_while_one_address_cannot_be_had),
 		TEST(hundreds_of_services_are_served),
 	};
 
