@@ -34,7 +34,8 @@ struct engine_config {
 	/* This one did, and gets it now: told once, until its own can be had in between. May be
 	 * NULL. */
 	void (*on_degraded)(const struct service *service, void *arg);
-	/* An audit failed, or is repaired again (err == NULL). */
+	/* An audit failed, or is repaired again (err == NULL). Nothing is written before the first
+	 * one (stats.last_audit). */
 	void (*on_audit)(const struct err *err, void *arg);
 	/*
 	 * Deletes the kernel's connection table's entries that are stale by this list. Returns how

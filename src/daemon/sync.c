@@ -53,13 +53,15 @@ static void on_degraded(const struct service *service, void *arg)
 
 static void on_audit(const struct err *err, void *arg)
 {
-	(void)arg;
-	if (err)
-		log_error(
-			"cannot read the kernel's state, nothing is written until that works, retrying",
-			"err=\"%s\"", err->msg);
-	else
+	const struct daemon *d = arg;
+
+	if (!err)
 		log_info("the kernel's state can be read again", NULL);
+	else
+		log_error(engine_stats(d->engine)->last_audit
+				? "cannot read the kernel's state, changes by others are not noticed until that works, retrying"
+				: "cannot read the kernel's state, nothing is written until that works, retrying",
+			"err=\"%s\"", err->msg);
 }
 
 /* Steps */

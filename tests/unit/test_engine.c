@@ -54,6 +54,7 @@ static void nothing_is_written_before_the_kernel_was_read(void **state)
 	assert_int_equal(world_sleep(w, 1000), 1000);
 	assert_int_equal(w->kernel.n_ops, 0);
 	assert_int_equal(engine_stats(w->engine)->audit_failures, 2);
+	assert_int_equal(engine_stats(w->engine)->last_audit, 0);
 	assert_false(engine_stats(w->engine)->synced);
 	/* Told once. */
 	assert_string_equal(
