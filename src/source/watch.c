@@ -52,7 +52,6 @@ struct watch {
 	char *more;			     /* token of the next page; NULL or "": none */
 	bool unpaged;			     /* a token expired: everything at once */
 	bool in_view;			     /* between begin and complete */
-	bool listed;			     /* the list that runs is at its end */
 	bool synced, healthy;
 	bool plain;	       /* without field selectors */
 	bool paced;	       /* the list has waited for its turn */
@@ -168,7 +167,6 @@ static int take_list_end(const char *data, size_t len, void *arg, struct err *er
 	struct watch *w = arg;
 
 	free(take(w->more));
-	w->listed = true;
 	return list_end_parse(w->encoding, data, len, w->version, &w->more, err);
 }
 
@@ -411,7 +409,7 @@ static void start(struct watch *w)
 		begin_view(w);
 	w->started = clock_ms();
 	w->n_events = 0;
-	w->refused = w->listed = false;
+	w->refused = false;
 	w->status = w->retry_after_s = 0;
 	buf_reset(&w->error_body);
 	w->request = http_request_new(w->config.client, &config);
