@@ -351,12 +351,12 @@ static void on_end(const struct http_result *result, void *arg)
 	w->request = NULL;
 	if (result->end == HTTP_END_ANSWERED)
 		answered(w);
-	else if (result->end == HTTP_END_UNREACHED)
-		finished(w, OUTCOME_BUSY, result->message);
-	else if (w->in_view)
+	else if (w->in_view && result->end != HTTP_END_UNREACHED)
 		finished(w, OUTCOME_FAILED, result->message);
+	else if (!w->status || was_short(w))
+		finished(w, OUTCOME_BUSY, result->message);
 	else /* a watch that was cut goes on from where it was */
-		finished(w, was_short(w) ? OUTCOME_BUSY : OUTCOME_DONE, result->message);
+		finished(w, OUTCOME_DONE, result->message);
 }
 
 static void start_in(struct watch *w, unsigned ms)

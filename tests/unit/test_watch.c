@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a watch makes of servers that are away, old, or forget fast; test_kube.c has the rest. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "fake/api.h"
+#include "source/watch.h"
+
+enum { PATIENCE_MS = 60000 };
+
+struct bench {
+	struct fake_api api;
+	struct event_base *base;
+	struct auth *auth;
+	struct http_client *client;
+	struct watch *watch;
+	unsigned completed, troubles;
+	struct buf told; /* messages of troubles, a line each */
+};
+
+static int setup(void **state)
+{
+	struct bench *b = new0(struct bench);
+	char url[64];
+	struct err err;
+
+	signal(SIGPIPE, SIG_IGN);
+	fake_api_start(&b->api, false);
+	fake_api_order(&b->api,
+		"{\"put\": {\"kind\": \"Service\", \"metadata\": {\"name\": \"web\"}, "
+		"\"spec\": {\"clusterIP\": \"10.96.0.9\"}}}");
+	b->base = event_base_new();
+	if (auth_load(&(struct auth_config){ .master = fake_api_url(&b->api, url) }, &b->auth,
+		    &err) ||
+		http_client_new(b->base, b->auth, &b->client, &err))
+		fail_msg("%s", err.msg);
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+
+	watch_free(b->watch);
+	http_client_free(b->client);
+	auth_free(b->auth);
+	event_base_free(b->base);
+	fake_api_stop(&b->api);
+	buf_done(&b->told);
+	free(b);
+	return 0;
+}
+
+static void on_begin(void *arg)
+{
+	(void)arg;
+}
+
+static int on_object(const struct watch_object *o, void *arg, struct err *err)
+{
+	(void)o;
+	(void)arg;
+	(void)err;
+	return 0;
+}
+
+static void on_complete(void *arg)
+{
+	((struct bench *)arg)->completed++;
+}
+
+static void on_trouble(const char *message, unsigned status, unsigned retry_ms, void *arg)
+{
+	struct bench *b = arg;
+
+	(void)status;
+	(void)retry_ms;
+	if (!message)
+		return;
+	b->troubles++;
+	buf_addf(&b->told, "%s\n", message);
+}
+
+static void start(struct bench *b, unsigned timeout_s)
+{
+	b->watch = watch_new(&(struct watch_config){
+		.base = b->base,
+		.client = b->client,
+		.path = "/api/v1/services",
+		.label_selector = "",
+		.field_selector = "",
+		.timeout_s = timeout_s,
+		.backoff_ms = 5,
+		.begin = on_begin,
+		.object = on_object,
+		.complete = on_complete,
+		.trouble = on_trouble,
+		.arg = b,
+	});
+}
+
+static void await(struct bench *b, bool (*what)(const struct bench *b), const char *name)
+{
+	const struct timeval tick = { .tv_usec = 10000 };
+	uint64_t begun = clock_ms();
+
+	while (!what(b)) {
+		if (clock_ms() - begun > PATIENCE_MS)
+			fail_msg("waited for: %s\n%s", name, buf_str(&b->told));
+		event_base_loopexit(b->base, &tick);
+		event_base_dispatch(b->base);
+	}
+}
+#define AWAIT(b, what) await(b, what, #what)
+
+static bool is_followed(const struct bench *b)
+{
+	return watch_synced(b->watch) && watch_healthy(b->watch);
+}
+
+static bool is_in_trouble(const struct bench *b)
+{
+	return b->troubles >= 3;
+}
+
+/* As where packets get lost: no answer comes, not even a refusal. */
+static void a_server_that_says_nothing_any_more_is_told(void **state)
+{
+	struct bench *b = *state;
+
+	start(b, 1);
+	AWAIT(b, is_followed);
+	fake_api_order(
+		&b->api, "{\"fault\": {\"verb\": \"watch\", \"silent\": true, \"times\": 0}}");
+	AWAIT(b, is_in_trouble);
+	assert_false(watch_healthy(b->watch));
+	assert_non_null(strstr(buf_str(&b->told), "nothing came for"));
+	fake_api_order(&b->api, "{\"clearFaults\": true}");
+	AWAIT(b, is_followed);
+	assert_int_equal(b->completed, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+		TEST(a_server_that_says_nothing_any_more_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
