@@ -476,9 +476,10 @@ static void finished(struct watch *w, enum outcome outcome, const char *message)
 		wait = wait ? wait : next_backoff(w);
 		break;
 	case OUTCOME_EXPIRED:
-		/* At once, but not in a circle. */
-		if (was != PHASE_WATCH && !*w->version)
-			wait = next_backoff(w);
+		/* A round is over, and others may end in the same moment. A view that fails on its
+		 * version begins anew at once, but not in a circle. */
+		if (was == PHASE_WATCH || !*w->version)
+			wait = wait ? wait : next_backoff(w);
 		expired(w);
 		break;
 	case OUTCOME_FAILED:

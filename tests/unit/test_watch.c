@@ -17,7 +17,7 @@
 #include "fake/api.h"
 #include "source/watch.h"
 
-enum { PATIENCE_MS = 60000 };
+enum { PATIENCE_MS = 60000, LONG_S = 300 };
 
 struct bench {
 	struct fake_api api;
@@ -25,7 +25,7 @@ struct bench {
 	struct auth *auth;
 	struct http_client *client;
 	struct watch *watch;
-	unsigned completed, troubles;
+	unsigned completed, troubles, at_once;
 	struct buf told; /* messages of troubles, a line each */
 };
 
@@ -86,10 +86,10 @@ static void on_trouble(const char *message, unsigned status, unsigned retry_ms, 
 	struct bench *b = arg;
 
 	(void)status;
-	(void)retry_ms;
 	if (!message)
 		return;
 	b->troubles++;
+	b->at_once += !retry_ms;
 	buf_addf(&b->told, "%s\n", message);
 }
 
@@ -152,11 +152,26 @@ static void a_server_that_says_nothing_any_more_is_told(void **state)
 	assert_int_equal(b->completed, 1);
 }
 
+/* WATCH 410, STREAM 422, LIST, WATCH 410, ... */
+static void rounds_on_a_server_that_forgets_at_once_are_parted(void **state)
+{
+	struct bench *b = *state;
+
+	fake_api_order(&b->api,
+		"{\"set\": {\"watchList\": false}, "
+		"\"fault\": {\"verb\": \"watch\", \"error\": 410, \"times\": 0}}");
+	start(b, LONG_S);
+	AWAIT(b, is_in_trouble);
+	assert_true(b->completed >= 3);
+	assert_int_equal(b->at_once, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		TEST(a_server_that_says_nothing_any_more_is_told),
+		TEST(rounds_on_a_server_that_forgets_at_once_are_parted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
