@@ -86,6 +86,8 @@ struct http_request_config {
  */
 struct http_request *http_request_new(
 	struct http_client *c, const struct http_request_config *config);
+/* From now on it ends when nothing came for so long. From one of its callbacks only. */
+void http_request_set_idle(struct http_request *r, unsigned idle_ms);
 /* No callback is called any more. NULL is accepted. */
 void http_request_cancel(struct http_request *r);
 

@@ -27,6 +27,7 @@ enum {
 	WATCH_BACKOFF_FIRST_MS = 800, /* doubled up to the next, each drawn from [d, 2d) */
 	WATCH_BACKOFF_LAST_MS = 30000,
 	WATCH_BACKOFF_RESET_MS = 120000, /* without use of it */
+	WATCH_SILENT_MS = 10000,	 /* a view that stands still for so long is listed */
 	WATCH_SHORT_MS = 1000, /* a watch that ends sooner without an event is no good sign */
 };
 
@@ -50,6 +51,7 @@ struct watch_config {
 	bool optional_fields;
 	bool json;	     /* ask for JSON only */
 	unsigned timeout_s;  /* 0: WATCH_TIMEOUT_S */
+	unsigned silent_ms;  /* 0: WATCH_SILENT_MS */
 	unsigned backoff_ms; /* 0: WATCH_BACKOFF_FIRST_MS; else the others in proportion, too */
 	struct pace *pace;   /* of lists; watches are exempt */
 

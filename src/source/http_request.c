@@ -432,6 +432,13 @@ struct http_request *http_request_new(
 	return r;
 }
 
+void http_request_set_idle(struct http_request *r, unsigned idle_ms)
+{
+	r->config.idle_ms = idle_ms;
+	if (!r->cancelled)
+		arm_idle(r, idle_ms);
+}
+
 void http_request_cancel(struct http_request *r)
 {
 	if (!r)

@@ -47,6 +47,7 @@ struct watch {
 	unsigned status; /* of the answer that comes */
 	unsigned retry_after_s;
 	uint64_t started;		     /* of the request, ms */
+	unsigned idle_ms;		     /* of a watch that is followed */
 	size_t n_events;		     /* of the request */
 	char version[RESOURCE_VERSION_SIZE]; /* "": none known; "0": any will do */
 	char *more;			     /* token of the next page; NULL or "": none */
@@ -132,6 +133,16 @@ static int tell(
 	return r == -EBADMSG ? r : 0;
 }
 
+/* A server that streams lists sends no bookmark before this one. */
+static int take_view_end(struct watch *w, bool initial_end, struct err *err)
+{
+	if (!initial_end)
+		return err_set(err, -ENOTSUP, "the server does not stream lists");
+	complete_view(w);
+	http_request_set_idle(w->request, w->idle_ms);
+	return 0;
+}
+
 static int take_event(const char *data, size_t len, void *arg, struct err *err)
 {
 	struct watch *w = arg;
@@ -149,11 +160,8 @@ static int take_event(const char *data, size_t len, void *arg, struct err *err)
 	/* While everything that exists comes, the versions are in no order. */
 	if (*ev.version && (!w->in_view || ev.type == EVENT_BOOKMARK))
 		memcpy(w->version, ev.version, sizeof(w->version));
-	if (ev.type == EVENT_BOOKMARK) {
-		if (ev.initial_end && w->in_view)
-			complete_view(w);
-		return 0;
-	}
+	if (ev.type == EVENT_BOOKMARK)
+		return w->in_view ? take_view_end(w, ev.initial_end, err) : 0;
 	return tell(w, ev.type == EVENT_DELETED ? WATCH_DELETE : WATCH_PUT, ev.data, ev.len, err);
 }
 
@@ -245,6 +253,14 @@ static bool protobuf_type(const char *content_type)
 	return !strncmp(content_type, "application/vnd.kubernetes.protobuf", 35);
 }
 
+/* Servers up to 1.18 do not know that they are asked for a list: it never ends. */
+static unsigned silent_ms(const struct watch *w)
+{
+	unsigned ms = w->config.silent_ms ? w->config.silent_ms : WATCH_SILENT_MS;
+
+	return ms < w->idle_ms ? ms : w->idle_ms;
+}
+
 static void on_head(const struct http_head *head, void *arg)
 {
 	struct watch *w = arg;
@@ -259,8 +275,12 @@ static void on_head(const struct http_head *head, void *arg)
 	w->encoding = protobuf_type(head->content_type) ? WATCH_PROTOBUF : WATCH_JSON;
 	if (head->status != 200)
 		return;
-	if (w->phase == PHASE_WATCH)
+	if (w->phase == PHASE_WATCH) {
 		go_well(w);
+		http_request_set_idle(w->request, w->idle_ms);
+	} else if (w->phase == PHASE_STREAM) {
+		http_request_set_idle(w->request, silent_ms(w));
+	}
 	w->stream = stream_new(w->phase == PHASE_LIST
 			? (w->encoding == WATCH_PROTOBUF ? STREAM_PROTOBUF_LIST : STREAM_JSON_LIST)
 			: (w->encoding == WATCH_PROTOBUF ? STREAM_PROTOBUF_WATCH
@@ -400,10 +420,13 @@ static void start(struct watch *w)
 
 	buf_adds(&path, w->path);
 	add_selectors(w, &path);
-	if (w->phase == PHASE_LIST)
+	if (w->phase == PHASE_LIST) {
 		add_list_params(w, &path);
-	else /* the server ends it in time, if it is alive */
-		config.idle_ms = add_watch_params(w, &path) * 1100;
+	} else { /* the server answers at once and ends it in time, if it is alive */
+		w->idle_ms = add_watch_params(w, &path) * 1100;
+		if (w->idle_ms < HTTP_IDLE_TIMEOUT_MS)
+			config.idle_ms = w->idle_ms;
+	}
 	config.path = buf_str(&path);
 	if (w->phase == PHASE_STREAM || (w->phase == PHASE_LIST && !w->more))
 		begin_view(w);

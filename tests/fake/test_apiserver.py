@@ -178,6 +178,14 @@ def a_server_without_streaming_lists_says_422(api):
 
 
 @check
+def an_old_server_takes_a_streaming_list_for_a_watch(api):
+    api.order(set={"watchList": "ignored", "bookmarkInterval": 0.1})
+    *events, bookmark = list(api.events(SERVICES, **STREAM))[:len(api.names(SERVICES)) + 1]
+    assert told(events) == [("ADDED", name) for name in api.names(SERVICES)]
+    assert "annotations" not in bookmark[1]["metadata"]
+
+
+@check
 def what_is_absent_is_404(api):
     assert api.get(SLICES)[0] == 200
     api.order(set={"absent": ["endpointslices"]})

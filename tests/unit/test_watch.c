@@ -93,7 +93,7 @@ static void on_trouble(const char *message, unsigned status, unsigned retry_ms, 
 	buf_addf(&b->told, "%s\n", message);
 }
 
-static void start(struct bench *b, unsigned timeout_s)
+static void start(struct bench *b, unsigned timeout_s, unsigned silent_ms)
 {
 	b->watch = watch_new(&(struct watch_config){
 		.base = b->base,
@@ -102,6 +102,7 @@ static void start(struct bench *b, unsigned timeout_s)
 		.label_selector = "",
 		.field_selector = "",
 		.timeout_s = timeout_s,
+		.silent_ms = silent_ms,
 		.backoff_ms = 5,
 		.begin = on_begin,
 		.object = on_object,
@@ -135,12 +136,17 @@ static bool is_in_trouble(const struct bench *b)
 	return b->troubles >= 3;
 }
 
+static bool is_complete(const struct bench *b)
+{
+	return b->completed;
+}
+
 /* As where packets get lost: no answer comes, not even a refusal. */
 static void a_server_that_says_nothing_any_more_is_told(void **state)
 {
 	struct bench *b = *state;
 
-	start(b, 1);
+	start(b, 1, 0);
 	AWAIT(b, is_followed);
 	fake_api_order(
 		&b->api, "{\"fault\": {\"verb\": \"watch\", \"silent\": true, \"times\": 0}}");
@@ -160,10 +166,34 @@ static void rounds_on_a_server_that_forgets_at_once_are_parted(void **state)
 	fake_api_order(&b->api,
 		"{\"set\": {\"watchList\": false}, "
 		"\"fault\": {\"verb\": \"watch\", \"error\": 410, \"times\": 0}}");
-	start(b, LONG_S);
+	start(b, LONG_S, 0);
 	AWAIT(b, is_in_trouble);
 	assert_true(b->completed >= 3);
 	assert_int_equal(b->at_once, 0);
+}
+
+static void a_view_without_an_end_is_listed(void **state)
+{
+	struct bench *b = *state;
+
+	fake_api_order(&b->api, "{\"set\": {\"watchList\": \"ignored\"}}");
+	start(b, LONG_S, 100);
+	AWAIT(b, is_complete);
+	AWAIT(b, is_followed);
+	assert_string_equal(strstr(buf_str(&b->told), ": nothing"), ": nothing came for 0.1 s\n");
+	assert_int_equal(b->completed, 1);
+}
+
+/* Where something happens all the time it is never silent. */
+static void a_bookmark_before_the_end_of_a_view_tells_an_old_server(void **state)
+{
+	struct bench *b = *state;
+
+	fake_api_order(
+		&b->api, "{\"set\": {\"watchList\": \"ignored\", \"bookmarkInterval\": 0.1}}");
+	start(b, LONG_S, LONG_S * 1000);
+	AWAIT(b, is_complete);
+	assert_string_equal(buf_str(&b->told), "the server does not stream lists\n");
 }
 
 int main(void)
@@ -172,6 +202,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		TEST(a_server_that_says_nothing_any_more_is_told),
 		TEST(rounds_on_a_server_that_forgets_at_once_are_parted),
+		TEST(a_view_without_an_end_is_listed),
+		TEST(a_bookmark_before_the_end_of_a_view_tells_an_old_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

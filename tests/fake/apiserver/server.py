@@ -372,9 +372,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def watch(self, resource, selector):
         as_protobuf = self.accepts_protobuf()
-        initial = "sendInitialEvents" in self.query and self.query["sendInitialEvents"] == "true"
+        ignored = self.server.settings["watchList"] == "ignored"
+        initial = not ignored and self.query.get("sendInitialEvents") == "true"
         bookmarks = self.query.get("allowWatchBookmarks") in ("1", "true")
-        self.check_watch(initial)
+        if not ignored:
+            self.check_watch(initial)
         with self.server.store.changed:
             rv = self.server.store.check_version(self.query.get("resourceVersion", ""))
         content_type = protobuf.MEDIA_TYPE + ";stream=watch" if as_protobuf else "application/json"
@@ -421,7 +423,8 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.settings = {
             "token": None, "basic": None, "clientCert": None,  # any of them lets in; a common name, or true: any
             "tls": "good",  # "wrong-name", "other-ca": for connections that begin from now on
-            "watchList": True, "protobuf": True, "fieldLabels": True,
+            "watchList": True,  # "ignored": as up to 1.18, where a watch has no such parameters
+            "protobuf": True, "fieldLabels": True,
             "absent": [],  # resources that this server does not have
             "events": 201,  # what it says to an Event
             "bookmarkInterval": 60, "maxWatch": 1800,
