@@ -163,7 +163,7 @@ static void keep(struct drain *d, struct draining *vs, struct fact f)
 	struct kept *k = find_kept(d, &f.key);
 	struct fact_state s;
 
-	if (!ledger_state(d->config.ledger, &f.key, &s) || !s.present)
+	if (!ledger_state(d->config.ledger, &f.key, &s) || !s.present || s.foreign)
 		return;
 	if (!k) {
 		k = new0(struct kept);

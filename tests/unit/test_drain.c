@@ -231,6 +231,24 @@ static void draining_survives_a_restart(void **state)
 	world_expect_gone(w, RS2);
 }
 
+static void an_address_of_others_is_none_to_keep(void **state)
+{
+	struct world *w = *state;
+	uint32_t n = 1;
+
+	fake_kernel_put(&w->kernel, "link kube-ipvs0");
+	fake_kernel_put(&w->kernel, "addr 10.96.0.1");
+	begin(w, &n, SERVICE BOTH);
+	store_delete_service(&w->store, "a", "web");
+	world_step(w);
+	world_expect(w, VS);
+	n = 0;
+	world_sleep(w, 200);
+	world_sleep(w, 200);
+	world_expect_gone(w, VS ROUTE);
+	world_expect(w, "addr 10.96.0.1\n");
+}
+
 static void leftovers_of_an_earlier_run_drain_too(void **state)
 {
 	struct world *w = *state;
@@ -438,6 +456,7 @@ int main(void)
 		WORLD_TEST(a_deleted_service_stands_until_its_connections_are_gone),
 		WORLD_TEST(a_service_that_comes_back_finds_everything_in_place),
 		WORLD_TEST(draining_survives_a_restart),
+		WORLD_TEST(an_address_of_others_is_none_to_keep),
 		WORLD_TEST(leftovers_of_an_earlier_run_drain_too),
 		WORLD_TEST(the_annotation_sets_the_time),
 		WORLD_TEST(a_service_that_goes_drains_for_its_own_time),
