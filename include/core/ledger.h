@@ -102,9 +102,9 @@ void ledger_each(const struct ledger *l, enum fact_kind kind,
 	void (*f)(const struct fact_key *key, const struct fact_state *state, void *arg),
 	void *arg);
 
-/* Calls f for every fact of that kind that is queued to be deleted, with its value in the kernel; f
- * changes nothing. */
-void ledger_each_leaving(const struct ledger *l, enum fact_kind kind,
+/* Calls f for every fact of that kind for which such an operation is queued, with its value in the
+ * kernel; f changes nothing. */
+void ledger_each_queued(const struct ledger *l, enum op_type type, enum fact_kind kind,
 	void (*f)(const struct fact *fact, void *arg), void *arg);
 /* A fact that hangs on this one is in the kernel. */
 bool ledger_has_children(const struct ledger *l, const struct fact_key *key);

@@ -129,18 +129,27 @@ static void forget(struct drain *d, struct draining *r)
 	draining_free(r);
 }
 
-static struct draining *remember(struct drain *d, const struct fact_key *key, uint64_t now)
+/* Its time begins. */
+static void begin(struct drain *d, struct draining *r, uint64_t now)
+{
+	r->deadline = now + r->timeout;
+	r->wait = FIRST_LOOK;
+	r->look_at = now + r->wait;
+	if (r->look_at < d->next)
+		d->next = r->look_at;
+}
+
+static struct draining *remember(
+	struct drain *d, const struct fact_key *key, uint64_t timeout, uint64_t now)
 {
 	struct draining *r = new0(struct draining);
 
 	r->key = *key;
 	r->is_vs = key->kind == FACT_VS;
-	r->wait = FIRST_LOOK;
-	r->look_at = now + r->wait;
+	r->timeout = timeout;
 	map_add(&d->map, &r->by_key, map_hash(key, sizeof(*key)));
 	d->n_rs += !r->is_vs;
-	if (r->look_at < d->next)
-		d->next = r->look_at;
+	begin(d, r, now);
 	return r;
 }
 
@@ -240,9 +249,9 @@ static void catch_virtual_servers(struct drain *d, uint64_t now)
 {
 	struct fact_list leaving = { 0 }, members = { 0 };
 
-	ledger_each_leaving(d->config.ledger, FACT_VS, list_leaving, &leaving);
+	ledger_each_queued(d->config.ledger, OP_DEL, FACT_VS, list_leaving, &leaving);
 	if (leaving.n) /* before any of them is claimed */
-		ledger_each_leaving(d->config.ledger, FACT_MEMBER, list_leaving, &members);
+		ledger_each_queued(d->config.ledger, OP_DEL, FACT_MEMBER, list_leaving, &members);
 	for (size_t i = 0; i < leaving.n; i++) {
 		const struct fact_key *key = &leaving.facts[i].key;
 		uint64_t timeout = find(d, key) ? 0 : timeout_of(d, key);
@@ -250,8 +259,7 @@ static void catch_virtual_servers(struct drain *d, uint64_t now)
 
 		if (!timeout || !ledger_has_children(d->config.ledger, key))
 			continue;
-		r = remember(d, key, now);
-		r->timeout = timeout;
+		r = remember(d, key, timeout, now);
 		keep(d, r, (struct fact){ .key = *key });
 		if (key->proto)
 			keep_path(d, r);
@@ -266,10 +274,9 @@ static void catch_real_servers(struct drain *d, uint64_t now)
 {
 	struct fact_list leaving = { 0 };
 
-	ledger_each_leaving(d->config.ledger, FACT_RS, list_leaving, &leaving);
+	ledger_each_queued(d->config.ledger, OP_DEL, FACT_RS, list_leaving, &leaving);
 	for (size_t i = 0; i < leaving.n; i++) {
 		struct fact f = leaving.facts[i];
-		struct draining *r;
 		struct fact_key vs;
 		uint64_t timeout;
 
@@ -277,13 +284,50 @@ static void catch_real_servers(struct drain *d, uint64_t now)
 		timeout = find(d, &f.key) ? 0 : timeout_of(d, &vs);
 		if (!timeout)
 			continue;
-		r = remember(d, &f.key, now);
-		r->timeout = timeout;
-		r->deadline = now + timeout;
+		remember(d, &f.key, timeout, now);
 		f.val.rs.weight = 0;
 		ledger_claim(d->config.ledger, &f, &d->claimant);
 	}
 	fact_list_done(&leaving);
+}
+
+static bool still_ours(const struct drain *d, const struct fact_key *key)
+{
+	struct fact_state s;
+
+	return ledger_state(d->config.ledger, key, &s) && s.present && s.claimant == &d->claimant;
+}
+
+/* Its weight waits for what is made before it: an endpoint that takes its place, for instance. */
+static bool takes_connections(const struct drain *d, const struct fact_key *key)
+{
+	struct fact_state s;
+
+	return ledger_state(d->config.ledger, key, &s) && !s.error &&
+		!fact_val_eq(&s.have, &s.want);
+}
+
+struct catching {
+	struct drain *d;
+	uint64_t now;
+};
+
+static void begin_again(const struct fact *f, void *arg)
+{
+	const struct catching *c = arg;
+	struct draining *r = find(c->d, &f->key);
+
+	if (r && !r->released && still_ours(c->d, &f->key) && takes_connections(c->d, &f->key))
+		begin(c->d, r, c->now);
+}
+
+/* Those that were wanted again since the last look, and left again: they have new connections. */
+static void catch_returned(struct drain *d, uint64_t now)
+{
+	struct catching c = { .d = d, .now = now };
+
+	if (d->n_rs)
+		ledger_each_queued(d->config.ledger, OP_SET, FACT_RS, begin_again, &c);
 }
 
 /* Virtual servers first: one that is kept brings its real servers up for deletion. */
@@ -291,6 +335,7 @@ void drain_catch(struct drain *d, uint64_t now)
 {
 	catch_virtual_servers(d, now);
 	catch_real_servers(d, now);
+	catch_returned(d, now);
 	forget_expected(d);
 }
 
@@ -324,13 +369,6 @@ static bool busy(const struct drain *d, struct draining *r, uint64_t now)
 	return d->config.conns(&vs, look_at_conns, &look, d->config.arg) < 0 || r->busy;
 }
 
-static bool still_ours(const struct drain *d, const struct fact_key *key)
-{
-	struct fact_state s;
-
-	return ledger_state(d->config.ledger, key, &s) && s.present && s.claimant == &d->claimant;
-}
-
 /* A virtual server with what was kept for it. */
 static void release(struct drain *d, struct draining *r)
 {
@@ -342,22 +380,12 @@ static void release(struct drain *d, struct draining *r)
 	r->released = true;
 }
 
-/* Its weight waits for what is made before it: an endpoint that takes its place, for instance. */
-static bool takes_connections(const struct drain *d, const struct fact_key *key)
-{
-	struct fact_state s;
-
-	return ledger_state(d->config.ledger, key, &s) && !s.error &&
-		!fact_val_eq(&s.have, &s.want);
-}
-
 static void poll_real_server(struct drain *d, struct draining *r, uint64_t now)
 {
 	bool ours = still_ours(d, &r->key);
 
 	if (ours && takes_connections(d, &r->key)) {
-		r->deadline = now + r->timeout;
-		r->look_at = now + r->wait;
+		begin(d, r, now);
 		return;
 	}
 	if (!ours || now >= r->deadline || !busy(d, r, now)) {

@@ -409,7 +409,7 @@ void ledger_each(const struct ledger *l, enum fact_kind kind,
 	}
 }
 
-static void each_queued(
+static void each_in(
 	const struct list *queue, void (*f)(const struct fact *fact, void *arg), void *arg)
 {
 	list_for_each(n, queue) {
@@ -419,15 +419,19 @@ static void each_queued(
 	}
 }
 
-void ledger_each_leaving(const struct ledger *l, enum fact_kind kind,
+void ledger_each_queued(const struct ledger *l, enum op_type type, enum fact_kind kind,
 	void (*f)(const struct fact *fact, void *arg), void *arg)
 {
-	each_queued(&l->queue[TURN_USUAL][OP_DEL][kind], f, arg);
-	if (kind == FACT_MEMBER)
-		each_queued(&l->queue[TURN_USUAL][OP_DEL][QUEUE_DIVERSION], f, arg);
-	if (kind == FACT_CHAIN) {
-		each_queued(&l->queue[TURN_USUAL][OP_DEL][QUEUE_ENTRANCE], f, arg);
-		each_queued(&l->queue[TURN_USUAL][OP_DEL][QUEUE_SERVICE_CHAIN], f, arg);
+	for (enum turn turn = TURN_VITAL; turn < TURNS; turn++) {
+		const struct list *queue = l->queue[turn][type];
+
+		each_in(&queue[kind], f, arg);
+		if (kind == FACT_MEMBER)
+			each_in(&queue[QUEUE_DIVERSION], f, arg);
+		if (kind == FACT_CHAIN) {
+			each_in(&queue[QUEUE_ENTRANCE], f, arg);
+			each_in(&queue[QUEUE_SERVICE_CHAIN], f, arg);
+		}
 	}
 }
 

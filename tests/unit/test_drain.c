@@ -162,6 +162,29 @@ static void one_that_comes_back_is_never_deleted(void **state)
 	world_expect(w, RS2_DRAINS);
 }
 
+/* It came back and took new connections between two looks. */
+static void one_that_leaves_again_has_all_its_time(void **state)
+{
+	struct world *w = *state;
+	uint32_t n = 1;
+
+	begin(w, &n, SERVICE BOTH);
+	world_load(w, ONE);
+	world_sleep(w, TIMEOUT - 1000);
+	world_load(w, BOTH);
+	world_expect(w, RS2);
+	world_load(w, ONE);
+	world_sleep(w, 1000);
+	world_expect(w, RS2_DRAINS);
+	world_sleep(w, TIMEOUT - 1001);
+	world_expect(w, RS2_DRAINS);
+	world_sleep(w, 1);
+	world_expect_gone(w, RS2);
+	assert_int_equal(draining(w), 1);
+	world_sleep(w, 1);
+	assert_int_equal(draining(w), 0);
+}
+
 static void udp_has_nothing_to_keep(void **state)
 {
 	struct world *w = *state;
@@ -452,6 +475,7 @@ int main(void)
 		WORLD_TEST(it_begins_to_drain_with_its_weight),
 		WORLD_TEST(what_cannot_lose_its_weight_goes_all_the_same),
 		WORLD_TEST(one_that_comes_back_is_never_deleted),
+		WORLD_TEST(one_that_leaves_again_has_all_its_time),
 		WORLD_TEST(udp_has_nothing_to_keep),
 		WORLD_TEST(a_deleted_service_stands_until_its_connections_are_gone),
 		WORLD_TEST(a_service_that_comes_back_finds_everything_in_place),
