@@ -34,7 +34,8 @@ struct marks;
 struct marks *marks_new(uint32_t mask);
 void marks_free(struct marks *m);
 
-/* The kernel's set says so; to be told before the first marks_assign(). */
+/* The kernel's set says so; to be told before the first marks_assign(). Nobody else gets the mark
+ * while there are others. */
 void marks_adopt(struct marks *m, const struct ip *ip, uint8_t proto, uint16_t port, uint32_t mark);
 /* Brings slot->marks up to date with the Service. Returns false where marks have run out: a port
  * goes without. */

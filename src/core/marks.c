@@ -18,10 +18,13 @@ struct adopted {
 	uint32_t index;
 };
 
+/* USE_RESERVED: of a port that was adopted and may still come to ask for it. */
+enum use { USE_FREE, USE_RESERVED, USE_TAKEN };
+
 struct marks {
 	unsigned shift;
-	uint32_t n;    /* indices 1..n-1 can be used */
-	uint8_t *used; /* by index */
+	uint32_t n;   /* indices 1..n-1 can be used */
+	uint8_t *use; /* enum use, by index */
 	struct map adopted;
 };
 
@@ -33,7 +36,7 @@ struct marks *marks_new(uint32_t mask)
 	m->n = (mask >> m->shift) + 1;
 	if (m->n > MARKS_MAX)
 		m->n = MARKS_MAX;
-	m->used = mem_zalloc(m->n, 1);
+	m->use = mem_zalloc(m->n, 1);
 	return m;
 }
 
@@ -49,7 +52,7 @@ void marks_free(struct marks *m)
 	map_for_each(n, &m->adopted)
 		free(adopted_of(n));
 	map_done(&m->adopted);
-	free(m->used);
+	free(m->use);
 	free(m);
 }
 
@@ -68,6 +71,7 @@ void marks_adopt(struct marks *m, const struct ip *ip, uint8_t proto, uint16_t p
 	a = new0(struct adopted);
 	*a = (struct adopted){ .ip = *ip, .proto = proto, .port = port, .index = index };
 	map_add(&m->adopted, &a->by_address, hash_address(ip, proto, port));
+	m->use[index] = USE_RESERVED;
 }
 
 static uint32_t find_adopted(const struct marks *m, const struct frontend *fe, uint8_t proto)
@@ -81,29 +85,38 @@ static uint32_t find_adopted(const struct marks *m, const struct frontend *fe, u
 	return 0;
 }
 
-static bool fits(const struct marks *m, uint32_t index, uint8_t proto)
+static bool fits(uint32_t index, uint8_t proto)
 {
-	return index && index < m->n && !m->used[index] && (index & 1) == (proto != IPPROTO_TCP);
+	return index && (index & 1) == (proto != IPPROTO_TCP);
 }
 
-/* What one of its addresses had before, or the first free one behind where its name hashes to. */
+static uint32_t first(const struct marks *m, uint32_t from, uint8_t proto, enum use use)
+{
+	for (uint32_t i = 0; i < m->n; i++) {
+		uint32_t index = (from + i) % m->n;
+
+		if (m->use[index] == use && fits(index, proto))
+			return index;
+	}
+	return 0;
+}
+
+/* What one of its addresses had before, or the first free one behind where its name hashes to; what
+ * others had before only when there is nothing else. */
 static uint32_t choose(const struct marks *m, const struct slot *slot,
 	const struct frontend_list *fes, uint8_t proto, uint16_t port)
 {
-	uint32_t at = (map_hash_str(slot->claimant.name) ^ port) % m->n;
+	uint32_t from = (map_hash_str(slot->claimant.name) ^ port) % m->n, index;
 
 	for (size_t i = 0; i < fes->n; i++) {
-		uint32_t index = fes->fes[i].kind == FRONTEND_CLUSTER_IP
+		index = fes->fes[i].kind == FRONTEND_CLUSTER_IP
 			? 0
 			: find_adopted(m, &fes->fes[i], proto);
-
-		if (fits(m, index, proto))
+		if (fits(index, proto) && m->use[index] != USE_TAKEN)
 			return index;
 	}
-	for (uint32_t i = 0; i < m->n; i++)
-		if (fits(m, (at + i) % m->n, proto))
-			return (at + i) % m->n;
-	return 0;
+	index = first(m, from, proto, USE_FREE);
+	return index ? index : first(m, from, proto, USE_RESERVED);
 }
 
 uint32_t marks_find(const struct slot *slot, int family, uint8_t proto, uint16_t port)
@@ -133,7 +146,7 @@ static bool assign_port(struct marks *m, const struct slot *slot, const struct s
 
 	if (!index)
 		return false;
-	m->used[index] = 1;
+	m->use[index] = USE_TAKEN;
 	*ret = (struct slot_mark){ .family = (uint8_t)family,
 		.proto = port->proto,
 		.port = port->port,
@@ -151,7 +164,7 @@ static void give_back(struct marks *m, const struct slot_mark *old, size_t n_old
 		for (size_t j = 0; j < n_new; j++)
 			kept |= new[j].mark == old[i].mark;
 		if (!kept)
-			m->used[old[i].mark >> m->shift] = 0;
+			m->use[old[i].mark >> m->shift] = USE_FREE;
 	}
 }
 
