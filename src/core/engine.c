@@ -129,8 +129,14 @@ void engine_request_audit_of(struct engine *e, unsigned kinds)
 void engine_policy_changed(struct engine *e)
 {
 	e->node_dirty = true;
-	e->config.policy->n_missing_schedulers = 0;
 	store_mark_all_dirty(e->config.store);
+}
+
+void engine_reload(struct engine *e)
+{
+	e->config.policy->n_missing_schedulers = 0;
+	engine_policy_changed(e);
+	engine_request_audit(e);
 }
 
 void engine_release_all(struct engine *e)

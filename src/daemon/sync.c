@@ -301,8 +301,7 @@ static void reload(struct daemon *d)
 	daemon_reload_inputs(d);
 	daemon_refresh_node(d);
 	daemon_find_mixed(d);
-	engine_policy_changed(d->engine);
-	engine_request_audit(d->engine);
+	engine_reload(d->engine);
 	daemon_step_now(d);
 }
 

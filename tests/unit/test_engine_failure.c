@@ -153,6 +153,24 @@ static void a_missing_scheduler_degrades_its_services(void **state)
 	assert_string_equal(world_told(w), "a/three degraded\n");
 }
 
+/* Asking for it holds new connections up. */
+static void a_missing_scheduler_is_asked_for_again_on_reload(void **state)
+{
+	struct world *w = *state;
+
+	w->kernel.no_scheduler = "mh";
+	world_start(w, "service a/one scheduler=mh ip=10.96.0.3 port=p80:80/TCP\n");
+	world_forget(w);
+	engine_policy_changed(w->engine);
+	world_step(w);
+	assert_string_equal(world_told(w), "");
+	assert_int_equal(w->kernel.n_ops, 0);
+	w->kernel.no_scheduler = NULL;
+	engine_reload(w->engine);
+	world_step(w);
+	world_expect(w, "vs 10.96.0.3:80/TCP mh flags=0x10\n");
+}
+
 static void a_change_to_a_missing_scheduler_keeps_the_service_up(void **state)
 {
 	struct world *w = *state;
@@ -251,6 +269,7 @@ int main(void)
 		WORLD_TEST(a_vanished_virtual_server_is_no_failure),
 		WORLD_TEST(two_endpoints_leave_a_virtual_server_that_is_gone),
 		WORLD_TEST(a_missing_scheduler_degrades_its_services),
+		WORLD_TEST(a_missing_scheduler_is_asked_for_again_on_reload),
 		WORLD_TEST(a_change_to_a_missing_scheduler_keeps_the_service_up),
 		WORLD_TEST(without_any_scheduler_it_is_a_failure),
 		WORLD_TEST(a_scheduler_too_many_is_a_failure),
