@@ -86,8 +86,8 @@ void engine_request_audit(struct engine *e);
 void engine_request_audit_of(struct engine *e, unsigned kinds);
 /* Something in the policy or in the node's addresses changed: resolves everything again. */
 void engine_policy_changed(struct engine *e);
-/* For a person who changed something: the same, reads the kernel again, and asks it again for the
- * schedulers that it did not have. */
+/* For a person who changed something: the same, reads the kernel again, asks it again for the
+ * schedulers that it did not have, and tries at once what failed. */
 void engine_reload(struct engine *e);
 /* Wants nothing any more: everything of ours is removed by the next steps. */
 void engine_release_all(struct engine *e);

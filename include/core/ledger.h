@@ -78,6 +78,8 @@ void ledger_publish(struct ledger *l, const struct fact *old, size_t n_old, cons
  */
 size_t ledger_take(struct ledger *l, uint64_t now, struct op *ops, size_t max, uint64_t *ret_next);
 void ledger_settle(struct ledger *l, const struct op *op, uint64_t now);
+/* What failed is tried with the next operations, whenever its turn was. */
+void ledger_retry_now(struct ledger *l);
 
 /*
  * An audit tells what the kernel holds of the kinds in the mask (bit: 1 << kind): every fact is

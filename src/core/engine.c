@@ -137,6 +137,8 @@ void engine_reload(struct engine *e)
 	e->config.policy->n_missing_schedulers = 0;
 	engine_policy_changed(e);
 	engine_request_audit(e);
+	ledger_retry_now(e->ledger);
+	e->next_flows = 0;
 }
 
 void engine_release_all(struct engine *e)

@@ -26,6 +26,11 @@ static void wake_delayed(struct ledger *l, uint64_t now)
 	}
 }
 
+void ledger_retry_now(struct ledger *l)
+{
+	wake_delayed(l, UINT64_MAX);
+}
+
 /* What was queued first is added first and deleted last. */
 static size_t fill_ops(struct list *queue, enum op_type type, struct op *ops, size_t max)
 {

@@ -82,6 +82,24 @@ static void a_failure_is_told_once_and_retried_with_back_off(void **state)
 	assert_string_equal(world_told(w), "failure -1: add route 10.96.0.2 src=100.101.102.103\n");
 }
 
+static void a_reload_retries_at_once(void **state)
+{
+	struct refusal r = { .kind = FACT_ROUTE, .error = -EPERM };
+	struct world *w = *state;
+
+	refuse_with(w, &r);
+	world_start(w, WEB);
+	world_sleep(w, 200);
+	assert_int_equal(world_sleep(w, 400), 800);
+	engine_reload(w->engine);
+	assert_int_equal(world_step(w), 1600);
+	assert_int_equal(r.asked, 4);
+	r.error = 0;
+	engine_reload(w->engine);
+	assert_int_equal(world_step(w), UINT64_MAX);
+	world_expect(w, WEB_FACTS);
+}
+
 static void a_kernel_that_never_finds_the_parent_is_told_as_failure(void **state)
 {
 	struct refusal r = { .kind = FACT_RS, .error = -ESRCH };
@@ -265,6 +283,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(a_failure_is_told_once_and_retried_with_back_off),
+		WORLD_TEST(a_reload_retries_at_once),
 		WORLD_TEST(a_kernel_that_never_finds_the_parent_is_told_as_failure),
 		WORLD_TEST(a_vanished_virtual_server_is_no_failure),
 		WORLD_TEST(two_endpoints_leave_a_virtual_server_that_is_gone),

@@ -214,6 +214,18 @@ static void a_failure_is_retried_with_all_that_is_left(void **state)
 	assert_int_equal(flows.calls, 2);
 }
 
+static void a_reload_retries_at_once(void **state)
+{
+	struct world *w = *state;
+
+	flows.answer = -EIO;
+	begin(w, DNS BOTH);
+	flows.answer = 2;
+	engine_reload(w->engine);
+	world_step(w);
+	assert_int_equal(flows.calls, 2);
+}
+
 static int refuse_deletes(const struct op *op, void *arg)
 {
 	(void)arg;
@@ -273,6 +285,7 @@ int main(void)
 		TEST(of_two_services_on_one_address_the_older_decides),
 		TEST(the_table_is_read_at_most_once_a_second),
 		TEST(a_failure_is_retried_with_all_that_is_left),
+		TEST(a_reload_retries_at_once),
 		TEST(while_an_operation_fails_it_is_done_again),
 		TEST(a_cleanup_takes_all_flows_along),
 		TEST(a_dry_run_deletes_nothing),
