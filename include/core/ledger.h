@@ -113,6 +113,7 @@ bool ledger_has_children(const struct ledger *l, const struct fact_key *key);
 
 struct ledger_counts {
 	size_t facts, wanted, present, pending, failing, foreign;
+	size_t failing_ops[3]; /* the failing ones by enum op_type */
 };
 struct ledger_counts ledger_counts(const struct ledger *l);
 /* The same of the facts of one kind. Both cost nothing: the ledger keeps them up to date. */

@@ -363,6 +363,19 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static bool fails(const struct engine *e, enum fact_kind kind, enum op_type type)
+{
+	return ledger_counts_of(e->ledger, kind)->failing_ops[type];
+}
+
+/* What could not be taken from clients' way in the kernel yet may still make stale entries. */
+static bool leads_astray(const struct engine *e)
+{
+	return fails(e, FACT_CHAIN, OP_SET) || fails(e, FACT_DISPATCH, OP_SET) ||
+		fails(e, FACT_DISPATCH, OP_DEL) || fails(e, FACT_VS, OP_DEL) ||
+		fails(e, FACT_RS, OP_DEL);
+}
+
 /* Deletes the entries of the connection table that are stale by now. Returns when to be called
  * again. */
 static uint64_t clean_flows(struct engine *e, uint64_t now)
@@ -380,8 +393,7 @@ static uint64_t clean_flows(struct engine *e, uint64_t now)
 	stale_done(&stale);
 	if (r > 0)
 		e->stats.flows_deleted += (uint64_t)r;
-	/* What could not be deleted in the kernel yet may still make such entries. */
-	if (r < 0 || ledger_counts(e->ledger).failing)
+	if (r < 0 || leads_astray(e))
 		return e->next_flows = now + FLOWS_RETRY;
 	e->next_flows = now + RATE_FLOWS;
 	stale_watch_clear(e->stale);

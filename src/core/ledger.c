@@ -203,14 +203,35 @@ static void count(size_t *total, bool *counted, bool now)
 	*counted = now;
 }
 
+static enum op_type op_type_of(bool wanted, bool present)
+{
+	return !wanted ? OP_DEL : present ? OP_SET : OP_ADD;
+}
+
+static void recount_failing(struct ledger_counts *c, struct entry *e)
+{
+	if (e->counted.failing) {
+		c->failing--;
+		c->failing_ops[e->counted.failing - 1]--;
+	}
+	e->counted.failing = 0;
+	if (e->failure && e->failure->error) {
+		enum op_type t = op_type_of(entry_decides(e), e->present);
+
+		c->failing++;
+		c->failing_ops[t]++;
+		e->counted.failing = (uint8_t)(1 + t);
+	}
+}
+
 static void recount(struct ledger *l, struct entry *e)
 {
 	struct ledger_counts *c = &l->counts[e->key.kind];
 
 	count(&c->wanted, &e->counted.wanted, entry_decides(e));
 	count(&c->present, &e->counted.present, e->present);
-	count(&c->failing, &e->counted.failing, e->failure && e->failure->error);
 	count(&c->foreign, &e->counted.foreign, e->foreign);
+	recount_failing(c, e);
 }
 
 void ledger_requeue(struct ledger *l, struct entry *e)
@@ -386,9 +407,7 @@ bool ledger_state(const struct ledger *l, const struct fact_key *key, struct fac
 struct op fact_state_op(const struct fact_key *key, const struct fact_state *state)
 {
 	return (struct op){
-		.type = !state->wanted	 ? OP_DEL
-			: state->present ? OP_SET
-					 : OP_ADD,
+		.type = op_type_of(state->wanted, state->present),
 		.result = state->error,
 		.fact = { .key = *key, .val = state->wanted ? state->want : state->have },
 	};
@@ -465,6 +484,8 @@ struct ledger_counts ledger_counts(const struct ledger *l)
 		sum.pending += c->pending;
 		sum.failing += c->failing;
 		sum.foreign += c->foreign;
+		for (int t = 0; t < OP_TYPES; t++)
+			sum.failing_ops[t] += c->failing_ops[t];
 	}
 	return sum;
 }

@@ -44,7 +44,8 @@ struct entry {
 	uint32_t n_foreign; /* of the children: only the device has such */
 	bool present, known, foreign, queued;
 	struct {
-		bool wanted, present, failing, foreign;
+		bool wanted, present, foreign;
+		uint8_t failing; /* 0: it does not; 1 + enum op_type */
 	} counted;
 };
 

@@ -249,6 +249,48 @@ static void while_an_operation_fails_it_is_done_again(void **state)
 	assert_int_equal(flows.calls, 3);
 }
 
+static int refuse_chains_to_go(const struct op *op, void *arg)
+{
+	(void)arg;
+	return op->type == OP_DEL && op->fact.key.kind == FACT_CHAIN ? -EIO : 0;
+}
+
+static void what_fails_without_leading_anywhere_changes_nothing(void **state)
+{
+	struct world *w = *state;
+
+	w->kernel.fault = refuse_chains_to_go;
+	fake_kernel_put(&w->kernel, "chain IPv4 nat KUBE-MARK-DROP text=0000000000000001");
+	begin(w, DNS BOTH);
+	assert_int_equal(ledger_counts(engine_ledger(w->engine)).failing, 1);
+	assert_int_equal(flows.calls, 1);
+	world_sleep(w, RETRY);
+	world_sleep(w, RETRY);
+	assert_int_equal(flows.calls, 1);
+}
+
+static int refuse_chains_to_change(const struct op *op, void *arg)
+{
+	(void)arg;
+	return op->type == OP_SET && op->fact.key.kind == FACT_CHAIN ? -EIO : 0;
+}
+
+static void a_chain_that_stays_as_it_was_may_lead_there(void **state)
+{
+	struct world *w = *state;
+
+	world_restart_with(w, (struct engine_config){ .delete_flows = delete_flows });
+	w->policy.backend = BACKEND_IPTABLES;
+	world_start(w, DNS BOTH);
+	world_sleep(w, SECOND);
+	w->kernel.fault = refuse_chains_to_change;
+	world_load(w, ONE);
+	w->kernel.fault = NULL;
+	buf_reset(&flows.lists);
+	world_sleep(w, RETRY);
+	assert_asked("10.96.0.53:53: 10.244.1.1:5353\n");
+}
+
 static void a_cleanup_takes_all_flows_along(void **state)
 {
 	struct world *w = *state;
@@ -287,6 +329,8 @@ int main(void)
 		TEST(a_failure_is_retried_with_all_that_is_left),
 		TEST(a_reload_retries_at_once),
 		TEST(while_an_operation_fails_it_is_done_again),
+		TEST(what_fails_without_leading_anywhere_changes_nothing),
+		TEST(a_chain_that_stays_as_it_was_may_lead_there),
 		TEST(a_cleanup_takes_all_flows_along),
 		TEST(a_dry_run_deletes_nothing),
 #undef TEST

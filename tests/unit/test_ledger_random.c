@@ -483,11 +483,11 @@ static void count(const struct fact_key *key, const struct fact_state *s, void *
 {
 	struct ledger_counts *c = arg;
 
-	(void)key;
 	c->facts++;
 	c->wanted += s->wanted;
 	c->present += s->present;
 	c->failing += s->error != 0;
+	c->failing_ops[fact_state_op(key, s).type] += s->error != 0;
 	c->foreign += s->foreign;
 }
 
