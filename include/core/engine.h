@@ -39,10 +39,10 @@ struct engine_config {
 	void (*on_audit)(const struct err *err, void *arg);
 	/*
 	 * Deletes the kernel's connection table's entries that are stale by this list. Returns how
-	 * many, or a negative errno: then it is called again later, with the same at least. NULL
-	 * where there are none to delete.
+	 * many, and whether there are more, or a negative errno: then it is called again later,
+	 * with the same at least. NULL where there are none to delete.
 	 */
-	int (*delete_flows)(const struct stale_list *stale, void *arg);
+	int (*delete_flows)(const struct stale_list *stale, bool *ret_more, void *arg);
 	void *arg;
 };
 

@@ -12,8 +12,7 @@
  */
 
 enum {
-	/* Entries deleted by one call, for which 40 MB are enough. What is left is found by the
-	 * next call. */
+	/* Entries deleted by one call, for which 40 MB are enough. */
 	CONNTRACK_MAX_STALE = 1 << 19,
 	/* Readings of a table that changes meanwhile, as kube-proxy; then what was seen has to do.
 	 */
@@ -32,9 +31,10 @@ void conntrack_free(struct conntrack *c);
  * Deletes the entries of one family that stale_match() finds in the list, which is finished. Takes
  * time in proportion to the entries that go to the list's ports where these are few, else to those
  * of its protocols: 100,000 entries some 100 ms; before Linux 5.8, to the whole table. Returns how
- * many were deleted, or a negative errno with words; some may be deleted then, too.
+ * many were deleted, and whether there are more, for another call; or a negative errno with words;
+ * some may be deleted then, too.
  */
-int conntrack_clean(
-	struct conntrack *c, const struct stale_list *stale, int family, struct err *err);
+int conntrack_clean(struct conntrack *c, const struct stale_list *stale, int family, bool *ret_more,
+	struct err *err);
 
 #endif

@@ -381,6 +381,7 @@ static bool leads_astray(const struct engine *e)
 static uint64_t clean_flows(struct engine *e, uint64_t now)
 {
 	struct stale_list stale = { 0 };
+	bool more = false;
 	int r;
 
 	if (!e->stale || !stale_watch_any(e->stale))
@@ -389,13 +390,15 @@ static uint64_t clean_flows(struct engine *e, uint64_t now)
 		return e->next_flows;
 	stale_watch_list(e->stale, &stale);
 	stale.translated = e->config.policy->backend == BACKEND_IPTABLES;
-	r = stale.n ? e->config.delete_flows(&stale, e->config.arg) : 0;
+	r = stale.n ? e->config.delete_flows(&stale, &more, e->config.arg) : 0;
 	stale_done(&stale);
 	if (r > 0)
 		e->stats.flows_deleted += (uint64_t)r;
 	if (r < 0 || leads_astray(e))
 		return e->next_flows = now + FLOWS_RETRY;
 	e->next_flows = now + RATE_FLOWS;
+	if (more)
+		return e->next_flows;
 	stale_watch_clear(e->stale);
 	return UINT64_MAX;
 }

@@ -35,7 +35,8 @@ static bool has_family(const struct stale_list *stale, int family)
 	return false;
 }
 
-static int delete_of_family(struct daemon *d, const struct stale_list *stale, int family)
+static int delete_of_family(
+	struct daemon *d, const struct stale_list *stale, int family, bool *ret_more)
 {
 	uint64_t start = clock_us();
 	struct err err;
@@ -43,7 +44,7 @@ static int delete_of_family(struct daemon *d, const struct stale_list *stale, in
 
 	if (!has_family(stale, family))
 		return 0;
-	r = conntrack_clean(d->conntrack, stale, family, &err);
+	r = conntrack_clean(d->conntrack, stale, family, ret_more, &err);
 	if (r >= 0)
 		observe_flows(d, family, start, (unsigned)r);
 	else if (!d->flows_failed)
@@ -53,16 +54,20 @@ static int delete_of_family(struct daemon *d, const struct stale_list *stale, in
 	return r;
 }
 
-int daemon_delete_flows(const struct stale_list *stale, void *arg)
+int daemon_delete_flows(const struct stale_list *stale, bool *ret_more, void *arg)
 {
 	struct daemon *d = arg;
+	bool more_v4 = false, more_v6 = false;
 	int v4, v6;
 
 	if (!d->conntrack || !are_tracked(&d->config->policy))
 		return 0;
-	v4 = delete_of_family(d, stale, AF_INET);
-	v6 = v4 < 0 ? 0 : delete_of_family(d, stale, AF_INET6);
+	v4 = delete_of_family(d, stale, AF_INET, &more_v4);
+	v6 = v4 < 0 ? 0 : delete_of_family(d, stale, AF_INET6, &more_v6);
 	if (v4 > 0 || v6 > 0)
 		log_debug("deleted stale entries of the connection table", "entries=%d", v4 + v6);
-	return v4 < 0 ? v4 : v6 < 0 ? v6 : v4 + v6;
+	if (v4 < 0 || v6 < 0)
+		return v4 < 0 ? v4 : v6;
+	*ret_more = more_v4 || more_v6;
+	return v4 + v6;
 }

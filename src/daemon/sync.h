@@ -87,7 +87,7 @@ int daemon_run(struct daemon *d, struct err *err);
 void daemon_step_now(struct daemon *d);
 void daemon_open_flows(struct daemon *d);
 /* struct engine_config, delete_flows */
-int daemon_delete_flows(const struct stale_list *stale, void *arg);
+int daemon_delete_flows(const struct stale_list *stale, bool *ret_more, void *arg);
 /* What kube-proxy has left, in words; nothing where nothing is known of. */
 void daemon_print_leftovers(const struct daemon *d, struct buf *b);
 /* Logs it. */

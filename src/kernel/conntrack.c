@@ -11,6 +11,7 @@
 
 struct conntrack {
 	struct nl_port *port;
+	size_t max_stale;
 };
 
 /* What one call of conntrack_clean() does. */
@@ -22,7 +23,8 @@ struct cleaning {
 	bool interrupted; /* the table changed while it was read */
 	bool unfiltered;  /* the kernel tells what it was not asked for: everything */
 	struct conntrack_entry *entries;
-	size_t n, cap;
+	size_t n, cap, max;
+	bool more; /* than max were found */
 	int deleted, error;
 };
 
@@ -48,8 +50,12 @@ static int take_entry(const struct nlmsghdr *msg, void *arg)
 		!conntrack_read(msg, &e))
 		return 0;
 	c->unfiltered |= !asked_for(c, &e.flow);
-	if (!stale_match(c->stale, &e.flow) || c->n == CONNTRACK_MAX_STALE)
+	if (!stale_match(c->stale, &e.flow))
 		return 0;
+	if (c->n == c->max) {
+		c->more = true;
+		return 0;
+	}
 	mem_grow(c->entries, c->n, c->cap);
 	c->entries[c->n++] = e;
 	return 0;
@@ -139,10 +145,10 @@ static void take_result(size_t i, int result, void *arg)
 		c->error = result;
 }
 
-int conntrack_clean(
-	struct conntrack *conntrack, const struct stale_list *stale, int family, struct err *err)
+int conntrack_clean(struct conntrack *conntrack, const struct stale_list *stale, int family,
+	bool *ret_more, struct err *err)
 {
-	struct cleaning c = { .stale = stale, .family = family };
+	struct cleaning c = { .stale = stale, .family = family, .max = conntrack->max_stale };
 	int e = find_all(conntrack, &c);
 
 	if (!e && c.n)
@@ -152,6 +158,7 @@ int conntrack_clean(
 		return err_errno(err, e, "cannot read the connection table");
 	if (c.error)
 		return err_errno(err, c.error, "cannot delete entries of the connection table");
+	*ret_more = c.more;
 	return c.deleted;
 }
 
@@ -182,11 +189,12 @@ static int try_conntrack(struct nl_port *port, struct err *err)
 	return e ? err_errno(err, e, "conntrack does not work") : 0;
 }
 
-struct conntrack *conntrack_from_port(struct nl_port *port)
+struct conntrack *conntrack_from_port(struct nl_port *port, size_t max_stale)
 {
 	struct conntrack *c = new0(struct conntrack);
 
 	c->port = port;
+	c->max_stale = max_stale;
 	return c;
 }
 
@@ -202,7 +210,7 @@ int conntrack_new(struct conntrack **ret, struct err *err)
 		nl_port_free(port);
 		return e;
 	}
-	*ret = conntrack_from_port(port);
+	*ret = conntrack_from_port(port, CONNTRACK_MAX_STALE);
 	return 0;
 }
 

@@ -31,6 +31,6 @@ bool conntrack_read(const struct nlmsghdr *msg, struct conntrack_entry *ret);
 void conntrack_write_delete(struct nl_writer *w, const struct conntrack_entry *e);
 
 /* For tests: on a port of the caller's, which is taken over. */
-struct conntrack *conntrack_from_port(struct nl_port *port);
+struct conntrack *conntrack_from_port(struct nl_port *port, size_t max_stale);
 
 #endif

@@ -30,6 +30,8 @@ enum {
 	DELETE = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE,
 };
 
+enum { MAX_STALE = 2 }; /* of one call */
+
 /* Recorded from Linux 6.18: answers to IPCTNL_MSG_CT_GET. */
 static const char to_10_244_0_1[] =
 	"c000000000010200010000000000000002000000340001801400018008000100c0000201"
@@ -269,6 +271,7 @@ static struct {
 	struct conntrack *conntrack;
 	int kernel;
 	struct stale_list stale;
+	bool more; /* as the last call told */
 } t;
 
 static int setup(void **state)
@@ -278,7 +281,7 @@ static int setup(void **state)
 	(void)state;
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds))
 		return -1;
-	t.conntrack = conntrack_from_port(nl_port_from_fd(fds[0]));
+	t.conntrack = conntrack_from_port(nl_port_from_fd(fds[0]), MAX_STALE);
 	t.kernel = fds[1];
 	return 0;
 }
@@ -355,7 +358,7 @@ static void assert_asked(const char *expected)
 static int clean(int family)
 {
 	struct err err = { 0 };
-	int r = conntrack_clean(t.conntrack, &t.stale, family, &err);
+	int r = conntrack_clean(t.conntrack, &t.stale, family, &t.more, &err);
 
 	assert_int_equal(r < 0, *err.msg != '\0');
 	return r;
@@ -427,6 +430,23 @@ static void a_kernel_without_filters_is_asked_once(void **state)
 	queue_dump(1, 0, in_zone_7);
 	assert_int_equal(clean(AF_INET), 2);
 	assert_asked("dump delete delete ");
+}
+
+static void what_is_too_much_for_one_call_is_told(void **state)
+{
+	(void)state;
+	add_frontend("10.96.0.10", 53);
+	add_frontend("10.96.0.11", 53);
+	queue_entry(1, 0, to_10_244_0_1);
+	queue_dump(1, 0, in_zone_7);
+	assert_int_equal(clean(AF_INET), MAX_STALE);
+	assert_false(t.more);
+	queue_entry(4, 0, to_10_244_0_1);
+	queue_entry(4, 0, in_zone_7);
+	queue_dump(4, 0, in_zone_7);
+	assert_int_equal(clean(AF_INET), MAX_STALE);
+	assert_true(t.more);
+	assert_asked("dump delete delete dump delete delete ");
 }
 
 static void a_table_that_changes_is_read_again(void **state)
@@ -512,6 +532,7 @@ int main(void)
 		TEST(few_ports_are_asked_for_one_by_one),
 		TEST(many_ports_are_asked_for_together),
 		TEST(a_kernel_without_filters_is_asked_once),
+		TEST(what_is_too_much_for_one_call_is_told),
 		TEST(a_table_that_changes_is_read_again),
 		TEST(a_table_that_never_stands_still_is_cleaned_of_what_was_seen),
 		TEST(an_entry_that_ended_meanwhile_is_no_failure),

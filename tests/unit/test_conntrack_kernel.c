@@ -141,11 +141,12 @@ static int clean(void)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	struct err err = { 0 };
+	bool more;
 	int n = 0;
 
 	stale_finish(&t.list);
 	for (size_t i = 0; i < 2; i++) {
-		int r = conntrack_clean(t.conntrack, &t.list, families[i], &err);
+		int r = conntrack_clean(t.conntrack, &t.list, families[i], &more, &err);
 
 		if (r < 0)
 			fail_msg("%s", err.msg);

@@ -24,6 +24,7 @@ static struct {
 	struct buf lists; /* a line for each frontend that it was called with */
 	size_t calls;
 	int answer;
+	bool more;
 } flows;
 
 static void print_frontend(
@@ -40,18 +41,20 @@ static void print_frontend(
 	buf_addc(b, '\n');
 }
 
-static int delete_flows(const struct stale_list *stale, void *arg)
+static int delete_flows(const struct stale_list *stale, bool *ret_more, void *arg)
 {
 	(void)arg;
 	for (size_t i = 0; i < stale->n; i++)
 		print_frontend(&flows.lists, stale, &stale->frontends[i]);
 	flows.calls++;
+	*ret_more = flows.more;
 	return flows.answer;
 }
 
 static int setup(void **state)
 {
 	flows.answer = 0;
+	flows.more = false;
 	flows.calls = 0;
 	return world_setup(state);
 }
@@ -214,6 +217,20 @@ static void a_failure_is_retried_with_all_that_is_left(void **state)
 	assert_int_equal(flows.calls, 2);
 }
 
+static void what_was_too_much_for_one_call_goes_on(void **state)
+{
+	struct world *w = *state;
+
+	flows.more = true;
+	begin(w, DNS BOTH);
+	assert_asked("10.96.0.53:53: 10.244.1.1:5353 10.244.1.2:5353\n");
+	flows.more = false;
+	assert_int_equal(world_sleep(w, SECOND), UINT64_MAX);
+	assert_asked("10.96.0.53:53: 10.244.1.1:5353 10.244.1.2:5353\n");
+	world_sleep(w, RETRY);
+	assert_int_equal(flows.calls, 2);
+}
+
 static void a_reload_retries_at_once(void **state)
 {
 	struct world *w = *state;
@@ -327,6 +344,7 @@ int main(void)
 		TEST(of_two_services_on_one_address_the_older_decides),
 		TEST(the_table_is_read_at_most_once_a_second),
 		TEST(a_failure_is_retried_with_all_that_is_left),
+		TEST(what_was_too_much_for_one_call_goes_on),
 		TEST(a_reload_retries_at_once),
 		TEST(while_an_operation_fails_it_is_done_again),
 		TEST(what_fails_without_leading_anywhere_changes_nothing),
