@@ -119,11 +119,10 @@ const struct claim *entry_decides(const struct entry *e)
 	return owner ? c : NULL;
 }
 
-/* The device is the one parent that others put things on: it stays for them, and only what is ours
- * goes. */
+/* The device stays for what stays on it, and only the rest goes. */
 static bool leaving(const struct entry *e)
 {
-	return e->present && !e->foreign && !entry_decides(e) && !e->n_foreign;
+	return e->present && !e->foreign && !entry_decides(e) && !e->n_staying;
 }
 
 static bool next_op(const struct entry *e, enum op_type *ret)
@@ -138,15 +137,6 @@ static bool next_op(const struct entry *e, enum op_type *ret)
 	if (!e->present)
 		return !e->parent || e->parent->present;
 	return !e->known || !fact_val_eq(&c->val, &e->have);
-}
-
-void entry_set_foreign(struct entry *e, bool foreign)
-{
-	if (e->parent && e->foreign && !foreign)
-		e->parent->n_foreign--;
-	if (e->parent && !e->foreign && foreign)
-		e->parent->n_foreign++;
-	e->foreign = foreign;
 }
 
 static void unqueue(struct ledger *l, struct entry *e)
@@ -234,10 +224,41 @@ static void recount(struct ledger *l, struct entry *e)
 	recount_failing(c, e);
 }
 
+/*
+ * The device is the one parent that others put things on, and that may be wanted no more while what
+ * is on it still is: by the drain.
+ */
+static bool stays_on_device(const struct entry *e)
+{
+	return e->parent && e->parent->key.kind == FACT_LINK && e->present &&
+		(e->foreign || entry_decides(e));
+}
+
+/* Goes no deeper than that: the device has no parent. */
+static void keep_device(struct ledger *l, struct entry *e)
+{
+	struct entry *device = e->parent;
+	bool stays = stays_on_device(e), was_leaving;
+
+	if (stays == e->stays)
+		return;
+	was_leaving = leaving(device);
+	if (stays)
+		device->n_staying++;
+	else
+		device->n_staying--;
+	e->stays = stays;
+	if (leaving(device) == was_leaving)
+		return;
+	ledger_requeue(l, device);
+	ledger_requeue_children(l, device);
+}
+
 void ledger_requeue(struct ledger *l, struct entry *e)
 {
 	enum op_type t;
 
+	keep_device(l, e);
 	unqueue(l, e);
 	if (!next_op(e, &t)) {
 		rest(l, e);
@@ -280,7 +301,7 @@ void ledger_set_childless(struct ledger *l, struct entry *e)
 		struct entry *child = container_of(n, struct entry, sibling);
 
 		child->present = false;
-		entry_set_foreign(child, false);
+		child->foreign = false;
 		ledger_requeue(l, child);
 	}
 }
@@ -288,7 +309,7 @@ void ledger_set_childless(struct ledger *l, struct entry *e)
 void ledger_set_absent(struct ledger *l, struct entry *e)
 {
 	e->present = false;
-	entry_set_foreign(e, false);
+	e->foreign = false;
 	ledger_requeue(l, e);
 	ledger_set_childless(l, e);
 }
@@ -334,7 +355,7 @@ void ledger_claim(struct ledger *l, const struct fact *f, const struct claimant 
 	/* What hangs on a foreign one was never read. */
 	if (e->foreign)
 		l->unsure |= 1u << e->key.kind;
-	entry_set_foreign(e, false);
+	e->foreign = false;
 	want_changed(l, e);
 	ledger_collect(l);
 }

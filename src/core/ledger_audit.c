@@ -30,7 +30,7 @@ void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
 	bool differs = !e->present || (e->known && !fact_val_eq(&e->have, &f->val));
 
 	if (!e->present)
-		entry_set_foreign(e, !e->claims && !ours);
+		e->foreign = !e->claims && !ours;
 	if (differs) {
 		l->drift += !e->foreign && !doubted(e);
 		entry_forget_failure(e);
@@ -41,10 +41,6 @@ void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
 	ledger_requeue(l, e);
 	if (differs)
 		ledger_requeue_children(l, e);
-	if (differs && e->foreign && e->parent) {
-		ledger_requeue(l, e->parent);
-		ledger_requeue_children(l, e->parent);
-	}
 	ledger_collect(l);
 }
 

@@ -41,8 +41,8 @@ struct entry {
 	struct fact_key key;
 	struct fact_val have;
 	uint32_t seen;	    /* the last audit that observed it */
-	uint32_t n_foreign; /* of the children: only the device has such */
-	bool present, known, foreign, queued;
+	uint32_t n_staying; /* of the device: how many of the children do */
+	bool present : 1, known : 1, foreign : 1, queued : 1, stays : 1;
 	struct {
 		bool wanted, present, foreign;
 		uint8_t failing; /* 0: it does not; 1 + enum op_type */
@@ -77,7 +77,6 @@ struct entry *entry_find(const struct ledger *l, const struct fact_key *key);
 /* Makes it, and its parent, where there is none. */
 struct entry *entry_get(struct ledger *l, const struct fact_key *key);
 const struct claim *entry_decides(const struct entry *e);
-void entry_set_foreign(struct entry *e, bool foreign);
 void entry_forget_failure(struct entry *e);
 
 /* After any change of the entry; ledger_collect() ends each public call that made one. */

@@ -254,6 +254,29 @@ static void draining_survives_a_restart(void **state)
 	world_expect_gone(w, RS2);
 }
 
+/* The other backend wants no device. */
+static void an_address_stays_with_its_device(void **state)
+{
+	static const char facts[] = "link kube-ipvs0\naddr 10.96.0.1\n" VS;
+	struct world *w = *state;
+	uint32_t n = 1;
+
+	begin(w, &n, "");
+	w->policy.vip_mode = VIP_ADDRESS;
+	engine_policy_changed(w->engine);
+	world_load(w, SERVICE BOTH);
+	world_expect(w, facts);
+	world_restart_with(w, (struct engine_config){ .drain = true });
+	w->policy.backend = BACKEND_IPTABLES;
+	world_start(w, SERVICE BOTH);
+	world_expect(w, facts);
+	world_expect(w, RS1_DRAINS RS2_DRAINS);
+	n = 0;
+	world_sleep(w, 200);
+	world_sleep(w, 200);
+	world_expect_gone(w, facts);
+}
+
 static void an_address_of_others_is_none_to_keep(void **state)
 {
 	struct world *w = *state;
@@ -480,6 +503,7 @@ int main(void)
 		WORLD_TEST(a_deleted_service_stands_until_its_connections_are_gone),
 		WORLD_TEST(a_service_that_comes_back_finds_everything_in_place),
 		WORLD_TEST(draining_survives_a_restart),
+		WORLD_TEST(an_address_stays_with_its_device),
 		WORLD_TEST(an_address_of_others_is_none_to_keep),
 		WORLD_TEST(leftovers_of_an_earlier_run_drain_too),
 		WORLD_TEST(the_annotation_sets_the_time),

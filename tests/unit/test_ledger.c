@@ -379,6 +379,19 @@ static void a_fact_released_and_claimed_again_is_no_work(void **state)
 	assert_string_equal(bench_run(b, 0), "");
 }
 
+/* The drain still wants an address when the backend wants the device no more. */
+static void the_device_stays_for_what_is_wanted_on_it(void **state)
+{
+	struct bench *b = *state;
+
+	BENCH_AUDIT(b, LINK, ADDR, "addr 10.96.0.2");
+	bench_claim(b, ADDR, &last);
+	assert_string_equal(bench_run(b, 0), "delete addr 10.96.0.2\n");
+	bench_release(b, ADDR, &last);
+	assert_string_equal(bench_run(b, 0), "delete " LINK "\n");
+	assert_true(bench_unknown(b, ADDR));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +418,7 @@ int main(void)
 		LEDGER_TEST(a_claim_that_comes_and_goes_leaves_nothing),
 		LEDGER_TEST(publishing_claims_and_releases_the_difference_only),
 		LEDGER_TEST(a_fact_released_and_claimed_again_is_no_work),
+		LEDGER_TEST(the_device_stays_for_what_is_wanted_on_it),
 	};
 
 	return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);

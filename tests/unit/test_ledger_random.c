@@ -392,6 +392,22 @@ static bool others_need_link(const struct history *h)
 	return false;
 }
 
+/* Or of ours, as long as it is there. */
+static bool device_stays(const struct history *h)
+{
+	const struct fact link = fact_link();
+
+	if (others_need_link(h))
+		return true;
+	if (!fake_kernel_find(&h->kernel, &link.key))
+		return false;
+	for (unsigned who = 0; who < CLAIMANTS; who++)
+		for (size_t i = 0; i < h->claims[who].n; i++)
+			if (h->claims[who].facts[i].key.kind == FACT_ADDR)
+				return true;
+	return false;
+}
+
 static const struct fact *expected(const struct history *h, const struct fact_key *key)
 {
 	const struct fact *f = wanted(h, key);
@@ -400,7 +416,7 @@ static const struct fact *expected(const struct history *h, const struct fact_ke
 
 	if (!f || !fact_parent(key, &parent) || wanted(h, &parent))
 		return f;
-	return fact_key_eq(&parent, &link.key) && others_need_link(h) ? f : NULL;
+	return fact_key_eq(&parent, &link.key) && device_stays(h) ? f : NULL;
 }
 
 static void expect_all(const struct history *h, struct fact_list *ret)
@@ -414,7 +430,7 @@ static void expect_all(const struct history *h, struct fact_list *ret)
 		}
 	for (size_t i = 0; i < h->others.n; i++)
 		fact_list_add(ret, h->others.facts[i]);
-	if (others_need_link(h))
+	if (device_stays(h))
 		fact_list_add(ret, fact_link());
 	fact_list_finish(ret);
 }
