@@ -17,6 +17,8 @@
 
 enum {
 	QUICK_TIMEOUT_MS = 10000,
+	/* while nothing else is done */
+	MIXED_TIMEOUT_MS = 1000,
 	/* nf_tables takes minutes where others keep 100,000 rules */
 	TABLE_TIMEOUT_MS = 180000,
 	NAME_SIZE = 32, /* of a table, with its newline */
@@ -127,9 +129,9 @@ bool iptables_tool_mixed(
 	variant_name(family, !t->info.nft, ret_name);
 	if (t->info.nft && !legacy_has(family, TABLE_NAT))
 		return false;
-	return !exec_run((const char *const[]){ ret_name, "-w", lock_wait, "-t", "nat", "-S",
-				 "KUBE-SERVICES", NULL },
-		NULL, 0, QUICK_TIMEOUT_MS, NULL, NULL);
+	return !exec_run(
+		(const char *const[]){ ret_name, "-t", "nat", "-S", "KUBE-SERVICES", NULL }, NULL,
+		0, MIXED_TIMEOUT_MS, NULL, NULL);
 }
 
 /* The program's exit status tells little: 4 is both "locked" and "no such match". */

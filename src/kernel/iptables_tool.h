@@ -24,7 +24,8 @@ int iptables_tool_find(int family, struct iptables_tool *ret, struct err *err);
 
 /*
  * Whether the other variant has a KUBE-SERVICES, too: packets pass the rules of both. Writes the
- * name of its program. Runs it.
+ * name of its program. Runs it, for a second at most and without waiting for the lock of iptables;
+ * where that is not enough the answer is no.
  */
 bool iptables_tool_mixed(
 	int family, const struct iptables_tool *t, char ret_name[static TOOL_NAME_SIZE]);
