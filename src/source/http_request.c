@@ -32,6 +32,19 @@ static struct curl_slist *append(struct curl_slist *list, const char *s)
 	return grown;
 }
 
+static const char *method_name(enum http_method method)
+{
+	switch (method) {
+	case HTTP_METHOD_GET:
+		return "GET";
+	case HTTP_METHOD_POST:
+		return "POST";
+	case HTTP_METHOD_PATCH:
+		return "PATCH";
+	}
+	return "";
+}
+
 /* What libcurl calls */
 
 static unsigned http_version(CURL *easy)
@@ -166,19 +179,6 @@ static enum http_end classify(CURL *easy, CURLcode code)
 	default:
 		return HTTP_END_FAILED;
 	}
-}
-
-static const char *method_name(enum http_method method)
-{
-	switch (method) {
-	case HTTP_METHOD_GET:
-		return "GET";
-	case HTTP_METHOD_POST:
-		return "POST";
-	case HTTP_METHOD_PATCH:
-		return "PATCH";
-	}
-	return "";
 }
 
 /* libcurl may quote a proxy's URL, and with it a password. */
