@@ -48,6 +48,14 @@ struct metrics_family {
 	struct metrics_tables iptables_rules, iptables_last; /* iptables mode only */
 };
 
+/* Requests to the API server with one method. */
+struct metrics_requests {
+	uint64_t answers[1000];	   /* by status; 0: none came */
+	struct histogram duration; /* seconds; not of watches */
+};
+
+enum { METRICS_METHODS = 3 };
+
 /* What somebody has to feed. */
 struct metrics {
 	struct metrics_family families[2]; /* see metrics_of() */
@@ -56,10 +64,13 @@ struct metrics {
 	uint64_t endpoint_changes, endpoint_changes_pending;
 	struct histogram event_to_kernel; /* seconds, from a change of the store until it is true */
 	struct histogram audit;		  /* seconds, of one audit */
+	struct metrics_requests requests[METRICS_METHODS]; /* see metrics_requests_of() */
 };
 
 void metrics_init(struct metrics *m);
 struct metrics_family *metrics_of(struct metrics *m, int family);
+/* "GET", "POST" or "PATCH" */
+struct metrics_requests *metrics_requests_of(struct metrics *m, const char *method);
 
 /* A source that is followed. */
 struct metrics_watch {
@@ -71,10 +82,11 @@ struct metrics_input {
 	const struct metrics *metrics;
 	const struct health *health;
 	struct engine *engine;
-	const char *backend; /* "ipvs" or "iptables" */
-	bool iptables;	     /* the backend is iptables, which has some metrics more */
-	bool fallback;	     /* it is, because IPVS could not be had */
-	bool ipv4, ipv6;     /* families that are served */
+	const char *backend;  /* "ipvs" or "iptables" */
+	bool iptables;	      /* the backend is iptables, which has some metrics more */
+	bool fallback;	      /* it is, because IPVS could not be had */
+	bool ipv4, ipv6;      /* families that are served */
+	const char *api_host; /* "10.0.0.1:6443"; NULL: there is no API server */
 	const struct metrics_watch *watches;
 	size_t n_watches;
 };

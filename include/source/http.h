@@ -2,6 +2,7 @@
 #ifndef SOURCE_HTTP_H
 #define SOURCE_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,19 @@ int http_client_new(
 	struct event_base *base, struct auth *auth, struct http_client **ret, struct err *err);
 /* Cancels all requests. Not from inside a callback. */
 void http_client_free(struct http_client *c);
+
+/* Told of all requests of a client but those that are cancelled. */
+struct http_observer {
+	/* An answer begins, or (status 0) the request ended without one. "GET", "POST", "PATCH" */
+	void (*answered)(const char *method, unsigned status, void *arg);
+	/* A request that is not endless has ended. */
+	void (*ended)(const char *method, uint64_t took_ms, void *arg);
+	void *arg;
+};
+/* From now on. `o` is copied. */
+void http_client_observe(struct http_client *c, const struct http_observer *o);
+/* The server's name, with its port where the URL has one: "10.0.0.1:6443". */
+const char *http_client_host(const struct http_client *c);
 
 /* The first part of an answer. */
 struct http_head {
@@ -69,6 +83,7 @@ struct http_request_config {
 	const char *const *headers; /* "Accept: application/json"; ends with NULL; NULL: none */
 	const void *body;	    /* of POST and PATCH, whose headers need a Content-Type */
 	size_t body_len;
+	bool endless;	  /* a watch: how long it takes tells nothing */
 	unsigned idle_ms; /* ends when nothing came for so long; 0: HTTP_IDLE_TIMEOUT_MS */
 
 	/* Once, before the first on_body; not at all where no answer comes. */

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "core/no_local.h"
 #include "rules.h"
+#include "source/http.h"
 #include "sync.h"
 
 static const int families[] = { AF_INET, AF_INET6 };
@@ -71,8 +72,10 @@ static void render_metrics(struct buf *ret, void *arg)
 		.n_watches = d->kube ? ARRAY_SIZE(watches) : 0,
 	};
 
-	if (d->kube)
+	if (d->kube) {
 		take_watches(d, watches);
+		in.api_host = http_client_host(kube_client(d->kube));
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		struct no_local n = no_local_count(&d->store, &d->config->policy, families[i]);
 		struct metrics_family *f = metrics_of(&d->observe.metrics, families[i]);
@@ -84,6 +87,23 @@ static void render_metrics(struct buf *ret, void *arg)
 	if (in.iptables)
 		rules_count(d);
 	metrics_render(&in, ret);
+}
+
+static void on_answered(const char *method, unsigned status, void *arg)
+{
+	struct daemon *d = arg;
+	struct metrics_requests *r = metrics_requests_of(&d->observe.metrics, method);
+
+	if (status < ARRAY_SIZE(r->answers))
+		r->answers[status]++;
+}
+
+static void on_request_end(const char *method, uint64_t took_ms, void *arg)
+{
+	struct daemon *d = arg;
+
+	histogram_observe(
+		&metrics_requests_of(&d->observe.metrics, method)->duration, (double)took_ms / 1e3);
 }
 
 static json_t *configz(void *arg)
@@ -143,6 +163,10 @@ void observe_init(struct daemon *d)
 	d->store.triggers_since = wall.tv_sec * (int64_t)1000000;
 	health_init(&o->health, 2 * (uint64_t)c->sync_period, d->kube);
 	metrics_init(&o->metrics);
+	if (d->kube)
+		http_client_observe(kube_client(d->kube),
+			&(struct http_observer){
+				.answered = on_answered, .ended = on_request_end, .arg = d });
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		if (!served(d, families[i]))
 			continue;

@@ -25,6 +25,9 @@ static const double programming[] = { 0, 0.25, 0.5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1
 static const double latency[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
 	0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60 };
 
+/* client-go's */
+static const double requests[] = { 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60 };
+
 static_assert(ARRAY_SIZE(programming) == HISTOGRAM_MAX_BUCKETS, "all buckets have a place");
 
 void histogram_observe(struct histogram *h, double value)
@@ -56,6 +59,8 @@ void metrics_init(struct metrics *m)
 	}
 	histogram_init(&m->event_to_kernel, latency, ARRAY_SIZE(latency));
 	histogram_init(&m->audit, latency, ARRAY_SIZE(latency));
+	for (size_t i = 0; i < METRICS_METHODS; i++)
+		histogram_init(&m->requests[i].duration, requests, ARRAY_SIZE(requests));
 }
 
 struct metrics_family *metrics_of(struct metrics *m, int family)
@@ -121,6 +126,7 @@ static void add_process(struct buf *b)
 void metrics_render(const struct metrics_input *in, struct buf *ret)
 {
 	metrics_render_kube_proxy(in, ret);
+	metrics_render_client(in, ret);
 	metrics_render_own(in, ret);
 	add_build_info(ret);
 	add_process(ret);

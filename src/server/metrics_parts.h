@@ -7,6 +7,7 @@
 
 /* The parts of metrics_render(). */
 void metrics_render_kube_proxy(const struct metrics_input *in, struct buf *b);
+void metrics_render_client(const struct metrics_input *in, struct buf *b);
 void metrics_render_own(const struct metrics_input *in, struct buf *b);
 
 #endif

@@ -215,6 +215,17 @@ static int rename_server(struct http_client *c, CURLU *u, const char *host, cons
 	return 0;
 }
 
+static char *join_host(CURLU *u, const char *host)
+{
+	_cleanup_(curl_freep) char *port = NULL;
+	_cleanup_(buf_done) struct buf b = { 0 };
+
+	buf_adds(&b, host);
+	if (curl_url_get(u, CURLUPART_PORT, &port, 0) == CURLUE_OK)
+		buf_addf(&b, ":%s", port);
+	return buf_take(&b);
+}
+
 /* A URL ends with '/' where it has no path, which ours begin with. */
 static void set_url(struct http_client *c, const char *url)
 {
@@ -237,6 +248,7 @@ static int find_server(struct http_client *c, const struct credentials *creds, s
 		return err_set(err, -EINVAL, "%s is not a URL", creds->server);
 	c->loopback = is_loopback(host);
 	c->server = mem_strdup(creds->server);
+	c->host = join_host(u, host);
 	if (creds->server_name && rename_server(c, u, host, creds->server_name) < 0)
 		return err_set(
 			err, -EINVAL, "tls-server-name %s is not a name", creds->server_name);
@@ -328,6 +340,7 @@ void http_client_free(struct http_client *c)
 	free(c->host_header);
 	free(c->url);
 	free(c->server);
+	free(c->host);
 	free(c);
 	curl_global_cleanup();
 }
@@ -358,4 +371,14 @@ int http_client_new(
 	set_up_multi(c);
 	*ret = take(c);
 	return 0;
+}
+
+void http_client_observe(struct http_client *c, const struct http_observer *o)
+{
+	c->observer = *o;
+}
+
+const char *http_client_host(const struct http_client *c)
+{
+	return c->host;
 }

@@ -45,6 +45,26 @@ static const char *method_name(enum http_method method)
 	return "";
 }
 
+/* Who observes the client */
+
+static void tell_answered(const struct http_request *r, unsigned status)
+{
+	const struct http_observer *o = &r->client->observer;
+
+	if (o->answered)
+		o->answered(method_name(r->config.method), status, o->arg);
+}
+
+static void tell_ended(const struct http_request *r, const struct http_result *result)
+{
+	const struct http_observer *o = &r->client->observer;
+
+	if (!r->answered)
+		tell_answered(r, 0);
+	if (o->ended && !r->config.endless)
+		o->ended(method_name(r->config.method), result->took_ms, o->arg);
+}
+
 /* What libcurl calls */
 
 static unsigned http_version(CURL *easy)
@@ -95,6 +115,7 @@ static void tell_head(struct http_request *r)
 	if (head.status == UNAUTHORIZED)
 		auth_rejected(r->client->auth);
 	r->answered = true;
+	tell_answered(r, head.status);
 	if (!r->config.on_head)
 		return;
 	curl_easy_getinfo(r->easy, CURLINFO_CONTENT_TYPE, &type);
@@ -228,8 +249,10 @@ void http_request_end(struct http_request *r, CURLcode code)
 	result.message = buf_str(&message);
 	if (may_be_credentials(r, result.end))
 		auth_rejected(r->client->auth);
-	if (!r->cancelled)
+	if (!r->cancelled) {
+		tell_ended(r, &result);
 		r->config.on_end(&result, r->config.arg);
+	}
 	http_request_free(r);
 }
 

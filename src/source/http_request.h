@@ -22,8 +22,10 @@ struct http_client {
 	struct event *work;
 	struct list requests;
 	struct list sockets;
-	char *server; /* its URL, for messages */
-	char *url;    /* the same as libcurl gets it */
+	struct http_observer observer; /* functions may be NULL */
+	char *server;		       /* its URL, for messages */
+	char *host;		       /* and port, of it */
+	char *url;		       /* the same as libcurl gets it */
 	struct curl_slist
 		*connect_to; /* the server's real address where the URL holds another name */
 	char *host_header;   /* the same for the Host header; NULL: as in the URL */

@@ -427,6 +427,7 @@ static void start(struct watch *w)
 		if (w->idle_ms < HTTP_IDLE_TIMEOUT_MS)
 			config.idle_ms = w->idle_ms;
 	}
+	config.endless = w->phase != PHASE_LIST;
 	config.path = buf_str(&path);
 	if (w->phase == PHASE_STREAM || (w->phase == PHASE_LIST && !w->more))
 		begin_view(w);

@@ -227,6 +227,69 @@ static void a_patch_is_a_patch(void **state)
 	call_done(&c);
 }
 
+/* Observers */
+
+static void note_answered(const char *method, unsigned status, void *arg)
+{
+	buf_addf(arg, "%s %u, ", method, status);
+}
+
+static void note_ended(const char *method, uint64_t took_ms, void *arg)
+{
+	assert_true(took_ms < 1000000);
+	buf_addf(arg, "%s ended, ", method);
+}
+
+static void observe(struct caller *caller, struct buf *told, const struct http_request_config *r)
+{
+	struct call c = { 0 };
+
+	buf_reset(told);
+	http_client_observe(caller->client,
+		&(struct http_observer){
+			.answered = note_answered, .ended = note_ended, .arg = told });
+	call_begin(&c, caller, r);
+	call_finish(&c);
+	call_done(&c);
+}
+
+static void requests_are_observed(void **state)
+{
+	static const char *const headers[] = { "Content-Type: application/json", NULL };
+	const struct http_request_config get = { .path = "/version" },
+					 post = { .method = HTTP_METHOD_POST,
+						 .path = "/api/v1/namespaces/default/events",
+						 .headers = headers,
+						 .body = "{}",
+						 .body_len = 2 },
+					 watch = { .path = "/api/v1/services?watch=true",
+						 .endless = true };
+	_cleanup_(buf_done) struct buf told = { 0 };
+
+	fake_api_order(&api, "{\"fault\": {\"drop\": true}}");
+	observe(*state, &told, &get);
+	assert_string_equal(buf_str(&told), "GET 0, GET ended, ");
+	observe(*state, &told, &get);
+	assert_string_equal(buf_str(&told), "GET 200, GET ended, ");
+	fake_api_order(&api, "{\"fault\": {\"status\": 429}}");
+	observe(*state, &told, &get);
+	assert_string_equal(buf_str(&told), "GET 429, GET ended, ");
+	observe(*state, &told, &post);
+	assert_string_equal(buf_str(&told), "POST 201, POST ended, ");
+	fake_api_order(&api, "{\"fault\": {\"verb\": \"watch\", \"end\": true, \"after\": 2}}");
+	observe(*state, &told, &watch);
+	assert_string_equal(buf_str(&told), "GET 200, ");
+}
+
+static void the_host_is_that_of_the_url(void **state)
+{
+	const struct caller *c = *state;
+	char url[64];
+
+	fake_api_url(&api, url);
+	assert_string_equal(http_client_host(c->client), url + strlen("http://"));
+}
+
 /* Failures */
 
 static void a_server_that_is_down_is_unreached(void **state)
@@ -551,6 +614,8 @@ int main(void)
 		TEST(the_request_says_who_it_is_from),
 		TEST(a_body_is_posted_with_its_type),
 		TEST(a_patch_is_a_patch),
+		TEST(requests_are_observed),
+		TEST(the_host_is_that_of_the_url),
 		TEST(a_server_that_is_down_is_unreached),
 		TEST(a_connection_that_ends_before_the_answer_is_lost),
 		TEST(a_body_that_is_cut_is_lost_after_what_came),

@@ -492,6 +492,37 @@ static void sources_are_told_by_resource(void **state)
 	assert_true(value(p, "ipvsctl_watch_healthy", "{resource=\"endpointslices\"}") == 0);
 }
 
+static void requests_are_told_as_client_go_tells_them(void **state)
+{
+	static const char durations[] = "rest_client_request_duration_seconds_bucket";
+	struct fixture *f = *state;
+	struct metrics_requests *get = metrics_requests_of(&f->metrics, "GET");
+	const struct page *p;
+
+	get->answers[0] = 2;
+	get->answers[200] = 3;
+	metrics_requests_of(&f->metrics, "PATCH")->answers[409] = 4;
+	histogram_observe(&get->duration, 0.005);
+	histogram_observe(&get->duration, 0.006);
+	histogram_observe(&get->duration, 61);
+	assert_false(has(render(f), "rest_client_requests_total"));
+	f->in.api_host = "10.0.0.1:6443";
+	p = render(f);
+#define REQUESTS(code, method)                 \
+	value(p, "rest_client_requests_total", \
+		"{code=\"" code "\",host=\"10.0.0.1:6443\",method=\"" method "\"}")
+#define DURATIONS(le) value(p, durations, "{host=\"10.0.0.1:6443\",verb=\"GET\",le=\"" le "\"}")
+	assert_true(REQUESTS("<error>", "GET") == 2);
+	assert_true(REQUESTS("200", "GET") == 3);
+	assert_true(REQUESTS("409", "PATCH") == 4);
+	assert_true(DURATIONS("0.005") == 1);
+	assert_true(DURATIONS("0.025") == 2);
+	assert_true(DURATIONS("60") == 2);
+	assert_true(DURATIONS("+Inf") == 3);
+#undef DURATIONS
+#undef REQUESTS
+}
+
 static void the_process_is_this_one(void **state)
 {
 	const struct page *p = render(*state);
@@ -519,6 +550,7 @@ int main(void)
 		TEST(our_own_tell_of_the_kernel),
 		TEST(a_fallback_is_told),
 		TEST(sources_are_told_by_resource),
+		TEST(requests_are_told_as_client_go_tells_them),
 		TEST(the_process_is_this_one),
 	};
 

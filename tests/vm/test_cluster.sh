@@ -125,14 +125,28 @@ events() {
 	check "and of the port that is taken" eventually 10 has_event FailedToStartServiceHealthcheck Service lb
 }
 
+# The watches, which are not measured, and the Events.
+requests_are_counted() {
+	local got posted
+	got=$(metric 'rest_client_requests_total{code="200",host="127.0.0.1:6443",method="GET"}')
+	posted=$(metric 'rest_client_request_duration_seconds_count{host="127.0.0.1:6443",verb="POST"}')
+	echo "got $got posted $posted"
+	[ "$got" -ge 3 ] && [ "$posted" -ge 1 ]
+}
+
 metrics() {
-	local before
+	local before resource
 	before=$(metric ipvsctl_audit_duration_seconds_count)
 	check "audits are measured" test "${before:-0}" -ge 1
 	check "no change waits" metric_is kubeproxy_sync_proxy_rules_endpoint_changes_pending 0
 	equal "changes are counted" "$(metric kubeproxy_sync_proxy_rules_service_changes_total) $(
 		metric kubeproxy_sync_proxy_rules_endpoint_changes_total)" "2 2"
 	check "what was there before the start is no latency" metric_is "$PROGRAMMED" 0
+	for resource in services endpointslices nodes; do
+		check "the watch of $resource is healthy" \
+			metric_is "ipvsctl_watch_healthy{resource=\"$resource\"}" 1
+	done
+	check "requests are counted" eventually 60 requests_are_counted
 	put_slice web "$POD_B" "$(date -u +%Y-%m-%dT%H:%M:%S.%NZ)"
 	check "a change is measured from its trigger on" eventually 10 metric_is "$PROGRAMMED" 1
 	check "and counted" metric_is kubeproxy_sync_proxy_rules_endpoint_changes_total 3
