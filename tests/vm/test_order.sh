@@ -158,6 +158,9 @@ clients() {
 	loop_start lb client -s 192.168.50.11 tcp $LB 80
 	loop_start pod b tcp $WEB 80
 	loop_start node node tcp $WEB 80
+	loop_start client-6 client tcp $WEB6 80
+	loop_start pod-6 b tcp $WEB6 80
+	loop_start node-6 node tcp $WEB6 80
 }
 
 # clients_saw_nothing SENTENCE SOURCE: of those of the load balancer address.
@@ -166,6 +169,9 @@ clients_saw_nothing() {
 	check "nor those of the load balancer address" loop_never_failed lb "[abc] $2"
 	check "nor pods" loop_never_failed pod "[abc] ($POD_B|$NODE)"
 	check "nor the node itself" loop_never_failed node "[abc] $NODE"
+	check "nor clients over IPv6" loop_never_failed client-6 "[abc] $NODE"
+	check "nor pods" loop_never_failed pod-6 "[abc] ($POD_B6|$NODE)"
+	check "nor the node itself" loop_never_failed node-6 "[abc] $NODE"
 }
 
 rolling() {
