@@ -102,8 +102,8 @@ node_port_addresses() {
 vip_mode_address() {
 	local from
 	must "the daemon starts with --vip-mode=address" daemon_start --vip-mode=address
-	check "VIPs are addresses of kube-ipvs0" \
-		eventually 5 grep -q 'inet 10.96.0.10/32' <<<"$(in_node ip addr show kube-ipvs0)"
+	check "VIPs are addresses of kube-ipvs0" grep -q 'inet 10.96.0.10/32' \
+		<<<"$(in_node ip addr show kube-ipvs0)"
 	check "of both families" grep -q 'inet6 fd00:96::10/128' \
 		<<<"$(in_node ip addr show kube-ipvs0)"
 	equal "and no route is ours" "$(in_node ip route show table all proto 200)" ""

@@ -249,6 +249,15 @@ route_stands_before_the_address_goes() {
 	done
 }
 
+# addresses: those on kube-ipvs0.
+addresses() {
+	in_node ip -o addr show dev kube-ipvs0
+}
+
+no_address() {
+	not grep inet <<<"$(addresses)"
+}
+
 drained() {
 	in_node ipvsadm -e -t 10.96.0.10:80 -r $POD_B:8080 -m -w 0
 }
@@ -324,17 +333,13 @@ take_over() {
 	check "rules that are not needed here are gone" \
 		not grep -qF -- "--vaddr" <<<"$(in_node iptables-save)"
 	if [ "$mode" = route ]; then
-		check "no address is left on kube-ipvs0" \
-			eventually 60 not grep -q inet <<<"$(in_node ip -o addr show dev kube-ipvs0)"
+		check "no address is left on kube-ipvs0" eventually 60 no_address
 		check "each address went after its route came" route_stands_before_the_address_goes
 	else
-		check "the addresses stay" \
-			grep -qF 10.96.0.10/32 <<<"$(in_node ip -o addr show dev kube-ipvs0)"
-		check "those of IPv6 too" \
-			grep -qF fd00:96::10/128 <<<"$(in_node ip -o addr show dev kube-ipvs0)"
+		check "the addresses stay" grep -qF 10.96.0.10/32 <<<"$(addresses)"
+		check "those of IPv6 too" grep -qF fd00:96::10/128 <<<"$(addresses)"
 		check "but for that of the Service that is none" \
-			not grep -qF -e 10.96.0.99/32 -e fd00:96::99/128 \
-			<<<"$(in_node ip -o addr show dev kube-ipvs0)"
+			not grep -qF -e 10.96.0.99/32 -e fd00:96::99/128 <<<"$(addresses)"
 	fi
 	equal "everything of others still stands" "$(others_lost)" ""
 	check "cleanup --of kube-proxy spares what is ours now" \
