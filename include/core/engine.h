@@ -34,6 +34,12 @@ struct engine_config {
 	/* This one did, and gets it now: told once, until its own can be had in between. May be
 	 * NULL. */
 	void (*on_degraded)(const struct service *service, void *arg);
+	/*
+	 * A Service wants an address and port that an older one has: told once, until it wants it
+	 * no longer or gets it. May be NULL.
+	 */
+	void (*on_conflict)(const struct fact_key *frontend, const struct claimant *loser,
+		const struct claimant *owner, void *arg);
 	/* An audit failed, or is repaired again (err == NULL). Nothing is written before the first
 	 * one (stats.last_audit). */
 	void (*on_audit)(const struct err *err, void *arg);

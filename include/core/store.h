@@ -32,6 +32,8 @@ struct slot {
 	struct slot_mark *marks;  /* of its ports; see core/marks.h */
 	size_t n_marks;
 	struct stale_slot *stale; /* of its UDP ports; see core/stale_watch.h */
+	struct fact_key *lost;	  /* frontends that older Services have; the engine's */
+	size_t n_lost;
 };
 
 struct slot_slice {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* From dirty slots to claims. Where Services want the same, the older one has it. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -70,25 +71,45 @@ static bool speaks_for(const struct fact *member, const struct fact_key *vs)
 		!memcmp(member->key.addr, vs->addr, sizeof(vs->addr));
 }
 
+static void tell_conflict(
+	const struct engine *e, const struct slot *slot, const struct fact_key *frontend)
+{
+	for (size_t i = 0; i < slot->n_lost; i++)
+		if (fact_key_eq(&slot->lost[i], frontend))
+			return;
+	if (e->config.on_conflict)
+		e->config.on_conflict(frontend, &slot->claimant,
+			&engine_owner(e, frontend)->claimant, e->config.arg);
+}
+
 /*
  * Where an older Service has the same address and port, its sets decide who is masqueraded and who
  * may come: ours must not mix with them. The claim on the frontend stays, to be promoted when the
  * other goes.
  */
-static void yield_to_older(const struct engine *e, const struct slot *slot, struct fact_list *new)
+static void yield_to_older(const struct engine *e, struct slot *slot, struct fact_list *new)
 {
+	struct fact_key *lost = NULL;
+	size_t n_lost = 0, cap = 0;
+
 	for (size_t i = 0; i < new->n; i++) {
 		const struct fact_key vs = new->facts[i].key;
 		size_t n = 0;
 
 		if (!fact_is_frontend(&vs) || !outranked(e, slot, &vs))
 			continue;
+		tell_conflict(e, slot, &vs);
+		mem_grow(lost, n_lost, cap);
+		lost[n_lost++] = vs;
 		for (size_t j = 0; j < new->n; j++)
 			if (!speaks_for(&new->facts[j], &vs))
 				new->facts[n++] = new->facts[j];
 		i -= new->n - n; /* members stand before frontends */
 		new->n = n;
 	}
+	free(slot->lost);
+	slot->lost = lost;
+	slot->n_lost = n_lost;
 }
 
 static bool leads_to(const struct fact *member, const struct fact_key *vs)

@@ -47,6 +47,7 @@ static void slot_free(struct slot *slot)
 	service_free(slot->service);
 	free(slot->facts);
 	free(slot->marks);
+	free(slot->lost);
 	free((char *)slot->claimant.name);
 	free(slot);
 }

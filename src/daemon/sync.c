@@ -51,6 +51,18 @@ static void on_degraded(const struct service *service, void *arg)
 		d->config->policy.node_name, service->scheduler, d->config->policy.scheduler);
 }
 
+static void on_conflict(const struct fact_key *frontend, const struct claimant *loser,
+	const struct claimant *owner, void *arg)
+{
+	struct ip ip = fact_ip(frontend);
+	char s[IP_PORT_STRLEN];
+
+	(void)arg;
+	log_warn("two Services want the same address and port, the older one has it until it goes",
+		"address=%s/%s service=%s owner=%s", ip_print_port(&ip, frontend->port, s),
+		proto_name(frontend->proto), loser->name, owner->name);
+}
+
 static void on_audit(const struct err *err, void *arg)
 {
 	const struct daemon *d = arg;
@@ -156,6 +168,7 @@ static int make_engine(struct daemon *d, struct err *err)
 		.on_failure = on_failure,
 		.on_scheduler_missing = on_scheduler_missing,
 		.on_degraded = on_degraded,
+		.on_conflict = on_conflict,
 		.on_audit = on_audit,
 		.delete_flows = daemon_delete_flows,
 		.arg = d,

@@ -109,6 +109,64 @@ static void the_loser_has_no_virtual_server_by_mark(void **state)
 	assert_non_null(strstr(world_log(w), "delete vs fwmark"));
 }
 
+#define TOLD "1.2.3.4:80/TCP: b/young loses to a/old\n"
+
+static void expect_told(struct world *w, const char *told)
+{
+	assert_string_equal(world_told(w), told);
+	world_forget(w);
+}
+
+static void told_once(struct world *w, enum backend backend, const char *objects)
+{
+	world_restart(w);
+	w->policy.backend = backend;
+	world_start(w, objects);
+	expect_told(w, TOLD);
+	world_load(w, YOUNG_EPS "slice a/old-1 port=p80:80/TCP ep=10.244.1.9\n");
+	engine_policy_changed(w->engine);
+	world_step(w);
+	world_audit(w);
+	expect_told(w, "");
+}
+
+static void a_conflict_is_told_once(void **state)
+{
+	told_once(*state, BACKEND_IPVS, OLD OLD_EPS YOUNG YOUNG_EPS);
+	told_once(*state, BACKEND_IPVS, YOUNG_EPS YOUNG OLD OLD_EPS);
+	told_once(*state, BACKEND_IPTABLES, OLD OLD_EPS YOUNG YOUNG_EPS);
+	told_once(*state, BACKEND_IPTABLES, YOUNG_EPS YOUNG OLD OLD_EPS);
+}
+
+static void a_conflict_that_comes_again_is_told_again(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w, OLD OLD_EPS YOUNG YOUNG_EPS);
+	world_forget(w);
+	store_delete_service(&w->store, "a", "old");
+	world_step(w);
+	expect_told(w, "");
+	world_load(w, OLD);
+	expect_told(w, TOLD);
+	world_load(w, "service b/young created=200 ip=10.96.0.8 port=p80:80/TCP");
+	expect_told(w, "");
+	world_load(w, YOUNG);
+	expect_told(w, TOLD);
+}
+
+static void each_address_port_and_protocol_is_told(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w,
+		"service a/old created=100 ip=10.96.0.7 external=1.2.3.4 port=p80:80/TCP "
+		"port=dns:53/UDP port=alt:81/TCP\n"
+		"service b/young created=200 ip=10.96.0.8 external=1.2.3.4 port=p80:80/TCP "
+		"port=dns:53/UDP port=other:53/TCP\n");
+	expect_told(w, "1.2.3.4:53/UDP: b/young loses to a/old\n" TOLD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +176,9 @@ int main(void)
 		WORLD_TEST(the_loser_is_promoted_when_the_winner_moves),
 		WORLD_TEST(the_loser_has_no_virtual_server_by_mark),
 		WORLD_TEST(a_service_made_anew_is_as_old_as_it_is),
+		WORLD_TEST(a_conflict_is_told_once),
+		WORLD_TEST(a_conflict_that_comes_again_is_told_again),
+		WORLD_TEST(each_address_port_and_protocol_is_told),
 	};
 
 	return cmocka_run_group_tests_name("engine_conflict", tests, NULL, NULL);

@@ -35,6 +35,17 @@ static void on_degraded(const struct service *service, void *arg)
 	buf_addf(&w->told, "%s/%s degraded\n", service->ns, service->name);
 }
 
+static void on_conflict(const struct fact_key *frontend, const struct claimant *loser,
+	const struct claimant *owner, void *arg)
+{
+	struct world *w = arg;
+	struct ip ip = fact_ip(frontend);
+	char s[IP_PORT_STRLEN];
+
+	buf_addf(&w->told, "%s/%s: %s loses to %s\n", ip_print_port(&ip, frontend->port, s),
+		proto_name(frontend->proto), loser->name, owner->name);
+}
+
 static void on_audit(const struct err *err, void *arg)
 {
 	struct world *w = arg;
@@ -55,6 +66,7 @@ void world_restart_with(struct world *w, struct engine_config config)
 	config.on_failure = on_failure;
 	config.on_scheduler_missing = on_scheduler_missing;
 	config.on_degraded = on_degraded;
+	config.on_conflict = on_conflict;
 	config.on_audit = on_audit;
 	config.arg = w;
 	w->engine = engine_new(&config);
