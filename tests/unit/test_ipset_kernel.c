@@ -403,7 +403,7 @@ static void a_set_with_marks_that_ours_has_not_differs(void **state)
 
 static void many_members_fit_through(void **state)
 {
-	const unsigned n = 20000;
+	const unsigned n = 100000;
 	_cleanup_free_ struct op *ops = numbered_ops(OP_ADD, n);
 
 	(void)state;
