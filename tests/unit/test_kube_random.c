@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../src/daemon/node.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -34,8 +35,8 @@
 #include "source/kube.h"
 
 enum {
-	CHANGES = 2000,
-	QUIET_EVERY = 500, /* changes */
+	CHANGES = 5000,	    /* in each encoding */
+	QUIET_EVERY = 1000, /* changes */
 	SERVICES = 60,
 	SLICES = 2, /* of each Service */
 	SHARED = 5, /* external IPs */
@@ -59,7 +60,7 @@ struct history {
 	struct kube *kube;
 	struct store store;
 	struct policy policy;
-	char zone[64];
+	struct node_facts node;
 	uint32_t node_generation;
 	struct engine *engine;
 	struct fake_kernel kernel;
@@ -171,6 +172,11 @@ static void put_service(struct history *h, unsigned i)
 	fake_api_order(&h->api, "%s", buf_str(&b));
 }
 
+static bool is_ipv6(unsigned i, unsigned k)
+{
+	return k == 1 && i % 3 == 0;
+}
+
 static void add_endpoint(struct history *h, struct buf *b, unsigned i, unsigned k, unsigned n)
 {
 	static const char *const conditions[] = { "\"ready\":true", "\"ready\":true",
@@ -181,10 +187,11 @@ static void add_endpoint(struct history *h, struct buf *b, unsigned i, unsigned 
 		",\"hints\":{\"forZones\":[{\"name\":\"a\"}]}",
 		",\"hints\":{\"forZones\":[{\"name\":\"b\"}]}" };
 
-	buf_addf(b,
-		"%s{\"addresses\":[\"10.244.%u.%u\"],\"nodeName\":\"%s\",\"conditions\":{%s}%s}",
-		n ? "," : "", i, k * 100 + n + 1, rnd(h, 3) ? "other" : "test-node",
-		pick(h, conditions, ARRAY_SIZE(conditions)), pick(h, hints, ARRAY_SIZE(hints)));
+	buf_addf(b, "%s{\"addresses\":[\"", n ? "," : "");
+	buf_addf(b, is_ipv6(i, k) ? "fd01::%u:%u" : "10.244.%u.%u", i, k * 100 + n + 1);
+	buf_addf(b, "\"],\"nodeName\":\"%s\",\"conditions\":{%s}%s}",
+		rnd(h, 3) ? "other" : "test-node", pick(h, conditions, ARRAY_SIZE(conditions)),
+		pick(h, hints, ARRAY_SIZE(hints)));
 }
 
 static void put_slice(struct history *h, unsigned i, unsigned k)
@@ -198,12 +205,12 @@ static void put_slice(struct history *h, unsigned i, unsigned k)
 	touch(h, of);
 	buf_addf(&b,
 		"{\"put\":{\"kind\":\"EndpointSlice\",\"metadata\":{\"name\":\"s%u-%u\",\"namespace\":\"d\","
-		"\"labels\":{\"kubernetes.io/service-name\":\"s%u\"%s}},\"addressType\":\"IPv4\",\"ports\":["
+		"\"labels\":{\"kubernetes.io/service-name\":\"s%u\"%s}},\"addressType\":\"%s\",\"ports\":["
 		"{\"name\":\"http\",\"port\":%u,\"protocol\":\"TCP\"},"
 		"{\"name\":\"dns\",\"port\":5353,\"protocol\":\"UDP\"},"
 		"{\"name\":\"alt\",\"port\":8081,\"protocol\":\"TCP\"}],\"endpoints\":[",
 		i, k, of, rnd(h, 12) ? "" : ",\"service.kubernetes.io/headless\":\"\"",
-		8000 + rnd(h, 2));
+		is_ipv6(i, k) ? "IPv6" : "IPv4", 8000 + rnd(h, 2));
 	for (unsigned e = 0; e < n; e++)
 		add_endpoint(h, &b, i, k, e);
 	buf_adds(&b, "]}}");
@@ -221,8 +228,8 @@ static void put_node(struct history *h)
 		"{\"put\":{\"kind\":\"Node\",\"metadata\":{\"name\":\"test-node\",\"labels\":{"
 		"\"topology.kubernetes.io/zone\":\"%c\"},\"annotations\":{\"ipvsctl.io/weight\":\"%u\"}},"
 		"\"spec\":{\"podCIDRs\":[\"10.244.0.0/24\"]},\"status\":{\"addresses\":[{\"type\":"
-		"\"InternalIP\",\"address\":\"100.101.102.103\"}]}}}",
-		'a' + rnd(h, 2), 1 + rnd(h, 2));
+		"\"InternalIP\",\"address\":\"100.101.102.%u\"}]}}}",
+		'a' + rnd(h, 2), 1 + rnd(h, 2), 103 + rnd(h, 2));
 }
 
 static void put_other_node(struct history *h)
@@ -355,6 +362,12 @@ static void behave(struct history *h)
 
 /* What is written */
 
+/* A group of an IPv6 address, written in decimal digits. */
+static int group(const uint8_t *a)
+{
+	return a[1] % 16 + a[1] / 16 * 10 + a[0] % 16 * 100;
+}
+
 /* The Service that a fact is of, by the numbers in it; -1: of none, or of several. */
 static int owner_of(const struct fact_key *key, bool *ret_endpoint)
 {
@@ -365,10 +378,10 @@ static int owner_of(const struct fact_key *key, bool *ret_endpoint)
 		return -1;
 	if ((key->kind == FACT_VS || key->kind == FACT_RS) && !key->proto) /* a mark */
 		return -1;
-	if (key->family == AF_INET6)
-		return a[0] == 0xfd ? a[15] % 16 + a[15] / 16 * 10 + a[14] % 16 * 100 : -1;
 	if (*ret_endpoint)
-		return a[2];
+		return key->family == AF_INET6 ? group(a + 12) : a[2];
+	if (key->family == AF_INET6)
+		return a[0] == 0xfd ? group(a + 14) : -1;
 	if ((a[0] == 10 && a[1] == 96) || a[0] == 198)
 		return a[3];
 	return key->port >= 30000 && key->port < 30000 + 3 * SERVICES ? (key->port - 30000) / 3
@@ -429,17 +442,22 @@ static void on_problem(const char *message, void *arg)
 	fail_msg("%s", message);
 }
 
-/* As the daemon does with its Node object. */
+/* As the daemon does. The first two addresses are those that the Node object has in turn. */
+static bool read_node(struct node_facts *n, const struct store *store, struct policy *policy)
+{
+	static const char *const texts[] = { "100.101.102.103", "100.101.102.104", "2001:db8::1" };
+	struct ip *local = mem_zalloc(ARRAY_SIZE(texts), sizeof(*local));
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		local[i] = fixture_ip(texts[i]);
+	return node_update(n, local, ARRAY_SIZE(texts), store, policy);
+}
+
 static void refresh_node(struct history *h)
 {
-	const struct node *node = store_node(&h->store, h->policy.node_name);
-	const char *zone = node ? node->zone : "";
-
 	h->node_generation = h->store.node_generation;
-	if (!strcmp(zone, h->zone))
-		return;
-	snprintf(h->zone, sizeof(h->zone), "%s", zone);
-	engine_policy_changed(h->engine);
+	if (read_node(&h->node, &h->store, &h->policy))
+		engine_policy_changed(h->engine);
 }
 
 static void step(struct history *h, unsigned ms)
@@ -509,6 +527,7 @@ static void resolve_truth(struct history *h, struct fake_kernel *kernel)
 {
 	json_t *answer = fake_api_get(&h->api, "objects"), *object;
 	struct policy policy = h->policy;
+	_cleanup_(node_done) struct node_facts node = { 0 };
 	struct store store;
 	struct engine *e;
 	size_t i;
@@ -517,8 +536,7 @@ static void resolve_truth(struct history *h, struct fake_kernel *kernel)
 	json_array_foreach(json_object_get(answer, "objects"), i, object)
 		if (is_selected(object))
 			load_object(&store, object);
-	policy.store = &store;
-	policy.zone = store_node(&store, policy.node_name)->zone;
+	read_node(&node, &store, &policy);
 	copy_marks(&h->kernel, kernel);
 	e = engine_new(&(struct engine_config){ .store = &store, .policy = &policy });
 	engine_add_adapter(e, &kernel->adapter);
@@ -683,8 +701,8 @@ static void run(bool json)
 	h->base = event_base_new();
 	store_init(&h->store);
 	fixture_policy(&h->policy);
-	h->policy.zone = h->zone;
-	h->policy.store = &h->store;
+	h->node.keep = true;
+	read_node(&h->node, &h->store, &h->policy);
 	fake_kernel_init(&h->kernel);
 	h->kernel.fault = on_op;
 	h->kernel.arg = h;
@@ -697,7 +715,7 @@ static void run(bool json)
 		riot(h, QUIET_EVERY);
 		converge(h);
 		stay(h);
-		if (n / QUIET_EVERY % 4 == 1) {
+		if (n / QUIET_EVERY % 2 == 1) {
 			delete_everything(h);
 			check_memory(h);
 		}
@@ -705,6 +723,7 @@ static void run(bool json)
 	kube_free(h->kube);
 	auth_free(h->auth);
 	engine_free(h->engine);
+	node_done(&h->node);
 	event_base_free(h->base);
 	store_done(&h->store);
 	fake_kernel_done(&h->kernel);
