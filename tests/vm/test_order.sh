@@ -72,7 +72,9 @@ real_servers_are() {
 	[ "$(real_servers "-t $WEB:80")" = "$1" ]
 }
 
-# come: those who ask before there is anybody. The node has daemons on all of its addresses.
+# come: those who ask before there is anybody. The node has daemons on all of its addresses. They are
+# ten, so that no pod comes again from ports that were used lately (see loop_start): what comes
+# unmasqueraded to another VIP is taken for what conntrack remembers.
 come() {
 	loop_start create-client client tcp $WEB 80
 	loop_start create-pod b tcp $WEB 80
@@ -84,7 +86,6 @@ come() {
 	loop_start create-pod-6 b tcp $WEB6 80
 	loop_start create-lb-6 client -s fd00:50::11 tcp $LB6 80
 	loop_start create-outsider-6 client -s fd00:50::12 tcp $LB6 80
-	loop_start create-daemon-6 client -s $CLIENT_IP6 tcp $WEB6 9999
 }
 
 write_ranged_web() {
@@ -114,7 +115,6 @@ came() {
 	check "nor its load balancer address" loop_never_failed create-lb-6 "[ac] $NODE"
 	check "for others not one connection comes through either" \
 		loop_never_answered create-outsider-6
-	check "nor one to a daemon of the node" loop_never_answered create-daemon-6
 }
 
 remove_web() {
