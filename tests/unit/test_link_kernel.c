@@ -44,6 +44,8 @@ static unsigned count(const char *text, const char *part)
 	return n;
 }
 
+static const char *const routes6[] = { "ip", "-6", "route", "show", "table", "local", NULL };
+
 /* Waits until `ip` prints that so often. */
 static void await_output(const char *const argv[], const char *part, unsigned times)
 {
@@ -63,7 +65,6 @@ static void await_output(const char *const argv[], const char *part, unsigned ti
 static int new_namespace(void **state)
 {
 	static const char *const links[] = { "ip", "-o", "link", "show", "up", NULL };
-	static const char *const routes[] = { "ip", "-6", "route", "show", "table", "local", NULL };
 	struct err err;
 
 	(void)state;
@@ -82,7 +83,7 @@ static int new_namespace(void **state)
 	await_output(links, "state UP", 2);
 	ip("addr add 192.168.50.1/24 dev eth0\n"
 	   "addr add fd00:50::1/64 dev eth0 nodad\n");
-	await_output(routes, "local fd00:50::1 dev eth0", 1);
+	await_output(routes6, "local fd00:50::1 dev eth0", 1);
 	return link_new(&adapter, &err) || link_monitor_new(adapter, &monitor, &err) ? -1 : 0;
 }
 
@@ -291,6 +292,7 @@ static void addresses_of_the_node_that_change_are_noticed(void **state)
 	ip("addr del 192.168.51.1/24 dev eth1\n");
 	assert_int_equal(changed(), BOTH);
 	ip("addr add fd00:51::1/64 dev eth1 nodad\n");
+	await_output(routes6, "local fd00:51::1 dev eth1", 1); /* told just before */
 	assert_int_equal(changed(), LINK_CHANGED_ADDRESSES);
 	ip("route add default via 192.168.50.2\n");
 	assert_int_equal(changed(), LINK_CHANGED_ADDRESSES);
