@@ -311,17 +311,19 @@ keep_ask() {
 # loop_start NAME FROM [OPTION...] PROTO ADDRESS PORT: asks again and again until loop_end. Each
 # loop has ports of its own to come from: IPVS mixes up the connections of a client port to two
 # virtual servers with an endpoint in common, and when it forgets a connection its port may be in
-# use again for one that goes through iptables.
+# use again for one that goes through iptables. Conntrack remembers ports, too: those that have the
+# same again begin with others of them.
 declare -A loop_pids
 loop_number=0
 loop_start() {
-	local name=$1 from=$2 first
+	local name=$1 from=$2 first start
 	shift 2
 	first=$((10000 + 4000 * (loop_number % 12)))
 	[ $first -lt 30000 ] || first=$((first + 3000)) # where NodePorts are
+	start=$((first + loop_number / 12 * 1300 % 4000))
 	loop_number=$((loop_number + 1))
 	lab_background "$WORK_LAB/loop-$name" "$from" "$PEER" loop -w $((2000 * PATIENCE)) \
-		-p "$first-$((first + 3999))" "$@"
+		-p "$first-$((first + 3999)),$start" "$@"
 	loop_pids[$name]=$BACKGROUND_PID
 	eventually 60 loop_asked "$name" 1
 }

@@ -55,7 +55,7 @@ _Noreturn void peer_usage(void)
 		"peer loop [-p PORTS] [-s SOURCE] [-w MILLISECONDS] PROTO ADDRESS PORT\n"
 		"    asks again and again, each time on a new connection, until SIGTERM, with a line\n"
 		"    now and then; prints how often each answer came. Silence before the first\n"
-		"    answer does not count. PORTS: FIRST-LAST, to come from one after another\n"
+		"    answer does not count. PORTS: FIRST-LAST,START, to come from one after another\n"
 		"peer notify SOCKET\n"
 		"    prints the messages that a service sends to its NOTIFY_SOCKET\n"
 		"peer change FILE MANIFEST ADDRESS PORT REAL_ADDRESS REAL_PORT\n"
@@ -260,10 +260,9 @@ socklen_t peer_resolve(const char *host, const char *port, struct sockaddr_stora
 
 static void parse_ports(const char *s, struct question *q)
 {
-	if (sscanf(s, "%u-%u", &q->first_port, &q->last_port) != 2 || !q->first_port ||
-		q->first_port > q->last_port || q->last_port > UINT16_MAX)
+	if (sscanf(s, "%u-%u,%u", &q->first_port, &q->last_port, &q->port) != 3 || !q->first_port ||
+		q->first_port > q->port || q->port > q->last_port || q->last_port > UINT16_MAX)
 		peer_usage();
-	q->port = q->first_port;
 }
 
 static struct question question_parse(int argc, char **argv)
