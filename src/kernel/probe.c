@@ -246,6 +246,12 @@ int probe_schedulers(unsigned *ret_mask, struct err *err)
 	return r;
 }
 
+/* One whose tables somebody holds, or which takes long to answer, is there. */
+static bool answers(int r)
+{
+	return !r || r == -EAGAIN || r == -ETIMEDOUT;
+}
+
 bool probe_family(int family)
 {
 	struct iptables_tool tool;
@@ -254,5 +260,5 @@ bool probe_family(int family)
 	if (family == AF_INET6 &&
 		(sysctl_read("net/ipv6/conf/all/disable_ipv6", &disabled) || disabled))
 		return false;
-	return !iptables_tool_find(family, &tool, NULL) && !iptables_tool_try(&tool, NULL);
+	return !iptables_tool_find(family, &tool, NULL) && answers(iptables_tool_try(&tool, NULL));
 }

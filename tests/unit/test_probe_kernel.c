@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "kernel/exec.h"
 #include "kernel/ipvs.h"
 #include "kernel/probe.h"
@@ -231,6 +232,39 @@ static void ipv6_is_served_unless_it_is_disabled(void **state)
 	assert_true(probe_family(AF_INET));
 }
 
+/* An iptables that says this of everything that it is asked to do. */
+static void write_program(const char *path, const char *complaint, int status)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	fprintf(f,
+		"#!/bin/sh\n[ \"$1\" = -V ] && echo 'iptables v1.8.9 (nf_tables)' && exit\n"
+		"echo '%s' >&2\nexit %d\n",
+		complaint, status);
+	assert_int_equal(fchmod(fileno(f), 0700), 0);
+	fclose(f);
+}
+
+static void a_family_whose_tables_are_locked_is_there(void **state)
+{
+	char dir[] = "/tmp/probe.XXXXXX", path[sizeof(dir) + 16], *before = getenv("PATH");
+	_cleanup_free_ char *old = before ? strdup(before) : NULL;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/iptables", dir);
+	setenv("PATH", dir, 1);
+	write_program(path, "Another app is currently holding the xtables lock.", 4);
+	assert_true(probe_family(AF_INET));
+	write_program(path, "iptables: No chain/target/match by that name.", 1);
+	assert_false(probe_family(AF_INET));
+	if (old)
+		setenv("PATH", old, 1);
+	remove(path);
+	remove(dir);
+}
+
 static void skip_all(const char *why)
 {
 	fprintf(stderr, "\nSKIPPED: test_probe_kernel did not test anything: %s\n\n", why);
@@ -247,6 +281,7 @@ int main(void)
 		cmocka_unit_test(what_is_missing_is_named),
 		cmocka_unit_test(a_user_namespace_does_not_count),
 		cmocka_unit_test(ipv6_is_served_unless_it_is_disabled),
+		cmocka_unit_test(a_family_whose_tables_are_locked_is_there),
 	};
 	struct err err = { 0 };
 
