@@ -21,7 +21,8 @@ enum { HEALTH_CHECK_RETRY = 10000 };
 
 struct health_check_config {
 	bool (*healthy)(void *arg); /* health_ok() */
-	/* The Service's health checks cannot be answered everywhere; told once, until they were in between. */
+	/* The Service's health checks cannot be answered everywhere; told once, until they were in
+	 * between. */
 	void (*on_failure)(const struct health_check *check, const struct err *err, void *arg);
 	unsigned retry; /* milliseconds; 0: HEALTH_CHECK_RETRY */
 	void *arg;
