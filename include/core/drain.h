@@ -40,8 +40,8 @@ void drain_free(struct drain *d);
 /* This virtual server loses its claimant before the next drain_catch(); until then its time-out is
  * this one instead of what drain_config.timeout says. */
 void drain_expect(struct drain *d, const struct fact_key *vs, uint64_t timeout);
-/* Claims what is on its way out and may have connections. To be called before operations are taken.
- */
+/* Claims what is on its way out and may have connections. To be called before drain_poll(), and
+ * before operations are taken. */
 void drain_catch(struct drain *d, uint64_t now);
 /* Lets go of what has no connections any more or is past its deadline, where it is time to look. */
 void drain_poll(struct drain *d, uint64_t now);

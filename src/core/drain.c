@@ -298,15 +298,6 @@ static bool still_ours(const struct drain *d, const struct fact_key *key)
 	return ledger_state(d->config.ledger, key, &s) && s.present && s.claimant == &d->claimant;
 }
 
-/* Its weight waits for what is made before it: an endpoint that takes its place, for instance. */
-static bool takes_connections(const struct drain *d, const struct fact_key *key)
-{
-	struct fact_state s;
-
-	return ledger_state(d->config.ledger, key, &s) && !s.error &&
-		!fact_val_eq(&s.have, &s.want);
-}
-
 struct catching {
 	struct drain *d;
 	uint64_t now;
@@ -317,12 +308,13 @@ static void begin_again(const struct fact *f, void *arg)
 	const struct catching *c = arg;
 	struct draining *r = find(c->d, &f->key);
 
-	if (r && !r->released && still_ours(c->d, &f->key) && takes_connections(c->d, &f->key))
+	if (r && !r->released && still_ours(c->d, &f->key))
 		begin(c->d, r, c->now);
 }
 
-/* Those that were wanted again since the last look, and left again: they have new connections. */
-static void catch_returned(struct drain *d, uint64_t now)
+/* Those that take connections still, because their weight waits for what is made before it, or
+ * again, because they were wanted since the last look and left once more. */
+static void catch_those_with_weight(struct drain *d, uint64_t now)
 {
 	struct catching c = { .d = d, .now = now };
 
@@ -335,7 +327,7 @@ void drain_catch(struct drain *d, uint64_t now)
 {
 	catch_virtual_servers(d, now);
 	catch_real_servers(d, now);
-	catch_returned(d, now);
+	catch_those_with_weight(d, now);
 	forget_expected(d);
 }
 
@@ -382,13 +374,7 @@ static void release(struct drain *d, struct draining *r)
 
 static void poll_real_server(struct drain *d, struct draining *r, uint64_t now)
 {
-	bool ours = still_ours(d, &r->key);
-
-	if (ours && takes_connections(d, &r->key)) {
-		begin(d, r, now);
-		return;
-	}
-	if (!ours || now >= r->deadline || !busy(d, r, now)) {
+	if (now >= r->deadline || !still_ours(d, &r->key) || !busy(d, r, now)) {
 		release(d, r);
 		return;
 	}

@@ -421,8 +421,8 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 		return UINT64_MAX;
 	if (!e->audited || e->config.dry_run)
 		return e->next_audit;
-	drain_poll(e->drain, now);
 	drain_catch(e->drain, now);
+	drain_poll(e->drain, now);
 	next = apply_some(e, now);
 	if (e->busy)
 		return UINT64_MAX;
@@ -434,11 +434,11 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 		(e->audit_requested && !e->audit_failed))
 		return now;
 	e->stats.synced = true;
+	next = earlier(next, clean_flows(e, now));
 	if (!list_empty(&e->config.store->dirty) || e->node_dirty)
 		return now;
 	if (ledger_unsure(e->ledger) && !e->audit_failed)
 		next = earlier(next, e->stats.last_audit + RATE_LOST);
 	next = earlier(next, earlier(e->next_audit, drain_next(e->drain)));
-	next = earlier(next, clean_flows(e, now));
 	return next > now ? next : now + 1;
 }

@@ -107,6 +107,28 @@ static void an_endpoint_that_leaves_is_looked_for_after_it_left(void **state)
 	assert_int_equal(flows.calls, 2);
 }
 
+static void changes_that_never_end_keep_no_flow(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, DNS BOTH);
+	world_sleep(w, SECOND);
+	buf_reset(&flows.lists);
+	w->kernel.slow = true;
+	fixture_load(&w->store, ONE);
+	world_step(w);
+	for (int i = 0; i < 30; i++) {
+		_cleanup_(buf_done) struct buf line = { 0 };
+
+		buf_addf(&line, "service a/s%d ip=10.96.1.%d port=p80:80/TCP\n", i, i + 1);
+		world_load(w, buf_str(&line));
+		fake_kernel_answer(&w->kernel);
+		w->now += SECOND;
+		engine_step(w->engine, w->now);
+	}
+	assert_asked("10.96.0.53:53: 10.244.1.1:5353\n");
+}
+
 static void what_is_not_about_udp_endpoints_is_nothing_to_look_for(void **state)
 {
 	struct world *w = *state;
@@ -337,6 +359,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		TEST(at_the_start_all_udp_ports_are_looked_for),
 		TEST(an_endpoint_that_leaves_is_looked_for_after_it_left),
+		TEST(changes_that_never_end_keep_no_flow),
 		TEST(what_is_not_about_udp_endpoints_is_nothing_to_look_for),
 		TEST(without_endpoints_flows_stay_until_there_are_some),
 		TEST(a_service_that_goes_takes_its_flows_along),
