@@ -3,8 +3,7 @@
 # A node with the rules of kube-proxy's iptables mode is taken over under traffic, by either backend:
 # clients see nothing of it, and of kube-proxy's rules nothing is left that counts.
 . "$(dirname "$0")/lab.sh"
-
-NODE="192\.168\.(50|60)\.1"
+. "$(dirname "$0")/moving.sh"
 
 # ---- kube-proxy ----
 
@@ -66,7 +65,7 @@ nat_rules() {
 	web=$(chain EXT web) near=$(chain EXT near) lb=$(chain FW lb)
 	cluster_ip web 10.96.0.10
 	cluster_ip near 10.96.0.20
-	cluster_ip lb 10.96.0.40
+	cluster_ip lb 10.96.0.50
 	node_port web 30080
 	node_port near 30081
 	for ext in web lb; do
@@ -92,8 +91,7 @@ nat_rules() {
 		'the last rule in this chain" -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS'
 }
 
-rules() {
-	local service
+kube_proxy_rules() {
 	cat <<-END
 		*mangle
 		:KUBE-PROXY-CANARY - [0:0]
@@ -144,93 +142,8 @@ rules() {
 
 kube_proxy() {
 	in_node sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.route_localnet=1
-	rules >"$WORK/rules"
+	kube_proxy_rules >"$WORK/rules"
 	in_node iptables-restore -w 5 --noflush --counters <"$WORK/rules"
-}
-
-# The same, as objects.
-services() {
-	local list="{addresses: [$POD_A], nodeName: node-a}, {addresses: [$POD_C], nodeName: node-b}" name
-	manifest services.yaml <<-END
-		apiVersion: v1
-		kind: Service
-		metadata: {name: web}
-		spec:
-		  type: NodePort
-		  clusterIP: 10.96.0.10
-		  ports: [{port: 80, nodePort: 30080}]
-		---
-		apiVersion: v1
-		kind: Service
-		metadata: {name: near}
-		spec:
-		  type: NodePort
-		  clusterIP: 10.96.0.20
-		  externalTrafficPolicy: Local
-		  ports: [{port: 80, nodePort: 30081}]
-		---
-		apiVersion: v1
-		kind: Service
-		metadata: {name: lb}
-		spec:
-		  type: LoadBalancer
-		  allocateLoadBalancerNodePorts: false
-		  clusterIP: 10.96.0.40
-		  loadBalancerSourceRanges: [192.168.50.11/32]
-		  ports: [{port: 80}]
-		status: {loadBalancer: {ingress: [{ip: 203.0.113.10}]}}
-		---
-		apiVersion: v1
-		kind: Service
-		metadata: {name: none}
-		spec: {clusterIP: 10.96.0.30, ports: [{port: 80}]}
-		---
-		apiVersion: v1
-		kind: List
-		items:
-		$(for name in web near lb; do
-			slice $name-1 $name IPv4 "[{port: 8080}]" "$list"
-		done)
-	END
-}
-
-# ---- What is seen ----
-
-begin_loops() {
-	loop_start cluster client tcp 10.96.0.10 80
-	loop_start node node tcp 10.96.0.10 80
-	loop_start port client tcp $NODE_IP 30080
-	loop_start near client -s 192.168.50.12 tcp $NODE_IP 30081
-	loop_start lb client -s 192.168.50.11 tcp 203.0.113.10 80
-	loop_start outsider client tcp 203.0.113.10 80
-	loop_start none client tcp 10.96.0.30 80
-}
-
-end_loops() {
-	check "no connection to a cluster IP failed" loop_never_failed cluster "[ac] $NODE"
-	check "nor one of the node" loop_never_failed node "[ac] $NODE"
-	check "nor one to a NodePort" loop_never_failed port "[ac] $NODE"
-	check "nor one of policy Local, whose client keeps its address" \
-		loop_never_failed near "a 192\.168\.50\.12"
-	check "nor one of a client that the load balancer lets in" loop_never_failed lb "[ac] $NODE"
-	check "the others never got through" loop_never_answered outsider
-	check "what has no endpoints never answered" loop_never_answered none
-}
-
-ours() {
-	in_node iptables-save | grep -E '^(:KUBE|-A)' | sed 's/ \[[0-9:]*\]$//' | sort
-}
-
-# What a fresh start of that backend writes, to compare with.
-fresh() {
-	lab_again
-	services
-	must "a fresh start with --backend $1" daemon_start --backend "$1"
-	ours >"$WORK/fresh"
-}
-
-as_fresh() {
-	diff -u "$WORK/fresh" <(ours)
 }
 
 leftovers_named() {
@@ -240,18 +153,18 @@ leftovers_named() {
 taken_over_by() {
 	fresh "$1"
 	lab_again
-	services
+	write_services
 	kube_proxy
 	begin_loops
 	equal "kube-proxy's rules work" "$(names "$(ask client -n 40 tcp 10.96.0.10 80)")" "a c"
 	must "--backend $1 takes over" daemon_start --backend "$1"
 	check "it comes to rest" eventually 60 settled
 	sleep $((PATIENCE / 2 + 1))
-	end_loops
+	end_loops "by $1"
 	check "what it leaves of kube-proxy's is named" leftovers_named
 	check "and is removed when asked to" in_node "$SVC" cleanup --of kube-proxy \
 		--socket "$STATUS_SOCKET"
-	check "then all is as after a fresh start" as_fresh
+	check "then all is as after a fresh start" as_fresh "$1"
 	equal "and works" "$(names "$(ask client -n 40 tcp 10.96.0.10 80)")" "a c"
 }
 
