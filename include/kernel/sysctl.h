@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "core/options.h"
 
 /* One kernel setting, as a path below /proc/sys, or an absolute one. */
 struct sysctl {
@@ -40,17 +41,7 @@ size_t sysctl_wanted_iptables(bool strict_arp, bool ipv6, bool localhost_node_po
 /* Ensures all of them. Returns 0, or the first failure with words; the others are tried as well. */
 int sysctl_setup(const struct sysctl *wanted, size_t n, struct err *err);
 
-/* What a node of a cluster wants of conntrack. 0 and false leave what is there. */
-struct conntrack_settings {
-	uint32_t max_per_core; /* connections to track for each CPU; 0: `min` does not count either
-				*/
-	uint32_t min;	       /* and not less in all */
-	uint32_t tcp_established_timeout, tcp_close_wait_timeout; /* seconds */
-	uint32_t udp_timeout, udp_stream_timeout;		  /* seconds */
-	bool tcp_be_liberal; /* packets outside of the window are not invalid */
-};
-
-/* That as settings, in the order in which they are to be made; returns how many. */
+/* The conntrack settings as sysctls, in the order in which they are to be made; returns how many. */
 size_t sysctl_wanted_conntrack(const struct conntrack_settings *c, unsigned cpus,
 	struct sysctl ret[static SYSCTL_MAX_CONNTRACK]);
 

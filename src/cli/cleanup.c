@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "client.h"
 #include "command.h"
-#include "daemon/config.h"
+#include "config/config.h"
 #include "kernel/ipset.h"
 #include "kernel/iptables.h"
 #include "kernel/ipvs.h"
@@ -23,7 +23,7 @@
 #include "kernel/link.h"
 #include "kernel/probe.h"
 #include "options.h"
-#include "plan.h"
+#include "report/plan.h"
 
 enum { SETTLE_MS = 60000, NAP_MS = 100 };
 

@@ -4,8 +4,8 @@
 
 #include "command.h"
 #include "core/engine.h"
-#include "daemon/config.h"
-#include "source/manifest.h"
+#include "config/config.h"
+#include "manifest/manifest.h"
 
 /* What a command needs to resolve manifests as the daemon of a node would. */
 

@@ -9,9 +9,9 @@
 #include "dry.h"
 #include "emit.h"
 #include "explain_view.h"
-#include "server/explain.h"
+#include "report/explain.h"
 #include "show.h"
-#include "source/yaml.h"
+#include "decode/yaml.h"
 
 enum { OF_EXPLAIN = OPTIONS_EXPLAIN | OPTIONS_INPUT | OPTIONS_POLICY };
 

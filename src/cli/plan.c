@@ -12,8 +12,8 @@
 #include "kernel/ipvs.h"
 #include "kernel/link.h"
 #include "kernel/probe.h"
-#include "plan.h"
-#include "source/yaml.h"
+#include "report/plan.h"
+#include "decode/yaml.h"
 
 enum { OF_PLAN = OPTIONS_PLAN | OPTIONS_INPUT | OPTIONS_POLICY };
 

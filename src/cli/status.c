@@ -8,12 +8,12 @@
 #include "base/mem.h"
 #include "client.h"
 #include "command.h"
-#include "daemon/config.h"
+#include "config/config.h"
 #include "emit.h"
 #include "kernel_view.h"
 #include "options.h"
 #include "request.h"
-#include "source/yaml.h"
+#include "decode/yaml.h"
 #include "status_view.h"
 
 enum { WATCH_SECONDS = 2 };

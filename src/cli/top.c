@@ -10,11 +10,11 @@
 #include "base/mem.h"
 #include "client.h"
 #include "command.h"
-#include "daemon/config.h"
+#include "config/config.h"
 #include "emit.h"
 #include "options.h"
 #include "request.h"
-#include "source/yaml.h"
+#include "decode/yaml.h"
 #include "top_view.h"
 
 #define COMMAND "top"

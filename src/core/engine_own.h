@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef ENGINE_OWN_H
-#define ENGINE_OWN_H
+#ifndef CORE_ENGINE_OWN_H
+#define CORE_ENGINE_OWN_H
 
 #include "core/engine.h"
 #include "core/resolve.h"

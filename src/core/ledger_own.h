@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef LEDGER_OWN_H
-#define LEDGER_OWN_H
+#ifndef CORE_LEDGER_OWN_H
+#define CORE_LEDGER_OWN_H
 
 #include "base/list.h"
 #include "base/map.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef RESOLVE_OWN_H
-#define RESOLVE_OWN_H
+#ifndef CORE_RESOLVE_OWN_H
+#define CORE_RESOLVE_OWN_H
 
 #include "core/endpoints.h"
 #include "core/fact.h"

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "source/events.h"
+#include "api/events.h"
 #include "sync.h"
 
 enum { NOTE_SIZE = 1025 };

@@ -3,7 +3,7 @@
 #define DAEMON_BACKEND_H
 
 #include "base/err.h"
-#include "daemon/config.h"
+#include "config/config.h"
 
 /*
  * Decides what is programmed on this node: IPVS if it works here, which is found out by doing; else

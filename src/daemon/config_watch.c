@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "config_own.h"
+#include "config/config.h"
 
 struct config_watch {
 	const char *path;

@@ -10,7 +10,7 @@
 #include "backend.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon/config.h"
+#include "config/config.h"
 #include "kernel/ipvs.h"
 #include "kernel/probe.h"
 #include "sync.h"

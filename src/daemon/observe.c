@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "core/no_local.h"
 #include "rules.h"
-#include "source/http.h"
+#include "api/http.h"
 #include "sync.h"
 
 static const int families[] = { AF_INET, AF_INET6 };

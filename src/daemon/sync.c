@@ -17,8 +17,8 @@
 #include "kernel/iptables.h"
 #include "kernel/ipvs.h"
 #include "notify.h"
-#include "server/explain.h"
-#include "server/report.h"
+#include "report/explain.h"
+#include "report/report.h"
 
 /* What is logged */
 

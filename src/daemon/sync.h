@@ -9,16 +9,16 @@
 #include "core/adapter.h"
 #include "core/engine.h"
 #include "core/store.h"
-#include "daemon/config.h"
+#include "config/config.h"
 #include "kernel/conntrack.h"
 #include "kernel/link.h"
 #include "node.h"
 #include "observe.h"
 #include "server/server.h"
-#include "source/auth.h"
-#include "source/events.h"
-#include "source/kube.h"
-#include "source/manifest.h"
+#include "api/auth.h"
+#include "api/events.h"
+#include "api/kube.h"
+#include "manifest/manifest.h"
 
 /* What of the API server cannot be followed now. */
 struct input_trouble {

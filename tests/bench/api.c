@@ -25,7 +25,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "core/engine.h"
-#include "source/kube.h"
+#include "api/kube.h"
 
 /* The server: a process for each connection */
 

@@ -15,8 +15,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "source/decode.h"
-#include "source/stream.h"
+#include "decode/decode.h"
+#include "api/stream.h"
 
 enum { PIECE = 16 << 10 }; /* what libcurl hands over at a time */
 

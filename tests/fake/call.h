@@ -6,8 +6,8 @@
 
 #include "base/buf.h"
 #include "fake/api.h"
-#include "source/auth.h"
-#include "source/http.h"
+#include "api/auth.h"
+#include "api/http.h"
 
 /* A loop with a client of the fake API server, and requests that remember what came of them. */
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "source/decode.h"
+#include "decode/decode.h"
 
 /* What holds for every object that a decoder has made. */
 

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 #include "fuzz.h"
 
 static int parse(const char *data, size_t size, struct config *c)

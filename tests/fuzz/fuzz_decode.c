@@ -4,7 +4,7 @@
 
 #include "check_object.h"
 #include "fuzz.h"
-#include "source/yaml.h"
+#include "decode/yaml.h"
 
 static void decode_again(const json_t *tree)
 {

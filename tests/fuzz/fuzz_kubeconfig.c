@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "fuzz.h"
-#include "source/auth.h"
+#include "api/auth.h"
 
 static void check(const struct credentials *c)
 {

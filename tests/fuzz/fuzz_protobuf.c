@@ -4,7 +4,7 @@
 
 #include "check_object.h"
 #include "fuzz.h"
-#include "source/protobuf.h"
+#include "decode/protobuf.h"
 
 static void check_fields(const uint8_t *data, size_t size)
 {

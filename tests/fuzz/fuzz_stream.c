@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "fuzz.h"
-#include "source/stream.h"
+#include "api/stream.h"
 
 struct seen {
 	size_t n;      /* objects */

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "../../src/source/watch_event.h"
+#include "../../src/api/watch_event.h"
 #include "fuzz.h"
 
 static void check_against_tree(const struct event *ev, const json_t *tree)

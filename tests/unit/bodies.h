@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "source/stream.h"
+#include "api/stream.h"
 
 /* Bodies as an API server sends them, and what stream.h cuts them into. */
 

@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "daemon/config.h"
+#include "config/config.h"
 
 enum {
 	MAX_ARGS = 160,

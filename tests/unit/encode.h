@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
-#include "source/decode.h"
+#include "decode/decode.h"
 
 /* The message of an object that is given as JSON. Every field must be one that the decoders read.
  */

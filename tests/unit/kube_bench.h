@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "fake/api.h"
-#include "source/kube.h"
+#include "api/kube.h"
 
 /* A store that follows a fake API server, and what was told on the way. */
 struct kube_bench {

@@ -21,7 +21,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "source/manifest.h"
+#include "manifest/manifest.h"
 
 /* A directory of its own, a store, and manifests that are read from the directory. */
 struct fixture {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "source/protobuf.h"
+#include "decode/protobuf.h"
 
 void put_varint(struct buf *b, uint64_t v)
 {

@@ -13,8 +13,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "source/decode.h"
-#include "source/yaml.h"
+#include "decode/decode.h"
+#include "decode/yaml.h"
 
 static void keep(json_t *doc, unsigned line, void *arg)
 {

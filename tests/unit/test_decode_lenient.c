@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "encode.h"
 #include "same_object.h"
-#include "source/decode.h"
+#include "decode/decode.h"
 
 /* Both encodings give the same object, or the same error. Returns what they returned. */
 static int decode_both(

@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/source/watch_event.h"
+#include "../../src/api/watch_event.h"
 #include "base/mem.h"
 #include "bodies.h"
 #include "message.h"
 #include "same_object.h"
-#include "source/decode.h"
+#include "decode/decode.h"
 
 static struct object must_decode(enum object_kind kind, const struct buf *message)
 {

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/source/event_series.h"
+#include "../../src/api/event_series.h"
 #include "base/mem.h"
 
 /* 2026-01-02T03:04:05.000678Z */

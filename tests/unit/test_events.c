@@ -15,9 +15,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "fake/api.h"
-#include "source/auth.h"
-#include "source/events.h"
-#include "source/http.h"
+#include "api/auth.h"
+#include "api/events.h"
+#include "api/http.h"
 
 enum { PATIENCE_MS = 60000 };
 

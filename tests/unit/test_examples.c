@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "daemon/config.h"
-#include "source/auth.h"
+#include "config/config.h"
+#include "api/auth.h"
 #include "yaml_file.h"
 
 #define EXAMPLES "examples/"

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "server/explain.h"
+#include "report/explain.h"
 #include "world.h"
 
 /* What is asked */

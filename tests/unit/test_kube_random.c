@@ -31,8 +31,8 @@
 #include "fake/api.h"
 #include "fake/kernel.h"
 #include "fixture.h"
-#include "source/decode.h"
-#include "source/kube.h"
+#include "decode/decode.h"
+#include "api/kube.h"
 
 enum {
 	CHANGES = 5000,	    /* in each encoding */

@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "kube_bench.h"
-#include "source/pace.h"
+#include "api/pace.h"
 
 /* Who we are, and who the server is */
 

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "fake/kernel.h"
 #include "fixture.h"
-#include "plan.h"
+#include "report/plan.h"
 
 static const char web[] = "service default/web ip=10.20.30.41 port=http:80/TCP affinity=60\n"
 			  "slice default/web-a port=http:8080/TCP ep=10.244.0.5@test-node\n";

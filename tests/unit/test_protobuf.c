@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 #include "message.h"
-#include "source/protobuf.h"
+#include "decode/protobuf.h"
 
 #define BYTES(...) (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })
 

@@ -13,7 +13,7 @@
 
 #include "base/mem.h"
 #include "kube_bench.h"
-#include "source/events.h"
+#include "api/events.h"
 #include "yaml_file.h"
 
 /* {"GROUP/RESOURCE VERB": true} */

@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "fake/kernel.h"
 #include "fixture.h"
-#include "server/report.h"
+#include "report/report.h"
 
 enum { MAX_STEPS = 100, START = 1000 };
 

@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "bodies.h"
 #include "message.h"
-#include "source/protobuf.h"
+#include "decode/protobuf.h"
 
 /* Lists in JSON */
 

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "fake/api.h"
-#include "source/watch.h"
+#include "api/watch.h"
 
 enum { PATIENCE_MS = 60000, LONG_S = 300 };
 

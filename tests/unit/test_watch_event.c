@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/source/watch_event.h"
+#include "../../src/api/watch_event.h"
 #include "base/mem.h"
 #include "bodies.h"
 #include "message.h"
-#include "source/http.h"
+#include "api/http.h"
 
 static struct event must_parse(enum watch_encoding e, const char *data, size_t len)
 {

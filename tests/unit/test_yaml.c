@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "source/yaml.h"
+#include "decode/yaml.h"
 
 /* Each document as "LINE:JSON\n", keys in their order in the text. */
 static void collect(json_t *doc, unsigned line, void *arg)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "source/yaml.h"
+#include "decode/yaml.h"
 
 static inline void read_text(const char *path, struct buf *ret)
 {

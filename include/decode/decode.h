@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DECODE_DECODE_H
+#define DECODE_DECODE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/model.h"
+
+/*
+ * The one door from the API's objects to the model, for JSON trees (manifests come here through
+ * source/yaml) and protobuf messages. Field meanings and defaults: Kubernetes API reference core/v1
+ * and discovery.k8s.io/v1. Unknown fields are ignored.
+ *
+ * In a manifest a wrong type or range is an error that names the field. What an API server holds it
+ * has accepted by rules of its own, so there, as in kube-proxy, it is no reason to do without the
+ * object: the innermost element of a list that is wrong is left out, another field counts as
+ * absent, and the error of a success tells the first of them.
+ */
+
+enum object_kind { OBJECT_SERVICE, OBJECT_ENDPOINTS, OBJECT_ENDPOINT_SLICE, OBJECT_NODE };
+/* As in the API: "EndpointSlice". */
+const char *object_kind_name(enum object_kind kind);
+
+enum { NAMESPACE_MAX_LEN = 63, OBJECT_ID_STRLEN = 340 };
+
+/* What tells one object from another. */
+struct object_id {
+	enum object_kind kind;
+	char ns[NAMESPACE_MAX_LEN + 1]; /* "" for a Node, which has none */
+	char name[NAME_MAX_LEN + 1];
+};
+/* "Service default/web", "Node node-a" into `s`, which is returned. */
+const char *object_id_print(const struct object_id *id, char s[static OBJECT_ID_STRLEN]);
+
+/*
+ * What a Service wants from an API server and the model does not keep, because a running cluster
+ * has already given it.
+ */
+struct service_wish {
+	/* spec.ipFamilies as AF_INET or AF_INET6; 0: not said */
+	uint8_t families[2];
+	bool prefer_dual_stack;	 /* spec.ipFamilyPolicy is PreferDualStack or RequireDualStack */
+	bool require_dual_stack; /* ... RequireDualStack */
+	/* The type has node ports and spec.allocateLoadBalancerNodePorts does not say otherwise. */
+	bool node_ports;
+};
+
+struct object {
+	enum object_kind kind;
+	union {
+		struct service *service;
+		struct slice *slice; /* of both kinds of endpoints */
+		struct node *node;
+	};
+	struct service_wish wish; /* of a Service */
+};
+
+struct decode_error {
+	struct object_id id;	       /* name "" before it is known */
+	char object[OBJECT_ID_STRLEN]; /* "Service default/web"; "" before the name is known */
+	char field[160];	       /* "spec.ports[0].port"; "" */
+	char message[300];	       /* "is 70000, must be 1..65535" */
+};
+
+/*
+ * Reads only which object it is. Returns 0, -EINVAL, or -ENOTSUP with an error: field "kind" where
+ * it is an object of somebody else, "apiVersion" where the kind is ours and the version is not.
+ */
+int decode_id(const json_t *root, struct object_id *ret, struct decode_error *err);
+/*
+ * Decodes one object (not a List). The caller owns what is in `ret`. Returns 0, -EINVAL with an
+ * error, or -ENOTSUP as decode_id() does, and for an EndpointSlice of addressType FQDN (field
+ * "addressType").
+ */
+int decode_object(const json_t *root, struct object *ret, struct decode_error *err);
+/*
+ * The same for an object that an API server has sent: an element of a list, or the object of an
+ * event, whose kind is known from the resource that was asked for. -ENOTSUP also where an
+ * EndpointSlice names no Service.
+ */
+int decode_element(
+	enum object_kind kind, const json_t *root, struct object *ret, struct decode_error *err);
+/* The same from the bytes of the object's own message, with -EBADMSG where they are none. */
+int decode_protobuf(enum object_kind kind, const void *data, size_t len, struct object *ret,
+	struct decode_error *err);
+void object_done(struct object *o);
+
+#endif

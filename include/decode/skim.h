@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DECODE_SKIM_H
+#define DECODE_SKIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "decode/value.h"
+
+/*
+ * Finds values in JSON text without making a tree of it. Of text that is JSON what is found is
+ * right; of other text something may be found, too, so whoever makes use of a value parses it.
+ */
+
+/* The value of the first member of that name in the object that the text begins with, without
+ * blanks around it. */
+bool skim_member(struct text object, const char *name, struct text *ret);
+/* A string's contents with a NUL at the end. Returns their length, or -1: it is no string, or needs
+ * `size` or more bytes. */
+ssize_t skim_string(struct text value, char *ret, size_t size);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef MANIFEST_MANIFEST_H
+#define MANIFEST_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/ip.h"
+#include "core/store.h"
+
+/*
+ * Files and directories of manifests as a source: Service, Endpoints, EndpointSlice, Node and List,
+ * YAML (several documents a file) and JSON. Directories are followed with inotify: files named
+ * *.yaml, *.yml, *.json that do not begin with a dot, not in sub-directories; a path that is a file
+ * is followed whatever its name.
+ *
+ * A file that cannot be read or parsed changes nothing that was good before. An object that is
+ * invalid is left out; if a valid version of it came from the same file before, that one stays. Of
+ * two files that define the same object the first by path name counts.
+ *
+ * A file is read when its writer has closed it or moved it into place, never while it is being
+ * written. One that disappears is given a moment to come back, because many editors move the old
+ * version away before they write the new one. Where the visible names are symbolic links (as in a
+ * ConfigMap volume), a change of a link in the directory itself is followed; a file outside of the
+ * directory that a link leads to is not watched.
+ */
+
+/* Limits on what comes from outside */
+enum {
+	MANIFEST_MAX_FILE = 64 << 20, /* bytes of one file */
+	MANIFEST_MAX_FILES = 10000,   /* of all directories */
+	MANIFEST_MAX_PROBLEMS = 100,  /* told of one file; the rest is counted */
+};
+
+enum { MANIFEST_GONE_MS = 250 }; /* after which a file that disappeared is really gone */
+
+struct manifest_problem {
+	const char *path;
+	unsigned line, column; /* 1-based; 0: not known */
+	const char *object;    /* "Service default/web"; "" where the file as a whole is meant */
+	const char *field;     /* "spec.ports[0].port"; "" */
+	const char *message;   /* what is wrong and what happens now */
+};
+
+/* One line: "PATH:LINE:COLUMN: OBJECT: FIELD: MESSAGE" without the parts that are not known. */
+void manifest_problem_print(const struct manifest_problem *problem, struct buf *b);
+
+struct manifests_config {
+	const char *const *paths;
+	size_t n_paths;
+	struct store *store;
+	/*
+	 * Ranges (IPv4, IPv6; family 0: none) from which a Service without a clusterIP gets one, as
+	 * an API server would have done: a function of namespace and name, so that it is the same
+	 * after a restart (with the same names there), and never another one while running.
+	 */
+	struct cidr service_range[2];
+	/* Called once for each problem when it appears. */
+	void (*on_problem)(const struct manifest_problem *problem, void *arg);
+	void *arg;
+};
+
+struct manifests;
+
+/* Sets up inotify; reads nothing yet. Returns 0, or a negative errno with words (inotify limits).
+ * The configuration is copied, except for the store. */
+int manifests_new(const struct manifests_config *config, struct manifests **ret, struct err *err);
+void manifests_free(struct manifests *m);
+/*
+ * Reads everything again and brings the store up to date. Returns 0, or a negative errno with words
+ * if one of the paths cannot be read at all; whatever could be read is in the store nevertheless.
+ */
+int manifests_load(struct manifests *m, struct err *err);
+/* Readable when something changed: then call manifests_dispatch(). Owned by m. */
+int manifests_fd(const struct manifests *m);
+/* Reads what changed. True when the store changed. Does not block. */
+bool manifests_dispatch(struct manifests *m);
+/* What is wrong now, valid until the next call of load or dispatch. */
+size_t manifests_problems(struct manifests *m, const struct manifest_problem *const **ret);
+
+#endif

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "api/auth.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "kubeconfig.h"
+
+static const char service_account[] = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+struct auth {
+	struct kubeconfig settings; /* from wherever they came */
+	struct credentials now;
+	char *server, *proxy;
+	uint64_t files_ms, token_ms; /* when they were read */
+	bool due;		     /* all of them, whenever they were read */
+	bool pod;		     /* the settings are those of a pod's service account */
+};
+
+static bool is_given(const char *s)
+{
+	return s && *s;
+}
+
+/* Where from */
+
+static void add_file(
+	struct credential *c, enum credential_kind kind, const char *dir, const char *name)
+{
+	_cleanup_(buf_done) struct buf path = { 0 };
+
+	buf_addf(&path, "%s/%s", dir, name);
+	credential_init(c, kind, "service account", buf_str(&path), NULL, 0);
+}
+
+/* k8s.io/client-go/rest InClusterConfig(): what a pod finds in its environment */
+static int read_pod(struct auth *a, const char *dir, struct err *err)
+{
+	const char *host = getenv("KUBERNETES_SERVICE_HOST");
+	const char *port = getenv("KUBERNETES_SERVICE_PORT");
+	_cleanup_(buf_done) struct buf url = { 0 };
+	bool v6 = host && strchr(host, ':');
+
+	if (!is_given(host) || !is_given(port))
+		return err_set(err, -ENOENT,
+			"no API server is known: give a kubeconfig or --master, or run in a pod, where KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are set");
+	buf_addf(&url, "https://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
+	a->pod = true;
+	a->settings.server = arena_strdup(&a->settings.arena, buf_str(&url));
+	a->settings.server_key = "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT";
+	add_file(&a->settings.token, CREDENTIAL_TOKEN, dir, "token");
+	add_file(&a->settings.ca, CREDENTIAL_PEM, dir, "ca.crt");
+	return 0;
+}
+
+static int read_settings(struct auth *a, const struct auth_config *c, struct err *err)
+{
+	const char *dir = is_given(c->in_cluster) ? c->in_cluster : service_account;
+	int r;
+
+	if (!is_given(c->kubeconfig))
+		return is_given(c->master) ? 0 : read_pod(a, dir, err);
+	r = kubeconfig_read(c->kubeconfig, &a->settings, err);
+	if (r < 0 || !a->settings.empty || is_given(c->master))
+		return r;
+	r = read_pod(a, dir, err);
+	if (r < 0)
+		err_prefix(err, "%s: it is empty", c->kubeconfig);
+	return r;
+}
+
+/* --master stands for another server than the one whose name was given. */
+static void override_server(struct kubeconfig *k, const char *master)
+{
+	k->server = arena_strdup(&k->arena, master);
+	k->server_key = "--master";
+	k->server_name = NULL;
+}
+
+/* URLs */
+
+static void url_freep(CURLU **u)
+{
+	curl_url_cleanup(*u);
+}
+
+static void curl_freep(char **s)
+{
+	curl_free(*s);
+}
+
+static bool has_part(CURLU *u, CURLUPart part)
+{
+	_cleanup_(curl_freep) char *text = NULL;
+
+	return curl_url_get(u, part, &text, 0) == CURLUE_OK;
+}
+
+static bool is_scheme(CURLU *u, const char *const *schemes)
+{
+	_cleanup_(curl_freep) char *is = NULL;
+
+	if (curl_url_get(u, CURLUPART_SCHEME, &is, 0) != CURLUE_OK)
+		return false;
+	while (*schemes && strcmp(is, *schemes) != 0)
+		schemes++;
+	return *schemes != NULL;
+}
+
+/* Messages do not show the URL: there may be a password in it. */
+static int parse_url(
+	const char *key, const char *text, const char *const *schemes, CURLU **ret, struct err *err)
+{
+	_cleanup_(url_freep) CURLU *u = curl_url();
+	CURLUcode code;
+
+	if (!u)
+		abort();
+	code = curl_url_set(u, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
+	if (code != CURLUE_OK)
+		return err_set(err, -EINVAL, "%s: is not a URL: %s", key, curl_url_strerror(code));
+	if (!is_scheme(u, schemes))
+		return err_set(err, -EINVAL, "%s: is not a URL of %s%s%s%s%s", key, schemes[0],
+			schemes[2] ? ", " : " or ", schemes[1], schemes[2] ? " or " : "",
+			schemes[2] ? schemes[2] : "");
+	if (has_part(u, CURLUPART_QUERY) || has_part(u, CURLUPART_FRAGMENT))
+		return err_set(err, -EINVAL, "%s: must not have a query or fragment", key);
+	*ret = take(u);
+	return 0;
+}
+
+/* Without a scheme it is https exactly if something is said about TLS (client-go: defaultTLS). */
+static char *add_scheme(const struct kubeconfig *k)
+{
+	bool tls = k->insecure || credential_is_given(&k->ca) || credential_is_given(&k->cert);
+	struct buf b = { 0 };
+
+	if (!strstr(k->server, "://"))
+		buf_adds(&b, tls ? "https://" : "http://");
+	buf_adds(&b, k->server);
+	return buf_take(&b);
+}
+
+static int make_server(struct auth *a, struct err *err)
+{
+	static const char *const schemes[] = { "http", "https", NULL };
+	const struct kubeconfig *k = &a->settings;
+	_cleanup_free_ char *text = NULL;
+	_cleanup_(url_freep) CURLU *u = NULL;
+	_cleanup_(curl_freep) char *url = NULL;
+	size_t len;
+	int r;
+
+	if (!is_given(k->server))
+		return err_set(err, -EINVAL, "%s: is missing", k->server_key);
+	text = add_scheme(k);
+	r = parse_url(k->server_key, text, schemes, &u, err);
+	if (r < 0)
+		return r;
+	if (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD))
+		return err_set(err, -EINVAL, "%s: must not hold a user or password", k->server_key);
+	if (curl_url_get(u, CURLUPART_URL, &url, 0) != CURLUE_OK)
+		return err_set(err, -EINVAL, "%s: is not a URL", k->server_key);
+	len = strlen(url);
+	while (len && url[len - 1] == '/')
+		len--;
+	a->server = mem_strndup(url, len);
+	return 0;
+}
+
+/* Go lets a SOCKS proxy find the address, which libcurl calls socks5h. */
+static int make_proxy(struct auth *a, struct err *err)
+{
+	static const char *const schemes[] = { "http", "https", "socks5", NULL };
+	static const char socks[] = "socks5://";
+	const char *text = a->settings.proxy;
+	_cleanup_(url_freep) CURLU *u = NULL;
+	struct buf b = { 0 };
+	int r;
+
+	if (!text)
+		return 0;
+	r = parse_url(a->settings.proxy_key, text, schemes, &u, err);
+	if (r < 0)
+		return r;
+	if (!strncasecmp(text, socks, strlen(socks)))
+		buf_addf(&b, "socks5h://%s", text + strlen(socks));
+	else
+		buf_adds(&b, text);
+	a->proxy = buf_take(&b);
+	return 0;
+}
+
+/* Credentials */
+
+static struct pem as_pem(const struct credential *c)
+{
+	return (struct pem){ .data = c->value.len ? c->value.data : NULL, .len = c->value.len };
+}
+
+static void show(struct auth *a)
+{
+	static const char *const no_headers[] = { NULL };
+	const struct kubeconfig *k = &a->settings;
+
+	a->now = (struct credentials){
+		.server = a->server,
+		.proxy = a->proxy,
+		.compression = !k->disable_compression,
+		.headers = no_headers,
+	};
+	if (strncmp(a->server, "https:", strlen("https:")) != 0)
+		return;
+	a->now.server_name = k->server_name;
+	a->now.insecure = k->insecure;
+	a->now.ca = as_pem(&k->ca);
+	a->now.cert = as_pem(&k->cert);
+	a->now.key = as_pem(&k->key);
+	a->now.token = k->token.value.len ? k->token.value.data : NULL;
+	a->now.username = k->username;
+	a->now.password = k->password;
+	if (k->headers)
+		a->now.headers = k->headers;
+}
+
+/* A pod without ca.crt goes on with the system's roots, as client-go does. */
+static int load_ca(struct credential *ca, bool must, struct err *err)
+{
+	struct err words;
+	int r = credential_load(ca, &words);
+
+	if (r < 0 && must)
+		return err_set(err, r, "%s", words.msg);
+	if (r < 0)
+		log_warn("no certificate authority for the API server, going on with the system's",
+			"err=\"%s\"", words.msg);
+	ca->failing = r < 0;
+	return 0;
+}
+
+static int load_all(struct auth *a, struct err *err)
+{
+	struct credential *const others[] = { &a->settings.cert, &a->settings.key,
+		&a->settings.token };
+	int r = load_ca(&a->settings.ca, !a->pod, err);
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(others); i++)
+		r = credential_load(others[i], err);
+	return r;
+}
+
+void auth_free(struct auth *a)
+{
+	if (!a)
+		return;
+	kubeconfig_done(&a->settings);
+	free(a->server);
+	free(a->proxy);
+	free(a);
+}
+
+static void auth_freep(struct auth **a)
+{
+	auth_free(*a);
+}
+
+int auth_load(const struct auth_config *config, struct auth **ret, struct err *err)
+{
+	_cleanup_(auth_freep) struct auth *a = new0(struct auth);
+	int r = read_settings(a, config, err);
+
+	if (r < 0)
+		return r;
+	if (is_given(config->master))
+		override_server(&a->settings, config->master);
+	r = make_server(a, err);
+	if (!r)
+		r = make_proxy(a, err);
+	if (!r)
+		r = load_all(a, err);
+	if (r < 0)
+		return r;
+	show(a);
+	if (a->now.insecure)
+		log_warn(
+			"the API server's certificate will not be verified: anybody between it and this node can change what is proxied",
+			"server=\"%s\"", a->server);
+	*ret = take(a);
+	return 0;
+}
+
+const struct credentials *auth_get(struct auth *a, uint64_t now_ms)
+{
+	if (a->due || now_ms - a->files_ms >= AUTH_FILES_AGE_MS) {
+		credential_refresh(&a->settings.ca);
+		credential_refresh(&a->settings.cert);
+		credential_refresh(&a->settings.key);
+		a->files_ms = now_ms;
+	}
+	if (a->due || now_ms - a->token_ms >= AUTH_TOKEN_AGE_MS) {
+		credential_refresh(&a->settings.token);
+		a->token_ms = now_ms;
+	}
+	a->due = false;
+	show(a);
+	return &a->now;
+}
+
+void auth_rejected(struct auth *a)
+{
+	a->due = true;
+}

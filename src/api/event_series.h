@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef API_EVENT_SERIES_H
+#define API_EVENT_SERIES_H
+
+#include "api/events.h"
+#include "api/http.h"
+
+/*
+ * Which Events there are, and what is to be asked of the API server for them. `now` is milliseconds
+ * on a monotonic clock, `wall` Unix microseconds. One request is under way at a time: after
+ * event_book_next() comes event_book_settle().
+ */
+
+struct event_book;
+struct event_book *event_book_new(const char *node_name);
+void event_book_free(struct event_book *b);
+
+/* False: there are too many, and this one is dropped. */
+bool event_book_add(
+	struct event_book *b, const struct kube_event *event, uint64_t now, int64_t wall);
+
+struct event_request {
+	enum http_method method; /* POST, or PATCH with a strategic merge patch */
+	char *path, *body;	 /* JSON */
+};
+void event_request_done(struct event_request *r);
+
+/* The time of the next request, past or future, or UINT64_MAX. What is over is forgotten. */
+uint64_t event_book_due(struct event_book *b, uint64_t now);
+/* What is due; false: nothing is. */
+bool event_book_next(struct event_book *b, uint64_t now, struct event_request *ret);
+
+enum event_answer {
+	EVENT_TAKEN,
+	EVENT_REFUSED,
+	EVENT_GONE,   /* there is none any more that a PATCH could change */
+	EVENT_FAILED, /* to be tried again */
+};
+void event_book_settle(struct event_book *b, enum event_answer answer, uint64_t now);
+
+#endif

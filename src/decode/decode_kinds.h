@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DECODE_DECODE_KINDS_H
+#define DECODE_DECODE_KINDS_H
+
+#include "decode/reader.h"
+#include "decode/decode.h"
+
+/*
+ * One function a kind; each fills the empty object that it gets. Kind, namespace and name have been
+ * read by the caller, who found `meta` under the root's "metadata". They return 0, or a negative
+ * errno as decode_object() and decode_protobuf() do with the reader's error filled in.
+ *
+ * Field numbers are those of generated.proto in k8s.io/api/{core,discovery}/v1 and
+ * k8s.io/apimachinery/pkg/apis/meta/v1.
+ */
+struct decode_source {
+	struct value root, meta;
+};
+int decode_service(struct reader *r, const struct decode_source *src, struct service *s,
+	struct service_wish *ret_wish);
+int decode_service_ports(struct reader *r, const struct value *spec, struct service *s);
+int decode_endpoint_slice(struct reader *r, const struct decode_source *src, struct slice *s);
+int decode_endpoints(struct reader *r, const struct decode_source *src, struct slice *s);
+int decode_node(struct reader *r, const struct decode_source *src, struct node *n);
+
+/*
+ * Parts of several kinds. They leave outputs alone where the field is absent.
+ */
+
+/* IPPROTO_* of the field `protocol`; TCP is the API's default. */
+int decode_protocol(struct reader *r, const struct value *port, struct key key, uint8_t *ret);
+/* metadata.annotations[NAME] or metadata.labels[NAME], borrowed until reader_done() */
+int decode_annotation(
+	struct reader *r, const struct value *meta, const char *name, const char **ret);
+int decode_label(struct reader *r, const struct value *meta, const char *name, const char **ret);
+/* An error about that annotation. Returns -EINVAL. */
+int decode_annotation_fail(struct reader *r, const char *name, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Annotation ipvsctl.io/weight */
+int decode_weight(struct reader *r, const struct value *meta, int32_t *ret);
+int decode_resource_version(struct reader *r, const struct value *meta, const char **ret);
+int decode_time(struct reader *r, const struct value *meta, struct key key, int64_t *ret_us);
+
+#endif

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "decode/yaml.h"
+
+/*
+ * Goes down the path through libyaml's events. What is not on the path is passed over; the place is
+ * that of the deepest part of the path that was found, because a missing field is missing there.
+ */
+struct locator {
+	yaml_parser_t parser;
+	yaml_event_t event; /* the current one */
+	const char *path;   /* what is left of it */
+	yaml_mark_t mark;
+};
+
+/* The next event becomes the current one. False at the end and where the text is broken. */
+static bool next(struct locator *l)
+{
+	yaml_event_delete(&l->event);
+	return yaml_parser_parse(&l->parser, &l->event) && l->event.type != YAML_STREAM_END_EVENT;
+}
+
+static int nesting(const yaml_event_t *e)
+{
+	switch (e->type) {
+	case YAML_MAPPING_START_EVENT:
+	case YAML_SEQUENCE_START_EVENT:
+		return 1;
+	case YAML_MAPPING_END_EVENT:
+	case YAML_SEQUENCE_END_EVENT:
+		return -1;
+	case YAML_NO_EVENT:
+	case YAML_STREAM_START_EVENT:
+	case YAML_STREAM_END_EVENT:
+	case YAML_DOCUMENT_START_EVENT:
+	case YAML_DOCUMENT_END_EVENT:
+	case YAML_ALIAS_EVENT:
+	case YAML_SCALAR_EVENT:
+		return 0;
+	}
+	return 0;
+}
+
+/* From the first event of a value to its last one. */
+static bool skip(struct locator *l)
+{
+	int depth = nesting(&l->event);
+
+	while (depth > 0) {
+		if (!next(l))
+			return false;
+		depth += nesting(&l->event);
+	}
+	return true;
+}
+
+/* The first step of a path: "spec" of "spec.ports[0]", "[0]" of "[0].port", "[a.b/c]". */
+static size_t step_len(const char *path)
+{
+	const char *end;
+
+	if (*path != '[')
+		return strcspn(path, ".[");
+	end = strchr(path, ']');
+	return end ? (size_t)(end - path) + 1 : strlen(path);
+}
+
+static const char *after_step(const char *path)
+{
+	path += step_len(path);
+	return *path == '.' ? path + 1 : path;
+}
+
+static bool key_matches(const yaml_event_t *e, const char *path)
+{
+	size_t len = step_len(path);
+
+	if (*path == '[' && len >= 2) {
+		path++;
+		len -= 2;
+	}
+	return e->type == YAML_SCALAR_EVENT && e->data.scalar.length == len &&
+		!memcmp(e->data.scalar.value, path, len);
+}
+
+/* To the value of the key that the path begins with. */
+static bool find_key(struct locator *l)
+{
+	while (next(l) && l->event.type != YAML_MAPPING_END_EVENT) {
+		bool match = key_matches(&l->event, l->path);
+
+		if (!skip(l) || !next(l))
+			return false;
+		if (match)
+			return true;
+		if (!skip(l))
+			return false;
+	}
+	return false;
+}
+
+static bool find_element(struct locator *l)
+{
+	unsigned long wanted = *l->path == '[' ? strtoul(l->path + 1, NULL, 10) : ULONG_MAX;
+
+	for (unsigned long i = 0; next(l) && l->event.type != YAML_SEQUENCE_END_EVENT; i++) {
+		if (i == wanted)
+			return true;
+		if (!skip(l))
+			return false;
+	}
+	return false;
+}
+
+/* The current event is the document's root. */
+static void descend(struct locator *l)
+{
+	l->mark = l->event.start_mark;
+	while (*l->path) {
+		bool found = l->event.type == YAML_MAPPING_START_EVENT ? find_key(l)
+			: l->event.type == YAML_SEQUENCE_START_EVENT   ? find_element(l)
+								       : false;
+
+		if (!found)
+			return;
+		l->mark = l->event.start_mark;
+		l->path = after_step(l->path);
+	}
+}
+
+/* To the root of the document that begins in that line. */
+static bool find_document(struct locator *l, unsigned line)
+{
+	while (next(l)) {
+		if (l->event.type != YAML_DOCUMENT_START_EVENT)
+			continue;
+		if (!next(l))
+			return false;
+		if (l->event.start_mark.line + 1 == line)
+			return true;
+		if (!skip(l))
+			return false;
+	}
+	return false;
+}
+
+int yaml_locate(const char *text, size_t len, unsigned line, const char *path, unsigned *ret_line,
+	unsigned *ret_column)
+{
+	struct locator l = { .path = path };
+	bool found;
+
+	if (!yaml_parser_initialize(&l.parser))
+		abort(); /* out of memory, as everywhere */
+	yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&l.parser, (const unsigned char *)text, len);
+	found = find_document(&l, line);
+	if (found)
+		descend(&l);
+	yaml_event_delete(&l.event);
+	yaml_parser_delete(&l.parser);
+	if (!found)
+		return -ENOENT;
+	*ret_line = (unsigned)l.mark.line + 1;
+	*ret_column = (unsigned)l.mark.column + 1;
+	return 0;
+}

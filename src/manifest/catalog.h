@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef MANIFEST_CATALOG_H
+#define MANIFEST_CATALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "core/store.h"
+#include "pool.h"
+#include "problem.h"
+#include "decode/decode.h"
+
+/*
+ * Which objects the files define, and which file counts where several define the same one: the
+ * first by path. The store is brought up to date by catalog_settle(), and only for objects whose
+ * content changed. Services without a clusterIP get theirs here.
+ */
+struct catalog {
+	struct store *store;
+	struct problems *problems;
+	struct map subjects;
+	struct list touched; /* subjects to look at in catalog_settle() */
+	struct list starved; /* subjects for which no address was left */
+	struct pool pools[2];
+	bool changed; /* the store, since the caller last reset it */
+};
+
+/* One object as one file defines it. */
+struct definition {
+	struct list in_file;	/* the caller's */
+	struct list of_subject; /* in order of path */
+	struct subject *subject;
+	const char *path; /* lives as long as the definition */
+	char *content;	  /* JSON, canonical */
+	uint64_t hash;	  /* of the content */
+	struct object object;
+	bool decoded;  /* `object` holds something: it is not in the store (yet) */
+	bool seen;     /* the caller's */
+	unsigned line; /* of its document */
+};
+
+void catalog_init(struct catalog *c, struct store *store, const struct cidr ranges[2],
+	struct problems *problems);
+/* All definitions have been removed. */
+void catalog_done(struct catalog *c);
+
+/* The object as that file defines it; NULL where it does not. */
+struct definition *catalog_find(
+	const struct catalog *c, const struct object_id *id, const char *path);
+/* A new definition or new content of one. Takes `content` and what is in `o`. */
+struct definition *catalog_define(struct catalog *c, const struct object_id *id, const char *path,
+	char *content, struct object *o);
+void catalog_remove(struct catalog *c, struct definition *d);
+
+/* Whether a Service without an address can be given one. */
+bool catalog_can_assign(const struct catalog *c, const struct object *o);
+/* Brings the store up to date. */
+void catalog_settle(struct catalog *c);
+
+#endif

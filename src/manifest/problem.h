@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef MANIFEST_PROBLEM_H
+#define MANIFEST_PROBLEM_H
+
+#include <stdbool.h>
+
+#include "base/list.h"
+#include "manifest/manifest.h"
+
+/*
+ * What is wrong now. Each problem hangs on a list of its owner (a path, a file, an object), who
+ * tells it anew whenever it looks: what was told before is not announced again, and what is not
+ * told again is over.
+ */
+struct problems {
+	struct list all;
+	size_t n;
+	const struct manifest_problem **sorted; /* by path and line; NULL: to be made */
+	void (*on_problem)(const struct manifest_problem *problem, void *arg);
+	void *arg;
+};
+
+void problems_init(struct problems *ps,
+	void (*on_problem)(const struct manifest_problem *problem, void *arg), void *arg);
+/* The owners have dropped theirs. */
+void problems_done(struct problems *ps);
+
+/* Between begin and end the owner tells all that is wrong. Strings are copied. */
+void problems_begin(struct list *owner);
+void problems_add(struct problems *ps, struct list *owner, const struct manifest_problem *p);
+void problems_end(struct problems *ps, struct list *owner);
+/* Nothing is wrong with the owner any more. */
+void problems_drop(struct problems *ps, struct list *owner);
+/* All, sorted; valid until the next change. */
+size_t problems_list(struct problems *ps, const struct manifest_problem *const **ret);
+
+#endif

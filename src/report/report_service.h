@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef REPORT_REPORT_SERVICE_H
+#define REPORT_REPORT_SERVICE_H
+
+#include "report/report.h"
+
+/* One Service of the report: what it answers on, who answers, and whether the kernel holds it. */
+
+struct report_sums {
+	size_t ports, endpoints; /* of the Services that are proxied */
+};
+
+/* A new reference to one entry of "services"; the slot has a Service. Adds to *sums. */
+json_t *report_service(
+	const struct report_input *in, const struct slot *slot, struct report_sums *sums);
+
+#endif
