@@ -11,6 +11,8 @@ struct list {
 	struct list *prev, *next;
 };
 
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
 static inline void list_init(struct list *l)
 {
 	l->prev = l->next = l;
@@ -38,13 +40,27 @@ static inline void list_remove(struct list *node)
 	list_init(node);
 }
 
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
-
 #define list_for_each(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 
 /* The current node may be removed. */
 #define list_for_each_safe(it, head)                                              \
 	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); \
 		it = it##_next, it##_next = it->next)
+
+/*
+ * The objects of `type` that hang on the list by their `member`:
+ *
+ *	list_for_each_entry(struct slice, s, &slot->slices, link)
+ */
+#define list_for_each_entry(type, it, head, member)                                      \
+	for (type *it = container_of((head)->next, type, member); &it->member != (head); \
+		it = container_of(it->member.next, type, member))
+
+/* The current object may be removed. */
+#define list_for_each_entry_safe(type, it, head, member)                    \
+	for (type *it = container_of((head)->next, type, member),           \
+		  *it##_next = container_of(it->member.next, type, member); \
+		&it->member != (head);                                      \
+		it = it##_next, it##_next = container_of(it->member.next, type, member))
 
 #endif

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/list.h"
+
 /*
  * A hash map through the objects themselves: the memory and the speed of the tables under it are
  * the product. The map neither copies nor owns; equality is the caller's, who walks the nodes of
@@ -29,20 +31,44 @@ void map_del(struct map *m, struct map_node *node);
 /* Frees the table; the objects are the caller's. */
 void map_done(struct map *m);
 
-/* Used by the loops below: the first node with that hash from `n` on, and the first node of any
- * bucket from `i` on. */
+/*
+ * The loops below are made of these. map_same() returns the first node with that hash from `n` on,
+ * map_next() the node after `n` in the whole map, or the first of all for NULL.
+ */
 struct map_node *map_first(const struct map *m, uint32_t hash);
 struct map_node *map_same(struct map_node *n, uint32_t hash);
-struct map_node *map_bucket(const struct map *m, size_t i, size_t *ret_i);
+struct map_node *map_next(const struct map *m, const struct map_node *n);
 
 #define map_for_each_match(it, m, h) \
 	for (struct map_node *it = map_first(m, h); it; it = map_same(it->next, h))
 
 /* All nodes; the current one may be deleted, none may be added. */
-#define map_for_each(it, m)                                                       \
-	for (size_t it##_i = 0, it##_once = 1; it##_once; it##_once = 0)          \
-		for (struct map_node *it = map_bucket(m, 0, &it##_i), *it##_next; \
-			it && (it##_next = it->next, 1);                          \
-			it = it##_next ? it##_next : map_bucket(m, it##_i + 1, &it##_i))
+#define map_for_each(it, m)                                       \
+	for (struct map_node *it = map_next(m, NULL), *it##_next; \
+		it && (it##_next = map_next(m, it), 1); it = it##_next)
+
+/* The object of `type` whose `member` the node is; NULL for NULL. */
+#define map_entry(node, type, member)                             \
+	({                                                        \
+		struct map_node *node_ = (node);                  \
+		node_ ? container_of(node_, type, member) : NULL; \
+	})
+
+/*
+ * The objects of `type` that are in the map by their `member`:
+ *
+ *	map_for_each_match_entry(struct slot, s, &store->slots, hash_name(name), by_name)
+ *	map_for_each_entry(struct slot, s, &store->slots, by_name)
+ *
+ * In the second, the current object may be deleted and none may be added.
+ */
+#define map_for_each_match_entry(type, it, m, h, member)              \
+	for (type *it = map_entry(map_first(m, h), type, member); it; \
+		it = map_entry(map_same(it->member.next, h), type, member))
+
+#define map_for_each_entry(type, it, m, member)                                           \
+	for (type *it = map_entry(map_next(m, NULL), type, member), *it##_next;           \
+		it && (it##_next = map_entry(map_next(m, &it->member), type, member), 1); \
+		it = it##_next)
 
 #endif

@@ -98,10 +98,13 @@ struct map_node *map_first(const struct map *m, uint32_t hash)
 	return m->nbucket ? map_same(m->bucket[hash & (m->nbucket - 1)], hash) : NULL;
 }
 
-struct map_node *map_bucket(const struct map *m, size_t i, size_t *ret_i)
+struct map_node *map_next(const struct map *m, const struct map_node *n)
 {
+	size_t i = n ? (n->hash & (m->nbucket - 1)) + 1 : 0;
+
+	if (n && n->next)
+		return n->next;
 	while (i < m->nbucket && !m->bucket[i])
 		i++;
-	*ret_i = i;
 	return i < m->nbucket ? m->bucket[i] : NULL;
 }

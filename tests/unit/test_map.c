@@ -15,16 +15,11 @@ struct item {
 	bool seen;
 };
 
-static struct item *item_of(struct map_node *n)
-{
-	return container_of(n, struct item, node);
-}
-
 static const struct item *find(const struct map *m, uint32_t hash, unsigned value)
 {
-	map_for_each_match(n, m, hash)
-		if (item_of(n)->value == value)
-			return item_of(n);
+	map_for_each_match_entry(struct item, it, m, hash, node)
+		if (it->value == value)
+			return it;
 	return NULL;
 }
 
@@ -35,8 +30,8 @@ static void an_empty_map_finds_nothing(void **state)
 
 	(void)state;
 	assert_null(find(&m, 0, 0));
-	map_for_each(it, &m)
-		n += it->hash + 1;
+	map_for_each_entry(const struct item, it, &m, node)
+		n += it->value + 1;
 	assert_int_equal(n, 0);
 	map_done(&m);
 }
@@ -73,8 +68,8 @@ static void nodes_of_one_hash_are_all_walked(void **state)
 		items[i].value = i;
 		map_add(&m, &items[i].node, 7 + i % 2 * 64); /* two hashes in one bucket */
 	}
-	map_for_each_match(n, &m, 7)
-		sum += item_of(n)->value;
+	map_for_each_match_entry(const struct item, it, &m, 7, node)
+		sum += it->value;
 	assert_int_equal(sum, 380);
 	map_done(&m);
 }
@@ -91,12 +86,10 @@ static void the_walk_sees_each_node_once_and_lets_it_be_deleted(void **state)
 		items[i].value = i;
 		map_add(&m, &items[i].node, i / 3 * 2654435761u);
 	}
-	map_for_each(it, &m) {
-		struct item *item = item_of(it);
-
+	map_for_each_entry(struct item, item, &m, node) {
 		assert_false(item->seen);
 		item->seen = true;
-		map_del(&m, it);
+		map_del(&m, &item->node);
 		memset(&item->node, 0xee, sizeof(item->node));
 		n++;
 	}
@@ -114,7 +107,7 @@ static void a_walk_can_be_left(void **state)
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(items); i++)
 		map_add(&m, &items[i].node, i);
-	map_for_each(it, &m) {
+	map_for_each_entry(struct item, it, &m, node) {
 		n += it != NULL;
 		if (n == 3)
 			break;
@@ -139,6 +132,33 @@ static void the_hash_depends_on_every_byte_and_on_the_length(void **state)
 	assert_int_equal(map_hash_str("abc"), map_hash("abc", 3));
 }
 
+struct queued {
+	unsigned value;
+	struct list link;
+};
+
+static void a_list_is_walked_in_order_and_its_entries_may_be_removed(void **state)
+{
+	struct queued items[5] = { 0 };
+	struct list head;
+	unsigned text = 0;
+
+	(void)state;
+	list_init(&head);
+	list_for_each_entry(struct queued, it, &head, link)
+		fail_msg("an empty list has an entry %u", it->value);
+	for (unsigned i = 0; i < ARRAY_SIZE(items); i++) {
+		items[i].value = i + 1;
+		list_insert(&head, &items[i].link);
+	}
+	list_for_each_entry_safe(struct queued, it, &head, link)
+		if (it->value % 2 == 0)
+			list_remove(&it->link);
+	list_for_each_entry(const struct queued, it, &head, link)
+		text = text * 10 + it->value;
+	assert_int_equal(text, 135);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +167,7 @@ int main(void)
 		cmocka_unit_test(nodes_of_one_hash_are_all_walked),
 		cmocka_unit_test(the_walk_sees_each_node_once_and_lets_it_be_deleted),
 		cmocka_unit_test(a_walk_can_be_left),
+		cmocka_unit_test(a_list_is_walked_in_order_and_its_entries_may_be_removed),
 		cmocka_unit_test(the_hash_depends_on_every_byte_and_on_the_length),
 	};
 
