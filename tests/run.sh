@@ -2,29 +2,35 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # run.sh [DIRECTORY]
 #
-# Everything: installs what is missing (on Debian 12, as root), builds with sanitizers and without,
-# and runs all tests: unit, golden and fuzz corpus with the sanitizers, then the scenarios with the
-# real programs against a real IPVS - of this kernel if it has ip_vs, else in a virtual machine with
-# Debian's kernel, and on this one what the daemon does without IPVS. DIRECTORY is for everything
-# that is built (default: build of this checkout).
+# Runs everything: installs missing packages (on Debian 12, as root), builds with and without
+# sanitizers, and runs all tests:
 #
-# Ends with one line, "N passed, N failed, N skipped", and exit status 0 if nothing failed.
+#  1. unit tests, golden cases and fuzz corpus, with the sanitizers;
+#  2. clang-format and clang-tidy, where they are installed;
+#  3. the iptables backend on this kernel, if it has no ip_vs;
+#  4. the scenarios of tests/vm with the real programs and a real IPVS: on this kernel if it has
+#     ip_vs, else in a virtual machine with Debian's kernel.
+#
+# Everything is built in DIRECTORY (default: build, in this checkout). The last line is
+# "N passed, N failed, N skipped"; the exit status is 0 if nothing failed.
 set -uo pipefail
 
 source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$source_root/tests/packages.sh"
 
-# These take longest: they begin once a processor is free for a second virtual machine.
+# These scenarios take longest. A second virtual machine runs them once a CPU is free for it.
 LONG=(test_order.sh test_drift.sh test_takeover.sh test_flows.sh)
-# These show something on a kernel without IPVS, too.
+# These scenarios also test something on a kernel without IPVS.
 HERE=(test_fallback.sh test_flows_iptables.sh test_iptables.sh test_iptables_mode.sh test_output.sh
 	test_quickstart.sh)
 
 build=${1:-$source_root/build}
 declare -A vm_pids
+lint_pid=
 vm_failed=0
 
-# setup DIRECTORY OPTION...: configures it; an old one keeps its options and what it compiled.
+# setup DIRECTORY OPTION...: configures a build directory. One that exists keeps its options and
+# objects.
 setup() {
 	local dir=$1
 	shift
@@ -32,7 +38,7 @@ setup() {
 		tail -n 20 "$dir.log"
 		die "cannot configure $dir"
 	}
-	# What meson tells about the targets is then of today.
+	# list_kernel_tests asks meson for the targets, which may have changed since.
 	ninja -C "$dir" build.ninja >"$dir.log" 2>&1 || {
 		tail -n 20 "$dir.log"
 		die "cannot configure $dir anew"
@@ -61,8 +67,7 @@ run_unit() {
 	"$source_root/tests/tally" "$counts" unit "$log"
 }
 
-# start_vm NAME ARGUMENT...: scenarios, in the background while there is something else to do; their
-# output goes to a file.
+# start_vm NAME ARGUMENT...: starts scenarios in the background, with their output in a file.
 start_vm() {
 	local name=$1
 	shift
@@ -82,19 +87,30 @@ finish_vm() {
 	fi
 }
 
-# What the iptables backend does where there is no IPVS can be seen on such a kernel only.
+start_lint() {
+	nice -n 19 "$source_root/tests/lint.sh" "$build/release" >"$build/lint.log" 2>&1 &
+	lint_pid=$!
+}
+
+finish_lint() {
+	wait "$lint_pid"
+	lint_pid=
+	"$source_root/tests/tally" "$counts" lint <"$build/lint.log"
+}
+
+# The iptables backend as a fallback can only be tested on a kernel without IPVS.
 run_here() {
-	if ! kernel_has_sets; then
-		echo "This kernel has no iptables with sets: nothing is shown of the iptables backend on it."
-		return
-	fi
-	"$source_root/tests/vm/run-here" "$build/release" \
-		"${HERE[@]/#/$source_root/tests/vm/}" |
-		"$source_root/tests/tally" "$counts" here
+	if kernel_has_sets; then
+		"$source_root/tests/vm/run-here" "$build/release" \
+			"${HERE[@]/#/$source_root/tests/vm/}"
+	else
+		printf '# ---- %s\n1..0 # SKIP this kernel has no iptables with sets\n' "${HERE[@]}"
+	fi | "$source_root/tests/tally" "$counts" here
 }
 
 finish() {
 	[ ${#vm_pids[@]} = 0 ] || kill "${vm_pids[@]}" 2>/dev/null
+	[ -z "$lint_pid" ] || kill "$lint_pid" 2>/dev/null
 	rm -f "${counts:?}"
 }
 
@@ -107,7 +123,7 @@ trap 'exit 130' INT TERM HUP
 packages_need "${PACKAGES_BUILD[@]}" "${PACKAGES_TESTS[@]}" "${PACKAGES_LAB[@]}"
 echo "Building in $build"
 setup "$build/release"
-# Some unit tests need a kernel with IPVS, so they go along into the virtual machine.
+# Unit tests that need a kernel with IPVS run in the virtual machine, too.
 mapfile -t kernel_tests < <(list_kernel_tests "$build/release" .name)
 compile "$build/release" ipvsctl-svcd ipvsctl-svc peer "${kernel_tests[@]}"
 native=
@@ -122,10 +138,13 @@ fi
 setup "$build/sanitize" -Db_sanitize=address,undefined
 compile "$build/sanitize"
 run_unit
+start_lint
 if [ -n "$native" ]; then
+	finish_lint
 	start_vm first
 else
 	run_here
+	finish_lint
 	start_vm long "${LONG[@]/#/$source_root/tests/vm/}"
 fi
 echo "Scenarios:"
