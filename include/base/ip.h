@@ -3,6 +3,7 @@
 #define BASE_IP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* An address. Unused bytes are zero, so two addresses are equal exactly when their memory is. */
@@ -37,6 +38,8 @@ const char *ip_print_port(const struct ip *ip, uint16_t port, char s[static IP_P
 bool ip_eq(const struct ip *a, const struct ip *b);
 /* IPv4 before IPv6, then by address. */
 int ip_cmp(const struct ip *a, const struct ip *b);
+/* The same for qsort() and bsearch(). */
+int ip_compare(const void *a, const void *b);
 bool ip_is_unspecified(const struct ip *ip);
 bool ip_is_loopback(const struct ip *ip);
 bool ip_is_link_local(const struct ip *ip); /* unicast: 169.254/16, fe80::/10 */
@@ -44,6 +47,8 @@ bool ip_is_multicast(const struct ip *ip);
 bool ip_is_broadcast(const struct ip *ip); /* 255.255.255.255 */
 /* False where the families differ. */
 bool cidr_contains(const struct cidr *c, const struct ip *ip);
+/* One of the n does. */
+bool cidrs_contain(const struct cidr *cidrs, size_t n, const struct ip *ip);
 /* 32 or 128. */
 uint8_t ip_bits(int family);
 

@@ -12,7 +12,6 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "core/options.h"
-#include "core/policy.h"
 
 /*
  * Options of ipvsctl-svcd, and of those commands of ipvsctl-svc that resolve Services themselves.
@@ -79,9 +78,9 @@ struct config_notes {
 };
 
 struct config {
-	/* With the defaults of policy_init() where no option says otherwise, and the host's name.
+	/* With the defaults of options_init() where no option says otherwise, and the host's name.
 	 */
-	struct policy policy;
+	struct options options;
 	const char *bridge_interface, *interface_prefix; /* "": not given */
 
 	/* Inputs; strings are "" where they are not given */
@@ -125,9 +124,6 @@ struct config {
 	enum plan_output output;
 	enum plan_diff diff;
 	bool help, version;
-
-	struct err
-		no_ipvs; /* why --backend=auto became iptables on this node; code 0: it did not */
 
 	struct config_given given[CONFIG_MAX_OPTIONS]; /* by row of the table */
 	struct config_notes mistakes, warnings;

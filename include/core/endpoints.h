@@ -3,7 +3,7 @@
 #define CORE_ENDPOINTS_H
 
 #include "core/model.h"
-#include "core/policy.h"
+#include "core/node_view.h"
 #include "core/store.h"
 
 /*
@@ -46,7 +46,7 @@ struct endpoint_list {
  * as long as the slot does not change.
  */
 void endpoints_select(const struct slot *slot, const struct service_port *port, int family,
-	const struct policy *policy, struct endpoint_list *ret);
+	const struct node_view *view, struct endpoint_list *ret);
 void endpoints_done(struct endpoint_list *l);
 
 #endif

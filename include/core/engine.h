@@ -7,7 +7,7 @@
 
 #include "core/adapter.h"
 #include "core/drain.h"
-#include "core/policy.h"
+#include "core/node_view.h"
 #include "core/stale.h"
 #include "core/store.h"
 #include "core/text.h"
@@ -21,7 +21,7 @@
 
 struct engine_config {
 	struct store *store;
-	struct policy *policy;	 /* changed only through engine_policy_changed() */
+	struct node_view *view;	 /* changed only through engine_policy_changed() */
 	uint64_t audit_interval; /* milliseconds; 0: only on request */
 	bool drain;		 /* real servers that leave keep their connections for a while */
 	bool dry_run;		 /* audits, and never applies */
@@ -91,7 +91,7 @@ void engine_request_audit(struct engine *e);
 /* The same for some kinds, a mask of 1 << enum fact_kind. */
 void engine_request_audit_of(struct engine *e, unsigned kinds);
 /* Something in the policy or in the node's addresses changed: resolves everything again. */
-void engine_policy_changed(struct engine *e);
+void engine_node_changed(struct engine *e);
 /* For a person who changed something: the same, reads the kernel again, asks it again for the
  * schedulers that it did not have, and tries at once what failed. */
 void engine_reload(struct engine *e);

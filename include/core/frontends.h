@@ -3,7 +3,7 @@
 #define CORE_FRONTENDS_H
 
 #include "core/model.h"
-#include "core/policy.h"
+#include "core/node_view.h"
 
 /* Which addresses a Service port answers on. */
 
@@ -44,7 +44,7 @@ struct ip service_cluster_ip(const struct service *s, int family);
 /* Fills `ret` in the order cluster IP, external IPs, load balancer, node ports, without duplicates.
  */
 void frontends_list(const struct service *s, const struct service_port *port, int family,
-	const struct policy *policy, struct frontend_list *ret);
+	const struct node_view *view, struct frontend_list *ret);
 void frontends_done(struct frontend_list *l);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef CORE_HEALTH_CHECKS_H
 #define CORE_HEALTH_CHECKS_H
 
-#include "core/policy.h"
+#include "core/node_view.h"
 #include "core/store.h"
 
 /*
@@ -28,7 +28,7 @@ bool service_has_health_check(const struct service *s);
  * Fills `ret`, which is zeroed or was filled before, with the health checks of that family, those
  * of older Services first: where two want one port, the older one should get it.
  */
-void health_checks_list(const struct store *store, const struct policy *policy, int family,
+void health_checks_list(const struct store *store, const struct node_view *view, int family,
 	struct health_check_list *ret);
 void health_checks_done(struct health_check_list *l);
 
@@ -41,7 +41,7 @@ struct address_list {
  * Where they answer: on the addresses that carry NodePorts, or, where that is all of them, on the
  * unspecified address. `ret` as above.
  */
-void health_checks_addresses(const struct policy *policy, int family, struct address_list *ret);
+void health_checks_addresses(const struct node_view *view, int family, struct address_list *ret);
 void address_list_done(struct address_list *l);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "core/policy.h"
+#include "core/node_view.h"
 #include "core/store.h"
 
 /*
@@ -13,10 +13,10 @@
  */
 
 /* Calls fn with a few words for each; on IPVS never. The slot has a Service. */
-void limits_tell(const struct slot *slot, const struct policy *policy,
+void limits_tell(const struct slot *slot, const struct node_view *view,
 	void (*fn)(const char *words, void *arg), void *arg);
 
 /* The one that is more than a matter of degree: a scheduler that is not about taking turns. */
-bool limits_scheduler(const struct service *s, const struct policy *policy);
+bool limits_scheduler(const struct service *s, const struct node_view *view);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/ip.h"
-#include "core/policy.h"
+#include "core/node_view.h"
 #include "core/store.h"
 
 /*
@@ -39,7 +39,7 @@ void marks_free(struct marks *m);
 void marks_adopt(struct marks *m, const struct ip *ip, uint8_t proto, uint16_t port, uint32_t mark);
 /* Brings slot->marks up to date with the Service. Returns false where marks have run out: a port
  * goes without. */
-bool marks_assign(struct marks *m, struct slot *slot, const struct policy *policy);
+bool marks_assign(struct marks *m, struct slot *slot, const struct node_view *view);
 /* Gives back all marks of the slot. */
 void marks_release(struct marks *m, struct slot *slot);
 

@@ -2,7 +2,7 @@
 #ifndef CORE_NO_LOCAL_H
 #define CORE_NO_LOCAL_H
 
-#include "core/policy.h"
+#include "core/node_view.h"
 #include "core/store.h"
 
 /*
@@ -15,6 +15,6 @@ struct no_local {
 };
 
 /* Looks at the Services with a Local policy only. */
-struct no_local no_local_count(const struct store *store, const struct policy *policy, int family);
+struct no_local no_local_count(const struct store *store, const struct node_view *view, int family);
 
 #endif

@@ -3,21 +3,80 @@
 #define CORE_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-/* What the person who runs the node chose, as far as more than one layer needs it. */
+#include "base/ip.h"
+#include "core/fact.h"
+#include "core/model.h"
 
-/* Which objects tell the endpoints; AUTO: Endpoints as long as the server has no EndpointSlices. */
+/*
+ * Options of the person who runs the node, as far as they decide which facts are desired, or are
+ * shared by several layers. They do not change after the start; the defaults are those of
+ * ipvsctl-svcd(8).
+ */
+
+enum backend { BACKEND_AUTO, BACKEND_IPVS, BACKEND_IPTABLES };
+/* "auto", "ipvs", "iptables" */
+const char *backend_name(enum backend b);
+
+enum vip_mode { VIP_ROUTE, VIP_ADDRESS };
+
+/* How packets of this node's pods are recognised. */
+enum detect_local {
+	DETECT_CLUSTER_CIDR,
+	DETECT_NODE_CIDR,
+	DETECT_BRIDGE_INTERFACE,
+	DETECT_INTERFACE_NAME_PREFIX
+};
+
+/* Objects that carry the endpoints; AUTO: Endpoints as long as the server has no EndpointSlices. */
 enum endpoints_source { ENDPOINTS_AUTO, ENDPOINTS_SLICES, ENDPOINTS_LEGACY };
 
 /* Connection tracking on a node of a cluster. 0 and false leave the kernel's value. */
 struct conntrack_settings {
-	uint32_t max_per_core; /* connections to track for each CPU; 0: `min` does not count either
-				*/
-	uint32_t min;	       /* and not less in all */
+	uint32_t max_per_core; /* connections to track for each CPU; 0: `min` is ignored, too */
+	uint32_t min;	       /* lower bound of the total */
 	uint32_t tcp_established_timeout, tcp_close_wait_timeout; /* seconds */
 	uint32_t udp_timeout, udp_stream_timeout;		  /* seconds */
 	bool tcp_be_liberal; /* packets outside of the window are not invalid */
 };
+
+enum { OPTIONS_MAX_CIDRS = 64, INTERFACE_NAME_SIZE = 16 };
+
+struct options {
+	char node_name[NAME_MAX_LEN + 1];
+	char scheduler[SCHED_NAME_SIZE]; /* of Services without an annotation */
+	enum backend backend;		 /* as requested; node_view.backend is in effect */
+	enum vip_mode vip_mode;
+	bool masquerade_all;
+	uint8_t masquerade_bit; /* 0..31 */
+	/* Adjacent bits of the packets' mark that are ours for in-cluster traffic; 0: none. */
+	uint32_t mark_mask;
+	enum detect_local detect_local;
+	struct cidr cluster_cidr[2];	     /* IPv4, IPv6; family 0: none */
+	char interface[INTERFACE_NAME_SIZE]; /* of the bridge, or the name prefix */
+	struct cidr nodeport_addresses[OPTIONS_MAX_CIDRS];
+	size_t n_nodeport_addresses; /* 0: every address of the node */
+	bool nodeport_primary;	     /* --nodeport-addresses=primary */
+	bool localhost_nodeports;    /* --iptables-localhost-nodeports; only on iptables */
+	struct cidr exclude[OPTIONS_MAX_CIDRS]; /* --ipvs-exclude-cidrs */
+	size_t n_exclude;
+	bool external_ips;     /* spec.externalIPs count: the gate AllowServiceExternalIPs */
+	int64_t drain_timeout; /* milliseconds */
+};
+
+void options_init(struct options *o);
+/* --ipvs-exclude-cidrs contains the address. */
+bool options_excluded(const struct options *o, const struct ip *ip);
+/* --nodeport-addresses selects every address of the node of that family. */
+bool options_all_nodeport_addresses(const struct options *o, int family);
+/* Pods' packets are recognised by the interface through which they come. */
+bool options_detect_by_interface(const struct options *o);
+
+/* The scheduler of Services whose own and default schedulers are missing in the kernel. */
+#define LAST_SCHEDULER "rr"
+/* The schedulers of Linux 6.x (net/netfilter/ipvs), NULL-terminated. */
+extern const char *const known_schedulers[];
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "core/fact.h"
 #include "core/frontends.h"
-#include "core/policy.h"
+#include "core/node_view.h"
 #include "core/store.h"
 #include "core/text.h"
 
@@ -22,24 +22,24 @@ void fact_list_done(struct fact_list *l);
 
 /* Appends the facts of one Service; finish the list afterwards. The rules' text goes to the pool.
  */
-void resolve_service(const struct slot *slot, const struct policy *policy, struct text_pool *texts,
+void resolve_service(const struct slot *slot, const struct node_view *view, struct text_pool *texts,
 	struct fact_list *ret);
 
 /*
  * Appends the facts of the node that no Service brings: the device, the sets, the chains and the
  * jumps to them. Each chain and jump has a reference to its text in the pool.
  */
-void resolve_node(const struct policy *policy, struct text_pool *texts, struct fact_list *ret);
+void resolve_node(const struct node_view *view, struct text_pool *texts, struct fact_list *ret);
 
 /* A chain of that name is made by resolve_node() or resolve_service(), or was by kube-proxy. */
 bool chain_is_ours(enum table table, const char *name);
 
 /* The scheduler that this Service gets: its own if it asked for one that the kernel has. */
-const char *resolve_scheduler(const struct service *s, const struct policy *policy);
+const char *resolve_scheduler(const struct service *s, const struct node_view *view);
 
 /* The entry for an address that a port of a Service answers on. Node ports are one entry for all
  * addresses on iptables. */
 struct fact_key resolve_frontend_key(
-	const struct policy *policy, const struct frontend *fe, uint8_t proto);
+	const struct node_view *view, const struct frontend *fe, uint8_t proto);
 
 #endif

@@ -24,7 +24,7 @@ void stale_watch_free(struct stale_watch *w);
  * no Service. A slot without a Service is not referred to afterwards.
  */
 void stale_watch_slot(
-	struct stale_watch *w, struct slot *slot, const struct policy *policy, bool gone);
+	struct stale_watch *w, struct slot *slot, const struct node_view *view, bool gone);
 /* Something else changed about this frontend, such as that it went from the kernel. */
 void stale_watch_add(struct stale_watch *w, const struct ip *ip, uint16_t port, uint8_t proto);
 

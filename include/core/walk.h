@@ -8,7 +8,7 @@
 
 #include "core/fact.h"
 #include "core/ledger.h"
-#include "core/policy.h"
+#include "core/node_view.h"
 #include "core/text.h"
 
 /*
@@ -21,13 +21,13 @@
 struct walk {
 	const struct ledger *ledger;
 	const struct text_pool *texts;
-	const struct policy *policy;
+	const struct node_view *view;
 	struct fact_key *jumps; /* wanted */
 	size_t n_jumps, cap_jumps;
 };
 
 void walk_init(struct walk *w, const struct ledger *ledger, const struct text_pool *texts,
-	const struct policy *policy);
+	const struct node_view *view);
 void walk_done(struct walk *w);
 
 enum walk_source {
@@ -38,7 +38,7 @@ enum walk_source {
 const char *walk_source_name(enum walk_source source);
 /* Where packets with this source address come from. An interface is not told by an address: then it
  * is WALK_OUTSIDE unless the address is the node's. */
-enum walk_source walk_source_of(const struct policy *policy, const struct ip *ip);
+enum walk_source walk_source_of(const struct node_view *view, const struct ip *ip);
 
 struct walk_packet {
 	enum walk_source source;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "core/policy.h"
+#include "core/options.h"
 
 /*
  * Which of the things that the daemon needs this kernel has, found out by doing, in a scratch

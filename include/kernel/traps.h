@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "core/adapter.h"
-#include "core/policy.h"
+#include "core/node_view.h"
 #include "kernel/sysctl.h"
 
 /*
@@ -35,7 +35,7 @@ struct trap_facts {
  * Reads them: some small files, and IPVS's configuration where `ipvs` is not NULL. Without a policy
  * nothing is known of pods.
  */
-void traps_read(struct adapter *ipvs, const struct policy *policy, size_t n_estimated,
+void traps_read(struct adapter *ipvs, const struct node_view *view, size_t n_estimated,
 	struct trap_facts *ret);
 /* Calls fn with a sentence for each trap; it begins with the name of its paragraph in the man page.
  */

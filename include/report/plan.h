@@ -28,7 +28,7 @@ struct conflict {
 };
 
 struct plan {
-	const struct policy *policy;
+	const struct node_view *view;
 	struct engine *engine;
 	struct slot **slots; /* those with a Service, by name */
 	size_t n_slots;
@@ -47,7 +47,7 @@ struct plan {
  * for the differences.
  */
 int plan_make(struct plan *p, struct engine *engine, const struct store *store,
-	const struct policy *policy, bool compare);
+	const struct node_view *view, bool compare);
 void plan_done(struct plan *p);
 
 /* The wanted facts of one kind, sorted. */

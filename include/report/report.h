@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "core/engine.h"
-#include "core/policy.h"
+#include "core/node_view.h"
 #include "core/store.h"
 
 /* What the daemon knows, as the JSON of ipvsctl-svc(1), "Status". */
@@ -19,7 +19,7 @@ enum { REPORT_MAX_FAILURES = 100 };
 struct report_input {
 	const struct store *store;
 	struct engine *engine;
-	const struct policy *policy;
+	const struct node_view *view;
 	const char *backend; /* "ipvs" */
 	const char *kernel;  /* "6.1.0-56-amd64" */
 	const char *input;   /* "manifests" or "apiserver" */

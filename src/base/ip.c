@@ -190,3 +190,16 @@ bool cidr_contains(const struct cidr *c, const struct ip *ip)
 	mask_bytes(masked.bytes, c->len);
 	return ip_eq(&masked, &c->ip);
 }
+
+int ip_compare(const void *a, const void *b)
+{
+	return ip_cmp(a, b);
+}
+
+bool cidrs_contain(const struct cidr *cidrs, size_t n, const struct ip *ip)
+{
+	for (size_t i = 0; i < n; i++)
+		if (cidr_contains(&cidrs[i], ip))
+			return true;
+	return false;
+}

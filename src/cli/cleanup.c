@@ -52,7 +52,7 @@ static void print_help(void)
 	       "Removes what kube-proxy left in the kernel, in any of its modes. What ipvsctl-svcd\n"
 	       "uses itself is spared where it runs or has left its state.\n\n"
 	       "Options:\n");
-	options_help(options, ARRAY_SIZE(options), stdout);
+	cli_options_help(options, ARRAY_SIZE(options), stdout);
 	printf("\nExit code: 0 nothing is left, 1 something is (with --dry-run: would be\n"
 	       "removed), 2 wrong usage, 4 no permission.\n");
 }
@@ -60,11 +60,11 @@ static void print_help(void)
 static int parse(int argc, char **argv, struct request *ret, struct err *err)
 {
 	struct request q = { .socket = DEFAULT_STATUS_SOCKET };
-	struct options o;
+	struct cli_options o;
 	int id;
 
-	options_init(&o, options, ARRAY_SIZE(options));
-	while ((id = options_next(&o, argc, argv, err)) > 0) {
+	cli_options_init(&o, options, ARRAY_SIZE(options));
+	while ((id = cli_options_next(&o, argc, argv, err)) > 0) {
 		if (id == OPTION_OF)
 			q.of = optarg;
 		else if (id == OPTION_SOCKET)
@@ -90,7 +90,8 @@ static int parse(int argc, char **argv, struct request *ret, struct err *err)
 /* All that a run holds. */
 struct run {
 	const struct request *q;
-	struct policy policy;
+	struct options options;
+	struct node_view view;
 	struct store store;
 	struct engine *engine;
 	struct text_pool texts; /* of rules to be written: none */
@@ -154,7 +155,7 @@ static int open_adapters(struct run *r, struct err *err)
 	if (e == -ENOENT)
 		e = 0;
 	if (e >= 0)
-		e = iptables_new(&r->texts, r->policy.ipv4, r->policy.ipv6, &r->iptables, err);
+		e = iptables_new(&r->texts, r->view.ipv4, r->view.ipv6, &r->iptables, err);
 	return e;
 }
 
@@ -170,7 +171,7 @@ static void make_engine(struct run *r, bool dry_run)
 {
 	struct engine_config config = {
 		.store = &r->store,
-		.policy = &r->policy,
+		.view = &r->view,
 		.dry_run = dry_run,
 		.on_audit = on_audit,
 		.arg = r,
@@ -207,7 +208,7 @@ static ssize_t list_shared(struct run *r, struct err *err)
 
 	make_engine(r, true);
 	engine_release_all(r->engine);
-	if (plan_make(&plan, r->engine, &r->store, &r->policy, true)) {
+	if (plan_make(&plan, r->engine, &r->store, &r->view, true)) {
 		plan_done(&plan);
 		return err_set(err, -EIO, "%s", r->audit.msg);
 	}
@@ -250,7 +251,7 @@ static int remove_shared(struct run *r, struct err *err)
 static ssize_t clean_leftovers(const struct run *r, bool tell, struct err *err)
 {
 	_cleanup_(leftovers_done) struct leftovers l = { 0 };
-	int e = leftovers_find(r->policy.ipv4, r->policy.ipv6, true, &l, err);
+	int e = leftovers_find(r->view.ipv4, r->view.ipv6, true, &l, err);
 
 	for (size_t i = 0; tell && i < l.n; i++) {
 		_cleanup_(buf_done) struct buf line = { 0 };
@@ -298,8 +299,8 @@ static enum exit_code run(struct run *r)
 			"first");
 	if (probe_capabilities(&err) < 0)
 		return complain(COMMAND, EXIT_CODE_PERMISSION, err.msg);
-	r->policy.ipv4 = probe_family(AF_INET);
-	r->policy.ipv6 = probe_family(AF_INET6);
+	r->view.ipv4 = probe_family(AF_INET);
+	r->view.ipv6 = probe_family(AF_INET6);
 	if (open_adapters(r, &err) < 0)
 		return complain(COMMAND, EXIT_CODE_DIFFERENT, err.msg);
 	spare = running || (!r->q->force && has_state_of_ours(r, &err));
@@ -327,7 +328,8 @@ enum exit_code cleanup_main(int argc, char **argv)
 		return EXIT_CODE_OK;
 	}
 	r.q = &q;
-	policy_init(&r.policy);
+	options_init(&r.options);
+	node_view_init(&r.view, &r.options);
 	store_init(&r.store);
 	return run(&r);
 }

@@ -3,7 +3,6 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/mem.h"
 #include "kernel/link.h"
@@ -21,7 +20,7 @@ void dry_done(struct dry *d)
 	engine_free(d->engine);
 	manifests_free(d->manifests);
 	store_done(&d->store);
-	free(d->local);
+	node_view_done(&d->view);
 	config_done(&d->config);
 }
 
@@ -64,76 +63,34 @@ enum exit_code dry_load(struct dry *d, struct err *err)
 
 /* The node */
 
-static int cmp_ip(const void *a, const void *b)
-{
-	return ip_cmp(a, b);
-}
-
-static bool counts_as_local(const struct ip *ip)
-{
-	return !ip_is_loopback(ip) && !(ip->family == AF_INET6 && ip_is_link_local(ip));
-}
-
-/* Kubernetes takes internal addresses before external ones. */
-static struct ip first_address(const struct node *node, int family)
-{
-	for (int external = 0; external < 2; external++)
-		for (size_t i = 0; i < node->n_addresses; i++)
-			if (node->addresses[i].external == external &&
-				node->addresses[i].ip.family == family)
-				return node->addresses[i].ip;
-	return (struct ip){ 0 };
-}
-
-static void take_node_object(struct dry *d, const struct node *node)
-{
-	struct policy *p = &d->config.policy;
-	size_t n = 0;
-
-	d->local = mem_zalloc(node->n_addresses, sizeof(*d->local));
-	for (size_t i = 0; i < node->n_addresses; i++)
-		if (counts_as_local(&node->addresses[i].ip))
-			d->local[n++] = node->addresses[i].ip;
-	if (n)
-		qsort(d->local, n, sizeof(*d->local), cmp_ip);
-	for (size_t i = 0; i < n; i++)
-		if (!p->n_local || !ip_eq(&d->local[p->n_local - 1], &d->local[i]))
-			d->local[p->n_local++] = d->local[i];
-	p->node_ip[0] = first_address(node, AF_INET);
-	p->node_ip[1] = first_address(node, AF_INET6);
-	p->zone = node->zone;
-	p->pod_cidrs = node->pod_cidrs;
-	p->n_pod_cidrs = node->n_pod_cidrs;
-}
-
 static int take_interfaces(struct dry *d, struct err *err)
 {
-	struct policy *p = &d->config.policy;
-	int e = link_addresses(&d->local, &p->n_local, err);
+	struct ip *local, primary[2];
+	size_t n_local;
+	int e = link_addresses(&local, &n_local, err);
 
 	if (e < 0)
 		return e;
-	p->node_ip[0] = link_primary_address(AF_INET, d->local, p->n_local);
-	p->node_ip[1] = link_primary_address(AF_INET6, d->local, p->n_local);
+	primary[0] = link_primary_address(AF_INET, local, n_local);
+	primary[1] = link_primary_address(AF_INET6, local, n_local);
+	node_view_update(&d->view, local, n_local, primary, &d->store);
 	return 0;
 }
 
 int dry_take_node(struct dry *d, struct err *err)
 {
-	struct policy *p = &d->config.policy;
-	const struct node *node = store_node(&d->store, p->node_name);
-	int e = 0;
+	const char *name = d->config.options.node_name;
+	const struct node *node = store_node(&d->store, name);
 
-	p->store = &d->store;
-	if (node)
-		take_node_object(d, node);
-	else
-		e = take_interfaces(d, err);
-	p->local = d->local;
-	if (!node && d->store.nodes.count)
+	node_view_init(&d->view, &d->config.options);
+	if (node) {
+		node_view_imagine(&d->view, node, &d->store);
+		return 0;
+	}
+	if (d->store.nodes.count)
 		fprintf(stderr,
 			"ipvsctl-svc %s: no Node object is named \"%s\" (--hostname-override), "
 			"taking the addresses of this machine\n",
-			d->command, p->node_name);
-	return e;
+			d->command, name);
+	return take_interfaces(d, err);
 }

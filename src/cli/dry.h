@@ -3,8 +3,9 @@
 #define CLI_DRY_H
 
 #include "command.h"
-#include "core/engine.h"
 #include "config/config.h"
+#include "core/engine.h"
+#include "core/node_view.h"
 #include "manifest/manifest.h"
 
 /* What a command needs to resolve manifests as the daemon of a node would. */
@@ -14,7 +15,7 @@ struct dry {
 	struct config config;
 	struct store store;
 	struct manifests *manifests;
-	struct ip *local; /* what the policy points to */
+	struct node_view view; /* since dry_take_node() */
 	struct engine *engine;
 };
 

@@ -6,12 +6,12 @@
 #include "base/mem.h"
 #include "client.h"
 #include "command.h"
+#include "decode/yaml.h"
 #include "dry.h"
 #include "emit.h"
 #include "explain_view.h"
 #include "report/explain.h"
 #include "show.h"
-#include "decode/yaml.h"
 
 enum { OF_EXPLAIN = OPTIONS_EXPLAIN | OPTIONS_INPUT | OPTIONS_POLICY };
 
@@ -98,10 +98,9 @@ static void step(struct engine *engine)
 
 static enum exit_code resolve(struct dry *d, const struct explain_query *q, json_t **ret)
 {
-	struct policy *policy = &d->config.policy;
 	struct report_input in = { .store = &d->store,
-		.policy = policy,
-		.backend = policy->backend == BACKEND_IPTABLES ? "iptables" : "ipvs",
+		.view = &d->view,
+		.backend = d->config.options.backend == BACKEND_IPTABLES ? "iptables" : "ipvs",
 		.dry = true };
 	struct err err;
 	enum exit_code code = dry_load(d, &err);
@@ -111,7 +110,7 @@ static enum exit_code resolve(struct dry *d, const struct explain_query *q, json
 	if (dry_take_node(d, &err) < 0)
 		return complain(d->command, EXIT_CODE_USAGE, err.msg);
 	d->engine = engine_new(
-		&(struct engine_config){ .store = &d->store, .policy = policy, .dry_run = true });
+		&(struct engine_config){ .store = &d->store, .view = &d->view, .dry_run = true });
 	step(d->engine);
 	in.engine = d->engine;
 	*ret = explain(&in, q);

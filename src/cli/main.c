@@ -33,7 +33,7 @@ static void print_help(FILE *out)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fprintf(out, "\nOptions:\n");
-	options_help(options, ARRAY_SIZE(options), out);
+	cli_options_help(options, ARRAY_SIZE(options), out);
 }
 
 static enum exit_code run_command(int argc, char **argv)
@@ -53,13 +53,13 @@ static enum exit_code usage_error(const char *words)
 
 int main(int argc, char **argv)
 {
-	struct options o;
+	struct cli_options o;
 	struct err err;
 	int id;
 
-	options_init(&o, options, ARRAY_SIZE(options));
-	options_stop_early(&o);
-	id = options_next(&o, argc, argv, &err);
+	cli_options_init(&o, options, ARRAY_SIZE(options));
+	cli_options_stop_early(&o);
+	id = cli_options_next(&o, argc, argv, &err);
 	if (id < 0)
 		return (int)usage_error(err.msg);
 	if (id == 'h') {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* getopt: '+' stops at the first argument that is no option; ':' tells a missing argument. */
-void options_init(struct options *o, const struct cli_option *table, size_t n)
+void cli_options_init(struct cli_options *o, const struct cli_option *table, size_t n)
 {
 	char *s = o->shorts;
 
@@ -29,14 +29,14 @@ void options_init(struct options *o, const struct cli_option *table, size_t n)
 	optind = 0; /* getopt begins anew, with another argv */
 }
 
-void options_stop_early(struct options *o)
+void cli_options_stop_early(struct cli_options *o)
 {
 	memmove(o->shorts + 1, o->shorts, strlen(o->shorts) + 1);
 	o->shorts[0] = '+';
 }
 
 /* What getopt's '?' means: of a letter that is unknown, optopt is that letter. */
-static int bad_option(const struct options *o, const char *word, struct err *err)
+static int bad_option(const struct cli_options *o, const char *word, struct err *err)
 {
 	for (const struct option *l = o->longs; l->name; l++)
 		if (optopt == l->val)
@@ -46,7 +46,7 @@ static int bad_option(const struct options *o, const char *word, struct err *err
 	return err_set(err, -EINVAL, "unknown or ambiguous option %s", word);
 }
 
-int options_next(const struct options *o, int argc, char *const *argv, struct err *err)
+int cli_options_next(const struct cli_options *o, int argc, char *const *argv, struct err *err)
 {
 	int id = getopt_long(argc, argv, o->shorts, o->longs, NULL);
 
@@ -59,7 +59,7 @@ int options_next(const struct options *o, int argc, char *const *argv, struct er
 	return id;
 }
 
-void options_help(const struct cli_option *table, size_t n, FILE *out)
+void cli_options_help(const struct cli_option *table, size_t n, FILE *out)
 {
 	for (size_t i = 0; i < n; i++) {
 		char left[64];

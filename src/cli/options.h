@@ -19,21 +19,21 @@ struct cli_option {
 
 enum { CLI_MAX_OPTIONS = 32 };
 
-struct options {
+struct cli_options {
 	struct option longs[CLI_MAX_OPTIONS + 1];
 	char shorts[3 + 2 * CLI_MAX_OPTIONS];
 };
 
 /* The table has n entries and outlives `o`. Resets getopt, of which there is one: `o` is used up
- * before the next options_init(). */
-void options_init(struct options *o, const struct cli_option *table, size_t n);
+ * before the next cli_options_init(). */
+void cli_options_init(struct cli_options *o, const struct cli_option *table, size_t n);
 /*
  * The next option's id, its argument in optarg; 0 after the last one, optind is then the first
  * argument that is no option; -EINVAL with words.
  */
-int options_next(const struct options *o, int argc, char *const *argv, struct err *err);
+int cli_options_next(const struct cli_options *o, int argc, char *const *argv, struct err *err);
 /* The same, but the first argument that is no option ends the options. */
-void options_stop_early(struct options *o);
-void options_help(const struct cli_option *table, size_t n, FILE *out);
+void cli_options_stop_early(struct cli_options *o);
+void cli_options_help(const struct cli_option *table, size_t n, FILE *out);
 
 #endif

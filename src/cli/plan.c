@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "decode/yaml.h"
 #include "dry.h"
 #include "emit.h"
 #include "kernel/ipset.h"
@@ -13,7 +14,6 @@
 #include "kernel/link.h"
 #include "kernel/probe.h"
 #include "report/plan.h"
-#include "decode/yaml.h"
 
 enum { OF_PLAN = OPTIONS_PLAN | OPTIONS_INPUT | OPTIONS_POLICY };
 
@@ -50,7 +50,7 @@ static void print_help(void)
 
 static int open_iptables(struct run *r, struct err *err)
 {
-	struct policy *p = &r->dry.config.policy;
+	struct node_view *p = &r->dry.view;
 	int e;
 
 	p->ipv4 = probe_family(AF_INET);
@@ -124,7 +124,7 @@ static bool make(struct run *r, bool read_kernel)
 {
 	struct engine_config config = {
 		.store = &r->dry.store,
-		.policy = &r->dry.config.policy,
+		.view = &r->dry.view,
 		.dry_run = true,
 		.on_audit = on_audit,
 		.arg = r,
@@ -133,7 +133,7 @@ static bool make(struct run *r, bool read_kernel)
 
 	r->dry.engine = engine_new(&config);
 	compare = read_kernel && open_kernel(r);
-	if (plan_make(&r->plan, r->dry.engine, &r->dry.store, &r->dry.config.policy, compare))
+	if (plan_make(&r->plan, r->dry.engine, &r->dry.store, &r->dry.view, compare))
 		not_comparing(&r->audit);
 	if (!r->plan.compared)
 		return r->dry.config.diff != DIFF_YES;

@@ -78,11 +78,11 @@ bool request_is_table(const struct request *r)
 int request_parse(struct request *r, const struct cli_option *options, size_t n, int argc,
 	char **argv, struct err *err)
 {
-	struct options o;
+	struct cli_options o;
 	int id;
 
-	options_init(&o, options, n);
-	while ((id = options_next(&o, argc, argv, err)) > 0) {
+	cli_options_init(&o, options, n);
+	while ((id = cli_options_next(&o, argc, argv, err)) > 0) {
 		id = take_option(r, id, err);
 		if (id < 0)
 			return id;

@@ -9,11 +9,11 @@
 #include "client.h"
 #include "command.h"
 #include "config/config.h"
+#include "decode/yaml.h"
 #include "emit.h"
 #include "kernel_view.h"
 #include "options.h"
 #include "request.h"
-#include "decode/yaml.h"
 #include "status_view.h"
 
 enum { WATCH_SECONDS = 2 };
@@ -38,7 +38,7 @@ static void print_help(void)
 	       "Shows the Services of this node, and whether the kernel holds what they want.\n"
 	       "Without a running daemon it shows the virtual servers in the kernel.\n\n"
 	       "Options:\n");
-	options_help(options, ARRAY_SIZE(options), stdout);
+	cli_options_help(options, ARRAY_SIZE(options), stdout);
 	printf("\nExit code: 0 all is well, 1 something is degraded, failing or pending,\n"
 	       "2 wrong usage, 3 neither daemon nor kernel answer, 4 no permission,\n"
 	       "5 no such Service.\n");

@@ -11,10 +11,10 @@
 #include "client.h"
 #include "command.h"
 #include "config/config.h"
+#include "decode/yaml.h"
 #include "emit.h"
 #include "options.h"
 #include "request.h"
-#include "decode/yaml.h"
 #include "top_view.h"
 
 #define COMMAND "top"
@@ -39,7 +39,7 @@ static void print_help(void)
 	       "Shows the traffic of Services, as the kernel counts it; needs CAP_NET_ADMIN.\n"
 	       "Without a running daemon it shows the traffic of virtual servers.\n\n"
 	       "Options:\n");
-	options_help(options, ARRAY_SIZE(options), stdout);
+	cli_options_help(options, ARRAY_SIZE(options), stdout);
 	printf("\nExit code: 0 fine, 2 wrong usage, 3 the kernel does not answer,\n"
 	       "4 no permission.\n");
 }

@@ -144,7 +144,7 @@ void config_init(struct config *c)
 	const struct config_option *o = config_options(&n);
 
 	*c = (struct config){ .in_cluster = pod && *pod, .default_dir = "", .what = "" };
-	policy_init(&c->policy);
+	options_init(&c->options);
 	for (; n; n--, o++)
 		set_preset(c, o);
 	set_host_name(c);

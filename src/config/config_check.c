@@ -72,7 +72,7 @@ static bool uses_ipvs_periods(const struct config *c)
 {
 	int64_t preset = 0;
 
-	switch (c->policy.backend) {
+	switch (c->options.backend) {
 	case BACKEND_IPVS:
 		return true;
 	case BACKEND_IPTABLES:
@@ -117,16 +117,16 @@ static void check_interface(struct config *c, const char *name, const char *inte
 	buf_adds(&words, "is needed with ");
 	option_shown_short(c, option_named("detect-local-mode"), &words);
 	buf_addf(&words, "=%s",
-		c->policy.detect_local == DETECT_BRIDGE_INTERFACE ? "BridgeInterface"
-								  : "InterfaceNamePrefix");
+		c->options.detect_local == DETECT_BRIDGE_INTERFACE ? "BridgeInterface"
+								   : "InterfaceNamePrefix");
 	if (!*interface)
 		mistake(c, option_named(name), buf_str(&words));
-	snprintf(c->policy.interface, sizeof(c->policy.interface), "%s", interface);
+	snprintf(c->options.interface, sizeof(c->options.interface), "%s", interface);
 }
 
 static void check_detect_local(struct config *c)
 {
-	switch (c->policy.detect_local) {
+	switch (c->options.detect_local) {
 	case DETECT_BRIDGE_INTERFACE:
 		check_interface(c, "pod-bridge-interface", c->bridge_interface);
 		break;
@@ -146,7 +146,7 @@ static void check_detect_local(struct config *c)
 static void check_marks(struct config *c)
 {
 	const struct config_option *o = option_named("mark-mask");
-	uint32_t bit = UINT32_C(1) << c->policy.masquerade_bit, *mask = &c->policy.mark_mask;
+	uint32_t bit = UINT32_C(1) << c->options.masquerade_bit, *mask = &c->options.mark_mask;
 	uint32_t below = *mask & (bit - 1), above = *mask & ~(bit - 1) & ~bit;
 
 	if (!(*mask & bit))
@@ -178,7 +178,7 @@ static void check_said_twice(struct config *c)
 	bool debug = strtol(text_of(c, verbosity), NULL, 10) >= VERBOSITY_DEBUG;
 
 	if (*text_of(c, mode) && is_in_file(c, backend) &&
-		strcasecmp(text_of(c, mode), backend_name(c->policy.backend)) != 0)
+		strcasecmp(text_of(c, mode), backend_name(c->options.backend)) != 0)
 		note(c, &c->warnings, CONFIG_KIND ".%s: %s counts in its place", mode->key,
 			backend->key);
 	if (debug && is_in_file(c, level) && c->log_level != LOG_DEBUG)
@@ -240,7 +240,7 @@ void config_check(struct config *c)
 	set_port(c, "healthz-bind-address", "healthz-port", &c->healthz);
 	set_port(c, "metrics-bind-address", "metrics-port", &c->metrics);
 	set_json(c);
-	c->policy.external_ips = gate_enabled(c, "AllowServiceExternalIPs");
+	c->options.external_ips = gate_enabled(c, "AllowServiceExternalIPs");
 	check_detect_local(c);
 	check_marks(c);
 	check_said_twice(c);

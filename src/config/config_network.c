@@ -78,8 +78,8 @@ static int add_cidr(
 
 	if (r < 0)
 		return r;
-	if (*n == POLICY_MAX_CIDRS)
-		return err_set(err, -EINVAL, "more than %d CIDRs", POLICY_MAX_CIDRS);
+	if (*n == OPTIONS_MAX_CIDRS)
+		return err_set(err, -EINVAL, "more than %d CIDRs", OPTIONS_MAX_CIDRS);
 	((struct cidr *)option_place(c, o))[(*n)++] = cidr;
 	return 0;
 }
@@ -106,7 +106,7 @@ const struct value_type value_cidrs = { SHAPE_LIST, .commas = true, .add = add_c
 static int add_nodeport_address(
 	struct config *c, const struct config_option *o, const char *element, struct err *err)
 {
-	struct policy *p = &c->policy;
+	struct options *p = &c->options;
 	bool primary = !strcmp(element, "primary");
 	int r = primary ? 0 : add_cidr(c, o, element, err);
 
@@ -120,7 +120,7 @@ static int add_nodeport_address(
 
 static void clear_nodeport_addresses(struct config *c, const struct config_option *o)
 {
-	c->policy.nodeport_primary = false;
+	c->options.nodeport_primary = false;
 	clear_cidrs(c, o);
 }
 
@@ -128,7 +128,7 @@ static json_t *get_nodeport_addresses(const struct config *c, const struct confi
 {
 	json_t *all = get_cidrs(c, o);
 
-	if (c->policy.nodeport_primary)
+	if (c->options.nodeport_primary)
 		json_array_append_new(all, json_string("primary"));
 	return all;
 }

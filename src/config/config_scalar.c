@@ -174,7 +174,7 @@ static int set_mark_mask(
 	steps = (uint32_t)v ^ (uint32_t)v << 1;
 	if (v && (__builtin_popcountll(v) < 2 || __builtin_popcount(steps) > 2))
 		return err_set(err, -EINVAL, "\"%.60s\" is not two or more adjacent bits", text);
-	c->policy.mark_mask = (uint32_t)v;
+	c->options.mark_mask = (uint32_t)v;
 	return 0;
 }
 
@@ -183,7 +183,7 @@ static json_t *get_mark_mask(const struct config *c, const struct config_option 
 	char text[sizeof(DEFAULT_MARK_MASK)];
 
 	(void)o;
-	snprintf(text, sizeof(text), "0x%x", c->policy.mark_mask);
+	snprintf(text, sizeof(text), "0x%x", c->options.mark_mask);
 	return json_string(text);
 }
 

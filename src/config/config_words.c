@@ -120,7 +120,7 @@ static int set_mode(
 		return err_set(err, -EINVAL,
 			"\"%.60s\" is not done here: use ipvs, iptables, or \"\" for what works best",
 			text);
-	c->policy.backend = (enum backend)i;
+	c->options.backend = (enum backend)i;
 	return 0;
 }
 
@@ -128,7 +128,7 @@ static json_t *get_mode(const struct config *c, const struct config_option *o)
 {
 	(void)o;
 	return json_string(
-		c->policy.backend == BACKEND_AUTO ? "" : backend_name(c->policy.backend));
+		c->options.backend == BACKEND_AUTO ? "" : backend_name(c->options.backend));
 }
 
 const struct value_type value_mode = { SHAPE_TEXT, .set = set_mode, .get = get_mode };
@@ -140,14 +140,14 @@ static int set_scheduler(
 	if (!*text || strlen(text) >= SCHED_NAME_SIZE ||
 		strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(text))
 		return err_set(err, -EINVAL, "\"%.60s\" is not the name of a scheduler", text);
-	snprintf(c->policy.scheduler, sizeof(c->policy.scheduler), "%s", text);
+	snprintf(c->options.scheduler, sizeof(c->options.scheduler), "%s", text);
 	return 0;
 }
 
 static json_t *get_scheduler(const struct config *c, const struct config_option *o)
 {
 	(void)o;
-	return json_string(c->policy.scheduler);
+	return json_string(c->options.scheduler);
 }
 
 const struct value_type value_scheduler = { SHAPE_TEXT, .set = set_scheduler,
@@ -169,15 +169,15 @@ static int set_hostname(
 	if (!len || len > NAME_MAX_LEN)
 		return err_set(err, -EINVAL, "must have between 1 and %d characters", NAME_MAX_LEN);
 	for (size_t i = 0; i < len; i++)
-		c->policy.node_name[i] = (char)tolower((unsigned char)text[i]);
-	c->policy.node_name[len] = '\0';
+		c->options.node_name[i] = (char)tolower((unsigned char)text[i]);
+	c->options.node_name[len] = '\0';
 	return 0;
 }
 
 /* The host's own name is not printed: the file may go to another host. */
 static json_t *get_hostname(const struct config *c, const struct config_option *o)
 {
-	return text_json(option_given(c, o) ? c->policy.node_name : "");
+	return text_json(option_given(c, o) ? c->options.node_name : "");
 }
 
 const struct value_type value_hostname = { SHAPE_TEXT, .set = set_hostname, .get = get_hostname };

@@ -21,18 +21,18 @@ const char *endpoint_reason_text(enum endpoint_reason reason)
 }
 
 static uint32_t weight_of(
-	const struct slice *slice, const struct endpoint *ep, const struct policy *policy)
+	const struct slice *slice, const struct endpoint *ep, const struct node_view *view)
 {
 	const struct node *node;
 
 	if (slice->weight >= 0)
 		return (uint32_t)slice->weight;
-	node = policy->store && *ep->node_name ? store_node(policy->store, ep->node_name) : NULL;
+	node = view->store && *ep->node_name ? store_node(view->store, ep->node_name) : NULL;
 	return node && node->weight >= 0 ? (uint32_t)node->weight : 1;
 }
 
 static void collect_port(struct endpoint_list *l, const struct slice *slice,
-	const struct subset *subset, uint16_t port, int family, const struct policy *policy)
+	const struct subset *subset, uint16_t port, int family, const struct node_view *view)
 {
 	for (size_t i = 0; i < subset->n_endpoints; i++) {
 		const struct endpoint *ep = &subset->endpoints[i];
@@ -43,9 +43,10 @@ static void collect_port(struct endpoint_list *l, const struct slice *slice,
 		l->eps[l->n] = (struct chosen){
 			.ip = ep->ip,
 			.port = port,
-			.weight = weight_of(slice, ep, policy),
+			.weight = weight_of(slice, ep, view),
 			.endpoint = ep,
-			.local = *policy->node_name && !strcmp(ep->node_name, policy->node_name),
+			.local = *view->options->node_name &&
+				!strcmp(ep->node_name, view->options->node_name),
 			.order = (unsigned)l->n,
 		};
 		l->n++;
@@ -53,7 +54,7 @@ static void collect_port(struct endpoint_list *l, const struct slice *slice,
 }
 
 static void collect(struct endpoint_list *l, const struct slot *slot,
-	const struct service_port *port, int family, const struct policy *policy)
+	const struct service_port *port, int family, const struct node_view *view)
 {
 	list_for_each(n, &slot->slices) {
 		const struct slice *slice = container_of(n, struct slot_slice, link)->slice;
@@ -65,7 +66,7 @@ static void collect(struct endpoint_list *l, const struct slot *slot,
 				if (subset->ports[j].proto == port->proto &&
 					!strcmp(subset->ports[j].name, port->name))
 					collect_port(l, slice, subset, subset->ports[j].port,
-						family, policy);
+						family, view);
 		}
 	}
 }
@@ -124,22 +125,22 @@ static bool hinted(const char *const *hints, size_t n, const char *us)
 	return false;
 }
 
-static bool for_node(const struct chosen *c, const struct policy *policy)
+static bool for_node(const struct chosen *c, const struct node_view *view)
 {
-	return hinted(c->endpoint->node_hints, c->endpoint->n_node_hints, policy->node_name);
+	return hinted(c->endpoint->node_hints, c->endpoint->n_node_hints, view->options->node_name);
 }
 
-static bool for_zone(const struct chosen *c, const struct policy *policy)
+static bool for_zone(const struct chosen *c, const struct node_view *view)
 {
-	return hinted(c->endpoint->zone_hints, c->endpoint->n_zone_hints, policy->zone);
+	return hinted(c->endpoint->zone_hints, c->endpoint->n_zone_hints, view->zone);
 }
 
 enum topology { TOPOLOGY_NONE, TOPOLOGY_NODE, TOPOLOGY_ZONE };
 
 /* Hints count only if every ready endpoint has one and one of them names us. */
-static enum topology topology_mode(const struct endpoint_list *l, const struct policy *policy)
+static enum topology topology_mode(const struct endpoint_list *l, const struct node_view *view)
 {
-	bool all_node = *policy->node_name, all_zone = *policy->zone;
+	bool all_node = *view->options->node_name, all_zone = *view->zone;
 	bool any_node = false, any_zone = false;
 
 	for (size_t i = 0; i < l->n; i++) {
@@ -149,8 +150,8 @@ static enum topology topology_mode(const struct endpoint_list *l, const struct p
 			continue;
 		all_node = all_node && c->endpoint->n_node_hints;
 		all_zone = all_zone && c->endpoint->n_zone_hints;
-		any_node = any_node || for_node(c, policy);
-		any_zone = any_zone || for_zone(c, policy);
+		any_node = any_node || for_node(c, view);
+		any_zone = any_zone || for_zone(c, view);
 	}
 	return all_node && any_node    ? TOPOLOGY_NODE
 		: all_zone && any_zone ? TOPOLOGY_ZONE
@@ -158,13 +159,13 @@ static enum topology topology_mode(const struct endpoint_list *l, const struct p
 }
 
 static enum endpoint_reason ready_reason(
-	const struct chosen *c, enum topology mode, const struct policy *policy)
+	const struct chosen *c, enum topology mode, const struct node_view *view)
 {
 	switch (mode) {
 	case TOPOLOGY_NODE:
-		return for_node(c, policy) ? ENDPOINT_USED : ENDPOINT_OTHER_NODE;
+		return for_node(c, view) ? ENDPOINT_USED : ENDPOINT_OTHER_NODE;
 	case TOPOLOGY_ZONE:
-		return for_zone(c, policy) ? ENDPOINT_USED : ENDPOINT_OTHER_ZONE;
+		return for_zone(c, view) ? ENDPOINT_USED : ENDPOINT_OTHER_ZONE;
 	case TOPOLOGY_NONE:
 		return ENDPOINT_USED;
 	}
@@ -172,18 +173,18 @@ static enum endpoint_reason ready_reason(
 }
 
 static enum endpoint_reason reason_of(
-	const struct chosen *c, enum topology mode, bool any_ready, const struct policy *policy)
+	const struct chosen *c, enum topology mode, bool any_ready, const struct node_view *view)
 {
 	if (is_ready(c))
-		return ready_reason(c, mode, policy);
+		return ready_reason(c, mode, view);
 	if (is_fallback(c))
 		return any_ready ? ENDPOINT_TERMINATING : ENDPOINT_USED_FALLBACK;
 	return ENDPOINT_NOT_READY;
 }
 
-static void choose(struct endpoint_list *l, const struct policy *policy)
+static void choose(struct endpoint_list *l, const struct node_view *view)
 {
-	enum topology mode = topology_mode(l, policy);
+	enum topology mode = topology_mode(l, view);
 	bool any_ready = false, local_ready = false;
 
 	for (size_t i = 0; i < l->n; i++) {
@@ -193,7 +194,7 @@ static void choose(struct endpoint_list *l, const struct policy *policy)
 	for (size_t i = 0; i < l->n; i++) {
 		struct chosen *c = &l->eps[i];
 
-		c->reason = reason_of(c, mode, any_ready, policy);
+		c->reason = reason_of(c, mode, any_ready, view);
 		c->in_cluster = c->reason <= ENDPOINT_USED_FALLBACK;
 		c->in_local = c->local && (local_ready ? is_ready(c) : is_fallback(c));
 		l->n_cluster += c->in_cluster;
@@ -203,12 +204,12 @@ static void choose(struct endpoint_list *l, const struct policy *policy)
 }
 
 void endpoints_select(const struct slot *slot, const struct service_port *port, int family,
-	const struct policy *policy, struct endpoint_list *ret)
+	const struct node_view *view, struct endpoint_list *ret)
 {
 	*ret = (struct endpoint_list){ .eps = ret->eps, .cap = ret->cap };
-	collect(ret, slot, port, family, policy);
+	collect(ret, slot, port, family, view);
 	sort_and_merge(ret);
-	choose(ret, policy);
+	choose(ret, view);
 }
 
 void endpoints_done(struct endpoint_list *l)

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +28,7 @@ enum {
 static bool is_tcp(const struct engine *e, const struct fact_key *vs)
 {
 	return vs->proto ? vs->proto == IPPROTO_TCP
-			 : marks_is_tcp(e->config.policy->mark_mask, fact_fwmark(vs));
+			 : marks_is_tcp(e->config.view->options->mark_mask, fact_fwmark(vs));
 }
 
 bool engine_drains(const struct engine *e, const struct fact_key *vs)
@@ -52,7 +51,7 @@ static uint64_t drain_timeout(const struct fact_key *vs, void *arg)
 {
 	const struct engine *e = arg;
 	const struct slot *slot;
-	int64_t ms = e->config.policy->drain_timeout;
+	int64_t ms = e->config.view->options->drain_timeout;
 
 	if (!engine_drains(e, vs))
 		return 0;
@@ -126,7 +125,7 @@ void engine_request_audit_of(struct engine *e, unsigned kinds)
 	e->audit_requested |= kinds;
 }
 
-void engine_policy_changed(struct engine *e)
+void engine_node_changed(struct engine *e)
 {
 	e->node_dirty = true;
 	store_mark_all_dirty(e->config.store);
@@ -134,8 +133,8 @@ void engine_policy_changed(struct engine *e)
 
 void engine_reload(struct engine *e)
 {
-	e->config.policy->n_missing_schedulers = 0;
-	engine_policy_changed(e);
+	node_view_forget_missing_schedulers(e->config.view);
+	engine_node_changed(e);
 	engine_request_audit(e);
 	ledger_retry_now(e->ledger);
 	e->next_flows = 0;
@@ -184,16 +183,12 @@ const struct text_pool *engine_texts(const struct engine *e)
 /* Gives the Services that asked for it another one; false where there is none. */
 static bool degrade_scheduler(struct engine *e, const char *scheduler)
 {
-	struct policy *p = e->config.policy;
-
 	if (!strcmp(scheduler, LAST_SCHEDULER))
 		return false;
-	if (policy_scheduler_missing(p, scheduler))
+	if (node_view_scheduler_missing(e->config.view, scheduler))
 		return true;
-	if (p->n_missing_schedulers == POLICY_MAX_SCHEDULERS)
+	if (!node_view_add_missing_scheduler(e->config.view, scheduler))
 		return false;
-	snprintf(
-		p->missing_schedulers[p->n_missing_schedulers++], SCHED_NAME_SIZE, "%s", scheduler);
 	store_mark_all_dirty(e->config.store);
 	e->holding = false;
 	if (e->config.on_scheduler_missing)
@@ -389,7 +384,7 @@ static uint64_t clean_flows(struct engine *e, uint64_t now)
 	if (now < e->next_flows)
 		return e->next_flows;
 	stale_watch_list(e->stale, &stale);
-	stale.translated = e->config.policy->backend == BACKEND_IPTABLES;
+	stale.translated = e->config.view->backend == BACKEND_IPTABLES;
 	r = stale.n ? e->config.delete_flows(&stale, &more, e->config.arg) : 0;
 	stale_done(&stale);
 	if (r > 0)

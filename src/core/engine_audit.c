@@ -49,7 +49,7 @@ static bool mark_is_ours(const struct engine *e, uint32_t mark)
 {
 	struct mark_search s = { .mark = mark };
 
-	if (!(mark & ~e->config.policy->mark_mask))
+	if (!(mark & ~e->config.view->options->mark_mask))
 		return true;
 	ledger_each(e->ledger, FACT_MEMBER, match_mark, &s);
 	return s.found;
@@ -68,12 +68,12 @@ static bool vs_is_ours(const struct engine *e, const struct fact_key *vs)
 
 	if (!vs->proto)
 		return mark_is_ours(e, fact_fwmark(vs));
-	if (policy_excluded(e->config.policy, &ip))
+	if (options_excluded(e->config.view->options, &ip))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
 		if (has_member(e, portals[i], vs))
 			return true;
-	if (!policy_is_local(e->config.policy, &ip))
+	if (!node_view_is_local(e->config.view, &ip))
 		return false;
 	return (vs->proto == IPPROTO_TCP && has_member(e, SET_NODE_PORT_TCP, vs)) ||
 		(vs->proto == IPPROTO_UDP && has_member(e, SET_NODE_PORT_UDP, vs));
@@ -87,7 +87,8 @@ static bool is_ours(const struct engine *e, const struct fact_key *key)
 	case FACT_VS:
 		return vs_is_ours(e, key);
 	case FACT_ADDR:
-		return !policy_excluded(e->config.policy, &ip) && has_member(e, SET_IPVS_IPS, key);
+		return !options_excluded(e->config.view->options, &ip) &&
+			has_member(e, SET_IPVS_IPS, key);
 	case FACT_LINK: /* by their names, and routes by their protocol number */
 	case FACT_SET:
 	case FACT_MEMBER:
@@ -261,7 +262,7 @@ void engine_adopt_marks(struct engine *e)
 	struct adapter *a = e->adapter[FACT_MEMBER];
 	struct err err;
 
-	e->marks = marks_new(e->config.policy->mark_mask);
-	if (a && e->config.policy->mark_mask)
+	e->marks = marks_new(e->config.view->options->mark_mask);
+	if (a && e->config.view->options->mark_mask)
 		a->dump(a, FACT_MEMBER, NULL, adopt_mark, e->marks, &err);
 }

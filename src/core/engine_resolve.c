@@ -35,9 +35,9 @@ static void publish_node(struct engine *e)
 	struct fact_list new = { 0 };
 
 	/* iptables takes much in one document faster than a little in each of two. */
-	e->node.vital = e->config.policy->backend != BACKEND_IPTABLES;
+	e->node.vital = e->config.view->backend != BACKEND_IPTABLES;
 	if (!e->releasing)
-		resolve_node(e->config.policy, &e->texts, &new);
+		resolve_node(e->config.view, &e->texts, &new);
 	finish_list(e, &new);
 	ledger_publish(e->ledger, e->node_facts.facts, e->node_facts.n, new.facts, new.n, &e->node);
 	unref_texts(e, e->node_facts.facts, e->node_facts.n);
@@ -214,8 +214,8 @@ static void expect_draining(struct engine *e, struct slot *slot, size_t n_old)
 static void check_degraded(struct engine *e, struct slot *slot, const struct fact_list *new)
 {
 	const struct service *s = slot->service;
-	bool degraded =
-		new->n && * s->scheduler &&policy_scheduler_missing(e->config.policy, s->scheduler);
+	bool degraded = new->n && *
+		s->scheduler &&node_view_scheduler_missing(e->config.view, s->scheduler);
 
 	if (degraded && !slot->degraded && e->config.on_degraded)
 		e->config.on_degraded(s, e->config.arg);
@@ -228,12 +228,12 @@ static void publish_slot(struct engine *e, struct slot *slot)
 	const size_t n_old = slot->n_facts;
 
 	new->n = 0;
-	if (e->releasing || e->config.policy->backend == BACKEND_IPTABLES)
+	if (e->releasing || e->config.view->backend == BACKEND_IPTABLES)
 		marks_release(e->marks, slot);
-	else if (!marks_assign(e->marks, slot, e->config.policy))
+	else if (!marks_assign(e->marks, slot, e->config.view))
 		e->stats.marks_exhausted++;
 	if (!e->releasing)
-		resolve_service(slot, e->config.policy, &e->texts, new);
+		resolve_service(slot, e->config.view, &e->texts, new);
 	finish_list(e, new);
 	check_degraded(e, slot, new);
 	slot->claimant.vital = e->node.vital && slot->service && service_is_vital(slot->service);
@@ -250,7 +250,7 @@ static void publish_slot(struct engine *e, struct slot *slot)
 		memcpy(slot->facts, new->facts, new->n * sizeof(*slot->facts));
 	slot->n_facts = new->n;
 	if (e->stale)
-		stale_watch_slot(e->stale, slot, e->config.policy, e->releasing);
+		stale_watch_slot(e->stale, slot, e->config.view, e->releasing);
 	e->stats.resolves++;
 	store_prune(e->config.store, slot);
 }

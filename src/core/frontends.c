@@ -70,23 +70,23 @@ static void add(struct frontend_list *l, const struct frontend *fe)
 }
 
 static void add_external(struct frontend_list *l, enum frontend_kind kind, const struct ip *ip,
-	uint16_t port, bool local, const struct policy *policy)
+	uint16_t port, bool local, const struct node_view *view)
 {
 	add(l,
 		&(struct frontend){ .kind = kind,
 			.ip = *ip,
 			.port = port,
 			.local = local,
-			.vip = !policy_is_local(policy, ip) });
+			.vip = !node_view_is_local(view, ip) });
 }
 
-static void add_node_ports(
-	struct frontend_list *l, uint16_t port, int family, bool local, const struct policy *policy)
+static void add_node_ports(struct frontend_list *l, uint16_t port, int family, bool local,
+	const struct node_view *view)
 {
-	for (size_t i = 0; i < policy->n_local; i++) {
-		const struct ip *ip = &policy->local[i];
+	for (size_t i = 0; i < view->n_local; i++) {
+		const struct ip *ip = &view->local[i];
 
-		if (ip->family == family && policy_is_nodeport_address(policy, ip))
+		if (ip->family == family && node_view_is_nodeport_address(view, ip))
 			add(l,
 				&(struct frontend){ .kind = FRONTEND_NODE_PORT,
 					.ip = *ip,
@@ -96,13 +96,13 @@ static void add_node_ports(
 }
 
 void frontends_list(const struct service *s, const struct service_port *port, int family,
-	const struct policy *policy, struct frontend_list *ret)
+	const struct node_view *view, struct frontend_list *ret)
 {
 	struct ip cluster_ip = service_cluster_ip(s, family);
 	bool local = service_external_local(s);
 
 	*ret = (struct frontend_list){ .fes = ret->fes, .cap = ret->cap };
-	if (*service_not_proxied(s) || !cluster_ip.family || !policy_family(policy, family))
+	if (*service_not_proxied(s) || !cluster_ip.family || !node_view_serves(view, family))
 		return;
 	add(ret,
 		&(struct frontend){ .kind = FRONTEND_CLUSTER_IP,
@@ -110,16 +110,16 @@ void frontends_list(const struct service *s, const struct service_port *port, in
 			.port = port->port,
 			.local = s->internal_local,
 			.vip = true });
-	for (size_t i = 0; policy->external_ips && i < s->n_external_ips; i++)
+	for (size_t i = 0; view->options->external_ips && i < s->n_external_ips; i++)
 		if (s->external_ips[i].family == family)
 			add_external(ret, FRONTEND_EXTERNAL_IP, &s->external_ips[i], port->port,
-				local, policy);
+				local, view);
 	for (size_t i = 0; i < s->n_ingress; i++)
 		if (s->ingress[i].ip.family == family && !s->ingress[i].proxy_mode)
 			add_external(ret, FRONTEND_LOAD_BALANCER, &s->ingress[i].ip, port->port,
-				local, policy);
+				local, view);
 	if (port->node_port)
-		add_node_ports(ret, port->node_port, family, local, policy);
+		add_node_ports(ret, port->node_port, family, local, view);
 }
 
 void frontends_done(struct frontend_list *l)

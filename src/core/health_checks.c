@@ -52,12 +52,11 @@ struct scratch {
 };
 
 static uint32_t count_local_ready(
-	const struct slot *slot, const struct policy *policy, int family, struct scratch *scratch)
+	const struct slot *slot, const struct node_view *view, int family, struct scratch *scratch)
 {
 	scratch->ips.n = 0;
 	for (size_t i = 0; i < slot->service->n_ports; i++) {
-		endpoints_select(
-			slot, &slot->service->ports[i], family, policy, &scratch->endpoints);
+		endpoints_select(slot, &slot->service->ports[i], family, view, &scratch->endpoints);
 		add_ready(&scratch->ips, &scratch->endpoints);
 	}
 	return (uint32_t)count_distinct(&scratch->ips);
@@ -95,7 +94,7 @@ static struct item *find_services(const struct store *store, int family, size_t 
 	return items;
 }
 
-void health_checks_list(const struct store *store, const struct policy *policy, int family,
+void health_checks_list(const struct store *store, const struct node_view *view, int family,
 	struct health_check_list *ret)
 {
 	_cleanup_free_ struct item *items = NULL;
@@ -103,7 +102,7 @@ void health_checks_list(const struct store *store, const struct policy *policy, 
 	size_t n;
 
 	ret->n = 0;
-	if (!policy_family(policy, family))
+	if (!node_view_serves(view, family))
 		return;
 	items = find_services(store, family, &n);
 	for (size_t i = 0; i < n; i++) {
@@ -114,7 +113,7 @@ void health_checks_list(const struct store *store, const struct policy *policy, 
 			.ns = slot->service->ns,
 			.name = slot->service->name,
 			.port = slot->service->health_check_node_port,
-			.local_ready = count_local_ready(slot, policy, family, &scratch),
+			.local_ready = count_local_ready(slot, view, family, &scratch),
 		};
 	}
 	endpoints_done(&scratch.endpoints);
@@ -129,14 +128,14 @@ void health_checks_done(struct health_check_list *l)
 
 /* Nothing restricts NodePorts in this family, or a range that is everything lifts the restriction.
  */
-static bool everywhere(const struct policy *policy, int family)
+static bool everywhere(const struct node_view *view, int family)
 {
 	bool any = false;
 
-	if (policy->nodeport_primary)
+	if (view->options->nodeport_primary)
 		return false;
-	for (size_t i = 0; i < policy->n_nodeport_addresses; i++) {
-		const struct cidr *range = &policy->nodeport_addresses[i];
+	for (size_t i = 0; i < view->options->n_nodeport_addresses; i++) {
+		const struct cidr *range = &view->options->nodeport_addresses[i];
 
 		if (range->ip.family == family && !range->len)
 			return true;
@@ -145,20 +144,20 @@ static bool everywhere(const struct policy *policy, int family)
 	return !any;
 }
 
-void health_checks_addresses(const struct policy *policy, int family, struct address_list *ret)
+void health_checks_addresses(const struct node_view *view, int family, struct address_list *ret)
 {
 	static const uint8_t unspecified[16];
 	const struct ip any = ip_make(family, unspecified);
 
 	ret->n = 0;
-	if (everywhere(policy, family)) {
+	if (everywhere(view, family)) {
 		add_ip(ret, &any);
 		return;
 	}
-	for (size_t i = 0; i < policy->n_local; i++)
-		if (policy->local[i].family == family &&
-			policy_is_nodeport_address(policy, &policy->local[i]))
-			add_ip(ret, &policy->local[i]);
+	for (size_t i = 0; i < view->n_local; i++)
+		if (view->local[i].family == family &&
+			node_view_is_nodeport_address(view, &view->local[i]))
+			add_ip(ret, &view->local[i]);
 }
 
 void address_list_done(struct address_list *l)

@@ -168,7 +168,7 @@ static void give_back(struct marks *m, const struct slot_mark *old, size_t n_old
 	}
 }
 
-bool marks_assign(struct marks *m, struct slot *slot, const struct policy *policy)
+bool marks_assign(struct marks *m, struct slot *slot, const struct node_view *view)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	const struct service *s = slot->service;
@@ -177,14 +177,14 @@ bool marks_assign(struct marks *m, struct slot *slot, const struct policy *polic
 	size_t n = 0;
 	bool enough = true;
 
-	if (!s || !policy->mark_mask || !service_external_local(s)) {
+	if (!s || !view->options->mark_mask || !service_external_local(s)) {
 		marks_release(m, slot);
 		return true;
 	}
 	new = mem_zalloc(s->n_ports * 2, sizeof(*new));
 	for (size_t f = 0; f < ARRAY_SIZE(families); f++)
 		for (size_t i = 0; i < s->n_ports; i++) {
-			frontends_list(s, &s->ports[i], families[f], policy, &fes);
+			frontends_list(s, &s->ports[i], families[f], view, &fes);
 			if (!needs_mark(&fes))
 				continue;
 			if (assign_port(m, slot, &s->ports[i], families[f], &fes, &new[n]))

@@ -4,7 +4,7 @@
 #include "core/endpoints.h"
 #include "core/frontends.h"
 
-static void count_service(const struct slot *slot, const struct policy *policy, int family,
+static void count_service(const struct slot *slot, const struct node_view *view, int family,
 	struct endpoint_list *scratch, struct no_local *ret)
 {
 	const struct service *s = slot->service;
@@ -13,7 +13,7 @@ static void count_service(const struct slot *slot, const struct policy *policy, 
 	for (size_t i = 0; i < s->n_ports; i++) {
 		const struct service_port *port = &s->ports[i];
 
-		endpoints_select(slot, port, family, policy, scratch);
+		endpoints_select(slot, port, family, view, scratch);
 		if (!scratch->any || scratch->n_local)
 			continue;
 		internal = internal || s->internal_local;
@@ -31,18 +31,18 @@ static bool has_local_policy(const struct service *s, int family)
 		service_cluster_ip(s, family).family;
 }
 
-struct no_local no_local_count(const struct store *store, const struct policy *policy, int family)
+struct no_local no_local_count(const struct store *store, const struct node_view *view, int family)
 {
 	struct endpoint_list scratch = { 0 };
 	struct no_local ret = { 0 };
 
-	if (!policy_family(policy, family))
+	if (!node_view_serves(view, family))
 		return ret;
 	map_for_each(node, &store->slots) {
 		const struct slot *slot = container_of(node, struct slot, by_name);
 
 		if (slot->service && has_local_policy(slot->service, family))
-			count_service(slot, policy, family, &scratch, &ret);
+			count_service(slot, view, family, &scratch, &ret);
 	}
 	endpoints_done(&scratch);
 	return ret;

@@ -39,21 +39,22 @@ void fact_list_done(struct fact_list *l)
 	*l = (struct fact_list){ 0 };
 }
 
-const char *resolve_scheduler(const struct service *s, const struct policy *policy)
+const char *resolve_scheduler(const struct service *s, const struct node_view *view)
 {
-	if (*s->scheduler && !policy_scheduler_missing(policy, s->scheduler))
+	if (*s->scheduler && !node_view_scheduler_missing(view, s->scheduler))
 		return s->scheduler;
-	return policy_scheduler_missing(policy, policy->scheduler) ? LAST_SCHEDULER
-								   : policy->scheduler;
+	return node_view_scheduler_missing(view, view->options->scheduler)
+		? LAST_SCHEDULER
+		: view->options->scheduler;
 }
 
 struct fact_key resolve_frontend_key(
-	const struct policy *policy, const struct frontend *fe, uint8_t proto)
+	const struct node_view *view, const struct frontend *fe, uint8_t proto)
 {
 	static const char any_hash[SERVICE_HASH_LEN] = { 0 };
 	const struct ip any = { .family = fe->ip.family };
 
-	if (policy->backend != BACKEND_IPTABLES)
+	if (view->backend != BACKEND_IPTABLES)
 		return fact_vs(&fe->ip, fe->port, proto).key;
 	return fact_dispatch(fe->kind == FRONTEND_NODE_PORT ? &any : &fe->ip, fe->port, proto,
 		SERVICE_CHAIN_SVC, any_hash)

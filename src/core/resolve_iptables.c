@@ -176,7 +176,7 @@ static void add_local_policy(const struct context *c, struct chain *ch)
 	char all[CHAIN_NAME_LEN + 1];
 
 	service_chain_name(SERVICE_CHAIN_SVC, c->hash, all);
-	if (resolve_match_pods(&pods, c->policy, c->family, false)) {
+	if (resolve_match_pods(&pods, c->view, c->family, false)) {
 		begin_external_rule(c, ch, buf_str(&pods), "pod");
 		buf_addf(&ch->text, " -j %s\n", all);
 	}

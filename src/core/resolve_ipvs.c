@@ -16,7 +16,7 @@ static void set_affinity(const struct context *c, struct fact *vs)
 	if (vs->key.proto) {
 		vs->val.vs.flags |= VS_PERSISTENT;
 		vs->val.vs.timeout = c->service->affinity_timeout;
-	} else if (!policy_scheduler_missing(c->policy, "sh"))
+	} else if (!node_view_scheduler_missing(c->view, "sh"))
 		strcpy(vs->val.vs.scheduler, "sh");
 }
 
@@ -35,7 +35,7 @@ static uint32_t scheduler_flags(const char *scheduler)
 static void add_real_servers(const struct context *c, struct fact vs, bool local)
 {
 	snprintf(vs.val.vs.scheduler, sizeof(vs.val.vs.scheduler), "%s",
-		resolve_scheduler(c->service, c->policy));
+		resolve_scheduler(c->service, c->view));
 	if (c->service->affinity_client_ip)
 		set_affinity(c, &vs);
 	vs.val.vs.flags |= scheduler_flags(vs.val.vs.scheduler);
@@ -68,11 +68,11 @@ void ipvs_add_frontend(const struct context *c, const struct frontend *fe)
 	add_real_servers(c, fact_vs(&fe->ip, fe->port, proto), fe->local);
 	if (!fe->local)
 		return;
-	if (c->policy->mark_mask && !c->endpoints.n_local && c->endpoints.any)
+	if (c->view->options->mark_mask && !c->endpoints.n_local && c->endpoints.any)
 		fact_list_add(c->out,
 			fact_member(SET_NO_LOCAL, c->family, &fe->ip, proto, fe->port, NULL));
 	if (fe->kind != FRONTEND_CLUSTER_IP && c->mark)
 		fact_list_add(c->out,
 			fact_member_mark(SET_LOCAL_MARK, c->family, &fe->ip, proto, fe->port,
-				c->mark, c->policy->mark_mask));
+				c->mark, c->view->options->mark_mask));
 }

@@ -51,21 +51,21 @@ void rules_bare(
 	buf_addf(&r->text, " -j %s\n", target);
 }
 
-static bool by_interface(const struct policy *p)
+static bool by_interface(const struct node_view *p)
 {
-	return p->detect_local == DETECT_BRIDGE_INTERFACE ||
-		p->detect_local == DETECT_INTERFACE_NAME_PREFIX;
+	return p->options->detect_local == DETECT_BRIDGE_INTERFACE ||
+		p->options->detect_local == DETECT_INTERFACE_NAME_PREFIX;
 }
 
-bool resolve_match_pods(struct buf *b, const struct policy *p, int family, bool others)
+bool resolve_match_pods(struct buf *b, const struct node_view *p, int family, bool others)
 {
-	const struct cidr *cidr = policy_local_cidr(p, family);
+	const struct cidr *cidr = node_view_local_cidr(p, family);
 	const char *not = others ? " !" : "";
 	char s[CIDR_STRLEN];
 
 	if (by_interface(p))
-		buf_addf(b, "%s -i %s%s", not, p->interface,
-			p->detect_local == DETECT_INTERFACE_NAME_PREFIX ? "+" : "");
+		buf_addf(b, "%s -i %s%s", not, p->options->interface,
+			p->options->detect_local == DETECT_INTERFACE_NAME_PREFIX ? "+" : "");
 	else if (cidr)
 		buf_addf(b, "%s -s %s", not, cidr_print(cidr, s));
 	return by_interface(p) || cidr;
@@ -73,7 +73,7 @@ bool resolve_match_pods(struct buf *b, const struct policy *p, int family, bool 
 
 static bool match_pods(struct rules *r, bool others)
 {
-	return resolve_match_pods(&r->text, r->policy, r->family, others);
+	return resolve_match_pods(&r->text, r->view, r->family, others);
 }
 
 /*
@@ -83,7 +83,7 @@ static bool match_pods(struct rules *r, bool others)
  */
 void rules_cluster_ip(struct rules *r)
 {
-	bool all = r->policy->masquerade_all;
+	bool all = r->view->options->masquerade_all;
 	bool told;
 
 	buf_adds(&r->text, "-A KUBE-SERVICES");
@@ -131,7 +131,7 @@ static void nat_node_port(struct rules *r)
 
 static uint32_t mark(const struct rules *r)
 {
-	return UINT32_C(1) << r->policy->masquerade_bit;
+	return UINT32_C(1) << r->view->options->masquerade_bit;
 }
 
 static void nat_postrouting(struct rules *r)
@@ -141,7 +141,7 @@ static void nat_postrouting(struct rules *r)
 	rules_set(r, "KUBE-POSTROUTING", SET_LOOP_BACK, "dst,dst,src", "MASQUERADE");
 	/* A VIP on an interface becomes the source of the node's own connections, which no reply
 	 * would find. */
-	if (r->policy->vip_mode == VIP_ADDRESS) {
+	if (r->view->options->vip_mode == VIP_ADDRESS) {
 		buf_adds(&r->text, "-A KUBE-POSTROUTING");
 		rules_match_set(r, SET_IPVS_IPS, "src", true);
 		buf_adds(&r->text, " -j MASQUERADE\n");
@@ -151,7 +151,7 @@ static void nat_postrouting(struct rules *r)
 	buf_addf(&r->text,
 		"-A KUBE-POSTROUTING -m comment --comment \"kubernetes service traffic "
 		"requiring SNAT\" -j MASQUERADE%s\n",
-		r->policy->random_fully ? " --random-fully" : "");
+		r->view->random_fully ? " --random-fully" : "");
 }
 
 static void nat_mark_masq(struct rules *r)
@@ -232,8 +232,8 @@ void rules_drop_no_local(struct rules *r, const char *chain, const char *which)
 {
 	buf_addf(&r->text, "-A %s", chain);
 	rules_match_set(r, SET_NO_LOCAL, "dst,dst", false);
-	if (r->policy->mark_mask)
-		buf_addf(&r->text, " -m mark --mark 0x0/0x%x", r->policy->mark_mask);
+	if (r->view->options->mark_mask)
+		buf_addf(&r->text, " -m mark --mark 0x0/0x%x", r->view->options->mark_mask);
 	buf_addf(&r->text, "%s -j DROP\n", which);
 }
 
@@ -337,20 +337,20 @@ static const struct jump {
 };
 
 /* The mangle table serves the marks of IPVS. */
-static bool stands(const struct policy *p, unsigned backends, enum table table)
+static bool stands(const struct node_view *p, unsigned backends, enum table table)
 {
 	unsigned backend = p->backend == BACKEND_IPTABLES ? IPTABLES : IPVS;
 
-	return backends & backend && (table != TABLE_MANGLE || p->mark_mask);
+	return backends & backend && (table != TABLE_MANGLE || p->options->mark_mask);
 }
 
 static void resolve_chains(
-	const struct policy *policy, int family, struct text_pool *texts, struct fact_list *ret)
+	const struct node_view *view, int family, struct text_pool *texts, struct fact_list *ret)
 {
-	struct rules r = { .policy = policy, .family = family };
+	struct rules r = { .view = view, .family = family };
 
 	for (size_t i = 0; i < ARRAY_SIZE(chains); i++) {
-		if (!stands(policy, chains[i].backends, chains[i].table))
+		if (!stands(view, chains[i].backends, chains[i].table))
 			continue;
 		buf_reset(&r.text);
 		chains[i].rules(&r);
@@ -361,7 +361,7 @@ static void resolve_chains(
 	for (size_t i = 0; i < ARRAY_SIZE(jumps); i++) {
 		const struct jump *j = &jumps[i];
 
-		if (!stands(policy, j->backends, j->table))
+		if (!stands(view, j->backends, j->table))
 			continue;
 		buf_reset(&r.text);
 		buf_addf(&r.text, "-A %s -m comment --comment \"%s\" -j %s\n", hook_name(j->from),
@@ -373,31 +373,31 @@ static void resolve_chains(
 	buf_done(&r.text);
 }
 
-static bool set_stands(const struct policy *p, enum set_id id)
+static bool set_stands(const struct node_view *p, enum set_id id)
 {
 	bool iptables = p->backend == BACKEND_IPTABLES;
 
 	if (id == SET_NO_ENDPOINTS)
 		return iptables;
 	if (id == SET_LOCAL_MARK)
-		return !iptables && p->mark_mask;
-	return id != SET_NO_LOCAL || iptables || p->mark_mask;
+		return !iptables && p->options->mark_mask;
+	return id != SET_NO_LOCAL || iptables || p->options->mark_mask;
 }
 
-void resolve_node(const struct policy *policy, struct text_pool *texts, struct fact_list *ret)
+void resolve_node(const struct node_view *view, struct text_pool *texts, struct fact_list *ret)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 
 	/* CNI plugins take it for a sign of IPVS. */
-	if (policy->backend != BACKEND_IPTABLES || policy->vip_mode == VIP_ADDRESS)
+	if (view->backend != BACKEND_IPTABLES || view->options->vip_mode == VIP_ADDRESS)
 		fact_list_add(ret, fact_link());
 	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
-		if (!policy_family(policy, families[f]))
+		if (!node_view_serves(view, families[f]))
 			continue;
 		for (enum set_id id = 0; id < SET_COUNT; id++)
-			if (set_stands(policy, id))
+			if (set_stands(view, id))
 				fact_list_add(ret, fact_set(id, families[f]));
-		resolve_chains(policy, families[f], texts, ret);
+		resolve_chains(view, families[f], texts, ret);
 	}
 }
 

@@ -30,11 +30,11 @@ static void node_port_address(struct rules *r, const struct cidr *to)
 
 static void node_port_addresses(struct rules *r)
 {
-	const struct policy *p = r->policy;
+	const struct node_view *p = r->view;
 	const struct cidr loopback = { .ip = { .family = AF_INET, .bytes = { 127 } }, .len = 8 };
-	bool localhost = r->family == AF_INET && policy_localhost_nodeports(p);
+	bool localhost = r->family == AF_INET && node_view_localhost_nodeports(p);
 
-	if (policy_all_nodeport_addresses(p, r->family)) {
+	if (options_all_nodeport_addresses(p->options, r->family)) {
 		buf_addf(&r->text,
 			"-A KUBE-SERVICES%s -m addrtype --dst-type LOCAL -j KUBE-NODE-PORT\n",
 			localhost			? ""
@@ -45,7 +45,7 @@ static void node_port_addresses(struct rules *r)
 	for (size_t i = 0; i < p->n_local; i++) {
 		const struct ip *ip = &p->local[i];
 
-		if (ip->family == r->family && policy_is_nodeport_address(p, ip))
+		if (ip->family == r->family && node_view_is_nodeport_address(p, ip))
 			node_port_address(
 				r, &(struct cidr){ .ip = *ip, .len = ip_bits(r->family) });
 	}
@@ -87,7 +87,7 @@ void iptables_nat_source_ranges(struct rules *r)
 /* With route_localnet others on the link could reach what listens on 127.0.0.1. */
 static void block_martians(struct rules *r)
 {
-	if (r->family == AF_INET && policy_localhost_nodeports(r->policy))
+	if (r->family == AF_INET && node_view_localhost_nodeports(r->view))
 		buf_adds(&r->text,
 			"-A KUBE-SERVICES ! -s 127.0.0.0/8 -d 127.0.0.0/8 -m comment --comment "
 			"\"block incoming localnet connections\" -j DROP\n");
@@ -102,7 +102,7 @@ static void drop_invalid(struct rules *r)
 	static const char invalid[] = " -m conntrack --ctstate INVALID";
 	char head[96];
 
-	if (!r->policy->drop_invalid)
+	if (!r->view->drop_invalid)
 		return;
 	snprintf(head, sizeof(head), "KUBE-SERVICES%s", invalid);
 	rules_bare(r, head, SET_IPVS_IPS, "dst", "DROP");
@@ -137,7 +137,7 @@ void iptables_filter_services(struct rules *r)
  */
 void iptables_filter_forward(struct rules *r)
 {
-	if (r->policy->drop_invalid)
+	if (r->view->drop_invalid)
 		buf_adds(&r->text, "-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP\n");
 	rules_filter_forward(r);
 }

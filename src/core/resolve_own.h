@@ -5,7 +5,7 @@
 #include "core/endpoints.h"
 #include "core/fact.h"
 #include "core/frontends.h"
-#include "core/policy.h"
+#include "core/node_view.h"
 #include "core/resolve.h"
 
 /* Between the parts of resolving. */
@@ -14,7 +14,7 @@
 struct context {
 	const struct service *service;
 	const struct service_port *port;
-	const struct policy *policy;
+	const struct node_view *view;
 	int family;
 	struct endpoint_list endpoints;
 	struct frontend_list frontends;
@@ -32,7 +32,7 @@ void iptables_add_frontend(const struct context *c, const struct frontend *fe);
 
 /* The rules of one chain while they are written, each as iptables-save prints it. */
 struct rules {
-	const struct policy *policy;
+	const struct node_view *view;
 	int family;
 	struct buf text;
 };
@@ -49,7 +49,7 @@ void rules_bare(
 void rules_cluster_ip(struct rules *r);
 /* Appends " ! -s CIDR" or the like: the match for packets of pods of this node, or of all others.
  * False, and nothing: there is no way to tell. */
-bool resolve_match_pods(struct buf *b, const struct policy *p, int family, bool others);
+bool resolve_match_pods(struct buf *b, const struct node_view *p, int family, bool others);
 /* "REJECT ...": a target */
 const char *rules_refuse(const struct rules *r);
 /* Ends a chain: answers ICMP echo to a VIP and refuses everything else that is new there. */

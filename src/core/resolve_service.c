@@ -17,10 +17,10 @@ static void add_member(const struct context *c, enum set_id set, const struct ip
 
 static void add_vip(const struct context *c, const struct ip *vip)
 {
-	const struct ip *source = &c->policy->node_ip[c->family == AF_INET6];
+	const struct ip *source = &c->view->node_ip[c->family == AF_INET6];
 
 	add_member(c, SET_IPVS_IPS, vip, 0, NULL);
-	if (c->policy->vip_mode == VIP_ADDRESS)
+	if (c->view->options->vip_mode == VIP_ADDRESS)
 		fact_list_add(c->out, fact_addr(vip));
 	else
 		fact_list_add(c->out, fact_route(vip, source));
@@ -48,7 +48,7 @@ static bool restricted(const struct context *c)
 
 static void add_source_ranges(const struct context *c, const struct frontend *fe)
 {
-	const struct ip *node_ip = &c->policy->node_ip[c->family == AF_INET6];
+	const struct ip *node_ip = &c->view->node_ip[c->family == AF_INET6];
 	const struct cidr self = { .ip = fe->ip, .len = ip_bits(c->family) };
 
 	if (!restricted(c))
@@ -99,7 +99,7 @@ static void add_frontend(const struct context *c, const struct frontend *fe)
 		add_node_port_members(c, fe);
 		break;
 	}
-	if (c->policy->backend == BACKEND_IPTABLES)
+	if (c->view->backend == BACKEND_IPTABLES)
 		iptables_add_frontend(c, fe);
 	else
 		ipvs_add_frontend(c, fe);
@@ -114,7 +114,7 @@ static void add_frontend(const struct context *c, const struct frontend *fe)
  */
 static void add_loop_back(const struct context *c)
 {
-	bool all = c->policy->backend == BACKEND_IPTABLES;
+	bool all = c->view->backend == BACKEND_IPTABLES;
 
 	for (size_t i = 0; i < c->endpoints.n; i++) {
 		const struct chosen *ep = &c->endpoints.eps[i];
@@ -127,12 +127,12 @@ static void add_loop_back(const struct context *c)
 
 static void add_port(struct context *c, const struct slot *slot)
 {
-	frontends_list(c->service, c->port, c->family, c->policy, &c->frontends);
+	frontends_list(c->service, c->port, c->family, c->view, &c->frontends);
 	if (!c->frontends.n)
 		return;
-	endpoints_select(slot, c->port, c->family, c->policy, &c->endpoints);
+	endpoints_select(slot, c->port, c->family, c->view, &c->endpoints);
 	add_loop_back(c);
-	if (c->policy->backend == BACKEND_IPTABLES)
+	if (c->view->backend == BACKEND_IPTABLES)
 		iptables_add_port(c);
 	else
 		ipvs_add_port(c, slot);
@@ -146,20 +146,18 @@ static bool has_health_check(const struct service *s)
 		s->health_check_node_port;
 }
 
-void resolve_service(const struct slot *slot, const struct policy *policy, struct text_pool *texts,
+void resolve_service(const struct slot *slot, const struct node_view *view, struct text_pool *texts,
 	struct fact_list *ret)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
-	struct context c = {
-		.service = slot->service, .policy = policy, .texts = texts, .out = ret
-	};
+	struct context c = { .service = slot->service, .view = view, .texts = texts, .out = ret };
 	const struct ip none = { 0 };
 
 	if (!slot->service || *service_not_proxied(slot->service))
 		return;
 	for (size_t f = 0; f < 2; f++) {
 		c.family = families[f];
-		if (!policy_family(policy, c.family) ||
+		if (!node_view_serves(view, c.family) ||
 			!service_cluster_ip(c.service, c.family).family)
 			continue;
 		for (size_t i = 0; i < c.service->n_ports; i++) {

@@ -29,16 +29,16 @@ static void add_answering(struct stale_list *l, const struct endpoint_list *from
 }
 
 static void add_port(struct stale_list *l, const struct slot *slot, const struct service_port *port,
-	int family, const struct policy *policy)
+	int family, const struct node_view *view)
 {
 	_cleanup_(frontends_done) struct frontend_list frontends = { 0 };
 	_cleanup_(endpoints_done) struct endpoint_list endpoints = { 0 };
 	const size_t first = l->n_endpoints;
 
-	frontends_list(slot->service, port, family, policy, &frontends);
+	frontends_list(slot->service, port, family, view, &frontends);
 	if (!frontends.n)
 		return;
-	endpoints_select(slot, port, family, policy, &endpoints);
+	endpoints_select(slot, port, family, view, &endpoints);
 	add_answering(l, &endpoints);
 	for (size_t i = 0; i < frontends.n; i++)
 		add_frontend(l,
@@ -49,15 +49,15 @@ static void add_port(struct stale_list *l, const struct slot *slot, const struct
 				.n = l->n_endpoints - first });
 }
 
-void stale_add_slot(struct stale_list *l, const struct slot *slot, const struct policy *policy)
+void stale_add_slot(struct stale_list *l, const struct slot *slot, const struct node_view *view)
 {
 	const struct service *s = slot->service;
 
 	for (size_t i = 0; s && i < s->n_ports; i++) {
 		if (s->ports[i].proto != IPPROTO_UDP)
 			continue;
-		add_port(l, slot, &s->ports[i], AF_INET, policy);
-		add_port(l, slot, &s->ports[i], AF_INET6, policy);
+		add_port(l, slot, &s->ports[i], AF_INET, view);
+		add_port(l, slot, &s->ports[i], AF_INET6, view);
 	}
 }
 

@@ -90,12 +90,12 @@ static void compare(
 }
 
 void stale_watch_slot(
-	struct stale_watch *w, struct slot *slot, const struct policy *policy, bool gone)
+	struct stale_watch *w, struct slot *slot, const struct node_view *view, bool gone)
 {
 	struct stale_list new = { 0 }, none = { 0 };
 
 	if (!gone)
-		stale_add_slot(&new, slot, policy);
+		stale_add_slot(&new, slot, view);
 	stale_finish(&new);
 	compare(w, slot->stale ? &slot->stale->list : &none, &new);
 	if (!new.n) {

@@ -32,9 +32,9 @@ static int cmp_jump(const void *a, const void *b)
 }
 
 void walk_init(struct walk *w, const struct ledger *ledger, const struct text_pool *texts,
-	const struct policy *policy)
+	const struct node_view *view)
 {
-	*w = (struct walk){ .ledger = ledger, .texts = texts, .policy = policy };
+	*w = (struct walk){ .ledger = ledger, .texts = texts, .view = view };
 	ledger_each(ledger, FACT_JUMP, add_jump, w);
 	if (w->n_jumps)
 		qsort(w->jumps, w->n_jumps, sizeof(*w->jumps), cmp_jump);
@@ -57,11 +57,11 @@ const char *walk_source_name(enum walk_source source)
 	return names[source];
 }
 
-enum walk_source walk_source_of(const struct policy *policy, const struct ip *ip)
+enum walk_source walk_source_of(const struct node_view *view, const struct ip *ip)
 {
-	const struct cidr *pods = policy_local_cidr(policy, ip->family);
+	const struct cidr *pods = node_view_local_cidr(view, ip->family);
 
-	if (policy_is_local(policy, ip) || ip_is_loopback(ip))
+	if (node_view_is_local(view, ip) || ip_is_loopback(ip))
 		return WALK_NODE;
 	return pods && cidr_contains(pods, ip) ? WALK_POD : WALK_OUTSIDE;
 }
@@ -174,10 +174,10 @@ static bool match_address(struct cursor *c, const struct ip *ip)
 /* Our rules name the interfaces of pods and no others. */
 static bool match_interface(struct cursor *c, const struct walk *w, const struct walk_packet *p)
 {
-	size_t len = strlen(w->policy->interface);
+	size_t len = strlen(w->view->options->interface);
 	const char *name = next(c);
 
-	if (!len || strncmp(name, w->policy->interface, len) != 0)
+	if (!len || strncmp(name, w->view->options->interface, len) != 0)
 		return unreadable(c);
 	return p->source == WALK_POD;
 }
@@ -215,7 +215,7 @@ static bool is_local(const struct walk *w, const struct ip *ip)
 	const struct fact route = fact_route(ip, &none), addr = fact_addr(ip);
 	struct fact_state state;
 
-	return policy_is_local(w->policy, ip) || ip_is_loopback(ip) || wanted(w, &route, &state) ||
+	return node_view_is_local(w->view, ip) || ip_is_loopback(ip) || wanted(w, &route, &state) ||
 		wanted(w, &addr, &state);
 }
 
@@ -383,7 +383,7 @@ static enum verdict run_target(struct run *r, struct cursor *c, unsigned depth)
 
 static enum verdict run_rule(struct run *r, const struct walk_rule *line, unsigned depth)
 {
-	const uint32_t masquerade = UINT32_C(1) << r->walk->policy->masquerade_bit;
+	const uint32_t masquerade = UINT32_C(1) << r->walk->view->options->masquerade_bit;
 	uint32_t before = r->packet->mark;
 	enum verdict v = UNREADABLE;
 	struct rule rule;
@@ -523,7 +523,7 @@ static const struct place own[] = { { TABLE_MANGLE, HOOK_OUTPUT }, { TABLE_NAT, 
 
 void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_path *ret)
 {
-	const bool iptables = w->policy->backend == BACKEND_IPTABLES;
+	const bool iptables = w->view->backend == BACKEND_IPTABLES;
 	const bool is_own = p->source == WALK_NODE;
 	const struct place *places = is_own ? own : from_others;
 	const size_t n = is_own ? ARRAY_SIZE(own) - !iptables : ARRAY_SIZE(from_others);

@@ -4,9 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "api/events.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "api/events.h"
 #include "sync.h"
 
 enum { NOTE_SIZE = 1025 };
@@ -26,7 +26,7 @@ void announce_init(struct daemon *d)
 	d->events = events_new(&(struct events_config){
 		.base = d->base,
 		.client = kube_client(d->kube),
-		.node_name = d->config->policy.node_name,
+		.node_name = d->config->options.node_name,
 		.trouble = on_trouble,
 		.arg = d,
 	});

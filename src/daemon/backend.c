@@ -10,73 +10,75 @@
 #include "kernel/sysctl.h"
 
 /* Refuses a default scheduler that the kernel does not have, and names those that it has. */
-static int check_scheduler(const struct policy *policy, struct err *err)
+static int check_scheduler(const struct options *options, struct err *err)
 {
 	_cleanup_(buf_done) struct buf have = { 0 };
 	unsigned mask = 0;
-	int r = probe_scheduler(policy->scheduler, err);
+	int r = probe_scheduler(options->scheduler, err);
 
 	if (r < 0)
 		err_prefix(err, "cannot find out whether the kernel has the scheduler \"%s\"",
-			policy->scheduler);
+			options->scheduler);
 	if (r)
 		return r < 0 ? r : 0;
 	probe_schedulers(&mask, NULL);
-	for (size_t i = 0; policy_known_schedulers[i]; i++)
+	for (size_t i = 0; known_schedulers[i]; i++)
 		if (mask & 1u << i)
-			buf_addf(&have, "%s%s", have.len ? ", " : "", policy_known_schedulers[i]);
+			buf_addf(&have, "%s%s", have.len ? ", " : "", known_schedulers[i]);
 	return err_set(err, -EINVAL, "--scheduler: the kernel has no scheduler \"%s\"; it has: %s",
-		policy->scheduler, buf_str(&have));
+		options->scheduler, buf_str(&have));
 }
 
-static int choose(struct config *c, struct err *err)
+static int choose(
+	const struct config *c, struct node_view *view, struct err *ret_no_ipvs, struct err *err)
 {
 	struct err reason;
 	int r;
 
-	if (c->policy.backend == BACKEND_IPTABLES)
+	*ret_no_ipvs = (struct err){ 0 };
+	if (view->backend == BACKEND_IPTABLES)
 		return 0;
 	r = probe_ipvs(&reason);
 	if (!r) {
-		c->policy.backend = BACKEND_IPVS;
+		view->backend = BACKEND_IPVS;
 		return 0;
 	}
-	if (c->policy.backend == BACKEND_IPVS)
+	if (c->options.backend == BACKEND_IPVS)
 		return err_set(err, r,
 			"IPVS cannot be used: %s; get the kernel module ip_vs (modprobe ip_vs), or do "
 			"without it: --backend=auto",
 			reason.msg);
-	c->policy.backend = BACKEND_IPTABLES;
-	c->no_ipvs = reason;
+	view->backend = BACKEND_IPTABLES;
+	*ret_no_ipvs = reason;
 	log_warn("IPVS cannot be used, going on with iptables; get the kernel module ip_vs and "
 		 "restart, or say --backend=iptables",
 		"err=\"%s\"", reason.msg);
 	return 0;
 }
 
-static int setup_ipvs(const struct config *c, struct err *err)
+static int setup_ipvs(const struct config *c, const struct node_view *view, struct err *err)
 {
 	struct sysctl wanted[SYSCTL_MAX_WANTED];
 	unsigned major, minor;
 	size_t n;
-	int r = check_scheduler(&c->policy, err);
+	int r = check_scheduler(&c->options, err);
 
 	if (r < 0)
 		return r;
 	sysctl_kernel_version(&major, &minor);
-	n = sysctl_wanted(major, minor, c->strict_arp, c->policy.ipv6, wanted);
+	n = sysctl_wanted(major, minor, c->strict_arp, view->ipv6, wanted);
 	r = sysctl_setup(wanted, n, err);
 	if (r < 0)
 		err_prefix(err, "a kernel setting that IPVS needs");
 	return r;
 }
 
-static int setup_iptables(const struct config *c, struct err *err)
+static int setup_iptables(const struct config *c, const struct node_view *view, struct err *err)
 {
 	struct sysctl wanted[SYSCTL_MAX_WANTED];
 	struct conntrack *conntrack;
 	size_t n = sysctl_wanted_iptables(
-		c->strict_arp, c->policy.ipv6, policy_localhost_nodeports(&c->policy), wanted);
+		c->strict_arp, view->ipv6, node_view_localhost_nodeports(view), wanted);
 	int r = sysctl_setup(wanted, n, err);
 
 	if (r < 0)
@@ -87,17 +89,18 @@ static int setup_iptables(const struct config *c, struct err *err)
 	return r;
 }
 
-int backend_choose(struct config *c, struct err *err)
+int backend_choose(
+	const struct config *c, struct node_view *view, struct err *ret_no_ipvs, struct err *err)
 {
 	long liberal = 0;
-	int r = choose(c, err);
+	int r = choose(c, view, ret_no_ipvs, err);
 
 	if (r < 0)
 		return r;
-	r = c->policy.backend == BACKEND_IPVS ? setup_ipvs(c, err) : setup_iptables(c, err);
+	r = view->backend == BACKEND_IPVS ? setup_ipvs(c, view, err) : setup_iptables(c, view, err);
 	if (r >= 0)
 		r = sysctl_setup_conntrack(&c->conntrack, err);
 	if (r >= 0 && !sysctl_read("net/netfilter/nf_conntrack_tcp_be_liberal", &liberal))
-		c->policy.drop_invalid = !liberal;
+		view->drop_invalid = !liberal;
 	return r;
 }

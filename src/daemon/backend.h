@@ -4,13 +4,15 @@
 
 #include "base/err.h"
 #include "config/config.h"
+#include "core/node_view.h"
 
 /*
  * Decides what is programmed on this node: IPVS if it works here, which is found out by doing; else
- * iptables, unless --backend=ipvs demanded IPVS. Afterwards config.policy.backend is one of the
- * two, and config.no_ipvs says why it is not IPVS where nobody asked for iptables. Makes the kernel
- * settings that it needs. Returns 0, or a negative errno with words that say what to do.
+ * iptables, unless --backend=ipvs demanded IPVS. Afterwards view.backend is one of the
+ * two, and *ret_no_ipvs says why --backend=auto became iptables (else its code is 0). Makes the
+ * kernel settings that it needs. Returns 0, or a negative errno with words that say what to do.
  */
-int backend_choose(struct config *c, struct err *err);
+int backend_choose(
+	const struct config *c, struct node_view *view, struct err *ret_no_ipvs, struct err *err);
 
 #endif

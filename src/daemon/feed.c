@@ -18,18 +18,31 @@ enum {
 
 /* The node */
 
-/* The Node object or the interfaces changed, perhaps. */
+int daemon_read_node(struct daemon *d, struct err *err)
+{
+	struct ip *local, primary[2];
+	size_t n_local;
+	int r = link_addresses(&local, &n_local, err);
+
+	if (r < 0)
+		return r;
+	primary[0] = link_primary_address(AF_INET, local, n_local);
+	primary[1] = link_primary_address(AF_INET6, local, n_local);
+	return node_view_update(&d->view, local, n_local, primary, &d->store);
+}
+
+/* The Node object or the interfaces may have changed. */
 void daemon_refresh_node(struct daemon *d)
 {
 	struct err err;
-	int r = node_refresh(&d->node, &d->store, &d->config->policy, &err);
+	int r = daemon_read_node(d, &err);
 
 	d->node_generation = d->store.node_generation;
 	if (r < 0)
-		log_error("cannot read the node's addresses, going on with what was known",
+		log_error("cannot read the node's addresses, going on with those known before",
 			"err=\"%s\"", err.msg);
 	else if (r)
-		engine_policy_changed(d->engine);
+		engine_node_changed(d->engine);
 }
 
 static void store_changed(struct daemon *d)
@@ -105,7 +118,7 @@ static void check_addresses(struct daemon *d, const struct node *node)
 	if (node && node->n_addresses)
 		return;
 	log_warn("the node's addresses are not known, taking those of its interfaces",
-		"node=%s err=\"%s\"", d->config->policy.node_name, why);
+		"node=%s err=\"%s\"", d->config->options.node_name, why);
 	announce_node(d, true, "NodeAddressesUnknown", "ReadNode",
 		"%s: the addresses of the interfaces are taken", why);
 }
@@ -116,18 +129,18 @@ static void check_pod_cidrs(struct daemon *d, const struct node *node)
 	const char *why =
 		node ? "the Node object has no pod CIDRs" : "there is no such Node object";
 
-	if (d->config->policy.detect_local != DETECT_NODE_CIDR || (node && node->n_pod_cidrs))
+	if (d->config->options.detect_local != DETECT_NODE_CIDR || (node && node->n_pod_cidrs))
 		return;
 	log_warn("the node's pod CIDRs are not known, masquerading nothing from outside until they "
 		 "are",
-		"node=%s err=\"%s\"", d->config->policy.node_name, why);
+		"node=%s err=\"%s\"", d->config->options.node_name, why);
 	announce_node(d, true, "PodCIDRsUnknown", "ReadNode",
 		"%s: nothing from outside is masqueraded until they are known", why);
 }
 
 static void check_node(struct daemon *d)
 {
-	const struct node *node = store_node(&d->store, d->config->policy.node_name);
+	const struct node *node = store_node(&d->store, d->config->options.node_name);
 
 	check_addresses(d, node);
 	check_pod_cidrs(d, node);
@@ -196,12 +209,12 @@ static int feed_api(struct daemon *d, struct err *err)
 	struct kube_config config = {
 		.base = d->base,
 		.store = &d->store,
-		.node_name = c->policy.node_name,
+		.node_name = c->options.node_name,
 		.endpoints = c->endpoints_source,
 		.json = c->json,
 		.qps = c->qps,
 		.burst = c->burst,
-		.needs_pod_cidrs = c->policy.detect_local == DETECT_NODE_CIDR,
+		.needs_pod_cidrs = c->options.detect_local == DETECT_NODE_CIDR,
 		.node_wait_ms = d->node_wait_ms,
 		.pod_cidrs_wait_ms = d->pod_cidrs_wait_ms,
 		.changed = on_changed,
@@ -221,10 +234,10 @@ static int feed_api(struct daemon *d, struct err *err)
 		return r;
 	announce_init(d);
 	announce_node(d, false, "Starting", "StartKubeProxy", "ipvsctl-svcd " VERSION);
-	if (d->config->no_ipvs.code)
+	if (d->no_ipvs.code)
 		announce_node(d, true, "IPVSUnavailable", "ChooseBackend",
 			"IPVS cannot be used on node %s, so iptables is: %s",
-			d->config->policy.node_name, d->config->no_ipvs.msg);
+			d->config->options.node_name, d->no_ipvs.msg);
 	return 0;
 }
 
@@ -300,12 +313,12 @@ static void warn_of_fallback(const struct daemon *d, struct warnings *w)
 {
 	struct buf b = { 0 };
 
-	if (!d->config->no_ipvs.code)
+	if (!d->no_ipvs.code)
 		return;
 	buf_addf(&b,
 		"IPVS cannot be used, so iptables is (get the kernel module ip_vs and restart, or "
 		"say --backend=iptables): %s",
-		d->config->no_ipvs.msg);
+		d->no_ipvs.msg);
 	add_warning(w, buf_take(&b));
 }
 
@@ -316,8 +329,7 @@ static void warn_of_traps(struct daemon *d, struct warnings *w)
 
 	ledger_each(engine_ledger(d->engine), FACT_VS, count_present, &n);
 	ledger_each(engine_ledger(d->engine), FACT_RS, count_present, &n);
-	traps_read(d->config->policy.backend == BACKEND_IPVS ? d->ipvs : NULL, &d->config->policy,
-		n, &f);
+	traps_read(d->view.backend == BACKEND_IPVS ? d->ipvs : NULL, &d->view, n, &f);
 	traps_judge(&f, add_trap, w);
 }
 

@@ -19,11 +19,11 @@ void daemon_open_flows(struct daemon *d)
 }
 
 /* Without it packets pass IPVS and leave no entries that tell where they went. */
-static bool are_tracked(const struct policy *policy)
+static bool are_tracked(const struct node_view *view)
 {
 	long on;
 
-	return policy->backend == BACKEND_IPTABLES ||
+	return view->backend == BACKEND_IPTABLES ||
 		(!sysctl_read("net/ipv4/vs/conntrack", &on) && on);
 }
 
@@ -60,7 +60,7 @@ int daemon_delete_flows(const struct stale_list *stale, bool *ret_more, void *ar
 	bool more_v4 = false, more_v6 = false;
 	int v4, v6;
 
-	if (!d->conntrack || !are_tracked(&d->config->policy))
+	if (!d->conntrack || !are_tracked(&d->view))
 		return 0;
 	v4 = delete_of_family(d, stale, AF_INET, &more_v4);
 	v6 = v4 < 0 ? 0 : delete_of_family(d, stale, AF_INET6, &more_v6);

@@ -25,16 +25,16 @@ static void print_help(void)
 	config_help(OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, stdout);
 }
 
-static int check_families(struct policy *policy, struct err *err)
+static int check_families(struct node_view *view, struct err *err)
 {
-	policy->ipv4 = probe_family(AF_INET);
-	policy->ipv6 = probe_family(AF_INET6);
-	if (!policy->ipv4 && !policy->ipv6)
+	view->ipv4 = probe_family(AF_INET);
+	view->ipv6 = probe_family(AF_INET6);
+	if (!view->ipv4 && !view->ipv6)
 		return err_set(err, -ENOENT,
 			"neither iptables nor ip6tables works here: install iptables (1.8 or newer)");
-	if (!policy->ipv4 || !policy->ipv6)
+	if (!view->ipv4 || !view->ipv6)
 		log_info("serving one family only", "family=%s",
-			family_name(policy->ipv4 ? AF_INET : AF_INET6));
+			family_name(view->ipv4 ? AF_INET : AF_INET6));
 	return 0;
 }
 
@@ -48,7 +48,7 @@ static int set_timeouts(const struct daemon *d, struct err *err)
 {
 	const struct config *c = d->config;
 
-	if (c->policy.backend != BACKEND_IPVS ||
+	if (d->view.backend != BACKEND_IPVS ||
 		(!c->tcp_timeout && !c->tcp_fin_timeout && !c->udp_timeout))
 		return 0;
 	return ipvs_set_timeouts(d->ipvs, c->tcp_timeout, c->tcp_fin_timeout, c->udp_timeout, err);
@@ -92,11 +92,11 @@ static int serve(struct daemon *d, struct err *err)
 	return r < 0 ? fail(err) : EXIT_SUCCESS;
 }
 
-static int run(struct config *c)
+static int run(struct config *c, const struct node_view *view, const struct err *no_ipvs)
 {
 	_cleanup_(daemon_done) struct daemon d;
 	struct err err = { 0 };
-	int r = daemon_init(&d, c, &err);
+	int r = daemon_init(&d, c, view, no_ipvs, &err);
 
 	if (r >= 0 && !c->cleanup)
 		r = set_timeouts(&d, &err);
@@ -144,7 +144,8 @@ static void on_libevent(int severity, const char *message)
 
 static int start(struct config *c)
 {
-	struct err err = { 0 };
+	struct err err = { 0 }, no_ipvs = { 0 };
+	struct node_view view;
 	int r;
 
 	log_set_level(c->log_level);
@@ -154,14 +155,15 @@ static int start(struct config *c)
 		log_warn("configuration", "err=\"%s\"", c->warnings.line[i]);
 	if (c->adjust_oom_score)
 		adjust_oom_score(c->oom_score_adj);
+	node_view_init(&view, &c->options);
 	r = probe_capabilities(&err);
 	if (r >= 0)
-		r = check_families(&c->policy, &err);
+		r = check_families(&view, &err);
 	if (r >= 0 && !c->cleanup)
-		r = backend_choose(c, &err);
+		r = backend_choose(c, &view, &no_ipvs, &err);
 	if (r < 0)
 		return fail(&err);
-	return c->init_only ? EXIT_SUCCESS : run(c);
+	return c->init_only ? EXIT_SUCCESS : run(c, &view, &no_ipvs);
 }
 
 static int usage_errors(const struct config *c)

@@ -5,12 +5,12 @@
 #include <time.h>
 
 #include "announce.h"
+#include "api/http.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/no_local.h"
 #include "rules.h"
-#include "api/http.h"
 #include "sync.h"
 
 static const int families[] = { AF_INET, AF_INET6 };
@@ -32,7 +32,7 @@ static double unix_time(void)
 
 static bool served(const struct daemon *d, int family)
 {
-	return policy_family(&d->config->policy, family);
+	return node_view_serves(&d->view, family);
 }
 
 static void take_counts(struct daemon *d)
@@ -63,11 +63,11 @@ static void render_metrics(struct buf *ret, void *arg)
 		.metrics = &d->observe.metrics,
 		.health = &d->observe.health,
 		.engine = d->engine,
-		.backend = backend_name(d->config->policy.backend),
-		.iptables = d->config->policy.backend == BACKEND_IPTABLES,
-		.fallback = d->config->no_ipvs.code,
-		.ipv4 = d->config->policy.ipv4,
-		.ipv6 = d->config->policy.ipv6,
+		.backend = backend_name(d->view.backend),
+		.iptables = d->view.backend == BACKEND_IPTABLES,
+		.fallback = d->no_ipvs.code,
+		.ipv4 = d->view.ipv4,
+		.ipv6 = d->view.ipv6,
 		.watches = watches,
 		.n_watches = d->kube ? ARRAY_SIZE(watches) : 0,
 	};
@@ -77,7 +77,7 @@ static void render_metrics(struct buf *ret, void *arg)
 		in.api_host = http_client_host(kube_client(d->kube));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		struct no_local n = no_local_count(&d->store, &d->config->policy, families[i]);
+		struct no_local n = no_local_count(&d->store, &d->view, families[i]);
 		struct metrics_family *f = metrics_of(&d->observe.metrics, families[i]);
 
 		f->no_local_internal = n.internal;
@@ -146,7 +146,7 @@ static void on_check_failure(const struct health_check *check, const struct err 
 		"service=%s/%s port=%u err=\"%s\"", check->ns, check->name, check->port, err->msg);
 	announce_service(d, check->ns, check->name, "FailedToStartServiceHealthcheck", "Listen",
 		"node %s failed to start healthcheck \"%s/%s\" on port %u: %s",
-		d->config->policy.node_name, check->ns, check->name, check->port, err->msg);
+		d->config->options.node_name, check->ns, check->name, check->port, err->msg);
 }
 
 static struct http_address address_of(const struct listen_address *a)
@@ -179,7 +179,7 @@ void observe_init(struct daemon *d)
 		&(struct monitor_config){ .address = { [MONITOR_HEALTHZ] = address_of(&c->healthz),
 						  [MONITOR_METRICS] = address_of(&c->metrics) },
 			.health = &o->health,
-			.mode = backend_name(c->policy.backend),
+			.mode = backend_name(d->view.backend),
 			.metrics = render_metrics,
 			.configz = configz,
 			.on_failure = c->bind_address_hard_fail ? on_address_failure : NULL,
@@ -212,14 +212,14 @@ void observe_change(struct daemon *d)
 
 static void reconcile_health_checks(struct daemon *d)
 {
-	const struct policy *policy = &d->config->policy;
+	const struct node_view *view = &d->view;
 	struct observe *o = &d->observe;
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		if (!o->health_checks[i])
 			continue;
-		health_checks_list(&d->store, policy, families[i], &o->checks);
-		health_checks_addresses(policy, families[i], &o->addresses);
+		health_checks_list(&d->store, view, families[i], &o->checks);
+		health_checks_addresses(view, families[i], &o->addresses);
 		health_check_server_reconcile(o->health_checks[i], o->addresses.ips, o->addresses.n,
 			o->checks.checks, o->checks.n);
 	}
@@ -241,7 +241,7 @@ static void observe_programming(struct daemon *d)
 static void observe_sync(struct daemon *d)
 {
 	struct observe *o = &d->observe;
-	bool iptables = d->config->policy.backend == BACKEND_IPTABLES;
+	bool iptables = d->view.backend == BACKEND_IPTABLES;
 
 	if (!o->sync_at)
 		return;
@@ -296,7 +296,7 @@ void observe_step(struct daemon *d, uint64_t start_us, bool wrote)
 	d->observe.audits = stats->audits;
 	if (wrote && !d->observe.sync_at)
 		d->observe.sync_at = start_us;
-	health_set_node(&d->observe.health, store_node(&d->store, d->config->policy.node_name));
+	health_set_node(&d->observe.health, store_node(&d->store, d->config->options.node_name));
 	rules_step(d);
 	if (stats->synced)
 		synced(d);

@@ -39,7 +39,7 @@ static void on_scheduler_missing(const char *scheduler, void *arg)
 	const struct daemon *d = arg;
 
 	log_warn("the kernel does not have this scheduler, its Services get the default one",
-		"scheduler=%s default=%s", scheduler, d->config->policy.scheduler);
+		"scheduler=%s default=%s", scheduler, d->config->options.scheduler);
 }
 
 static void on_degraded(const struct service *service, void *arg)
@@ -48,7 +48,7 @@ static void on_degraded(const struct service *service, void *arg)
 
 	announce_service(d, service->ns, service->name, "SchedulerMissing", "ChooseScheduler",
 		"the kernel of node %s has no IPVS scheduler \"%s\": it uses \"%s\"",
-		d->config->policy.node_name, service->scheduler, d->config->policy.scheduler);
+		d->config->options.node_name, service->scheduler, d->config->options.scheduler);
 }
 
 static void on_conflict(const struct fact_key *frontend, const struct claimant *loser,
@@ -142,10 +142,10 @@ static bool ipvs_is_loaded(void)
 
 static int open_adapters(struct daemon *d, struct err *err)
 {
-	const struct policy *policy = &d->config->policy;
+	const struct node_view *view = &d->view;
 	int r = 0;
 
-	if (policy->backend == BACKEND_IPVS || ipvs_is_loaded())
+	if (view->backend == BACKEND_IPVS || ipvs_is_loaded())
 		r = ipvs_new(&d->ipvs, err);
 	if (r >= 0)
 		r = link_new(&d->link, err);
@@ -153,7 +153,7 @@ static int open_adapters(struct daemon *d, struct err *err)
 		r = ipset_new(&d->ipset, err);
 	if (r >= 0)
 		r = iptables_new(
-			engine_texts(d->engine), policy->ipv4, policy->ipv6, &d->iptables, err);
+			engine_texts(d->engine), view->ipv4, view->ipv6, &d->iptables, err);
 	return r;
 }
 
@@ -161,7 +161,7 @@ static int make_engine(struct daemon *d, struct err *err)
 {
 	struct engine_config config = {
 		.store = &d->store,
-		.policy = &d->config->policy,
+		.view = &d->view,
 		.audit_interval = d->config->audit_interval,
 		.drain = !d->config->once, /* which has nobody to wait for the last connection */
 		.clock_us = clock_us,
@@ -185,18 +185,21 @@ static int make_engine(struct daemon *d, struct err *err)
 		if (adapters[i])
 			engine_add_adapter(d->engine, adapters[i]);
 	daemon_open_flows(d);
-	d->config->policy.random_fully = iptables_info(d->iptables)->random_fully;
+	d->view.random_fully = iptables_info(d->iptables)->random_fully;
 	return 0;
 }
 
-int daemon_init(struct daemon *d, struct config *config, struct err *err)
+int daemon_init(struct daemon *d, struct config *config, const struct node_view *view,
+	const struct err *no_ipvs, struct err *err)
 {
 	struct utsname name;
 	int r;
 
-	*d = (struct daemon){ .config = config, .started = clock_ms() };
-	d->node.bind_address = config->bind_address;
-	d->node.keep = config_input(config) == INPUT_API;
+	*d = (struct daemon){
+		.config = config, .view = *view, .no_ipvs = *no_ipvs, .started = clock_ms()
+	};
+	d->view.bind_address = config->bind_address;
+	d->view.keep = config_input(config) == INPUT_API;
 	store_init(&d->store);
 	uname(&name);
 	memcpy(d->kernel, name.release, sizeof(d->kernel));
@@ -208,7 +211,7 @@ int daemon_init(struct daemon *d, struct config *config, struct err *err)
 	r = make_engine(d, err);
 	if (r < 0)
 		return r;
-	r = node_refresh(&d->node, &d->store, &config->policy, err);
+	r = daemon_read_node(d, err);
 	return r < 0 ? r : 0;
 }
 
@@ -248,7 +251,7 @@ void daemon_done(struct daemon *d)
 	link_free(d->link);
 	ipvs_free(d->ipvs);
 	store_done(&d->store);
-	node_done(&d->node);
+	node_view_done(&d->view);
 }
 
 /* Running */
@@ -347,13 +350,13 @@ static struct report_input report_input(struct daemon *d)
 	return (struct report_input){
 		.store = &d->store,
 		.engine = d->engine,
-		.policy = &d->config->policy,
-		.backend = backend_name(d->config->policy.backend),
+		.view = &d->view,
+		.backend = backend_name(d->view.backend),
 		.kernel = d->kernel,
 		.input = d->kube ? "apiserver" : "manifests",
 		.now = clock_ms(),
 		.last_sync_us = d->observe.last_sync_us,
-		.conns = d->config->policy.backend == BACKEND_IPVS ? conns : NULL,
+		.conns = d->view.backend == BACKEND_IPVS ? conns : NULL,
 		.conns_arg = d,
 	};
 }

@@ -5,20 +5,19 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
-#include "base/err.h"
-#include "core/adapter.h"
-#include "core/engine.h"
-#include "core/store.h"
-#include "config/config.h"
-#include "kernel/conntrack.h"
-#include "kernel/link.h"
-#include "node.h"
-#include "observe.h"
-#include "server/server.h"
 #include "api/auth.h"
 #include "api/events.h"
 #include "api/kube.h"
+#include "base/err.h"
+#include "config/config.h"
+#include "core/adapter.h"
+#include "core/engine.h"
+#include "core/store.h"
+#include "kernel/conntrack.h"
+#include "kernel/link.h"
 #include "manifest/manifest.h"
+#include "observe.h"
+#include "server/server.h"
 
 /* What of the API server cannot be followed now. */
 struct input_trouble {
@@ -31,7 +30,8 @@ struct daemon {
 	struct config *config;
 	struct store store;
 	struct engine *engine;
-	struct node_facts node;
+	struct node_view view;
+	struct err no_ipvs;   /* why --backend=auto became iptables; code 0: it did not */
 	struct adapter *ipvs; /* NULL: it is neither used nor loaded */
 	struct adapter *link, *ipset, *iptables;
 	struct conntrack *conntrack; /* NULL: the kernel cannot be asked */
@@ -41,7 +41,7 @@ struct daemon {
 	struct kube *kube;
 	struct events *events; /* NULL: nobody to tell */
 	struct input_trouble trouble[4];
-	uint32_t node_generation;		  /* of the store, as the policy has it */
+	uint32_t node_generation;		  /* of the store, as the view has it */
 	unsigned node_wait_ms, pod_cidrs_wait_ms; /* struct kube_config */
 	struct link_monitor *monitor;
 	struct server *server;
@@ -58,10 +58,11 @@ struct daemon {
 };
 
 /*
- * Opens the kernel's interfaces and makes the engine. Returns 0, or a negative errno with words;
- * daemon_done() in both cases.
+ * Opens the kernel's interfaces and makes the engine. `view` has what the start found out. Returns
+ * 0, or a negative errno with words; daemon_done() in both cases.
  */
-int daemon_init(struct daemon *d, struct config *config, struct err *err);
+int daemon_init(struct daemon *d, struct config *config, const struct node_view *view,
+	const struct err *no_ipvs, struct err *err);
 void daemon_done(struct daemon *d);
 
 /*
@@ -94,6 +95,9 @@ void daemon_print_leftovers(const struct daemon *d, struct buf *b);
 void daemon_tell_leftovers(const struct daemon *d);
 /* Looks whether both variants of iptables are in use; logs it once. */
 void daemon_find_mixed(struct daemon *d);
+/* Reads the interfaces and the Node object. Returns 1 if the view changed, 0 if not, or a negative
+ * errno with words. */
+int daemon_read_node(struct daemon *d, struct err *err);
 void daemon_refresh_node(struct daemon *d);
 void daemon_watch_inputs(struct daemon *d);
 void daemon_reload_inputs(struct daemon *d);

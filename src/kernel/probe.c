@@ -228,8 +228,8 @@ static void try_schedulers(struct answer *answer, const void *arg)
 
 	(void)arg;
 	r = ipvs_new(&ipvs, &answer->err);
-	for (unsigned i = 0; r >= 0 && policy_known_schedulers[i]; i++) {
-		r = ipvs_try_scheduler(ipvs, policy_known_schedulers[i], &answer->err);
+	for (unsigned i = 0; r >= 0 && known_schedulers[i]; i++) {
+		r = ipvs_try_scheduler(ipvs, known_schedulers[i], &answer->err);
 		if (r > 0)
 			answer->mask |= 1u << i;
 	}

@@ -50,12 +50,12 @@ static bool any_bridge(void)
 }
 
 /* The node has an address among those of its pods, as a bridge does that is their gateway. */
-static int family_of_bridged_pods(const struct policy *p)
+static int family_of_bridged_pods(const struct node_view *p)
 {
-	if (p->detect_local == DETECT_BRIDGE_INTERFACE)
+	if (p->options->detect_local == DETECT_BRIDGE_INTERFACE)
 		return AF_INET;
 	for (size_t i = 0; i < p->n_local; i++) {
-		const struct cidr *pods = policy_local_cidr(p, p->local[i].family);
+		const struct cidr *pods = node_view_local_cidr(p, p->local[i].family);
 
 		if (pods && cidr_contains(pods, &p->local[i]))
 			return p->local[i].family;
@@ -63,9 +63,9 @@ static int family_of_bridged_pods(const struct policy *p)
 	return 0;
 }
 
-static void read_bridge(const struct policy *policy, struct trap_facts *ret)
+static void read_bridge(const struct node_view *view, struct trap_facts *ret)
 {
-	int family = policy ? family_of_bridged_pods(policy) : 0;
+	int family = view ? family_of_bridged_pods(view) : 0;
 
 	ret->pods_on_bridge = family && any_bridge();
 	ret->bridge_nf_call = setting(family == AF_INET6 ? "net/bridge/bridge-nf-call-ip6tables"
@@ -80,16 +80,16 @@ static long ipvs_tcp_timeout(struct adapter *ipvs)
 	return ipvs && !ipvs_get_timeouts(ipvs, &t, &err) ? (long)t.tcp : TRAP_UNKNOWN;
 }
 
-void traps_read(struct adapter *ipvs, const struct policy *policy, size_t n_estimated,
+void traps_read(struct adapter *ipvs, const struct node_view *view, size_t n_estimated,
 	struct trap_facts *ret)
 {
 	struct trap_facts f = { .n_estimated = n_estimated };
 
 	sysctl_kernel_version(&f.major, &f.minor);
-	f.n_wanted = policy && policy->backend == BACKEND_IPTABLES
+	f.n_wanted = view && view->backend == BACKEND_IPTABLES
 		? sysctl_wanted_iptables(
-			  false, policy->ipv6, policy_localhost_nodeports(policy), f.wanted)
-		: sysctl_wanted(f.major, f.minor, false, policy && policy->ipv6, f.wanted);
+			  false, view->ipv6, node_view_localhost_nodeports(view), f.wanted)
+		: sysctl_wanted(f.major, f.minor, false, view && view->ipv6, f.wanted);
 	for (size_t i = 0; i < f.n_wanted; i++)
 		f.found[i] = setting(f.wanted[i].path);
 	f.ipvs_tcp_timeout = ipvs_tcp_timeout(ipvs);
@@ -98,7 +98,7 @@ void traps_read(struct adapter *ipvs, const struct policy *policy, size_t n_esti
 	f.conntrack_count = setting("net/netfilter/nf_conntrack_count");
 	f.conntrack_max = setting("net/netfilter/nf_conntrack_max");
 	f.run_estimation = setting("net/ipv4/vs/run_estimation");
-	read_bridge(policy, &f);
+	read_bridge(view, &f);
 	*ret = f;
 }
 

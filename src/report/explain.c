@@ -27,27 +27,27 @@ static bool same_port(const struct explain_query *q, const struct service_port *
 }
 
 static bool claims(const struct explain_query *q, const struct slot *slot, uint8_t proto,
-	const struct policy *policy)
+	const struct node_view *view)
 {
 	const struct frontend at = { .kind = FRONTEND_CLUSTER_IP, .ip = q->ip, .port = q->port };
 	const struct frontend port = { .kind = FRONTEND_NODE_PORT, .ip = q->ip, .port = q->port };
-	const struct fact_key key = resolve_frontend_key(policy, &at, proto);
-	const struct fact_key node = resolve_frontend_key(policy, &port, proto);
+	const struct fact_key key = resolve_frontend_key(view, &at, proto);
+	const struct fact_key node = resolve_frontend_key(view, &port, proto);
 
 	return explain_claims(slot, &key) ||
-		(policy_is_nodeport_address(policy, &q->ip) && explain_claims(slot, &node));
+		(node_view_is_nodeport_address(view, &q->ip) && explain_claims(slot, &node));
 }
 
 /* By address only the facts tell: what a Service answers on is what it wants. */
 static bool answers(
-	const struct explain_query *q, const struct slot *slot, const struct policy *policy)
+	const struct explain_query *q, const struct slot *slot, const struct node_view *view)
 {
 	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
 
 	if (*q->name)
 		return !strcmp(slot->service->ns, q->ns) && !strcmp(slot->service->name, q->name);
 	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
-		if ((!q->proto || q->proto == protos[i]) && claims(q, slot, protos[i], policy))
+		if ((!q->proto || q->proto == protos[i]) && claims(q, slot, protos[i], view))
 			return true;
 	}
 	return false;
@@ -84,9 +84,9 @@ static json_t *health_check_json(const struct explainer *x, const struct slot *s
 	if (!service_has_health_check(s))
 		return json_null();
 	for (size_t f = 0; f < 2; f++) {
-		if (!policy_family(x->in->policy, f ? AF_INET6 : AF_INET))
+		if (!node_view_serves(x->in->view, f ? AF_INET6 : AF_INET))
 			continue;
-		health_checks_list(x->in->store, x->in->policy, f ? AF_INET6 : AF_INET, &l);
+		health_checks_list(x->in->store, x->in->view, f ? AF_INET6 : AF_INET, &l);
 		for (size_t i = 0; i < l.n; i++)
 			if (!strcmp(l.checks[i].ns, s->ns) && !strcmp(l.checks[i].name, s->name))
 				ready += l.checks[i].local_ready;
@@ -108,7 +108,7 @@ static json_t *ranges_json(const struct service *s)
 
 static int64_t drain_timeout(const struct explainer *x, const struct service *s)
 {
-	return s->drain_timeout >= 0 ? s->drain_timeout : x->in->policy->drain_timeout;
+	return s->drain_timeout >= 0 ? s->drain_timeout : x->in->view->options->drain_timeout;
 }
 
 static void add_ports(
@@ -196,7 +196,7 @@ static void note_address_of(const struct explainer *x, const struct service *s, 
 	if (*why)
 		note(notes, "Service %s/%s has this address and is not proxied: %s", s->ns, s->name,
 			why);
-	else if (!policy_family(x->in->policy, x->query->ip.family))
+	else if (!node_view_serves(x->in->view, x->query->ip.family))
 		note(notes, "Service %s/%s has this address, and this node does not serve %s",
 			s->ns, s->name, family_name(x->query->ip.family));
 	else if (by_proxy(s, &x->query->ip))
@@ -218,7 +218,7 @@ static void note_node_port(const struct explainer *x, const struct service *s, j
 		if (q->proto && s->ports[i].proto != q->proto)
 			note(notes, "Service %s/%s has this node port for %s only", s->ns, s->name,
 				proto_name(s->ports[i].proto));
-		else if (!policy_is_nodeport_address(x->in->policy, &q->ip))
+		else if (!node_view_is_nodeport_address(x->in->view, &q->ip))
 			note(notes,
 				"Service %s/%s has this node port, which stands on the addresses "
 				"of --nodeport-addresses only",
@@ -265,7 +265,7 @@ static void note_address(const struct explainer *x, json_t *notes)
 
 		if (names_address(s, ip))
 			note_address_of(x, s, notes);
-		else if (policy_is_local(x->in->policy, ip))
+		else if (node_view_is_local(x->in->view, ip))
 			note_node_port(x, s, notes);
 		if (has_endpoint(x->slots[i], ip))
 			note(notes,
@@ -275,7 +275,7 @@ static void note_address(const struct explainer *x, json_t *notes)
 	}
 	if (json_array_size(notes))
 		return;
-	if (policy_is_local(x->in->policy, ip))
+	if (node_view_is_local(x->in->view, ip))
 		note(notes, "it is an address of this node, and no Service has that node port");
 	else
 		note(notes,
@@ -296,9 +296,9 @@ static void note_service(const struct explainer *x, json_t *notes)
 		note(notes, "no Service %s/%s", q->ns, q->name);
 }
 
-static void note_pods(const struct policy *policy, const json_t *services, json_t *notes)
+static void note_pods(const struct node_view *view, const json_t *services, json_t *notes)
 {
-	bool told = explain_tells_pods(policy, AF_INET) || explain_tells_pods(policy, AF_INET6);
+	bool told = explain_tells_pods(view, AF_INET) || explain_tells_pods(view, AF_INET6);
 
 	for (size_t i = 0; !told && i < json_array_size(services); i++) {
 		if (!json_array_size(json_object_get(json_array_get(services, i), "ports")))
@@ -328,18 +328,17 @@ json_t *explain(const struct report_input *in, const struct explain_query *q)
 	_cleanup_(explainer_done) struct explainer x = { .in = in, .query = q };
 	json_t *services = json_array(), *notes = json_array();
 
-	walk_init(&x.walk, engine_ledger(in->engine), engine_texts(in->engine), in->policy);
+	walk_init(&x.walk, engine_ledger(in->engine), engine_texts(in->engine), in->view);
 	find_slots(&x);
 	for (size_t i = 0; i < x.n_slots; i++) {
-		json_t *s =
-			answers(q, x.slots[i], in->policy) ? service_json(&x, x.slots[i]) : NULL;
+		json_t *s = answers(q, x.slots[i], in->view) ? service_json(&x, x.slots[i]) : NULL;
 
 		if (s && found(s))
 			json_array_append(services, s);
 		json_decref(s);
 	}
 	if (json_array_size(services)) {
-		note_pods(in->policy, services, notes);
+		note_pods(in->view, services, notes);
 	} else {
 		if (*q->name)
 			note_service(&x, notes);
@@ -348,6 +347,6 @@ json_t *explain(const struct report_input *in, const struct explain_query *q)
 	}
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "apiVersion", "ipvsctl.io/v1",
 		"kind", "Explanation", "source", in->dry ? "manifests" : "daemon", "node",
-		in->policy->node_name, "backend", in->backend, "services", services, "notes",
+		in->view->options->node_name, "backend", in->backend, "services", services, "notes",
 		notes);
 }

@@ -71,7 +71,7 @@ static bool belongs(const struct context *c, const struct frontend *fe, const st
 				fact_fwmark(key) == mark;
 		return ip_eq(&ip, &fe->ip) && key->port == fe->port && key->proto == c->port->proto;
 	case FACT_DISPATCH:
-		vs = resolve_frontend_key(c->x->in->policy, fe, c->port->proto);
+		vs = resolve_frontend_key(c->x->in->view, fe, c->port->proto);
 		return fact_key_eq(key, &vs);
 	case FACT_MEMBER:
 		return ip_eq(&ip, &fe->ip) &&
@@ -151,9 +151,9 @@ static struct ip outside_ip(int family)
 }
 
 /* The last one of the range, which no pod has. */
-static struct ip pod_ip(const struct policy *policy, int family)
+static struct ip pod_ip(const struct node_view *view, int family)
 {
-	const struct cidr *range = policy_local_cidr(policy, family);
+	const struct cidr *range = node_view_local_cidr(view, family);
 	struct ip ip = range ? range->ip : outside_ip(family);
 
 	for (int bit = range ? range->len : ip_bits(family); bit < ip_bits(family); bit++)
@@ -162,44 +162,44 @@ static struct ip pod_ip(const struct policy *policy, int family)
 }
 
 /* An address on an interface is what the kernel takes as the source of the node's own packets. */
-static struct ip node_source(const struct policy *policy, const struct frontend *fe)
+static struct ip node_source(const struct node_view *view, const struct frontend *fe)
 {
-	if (fe->vip && policy->vip_mode == VIP_ADDRESS)
+	if (fe->vip && view->options->vip_mode == VIP_ADDRESS)
 		return fe->ip;
-	return policy->node_ip[fe->ip.family == AF_INET6];
+	return view->node_ip[fe->ip.family == AF_INET6];
 }
 
 static struct ip source_ip(
-	const struct policy *policy, enum walk_source source, const struct frontend *fe)
+	const struct node_view *view, enum walk_source source, const struct frontend *fe)
 {
 	switch (source) {
 	case WALK_POD:
-		return pod_ip(policy, fe->ip.family);
+		return pod_ip(view, fe->ip.family);
 	case WALK_NODE:
-		return node_source(policy, fe);
+		return node_source(view, fe);
 	case WALK_OUTSIDE:
 		return outside_ip(fe->ip.family);
 	}
 	return outside_ip(fe->ip.family);
 }
 
-bool explain_tells_pods(const struct policy *policy, int family)
+bool explain_tells_pods(const struct node_view *view, int family)
 {
-	return policy->detect_local == DETECT_BRIDGE_INTERFACE ||
-		policy->detect_local == DETECT_INTERFACE_NAME_PREFIX ||
-		policy_local_cidr(policy, family);
+	return view->options->detect_local == DETECT_BRIDGE_INTERFACE ||
+		view->options->detect_local == DETECT_INTERFACE_NAME_PREFIX ||
+		node_view_local_cidr(view, family);
 }
 
 static json_t *paths(const struct context *c, const struct frontend *fe)
 {
 	const struct explain_query *q = c->x->query;
-	const struct policy *policy = c->x->in->policy;
+	const struct node_view *view = c->x->in->view;
 	struct walk_packet p = { .dst = fe->ip, .port = fe->port, .proto = c->port->proto };
 	json_t *ret = json_array();
 
 	if (q->from == FROM_ADDRESS) {
 		p.src = q->from_ip;
-		p.source = walk_source_of(policy, &p.src);
+		p.source = walk_source_of(view, &p.src);
 		if (p.src.family == p.dst.family)
 			json_array_append_new(ret, explain_path(c->x, &p, &c->eps, fe->local));
 		return ret;
@@ -207,10 +207,10 @@ static json_t *paths(const struct context *c, const struct frontend *fe)
 	for (enum walk_source s = WALK_POD; s <= WALK_OUTSIDE; s++) {
 		if (q->from == FROM_SOURCE
 				? s != q->source
-				: s == WALK_POD && !explain_tells_pods(policy, fe->ip.family))
+				: s == WALK_POD && !explain_tells_pods(view, fe->ip.family))
 			continue;
 		p.source = s;
-		p.src = source_ip(policy, s, fe);
+		p.src = source_ip(view, s, fe);
 		if (p.src.family)
 			json_array_append_new(ret, explain_path(c->x, &p, &c->eps, fe->local));
 	}
@@ -228,7 +228,7 @@ static bool asked_for(const struct explainer *x, const struct frontend *fe)
 
 static void add_address(const struct context *c, const struct frontend *fe, json_t *address)
 {
-	const struct fact_key vs = resolve_frontend_key(c->x->in->policy, fe, c->port->proto);
+	const struct fact_key vs = resolve_frontend_key(c->x->in->view, fe, c->port->proto);
 	json_t *owner = held_by(c, &vs);
 	bool lost = json_is_string(owner);
 
@@ -247,9 +247,9 @@ static size_t add_family(struct context *c, int family, json_t *all, size_t at, 
 {
 	const struct service *s = c->slot->service;
 
-	frontends_list(s, c->port, family, c->x->in->policy, &c->fes);
+	frontends_list(s, c->port, family, c->x->in->view, &c->fes);
 	if (c->fes.n)
-		endpoints_select(c->slot, c->port, family, c->x->in->policy, &c->eps);
+		endpoints_select(c->slot, c->port, family, c->x->in->view, &c->eps);
 	for (size_t i = 0; i < c->fes.n; i++) {
 		json_t *address = json_array_get(all, at + i);
 

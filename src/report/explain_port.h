@@ -15,7 +15,7 @@ struct explainer {
 };
 
 /* There is a way to tell pods from others. */
-bool explain_tells_pods(const struct policy *policy, int family);
+bool explain_tells_pods(const struct node_view *view, int family);
 /* The slot claims the virtual server, whoever has it. */
 bool explain_claims(const struct slot *slot, const struct fact_key *vs);
 /* A new reference to one of "paths". */

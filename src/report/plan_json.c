@@ -267,12 +267,12 @@ static json_t *differences(const struct plan *p)
 
 json_t *plan_json(const struct plan *p)
 {
-	bool iptables = p->policy->backend == BACKEND_IPTABLES;
+	bool iptables = p->view->backend == BACKEND_IPTABLES;
 	json_t *o = json_object();
 
 	put(o, "apiVersion", "ipvsctl.io/v1");
 	put(o, "kind", "Plan");
-	put(o, "node", p->policy->node_name);
+	put(o, "node", p->view->options->node_name);
 	put(o, "backend", iptables ? "iptables" : "ipvs");
 	json_object_set_new(o, "virtualServers", virtual_servers(p));
 	if (iptables)

@@ -87,11 +87,11 @@ static int run(struct engine *engine)
 }
 
 int plan_make(struct plan *p, struct engine *engine, const struct store *store,
-	const struct policy *policy, bool compare)
+	const struct node_view *view, bool compare)
 {
 	int r = run(engine);
 
-	*p = (struct plan){ .policy = policy, .engine = engine };
+	*p = (struct plan){ .view = view, .engine = engine };
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
 		ledger_each(engine_ledger(engine), kind, collect, p);
 	fact_list_finish(&p->facts);
@@ -149,7 +149,7 @@ static bool answers(const struct plan *p, const struct service *s, const struct 
 	if (ip_is_unspecified(&ip) && vs->proto)
 		return port->proto == vs->proto && port->node_port == vs->port;
 	if (port->proto == vs->proto)
-		frontends_list(s, port, vs->family, p->policy, &l);
+		frontends_list(s, port, vs->family, p->view, &l);
 	for (size_t i = 0; i < l.n && !found; i++)
 		found = l.fes[i].port == vs->port && ip_eq(&l.fes[i].ip, &ip);
 	frontends_done(&l);

@@ -237,9 +237,9 @@ static void differences(const struct plan *p, struct buf *out)
 
 void plan_text(const struct plan *p, struct buf *out)
 {
-	bool iptables = p->policy->backend == BACKEND_IPTABLES;
+	bool iptables = p->view->backend == BACKEND_IPTABLES;
 
-	buf_addf(out, "Node: %s   Backend: %s   Services: %zu\n", p->policy->node_name,
+	buf_addf(out, "Node: %s   Backend: %s   Services: %zu\n", p->view->options->node_name,
 		iptables ? "iptables" : "ipvs", p->n_slots);
 	if (iptables)
 		dispatch(p, out);

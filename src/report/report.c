@@ -259,7 +259,7 @@ static void add_head(struct buf *out, const struct report_input *in)
 
 	add_json(out,
 		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "apiVersion", "ipvsctl.io/v1",
-			"kind", "Status", "source", "daemon", "node", in->policy->node_name,
+			"kind", "Status", "source", "daemon", "node", in->view->options->node_name,
 			"backend", in->backend, "kernel", in->kernel, "input", input, "warnings",
 			warnings_json(in)));
 	out->len--;

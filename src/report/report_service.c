@@ -114,7 +114,7 @@ static bool judge(const struct port_report *p, const struct fact_key *key, struc
 
 static bool on_iptables(const struct port_report *p)
 {
-	return p->in->policy->backend == BACKEND_IPTABLES;
+	return p->in->view->backend == BACKEND_IPTABLES;
 }
 
 /* What the kernel has for an endpoint; on iptables one of weight 0 gets nothing. */
@@ -204,15 +204,15 @@ static void tell_real_servers(
 static bool judge_vip(struct port_report *p, const struct ip *vip)
 {
 	const struct ip none = { 0 };
-	struct fact f =
-		p->in->policy->vip_mode == VIP_ADDRESS ? fact_addr(vip) : fact_route(vip, &none);
+	struct fact f = p->in->view->options->vip_mode == VIP_ADDRESS ? fact_addr(vip)
+								      : fact_route(vip, &none);
 
 	return judge(p, &f.key, &p->verdict);
 }
 
 static void tell_frontend(struct port_report *p, const struct frontend *fe)
 {
-	struct fact_key vs = resolve_frontend_key(p->in->policy, fe, p->port->proto);
+	struct fact_key vs = resolve_frontend_key(p->in->view, fe, p->port->proto);
 	bool ours = !in_conflict(p, &vs, &p->verdict);
 	bool present = ours && judge(p, &vs, &p->verdict);
 	char s[IP_STRLEN];
@@ -277,10 +277,10 @@ static void tell_mark(struct port_report *p, int family)
 
 static void tell_family(struct port_report *p, int family)
 {
-	frontends_list(p->slot->service, p->port, family, p->in->policy, &p->fes);
+	frontends_list(p->slot->service, p->port, family, p->in->view, &p->fes);
 	if (!p->fes.n)
 		return;
-	endpoints_select(p->slot, p->port, family, p->in->policy, &p->eps);
+	endpoints_select(p->slot, p->port, family, p->in->view, &p->eps);
 	p->tallies = mem_zalloc(p->eps.n, sizeof(*p->tallies));
 	for (size_t i = 0; i < p->fes.n; i++)
 		tell_frontend(p, &p->fes.fes[i]);
@@ -290,24 +290,24 @@ static void tell_family(struct port_report *p, int family)
 	free(take(p->tallies));
 }
 
-static const char *requested_scheduler(const struct service *s, const struct policy *policy)
+static const char *requested_scheduler(const struct service *s, const struct node_view *view)
 {
-	return *s->scheduler ? s->scheduler : policy->scheduler;
+	return *s->scheduler ? s->scheduler : view->options->scheduler;
 }
 
 /* The iptables backend has the one. */
 static const char *used_scheduler(const struct port_report *p)
 {
-	return on_iptables(p) ? "random" : resolve_scheduler(p->slot->service, p->in->policy);
+	return on_iptables(p) ? "random" : resolve_scheduler(p->slot->service, p->in->view);
 }
 
 static void judge_scheduler(struct port_report *p)
 {
-	const struct policy *policy = p->in->policy;
-	const char *wanted = requested_scheduler(p->slot->service, policy);
+	const struct node_view *view = p->in->view;
+	const char *wanted = requested_scheduler(p->slot->service, view);
 	_cleanup_(buf_done) struct buf words = { 0 };
 
-	if (on_iptables(p) ? !limits_scheduler(p->slot->service, policy)
+	if (on_iptables(p) ? !limits_scheduler(p->slot->service, view)
 			   : !strcmp(wanted, used_scheduler(p)))
 		return;
 	buf_addf(&words, "%s has no scheduler \"%s\"; \"%s\" is used instead",
@@ -348,7 +348,7 @@ static json_t *port_json(struct port_report *p)
 		"{s:s, s:i, s:s, s:i, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:s, s:s}",
 		"name", p->port->name, "port", (int)p->port->port, "protocol",
 		proto_name(p->port->proto), "nodePort", (int)p->port->node_port, "scheduler",
-		used_scheduler(p), "requestedScheduler", requested_scheduler(s, p->in->policy),
+		used_scheduler(p), "requestedScheduler", requested_scheduler(s, p->in->view),
 		"persistenceSeconds", (json_int_t)(s->affinity_client_ip ? s->affinity_timeout : 0),
 		"addresses", take(p->addresses), "fwmarks", take(p->fwmarks), "endpoints",
 		take(p->endpoints), "ready", (json_int_t)p->ready, "total", (json_int_t)p->total,
@@ -415,7 +415,7 @@ json_t *report_service(
 		json_array_append_new(ports, tell_port(&p, &worst, sums));
 	}
 	if (!*why)
-		limits_tell(slot, in->policy, add_limit, limits);
+		limits_tell(slot, in->view, add_limit, limits);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "namespace", s->ns, "name", s->name,
 		"type", service_type_name(s->type), "state", state_name(worst.state), "reason",
 		buf_str(&worst.reason), "limits", limits, "ports", ports);

@@ -317,22 +317,29 @@ void fixture_load(struct store *s, const char *lines)
 		load_line(s, l);
 }
 
-void fixture_policy(struct policy *p)
+void fixture_node_init(struct fixture_node *n)
 {
-	static const struct ip local[] = {
+	static struct ip local[] = {
 		{ .family = AF_INET, .bytes = { 100, 101, 102, 103 } },
 		{ .family = AF_INET6, .bytes = { 0x20, 0x01, 0x0d, 0xb8, [13] = 1, [15] = 1 } },
 	};
 
-	policy_init(p);
-	strcpy(p->node_name, "test-node");
-	p->zone = "zone-a";
-	p->cluster_cidr[0] = fixture_cidr("10.244.0.0/16");
-	p->cluster_cidr[1] = fixture_cidr("2012::/64");
-	p->node_ip[0] = local[0];
-	p->node_ip[1] = local[1];
-	p->local = local;
-	p->n_local = ARRAY_SIZE(local);
+	options_init(&n->options);
+	strcpy(n->options.node_name, "test-node");
+	n->options.cluster_cidr[0] = fixture_cidr("10.244.0.0/16");
+	n->options.cluster_cidr[1] = fixture_cidr("2012::/64");
+	node_view_init(&n->view, &n->options);
+	strcpy(n->view.zone, "zone-a");
+	n->view.node_ip[0] = local[0];
+	n->view.node_ip[1] = local[1];
+	n->view.local = local;
+	n->view.n_local = ARRAY_SIZE(local);
+}
+
+void fixture_node_copy(struct fixture_node *n, const struct fixture_node *from)
+{
+	*n = *from;
+	n->view.options = &n->options;
 }
 
 void fixture_print_facts(struct buf *ret, const struct fact *facts, size_t n)

@@ -3,7 +3,7 @@
 #define FIXTURE_H
 
 #include "core/model.h"
-#include "core/policy.h"
+#include "core/node_view.h"
 #include "core/resolve.h"
 #include "core/store.h"
 
@@ -49,11 +49,18 @@ struct ip fixture_ip(const char *s);
 struct cidr fixture_cidr(const char *s);
 struct fact fixture_fact(const char *line);
 
+/* A node with options of its own; its addresses are static, so it needs no node_view_done(). */
+struct fixture_node {
+	struct options options;
+	struct node_view view;
+};
+
 /*
  * The defaults on node "test-node" in zone "zone-a" with the addresses 100.101.102.103 and
  * 2001:db8::1:1 and the cluster CIDRs 10.244.0.0/16 and 2012::/64.
  */
-void fixture_policy(struct policy *p);
+void fixture_node_init(struct fixture_node *n);
+void fixture_node_copy(struct fixture_node *n, const struct fixture_node *from);
 
 /* The facts as lines. */
 void fixture_print_facts(struct buf *ret, const struct fact *facts, size_t n);

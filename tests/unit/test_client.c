@@ -168,19 +168,19 @@ static void options_are_read_in_any_form_and_place(void **state)
 {
 	char *argv[] = { "x", "-a", "one", "-oyaml", "--output", "json", "--long=5", "--", "-a",
 		NULL };
-	struct options o;
+	struct cli_options o;
 	struct err err;
 
 	(void)state;
-	options_init(&o, table, ARRAY_SIZE(table));
-	assert_int_equal(options_next(&o, 9, argv, &err), 'a');
-	assert_int_equal(options_next(&o, 9, argv, &err), 'o');
+	cli_options_init(&o, table, ARRAY_SIZE(table));
+	assert_int_equal(cli_options_next(&o, 9, argv, &err), 'a');
+	assert_int_equal(cli_options_next(&o, 9, argv, &err), 'o');
 	assert_string_equal(optarg, "yaml");
-	assert_int_equal(options_next(&o, 9, argv, &err), 'o');
+	assert_int_equal(cli_options_next(&o, 9, argv, &err), 'o');
 	assert_string_equal(optarg, "json");
-	assert_int_equal(options_next(&o, 9, argv, &err), LONG_ONLY);
+	assert_int_equal(cli_options_next(&o, 9, argv, &err), LONG_ONLY);
 	assert_string_equal(optarg, "5");
-	assert_int_equal(options_next(&o, 9, argv, &err), 0);
+	assert_int_equal(cli_options_next(&o, 9, argv, &err), 0);
 	assert_int_equal(9 - optind, 2);
 	assert_string_equal(argv[optind], "one");
 	assert_string_equal(argv[optind + 1], "-a");
@@ -189,14 +189,14 @@ static void options_are_read_in_any_form_and_place(void **state)
 static void options_may_end_at_the_first_word(void **state)
 {
 	char *argv[] = { "x", "-a", "command", "-a", NULL };
-	struct options o;
+	struct cli_options o;
 	struct err err;
 
 	(void)state;
-	options_init(&o, table, ARRAY_SIZE(table));
-	options_stop_early(&o);
-	assert_int_equal(options_next(&o, 4, argv, &err), 'a');
-	assert_int_equal(options_next(&o, 4, argv, &err), 0);
+	cli_options_init(&o, table, ARRAY_SIZE(table));
+	cli_options_stop_early(&o);
+	assert_int_equal(cli_options_next(&o, 4, argv, &err), 'a');
+	assert_int_equal(cli_options_next(&o, 4, argv, &err), 0);
 	assert_int_equal(optind, 2);
 }
 
@@ -216,12 +216,12 @@ static void a_mistake_is_named(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char *argv[] = { "x", (char *)cases[i].first, (char *)cases[i].second, NULL };
-		struct options o;
+		struct cli_options o;
 		struct err err;
 		int id;
 
-		options_init(&o, table, ARRAY_SIZE(table));
-		while ((id = options_next(&o, 3, argv, &err)) > 0)
+		cli_options_init(&o, table, ARRAY_SIZE(table));
+		while ((id = cli_options_next(&o, 3, argv, &err)) > 0)
 			;
 		assert_int_equal(id, -EINVAL);
 		assert_string_equal(err.msg, cases[i].message);
@@ -234,7 +234,7 @@ static void help_has_a_line_for_each_option(void **state)
 	FILE *out = fmemopen(text, sizeof(text), "w");
 
 	(void)state;
-	options_help(table, ARRAY_SIZE(table), out);
+	cli_options_help(table, ARRAY_SIZE(table), out);
 	fclose(out);
 	assert_string_equal(text,
 		"  -a, --all                    everything\n"

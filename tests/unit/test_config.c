@@ -8,16 +8,16 @@ static void without_options_the_defaults_hold(void **state)
 
 	(void)state;
 	ok(&l, "");
-	assert_string_equal(l.c.policy.scheduler, "rr");
-	assert_int_equal(l.c.policy.masquerade_bit, 14);
-	assert_int_equal(l.c.policy.drain_timeout, 60000);
+	assert_string_equal(l.c.options.scheduler, "rr");
+	assert_int_equal(l.c.options.masquerade_bit, 14);
+	assert_int_equal(l.c.options.drain_timeout, 60000);
 	assert_int_equal(l.c.audit_interval, 30000);
-	assert_int_equal(l.c.policy.backend, BACKEND_AUTO);
+	assert_int_equal(l.c.options.backend, BACKEND_AUTO);
 	assert_int_equal(l.c.log_level, LOG_INFO);
 	assert_string_equal(l.c.status_socket, DEFAULT_STATUS_SOCKET);
 	assert_int_equal(l.c.n_manifests, 0);
 	assert_int_equal(gethostname(host, sizeof(host)), 0);
-	assert_int_equal(strcasecmp(l.c.policy.node_name, host), 0);
+	assert_int_equal(strcasecmp(l.c.options.node_name, host), 0);
 }
 
 static void the_table_tells_the_defaults_that_hold(void **state)
@@ -51,18 +51,18 @@ static void policy_options_reach_the_policy(void **state)
 		"--masquerade-all --iptables-masquerade-bit 31 --nodeport-addresses 192.168.0.0/16 "
 		"--nodeport-addresses fd00::/8,10.1.2.3/24 --ipvs-exclude-cidrs 10.0.0.0/8,~fd01::/16 "
 		"--vip-mode address --drain-timeout 1m30s");
-	assert_string_equal(l.c.policy.scheduler, "mh");
-	assert_string_equal(l.c.policy.node_name, "node-a");
-	assert_cidr(&l.c.policy.cluster_cidr[0], "10.244.0.0/16");
-	assert_cidr(&l.c.policy.cluster_cidr[1], "fd00:1::/64");
-	assert_true(l.c.policy.masquerade_all);
-	assert_int_equal(l.c.policy.masquerade_bit, 31);
-	assert_int_equal(l.c.policy.n_nodeport_addresses, 3);
-	assert_cidr(&l.c.policy.nodeport_addresses[2], "10.1.2.0/24");
-	assert_int_equal(l.c.policy.n_exclude, 2);
-	assert_cidr(&l.c.policy.exclude[1], "fd01::/16");
-	assert_int_equal(l.c.policy.vip_mode, VIP_ADDRESS);
-	assert_int_equal(l.c.policy.drain_timeout, 90000);
+	assert_string_equal(l.c.options.scheduler, "mh");
+	assert_string_equal(l.c.options.node_name, "node-a");
+	assert_cidr(&l.c.options.cluster_cidr[0], "10.244.0.0/16");
+	assert_cidr(&l.c.options.cluster_cidr[1], "fd00:1::/64");
+	assert_true(l.c.options.masquerade_all);
+	assert_int_equal(l.c.options.masquerade_bit, 31);
+	assert_int_equal(l.c.options.n_nodeport_addresses, 3);
+	assert_cidr(&l.c.options.nodeport_addresses[2], "10.1.2.0/24");
+	assert_int_equal(l.c.options.n_exclude, 2);
+	assert_cidr(&l.c.options.exclude[1], "fd01::/16");
+	assert_int_equal(l.c.options.vip_mode, VIP_ADDRESS);
+	assert_int_equal(l.c.options.drain_timeout, 90000);
 }
 
 static void marks_leave_the_masquerade_bit_alone(void **state)
@@ -87,7 +87,7 @@ static void marks_leave_the_masquerade_bit_alone(void **state)
 		_cleanup_(line_done) struct line l;
 
 		ok(&l, cases[i].line);
-		assert_int_equal(l.c.policy.mark_mask, cases[i].mask);
+		assert_int_equal(l.c.options.mark_mask, cases[i].mask);
 	}
 }
 
@@ -97,15 +97,15 @@ static void pods_are_recognised_by_what_the_mode_names(void **state)
 
 	(void)state;
 	ok(&bridge, "--pod-bridge-interface=cni0 --detect-local-mode=BridgeInterface");
-	assert_int_equal(bridge.c.policy.detect_local, DETECT_BRIDGE_INTERFACE);
-	assert_string_equal(bridge.c.policy.interface, "cni0");
+	assert_int_equal(bridge.c.options.detect_local, DETECT_BRIDGE_INTERFACE);
+	assert_string_equal(bridge.c.options.interface, "cni0");
 	ok(&prefix,
 		"--detect-local-mode=interfacenameprefix --pod-interface-name-prefix=cali "
 		"--pod-bridge-interface=cni0");
-	assert_int_equal(prefix.c.policy.detect_local, DETECT_INTERFACE_NAME_PREFIX);
-	assert_string_equal(prefix.c.policy.interface, "cali");
+	assert_int_equal(prefix.c.options.detect_local, DETECT_INTERFACE_NAME_PREFIX);
+	assert_string_equal(prefix.c.options.interface, "cali");
 	ok(&node, "--detect-local-mode=NodeCIDR");
-	assert_int_equal(node.c.policy.detect_local, DETECT_NODE_CIDR);
+	assert_int_equal(node.c.options.detect_local, DETECT_NODE_CIDR);
 }
 
 static void daemon_options_reach_the_config(void **state)
@@ -122,7 +122,7 @@ static void daemon_options_reach_the_config(void **state)
 	assert_string_equal(l.c.manifests[1], "b");
 	assert_cidr(&l.c.service_range[0], "10.96.0.0/16");
 	assert_cidr(&l.c.service_range[1], "fd00::/108");
-	assert_int_equal(l.c.policy.backend, BACKEND_IPVS);
+	assert_int_equal(l.c.options.backend, BACKEND_IPVS);
 	assert_true(l.c.strict_arp);
 	assert_int_equal(l.c.tcp_timeout, 900);
 	assert_int_equal(l.c.tcp_fin_timeout, 120);
@@ -141,10 +141,10 @@ static void aliases_and_underscores_name_the_same_options(void **state)
 	ok(&l,
 		"--ipvs_scheduler=wlc --proxy-mode IPVS --masquerade_all --cluster_cidr "
 		"10.0.0.0/8 --v=4");
-	assert_string_equal(l.c.policy.scheduler, "wlc");
-	assert_int_equal(l.c.policy.backend, BACKEND_IPVS);
-	assert_true(l.c.policy.masquerade_all);
-	assert_cidr(&l.c.policy.cluster_cidr[0], "10.0.0.0/8");
+	assert_string_equal(l.c.options.scheduler, "wlc");
+	assert_int_equal(l.c.options.backend, BACKEND_IPVS);
+	assert_true(l.c.options.masquerade_all);
+	assert_cidr(&l.c.options.cluster_cidr[0], "10.0.0.0/8");
 	assert_int_equal(l.c.log_level, LOG_DEBUG);
 }
 
@@ -154,11 +154,11 @@ static void booleans_take_a_value_only_behind_an_equals_sign(void **state)
 
 	(void)state;
 	ok(&yes, "--masquerade-all=T --ipvs-strict-arp=true --once=1");
-	assert_true(yes.c.policy.masquerade_all && yes.c.strict_arp && yes.c.once);
+	assert_true(yes.c.options.masquerade_all && yes.c.strict_arp && yes.c.once);
 	ok(&no, "--masquerade-all --masquerade-all=false --once=F");
-	assert_false(no.c.policy.masquerade_all || no.c.once);
+	assert_false(no.c.options.masquerade_all || no.c.once);
 	assert_int_equal(parse(&loose, OF_DAEMON, "--masquerade-all false"), 0);
-	assert_true(loose.c.policy.masquerade_all);
+	assert_true(loose.c.options.masquerade_all);
 	assert_int_equal(loose.rest, 2);
 }
 
@@ -194,9 +194,9 @@ static void an_empty_value_means_the_default_as_for_kube_proxy(void **state)
 	ok(&l,
 		"--proxy-mode= --ipvs-scheduler= --detect-local-mode= --cluster-cidr= "
 		"--nodeport-addresses= --ipvs-exclude-cidrs= --pod-bridge-interface=");
-	assert_int_equal(l.c.policy.backend, BACKEND_AUTO);
-	assert_string_equal(l.c.policy.scheduler, "rr");
-	assert_int_equal(l.c.policy.n_nodeport_addresses, 0);
+	assert_int_equal(l.c.options.backend, BACKEND_AUTO);
+	assert_string_equal(l.c.options.scheduler, "rr");
+	assert_int_equal(l.c.options.n_nodeport_addresses, 0);
 }
 
 static void the_zeros_of_kube_api_options_mean_the_default_as_for_kube_proxy(void **state)
@@ -340,7 +340,7 @@ static void a_list_has_a_limit(void **state)
 
 	(void)state;
 	buf_adds(&text, "--ipvs-exclude-cidrs=");
-	for (int i = 0; i <= POLICY_MAX_CIDRS; i++)
+	for (int i = 0; i <= OPTIONS_MAX_CIDRS; i++)
 		buf_addf(&text, "10.%d.0.0/16,", i);
 	assert_mistake(OF_DAEMON, buf_str(&text), "--ipvs-exclude-cidrs: more than 64 CIDRs");
 }

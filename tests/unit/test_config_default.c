@@ -51,12 +51,12 @@ static void without_an_input_the_usual_file_is_read(void **state)
 	assert_int_equal(mkdir(u.manifests, 0700), 0);
 	ok_with(&none, &u, "");
 	assert_string_equal(none.c.file, u.file);
-	assert_cidr(&none.c.policy.cluster_cidr[0], "10.1.0.0/16");
+	assert_cidr(&none.c.options.cluster_cidr[0], "10.1.0.0/16");
 	assert_int_equal(none.c.n_manifests, 1);
 	assert_string_equal(none.c.manifests[0], "/other");
 	ok_with(&once, &u, "--once --scheduler=lc");
 	assert_string_equal(once.c.file, u.file);
-	assert_string_equal(once.c.policy.scheduler, "lc");
+	assert_string_equal(once.c.options.scheduler, "lc");
 	for (size_t i = 0; i < ARRAY_SIZE(inputs); i++) {
 		_cleanup_(line_done) struct line l;
 
@@ -76,7 +76,7 @@ static void a_file_that_is_named_counts_in_place_of_the_usual_one(void **state)
 	usual_init(&named, "clusterCIDR: 10.2.0.0/16\n");
 	buf_addf(&text, "--config %s", named.file);
 	ok_with(&l, &u, buf_str(&text));
-	assert_cidr(&l.c.policy.cluster_cidr[0], "10.2.0.0/16");
+	assert_cidr(&l.c.options.cluster_cidr[0], "10.2.0.0/16");
 }
 
 static void without_any_input_the_usual_manifests_are_read(void **state)

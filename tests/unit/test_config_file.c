@@ -108,7 +108,7 @@ static void minikubes_file_leaves_conntrack_alone(void **state)
 		"# Skip setting \"net.netfilter.nf_conntrack_tcp_timeout_close\"\n"
 		"  tcpCloseWaitTimeout: 0s\n",
 		"");
-	assert_cidr(&l.c.policy.cluster_cidr[0], "10.244.0.0/16");
+	assert_cidr(&l.c.options.cluster_cidr[0], "10.244.0.0/16");
 	assert_true(ip_is_unspecified(&l.c.metrics.ip));
 	assert_int_equal(l.c.metrics.port, 10249);
 	assert_int_equal(l.c.healthz.port, 10256);
@@ -132,14 +132,14 @@ static void an_ipvs_file_reaches_the_config(void **state)
 		"bindAddress: 192.0.2.7\n"
 		"nodePortAddresses: [primary]\n",
 		"");
-	assert_int_equal(l.c.policy.backend, BACKEND_IPVS);
-	assert_string_equal(l.c.policy.scheduler, "lc");
-	assert_true(l.c.strict_arp && l.c.policy.masquerade_all && l.c.policy.nodeport_primary);
-	assert_int_equal(l.c.policy.masquerade_bit, 20);
+	assert_int_equal(l.c.options.backend, BACKEND_IPVS);
+	assert_string_equal(l.c.options.scheduler, "lc");
+	assert_true(l.c.strict_arp && l.c.options.masquerade_all && l.c.options.nodeport_primary);
+	assert_int_equal(l.c.options.masquerade_bit, 20);
 	assert_int_equal(l.c.tcp_timeout, 7200);
 	assert_int_equal(l.c.tcp_fin_timeout, 30);
 	assert_int_equal(l.c.udp_timeout, 300);
-	assert_int_equal(l.c.policy.n_exclude, 1);
+	assert_int_equal(l.c.options.n_exclude, 1);
 	assert_int_equal(l.c.audit_interval, 60000);
 	assert_int_equal(l.c.sync_period, 60000);
 	assert_int_equal(l.c.bind_address.family, AF_INET);
@@ -158,8 +158,8 @@ static void a_file_may_be_json(void **state)
 			" \"ipvsctl\": {\"manifests\": [\"/a\"], \"vipMode\": \"address\"}}\n",
 			""),
 		0);
-	assert_int_equal(l.c.policy.backend, BACKEND_IPVS);
-	assert_int_equal(l.c.policy.vip_mode, VIP_ADDRESS);
+	assert_int_equal(l.c.options.backend, BACKEND_IPVS);
+	assert_int_equal(l.c.options.vip_mode, VIP_ADDRESS);
 	assert_string_equal(l.c.manifests[0], "/a");
 	assert_int_equal(config_input(&l.c), INPUT_MANIFESTS);
 }
@@ -237,7 +237,7 @@ static void of_several_documents_the_first_counts(void **state)
 
 	(void)state;
 	file_ok(&l, "mode: ipvs\n---\nkind: KubeletConfiguration\n", "");
-	assert_int_equal(l.c.policy.backend, BACKEND_IPVS);
+	assert_int_equal(l.c.options.backend, BACKEND_IPVS);
 	assert_int_equal(l.c.warnings.n, 1);
 	assert_non_null(strstr(l.c.warnings.line[0], ": of its 2 documents the first one counts"));
 }
@@ -297,15 +297,15 @@ static void our_options_count_over_the_file(void **state)
 		"--backend=ipvs --scheduler=mh --hostname-override=option -v=0 --manifests=c "
 		"--manifests=d --vip-mode=route --drain-timeout=2s --audit-interval=2s "
 		"--service-cluster-ip-range=fd00::/108 --endpoints-source=auto --status-socket=/b");
-	assert_int_equal(l.c.policy.backend, BACKEND_IPVS);
-	assert_string_equal(l.c.policy.scheduler, "mh");
-	assert_string_equal(l.c.policy.node_name, "option");
+	assert_int_equal(l.c.options.backend, BACKEND_IPVS);
+	assert_string_equal(l.c.options.scheduler, "mh");
+	assert_string_equal(l.c.options.node_name, "option");
 	assert_int_equal(l.c.log_level, LOG_INFO);
 	assert_int_equal(l.c.n_manifests, 2);
 	assert_string_equal(l.c.manifests[0], "c");
 	assert_string_equal(l.c.manifests[1], "d");
-	assert_int_equal(l.c.policy.vip_mode, VIP_ROUTE);
-	assert_int_equal(l.c.policy.drain_timeout, 2000);
+	assert_int_equal(l.c.options.vip_mode, VIP_ROUTE);
+	assert_int_equal(l.c.options.drain_timeout, 2000);
 	assert_int_equal(l.c.audit_interval, 2000);
 	assert_int_equal(l.c.service_range[0].ip.family, 0);
 	assert_cidr(&l.c.service_range[1], "fd00::/108");
@@ -328,10 +328,10 @@ static void kube_proxys_options_are_ignored_beside_a_file_and_named(void **state
 		"--cluster-cidr=11.0.0.0/8 --ipvs_scheduler=lc --proxy-mode=nonsense "
 		"--masquerade-all --master=https://a --kube-api-qps 3 --healthz-port=0");
 	assert_notes(&l.c.warnings, words);
-	assert_cidr(&l.c.policy.cluster_cidr[0], "10.0.0.0/8");
-	assert_string_equal(l.c.policy.scheduler, "rr");
-	assert_int_equal(l.c.policy.backend, BACKEND_AUTO);
-	assert_false(l.c.policy.masquerade_all);
+	assert_cidr(&l.c.options.cluster_cidr[0], "10.0.0.0/8");
+	assert_string_equal(l.c.options.scheduler, "rr");
+	assert_int_equal(l.c.options.backend, BACKEND_AUTO);
+	assert_false(l.c.options.masquerade_all);
 	assert_string_equal(l.c.master, "https://a");
 	assert_int_equal(l.c.healthz.port, 10256);
 }
@@ -346,8 +346,8 @@ static void the_place_of_config_among_the_options_does_not_matter(void **state)
 	temporary_write(&file, CONFIG_HEAD "ipvsctl: {drainTimeout: 1s}\n");
 	buf_addf(&line, "--drain-timeout 2s --cluster-cidr 10.0.0.0/8 --config %s", file.path);
 	ok(&l, buf_str(&line));
-	assert_int_equal(l.c.policy.drain_timeout, 2000);
-	assert_int_equal(l.c.policy.cluster_cidr[0].ip.family, 0);
+	assert_int_equal(l.c.options.drain_timeout, 2000);
+	assert_int_equal(l.c.options.cluster_cidr[0].ip.family, 0);
 }
 
 static void in_the_file_our_section_counts_more_and_says_so(void **state)
@@ -364,7 +364,7 @@ static void in_the_file_our_section_counts_more_and_says_so(void **state)
 		"ipvsctl: {backend: auto, logLevel: error}\n"
 		"mode: iptables\nlogging: {verbosity: 9}\n",
 		"");
-	assert_int_equal(l.c.policy.backend, BACKEND_AUTO);
+	assert_int_equal(l.c.options.backend, BACKEND_AUTO);
 	assert_int_equal(l.c.log_level, LOG_ERROR);
 	assert_notes(&l.c.warnings, words);
 }
@@ -387,7 +387,7 @@ static void every_mode_of_kube_proxy_means_a_backend(void **state)
 		_cleanup_(line_done) struct line l;
 
 		file_ok(&l, rows[i].file, "");
-		assert_int_equal(l.c.policy.backend, rows[i].backend);
+		assert_int_equal(l.c.options.backend, rows[i].backend);
 	}
 }
 
@@ -431,12 +431,12 @@ static void external_ips_count_unless_the_gate_is_off(void **state)
 
 	(void)state;
 	ok(&l, "--manifests=/m");
-	assert_true(l.c.policy.external_ips);
+	assert_true(l.c.options.external_ips);
 	file_ok(&off, "featureGates: {AllowServiceExternalIPs: false}\n", "");
-	assert_false(off.c.policy.external_ips);
+	assert_false(off.c.options.external_ips);
 	assert_int_equal(off.c.warnings.n, 0);
 	ok(&by_option, "--manifests=/m --feature-gates=AllowServiceExternalIPs=false");
-	assert_false(by_option.c.policy.external_ips);
+	assert_false(by_option.c.options.external_ips);
 }
 
 /* Defaults that depend */

@@ -346,12 +346,12 @@ static void assert_round_trip(const struct config *c)
 		fail_msg("%s\nin:\n%s", l.err.msg, once);
 	twice = yaml_of(&l.c);
 	assert_string_equal(twice, once);
-	assert_memory_equal(
-		&l.c.policy.cluster_cidr, &c->policy.cluster_cidr, sizeof(c->policy.cluster_cidr));
+	assert_memory_equal(&l.c.options.cluster_cidr, &c->options.cluster_cidr,
+		sizeof(c->options.cluster_cidr));
 	assert_memory_equal(&l.c.conntrack, &c->conntrack, sizeof(c->conntrack));
 	assert_memory_equal(&l.c.healthz, &c->healthz, sizeof(c->healthz));
 	assert_memory_equal(&l.c.metrics, &c->metrics, sizeof(c->metrics));
-	assert_string_equal(l.c.policy.node_name, c->policy.node_name);
+	assert_string_equal(l.c.options.node_name, c->options.node_name);
 	assert_int_equal(l.c.sync_period, c->sync_period);
 	assert_int_equal(l.c.adjust_oom_score, c->adjust_oom_score);
 	assert_int_equal(l.c.json, c->json);

@@ -262,12 +262,12 @@ static void an_address_stays_with_its_device(void **state)
 	uint32_t n = 1;
 
 	begin(w, &n, "");
-	w->policy.vip_mode = VIP_ADDRESS;
-	engine_policy_changed(w->engine);
+	w->node.options.vip_mode = VIP_ADDRESS;
+	engine_node_changed(w->engine);
 	world_load(w, SERVICE BOTH);
 	world_expect(w, facts);
 	world_restart_with(w, (struct engine_config){ .drain = true });
-	w->policy.backend = BACKEND_IPTABLES;
+	w->node.view.backend = BACKEND_IPTABLES;
 	world_start(w, SERVICE BOTH);
 	world_expect(w, facts);
 	world_expect(w, RS1_DRAINS RS2_DRAINS);
@@ -424,7 +424,7 @@ static void a_policy_of_zero_drains_nothing(void **state)
 	uint32_t n = 1;
 
 	begin(w, &n, SERVICE BOTH);
-	w->policy.drain_timeout = 0;
+	w->node.options.drain_timeout = 0;
 	world_load(w, NONE);
 	assert_string_equal(world_log(w), "delete " RS2 "delete " RS1);
 }

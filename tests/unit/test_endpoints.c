@@ -63,21 +63,22 @@ static void load(struct store *store, const char *slices)
 	}
 }
 
-static void check(const struct row *row, int family, const struct policy *base)
+static void check(const struct row *row, int family, const struct fixture_node *base)
 {
 	struct service_port port = { .name = "p80", .proto = IPPROTO_TCP, .port = 80 };
 	_cleanup_(buf_done) struct buf b = { 0 };
 	struct endpoint_list list = { 0 };
-	struct policy policy = *base;
+	struct fixture_node node;
 	struct store store;
 
+	fixture_node_copy(&node, base);
 	store_init(&store);
-	policy.store = &store;
+	node.view.store = &store;
 	fixture_load(&store, "service a/web ip=10.96.0.1");
 	load(&store, row->slices);
 	/* The list may have been filled before. */
 	for (int i = 0; i < 2; i++)
-		endpoints_select(store_find(&store, "a", "web"), &port, family, &policy, &list);
+		endpoints_select(store_find(&store, "a", "web"), &port, family, &node.view, &list);
 	print(&b, &list);
 	if (strcmp(buf_str(&b), row->expected) != 0)
 		fail_msg("%s: expected\n%sbut got\n%s", row->name, row->expected, buf_str(&b));
@@ -87,11 +88,11 @@ static void check(const struct row *row, int family, const struct policy *base)
 
 static void check_all(const struct row *rows, size_t n)
 {
-	struct policy policy;
+	struct fixture_node node;
 
-	fixture_policy(&policy);
+	fixture_node_init(&node);
 	for (size_t i = 0; i < n; i++)
-		check(&rows[i], AF_INET, &policy);
+		check(&rows[i], AF_INET, &node);
 }
 
 static void conditions_decide_who_may_serve(void **state)
@@ -242,19 +243,19 @@ static void without_a_zone_or_a_name_of_our_own_there_is_no_topology(void **stat
 	static const struct row zone = { "no zone", "web-1 ep=10.1.0.1,z=zone-a ep=10.1.0.2,z=",
 		"10.1.0.1:8080 C- ready\n"
 		"10.1.0.2:8080 C- ready\n" };
-	static const struct row node = { "no node name",
+	static const struct row unnamed = { "no node name",
 		"web-1 ep=10.1.0.1@test-node,n=test-node ep=10.1.0.2,n=other",
 		"10.1.0.1:8080 C- ready\n"
 		"10.1.0.2:8080 C- ready\n" };
-	struct policy policy;
+	struct fixture_node node;
 
 	(void)state;
-	fixture_policy(&policy);
-	policy.zone = "";
-	check(&zone, AF_INET, &policy);
-	fixture_policy(&policy);
-	*policy.node_name = '\0';
-	check(&node, AF_INET, &policy);
+	fixture_node_init(&node);
+	*node.view.zone = '\0';
+	check(&zone, AF_INET, &node);
+	fixture_node_init(&node);
+	*node.options.node_name = '\0';
+	check(&unnamed, AF_INET, &node);
 }
 
 static void the_better_of_two_with_one_address_and_port_counts(void **state)
@@ -330,13 +331,13 @@ static void families_are_never_crossed(void **state)
 		"web-1 ep=10.1.0.1,z=zone-a ep=10.1.0.2,z=b ep=fd00::1",
 		"10.1.0.1:8080 C- ready\n"
 		"10.1.0.2:8080 -- hinted for another zone\n" };
-	struct policy policy;
+	struct fixture_node node;
 
 	(void)state;
-	fixture_policy(&policy);
-	check(&v4, AF_INET, &policy);
-	check(&v6, AF_INET6, &policy);
-	check(&hints, AF_INET, &policy);
+	fixture_node_init(&node);
+	check(&v4, AF_INET, &node);
+	check(&v6, AF_INET6, &node);
+	check(&hints, AF_INET, &node);
 }
 
 static void weights_come_from_the_slice_then_from_the_node(void **state)

@@ -278,11 +278,11 @@ static void a_changed_policy_writes_the_difference_only(void **state)
 
 	world_start(w, WEB DNS);
 	world_forget(w);
-	engine_policy_changed(w->engine);
+	engine_node_changed(w->engine);
 	world_step(w);
 	assert_int_equal(w->kernel.n_ops, 0);
-	strcpy(w->policy.scheduler, "wlc");
-	engine_policy_changed(w->engine);
+	strcpy(w->node.options.scheduler, "wlc");
+	engine_node_changed(w->engine);
 	world_step(w);
 	assert_string_equal(world_log(w),
 		"add member KUBE-NO-LOCAL 10.96.0.1,tcp:80\n"
@@ -290,8 +290,8 @@ static void a_changed_policy_writes_the_difference_only(void **state)
 		"delete member KUBE-NO-LOCAL 10.96.0.1,tcp:80\n"
 		"set vs 10.96.0.2:53/UDP wlc\n");
 	world_forget(w);
-	w->policy.vip_mode = VIP_ADDRESS;
-	engine_policy_changed(w->engine);
+	w->node.options.vip_mode = VIP_ADDRESS;
+	engine_node_changed(w->engine);
 	world_step(w);
 	/* The node's own connections have the VIP as source then, and must be masqueraded. */
 	assert_true(world_logged(w, "set chain IPv4 nat KUBE-POSTROUTING text="));

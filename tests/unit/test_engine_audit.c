@@ -270,11 +270,11 @@ static void marks_of_another_mask_are_known_as_ours(void **state)
 	struct world *w = *state;
 	_cleanup_(buf_done) struct buf before = { 0 }, after = { 0 };
 
-	w->policy.mark_mask = 0xff000;
+	w->node.options.mark_mask = 0xff000;
 	world_start(w, local);
 	fake_kernel_print(&w->kernel, &before);
 	world_restart(w);
-	w->policy.mark_mask = 0xfff00000;
+	w->node.options.mark_mask = 0xfff00000;
 	put(w, "vs fwmark:7/IPv4 rr\n");
 	world_start(w, local);
 	fake_kernel_print(&w->kernel, &after);
@@ -290,7 +290,7 @@ static void marks_of_our_bits_are_ours(void **state)
 	struct world *w = *state;
 
 	put(w, "vs fwmark:1048576/IPv4 rr\nvs fwmark:1048577/IPv4 rr\n");
-	w->policy.mark_mask = 0xfff00000;
+	w->node.options.mark_mask = 0xfff00000;
 	world_start(w, WEB);
 	world_expect(w, "vs fwmark:1048577/IPv4 rr\n");
 	world_expect_gone(w, "vs fwmark:1048576/IPv4 rr\n");
@@ -389,7 +389,7 @@ static void excluded_ranges_are_left_alone(void **state)
 		"vs 10.96.9.9:80/TCP rr\n"
 		"rs 10.96.9.9:80/TCP 10.244.1.1:80 weight=1\n"
 		"addr 10.96.9.9\n");
-	w->policy.exclude[w->policy.n_exclude++] = fixture_cidr("10.96.9.0/24");
+	w->node.options.exclude[w->node.options.n_exclude++] = fixture_cidr("10.96.9.0/24");
 	world_start(w, WEB);
 	engine_release_all(w->engine);
 	world_step(w);

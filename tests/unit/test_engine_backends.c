@@ -25,10 +25,10 @@ static const char *const entrances[] = { "set chain IPv4 nat KUBE-SERVICES",
 
 static void change_backend(struct world *w, enum backend from, enum backend to)
 {
-	w->policy.backend = from;
+	w->node.view.backend = from;
 	world_start(w, SERVICES);
 	world_restart(w);
-	w->policy.backend = to;
+	w->node.view.backend = to;
 	world_start(w, SERVICES);
 	assert_string_equal(world_told(w), "");
 }
@@ -114,7 +114,7 @@ static void chains_of_kube_proxy_change_after_the_entrances(void **state)
 		"set chain IPv4 nat KUBE-EXT-", "set chain IPv4 nat KUBE-SEP-" };
 	struct world *w = *state;
 
-	w->policy.backend = BACKEND_IPTABLES;
+	w->node.view.backend = BACKEND_IPTABLES;
 	world_start(w, SERVICES);
 	_cleanup_free_ struct fact *all = fake_kernel_list(&w->kernel);
 
@@ -124,7 +124,7 @@ static void chains_of_kube_proxy_change_after_the_entrances(void **state)
 			fake_kernel_put_fact(&w->kernel, &all[i]);
 		}
 	world_restart(w);
-	w->policy.backend = BACKEND_IPTABLES;
+	w->node.view.backend = BACKEND_IPTABLES;
 	world_start(w, SERVICES);
 	assert_around_entrances(w, NULL, 0, after, ARRAY_SIZE(after));
 }
@@ -135,7 +135,7 @@ static void an_endpoint_changes_in_one_batch_of_chains(void **state)
 	struct world *w = *state;
 	uint64_t before;
 
-	w->policy.backend = BACKEND_IPTABLES;
+	w->node.view.backend = BACKEND_IPTABLES;
 	world_start(w, SERVICES);
 	before = engine_stats(w->engine)->batches;
 	world_forget(w);
@@ -163,8 +163,8 @@ static void nothing_is_refused_that_a_service_has(void **state)
 		const char *filter = "";
 		char rule[128];
 
-		w->policy.backend = backends[b];
-		resolve_node(&w->policy, &texts, &facts);
+		w->node.view.backend = backends[b];
+		resolve_node(&w->node.view, &texts, &facts);
 		for (size_t i = 0; i < facts.n; i++)
 			if (facts.facts[i].key.kind == FACT_CHAIN &&
 				facts.facts[i].key.set == TABLE_FILTER &&

@@ -120,11 +120,11 @@ static void expect_told(struct world *w, const char *told)
 static void told_once(struct world *w, enum backend backend, const char *objects)
 {
 	world_restart(w);
-	w->policy.backend = backend;
+	w->node.view.backend = backend;
 	world_start(w, objects);
 	expect_told(w, TOLD);
 	world_load(w, YOUNG_EPS "slice a/old-1 port=p80:80/TCP ep=10.244.1.9\n");
-	engine_policy_changed(w->engine);
+	engine_node_changed(w->engine);
 	world_step(w);
 	world_audit(w);
 	expect_told(w, "");

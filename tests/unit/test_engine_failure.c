@@ -179,7 +179,7 @@ static void a_missing_scheduler_is_asked_for_again_on_reload(void **state)
 	w->kernel.no_scheduler = "mh";
 	world_start(w, "service a/one scheduler=mh ip=10.96.0.3 port=p80:80/TCP\n");
 	world_forget(w);
-	engine_policy_changed(w->engine);
+	engine_node_changed(w->engine);
 	world_step(w);
 	assert_string_equal(world_told(w), "");
 	assert_int_equal(w->kernel.n_ops, 0);
@@ -220,9 +220,9 @@ static void a_scheduler_too_many_is_a_failure(void **state)
 	struct world *w = *state;
 
 	world_start(w, "");
-	for (unsigned i = 0; i < POLICY_MAX_SCHEDULERS; i++)
-		snprintf(w->policy.missing_schedulers[i], SCHED_NAME_SIZE, "s%u", i);
-	w->policy.n_missing_schedulers = POLICY_MAX_SCHEDULERS;
+	for (unsigned i = 0; i < NODE_VIEW_MAX_SCHEDULERS; i++)
+		snprintf(w->node.view.missing_schedulers[i], SCHED_NAME_SIZE, "s%u", i);
+	w->node.view.n_missing_schedulers = NODE_VIEW_MAX_SCHEDULERS;
 	w->kernel.no_scheduler = "mh";
 	world_load(w, "service a/web scheduler=mh ip=10.96.0.1 port=p80:80/TCP\n");
 	assert_string_equal(world_told(w), "failure -93: add vs 10.96.0.1:80/TCP mh flags=0x10\n");

@@ -139,7 +139,7 @@ static void what_is_not_about_udp_endpoints_is_nothing_to_look_for(void **state)
 	world_load(w,
 		"service a/web ip=10.96.0.1 port=web:80/TCP\n"
 		"slice a/web-1 port=web:8080/TCP ep=10.244.1.1\n");
-	engine_policy_changed(w->engine);
+	engine_node_changed(w->engine);
 	world_sleep(w, SECOND);
 	assert_int_equal(flows.calls, 1);
 }
@@ -319,7 +319,7 @@ static void a_chain_that_stays_as_it_was_may_lead_there(void **state)
 	struct world *w = *state;
 
 	world_restart_with(w, (struct engine_config){ .delete_flows = delete_flows });
-	w->policy.backend = BACKEND_IPTABLES;
+	w->node.view.backend = BACKEND_IPTABLES;
 	world_start(w, DNS BOTH);
 	world_sleep(w, SECOND);
 	w->kernel.fault = refuse_chains_to_change;

@@ -206,8 +206,8 @@ static void meddle(struct churn *c)
 static void start(struct churn *c, struct world *w)
 {
 	world_restart_with(w, (struct engine_config){ .drain = true });
-	w->policy.drain_timeout = 3000;
-	w->policy.mark_mask = c->marks ? 0xfff00000 : 0;
+	w->node.options.drain_timeout = 3000;
+	w->node.options.mark_mask = c->marks ? 0xfff00000 : 0;
 	load_all(w);
 }
 

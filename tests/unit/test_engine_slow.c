@@ -75,7 +75,7 @@ static void one_change_after_the_other_keeps_nothing_waiting(void **state)
 	struct world *w = *state;
 	unsigned synced = 0;
 
-	w->policy.backend = BACKEND_IPTABLES;
+	w->node.view.backend = BACKEND_IPTABLES;
 	world_start(w, WEB);
 	w->kernel.slow = true;
 	store_delete_service(&w->store, "a", "web");
@@ -137,13 +137,13 @@ static void texts_stay_as_long_as_they_are_written(void **state)
 	uint64_t text;
 
 	start(w);
-	w->policy.masquerade_bit = 3;
-	engine_policy_changed(w->engine);
+	w->node.options.masquerade_bit = 3;
+	engine_node_changed(w->engine);
 	world_step(w);
 	assert_int_equal(w->kernel.waiting[0].fact.key.kind, FACT_CHAIN);
 	text = w->kernel.waiting[0].fact.val.chain.text;
-	w->policy.masquerade_bit = 4;
-	engine_policy_changed(w->engine);
+	w->node.options.masquerade_bit = 4;
+	engine_node_changed(w->engine);
 	world_step(w);
 	assert_non_null(text_get(engine_texts(w->engine), text));
 	answer_all(w);

@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
+#include "api/auth.h"
 #include "base/mem.h"
 #include "config/config.h"
-#include "api/auth.h"
 #include "yaml_file.h"
 
 #define EXAMPLES "examples/"
@@ -149,7 +149,7 @@ static void the_containers_arguments_and_configuration_are_taken(void **state)
 	assert_string_equal(daemon.kubeconfig, MOUNT "kubeconfig.yaml");
 	assert_int_equal(config_input(&daemon), INPUT_API);
 	assert_int_equal(daemon.oom_score_adj, -997);
-	assert_string_equal(daemon.policy.node_name, "node-a");
+	assert_string_equal(daemon.options.node_name, "node-a");
 }
 
 static void the_kubeconfig_loads(void **state)

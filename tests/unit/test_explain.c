@@ -95,7 +95,7 @@ static struct report_input input_of(struct world *w)
 {
 	return (struct report_input){ .store = &w->store,
 		.engine = w->engine,
-		.policy = &w->policy,
+		.view = &w->node.view,
 		.backend = "ipvs",
 		.now = w->now };
 }
@@ -261,8 +261,8 @@ static void pods_can_be_told_by_their_interface(void **state)
 	};
 	struct world *w = *state;
 
-	w->policy.detect_local = DETECT_INTERFACE_NAME_PREFIX;
-	strcpy(w->policy.interface, "cali");
+	w->node.options.detect_local = DETECT_INTERFACE_NAME_PREFIX;
+	strcpy(w->node.options.interface, "cali");
 	world_start(w, "service a/web ip=10.20.30.41 port=p:80/TCP\n" SLICE);
 	check(w, rows, ARRAY_SIZE(rows));
 }
@@ -423,10 +423,10 @@ static void a_rule_of_unknown_words_is_never_guessed(void **state)
 		"-A KUBE-SERVICES -j KUBE-SERVICES\n" };
 	const struct ip ip = fixture_ip("10.20.30.41");
 	const struct claimant who = { .name = "test" };
-	struct policy policy;
+	struct fixture_node node;
 
 	(void)state;
-	fixture_policy(&policy);
+	fixture_node_init(&node);
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
 		struct text_pool texts = { 0 };
 		struct ledger *ledger = ledger_new();
@@ -435,7 +435,7 @@ static void a_rule_of_unknown_words_is_never_guessed(void **state)
 		const struct fact jump =
 			fact_jump(AF_INET, TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES", 0);
 		struct walk_packet p = { .source = WALK_NODE,
-			.src = policy.node_ip[0],
+			.src = node.view.node_ip[0],
 			.dst = ip,
 			.port = 80,
 			.proto = IPPROTO_TCP };
@@ -444,7 +444,7 @@ static void a_rule_of_unknown_words_is_never_guessed(void **state)
 
 		ledger_claim(ledger, &chain, &who);
 		ledger_claim(ledger, &jump, &who);
-		walk_init(&w, ledger, &texts, &policy);
+		walk_init(&w, ledger, &texts, &node.view);
 		walk_to_vs(&w, &p, &path);
 		assert_int_equal(path.end, WALK_UNREADABLE);
 		assert_int_equal(path.rule.len, strlen(rules[i]) - 1);

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <netinet/in.h>
+#include <sys/resource.h>
+
 #include <cmocka.h>
 #include <event2/event.h>
 
@@ -42,13 +45,14 @@ static int set_up(void **state)
 	fake_api_start(&b->api, false);
 	config_init(&b->config);
 	b->config.master = fake_api_url(&b->api, b->url);
-	strcpy(b->config.policy.node_name, "node-a");
+	strcpy(b->config.options.node_name, "node-a");
 	*d = (struct daemon){ .config = &b->config, .node_wait_ms = 1, .pod_cidrs_wait_ms = 1 };
+	node_view_init(&d->view, &b->config.options);
 	store_init(&d->store);
 	d->base = event_base_new();
 	d->step = evtimer_new(d->base, on_step, NULL);
-	d->engine = engine_new(&(struct engine_config){
-		.store = &d->store, .policy = &b->config.policy, .dry_run = true });
+	d->engine = engine_new(
+		&(struct engine_config){ .store = &d->store, .view = &d->view, .dry_run = true });
 	*state = b;
 	return 0;
 }
@@ -185,7 +189,7 @@ static void without_pod_cidrs_the_cluster_hears_of_that(void **state)
 	struct bench *b = *state;
 	_cleanup_free_ char *note = NULL;
 
-	b->config.policy.detect_local = DETECT_NODE_CIDR;
+	b->config.options.detect_local = DETECT_NODE_CIDR;
 	put_node(b, "",
 		"\"addresses\": [{\"type\": \"InternalIP\", \"address\": \"192.168.50.1\"}]");
 	feed_node_first(b);
@@ -198,6 +202,26 @@ static void without_pod_cidrs_the_cluster_hears_of_that(void **state)
 
 #define FEED_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* A socket that cannot be had stands for all that can go wrong. */
+static void addresses_that_cannot_be_read_leave_those_known_before(void **state)
+{
+	struct bench *b = *state;
+	struct daemon *d = &b->d;
+	struct rlimit limit, none;
+	struct err err = { 0 };
+	int r;
+
+	d->view.node_ip[0] = (struct ip){ .family = AF_INET, .bytes = { 192, 168, 50, 1 } };
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	r = daemon_read_node(d, &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_true(r < 0);
+	assert_true(*err.msg);
+	assert_int_equal(d->view.node_ip[0].bytes[3], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +229,8 @@ int main(void)
 		FEED_TEST(without_addresses_the_cluster_hears_of_that),
 		FEED_TEST(of_pod_cidrs_that_nobody_needs_nothing_is_told),
 		FEED_TEST(without_pod_cidrs_the_cluster_hears_of_that),
+		cmocka_unit_test_setup_teardown(
+			addresses_that_cannot_be_read_leave_those_known_before, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,14 +38,14 @@ static void print(struct buf *b, const struct frontend_list *l)
 			l->fes[i].vip ? " vip" : "", l->fes[i].local ? " local" : "");
 }
 
-static void check(const struct row *row, int family, const struct policy *policy)
+static void check(const struct row *row, int family, const struct fixture_node *node)
 {
 	struct service *s = make(row->service);
 	_cleanup_(buf_done) struct buf b = { 0 };
 	struct frontend_list list = { 0 };
 
 	for (int i = 0; i < 2; i++) /* the list may have been filled before */
-		frontends_list(s, &s->ports[0], family, policy, &list);
+		frontends_list(s, &s->ports[0], family, &node->view, &list);
 	print(&b, &list);
 	if (strcmp(buf_str(&b), row->expected) != 0)
 		fail_msg("%s: expected\n%sbut got\n%s", row->name, row->expected, buf_str(&b));
@@ -55,11 +55,11 @@ static void check(const struct row *row, int family, const struct policy *policy
 
 static void check_all(const struct row *rows, size_t n)
 {
-	struct policy policy;
+	struct fixture_node node;
 
-	fixture_policy(&policy);
+	fixture_node_init(&node);
 	for (size_t i = 0; i < n; i++)
-		check(&rows[i], AF_INET, &policy);
+		check(&rows[i], AF_INET, &node);
 }
 
 static void a_port_answers_where_the_service_says(void **state)
@@ -108,12 +108,12 @@ static void external_ips_can_be_left_out(void **state)
 		"ip=10.20.30.41 external=50.60.70.81 lb=1.2.3.4",
 		"ClusterIP 10.20.30.41:80 vip\n"
 		"LoadBalancer 1.2.3.4:80 vip\n" };
-	struct policy policy;
+	struct fixture_node node;
 
 	(void)state;
-	fixture_policy(&policy);
-	policy.external_ips = false;
-	check(&row, AF_INET, &policy);
+	fixture_node_init(&node);
+	node.options.external_ips = false;
+	check(&row, AF_INET, &node);
 }
 
 static void policies_apply_where_traffic_comes_from(void **state)
@@ -166,13 +166,13 @@ static void a_node_without_a_family_answers_nothing_in_it(void **state)
 		"ClusterIP [2020::1]:80 vip\n"
 		"NodePort [2001:db8::1:1]:30001\n" };
 	static const struct row nothing = { "no IPv6 here", "ip=10.20.30.41,2020::1", "" };
-	struct policy policy;
+	struct fixture_node node;
 
 	(void)state;
-	fixture_policy(&policy);
-	check(&v6, AF_INET6, &policy);
-	policy.ipv6 = false;
-	check(&nothing, AF_INET6, &policy);
+	fixture_node_init(&node);
+	check(&v6, AF_INET6, &node);
+	node.view.ipv6 = false;
+	check(&nothing, AF_INET6, &node);
 }
 
 struct selection {
@@ -190,19 +190,20 @@ static void select_node_ports(const struct selection *sel)
 		fixture_ip("2001:db8::1:2"), fixture_ip("fd00::9") };
 	_cleanup_free_ char *copy = mem_strdup(sel->cidrs);
 	char *save = NULL;
-	struct policy policy;
+	struct fixture_node node;
 	const struct row v4 = { sel->name, "ip=10.20.30.41 port=p80:80/TCP:30001",
 		sel->expected_v4 };
 	const struct row v6 = { sel->name, "ip=2020::1 port=p80:80/TCP:30001", sel->expected_v6 };
 
-	fixture_policy(&policy);
-	policy.local = local;
-	policy.n_local = ARRAY_SIZE(local);
-	policy.nodeport_primary = sel->primary;
+	fixture_node_init(&node);
+	node.view.local = local;
+	node.view.n_local = ARRAY_SIZE(local);
+	node.options.nodeport_primary = sel->primary;
 	for (char *c = strtok_r(copy, " ", &save); c; c = strtok_r(NULL, " ", &save))
-		policy.nodeport_addresses[policy.n_nodeport_addresses++] = fixture_cidr(c);
-	check(&v4, AF_INET, &policy);
-	check(&v6, AF_INET6, &policy);
+		node.options.nodeport_addresses[node.options.n_nodeport_addresses++] =
+			fixture_cidr(c);
+	check(&v4, AF_INET, &node);
+	check(&v6, AF_INET6, &node);
 }
 
 #define VIP4 "ClusterIP 10.20.30.41:80 vip\n"
@@ -242,15 +243,15 @@ static void primary_opens_nothing_where_the_node_has_no_address(void **state)
 	static const struct row v6 = { "no node IP", "ip=2020::1 port=p80:80/TCP:30001", VIP6 };
 	static const struct row gone = { "a node IP that is on no interface",
 		"ip=10.20.30.41 port=p80:80/TCP:30001", VIP4 };
-	struct policy policy;
+	struct fixture_node node;
 
 	(void)state;
-	fixture_policy(&policy);
-	policy.nodeport_primary = true;
-	policy.node_ip[1] = (struct ip){ 0 };
-	check(&v6, AF_INET6, &policy);
-	policy.node_ip[0] = fixture_ip("100.101.102.99");
-	check(&gone, AF_INET, &policy);
+	fixture_node_init(&node);
+	node.options.nodeport_primary = true;
+	node.view.node_ip[1] = (struct ip){ 0 };
+	check(&v6, AF_INET6, &node);
+	node.view.node_ip[0] = fixture_ip("100.101.102.99");
+	check(&gone, AF_INET, &node);
 }
 
 static void services_that_are_not_proxied_say_why(void **state)

@@ -18,7 +18,7 @@
 
 struct fixture {
 	struct store store;
-	struct policy policy;
+	struct fixture_node node;
 };
 
 static int setup(void **state)
@@ -26,8 +26,8 @@ static int setup(void **state)
 	struct fixture *f = new0(struct fixture);
 
 	store_init(&f->store);
-	fixture_policy(&f->policy);
-	f->policy.store = &f->store;
+	fixture_node_init(&f->node);
+	f->node.view.store = &f->store;
 	*state = f;
 	return 0;
 }
@@ -49,7 +49,7 @@ static void expect(const struct fixture *f, int family, const char *lines)
 
 	/* The list may have been filled before. */
 	for (int i = 0; i < 2; i++)
-		health_checks_list(&f->store, &f->policy, family, &list);
+		health_checks_list(&f->store, &f->node.view, family, &list);
 	for (size_t i = 0; i < list.n; i++)
 		buf_addf(&b, "%s/%s %u %u\n", list.checks[i].ns, list.checks[i].name,
 			list.checks[i].port, list.checks[i].local_ready);
@@ -114,7 +114,7 @@ static void each_family_counts_its_own(void **state)
 		"slice a/dual-2 port=p80:8080/TCP ep=fd01::1@test-node ep=fd01::2@test-node");
 	expect(f, AF_INET, "a/dual 32000 1\n");
 	expect(f, AF_INET6, "a/dual 32000 2\na/six 32001 0\n");
-	f->policy.ipv6 = false;
+	f->node.view.ipv6 = false;
 	expect(f, AF_INET6, "");
 }
 
@@ -130,14 +130,14 @@ static void older_services_come_first(void **state)
 	expect(f, AF_INET, "a/b 32000 0\na/c 32002 0\nb/c 32001 0\na/a 32000 0\n");
 }
 
-static void expect_addresses(const struct policy *policy, int family, const char *lines)
+static void expect_addresses(const struct fixture_node *node, int family, const char *lines)
 {
 	struct address_list list = { 0 };
 	_cleanup_(buf_done) struct buf b = { 0 };
 	char s[IP_STRLEN];
 
 	for (int i = 0; i < 2; i++)
-		health_checks_addresses(policy, family, &list);
+		health_checks_addresses(&node->view, family, &list);
 	for (size_t i = 0; i < list.n; i++)
 		buf_addf(&b, "%s\n", ip_print(&list.ips[i], s));
 	assert_string_equal(buf_str(&b), lines);
@@ -146,23 +146,25 @@ static void expect_addresses(const struct policy *policy, int family, const char
 
 static void they_answer_where_node_ports_do(void **state)
 {
-	struct policy p = ((struct fixture *)*state)->policy;
+	struct fixture_node p;
 
+	fixture_node_copy(&p, &((struct fixture *)*state)->node);
 	expect_addresses(&p, AF_INET, "0.0.0.0\n");
 	expect_addresses(&p, AF_INET6, "::\n");
-	p.nodeport_addresses[0] = fixture_cidr("100.101.0.0/16");
-	p.n_nodeport_addresses = 1;
+	p.options.nodeport_addresses[0] = fixture_cidr("100.101.0.0/16");
+	p.options.n_nodeport_addresses = 1;
 	expect_addresses(&p, AF_INET, "100.101.102.103\n");
 	expect_addresses(&p, AF_INET6, "::\n");
-	p.nodeport_addresses[0] = fixture_cidr("127.0.0.0/8");
+	p.options.nodeport_addresses[0] = fixture_cidr("127.0.0.0/8");
 	expect_addresses(&p, AF_INET, "");
-	p.nodeport_addresses[1] = fixture_cidr("0.0.0.0/0");
-	p.n_nodeport_addresses = 2;
+	p.options.nodeport_addresses[1] = fixture_cidr("0.0.0.0/0");
+	p.options.n_nodeport_addresses = 2;
+	fixture_node_copy(&p, &((struct fixture *)*state)->node);
 	expect_addresses(&p, AF_INET, "0.0.0.0\n");
-	p.n_nodeport_addresses = 0;
-	p.nodeport_primary = true;
-	p.node_ip[0] = fixture_ip("100.101.102.103");
-	p.node_ip[1] = (struct ip){ 0 };
+	p.options.n_nodeport_addresses = 0;
+	p.options.nodeport_primary = true;
+	p.view.node_ip[0] = fixture_ip("100.101.102.103");
+	p.view.node_ip[1] = (struct ip){ 0 };
 	expect_addresses(&p, AF_INET, "100.101.102.103\n");
 	expect_addresses(&p, AF_INET6, "");
 }
@@ -170,7 +172,7 @@ static void they_answer_where_node_ports_do(void **state)
 static void expect_no_local(
 	const struct fixture *f, int family, uint32_t internal, uint32_t external)
 {
-	struct no_local n = no_local_count(&f->store, &f->policy, family);
+	struct no_local n = no_local_count(&f->store, &f->node.view, family);
 
 	assert_int_equal(n.internal, internal);
 	assert_int_equal(n.external, external);
@@ -198,7 +200,7 @@ static void local_policies_without_an_endpoint_here_are_counted(void **state)
 	expect_no_local(f, AF_INET6, 0, 0);
 	fixture_load(&f->store, "slice a/out-2 port=p80:80/TCP ep=fd01::1@other");
 	expect_no_local(f, AF_INET6, 0, 1);
-	f->policy.ipv4 = false;
+	f->node.view.ipv4 = false;
 	expect_no_local(f, AF_INET, 0, 0);
 }
 

@@ -18,8 +18,8 @@
 static void change_scheduler(struct world *w, const char *scheduler)
 {
 	world_forget(w);
-	strcpy(w->policy.scheduler, scheduler);
-	engine_policy_changed(w->engine);
+	strcpy(w->node.options.scheduler, scheduler);
+	engine_node_changed(w->engine);
 	world_step(w);
 }
 
@@ -70,7 +70,7 @@ static void without_the_bits_of_the_mark_there_is_no_rule_that_could_drop(void *
 {
 	struct world *w = *state;
 
-	w->policy.mark_mask = 0;
+	w->node.options.mark_mask = 0;
 	world_start(w, WEB SLICE "ep=10.244.1.1");
 	change_scheduler(w, "wlc");
 	assert_string_equal(world_log(w), "set vs 10.96.0.1:80/TCP wlc\n");

@@ -311,16 +311,16 @@ static size_t assert_wanted_is_normal(enum backend backend)
 {
 	_cleanup_(fact_list_done) struct fact_list facts = { 0 };
 	struct text_pool texts = { 0 };
-	struct policy policy;
+	struct options options;
+	struct node_view view;
 	size_t n = 0;
 
-	policy_init(&policy);
-	policy.backend = backend;
-	policy.ipv4 = policy.ipv6 = true;
-	policy.mark_mask = 0xfff00000;
-	assert_int_equal(cidr_parse("10.244.0.0/16", &policy.cluster_cidr[0]), 0);
-	assert_int_equal(cidr_parse("fd00:10:244::/56", &policy.cluster_cidr[1]), 0);
-	resolve_node(&policy, &texts, &facts);
+	options_init(&options);
+	assert_int_equal(cidr_parse("10.244.0.0/16", &options.cluster_cidr[0]), 0);
+	assert_int_equal(cidr_parse("fd00:10:244::/56", &options.cluster_cidr[1]), 0);
+	node_view_init(&view, &options);
+	view.backend = backend;
+	resolve_node(&view, &texts, &facts);
 	for (size_t i = 0; i < facts.n; i++) {
 		const struct fact *f = &facts.facts[i];
 		const char *text;

@@ -75,34 +75,37 @@ static void add_to_sets(const struct fact *facts, size_t n)
 	ipset_free(sets);
 }
 
-static void resolve(const struct policy *policy)
+static void resolve(const struct options *options, bool random_fully)
 {
+	struct node_view view;
+
+	node_view_init(&view, options);
+	view.random_fully = random_fully;
 	fact_list_done(&t.facts);
-	resolve_node(policy, &t.texts, &t.facts);
+	resolve_node(&view, &t.texts, &t.facts);
 	fact_list_finish(&t.facts);
 }
 
-static struct policy node_policy(void)
+static struct options node_options(void)
 {
-	struct policy policy;
+	struct options options;
 
-	policy_init(&policy);
-	policy.ipv4 = policy.ipv6 = true;
-	policy.mark_mask = our_bits;
-	cidr_parse("10.244.0.0/16", &policy.cluster_cidr[0]);
-	cidr_parse("fd00:10:244::/56", &policy.cluster_cidr[1]);
-	return policy;
+	options_init(&options);
+	options.mark_mask = our_bits;
+	cidr_parse("10.244.0.0/16", &options.cluster_cidr[0]);
+	cidr_parse("fd00:10:244::/56", &options.cluster_cidr[1]);
+	return options;
 }
 
 static int new_namespace(void **state)
 {
-	struct policy policy = node_policy();
+	struct options options = node_options();
 	struct err err;
 
 	(void)state;
 	if (unshare(CLONE_NEWNET))
 		return -1;
-	resolve(&policy);
+	resolve(&options, true);
 	add_to_sets(t.facts.facts, t.facts.n);
 	return iptables_new(&t.texts, true, true, &t.adapter, &err);
 }
@@ -230,11 +233,11 @@ static void what_is_written_is_what_is_read(void **state)
 	assert_all_held();
 }
 
-static void rules_of_every_policy_read_as_they_were_written(void **state)
+static void rules_of_all_options_read_as_they_were_written(void **state)
 {
-	struct policy unmarked = node_policy(), all = node_policy(), none = node_policy(),
-		      bridge = node_policy(), prefix = node_policy();
-	const struct policy *const policies[] = { &unmarked, &all, &none, &bridge, &prefix };
+	struct options unmarked = node_options(), all = node_options(), none = node_options(),
+		       bridge = node_options(), prefix = node_options();
+	const struct options *const all_options[] = { &unmarked, &all, &none, &bridge, &prefix };
 
 	(void)state;
 	unmarked.mark_mask = 0; /* the first one, because it has fewer chains */
@@ -243,14 +246,13 @@ static void rules_of_every_policy_read_as_they_were_written(void **state)
 	all.mark_mask = 0x7fff0000;
 	none.cluster_cidr[0].ip.family = none.cluster_cidr[1].ip.family = 0;
 	none.masquerade_bit = 0;
-	none.mark_mask = 0x2;
-	none.random_fully = false;
+	none.mark_mask = 0x2; /* and without --random-fully */
 	bridge.detect_local = DETECT_BRIDGE_INTERFACE;
 	strcpy(bridge.interface, "cni0");
 	prefix.detect_local = DETECT_INTERFACE_NAME_PREFIX;
 	strcpy(prefix.interface, "cali");
-	for (size_t i = 0; i < ARRAY_SIZE(policies); i++) {
-		resolve(policies[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(all_options); i++) {
+		resolve(all_options[i], i != 2);
 		apply_all(OP_ADD, FACT_CHAIN);
 		apply_all(OP_ADD, FACT_JUMP);
 		assert_all_held();
@@ -1073,7 +1075,7 @@ static int test_variant(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, new_namespace, end_namespace)
 		TEST(what_is_written_is_what_is_read),
-		TEST(rules_of_every_policy_read_as_they_were_written),
+		TEST(rules_of_all_options_read_as_they_were_written),
 		TEST(packets_of_the_node_are_marked_or_dropped),
 		TEST(adding_twice_leaves_one),
 		TEST(all_goes_away_again),

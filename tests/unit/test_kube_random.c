@@ -23,16 +23,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/daemon/node.h"
+#include "api/kube.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/engine.h"
+#include "core/node_view.h"
+#include "decode/decode.h"
 #include "fake/api.h"
 #include "fake/kernel.h"
 #include "fixture.h"
-#include "decode/decode.h"
-#include "api/kube.h"
 
 enum {
 	CHANGES = 5000,	    /* in each encoding */
@@ -59,8 +59,8 @@ struct history {
 	struct auth *auth;
 	struct kube *kube;
 	struct store store;
-	struct policy policy;
-	struct node_facts node;
+	struct options options;
+	struct node_view view;
 	uint32_t node_generation;
 	struct engine *engine;
 	struct fake_kernel kernel;
@@ -443,21 +443,22 @@ static void on_problem(const char *message, void *arg)
 }
 
 /* As the daemon does. The first two addresses are those that the Node object has in turn. */
-static bool read_node(struct node_facts *n, const struct store *store, struct policy *policy)
+static bool read_node(struct node_view *view, const struct store *store)
 {
 	static const char *const texts[] = { "100.101.102.103", "100.101.102.104", "2001:db8::1" };
 	struct ip *local = mem_zalloc(ARRAY_SIZE(texts), sizeof(*local));
+	const struct ip no_primary[2] = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		local[i] = fixture_ip(texts[i]);
-	return node_update(n, local, ARRAY_SIZE(texts), store, policy);
+	return node_view_update(view, local, ARRAY_SIZE(texts), no_primary, store);
 }
 
 static void refresh_node(struct history *h)
 {
 	h->node_generation = h->store.node_generation;
-	if (read_node(&h->node, &h->store, &h->policy))
-		engine_policy_changed(h->engine);
+	if (read_node(&h->view, &h->store))
+		engine_node_changed(h->engine);
 }
 
 static void step(struct history *h, unsigned ms)
@@ -526,8 +527,7 @@ static void copy_marks(const struct fake_kernel *from, struct fake_kernel *to)
 static void resolve_truth(struct history *h, struct fake_kernel *kernel)
 {
 	json_t *answer = fake_api_get(&h->api, "objects"), *object;
-	struct policy policy = h->policy;
-	_cleanup_(node_done) struct node_facts node = { 0 };
+	_cleanup_(node_view_done) struct node_view view;
 	struct store store;
 	struct engine *e;
 	size_t i;
@@ -536,9 +536,10 @@ static void resolve_truth(struct history *h, struct fake_kernel *kernel)
 	json_array_foreach(json_object_get(answer, "objects"), i, object)
 		if (is_selected(object))
 			load_object(&store, object);
-	read_node(&node, &store, &policy);
+	node_view_init(&view, &h->options);
+	read_node(&view, &store);
 	copy_marks(&h->kernel, kernel);
-	e = engine_new(&(struct engine_config){ .store = &store, .policy = &policy });
+	e = engine_new(&(struct engine_config){ .store = &store, .view = &view });
 	engine_add_adapter(e, &kernel->adapter);
 	engine_fed(e);
 	for (uint64_t now = 1; engine_step(e, now) <= now;)
@@ -665,7 +666,7 @@ static void begin(struct history *h, bool json)
 	struct kube_config config = {
 		.base = h->base,
 		.store = &h->store,
-		.node_name = h->policy.node_name,
+		.node_name = h->options.node_name,
 		.json = json,
 		.timeout_s = 2,
 		.backoff_ms = 10,
@@ -684,7 +685,7 @@ static void begin(struct history *h, bool json)
 		fail_msg("%s", err.msg);
 	config.auth = h->auth;
 	h->engine = engine_new(&(struct engine_config){
-		.store = &h->store, .policy = &h->policy, .drain = true, .audit_interval = 30000 });
+		.store = &h->store, .view = &h->view, .drain = true, .audit_interval = 30000 });
 	engine_add_adapter(h->engine, &h->kernel.adapter);
 	if (kube_new(&config, &h->kube, &err))
 		fail_msg("%s", err.msg);
@@ -693,6 +694,7 @@ static void begin(struct history *h, bool json)
 static void run(bool json)
 {
 	struct history *h = new0(struct history);
+	struct fixture_node node;
 
 	h->seed = first_seed;
 	h->random = h->seed;
@@ -700,9 +702,11 @@ static void run(bool json)
 	fake_api_start(&h->api, true);
 	h->base = event_base_new();
 	store_init(&h->store);
-	fixture_policy(&h->policy);
-	h->node.keep = true;
-	read_node(&h->node, &h->store, &h->policy);
+	fixture_node_init(&node);
+	h->options = node.options;
+	node_view_init(&h->view, &h->options);
+	h->view.keep = true;
+	read_node(&h->view, &h->store);
 	fake_kernel_init(&h->kernel);
 	h->kernel.fault = on_op;
 	h->kernel.arg = h;
@@ -723,7 +727,7 @@ static void run(bool json)
 	kube_free(h->kube);
 	auth_free(h->auth);
 	engine_free(h->engine);
-	node_done(&h->node);
+	node_view_done(&h->view);
 	event_base_free(h->base);
 	store_done(&h->store);
 	fake_kernel_done(&h->kernel);

@@ -17,7 +17,7 @@ enum { MASK = 0x700, SHIFT = 8 };
 
 struct nodes_marks {
 	struct store store;
-	struct policy policy;
+	struct fixture_node node;
 	struct marks *marks;
 };
 
@@ -26,8 +26,8 @@ static int setup(void **state)
 	struct nodes_marks *t = new0(struct nodes_marks);
 
 	store_init(&t->store);
-	fixture_policy(&t->policy);
-	t->policy.mark_mask = MASK;
+	fixture_node_init(&t->node);
+	t->node.options.mark_mask = MASK;
 	t->marks = marks_new(MASK);
 	*state = t;
 	return 0;
@@ -53,7 +53,7 @@ static uint32_t assign(struct nodes_marks *t, const char *name, int byte)
 		name, byte, byte);
 	fixture_load(&t->store, buf_str(&b));
 	slot = store_find(&t->store, "a", name);
-	marks_assign(t->marks, slot, &t->policy);
+	marks_assign(t->marks, slot, &t->node.view);
 	return marks_find(slot, AF_INET, IPPROTO_TCP, 80);
 }
 

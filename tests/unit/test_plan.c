@@ -19,7 +19,7 @@ static const char web[] = "service default/web ip=10.20.30.41 port=http:80/TCP a
 
 struct planned {
 	struct store store;
-	struct policy policy;
+	struct fixture_node node;
 	struct engine *engine;
 	struct plan plan;
 	struct err audit;
@@ -38,7 +38,7 @@ static int make(struct planned *t, const char *objects, struct fake_kernel *kern
 {
 	struct engine_config config = {
 		.store = &t->store,
-		.policy = &t->policy,
+		.view = &t->node.view,
 		.dry_run = true,
 		.on_audit = on_audit,
 		.arg = t,
@@ -47,12 +47,12 @@ static int make(struct planned *t, const char *objects, struct fake_kernel *kern
 	*t = (struct planned){ 0 };
 	store_init(&t->store);
 	fixture_load(&t->store, objects);
-	fixture_policy(&t->policy);
+	fixture_node_init(&t->node);
 	config.arg = t;
 	t->engine = engine_new(&config);
 	if (kernel)
 		engine_add_adapter(t->engine, &kernel->adapter);
-	return plan_make(&t->plan, t->engine, &t->store, &t->policy, kernel);
+	return plan_make(&t->plan, t->engine, &t->store, &t->node.view, kernel);
 }
 
 static void planned_done(struct planned *t)

@@ -86,8 +86,8 @@ static void schedulers_are_told_apart(void **state)
 		fail_msg("%s", err.msg);
 	assert_int_equal(probe_scheduler("rr", &err), 1);
 	assert_int_equal(probe_schedulers(&mask, &err), 0);
-	for (unsigned i = 0; policy_known_schedulers[i]; i++)
-		if (!strcmp(policy_known_schedulers[i], "rr"))
+	for (unsigned i = 0; known_schedulers[i]; i++)
+		if (!strcmp(known_schedulers[i], "rr"))
 			assert_true(mask & 1u << i);
 	assert_int_equal(count_virtual_servers(), 0);
 }

@@ -21,7 +21,7 @@ enum { MAX_STEPS = 100, START = 1000 };
 struct fixture {
 	struct fake_kernel kernel;
 	struct store store;
-	struct policy policy;
+	struct fixture_node node;
 	struct engine *engine;
 	const char *refuse; /* facts whose line begins so; NULL: none */
 	int refusal;
@@ -46,14 +46,15 @@ static int setup(void **state)
 	f->kernel.fault = refuse;
 	f->kernel.arg = f;
 	store_init(&f->store);
-	fixture_policy(&f->policy);
-	f->policy.store = &f->store;
-	f->engine = engine_new(&(struct engine_config){ .store = &f->store, .policy = &f->policy });
+	fixture_node_init(&f->node);
+	f->node.view.store = &f->store;
+	f->engine =
+		engine_new(&(struct engine_config){ .store = &f->store, .view = &f->node.view });
 	engine_add_adapter(f->engine, &f->kernel.adapter);
 	f->in = (struct report_input){
 		.store = &f->store,
 		.engine = f->engine,
-		.policy = &f->policy,
+		.view = &f->node.view,
 		.backend = "ipvs",
 		.kernel = "6.1.0",
 		.input = "manifests",
@@ -350,7 +351,7 @@ static void a_missing_scheduler_degrades_and_names_both(void **state)
 
 static void use_iptables(struct fixture *f)
 {
-	f->policy.backend = BACKEND_IPTABLES;
+	f->node.view.backend = BACKEND_IPTABLES;
 	f->in.backend = "iptables";
 }
 
@@ -469,7 +470,7 @@ static void a_family_that_the_node_does_not_serve_is_left_out(void **state)
 {
 	struct fixture *f = *state;
 
-	f->policy.ipv6 = false;
+	f->node.view.ipv6 = false;
 	run(f,
 		"service shop/six ip=fd00::1 port=:80/TCP\n"
 		"slice shop/six-1 port=:8080/TCP ep=fd01::1\n"
@@ -503,7 +504,7 @@ static void every_kind_of_address_is_told(void **state)
 	struct fixture *f = *state;
 	json_t *port;
 
-	f->policy.ipv6 = false;
+	f->node.view.ipv6 = false;
 	run(f,
 		"service shop/web ip=10.20.30.41 port=:80/TCP:30080 type=LoadBalancer "
 		"external=50.60.70.81 lb=1.2.3.4 affinity=10800\n"
@@ -526,7 +527,7 @@ static void vips_as_addresses_are_present_too(void **state)
 {
 	struct fixture *f = *state;
 
-	f->policy.vip_mode = VIP_ADDRESS;
+	f->node.options.vip_mode = VIP_ADDRESS;
 	run(f, WEB);
 	assert_state(first_port(f, "web"), "OK", "");
 	assert_true(truth(element(first_port(f, "web"), "addresses", 0), "present"));

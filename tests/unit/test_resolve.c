@@ -11,10 +11,11 @@
 #include "core/resolve.h"
 #include "fixture.h"
 
-/* The Service a/web in the environment of fixture_policy(); W.. are kube-proxy's worked cases. */
+/* The Service a/web in the environment of fixture_node_init(); W.. are kube-proxy's worked cases.
+ */
 struct row {
 	const char *name, *objects, *expected;
-	void (*policy)(struct policy *p);
+	void (*change)(struct fixture_node *n);
 };
 
 #define SERVICE "service a/web ip=10.20.30.41 "
@@ -36,16 +37,16 @@ static void check(const struct row *row)
 {
 	_cleanup_(fact_list_done) struct fact_list list = { 0 };
 	_cleanup_(buf_done) struct buf b = { 0 };
-	struct policy policy;
+	struct fixture_node node;
 	struct store store;
 
 	store_init(&store);
 	fixture_load(&store, row->objects);
-	fixture_policy(&policy);
-	policy.store = &store;
-	if (row->policy)
-		row->policy(&policy);
-	resolve_service(store_find(&store, "a", "web"), &policy, NULL, &list);
+	fixture_node_init(&node);
+	node.view.store = &store;
+	if (row->change)
+		row->change(&node);
+	resolve_service(store_find(&store, "a", "web"), &node.view, NULL, &list);
 	fact_list_finish(&list);
 	fixture_print_facts(&b, list.facts, list.n);
 	if (strcmp(buf_str(&b), row->expected) != 0)
@@ -106,15 +107,15 @@ static void a_cluster_ip_leads_to_all_endpoints(void **state)
 	check_all(rows, ARRAY_SIZE(rows));
 }
 
-static void scheduler_is_mh(struct policy *p)
+static void scheduler_is_mh(struct fixture_node *p)
 {
-	strcpy(p->scheduler, "mh");
+	strcpy(p->options.scheduler, "mh");
 }
 
-static void wlc_is_missing(struct policy *p)
+static void wlc_is_missing(struct fixture_node *p)
 {
-	strcpy(p->scheduler, "wlc");
-	strcpy(p->missing_schedulers[p->n_missing_schedulers++], "wlc");
+	strcpy(p->options.scheduler, "wlc");
+	strcpy(p->view.missing_schedulers[p->view.n_missing_schedulers++], "wlc");
 }
 
 static void a_service_chooses_its_scheduler(void **state)
@@ -155,21 +156,22 @@ static void a_service_chooses_its_scheduler(void **state)
 #define NP "member KUBE-NODE-PORT-TCP 30001\n"
 #define NP_LOCAL "member KUBE-NODE-PORT-LOCAL-TCP 30001\n"
 
-static void three_addresses(struct policy *p)
+static void three_addresses(struct fixture_node *p)
 {
-	static const struct ip local[] = {
+	static struct ip local[] = {
 		{ .family = AF_INET, .bytes = { 100, 101, 102, 103 } },
 		{ .family = AF_INET, .bytes = { 100, 101, 102, 104 } },
 		{ .family = AF_INET, .bytes = { 100, 101, 102, 105 } },
 	};
 
-	p->local = local;
-	p->n_local = ARRAY_SIZE(local);
+	p->view.local = local;
+	p->view.n_local = ARRAY_SIZE(local);
 }
 
-static void no_node_port_address(struct policy *p)
+static void no_node_port_address(struct fixture_node *p)
 {
-	p->nodeport_addresses[p->n_nodeport_addresses++] = fixture_cidr("203.0.113.0/24");
+	p->options.nodeport_addresses[p->options.n_nodeport_addresses++] =
+		fixture_cidr("203.0.113.0/24");
 }
 
 static void node_ports_answer_on_the_nodes_addresses(void **state)
@@ -275,9 +277,9 @@ static void load_balancers_answer_on_their_addresses(void **state)
 	check_all(rows, ARRAY_SIZE(rows));
 }
 
-static void no_node_ip(struct policy *p)
+static void no_node_ip(struct fixture_node *p)
 {
-	p->node_ip[0] = (struct ip){ 0 };
+	p->view.node_ip[0] = (struct ip){ 0 };
 }
 
 #define RANGED "service a/web ip=10.20.30.41 type=LoadBalancer lb=1.2.3.4 " PORT
@@ -374,9 +376,9 @@ static void internal_policy_local_never_leaves_the_node(void **state)
 	check_all(rows, ARRAY_SIZE(rows));
 }
 
-static void ipv4_only(struct policy *p)
+static void ipv4_only(struct fixture_node *p)
 {
-	p->ipv6 = false;
+	p->view.ipv6 = false;
 }
 
 #define DUAL                                            \
@@ -421,9 +423,9 @@ static void families_stand_side_by_side(void **state)
 	check_all(rows, ARRAY_SIZE(rows));
 }
 
-static void vips_are_addresses(struct policy *p)
+static void vips_are_addresses(struct fixture_node *p)
 {
-	p->vip_mode = VIP_ADDRESS;
+	p->options.vip_mode = VIP_ADDRESS;
 }
 
 static void vips_can_be_addresses_as_in_kube_proxy(void **state)
@@ -457,18 +459,18 @@ static void lists_drop_all_but_the_first_of_equal_keys(void **state)
 
 static void excluded_addresses_are_told_by_range(void **state)
 {
-	struct policy p;
+	struct fixture_node p;
 	struct ip in = fixture_ip("192.0.2.7"), out = fixture_ip("192.0.3.7"),
 		  v6 = fixture_ip("2012::1");
 
 	(void)state;
-	fixture_policy(&p);
-	assert_false(policy_excluded(&p, &in));
-	p.exclude[p.n_exclude++] = fixture_cidr("192.0.2.0/24");
-	p.exclude[p.n_exclude++] = fixture_cidr("2012::/16");
-	assert_true(policy_excluded(&p, &in));
-	assert_false(policy_excluded(&p, &out));
-	assert_true(policy_excluded(&p, &v6));
+	fixture_node_init(&p);
+	assert_false(options_excluded(&p.options, &in));
+	p.options.exclude[p.options.n_exclude++] = fixture_cidr("192.0.2.0/24");
+	p.options.exclude[p.options.n_exclude++] = fixture_cidr("2012::/16");
+	assert_true(options_excluded(&p.options, &in));
+	assert_false(options_excluded(&p.options, &out));
+	assert_true(options_excluded(&p.options, &v6));
 }
 
 int main(void)

@@ -11,13 +11,13 @@
 #include "fixture.h"
 
 /*
- * The Service a/web with the port p80 in the environment of fixture_policy(). Names of chains are
- * shortened: SVC, SVL and EXT stand for those of that port, SEP(10.244.0.5:8080) for that of an
+ * The Service a/web with the port p80 in the environment of fixture_node_init(). Names of chains
+ * are shortened: SVC, SVL and EXT stand for those of that port, SEP(10.244.0.5:8080) for that of an
  * endpoint, so that the tables say what matters.
  */
 struct row {
 	const char *name, *objects, *expected;
-	void (*policy)(struct policy *p);
+	void (*change)(struct fixture_node *n);
 };
 
 #define SERVICE "service a/web ip=10.20.30.41 "
@@ -122,17 +122,17 @@ static void check(const struct row *row)
 	_cleanup_(fact_list_done) struct fact_list list = { 0 };
 	_cleanup_(buf_done) struct buf b = { 0 };
 	struct text_pool texts = { 0 };
-	struct policy policy;
+	struct fixture_node node;
 	struct store store;
 
 	store_init(&store);
 	fixture_load(&store, row->objects);
-	fixture_policy(&policy);
-	policy.backend = BACKEND_IPTABLES;
-	policy.store = &store;
-	if (row->policy)
-		row->policy(&policy);
-	resolve_service(store_find(&store, "a", "web"), &policy, &texts, &list);
+	fixture_node_init(&node);
+	node.view.backend = BACKEND_IPTABLES;
+	node.view.store = &store;
+	if (row->change)
+		row->change(&node);
+	resolve_service(store_find(&store, "a", "web"), &node.view, &texts, &list);
 	fact_list_finish(&list);
 	print(&b, &list, &texts);
 	if (strcmp(buf_str(&b), row->expected) != 0)
@@ -169,9 +169,9 @@ static void a_cluster_ip_enters_the_chain_of_all_endpoints(void **state)
 	check_all(rows, ARRAY_SIZE(rows));
 }
 
-static void no_detector(struct policy *p)
+static void no_detector(struct fixture_node *p)
 {
-	memset(p->cluster_cidr, 0, sizeof(p->cluster_cidr));
+	memset(p->options.cluster_cidr, 0, sizeof(p->options.cluster_cidr));
 }
 
 static void policies_choose_the_chain(void **state)
@@ -318,14 +318,14 @@ static void members_and_vips_are_those_of_ipvs(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct policy policy;
+		struct fixture_node node;
 		struct store store;
 
 		store_init(&store);
 		fixture_load(&store, objects);
-		fixture_policy(&policy);
-		policy.backend = i ? BACKEND_IPTABLES : BACKEND_IPVS;
-		resolve_service(store_find(&store, "a", "web"), &policy, &texts, &lists[i]);
+		fixture_node_init(&node);
+		node.view.backend = i ? BACKEND_IPTABLES : BACKEND_IPVS;
+		resolve_service(store_find(&store, "a", "web"), &node.view, &texts, &lists[i]);
 		fact_list_finish(&lists[i]);
 		for (size_t k = 0; k < lists[i].n; k++) {
 			const struct fact *f = &lists[i].facts[k];

@@ -16,16 +16,16 @@ struct node_facts {
 	struct text_pool texts;
 };
 
-static void node_facts_resolve(struct node_facts *n, void (*change)(struct policy *p))
+static void node_facts_resolve(struct node_facts *n, void (*change)(struct fixture_node *p))
 {
-	struct policy policy;
+	struct fixture_node node;
 
 	*n = (struct node_facts){ 0 };
-	fixture_policy(&policy);
-	policy.mark_mask = 0xfff00000;
+	fixture_node_init(&node);
+	node.options.mark_mask = 0xfff00000;
 	if (change)
-		change(&policy);
-	resolve_node(&policy, &n->texts, &n->facts);
+		change(&node);
+	resolve_node(&node.view, &n->texts, &n->facts);
 	fact_list_finish(&n->facts);
 }
 
@@ -55,9 +55,9 @@ static size_t count(const struct node_facts *n, enum fact_kind kind, int family)
 	return c;
 }
 
-static void ipv4_only(struct policy *p)
+static void ipv4_only(struct fixture_node *p)
 {
-	p->ipv6 = false;
+	p->view.ipv6 = false;
 }
 
 static void the_node_has_its_device_sets_chains_and_jumps(void **state)
@@ -162,38 +162,38 @@ static void rules_look_as_iptables_save_prints_them(void **state)
 	node_facts_done(&n);
 }
 
-static void detect_nothing(struct policy *p)
+static void detect_nothing(struct fixture_node *p)
 {
-	p->cluster_cidr[0] = (struct cidr){ 0 };
+	p->options.cluster_cidr[0] = (struct cidr){ 0 };
 }
 
-static void masquerade_all(struct policy *p)
+static void masquerade_all(struct fixture_node *p)
 {
-	p->masquerade_all = true;
+	p->options.masquerade_all = true;
 }
 
-static void detect_node_cidr(struct policy *p)
+static void detect_node_cidr(struct fixture_node *p)
 {
 	static const struct cidr cidrs[] = {
 		{ .ip = { .family = AF_INET6, .bytes = { 0x20, 0x12 } }, .len = 80 },
 		{ .ip = { .family = AF_INET, .bytes = { 10, 244, 7 } }, .len = 24 },
 	};
 
-	p->detect_local = DETECT_NODE_CIDR;
-	p->pod_cidrs = cidrs;
-	p->n_pod_cidrs = ARRAY_SIZE(cidrs);
+	p->options.detect_local = DETECT_NODE_CIDR;
+	memcpy(p->view.pod_cidrs, cidrs, sizeof(cidrs));
+	p->view.n_pod_cidrs = ARRAY_SIZE(cidrs);
 }
 
-static void detect_bridge(struct policy *p)
+static void detect_bridge(struct fixture_node *p)
 {
-	p->detect_local = DETECT_BRIDGE_INTERFACE;
-	strcpy(p->interface, "cni0");
+	p->options.detect_local = DETECT_BRIDGE_INTERFACE;
+	strcpy(p->options.interface, "cni0");
 }
 
-static void detect_prefix(struct policy *p)
+static void detect_prefix(struct fixture_node *p)
 {
-	p->detect_local = DETECT_INTERFACE_NAME_PREFIX;
-	strcpy(p->interface, "veth");
+	p->options.detect_local = DETECT_INTERFACE_NAME_PREFIX;
+	strcpy(p->options.interface, "veth");
 }
 
 #define COMMENT \
@@ -202,7 +202,7 @@ static void detect_prefix(struct policy *p)
 static void what_counts_as_local_decides_who_is_masqueraded(void **state)
 {
 	static const struct {
-		void (*policy)(struct policy *p);
+		void (*policy)(struct fixture_node *p);
 		const char *rule;
 	} rows[] = {
 		{ NULL,
@@ -232,10 +232,10 @@ static void what_counts_as_local_decides_who_is_masqueraded(void **state)
 	}
 }
 
-static void highest_bit(struct policy *p)
+static void highest_bit(struct fixture_node *p)
 {
-	p->masquerade_bit = 31;
-	p->random_fully = false;
+	p->options.masquerade_bit = 31;
+	p->view.random_fully = false;
 }
 
 static void the_masquerade_bit_can_be_any(void **state)
@@ -251,11 +251,11 @@ static void the_masquerade_bit_can_be_any(void **state)
 	node_facts_done(&n);
 }
 
-static void all_ways(struct policy *p)
+static void all_ways(struct fixture_node *p)
 {
-	p->detect_local = DETECT_INTERFACE_NAME_PREFIX;
-	strcpy(p->interface, "cali");
-	p->vip_mode = VIP_ADDRESS;
+	p->options.detect_local = DETECT_INTERFACE_NAME_PREFIX;
+	strcpy(p->options.interface, "cali");
+	p->options.vip_mode = VIP_ADDRESS;
 }
 
 /* iptables-restore refuses a whole table for one rule of a module that the kernel lacks. */
@@ -263,7 +263,7 @@ static void no_rule_needs_what_some_kernels_lack(void **state)
 {
 	static const char *const modules[] = { "-m ipvs", "-m physdev", "-m connmark",
 		"-m statistic", "-m recent", "-m nfacct" };
-	void (*const policies[])(struct policy *) = { NULL, all_ways };
+	void (*const policies[])(struct fixture_node *) = { NULL, all_ways };
 
 	(void)state;
 	for (size_t p = 0; p < ARRAY_SIZE(policies); p++) {
@@ -285,15 +285,15 @@ static void no_rule_needs_what_some_kernels_lack(void **state)
 
 /* iptables */
 
-static void on_iptables(struct policy *p)
+static void on_iptables(struct fixture_node *p)
 {
-	p->backend = BACKEND_IPTABLES;
+	p->view.backend = BACKEND_IPTABLES;
 }
 
-static void addresses_on_iptables(struct policy *p)
+static void addresses_on_iptables(struct fixture_node *p)
 {
 	on_iptables(p);
-	p->vip_mode = VIP_ADDRESS;
+	p->options.vip_mode = VIP_ADDRESS;
 }
 
 static bool has(const struct node_facts *n, const struct fact_key *key)
@@ -330,37 +330,37 @@ static void iptables_has_what_it_refers_to_and_no_device(void **state)
 	node_facts_done(&n);
 }
 
-static void without_localhost(struct policy *p)
+static void without_localhost(struct fixture_node *p)
 {
 	on_iptables(p);
-	p->localhost_nodeports = false;
+	p->options.localhost_nodeports = false;
 }
 
-static void one_address(struct policy *p)
+static void one_address(struct fixture_node *p)
 {
-	static const struct ip local[] = {
+	static struct ip local[] = {
 		{ .family = AF_INET, .bytes = { 100, 101, 102, 103 } },
 		{ .family = AF_INET, .bytes = { 192, 168, 1, 2 } },
 	};
 
 	on_iptables(p);
-	p->local = local;
-	p->n_local = ARRAY_SIZE(local);
-	p->nodeport_addresses[p->n_nodeport_addresses++] =
+	p->view.local = local;
+	p->view.n_local = ARRAY_SIZE(local);
+	p->options.nodeport_addresses[p->options.n_nodeport_addresses++] =
 		(struct cidr){ .ip = { .family = AF_INET, .bytes = { 192, 168 } }, .len = 16 };
 }
 
-static void one_address_and_localhost(struct policy *p)
+static void one_address_and_localhost(struct fixture_node *p)
 {
 	one_address(p);
-	p->nodeport_addresses[p->n_nodeport_addresses++] =
+	p->options.nodeport_addresses[p->options.n_nodeport_addresses++] =
 		(struct cidr){ .ip = { .family = AF_INET, .bytes = { 127 } }, .len = 8 };
 }
 
-static void primary(struct policy *p)
+static void primary(struct fixture_node *p)
 {
 	one_address(p);
-	p->nodeport_primary = true;
+	p->options.nodeport_primary = true;
 }
 
 #define ALL "-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODE-PORT\n"
@@ -369,7 +369,7 @@ static void primary(struct policy *p)
 static void node_ports_answer_where_they_should(void **state)
 {
 	static const struct {
-		void (*policy)(struct policy *p);
+		void (*policy)(struct fixture_node *p);
 		int family;
 		const char *rules;
 		bool localhost;
@@ -409,10 +409,10 @@ static void node_ports_answer_where_they_should(void **state)
 	}
 }
 
-static void keep_invalid(struct policy *p)
+static void keep_invalid(struct fixture_node *p)
 {
 	on_iptables(p);
-	p->drop_invalid = false;
+	p->view.drop_invalid = false;
 }
 
 static void invalid_packets_are_dropped_before_they_are_forwarded(void **state)

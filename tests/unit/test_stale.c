@@ -18,7 +18,7 @@
 
 static struct {
 	struct store store;
-	struct policy policy;
+	struct fixture_node node;
 	struct stale_list list;
 } t;
 
@@ -26,8 +26,8 @@ static int setup(void **state)
 {
 	(void)state;
 	store_init(&t.store);
-	fixture_policy(&t.policy);
-	t.policy.ipv4 = t.policy.ipv6 = true;
+	fixture_node_init(&t.node);
+	t.node.view.ipv4 = t.node.view.ipv6 = true;
 	return 0;
 }
 
@@ -43,7 +43,7 @@ static int teardown(void **state)
 static void list(const char *objects)
 {
 	fixture_load(&t.store, objects);
-	stale_add_slot(&t.list, store_find(&t.store, "ns", "dns"), &t.policy);
+	stale_add_slot(&t.list, store_find(&t.store, "ns", "dns"), &t.node.view);
 	stale_finish(&t.list);
 }
 
@@ -299,7 +299,7 @@ static void slices_without_a_service_have_nothing(void **state)
 static void a_family_that_is_not_served_is_not_listed(void **state)
 {
 	(void)state;
-	t.policy.ipv6 = false;
+	t.node.view.ipv6 = false;
 	list("service ns/dns ip=10.20.0.10,2020::a port=dns:53/UDP\n");
 	assert_list("UDP 10.20.0.10:53 \n");
 }
@@ -311,7 +311,7 @@ static void endpoints_of_all_who_are_listed_count(void **state)
 	fixture_load(&t.store,
 		"service ns/other ip=10.20.0.11 port=x:53/UDP external=50.60.70.81\n"
 		"slice ns/other-a port=x:9953/UDP ep=10.244.0.9\n");
-	stale_add_slot(&t.list, store_find(&t.store, "ns", "other"), &t.policy);
+	stale_add_slot(&t.list, store_find(&t.store, "ns", "other"), &t.node.view);
 	list(dns);
 	assert_false(stale("50.60.70.81:53", "10.244.0.9:9953"));
 	assert_false(stale("50.60.70.81:53", "10.244.0.1:5353"));
@@ -326,7 +326,7 @@ static void one_frontend_can_be_copied(void **state)
 
 	(void)state;
 	fixture_load(&t.store, dns);
-	stale_add_slot(&from, store_find(&t.store, "ns", "dns"), &t.policy);
+	stale_add_slot(&from, store_find(&t.store, "ns", "dns"), &t.node.view);
 	stale_copy(&t.list, &from, 0);
 	stale_copy(&t.list, &from, 1);
 	stale_done(&from);

@@ -51,8 +51,8 @@ static void the_texts_of_the_engine_are_those_of_now(void **state)
 	n = engine_texts(w->engine)->map.count;
 	assert_true(n > 0);
 	for (uint8_t bit = 1; bit < 16; bit++) {
-		w->policy.masquerade_bit = bit;
-		engine_policy_changed(w->engine);
+		w->node.options.masquerade_bit = bit;
+		engine_node_changed(w->engine);
 		world_step(w);
 		assert_int_equal(engine_texts(w->engine)->map.count, n);
 	}

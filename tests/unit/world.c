@@ -58,11 +58,11 @@ void world_restart_with(struct world *w, struct engine_config config)
 	engine_free(w->engine);
 	store_done(&w->store);
 	store_init(&w->store);
-	fixture_policy(&w->policy);
-	w->policy.ipv6 = false;
-	w->policy.store = &w->store;
+	fixture_node_init(&w->node);
+	w->node.view.ipv6 = false;
+	w->node.view.store = &w->store;
 	config.store = &w->store;
-	config.policy = &w->policy;
+	config.view = &w->node.view;
 	config.on_failure = on_failure;
 	config.on_scheduler_missing = on_scheduler_missing;
 	config.on_degraded = on_degraded;

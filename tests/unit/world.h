@@ -13,7 +13,7 @@
 struct world {
 	struct fake_kernel kernel;
 	struct store store;
-	struct policy policy;
+	struct fixture_node node;
 	struct engine *engine;
 	uint64_t now;
 	/* What the engine told: a line for each call. */

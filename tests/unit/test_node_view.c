@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the policy learns of the node: from its interfaces, its Node object, and the options. */
+/* The view of the node: from its interfaces, its Node object, and the options. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <cmocka.h>
 
-#include "../../src/daemon/node.h"
 #include "base/mem.h"
+#include "core/node_view.h"
+#include "core/store.h"
 #include "fixture.h"
 
 struct bench {
 	struct store store;
-	struct policy policy;
-	struct node_facts facts;
+	struct options options;
+	struct node_view view;
 };
 
 static int set_up(void **state)
@@ -24,8 +24,9 @@ static int set_up(void **state)
 	struct bench *b = new0(struct bench);
 
 	store_init(&b->store);
-	policy_init(&b->policy);
-	strcpy(b->policy.node_name, "node-a");
+	options_init(&b->options);
+	strcpy(b->options.node_name, "node-a");
+	node_view_init(&b->view, &b->options);
 	*state = b;
 	return 0;
 }
@@ -34,7 +35,7 @@ static int tear_down(void **state)
 {
 	struct bench *b = *state;
 
-	node_done(&b->facts);
+	node_view_done(&b->view);
 	store_done(&b->store);
 	free(b);
 	return 0;
@@ -43,11 +44,12 @@ static int tear_down(void **state)
 /* With these two addresses on the interfaces. */
 static bool refresh(struct bench *b)
 {
+	const struct ip no_primary[2] = { 0 };
 	struct ip *local = mem_zalloc(2, sizeof(*local));
 
 	local[0] = fixture_ip("192.168.50.1");
 	local[1] = fixture_ip("192.168.60.1");
-	return node_update(&b->facts, local, 2, &b->store, &b->policy);
+	return node_view_update(&b->view, local, 2, no_primary, &b->store);
 }
 
 static void put_node(struct bench *b, const char *address)
@@ -70,7 +72,7 @@ static void assert_ip(const struct bench *b, const char *want)
 {
 	char text[IP_STRLEN];
 
-	assert_string_equal(ip_print(&b->policy.node_ip[0], text), want);
+	assert_string_equal(ip_print(&b->view.node_ip[0], text), want);
 }
 
 static void the_node_object_says_which_address_is_the_nodes_own(void **state)
@@ -80,10 +82,10 @@ static void the_node_object_says_which_address_is_the_nodes_own(void **state)
 	put_node(b, "192.168.60.1");
 	assert_true(refresh(b));
 	assert_ip(b, "192.168.60.1");
-	assert_string_equal(b->policy.zone, "zone-a");
-	assert_int_equal(b->policy.n_pod_cidrs, 1);
-	assert_int_equal(b->policy.n_local, 2);
-	assert_int_equal(b->policy.node_ip[1].family, 0);
+	assert_string_equal(b->view.zone, "zone-a");
+	assert_int_equal(b->view.n_pod_cidrs, 1);
+	assert_int_equal(b->view.n_local, 2);
+	assert_int_equal(b->view.node_ip[1].family, 0);
 	assert_false(refresh(b));
 }
 
@@ -91,7 +93,7 @@ static void an_address_on_no_interface_is_not_taken(void **state)
 {
 	struct bench *b = *state;
 
-	b->facts.bind_address = fixture_ip("192.168.70.1");
+	b->view.bind_address = fixture_ip("192.168.70.1");
 	put_node(b, "192.168.60.1");
 	refresh(b);
 	assert_ip(b, "192.168.60.1");
@@ -101,7 +103,7 @@ static void the_bind_address_counts_more(void **state)
 {
 	struct bench *b = *state;
 
-	b->facts.bind_address = fixture_ip("192.168.50.1");
+	b->view.bind_address = fixture_ip("192.168.50.1");
 	put_node(b, "192.168.60.1");
 	refresh(b);
 	assert_ip(b, "192.168.50.1");
@@ -113,7 +115,7 @@ static void an_unspecified_bind_address_says_nothing(void **state)
 {
 	struct bench *b = *state;
 
-	b->facts.bind_address = fixture_ip("0.0.0.0");
+	b->view.bind_address = fixture_ip("0.0.0.0");
 	put_node(b, "192.168.60.1");
 	refresh(b);
 	assert_ip(b, "192.168.60.1");
@@ -134,14 +136,14 @@ static void a_node_that_an_api_server_deletes_leaves_what_it_said(void **state)
 {
 	struct bench *b = *state;
 
-	b->facts.keep = true;
+	b->view.keep = true;
 	put_node(b, "192.168.60.1");
 	refresh(b);
 	store_delete_node(&b->store, "node-a");
 	assert_false(refresh(b));
 	assert_ip(b, "192.168.60.1");
-	assert_string_equal(b->policy.zone, "zone-a");
-	assert_int_equal(b->policy.n_pod_cidrs, 1);
+	assert_string_equal(b->view.zone, "zone-a");
+	assert_int_equal(b->view.n_pod_cidrs, 1);
 }
 
 static void a_node_that_leaves_the_manifests_is_gone(void **state)
@@ -152,30 +154,8 @@ static void a_node_that_leaves_the_manifests_is_gone(void **state)
 	refresh(b);
 	store_delete_node(&b->store, "node-a");
 	assert_true(refresh(b));
-	assert_string_equal(b->policy.zone, "");
-	assert_int_equal(b->policy.n_pod_cidrs, 0);
-}
-
-/* A socket that cannot be had stands for all that can go wrong. */
-static void addresses_that_cannot_be_read_leave_what_was_known(void **state)
-{
-	struct bench *b = *state;
-	const struct ip other = fixture_ip("192.168.60.1");
-	struct rlimit limit, none;
-	struct err err = { 0 };
-	int r;
-
-	put_node(b, "192.168.50.1");
-	refresh(b);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = limit.rlim_max };
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	r = node_refresh(&b->facts, &b->store, &b->policy, &err);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	assert_true(r < 0);
-	assert_true(*err.msg);
-	assert_ip(b, "192.168.50.1");
-	assert_true(policy_is_local(&b->policy, &other));
+	assert_string_equal(b->view.zone, "");
+	assert_int_equal(b->view.n_pod_cidrs, 0);
 }
 
 int main(void)
@@ -189,8 +169,7 @@ int main(void)
 		TEST(a_node_that_changes_is_followed),
 		TEST(a_node_that_an_api_server_deletes_leaves_what_it_said),
 		TEST(a_node_that_leaves_the_manifests_is_gone),
-		TEST(addresses_that_cannot_be_read_leave_what_was_known),
 	};
 
-	return cmocka_run_group_tests_name("node", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("node_view", tests, NULL, NULL);
 }

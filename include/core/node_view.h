@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CORE_NODE_VIEW_H
+#define CORE_NODE_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/ip.h"
+#include "core/options.h"
+
+struct store;
+
+/* As many as a Node object has: one of each family. */
+enum { NODE_VIEW_MAX_POD_CIDRS = 2, NODE_VIEW_MAX_SCHEDULERS = 16 };
+
+/*
+ * The daemon's view of the node that it runs on: the options, the addresses on the interfaces, the
+ * Node object's zone and pod CIDRs, and what the kernel turned out to have. With the Services and
+ * their endpoints it is all that resolving takes.
+ *
+ * The start fills in the first part; afterwards only the functions below write.
+ */
+struct node_view {
+	const struct options *options;
+	enum backend backend;	/* in effect; BACKEND_AUTO counts as IPVS */
+	bool ipv4, ipv6;	/* families that this node serves */
+	bool random_fully;	/* iptables knows MASQUERADE --random-fully (1.6.2) */
+	bool drop_invalid;	/* drop what connection tracking finds invalid; only on iptables */
+	struct ip bind_address; /* preferred as the node's own address; family 0: none */
+	bool keep;		/* zone and pod CIDRs outlive the Node object: pods run on */
+
+	const struct store *store; /* of nodes and their weights; NULL: none is known */
+	/*
+	 * Addresses on the node's interfaces other than kube-ipvs0, sorted by ip_cmp(), without
+	 * loopback and IPv6 link-local.
+	 */
+	struct ip *local;
+	size_t n_local;
+	struct ip node_ip[2];	/* IPv4, IPv6: the node's own address; family 0: unknown */
+	struct ip object_ip[2]; /* its Node object's first address on an interface; the same */
+	char zone[64];		/* label topology.kubernetes.io/zone (at most 63 characters); "" */
+	struct cidr pod_cidrs[NODE_VIEW_MAX_POD_CIDRS];
+	size_t n_pod_cidrs;
+	/* Schedulers that the kernel turned out not to have. */
+	char missing_schedulers[NODE_VIEW_MAX_SCHEDULERS][SCHED_NAME_SIZE];
+	size_t n_missing_schedulers;
+};
+
+/* The options outlive the view. */
+void node_view_init(struct node_view *v, const struct options *options);
+void node_view_done(struct node_view *v);
+
+/*
+ * Takes the addresses, which are as `local` above, and the Node object of our name in the store;
+ * `primary`: the addresses that the kernel would send from (IPv4, IPv6). The node's own address of
+ * a family, which must be on an interface, is the bind address, else the Node object's first one,
+ * else the primary one. Returns whether anything changed.
+ */
+bool node_view_update(struct node_view *v, struct ip *local, size_t n_local,
+	const struct ip primary[static 2], const struct store *store);
+/*
+ * For a node that is not this machine: takes all addresses from its Node object. Its own address of
+ * a family is the first internal one, else the first external one, as Kubernetes has it.
+ */
+void node_view_imagine(struct node_view *v, const struct node *node, const struct store *store);
+/* The kernel lacks the scheduler. Returns false where there is no room to remember it. */
+bool node_view_add_missing_scheduler(struct node_view *v, const char *scheduler);
+void node_view_forget_missing_schedulers(struct node_view *v);
+
+bool node_view_serves(const struct node_view *v, int family);
+/* The address is on an interface of the node other than kube-ipvs0. */
+bool node_view_is_local(const struct node_view *v, const struct ip *ip);
+/* The address may carry NodePorts: it is local, and --nodeport-addresses selects it. */
+bool node_view_is_nodeport_address(const struct node_view *v, const struct ip *ip);
+/* NodePorts answer on 127.0.0.1, which takes net.ipv4.conf.all.route_localnet. */
+bool node_view_localhost_nodeports(const struct node_view *v);
+bool node_view_scheduler_missing(const struct node_view *v, const char *scheduler);
+/* Contains the addresses of local pods of that family; NULL: an address does not tell them. */
+const struct cidr *node_view_local_cidr(const struct node_view *v, int family);
+
+#endif
