@@ -9,15 +9,15 @@
 #include "base/err.h"
 
 /*
- * Where the API server is, how to know that it is the right one, and who we are: out of a
- * kubeconfig file, out of a pod's environment, or nothing but an address. The kubeconfig is read
- * once; the files that it names are read again while the program runs, because others rotate them.
+ * The API server's address, the means to verify it, and our credentials: from a kubeconfig file, a
+ * pod's environment, or a mere address. The kubeconfig is read once. The files that it names are
+ * read again while the program runs, because they are rotated.
  */
 
 enum {
 	AUTH_MAX_FILE = 1 << 20,	/* bytes of a kubeconfig, certificate, key or token */
 	AUTH_TOKEN_AGE_MS = 50 * 1000,	/* a token older than this is read again */
-	AUTH_FILES_AGE_MS = 300 * 1000, /* the same for certificates and keys */
+	AUTH_FILES_AGE_MS = 300 * 1000, /* certificates and keys older than this, too */
 };
 
 struct auth_config {
@@ -32,12 +32,12 @@ struct pem {
 	size_t len;
 };
 
-/* What is to be used for a request now. */
+/* For one request. */
 struct credentials {
 	const char *server;	 /* "https://HOST[:PORT][/PATH]", without a '/' at its end */
 	const char *server_name; /* must be in the certificate; NULL: the server's host */
 	const char *proxy;	 /* URL; NULL: what the environment says (https_proxy, no_proxy) */
-	bool insecure;		 /* the server's certificate is not looked at */
+	bool insecure;		 /* the server's certificate is not verified */
 	bool compression;	 /* answers may be compressed */
 	struct pem ca;		 /* signs the server's certificate; none: the system's roots */
 	struct pem cert, key;	 /* both or none */
@@ -49,21 +49,23 @@ struct credentials {
 struct auth;
 
 /*
- * With neither kubeconfig nor master: the pod's own service account. With master alone: that server
- * and no credentials. Credentials are for https only. Logs a warning where the server is not going
- * to be verified. Returns 0, or a negative errno with words that name the file and the key, and
- * never a secret.
+ * 1. Neither kubeconfig nor master: the pod's own service account.
+ * 2. master alone: that server and no credentials.
+ * 3. Both: the kubeconfig's credentials, for the server that master names.
+ *
+ * Credentials are for https only. Logs a warning if the server will not be verified. Returns 0, or
+ * a negative errno with words that name the file and the key, and never a secret.
  */
 int auth_load(const struct auth_config *config, struct auth **ret, struct err *err);
 void auth_free(struct auth *a);
 
 /*
- * Reads again what is due. A file that cannot be read, is empty or does not look right keeps what
- * was there before, which is logged once. What is returned is valid until the next call.
+ * Reads the files that are due. If a file cannot be read, is empty or malformed, its previous
+ * content stays in force, which is logged once. The result is valid until the next call.
  */
 const struct credentials *auth_get(struct auth *a, uint64_t now_ms);
 
-/* The server refused us (401), or TLS did not come about: all files are due. */
+/* The server refused us (401), or the TLS handshake failed: all files are due. */
 void auth_rejected(struct auth *a);
 
 #endif

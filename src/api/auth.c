@@ -10,15 +10,16 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "kubeconfig.h"
+#include "url.h"
 
 static const char service_account[] = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 struct auth {
-	struct kubeconfig settings; /* from wherever they came */
+	struct kubeconfig settings; /* of the kubeconfig, --master or the pod */
 	struct credentials now;
 	char *server, *proxy;
 	uint64_t files_ms, token_ms; /* when they were read */
-	bool due;		     /* all of them, whenever they were read */
+	bool due;		     /* all files are read again, however young */
 	bool pod;		     /* the settings are those of a pod's service account */
 };
 
@@ -27,9 +28,9 @@ static bool is_given(const char *s)
 	return s && *s;
 }
 
-/* Where from */
+/* Sources */
 
-static void add_file(
+static void add_service_account_file(
 	struct credential *c, enum credential_kind kind, const char *dir, const char *name)
 {
 	_cleanup_(buf_done) struct buf path = { 0 };
@@ -38,7 +39,7 @@ static void add_file(
 	credential_init(c, kind, "service account", buf_str(&path), NULL, 0);
 }
 
-/* k8s.io/client-go/rest InClusterConfig(): what a pod finds in its environment */
+/* A pod's environment and service account (k8s.io/client-go/rest InClusterConfig()) */
 static int read_pod(struct auth *a, const char *dir, struct err *err)
 {
 	const char *host = getenv("KUBERNETES_SERVICE_HOST");
@@ -53,78 +54,66 @@ static int read_pod(struct auth *a, const char *dir, struct err *err)
 	a->pod = true;
 	a->settings.server = arena_strdup(&a->settings.arena, buf_str(&url));
 	a->settings.server_key = "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT";
-	add_file(&a->settings.token, CREDENTIAL_TOKEN, dir, "token");
-	add_file(&a->settings.ca, CREDENTIAL_PEM, dir, "ca.crt");
+	add_service_account_file(&a->settings.token, CREDENTIAL_TOKEN, dir, "token");
+	add_service_account_file(&a->settings.ca, CREDENTIAL_PEM, dir, "ca.crt");
 	return 0;
 }
 
 static int read_settings(struct auth *a, const struct auth_config *c, struct err *err)
 {
 	const char *dir = is_given(c->in_cluster) ? c->in_cluster : service_account;
-	int r;
+	struct kubeconfig *k = &a->settings;
+	int r = 0;
 
-	if (!is_given(c->kubeconfig))
-		return is_given(c->master) ? 0 : read_pod(a, dir, err);
-	r = kubeconfig_read(c->kubeconfig, &a->settings, err);
-	if (r < 0 || !a->settings.empty || is_given(c->master))
-		return r;
-	r = read_pod(a, dir, err);
-	if (r < 0)
-		err_prefix(err, "%s: it is empty", c->kubeconfig);
+	if (is_given(c->kubeconfig)) {
+		r = kubeconfig_read(c->kubeconfig, k, err);
+		if (r < 0)
+			return r;
+	}
+	if (is_given(c->master)) {
+		/* The name in the certificate was that of the kubeconfig's server. */
+		k->server = arena_strdup(&k->arena, c->master);
+		k->server_key = "--master";
+		k->server_name = NULL;
+	} else if (!is_given(c->kubeconfig)) {
+		r = read_pod(a, dir, err);
+	} else if (k->empty) {
+		r = read_pod(a, dir, err);
+		if (r < 0)
+			err_prefix(err, "%s: it is empty", c->kubeconfig);
+	}
 	return r;
-}
-
-/* --master stands for another server than the one whose name was given. */
-static void override_server(struct kubeconfig *k, const char *master)
-{
-	k->server = arena_strdup(&k->arena, master);
-	k->server_key = "--master";
-	k->server_name = NULL;
 }
 
 /* URLs */
 
-static void url_freep(CURLU **u)
-{
-	curl_url_cleanup(*u);
-}
-
-static void curl_freep(char **s)
-{
-	curl_free(*s);
-}
-
 static bool has_part(CURLU *u, CURLUPart part)
 {
-	_cleanup_(curl_freep) char *text = NULL;
+	_cleanup_(url_text_freep) char *text = NULL;
 
 	return curl_url_get(u, part, &text, 0) == CURLUE_OK;
 }
 
-static bool is_scheme(CURLU *u, const char *const *schemes)
-{
-	_cleanup_(curl_freep) char *is = NULL;
-
-	if (curl_url_get(u, CURLUPART_SCHEME, &is, 0) != CURLUE_OK)
-		return false;
-	while (*schemes && strcmp(is, *schemes) != 0)
-		schemes++;
-	return *schemes != NULL;
-}
-
-/* Messages do not show the URL: there may be a password in it. */
+/* Messages do not show the URL: it may hold a password. */
 static int parse_url(
 	const char *key, const char *text, const char *const *schemes, CURLU **ret, struct err *err)
 {
+	_cleanup_(url_text_freep) char *scheme = NULL;
 	_cleanup_(url_freep) CURLU *u = curl_url();
+	const char *const *known = schemes;
 	CURLUcode code;
 
 	if (!u)
-		abort();
+		abort(); /* out of memory, as in base/mem.h */
 	code = curl_url_set(u, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
 	if (code != CURLUE_OK)
 		return err_set(err, -EINVAL, "%s: is not a URL: %s", key, curl_url_strerror(code));
-	if (!is_scheme(u, schemes))
+
+	if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
+		scheme = NULL;
+	while (*known && (!scheme || strcmp(scheme, *known) != 0))
+		known++;
+	if (!*known)
 		return err_set(err, -EINVAL, "%s: is not a URL of %s%s%s%s%s", key, schemes[0],
 			schemes[2] ? ", " : " or ", schemes[1], schemes[2] ? " or " : "",
 			schemes[2] ? schemes[2] : "");
@@ -134,32 +123,25 @@ static int parse_url(
 	return 0;
 }
 
-/* Without a scheme it is https exactly if something is said about TLS (client-go: defaultTLS). */
-static char *add_scheme(const struct kubeconfig *k)
-{
-	bool tls = k->insecure || credential_is_given(&k->ca) || credential_is_given(&k->cert);
-	struct buf b = { 0 };
-
-	if (!strstr(k->server, "://"))
-		buf_adds(&b, tls ? "https://" : "http://");
-	buf_adds(&b, k->server);
-	return buf_take(&b);
-}
-
-static int make_server(struct auth *a, struct err *err)
+static int set_server(struct auth *a, struct err *err)
 {
 	static const char *const schemes[] = { "http", "https", NULL };
 	const struct kubeconfig *k = &a->settings;
-	_cleanup_free_ char *text = NULL;
+	bool tls = k->insecure || credential_is_given(&k->ca) || credential_is_given(&k->cert);
+	_cleanup_(buf_done) struct buf text = { 0 };
 	_cleanup_(url_freep) CURLU *u = NULL;
-	_cleanup_(curl_freep) char *url = NULL;
+	_cleanup_(url_text_freep) char *url = NULL;
 	size_t len;
 	int r;
 
 	if (!is_given(k->server))
 		return err_set(err, -EINVAL, "%s: is missing", k->server_key);
-	text = add_scheme(k);
-	r = parse_url(k->server_key, text, schemes, &u, err);
+	/* Without a scheme it is https exactly if TLS is configured (client-go: defaultTLS). */
+	if (!strstr(k->server, "://"))
+		buf_adds(&text, tls ? "https://" : "http://");
+	buf_adds(&text, k->server);
+
+	r = parse_url(k->server_key, buf_str(&text), schemes, &u, err);
 	if (r < 0)
 		return r;
 	if (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD))
@@ -173,8 +155,8 @@ static int make_server(struct auth *a, struct err *err)
 	return 0;
 }
 
-/* Go lets a SOCKS proxy find the address, which libcurl calls socks5h. */
-static int make_proxy(struct auth *a, struct err *err)
+/* Go lets a SOCKS proxy resolve the server's name, which libcurl calls socks5h. */
+static int set_proxy(struct auth *a, struct err *err)
 {
 	static const char *const schemes[] = { "http", "https", "socks5", NULL };
 	static const char socks[] = "socks5://";
@@ -203,7 +185,8 @@ static struct pem as_pem(const struct credential *c)
 	return (struct pem){ .data = c->value.len ? c->value.data : NULL, .len = c->value.len };
 }
 
-static void show(struct auth *a)
+/* Fills in what auth_get() returns; credentials are for https only. */
+static void publish_credentials(struct auth *a)
 {
 	static const char *const no_headers[] = { NULL };
 	const struct kubeconfig *k = &a->settings;
@@ -228,29 +211,25 @@ static void show(struct auth *a)
 		a->now.headers = k->headers;
 }
 
-/* A pod without ca.crt goes on with the system's roots, as client-go does. */
-static int load_ca(struct credential *ca, bool must, struct err *err)
+static int load_credentials(struct auth *a, struct err *err)
 {
+	struct credential *ca = &a->settings.ca;
 	struct err words;
 	int r = credential_load(ca, &words);
 
-	if (r < 0 && must)
+	if (r < 0 && !a->pod)
 		return err_set(err, r, "%s", words.msg);
+	/* A pod without ca.crt goes on with the system's roots, as client-go does. */
 	if (r < 0)
 		log_warn("no certificate authority for the API server, going on with the system's",
 			"err=\"%s\"", words.msg);
 	ca->failing = r < 0;
-	return 0;
-}
 
-static int load_all(struct auth *a, struct err *err)
-{
-	struct credential *const others[] = { &a->settings.cert, &a->settings.key,
-		&a->settings.token };
-	int r = load_ca(&a->settings.ca, !a->pod, err);
-
-	for (size_t i = 0; !r && i < ARRAY_SIZE(others); i++)
-		r = credential_load(others[i], err);
+	r = credential_load(&a->settings.cert, err);
+	if (!r)
+		r = credential_load(&a->settings.key, err);
+	if (!r)
+		r = credential_load(&a->settings.token, err);
 	return r;
 }
 
@@ -274,18 +253,15 @@ int auth_load(const struct auth_config *config, struct auth **ret, struct err *e
 	_cleanup_(auth_freep) struct auth *a = new0(struct auth);
 	int r = read_settings(a, config, err);
 
+	if (!r)
+		r = set_server(a, err);
+	if (!r)
+		r = set_proxy(a, err);
+	if (!r)
+		r = load_credentials(a, err);
 	if (r < 0)
 		return r;
-	if (is_given(config->master))
-		override_server(&a->settings, config->master);
-	r = make_server(a, err);
-	if (!r)
-		r = make_proxy(a, err);
-	if (!r)
-		r = load_all(a, err);
-	if (r < 0)
-		return r;
-	show(a);
+	publish_credentials(a);
 	if (a->now.insecure)
 		log_warn(
 			"the API server's certificate will not be verified: anybody between it and this node can change what is proxied",
@@ -307,7 +283,7 @@ const struct credentials *auth_get(struct auth *a, uint64_t now_ms)
 		a->token_ms = now_ms;
 	}
 	a->due = false;
-	show(a);
+	publish_credentials(a);
 	return &a->now;
 }
 

@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/auth.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "api/auth.h"
 
 enum { READ_SIZE = 4096 };
 
@@ -28,30 +28,18 @@ static void wipe(struct buf *b)
 	buf_done(b);
 }
 
-static int check_regular(int fd, const char *path, struct err *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return err_errno(err, -errno, "cannot read %s", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, -EINVAL, "%s is not a regular file", path);
-	return 0;
-}
-
 int credential_read_file(const char *path, size_t max, struct buf *ret, struct err *err)
 {
 	/* Nonblocking: the path may be that of a FIFO that nobody writes to. */
 	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	_cleanup_(wipe) struct buf data = { 0 };
+	struct stat st;
 	ssize_t n;
-	int r;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno(err, -errno, "cannot read %s", path);
-	r = check_regular(fd, path, err);
-	if (r < 0)
-		return r;
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, -EINVAL, "%s is not a regular file", path);
 	while ((n = read(fd, buf_reserve(&data, READ_SIZE), READ_SIZE)) > 0) {
 		data.len += (size_t)n;
 		if (data.len > max)
@@ -65,53 +53,46 @@ int credential_read_file(const char *path, size_t max, struct buf *ret, struct e
 	return 0;
 }
 
-static void trim(struct buf *b)
+/* Takes the white space around a token away. Only printable characters may be left: others would
+ * break out of the header that it is sent in. */
+static int check_token(const char *where, struct buf *b, struct err *err)
 {
 	size_t begin = 0;
 
-	if (!b->data)
-		return;
 	while (b->len && isspace((unsigned char)b->data[b->len - 1]))
 		b->len--;
 	while (begin < b->len && isspace((unsigned char)b->data[begin]))
 		begin++;
 	b->len -= begin;
+	if (!b->len)
+		return err_set(err, -EINVAL, "%s is empty", where);
 	memmove(b->data, b->data + begin, b->len);
 	b->data[b->len] = '\0';
-}
-
-/* What would break out of the header that a token is sent in. */
-static bool has_control(const struct buf *b)
-{
 	for (size_t i = 0; i < b->len; i++)
 		if ((unsigned char)b->data[i] <= ' ' || b->data[i] == 0x7f)
-			return true;
-	return false;
+			return err_set(err, -EINVAL, "%s holds more than a token", where);
+	return 0;
 }
 
-/* A file in the middle of being written must not be taken. */
-static bool is_pem(const struct buf *b)
+/* A file in the middle of being written lacks the end. */
+static int check_pem(const char *where, const struct buf *b, struct err *err)
 {
 	static const char begin[] = "-----BEGIN ", end[] = "-----END ";
 	const char *p = memmem(buf_str(b), b->len, begin, strlen(begin));
 
-	return p && memmem(p, b->len - (size_t)(p - b->data), end, strlen(end));
+	if (!p || !memmem(p, b->len - (size_t)(p - b->data), end, strlen(end)))
+		return err_set(err, -EINVAL, "%s holds nothing in PEM format", where);
+	return 0;
 }
 
-static int check(const struct credential *c, const char *where, struct buf *b, struct err *err)
+static int check_credential(
+	const struct credential *c, const char *where, struct buf *b, struct err *err)
 {
 	switch (c->kind) {
 	case CREDENTIAL_TOKEN:
-		trim(b);
-		if (!b->len)
-			return err_set(err, -EINVAL, "%s is empty", where);
-		if (has_control(b))
-			return err_set(err, -EINVAL, "%s holds more than a token", where);
-		return 0;
+		return check_token(where, b, err);
 	case CREDENTIAL_PEM:
-		if (!is_pem(b))
-			return err_set(err, -EINVAL, "%s holds nothing in PEM format", where);
-		return 0;
+		return check_pem(where, b, err);
 	}
 	return 0;
 }
@@ -134,15 +115,15 @@ void credential_done(struct credential *c)
 	*c = (struct credential){ 0 };
 }
 
-/* Returns 1 if the value is another one now. */
-static int load(struct credential *c, struct err *err)
+/* Returns 1 where the value has changed, 0 where it has not, or a negative errno with words. */
+static int reload_credential(struct credential *c, struct err *err)
 {
 	_cleanup_(wipe) struct buf b = { 0 };
 	int r = credential_read_file(c->path, AUTH_MAX_FILE, &b, err);
 
 	if (r < 0)
 		return r;
-	r = check(c, c->path, &b, err);
+	r = check_credential(c, c->path, &b, err);
 	if (r < 0)
 		return r;
 	if (b.len == c->value.len && !memcmp(buf_str(&b), buf_str(&c->value), b.len))
@@ -160,7 +141,7 @@ void credential_refresh(struct credential *c)
 
 	if (!c->path)
 		return;
-	r = load(c, &err);
+	r = reload_credential(c, &err);
 	if (r < 0 && !c->failing)
 		log_warn("a credential cannot be read again, going on with what it was before",
 			"from=\"%s\" err=\"%s\"", c->key, err.msg);
@@ -169,16 +150,16 @@ void credential_refresh(struct credential *c)
 	c->failing = r < 0;
 }
 
-/* A value given in place wins at first over the file that replaces it. */
+/* A value given in place is in force until the file that replaces it can be read. */
 int credential_load(struct credential *c, struct err *err)
 {
 	bool inlined = c->value.len > 0;
-	int r = inlined ? check(c, "it", &c->value, err) : 0;
+	int r = inlined ? check_credential(c, "it", &c->value, err) : 0;
 
 	if (!r && c->path && inlined)
 		credential_refresh(c);
 	else if (!r && c->path)
-		r = load(c, err);
+		r = reload_credential(c, err);
 	if (r < 0)
 		err_prefix(err, "%s", c->key);
 	return r < 0 ? r : 0;

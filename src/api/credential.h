@@ -9,21 +9,21 @@
 #include "base/err.h"
 
 /*
- * Something secret or something to trust, given once or in a file that others rotate. Messages name
- * where it is from and never what is in it.
+ * A token, key or certificate, given in place or in a file that is rotated. Messages name its
+ * origin and never its content.
  */
 
 enum credential_kind { CREDENTIAL_TOKEN, CREDENTIAL_PEM };
 
 struct credential {
 	enum credential_kind kind;
-	char *key;	  /* what names it, for messages: "FILE: users[0].user.client-key" */
+	char *key;	  /* for messages: "FILE: users[0].user.client-key" */
 	char *path;	  /* NULL: does not change */
 	struct buf value; /* empty: none */
 	bool failing;	  /* the file could not be read again, which was logged */
 };
 
-/* What is at `path`, at most `max` bytes of a regular file. `ret` is empty. Returns 0, or a
+/* The content of a regular file of at most `max` bytes. `ret` is empty before. Returns 0, or a
  * negative errno with words. */
 int credential_read_file(const char *path, size_t max, struct buf *ret, struct err *err);
 
@@ -31,9 +31,9 @@ int credential_read_file(const char *path, size_t max, struct buf *ret, struct e
 void credential_init(struct credential *c, enum credential_kind kind, const char *key,
 	const char *path, const void *data, size_t len);
 void credential_done(struct credential *c);
-/* Returns 0, or a negative errno with words where the file is of no use; the value stays. */
+/* Returns 0, or a negative errno with words if the file is unusable; the value stays. */
 int credential_load(struct credential *c, struct err *err);
-/* The same where the file was good once: logs what is new. */
+/* Reads the file again, if there is one, and logs a change or, once, a failure. */
 void credential_refresh(struct credential *c);
 bool credential_is_given(const struct credential *c);
 

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef API_URL_H
+#define API_URL_H
+
+#include <curl/curl.h>
+
+/* For _cleanup_() on what libcurl's URL functions hand out. */
+static inline void url_freep(CURLU **u)
+{
+	curl_url_cleanup(*u);
+}
+
+static inline void url_text_freep(char **s)
+{
+	curl_free(*s);
+}
+
+#endif
