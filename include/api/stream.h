@@ -10,12 +10,14 @@
 /*
  * Cuts the body of a list or a watch into objects while it arrives, so that no more than one object
  * is in memory. Bytes go in in pieces of any size; every complete object comes out once.
+ * (Kubernetes: apimachinery/pkg/runtime/serializer/{json,protobuf})
  *
- * JSON list: the elements of the top-level member "items"; the rest of the document, with an empty
- * "items", comes out last. JSON watch: one {"type":..., "object":...} after the other. Protobuf
- * list: the four magic bytes and a runtime.Unknown, of whose raw bytes the fields 2 (items) come
- * out, and field 1 (ListMeta) last. Protobuf watch: frames of a 4-byte big-endian length and a
- * WatchEvent. (Kubernetes: apimachinery/pkg/runtime/serializer/{json,protobuf})
+ * 1. JSON list: the elements of the top-level member "items"; the rest of the document, with an
+ *    empty "items", comes out last.
+ * 2. JSON watch: one {"type":..., "object":...} after the other.
+ * 3. Protobuf list: the four magic bytes and a runtime.Unknown. The fields 2 (items) of its raw
+ *    bytes come out, and field 1 (ListMeta) last.
+ * 4. Protobuf watch: frames of a 4-byte big-endian length and a WatchEvent.
  */
 
 /* An object in etcd has at most 1.5 MiB; JSON makes it larger. */
@@ -41,11 +43,11 @@ struct stream_handler {
 struct stream;
 struct stream *stream_new(enum stream_format format, const struct stream_handler *handler);
 void stream_free(struct stream *s);
-/* Returns 0, -EBADMSG or -EMSGSIZE with words (then the rest of the body is of no use), or what the
- * handler returned. */
+/* Returns 0; -EBADMSG or -EMSGSIZE with words, then the rest of the body is unusable; or the error
+ * that the handler returned. */
 int stream_feed(struct stream *s, const char *data, size_t len, struct err *err);
-/* The body is over. -EBADMSG where it ended in the middle of something; a list is complete only if
- * this returns 0. */
+/* To be called at the end of the body. Returns 0, or -EBADMSG if the body ended in the middle of an
+ * object; only after 0 is a list complete. */
 int stream_finish(struct stream *s, struct err *err);
 
 #endif

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Both JSON forms are cut by counting brackets outside of strings; whether what lies between them
- * is JSON is found out by who parses it. Of a list, everything but the elements of "items" is
- * collected in `rest`.
+ * JSON is cut by counting brackets outside of strings; whoever parses the pieces finds out whether
+ * they are JSON. Of a list, everything but the elements of "items" is collected in `rest`.
  *
- * Of protobuf the lengths stand before the contents, so bytes are collected until the next unit is
+ * In protobuf a length precedes each content, so bytes are collected until the next unit is
  * complete.
  */
 #include "api/stream.h"
@@ -27,7 +26,7 @@ struct json_state {
 	size_t key_len;
 };
 
-/* What the buffer keeps between two objects, of which most are far smaller. */
+/* Capacity that the buffer keeps between two objects; most are far smaller. */
 enum { KEEP = 256 << 10 };
 
 /* A varint; those of 32 and 64 bits are shorter. */
@@ -39,13 +38,13 @@ struct stream {
 	enum stream_format format;
 	struct stream_handler handler;
 	struct buf buf;	 /* the unit that is not complete yet */
-	struct buf rest; /* of a list: what is not an element */
+	struct buf rest; /* of a list: all but its elements */
 	struct json_state json;
 	enum protobuf_place place;
-	uint64_t list_left; /* bytes of the list that are still to come, behind what is in buf */
+	uint64_t list_left; /* bytes of the list that `buf` does not hold yet */
 };
 
-static const char magic[4] = { 'k', '8', 's', 0 };
+static const char protobuf_magic[4] = { 'k', '8', 's', 0 };
 
 struct stream *stream_new(enum stream_format format, const struct stream_handler *handler)
 {
@@ -70,7 +69,7 @@ static int too_large(struct err *err)
 	return err_set(err, -EMSGSIZE, "an object is larger than %d MiB", STREAM_MAX_OBJECT >> 20);
 }
 
-static void empty(struct buf *b)
+static void stream_empty(struct buf *b)
 {
 	if (b->cap > KEEP)
 		buf_done(b);
@@ -80,56 +79,9 @@ static void empty(struct buf *b)
 
 /* JSON */
 
-static bool is_list(const struct stream *s)
-{
-	return s->format == STREAM_JSON_LIST || s->format == STREAM_PROTOBUF_LIST;
-}
-
-/* An object starts here whose bytes are handed out. */
-static bool starts_object(const struct stream *s)
-{
-	return s->format == STREAM_JSON_WATCH ? s->json.depth == 0 : s->json.in_items;
-}
-
-static int finish_object(struct stream *s, struct err *err)
-{
-	int r = s->handler.object(s->buf.data, s->buf.len, s->handler.arg, err);
-
-	empty(&s->buf);
-	return r;
-}
-
-static void open_bracket(struct json_state *j, char c)
-{
-	j->depth++;
-	j->in_items = j->depth == 2 && c == '[' && j->key_len == 5 && !memcmp(j->key, "items", 5);
-}
-
-static void close_bracket(struct json_state *j)
-{
-	j->in_items = false;
-	if (j->depth)
-		j->depth--;
-}
-
-static void begin_string(struct json_state *j)
-{
-	j->in_string = true;
-	if (j->depth == 1)
-		j->key_len = 0;
-}
-
-/* A string at depth 1 may be the name of a member. */
-static void note_key(struct json_state *j, char c)
-{
-	if (j->depth != 1)
-		return;
-	if (j->key_len < sizeof(j->key))
-		j->key[j->key_len] = c;
-	j->key_len++;
-}
-
-static void in_string(struct json_state *j, char c)
+/* One character of a string that is not inside of an element. A string at depth 1 may be the name
+ * of a member. */
+static void note_string(struct json_state *j, char c)
 {
 	if (j->escaped) {
 		j->escaped = false;
@@ -139,51 +91,64 @@ static void in_string(struct json_state *j, char c)
 		j->in_string = false;
 		return;
 	}
-	note_key(j, c);
+	if (j->depth != 1)
+		return;
+	if (j->key_len < sizeof(j->key))
+		j->key[j->key_len] = c;
+	j->key_len++;
 }
 
-static bool is_blank(char c)
+static void note_structure(struct json_state *j, char c)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	switch (c) {
+	case '"':
+		j->in_string = true;
+		if (j->depth == 1)
+			j->key_len = 0;
+		break;
+	case '{':
+	case '[':
+		j->depth++;
+		j->in_items =
+			j->depth == 2 && c == '[' && j->key_len == 5 && !memcmp(j->key, "items", 5);
+		break;
+	case '}':
+	case ']':
+		j->in_items = false;
+		if (j->depth)
+			j->depth--;
+		break;
+	}
 }
 
-/* Where a character may stand that is neither blank nor in a string: the document is one object,
- * and so is each element of "items". */
-static bool has_place(const struct stream *s, char c)
+/* Whether a character that is neither blank nor in a string may stand here: the document is one
+ * object, and so is each element of "items". Nothing stands between two events of a watch. */
+static bool is_allowed(const struct stream *s, char c)
 {
 	const struct json_state *j = &s->json;
 
 	if (s->format == STREAM_JSON_WATCH)
-		return false; /* nothing stands between two events */
+		return false;
 	if (!j->depth)
 		return c == '{' && !s->rest.len;
 	return !j->in_items || c == ',' || c == ']';
 }
 
-static void note_structure(struct json_state *j, char c)
-{
-	if (c == '"')
-		begin_string(j);
-	else if (c == '{' || c == '[')
-		open_bracket(j, c);
-	else if (c == '}' || c == ']')
-		close_bracket(j);
-}
-
-/* One character that is not inside of an element. */
-static int outside(struct stream *s, char c, struct err *err)
+/* Takes one character that is not inside of an element. */
+static int take_outside(struct stream *s, char c, struct err *err)
 {
 	struct json_state *j = &s->json;
+	bool element = s->format == STREAM_JSON_WATCH ? !j->depth : j->in_items;
 
 	if (!j->in_string) {
-		if (is_blank(c))
+		if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
 			return 0;
-		if (c == '{' && starts_object(s)) {
+		if (c == '{' && element) {
 			j->object_depth = 1;
 			buf_addc(&s->buf, c);
 			return 0;
 		}
-		if (!has_place(s, c))
+		if (!is_allowed(s, c))
 			return err_set(err, -EBADMSG, "the body is not what the API sends");
 		/* The commas go with the elements that they part: the array is left empty. */
 		if (j->in_items && c == ',')
@@ -193,14 +158,13 @@ static int outside(struct stream *s, char c, struct err *err)
 	if (s->rest.len > STREAM_MAX_OBJECT)
 		return too_large(err);
 	if (j->in_string)
-		in_string(j, c);
+		note_string(j, c);
 	else
 		note_structure(j, c);
 	return 0;
 }
 
-/* How many bytes of an element from here on belong together without a bracket or quote to look at.
- */
+/* The number of bytes of an element from here on without a bracket or quote to look at. */
 static size_t plain_run(const struct json_state *j, const char *p, size_t len)
 {
 	size_t i = 0;
@@ -214,8 +178,8 @@ static size_t plain_run(const struct json_state *j, const char *p, size_t len)
 	return i;
 }
 
-/* Takes bytes of an element; returns how many, or a negative errno. */
-static ssize_t inside(struct stream *s, const char *p, size_t len, struct err *err)
+/* Takes bytes of an element; returns their number, or a negative errno. */
+static ssize_t take_inside(struct stream *s, const char *p, size_t len, struct err *err)
 {
 	struct json_state *j = &s->json;
 	size_t run = j->escaped ? 0 : plain_run(j, p, len);
@@ -228,6 +192,7 @@ static ssize_t inside(struct stream *s, const char *p, size_t len, struct err *e
 		return too_large(err);
 	if (run == len)
 		return (ssize_t)n;
+
 	c = p[run];
 	if (j->escaped)
 		j->escaped = false;
@@ -239,19 +204,27 @@ static ssize_t inside(struct stream *s, const char *p, size_t len, struct err *e
 		j->object_depth += c == '{' ? 1u : -1u;
 	if (j->object_depth)
 		return (ssize_t)n;
-	r = finish_object(s, err);
+
+	r = s->handler.object(s->buf.data, s->buf.len, s->handler.arg, err);
+	stream_empty(&s->buf);
 	return r ? r : (ssize_t)n;
 }
 
 static int feed_json(struct stream *s, const char *data, size_t len, struct err *err)
 {
 	while (len) {
-		ssize_t n =
-			s->json.object_depth ? inside(s, data, len, err) : outside(s, *data, err);
+		ssize_t n = 1;
 
+		if (s->json.object_depth) {
+			n = take_inside(s, data, len, err);
+		} else {
+			int r = take_outside(s, *data, err);
+
+			if (r)
+				return r;
+		}
 		if (n < 0)
 			return (int)n;
-		n += !n; /* outside() takes one */
 		data += n;
 		len -= (size_t)n;
 	}
@@ -260,7 +233,7 @@ static int feed_json(struct stream *s, const char *data, size_t len, struct err 
 
 /* Protobuf */
 
-static int bad(struct err *err)
+static int bad_protobuf(struct err *err)
 {
 	return err_set(err, -EBADMSG, "the body is not Kubernetes protobuf");
 }
@@ -276,10 +249,10 @@ static ssize_t field_head(
 
 	*ret_size = 0;
 	if (t <= 0 || (*ret_tag & 7) != PB_BYTES)
-		return t < 0 ? bad(err) : t;
+		return t < 0 ? bad_protobuf(err) : t;
 	l = pb_varint(p + t, p + len, ret_size);
 	if (l <= 0)
-		return l < 0 ? bad(err) : 0;
+		return l < 0 ? bad_protobuf(err) : 0;
 	return t + l;
 }
 
@@ -298,36 +271,12 @@ static ssize_t next_field(const uint8_t *p, size_t len, struct pb_field *ret, st
 	if (size > len - (size_t)head)
 		return 0;
 	if (!pb_next(&pb, ret))
-		return len > (size_t)head + LONGEST_NUMBER ? bad(err) : 0;
+		return len > (size_t)head + LONGEST_NUMBER ? bad_protobuf(err) : 0;
 	return pb.p - p;
 }
 
-/* Of the envelope: typeMeta comes first, then raw, whose contents are the list. */
-static ssize_t take_envelope(struct stream *s, const uint8_t *p, size_t len, struct err *err)
-{
-	struct pb_field f;
-	uint64_t tag, size;
-	ssize_t head = field_head(p, len, &tag, &size, err);
-
-	if (head <= 0)
-		return head;
-	if (tag != (2u << 3 | PB_BYTES))
-		return next_field(p, len, &f, err);
-	s->list_left = size;
-	s->place = PLACE_LIST;
-	return head;
-}
-
-/* Parts of one message follow each other as if they were one. */
-static int add_rest(struct stream *s, const struct pb_field *f, struct err *err)
-{
-	if (s->rest.len + f->len > STREAM_MAX_OBJECT)
-		return too_large(err);
-	buf_add(&s->rest, f->bytes, f->len);
-	return 0;
-}
-
-static ssize_t take_list(struct stream *s, const uint8_t *p, size_t len, struct err *err)
+/* A field of the list itself. */
+static ssize_t take_list_field(struct stream *s, const uint8_t *p, size_t len, struct err *err)
 {
 	struct pb_field f = { 0 };
 	ssize_t n;
@@ -339,15 +288,54 @@ static ssize_t take_list(struct stream *s, const uint8_t *p, size_t len, struct 
 	}
 	n = next_field(p, len < s->list_left ? len : (size_t)s->list_left, &f, err);
 	if (n <= 0)
-		return n || len < s->list_left ? n : bad(err);
+		return n || len < s->list_left ? n : bad_protobuf(err);
 	s->list_left -= (uint64_t)n;
 	if (f.number == 2 && f.type == PB_BYTES)
 		r = s->handler.object((const char *)f.bytes, f.len, s->handler.arg, err);
-	else if (f.number == 1 && f.type == PB_BYTES)
-		r = add_rest(s, &f, err);
-	return r ? r : n;
+	if (f.number != 1 || f.type != PB_BYTES)
+		return r ? r : n;
+
+	/* Parts of one message follow each other as if they were one. */
+	if (s->rest.len + f.len > STREAM_MAX_OBJECT)
+		return too_large(err);
+	buf_add(&s->rest, f.bytes, f.len);
+	return n;
 }
 
+/* A part of the body of a list. */
+static ssize_t take_list_part(struct stream *s, const uint8_t *p, size_t len, struct err *err)
+{
+	struct pb_field f;
+	uint64_t tag, size;
+	ssize_t head;
+
+	switch (s->place) {
+	case PLACE_MAGIC:
+		if (len < sizeof(protobuf_magic))
+			return 0;
+		if (memcmp(p, protobuf_magic, sizeof(protobuf_magic)) != 0)
+			return bad_protobuf(err);
+		s->place = PLACE_ENVELOPE;
+		return sizeof(protobuf_magic);
+	case PLACE_ENVELOPE:
+		/* typeMeta comes first, then raw, whose contents are the list. */
+		head = field_head(p, len, &tag, &size, err);
+		if (head <= 0)
+			return head;
+		if (tag != (2u << 3 | PB_BYTES))
+			return next_field(p, len, &f, err);
+		s->list_left = size;
+		s->place = PLACE_LIST;
+		return head;
+	case PLACE_LIST:
+		return take_list_field(s, p, len, err);
+	case PLACE_TRAILER:
+		return next_field(p, len, &f, err);
+	}
+	return 0;
+}
+
+/* One event of a watch. */
 static ssize_t take_frame(struct stream *s, const uint8_t *p, size_t len, struct err *err)
 {
 	uint32_t size;
@@ -364,44 +352,6 @@ static ssize_t take_frame(struct stream *s, const uint8_t *p, size_t len, struct
 	return r ? r : 4 + (ssize_t)size;
 }
 
-static ssize_t take_magic(struct stream *s, const uint8_t *p, size_t len, struct err *err)
-{
-	if (len < sizeof(magic))
-		return 0;
-	s->place = PLACE_ENVELOPE;
-	return memcmp(p, magic, sizeof(magic)) ? bad(err) : (ssize_t)sizeof(magic);
-}
-
-static ssize_t take_unit(struct stream *s, const uint8_t *p, size_t len, struct err *err)
-{
-	struct pb_field f;
-
-	if (s->format == STREAM_PROTOBUF_WATCH)
-		return take_frame(s, p, len, err);
-	switch (s->place) {
-	case PLACE_MAGIC:
-		return take_magic(s, p, len, err);
-	case PLACE_ENVELOPE:
-		return take_envelope(s, p, len, err);
-	case PLACE_LIST:
-		return take_list(s, p, len, err);
-	case PLACE_TRAILER:
-		return next_field(p, len, &f, err);
-	}
-	return 0;
-}
-
-/* Forgets the first `n` bytes. */
-static void drop(struct buf *b, size_t n)
-{
-	if (n == b->len) {
-		empty(b);
-		return;
-	}
-	memmove(b->data, b->data + n, b->len - n);
-	b->len -= n;
-}
-
 static int feed_protobuf(struct stream *s, const char *data, size_t len, struct err *err)
 {
 	enum protobuf_place place;
@@ -410,13 +360,23 @@ static int feed_protobuf(struct stream *s, const char *data, size_t len, struct 
 
 	buf_add(&s->buf, data, len);
 	do {
+		const uint8_t *p = (const uint8_t *)s->buf.data + used;
+
 		place = s->place;
-		n = take_unit(s, (const uint8_t *)s->buf.data + used, s->buf.len - used, err);
+		n = s->format == STREAM_PROTOBUF_WATCH
+			? take_frame(s, p, s->buf.len - used, err)
+			: take_list_part(s, p, s->buf.len - used, err);
 		if (n < 0)
 			return (int)n;
 		used += (size_t)n;
 	} while (n || place != s->place);
-	drop(&s->buf, used);
+
+	if (used == s->buf.len) {
+		stream_empty(&s->buf);
+	} else {
+		memmove(s->buf.data, s->buf.data + used, s->buf.len - used);
+		s->buf.len -= used;
+	}
 	return 0;
 }
 
@@ -429,24 +389,28 @@ int stream_feed(struct stream *s, const char *data, size_t len, struct err *err)
 	return feed_protobuf(s, data, len, err);
 }
 
-static bool complete(const struct stream *s)
-{
-	switch (s->format) {
-	case STREAM_JSON_LIST:
-		return s->rest.len && !s->json.depth && !s->json.in_string && !s->json.object_depth;
-	case STREAM_JSON_WATCH:
-		return !s->json.object_depth;
-	case STREAM_PROTOBUF_LIST:
-		return s->place == PLACE_TRAILER && !s->buf.len;
-	case STREAM_PROTOBUF_WATCH:
-		return !s->buf.len;
-	}
-	return false;
-}
-
 int stream_finish(struct stream *s, struct err *err)
 {
-	if (!complete(s))
+	bool complete = false, list = false;
+
+	switch (s->format) {
+	case STREAM_JSON_LIST:
+		list = true;
+		complete = s->rest.len && !s->json.depth && !s->json.in_string &&
+			!s->json.object_depth;
+		break;
+	case STREAM_JSON_WATCH:
+		complete = !s->json.object_depth;
+		break;
+	case STREAM_PROTOBUF_LIST:
+		list = true;
+		complete = s->place == PLACE_TRAILER && !s->buf.len;
+		break;
+	case STREAM_PROTOBUF_WATCH:
+		complete = !s->buf.len;
+		break;
+	}
+	if (!complete)
 		return err_set(err, -EBADMSG, "the body ends in the middle of an object");
-	return is_list(s) ? s->handler.end(buf_str(&s->rest), s->rest.len, s->handler.arg, err) : 0;
+	return list ? s->handler.end(buf_str(&s->rest), s->rest.len, s->handler.arg, err) : 0;
 }

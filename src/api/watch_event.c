@@ -5,14 +5,14 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "base/mem.h"
-#include "decode/skim.h"
 #include "api/http.h"
+#include "base/mem.h"
 #include "decode/protobuf.h"
+#include "decode/skim.h"
 
 enum { MAX_CODE = 999 }; /* of HTTP */
 
-static const char *const type_names[] = {
+static const char *const event_type_names[] = {
 	[EVENT_ADDED] = "ADDED",
 	[EVENT_MODIFIED] = "MODIFIED",
 	[EVENT_DELETED] = "DELETED",
@@ -20,10 +20,10 @@ static const char *const type_names[] = {
 	[EVENT_ERROR] = "ERROR",
 };
 
-static int find_type(const char *s, size_t len, enum event_type *ret, struct err *err)
+static int find_event_type(const char *s, size_t len, enum event_type *ret, struct err *err)
 {
 	for (enum event_type t = EVENT_ADDED; t <= EVENT_ERROR; t++)
-		if (strlen(type_names[t]) == len && !memcmp(type_names[t], s, len)) {
+		if (strlen(event_type_names[t]) == len && !memcmp(event_type_names[t], s, len)) {
 			*ret = t;
 			return 0;
 		}
@@ -32,10 +32,10 @@ static int find_type(const char *s, size_t len, enum event_type *ret, struct err
 
 static int no_version(struct err *err)
 {
-	return err_set(err, -EBADMSG, "a resourceVersion is missing or of no use");
+	return err_set(err, -EBADMSG, "a resourceVersion is missing or malformed");
 }
 
-/* It becomes part of a URL as it is; all that are known are numbers. */
+/* A version becomes part of a URL without being escaped; all that are known are numbers. */
 static bool is_version(const char *s, size_t len)
 {
 	static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -57,7 +57,7 @@ static int copy_version(
 	return 0;
 }
 
-/* For a person: of one line, in UTF-8, and cut between two characters. */
+/* The message for people: one line of UTF-8, cut between two characters. */
 static void copy_message(struct status *s, const char *from, size_t len)
 {
 	json_t *checked;
@@ -77,6 +77,19 @@ static void copy_message(struct status *s, const char *from, size_t len)
 	json_decref(checked);
 }
 
+static unsigned clamp_number(int64_t v, unsigned max)
+{
+	if (v < 0)
+		return 0;
+	return v > max ? max : (unsigned)v;
+}
+
+static void classify_status(struct status *s, const char *reason, bool cause_too_large)
+{
+	s->expired = s->code == 410 || !strcmp(reason, "Expired") || !strcmp(reason, "Gone");
+	s->too_large = cause_too_large || strstr(s->message, "Too large resource version");
+}
+
 /* JSON */
 
 static void json_freep(json_t **j)
@@ -84,7 +97,7 @@ static void json_freep(json_t **j)
 	json_decref(*j);
 }
 
-static int load(const char *data, size_t len, json_t **ret, struct err *err)
+static int load_json(const char *data, size_t len, json_t **ret, struct err *err)
 {
 	json_error_t e;
 
@@ -99,29 +112,10 @@ static const char *text_at(const json_t *o, const char *key)
 	return s ? s : "";
 }
 
-static int find_version(struct text object, struct event *ev, struct err *err)
-{
-	struct text meta, version, annotations, initial;
-	char word[8];
-	ssize_t n = 0;
-
-	if (!skim_member(object, "metadata", &meta))
-		return 0;
-	if (skim_member(meta, "resourceVersion", &version))
-		n = skim_string(version, ev->version, sizeof(ev->version));
-	if (n < 0 || !is_version(ev->version, (size_t)n))
-		return no_version(err);
-	if (ev->type == EVENT_BOOKMARK && skim_member(meta, "annotations", &annotations) &&
-		skim_member(annotations, "k8s.io/initial-events-end", &initial) &&
-		skim_string(initial, word, sizeof(word)) >= 0)
-		ev->initial_end = !strcmp(word, "true");
-	return 0;
-}
-
 static int event_parse_json(const char *data, size_t len, struct event *ev, struct err *err)
 {
 	const struct text event = { data, len };
-	struct text type, object;
+	struct text type, object, meta, version, annotations, initial;
 	char word[40];
 	ssize_t n;
 	int r;
@@ -131,27 +125,26 @@ static int event_parse_json(const char *data, size_t len, struct event *ev, stru
 	n = skim_string(type, word, sizeof(word));
 	if (n < 0)
 		return err_set(err, -EBADMSG, "an event without a type");
-	r = find_type(word, (size_t)n, &ev->type, err);
+	r = find_event_type(word, (size_t)n, &ev->type, err);
 	if (r)
 		return r;
 	if (*object.s != '{')
 		return err_set(err, -EBADMSG, "an event without an object");
 	ev->data = object.s;
 	ev->len = object.len;
-	return ev->type == EVENT_ERROR ? 0 : find_version(object, ev, err);
-}
-
-static unsigned clamp(int64_t v, unsigned max)
-{
-	if (v < 0)
+	if (ev->type == EVENT_ERROR || !skim_member(object, "metadata", &meta))
 		return 0;
-	return v > max ? max : (unsigned)v;
-}
 
-static void judge(struct status *s, const char *reason, bool cause_too_large)
-{
-	s->expired = s->code == 410 || !strcmp(reason, "Expired") || !strcmp(reason, "Gone");
-	s->too_large = cause_too_large || strstr(s->message, "Too large resource version");
+	n = 0;
+	if (skim_member(meta, "resourceVersion", &version))
+		n = skim_string(version, ev->version, sizeof(ev->version));
+	if (n < 0 || !is_version(ev->version, (size_t)n))
+		return no_version(err);
+	if (ev->type == EVENT_BOOKMARK && skim_member(meta, "annotations", &annotations) &&
+		skim_member(annotations, "k8s.io/initial-events-end", &initial) &&
+		skim_string(initial, word, sizeof("true")) >= 0)
+		ev->initial_end = !strcmp(word, "true");
+	return 0;
 }
 
 static int status_parse_json(const char *data, size_t len, struct status *s, struct err *err)
@@ -161,30 +154,31 @@ static int status_parse_json(const char *data, size_t len, struct status *s, str
 	const char *message;
 	bool too_large = false;
 	size_t i;
-	int r = load(data, len, &root, err);
+	int r = load_json(data, len, &root, err);
 
 	if (r)
 		return r;
-	s->code = (int)clamp(json_integer_value(json_object_get(root, "code")), MAX_CODE);
+	s->code = (int)clamp_number(json_integer_value(json_object_get(root, "code")), MAX_CODE);
 	message = text_at(root, "message");
 	copy_message(s, message, strlen(message));
 	details = json_object_get(root, "details");
-	s->retry_after_s = clamp(json_integer_value(json_object_get(details, "retryAfterSeconds")),
-		HTTP_MAX_RETRY_AFTER_S);
+	s->retry_after_s =
+		clamp_number(json_integer_value(json_object_get(details, "retryAfterSeconds")),
+			HTTP_MAX_RETRY_AFTER_S);
 	json_array_foreach(json_object_get(details, "causes"), i, cause)
 		too_large |= !strcmp(text_at(cause, "reason"), "ResourceVersionTooLarge");
-	judge(s, text_at(root, "reason"), too_large);
+	classify_status(s, text_at(root, "reason"), too_large);
 	return 0;
 }
 
-/* What is no list must not be taken for an empty one. */
+/* A document without "items" must not be taken for an empty list. */
 static int list_end_json(const char *data, size_t len, char version[RESOURCE_VERSION_SIZE],
 	char **ret_continue, struct err *err)
 {
 	_cleanup_(json_freep) json_t *root = NULL;
 	const json_t *meta, *items;
 	const char *text;
-	int r = load(data, len, &root, err);
+	int r = load_json(data, len, &root, err);
 
 	if (r)
 		return r;
@@ -201,27 +195,27 @@ static int list_end_json(const char *data, size_t len, char version[RESOURCE_VER
 
 /* Protobuf; field numbers as in k8s.io/apimachinery generated.proto */
 
-static int bad(struct err *err)
+static int not_protobuf(struct err *err)
 {
 	return err_set(err, -EBADMSG, "not Kubernetes protobuf");
 }
 
-/* The object's own message out of the magic bytes and the runtime.Unknown that it is wrapped in. */
+/* The object's own message out of the magic bytes and the runtime.Unknown around it. */
 static int unwrap(const uint8_t *p, size_t len, struct pb *ret, struct err *err)
 {
 	struct pb_field raw;
 	struct pb pb;
 
 	if (len < 4 || memcmp(p, "k8s", 4) != 0)
-		return bad(err);
+		return not_protobuf(err);
 	pb = pb_make(p + 4, len - 4);
 	if (!pb_is_valid(pb) || !pb_find(&pb, 2, &raw) || raw.type != PB_BYTES || !raw.len)
-		return bad(err);
+		return not_protobuf(err);
 	*ret = pb_make(raw.bytes, raw.len);
 	return 0;
 }
 
-static bool is_text(const struct pb_field *f, const char *s)
+static bool field_is(const struct pb_field *f, const char *s)
 {
 	return f->type == PB_BYTES && f->len == strlen(s) && !memcmp(f->bytes, s, f->len);
 }
@@ -233,14 +227,14 @@ static bool is_initial_end(const struct pb_field *annotation)
 	struct pb_field f;
 
 	while (pb_next(&pb, &f)) {
-		key |= f.number == 1 && is_text(&f, "k8s.io/initial-events-end");
-		value |= f.number == 2 && is_text(&f, "true");
+		key |= f.number == 1 && field_is(&f, "k8s.io/initial-events-end");
+		value |= f.number == 2 && field_is(&f, "true");
 	}
 	return key && value;
 }
 
 /* ObjectMeta: 6 resourceVersion, 12 annotations */
-static int read_meta(const struct pb_field *meta, struct event *ev, struct err *err)
+static int read_event_meta(const struct pb_field *meta, struct event *ev, struct err *err)
 {
 	struct pb pb = pb_sub(meta);
 	struct pb_field f;
@@ -252,78 +246,60 @@ static int read_meta(const struct pb_field *meta, struct event *ev, struct err *
 		else if (f.number == 12 && ev->type == EVENT_BOOKMARK)
 			ev->initial_end |= is_initial_end(&f);
 	}
-	return pb.bad ? bad(err) : r;
+	return pb.bad ? not_protobuf(err) : r;
 }
 
-static int read_object(struct pb object, struct event *ev, struct err *err)
+static int event_parse_protobuf(const char *data, size_t len, struct event *ev, struct err *err)
 {
-	struct pb_field f;
+	struct pb pb = pb_make(data, len), object, extension;
+	bool typed = false, has_object = false;
+	struct pb_field f, raw;
 	int r = 0;
+
+	/* WatchEvent: 1 type, 2 object; RawExtension: 1 raw */
+	while (!r && pb_next(&pb, &f)) {
+		if (f.number == 1 && f.type == PB_BYTES) {
+			typed = true;
+			r = find_event_type((const char *)f.bytes, f.len, &ev->type, err);
+		} else if (f.number == 2) {
+			has_object = true;
+			extension = pb_sub(&f);
+			r = pb_find(&extension, 1, &raw) && raw.type == PB_BYTES
+				? unwrap(raw.bytes, raw.len, &object, err)
+				: not_protobuf(err);
+		}
+	}
+	if (r)
+		return r;
+	if (pb.bad || !typed || !has_object)
+		return not_protobuf(err);
 
 	ev->data = (const char *)object.p;
 	ev->len = (size_t)(object.end - object.p);
 	while (!r && pb_next(&object, &f))
 		if (f.number == 1 && ev->type != EVENT_ERROR)
-			r = read_meta(&f, ev, err);
-	return object.bad ? bad(err) : r;
+			r = read_event_meta(&f, ev, err);
+	return object.bad ? not_protobuf(err) : r;
 }
 
-/* RawExtension: 1 raw */
-static int read_extension(const struct pb_field *extension, struct pb *ret, struct err *err)
-{
-	struct pb pb = pb_sub(extension);
-	struct pb_field raw;
-
-	if (!pb_find(&pb, 1, &raw) || raw.type != PB_BYTES)
-		return bad(err);
-	return unwrap(raw.bytes, raw.len, ret, err);
-}
-
-/* WatchEvent: 1 type, 2 object */
-static int event_parse_protobuf(const char *data, size_t len, struct event *ev, struct err *err)
-{
-	struct pb pb = pb_make(data, len), object;
-	bool typed = false, has_object = false;
-	struct pb_field f;
-	int r = 0;
-
-	while (!r && pb_next(&pb, &f)) {
-		if (f.number == 1 && f.type == PB_BYTES) {
-			typed = true;
-			r = find_type((const char *)f.bytes, f.len, &ev->type, err);
-		} else if (f.number == 2) {
-			has_object = true;
-			r = read_extension(&f, &object, err);
-		}
-	}
-	if (r)
-		return r;
-	return pb.bad || !typed || !has_object ? bad(err) : read_object(object, ev, err);
-}
-
-static bool has_too_large(const struct pb_field *cause)
-{
-	struct pb pb = pb_sub(cause);
-	struct pb_field f;
-	bool found = false;
-
-	while (pb_next(&pb, &f))
-		found |= f.number == 1 && is_text(&f, "ResourceVersionTooLarge");
-	return found;
-}
-
-/* StatusDetails: 4 causes, 5 retryAfterSeconds */
-static bool read_details(const struct pb_field *details, struct status *s)
+/* StatusDetails: 4 causes (StatusCause: 1 reason), 5 retryAfterSeconds. Returns whether a cause is
+ * that the version is too large. */
+static bool read_status_details(const struct pb_field *details, struct status *s)
 {
 	struct pb pb = pb_sub(details);
-	struct pb_field f;
+	struct pb_field f, reason;
 	bool too_large = false;
 
 	while (pb_next(&pb, &f)) {
-		if (f.number == 4)
-			too_large |= has_too_large(&f);
-		else if (f.number == 5 && f.type == PB_VARINT)
-			s->retry_after_s = clamp((int64_t)f.value, HTTP_MAX_RETRY_AFTER_S);
+		if (f.number == 4) {
+			struct pb cause = pb_sub(&f);
+
+			while (pb_next(&cause, &reason))
+				too_large |= reason.number == 1 &&
+					field_is(&reason, "ResourceVersionTooLarge");
+		} else if (f.number == 5 && f.type == PB_VARINT) {
+			s->retry_after_s = clamp_number((int64_t)f.value, HTTP_MAX_RETRY_AFTER_S);
+		}
 	}
 	return too_large;
 }
@@ -342,14 +318,14 @@ static int status_parse_protobuf(struct pb pb, struct status *s, struct err *err
 			mem_freep(&reason);
 			reason = mem_strndup((const char *)f.bytes, f.len);
 		} else if (f.number == 5) {
-			too_large |= read_details(&f, s);
+			too_large |= read_status_details(&f, s);
 		} else if (f.number == 6 && f.type == PB_VARINT) {
-			s->code = (int)clamp((int64_t)f.value, MAX_CODE);
+			s->code = (int)clamp_number((int64_t)f.value, MAX_CODE);
 		}
 	}
 	if (pb.bad)
-		return bad(err);
-	judge(s, reason, too_large);
+		return not_protobuf(err);
+	classify_status(s, reason, too_large);
 	return 0;
 }
 
@@ -362,7 +338,7 @@ static int list_end_protobuf(const char *data, size_t len, char version[RESOURCE
 	int r;
 
 	if (!pb_is_valid(meta))
-		return bad(err);
+		return not_protobuf(err);
 	if (!pb_find(&meta, 2, &f) || f.type != PB_BYTES || !f.len)
 		return no_version(err);
 	r = copy_version(version, (const char *)f.bytes, f.len, err);
@@ -382,7 +358,7 @@ int event_parse(
 				   : event_parse_json(data, len, ret, err);
 }
 
-/* The body of an answer is wrapped, the object of an ERROR event is not any more. */
+/* The body of an answer comes in an envelope, the object of an ERROR event without. */
 int status_parse(
 	enum watch_encoding e, const char *data, size_t len, struct status *ret, struct err *err)
 {
