@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# completion.sh IPVSCTL-SVC IPVSCTL-SVCD: what bash completes. Prints TAP.
+# completion.sh IPVSCTL-SVC IPVSCTL-SVCD: what bash completes, from --help; and the width of that.
+# Prints TAP.
 set -u
 svc=$(realpath "$1") svcd=$(realpath "$2")
 cd "$(dirname "$0")/.." || exit 1
@@ -36,5 +37,22 @@ program=$svcd
 completes "ipvsctl-svcd --kubec" "--kubeconfig" 1
 completes "ipvsctl-svcd --log-l" "--log-level" 1
 completes "ipvsctl-svcd --no-such" "..*" 0
+
+# narrow COMMAND...: no line of its --help is wider than 100 columns.
+narrow() {
+	n=$((n + 1))
+	if "$@" --help | awk 'length > 100 { print "# " $0; bad = 1 } END { exit bad || !NR }'; then
+		echo "ok $n - ${*##*/} --help fits into 100 columns"
+	else
+		bad=1
+		echo "not ok $n - ${*##*/} --help fits into 100 columns"
+	fi
+}
+
+narrow "$svcd"
+narrow "$svc"
+for command in status explain plan top cleanup; do
+	narrow "$svc" $command
+done
 echo "1..$n"
 exit $bad

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "config/option.h"
 #include "core/options.h"
 
 /*
@@ -169,22 +170,7 @@ int config_read(const char *path, struct buf *text);
 /* The options of these groups with their defaults, one a line. */
 void config_help(unsigned groups, FILE *out);
 
-struct value_type;
-
-struct config_option {
-	const char *name; /* without "--"; NULL: it is in the file only */
-	const char *key;  /* where it is in the file; NULL: on the command line only */
-	unsigned groups, traits;
-	const char *arg;    /* what stands for the value in help; NULL: true or false */
-	const char *preset; /* the default, as one would write it; NULL: there is none */
-	const char *help;
-	const struct value_type *type;
-	const char *alias;	  /* another name; NULL: none */
-	char letter;		  /* "-v"; 0: none */
-	size_t at, count_at;	  /* in struct config, for types that say so */
-	const char *const *names; /* of a choice, up to NULL */
-	long min, max;		  /* of a number */
-};
-const struct config_option *config_options(size_t *ret_n);
+/* The table, of the target struct config. */
+const struct option_row *config_options(size_t *ret_n);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "client.h"
 #include "command.h"
+#include "config/command_line.h"
 #include "config/config.h"
 #include "kernel/ipset.h"
 #include "kernel/iptables.h"
@@ -22,28 +23,29 @@
 #include "kernel/leftovers.h"
 #include "kernel/link.h"
 #include "kernel/probe.h"
-#include "options.h"
 #include "report/plan.h"
 
 enum { SETTLE_MS = 60000, NAP_MS = 100 };
 
 #define COMMAND "cleanup"
 
-struct request {
+struct cleanup_request {
 	const char *of, *socket;
 	bool dry_run, force, help;
 };
 
-enum { OPTION_OF = 256, OPTION_DRY_RUN, OPTION_FORCE, OPTION_SOCKET };
+#define AT(field) .at = offsetof(struct cleanup_request, field)
 
-static const struct cli_option options[] = {
-	{ OPTION_OF, "of", "PROGRAM", "whose: kube-proxy is the only one" },
-	{ OPTION_DRY_RUN, "dry-run", NULL, "show what would be removed, and remove nothing" },
-	{ OPTION_FORCE, "force", NULL,
-		"remove also what ipvsctl-svcd shares with it; not while that runs" },
-	{ OPTION_SOCKET, "socket", "PATH",
-		"the daemon's socket (default " DEFAULT_STATUS_SOCKET ")" },
-	{ 'h', "help", NULL, "show this help" },
+static const struct option_row cleanup_options[] = {
+	{ "of", .arg = "PROGRAM", .type = &type_text, AT(of),
+		.help = "whose state to remove; kube-proxy is the only choice" },
+	{ "dry-run", .type = &type_bool, AT(dry_run),
+		.help = "show what would be removed, and remove nothing" },
+	{ "force", .type = &type_bool, AT(force),
+		.help = "also remove what ipvsctl-svcd shares with it; the daemon must be stopped" },
+	{ "socket", .arg = "PATH", .preset = DEFAULT_STATUS_SOCKET, .type = &type_text, AT(socket),
+		.help = "the daemon's socket" },
+	{ "help", .letter = 'h', .type = &type_bool, AT(help), .help = "show this help" },
 };
 
 static void print_help(void)
@@ -52,34 +54,26 @@ static void print_help(void)
 	       "Removes what kube-proxy left in the kernel, in any of its modes. What ipvsctl-svcd\n"
 	       "uses itself is spared where it runs or has left its state.\n\n"
 	       "Options:\n");
-	cli_options_help(options, ARRAY_SIZE(options), stdout);
+	for (size_t i = 0; i < ARRAY_SIZE(cleanup_options); i++)
+		option_help(&cleanup_options[i], stdout);
 	printf("\nExit code: 0 nothing is left, 1 something is (with --dry-run: would be\n"
 	       "removed), 2 wrong usage, 4 no permission.\n");
 }
 
-static int parse(int argc, char **argv, struct request *ret, struct err *err)
+static int parse(int argc, char **argv, struct cleanup_request *ret, struct err *err)
 {
-	struct request q = { .socket = DEFAULT_STATUS_SOCKET };
-	struct cli_options o;
-	int id;
+	struct cleanup_request q = { 0 };
+	size_t n_arguments;
+	int r = command_line_read(
+		cleanup_options, ARRAY_SIZE(cleanup_options), argc, argv, &q, &n_arguments, err);
 
-	cli_options_init(&o, options, ARRAY_SIZE(options));
-	while ((id = cli_options_next(&o, argc, argv, err)) > 0) {
-		if (id == OPTION_OF)
-			q.of = optarg;
-		else if (id == OPTION_SOCKET)
-			q.socket = optarg;
-		q.dry_run |= id == OPTION_DRY_RUN;
-		q.force |= id == OPTION_FORCE;
-		q.help |= id == 'h';
-	}
-	if (id < 0)
-		return id;
+	if (r < 0)
+		return r;
 	*ret = q;
 	if (q.help)
 		return 0;
-	if (optind < argc)
-		return err_set(err, -EINVAL, "unexpected argument \"%s\"", argv[optind]);
+	if (n_arguments)
+		return err_set(err, -EINVAL, "unexpected argument \"%s\"", argv[1]);
 	if (!q.of || strcmp(q.of, "kube-proxy") != 0)
 		return err_set(err, -EINVAL,
 			"say whose leftovers: --of kube-proxy; those of ipvsctl-svcd are removed "
@@ -89,7 +83,7 @@ static int parse(int argc, char **argv, struct request *ret, struct err *err)
 
 /* All that a run holds. */
 struct run {
-	const struct request *q;
+	const struct cleanup_request *q;
 	struct options options;
 	struct node_view view;
 	struct store store;
@@ -110,7 +104,7 @@ static void run_done(struct run *r)
 	store_done(&r->store);
 }
 
-static bool daemon_runs(const struct request *q)
+static bool daemon_runs(const struct cleanup_request *q)
 {
 	struct err err;
 	json_t *status = NULL;
@@ -318,7 +312,7 @@ static enum exit_code run(struct run *r)
 enum exit_code cleanup_main(int argc, char **argv)
 {
 	_cleanup_(run_done) struct run r = { 0 };
-	struct request q;
+	struct cleanup_request q;
 	struct err err;
 
 	if (parse(argc, argv, &q, &err))

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "command.h"
-#include "options.h"
+#include "config/command_line.h"
 
 struct command {
 	const char *name, *help;
@@ -20,9 +20,10 @@ static const struct command commands[] = {
 	{ "cleanup", "remove what kube-proxy left in the kernel", cleanup_main },
 };
 
-static const struct cli_option options[] = {
-	{ 'h', "help", NULL, "show this help; `ipvsctl-svc COMMAND --help` for one command" },
-	{ 'v', "version", NULL, "show the version" },
+static const struct option_row options[] = {
+	{ "help", .letter = 'h', .type = &type_bool,
+		.help = "show this help; `ipvsctl-svc COMMAND --help` for one command" },
+	{ "version", .letter = 'v', .type = &type_bool, .help = "show the version" },
 };
 
 static void print_help(FILE *out)
@@ -33,7 +34,8 @@ static void print_help(FILE *out)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fprintf(out, "\nOptions:\n");
-	cli_options_help(options, ARRAY_SIZE(options), out);
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		option_help(&options[i], out);
 }
 
 static enum exit_code run_command(int argc, char **argv)
@@ -53,25 +55,31 @@ static enum exit_code usage_error(const char *words)
 
 int main(int argc, char **argv)
 {
-	struct cli_options o;
+	struct command_line line = {
+		.rows = options,
+		.n_rows = ARRAY_SIZE(options),
+		.abbreviations = true,
+		.options_first = true,
+		.argc = argc,
+		.argv = argv,
+		.next = 1,
+	};
+	struct command_line_item item;
 	struct err err;
-	int id;
+	int r = command_line_next(&line, &item, &err);
 
-	cli_options_init(&o, options, ARRAY_SIZE(options));
-	cli_options_stop_early(&o);
-	id = cli_options_next(&o, argc, argv, &err);
-	if (id < 0)
+	if (r < 0)
 		return (int)usage_error(err.msg);
-	if (id == 'h') {
+	if (r > 0 && item.option->letter == 'h') {
 		print_help(stdout);
 		return EXIT_CODE_OK;
 	}
-	if (id == 'v') {
+	if (r > 0) {
 		puts("ipvsctl-svc " VERSION);
 		return EXIT_CODE_OK;
 	}
-	if (optind < argc)
-		return (int)run_command(argc - optind, argv + optind);
+	if (line.next < argc)
+		return (int)run_command(argc - line.next, argv + line.next);
 	print_help(stderr);
 	return EXIT_CODE_USAGE;
 }

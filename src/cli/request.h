@@ -6,14 +6,13 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "options.h"
+#include "config/option.h"
 
-/* What the commands that show a table are asked for, by options that they have in common. */
+/* Options that the commands with a table have in common; each command has some of them. */
 
-enum format { FORMAT_TABLE, FORMAT_WIDE, FORMAT_JSON, FORMAT_YAML };
+enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_YAML, FORMAT_WIDE };
 
 struct request {
-	bool has_wide; /* the command knows that format */
 	const char *socket, *sort_by;
 	const char *ns;	 /* NULL: all */
 	double interval; /* seconds; of top */
@@ -23,12 +22,13 @@ struct request {
 	size_t n_names;
 };
 
-enum { OPTION_NO_HEADERS = 256, OPTION_SORT_BY, OPTION_SOCKET };
-
-/* Reads the command line of a command that has these options, or some of them: the letters are the
- * same everywhere. 0, or -EINVAL with words. */
-int request_parse(struct request *r, const struct cli_option *options, size_t n, int argc,
+/*
+ * Reads the command line by a table whose target is struct request; argv is reordered. Returns 0,
+ * or -EINVAL with words.
+ */
+int request_parse(struct request *r, const struct option_row *options, size_t n, int argc,
 	char **argv, struct err *err);
+/* True for FORMAT_TABLE and FORMAT_WIDE. */
 bool request_is_table(const struct request *r);
 
 #endif

@@ -12,7 +12,6 @@
 #include "decode/yaml.h"
 #include "emit.h"
 #include "kernel_view.h"
-#include "options.h"
 #include "request.h"
 #include "status_view.h"
 
@@ -20,16 +19,32 @@ enum { WATCH_SECONDS = 2 };
 
 #define COMMAND "status"
 
-static const struct cli_option options[] = {
-	{ 'n', "namespace", "NAMESPACE", "show the Services of one namespace only" },
-	{ 'A', "all-namespaces", NULL, "show all namespaces, which is the default" },
-	{ 'o', "output", "FORMAT", "table, wide, json or yaml (default table)" },
-	{ 'w', "watch", NULL, "show it again every 2 seconds until interrupted" },
-	{ OPTION_NO_HEADERS, "no-headers", NULL, "only the rows of the table" },
-	{ OPTION_SORT_BY, "sort-by", "COLUMN", "sort the table by the column of this title" },
-	{ OPTION_SOCKET, "socket", "PATH",
-		"the daemon's socket (default " DEFAULT_STATUS_SOCKET ")" },
-	{ 'h', "help", NULL, "show this help" },
+static const char *const formats[] = {
+	[FORMAT_TABLE] = "table",
+	[FORMAT_JSON] = "json",
+	[FORMAT_YAML] = "yaml",
+	[FORMAT_WIDE] = "wide",
+	NULL,
+};
+
+#define AT(field) .at = offsetof(struct request, field)
+
+static const struct option_row status_options[] = {
+	{ "namespace", .letter = 'n', .arg = "NAMESPACE", .type = &type_text, AT(ns),
+		.help = "show the Services of one namespace only" },
+	{ "all-namespaces", .letter = 'A', .type = &type_bool, AT(all_namespaces),
+		.help = "show the Services of all namespaces, which is the default" },
+	{ "output", .letter = 'o', .arg = "FORMAT", .preset = "table", .type = &type_choice,
+		AT(format), .names = formats, .help = "table, wide, json or yaml" },
+	{ "watch", .letter = 'w', .type = &type_bool, AT(watch),
+		.help = "repeat every 2 seconds until interrupted" },
+	{ "no-headers", .type = &type_bool, AT(no_headers),
+		.help = "print the rows of the table only" },
+	{ "sort-by", .arg = "COLUMN", .type = &type_text, AT(sort_by),
+		.help = "sort the table by the column of this title" },
+	{ "socket", .arg = "PATH", .preset = DEFAULT_STATUS_SOCKET, .type = &type_text, AT(socket),
+		.help = "the daemon's socket" },
+	{ "help", .letter = 'h', .type = &type_bool, AT(help), .help = "show this help" },
 };
 
 static void print_help(void)
@@ -38,7 +53,8 @@ static void print_help(void)
 	       "Shows the Services of this node, and whether the kernel holds what they want.\n"
 	       "Without a running daemon it shows the virtual servers in the kernel.\n\n"
 	       "Options:\n");
-	cli_options_help(options, ARRAY_SIZE(options), stdout);
+	for (size_t i = 0; i < ARRAY_SIZE(status_options); i++)
+		option_help(&status_options[i], stdout);
 	printf("\nExit code: 0 all is well, 1 something is degraded, failing or pending,\n"
 	       "2 wrong usage, 3 neither daemon nor kernel answer, 4 no permission,\n"
 	       "5 no such Service.\n");
@@ -235,10 +251,10 @@ static enum exit_code watch(const struct request *r)
 
 enum exit_code status_main(int argc, char **argv)
 {
-	struct request r = { .socket = DEFAULT_STATUS_SOCKET, .has_wide = true };
+	struct request r;
 	struct err err;
 
-	if (request_parse(&r, options, ARRAY_SIZE(options), argc, argv, &err) < 0)
+	if (request_parse(&r, status_options, ARRAY_SIZE(status_options), argc, argv, &err) < 0)
 		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	if (r.help) {
 		print_help();

@@ -13,24 +13,56 @@
 #include "config/config.h"
 #include "decode/yaml.h"
 #include "emit.h"
-#include "options.h"
 #include "request.h"
 #include "top_view.h"
 
 #define COMMAND "top"
 
-static const struct cli_option options[] = {
-	{ 'n', "namespace", "NAMESPACE", "show the Services of one namespace only" },
-	{ 'A', "all-namespaces", NULL, "show all namespaces, which is the default" },
-	{ 'i', "interval", "SECONDS", "the time over which is counted (default 1)" },
-	{ 'o', "output", "FORMAT", "table, json or yaml (default table)" },
-	{ 'w', "watch", NULL, "go on until interrupted" },
-	{ OPTION_NO_HEADERS, "no-headers", NULL, "only the rows of the table" },
-	{ OPTION_SORT_BY, "sort-by", "COLUMN",
-		"the greatest first in the column of this title (default CPS)" },
-	{ OPTION_SOCKET, "socket", "PATH",
-		"the daemon's socket (default " DEFAULT_STATUS_SOCKET ")" },
-	{ 'h', "help", NULL, "show this help" },
+static const double MIN_INTERVAL = 0.1, MAX_INTERVAL = 3600; /* seconds */
+
+static const char *const formats[] = {
+	[FORMAT_TABLE] = "table",
+	[FORMAT_JSON] = "json",
+	[FORMAT_YAML] = "yaml",
+	NULL,
+};
+
+static int set_interval(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	struct request *r = target;
+	char *end;
+	double seconds = strtod(text, &end);
+
+	(void)o;
+	if (end == text || *end || !(seconds >= MIN_INTERVAL && seconds <= MAX_INTERVAL))
+		return err_set(err, -EINVAL, "\"%.60s\" is not a number of seconds from %g to %g",
+			text, MIN_INTERVAL, MAX_INTERVAL);
+	r->interval = seconds;
+	return 0;
+}
+
+static const struct option_type type_interval = { SHAPE_REAL, .set = set_interval };
+
+#define AT(field) .at = offsetof(struct request, field)
+
+static const struct option_row top_options[] = {
+	{ "namespace", .letter = 'n', .arg = "NAMESPACE", .type = &type_text, AT(ns),
+		.help = "show the Services of one namespace only" },
+	{ "all-namespaces", .letter = 'A', .type = &type_bool, AT(all_namespaces),
+		.help = "show the Services of all namespaces, which is the default" },
+	{ "interval", .letter = 'i', .arg = "SECONDS", .preset = "1", .type = &type_interval,
+		.help = "count the traffic of this time" },
+	{ "output", .letter = 'o', .arg = "FORMAT", .preset = "table", .type = &type_choice,
+		AT(format), .names = formats, .help = "table, json or yaml" },
+	{ "watch", .letter = 'w', .type = &type_bool, AT(watch),
+		.help = "repeat until interrupted" },
+	{ "no-headers", .type = &type_bool, AT(no_headers),
+		.help = "print the rows of the table only" },
+	{ "sort-by", .arg = "COLUMN", .type = &type_text, AT(sort_by),
+		.help = "sort by the column of this title, the greatest first (default CPS)" },
+	{ "socket", .arg = "PATH", .preset = DEFAULT_STATUS_SOCKET, .type = &type_text, AT(socket),
+		.help = "the daemon's socket" },
+	{ "help", .letter = 'h', .type = &type_bool, AT(help), .help = "show this help" },
 };
 
 static void print_help(void)
@@ -39,7 +71,8 @@ static void print_help(void)
 	       "Shows the traffic of Services, as the kernel counts it; needs CAP_NET_ADMIN.\n"
 	       "Without a running daemon it shows the traffic of virtual servers.\n\n"
 	       "Options:\n");
-	cli_options_help(options, ARRAY_SIZE(options), stdout);
+	for (size_t i = 0; i < ARRAY_SIZE(top_options); i++)
+		option_help(&top_options[i], stdout);
 	printf("\nExit code: 0 fine, 2 wrong usage, 3 the kernel does not answer,\n"
 	       "4 no permission.\n");
 }
@@ -227,12 +260,12 @@ static enum exit_code run(const struct request *r, struct adapter *ipvs)
 
 enum exit_code top_main(int argc, char **argv)
 {
-	struct request r = { .socket = DEFAULT_STATUS_SOCKET, .interval = 1 };
+	struct request r;
 	struct adapter *ipvs;
 	struct err err;
 	enum exit_code code;
 
-	if (request_parse(&r, options, ARRAY_SIZE(options), argc, argv, &err) < 0)
+	if (request_parse(&r, top_options, ARRAY_SIZE(top_options), argc, argv, &err) < 0)
 		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	if (r.help) {
 		print_help();

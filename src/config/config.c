@@ -13,10 +13,10 @@
 
 /* The table */
 
-const struct config_option *option_named(const char *name)
+const struct option_row *option_named(const char *name)
 {
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	for (; n; n--, o++)
 		if (o->name && !strcmp(o->name, name))
@@ -24,10 +24,10 @@ const struct config_option *option_named(const char *name)
 	abort(); /* our own words */
 }
 
-const struct config_option *option_keyed(const char *key)
+const struct option_row *option_keyed(const char *key)
 {
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	for (; n; n--, o++)
 		if (o->key && !strcmp(o->key, key))
@@ -35,7 +35,7 @@ const struct config_option *option_keyed(const char *key)
 	abort();
 }
 
-size_t option_index(const struct config_option *o)
+size_t option_index(const struct option_row *o)
 {
 	size_t n, i = (size_t)(o - config_options(&n));
 
@@ -43,18 +43,18 @@ size_t option_index(const struct config_option *o)
 	return i;
 }
 
-bool option_given(const struct config *c, const struct config_option *o)
+bool option_given(const struct config *c, const struct option_row *o)
 {
 	return c->given[option_index(o)].origin != ORIGIN_PRESET;
 }
 
-static bool is_shown_as_key(const struct config *c, const struct config_option *o)
+static bool is_shown_as_key(const struct config *c, const struct option_row *o)
 {
 	return !o->name ||
 		(o->key && *c->file && c->given[option_index(o)].origin != ORIGIN_OPTION);
 }
 
-void option_shown_short(const struct config *c, const struct config_option *o, struct buf *b)
+void option_shown_short(const struct config *c, const struct option_row *o, struct buf *b)
 {
 	if (is_shown_as_key(c, o))
 		buf_adds(b, o->key);
@@ -62,7 +62,7 @@ void option_shown_short(const struct config *c, const struct config_option *o, s
 		buf_addf(b, "--%s", o->name);
 }
 
-void option_shown(const struct config *c, const struct config_option *o, struct buf *b)
+void option_shown(const struct config *c, const struct option_row *o, struct buf *b)
 {
 	if (is_shown_as_key(c, o))
 		buf_adds(b, CONFIG_KIND ".");
@@ -71,7 +71,7 @@ void option_shown(const struct config *c, const struct config_option *o, struct 
 
 /* Setting */
 
-static int set_value(struct config *c, const struct config_option *o, const char *text,
+static int set_value(struct config *c, const struct option_row *o, const char *text,
 	enum config_origin origin, struct err *err)
 {
 	if (!o->type->add)
@@ -90,13 +90,13 @@ static const char *joined(struct config *c, const char *before, const char *text
 	return arena_strdup(&c->arena, buf_str(&b));
 }
 
-static bool means_preset(const struct config_option *o, const char *text)
+static bool means_preset(const struct option_row *o, const char *text)
 {
 	return (!*text && o->traits & EMPTY_IS_PRESET) ||
 		(o->traits & ZERO_IS_PRESET && shape_is_zero(o->type->shape, text));
 }
 
-int config_set(struct config *c, const struct config_option *o, const char *text,
+int config_set(struct config *c, const struct option_row *o, const char *text,
 	enum config_origin origin, struct err *err)
 {
 	struct config_given *given = &c->given[option_index(o)];
@@ -116,11 +116,11 @@ int config_set(struct config *c, const struct config_option *o, const char *text
 	return 0;
 }
 
-static void set_preset(struct config *c, const struct config_option *o)
+static void set_preset(struct config *c, const struct option_row *o)
 {
 	int r = 0;
 
-	if (o->type == &type_text || o->type == &value_interface)
+	if (o->type == &type_text || o->type == &type_interface)
 		r = o->type->set(c, o, o->preset ? o->preset : "", NULL);
 	else if (o->preset && !(o->traits & CLUSTER_PRESET))
 		r = set_value(c, o, o->preset, ORIGIN_PRESET, NULL);
@@ -130,7 +130,7 @@ static void set_preset(struct config *c, const struct config_option *o)
 
 static void set_host_name(struct config *c)
 {
-	const struct config_option *o = option_named("hostname-override");
+	const struct option_row *o = option_named("hostname-override");
 	char host[NAME_MAX_LEN + 1] = "";
 
 	if (!gethostname(host, sizeof(host) - 1))
@@ -141,7 +141,7 @@ void config_init(struct config *c)
 {
 	const char *pod = getenv("KUBERNETES_SERVICE_HOST");
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	*c = (struct config){ .in_cluster = pod && *pod, .default_dir = "", .what = "" };
 	options_init(&c->options);
@@ -207,12 +207,12 @@ int config_parse(struct config *c, unsigned groups, int argc, char *const argv[]
 {
 	int rest;
 
-	config_args(c, groups, argc, argv, true);
+	config_scout(c, groups, argc, argv);
 	if (!*c->file)
 		take_default(c, "config", "config.yaml");
 	if (*c->file)
 		config_file(c);
-	rest = config_args(c, groups, argc, argv, false);
+	rest = config_args(c, groups, argc, argv);
 	if (config_input(c) == INPUT_NONE)
 		take_default(c, "manifests", "manifests.d");
 	config_check(c);
@@ -231,7 +231,7 @@ enum config_input config_input(const struct config *c)
 
 /* Without effect */
 
-static bool is_unhonoured(const struct config *c, const struct config_option *o)
+static bool is_unhonoured(const struct config *c, const struct option_row *o)
 {
 	json_t *is, *preset;
 	bool differs;
@@ -249,7 +249,7 @@ static bool is_unhonoured(const struct config *c, const struct config_option *o)
 size_t config_unhonoured(const struct config *c, struct buf *text)
 {
 	size_t all = 0, n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	for (; n; n--, o++) {
 		if (o->type == &kept_gates)

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "config_own.h"
 
-static void mistake(struct config *c, const struct config_option *o, const char *words)
+static void mistake(struct config *c, const struct option_row *o, const char *words)
 {
 	_cleanup_(buf_done) struct buf b = { 0 };
 
@@ -20,9 +20,9 @@ static void mistake(struct config *c, const struct config_option *o, const char 
 /* Defaults */
 
 /* kube-proxy's servers follow the family of bindAddress, as far as that comes from the file. */
-static const char *preset_of(const struct config *c, const struct config_option *o)
+static const char *preset_of(const struct config *c, const struct option_row *o)
 {
-	const struct config_option *bind = option_named("bind-address");
+	const struct option_row *bind = option_named("bind-address");
 	bool v6 = c->given[option_index(bind)].origin == ORIGIN_FILE &&
 		c->bind_address.family == AF_INET6;
 
@@ -37,7 +37,7 @@ static const char *preset_of(const struct config *c, const struct config_option 
 static void set_cluster_presets(struct config *c)
 {
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	if (c->n_manifests)
 		return;
@@ -53,7 +53,7 @@ static void set_cluster_presets(struct config *c)
 static void set_port(struct config *c, const char *address_name, const char *port_name,
 	struct listen_address *address)
 {
-	const struct config_option *o = option_named(port_name);
+	const struct option_row *o = option_named(port_name);
 	const char *text = c->given[option_index(option_named(address_name))].text;
 	struct ip ip;
 	long port;
@@ -88,7 +88,7 @@ static bool uses_ipvs_periods(const struct config *c)
 static void set_sync_period(struct config *c)
 {
 	bool ipvs = uses_ipvs_periods(c);
-	const struct config_option *o =
+	const struct option_row *o =
 		option_named(ipvs ? "ipvs-sync-period" : "iptables-sync-period");
 	int64_t min = ipvs ? c->ipvs_min_sync_period : c->iptables_min_sync_period;
 
@@ -145,7 +145,7 @@ static void check_detect_local(struct config *c)
  */
 static void check_marks(struct config *c)
 {
-	const struct config_option *o = option_named("mark-mask");
+	const struct option_row *o = option_named("mark-mask");
 	uint32_t bit = UINT32_C(1) << c->options.masquerade_bit, *mask = &c->options.mark_mask;
 	uint32_t below = *mask & (bit - 1), above = *mask & ~(bit - 1) & ~bit;
 
@@ -157,14 +157,14 @@ static void check_marks(struct config *c)
 		*mask = __builtin_popcount(below) > __builtin_popcount(above) ? below : above;
 }
 
-static const char *text_of(const struct config *c, const struct config_option *o)
+static const char *text_of(const struct config *c, const struct option_row *o)
 {
 	const char *text = c->given[option_index(o)].text;
 
 	return text ? text : "";
 }
 
-static bool is_in_file(const struct config *c, const struct config_option *o)
+static bool is_in_file(const struct config *c, const struct option_row *o)
 {
 	return c->given[option_index(o)].origin == ORIGIN_FILE;
 }
@@ -172,9 +172,9 @@ static bool is_in_file(const struct config *c, const struct config_option *o)
 /* Where the file says a thing in kube-proxy's way and in ours, ours counts: not to be missed. */
 static void check_said_twice(struct config *c)
 {
-	const struct config_option *backend = option_named("backend"), *mode = option_keyed("mode");
-	const struct config_option *level = option_named("log-level");
-	const struct config_option *verbosity = option_keyed("logging.verbosity");
+	const struct option_row *backend = option_named("backend"), *mode = option_keyed("mode");
+	const struct option_row *level = option_named("log-level");
+	const struct option_row *verbosity = option_keyed("logging.verbosity");
 	bool debug = strtol(text_of(c, verbosity), NULL, 10) >= VERBOSITY_DEBUG;
 
 	if (*text_of(c, mode) && is_in_file(c, backend) &&
@@ -195,7 +195,7 @@ static void check_actions(struct config *c)
 
 static void check_input(struct config *c)
 {
-	const struct config_option *api = option_named(*c->kubeconfig ? "kubeconfig" : "master");
+	const struct option_row *api = option_named(*c->kubeconfig ? "kubeconfig" : "master");
 	_cleanup_(buf_done) struct buf words = { 0 };
 
 	if (!c->n_manifests || (!*c->kubeconfig && !*c->master))
@@ -212,12 +212,12 @@ static void check_logging(struct config *c)
 	static const char *const alpha[] = { "log-text-split-stream", "log-text-info-buffer-size",
 		"log-json-split-stream", "log-json-info-buffer-size" };
 	const char *format = c->given[option_index(option_named("logging-format"))].text;
-	const struct config_option *vmodule = option_named("vmodule");
+	const struct option_row *vmodule = option_named("vmodule");
 
 	if (option_given(c, vmodule) && format && !strcmp(format, "json"))
 		mistake(c, vmodule, "can be had with the format \"text\" only");
 	for (size_t i = 0; i < ARRAY_SIZE(alpha) && !gate_enabled(c, "LoggingAlphaOptions"); i++) {
-		const struct config_option *o = option_named(alpha[i]);
+		const struct option_row *o = option_named(alpha[i]);
 		const char *text = c->given[option_index(o)].text;
 		bool on = false;
 

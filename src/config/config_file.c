@@ -125,7 +125,7 @@ static const char *kind_of(const json_t *v)
 	return "?";
 }
 
-static const char *shape_words(enum value_shape shape)
+static const char *shape_words(enum option_shape shape)
 {
 	switch (shape) {
 	case SHAPE_TEXT:
@@ -158,7 +158,7 @@ static void mistake_at(struct config *c, const char *path, const char *words)
 	note(c, &c->mistakes, CONFIG_KIND ".%s: %s", path, words);
 }
 
-static void wrong_kind(struct config *c, const char *path, enum value_shape shape, const json_t *v)
+static void wrong_kind(struct config *c, const char *path, enum option_shape shape, const json_t *v)
 {
 	_cleanup_(buf_done) struct buf words = { 0 };
 
@@ -168,7 +168,7 @@ static void wrong_kind(struct config *c, const char *path, enum value_shape shap
 
 /* Values */
 
-static bool fits(enum value_shape shape, const json_t *v)
+static bool fits(enum option_shape shape, const json_t *v)
 {
 	switch (shape) {
 	case SHAPE_TEXT:
@@ -192,7 +192,7 @@ static bool fits(enum value_shape shape, const json_t *v)
 }
 
 /* As it would be written on the command line. */
-static void add_text(enum value_shape shape, const json_t *v, struct buf *text)
+static void add_text(enum option_shape shape, const json_t *v, struct buf *text)
 {
 	_cleanup_free_ char *number = NULL;
 
@@ -205,7 +205,7 @@ static void add_text(enum value_shape shape, const json_t *v, struct buf *text)
 }
 
 static void set_text(
-	struct config *c, const struct config_option *o, const char *path, const char *text)
+	struct config *c, const struct option_row *o, const char *path, const char *text)
 {
 	struct err err;
 
@@ -214,7 +214,7 @@ static void set_text(
 }
 
 static void set_scalar(
-	struct config *c, const struct config_option *o, const char *path, const json_t *v)
+	struct config *c, const struct option_row *o, const char *path, const json_t *v)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
 
@@ -228,7 +228,7 @@ static void set_scalar(
 }
 
 static void set_vmodule(
-	struct config *c, const struct config_option *o, const char *path, const json_t *v)
+	struct config *c, const struct option_row *o, const char *path, const json_t *v)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
 	const json_t *pattern = json_object_get(v, "filePattern");
@@ -243,7 +243,7 @@ static void set_vmodule(
 	set_text(c, o, path, buf_str(&text));
 }
 
-static void set_list(struct config *c, const struct config_option *o, const json_t *list)
+static void set_list(struct config *c, const struct option_row *o, const json_t *list)
 {
 	const json_t *v;
 	size_t i;
@@ -259,7 +259,7 @@ static void set_list(struct config *c, const struct config_option *o, const json
 	}
 }
 
-static void set_gates(struct config *c, const struct config_option *o, json_t *map)
+static void set_gates(struct config *c, const struct option_row *o, json_t *map)
 {
 	const char *name;
 	json_t *v;
@@ -277,7 +277,7 @@ static void set_gates(struct config *c, const struct config_option *o, json_t *m
 	}
 }
 
-static void set_key(struct config *c, const struct config_option *o, json_t *v)
+static void set_key(struct config *c, const struct option_row *o, json_t *v)
 {
 	switch (o->type->shape) {
 	case SHAPE_LIST:
@@ -308,7 +308,7 @@ static void set_key(struct config *c, const struct config_option *o, json_t *v)
 static void set_keys(struct config *c, json_t *root)
 {
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	for (; n; n--, o++) {
 		json_t *v = o->key ? find_key(root, o->key) : NULL;
@@ -329,7 +329,7 @@ static bool is_below(const char *key, const char *path, size_t len)
 static bool is_known(const char *path)
 {
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	if (!strcmp(path, "apiVersion") || !strcmp(path, "kind"))
 		return true;
@@ -343,7 +343,7 @@ static void warn_unknown(struct config *c, const char *path)
 {
 	struct nearest nearest;
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	nearest_init(&nearest, path, strlen(path));
 	for (; n; n--, o++)
@@ -369,10 +369,10 @@ static void check_members(struct config *c, json_t *map, const char *section, si
 }
 
 /* Whether a row before this one has a key in the same section. */
-static bool is_repeated(const struct config_option *o, size_t len)
+static bool is_repeated(const struct option_row *o, size_t len)
 {
 	size_t n;
-	const struct config_option *before = config_options(&n);
+	const struct option_row *before = config_options(&n);
 
 	for (; before < o; before++)
 		if (before->key && !strncmp(before->key, o->key, len))
@@ -399,7 +399,7 @@ static void check_section(struct config *c, json_t *root, const char *key, size_
 static void check_sections(struct config *c, json_t *root)
 {
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	check_members(c, root, "", 0);
 	for (; n; n--, o++) {

@@ -5,23 +5,37 @@
 #include "base/mem.h"
 #include "config_own.h"
 
-enum { HELP_COLUMN = 44 };
+enum { HELP_COLUMN = 36 };
 
-static void help_option(const struct config_option *o, FILE *out)
+void option_help(const struct option_row *o, FILE *out)
 {
-	_cleanup_(buf_done) struct buf line = { 0 };
+	_cleanup_(buf_done) struct buf left = { 0 }, text = { 0 };
+	size_t column;
+	char *save = NULL;
 
 	if (o->letter)
-		buf_addf(&line, "  -%c, --%s", o->letter, o->name);
+		buf_addf(&left, "  -%c, --%s", o->letter, o->name);
 	else
-		buf_addf(&line, "      --%s", o->name);
+		buf_addf(&left, "      --%s", o->name);
 	if (o->arg)
-		buf_addf(&line, " %s", o->arg);
-	fprintf(out, "%-*s %s", HELP_COLUMN, buf_str(&line), o->help);
+		buf_addf(&left, " %s", o->arg);
+	buf_adds(&text, o->help);
 	if (o->preset && o->arg)
-		fprintf(out, " (default %s)", o->preset);
+		buf_addf(&text, " (default %s)", o->preset);
 	if (o->alias && strlen(o->alias) > 1)
-		fprintf(out, " (also --%s)", o->alias);
+		buf_addf(&text, " (also --%s)", o->alias);
+
+	/* A name that reaches into the second column has a line of its own. */
+	fprintf(out, "%-*s", HELP_COLUMN - 1, buf_str(&left));
+	column = left.len < HELP_COLUMN ? HELP_COLUMN - 1 : OPTION_HELP_WIDTH;
+	for (char *w = strtok_r(text.data, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+		if (column + 1 + strlen(w) > OPTION_HELP_WIDTH) {
+			fprintf(out, "\n%*s", HELP_COLUMN - 1, "");
+			column = HELP_COLUMN - 1;
+		}
+		fprintf(out, " %s", w);
+		column += 1 + strlen(w);
+	}
 	fputc('\n', out);
 }
 
@@ -42,7 +56,7 @@ void config_help(unsigned groups, FILE *out)
 
 	for (size_t i = 0; i < ARRAY_SIZE(titles); i++) {
 		size_t n;
-		const struct config_option *o = config_options(&n);
+		const struct option_row *o = config_options(&n);
 
 		if (!(titles[i].group & groups))
 			continue;
@@ -51,6 +65,6 @@ void config_help(unsigned groups, FILE *out)
 		for (; n; n--, o++)
 			if (o->name && o->groups & titles[i].group &&
 				(o->traits & UNHONOURED) == titles[i].trait)
-				help_option(o, out);
+				option_help(o, out);
 	}
 }

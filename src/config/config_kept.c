@@ -12,45 +12,42 @@
 
 enum { REAL_MAX = 1000000000 };
 
-static const char *kept(const struct config *c, const struct config_option *o)
+static const char *kept(const struct config *c, const struct option_row *o)
 {
 	const char *text = c->given[option_index(o)].text;
 
 	return text ? text : o->preset ? o->preset : "";
 }
 
-static json_t *get_kept(const struct config *c, const struct config_option *o)
+static json_t *get_kept(const void *target, const struct option_row *o)
 {
-	return shape_json(o->type->shape, kept(c, o));
+	return shape_json(o->type->shape, kept(target, o));
 }
 
 /* Without a place the value goes nowhere; the text is what is kept of it. */
-static int check_bool(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int check_bool(void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	bool ignored;
 
-	(void)c;
+	(void)target;
 	(void)o;
 	return read_bool(text, &ignored, err);
 }
 
-static int check_number(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int check_number(void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	long ignored;
 
-	(void)c;
+	(void)target;
 	return read_number(text, o->min, o->max, &ignored, err);
 }
 
-static int check_real(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int check_real(void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	char *end;
 	double v = strtod(text, &end);
 
-	(void)c;
+	(void)target;
 	(void)o;
 	if (end == text || *end || !(fabs(v) <= REAL_MAX))
 		return err_set(err, -EINVAL, "\"%.60s\" is not a number up to %d", text, REAL_MAX);
@@ -58,19 +55,19 @@ static int check_real(
 }
 
 /* What is done with these two is not the configuration's business; their text is kept, too. */
-static int set_qps(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_qps(void *target, const struct option_row *o, const char *text, struct err *err)
 {
-	int r = check_real(c, o, text, err);
+	struct config *c = target;
+	int r = check_real(target, o, text, err);
 
 	if (!r)
 		c->qps = strtod(text, NULL);
 	return r;
 }
 
-static int set_burst(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_burst(void *target, const struct option_row *o, const char *text, struct err *err)
 {
+	struct config *c = target;
 	long n = 0;
 	int r = read_number(text, o->min, o->max, &n, err);
 
@@ -81,31 +78,29 @@ static int set_burst(
 
 /* option.min is 1 where 0 is too short. */
 static int check_duration(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+	void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	int64_t ms = 0;
 	int r = read_duration(text, &ms, err);
 
-	(void)c;
+	(void)target;
 	if (!r && ms < o->min)
 		return err_set(err, -EINVAL, "must be longer than 0");
 	return r;
 }
 
-static int check_text(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int check_text(void *target, const struct option_row *o, const char *text, struct err *err)
 {
-	(void)c;
+	(void)target;
 	(void)o;
 	(void)text;
 	(void)err;
 	return 0;
 }
 
-static int check_format(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int check_format(void *target, const struct option_row *o, const char *text, struct err *err)
 {
-	(void)c;
+	(void)target;
 	(void)o;
 	if (strcmp(text, "text") != 0 && strcmp(text, "json") != 0)
 		return err_set(err, -EINVAL, "\"%.60s\" is none of text, json", text);
@@ -114,13 +109,13 @@ static int check_format(
 
 /* Kubernetes' resource.Quantity, of which only sizes make sense here. */
 static int check_quantity(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+	void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	static const char *const suffixes[] = { "", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi",
 		"Ti", "Pi", "Ei" };
 	size_t digits = strspn(text, "0123456789");
 
-	(void)c;
+	(void)target;
 	(void)o;
 	if (text[digits] == '.')
 		digits += 1 + strspn(text + digits + 1, "0123456789");
@@ -132,12 +127,12 @@ static int check_quantity(
 
 /* A minor release of Kubernetes: "1.35". */
 static int check_release(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+	void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	size_t major = strspn(text, "0123456789");
 	const char *minor = text + major + 1;
 
-	(void)c;
+	(void)target;
 	(void)o;
 	if (!*text)
 		return 0;
@@ -197,14 +192,14 @@ static bool is_gate_name(const char *name, size_t len)
 }
 
 static int check_gate(
-	struct config *c, const struct config_option *o, const char *element, struct err *err)
+	void *target, const struct option_row *o, const char *element, struct err *err)
 {
 	const struct gate *gate;
 	const char *text;
 	bool v = false;
 	size_t len;
 
-	(void)c;
+	(void)target;
 	(void)o;
 	if (split_pair(element, &len, &text) || !is_gate_name(element, len))
 		return err_set(err, -EINVAL, "\"%.60s\" is not NAME=true or NAME=false", element);
@@ -221,13 +216,13 @@ static int check_gate(
 
 /* Pattern and number, for which source files how much is to be logged. */
 static int check_vmodule(
-	struct config *c, const struct config_option *o, const char *element, struct err *err)
+	void *target, const struct option_row *o, const char *element, struct err *err)
 {
 	const char *text;
 	size_t len;
 	long ignored;
 
-	(void)c;
+	(void)target;
 	(void)o;
 	if (split_pair(element, &len, &text) || strcspn(element, ", \t=") != len ||
 		read_number(text, 0, INT32_MAX, &ignored, NULL))
@@ -235,19 +230,19 @@ static int check_vmodule(
 	return 0;
 }
 
-const struct value_type kept_bool = { SHAPE_BOOL, .set = check_bool, .get = get_kept };
-const struct value_type kept_number = { SHAPE_NUMBER, .set = check_number, .get = get_kept };
-const struct value_type value_qps = { SHAPE_REAL, .set = set_qps, .get = get_kept };
-const struct value_type value_burst = { SHAPE_NUMBER, .set = set_burst, .get = get_kept };
-const struct value_type kept_duration = { SHAPE_DURATION, .set = check_duration, .get = get_kept };
-const struct value_type kept_time = { SHAPE_TIME, .set = check_duration, .get = get_kept };
-const struct value_type kept_text = { SHAPE_TEXT, .set = check_text, .get = get_kept };
-const struct value_type kept_format = { SHAPE_TEXT, .set = check_format, .get = get_kept };
-const struct value_type kept_quantity = { SHAPE_QUANTITY, .set = check_quantity, .get = get_kept };
-const struct value_type kept_release = { SHAPE_TEXT, .set = check_release, .get = get_kept };
-const struct value_type kept_gates = { SHAPE_GATES, .commas = true, .add = check_gate,
+const struct option_type kept_bool = { SHAPE_BOOL, .set = check_bool, .get = get_kept };
+const struct option_type kept_number = { SHAPE_NUMBER, .set = check_number, .get = get_kept };
+const struct option_type type_qps = { SHAPE_REAL, .set = set_qps, .get = get_kept };
+const struct option_type type_burst = { SHAPE_NUMBER, .set = set_burst, .get = get_kept };
+const struct option_type kept_duration = { SHAPE_DURATION, .set = check_duration, .get = get_kept };
+const struct option_type kept_time = { SHAPE_TIME, .set = check_duration, .get = get_kept };
+const struct option_type kept_text = { SHAPE_TEXT, .set = check_text, .get = get_kept };
+const struct option_type kept_format = { SHAPE_TEXT, .set = check_format, .get = get_kept };
+const struct option_type kept_quantity = { SHAPE_QUANTITY, .set = check_quantity, .get = get_kept };
+const struct option_type kept_release = { SHAPE_TEXT, .set = check_release, .get = get_kept };
+const struct option_type kept_gates = { SHAPE_GATES, .commas = true, .add = check_gate,
 	.get = get_kept };
-const struct value_type kept_vmodule = { SHAPE_VMODULE, .commas = true, .add = check_vmodule,
+const struct option_type kept_vmodule = { SHAPE_VMODULE, .commas = true, .add = check_vmodule,
 	.get = get_kept };
 
 /* As it stands in the file; the text is right. */
@@ -305,7 +300,7 @@ static json_t *parsed_duration_json(const char *text)
 	return duration_json(ms);
 }
 
-bool shape_is_zero(enum value_shape shape, const char *text)
+bool shape_is_zero(enum option_shape shape, const char *text)
 {
 	int64_t ms;
 	double v;
@@ -319,7 +314,7 @@ bool shape_is_zero(enum value_shape shape, const char *text)
 	return end != text && !*end && fpclassify(v) == FP_ZERO;
 }
 
-json_t *shape_json(enum value_shape shape, const char *text)
+json_t *shape_json(enum option_shape shape, const char *text)
 {
 	double real = strtod(text, NULL);
 	bool v = false;
@@ -365,7 +360,7 @@ bool gate_enabled(const struct config *c, const char *name)
 	return enabled;
 }
 
-size_t gates_unhonoured(const struct config *c, const struct config_option *o, struct buf *text)
+size_t gates_unhonoured(const struct config *c, const struct option_row *o, struct buf *text)
 {
 	json_t *all = given_gates(c), *v;
 	const char *name;

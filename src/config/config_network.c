@@ -27,30 +27,29 @@ static json_t *cidr_json(const struct cidr *cidr)
 /* One CIDR a family, IPv4 before IPv6 */
 
 static int add_to_pair(
-	struct config *c, const struct config_option *o, const char *element, struct err *err)
+	void *target, const struct option_row *o, const char *element, struct err *err)
 {
 	struct cidr cidr, *place;
 	int r = read_cidr(element, &cidr, err);
 
 	if (r < 0)
 		return r;
-	place = (struct cidr *)option_place(c, o) + (cidr.ip.family == AF_INET6);
+	place = (struct cidr *)option_place(target, o) + (cidr.ip.family == AF_INET6);
 	if (place->ip.family)
 		return err_set(err, -EINVAL, "more than one %s CIDR", family_name(cidr.ip.family));
 	*place = cidr;
 	return 0;
 }
 
-static int set_pair(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_pair(void *target, const struct option_row *o, const char *text, struct err *err)
 {
-	memset(option_place(c, o), 0, 2 * sizeof(struct cidr));
-	return each_element(c, o, text, add_to_pair, err);
+	memset(option_place(target, o), 0, 2 * sizeof(struct cidr));
+	return each_element(target, o, text, add_to_pair, err);
 }
 
-static json_t *get_pair(const struct config *c, const struct config_option *o)
+static json_t *get_pair(const void *target, const struct option_row *o)
 {
-	const struct cidr *pair = option_value(c, o);
+	const struct cidr *pair = option_value(target, o);
 	_cleanup_(buf_done) struct buf b = { 0 };
 	char s[CIDR_STRLEN];
 
@@ -60,19 +59,18 @@ static json_t *get_pair(const struct config *c, const struct config_option *o)
 	return json_string(buf_str(&b));
 }
 
-const struct value_type value_cidr_pair = { SHAPE_TEXT, .set = set_pair, .get = get_pair };
+const struct option_type type_cidr_pair = { SHAPE_TEXT, .set = set_pair, .get = get_pair };
 
 /* Up to POLICY_MAX_CIDRS, their number at option.count_at */
 
-static size_t *count_of(struct config *c, const struct config_option *o)
+static size_t *count_of(void *c, const struct option_row *o)
 {
 	return (size_t *)(void *)((char *)c + o->count_at);
 }
 
-static int add_cidr(
-	struct config *c, const struct config_option *o, const char *element, struct err *err)
+static int add_cidr(void *target, const struct option_row *o, const char *element, struct err *err)
 {
-	size_t *n = count_of(c, o);
+	size_t *n = count_of(target, o);
 	struct cidr cidr;
 	int r = read_cidr(element, &cidr, err);
 
@@ -80,19 +78,19 @@ static int add_cidr(
 		return r;
 	if (*n == OPTIONS_MAX_CIDRS)
 		return err_set(err, -EINVAL, "more than %d CIDRs", OPTIONS_MAX_CIDRS);
-	((struct cidr *)option_place(c, o))[(*n)++] = cidr;
+	((struct cidr *)option_place(target, o))[(*n)++] = cidr;
 	return 0;
 }
 
-static void clear_cidrs(struct config *c, const struct config_option *o)
+static void clear_cidrs(void *target, const struct option_row *o)
 {
-	*count_of(c, o) = 0;
+	*count_of(target, o) = 0;
 }
 
-static json_t *get_cidrs(const struct config *c, const struct config_option *o)
+static json_t *get_cidrs(const void *target, const struct option_row *o)
 {
-	const struct cidr *list = option_value(c, o);
-	size_t n = *(const size_t *)(const void *)((const char *)c + o->count_at);
+	const struct cidr *list = option_value(target, o);
+	size_t n = *(const size_t *)(const void *)((const char *)target + o->count_at);
 	json_t *all = json_array();
 
 	for (size_t i = 0; i < n; i++)
@@ -100,15 +98,16 @@ static json_t *get_cidrs(const struct config *c, const struct config_option *o)
 	return all;
 }
 
-const struct value_type value_cidrs = { SHAPE_LIST, .commas = true, .add = add_cidr,
+const struct option_type type_cidrs = { SHAPE_LIST, .commas = true, .add = add_cidr,
 	.clear = clear_cidrs, .get = get_cidrs };
 
 static int add_nodeport_address(
-	struct config *c, const struct config_option *o, const char *element, struct err *err)
+	void *target, const struct option_row *o, const char *element, struct err *err)
 {
+	struct config *c = target;
 	struct options *p = &c->options;
 	bool primary = !strcmp(element, "primary");
-	int r = primary ? 0 : add_cidr(c, o, element, err);
+	int r = primary ? 0 : add_cidr(target, o, element, err);
 
 	if (r < 0)
 		return r;
@@ -118,22 +117,25 @@ static int add_nodeport_address(
 	return 0;
 }
 
-static void clear_nodeport_addresses(struct config *c, const struct config_option *o)
+static void clear_nodeport_addresses(void *target, const struct option_row *o)
 {
+	struct config *c = target;
+
 	c->options.nodeport_primary = false;
 	clear_cidrs(c, o);
 }
 
-static json_t *get_nodeport_addresses(const struct config *c, const struct config_option *o)
+static json_t *get_nodeport_addresses(const void *target, const struct option_row *o)
 {
-	json_t *all = get_cidrs(c, o);
+	const struct config *c = target;
+	json_t *all = get_cidrs(target, o);
 
 	if (c->options.nodeport_primary)
 		json_array_append_new(all, json_string("primary"));
 	return all;
 }
 
-const struct value_type value_nodeport_addresses = { SHAPE_LIST, .commas = true,
+const struct option_type type_nodeport_addresses = { SHAPE_LIST, .commas = true,
 	.add = add_nodeport_address, .clear = clear_nodeport_addresses,
 	.get = get_nodeport_addresses };
 
@@ -150,42 +152,41 @@ static bool is_interface_name(const char *s)
 }
 
 static int set_interface(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+	void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	if (*text && !is_interface_name(text))
 		return err_set(err, -EINVAL, "\"%.60s\" is not the name of an interface", text);
-	return type_text.set(c, o, text, err);
+	return type_text.set(target, o, text, err);
 }
 
-static json_t *get_interface(const struct config *c, const struct config_option *o)
+static json_t *get_interface(const void *target, const struct option_row *o)
 {
-	return type_text.get(c, o);
+	return type_text.get(target, o);
 }
 
-const struct value_type value_interface = { SHAPE_TEXT, .set = set_interface,
+const struct option_type type_interface = { SHAPE_TEXT, .set = set_interface,
 	.get = get_interface };
 
 /* Addresses */
 
-static int set_ip(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_ip(void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	struct ip ip;
 
 	if (ip_parse(text, &ip))
 		return err_set(err, -EINVAL, "\"%.60s\" is not an IP address", text);
-	*(struct ip *)option_place(c, o) = ip;
+	*(struct ip *)option_place(target, o) = ip;
 	return 0;
 }
 
-static json_t *get_ip(const struct config *c, const struct config_option *o)
+static json_t *get_ip(const void *target, const struct option_row *o)
 {
 	char s[IP_STRLEN];
 
-	return json_string(ip_print(option_value(c, o), s));
+	return json_string(ip_print(option_value(target, o), s));
 }
 
-const struct value_type value_ip = { SHAPE_TEXT, .set = set_ip, .get = get_ip };
+const struct option_type type_ip = { SHAPE_TEXT, .set = set_ip, .get = get_ip };
 
 /* ADDRESS:PORT or [ADDRESS]:PORT. */
 static int read_address_port(const char *text, struct listen_address *ret)
@@ -206,8 +207,7 @@ static int read_address_port(const char *text, struct listen_address *ret)
 }
 
 /* An address alone gets the port of the default. */
-static int set_listen(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_listen(void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	struct listen_address address = { 0 }, preset = { 0 };
 	bool nowhere = !*text || !strcmp(text, NOWHERE);
@@ -220,13 +220,13 @@ static int set_listen(
 			"\"%.60s\" is neither an IP address nor one with a port, such as %s", text,
 			o->preset);
 	}
-	*(struct listen_address *)option_place(c, o) = address;
+	*(struct listen_address *)option_place(target, o) = address;
 	return 0;
 }
 
-static json_t *get_listen(const struct config *c, const struct config_option *o)
+static json_t *get_listen(const void *target, const struct option_row *o)
 {
-	const struct listen_address *address = option_value(c, o);
+	const struct listen_address *address = option_value(target, o);
 	char s[IP_PORT_STRLEN];
 
 	if (!address->ip.family)
@@ -234,4 +234,4 @@ static json_t *get_listen(const struct config *c, const struct config_option *o)
 	return json_string(ip_print_port(&address->ip, address->port, s));
 }
 
-const struct value_type value_listen = { SHAPE_TEXT, .set = set_listen, .get = get_listen };
+const struct option_type type_listen = { SHAPE_TEXT, .set = set_listen, .get = get_listen };

@@ -9,7 +9,7 @@
 #include "config_own.h"
 #include "decode/yaml.h"
 
-static bool is_own(const struct config_option *o)
+static bool is_own(const struct option_row *o)
 {
 	return !strncmp(o->key, CONFIG_OWN_SECTION, strlen(CONFIG_OWN_SECTION));
 }
@@ -34,7 +34,7 @@ static void set_at(json_t *tree, const char *key, json_t *value)
 static void add_options(json_t *tree, const struct config *c, bool own)
 {
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	for (; n; n--, o++)
 		if (o->key && is_own(o) == own)

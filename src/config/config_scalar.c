@@ -80,31 +80,29 @@ json_t *duration_json(int64_t ms)
 
 /* True or false */
 
-static int set_bool(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_bool(void *target, const struct option_row *o, const char *text, struct err *err)
 {
-	return read_bool(text, option_place(c, o), err);
+	return read_bool(text, option_place(target, o), err);
 }
 
-static json_t *get_bool(const struct config *c, const struct config_option *o)
+static json_t *get_bool(const void *target, const struct option_row *o)
 {
-	return json_boolean(*(const bool *)option_value(c, o));
+	return json_boolean(*(const bool *)option_value(target, o));
 }
 
-const struct value_type type_bool = { SHAPE_BOOL, .set = set_bool, .get = get_bool };
+const struct option_type type_bool = { SHAPE_BOOL, .set = set_bool, .get = get_bool };
 
 /* kube-proxy can also print more of its version (raw). */
-static int set_version(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_version(void *target, const struct option_row *o, const char *text, struct err *err)
 {
-	return set_bool(c, o, !strcmp(text, "raw") ? "true" : text, err);
+	return set_bool(target, o, !strcmp(text, "raw") ? "true" : text, err);
 }
 
-const struct value_type value_version = { SHAPE_BOOL, .set = set_version, .get = get_bool };
+const struct option_type type_version = { SHAPE_BOOL, .set = set_version, .get = get_bool };
 
-static int set_diff(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_diff(void *target, const struct option_row *o, const char *text, struct err *err)
 {
+	struct config *c = target;
 	bool diff = false;
 	int r = read_bool(text, &diff, err);
 
@@ -114,53 +112,52 @@ static int set_diff(
 	return r;
 }
 
-const struct value_type value_diff = { SHAPE_BOOL, .set = set_diff };
+const struct option_type type_diff = { SHAPE_BOOL, .set = set_diff };
 
 /* Numbers */
 
-static int set_u8(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_u8(void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	long v = 0;
 	int r = read_number(text, o->min, o->max, &v, err);
 
 	if (!r)
-		*(uint8_t *)option_place(c, o) = (uint8_t)v;
+		*(uint8_t *)option_place(target, o) = (uint8_t)v;
 	return r;
 }
 
-static json_t *get_u8(const struct config *c, const struct config_option *o)
+static json_t *get_u8(const void *target, const struct option_row *o)
 {
-	return json_integer(*(const uint8_t *)option_value(c, o));
+	return json_integer(*(const uint8_t *)option_value(target, o));
 }
 
-const struct value_type value_u8 = { SHAPE_NUMBER, .set = set_u8, .get = get_u8 };
+const struct option_type type_u8 = { SHAPE_NUMBER, .set = set_u8, .get = get_u8 };
 
-static int set_u32(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_u32(void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	long v = 0;
 	int r = read_number(text, o->min, o->max, &v, err);
 
 	if (!r)
-		*(uint32_t *)option_place(c, o) = (uint32_t)v;
+		*(uint32_t *)option_place(target, o) = (uint32_t)v;
 	return r;
 }
 
-static json_t *get_u32(const struct config *c, const struct config_option *o)
+static json_t *get_u32(const void *target, const struct option_row *o)
 {
-	return json_integer(*(const uint32_t *)option_value(c, o));
+	return json_integer(*(const uint32_t *)option_value(target, o));
 }
 
-const struct value_type value_u32 = { SHAPE_NUMBER, .set = set_u32, .get = get_u32 };
+const struct option_type type_u32 = { SHAPE_NUMBER, .set = set_u32, .get = get_u32 };
 
 /*
  * Marks are numbered within these bits, so that they must be adjacent, and half of them are for
  * TCP, so that one bit is not enough.
  */
 static int set_mark_mask(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+	void *target, const struct option_row *o, const char *text, struct err *err)
 {
+	struct config *c = target;
 	unsigned long long v;
 	uint32_t steps;
 	char *rest;
@@ -178,8 +175,9 @@ static int set_mark_mask(
 	return 0;
 }
 
-static json_t *get_mark_mask(const struct config *c, const struct config_option *o)
+static json_t *get_mark_mask(const void *target, const struct option_row *o)
 {
+	const struct config *c = target;
 	char text[sizeof(DEFAULT_MARK_MASK)];
 
 	(void)o;
@@ -187,12 +185,13 @@ static json_t *get_mark_mask(const struct config *c, const struct config_option 
 	return json_string(text);
 }
 
-const struct value_type value_mark_mask = { SHAPE_TEXT, .set = set_mark_mask,
+const struct option_type type_mark_mask = { SHAPE_TEXT, .set = set_mark_mask,
 	.get = get_mark_mask };
 
 static int set_oom_score(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+	void *target, const struct option_row *o, const char *text, struct err *err)
 {
+	struct config *c = target;
 	long v = 0;
 	int r = read_number(text, o->min, o->max, &v, err);
 
@@ -203,20 +202,21 @@ static int set_oom_score(
 	return 0;
 }
 
-static json_t *get_oom_score(const struct config *c, const struct config_option *o)
+static json_t *get_oom_score(const void *target, const struct option_row *o)
 {
+	const struct config *c = target;
+
 	(void)o;
 	return c->adjust_oom_score ? json_integer(c->oom_score_adj) : json_null();
 }
 
-const struct value_type value_oom_score = { SHAPE_NUMBER, .set = set_oom_score,
+const struct option_type type_oom_score = { SHAPE_NUMBER, .set = set_oom_score,
 	.get = get_oom_score };
 
 /* Durations */
 
 /* The kernel counts in seconds; kube-proxy silently takes 500ms for "leave as it is". */
-static int set_seconds(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_seconds(void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	int64_t ms = 0;
 	int r = read_duration(text, &ms, err);
@@ -227,20 +227,19 @@ static int set_seconds(
 		return err_set(err, -EINVAL, "\"%.60s\" is not a whole number of seconds", text);
 	if (ms / 1000 > INT32_MAX)
 		return err_set(err, -EINVAL, "\"%.60s\" is too long", text);
-	*(uint32_t *)option_place(c, o) = (uint32_t)(ms / 1000);
+	*(uint32_t *)option_place(target, o) = (uint32_t)(ms / 1000);
 	return 0;
 }
 
-static json_t *get_seconds(const struct config *c, const struct config_option *o)
+static json_t *get_seconds(const void *target, const struct option_row *o)
 {
-	return duration_json((int64_t) * (const uint32_t *)option_value(c, o) * 1000);
+	return duration_json((int64_t) * (const uint32_t *)option_value(target, o) * 1000);
 }
 
-const struct value_type value_seconds = { SHAPE_DURATION, .set = set_seconds, .get = get_seconds };
+const struct option_type type_seconds = { SHAPE_DURATION, .set = set_seconds, .get = get_seconds };
 
 /* option.min is 1 where 0 is too short. */
-static int set_duration(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_duration(void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	int64_t ms = 0;
 	int r = read_duration(text, &ms, err);
@@ -249,21 +248,22 @@ static int set_duration(
 		return r;
 	if (ms < o->min)
 		return err_set(err, -EINVAL, "must be longer than 0");
-	*(int64_t *)option_place(c, o) = ms;
+	*(int64_t *)option_place(target, o) = ms;
 	return 0;
 }
 
-static json_t *get_duration(const struct config *c, const struct config_option *o)
+static json_t *get_duration(const void *target, const struct option_row *o)
 {
-	return duration_json(*(const int64_t *)option_value(c, o));
+	return duration_json(*(const int64_t *)option_value(target, o));
 }
 
-const struct value_type value_duration = { SHAPE_DURATION, .set = set_duration,
+const struct option_type type_duration = { SHAPE_DURATION, .set = set_duration,
 	.get = get_duration };
 
 static int set_audit_interval(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+	void *target, const struct option_row *o, const char *text, struct err *err)
 {
+	struct config *c = target;
 	int64_t ms = 0;
 	int r = read_duration(text, &ms, err);
 
@@ -277,11 +277,13 @@ static int set_audit_interval(
 	return 0;
 }
 
-static json_t *get_audit_interval(const struct config *c, const struct config_option *o)
+static json_t *get_audit_interval(const void *target, const struct option_row *o)
 {
+	const struct config *c = target;
+
 	(void)o;
 	return duration_json((int64_t)c->audit_interval);
 }
 
-const struct value_type value_audit_interval = { SHAPE_DURATION, .set = set_audit_interval,
+const struct option_type type_audit_interval = { SHAPE_DURATION, .set = set_audit_interval,
 	.get = get_audit_interval };

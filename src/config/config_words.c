@@ -25,16 +25,15 @@ static int read_choice(const char *text, const char *const names[], unsigned *re
 	return err_set(err, -EINVAL, "\"%.60s\" is none of %s", text, buf_str(&all));
 }
 
-int each_element(struct config *c, const struct config_option *o, const char *text,
-	int (*add)(struct config *c, const struct config_option *o, const char *element,
-		struct err *err),
+int each_element(void *target, const struct option_row *o, const char *text,
+	int (*add)(void *target, const struct option_row *o, const char *element, struct err *err),
 	struct err *err)
 {
 	_cleanup_free_ char *copy = mem_strdup(text);
 	char *save = NULL;
 
 	for (char *e = strtok_r(copy, ", \t", &save); e; e = strtok_r(NULL, ", \t", &save)) {
-		int r = add(c, o, e, err);
+		int r = add(target, o, e, err);
 
 		if (r < 0)
 			return r;
@@ -58,54 +57,51 @@ json_t *text_json(const char *text)
 
 /* Texts */
 
-static int set_text(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_text(void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	(void)err;
-	*(const char **)option_place(c, o) = text;
+	*(const char **)option_place(target, o) = text;
 	return 0;
 }
 
-static json_t *get_text(const struct config *c, const struct config_option *o)
+static json_t *get_text(const void *target, const struct option_row *o)
 {
-	return text_json(*(const char *const *)option_value(c, o));
+	return text_json(*(const char *const *)option_value(target, o));
 }
 
-const struct value_type type_text = { SHAPE_TEXT, .set = set_text, .get = get_text };
+const struct option_type type_text = { SHAPE_TEXT, .set = set_text, .get = get_text };
 
-static int set_socket(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_socket(void *target, const struct option_row *o, const char *text, struct err *err)
 {
 	struct sockaddr_un addr;
 
 	if (strlen(text) >= sizeof(addr.sun_path))
 		return err_set(err, -EINVAL, "the path is longer than %zu characters",
 			sizeof(addr.sun_path) - 1);
-	return set_text(c, o, text, err);
+	return set_text(target, o, text, err);
 }
 
-const struct value_type value_socket = { SHAPE_TEXT, .set = set_socket, .get = get_text };
+const struct option_type type_socket = { SHAPE_TEXT, .set = set_socket, .get = get_text };
 
 /* Words */
 
 /* Of an enum whose values are indices of the names; the ABI stores those as unsigned. */
-static int set_choice(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_choice(void *target, const struct option_row *o, const char *text, struct err *err)
 {
-	return read_choice(text, o->names, option_place(c, o), err);
+	return read_choice(text, o->names, option_place(target, o), err);
 }
 
-static json_t *get_choice(const struct config *c, const struct config_option *o)
+static json_t *get_choice(const void *target, const struct option_row *o)
 {
-	return json_string(o->names[*(const unsigned *)option_value(c, o)]);
+	return json_string(o->names[*(const unsigned *)option_value(target, o)]);
 }
 
-const struct value_type value_choice = { SHAPE_TEXT, .set = set_choice, .get = get_choice };
+const struct option_type type_choice = { SHAPE_TEXT, .set = set_choice, .get = get_choice };
 
 /* kube-proxy's name for the backend. Its empty one means iptables there. */
-static int set_mode(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_mode(void *target, const struct option_row *o, const char *text, struct err *err)
 {
+	struct config *c = target;
 	static const char *const names[] = { "auto", "ipvs", "iptables", NULL };
 	unsigned i = BACKEND_AUTO;
 
@@ -124,18 +120,22 @@ static int set_mode(
 	return 0;
 }
 
-static json_t *get_mode(const struct config *c, const struct config_option *o)
+static json_t *get_mode(const void *target, const struct option_row *o)
 {
+	const struct config *c = target;
+
 	(void)o;
 	return json_string(
 		c->options.backend == BACKEND_AUTO ? "" : backend_name(c->options.backend));
 }
 
-const struct value_type value_mode = { SHAPE_TEXT, .set = set_mode, .get = get_mode };
+const struct option_type type_mode = { SHAPE_TEXT, .set = set_mode, .get = get_mode };
 
 static int set_scheduler(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+	void *target, const struct option_row *o, const char *text, struct err *err)
 {
+	struct config *c = target;
+
 	(void)o;
 	if (!*text || strlen(text) >= SCHED_NAME_SIZE ||
 		strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(text))
@@ -144,20 +144,22 @@ static int set_scheduler(
 	return 0;
 }
 
-static json_t *get_scheduler(const struct config *c, const struct config_option *o)
+static json_t *get_scheduler(const void *target, const struct option_row *o)
 {
+	const struct config *c = target;
+
 	(void)o;
 	return json_string(c->options.scheduler);
 }
 
-const struct value_type value_scheduler = { SHAPE_TEXT, .set = set_scheduler,
+const struct option_type type_scheduler = { SHAPE_TEXT, .set = set_scheduler,
 	.get = get_scheduler };
 
 /* As Kubernetes writes node names: without blanks around it, in lower case. Nothing at all is not
  * another name. */
-static int set_hostname(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+static int set_hostname(void *target, const struct option_row *o, const char *text, struct err *err)
 {
+	struct config *c = target;
 	size_t len;
 
 	(void)o;
@@ -175,12 +177,14 @@ static int set_hostname(
 }
 
 /* The host's own name is not printed: the file may go to another host. */
-static json_t *get_hostname(const struct config *c, const struct config_option *o)
+static json_t *get_hostname(const void *target, const struct option_row *o)
 {
-	return text_json(option_given(c, o) ? c->options.node_name : "");
+	const struct config *c = target;
+
+	return text_json(option_given(target, o) ? c->options.node_name : "");
 }
 
-const struct value_type value_hostname = { SHAPE_TEXT, .set = set_hostname, .get = get_hostname };
+const struct option_type type_hostname = { SHAPE_TEXT, .set = set_hostname, .get = get_hostname };
 
 /* Log levels */
 
@@ -193,8 +197,9 @@ static const char *const level_names[] = {
 };
 
 static int set_verbosity(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+	void *target, const struct option_row *o, const char *text, struct err *err)
 {
+	struct config *c = target;
 	long v = 0;
 	int r = read_number(text, 0, INT32_MAX, &v, err);
 
@@ -204,44 +209,51 @@ static int set_verbosity(
 	return r;
 }
 
-static json_t *get_verbosity(const struct config *c, const struct config_option *o)
+static json_t *get_verbosity(const void *target, const struct option_row *o)
 {
+	const struct config *c = target;
+
 	(void)o;
 	return json_integer(c->log_level == LOG_DEBUG ? VERBOSITY_DEBUG : 0);
 }
 
-const struct value_type value_verbosity = { SHAPE_NUMBER, .set = set_verbosity,
+const struct option_type type_verbosity = { SHAPE_NUMBER, .set = set_verbosity,
 	.get = get_verbosity };
 
 /* kube-proxy's numbers are taken as well. */
 static int set_log_level(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+	void *target, const struct option_row *o, const char *text, struct err *err)
 {
+	struct config *c = target;
 	unsigned i = LOG_INFO;
 	int r;
 
 	if (*text && strspn(text, "0123456789") == strlen(text))
-		return set_verbosity(c, o, text, err);
+		return set_verbosity(target, o, text, err);
 	r = read_choice(text, level_names, &i, err);
 	if (!r)
 		c->log_level = (enum log_level)i;
 	return r;
 }
 
-static json_t *get_log_level(const struct config *c, const struct config_option *o)
+static json_t *get_log_level(const void *target, const struct option_row *o)
 {
+	const struct config *c = target;
+
 	(void)o;
 	return json_string(level_names[c->log_level]);
 }
 
-const struct value_type value_log_level = { SHAPE_TEXT, .set = set_log_level,
+const struct option_type type_log_level = { SHAPE_TEXT, .set = set_log_level,
 	.get = get_log_level };
 
 /* Paths */
 
 static int add_manifests(
-	struct config *c, const struct config_option *o, const char *text, struct err *err)
+	void *target, const struct option_row *o, const char *text, struct err *err)
 {
+	struct config *c = target;
+
 	(void)o;
 	if (!*text)
 		return err_set(err, -EINVAL, "the path is empty");
@@ -250,14 +262,17 @@ static int add_manifests(
 	return 0;
 }
 
-static void clear_manifests(struct config *c, const struct config_option *o)
+static void clear_manifests(void *target, const struct option_row *o)
 {
+	struct config *c = target;
+
 	(void)o;
 	c->n_manifests = 0;
 }
 
-static json_t *get_manifests(const struct config *c, const struct config_option *o)
+static json_t *get_manifests(const void *target, const struct option_row *o)
 {
+	const struct config *c = target;
 	json_t *list = json_array();
 
 	(void)o;
@@ -266,5 +281,5 @@ static json_t *get_manifests(const struct config *c, const struct config_option 
 	return list;
 }
 
-const struct value_type value_manifests = { SHAPE_LIST, .add = add_manifests,
+const struct option_type type_manifests = { SHAPE_LIST, .add = add_manifests,
 	.clear = clear_manifests, .get = get_manifests };

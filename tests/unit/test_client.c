@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <getopt.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +16,6 @@
 
 #include "base/mem.h"
 #include "client.h"
-#include "options.h"
 
 /* A daemon that gives one answer, whatever it is asked. */
 
@@ -154,94 +152,6 @@ static void a_path_that_is_too_long_is_told(void **state)
 	assert_int_equal(client_get(path, "/v1/x", &f->reply, &f->err), -ENAMETOOLONG);
 }
 
-/* Options */
-
-enum { LONG_ONLY = 256 };
-
-static const struct cli_option table[] = {
-	{ 'a', "all", NULL, "everything" },
-	{ 'o', "output", "FORMAT", "how" },
-	{ LONG_ONLY, "long-only", "X", "no letter" },
-};
-
-static void options_are_read_in_any_form_and_place(void **state)
-{
-	char *argv[] = { "x", "-a", "one", "-oyaml", "--output", "json", "--long=5", "--", "-a",
-		NULL };
-	struct cli_options o;
-	struct err err;
-
-	(void)state;
-	cli_options_init(&o, table, ARRAY_SIZE(table));
-	assert_int_equal(cli_options_next(&o, 9, argv, &err), 'a');
-	assert_int_equal(cli_options_next(&o, 9, argv, &err), 'o');
-	assert_string_equal(optarg, "yaml");
-	assert_int_equal(cli_options_next(&o, 9, argv, &err), 'o');
-	assert_string_equal(optarg, "json");
-	assert_int_equal(cli_options_next(&o, 9, argv, &err), LONG_ONLY);
-	assert_string_equal(optarg, "5");
-	assert_int_equal(cli_options_next(&o, 9, argv, &err), 0);
-	assert_int_equal(9 - optind, 2);
-	assert_string_equal(argv[optind], "one");
-	assert_string_equal(argv[optind + 1], "-a");
-}
-
-static void options_may_end_at_the_first_word(void **state)
-{
-	char *argv[] = { "x", "-a", "command", "-a", NULL };
-	struct cli_options o;
-	struct err err;
-
-	(void)state;
-	cli_options_init(&o, table, ARRAY_SIZE(table));
-	cli_options_stop_early(&o);
-	assert_int_equal(cli_options_next(&o, 4, argv, &err), 'a');
-	assert_int_equal(cli_options_next(&o, 4, argv, &err), 0);
-	assert_int_equal(optind, 2);
-}
-
-static void a_mistake_is_named(void **state)
-{
-	static const struct {
-		const char *first, *second, *message;
-	} cases[] = {
-		{ "-z", "x", "unknown option -z" },
-		{ "-az", "x", "unknown option -z" },
-		{ "--zzz=1", "x", "unknown or ambiguous option --zzz=1" },
-		{ "--all=1", "x", "option --all takes no value" },
-		{ "-a", "--output", "option --output needs a value" },
-		{ "-a", "-o", "option -o needs a value" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		char *argv[] = { "x", (char *)cases[i].first, (char *)cases[i].second, NULL };
-		struct cli_options o;
-		struct err err;
-		int id;
-
-		cli_options_init(&o, table, ARRAY_SIZE(table));
-		while ((id = cli_options_next(&o, 3, argv, &err)) > 0)
-			;
-		assert_int_equal(id, -EINVAL);
-		assert_string_equal(err.msg, cases[i].message);
-	}
-}
-
-static void help_has_a_line_for_each_option(void **state)
-{
-	char text[512] = "";
-	FILE *out = fmemopen(text, sizeof(text), "w");
-
-	(void)state;
-	cli_options_help(table, ARRAY_SIZE(table), out);
-	fclose(out);
-	assert_string_equal(text,
-		"  -a, --all                    everything\n"
-		"  -o, --output=FORMAT          how\n"
-		"      --long-only=X            no letter\n");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,10 +162,6 @@ int main(void)
 		TEST(a_missing_socket_is_told),
 		TEST(a_socket_without_a_listener_is_told),
 		TEST(a_path_that_is_too_long_is_told),
-		cmocka_unit_test(options_are_read_in_any_form_and_place),
-		cmocka_unit_test(options_may_end_at_the_first_word),
-		cmocka_unit_test(a_mistake_is_named),
-		cmocka_unit_test(help_has_a_line_for_each_option),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

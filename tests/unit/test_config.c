@@ -26,7 +26,7 @@ static void the_table_tells_the_defaults_that_hold(void **state)
 	_cleanup_(buf_done) struct buf text = { 0 };
 	_cleanup_free_ char *with_yaml = NULL, *without_yaml = NULL;
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	(void)state;
 	for (; n; n--, o++)

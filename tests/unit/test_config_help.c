@@ -29,11 +29,20 @@ static char *read_section(const char *path, const char *title)
 	return mem_strndup(from, (size_t)(to - from) + 1);
 }
 
+/* The word stands in the text, with a blank or the end of the line behind it. */
+static bool has_word(const char *text, const char *word)
+{
+	for (const char *at = text; (at = strstr(at, word)); at++)
+		if (strchr(" \n", at[strlen(word)]))
+			return true;
+	return false;
+}
+
 static void help_names_every_option_of_its_groups(void **state)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len, n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 	FILE *f = open_memstream(&text, &len);
 
 	(void)state;
@@ -45,15 +54,29 @@ static void help_names_every_option_of_its_groups(void **state)
 
 		if (!o->name)
 			continue;
-		buf_addf(&name, "--%s ", o->name);
-		assert_int_equal(!!strstr(text, buf_str(&name)), !!(o->groups & OF_DAEMON));
+		buf_addf(&name, " --%s", o->name);
+		assert_int_equal(has_word(text, buf_str(&name)), !!(o->groups & OF_DAEMON));
 		assert_true(!o->preset || !o->arg || !(o->groups & OF_DAEMON) ||
 			strstr(text, o->preset));
 	}
 }
 
+static void no_line_of_help_is_too_long(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	config_help(~0u, f);
+	fclose(f);
+	for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+		if (strcspn(line, "\n") > OPTION_HELP_WIDTH)
+			fail_msg("longer than %d columns: %.150s", OPTION_HELP_WIDTH, line);
+}
+
 /* The line that begins the description of an option, as the man pages write it. */
-static char *man_term(const struct config_option *o)
+static char *man_term(const struct option_row *o)
 {
 	struct buf b = { 0 };
 
@@ -68,7 +91,7 @@ static char *man_term(const struct config_option *o)
 	return buf_take(&b);
 }
 
-static void check_described(const char *page, const struct config_option *o)
+static void check_described(const char *page, const struct option_row *o)
 {
 	_cleanup_free_ char *term = man_term(o);
 	_cleanup_(buf_done) struct buf preset = { 0 };
@@ -89,7 +112,7 @@ static void check_described(const char *page, const struct config_option *o)
 static bool is_described_option(const char *line)
 {
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	for (; n; n--, o++) {
 		_cleanup_free_ char *term = o->name ? man_term(o) : NULL;
@@ -104,7 +127,7 @@ static void the_daemons_man_page_and_the_table_name_the_same_options(void **stat
 {
 	_cleanup_free_ char *page = read_section("man/ipvsctl-svcd.8.scd", "\n# OPTIONS\n");
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	(void)state;
 	for (; n; n--, o++)
@@ -119,7 +142,7 @@ static void check_section(const char *title, unsigned group)
 {
 	_cleanup_free_ char *page = read_section("man/ipvsctl-svc.1.scd", title);
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	for (; n; n--, o++)
 		if (o->groups & group)
@@ -174,7 +197,7 @@ static void the_file_in_the_man_page_has_all_keys_with_their_defaults(void **sta
 }
 
 /* "tcpTimeout: "0s"   # --ipvs-tcp-timeout" */
-static bool block_names(const char *block, const struct config_option *o)
+static bool block_names(const char *block, const struct option_row *o)
 {
 	const char *dot = strrchr(o->key, '.'), *name = dot ? dot + 1 : o->key;
 	_cleanup_(buf_done) struct buf key = { 0 }, option = { 0 };
@@ -197,7 +220,7 @@ static void the_file_in_the_man_page_names_the_options(void **state)
 {
 	_cleanup_free_ char *block = read_block(true);
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	(void)state;
 	for (; n; n--, o++)
@@ -209,6 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(help_names_every_option_of_its_groups),
+		cmocka_unit_test(no_line_of_help_is_too_long),
 		cmocka_unit_test(the_daemons_man_page_and_the_table_name_the_same_options),
 		cmocka_unit_test(the_file_in_the_man_page_has_all_keys_with_their_defaults),
 		cmocka_unit_test(the_file_in_the_man_page_names_the_options),

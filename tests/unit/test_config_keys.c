@@ -185,7 +185,7 @@ static bool has_case(const char *key)
 static void the_cases_name_all_keys_of_the_table(void **state)
 {
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	(void)state;
 	for (; n; n--, o++)
@@ -312,7 +312,7 @@ static bool is_in_a_case(const char *name)
 }
 
 /* What kube-proxy does not know and ours therefore counts over the file. */
-static bool is_ours(const struct config_option *o)
+static bool is_ours(const struct option_row *o)
 {
 	static const char *const ours[] = { "scheduler", "backend", "once", "print-config",
 		"log-level" };
@@ -327,7 +327,7 @@ static bool is_ours(const struct config_option *o)
 static void the_cases_name_all_options_that_are_not_ours(void **state)
 {
 	size_t n;
-	const struct config_option *o = config_options(&n);
+	const struct option_row *o = config_options(&n);
 
 	(void)state;
 	for (; n; n--, o++)

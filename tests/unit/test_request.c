@@ -12,11 +12,16 @@
 #include "base/mem.h"
 #include "request.h"
 
-static const struct cli_option options[] = {
-	{ 'n', "namespace", "NAMESPACE", "" },
-	{ 'A', "all-namespaces", NULL, "" },
-	{ 'o', "output", "FORMAT", "" },
-	{ OPTION_SORT_BY, "sort-by", "COLUMN", "" },
+static const char *const formats[] = { "table", "json", "yaml", NULL };
+
+#define AT(field) .at = offsetof(struct request, field)
+
+static const struct option_row options[] = {
+	{ "namespace", .letter = 'n', .arg = "NAMESPACE", .type = &type_text, AT(ns) },
+	{ "all-namespaces", .letter = 'A', .type = &type_bool, AT(all_namespaces) },
+	{ "output", .letter = 'o', .arg = "FORMAT", .type = &type_choice, AT(format),
+		.names = formats },
+	{ "sort-by", .arg = "COLUMN", .type = &type_text, AT(sort_by) },
 };
 
 /* Of words that blanks separate; "command" is the first of argv. */
@@ -30,7 +35,6 @@ static int parse(const char *line, struct request *r, struct err *err)
 	for (char *s = strtok_r(words, " ", &save); s; s = strtok_r(NULL, " ", &save))
 		argv[argc++] = s;
 	argv[argc] = NULL;
-	*r = (struct request){ 0 };
 	return request_parse(r, options, ARRAY_SIZE(options), argc, argv, err);
 }
 
@@ -68,9 +72,9 @@ static void what_cannot_go_together_is_told(void **state)
 
 	(void)state;
 	assert_int_equal(parse("-o json --sort-by conns", &r, &err), -EINVAL);
-	assert_string_equal(err.msg, "--sort-by goes with the output table");
+	assert_string_equal(err.msg, "--sort-by: only a table can be sorted");
 	assert_int_equal(parse("-o xml", &r, &err), -EINVAL);
-	assert_string_equal(err.msg, "--output is \"xml\", must be table, json or yaml");
+	assert_string_equal(err.msg, "-o: \"xml\" is none of table, json, yaml");
 }
 
 int main(void)

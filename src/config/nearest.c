@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <assert.h>
-#include <string.h>
+#include "nearest.h"
 
-#include "config_own.h"
-
-enum { NEAREST_MAX_LEN = 64 }; /* longer names are like none, without looking */
-
-static unsigned min3(unsigned a, unsigned b, unsigned c)
-{
-	unsigned m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
+enum { NEAREST_MAX_LEN = 64 }; /* longer names are near to none */
 
 /* Levenshtein distance, one row of the matrix at a time. */
 static unsigned edit_distance(const char *a, const char *b, size_t b_len)
 {
 	unsigned row[NEAREST_MAX_LEN + 1];
 
-	assert(b_len <= NEAREST_MAX_LEN);
 	for (unsigned j = 0; j <= b_len; j++)
 		row[j] = j;
 	for (unsigned i = 1; a[i - 1]; i++) {
@@ -27,15 +16,15 @@ static unsigned edit_distance(const char *a, const char *b, size_t b_len)
 		row[0] = i;
 		for (size_t j = 1; j <= b_len; j++) {
 			unsigned change = diagonal + (a[i - 1] != b[j - 1]);
+			unsigned insert = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
 
 			diagonal = row[j];
-			row[j] = min3(row[j] + 1, row[j - 1] + 1, change);
+			row[j] = change < insert ? change : insert;
 		}
 	}
 	return row[b_len];
 }
 
-/* Names that have less than half of their letters in common help nobody. */
 void nearest_init(struct nearest *n, const char *name, size_t len)
 {
 	*n = (struct nearest){ .name = name, .len = len, .best = (unsigned)len / 2 + 1 };
