@@ -16,7 +16,7 @@ enum { PB_VARINT = 0, PB_FIXED64 = 1, PB_BYTES = 2, PB_FIXED32 = 5 };
 
 struct pb {
 	const uint8_t *p, *end;
-	bool bad; /* the bytes were no valid message; the functions below have returned false */
+	bool bad; /* the bytes are no valid message: the functions below return false */
 };
 
 struct pb_field {
@@ -34,9 +34,9 @@ static inline struct pb pb_make(const void *data, size_t len)
 
 /* The next field; false at the end, or where the bytes are bad. */
 bool pb_next(struct pb *pb, struct pb_field *ret);
-/* The next one of that number; what lies before it is passed over. */
+/* The next field of that number; the fields before it are passed over. */
 bool pb_find(struct pb *pb, uint32_t number, struct pb_field *ret);
-/* All fields can be read; what lies in those of type PB_BYTES is not looked at. */
+/* Whether all fields can be read; the contents of PB_BYTES are not looked at. */
 bool pb_is_valid(struct pb pb);
 /* The message in a field of type PB_BYTES; an empty one for other types. */
 struct pb pb_sub(const struct pb_field *f);

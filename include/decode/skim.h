@@ -8,8 +8,8 @@
 #include "decode/value.h"
 
 /*
- * Finds values in JSON text without making a tree of it. Of text that is JSON what is found is
- * right; of other text something may be found, too, so whoever makes use of a value parses it.
+ * Finds values in JSON text without making a tree of it. In valid JSON the value that is found is
+ * right. In other text a value may be found, too, so the caller parses it before using it.
  */
 
 /* The value of the first member of that name in the object that the text begins with, without

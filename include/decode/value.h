@@ -10,8 +10,8 @@
 #include "decode/protobuf.h"
 
 /*
- * A value where it lies, in a JSON tree or in a protobuf message: what the two encodings of the API
- * have in common. A zeroed value is absent.
+ * A value where it lies, in a JSON tree or in a protobuf message, so that reading is written once
+ * for both encodings of the API. A zeroed value is absent.
  */
 struct value {
 	const json_t *json;
@@ -39,20 +39,20 @@ static inline bool value_is_there(const struct value *v)
 	return v->json || v->field.number;
 }
 
-/* "", or a message in which nothing is said (so Go writes its zero time). */
+/* "", or a message without a field (as Go writes its zero time). */
 bool value_is_empty(const struct value *v);
 
 /*
- * What follows returns 0, -EINVAL (it is of another type) or -EBADMSG (the bytes are no protobuf
- * message that has this type here).
+ * The functions that return int return 0, -EINVAL (it is of another type) or -EBADMSG (the bytes
+ * are no protobuf message that has this type here).
  */
 
-/* Whether it is an object. The functions that look into one want it checked by this before. */
+/* Whether it is an object: to be checked before the functions below look into it. */
 int value_check_object(const struct value *v);
 int value_bool(const struct value *v, bool *ret);
 int value_int(const struct value *v, int64_t *ret);
 int value_text(const struct value *v, struct text *ret);
-/* Unix microseconds. -EINVAL also where it is text, but no time. */
+/* Unix microseconds. -EINVAL also for text that is no time. */
 int value_time(const struct value *v, int64_t *ret_us);
 
 /* A member of an object, which may be absent itself; absent where it is null. */

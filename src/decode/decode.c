@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/number.h"
 #include "decode_kinds.h"
 
 static const struct {
@@ -32,81 +32,41 @@ const char *object_id_print(const struct object_id *id, char s[static OBJECT_ID_
 	return s;
 }
 
-/* An entry of metadata.labels or metadata.annotations */
-static int metadata_entry(struct reader *r, const struct value *meta, struct key map,
-	const char *name, const char **ret)
-{
-	size_t mark = reader_enter(r, "metadata");
-	int e = reader_entry(r, meta, map, name, ret);
-
-	reader_leave(r, mark);
-	return e;
-}
+/* Parts of several kinds */
 
 int decode_annotation(
 	struct reader *r, const struct value *meta, const char *name, const char **ret)
 {
-	return metadata_entry(r, meta, KEY("annotations", 12), name, ret);
+	return reader_entry(r, meta, KEY("annotations", 12), name, ret);
 }
 
 int decode_label(struct reader *r, const struct value *meta, const char *name, const char **ret)
 {
-	return metadata_entry(r, meta, KEY("labels", 11), name, ret);
+	return reader_entry(r, meta, KEY("labels", 11), name, ret);
 }
 
-int decode_annotation_fail(struct reader *r, const char *name, const char *fmt, ...)
+int decode_annotation_fail(struct reader *r, const char *name, const char *text, const char *rule)
 {
-	char message[sizeof(r->err->message)];
-	size_t mark = reader_enter(r, "metadata");
-	va_list ap;
+	char quoted[QUOTE_SIZE];
 
-	va_start(ap, fmt);
-	vsnprintf(message, sizeof(message), fmt, ap);
-	va_end(ap);
-	reader_enter(r, "annotations");
+	reader_within(r, "annotations");
 	reader_enter_name(r, name);
-	reader_fail(r, "%s", message);
-	reader_leave(r, mark);
-	return -EINVAL;
+	return reader_fail(r, "is %s, must be %s", reader_quote(text, quoted), rule);
 }
 
 int decode_weight(struct reader *r, const struct value *meta, int32_t *ret)
 {
 	static const char key[] = "ipvsctl.io/weight";
-	char quoted[QUOTE_SIZE];
 	const char *text = NULL;
-	int32_t weight = 0;
-	size_t len;
+	uint64_t weight;
 	int e = decode_annotation(r, meta, key, &text);
 
 	if (e || !text)
 		return e;
-	len = strlen(text);
-	for (size_t i = 0; i < len && i < 6; i++)
-		weight = weight * 10 + (text[i] - '0');
-	if (!len || len > 5 || strspn(text, "0123456789") != len || weight > UINT16_MAX)
-		return decode_annotation_fail(
-			r, key, "is %s, must be a number 0..65535", reader_quote(text, quoted));
-	*ret = weight;
+	if (strlen(text) > 5 || number_parse(text, UINT16_MAX, &weight))
+		return decode_annotation_fail(r, key, text, "a number 0..65535");
+	*ret = (int32_t)weight;
 	return 0;
-}
-
-int decode_resource_version(struct reader *r, const struct value *meta, const char **ret)
-{
-	size_t mark = reader_enter(r, "metadata");
-	int e = reader_string(r, meta, KEY("resourceVersion", 6), ret);
-
-	reader_leave(r, mark);
-	return e;
-}
-
-int decode_time(struct reader *r, const struct value *meta, struct key key, int64_t *ret_us)
-{
-	size_t mark = reader_enter(r, "metadata");
-	int e = reader_time(r, meta, key, ret_us);
-
-	reader_leave(r, mark);
-	return e;
 }
 
 int decode_protocol(struct reader *r, const struct value *port, struct key key, uint8_t *ret)
@@ -121,9 +81,15 @@ int decode_protocol(struct reader *r, const struct value *port, struct key key, 
 	return e;
 }
 
+int decode_check_port_name(struct reader *r, const char *name)
+{
+	reader_within(r, "name");
+	return *name ? reader_check_label(r, name) : 0;
+}
+
 /* Which object it is */
 
-static int not_ours(struct decode_error *err, const char *field, const char *text)
+static int fail_foreign(struct decode_error *err, const char *field, const char *text)
 {
 	char quoted[QUOTE_SIZE];
 
@@ -133,87 +99,67 @@ static int not_ours(struct decode_error *err, const char *field, const char *tex
 	return -ENOTSUP;
 }
 
-/* "group/version", or the version alone in the core group */
-static const char *split_version(const char *api, size_t *ret_group_len)
+/* Only JSON has these fields: the kind of a protobuf message is known from the resource. */
+static int read_kind(struct reader *r, const struct value *root, enum object_kind *ret)
 {
-	const char *slash = strchr(api, '/');
-
-	*ret_group_len = slash ? (size_t)(slash - api) : 0;
-	return slash ? slash + 1 : api;
-}
-
-/* Only JSON says it: in a message of its own kind every object is. */
-static int decode_kind(struct reader *r, const struct value *root, enum object_kind *ret)
-{
-	const char *kind = NULL, *api = NULL, *version;
+	const char *kind = NULL, *api = NULL, *slash, *version;
 	size_t group_len;
 	int e = reader_text(r, root, KEY("kind", 0), &kind);
 
-	e = e ? e : reader_text(r, root, KEY("apiVersion", 0), &api);
+	e = e ?: reader_text(r, root, KEY("apiVersion", 0), &api);
 	if (e)
 		return e;
 	if (!kind || !api)
 		return reader_fail_at(r, kind ? "apiVersion" : "kind", "is missing");
-	version = split_version(api, &group_len);
+
+	/* "group/version", or the version alone in the core group */
+	slash = strchr(api, '/');
+	version = slash ? slash + 1 : api;
+	group_len = slash ? (size_t)(slash - api) : 0;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (strcmp(kind, kinds[i].name) != 0 || strlen(kinds[i].group) != group_len ||
 			strncmp(api, kinds[i].group, group_len) != 0)
 			continue;
 		*ret = (enum object_kind)i;
-		return strcmp(version, kinds[i].version) ? not_ours(r->err, "apiVersion", api) : 0;
+		return strcmp(version, kinds[i].version) ? fail_foreign(r->err, "apiVersion", api)
+							 : 0;
 	}
-	return not_ours(r->err, "kind", kind);
+	return fail_foreign(r->err, "kind", kind);
 }
 
-static int read_namespace(struct reader *r, const struct value *meta, struct object_id *id)
+/* Name and namespace of an object whose kind is known. */
+static int read_id(struct reader *r, struct decode_source *src, struct object_id *id)
 {
-	const char *ns = "default";
-	int e = reader_text(r, meta, KEY("namespace", 3), &ns);
+	const char *name = NULL, *ns = "default";
 	size_t mark;
+	int e = reader_object(r, &src->root, KEY("metadata", 1), &src->meta);
 
 	if (e)
 		return e;
-	mark = reader_enter(r, "namespace");
-	e = reader_check_label(r, ns);
-	reader_leave(r, mark);
-	if (!e)
-		strcpy(id->ns, ns);
-	return e;
-}
+	reader_within(r, "metadata");
 
-static int read_name(struct reader *r, const struct value *meta, struct object_id *id)
-{
-	const char *name = NULL;
-	int e = reader_text(r, meta, KEY("name", 1), &name);
-	size_t mark;
-
+	e = reader_text(r, &src->meta, KEY("name", 1), &name);
 	if (e)
 		return e;
 	if (!name)
 		return reader_fail_at(r, "name", "is missing");
 	mark = reader_enter(r, "name");
 	e = reader_check_name(r, name);
-	reader_leave(r, mark);
-	if (!e)
-		strcpy(id->name, name);
-	return e;
-}
-
-/* Of an object whose kind is known. */
-static int read_id(struct reader *r, struct decode_source *src, struct object_id *id)
-{
-	size_t mark;
-	int e = reader_object(r, &src->root, KEY("metadata", 1), &src->meta);
-
 	if (e)
 		return e;
-	mark = reader_enter(r, "metadata");
-	e = read_name(r, &src->meta, id);
-	if (!e && kinds[id->kind].namespaced)
-		e = read_namespace(r, &src->meta, id);
 	reader_leave(r, mark);
-	if (e)
-		return e;
+	strcpy(id->name, name);
+
+	if (kinds[id->kind].namespaced) {
+		e = reader_text(r, &src->meta, KEY("namespace", 3), &ns);
+		if (e)
+			return e;
+		reader_enter(r, "namespace");
+		e = reader_check_label(r, ns);
+		if (e)
+			return e;
+		strcpy(id->ns, ns);
+	}
 	r->err->id = *id;
 	object_id_print(id, r->err->object);
 	return 0;
@@ -225,8 +171,8 @@ static int read_kind_and_id(struct reader *r, struct decode_source *src, struct 
 
 	if (!json_is_object(src->root.json))
 		return reader_fail(r, "must be a mapping with apiVersion, kind and metadata");
-	e = decode_kind(r, &src->root, &id->kind);
-	return e ? e : read_id(r, src, id);
+	e = read_kind(r, &src->root, &id->kind);
+	return e ?: read_id(r, src, id);
 }
 
 int decode_id(const json_t *root, struct object_id *ret, struct decode_error *err)
@@ -245,39 +191,6 @@ int decode_id(const json_t *root, struct object_id *ret, struct decode_error *er
 
 /* The whole object */
 
-static int decode_one_service(struct reader *r, const struct decode_source *src,
-	const struct object_id *id, struct object *ret)
-{
-	struct service *s = ret->service = service_new();
-
-	r->arena = &s->arena;
-	s->ns = arena_strdup(r->arena, id->ns);
-	s->name = arena_strdup(r->arena, id->name);
-	return decode_service(r, src, s, &ret->wish);
-}
-
-static int decode_one_slice(struct reader *r, const struct decode_source *src,
-	const struct object_id *id, struct object *ret)
-{
-	struct slice *s = ret->slice = slice_new();
-
-	r->arena = &s->arena;
-	s->ns = arena_strdup(r->arena, id->ns);
-	s->name = arena_strdup(r->arena, id->name);
-	return id->kind == OBJECT_ENDPOINTS ? decode_endpoints(r, src, s)
-					    : decode_endpoint_slice(r, src, s);
-}
-
-static int decode_one_node(struct reader *r, const struct decode_source *src,
-	const struct object_id *id, struct object *ret)
-{
-	struct node *n = ret->node = node_new();
-
-	r->arena = &n->arena;
-	n->name = arena_strdup(r->arena, id->name);
-	return decode_node(r, src, n);
-}
-
 static int decode_contents(struct reader *r, const struct decode_source *src,
 	const struct object_id *id, struct object *ret)
 {
@@ -286,14 +199,26 @@ static int decode_contents(struct reader *r, const struct decode_source *src,
 
 	switch (o.kind) {
 	case OBJECT_SERVICE:
-		e = decode_one_service(r, src, id, &o);
+		o.service = service_new();
+		r->arena = &o.service->arena;
+		o.service->ns = arena_strdup(r->arena, id->ns);
+		o.service->name = arena_strdup(r->arena, id->name);
+		e = decode_service(r, src, o.service, &o.wish);
 		break;
 	case OBJECT_ENDPOINTS:
 	case OBJECT_ENDPOINT_SLICE:
-		e = decode_one_slice(r, src, id, &o);
+		o.slice = slice_new();
+		r->arena = &o.slice->arena;
+		o.slice->ns = arena_strdup(r->arena, id->ns);
+		o.slice->name = arena_strdup(r->arena, id->name);
+		e = o.kind == OBJECT_ENDPOINTS ? decode_endpoints(r, src, o.slice)
+					       : decode_endpoint_slice(r, src, o.slice);
 		break;
 	case OBJECT_NODE:
-		e = decode_one_node(r, src, id, &o);
+		o.node = node_new();
+		r->arena = &o.node->arena;
+		o.node->name = arena_strdup(r->arena, id->name);
+		e = decode_node(r, src, o.node);
 		break;
 	}
 	if (e)
@@ -312,10 +237,10 @@ int decode_object(const json_t *root, struct object *ret, struct decode_error *e
 
 	*err = (struct decode_error){ 0 };
 	e = read_kind_and_id(&r, &src, &id);
-	return e ? e : decode_contents(&r, &src, &id, ret);
+	return e ?: decode_contents(&r, &src, &id, ret);
 }
 
-/* What an API server has accepted, of a resource whose kind is known. */
+/* An object that an API server has accepted, of a resource whose kind is known. */
 static int decode_accepted(
 	enum object_kind kind, struct value root, struct object *ret, struct decode_error *err)
 {
@@ -326,8 +251,8 @@ static int decode_accepted(
 
 	*err = (struct decode_error){ 0 };
 	e = reader_value_object(&r, &src.root);
-	e = e ? e : read_id(&r, &src, &id);
-	return e ? e : decode_contents(&r, &src, &id, ret);
+	e = e ?: read_id(&r, &src, &id);
+	return e ?: decode_contents(&r, &src, &id, ret);
 }
 
 int decode_element(

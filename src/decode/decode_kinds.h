@@ -2,8 +2,8 @@
 #ifndef DECODE_DECODE_KINDS_H
 #define DECODE_DECODE_KINDS_H
 
-#include "decode/reader.h"
 #include "decode/decode.h"
+#include "decode/reader.h"
 
 /*
  * One function a kind; each fills the empty object that it gets. Kind, namespace and name have been
@@ -18,27 +18,27 @@ struct decode_source {
 };
 int decode_service(struct reader *r, const struct decode_source *src, struct service *s,
 	struct service_wish *ret_wish);
-int decode_service_ports(struct reader *r, const struct value *spec, struct service *s);
 int decode_endpoint_slice(struct reader *r, const struct decode_source *src, struct slice *s);
 int decode_endpoints(struct reader *r, const struct decode_source *src, struct slice *s);
 int decode_node(struct reader *r, const struct decode_source *src, struct node *n);
 
 /*
- * Parts of several kinds. They leave outputs alone where the field is absent.
+ * Parts of several kinds. They leave outputs alone where the field is absent. Those of the metadata
+ * are read with the reader at "metadata".
  */
 
-/* IPPROTO_* of the field `protocol`; TCP is the API's default. */
-int decode_protocol(struct reader *r, const struct value *port, struct key key, uint8_t *ret);
 /* metadata.annotations[NAME] or metadata.labels[NAME], borrowed until reader_done() */
 int decode_annotation(
 	struct reader *r, const struct value *meta, const char *name, const char **ret);
 int decode_label(struct reader *r, const struct value *meta, const char *name, const char **ret);
-/* An error about that annotation. Returns -EINVAL. */
-int decode_annotation_fail(struct reader *r, const char *name, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+/* The error that the annotation of that name is `text`, and must be as `rule` says: -EINVAL. */
+int decode_annotation_fail(struct reader *r, const char *name, const char *text, const char *rule);
 /* Annotation ipvsctl.io/weight */
 int decode_weight(struct reader *r, const struct value *meta, int32_t *ret);
-int decode_resource_version(struct reader *r, const struct value *meta, const char **ret);
-int decode_time(struct reader *r, const struct value *meta, struct key key, int64_t *ret_us);
+
+/* IPPROTO_* of the field `protocol`; TCP is the API's default. */
+int decode_protocol(struct reader *r, const struct value *port, struct key key, uint8_t *ret);
+/* The field `name` of a port is a DNS label, or "". */
+int decode_check_port_name(struct reader *r, const char *name);
 
 #endif

@@ -3,87 +3,54 @@
 
 #include "decode_kinds.h"
 
-struct address_list {
-	struct node_address *addresses;
-	size_t n;
-};
-
-static int read_address(struct reader *r, const struct value *v, size_t i, void *arg)
+static int read_node_metadata(struct reader *r, const struct value *meta, struct node *n)
 {
-	struct address_list *list = arg;
-	const char *type = "";
-	struct node_address a = { 0 };
-	int e = reader_value_object(r, v);
-
-	(void)i;
-	e = e ? e : reader_text(r, v, KEY("type", 1), &type);
-	if (e)
-		return e;
-	a.external = !strcmp(type, "ExternalIP");
-	if (!a.external && strcmp(type, "InternalIP") != 0)
-		return 0; /* host names */
-	e = reader_ip(r, v, KEY("address", 2), &a.ip);
-	if (!e && !a.ip.family)
-		e = reader_fail_at(r, "address", "is missing");
-	if (!e)
-		list->addresses[list->n++] = a;
-	return e;
-}
-
-static int read_status(struct reader *r, const struct value *status, struct node *n)
-{
-	const struct key key = KEY("addresses", 5);
-	struct address_list list = { 0 };
+	static const char zone_label[] = "topology.kubernetes.io/zone";
+	const struct key version = KEY("resourceVersion", 6);
+	const int64_t never = INT64_MIN;
+	int64_t deleted = never;
+	const char *zone = NULL;
 	int e;
 
-	list.addresses = arena_alloc(r->arena, value_count(status, key), sizeof(*list.addresses));
-	e = reader_each(r, status, key, read_address, &list);
-	n->addresses = list.addresses;
-	n->n_addresses = list.n;
+	reader_within(r, "metadata");
+	e = reader_leave_out(r, reader_time(r, meta, KEY("deletionTimestamp", 9), &deleted));
+	e = e ?: reader_leave_out(r, decode_label(r, meta, zone_label, &zone));
+	e = e ?: reader_leave_out(r, decode_weight(r, meta, &n->weight));
+	e = e ?: reader_leave_out(r, reader_string(r, meta, version, &n->resource_version));
+	n->deleting = deleted != never;
+	if (!e && zone)
+		n->zone = arena_strdup(r->arena, zone);
 	return e;
 }
 
-struct cidr_list {
-	struct cidr *cidrs;
-	size_t n;
-};
-
-static int read_cidr(struct reader *r, const struct value *v, size_t i, void *arg)
+static int read_pod_cidr(struct reader *r, const struct value *v, void *item, const void *arg)
 {
-	struct cidr_list *list = arg;
-	int e = reader_value_cidr(r, v, &list->cidrs[list->n]);
-
-	(void)i;
-	list->n += !e;
-	return e;
+	(void)arg;
+	return reader_value_cidr(r, v, item);
 }
 
-/* podCIDR is what podCIDRs was before dual stack; the API keeps it equal to the first of them. */
-static int read_pod_cidr(struct reader *r, const struct value *spec, struct cidr_list *list)
-{
-	struct value v = value_member(spec, KEY("podCIDR", 1));
-	size_t mark;
-	int e;
-
-	if (!value_is_there(&v) || value_is_empty(&v))
-		return 0;
-	mark = reader_enter(r, "podCIDR");
-	e = reader_leave_out(r, read_cidr(r, &v, 0, list));
-	reader_leave(r, mark);
-	return e;
-}
-
+/* podCIDR is from before dual stack; the API keeps it equal to the first of podCIDRs. */
 static int read_pod_cidrs(struct reader *r, const struct value *spec, struct node *n)
 {
-	const struct key key = KEY("podCIDRs", 7);
-	size_t count = value_count(spec, key);
-	struct cidr_list list = { 0 };
+	const struct key list_key = KEY("podCIDRs", 7);
+	struct value v = value_member(spec, KEY("podCIDR", 1));
+	struct reader_list list = { .size = sizeof(struct cidr), .read = read_pod_cidr };
+	struct cidr *single;
 	int e;
 
-	list.cidrs = arena_alloc(r->arena, count ? count : 1, sizeof(*list.cidrs));
-	e = count ? reader_each(r, spec, key, read_cidr, &list) : read_pod_cidr(r, spec, &list);
-	n->pod_cidrs = list.cidrs;
-	n->n_pod_cidrs = list.n;
+	if (value_count(spec, list_key)) {
+		e = reader_list(r, spec, list_key, &list);
+		n->pod_cidrs = list.items;
+		n->n_pod_cidrs = list.n;
+		return e;
+	}
+	if (!value_is_there(&v) || value_is_empty(&v))
+		return 0;
+	single = arena_alloc(r->arena, 1, sizeof(*single));
+	reader_within(r, "podCIDR");
+	e = reader_value_cidr(r, &v, single);
+	n->pod_cidrs = single;
+	n->n_pod_cidrs = !e;
 	return e;
 }
 
@@ -94,58 +61,48 @@ static int read_taint(struct reader *r, const struct value *v, size_t i, void *a
 	int e = reader_value_object(r, v);
 
 	(void)i;
-	e = e ? e : reader_text(r, v, KEY("key", 1), &key);
+	e = e ?: reader_text(r, v, KEY("key", 1), &key);
 	n->to_be_deleted_taint |= !strcmp(key, "ToBeDeletedByClusterAutoscaler");
 	return e;
 }
 
-static int read_spec(struct reader *r, const struct value *spec, struct node *n)
+static int read_node_address(struct reader *r, const struct value *v, void *item, const void *arg)
 {
-	int e = reader_leave_out(r, read_pod_cidrs(r, spec, n));
+	struct node_address *a = item;
+	const char *type = "";
+	int e = reader_value_object(r, v);
 
-	return e ? e : reader_leave_out(r, reader_each(r, spec, KEY("taints", 5), read_taint, n));
-}
-
-static int read_zone(struct reader *r, const struct value *meta, struct node *n)
-{
-	const char *zone = NULL;
-	int e = decode_label(r, meta, "topology.kubernetes.io/zone", &zone);
-
-	if (!e && zone)
-		n->zone = arena_strdup(r->arena, zone);
-	return e;
-}
-
-static int read_metadata(struct reader *r, const struct value *meta, struct node *n)
-{
-	const int64_t never = INT64_MIN;
-	int64_t deleted = never;
-	int e = reader_leave_out(r, decode_time(r, meta, KEY("deletionTimestamp", 9), &deleted));
-
-	e = e ? e : reader_leave_out(r, read_zone(r, meta, n));
-	e = e ? e : reader_leave_out(r, decode_weight(r, meta, &n->weight));
-	e = e ? e : reader_leave_out(r, decode_resource_version(r, meta, &n->resource_version));
-	n->deleting = deleted != never;
-	return e;
+	(void)arg;
+	e = e ?: reader_text(r, v, KEY("type", 1), &type);
+	if (e)
+		return e;
+	a->external = !strcmp(type, "ExternalIP");
+	if (!a->external && strcmp(type, "InternalIP") != 0)
+		return READER_SKIP; /* host names */
+	e = reader_ip(r, v, KEY("address", 2), &a->ip);
+	return e || a->ip.family ? e : reader_fail_at(r, "address", "is missing");
 }
 
 int decode_node(struct reader *r, const struct decode_source *src, struct node *n)
 {
+	struct reader_list addresses = { .size = sizeof(struct node_address),
+		.read = read_node_address };
 	struct value spec = { 0 }, status = { 0 };
 	size_t mark;
-	int e = read_metadata(r, &src->meta, n);
+	int e = read_node_metadata(r, &src->meta, n);
 
-	e = e ? e : reader_leave_out(r, reader_object(r, &src->root, KEY("spec", 2), &spec));
-	e = e ? e : reader_leave_out(r, reader_object(r, &src->root, KEY("status", 3), &status));
-	if (e)
-		return e;
+	e = e ?: reader_leave_out(r, reader_object(r, &src->root, KEY("spec", 2), &spec));
+	e = e ?: reader_leave_out(r, reader_object(r, &src->root, KEY("status", 3), &status));
+
 	mark = reader_enter(r, "spec");
-	e = read_spec(r, &spec, n);
+	e = e ?: reader_leave_out(r, read_pod_cidrs(r, &spec, n));
+	e = e ?: reader_leave_out(r, reader_each(r, &spec, KEY("taints", 5), read_taint, n));
 	reader_leave(r, mark);
-	if (e)
-		return e;
+
 	mark = reader_enter(r, "status");
-	e = reader_leave_out(r, read_status(r, &status, n));
+	e = e ?: reader_leave_out(r, reader_list(r, &status, KEY("addresses", 5), &addresses));
 	reader_leave(r, mark);
+	n->addresses = addresses.items;
+	n->n_addresses = addresses.n;
 	return e;
 }

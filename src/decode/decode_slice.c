@@ -7,92 +7,70 @@
 #include "decode_kinds.h"
 #include "timestamp.h"
 
-struct endpoint_list {
-	struct endpoint *endpoints;
-	size_t n;
-	int family; /* AF_*, of an EndpointSlice */
-	bool ready; /* of Endpoints: which of its two lists */
-};
+/* Parts of both Endpoints and EndpointSlice */
 
-struct port_list {
-	struct endpoint_port *ports;
-	size_t n;
-	struct key protocol, port; /* whose numbers differ */
-	bool required;		   /* the number */
-};
-
-/* What Endpoints and EndpointSlices share */
-
-/* It only serves to measure latency: one that cannot be read is none. */
-static int read_trigger_time(struct reader *r, const struct value *meta, struct slice *s)
+static int read_slice_metadata(struct reader *r, const struct value *meta, struct slice *s)
 {
-	const char *text = "";
-	int e = decode_annotation(
-		r, meta, "endpoints.kubernetes.io/last-change-trigger-time", &text);
+	static const char trigger_key[] = "endpoints.kubernetes.io/last-change-trigger-time";
+	const struct key version = KEY("resourceVersion", 6);
+	const char *trigger = "";
+	int e = reader_leave_out(r, decode_weight(r, meta, &s->weight));
 
-	if (!e && timestamp_parse(text, &s->trigger_time))
+	e = e ?: reader_leave_out(r, reader_string(r, meta, version, &s->resource_version));
+
+	/* The time only serves to measure latency: one that cannot be read counts as absent. */
+	e = e ?: reader_leave_out(r, decode_annotation(r, meta, trigger_key, &trigger));
+	if (!e && timestamp_parse(trigger, &s->trigger_time))
 		s->trigger_time = 0;
 	return e;
 }
 
-static int read_metadata(struct reader *r, const struct value *meta, struct slice *s)
-{
-	int e = reader_leave_out(r, decode_weight(r, meta, &s->weight));
+struct port_keys {
+	struct key protocol, port; /* whose numbers differ */
+	bool required;		   /* the port's number */
+};
 
-	e = e ? e : reader_leave_out(r, decode_resource_version(r, meta, &s->resource_version));
-	return e ? e : reader_leave_out(r, read_trigger_time(r, meta, s));
-}
-
-static int read_port(struct reader *r, const struct value *v, size_t i, void *arg)
+static int read_endpoint_port(struct reader *r, const struct value *v, void *item, const void *arg)
 {
-	struct port_list *list = arg;
-	struct endpoint_port port = { .name = "" };
+	const struct port_keys *keys = arg;
+	struct endpoint_port *port = item;
 	int64_t number = 0;
-	size_t mark;
 	int e = reader_value_object(r, v);
 
-	(void)i;
-	e = e ? e : reader_string(r, v, KEY("name", 1), &port.name);
-	e = e ? e : decode_protocol(r, v, list->protocol, &port.proto);
-	e = e ? e : reader_int(r, v, list->port, 1, UINT16_MAX, &number);
-	if (e)
-		return e;
-	mark = reader_enter(r, "name");
-	e = reader_check_port_name(r, port.name);
-	reader_leave(r, mark);
-	if (!e && !number && list->required)
+	port->name = "";
+	e = e ?: reader_string(r, v, KEY("name", 1), &port->name);
+	e = e ?: decode_protocol(r, v, keys->protocol, &port->proto);
+	e = e ?: reader_int(r, v, keys->port, 1, UINT16_MAX, &number);
+	e = e ?: decode_check_port_name(r, port->name);
+	if (!e && !number && keys->required)
 		e = reader_fail_at(r, "port", "is missing");
-	port.port = (uint16_t)number;
+	port->port = (uint16_t)number;
 	/* In a slice no number means all ports, which no proxy implements (pkg/proxy). */
-	if (!e && number)
-		list->ports[list->n++] = port;
-	return e;
+	return e ? e : number ? 0 : READER_SKIP;
 }
 
-static int read_ports(struct reader *r, const struct value *obj, struct key key,
-	struct port_list *list, struct subset *ret)
+static int read_endpoint_ports(struct reader *r, const struct value *obj, struct key key,
+	const struct port_keys *keys, struct subset *ret)
 {
-	int e;
+	struct reader_list list = {
+		.size = sizeof(struct endpoint_port), .read = read_endpoint_port, .arg = keys
+	};
+	int e = reader_leave_out(r, reader_list(r, obj, key, &list));
 
-	list->ports = arena_alloc(r->arena, value_count(obj, key), sizeof(*list->ports));
-	e = reader_leave_out(r, reader_each(r, obj, key, read_port, list));
-	ret->ports = list->ports;
-	ret->n_ports = list->n;
+	ret->ports = list.items;
+	ret->n_ports = list.n;
 	return e;
 }
 
 static int read_node_name(
 	struct reader *r, const struct value *obj, struct key key, struct endpoint *ep)
 {
-	size_t mark;
 	int e = reader_string(r, obj, key, &ep->node_name);
 
 	if (e || !*ep->node_name)
 		return e;
-	mark = reader_enter(r, key.name);
-	e = reader_check_name(r, ep->node_name);
-	reader_leave(r, mark);
-	return e;
+	reader_within(r, key.name);
+	return reader_check_name(r, ep->node_name);
 }
 
 /* EndpointSlice */
@@ -101,102 +79,74 @@ static int read_conditions(struct reader *r, const struct value *obj, struct end
 {
 	struct value conditions = { 0 };
 	int e = reader_object(r, obj, KEY("conditions", 2), &conditions);
-	size_t mark = reader_enter(r, "conditions");
 
 	ep->ready = ep->serving = true;
-	e = e ? e : reader_bool(r, &conditions, KEY("ready", 1), &ep->ready);
-	e = e ? e : reader_bool(r, &conditions, KEY("serving", 2), &ep->serving);
-	e = e ? e : reader_bool(r, &conditions, KEY("terminating", 3), &ep->terminating);
-	reader_leave(r, mark);
-	return e;
+	reader_within(r, "conditions");
+	e = e ?: reader_bool(r, &conditions, KEY("ready", 1), &ep->ready);
+	e = e ?: reader_bool(r, &conditions, KEY("serving", 2), &ep->serving);
+	return e ?: reader_bool(r, &conditions, KEY("terminating", 3), &ep->terminating);
 }
 
-struct hint_list {
-	const char **names;
-	size_t n;
-};
-
-static int read_hint(struct reader *r, const struct value *v, size_t i, void *arg)
+static int read_hint(struct reader *r, const struct value *v, void *item, const void *arg)
 {
-	struct hint_list *list = arg;
-	const char *name = NULL;
+	const char **name = item;
 	int e = reader_value_object(r, v);
 
-	(void)i;
-	e = e ? e : reader_string(r, v, KEY("name", 1), &name);
-	if (!e && !name)
-		e = reader_fail_at(r, "name", "is missing");
-	if (!e)
-		list->names[list->n++] = name;
-	return e;
-}
-
-static int read_hint_list(struct reader *r, const struct value *hints, struct key key,
-	const char *const **ret, size_t *ret_n)
-{
-	struct hint_list list = { 0 };
-	int e;
-
-	list.names = arena_alloc(r->arena, value_count(hints, key), sizeof(const char *));
-	e = reader_each(r, hints, key, read_hint, &list);
-	*ret = list.names;
-	*ret_n = list.n;
-	return e;
+	(void)arg;
+	e = e ?: reader_string(r, v, KEY("name", 1), name);
+	return e || *name ? e : reader_fail_at(r, "name", "is missing");
 }
 
 static int read_hints(struct reader *r, const struct value *obj, struct endpoint *ep)
 {
+	struct reader_list zones = { .size = sizeof(const char *), .read = read_hint };
+	struct reader_list nodes = zones;
 	struct value hints = { 0 };
 	int e = reader_object(r, obj, KEY("hints", 8), &hints);
-	size_t mark;
 
 	if (e || !value_is_there(&hints))
 		return e;
-	mark = reader_enter(r, "hints");
-	e = read_hint_list(r, &hints, KEY("forZones", 1), &ep->zone_hints, &ep->n_zone_hints);
-	e = e ? e
-	      : read_hint_list(r, &hints, KEY("forNodes", 2), &ep->node_hints, &ep->n_node_hints);
-	reader_leave(r, mark);
+	reader_within(r, "hints");
+	e = reader_list(r, &hints, KEY("forZones", 1), &zones);
+	e = e ?: reader_list(r, &hints, KEY("forNodes", 2), &nodes);
+	ep->zone_hints = zones.items;
+	ep->n_zone_hints = zones.n;
+	ep->node_hints = nodes.items;
+	ep->n_node_hints = nodes.n;
 	return e;
 }
 
-/* Whoever writes slices gives an endpoint one address; of more only the first one counts. */
+/* Writers of slices give an endpoint one address; of several only the first one counts. */
 static int read_first_address(struct reader *r, const struct value *v, int family, struct ip *ret)
 {
 	const struct key key = KEY("addresses", 1);
 	char text[IP_STRLEN];
 	struct value_list list;
 	struct value first;
-	size_t mark;
 	int e = value_list(v, key, &list);
 
+	reader_within(r, key.name);
 	if (e || !value_list_next(&list, &first))
-		return reader_fail_at(r, key.name, "must be a list of one address");
-	mark = reader_enter(r, key.name);
+		return reader_fail(r, "must be a list of one address");
 	reader_enter_index(r, 0);
 	e = reader_value_ip(r, &first, ret);
 	if (!e && ret->family != family)
 		e = reader_fail(r, "is %s, but addressType is %s", ip_print(ret, text),
 			family == AF_INET ? "IPv4" : "IPv6");
-	e = e ? e : reader_check_host(r, ret);
-	reader_leave(r, mark);
-	return e;
+	return e ?: reader_check_host(r, ret);
 }
 
-static int read_endpoint(struct reader *r, const struct value *v, size_t i, void *arg)
+static int read_endpoint(struct reader *r, const struct value *v, void *item, const void *arg)
 {
-	struct endpoint_list *list = arg;
-	struct endpoint *ep = &list->endpoints[list->n];
+	const int *family = arg;
+	struct endpoint *ep = item;
 	int e = reader_value_object(r, v);
 
-	(void)i;
-	*ep = (struct endpoint){ .node_name = "" };
-	e = e ? e : read_first_address(r, v, list->family, &ep->ip);
-	e = e ? e : read_node_name(r, v, KEY("nodeName", 6), ep);
-	e = e ? e : read_conditions(r, v, ep);
-	e = e ? e : read_hints(r, v, ep);
-	list->n += !e;
-	return e;
+	ep->node_name = "";
+	e = e ?: read_first_address(r, v, *family, &ep->ip);
+	e = e ?: read_node_name(r, v, KEY("nodeName", 6), ep);
+	e = e ?: read_conditions(r, v, ep);
+	return e ?: read_hints(r, v, ep);
 }
 
 static int read_address_type(struct reader *r, const struct value *root, int *ret_family)
@@ -217,128 +167,113 @@ static int read_address_type(struct reader *r, const struct value *root, int *re
 	return 0;
 }
 
-/* A server takes slices without the label; no proxy has a use for them. */
+/* An API server accepts slices without the label, which no proxy has a use for. */
 static int read_service_label(struct reader *r, const struct value *meta, struct slice *s)
 {
 	static const char key[] = "kubernetes.io/service-name";
 	const char *name = "";
-	size_t mark;
 	int e = decode_label(r, meta, key, &name);
 
 	if (e)
 		return e;
-	mark = reader_enter(r, "metadata");
-	reader_enter(r, "labels");
+	reader_within(r, "labels");
 	reader_enter_name(r, key);
 	e = *name ? reader_check_name(r, name)
 		  : reader_fail(r, "is missing: it names the Service of the slice");
-	reader_leave(r, mark);
 	s->service = arena_strdup(r->arena, name);
 	return !*name && r->lenient ? -ENOTSUP : e;
 }
 
-static int read_endpoints(
-	struct reader *r, const struct value *root, int family, struct subset *subset)
-{
-	const struct key key = KEY("endpoints", 2);
-	struct endpoint_list list = { .family = family };
-	int e;
-
-	list.endpoints = arena_alloc(r->arena, value_count(root, key), sizeof(*list.endpoints));
-	e = reader_leave_out(r, reader_each(r, root, key, read_endpoint, &list));
-	subset->endpoints = list.endpoints;
-	subset->n_endpoints = list.n;
-	return e;
-}
-
 int decode_endpoint_slice(struct reader *r, const struct decode_source *src, struct slice *s)
 {
+	const struct port_keys keys = { .protocol = KEY("protocol", 2), .port = KEY("port", 3) };
 	struct subset *subset = arena_alloc(r->arena, 1, sizeof(*subset));
-	struct port_list ports = { .protocol = KEY("protocol", 2), .port = KEY("port", 3) };
 	int family = 0, e = read_address_type(r, &src->root, &family);
+	struct reader_list endpoints = {
+		.size = sizeof(struct endpoint), .read = read_endpoint, .arg = &family
+	};
+	size_t mark;
 
 	s->kind = SLICE_ENDPOINT_SLICE;
 	s->subsets = subset;
 	s->n_subsets = 1;
-	e = e ? e : read_service_label(r, &src->meta, s);
-	e = e ? e : read_metadata(r, &src->meta, s);
-	e = e ? e : read_ports(r, &src->root, KEY("ports", 3), &ports, subset);
-	return e ? e : read_endpoints(r, &src->root, family, subset);
+
+	mark = reader_enter(r, "metadata");
+	e = e ?: read_service_label(r, &src->meta, s);
+	e = e ?: read_slice_metadata(r, &src->meta, s);
+	reader_leave(r, mark);
+
+	e = e ?: read_endpoint_ports(r, &src->root, KEY("ports", 3), &keys, subset);
+	e = e ?: reader_leave_out(r, reader_list(r, &src->root, KEY("endpoints", 2), &endpoints));
+	subset->endpoints = endpoints.items;
+	subset->n_endpoints = endpoints.n;
+	return e;
 }
 
 /* Endpoints */
 
-static int read_address(struct reader *r, const struct value *v, size_t i, void *arg)
+struct address_list {
+	struct endpoint *endpoints;
+	size_t n;
+	bool ready; /* which of the two lists it is */
+};
+
+static int read_endpoints_address(struct reader *r, const struct value *v, size_t i, void *arg)
 {
-	struct endpoint_list *list = arg;
+	struct address_list *list = arg;
 	struct endpoint *ep = &list->endpoints[list->n];
 	size_t mark;
 	int e = reader_value_object(r, v);
 
 	(void)i;
-	/* As the controller that mirrors them into slices writes it: `ready` only. */
+	/* The controller that mirrors Endpoints into slices sets `ready` only, too. */
 	*ep = (struct endpoint){ .node_name = "", .ready = list->ready, .serving = true };
-	e = e ? e : reader_ip(r, v, KEY("ip", 1), &ep->ip);
+	e = e ?: reader_ip(r, v, KEY("ip", 1), &ep->ip);
 	if (!e && !ep->ip.family)
 		e = reader_fail_at(r, "ip", "is missing");
-	if (e)
-		return e;
 	mark = reader_enter(r, "ip");
-	e = reader_check_host(r, &ep->ip);
+	e = e ?: reader_check_host(r, &ep->ip);
 	reader_leave(r, mark);
-	e = e ? e : read_node_name(r, v, KEY("nodeName", 4), ep);
+	e = e ?: read_node_name(r, v, KEY("nodeName", 4), ep);
 	list->n += !e;
 	return e;
 }
 
-static int read_addresses(struct reader *r, const struct value *v, struct subset *subset)
+static int read_subset(struct reader *r, const struct value *v, void *item, const void *arg)
 {
 	const struct key ready = KEY("addresses", 1), not_ready = KEY("notReadyAddresses", 2);
-	struct endpoint_list list = { .ready = true };
-	int e;
+	const struct port_keys keys = {
+		.protocol = KEY("protocol", 3), .port = KEY("port", 2), .required = true
+	};
+	struct address_list list = { .ready = true };
+	struct subset *subset = item;
+	int e = reader_value_object(r, v);
 
+	(void)arg;
+	e = e ?: read_endpoint_ports(r, v, KEY("ports", 3), &keys, subset);
+	if (e)
+		return e;
 	list.endpoints = arena_alloc(r->arena, value_count(v, ready) + value_count(v, not_ready),
 		sizeof(*list.endpoints));
-	e = reader_each(r, v, ready, read_address, &list);
+	e = reader_each(r, v, ready, read_endpoints_address, &list);
 	list.ready = false;
-	e = e ? e : reader_each(r, v, not_ready, read_address, &list);
+	e = e ?: reader_each(r, v, not_ready, read_endpoints_address, &list);
 	subset->endpoints = list.endpoints;
 	subset->n_endpoints = list.n;
 	return e;
 }
 
-struct subset_list {
-	struct subset *subsets;
-	size_t n;
-};
-
-static int read_subset(struct reader *r, const struct value *v, size_t i, void *arg)
-{
-	struct subset_list *list = arg;
-	struct port_list ports = {
-		.protocol = KEY("protocol", 3), .port = KEY("port", 2), .required = true
-	};
-	struct subset *subset = &list->subsets[list->n];
-	int e = reader_value_object(r, v);
-
-	(void)i;
-	e = e ? e : read_ports(r, v, KEY("ports", 3), &ports, subset);
-	e = e ? e : read_addresses(r, v, subset);
-	list->n += !e;
-	return e;
-}
-
 int decode_endpoints(struct reader *r, const struct decode_source *src, struct slice *s)
 {
-	const struct key key = KEY("subsets", 2);
-	struct subset_list list = { 0 };
-	int e = read_metadata(r, &src->meta, s);
+	struct reader_list list = { .size = sizeof(struct subset), .read = read_subset };
+	size_t mark = reader_enter(r, "metadata");
+	int e = read_slice_metadata(r, &src->meta, s);
 
+	reader_leave(r, mark);
 	s->kind = SLICE_ENDPOINTS;
 	s->service = s->name;
-	list.subsets = arena_alloc(r->arena, value_count(&src->root, key), sizeof(*list.subsets));
-	e = e ? e : reader_leave_out(r, reader_each(r, &src->root, key, read_subset, &list));
-	s->subsets = list.subsets;
+	e = e ?: reader_leave_out(r, reader_list(r, &src->root, KEY("subsets", 2), &list));
+	s->subsets = list.items;
 	s->n_subsets = list.n;
 	return e;
 }

@@ -48,27 +48,22 @@ static bool take_fixed(struct pb *pb, size_t size, uint64_t *ret)
 	return true;
 }
 
-static inline bool take_bytes(struct pb *pb, struct pb_field *f)
+static inline bool take_value(struct pb *pb, struct pb_field *f)
 {
 	uint64_t len;
 
-	if (!take_varint(pb, &len) || len > (size_t)(pb->end - pb->p))
-		return false;
-	f->bytes = pb->p;
-	f->len = (size_t)len;
-	pb->p += len;
-	return true;
-}
-
-static inline bool take_value(struct pb *pb, struct pb_field *f)
-{
 	switch (f->type) {
 	case PB_VARINT:
 		return take_varint(pb, &f->value);
 	case PB_FIXED64:
 		return take_fixed(pb, 8, &f->value);
 	case PB_BYTES:
-		return take_bytes(pb, f);
+		if (!take_varint(pb, &len) || len > (size_t)(pb->end - pb->p))
+			return false;
+		f->bytes = pb->p;
+		f->len = (size_t)len;
+		pb->p += len;
+		return true;
 	case PB_FIXED32:
 		return take_fixed(pb, 4, &f->value);
 	default:

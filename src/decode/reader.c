@@ -10,8 +10,10 @@
 
 #define BLANKS " \t\r\n"
 
-/* No address or range is longer, with what blanks there are around it. */
+/* No address or range is longer, together with the blanks around it. */
 enum { ADDRESS_MAX = 2 * CIDR_STRLEN };
+
+enum { LABEL_MAX_LEN = 63 }; /* RFC 1123 */
 
 void reader_done(struct reader *r)
 {
@@ -20,7 +22,7 @@ void reader_done(struct reader *r)
 
 /* The path */
 
-static size_t enter(struct reader *r, struct reader_step step)
+static size_t enter_step(struct reader *r, struct reader_step step)
 {
 	assert(r->depth < READER_DEPTH);
 	r->steps[r->depth] = step;
@@ -29,17 +31,17 @@ static size_t enter(struct reader *r, struct reader_step step)
 
 size_t reader_enter(struct reader *r, const char *key)
 {
-	return enter(r, (struct reader_step){ .key = key });
+	return enter_step(r, (struct reader_step){ .key = key });
 }
 
 size_t reader_enter_index(struct reader *r, size_t i)
 {
-	return enter(r, (struct reader_step){ .index = i });
+	return enter_step(r, (struct reader_step){ .index = i });
 }
 
 size_t reader_enter_name(struct reader *r, const char *key)
 {
-	return enter(r, (struct reader_step){ .key = key, .entry = true });
+	return enter_step(r, (struct reader_step){ .key = key, .entry = true });
 }
 
 void reader_leave(struct reader *r, size_t mark)
@@ -68,10 +70,10 @@ const char *reader_path(const struct reader *r, char s[static READER_PATH_SIZE])
 
 /* Errors */
 
-static int vfail(struct reader *r, const char *fmt, va_list ap)
+static int reader_vfail(struct reader *r, const char *fmt, va_list ap)
 	__attribute__((format(printf, 2, 0)));
 
-static int vfail(struct reader *r, const char *fmt, va_list ap)
+static int reader_vfail(struct reader *r, const char *fmt, va_list ap)
 {
 	if (r->lenient && *r->err->message)
 		return -EINVAL;
@@ -85,28 +87,27 @@ int reader_fail(struct reader *r, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vfail(r, fmt, ap);
+	reader_vfail(r, fmt, ap);
 	va_end(ap);
 	return -EINVAL;
 }
 
 int reader_fail_at(struct reader *r, const char *key, const char *fmt, ...)
 {
-	size_t mark = reader_enter(r, key);
 	va_list ap;
 
+	reader_within(r, key);
 	va_start(ap, fmt);
-	vfail(r, fmt, ap);
+	reader_vfail(r, fmt, ap);
 	va_end(ap);
-	reader_leave(r, mark);
 	return -EINVAL;
 }
 
-/* It matters more than anything that was left out before. */
-static int bad_message(struct reader *r)
+/* This replaces the error about any part that was left out before. */
+static int fail_bad_message(struct reader *r)
 {
 	r->err->message[0] = '\0';
-	reader_fail(r, "is not what it is in Kubernetes' protobuf");
+	reader_fail(r, "is not encoded as in the protobuf of Kubernetes");
 	return -EBADMSG;
 }
 
@@ -131,7 +132,7 @@ int reader_leave_out(const struct reader *r, int e)
 enum { DESCRIPTION_SIZE = QUOTE_SIZE + 16 };
 
 /* "the number 80", for a message. */
-static const char *describe(const json_t *v, char ret[static DESCRIPTION_SIZE])
+static const char *describe_json(const json_t *v, char ret[static DESCRIPTION_SIZE])
 {
 	char quoted[QUOTE_SIZE];
 
@@ -161,97 +162,38 @@ static const char *describe(const json_t *v, char ret[static DESCRIPTION_SIZE])
 	return "of an unknown type";
 }
 
-/* `e` is what a function of value.h returned. */
-static int wrong_type(struct reader *r, int e, const char *wanted, const struct value *v)
+/* `e` is the result of a function of value.h. */
+static int fail_type(struct reader *r, int e, const char *wanted, const struct value *v)
 {
 	char is[DESCRIPTION_SIZE];
 
 	if (e == -EBADMSG)
-		return bad_message(r);
-	return reader_fail(r, "must be %s, but is %s", wanted, describe(v->json, is));
+		return fail_bad_message(r);
+	return reader_fail(r, "must be %s, but is %s", wanted, describe_json(v->json, is));
 }
 
 /* YAML reads a bare 80 or yes as a number or a boolean. */
-static int not_a_string(struct reader *r, int e, const struct value *v)
+static int fail_not_string(struct reader *r, int e, const struct value *v)
 {
 	bool quotable = json_is_boolean(v->json) || json_is_number(v->json);
 	char is[DESCRIPTION_SIZE];
 
 	if (e == -EBADMSG)
-		return bad_message(r);
+		return fail_bad_message(r);
 	if (!v->json)
 		return reader_fail(r, "is not text in UTF-8");
-	return reader_fail(r, "must be a string, but is %s%s", describe(v->json, is),
+	return reader_fail(r, "must be a string, but is %s%s", describe_json(v->json, is),
 		quotable ? "; put it in quotes" : "");
 }
 
-static int wrong_type_at(
-	struct reader *r, int e, const char *key, const char *wanted, const struct value *v)
+/* About a value that is text. */
+static int fail_quoting(struct reader *r, const struct value *v, const char *complaint)
 {
-	size_t mark = reader_enter(r, key);
+	char quoted[QUOTE_SIZE];
+	const char *text = "";
 
-	e = wrong_type(r, e, wanted, v);
-	reader_leave(r, mark);
-	return e;
-}
-
-/* Objects and lists */
-
-int reader_object(struct reader *r, const struct value *obj, struct key key, struct value *ret)
-{
-	struct value v = value_member(obj, key);
-	int e;
-
-	if (!value_is_there(&v))
-		return 0;
-	e = value_check_object(&v);
-	if (e)
-		return wrong_type_at(r, e, key.name, "a mapping", &v);
-	*ret = v;
-	return 0;
-}
-
-int reader_each(struct reader *r, const struct value *obj, struct key key,
-	int (*fn)(struct reader *r, const struct value *v, size_t i, void *arg), void *arg)
-{
-	struct value_list list;
-	struct value v;
-	size_t mark;
-	int e = value_list(obj, key, &list);
-
-	if (e) {
-		v = value_member(obj, key);
-		return wrong_type_at(r, e, key.name, "a list", &v);
-	}
-	mark = reader_enter(r, key.name);
-	for (size_t i = 0; !e && value_list_next(&list, &v); i++) {
-		size_t inner = reader_enter_index(r, i);
-
-		e = reader_leave_out(r, fn(r, &v, i, arg));
-		reader_leave(r, inner);
-	}
-	reader_leave(r, mark);
-	return e;
-}
-
-int reader_entry(struct reader *r, const struct value *obj, struct key map, const char *name,
-	const char **ret)
-{
-	struct value v;
-	size_t mark;
-	int e = value_entry(obj, map, name, &v);
-
-	if (e) {
-		v = value_member(obj, map);
-		return wrong_type_at(r, e, map.name, "a mapping", &v);
-	}
-	if (!value_is_there(&v))
-		return 0;
-	mark = reader_enter(r, map.name);
-	reader_enter_name(r, name);
-	e = reader_value_text(r, &v, ret);
-	reader_leave(r, mark);
-	return e;
+	reader_value_text(r, v, &text);
+	return reader_fail(r, "is %s, %s", reader_quote(text, quoted), complaint);
 }
 
 /* Values */
@@ -260,15 +202,15 @@ int reader_value_object(struct reader *r, const struct value *v)
 {
 	int e = value_check_object(v);
 
-	return e ? wrong_type(r, e, "a mapping", v) : 0;
+	return e ? fail_type(r, e, "a mapping", v) : 0;
 }
 
-/* As in the tree or message: not always with a NUL at its end. */
+/* As it lies in the tree or message, where not every text has a NUL at its end. */
 static int read_text(struct reader *r, const struct value *v, struct text *ret)
 {
 	int e = value_text(v, ret);
 
-	return e ? not_a_string(r, e, v) : 0;
+	return e ? fail_not_string(r, e, v) : 0;
 }
 
 int reader_value_text(struct reader *r, const struct value *v, const char **ret)
@@ -281,17 +223,7 @@ int reader_value_text(struct reader *r, const struct value *v, const char **ret)
 	return e;
 }
 
-static void trim(struct text *t)
-{
-	while (t->len && strchr(BLANKS, t->s[t->len - 1]))
-		t->len--;
-	while (t->len && strchr(BLANKS, *t->s)) {
-		t->s++;
-		t->len--;
-	}
-}
-
-static bool cut(struct text text, char ret[static ADDRESS_MAX])
+static bool copy_text(struct text text, char ret[static ADDRESS_MAX])
 {
 	if (text.len >= ADDRESS_MAX)
 		return false;
@@ -300,27 +232,17 @@ static bool cut(struct text text, char ret[static ADDRESS_MAX])
 	return true;
 }
 
-static int fail_with(struct reader *r, const struct value *v, const char *what)
-{
-	char quoted[QUOTE_SIZE];
-	const char *text = "";
-
-	reader_value_text(r, v, &text);
-	return reader_fail(r, "is %s, %s", reader_quote(text, quoted), what);
-}
-
 int reader_value_ip(struct reader *r, const struct value *v, struct ip *ret)
 {
 	char s[ADDRESS_MAX];
 	struct text text;
 	int e = read_text(r, v, &text);
 
-	if (e || (cut(text, s) && !ip_parse(s, ret)))
+	if (e || (copy_text(text, s) && !ip_parse(s, ret)))
 		return e;
-	return fail_with(r, v, "which is not an IP address");
+	return fail_quoting(r, v, "which is not an IP address");
 }
 
-/* Kubernetes trims blanks around ranges (pkg/proxy/util). */
 int reader_value_cidr(struct reader *r, const struct value *v, struct cidr *ret)
 {
 	char s[ADDRESS_MAX];
@@ -329,22 +251,33 @@ int reader_value_cidr(struct reader *r, const struct value *v, struct cidr *ret)
 
 	if (e)
 		return e;
-	trim(&text);
-	if (cut(text, s) && !cidr_parse(s, ret))
+
+	/* Kubernetes trims blanks around ranges (pkg/proxy/util). */
+	while (text.len && strchr(BLANKS, text.s[text.len - 1]))
+		text.len--;
+	while (text.len && strchr(BLANKS, *text.s)) {
+		text.s++;
+		text.len--;
+	}
+	if (copy_text(text, s) && !cidr_parse(s, ret))
 		return 0;
-	return fail_with(r, v, "must be ADDRESS/PREFIX-LENGTH");
+	return fail_quoting(r, v, "must be ADDRESS/PREFIX-LENGTH");
 }
 
 /* Fields */
 
-/*
- * In a message, text that is not said is often written as "" (where it is no pointer in Go's
- * struct), and JSON leaves it out.
- */
-static bool get(const struct reader *r, const struct value *obj, struct key key, struct value *ret)
+int reader_object(struct reader *r, const struct value *obj, struct key key, struct value *ret)
 {
-	*ret = value_member(obj, key);
-	return value_is_there(ret) && !(r->lenient && value_is_empty(ret));
+	struct value v = value_member(obj, key);
+	int e;
+
+	if (!value_is_there(&v))
+		return 0;
+	reader_within(r, key.name);
+	e = reader_value_object(r, &v);
+	if (!e)
+		*ret = v;
+	return e;
 }
 
 int reader_bool(struct reader *r, const struct value *obj, struct key key, bool *ret)
@@ -352,7 +285,10 @@ int reader_bool(struct reader *r, const struct value *obj, struct key key, bool 
 	struct value v = value_member(obj, key);
 	int e = value_is_there(&v) ? value_bool(&v, ret) : 0;
 
-	return e ? wrong_type_at(r, e, key.name, "true or false", &v) : 0;
+	if (!e)
+		return 0;
+	reader_within(r, key.name);
+	return fail_type(r, e, "true or false", &v);
 }
 
 int reader_int(struct reader *r, const struct value *obj, struct key key, int64_t min, int64_t max,
@@ -364,52 +300,74 @@ int reader_int(struct reader *r, const struct value *obj, struct key key, int64_
 
 	if (!value_is_there(&v))
 		return 0;
+	reader_within(r, key.name);
 	e = value_int(&v, &n);
 	if (e)
-		return wrong_type_at(r, e, key.name,
+		return fail_type(r, e,
 			json_is_real(v.json) ? "a number without a fraction" : "a number", &v);
 	if (n < min || n > max)
-		return reader_fail_at(r, key.name, "is %lld, must be %lld..%lld", (long long)n,
-			(long long)min, (long long)max);
+		return reader_fail(r, "is %lld, must be %lld..%lld", (long long)n, (long long)min,
+			(long long)max);
 	*ret = n;
 	return 0;
+}
+
+/*
+ * Go writes a text that is unset into a message as "" (where its struct holds no pointer), and
+ * leaves it out of JSON.
+ */
+static bool find_text(
+	const struct reader *r, const struct value *obj, struct key key, struct value *ret)
+{
+	*ret = value_member(obj, key);
+	return value_is_there(ret) && !(r->lenient && value_is_empty(ret));
 }
 
 int reader_text(struct reader *r, const struct value *obj, struct key key, const char **ret)
 {
 	struct value v;
-	size_t mark;
-	int e;
 
-	if (!get(r, obj, key, &v))
+	if (!find_text(r, obj, key, &v))
 		return 0;
-	mark = reader_enter(r, key.name);
-	e = reader_value_text(r, &v, ret);
-	reader_leave(r, mark);
-	return e;
+	reader_within(r, key.name);
+	return reader_value_text(r, &v, ret);
 }
 
 int reader_string(struct reader *r, const struct value *obj, struct key key, const char **ret)
 {
 	struct text text;
 	struct value v;
-	size_t mark;
 	int e;
 
-	if (!get(r, obj, key, &v))
+	if (!find_text(r, obj, key, &v))
 		return 0;
-	mark = reader_enter(r, key.name);
+	reader_within(r, key.name);
 	e = read_text(r, &v, &text);
-	reader_leave(r, mark);
 	if (!e)
 		*ret = arena_strndup(r->arena, text.s, text.len);
 	return e;
 }
 
-static int fail_word(struct reader *r, const struct value *v, const char *const *words)
+int reader_word(struct reader *r, const struct value *obj, struct key key, const char *const *words,
+	unsigned *ret)
 {
 	char message[140] = "must be ";
 	size_t len = strlen(message);
+	struct text text;
+	struct value v;
+	int e;
+
+	if (!find_text(r, obj, key, &v))
+		return 0;
+	reader_within(r, key.name);
+	e = read_text(r, &v, &text);
+	if (e)
+		return e;
+	for (unsigned i = 0; words[i]; i++)
+		if (strlen(words[i]) == text.len && !memcmp(words[i], text.s, text.len)) {
+			*ret = i;
+			return 0;
+		}
 
 	for (size_t i = 0; words[i]; i++) {
 		const char *sep = !i ? "" : words[i + 1] ? ", " : " or ";
@@ -418,77 +376,185 @@ static int fail_word(struct reader *r, const struct value *v, const char *const 
 
 		len += n > 0 && (size_t)n < room ? (size_t)n : 0;
 	}
-	return fail_with(r, v, message);
-}
-
-static int value_word(
-	struct reader *r, const struct value *v, const char *const *words, unsigned *ret)
-{
-	struct text text;
-	int e = read_text(r, v, &text);
-
-	if (e)
-		return e;
-	for (unsigned i = 0; words[i]; i++)
-		if (strlen(words[i]) == text.len && !memcmp(words[i], text.s, text.len)) {
-			*ret = i;
-			return 0;
-		}
-	return fail_word(r, v, words);
-}
-
-int reader_word(struct reader *r, const struct value *obj, struct key key, const char *const *words,
-	unsigned *ret)
-{
-	struct value v;
-	size_t mark;
-	int e;
-
-	if (!get(r, obj, key, &v))
-		return 0;
-	mark = reader_enter(r, key.name);
-	e = value_word(r, &v, words, ret);
-	reader_leave(r, mark);
-	return e;
+	return fail_quoting(r, &v, message);
 }
 
 int reader_ip(struct reader *r, const struct value *obj, struct key key, struct ip *ret)
 {
 	struct value v;
-	size_t mark;
-	int e;
 
-	if (!get(r, obj, key, &v))
+	if (!find_text(r, obj, key, &v))
 		return 0;
-	mark = reader_enter(r, key.name);
-	e = reader_value_ip(r, &v, ret);
-	reader_leave(r, mark);
-	return e;
-}
-
-static int value_is_time(struct reader *r, const struct value *v, int64_t *ret_us)
-{
-	int e = value_time(v, ret_us);
-
-	if (!e)
-		return 0;
-	if (e == -EBADMSG || !v->json)
-		return bad_message(r);
-	return json_is_string(v->json)
-		? fail_with(r, v, "which is not a time such as 2026-01-31T12:00:00Z")
-		: not_a_string(r, e, v);
+	reader_within(r, key.name);
+	return reader_value_ip(r, &v, ret);
 }
 
 int reader_time(struct reader *r, const struct value *obj, struct key key, int64_t *ret_us)
 {
 	struct value v;
-	size_t mark;
 	int e;
 
-	if (!get(r, obj, key, &v))
+	if (!find_text(r, obj, key, &v))
 		return 0;
-	mark = reader_enter(r, key.name);
-	e = value_is_time(r, &v, ret_us);
-	reader_leave(r, mark);
+	reader_within(r, key.name);
+	e = value_time(&v, ret_us);
+	if (!e)
+		return 0;
+	if (!v.json)
+		return fail_bad_message(r);
+	if (!json_is_string(v.json))
+		return fail_not_string(r, e, &v);
+	return fail_quoting(r, &v, "which is not a time such as 2026-01-31T12:00:00Z");
+}
+
+int reader_entry(struct reader *r, const struct value *obj, struct key map, const char *name,
+	const char **ret)
+{
+	struct value v;
+	int e = value_entry(obj, map, name, &v);
+
+	if (!e && !value_is_there(&v))
+		return 0;
+	reader_within(r, map.name);
+	if (e) {
+		v = value_member(obj, map);
+		return fail_type(r, e, "a mapping", &v);
+	}
+	reader_enter_name(r, name);
+	return reader_value_text(r, &v, ret);
+}
+
+/* Lists */
+
+int reader_each(struct reader *r, const struct value *obj, struct key key,
+	int (*fn)(struct reader *r, const struct value *v, size_t i, void *arg), void *arg)
+{
+	struct value_list list;
+	struct value v;
+	int e = value_list(obj, key, &list);
+
+	reader_within(r, key.name);
+	if (e) {
+		v = value_member(obj, key);
+		return fail_type(r, e, "a list", &v);
+	}
+	for (size_t i = 0; !e && value_list_next(&list, &v); i++) {
+		size_t mark = reader_enter_index(r, i);
+
+		e = reader_leave_out(r, fn(r, &v, i, arg));
+		reader_leave(r, mark);
+	}
 	return e;
+}
+
+static int read_item(struct reader *r, const struct value *v, size_t i, void *arg)
+{
+	struct reader_list *list = arg;
+	void *item = (char *)list->items + list->n * list->size;
+	int e;
+
+	(void)i;
+	memset(item, 0, list->size); /* an element that was left out may have written to it */
+	e = list->read(r, v, item, list->arg);
+	list->n += !e;
+	return e == READER_SKIP ? 0 : e;
+}
+
+int reader_list(struct reader *r, const struct value *obj, struct key key, struct reader_list *list)
+{
+	list->items = arena_alloc(r->arena, value_count(obj, key), list->size);
+	list->n = 0;
+	return reader_each(r, obj, key, read_item, list);
+}
+
+/* Rules for values */
+
+/* "a loopback"; NULL for an address that a host can have. */
+static const char *special_address(const struct ip *ip)
+{
+	if (ip_is_unspecified(ip))
+		return "the unspecified";
+	if (ip_is_loopback(ip))
+		return "a loopback";
+	if (ip_is_link_local(ip))
+		return "a link-local";
+	if (ip_is_multicast(ip))
+		return "a multicast";
+	if (ip_is_broadcast(ip))
+		return "the broadcast";
+	return NULL;
+}
+
+bool reader_is_host(const struct ip *ip)
+{
+	return !special_address(ip);
+}
+
+int reader_check_host(struct reader *r, const struct ip *ip)
+{
+	const char *special = special_address(ip);
+	char text[IP_STRLEN];
+
+	if (!special)
+		return 0;
+	return reader_fail(
+		r, "is %s, %s address, which cannot be used here", ip_print(ip, text), special);
+}
+
+static int check_length(struct reader *r, const char *name, size_t max)
+{
+	size_t len = strlen(name);
+
+	if (!len)
+		return reader_fail(r, "is empty");
+	if (len > max)
+		return reader_fail(r, "is %zu characters long, must be at most %zu", len, max);
+	return 0;
+}
+
+/* Letters, digits and '-', the first and the last no '-'. */
+static bool is_label(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		bool alnum = (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= '0' && s[i] <= '9');
+
+		if (!alnum && (s[i] != '-' || !i || i == len - 1))
+			return false;
+	}
+	return len;
+}
+
+int reader_check_label(struct reader *r, const char *name)
+{
+	char quoted[QUOTE_SIZE];
+	int e = check_length(r, name, LABEL_MAX_LEN);
+
+	if (e || is_label(name, strlen(name)))
+		return e;
+	return reader_fail(r,
+		"is %s, must be lower case letters, digits and '-', and begin and end with a letter or digit",
+		reader_quote(name, quoted));
+}
+
+int reader_check_name(struct reader *r, const char *name)
+{
+	char quoted[QUOTE_SIZE];
+	bool valid = true;
+	int e = check_length(r, name, NAME_MAX_LEN);
+
+	if (e)
+		return e;
+
+	/* Labels with points between; Kubernetes limits the length of the whole only. */
+	for (const char *s = name; valid && s;) {
+		size_t len = strcspn(s, ".");
+
+		valid = is_label(s, len);
+		s = s[len] ? s + len + 1 : NULL;
+	}
+	if (valid)
+		return 0;
+	return reader_fail(r,
+		"is %s, must be lower case letters, digits, '-' and '.', and begin and end with a letter or digit",
+		reader_quote(name, quoted));
 }

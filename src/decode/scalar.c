@@ -14,7 +14,7 @@ enum { MESSAGE_SIZE = 120 };
 /* Longer plain scalars are never numbers: 2^64 in binary with underscores fits easily. */
 enum { NUMBER_MAX = 256 };
 
-static bool is_one_of(const char *s, const char *const *words)
+static bool is_among(const char *s, const char *const *words)
 {
 	for (; *words; words++)
 		if (!strcmp(s, *words))
@@ -30,11 +30,11 @@ static json_t *resolve_word(const char *s)
 	static const char *const no[] = { "false", "False", "FALSE", "no", "No", "NO", "n", "N",
 		"off", "Off", "OFF", NULL };
 
-	if (is_one_of(s, null))
+	if (is_among(s, null))
 		return json_null();
-	if (is_one_of(s, yes))
+	if (is_among(s, yes))
 		return json_true();
-	if (is_one_of(s, no))
+	if (is_among(s, no))
 		return json_false();
 	return NULL;
 }
@@ -127,17 +127,9 @@ static json_t *resolve_float(const char *s)
 	return json_real(v);
 }
 
-static void strip_underscores(char ret[NUMBER_MAX + 1], const char *s)
-{
-	for (; *s; s++)
-		if (*s != '_')
-			*ret++ = *s;
-	*ret = '\0';
-}
-
 static json_t *resolve_number(const char *s, size_t len)
 {
-	char plain[NUMBER_MAX + 1];
+	char plain[NUMBER_MAX + 1], *end = plain;
 	json_t *v;
 
 	if (len > NUMBER_MAX)
@@ -146,21 +138,15 @@ static json_t *resolve_number(const char *s, size_t len)
 		return resolve_float(s);
 	if (!isdigit((unsigned char)*s) && *s != '-' && *s != '+')
 		return NULL;
-	strip_underscores(plain, s);
+	for (; *s; s++)
+		if (*s != '_')
+			*end++ = *s;
+	*end = '\0';
 	v = resolve_int(plain);
 	return v ? v : resolve_float(plain);
 }
 
-/* JSON has no word for them; Kubernetes refuses them too. */
-static bool is_not_json(const char *s)
-{
-	static const char *const words[] = { ".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF",
-		"+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", NULL };
-
-	return is_one_of(s, words);
-}
-
-static json_t *string(const char *s, size_t len, char message[MESSAGE_SIZE])
+static json_t *resolve_string(const char *s, size_t len, char message[MESSAGE_SIZE])
 {
 	json_t *v = json_stringn(s, len);
 
@@ -169,25 +155,28 @@ static json_t *string(const char *s, size_t len, char message[MESSAGE_SIZE])
 	return v;
 }
 
-static json_t *resolve(const char *s, size_t len, char message[MESSAGE_SIZE])
+static json_t *resolve_plain(const char *s, size_t len, char message[MESSAGE_SIZE])
 {
+	/* JSON cannot express them; Kubernetes refuses them too. */
+	static const char *const not_json[] = { ".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF",
+		"+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", NULL };
 	json_t *v;
 
-	if (is_not_json(s)) {
+	if (is_among(s, not_json)) {
 		snprintf(message, MESSAGE_SIZE, "%s is not a finite number", s);
 		return NULL;
 	}
 	v = resolve_word(s);
 	if (!v)
 		v = resolve_number(s, len);
-	return v ? v : string(s, len, message);
+	return v ? v : resolve_string(s, len, message);
 }
 
 /* The tags that say more than "take it as it is". */
 static const char *const typed_tags[] = { YAML_INT_TAG, YAML_FLOAT_TAG, YAML_BOOL_TAG,
 	YAML_NULL_TAG, NULL };
 
-static bool fits(const json_t *v, const char *tag)
+static bool tag_fits(const json_t *v, const char *tag)
 {
 	if (!strcmp(tag, YAML_INT_TAG))
 		return json_is_integer(v);
@@ -201,7 +190,7 @@ static bool fits(const json_t *v, const char *tag)
 json_t *scalar_value(
 	const char *text, size_t len, const char *tag, bool plain, char message[MESSAGE_SIZE])
 {
-	bool typed = tag && is_one_of(tag, typed_tags);
+	bool typed = tag && is_among(tag, typed_tags);
 	json_t *v;
 
 	if (tag && !strcmp(tag, "tag:yaml.org,2002:binary")) {
@@ -209,9 +198,9 @@ json_t *scalar_value(
 		return NULL;
 	}
 	if (!typed && (tag || !plain))
-		return string(text, len, message);
-	v = resolve(text, len, message);
-	if (v && typed && !fits(v, tag)) {
+		return resolve_string(text, len, message);
+	v = resolve_plain(text, len, message);
+	if (v && typed && !tag_fits(v, tag)) {
 		json_decref(v);
 		snprintf(message, MESSAGE_SIZE, "does not fit its tag !!%s", strrchr(tag, ':') + 1);
 		return NULL;

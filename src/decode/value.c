@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * In a message a list is a field that is there any number of times, a map a list of entries {1 key,
- * 2 value}. A field that should be there once is taken where it is first; Go writes none twice.
+ * In a message a list is a field that occurs any number of times, and a map is a list of entries
+ * {1 key, 2 value}. Of a field that should occur once the first one counts; Go writes none twice.
  */
 #include "decode/value.h"
 
@@ -54,8 +54,8 @@ int value_int(const struct value *v, int64_t *ret)
 	return 0;
 }
 
-/* What jansson takes for a string is text here, too. */
-static bool is_text(const char *s, size_t len)
+/* UTF-8 without a NUL, as jansson demands it of a JSON string. */
+static bool is_json_text(const char *s, size_t len)
 {
 	json_t *checked;
 
@@ -83,19 +83,25 @@ int value_text(const struct value *v, struct text *ret)
 	}
 	if (v->field.type != PB_BYTES)
 		return -EBADMSG;
-	if (!is_text(s, v->field.len))
+	if (!is_json_text(s, v->field.len))
 		return -EINVAL;
 	*ret = (struct text){ s, v->field.len };
 	return 0;
 }
 
-/* meta/v1 Time: 1 seconds, 2 nanos */
-static int message_time(const struct value *v, int64_t *ret_us)
+int value_time(const struct value *v, int64_t *ret_us)
 {
 	struct value seconds, nanos;
 	int64_t s = 0, ns = 0;
-	int e = value_check_object(v);
+	int e;
 
+	if (v->json && !json_is_string(v->json))
+		return -EINVAL;
+	if (v->json)
+		return timestamp_parse(json_string_value(v->json), ret_us);
+
+	/* meta/v1 Time */
+	e = value_check_object(v);
 	if (e)
 		return e;
 	seconds = value_member(v, KEY("seconds", 1));
@@ -109,15 +115,6 @@ static int message_time(const struct value *v, int64_t *ret_us)
 		return -EINVAL;
 	*ret_us = s * 1000000 + ns / 1000;
 	return 0;
-}
-
-int value_time(const struct value *v, int64_t *ret_us)
-{
-	if (!v->json)
-		return message_time(v, ret_us);
-	if (!json_is_string(v->json))
-		return -EINVAL;
-	return timestamp_parse(json_string_value(v->json), ret_us);
 }
 
 struct value value_member(const struct value *obj, struct key key)
@@ -138,24 +135,28 @@ struct value value_member(const struct value *obj, struct key key)
 	return v;
 }
 
-static bool is_entry(const struct value *entry, const char *name)
-{
-	struct value key = value_member(entry, KEY("key", 1));
-
-	return key.field.type == PB_BYTES && key.field.len == strlen(name) &&
-		!memcmp(key.field.bytes, name, key.field.len);
-}
-
-static int message_entry(
-	const struct value *obj, struct key map, const char *name, struct value *ret)
+int value_entry(const struct value *obj, struct key map, const char *name, struct value *ret)
 {
 	struct value entry = { 0 };
-	struct pb pb = pb_sub(&obj->field);
+	struct pb pb;
 
+	if (obj->json) {
+		entry = value_member(obj, map);
+		if (entry.json && !json_is_object(entry.json))
+			return -EINVAL;
+		*ret = value_member(&entry, KEY(name, 0));
+		return 0;
+	}
+
+	pb = pb_sub(&obj->field);
 	while (pb_find(&pb, map.number, &entry.field)) {
+		struct value key;
+
 		if (value_check_object(&entry))
 			return -EBADMSG;
-		if (!is_entry(&entry, name))
+		key = value_member(&entry, KEY("key", 1));
+		if (key.field.type != PB_BYTES || key.field.len != strlen(name) ||
+			memcmp(key.field.bytes, name, key.field.len) != 0)
 			continue;
 		*ret = value_member(&entry, KEY("value", 2));
 		if (!value_is_there(ret))
@@ -163,19 +164,6 @@ static int message_entry(
 		return 0;
 	}
 	*ret = (struct value){ 0 };
-	return 0;
-}
-
-int value_entry(const struct value *obj, struct key map, const char *name, struct value *ret)
-{
-	struct value entries;
-
-	if (!obj->json)
-		return message_entry(obj, map, name, ret);
-	entries = value_member(obj, map);
-	if (entries.json && !json_is_object(entries.json))
-		return -EINVAL;
-	*ret = value_member(&entries, KEY(name, 0));
 	return 0;
 }
 

@@ -15,7 +15,6 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "scalar.h"
-#include "yaml_json.h"
 
 /*
  * libyaml's events are turned into a JSON tree with a stack of our own. A container is attached to
@@ -57,7 +56,7 @@ struct loader {
 	struct yaml_error *err;
 };
 
-/* What an event brings: a value with the names and the size that belong to it. */
+/* A value that an event completes, with its anchor and its size. */
 struct node {
 	json_t *value; /* owned */
 	const char *anchor;
@@ -66,10 +65,10 @@ struct node {
 	yaml_mark_t mark;
 };
 
-static int fail(struct loader *l, yaml_mark_t mark, const char *fmt, ...)
+static int fail_at_mark(struct loader *l, yaml_mark_t mark, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static int fail(struct loader *l, yaml_mark_t mark, const char *fmt, ...)
+static int fail_at_mark(struct loader *l, yaml_mark_t mark, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -81,16 +80,11 @@ static int fail(struct loader *l, yaml_mark_t mark, const char *fmt, ...)
 	return -EINVAL;
 }
 
-static struct anchor *anchor_of(struct map_node *n)
-{
-	return container_of(n, struct anchor, by_name);
-}
-
 static struct anchor *find_anchor(const struct loader *l, const char *name)
 {
-	map_for_each_match(n, &l->anchors, map_hash_str(name))
-		if (!strcmp(anchor_of(n)->name, name))
-			return anchor_of(n);
+	map_for_each_match_entry(struct anchor, a, &l->anchors, map_hash_str(name), by_name)
+		if (!strcmp(a->name, name))
+			return a;
 	return NULL;
 }
 
@@ -119,12 +113,12 @@ static void add_anchor(struct loader *l, const struct node *n)
 
 static void drop_anchors(struct loader *l)
 {
-	map_for_each(n, &l->anchors)
-		anchor_free(anchor_of(n));
+	map_for_each_entry(struct anchor, a, &l->anchors, by_name)
+		anchor_free(a);
 	map_done(&l->anchors);
 }
 
-static struct frame *top(struct loader *l)
+static struct frame *top_frame(struct loader *l)
 {
 	return l->depth ? &l->stack[l->depth - 1] : NULL;
 }
@@ -144,10 +138,10 @@ static bool expects_key(const struct frame *f)
 	return f && json_is_object(f->container) && !f->key && !f->merging;
 }
 
-static int count(struct loader *l, size_t nodes, yaml_mark_t mark)
+static int count_nodes(struct loader *l, size_t nodes, yaml_mark_t mark)
 {
 	if (nodes > (size_t)YAML_MAX_NODES - l->nodes)
-		return fail(l, mark,
+		return fail_at_mark(l, mark,
 			"more than %d values, with every alias counted as what it stands for",
 			YAML_MAX_NODES);
 	l->nodes += nodes;
@@ -168,20 +162,20 @@ static int take_merge(struct loader *l, struct frame *f, const struct node *n)
 		return 0;
 	}
 	if (!json_is_array(n->value))
-		return fail(
+		return fail_at_mark(
 			l, n->mark, "the value of << must be a mapping or a sequence of mappings");
 	json_array_foreach(n->value, i, it) {
 		if (!json_is_object(it))
-			return fail(l, n->mark, "the value of << must hold mappings only");
+			return fail_at_mark(l, n->mark, "the value of << must hold mappings only");
 		json_array_append(f->merges, it);
 	}
 	return 0;
 }
 
 /* Puts a complete value where it belongs. Takes the reference, on failure too. */
-static int attach(struct loader *l, const struct node *n)
+static int attach_node(struct loader *l, const struct node *n)
 {
-	struct frame *f = top(l);
+	struct frame *f = top_frame(l);
 	int r = 0;
 
 	if (n->anchor)
@@ -206,70 +200,56 @@ static int attach(struct loader *l, const struct node *n)
 }
 
 /* Keys are strings in JSON: Kubernetes writes a number or boolean the way JSON would. */
-static int key_text(struct loader *l, const json_t *v, yaml_mark_t mark, char **ret)
+static int take_key(struct loader *l, const json_t *v, yaml_mark_t mark)
 {
+	struct frame *f = top_frame(l);
+	const char *key = "";
 	char number[64];
 
 	switch (json_typeof(v)) {
 	case JSON_STRING:
-		*ret = mem_strdup(json_string_value(v));
-		return 0;
+		key = json_string_value(v);
+		break;
 	case JSON_INTEGER:
 		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		key = number;
 		break;
 	case JSON_REAL:
 		snprintf(number, sizeof(number), "%.17g", json_real_value(v));
+		key = number;
 		break;
 	case JSON_TRUE:
+		key = "true";
+		break;
 	case JSON_FALSE:
-		snprintf(number, sizeof(number), "%s", json_is_true(v) ? "true" : "false");
+		key = "false";
 		break;
 	case JSON_NULL:
-		return fail(l, mark, "a key must not be empty or null");
+		return fail_at_mark(l, mark, "a key must not be empty or null");
 	case JSON_OBJECT:
 	case JSON_ARRAY:
-		return fail(l, mark, "a key must be a scalar");
+		return fail_at_mark(l, mark, "a key must be a scalar");
 	}
-	*ret = mem_strdup(number);
+	if (json_object_get(f->container, key))
+		return fail_at_mark(l, mark, "the key \"%.100s\" occurs twice in one mapping", key);
+	f->key = mem_strdup(key);
 	return 0;
 }
 
-static int take_key(struct loader *l, const json_t *v, yaml_mark_t mark)
-{
-	struct frame *f = top(l);
-	char *key = NULL;
-	int r = key_text(l, v, mark, &key);
-
-	if (r)
-		return r;
-	if (json_object_get(f->container, key)) {
-		r = fail(l, mark, "the key \"%.100s\" is there twice in one mapping", key);
-		free(key);
-		return r;
-	}
-	f->key = key;
-	return 0;
-}
-
-static bool is_merge_key(const yaml_event_t *e)
-{
-	return e->data.scalar.plain_implicit && !strcmp((const char *)e->data.scalar.value, "<<");
-}
-
-static int on_scalar(struct loader *l, const yaml_event_t *e)
+static int take_scalar(struct loader *l, const yaml_event_t *e)
 {
 	const char *text = (const char *)e->data.scalar.value;
 	size_t len = e->data.scalar.length;
 	struct node n = { .nodes = 1, .mark = e->start_mark };
-	struct frame *f = top(l);
+	struct frame *f = top_frame(l);
 	char message[120];
-	int r = count(l, 1, e->start_mark);
+	int r = count_nodes(l, 1, e->start_mark);
 
 	if (r)
 		return r;
 	if (strlen(text) != len)
-		return fail(l, e->start_mark, "a value must not contain a NUL character");
-	if (expects_key(f) && is_merge_key(e)) {
+		return fail_at_mark(l, e->start_mark, "a value must not contain a NUL character");
+	if (expects_key(f) && e->data.scalar.plain_implicit && !strcmp(text, "<<")) {
 		f->merging = true;
 		return 0;
 	}
@@ -277,10 +257,10 @@ static int on_scalar(struct loader *l, const yaml_event_t *e)
 		e->data.scalar.plain_implicit && e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE,
 		message);
 	if (!n.value)
-		return fail(l, e->start_mark, "the value %s", message);
+		return fail_at_mark(l, e->start_mark, "the value %s", message);
 	n.anchor = (const char *)e->data.scalar.anchor;
 	if (!expects_key(f))
-		return attach(l, &n);
+		return attach_node(l, &n);
 	if (n.anchor)
 		add_anchor(l, &n);
 	r = take_key(l, n.value, e->start_mark);
@@ -288,24 +268,24 @@ static int on_scalar(struct loader *l, const yaml_event_t *e)
 	return r;
 }
 
-static int on_alias(struct loader *l, const yaml_event_t *e)
+static int take_alias(struct loader *l, const yaml_event_t *e)
 {
 	const char *name = (const char *)e->data.alias.anchor;
 	const struct anchor *a = find_anchor(l, name);
 	int r;
 
 	if (!a)
-		return fail(l, e->start_mark,
+		return fail_at_mark(l, e->start_mark,
 			"the alias *%.100s has no anchor before it, or stands inside of its own anchor",
 			name);
 	if (l->depth + a->height > YAML_MAX_DEPTH)
-		return fail(l, e->start_mark, "nested more than %d deep", YAML_MAX_DEPTH);
-	r = count(l, a->nodes, e->start_mark);
+		return fail_at_mark(l, e->start_mark, "nested more than %d deep", YAML_MAX_DEPTH);
+	r = count_nodes(l, a->nodes, e->start_mark);
 	if (r)
 		return r;
-	if (expects_key(top(l)))
+	if (expects_key(top_frame(l)))
 		return take_key(l, a->value, e->start_mark);
-	return attach(l,
+	return attach_node(l,
 		&(struct node){ .value = json_incref(a->value),
 			.nodes = a->nodes,
 			.height = a->height,
@@ -313,15 +293,16 @@ static int on_alias(struct loader *l, const yaml_event_t *e)
 }
 
 /* Takes the container. */
-static int push(struct loader *l, json_t *container, const yaml_char_t *anchor, yaml_mark_t mark)
+static int push_container(
+	struct loader *l, json_t *container, const yaml_char_t *anchor, yaml_mark_t mark)
 {
 	size_t before = l->nodes;
-	int r = count(l, 1, mark);
+	int r = count_nodes(l, 1, mark);
 
-	if (!r && expects_key(top(l)))
-		r = fail(l, mark, "a key must be a scalar");
+	if (!r && expects_key(top_frame(l)))
+		r = fail_at_mark(l, mark, "a key must be a scalar");
 	if (!r && l->depth == YAML_MAX_DEPTH)
-		r = fail(l, mark, "nested more than %d deep", YAML_MAX_DEPTH);
+		r = fail_at_mark(l, mark, "nested more than %d deep", YAML_MAX_DEPTH);
 	if (r) {
 		json_decref(container);
 		return r;
@@ -333,9 +314,9 @@ static int push(struct loader *l, json_t *container, const yaml_char_t *anchor, 
 	return 0;
 }
 
-static int pop(struct loader *l)
+static int pop_container(struct loader *l)
 {
-	struct frame *f = top(l);
+	struct frame *f = top_frame(l);
 	_cleanup_free_ char *anchor = take(f->anchor);
 	struct node n = { .anchor = anchor,
 		.nodes = l->nodes - f->nodes,
@@ -348,23 +329,12 @@ static int pop(struct loader *l)
 		json_object_update_missing(f->container, it);
 	n.value = take(f->container);
 	drop_frame(l);
-	return attach(l, &n);
+	return attach_node(l, &n);
 }
 
-static void deliver(struct loader *l)
+static int take_event(struct loader *l, const yaml_event_t *e)
 {
-	json_t *doc = take(l->root);
-
-	drop_anchors(l);
-	if (doc && !json_is_null(doc)) {
-		l->delivered = true;
-		l->fn(doc, l->line, l->arg);
-	}
-	json_decref(doc);
-}
-
-static int on_event(struct loader *l, const yaml_event_t *e)
-{
+	json_t *doc;
 	bool is_value = e->type == YAML_SCALAR_EVENT || e->type == YAML_MAPPING_START_EVENT ||
 		e->type == YAML_SEQUENCE_START_EVENT;
 
@@ -372,18 +342,26 @@ static int on_event(struct loader *l, const yaml_event_t *e)
 		l->line = (unsigned)e->start_mark.line + 1;
 	switch (e->type) {
 	case YAML_SCALAR_EVENT:
-		return on_scalar(l, e);
+		return take_scalar(l, e);
 	case YAML_ALIAS_EVENT:
-		return on_alias(l, e);
+		return take_alias(l, e);
 	case YAML_MAPPING_START_EVENT:
-		return push(l, json_object(), e->data.mapping_start.anchor, e->start_mark);
+		return push_container(
+			l, json_object(), e->data.mapping_start.anchor, e->start_mark);
 	case YAML_SEQUENCE_START_EVENT:
-		return push(l, json_array(), e->data.sequence_start.anchor, e->start_mark);
+		return push_container(
+			l, json_array(), e->data.sequence_start.anchor, e->start_mark);
 	case YAML_MAPPING_END_EVENT:
 	case YAML_SEQUENCE_END_EVENT:
-		return pop(l);
+		return pop_container(l);
 	case YAML_DOCUMENT_END_EVENT:
-		deliver(l);
+		doc = take(l->root);
+		drop_anchors(l);
+		if (doc && !json_is_null(doc)) {
+			l->delivered = true;
+			l->fn(doc, l->line, l->arg);
+		}
+		json_decref(doc);
 		return 0;
 	case YAML_NO_EVENT:
 	case YAML_STREAM_START_EVENT:
@@ -392,22 +370,6 @@ static int on_event(struct loader *l, const yaml_event_t *e)
 		return 0;
 	}
 	return 0;
-}
-
-/* The reader tells a byte offset only. */
-static void locate_offset(const char *text, size_t offset, struct yaml_error *err)
-{
-	err->line = err->column = 1;
-	for (size_t i = 0; i < offset; i++) {
-		bool continues = ((unsigned char)text[i] & 0xc0) == 0x80;
-
-		if (text[i] == '\n') {
-			err->line++;
-			err->column = 1;
-		} else if (!continues) {
-			err->column++;
-		}
-	}
 }
 
 /* The most common fault of all, which libyaml calls a character that cannot start any token. */
@@ -429,44 +391,50 @@ static int fail_parser(struct loader *l, const char *text, size_t len)
 	const char *problem = p->problem ? p->problem : "cannot be parsed";
 
 	if (p->error == YAML_READER_ERROR) {
-		locate_offset(text, p->problem_offset < len ? p->problem_offset : len, l->err);
+		/* Only a byte offset is known: lines and characters are counted here. */
+		l->err->line = l->err->column = 1;
+		for (size_t i = 0; i < p->problem_offset && i < len; i++) {
+			bool continues = ((unsigned char)text[i] & 0xc0) == 0x80;
+
+			if (text[i] == '\n') {
+				l->err->line++;
+				l->err->column = 1;
+			} else if (!continues) {
+				l->err->column++;
+			}
+		}
 		snprintf(l->err->message, sizeof(l->err->message), "%s", problem);
 		return -EINVAL;
 	}
 	if (p->error == YAML_SCANNER_ERROR && is_tab(text, len, p->problem_mark))
-		return fail(l, p->problem_mark, "a tab cannot indent YAML, use blanks");
+		return fail_at_mark(l, p->problem_mark, "a tab cannot indent YAML, use blanks");
 	if (!p->context || p->context_mark.line == p->problem_mark.line)
-		return fail(l, p->problem_mark, "%s", problem);
-	return fail(l, p->problem_mark, "%s, %s that begins in line %zu", problem, p->context,
-		p->context_mark.line + 1);
+		return fail_at_mark(l, p->problem_mark, "%s", problem);
+	return fail_at_mark(l, p->problem_mark, "%s, %s that begins in line %zu", problem,
+		p->context, p->context_mark.line + 1);
 }
 
-static int load(struct loader *l, const char *text, size_t len)
+static int parse_yaml(struct loader *l, const char *text, size_t len)
 {
 	bool done = false;
 	int r = 0;
 
+	if (!yaml_parser_initialize(&l->parser))
+		abort(); /* out of memory, as everywhere */
 	yaml_parser_set_encoding(&l->parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&l->parser, (const unsigned char *)text, len);
 	while (!r && !done) {
 		yaml_event_t event;
 
-		if (!yaml_parser_parse(&l->parser, &event))
-			return fail_parser(l, text, len);
-		r = on_event(l, &event);
+		if (!yaml_parser_parse(&l->parser, &event)) {
+			r = fail_parser(l, text, len);
+			break;
+		}
+		r = take_event(l, &event);
 		done = event.type == YAML_STREAM_END_EVENT;
 		yaml_event_delete(&event);
 	}
-	return r;
-}
 
-static int parse_yaml(struct loader *l, const char *text, size_t len)
-{
-	int r;
-
-	if (!yaml_parser_initialize(&l->parser))
-		abort(); /* out of memory, as everywhere */
-	r = load(l, text, len);
 	while (l->depth)
 		drop_frame(l);
 	drop_anchors(l);
@@ -475,28 +443,89 @@ static int parse_yaml(struct loader *l, const char *text, size_t len)
 	return r;
 }
 
-static bool is_further(const struct yaml_error *a, const struct yaml_error *b)
+/* JSON */
+
+/*
+ * Whether the text, if it is JSON, keeps the limits: jansson knows neither ours of depth nor of
+ * values. (If it is YAML that looks like JSON, the answer only decides which parser reads it
+ * first.)
+ */
+static bool keeps_limits(const char *text, size_t len)
 {
-	return a->line > b->line || (a->line == b->line && a->column > b->column);
+	size_t depth = 0, nodes = 1;
+	bool in_string = false;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (in_string && c == '\\') {
+			i++;
+		} else if (c == '"') {
+			in_string = !in_string;
+		} else if (!in_string && (c == '{' || c == '[')) {
+			nodes++;
+			if (++depth > YAML_MAX_DEPTH)
+				return false;
+		} else if (!in_string && (c == '}' || c == ']')) {
+			depth -= depth > 0;
+		} else if (!in_string && (c == ',' || c == ':')) {
+			nodes++;
+		}
+		if (nodes > YAML_MAX_NODES)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * As yaml_parse(), for text that is one JSON document: escapes and tabs differ in YAML. Returns
+ * -ENOTSUP without an error where the text does not begin as JSON, or exceeds the limits, because
+ * libyaml tells where.
+ */
+static int parse_json(const char *text, size_t len,
+	void (*fn)(json_t *doc, unsigned line, void *arg), void *arg, struct yaml_error *err)
+{
+	unsigned line = 1;
+	size_t start = 0;
+	json_error_t error;
+	json_t *doc;
+
+	for (; start < len && memchr(" \t\r\n", text[start], 4); start++)
+		line += text[start] == '\n';
+	if (start == len || (text[start] != '{' && text[start] != '['))
+		return -ENOTSUP;
+	if (!keeps_limits(text, len))
+		return -ENOTSUP;
+	doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	if (!doc) {
+		*err = (struct yaml_error){ .line = (unsigned)error.line,
+			.column = error.column > 0 ? (unsigned)error.column : 1 };
+		snprintf(err->message, sizeof(err->message), "%s", error.text);
+		return -EINVAL;
+	}
+	fn(doc, line, arg);
+	json_decref(doc);
+	return 0;
 }
 
 int yaml_parse(const char *text, size_t len, void (*fn)(json_t *doc, unsigned line, void *arg),
 	void *arg, struct yaml_error *err)
 {
-	struct yaml_error json_error = { 0 }, yaml_error = { 0 };
-	struct loader l = { .fn = fn, .arg = arg, .err = &yaml_error };
-	int json = yaml_parse_json(text, len, fn, arg, &json_error), r;
+	struct yaml_error as_json = { 0 }, as_yaml = { 0 };
+	struct loader l = { .fn = fn, .arg = arg, .err = &as_yaml };
+	int json = parse_json(text, len, fn, arg, &as_json), r;
+	bool further;
 
 	if (!json)
 		return 0;
-	/* A flow mapping of YAML begins as JSON does: of two complaints, the one that got further
-	 * in the text is about what the author meant. */
 	r = parse_yaml(&l, text, len);
 	if (!r)
 		return 0;
-	if (json == -EINVAL && !l.delivered && !is_further(&yaml_error, &json_error))
-		*err = json_error;
-	else
-		*err = yaml_error;
+
+	/* A flow mapping of YAML begins as JSON does: of two errors, the one further in the text is
+	 * about the format that the author meant. */
+	further = as_yaml.line > as_json.line ||
+		(as_yaml.line == as_json.line && as_yaml.column > as_json.column);
+	*err = json == -EINVAL && !l.delivered && !further ? as_json : as_yaml;
 	return r;
 }

@@ -9,8 +9,8 @@
 #include "decode/yaml.h"
 
 /*
- * Goes down the path through libyaml's events. What is not on the path is passed over; the place is
- * that of the deepest part of the path that was found, because a missing field is missing there.
+ * Goes down the path through libyaml's events and passes over the values beside it. The result is
+ * the place of the deepest part of the path that exists, because a missing field is missing there.
  */
 struct locator {
 	yaml_parser_t parser;
@@ -20,7 +20,7 @@ struct locator {
 };
 
 /* The next event becomes the current one. False at the end and where the text is broken. */
-static bool next(struct locator *l)
+static bool locate_next(struct locator *l)
 {
 	yaml_event_delete(&l->event);
 	return yaml_parser_parse(&l->parser, &l->event) && l->event.type != YAML_STREAM_END_EVENT;
@@ -48,12 +48,12 @@ static int nesting(const yaml_event_t *e)
 }
 
 /* From the first event of a value to its last one. */
-static bool skip(struct locator *l)
+static bool skip_value(struct locator *l)
 {
 	int depth = nesting(&l->event);
 
 	while (depth > 0) {
-		if (!next(l))
+		if (!locate_next(l))
 			return false;
 		depth += nesting(&l->event);
 	}
@@ -71,48 +71,39 @@ static size_t step_len(const char *path)
 	return end ? (size_t)(end - path) + 1 : strlen(path);
 }
 
-static const char *after_step(const char *path)
+/* To the value of the key that the path begins with. */
+static bool locate_key(struct locator *l)
 {
-	path += step_len(path);
-	return *path == '.' ? path + 1 : path;
-}
+	const char *key = l->path;
+	size_t len = step_len(key);
 
-static bool key_matches(const yaml_event_t *e, const char *path)
-{
-	size_t len = step_len(path);
-
-	if (*path == '[' && len >= 2) {
-		path++;
+	if (*key == '[' && len >= 2) {
+		key++;
 		len -= 2;
 	}
-	return e->type == YAML_SCALAR_EVENT && e->data.scalar.length == len &&
-		!memcmp(e->data.scalar.value, path, len);
-}
+	while (locate_next(l) && l->event.type != YAML_MAPPING_END_EVENT) {
+		bool match = l->event.type == YAML_SCALAR_EVENT &&
+			l->event.data.scalar.length == len &&
+			!memcmp(l->event.data.scalar.value, key, len);
 
-/* To the value of the key that the path begins with. */
-static bool find_key(struct locator *l)
-{
-	while (next(l) && l->event.type != YAML_MAPPING_END_EVENT) {
-		bool match = key_matches(&l->event, l->path);
-
-		if (!skip(l) || !next(l))
+		if (!skip_value(l) || !locate_next(l))
 			return false;
 		if (match)
 			return true;
-		if (!skip(l))
+		if (!skip_value(l))
 			return false;
 	}
 	return false;
 }
 
-static bool find_element(struct locator *l)
+static bool locate_element(struct locator *l)
 {
 	unsigned long wanted = *l->path == '[' ? strtoul(l->path + 1, NULL, 10) : ULONG_MAX;
 
-	for (unsigned long i = 0; next(l) && l->event.type != YAML_SEQUENCE_END_EVENT; i++) {
+	for (unsigned long i = 0; locate_next(l) && l->event.type != YAML_SEQUENCE_END_EVENT; i++) {
 		if (i == wanted)
 			return true;
-		if (!skip(l))
+		if (!skip_value(l))
 			return false;
 	}
 	return false;
@@ -123,28 +114,29 @@ static void descend(struct locator *l)
 {
 	l->mark = l->event.start_mark;
 	while (*l->path) {
-		bool found = l->event.type == YAML_MAPPING_START_EVENT ? find_key(l)
-			: l->event.type == YAML_SEQUENCE_START_EVENT   ? find_element(l)
+		bool found = l->event.type == YAML_MAPPING_START_EVENT ? locate_key(l)
+			: l->event.type == YAML_SEQUENCE_START_EVENT   ? locate_element(l)
 								       : false;
 
 		if (!found)
 			return;
 		l->mark = l->event.start_mark;
-		l->path = after_step(l->path);
+		l->path += step_len(l->path);
+		l->path += *l->path == '.';
 	}
 }
 
 /* To the root of the document that begins in that line. */
 static bool find_document(struct locator *l, unsigned line)
 {
-	while (next(l)) {
+	while (locate_next(l)) {
 		if (l->event.type != YAML_DOCUMENT_START_EVENT)
 			continue;
-		if (!next(l))
+		if (!locate_next(l))
 			return false;
 		if (l->event.start_mark.line + 1 == line)
 			return true;
-		if (!skip(l))
+		if (!skip_value(l))
 			return false;
 	}
 	return false;

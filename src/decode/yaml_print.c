@@ -11,23 +11,30 @@
 #include "base/mem.h"
 #include "decode/yaml.h"
 
+/* yaml_write_handler_t, whose result 1 is success */
 static int write_buf(void *arg, unsigned char *data, size_t len)
 {
 	buf_add(arg, data, len);
 	return 1;
 }
 
-static void scalar(yaml_emitter_t *e, const char *s, yaml_scalar_style_t style)
+/* An initialiser fails when memory has run out; writing to a buffer does not fail. */
+static void emit_event(yaml_emitter_t *e, yaml_event_t *event, int initialized)
 {
-	yaml_event_t event;
-
-	if (!yaml_scalar_event_initialize(
-		    &event, NULL, NULL, (const yaml_char_t *)s, (int)strlen(s), 1, 1, style) ||
-		!yaml_emitter_emit(e, &event))
-		abort(); /* out of memory; writing to a buffer does not fail */
+	if (!initialized || !yaml_emitter_emit(e, event))
+		abort();
 }
 
-/* A string that stands without quotes: no reader of YAML 1.1 or 1.2 takes it for something else. */
+static void emit_scalar(yaml_emitter_t *e, const char *s, yaml_scalar_style_t style)
+{
+	yaml_event_t ev;
+
+	emit_event(e, &ev,
+		yaml_scalar_event_initialize(
+			&ev, NULL, NULL, (const yaml_char_t *)s, (int)strlen(s), 1, 1, style));
+}
+
+/* A string that needs no quotes: every reader of YAML 1.1 or 1.2 takes it for a string. */
 static bool is_plain(const char *s)
 {
 	static const char *const words[] = { "null", "true", "false", "yes", "no", "on", "off", "y",
@@ -44,65 +51,31 @@ static bool is_plain(const char *s)
 
 static void emit_string(yaml_emitter_t *e, const char *s)
 {
-	scalar(e, s, is_plain(s) ? YAML_PLAIN_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
-}
-
-static void emit_number(yaml_emitter_t *e, const json_t *node)
-{
-	_cleanup_free_ char *s = json_dumps(node, JSON_ENCODE_ANY);
-
-	assert(s);
-	scalar(e, s, YAML_PLAIN_SCALAR_STYLE);
-}
-
-static void emit_event(yaml_emitter_t *e, yaml_event_t *event, int initialized)
-{
-	if (!initialized || !yaml_emitter_emit(e, event))
-		abort();
-}
-
-static void begin(yaml_emitter_t *e, const json_t *node)
-{
-	yaml_event_t ev;
-
-	if (json_is_object(node))
-		emit_event(e, &ev,
-			yaml_mapping_start_event_initialize(
-				&ev, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE));
-	else
-		emit_event(e, &ev,
-			yaml_sequence_start_event_initialize(
-				&ev, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE));
-}
-
-static void end(yaml_emitter_t *e, const json_t *node)
-{
-	yaml_event_t ev;
-
-	if (json_is_object(node))
-		emit_event(e, &ev, yaml_mapping_end_event_initialize(&ev));
-	else
-		emit_event(e, &ev, yaml_sequence_end_event_initialize(&ev));
+	emit_scalar(e, s, is_plain(s) ? YAML_PLAIN_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
 }
 
 static void emit_leaf(yaml_emitter_t *e, const json_t *node)
 {
+	_cleanup_free_ char *number = NULL;
+
 	switch (json_typeof(node)) {
 	case JSON_STRING:
 		emit_string(e, json_string_value(node));
 		break;
 	case JSON_INTEGER:
 	case JSON_REAL:
-		emit_number(e, node);
+		number = json_dumps(node, JSON_ENCODE_ANY);
+		assert(number);
+		emit_scalar(e, number, YAML_PLAIN_SCALAR_STYLE);
 		break;
 	case JSON_TRUE:
-		scalar(e, "true", YAML_PLAIN_SCALAR_STYLE);
+		emit_scalar(e, "true", YAML_PLAIN_SCALAR_STYLE);
 		break;
 	case JSON_FALSE:
-		scalar(e, "false", YAML_PLAIN_SCALAR_STYLE);
+		emit_scalar(e, "false", YAML_PLAIN_SCALAR_STYLE);
 		break;
 	case JSON_NULL:
-		scalar(e, "null", YAML_PLAIN_SCALAR_STYLE);
+		emit_scalar(e, "null", YAML_PLAIN_SCALAR_STYLE);
 		break;
 	case JSON_OBJECT:
 	case JSON_ARRAY:
@@ -110,7 +83,7 @@ static void emit_leaf(yaml_emitter_t *e, const json_t *node)
 	}
 }
 
-/* An object or array that is begun and not ended yet. */
+/* An object or array whose end has not been emitted yet. */
 struct open_node {
 	json_t *node;
 	void *iter;   /* of an object: the next member */
@@ -132,14 +105,20 @@ static json_t *next_value(yaml_emitter_t *e, struct open_node *o)
 	return value;
 }
 
-static bool is_open(const json_t *node)
+static bool is_container(const json_t *node)
 {
 	return json_is_object(node) || json_is_array(node);
 }
 
-static void push(yaml_emitter_t *e, struct open_node *o, json_t *node)
+static void open_container(yaml_emitter_t *e, struct open_node *o, json_t *node)
 {
-	begin(e, node);
+	yaml_event_t ev;
+
+	emit_event(e, &ev,
+		json_is_object(node) ? yaml_mapping_start_event_initialize(
+					       &ev, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE)
+				     : yaml_sequence_start_event_initialize(
+					       &ev, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE));
 	*o = (struct open_node){ .node = node, .iter = json_object_iter(node) };
 }
 
@@ -147,24 +126,29 @@ static int emit_tree(yaml_emitter_t *e, json_t *tree, struct err *err)
 {
 	struct open_node stack[YAML_MAX_DEPTH];
 	size_t depth = 0;
+	yaml_event_t ev;
 
-	if (is_open(tree))
-		push(e, &stack[depth++], tree);
+	if (is_container(tree))
+		open_container(e, &stack[depth++], tree);
 	else
 		emit_leaf(e, tree);
 	while (depth) {
-		json_t *value = next_value(e, &stack[depth - 1]);
+		struct open_node *o = &stack[depth - 1];
+		json_t *value = next_value(e, o);
 
-		if (!value)
-			end(e, stack[--depth].node);
-		else if (!is_open(value))
+		if (!value) {
+			emit_event(e, &ev,
+				json_is_object(o->node) ? yaml_mapping_end_event_initialize(&ev)
+							: yaml_sequence_end_event_initialize(&ev));
+			depth--;
+		} else if (!is_container(value)) {
 			emit_leaf(e, value);
-		else if (depth == YAML_MAX_DEPTH)
-			return err_set(err, -E2BIG,
-				"what is to be printed is nested deeper than %d levels",
+		} else if (depth == YAML_MAX_DEPTH) {
+			return err_set(err, -E2BIG, "the tree is nested deeper than %d levels",
 				YAML_MAX_DEPTH);
-		else
-			push(e, &stack[depth++], value);
+		} else {
+			open_container(e, &stack[depth++], value);
+		}
 	}
 	return 0;
 }

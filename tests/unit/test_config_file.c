@@ -216,7 +216,7 @@ static void a_file_that_cannot_be_parsed_is_named_with_the_place(void **state)
 		":3:2: did not find expected ',' or ']', while parsing a flow sequence that "
 		"begins in line 2");
 	assert_fault(
-		"mode: ipvs\nmode: \"\"\n", ":2:1: the key \"mode\" is there twice in one mapping");
+		"mode: ipvs\nmode: \"\"\n", ":2:1: the key \"mode\" occurs twice in one mapping");
 	assert_fault("- a\n", " has a list in place of a mapping");
 	assert_fault("# nothing\n", " is empty");
 }

@@ -311,7 +311,7 @@ static void bad_services_are_refused_with_field_and_words(void **state)
 		{ "clusterIPs: 10.0.0.1", "spec.clusterIPs",
 			"must be a list, but is the string \"10.0.0.1\"" },
 		{ "ipFamilies: [IPv5]", "spec.ipFamilies[0]", "is \"IPv5\", must be IPv4 or IPv6" },
-		{ "ipFamilies: [IPv4, IPv4]", "spec.ipFamilies[1]", "is there twice" },
+		{ "ipFamilies: [IPv4, IPv4]", "spec.ipFamilies[1]", "occurs twice" },
 		{ "ipFamilies: [IPv6], clusterIP: 10.0.0.1", "spec.ipFamilies[0]",
 			"is IPv6, but the cluster IP at this place is 10.0.0.1" },
 		{ "ipFamilyPolicy: Dual", "spec.ipFamilyPolicy",

@@ -311,7 +311,7 @@ static void fields_of_another_type_make_no_object_of_that_kind(void **state)
 		assert_int_equal(decode_protobuf(cases[i].kind, object.data, object.len, &o, &err),
 			-EBADMSG);
 		assert_string_equal(err.field, cases[i].field);
-		assert_string_equal(err.message, "is not what it is in Kubernetes' protobuf");
+		assert_string_equal(err.message, "is not encoded as in the protobuf of Kubernetes");
 		assert_string_equal(err.id.name, "web");
 	}
 }

@@ -127,7 +127,7 @@ static void bad_objects_are_told_with_place_object_field_and_words(void **state)
 		{ "a: [\n",
 			"/a.yaml:2:1: : : did not find expected node content; nothing is taken from it\n" },
 		{ "a: 1\na: 2\n",
-			"/a.yaml:2:1: : : the key \"a\" is there twice in one mapping; nothing is taken "
+			"/a.yaml:2:1: : : the key \"a\" occurs twice in one mapping; nothing is taken "
 			"from it\n" },
 		{ "ok: \xff\n",
 			"/a.yaml:1:5: : : invalid leading UTF-8 octet; nothing is taken from it\n" },

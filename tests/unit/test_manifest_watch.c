@@ -183,7 +183,7 @@ static void a_broken_edit_is_told_and_its_repair_too(void **state)
 	write_file(f, "a.yaml", "a: 1\na: 2\n");
 	assert_false(dispatch(f));
 	assert_problems(f,
-		"/a.yaml:2:1: : : the key \"a\" is there twice in one mapping; what it "
+		"/a.yaml:2:1: : : the key \"a\" occurs twice in one mapping; what it "
 		"defined before stays\n");
 	assert_int_equal(f->announced, 1);
 	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80"));

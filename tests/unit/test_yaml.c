@@ -193,9 +193,9 @@ static void faults_are_told_with_line_and_column(void **state)
 		{ "a: \"x\n", 2, 1,
 			"found unexpected end of stream, while scanning a quoted scalar that begins "
 			"in line 1" },
-		{ "a: 1\nb: 2\na: 3\n", 3, 1, "the key \"a\" is there twice in one mapping" },
+		{ "a: 1\nb: 2\na: 3\n", 3, 1, "the key \"a\" occurs twice in one mapping" },
 		{ "{\"a\": 1, \"a\": 2}", 1, 12, "duplicate object key near '\"a\"'" },
-		{ "1: a\n0x1: b\n", 2, 1, "the key \"1\" is there twice in one mapping" },
+		{ "1: a\n0x1: b\n", 2, 1, "the key \"1\" occurs twice in one mapping" },
 		{ "a: *x\n", 1, 4,
 			"the alias *x has no anchor before it, or stands inside of its own anchor" },
 		{ "a: &x [1, *x]\n", 1, 11,
