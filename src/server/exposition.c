@@ -2,10 +2,14 @@
 #include "exposition.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-void exposition_begin(struct buf *b, const char *name, enum exposition_type type, const char *help)
+enum { LABELS_MAX = 512 };
+
+void exposition_begin(
+	struct exposition *e, const char *name, enum exposition_type type, const char *help)
 {
 	static const char *const types[] = {
 		[EXPOSITION_COUNTER] = "counter",
@@ -13,18 +17,23 @@ void exposition_begin(struct buf *b, const char *name, enum exposition_type type
 		[EXPOSITION_HISTOGRAM] = "histogram",
 	};
 
-	buf_addf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, types[type]);
+	e->name = name;
+	buf_addf(e->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, types[type]);
 }
 
-static void add_name(struct buf *b, const char *name, const char *suffix, const char *labels)
+static void format_labels(char ret[static LABELS_MAX], const char *labels, va_list args)
 {
-	buf_addf(b, "%s%s", name, suffix);
-	if (*labels)
-		buf_addf(b, "{%s}", labels);
-	buf_addc(b, ' ');
+	ret[0] = '\0';
+	if (labels)
+		vsnprintf(ret, LABELS_MAX, labels, args);
 }
 
-/* The shortest text that is read back as the same number. */
+static void add_sample_name(struct exposition *e, const char *suffix, const char *labels)
+{
+	buf_addf(e->out, *labels ? "%s%s{%s} " : "%s%s%s ", e->name, suffix, labels);
+}
+
+/* Writes the shortest text that is read back as the same number. */
 static void add_real(struct buf *b, double value)
 {
 	char s[40];
@@ -37,48 +46,64 @@ static void add_real(struct buf *b, double value)
 	buf_adds(b, s);
 }
 
-void exposition_count(struct buf *b, const char *name, const char *labels, uint64_t value)
+void exposition_count(struct exposition *e, uint64_t value, const char *labels, ...)
 {
-	add_name(b, name, "", labels);
-	buf_addf(b, "%" PRIu64 "\n", value);
+	char text[LABELS_MAX];
+	va_list args;
+
+	va_start(args, labels);
+	format_labels(text, labels, args);
+	va_end(args);
+
+	add_sample_name(e, "", text);
+	buf_addf(e->out, "%" PRIu64 "\n", value);
 }
 
-void exposition_real(struct buf *b, const char *name, const char *labels, double value)
+void exposition_real(struct exposition *e, double value, const char *labels, ...)
 {
-	add_name(b, name, "", labels);
-	add_real(b, value);
-	buf_addc(b, '\n');
+	char text[LABELS_MAX];
+	va_list args;
+
+	va_start(args, labels);
+	format_labels(text, labels, args);
+	va_end(args);
+
+	add_sample_name(e, "", text);
+	add_real(e->out, value);
+	buf_addc(e->out, '\n');
 }
 
-void exposition_single(struct buf *b, const char *name, enum exposition_type type, const char *help,
-	uint64_t value)
+void exposition_single(struct exposition *e, const char *name, enum exposition_type type,
+	const char *help, uint64_t value)
 {
-	exposition_begin(b, name, type, help);
-	exposition_count(b, name, "", value);
+	exposition_begin(e, name, type, help);
+	exposition_count(e, value, NULL);
 }
 
-static void add_bucket(struct buf *b, const char *name, const char *labels)
+void exposition_histogram(struct exposition *e, const struct histogram *h, const char *labels, ...)
 {
-	buf_addf(b, "%s_bucket{%s%sle=\"", name, labels, *labels ? "," : "");
-}
-
-void exposition_histogram(
-	struct buf *b, const char *name, const char *labels, const struct histogram *h)
-{
+	char text[LABELS_MAX];
+	const char *comma;
 	uint64_t n = 0;
+	va_list args;
+
+	va_start(args, labels);
+	format_labels(text, labels, args);
+	va_end(args);
+	comma = *text ? "," : "";
 
 	for (size_t i = 0; i < h->n; i++) {
 		n += h->count[i];
-		add_bucket(b, name, labels);
-		add_real(b, h->bounds[i]);
-		buf_addf(b, "\"} %" PRIu64 "\n", n);
+		buf_addf(e->out, "%s_bucket{%s%sle=\"", e->name, text, comma);
+		add_real(e->out, h->bounds[i]);
+		buf_addf(e->out, "\"} %" PRIu64 "\n", n);
 	}
 	n += h->count[h->n];
-	add_bucket(b, name, labels);
-	buf_addf(b, "+Inf\"} %" PRIu64 "\n", n);
-	add_name(b, name, "_sum", labels);
-	add_real(b, h->sum);
-	buf_addc(b, '\n');
-	add_name(b, name, "_count", labels);
-	buf_addf(b, "%" PRIu64 "\n", n);
+	buf_addf(e->out, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", e->name, text, comma, n);
+
+	add_sample_name(e, "_sum", text);
+	add_real(e->out, h->sum);
+	buf_addc(e->out, '\n');
+	add_sample_name(e, "_count", text);
+	buf_addf(e->out, "%" PRIu64 "\n", n);
 }

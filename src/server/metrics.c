@@ -1,34 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "server/metrics.h"
 
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
 #include "base/mem.h"
 #include "exposition.h"
-#include "metrics_parts.h"
 #include "process.h"
 
 /* Buckets */
 
-static const double exponential[] = { 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256,
-	0.512, 1.024, 2.048, 4.096, 8.192, 16.384 };
+static const double exponential_bounds[] = { 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128,
+	0.256, 0.512, 1.024, 2.048, 4.096, 8.192, 16.384 };
 
 /* kube-proxy's, with the 0 that it has by accident */
-static const double programming[] = { 0, 0.25, 0.5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
-	15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37,
-	38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60,
-	65, 70, 75, 80, 85, 90, 95, 100, 105, 110, 115, 120, 150, 180, 210, 240, 270, 300 };
+static const double programming_bounds[] = { 0, 0.25, 0.5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+	13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35,
+	36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58,
+	59, 60, 65, 70, 75, 80, 85, 90, 95, 100, 105, 110, 115, 120, 150, 180, 210, 240, 270, 300 };
 
 /* Most changes take less than a millisecond. */
-static const double latency[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
-	0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60 };
+static const double latency_bounds[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+	0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60 };
 
 /* client-go's */
-static const double requests[] = { 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60 };
+static const double request_bounds[] = { 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60 };
 
-static_assert(ARRAY_SIZE(programming) == HISTOGRAM_MAX_BUCKETS, "all buckets have a place");
+static_assert(
+	ARRAY_SIZE(programming_bounds) == HISTOGRAM_MAX_BUCKETS, "every bucket has its counter");
 
 void histogram_observe(struct histogram *h, double value)
 {
@@ -40,27 +42,25 @@ void histogram_observe(struct histogram *h, double value)
 	h->sum += value;
 }
 
-static void histogram_init(struct histogram *h, const double *bounds, size_t n)
-{
-	*h = (struct histogram){ .bounds = bounds, .n = n };
-}
+#define HISTOGRAM(buckets) ((struct histogram){ .bounds = (buckets), .n = ARRAY_SIZE(buckets) })
 
 void metrics_init(struct metrics *m)
 {
-	*m = (struct metrics){ 0 };
+	*m = (struct metrics){
+		.event_to_kernel = HISTOGRAM(latency_bounds),
+		.audit = HISTOGRAM(latency_bounds),
+	};
 	for (size_t i = 0; i < ARRAY_SIZE(m->families); i++) {
 		struct metrics_family *f = &m->families[i];
 
-		histogram_init(&f->sync, exponential, ARRAY_SIZE(exponential));
-		histogram_init(&f->sync_full, exponential, ARRAY_SIZE(exponential));
-		histogram_init(&f->sync_partial, exponential, ARRAY_SIZE(exponential));
-		histogram_init(&f->programming, programming, ARRAY_SIZE(programming));
-		histogram_init(&f->conntrack, exponential, ARRAY_SIZE(exponential));
+		f->sync = HISTOGRAM(exponential_bounds);
+		f->sync_full = HISTOGRAM(exponential_bounds);
+		f->sync_partial = HISTOGRAM(exponential_bounds);
+		f->programming = HISTOGRAM(programming_bounds);
+		f->conntrack = HISTOGRAM(exponential_bounds);
 	}
-	histogram_init(&m->event_to_kernel, latency, ARRAY_SIZE(latency));
-	histogram_init(&m->audit, latency, ARRAY_SIZE(latency));
 	for (size_t i = 0; i < METRICS_METHODS; i++)
-		histogram_init(&m->requests[i].duration, requests, ARRAY_SIZE(requests));
+		m->requests[i].duration = HISTOGRAM(request_bounds);
 }
 
 struct metrics_family *metrics_of(struct metrics *m, int family)
@@ -68,13 +68,272 @@ struct metrics_family *metrics_of(struct metrics *m, int family)
 	return &m->families[family == AF_INET6];
 }
 
-/* What every Kubernetes component and every process has */
+static const char *const request_methods[METRICS_METHODS] = { "GET", "POST", "PATCH" };
 
-/* The number at the front of VERSION, or behind its first dot. */
-static void add_version_part(struct buf *b, const char *name, const char *digits)
+struct metrics_requests *metrics_requests_of(struct metrics *m, const char *method)
 {
-	buf_addf(b, "%s=\"%.*s\",", name, (int)strspn(digits, "0123456789"), digits);
+	for (size_t i = 0; i < METRICS_METHODS; i++)
+		if (!strcmp(request_methods[i], method))
+			return &m->requests[i];
+	abort();
 }
+
+/* kube-proxy's metrics: pkg/proxy/metrics/metrics.go */
+
+enum family_metric_kind { FAMILY_HISTOGRAM, FAMILY_TIME, FAMILY_COUNTER, FAMILY_TABLES };
+
+/* A metric that each IP family has. */
+struct family_metric {
+	const char *name, *help;
+	enum family_metric_kind kind;
+	size_t offset; /* in struct metrics_family */
+	bool iptables; /* only in that mode */
+};
+
+#define FIELD(member) offsetof(struct metrics_family, member)
+
+static const struct family_metric family_metrics[] = {
+	{ "kubeproxy_sync_proxy_rules_duration_seconds",
+		"[ALPHA] SyncProxyRules latency in seconds", FAMILY_HISTOGRAM, FIELD(sync), false },
+	{ "kubeproxy_sync_full_proxy_rules_duration_seconds",
+		"[ALPHA] SyncProxyRules latency in seconds for full resyncs", FAMILY_HISTOGRAM,
+		FIELD(sync_full), true },
+	{ "kubeproxy_sync_partial_proxy_rules_duration_seconds",
+		"[ALPHA] SyncProxyRules latency in seconds for partial resyncs", FAMILY_HISTOGRAM,
+		FIELD(sync_partial), true },
+	{ "kubeproxy_network_programming_duration_seconds",
+		"[ALPHA] In Cluster Network Programming Latency in seconds", FAMILY_HISTOGRAM,
+		FIELD(programming), false },
+	{ "kubeproxy_conntrack_reconciler_sync_duration_seconds",
+		"[ALPHA] ReconcileConntrackFlowsLatency latency in seconds", FAMILY_HISTOGRAM,
+		FIELD(conntrack), false },
+	{ "kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds",
+		"[ALPHA] The last time a sync of proxy rules was queued", FAMILY_TIME,
+		FIELD(last_queued), false },
+	{ "kubeproxy_sync_proxy_rules_last_timestamp_seconds",
+		"[ALPHA] The last time proxy rules were successfully synced", FAMILY_TIME,
+		FIELD(last_synced), false },
+	{ "kubeproxy_sync_proxy_rules_iptables_restore_failures_total",
+		"[ALPHA] Cumulative proxy iptables restore failures", FAMILY_COUNTER,
+		FIELD(restore_failures), false },
+	{ "kubeproxy_sync_proxy_rules_iptables_partial_restore_failures_total",
+		"[ALPHA] Cumulative proxy iptables partial restore failures", FAMILY_COUNTER,
+		FIELD(partial_restore_failures), true },
+	{ "kubeproxy_conntrack_reconciler_deleted_entries_total",
+		"[ALPHA] Cumulative conntrack flows deleted by conntrack reconciler",
+		FAMILY_COUNTER, FIELD(conntrack_deleted), false },
+	{ "kubeproxy_sync_proxy_rules_iptables_total",
+		"[ALPHA] Total number of iptables rules owned by kube-proxy", FAMILY_TABLES,
+		FIELD(iptables_rules), true },
+	{ "kubeproxy_sync_proxy_rules_iptables_last",
+		"[ALPHA] Number of iptables rules written by kube-proxy in last sync",
+		FAMILY_TABLES, FIELD(iptables_last), true },
+};
+
+static bool family_is_served(const struct metrics_input *in, size_t family)
+{
+	return family ? in->ipv6 : in->ipv4;
+}
+
+static const char *const family_names[] = { "IPv4", "IPv6" };
+
+static void expose_family_metric(
+	struct exposition *e, const struct metrics_input *in, const struct family_metric *m)
+{
+	static const enum exposition_type types[] = {
+		[FAMILY_HISTOGRAM] = EXPOSITION_HISTOGRAM,
+		[FAMILY_TIME] = EXPOSITION_GAUGE,
+		[FAMILY_COUNTER] = EXPOSITION_COUNTER,
+		[FAMILY_TABLES] = EXPOSITION_GAUGE,
+	};
+
+	exposition_begin(e, m->name, types[m->kind], m->help);
+	for (size_t f = 0; f < ARRAY_SIZE(family_names); f++) {
+		const void *field = (const char *)&in->metrics->families[f] + m->offset;
+		const struct metrics_tables *tables = field;
+		const char *family = family_names[f];
+
+		if (!family_is_served(in, f))
+			continue;
+		switch (m->kind) {
+		case FAMILY_HISTOGRAM:
+			exposition_histogram(e, field, "ip_family=\"%s\"", family);
+			break;
+		case FAMILY_TIME:
+			/* An event that never happened has no sample: dashboards subtract the
+			 * time from now, and 0 would look like decades of delay. */
+			if (*(const double *)field > 0)
+				exposition_real(
+					e, *(const double *)field, "ip_family=\"%s\"", family);
+			break;
+		case FAMILY_COUNTER:
+			exposition_count(e, *(const uint64_t *)field, "ip_family=\"%s\"", family);
+			break;
+		case FAMILY_TABLES:
+			exposition_count(
+				e, tables->filter, "ip_family=\"%s\",table=\"filter\"", family);
+			exposition_count(e, tables->nat, "ip_family=\"%s\",table=\"nat\"", family);
+			break;
+		}
+	}
+}
+
+static void expose_kube_proxy(struct exposition *e, const struct metrics_input *in)
+{
+	static const struct {
+		const char *name, *help;
+	} probes[] = {
+		[HEALTH_HEALTHZ] = { "kubeproxy_proxy_healthz_total",
+			"[ALPHA] Cumulative proxy healthz HTTP status" },
+		[HEALTH_LIVEZ] = { "kubeproxy_proxy_livez_total",
+			"[ALPHA] Cumulative proxy livez HTTP status" },
+	};
+	const struct metrics *m = in->metrics;
+
+	for (size_t i = 0; i < ARRAY_SIZE(family_metrics); i++)
+		if (!family_metrics[i].iptables || in->iptables)
+			expose_family_metric(e, in, &family_metrics[i]);
+
+	exposition_begin(e, "kubeproxy_sync_proxy_rules_no_local_endpoints_total", EXPOSITION_GAUGE,
+		"[ALPHA] Number of services with a Local traffic policy and no endpoints");
+	for (size_t f = 0; f < ARRAY_SIZE(family_names); f++) {
+		if (!family_is_served(in, f))
+			continue;
+		exposition_count(e, m->families[f].no_local_external,
+			"ip_family=\"%s\",traffic_policy=\"external\"", family_names[f]);
+		exposition_count(e, m->families[f].no_local_internal,
+			"ip_family=\"%s\",traffic_policy=\"internal\"", family_names[f]);
+	}
+
+	exposition_single(e, "kubeproxy_sync_proxy_rules_endpoint_changes_pending",
+		EXPOSITION_GAUGE, "[ALPHA] Pending proxy rules Endpoint changes",
+		m->endpoint_changes_pending);
+	exposition_single(e, "kubeproxy_sync_proxy_rules_endpoint_changes_total",
+		EXPOSITION_COUNTER, "[ALPHA] Cumulative proxy rules Endpoint changes",
+		m->endpoint_changes);
+	exposition_single(e, "kubeproxy_sync_proxy_rules_service_changes_pending", EXPOSITION_GAUGE,
+		"[ALPHA] Pending proxy rules Service changes", m->service_changes_pending);
+	exposition_single(e, "kubeproxy_sync_proxy_rules_service_changes_total", EXPOSITION_COUNTER,
+		"[ALPHA] Cumulative proxy rules Service changes", m->service_changes);
+
+	for (size_t i = 0; i < ARRAY_SIZE(probes); i++) {
+		exposition_begin(e, probes[i].name, EXPOSITION_COUNTER, probes[i].help);
+		exposition_count(e, in->health->answers[i][0], "code=\"200\"");
+		exposition_count(e, in->health->answers[i][1], "code=\"503\"");
+	}
+}
+
+/* client-go's metrics: component-base/metrics/prometheus/restclient/metrics.go */
+static void expose_client(struct exposition *e, const struct metrics_input *in)
+{
+	if (!in->api_host)
+		return;
+
+	/* As in client-go, a status that never came has no sample. */
+	exposition_begin(e, "rest_client_requests_total", EXPOSITION_COUNTER,
+		"[ALPHA] Number of HTTP requests, partitioned by status code, method, and host.");
+	for (size_t i = 0; i < METRICS_METHODS; i++) {
+		const uint64_t *answers = in->metrics->requests[i].answers;
+
+		if (answers[0])
+			exposition_count(e, answers[0],
+				"code=\"<error>\",host=\"%s\",method=\"%s\"", in->api_host,
+				request_methods[i]);
+		for (unsigned status = 1; status < METRICS_STATUSES; status++)
+			if (answers[status])
+				exposition_count(e, answers[status],
+					"code=\"%u\",host=\"%s\",method=\"%s\"", status,
+					in->api_host, request_methods[i]);
+	}
+
+	exposition_begin(e, "rest_client_request_duration_seconds", EXPOSITION_HISTOGRAM,
+		"[ALPHA] Request latency in seconds. Broken down by verb, and host.");
+	for (size_t i = 0; i < METRICS_METHODS; i++)
+		exposition_histogram(e, &in->metrics->requests[i].duration,
+			"host=\"%s\",verb=\"%s\"", in->api_host, request_methods[i]);
+}
+
+/* Our own */
+
+static void expose_facts(struct exposition *e, const struct ledger *ledger)
+{
+	exposition_begin(e, "ipvsctl_facts", EXPOSITION_GAUGE,
+		"Kernel objects: desired, observed, failing to be programmed, and foreign");
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
+		const struct ledger_counts *counts = ledger_counts_of(ledger, kind);
+		const struct {
+			const char *state;
+			size_t n;
+		} states[] = {
+			{ "wanted", counts->wanted },
+			{ "present", counts->present },
+			{ "failing", counts->failing },
+			{ "foreign", counts->foreign },
+		};
+
+		for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+			exposition_count(e, states[i].n, "kind=\"%s\",state=\"%s\"",
+				fact_kind_name(kind), states[i].state);
+	}
+	exposition_single(e, "ipvsctl_foreign_virtual_servers", EXPOSITION_GAUGE,
+		"Virtual servers that other programs made; they are never touched",
+		ledger_counts_of(ledger, FACT_VS)->foreign);
+}
+
+static void expose_engine(struct exposition *e, struct engine *engine)
+{
+	const struct engine_stats *stats = engine_stats(engine);
+
+	exposition_begin(e, "ipvsctl_kernel_operations_total", EXPOSITION_COUNTER,
+		"Successful changes of kernel objects, by kind of object");
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
+		for (enum op_type type = 0; type <= OP_DEL; type++)
+			exposition_count(e, stats->ops[kind][type], "kind=\"%s\",op=\"%s\"",
+				fact_kind_name(kind), op_type_name(type));
+	exposition_single(e, "ipvsctl_kernel_failures_total", EXPOSITION_COUNTER,
+		"Failed changes of kernel objects", stats->failures);
+	exposition_single(e, "ipvsctl_kernel_batches_total", EXPOSITION_COUNTER,
+		"Batches of changes sent to the kernel", stats->batches);
+	exposition_single(e, "ipvsctl_resolves_total", EXPOSITION_COUNTER,
+		"Resolves of a Service into its desired state", stats->resolves);
+	exposition_single(e, "ipvsctl_drift_total", EXPOSITION_COUNTER,
+		"Kernel objects that an audit found changed or removed by another program",
+		stats->drift);
+	exposition_single(e, "ipvsctl_audits_total", EXPOSITION_COUNTER,
+		"Audits, which compare the observed with the desired state", stats->audits);
+	exposition_single(e, "ipvsctl_audit_failures_total", EXPOSITION_COUNTER,
+		"Audits that could not read the whole state of the kernel", stats->audit_failures);
+	exposition_single(e, "ipvsctl_draining", EXPOSITION_GAUGE,
+		"Real servers that drain: they keep their connections and get no new ones",
+		drain_count(engine_drain(engine)));
+	expose_facts(e, engine_ledger(engine));
+}
+
+static void expose_own(struct exposition *e, const struct metrics_input *in)
+{
+	expose_engine(e, in->engine);
+
+	exposition_begin(e, "ipvsctl_event_to_kernel_seconds", EXPOSITION_HISTOGRAM,
+		"Time from a change of a Service or its endpoints until the kernel is in sync");
+	exposition_histogram(e, &in->metrics->event_to_kernel, NULL);
+	exposition_begin(e, "ipvsctl_audit_duration_seconds", EXPOSITION_HISTOGRAM,
+		"Duration of an audit in seconds");
+	exposition_histogram(e, &in->metrics->audit, NULL);
+
+	if (in->n_watches)
+		exposition_begin(e, "ipvsctl_watch_healthy", EXPOSITION_GAUGE,
+			"Whether the watch of a resource is up to date");
+	for (size_t i = 0; i < in->n_watches; i++)
+		exposition_count(
+			e, in->watches[i].healthy, "resource=\"%s\"", in->watches[i].resource);
+
+	exposition_begin(e, "ipvsctl_backend_info", EXPOSITION_GAUGE, "The backend in use");
+	exposition_count(e, 1, "backend=\"%s\"", in->backend);
+	exposition_single(e, "ipvsctl_backend_fallback", EXPOSITION_GAUGE,
+		"Whether the backend is iptables because IPVS cannot be used", in->fallback);
+}
+
+/* Metrics of every Kubernetes component and of every process */
 
 #ifdef __clang__
 #define COMPILER "clang"
@@ -82,52 +341,53 @@ static void add_version_part(struct buf *b, const char *name, const char *digits
 #define COMPILER "gcc"
 #endif
 
-static void add_build_info(struct buf *b)
+static void expose_build(struct exposition *e)
 {
-	_cleanup_(buf_done) struct buf labels = { 0 };
-	const char *dot = strchr(VERSION, '.');
+	static const char digits[] = "0123456789";
+	const char *dot = strchr(VERSION, '.'), *minor = dot ? dot + 1 : "";
 	struct utsname machine;
 
 	if (uname(&machine) < 0)
 		machine.machine[0] = '\0';
-	buf_adds(&labels,
-		"build_date=\"\",compiler=\"" COMPILER "\",git_commit=\"\","
-		"git_tree_state=\"\",git_version=\"v" VERSION "\",go_version=\"\",");
-	add_version_part(&labels, "major", VERSION);
-	add_version_part(&labels, "minor", dot ? dot + 1 : "");
-	buf_addf(&labels, "platform=\"linux/%s\"", machine.machine);
-	exposition_begin(b, "kubernetes_build_info", EXPOSITION_GAUGE,
-		"[ALPHA] The version that runs here, of ipvsctl-svcd and not of Kubernetes");
-	exposition_count(b, "kubernetes_build_info", buf_str(&labels), 1);
+	exposition_begin(e, "kubernetes_build_info", EXPOSITION_GAUGE,
+		"[ALPHA] The version of ipvsctl-svcd, not of Kubernetes");
+	exposition_count(e, 1,
+		"build_date=\"\",compiler=\"" COMPILER "\",git_commit=\"\",git_tree_state=\"\","
+		"git_version=\"v" VERSION
+		"\",go_version=\"\",major=\"%.*s\",minor=\"%.*s\",platform=\"linux/%s\"",
+		(int)strspn(VERSION, digits), VERSION, (int)strspn(minor, digits), minor,
+		machine.machine);
 }
 
-static void add_process(struct buf *b)
+static void expose_process(struct exposition *e)
 {
 	struct process p;
 
 	if (process_read(&p) < 0)
 		return;
-	exposition_begin(b, "process_cpu_seconds_total", EXPOSITION_COUNTER,
+	exposition_begin(e, "process_cpu_seconds_total", EXPOSITION_COUNTER,
 		"Total user and system CPU time spent in seconds.");
-	exposition_real(b, "process_cpu_seconds_total", "", p.cpu_seconds);
-	exposition_single(b, "process_max_fds", EXPOSITION_GAUGE,
+	exposition_real(e, p.cpu_seconds, NULL);
+	exposition_single(e, "process_max_fds", EXPOSITION_GAUGE,
 		"Maximum number of open file descriptors.", p.max_fds);
-	exposition_single(b, "process_open_fds", EXPOSITION_GAUGE,
+	exposition_single(e, "process_open_fds", EXPOSITION_GAUGE,
 		"Number of open file descriptors.", p.open_fds);
-	exposition_single(b, "process_resident_memory_bytes", EXPOSITION_GAUGE,
+	exposition_single(e, "process_resident_memory_bytes", EXPOSITION_GAUGE,
 		"Resident memory size in bytes.", p.resident);
-	exposition_begin(b, "process_start_time_seconds", EXPOSITION_GAUGE,
+	exposition_begin(e, "process_start_time_seconds", EXPOSITION_GAUGE,
 		"Start time of the process since unix epoch in seconds.");
-	exposition_real(b, "process_start_time_seconds", "", p.start_time);
-	exposition_single(b, "process_virtual_memory_bytes", EXPOSITION_GAUGE,
+	exposition_real(e, p.start_time, NULL);
+	exposition_single(e, "process_virtual_memory_bytes", EXPOSITION_GAUGE,
 		"Virtual memory size in bytes.", p.virtual);
 }
 
 void metrics_render(const struct metrics_input *in, struct buf *ret)
 {
-	metrics_render_kube_proxy(in, ret);
-	metrics_render_client(in, ret);
-	metrics_render_own(in, ret);
-	add_build_info(ret);
-	add_process(ret);
+	struct exposition e = { .out = ret };
+
+	expose_kube_proxy(&e, in);
+	expose_client(&e, in);
+	expose_own(&e, in);
+	expose_build(&e);
+	expose_process(&e);
 }

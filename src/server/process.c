@@ -3,59 +3,35 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
 
-enum { MAX_PROC_FILE = 1 << 20, PROC_CHUNK = 4096 };
-
-static int read_all(int fd, struct buf *ret)
-{
-	while (ret->len < MAX_PROC_FILE) {
-		ssize_t n = read(fd, buf_reserve(ret, PROC_CHUNK), PROC_CHUNK);
-
-		if (n < 0)
-			return -errno;
-		if (!n)
-			return 0;
-		ret->data[ret->len += (size_t)n] = '\0';
-	}
-	return -EFBIG;
-}
-
-static int read_file(const char *path, struct buf *ret)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), r;
-
-	if (fd < 0)
-		return -errno;
-	r = read_all(fd, ret);
-	close(fd);
-	return r;
-}
-
-/* proc(5), /proc/pid/stat: the fields behind the name in brackets, which may hold anything. */
-struct stat_fields {
+/* Fields of /proc/self/stat, see proc(5). */
+struct process_stat {
 	unsigned long long user, system, start; /* clock ticks */
 	unsigned long long virtual;		/* bytes */
 	long long resident;			/* pages */
 };
 
-static int read_stat(struct stat_fields *ret)
+static int read_process_stat(struct process_stat *ret)
 {
-	_cleanup_(buf_done) struct buf text = { 0 };
-	int r = read_file("/proc/self/stat", &text);
+	FILE *file = fopen("/proc/self/stat", "re");
+	char line[1024] = "";
 	const char *rest;
 
-	if (r < 0)
-		return r;
-	rest = strrchr(buf_str(&text), ')');
+	if (!file)
+		return -errno;
+	if (!fgets(line, sizeof(line), file))
+		line[0] = '\0';
+	fclose(file);
+
+	/* The second field is the program's name in brackets, which may itself contain brackets. */
+	rest = strrchr(line, ')');
 	if (!rest ||
 		sscanf(rest,
 			") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d "
@@ -65,16 +41,21 @@ static int read_stat(struct stat_fields *ret)
 	return 0;
 }
 
+/* Reads when the kernel booted, in Unix time. */
 static int read_boot_time(unsigned long long *ret)
 {
-	_cleanup_(buf_done) struct buf text = { 0 };
-	int r = read_file("/proc/stat", &text);
-	const char *line;
+	FILE *file = fopen("/proc/stat", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t cap = 0;
+	int r = -EPROTO;
 
-	if (r < 0)
-		return r;
-	line = strstr(buf_str(&text), "\nbtime ");
-	return line && sscanf(line, " btime %llu", ret) == 1 ? 0 : -EPROTO;
+	if (!file)
+		return -errno;
+	while (r < 0 && getline(&line, &cap, file) > 0)
+		if (sscanf(line, "btime %llu", ret) == 1)
+			r = 0;
+	fclose(file);
+	return r;
 }
 
 static int count_fds(uint64_t *ret)
@@ -94,22 +75,22 @@ static int count_fds(uint64_t *ret)
 int process_read(struct process *ret)
 {
 	const double tick = 1.0 / (double)sysconf(_SC_CLK_TCK);
-	struct stat_fields f = { 0 };
+	struct process_stat stat = { 0 };
 	unsigned long long boot = 0;
 	struct process p = { 0 };
 	struct rlimit limit;
 	int r;
 
-	r = read_stat(&f);
+	r = read_process_stat(&stat);
 	r = r ? r : read_boot_time(&boot);
 	r = r ? r : count_fds(&p.open_fds);
 	if (r < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return r < 0 ? r : -errno;
 	p.max_fds = limit.rlim_cur;
-	p.cpu_seconds = (double)(f.user + f.system) * tick;
-	p.start_time = (double)boot + (double)f.start * tick;
-	p.virtual = f.virtual;
-	p.resident = (uint64_t)f.resident * (uint64_t)sysconf(_SC_PAGESIZE);
+	p.cpu_seconds = (double)(stat.user + stat.system) * tick;
+	p.start_time = (double)boot + (double)stat.start * tick;
+	p.virtual = stat.virtual;
+	p.resident = (uint64_t)stat.resident * (uint64_t)sysconf(_SC_PAGESIZE);
 	*ret = p;
 	return 0;
 }

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* What this process uses. */
+/* The resources that this process uses. */
 struct process {
 	double cpu_seconds;	    /* user and system */
 	double start_time;	    /* Unix time */
@@ -12,7 +12,7 @@ struct process {
 	uint64_t open_fds, max_fds;
 };
 
-/* Reads it from /proc. Returns 0, or a negative errno. */
+/* Reads /proc. Returns 0 or a negative errno. */
 int process_read(struct process *ret);
 
 #endif
