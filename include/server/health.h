@@ -10,10 +10,12 @@
 #include "core/model.h"
 
 /*
- * Whether the node's Services are kept up to date, as kube-proxy tells it to the kubelet and to
- * load balancers (pkg/proxy/healthcheck/proxy_health.go). A family is unhealthy while a change
- * waits for longer than the time-out to reach the kernel. Without changes it stays healthy for
- * ever, and so it does before the first one, as when the API server cannot be reached at start.
+ * Whether this node programs Services in time, as kube-proxy reports it to the kubelet and to load
+ * balancers (pkg/proxy/healthcheck/proxy_health.go):
+ *
+ * 1. A family is unhealthy while a change waits longer than the time-out to reach the kernel.
+ * 2. Without changes it stays healthy for ever.
+ * 3. Before its first sync it is healthy, for example while the API server cannot be reached.
  *
  * `now` is milliseconds on a monotonic clock, `wall` the time of day.
  */
@@ -21,7 +23,7 @@
 enum health_probe { HEALTH_HEALTHZ, HEALTH_LIVEZ, HEALTH_PROBES };
 
 struct health_family {
-	bool updated; /* ever; before that the family is not looked at */
+	bool updated; /* ever; a family that never was is reported neither healthy nor unhealthy */
 	bool queued;
 	uint64_t queued_at; /* the oldest change that waits */
 	struct timespec last_updated;
@@ -31,23 +33,23 @@ struct health {
 	uint64_t timeout;		    /* milliseconds */
 	struct health_family families[2];   /* IPv4, IPv6 */
 	bool eligible;			    /* load balancers may send to this node */
-	uint64_t answers[HEALTH_PROBES][2]; /* how many: with 200, with 503 */
+	uint64_t answers[HEALTH_PROBES][2]; /* number of answers with 200, with 503 */
 };
 
 /*
  * The time-out is kube-proxy's: twice the sync period. With `follows_node` the node is not eligible
- * until its object was seen; without, as where there is no API server to tell of it, it is.
+ * until its object was seen; without, as when there is no API server, it is eligible at once.
  */
 void health_init(struct health *h, uint64_t timeout, bool follows_node);
-/* Something changed that has to reach the kernel. */
+/* A change was received that has to reach the kernel. */
 void health_queued(struct health *h, int family, uint64_t now);
-/* All that was queued has reached it; to be told once at start too, for each family served. */
+/* The family is in sync; call it once at start too, for each family that is served. */
 void health_updated(struct health *h, int family, const struct timespec *wall);
-/* This node's object; NULL, where it is gone, changes nothing, as in kube-proxy. */
+/* This node's object. NULL (it was deleted) changes nothing, as in kube-proxy. */
 void health_set_node(struct health *h, const struct node *node);
 
 bool health_ok(const struct health *h, uint64_t now);
-/* Answers a probe with JSON, and counts it. Returns the HTTP status: 200 or 503. */
+/* Appends the JSON answer to a probe and counts it. Returns the HTTP status: 200 or 503. */
 int health_answer(struct health *h, enum health_probe probe, uint64_t now,
 	const struct timespec *wall, struct buf *ret);
 

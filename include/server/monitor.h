@@ -9,22 +9,21 @@
 #include "server/http_listener.h"
 
 /*
- * What kube-proxy serves for those who watch it: /healthz and /livez on one address, /metrics,
- * /proxyMode, /configz and /healthz (which only says that somebody listens) on another.
+ * The HTTP servers of kube-proxy for probes and monitoring: /healthz and /livez on one address;
+ * /metrics, /proxyMode, /configz and a /healthz that always answers "ok" on another.
  */
 
 enum monitor_server { MONITOR_HEALTHZ, MONITOR_METRICS, MONITOR_SERVERS };
 
 struct monitor_config {
-	struct http_address address[MONITOR_SERVERS]; /* family 0: that server is not wanted */
-	struct health *health;			      /* answers are counted in it */
+	struct http_address address[MONITOR_SERVERS]; /* family 0: no such server */
+	struct health *health;			      /* counts the answers */
 	const char *mode;			      /* "ipvs", "iptables" */
 	void (*metrics)(struct buf *ret, void *arg);
-	/* The effective configuration, a new reference: what stands under
-	 * "kubeproxy.config.k8s.io".
-	 */
+	/* Returns a new reference: the configuration in effect, served as the member
+	 * "kubeproxy.config.k8s.io" of /configz; NULL makes it status 500. */
 	json_t *(*configz)(void *arg);
-	/* --bind-address-hard-fail: told that an address cannot be had; NULL: it is tried again. */
+	/* --bind-address-hard-fail: an address cannot be bound; NULL: it is tried again. */
 	void (*on_failure)(enum monitor_server server, const struct err *err, void *arg);
 	void *arg;
 };

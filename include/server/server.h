@@ -11,41 +11,42 @@
 
 /*
  * HTTP on a UNIX socket (mode 0660): GET /v1/status and GET /v1/explain?what=WHAT[&from=FROM], see
- * server/explain.h. The directory of the socket is made (mode
- * 0755); a socket that nobody listens on any more is replaced, one that somebody does listen on is
- * -EADDRINUSE. Every answer is JSON; an error is {"error": "..."}.
+ * report/explain.h. All answers are JSON; an error is {"error": "..."}.
  *
- * A client that goes away must not end the process: the caller ignores SIGPIPE.
+ * The socket's directory is created (mode 0755). A socket that no process listens on is replaced;
+ * if another process listens on it, the result is -EADDRINUSE.
+ *
+ * The caller ignores SIGPIPE, so that a client that hangs up does not end the process.
  */
 
-/* Limits on what comes from a client, here and on the TCP servers */
+/* Limits on clients, for this server and for the TCP servers */
 enum {
 	SERVER_MAX_CONNECTIONS = 100, /* of one server; one more closes the oldest */
 	SERVER_MAX_HEADERS = 8192,    /* bytes of one request's headers */
-	SERVER_MAX_BODY = 4096,
-	SERVER_TIMEOUT = 10,	  /* seconds that a connection may stand still */
-	SERVER_TCP_TIMEOUT = 120, /* longer than a load balancer's time between two checks */
+	SERVER_MAX_BODY = 4096,	      /* bytes */
+	SERVER_TIMEOUT = 10,	      /* seconds that a connection may be idle */
+	SERVER_TCP_TIMEOUT = 120,     /* longer than a load balancer's time between two checks */
 };
 
 struct server;
 struct server_config {
 	const char *socket_path;
 	/*
-	 * The status is told in pieces: each call of status_next appends one and returns false with
-	 * the last. status_end is called once, also where the client went away before.
+	 * The status is written in pieces: each call of status_next appends one, and returns false
+	 * with the last. status_end is called exactly once, also when the client hangs up.
 	 */
 	void *(*status_begin)(void *arg);
 	bool (*status_next)(void *status, struct buf *out);
 	void (*status_end)(void *status);
-	/* A new reference; NULL with words: what was asked for makes no sense. `from` may be NULL.
-	 */
+	/* Returns a new reference, or NULL with a text if the question makes no sense. `from` may
+	 * be NULL. */
 	json_t *(*explain)(const char *what, const char *from, struct err *err, void *arg);
 	void *arg;
 };
 
 /*
  * Listens, and serves on the event loop `base`, which must outlive the server. Returns 0,
- * -EADDRINUSE, -EEXIST (the path is no socket), or another errno, each with words.
+ * -EADDRINUSE, -EEXIST (the path is not a socket), or another errno, each with a text.
  */
 int server_new(struct event_base *base, const struct server_config *config, struct server **ret,
 	struct err *err);

@@ -5,13 +5,10 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
-#include "core/fact.h"
 
 enum { STATUS_OK = 200, STATUS_UNAVAILABLE = 503 };
 
-static const int families[] = { AF_INET, AF_INET6 };
-
-static struct health_family *family_of(struct health *h, int family)
+static struct health_family *health_family_of(struct health *h, int family)
 {
 	return &h->families[family == AF_INET6];
 }
@@ -23,7 +20,7 @@ void health_init(struct health *h, uint64_t timeout, bool follows_node)
 
 void health_queued(struct health *h, int family, uint64_t now)
 {
-	struct health_family *f = family_of(h, family);
+	struct health_family *f = health_family_of(h, family);
 
 	if (f->queued)
 		return;
@@ -33,7 +30,8 @@ void health_queued(struct health *h, int family, uint64_t now)
 
 void health_updated(struct health *h, int family, const struct timespec *wall)
 {
-	*family_of(h, family) = (struct health_family){ .updated = true, .last_updated = *wall };
+	*health_family_of(h, family) =
+		(struct health_family){ .updated = true, .last_updated = *wall };
 }
 
 void health_set_node(struct health *h, const struct node *node)
@@ -42,115 +40,84 @@ void health_set_node(struct health *h, const struct node *node)
 		h->eligible = !node->deleting && !node->to_be_deleted_taint;
 }
 
-static bool family_ok(const struct health *h, const struct health_family *f, uint64_t now)
+static bool family_is_healthy(const struct health *h, const struct health_family *f, uint64_t now)
 {
 	return !f->updated || !f->queued || now - f->queued_at < h->timeout;
 }
 
 bool health_ok(const struct health *h, uint64_t now)
 {
-	return family_ok(h, &h->families[0], now) && family_ok(h, &h->families[1], now);
+	return family_is_healthy(h, &h->families[0], now) &&
+		family_is_healthy(h, &h->families[1], now);
 }
 
-/* JSON as Go writes it */
-
-/* RFC 3339 in the local zone, with as many decimals as it takes. */
-static void add_time(struct buf *b, const struct timespec *t)
+/* Appends a member as Go's JSON does: RFC 3339 in the local zone, without trailing zeros in the
+ * fraction. */
+static void add_time_member(struct buf *b, const char *name, const struct timespec *t)
 {
-	char day[sizeof("2026-01-02T03:04:05") + 16];
+	char seconds[sizeof("2026-01-02T03:04:05") + 16];
 	long fraction = t->tv_nsec, minutes;
 	int digits = 9;
 	struct tm tm;
 
 	localtime_r(&t->tv_sec, &tm);
-	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
-	buf_adds(b, day);
+	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
+	buf_addf(b, "\"%s\":\"%s", name, seconds);
 	for (; digits && fraction % 10 == 0; digits--)
 		fraction /= 10;
 	if (digits)
 		buf_addf(b, ".%0*ld", digits, fraction);
 	minutes = tm.tm_gmtoff / 60;
 	if (minutes)
-		buf_addf(b, "%c%02ld:%02ld", minutes < 0 ? '-' : '+', labs(minutes) / 60,
+		buf_addf(b, "%c%02ld:%02ld\"", minutes < 0 ? '-' : '+', labs(minutes) / 60,
 			labs(minutes) % 60);
 	else
-		buf_addc(b, 'Z');
+		buf_adds(b, "Z\"");
 }
 
-static void add_time_field(struct buf *b, const char *name, const struct timespec *t)
+static const struct health_family *last_updated_family(const struct health *h)
 {
-	buf_addf(b, "\"%s\":\"", name);
-	add_time(b, t);
-	buf_addc(b, '"');
+	const struct health_family *a = &h->families[0], *b = &h->families[1];
+
+	if (!a->updated || !b->updated)
+		return a->updated ? a : b->updated ? b : NULL;
+	if (a->last_updated.tv_sec != b->last_updated.tv_sec)
+		return a->last_updated.tv_sec > b->last_updated.tv_sec ? a : b;
+	return a->last_updated.tv_nsec >= b->last_updated.tv_nsec ? a : b;
 }
 
-static void add_bool_field(struct buf *b, const char *name, bool value)
+int health_answer(struct health *h, enum health_probe probe, uint64_t now,
+	const struct timespec *wall, struct buf *ret)
 {
-	buf_addf(b, "\"%s\":%s", name, value ? "true" : "false");
-}
-
-static void add_status(struct buf *b, const struct health *h, uint64_t now)
-{
+	const struct health_family *last = last_updated_family(h);
+	const bool healthy = health_ok(h, now);
+	const bool ok = healthy && (probe == HEALTH_LIVEZ || h->eligible);
 	const char *separator = ",\"status\":{";
+
+	h->answers[probe][!ok]++;
+	buf_addc(ret, '{');
+	/* While all is well this is the current time, so that a monitor that reads nothing else
+	 * does not take an idle node for a stuck one. */
+	if (ok || last)
+		add_time_member(ret, "lastUpdated", ok ? wall : &last->last_updated);
+	else
+		buf_adds(ret, "\"lastUpdated\":\"0001-01-01T00:00:00Z\"");
+	buf_addc(ret, ',');
+	add_time_member(ret, "currentTime", wall);
+	if (probe == HEALTH_HEALTHZ)
+		buf_addf(ret, ",\"nodeEligible\":%s", h->eligible ? "true" : "false");
+	buf_addf(ret, ",\"healthy\":%s", healthy ? "true" : "false");
 
 	for (size_t i = 0; i < ARRAY_SIZE(h->families); i++) {
 		const struct health_family *f = &h->families[i];
 
 		if (!f->updated)
 			continue;
-		buf_addf(b, "%s\"%s\":{", separator, family_name(families[i]));
-		add_time_field(b, "lastUpdated", &f->last_updated);
-		buf_addc(b, ',');
-		add_bool_field(b, "healthy", family_ok(h, f, now));
-		buf_addc(b, '}');
+		buf_addf(ret, "%s\"%s\":{", separator, i ? "IPv6" : "IPv4");
+		add_time_member(ret, "lastUpdated", &f->last_updated);
+		buf_addf(ret, ",\"healthy\":%s}", family_is_healthy(h, f, now) ? "true" : "false");
 		separator = ",";
 	}
-	if (h->families[0].updated || h->families[1].updated)
-		buf_addc(b, '}');
-}
-
-static bool later(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
-}
-
-/* Who only looks at this time must not take an idle node for a stuck one: it is the current one
- * while all is well. */
-static void add_last_updated(
-	struct buf *b, const struct health *h, bool ok, const struct timespec *wall)
-{
-	const struct timespec *last = NULL;
-
-	for (size_t i = 0; i < ARRAY_SIZE(h->families); i++) {
-		const struct health_family *f = &h->families[i];
-
-		if (f->updated && (!last || later(&f->last_updated, last)))
-			last = &f->last_updated;
-	}
-	if (ok || last)
-		add_time_field(b, "lastUpdated", ok ? wall : last);
-	else
-		buf_adds(b, "\"lastUpdated\":\"0001-01-01T00:00:00Z\"");
-}
-
-int health_answer(struct health *h, enum health_probe probe, uint64_t now,
-	const struct timespec *wall, struct buf *ret)
-{
-	bool healthy = health_ok(h, now);
-	bool ok = healthy && (probe == HEALTH_LIVEZ || h->eligible);
-
-	h->answers[probe][!ok]++;
-	buf_addc(ret, '{');
-	add_last_updated(ret, h, ok, wall);
-	buf_addc(ret, ',');
-	add_time_field(ret, "currentTime", wall);
-	buf_addc(ret, ',');
-	if (probe == HEALTH_HEALTHZ) {
-		add_bool_field(ret, "nodeEligible", h->eligible);
-		buf_addc(ret, ',');
-	}
-	add_bool_field(ret, "healthy", healthy);
-	add_status(ret, h, now);
-	buf_addc(ret, '}');
+	buf_adds(ret, last ? "}}" : "}");
 	return ok ? STATUS_OK : STATUS_UNAVAILABLE;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -16,29 +15,25 @@
 #include "base/mem.h"
 #include "server/server.h"
 
-enum { BACKLOG = 128 };
+enum { TCP_BACKLOG = 128 };
 
-/* A descriptor may be another one's by now, its inode tells. */
-struct connection {
+/* The descriptor may belong to another file by now; the inode tells. */
+struct http_connection {
 	int fd;
 	ino_t inode;
 };
 
-/*
- * Accepted in this turn of the loop. evhttp gives it its descriptor after it asked for it, so it is
- * looked at when evhttp is done; until then it has a reference of ours.
- */
-struct fresh {
-	struct bufferevent *bev;
-};
-
 struct http {
 	struct evhttp *evhttp;
-	struct fresh *fresh;
+	/*
+	 * Accepted in this turn of the loop. evhttp sets the descriptor after on_connection(), so
+	 * on_admit() looks at it in the same turn; until then we hold a reference.
+	 */
+	struct bufferevent **fresh;
 	size_t n_fresh, cap_fresh;
 	struct event *admit;
-	/* The oldest first; of those that were closed since, it is noticed when room is needed. */
-	struct connection open[SERVER_MAX_CONNECTIONS];
+	/* The oldest first. Connections that ended are only removed when room is needed. */
+	struct http_connection open[SERVER_MAX_CONNECTIONS];
 	size_t n_open;
 };
 
@@ -51,43 +46,38 @@ static ino_t inode_of(int fd)
 	return fstat(fd, &st) < 0 ? 0 : st.st_ino;
 }
 
-static void forget_closed(struct http *h)
+/* Makes room for one more connection. */
+static void http_make_room(struct http *h)
 {
 	size_t n = 0;
 
+	if (h->n_open < ARRAY_SIZE(h->open))
+		return;
 	for (size_t i = 0; i < h->n_open; i++)
 		if (inode_of(h->open[i].fd) == h->open[i].inode)
 			h->open[n++] = h->open[i];
 	h->n_open = n;
-}
-
-/* evhttp sees the end of the connection and frees it. */
-static void close_oldest(struct http *h)
-{
+	if (h->n_open < ARRAY_SIZE(h->open))
+		return;
+	/* evhttp reads the end of the connection and frees it. */
 	shutdown(h->open[0].fd, SHUT_RDWR);
 	memmove(&h->open[0], &h->open[1], --h->n_open * sizeof(h->open[0]));
 }
 
-static void admit(struct http *h, int fd)
-{
-	if (fd < 0)
-		return;
-	if (h->n_open == ARRAY_SIZE(h->open))
-		forget_closed(h);
-	if (h->n_open == ARRAY_SIZE(h->open))
-		close_oldest(h);
-	h->open[h->n_open++] = (struct connection){ .fd = fd, .inode = inode_of(fd) };
-}
-
-static void on_admit(evutil_socket_t fd, short what, void *arg)
+static void on_admit(evutil_socket_t unused, short what, void *arg)
 {
 	struct http *h = arg;
 
-	(void)fd;
+	(void)unused;
 	(void)what;
 	for (size_t i = 0; i < h->n_fresh; i++) {
-		admit(h, bufferevent_getfd(h->fresh[i].bev));
-		bufferevent_decref(h->fresh[i].bev);
+		int fd = bufferevent_getfd(h->fresh[i]);
+
+		bufferevent_decref(h->fresh[i]);
+		if (fd < 0)
+			continue;
+		http_make_room(h);
+		h->open[h->n_open++] = (struct http_connection){ .fd = fd, .inode = inode_of(fd) };
 	}
 	h->n_fresh = 0;
 }
@@ -101,12 +91,10 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 		return NULL;
 	bufferevent_incref(bev);
 	mem_grow(h->fresh, h->n_fresh, h->cap_fresh);
-	h->fresh[h->n_fresh++].bev = bev;
+	h->fresh[h->n_fresh++] = bev;
 	event_active(h->admit, EV_TIMEOUT, 0);
 	return bev;
 }
-
-/* The server */
 
 struct http *http_new(struct event_base *base, const struct http_config *config)
 {
@@ -119,7 +107,7 @@ struct http *http_new(struct event_base *base, const struct http_config *config)
 	evhttp_set_max_headers_size(h->evhttp, SERVER_MAX_HEADERS);
 	evhttp_set_max_body_size(h->evhttp, SERVER_MAX_BODY);
 	evhttp_set_timeout(h->evhttp, config->timeout);
-	/* All of them: what is allowed is the handler's matter, and evhttp would answer 501. */
+	/* evhttp would answer 501 to the others; the handler decides about methods. */
 	evhttp_set_allowed_methods(h->evhttp,
 		EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
 			EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
@@ -134,11 +122,76 @@ void http_free(struct http *h)
 	if (!h)
 		return;
 	for (size_t i = 0; i < h->n_fresh; i++)
-		bufferevent_decref(h->fresh[i].bev);
+		bufferevent_decref(h->fresh[i]);
 	free(h->fresh);
 	event_free(h->admit);
 	evhttp_free(h->evhttp);
 	free(h);
+}
+
+/* Listening */
+
+/* Returns a listening TCP socket or a negative errno. */
+static int tcp_listen(const struct ip *ip, uint16_t port, bool v6only)
+{
+	const struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} a = { .in = in };
+	socklen_t len = sizeof(a.in);
+	const int on = 1, only = v6only;
+	int fd, r;
+
+	if (ip->family == AF_INET6) {
+		a.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(port) };
+		memcpy(&a.in6.sin6_addr, ip->bytes, sizeof(a.in6.sin6_addr));
+		len = sizeof(a.in6);
+	} else {
+		memcpy(&a.in.sin_addr, ip->bytes, sizeof(a.in.sin_addr));
+	}
+
+	fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	r = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	/* Set either way: the sysctl net.ipv6.bindv6only must not decide. */
+	if (!r && ip->family == AF_INET6)
+		r = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
+	if (!r)
+		r = bind(fd, &a.sa, len);
+	if (!r)
+		r = listen(fd, TCP_BACKLOG);
+	if (!r)
+		return fd;
+	r = -errno;
+	close(fd);
+	return r;
+}
+
+int http_listen(struct http *h, const struct ip *ip, uint16_t port, bool both,
+	struct evhttp_bound_socket **ret, struct err *err)
+{
+	static const struct ip any6 = { .family = AF_INET6 }, any4 = { .family = AF_INET };
+	struct evhttp_bound_socket *socket;
+	char text[IP_PORT_STRLEN];
+	int fd;
+
+	both = both && ip_is_unspecified(ip);
+	fd = tcp_listen(both ? &any6 : ip, port, !both);
+	if (fd == -EAFNOSUPPORT && both)
+		fd = tcp_listen(&any4, port, false);
+	if (fd < 0)
+		return err_errno(err, fd, "cannot listen on %s", ip_print_port(ip, port, text));
+	socket = http_serve(h, fd);
+	if (!socket) {
+		close(fd);
+		return err_set(
+			err, -ENOMEM, "cannot serve HTTP on %s", ip_print_port(ip, port, text));
+	}
+	*ret = socket;
+	return 0;
 }
 
 struct evhttp_bound_socket *http_serve(struct http *h, int fd)
@@ -151,93 +204,14 @@ void http_stop(struct http *h, struct evhttp_bound_socket *socket)
 	evhttp_del_accept_socket(h->evhttp, socket);
 }
 
-/* Listening */
-
-struct address {
-	union {
-		struct sockaddr sa;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	};
-	socklen_t len;
-};
-
-static struct address make_address(const struct ip *ip, uint16_t port)
+uint16_t http_port(struct evhttp_bound_socket *socket)
 {
-	struct address a = { 0 };
+	struct sockaddr_in6 in6;
+	socklen_t len = sizeof(in6);
 
-	if (ip->family == AF_INET6) {
-		a.in6.sin6_family = AF_INET6;
-		a.in6.sin6_port = htons(port);
-		memcpy(&a.in6.sin6_addr, ip->bytes, sizeof(a.in6.sin6_addr));
-		a.len = sizeof(a.in6);
-	} else {
-		a.in.sin_family = AF_INET;
-		a.in.sin_port = htons(port);
-		memcpy(&a.in.sin_addr, ip->bytes, sizeof(a.in.sin_addr));
-		a.len = sizeof(a.in);
-	}
-	return a;
-}
-
-static int set_option(int fd, int level, int name, int value)
-{
-	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
-}
-
-/* The sysctl net.ipv6.bindv6only must not decide what an IPv6 socket answers to. */
-static int set_up(int fd, const struct address *a, bool v6only)
-{
-	int r = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-
-	if (!r && a->sa.sa_family == AF_INET6)
-		r = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only);
-	if (!r && bind(fd, &a->sa, a->len) < 0)
-		r = -errno;
-	if (!r && listen(fd, BACKLOG) < 0)
-		r = -errno;
-	return r;
-}
-
-static int listen_on(const struct address *a, bool v6only)
-{
-	int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
-
-	if (fd < 0)
-		return -errno;
-	r = set_up(fd, a, v6only);
-	if (r < 0)
-		close(fd);
-	return r < 0 ? r : fd;
-}
-
-int http_listen(const struct ip *ip, uint16_t port, bool both, struct err *err)
-{
-	const struct ip any6 = { .family = AF_INET6 };
-	const struct ip any4 = { .family = AF_INET };
-	char text[IP_PORT_STRLEN];
-	struct address a;
-	int fd;
-
-	both = both && ip_is_unspecified(ip);
-	a = make_address(both ? &any6 : ip, port);
-	fd = listen_on(&a, !both);
-	if (fd == -EAFNOSUPPORT && both) {
-		a = make_address(&any4, port);
-		fd = listen_on(&a, false);
-	}
-	if (fd < 0)
-		return err_errno(err, fd, "cannot listen on %s", ip_print_port(ip, port, text));
-	return fd;
-}
-
-uint16_t http_port(int fd)
-{
-	struct address a = { .len = sizeof(a.in6) };
-
-	if (getsockname(fd, &a.sa, &a.len) < 0)
+	if (getsockname(evhttp_bound_socket_get_fd(socket), (struct sockaddr *)&in6, &len) < 0)
 		return 0;
-	return ntohs(a.sa.sa_family == AF_INET6 ? a.in6.sin6_port : a.in.sin_port);
+	return ntohs(in6.sin6_port); /* an IPv4 address has it in the same place */
 }
 
 /* Answers */
@@ -247,6 +221,14 @@ const char *http_path(struct evhttp_request *req)
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
 
 	return uri ? evhttp_uri_get_path(uri) : NULL;
+}
+
+const char *http_query(struct evhttp_request *req)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
+
+	return query ? query : "";
 }
 
 void http_header(struct evhttp_request *req, const char *name, const char *value)
@@ -261,57 +243,52 @@ static void free_body(const void *data, size_t len, void *arg)
 	free((void *)data);
 }
 
-static void add_body(struct evhttp_request *req, char *body)
+void http_reply(struct evhttp_request *req, int code, const char *type, char *body)
 {
-	struct evbuffer *out = evhttp_request_get_output_buffer(req);
 	size_t len = strlen(body);
 	char text[24];
 
-	/* evhttp would send it here too, and the client take it for the next answer. */
+	http_header(req, "Content-Type", type);
 	if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) {
+		/* evhttp would send the body, and the client read it as the next answer. */
 		snprintf(text, sizeof(text), "%zu", len);
 		http_header(req, "Content-Length", text);
 		free(body);
 	} else {
-		evbuffer_add_reference(out, body, len, free_body, NULL);
+		evbuffer_add_reference(
+			evhttp_request_get_output_buffer(req), body, len, free_body, NULL);
 	}
-}
-
-void http_reply(struct evhttp_request *req, int code, const char *type, char *body)
-{
-	http_header(req, "Content-Type", type);
-	add_body(req, body);
 	evhttp_send_reply(req, code, NULL, NULL);
 }
 
-struct stream {
+struct reply_stream {
 	struct http_pieces pieces;
 	struct evhttp_request *req;
 };
 
-static void stream_free(struct stream *s)
+static void reply_stream_free(struct reply_stream *s)
 {
 	s->pieces.end(s->pieces.arg);
 	free(s);
 }
 
-/* A request that evhttp has let go of is freed by its end, one that it still has by itself
+/* If evhttp has let go of the request, evhttp_send_reply_end() frees it; otherwise evhttp does
  * (evhttp_connection_incoming_fail()). */
 static void on_client_gone(struct evhttp_connection *conn, void *arg)
 {
-	struct stream *s = arg;
+	struct reply_stream *s = arg;
 
 	(void)conn;
 	if (!evhttp_request_get_connection(s->req))
 		evhttp_send_reply_end(s->req);
-	stream_free(s);
+	reply_stream_free(s);
 }
 
 static void send_piece(struct evhttp_connection *conn, void *arg)
 {
 	_cleanup_(buf_done) struct buf piece = { 0 };
 	struct evbuffer *out = evbuffer_new();
-	struct stream *s = arg;
+	struct reply_stream *s = arg;
 	bool more = s->pieces.next(s->pieces.arg, &piece);
 
 	if (!out)
@@ -323,7 +300,7 @@ static void send_piece(struct evhttp_connection *conn, void *arg)
 		evhttp_connection_set_closecb(conn, NULL, NULL);
 		evhttp_send_reply_chunk(s->req, out);
 		evhttp_send_reply_end(s->req);
-		stream_free(s);
+		reply_stream_free(s);
 	}
 	evbuffer_free(out);
 }
@@ -332,9 +309,9 @@ void http_reply_pieces(
 	struct evhttp_request *req, const char *type, const struct http_pieces *pieces)
 {
 	struct evhttp_connection *conn = evhttp_request_get_connection(req);
-	struct stream *s = new0(struct stream);
+	struct reply_stream *s = new0(struct reply_stream);
 
-	*s = (struct stream){ .pieces = *pieces, .req = req };
+	*s = (struct reply_stream){ .pieces = *pieces, .req = req };
 	http_header(req, "Content-Type", type);
 	evhttp_connection_set_closecb(conn, on_client_gone, s);
 	evhttp_send_reply_start(req, HTTP_OK, NULL);

@@ -12,54 +12,58 @@
 #include "base/ip.h"
 
 /*
- * What the HTTP servers share: an evhttp with the limits of server/server.h, and answers. Who
- * connects while as many connections are open as may be gets his answer all the same: the oldest
- * connection is closed for it, so that nobody can keep others out by keeping connections open.
+ * The base of all HTTP servers here: an evhttp with the limits of server/server.h, and ways to
+ * answer. A client that connects while the maximum of connections is open is served all the same:
+ * the oldest connection is closed instead, so that idle clients cannot keep others out.
  */
 
 struct http;
 
 struct http_config {
-	/* Answers with http_reply(), at once. */
+	/* Must answer at once, with http_reply() or http_reply_pieces(). */
 	void (*handle)(struct evhttp_request *req, void *arg);
 	void *arg;
-	int timeout; /* seconds that a connection may stand still */
+	int timeout; /* seconds that a connection may be idle */
 };
 
 struct http *http_new(struct event_base *base, const struct http_config *config);
-void http_free(struct http *h); /* closes its connections, and the sockets that it listens on */
+/* Closes its connections and its listening sockets too. */
+void http_free(struct http *h);
 
 /*
- * Serves what connects to this listening socket, which it takes over unless it fails. Returns NULL
- * where memory is short.
+ * Serves connections to this listening socket, which it owns unless it fails. Returns NULL when
+ * memory is short.
  */
 struct evhttp_bound_socket *http_serve(struct http *h, int fd);
-/* Closes that listening socket; connections stay. */
-void http_stop(struct http *h, struct evhttp_bound_socket *socket);
-
 /*
- * A socket that listens on this address. `both` makes the unspecified address of either family
- * stand for both, as in Go: where there is no IPv6, IPv4 alone. Returns the descriptor, or a
- * negative errno with words.
+ * Listens on a TCP address and serves it. With `both` the unspecified address of either family
+ * stands for both families, as in Go; on a node without IPv6 for IPv4 alone. Returns 0, or a
+ * negative errno with a text.
  */
-int http_listen(const struct ip *ip, uint16_t port, bool both, struct err *err);
-/* The port that the socket is bound to. */
-uint16_t http_port(int fd);
+int http_listen(struct http *h, const struct ip *ip, uint16_t port, bool both,
+	struct evhttp_bound_socket **ret, struct err *err);
+/* Closes that listening socket; open connections stay. */
+void http_stop(struct http *h, struct evhttp_bound_socket *socket);
+/* The port that it is bound to. */
+uint16_t http_port(struct evhttp_bound_socket *socket);
 
-/* The path that was asked for, without the query; NULL where it has none. */
+/* The requested path without the query; NULL if there is none. */
 const char *http_path(struct evhttp_request *req);
+/* The text behind the '?'; "" if there is none. */
+const char *http_query(struct evhttp_request *req);
+/* Adds a header to the answer. */
 void http_header(struct evhttp_request *req, const char *name, const char *value);
-/* Answers; takes the body over. */
+/* Answers; takes ownership of the body. */
 void http_reply(struct evhttp_request *req, int code, const char *type, char *body);
 
 /*
- * An answer that is made in pieces, each when the client has taken the one before: a long one never
- * stops the loop, nor does it lie in memory as a whole.
+ * An answer in pieces: each is made when the client has received the one before, so that a long
+ * answer neither blocks the loop nor lies in memory as a whole.
  */
 struct http_pieces {
-	/* Appends the next piece, which is not empty; false: it was the last. */
+	/* Appends the next piece, which must not be empty; false: it was the last. */
 	bool (*next)(void *arg, struct buf *out);
-	/* Frees what makes them: called once, also where the client went away in the middle. */
+	/* Frees `arg`: called exactly once, also when the client hangs up before the end. */
 	void (*end)(void *arg);
 	void *arg;
 };

@@ -13,15 +13,15 @@ struct monitor {
 	struct http_listener *listeners[MONITOR_SERVERS];
 };
 
-static const char json[] = "application/json";
-static const char plain[] = "text/plain; charset=utf-8";
+static const char type_json[] = "application/json";
+static const char type_plain[] = "text/plain; charset=utf-8";
 
 static void answer_probe(struct monitor *m, enum health_probe probe, struct http_answer *ret)
 {
 	struct timespec wall;
 
 	clock_gettime(CLOCK_REALTIME, &wall);
-	ret->type = json;
+	ret->type = type_json;
 	ret->code = health_answer(m->config.health, probe, clock_ms(), &wall, &ret->body);
 }
 
@@ -42,8 +42,6 @@ static const struct http_route healthz_routes[] = {
 	{ "/livez", get_livez },
 };
 
-/* k8s.io/apiserver/pkg/server/healthz, with its one check that is always there */
-
 static bool has_parameter(const char *query, const char *name)
 {
 	size_t len = strlen(name);
@@ -54,10 +52,11 @@ static bool has_parameter(const char *query, const char *name)
 	return false;
 }
 
+/* k8s.io/apiserver/pkg/server/healthz, with the one check that is always there */
 static void get_ping(const char *query, struct http_answer *ret, void *arg)
 {
 	(void)arg;
-	ret->type = plain;
+	ret->type = type_plain;
 	buf_adds(&ret->body,
 		has_parameter(query, "verbose") ? "[+]ping ok\nhealthz check passed\n" : "ok");
 }
@@ -71,12 +70,12 @@ static void get_metrics(const char *query, struct http_answer *ret, void *arg)
 	m->config.metrics(&ret->body, m->config.arg);
 }
 
-static void get_mode(const char *query, struct http_answer *ret, void *arg)
+static void get_proxy_mode(const char *query, struct http_answer *ret, void *arg)
 {
 	const struct monitor *m = arg;
 
 	(void)query;
-	ret->type = plain;
+	ret->type = type_plain;
 	buf_adds(&ret->body, m->config.mode);
 }
 
@@ -88,7 +87,7 @@ static void get_configz(const char *query, struct http_answer *ret, void *arg)
 	_cleanup_free_ char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 
 	(void)query;
-	ret->type = json;
+	ret->type = type_json;
 	if (text)
 		buf_adds(&ret->body, text);
 	else
@@ -98,7 +97,7 @@ static void get_configz(const char *query, struct http_answer *ret, void *arg)
 
 static const struct http_route metrics_routes[] = {
 	{ "/metrics", get_metrics },
-	{ "/proxyMode", get_mode },
+	{ "/proxyMode", get_proxy_mode },
 	{ "/configz", get_configz },
 	{ "/healthz", get_ping },
 	{ "/healthz/ping", get_ping },
@@ -118,7 +117,7 @@ static void on_metrics_failure(const struct err *err, void *arg)
 	m->config.on_failure(MONITOR_METRICS, err, m->config.arg);
 }
 
-static const struct http_listener_config servers[MONITOR_SERVERS] = {
+static const struct http_listener_config monitor_servers[MONITOR_SERVERS] = {
 	[MONITOR_HEALTHZ] = { .name = "healthz",
 		.routes = healthz_routes,
 		.n_routes = ARRAY_SIZE(healthz_routes),
@@ -135,7 +134,7 @@ struct monitor *monitor_new(struct event_base *base, const struct monitor_config
 
 	m->config = *config;
 	for (size_t i = 0; i < MONITOR_SERVERS; i++) {
-		struct http_listener_config c = servers[i];
+		struct http_listener_config c = monitor_servers[i];
 
 		c.address = config->address[i];
 		c.arg = m;

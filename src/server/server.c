@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <event2/keyvalq_struct.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,7 +13,7 @@
 #include "base/mem.h"
 #include "http.h"
 
-enum { BACKLOG = 16, DIRECTORY_MODE = 0755, SOCKET_MODE = 0660 };
+enum { UNIX_BACKLOG = 16, DIRECTORY_MODE = 0755, SOCKET_MODE = 0660 };
 
 struct server {
 	struct server_config config;
@@ -25,7 +24,7 @@ struct server {
 
 /* Answers */
 
-static void reply(struct evhttp_request *req, int code, const json_t *body)
+static void reply_json(struct evhttp_request *req, int code, const json_t *body)
 {
 	char *text = json_dumps(body, JSON_COMPACT);
 	size_t len;
@@ -44,7 +43,7 @@ static void reply_error(struct evhttp_request *req, int code, const char *messag
 {
 	json_t *body = json_pack("{s:s}", "error", message);
 
-	reply(req, code, body);
+	reply_json(req, code, body);
 	json_decref(body);
 }
 
@@ -56,86 +55,53 @@ static void get_status(struct evhttp_request *req, const struct server *s)
 			.arg = s->config.status_begin(s->config.arg) });
 }
 
-static void explain_query(
-	struct evhttp_request *req, const struct server *s, const struct evkeyvalq *query)
+static void get_explain(struct evhttp_request *req, const struct server *s)
 {
-	const char *what = evhttp_find_header(query, "what");
 	struct err err = { .msg = "give what=IP:PORT or what=NAMESPACE/NAME" };
+	struct evkeyvalq query;
 	json_t *body = NULL;
+	const char *what;
 
+	if (evhttp_parse_query_str(http_query(req), &query) < 0) {
+		reply_error(req, HTTP_BADREQUEST, "the query cannot be parsed");
+		return;
+	}
+	what = evhttp_find_header(&query, "what");
 	if (what)
 		body = s->config.explain(
-			what, evhttp_find_header(query, "from"), &err, s->config.arg);
+			what, evhttp_find_header(&query, "from"), &err, s->config.arg);
 	if (body)
-		reply(req, HTTP_OK, body);
+		reply_json(req, HTTP_OK, body);
 	else
 		reply_error(req, HTTP_BADREQUEST, err.msg);
 	json_decref(body);
-}
-
-static void get_explain(struct evhttp_request *req, const struct server *s)
-{
-	const char *text = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req));
-	struct evkeyvalq query;
-
-	if (evhttp_parse_query_str(text ? text : "", &query) < 0) {
-		reply_error(req, HTTP_BADREQUEST, "the query cannot be read");
-		return;
-	}
-	explain_query(req, s, &query);
 	evhttp_clear_headers(&query);
 }
 
-struct route {
-	const char *path;
-	void (*get)(struct evhttp_request *req, const struct server *s);
-};
-
-static const struct route routes[] = {
-	{ "/v1/status", get_status },
-	{ "/v1/explain", get_explain },
-};
-
-static const struct route *find_route(struct evhttp_request *req)
+static void on_server_request(struct evhttp_request *req, void *arg)
 {
 	const char *path = http_path(req);
+	void (*get)(struct evhttp_request * req, const struct server *s) = NULL;
 
-	for (size_t i = 0; path && i < ARRAY_SIZE(routes); i++)
-		if (!strcmp(path, routes[i].path))
-			return &routes[i];
-	return NULL;
-}
+	if (path && !strcmp(path, "/v1/status"))
+		get = get_status;
+	else if (path && !strcmp(path, "/v1/explain"))
+		get = get_explain;
 
-static void on_request(struct evhttp_request *req, void *arg)
-{
-	const struct route *route = find_route(req);
-
-	if (!route) {
-		reply_error(
-			req, HTTP_NOTFOUND, "no such path; there are /v1/status and /v1/explain");
+	if (!get) {
+		reply_error(req, HTTP_NOTFOUND,
+			"no such path; the paths are /v1/status and /v1/explain");
 	} else if (evhttp_request_get_command(req) != EVHTTP_REQ_GET) {
 		http_header(req, "Allow", "GET");
-		reply_error(req, HTTP_BADMETHOD, "only GET is allowed here");
+		reply_error(req, HTTP_BADMETHOD, "the method must be GET");
 	} else {
-		route->get(req, arg);
+		get(req, arg);
 	}
 }
 
 /* The socket */
 
-static int make_address(const char *path, struct sockaddr_un *ret, struct err *err)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-
-	if (strlen(path) >= sizeof(un.sun_path))
-		return err_set(err, -ENAMETOOLONG, "%s: the path of a socket has at most %zu bytes",
-			path, sizeof(un.sun_path) - 1);
-	strcpy(un.sun_path, path);
-	*ret = un;
-	return 0;
-}
-
-static int make_directory(const char *path, struct err *err)
+static int make_socket_directory(const char *path, struct err *err)
 {
 	_cleanup_free_ char *dir = mem_strdup(path);
 	char *slash = strrchr(dir, '/');
@@ -144,23 +110,12 @@ static int make_directory(const char *path, struct err *err)
 		return 0;
 	*slash = '\0';
 	if (mkdir(dir, DIRECTORY_MODE) < 0 && errno != EEXIST)
-		return err_errno(err, -errno, "cannot make the directory %s", dir);
+		return err_errno(err, -errno, "cannot create the directory %s", dir);
 	return 0;
 }
 
-/* Of the mode nothing is ever wider than meant: bind() makes the file with that of the socket. */
-static int open_socket(void)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0 || !fchmod(fd, SOCKET_MODE))
-		return fd < 0 ? -errno : fd;
-	close(fd);
-	return -errno;
-}
-
-/* Returns 1 if somebody listens there, 0 if not, or a negative errno. */
-static int is_live(const struct sockaddr_un *un)
+/* Returns 1 if a process listens there, 0 if none does, or a negative errno. */
+static int socket_is_live(const struct sockaddr_un *un)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
 
@@ -173,8 +128,8 @@ static int is_live(const struct sockaddr_un *un)
 	return r == -ECONNREFUSED ? 0 : r;
 }
 
-/* Makes way for a new socket where the old one is of a process that is gone. */
-static int remove_stale(const struct sockaddr_un *un, struct err *err)
+/* Removes the socket that a process which ended has left. */
+static int remove_stale_socket(const struct sockaddr_un *un, struct err *err)
 {
 	struct stat st;
 	int r;
@@ -183,7 +138,7 @@ static int remove_stale(const struct sockaddr_un *un, struct err *err)
 		return errno == ENOENT ? 0 : err_errno(err, -errno, "%s", un->sun_path);
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, -EEXIST, "%s exists and is not a socket", un->sun_path);
-	r = is_live(un);
+	r = socket_is_live(un);
 	if (r > 0)
 		return err_set(err, -EADDRINUSE, "another process listens on %s", un->sun_path);
 	if (r < 0)
@@ -193,39 +148,46 @@ static int remove_stale(const struct sockaddr_un *un, struct err *err)
 	return 0;
 }
 
-static int bind_socket(struct server *s, int fd, const struct sockaddr_un *un, struct err *err)
+static int server_listen(struct server *s, struct err *err)
 {
-	if (bind(fd, (const struct sockaddr *)un, sizeof(*un)) < 0)
-		return err_errno(err, -errno, "cannot make the socket %s", un->sun_path);
-	s->bound = true;
-	/* The umask may have taken the group's right to write. */
-	if (chmod(un->sun_path, SOCKET_MODE) < 0 || listen(fd, BACKLOG) < 0)
-		return err_errno(err, -errno, "cannot listen on %s", un->sun_path);
-	if (!http_serve(s->http, fd))
-		return err_set(err, -ENOMEM, "cannot serve HTTP on %s", un->sun_path);
-	return 0;
-}
-
-static int listen_unix(struct server *s, struct err *err)
-{
-	struct sockaddr_un un;
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd, r;
 
-	r = make_address(s->path, &un, err);
+	if (strlen(s->path) >= sizeof(un.sun_path))
+		return err_set(err, -ENAMETOOLONG,
+			"%s: the path of a socket must not be longer than %zu bytes", s->path,
+			sizeof(un.sun_path) - 1);
+	strcpy(un.sun_path, s->path);
+	r = make_socket_directory(s->path, err);
 	if (r < 0)
 		return r;
-	r = make_directory(s->path, err);
+	r = remove_stale_socket(&un, err);
 	if (r < 0)
 		return r;
-	r = remove_stale(&un, err);
-	if (r < 0)
-		return r;
-	fd = open_socket();
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return err_errno(err, fd, "cannot make a UNIX socket");
-	r = bind_socket(s, fd, &un, err);
-	if (r < 0)
-		close(fd);
+		return err_errno(err, -errno, "cannot create a UNIX socket");
+	/* bind() creates the file with the socket's mode, so that it is never wider than this. */
+	r = fchmod(fd, SOCKET_MODE);
+	r = r ? r : bind(fd, (const struct sockaddr *)&un, sizeof(un));
+	if (r < 0) {
+		r = err_errno(err, -errno, "cannot create the socket %s", s->path);
+		goto fail;
+	}
+	s->bound = true;
+	/* The umask may have taken the group's right to write. */
+	if (chmod(s->path, SOCKET_MODE) < 0 || listen(fd, UNIX_BACKLOG) < 0) {
+		r = err_errno(err, -errno, "cannot listen on %s", s->path);
+		goto fail;
+	}
+	if (!http_serve(s->http, fd)) {
+		r = err_set(err, -ENOMEM, "cannot serve HTTP on %s", s->path);
+		goto fail;
+	}
+	return 0;
+fail:
+	close(fd);
 	return r;
 }
 
@@ -238,8 +200,9 @@ int server_new(struct event_base *base, const struct server_config *config, stru
 	s->config = *config;
 	s->path = mem_strdup(config->socket_path);
 	s->http = http_new(base,
-		&(struct http_config){ .handle = on_request, .arg = s, .timeout = SERVER_TIMEOUT });
-	r = listen_unix(s, err);
+		&(struct http_config){
+			.handle = on_server_request, .arg = s, .timeout = SERVER_TIMEOUT });
+	r = server_listen(s, err);
 	if (r < 0) {
 		server_free(s);
 		return r;

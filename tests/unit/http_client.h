@@ -110,19 +110,31 @@ static inline const char *http_client_body(const char *answer)
 	return body + 4;
 }
 
-/* A port of the loopback interface that nobody uses. */
+/*
+ * A port that nobody uses. It is below the range of ports that the kernel gives to others
+ * (net.ipv4.ip_local_port_range), so it stays free until the caller listens on it; the start of the
+ * search differs between processes that run at the same time.
+ */
 static inline uint16_t http_client_free_port(const char *ip)
 {
-	struct sockaddr_storage sa;
-	socklen_t len = http_client_address(&sa, ip, 0);
-	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	uint16_t port;
+	enum { FIRST = 10000, LAST = 32000 };
+	static unsigned next;
 
-	assert_return_code(bind(fd, (struct sockaddr *)&sa, len), errno);
-	assert_return_code(getsockname(fd, (struct sockaddr *)&sa, &len), errno);
-	port = ntohs(((struct sockaddr_in *)&sa)->sin_port);
-	close(fd);
-	return port;
+	if (!next)
+		next = (unsigned)getpid() * 97;
+	for (unsigned tries = 0; tries < LAST - FIRST; tries++) {
+		uint16_t port = (uint16_t)(FIRST + next++ % (LAST - FIRST));
+		struct sockaddr_storage sa;
+		socklen_t len = http_client_address(&sa, ip, port);
+		int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int r = bind(fd, (struct sockaddr *)&sa, len);
+
+		close(fd);
+		if (!r)
+			return port;
+	}
+	fail_msg("no free port on %s", ip);
+	return 0;
 }
 
 #endif

@@ -75,7 +75,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct http_listener_config config(struct fixture *f, const char *address)
+static struct http_listener_config config(struct fixture *f, const char *ip)
 {
 	struct http_listener_config c = {
 		.name = "test",
@@ -84,13 +84,14 @@ static struct http_listener_config config(struct fixture *f, const char *address
 		.arg = f,
 	};
 
-	assert_int_equal(http_address_parse(address, &c.address), 0);
+	assert_int_equal(ip_parse(ip, &c.address.ip), 0);
 	return c;
 }
 
-static uint16_t start(struct fixture *f, const char *address)
+/* Returns the port, which the kernel chooses. */
+static uint16_t start(struct fixture *f, const char *ip)
 {
-	struct http_listener_config c = config(f, address);
+	struct http_listener_config c = config(f, ip);
 
 	f->listener = http_listener_new(f->base, &c);
 	assert_int_not_equal(http_listener_port(f->listener), 0);
@@ -107,44 +108,10 @@ static void expect_answer(struct fixture *f, const char *ip, uint16_t port, cons
 	assert_string_equal(http_client_body(answer), body);
 }
 
-static void addresses_are_parsed_strictly(void **state)
-{
-	static const struct {
-		const char *text, *ip;
-		uint16_t port;
-	} good[] = {
-		{ "0.0.0.0:10256", "0.0.0.0", 10256 },
-		{ "127.0.0.1:0", "127.0.0.1", 0 },
-		{ "[::]:65535", "::", 65535 },
-		{ "[2001:db8::1]:1", "2001:db8::1", 1 },
-	};
-	static const char *const bad[] = { "", ":", ":80", "1.2.3.4", "1.2.3.4:", "1.2.3.4:x",
-		"1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4:+1", "1.2.3.4: 1", "1.2.3.4:1 ", "::1:80",
-		"::1", "[::1]", "[::1]:", "[::1:80", "::1]:80", "[1.2.3.4]:80", "[]:80", "[:80",
-		"localhost:80", "[::1%lo]:80", "1.2.3.4:99999999999999999999",
-		"[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa]:1" };
-	char s[IP_STRLEN];
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-		struct http_address a;
-
-		assert_int_equal(http_address_parse(good[i].text, &a), 0);
-		assert_string_equal(ip_print(&a.ip, s), good[i].ip);
-		assert_int_equal(a.port, good[i].port);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct http_address a;
-
-		if (http_address_parse(bad[i], &a) != -EINVAL)
-			fail_msg("\"%s\" was taken", bad[i]);
-	}
-}
-
 static void paths_are_served_and_others_are_not_found(void **state)
 {
 	struct fixture *f = *state;
-	uint16_t port = start(f, "127.0.0.1:0");
+	uint16_t port = start(f, "127.0.0.1");
 
 	expect_answer(f, "127.0.0.1", port, "GET /hello", "HTTP/1.1 200 ", "hello");
 	assert_string_equal(f->query, "");
@@ -161,7 +128,7 @@ static void any_method_gets_the_same_answer(void **state)
 {
 	static const char *const methods[] = { "POST", "PUT", "DELETE", "OPTIONS", "PATCH" };
 	struct fixture *f = *state;
-	uint16_t port = start(f, "127.0.0.1:0");
+	uint16_t port = start(f, "127.0.0.1");
 	_cleanup_free_ char *head = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
@@ -181,7 +148,7 @@ static void any_method_gets_the_same_answer(void **state)
 static void the_unspecified_ipv4_address_answers_ipv6_too(void **state)
 {
 	struct fixture *f = *state;
-	uint16_t port = start(f, "0.0.0.0:0");
+	uint16_t port = start(f, "0.0.0.0");
 
 	expect_answer(f, "127.0.0.1", port, "GET /hello", "HTTP/1.1 200 ", "hello");
 	expect_answer(f, "::1", port, "GET /hello", "HTTP/1.1 200 ", "hello");
@@ -190,7 +157,7 @@ static void the_unspecified_ipv4_address_answers_ipv6_too(void **state)
 static void the_unspecified_ipv6_address_answers_ipv4_too(void **state)
 {
 	struct fixture *f = *state;
-	uint16_t port = start(f, "[::]:0");
+	uint16_t port = start(f, "::");
 
 	expect_answer(f, "127.0.0.1", port, "GET /hello", "HTTP/1.1 200 ", "hello");
 	expect_answer(f, "::1", port, "GET /hello", "HTTP/1.1 200 ", "hello");
@@ -199,7 +166,7 @@ static void the_unspecified_ipv6_address_answers_ipv4_too(void **state)
 static void a_single_address_answers_its_family_only(void **state)
 {
 	struct fixture *f = *state;
-	uint16_t port = start(f, "[::1]:0");
+	uint16_t port = start(f, "::1");
 	_cleanup_free_ char *nothing = http_client_ask(f->base, "127.0.0.1", port, "GET /hello");
 
 	assert_string_equal(nothing, "");
@@ -219,7 +186,7 @@ static struct http_listener *occupy(struct fixture *f, struct http_listener_conf
 static void an_address_in_use_is_taken_when_it_is_free(void **state)
 {
 	struct fixture *f = *state;
-	struct http_listener_config c = config(f, "127.0.0.1:0");
+	struct http_listener_config c = config(f, "127.0.0.1");
 	struct http_listener *first = occupy(f, &c);
 
 	c.name = "a test of retrying";
@@ -238,7 +205,7 @@ static void an_address_in_use_is_taken_when_it_is_free(void **state)
 static void a_hard_failure_is_told_once_and_not_retried(void **state)
 {
 	struct fixture *f = *state;
-	struct http_listener_config c = config(f, "127.0.0.1:0");
+	struct http_listener_config c = config(f, "127.0.0.1");
 	struct http_listener *first = occupy(f, &c);
 
 	c.retry = 1;
@@ -256,7 +223,7 @@ static void a_hard_failure_is_told_once_and_not_retried(void **state)
 static void a_connection_is_kept_for_more_requests(void **state)
 {
 	struct fixture *f = *state;
-	int fd = http_client_connect("127.0.0.1", start(f, "127.0.0.1:0"));
+	int fd = http_client_connect("127.0.0.1", start(f, "127.0.0.1"));
 
 	for (unsigned i = 0; i < 3; i++) {
 		_cleanup_(buf_done) struct buf answer = { 0 };
@@ -280,7 +247,7 @@ static void who_keeps_connections_open_shuts_nobody_out(void **state)
 {
 	enum { MORE = 20, FLOOD = SERVER_MAX_CONNECTIONS + MORE };
 	struct fixture *f = *state;
-	uint16_t port = start(f, "127.0.0.1:0");
+	uint16_t port = start(f, "127.0.0.1");
 	int fds[FLOOD], closed = 0;
 
 	for (int i = 0; i < FLOOD; i++) {
@@ -303,7 +270,7 @@ static void who_keeps_connections_open_shuts_nobody_out(void **state)
 static void connections_that_end_make_room(void **state)
 {
 	struct fixture *f = *state;
-	uint16_t port = start(f, "127.0.0.1:0");
+	uint16_t port = start(f, "127.0.0.1");
 	int first = http_client_connect("127.0.0.1", port);
 
 	http_client_turn(f->base);
@@ -317,7 +284,7 @@ static void a_flood_in_one_turn_is_borne(void **state)
 {
 	enum { FLOOD = SERVER_MAX_CONNECTIONS + 20 };
 	struct fixture *f = *state;
-	uint16_t port = start(f, "127.0.0.1:0");
+	uint16_t port = start(f, "127.0.0.1");
 	int fds[FLOOD];
 
 	for (int i = 0; i < FLOOD; i++)
@@ -330,7 +297,7 @@ static void a_flood_in_one_turn_is_borne(void **state)
 static void it_ends_with_clients_connected(void **state)
 {
 	struct fixture *f = *state;
-	uint16_t port = start(f, "127.0.0.1:0");
+	uint16_t port = start(f, "127.0.0.1");
 	int known = http_client_connect("127.0.0.1", port), new;
 
 	http_client_turn(f->base);
@@ -346,7 +313,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(addresses_are_parsed_strictly),
 		TEST(paths_are_served_and_others_are_not_found),
 		TEST(any_method_gets_the_same_answer),
 		TEST(the_unspecified_ipv4_address_answers_ipv6_too),

@@ -59,8 +59,8 @@ static struct monitor_config config(struct fixture *f)
 		.arg = f,
 	};
 
-	assert_int_equal(http_address_parse("0.0.0.0:0", &c.address[MONITOR_HEALTHZ]), 0);
-	assert_int_equal(http_address_parse("127.0.0.1:0", &c.address[MONITOR_METRICS]), 0);
+	assert_int_equal(ip_parse("0.0.0.0", &c.address[MONITOR_HEALTHZ].ip), 0);
+	assert_int_equal(ip_parse("127.0.0.1", &c.address[MONITOR_METRICS].ip), 0);
 	return c;
 }
 
