@@ -227,17 +227,6 @@ bool fact_parent(const struct fact_key *key, struct fact_key *ret);
  */
 bool fact_diverts(const struct fact_key *key);
 
-/*
- * A chain that decides which backend gets what comes to a Service. Where the other backend's rules
- * stand in it, it must not change before what answers does, and never goes away meanwhile.
- */
-bool fact_is_entrance(const struct fact_key *key);
-/*
- * A chain of one Service. Where kube-proxy made it, it masquerades itself, which ours leaves to
- * what stands before it: so it must not change as long as kube-proxy's rules lead there.
- */
-bool fact_is_service_chain(const struct fact_key *key);
-
 /* An order that people would choose: by kind, family, set, address, port. Equal exactly when the
  * bytes are. */
 int fact_key_cmp(const struct fact_key *a, const struct fact_key *b);

@@ -392,21 +392,6 @@ bool fact_diverts(const struct fact_key *key)
 	return key->kind == FACT_MEMBER && key->set == SET_LOCAL_MARK;
 }
 
-bool fact_is_entrance(const struct fact_key *key)
-{
-	return key->kind == FACT_CHAIN && key->set == TABLE_NAT &&
-		(!strcmp(key->name, "KUBE-SERVICES") || !strcmp(key->name, "KUBE-NODE-PORT"));
-}
-
-bool fact_is_service_chain(const struct fact_key *key)
-{
-	enum service_chain chain;
-	char hash[SERVICE_HASH_LEN];
-
-	return key->kind == FACT_CHAIN && key->set == TABLE_NAT &&
-		service_chain_parse(key->name, &chain, hash);
-}
-
 bool fact_parent(const struct fact_key *key, struct fact_key *ret)
 {
 	switch ((enum fact_kind)key->kind) {

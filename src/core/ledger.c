@@ -1,24 +1,82 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How it works. Every fact that somebody claims or that the kernel holds has one entry, found by
- * its key. The entry's claims say what we want, `present`, `known` and `have` what the kernel
- * holds; next_op() compares the two and is the only place that decides whether there is work. After
- * any change to either side ledger_requeue() puts the entry on the queue of its next operation, or
- * off all queues, and counts it anew.
+ * Every fact that somebody claims or that the kernel holds has one entry, found by its key. The
+ * claims of an entry are its desired state; `present`, `known` and `have` are its observed state.
+ * entry_next_op() compares the two and alone decides whether there is work. After any change to
+ * either side, ledger_requeue() moves the entry to the queue of its next operation, or off all
+ * queues, and counts it anew. There is one queue for each row of the table in op_order.c.
  *
  * An entry whose last attempt failed waits on the `delayed` list until its time has come. A child
- * waits, on no queue, while its parent is absent, and is not deleted one by one when the parent is
- * on its way out: the kernel drops the children with it.
+ * waits on no queue while its parent is absent, and is not deleted by itself while its parent is
+ * leaving, because the kernel drops the children with the parent.
  *
- * Entries are freed only at the end of a public call (ledger_collect()), so that walks inside may
+ * Entries are freed only at the end of a public call, by ledger_collect(), so that walks inside may
  * touch any of them.
  */
-#include "ledger_own.h"
+#include "core/ledger.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
+#include "base/map.h"
 #include "base/mem.h"
+#include "op_order.h"
+
+enum {
+	BACKOFF_FIRST = 100,   /* ms; doubles with each failure in a row ... */
+	BACKOFF_MAX_SHIFT = 8, /* ... up to 25.6 s */
+};
+
+/* The passes over the table: operations for vital claimants first, then all others. */
+enum pass { PASS_VITAL, PASS_USUAL, PASSES };
+
+struct claim {
+	struct claim *next;
+	const struct claimant *who;
+	struct fact_val val;
+};
+
+struct failure {
+	int error;
+	unsigned tries;
+	uint64_t since, retry_at;
+};
+
+struct ledger_entry {
+	struct map_node by_key;
+	struct list queue;	     /* on one of ledger.queue, `delayed`, `garbage`, or alone */
+	struct ledger_entry *parent; /* has an entry as long as it has children */
+	struct list sibling;	     /* on parent->children */
+	struct list children;
+	struct claim *claims;	 /* the oldest claimant first */
+	struct failure *failure; /* NULL: the last attempt did not fail */
+	struct fact_key key;
+	struct fact_val have;
+	uint32_t seen;	    /* the last audit that observed it */
+	uint32_t n_staying; /* of the device: how many children have `stays` set */
+	bool present : 1, known : 1, foreign : 1, queued : 1, stays : 1;
+	struct {
+		bool wanted, present, foreign;
+		uint8_t failing; /* 0: it does not; 1 + enum op_type */
+	} counted;
+};
+
+struct ledger {
+	struct map entries;
+	struct list queue[PASSES][OP_STEPS]; /* as in op_order[] */
+	uint8_t step_of[OP_TYPES][OP_CLASSES];
+	struct list delayed;
+	uint64_t next_due; /* no later than the first retry_at on `delayed` */
+	struct list garbage;
+	struct ledger_counts counts[FACT_KINDS];
+	uint32_t audit;	   /* number of the running or last audit */
+	unsigned auditing; /* kinds of the running audit; 0: none runs */
+	unsigned unsure;   /* kinds of which an answer was lost */
+	size_t drift;	   /* of the running audit */
+};
 
 const char *op_type_name(enum op_type type)
 {
@@ -29,21 +87,29 @@ const char *op_type_name(enum op_type type)
 	return names[type];
 }
 
+bool claimant_older(const struct claimant *a, const struct claimant *b)
+{
+	return a->born != b->born ? a->born < b->born : strcmp(a->name, b->name) < 0;
+}
+
+/* Entries */
+
 struct ledger *ledger_new(void)
 {
 	struct ledger *l = new0(struct ledger);
 
-	for (int turn = 0; turn < TURNS; turn++)
-		for (int t = 0; t < OP_TYPES; t++)
-			for (int q = 0; q < QUEUES; q++)
-				list_init(&l->queue[turn][t][q]);
+	for (size_t i = 0; i < OP_STEPS; i++) {
+		l->step_of[op_order[i].type][op_order[i].class] = (uint8_t)i;
+		for (enum pass pass = 0; pass < PASSES; pass++)
+			list_init(&l->queue[pass][i]);
+	}
 	list_init(&l->delayed);
 	list_init(&l->garbage);
 	l->next_due = UINT64_MAX;
 	return l;
 }
 
-static void entry_free(struct entry *e)
+static void ledger_entry_free(struct ledger_entry *e)
 {
 	for (struct claim *c = e->claims, *next; c; c = next) {
 		next = c->next;
@@ -57,23 +123,24 @@ void ledger_free(struct ledger *l)
 {
 	if (!l)
 		return;
-	map_for_each(n, &l->entries)
-		entry_free(entry_of(n));
+	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key)
+		ledger_entry_free(e);
 	map_done(&l->entries);
 	free(l);
 }
 
-struct entry *entry_find(const struct ledger *l, const struct fact_key *key)
+static struct ledger_entry *ledger_find(const struct ledger *l, const struct fact_key *key)
 {
-	map_for_each_match(n, &l->entries, map_hash(key, sizeof(*key)))
-		if (fact_key_eq(&entry_of(n)->key, key))
-			return entry_of(n);
+	map_for_each_match_entry(
+		struct ledger_entry, e, &l->entries, map_hash(key, sizeof(*key)), by_key)
+		if (fact_key_eq(&e->key, key))
+			return e;
 	return NULL;
 }
 
-static struct entry *entry_new(struct ledger *l, const struct fact_key *key)
+static struct ledger_entry *ledger_entry_new(struct ledger *l, const struct fact_key *key)
 {
-	struct entry *e = new0(struct entry);
+	struct ledger_entry *e = new0(struct ledger_entry);
 
 	e->key = *key;
 	e->known = true;
@@ -85,29 +152,30 @@ static struct entry *entry_new(struct ledger *l, const struct fact_key *key)
 	return e;
 }
 
-struct entry *entry_get(struct ledger *l, const struct fact_key *key)
+/* Makes the entry, and the one of its parent, where there is none. */
+static struct ledger_entry *ledger_get(struct ledger *l, const struct fact_key *key)
 {
-	struct entry *e = entry_find(l, key);
+	struct ledger_entry *e = ledger_find(l, key);
 	struct fact_key parent;
 
 	if (e)
 		return e;
-	e = entry_new(l, key);
+	e = ledger_entry_new(l, key);
 	if (fact_parent(key, &parent)) {
-		e->parent = entry_find(l, &parent);
+		e->parent = ledger_find(l, &parent);
 		if (!e->parent)
-			e->parent = entry_new(l, &parent);
+			e->parent = ledger_entry_new(l, &parent);
 		list_insert(&e->parent->children, &e->sibling);
 	}
 	return e;
 }
 
 /*
- * The claim that decides, or NULL: not wanted. A real server is wanted only by the claimant whose
- * virtual server it is: the endpoints of the Service that lost a conflict must not show up behind
- * the winner's address. The last claimant, which drains, may want it behind that.
+ * The claim that decides the value; NULL: the fact is not wanted. A real server is wanted only by
+ * the claimant that decides its virtual server: the endpoints of a Service that lost a conflict
+ * must not receive the winner's packets. The last claimant, which drains, comes after it.
  */
-const struct claim *entry_decides(const struct entry *e)
+static const struct claim *entry_deciding_claim(const struct ledger_entry *e)
 {
 	const struct claim *owner = e->parent ? e->parent->claims : NULL;
 	const struct claim *c = e->claims;
@@ -119,194 +187,172 @@ const struct claim *entry_decides(const struct entry *e)
 	return owner ? c : NULL;
 }
 
-/* The device stays for what stays on it, and only the rest goes. */
-static bool leaving(const struct entry *e)
+/* The device stays as long as an address stays on it. */
+static bool entry_is_leaving(const struct ledger_entry *e)
 {
-	return e->present && !e->foreign && !entry_decides(e) && !e->n_staying;
+	return e->present && !e->foreign && !entry_deciding_claim(e) && !e->n_staying;
 }
 
-static bool next_op(const struct entry *e, enum op_type *ret)
+static enum op_type op_type_for(bool wanted, bool present)
 {
-	const struct claim *c = entry_decides(e);
+	return !wanted ? OP_DEL : present ? OP_SET : OP_ADD;
+}
 
-	if (!c) {
-		*ret = OP_DEL;
-		return leaving(e) && !(e->parent && leaving(e->parent));
-	}
-	*ret = e->present ? OP_SET : OP_ADD;
-	if (!e->present)
+/* Whether there is an operation that makes the entry equal to its desired state. */
+static bool entry_next_op(const struct ledger_entry *e, enum op_type *ret)
+{
+	const struct claim *c = entry_deciding_claim(e);
+
+	*ret = op_type_for(c, e->present);
+	switch (*ret) {
+	case OP_ADD:
 		return !e->parent || e->parent->present;
-	return !e->known || !fact_val_eq(&c->val, &e->have);
+	case OP_SET:
+		return !e->known || !fact_val_eq(&c->val, &e->have);
+	case OP_DEL:
+		return entry_is_leaving(e) && !(e->parent && entry_is_leaving(e->parent));
+	}
+	return false;
 }
 
-static void unqueue(struct ledger *l, struct entry *e)
-{
-	list_remove(&e->queue);
-	if (e->queued)
-		l->counts[e->key.kind].pending--;
-	e->queued = false;
-}
-
-static void enqueue(struct ledger *l, struct entry *e, struct list *queue)
-{
-	list_insert(queue, &e->queue);
-	e->queued = true;
-	l->counts[e->key.kind].pending++;
-}
-
-void entry_forget_failure(struct entry *e)
+static void entry_forget_failure(struct ledger_entry *e)
 {
 	free(e->failure);
 	e->failure = NULL;
 }
 
-/* With nothing to do a failure is over, unless it waits for its parent to be tried again. */
-static void rest(struct ledger *l, struct entry *e)
-{
-	if (e->present || !entry_decides(e))
-		entry_forget_failure(e);
-	if (!e->claims && !e->present && list_empty(&e->children))
-		list_insert(&l->garbage, &e->queue);
-}
+/* Queues and counts */
 
-static int queue_of(const struct fact_key *key)
-{
-	if (fact_diverts(key))
-		return QUEUE_DIVERSION;
-	if (fact_is_service_chain(key))
-		return QUEUE_SERVICE_CHAIN;
-	return fact_is_entrance(key) ? QUEUE_ENTRANCE : key->kind;
-}
-
-/* Other changes keep their place among what they may depend on. */
-static enum turn turn_of(const struct entry *e, enum op_type t)
-{
-	const struct claim *c = entry_decides(e);
-	bool first = t == OP_ADD || (t == OP_SET && queue_of(&e->key) < FACT_VS);
-
-	return first && c && c->who->vital ? TURN_VITAL : TURN_USUAL;
-}
-
-static void count(size_t *total, bool *counted, bool now)
+static void recount_one(size_t *total, bool *counted, bool now)
 {
 	*total += (size_t)now - (size_t)*counted;
 	*counted = now;
 }
 
-static enum op_type op_type_of(bool wanted, bool present)
+static void ledger_recount(struct ledger *l, struct ledger_entry *e)
 {
-	return !wanted ? OP_DEL : present ? OP_SET : OP_ADD;
-}
+	struct ledger_counts *c = &l->counts[e->key.kind];
+	bool wanted = entry_deciding_claim(e);
 
-static void recount_failing(struct ledger_counts *c, struct entry *e)
-{
+	recount_one(&c->wanted, &e->counted.wanted, wanted);
+	recount_one(&c->present, &e->counted.present, e->present);
+	recount_one(&c->foreign, &e->counted.foreign, e->foreign);
+
 	if (e->counted.failing) {
 		c->failing--;
 		c->failing_ops[e->counted.failing - 1]--;
 	}
 	e->counted.failing = 0;
 	if (e->failure && e->failure->error) {
-		enum op_type t = op_type_of(entry_decides(e), e->present);
+		enum op_type type = op_type_for(wanted, e->present);
 
 		c->failing++;
-		c->failing_ops[t]++;
-		e->counted.failing = (uint8_t)(1 + t);
+		c->failing_ops[type]++;
+		e->counted.failing = (uint8_t)(1 + type);
 	}
 }
 
-static void recount(struct ledger *l, struct entry *e)
+static void ledger_enqueue(struct ledger *l, struct ledger_entry *e, struct list *queue)
 {
-	struct ledger_counts *c = &l->counts[e->key.kind];
+	list_insert(queue, &e->queue);
+	e->queued = true;
+	l->counts[e->key.kind].pending++;
+}
 
-	count(&c->wanted, &e->counted.wanted, entry_decides(e));
-	count(&c->present, &e->counted.present, e->present);
-	count(&c->foreign, &e->counted.foreign, e->foreign);
-	recount_failing(c, e);
+static void ledger_requeue(struct ledger *l, struct ledger_entry *e);
+
+static void ledger_requeue_children(struct ledger *l, struct ledger_entry *e)
+{
+	list_for_each_entry(struct ledger_entry, child, &e->children, sibling)
+		ledger_requeue(l, child);
 }
 
 /*
- * The device is the one parent that others put things on, and that may be wanted no more while what
- * is on it still is: by the drain.
+ * The device is the only parent on which others put things, and the only one that may be unwanted
+ * while the drain still wants a child. The recursion through ledger_requeue() ends at the device,
+ * which has no parent.
  */
-static bool stays_on_device(const struct entry *e)
+static void ledger_keep_device(struct ledger *l, struct ledger_entry *e)
 {
-	return e->parent && e->parent->key.kind == FACT_LINK && e->present &&
-		(e->foreign || entry_decides(e));
-}
-
-/* Goes no deeper than that: the device has no parent. */
-static void keep_device(struct ledger *l, struct entry *e)
-{
-	struct entry *device = e->parent;
-	bool stays = stays_on_device(e), was_leaving;
+	struct ledger_entry *device = e->parent;
+	bool stays = device && device->key.kind == FACT_LINK && e->present &&
+		(e->foreign || entry_deciding_claim(e));
+	bool was_leaving;
 
 	if (stays == e->stays)
 		return;
-	was_leaving = leaving(device);
+	was_leaving = entry_is_leaving(device);
 	if (stays)
 		device->n_staying++;
 	else
 		device->n_staying--;
 	e->stays = stays;
-	if (leaving(device) == was_leaving)
+	if (entry_is_leaving(device) == was_leaving)
 		return;
 	ledger_requeue(l, device);
 	ledger_requeue_children(l, device);
 }
 
-void ledger_requeue(struct ledger *l, struct entry *e)
+/* To be called after any change of the entry. */
+static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 {
-	enum op_type t;
+	enum op_type type;
 
-	keep_device(l, e);
-	unqueue(l, e);
-	if (!next_op(e, &t)) {
-		rest(l, e);
-	} else if (!e->failure || !e->failure->retry_at) {
-		enqueue(l, e, &l->queue[turn_of(e, t)][t][queue_of(&e->key)]);
-	} else {
-		enqueue(l, e, &l->delayed);
+	ledger_keep_device(l, e);
+	list_remove(&e->queue);
+	if (e->queued)
+		l->counts[e->key.kind].pending--;
+	e->queued = false;
+
+	if (!entry_next_op(e, &type)) {
+		/* A failed add whose parent has vanished is not over: the parent is tried again. */
+		if (e->present || !entry_deciding_claim(e))
+			entry_forget_failure(e);
+		if (!e->claims && !e->present && list_empty(&e->children))
+			list_insert(&l->garbage, &e->queue);
+	} else if (e->failure && e->failure->retry_at) {
+		ledger_enqueue(l, e, &l->delayed);
 		if (e->failure->retry_at < l->next_due)
 			l->next_due = e->failure->retry_at;
+	} else {
+		size_t step = l->step_of[type][op_class_of(&e->key)];
+		const struct claim *c = entry_deciding_claim(e);
+		bool vital = op_order[step].vital && c && c->who->vital;
+
+		ledger_enqueue(l, e, &l->queue[vital ? PASS_VITAL : PASS_USUAL][step]);
 	}
-	recount(l, e);
+	ledger_recount(l, e);
 }
 
-void ledger_requeue_children(struct ledger *l, struct entry *e)
-{
-	list_for_each(n, &e->children)
-		ledger_requeue(l, container_of(n, struct entry, sibling));
-}
-
-/* Frees what nobody wants and the kernel does not have; a parent may follow its last child. */
-void ledger_collect(struct ledger *l)
+/* Frees entries that nobody wants and the kernel does not hold; a parent may follow its last child.
+ * Ends each public call that requeues. */
+static void ledger_collect(struct ledger *l)
 {
 	while (!list_empty(&l->garbage)) {
-		struct entry *e = entry_queued(l->garbage.next), *parent = e->parent;
+		struct ledger_entry *e = container_of(l->garbage.next, struct ledger_entry, queue);
+		struct ledger_entry *parent = e->parent;
 
 		list_remove(&e->queue);
 		list_remove(&e->sibling);
 		map_del(&l->entries, &e->by_key);
 		l->counts[e->key.kind].facts--;
-		entry_free(e);
+		ledger_entry_free(e);
 		if (parent)
 			ledger_requeue(l, parent);
 	}
 }
 
 /* The kernel drops the children with their parent, and a new parent has none. */
-void ledger_set_childless(struct ledger *l, struct entry *e)
+static void ledger_set_childless(struct ledger *l, struct ledger_entry *e)
 {
-	list_for_each(n, &e->children) {
-		struct entry *child = container_of(n, struct entry, sibling);
-
+	list_for_each_entry(struct ledger_entry, child, &e->children, sibling) {
 		child->present = false;
 		child->foreign = false;
 		ledger_requeue(l, child);
 	}
 }
 
-void ledger_set_absent(struct ledger *l, struct entry *e)
+static void ledger_set_absent(struct ledger *l, struct ledger_entry *e)
 {
 	e->present = false;
 	e->foreign = false;
@@ -314,20 +360,9 @@ void ledger_set_absent(struct ledger *l, struct entry *e)
 	ledger_set_childless(l, e);
 }
 
-/* What we want of it changed: try at once, and let the children follow their parent's new owner. */
-static void want_changed(struct ledger *l, struct entry *e)
-{
-	entry_forget_failure(e);
-	ledger_requeue(l, e);
-	ledger_requeue_children(l, e);
-}
+/* Claims */
 
-bool claimant_older(const struct claimant *a, const struct claimant *b)
-{
-	return a->born != b->born ? a->born < b->born : strcmp(a->name, b->name) < 0;
-}
-
-static struct claim *claim_detach(struct entry *e, const struct claimant *who)
+static struct claim *claim_detach(struct ledger_entry *e, const struct claimant *who)
 {
 	for (struct claim **p = &e->claims; *p; p = &(*p)->next)
 		if ((*p)->who == who) {
@@ -339,9 +374,18 @@ static struct claim *claim_detach(struct entry *e, const struct claimant *who)
 	return NULL;
 }
 
+/* A new desired state is tried at once, and the children follow their parent's new owner. */
+static void ledger_claims_changed(struct ledger *l, struct ledger_entry *e)
+{
+	entry_forget_failure(e);
+	ledger_requeue(l, e);
+	ledger_requeue_children(l, e);
+	ledger_collect(l);
+}
+
 void ledger_claim(struct ledger *l, const struct fact *f, const struct claimant *who)
 {
-	struct entry *e = entry_get(l, &f->key);
+	struct ledger_entry *e = ledger_get(l, &f->key);
 	struct claim *c = claim_detach(e, who), **p = &e->claims;
 
 	if (!c)
@@ -352,23 +396,22 @@ void ledger_claim(struct ledger *l, const struct fact *f, const struct claimant 
 		p = &(*p)->next;
 	c->next = *p;
 	*p = c;
-	/* What hangs on a foreign one was never read. */
+
+	/* Children of a foreign fact were never read. */
 	if (e->foreign)
 		l->unsure |= 1u << e->key.kind;
 	e->foreign = false;
-	want_changed(l, e);
-	ledger_collect(l);
+	ledger_claims_changed(l, e);
 }
 
 void ledger_release(struct ledger *l, const struct fact_key *key, const struct claimant *who)
 {
-	struct entry *e = entry_find(l, key);
+	struct ledger_entry *e = ledger_find(l, key);
 
 	if (!e)
 		return;
 	free(claim_detach(e, who));
-	want_changed(l, e);
-	ledger_collect(l);
+	ledger_claims_changed(l, e);
 }
 
 void ledger_publish(struct ledger *l, const struct fact *old, size_t n_old, const struct fact *new,
@@ -392,43 +435,268 @@ void ledger_publish(struct ledger *l, const struct fact *old, size_t n_old, cons
 	}
 }
 
-static void fill_state(const struct entry *e, struct fact_state *ret)
-{
-	const struct claim *c = entry_decides(e);
+/* Operations */
 
-	*ret = (struct fact_state){
+/* Moves entries from `delayed` to their queues when their time has come. */
+static void ledger_wake_delayed(struct ledger *l, uint64_t now)
+{
+	if (now < l->next_due)
+		return;
+	l->next_due = UINT64_MAX;
+	list_for_each_entry_safe(struct ledger_entry, e, &l->delayed, queue) {
+		if (e->failure->retry_at <= now) {
+			e->failure->retry_at = 0;
+			ledger_requeue(l, e);
+		} else if (e->failure->retry_at < l->next_due) {
+			l->next_due = e->failure->retry_at;
+		}
+	}
+}
+
+void ledger_retry_now(struct ledger *l)
+{
+	ledger_wake_delayed(l, UINT64_MAX);
+}
+
+/* Entries queued first are added first and deleted last. */
+static size_t queue_fill_ops(
+	const struct list *queue, enum op_type type, struct op *ops, size_t max)
+{
+	const struct list *it = queue;
+	size_t n = 0;
+
+	while (n < max) {
+		const struct ledger_entry *e;
+
+		it = type == OP_DEL ? it->prev : it->next;
+		if (it == queue)
+			break;
+		e = container_of(it, struct ledger_entry, queue);
+		ops[n++] = (struct op){
+			.type = type,
+			.fact.key = e->key,
+			.fact.val = type == OP_DEL ? e->have : entry_deciding_claim(e)->val,
+		};
+	}
+	return n;
+}
+
+size_t ledger_take(struct ledger *l, uint64_t now, struct op *ops, size_t max, uint64_t *ret_next)
+{
+	size_t n = 0;
+
+	ledger_wake_delayed(l, now);
+	for (enum pass pass = 0; pass < PASSES; pass++)
+		for (size_t i = 0; i < OP_STEPS; i++) {
+			const struct op_step *step = &op_order[i];
+			const struct list *queue = &l->queue[pass][i];
+
+			if (list_empty(queue))
+				continue;
+			if (n && !step->joins)
+				return n;
+			n += queue_fill_ops(queue, step->type, ops + n, max - n);
+			if (!step->joins || n == max)
+				return n;
+		}
+	*ret_next = l->next_due;
+	return n;
+}
+
+static void entry_failed(struct ledger_entry *e, int error, uint64_t now)
+{
+	unsigned shift;
+
+	if (!e->failure) {
+		e->failure = new0(struct failure);
+		e->failure->since = now;
+	}
+	e->failure->error = error;
+	e->failure->tries++;
+	shift = e->failure->tries < BACKOFF_MAX_SHIFT ? e->failure->tries : BACKOFF_MAX_SHIFT;
+	e->failure->retry_at = now + ((uint64_t)BACKOFF_FIRST << shift);
+}
+
+/*
+ * `gone`, the entry or its parent, is not in the kernel. The first such answer is news and acted on
+ * at once; a kernel that repeats it is retried with back-off.
+ */
+static void ledger_found_absent(struct ledger *l, struct ledger_entry *e, struct ledger_entry *gone,
+	const struct op *op, uint64_t now)
+{
+	if (op->type != OP_DEL) {
+		entry_failed(e, op->result, now);
+		if (e->failure->tries == 1) {
+			e->failure->error = 0;
+			e->failure->retry_at = 0;
+		}
+	}
+	ledger_set_absent(l, gone);
+	ledger_requeue(l, e);
+}
+
+void ledger_settle(struct ledger *l, const struct op *op, uint64_t now)
+{
+	struct ledger_entry *e = ledger_find(l, &op->fact.key);
+	const bool lost = op->result == -ENOBUFS;
+
+	/* Released while the operation was under way, but now it is in the kernel, or may be. */
+	if (!e && op->type == OP_ADD && (!op->result || lost))
+		e = ledger_get(l, &op->fact.key);
+	/* An earlier answer of the same batch told that it vanished with its parent. */
+	if (!e)
+		return;
+
+	if (!op->result && op->type == OP_DEL) {
+		entry_forget_failure(e);
+		ledger_set_absent(l, e);
+	} else if (!op->result) {
+		entry_forget_failure(e);
+		e->present = e->known = true;
+		e->have = op->fact.val;
+		ledger_requeue(l, e);
+		if (op->type == OP_ADD)
+			ledger_set_childless(l, e);
+	} else if (lost || (op->result == -EEXIST && op->type == OP_ADD)) {
+		/*
+		 * It may be in the kernel, with any value. If the ledger takes it for present, the
+		 * next operation finds out. If it took it for absent, a fact that we made would
+		 * become foreign when it is released before the next audit.
+		 */
+		bool was_present = e->present;
+
+		e->present = true;
+		e->known = false;
+		e->have = op->fact.val; /* most likely */
+		l->unsure |= 1u << e->key.kind;
+		if (lost)
+			entry_failed(e, op->result, now);
+		ledger_requeue(l, e);
+		if (!lost || !was_present)
+			ledger_requeue_children(l, e);
+	} else if (op->result == -ESRCH && e->parent) {
+		ledger_found_absent(l, e, e->parent, op, now);
+	} else if (op->result == -ENOENT && op->type != OP_ADD) {
+		ledger_found_absent(l, e, e, op, now);
+	} else {
+		entry_failed(e, op->result, now);
+		ledger_requeue(l, e);
+	}
+	ledger_collect(l);
+}
+
+/* Audits */
+
+void ledger_audit_begin(struct ledger *l, unsigned kinds)
+{
+	assert(!l->auditing);
+	l->audit++;
+	l->auditing = kinds;
+	l->drift = 0;
+}
+
+/* After a lost answer nothing is believed, so a difference is no drift: we may have made it. */
+static bool entry_is_doubted(const struct ledger_entry *e)
+{
+	for (; e; e = e->parent)
+		if (e->failure && e->failure->error == -ENOBUFS)
+			return true;
+	return false;
+}
+
+void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
+{
+	struct ledger_entry *e = ledger_get(l, &f->key);
+	bool differs = !e->present || (e->known && !fact_val_eq(&e->have, &f->val));
+
+	if (!e->present)
+		e->foreign = !e->claims && !ours;
+	if (differs) {
+		l->drift += !e->foreign && !entry_is_doubted(e);
+		entry_forget_failure(e);
+	}
+	e->present = e->known = true;
+	e->have = f->val;
+	e->seen = l->audit;
+	ledger_requeue(l, e);
+	if (differs)
+		ledger_requeue_children(l, e);
+	ledger_collect(l);
+}
+
+static bool ledger_vanished(const struct ledger *l, const struct ledger_entry *e)
+{
+	return l->auditing & 1u << e->key.kind && e->present && e->seen != l->audit;
+}
+
+size_t ledger_audit_end(struct ledger *l)
+{
+	/* All are counted before any is acted on, because an absent parent makes its children
+	 * absent. */
+	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key)
+		l->drift += ledger_vanished(l, e) && !e->foreign && !entry_is_doubted(e);
+	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
+		if (!ledger_vanished(l, e))
+			continue;
+		entry_forget_failure(e);
+		ledger_set_absent(l, e);
+	}
+	ledger_collect(l);
+	l->unsure &= ~l->auditing;
+	l->auditing = 0;
+	return l->drift;
+}
+
+void ledger_audit_abort(struct ledger *l)
+{
+	l->auditing = 0;
+}
+
+bool ledger_unsure(const struct ledger *l)
+{
+	return l->unsure;
+}
+
+/* Questions */
+
+static struct fact_state entry_state(const struct ledger_entry *e)
+{
+	const struct claim *c = entry_deciding_claim(e);
+	struct fact_state s = {
 		.wanted = c,
 		.present = e->present,
 		.known = e->known,
 		.foreign = e->foreign,
 		.have = e->have,
 	};
+
 	if (c) {
-		ret->want = c->val;
-		ret->claimant = c->who;
+		s.want = c->val;
+		s.claimant = c->who;
 	}
 	if (e->failure) {
-		ret->error = e->failure->error;
-		ret->tries = e->failure->tries;
-		ret->failing_since = e->failure->since;
-		ret->retry_at = e->failure->retry_at;
+		s.error = e->failure->error;
+		s.tries = e->failure->tries;
+		s.failing_since = e->failure->since;
+		s.retry_at = e->failure->retry_at;
 	}
+	return s;
 }
 
 bool ledger_state(const struct ledger *l, const struct fact_key *key, struct fact_state *ret)
 {
-	const struct entry *e = entry_find(l, key);
+	const struct ledger_entry *e = ledger_find(l, key);
 
 	if (!e)
 		return false;
-	fill_state(e, ret);
+	*ret = entry_state(e);
 	return true;
 }
 
 struct op fact_state_op(const struct fact_key *key, const struct fact_state *state)
 {
 	return (struct op){
-		.type = op_type_of(state->wanted, state->present),
+		.type = op_type_for(state->wanted, state->present),
 		.result = state->error,
 		.fact = { .key = *key, .val = state->wanted ? state->want : state->have },
 	};
@@ -437,53 +705,40 @@ struct op fact_state_op(const struct fact_key *key, const struct fact_state *sta
 void ledger_each(const struct ledger *l, enum fact_kind kind,
 	void (*f)(const struct fact_key *key, const struct fact_state *state, void *arg), void *arg)
 {
-	struct fact_state state;
-
-	map_for_each(n, &l->entries) {
-		const struct entry *e = entry_of(n);
+	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
+		struct fact_state state;
 
 		if (e->key.kind != kind)
 			continue;
-		fill_state(e, &state);
+		state = entry_state(e);
 		f(&e->key, &state, arg);
-	}
-}
-
-static void each_in(
-	const struct list *queue, void (*f)(const struct fact *fact, void *arg), void *arg)
-{
-	list_for_each(n, queue) {
-		const struct entry *e = entry_queued(n);
-
-		f(&(struct fact){ .key = e->key, .val = e->have }, arg);
 	}
 }
 
 void ledger_each_queued(const struct ledger *l, enum op_type type, enum fact_kind kind,
 	void (*f)(const struct fact *fact, void *arg), void *arg)
 {
-	for (enum turn turn = TURN_VITAL; turn < TURNS; turn++) {
-		const struct list *queue = l->queue[turn][type];
+	for (enum pass pass = 0; pass < PASSES; pass++)
+		for (size_t i = 0; i < OP_STEPS; i++) {
+			if (op_order[i].type != type || !op_step_is_of_kind(&op_order[i], kind))
+				continue;
+			list_for_each(n, &l->queue[pass][i]) {
+				const struct ledger_entry *e =
+					container_of(n, struct ledger_entry, queue);
 
-		each_in(&queue[kind], f, arg);
-		if (kind == FACT_MEMBER)
-			each_in(&queue[QUEUE_DIVERSION], f, arg);
-		if (kind == FACT_CHAIN) {
-			each_in(&queue[QUEUE_ENTRANCE], f, arg);
-			each_in(&queue[QUEUE_SERVICE_CHAIN], f, arg);
+				f(&(struct fact){ .key = e->key, .val = e->have }, arg);
+			}
 		}
-	}
 }
 
 bool ledger_has_children(const struct ledger *l, const struct fact_key *key)
 {
-	const struct entry *e = entry_find(l, key);
+	const struct ledger_entry *e = ledger_find(l, key);
 
-	if (!e)
-		return false;
-	list_for_each(n, &e->children)
-		if (container_of(n, struct entry, sibling)->present)
-			return true;
+	if (e)
+		list_for_each_entry(struct ledger_entry, child, &e->children, sibling)
+			if (child->present)
+				return true;
 	return false;
 }
 

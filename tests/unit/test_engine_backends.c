@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "../../src/core/op_order.h"
 #include "base/mem.h"
 #include "world.h"
 
@@ -119,7 +120,8 @@ static void chains_of_kube_proxy_change_after_the_entrances(void **state)
 	_cleanup_free_ struct fact *all = fake_kernel_list(&w->kernel);
 
 	for (size_t i = 0, n = w->kernel.n_facts; i < n; i++)
-		if (fact_is_service_chain(&all[i].key) || fact_is_entrance(&all[i].key)) {
+		if (op_class_of(&all[i].key) == OP_CLASS_SERVICE_CHAIN ||
+			op_class_of(&all[i].key) == OP_CLASS_ENTRANCE) {
 			all[i].val.chain.text++;
 			fake_kernel_put_fact(&w->kernel, &all[i]);
 		}

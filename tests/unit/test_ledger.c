@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "../../src/core/op_order.h"
 #include "base/mem.h"
 #include "ledger_bench.h"
 
@@ -18,6 +19,18 @@
 #define MARK_RS_DRAINED "rs fwmark:2097152/IPv4 10.1.0.1:8080 weight=0"
 
 /* Order */
+
+static void each_operation_has_one_step(void **state)
+{
+	size_t steps[OP_TYPES][OP_CLASSES] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < OP_STEPS; i++)
+		steps[op_order[i].type][op_order[i].class]++;
+	for (size_t type = 0; type < OP_TYPES; type++)
+		for (size_t class = 0; class < OP_CLASSES; class ++)
+			assert_int_equal(steps[type][class], 1);
+}
 
 static void one_batch_is_of_one_kind_and_type_make_before_break(void **state)
 {
@@ -395,6 +408,7 @@ static void the_device_stays_for_what_is_wanted_on_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_operation_has_one_step),
 		LEDGER_TEST(one_batch_is_of_one_kind_and_type_make_before_break),
 		LEDGER_TEST(what_makes_the_state_of_another_proxy_ours_comes_before_what_it_guards),
 		LEDGER_TEST(what_vital_claimants_lack_comes_before_all_else),

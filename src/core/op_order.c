@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The order of operations. Guard before make: the rules and set members that guard a virtual server
+ * exist before it. Make before break: a new path is complete before packets are led to it, and
+ * packets are led away from an old path before it is taken down. The steps, by their numbers in the
+ * table:
+ *
+ *  1. The device comes first, because addresses are put on it.
+ *
+ *  2. Sets, and then their members. Rules refer to sets, and a restart recognises our virtual
+ *     servers by the members. From here to step 5, changes run together with the adds: a set, chain
+ *     or jump that kube-proxy left behind becomes ours by a change, and the guards must be
+ *     complete before step 6.
+ *
+ *  3. Chains. The chains of a Service come before the entrances, KUBE-SERVICES and KUBE-NODE-PORT,
+ *     whose rules lead to them. A new entrance is harmless until something jumps to it (step 5), an
+ *     existing one changes in step 8. Neighbouring rows of chains go into one batch, because a
+ *     batch is one run of iptables-restore, and rules may refer to chains of the same batch.
+ *
+ *  4. Dispatch entries, the virtual servers of the iptables backend, lead to the chains of step 3.
+ *
+ *  5. Jumps from the built-in chains: packets enter the chains of step 3, which are complete.
+ *
+ *  6. Virtual servers, and then the real servers behind them.
+ *
+ *  7. Diversions: members of KUBE-LOCAL-MARK lead packets from the virtual server of an address to
+ *     the virtual server of a mark, which by now has its real servers.
+ *
+ *  8. Existing entrances change. They decide which backend gets the packets of a Service, so when
+ *     the backend changes, both backends answer at this moment (steps 4 and 6). Existing chains of
+ *     Services change afterwards: kube-proxy's masquerade by themselves while ours leave that to
+ *     the entrance, so they must keep their rules while kube-proxy's entrance leads to them.
+ *
+ *  9. Diversions are deleted before the real servers behind the mark lose their weight (step 11) or
+ *     are deleted (step 12).
+ *
+ * 10. Routes and addresses make the VIPs local. From here on clients reach them.
+ *
+ * 11. The other changes: weights of real servers, sources of routes.
+ *
+ * 12. Deletes run backwards: VIPs, real servers, virtual servers, and then their guards. Deletes
+ *     within a row run backwards too, last made first deleted: of one Service's members the ones
+ *     that reject were made last.
+ *
+ * 13. Virtual servers change last, because a new scheduler costs an RCU grace period, 10 ms and
+ *     more, for which no other operation shall wait. The kernel refuses new connections for that
+ *     time, so core/hold carries out each change in three parts, unseen by the ledger:
+ *       a. lead new connections away: add a member to KUBE-NO-LOCAL, or delete the diversions;
+ *       b. change the virtual server;
+ *       c. take back part a.
+ *
+ * A vital claimant (cluster DNS, the API server, the node's own chains and sets) need not wait for
+ * thousands of other Services: the rows marked vital have a first pass for those claimants alone.
+ * Such a row makes something or completes a guard. The other rows rely on the whole of an earlier
+ * step, so they have no turn in the first pass.
+ */
+#include "op_order.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define VITAL .vital = true
+#define JOINS .joins = true
+
+const struct op_step op_order[] = {
+	/*  1 */
+	{ OP_ADD, FACT_LINK, VITAL },
+	{ OP_SET, FACT_LINK, VITAL },
+	/*  2 */
+	{ OP_ADD, FACT_SET, VITAL },
+	{ OP_SET, FACT_SET, VITAL },
+	{ OP_ADD, FACT_MEMBER, VITAL },
+	{ OP_SET, FACT_MEMBER, VITAL },
+	/*  3 */
+	{ OP_ADD, FACT_CHAIN, VITAL, JOINS },
+	{ OP_ADD, OP_CLASS_SERVICE_CHAIN, VITAL, JOINS },
+	{ OP_SET, FACT_CHAIN, VITAL, JOINS },
+	{ OP_ADD, OP_CLASS_ENTRANCE, VITAL },
+	/*  4 */
+	{ OP_ADD, FACT_DISPATCH, VITAL },
+	{ OP_SET, FACT_DISPATCH, VITAL },
+	/*  5 */
+	{ OP_ADD, FACT_JUMP, VITAL },
+	{ OP_SET, FACT_JUMP, VITAL },
+	/*  6 */
+	{ OP_ADD, FACT_VS, VITAL },
+	{ OP_ADD, FACT_RS, VITAL },
+	/*  7 */
+	{ OP_ADD, OP_CLASS_DIVERSION, VITAL },
+	{ OP_SET, OP_CLASS_DIVERSION },
+	/*  8 */
+	{ OP_SET, OP_CLASS_ENTRANCE },
+	{ OP_SET, OP_CLASS_SERVICE_CHAIN, JOINS },
+	/*  9 */
+	{ OP_DEL, OP_CLASS_DIVERSION },
+	/* 10 */
+	{ OP_ADD, FACT_ROUTE, VITAL },
+	{ OP_ADD, FACT_ADDR, VITAL },
+	/* 11 */
+	{ OP_SET, FACT_RS },
+	{ OP_SET, FACT_ROUTE },
+	{ OP_SET, FACT_ADDR },
+	/* 12 */
+	{ OP_DEL, FACT_ADDR },
+	{ OP_DEL, FACT_ROUTE },
+	{ OP_DEL, FACT_RS },
+	{ OP_DEL, FACT_VS },
+	{ OP_DEL, FACT_JUMP },
+	{ OP_DEL, FACT_DISPATCH },
+	{ OP_DEL, OP_CLASS_SERVICE_CHAIN, JOINS },
+	{ OP_DEL, OP_CLASS_ENTRANCE },
+	{ OP_DEL, FACT_CHAIN, JOINS },
+	{ OP_DEL, FACT_MEMBER },
+	{ OP_DEL, FACT_SET },
+	{ OP_DEL, FACT_LINK },
+	/* 13 */
+	{ OP_SET, FACT_VS },
+};
+static_assert(ARRAY_SIZE(op_order) == OP_STEPS, "each type of operation on each class has a step");
+
+enum op_class op_class_of(const struct fact_key *key)
+{
+	enum service_chain chain;
+	char hash[SERVICE_HASH_LEN];
+
+	if (fact_diverts(key))
+		return OP_CLASS_DIVERSION;
+	if (key->kind != FACT_CHAIN || key->set != TABLE_NAT)
+		return key->kind;
+	if (!strcmp(key->name, "KUBE-SERVICES") || !strcmp(key->name, "KUBE-NODE-PORT"))
+		return OP_CLASS_ENTRANCE;
+	if (service_chain_parse(key->name, &chain, hash))
+		return OP_CLASS_SERVICE_CHAIN;
+	return key->kind;
+}
+
+bool op_step_is_of_kind(const struct op_step *step, enum fact_kind kind)
+{
+	switch (step->class) {
+	case OP_CLASS_DIVERSION:
+		return kind == FACT_MEMBER;
+	case OP_CLASS_ENTRANCE:
+	case OP_CLASS_SERVICE_CHAIN:
+		return kind == FACT_CHAIN;
+	default:
+		return step->class == kind;
+	}
+}

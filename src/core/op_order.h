@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CORE_OP_ORDER_H
+#define CORE_OP_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/ledger.h"
+
+/*
+ * The order in which operations reach the kernel, as one table; op_order.c explains each step. The
+ * ledger walks the table from the top and carries out the first row that has operations waiting.
+ */
+
+/* What the order tells apart: the kinds of facts, and those members and chains that have a place
+ * of their own. */
+enum op_class {
+	OP_CLASS_DIVERSION = FACT_KINDS,
+	OP_CLASS_ENTRANCE,
+	OP_CLASS_SERVICE_CHAIN,
+	OP_CLASSES
+};
+enum op_class op_class_of(const struct fact_key *key);
+
+enum { OP_TYPES = 3, OP_STEPS = OP_TYPES * OP_CLASSES };
+
+/* A row of the table: all operations of one type on facts of one class. */
+struct op_step {
+	enum op_type type;
+	uint8_t class; /* enum op_class, or enum fact_kind */
+	bool vital;    /* vital claimants have this step in a pass before all others */
+	bool joins;    /* goes into one batch with the rows of that sort around it */
+};
+extern const struct op_step op_order[OP_STEPS];
+
+bool op_step_is_of_kind(const struct op_step *step, enum fact_kind kind);
+
+#endif
