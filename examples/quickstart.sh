@@ -2,12 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # quickstart.sh [--vm]
 #
-# The whole thing once, in a few minutes, on a fresh Debian 12 as root: builds the programs, lays out
-# a client, a node and two backends in network namespaces, runs the daemon on examples/manifests/,
-# fetches a page through the Service, shows the status and cleans up. Your own network is not
-# touched. Where the kernel has no ip_vs the daemon falls back to iptables, as it would on such a node;
-# with --vm the scene plays in a small virtual machine, whose kernel has it. With SVCD and SVC in the
-# environment, the paths of the two programs, nothing is installed or built.
+# Shows the programs at work, in a few minutes, on a fresh Debian 12 as root:
+#
+#  1. installs missing packages and builds the programs;
+#  2. sets up a client, a node and two backends in network namespaces;
+#  3. runs the daemon with examples/manifests/;
+#  4. fetches a page through the Service and shows the status;
+#  5. cleans up.
+#
+# The network of the host is not changed. On a kernel without ip_vs the daemon falls back to iptables;
+# with --vm, steps 2 to 5 run in a virtual machine whose kernel has ip_vs. If the environment has SVCD
+# and SVC, the paths of the two programs, step 1 is left out.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -21,14 +26,14 @@ say() {
 	printf '\n== %s\n' "$*"
 }
 
-# ---- The scene ----
+# ---- The network ----
 
 # in_ns NAME COMMAND...
 in_ns() {
 	ip netns exec "$scene-$1" "${@:2}"
 }
 
-# wire NAME ADDRESS: a namespace with that address and a cable to the node.
+# wire NAME ADDRESS: creates a namespace with this address and a link to the node.
 wire() {
 	ip netns add "$scene-$1"
 	ip link add eth0 netns "$scene-$1" type veth peer name "to-$1" netns "$scene-node"
@@ -71,7 +76,7 @@ take_down() {
 	local status=$? name
 	trap - EXIT
 	if [ "$status" != 0 ]; then
-		echo "Something went wrong. The daemon said:" >&2
+		echo "The quickstart failed. The log of the daemon:" >&2
 		cat "$work/log" >&2 || :
 	fi
 	for name in client node backend-1 backend-2; do
@@ -89,8 +94,8 @@ both_answered() {
 	[ "$(sort -u "$work/pages" | grep -c Hello)" = 2 ]
 }
 
-# fetch WHAT URL: four times; both backends must have answered. iptables chooses them by chance, so
-# it may take some times more.
+# fetch NAME URL: fetches a page at least four times, until both backends have answered. iptables
+# chooses backends at random, so it may take more attempts.
 fetch() {
 	local i
 	say "The client fetches $2 ($1)"
@@ -99,7 +104,7 @@ fetch() {
 		in_ns client curl -sS --max-time 20 "$2" | tee -a "$work/pages"
 		[ "$i" -lt 4 ] || ! both_answered || return 0
 	done
-	die "expected pages of both backends"
+	die "only one of the two backends answered"
 }
 
 show_kernel() {
@@ -131,14 +136,14 @@ start_daemon() {
 		kill -0 "$daemon" 2>/dev/null || break
 		sleep 0.1
 	done
-	die "the daemon did not make the Service true"
+	die "the daemon did not program the Service"
 }
 
 play() {
 	scene=scene$$
 	work=$(mktemp -d)
 	trap take_down EXIT
-	say "Laying out a client, a node and two backends in network namespaces"
+	say "Setting up a client, a node and two backends in network namespaces"
 	lay_out
 	serve_pages
 	cat <<-'END'
@@ -160,21 +165,21 @@ play() {
 	kill "$daemon"
 	wait "$daemon" || :
 	in_ns node "$svcd" --cleanup
-	nothing_is_left || die "something is left in the kernel"
+	nothing_is_left || die "--cleanup left rules or virtual servers in the kernel"
 	take_down
 	say "Success: the Service answered on its ClusterIP and its NodePort; nothing is left behind."
 }
 
-# ---- Getting there ----
+# ---- Preparation ----
 
 prepare() {
-	[ "$(id -u)" = 0 ] || die "run me as root: network namespaces and IPVS need it"
+	[ "$(id -u)" = 0 ] || die "run this script as root: network namespaces and IPVS need it"
 	[ -z "${SVCD:-}" ] || [ -z "${SVC:-}" ] || return 0
-	say "Installing what is missing, building in $build"
+	say "Installing missing packages, building in $build"
 	packages_need "${PACKAGES_BUILD[@]}" "${PACKAGES_LAB[@]}"
 	[ -e "$build/build.ninja" ] || meson setup "$build" "$root" >/dev/null
 	meson compile -C "$build" ipvsctl-svcd ipvsctl-svc >/dev/null ||
-		die "cannot build; see: meson compile -C $build"
+		die "the build failed; run meson compile -C $build to see why"
 }
 
 in_vm() {
@@ -196,15 +201,15 @@ esac
 
 prepare
 if [ -n "$vm" ]; then
-	say "Playing the scene in a virtual machine with Debian's kernel, which has ip_vs"
+	say "Starting a virtual machine with Debian's kernel, which has ip_vs"
 	in_vm
 elif kernel_has_ipvs; then
-	say "This kernel has ip_vs: playing the scene on it"
+	say "This kernel has ip_vs"
 	play
 elif kernel_has_sets; then
 	say "This kernel has no ip_vs: the daemon will FALL BACK TO IPTABLES (see IPVS with --vm)"
 	play
 else
-	say "This kernel has neither ip_vs nor iptables with sets: playing the scene in a virtual machine"
+	say "This kernel has neither ip_vs nor iptables with sets: starting a virtual machine"
 	in_vm
 fi

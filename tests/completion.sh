@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# completion.sh IPVSCTL-SVC IPVSCTL-SVCD: what bash completes, from --help; and the width of that.
-# Prints TAP.
+# completion.sh IPVSCTL-SVC IPVSCTL-SVCD: tests the completion for bash, which uses --help, and the
+# width of --help. Prints TAP.
 set -u
 svc=$(realpath "$1") svcd=$(realpath "$2")
 cd "$(dirname "$0")/.." || exit 1
 . examples/bash-completion/ipvsctl-svc
 n=0 bad=0
 
-# completes WORDS PATTERN: the last word becomes something of which one line is that.
+# completes WORDS PATTERN COUNT: the last word has COUNT completions that match PATTERN.
 completes() {
 	local line=() found
 	read -ra line <<<"$1"
@@ -18,10 +18,10 @@ completes() {
 	found=$(printf '%s\n' "${COMPREPLY[@]}" | grep -cx -e "$2")
 	n=$((n + 1))
 	if [ "$found" = "$3" ]; then
-		echo "ok $n - $1: $2, $3 times"
+		echo "ok $n - \"$1\" has $3 completions like $2"
 	else
 		bad=1
-		echo "not ok $n - $1: $2, $3 times"
+		echo "not ok $n - \"$1\" has $3 completions like $2"
 		printf '# %s\n' "${COMPREPLY[@]}"
 	fi
 }

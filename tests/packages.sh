@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Sourced by the scripts that must work on a fresh Debian 12: what they need from its archive, and
-# what they ask about the machine and the build.
+# For scripts that must work on a fresh Debian 12: the packages that they need, and questions about
+# the machine and the build.
 
 PACKAGES_BUILD=(gcc meson ninja-build pkg-config libc6-dev libnl-3-dev libnl-genl-3-dev
 	libnl-route-3-dev libipset-dev libnetfilter-conntrack-dev libyaml-dev libjansson-dev
@@ -20,15 +20,15 @@ package_missing() {
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" != installed ]
 }
 
-# packages_need PACKAGE...: installs those that are missing, and touches nothing else.
+# packages_need PACKAGE...: installs the missing ones and changes nothing else.
 packages_need() {
 	local package missing=()
-	command -v dpkg-query >/dev/null || die "this script knows only Debian; it needs: $*"
+	command -v dpkg-query >/dev/null || die "this script installs packages on Debian only; it needs: $*"
 	for package in "$@"; do
 		package_missing "$package" && missing+=("$package")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
-	[ "$(id -u)" = 0 ] || die "run as root, or install first: apt-get install ${missing[*]}"
+	[ "$(id -u)" = 0 ] || die "run this script as root, or first run: apt-get install ${missing[*]}"
 	echo "Installing ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
 	{ apt-get -q update && apt-get -q install -y --no-install-recommends "${missing[@]}"; } \
@@ -39,12 +39,12 @@ packages_need() {
 	rm -f "${TMPDIR:-/tmp}/apt.$$"
 }
 
-# Whether IPVS works on the running kernel; asking loads the module where there is one.
+# Whether IPVS works on the running kernel. This loads the module if there is one.
 kernel_has_ipvs() {
 	[ "$(id -u)" = 0 ] && unshare --net ipvsadm -Ln >/dev/null 2>&1
 }
 
-# Whether iptables and ipset work on it, in network namespaces: then the iptables backend does.
+# Whether the iptables backend works on the running kernel: iptables and ipset in network namespaces.
 kernel_has_sets() {
 	[ "$(id -u)" = 0 ] && unshare --net sh -c 'ipset create x hash:ip,port &&
 		iptables -A INPUT -m conntrack --ctstate NEW -m set --match-set x dst,dst' >/dev/null 2>&1

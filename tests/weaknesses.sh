@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Holds weaknesses.md to the truth: every test that it names exists, every weakness has one. Prints TAP.
+# Checks that each weakness in weaknesses.md names a test, and that these tests exist. Prints TAP.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -28,11 +28,11 @@ names=$(grep '^| ' $table | grep -o '`tests/[^`]*`' | tr -d '`')
 while IFS= read -r name; do
 	status=0
 	exists "${name%%:*}" "${name#*:}" || status=1
-	point $status "$name"
+	point $status "$name exists"
 done <<END
 $names
 END
-without=$(grep '^| ' $table | grep -v '`tests/' | grep -cv '^| there | here |$\|^| ---' || true)
-point "$without" "every weakness has a test"
+without=$(grep '^| ' $table | grep -v '`tests/' | grep -cv '^| kube-proxy | tests |$\|^| ---' || true)
+point "$without" "each weakness has a test"
 echo "1..$n"
 exit $bad
