@@ -7,8 +7,9 @@
 #include "core/store.h"
 
 /*
- * Which endpoints of a Service port count on this node, in one family: the rules of kube-proxy's
- * CategorizeEndpoints (pkg/proxy/topology.go), with the reason for each one that is left out.
+ * The endpoints of a Service port in one family, and whether this node uses them: the rules of
+ * kube-proxy's CategorizeEndpoints (pkg/proxy/topology.go), with the reason for each one that is
+ * left out.
  */
 
 enum endpoint_reason {
@@ -22,24 +23,31 @@ enum endpoint_reason {
 /* A few words for people, e.g. "not ready". */
 const char *endpoint_reason_text(enum endpoint_reason reason);
 
-struct chosen {
+/* One endpoint, used or not. */
+struct candidate {
 	struct ip ip;
 	uint16_t port;
-	uint32_t weight;
+	uint32_t weight; /* 0..65535 */
 	const struct endpoint *endpoint;
-	bool local; /* on this node */
-	bool in_cluster,
-		in_local; /* belongs to the cluster-wide list, to the list of the Local policies */
-	unsigned order;	  /* of the slices: decides between duplicates */
+	bool local;		     /* on this node */
+	bool in_cluster;	     /* in the list of the Cluster policy */
+	bool in_local;		     /* in the list of the Local policy */
+	unsigned order;		     /* of arrival in the slices: decides between duplicates */
 	enum endpoint_reason reason; /* of its place in, or absence from, the cluster-wide list */
 };
 
 struct endpoint_list {
-	struct chosen *eps; /* sorted by address and port, without duplicates */
+	struct candidate *eps; /* sorted by address and port, without duplicates */
 	size_t n, cap;
 	size_t n_cluster, n_local; /* how many have in_cluster, in_local */
-	bool any; /* any endpoint could serve anywhere: decides between reject and drop */
+	bool any; /* an endpoint could serve somewhere: decides between reject and drop */
 };
+
+/* The list of the traffic policy contains the endpoint. */
+static inline bool candidate_is_in(const struct candidate *c, bool local_policy)
+{
+	return local_policy ? c->in_local : c->in_cluster;
+}
 
 /*
  * Fills `ret`, which is zeroed or was filled before (its memory is used again). Pointers stay valid
@@ -47,6 +55,8 @@ struct endpoint_list {
  */
 void endpoints_select(const struct slot *slot, const struct service_port *port, int family,
 	const struct node_view *view, struct endpoint_list *ret);
+/* The endpoint with that address and port; NULL: none has them. */
+struct candidate *endpoints_find(const struct endpoint_list *l, const struct ip *ip, uint16_t port);
 void endpoints_done(struct endpoint_list *l);
 
 #endif

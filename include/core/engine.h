@@ -90,7 +90,7 @@ uint64_t engine_step(struct engine *e, uint64_t now);
 void engine_request_audit(struct engine *e);
 /* The same for some kinds, a mask of 1 << enum fact_kind. */
 void engine_request_audit_of(struct engine *e, unsigned kinds);
-/* Something in the policy or in the node's addresses changed: resolves everything again. */
+/* The node view changed: resolves everything again. */
 void engine_node_changed(struct engine *e);
 /* For a person who changed something: the same, reads the kernel again, asks it again for the
  * schedulers that it did not have, and tries at once what failed. */

@@ -5,7 +5,7 @@
 #include "core/model.h"
 #include "core/node_view.h"
 
-/* Which addresses a Service port answers on. */
+/* The addresses that a Service port answers on. */
 
 enum frontend_kind {
 	FRONTEND_CLUSTER_IP,
@@ -19,10 +19,8 @@ struct frontend {
 	enum frontend_kind kind;
 	struct ip ip;
 	uint16_t port;
-	bool local; /* only endpoints on this node may answer: the traffic policy that applies here
-		       is Local */
-	bool vip;   /* has to be made local: a cluster IP, or an address that is on no interface of
-		       the node */
+	bool local; /* the traffic policy that applies here is Local */
+	bool vip;   /* to be made local: a cluster IP, or an address on no interface of the node */
 };
 
 struct frontend_list {
@@ -33,15 +31,17 @@ struct frontend_list {
 /* Why nothing is programmed for a whole Service; "" where something is. */
 const char *service_not_proxied(const struct service *s);
 
-/* The policies as they apply: externalTrafficPolicy counts only where the Service is reachable from
- * outside. */
+/* externalTrafficPolicy is Local, and the Service is reachable from outside. */
 bool service_external_local(const struct service *s);
 bool service_externally_accessible(
 	const struct service *s, const struct service_port *port, int family);
 /* The cluster IP of that family; family 0: none. */
 struct ip service_cluster_ip(const struct service *s, int family);
 
-/* Fills `ret` in the order cluster IP, external IPs, load balancer, node ports, without duplicates.
+/*
+ * Fills `ret`, which is zeroed or was filled before, in the order cluster IP, external IPs, load
+ * balancer, node ports, without duplicates. Empty where the Service is not proxied, has no cluster
+ * IP of the family, or the node does not serve the family.
  */
 void frontends_list(const struct service *s, const struct service_port *port, int family,
 	const struct node_view *view, struct frontend_list *ret);

@@ -3,9 +3,8 @@
 #define CORE_RESOLVE_H
 
 #include "core/fact.h"
-#include "core/frontends.h"
 #include "core/node_view.h"
-#include "core/store.h"
+#include "core/served_port.h"
 #include "core/text.h"
 
 /* From what the sources told to what the kernel should hold: pure functions, no previous result. */
@@ -22,8 +21,8 @@ void fact_list_done(struct fact_list *l);
 
 /* Appends the facts of one Service; finish the list afterwards. The rules' text goes to the pool.
  */
-void resolve_service(const struct slot *slot, const struct node_view *view, struct text_pool *texts,
-	struct fact_list *ret);
+void resolve_service(const struct served_ports *served, const struct node_view *view,
+	struct text_pool *texts, struct fact_list *ret);
 
 /*
  * Appends the facts of the node that no Service brings: the device, the sets, the chains and the

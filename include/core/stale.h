@@ -6,8 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/node_view.h"
-#include "core/store.h"
+#include "core/served_port.h"
 
 /*
  * Which entries of the kernel's connection table outlived what they lead to. A client that goes on
@@ -53,7 +52,7 @@ struct stale_list {
  * that count as ready without serving, because their Service publishes not ready addresses
  * (kube-proxy takes these for stale and cuts off those that it leads there).
  */
-void stale_add_slot(struct stale_list *l, const struct slot *slot, const struct node_view *view);
+void stale_add_served(struct stale_list *l, const struct served_ports *served);
 /* Appends one without endpoints, such as that of a Service that is gone: all its entries are stale.
  */
 void stale_add(struct stale_list *l, const struct ip *ip, uint16_t port, uint8_t proto);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "core/fact.h"
+#include "core/ledger.h"
 #include "core/stale.h"
 
 /*
@@ -15,16 +16,17 @@
  */
 
 struct stale_watch;
+struct stale_service;
 struct stale_watch *stale_watch_new(void);
 void stale_watch_free(struct stale_watch *w);
 
 /*
- * Compares what the slot's UDP ports lead to with what it was the last time. To be called when the
- * slot's claimant is up to date, for every change of the slot or the policy; `gone`: as if it had
- * no Service. A slot without a Service is not referred to afterwards.
+ * Compares what the Service's UDP ports lead to with what it was the last time, which is remembered
+ * in *at (NULL at first, and again when there are no UDP ports any more). To be called when `who`,
+ * the Service's claimant, is up to date, for every change; without served ports it has none.
  */
-void stale_watch_slot(
-	struct stale_watch *w, struct slot *slot, const struct node_view *view, bool gone);
+void stale_watch_service(struct stale_watch *w, struct stale_service **at,
+	const struct claimant *who, const struct served_ports *served);
 /* Something else changed about this frontend, such as that it went from the kernel. */
 void stale_watch_add(struct stale_watch *w, const struct ip *ip, uint16_t port, uint8_t proto);
 

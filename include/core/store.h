@@ -4,36 +4,25 @@
 
 #include "base/list.h"
 #include "base/map.h"
-#include "core/fact.h"
-#include "core/ledger.h"
 #include "core/model.h"
 
 /*
- * Everything that the sources told, by Service: a slot for each namespace/name that has a Service
- * or any slices. A change marks the slot dirty once; whoever resolves takes slots off the dirty
- * queue.
+ * The objects that the inputs hold, by Service: a slot for each namespace/name that has a Service
+ * or any slices. A change puts the slot on the dirty queue once; the engine takes slots off it.
  */
-struct slot_mark;
-struct stale_slot;
+struct publication;
 
 struct slot {
 	struct map_node by_name;
 	struct list dirty;	 /* on store.dirty, or alone */
+	char *name;		 /* "namespace/name" */
 	struct service *service; /* NULL: only slices so far */
 	uint32_t view;		 /* the last view that told of the service */
 	struct list slices;	 /* of struct slot_slice, in order of their key */
 	size_t n_slices;
-	/* What the engine published for it, sorted; owned by the engine. */
-	struct fact *facts;
-	size_t n_facts;
-	int64_t drain_timeout;	  /* of the Service as published; see struct service */
-	struct claimant claimant; /* name: "namespace/name" */
-	bool degraded;		  /* its scheduler cannot be had; the engine's */
-	struct slot_mark *marks;  /* of its ports; see core/marks.h */
-	size_t n_marks;
-	struct stale_slot *stale; /* of its UDP ports; see core/stale_watch.h */
-	struct fact_key *lost;	  /* frontends that older Services have; the engine's */
-	size_t n_lost;
+	/* What an engine published for the slot, see core/publication.h; NULL: nothing. The slot
+	 * stays as long as there is one. */
+	struct publication *published;
 };
 
 struct slot_slice {
@@ -44,7 +33,7 @@ struct slot_slice {
 	uint32_t view;
 };
 
-/* What a source tells a complete view of. */
+/* Kinds of objects of which an input tells a complete view. */
 enum view_kind { VIEW_SERVICES, VIEW_ENDPOINT_SLICES, VIEW_ENDPOINTS, VIEW_NODES, VIEW_KINDS };
 
 /* Since when a Service's endpoints are other ones, as a slice of it says that came. */
@@ -115,7 +104,7 @@ const struct node *store_node(const struct store *s, const char *name);
 struct slot *store_next_dirty(struct store *s);
 void store_mark_dirty(struct store *s, struct slot *slot);
 void store_mark_all_dirty(struct store *s);
-/* Frees the slot if nothing is in it and nothing is published for it. */
+/* Frees the slot if it has no objects and no publication. */
 void store_prune(struct store *s, struct slot *slot);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "engine_own.h"
+#include "core/engine.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,53 +12,59 @@
 #include "core/hold.h"
 #include "core/marks.h"
 #include "core/stale_watch.h"
+#include "ownership.h"
+#include "publisher.h"
 
+/* Times in milliseconds. */
 enum {
+	ALL_KINDS = (1 << FACT_KINDS) - 1,
 	STEP_OPS = 4096,     /* applied in one step */
 	BATCH_OPS = 1024,    /* in one call of an adapter */
-	RATE_FLOWS = 1000,   /* ms between readings of the connection table, which may be large */
-	FLOWS_RETRY = 10000, /* ms, after one that failed */
+	RATE_FLOWS = 1000,   /* between readings of the connection table, which may be large */
+	FLOWS_RETRY = 10000, /* after one that failed */
 	/*
 	 * Changing the scheduler of a virtual server waits for an RCU grace period in the kernel
 	 * (ip_vs_edit_service()), 10 ms and more each.
 	 */
 	BATCH_VS_SET = 16,
+	RATE_LOST = 100,    /* between audits because of lost answers */
+	AUDIT_RETRY = 1000, /* after an audit that failed */
+	/* At most this part of the time goes into reading what takes long to read. */
+	READING_SHARE = 20,
 };
 
-static bool is_tcp(const struct engine *e, const struct fact_key *vs)
-{
-	return vs->proto ? vs->proto == IPPROTO_TCP
-			 : marks_is_tcp(e->config.view->options->mark_mask, fact_fwmark(vs));
-}
+struct engine {
+	struct engine_config config;
+	struct engine_stats stats;
+	struct ledger *ledger;
+	struct drain *drain;
+	struct publisher publisher;
+	struct adapter *adapter[FACT_KINDS]; /* NULL: facts of that kind cannot be had */
+	uint64_t next_flows;
 
-bool engine_drains(const struct engine *e, const struct fact_key *vs)
-{
-	return !e->releasing && e->config.drain && is_tcp(e, vs);
-}
+	/* Operations under way */
+	struct op *ops; /* room for max_ops */
+	size_t max_ops;
+	struct adapter *busy; /* has the first n_busy ops; NULL: none has */
+	size_t n_busy;
+	/*
+	 * An adapter that answers later has answered: the rest of the round is done before anything
+	 * new is resolved, else the last operations would never come while changes go on. A slow
+	 * operation ends the wait.
+	 */
+	bool holding;
 
-struct slot *engine_owner(const struct engine *e, const struct fact_key *vs)
-{
-	struct fact_state s;
+	/* Audits */
+	unsigned audit_requested, auditing; /* masks of 1 << enum fact_kind */
+	bool regular; /* the audit under way is of all kinds but those that rest */
+	bool audited, audit_failed;
+	uint64_t next_audit, audit_begun;
+	uint64_t rest_until; /* for regular audits of adapters that take long to read the kernel */
+};
 
-	if (!ledger_state(e->ledger, vs, &s) || !s.claimant || s.claimant == &e->node ||
-		s.claimant == drain_claimant(e->drain))
-		return NULL;
-	return container_of(s.claimant, struct slot, claimant);
-}
-
-/* The annotation of the Service whose virtual server it is, while there is one. */
 static uint64_t drain_timeout(const struct fact_key *vs, void *arg)
 {
-	const struct engine *e = arg;
-	const struct slot *slot;
-	int64_t ms = e->config.view->options->drain_timeout;
-
-	if (!engine_drains(e, vs))
-		return 0;
-	slot = engine_owner(e, vs);
-	if (slot && slot->service && slot->service->drain_timeout >= 0)
-		ms = slot->service->drain_timeout;
-	return ms > 0 ? (uint64_t)ms : 0;
+	return publisher_drain_timeout(&((const struct engine *)arg)->publisher, vs);
 }
 
 static int drain_conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
@@ -79,12 +85,21 @@ struct engine *engine_new(const struct engine_config *config)
 	e->ledger = ledger_new();
 	e->drain = drain_new(&(struct drain_config){
 		.ledger = e->ledger, .timeout = drain_timeout, .conns = drain_conns, .arg = e });
-	e->node = (struct claimant){ .born = 0, .name = "" };
+	e->publisher = (struct publisher){
+		.ledger = e->ledger,
+		.drain = e->drain,
+		.stale = config->delete_flows ? stale_watch_new() : NULL,
+		.store = config->store,
+		.view = config->view,
+		.stats = &e->stats,
+		.drains = config->drain,
+		.on_degraded = config->on_degraded,
+		.on_conflict = config->on_conflict,
+		.arg = config->arg,
+	};
+	publisher_init(&e->publisher);
 	e->max_ops = BATCH_OPS;
 	e->ops = mem_zalloc(e->max_ops, sizeof(*e->ops));
-	e->node_dirty = true;
-	if (config->delete_flows)
-		e->stale = stale_watch_new();
 	return e;
 }
 
@@ -92,13 +107,11 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	stale_watch_free(e->stale);
+	stale_watch_free(e->publisher.stale);
 	drain_free(e->drain);
 	ledger_free(e->ledger);
-	marks_free(e->marks);
-	text_done(&e->texts);
-	fact_list_done(&e->node_facts);
-	fact_list_done(&e->scratch);
+	marks_free(e->publisher.marks);
+	publisher_done(&e->publisher);
 	free(e->ops);
 	free(e);
 }
@@ -127,7 +140,7 @@ void engine_request_audit_of(struct engine *e, unsigned kinds)
 
 void engine_node_changed(struct engine *e)
 {
-	e->node_dirty = true;
+	e->publisher.node_dirty = true;
 	store_mark_all_dirty(e->config.store);
 }
 
@@ -142,10 +155,9 @@ void engine_reload(struct engine *e)
 
 void engine_release_all(struct engine *e)
 {
-	e->releasing = true;
-	e->node_dirty = true;
+	e->publisher.releasing = true;
 	drain_release_all(e->drain);
-	store_mark_all_dirty(e->config.store);
+	engine_node_changed(e);
 }
 
 void engine_print_failure(const struct engine *e, struct buf *b, const struct op *op)
@@ -175,12 +187,12 @@ const struct drain *engine_drain(const struct engine *e)
 
 const struct text_pool *engine_texts(const struct engine *e)
 {
-	return &e->texts;
+	return &e->publisher.texts;
 }
 
-/* Applies */
+/* Answers */
 
-/* Gives the Services that asked for it another one; false where there is none. */
+/* The Services that asked for it get another one; false where there is none. */
 static bool degrade_scheduler(struct engine *e, const char *scheduler)
 {
 	if (!strcmp(scheduler, LAST_SCHEDULER))
@@ -213,26 +225,18 @@ static void settle_failure(struct engine *e, const struct op *op, uint64_t now)
 		e->config.on_failure(op, e->config.arg);
 }
 
-/* No Service tells of what an earlier run left behind. */
-static void watch_deletion(struct stale_watch *w, const struct fact_key *key)
+static void settle_success(struct engine *e, const struct op *op, uint64_t now)
 {
+	const struct fact_key *key = &op->fact.key;
 	const struct ip ip = fact_ip(key);
 
-	if (fact_is_frontend(key) && key->proto == IPPROTO_UDP)
-		stale_watch_add(w, &ip, key->port, key->proto);
-}
-
-static void settle(struct engine *e, const struct op *op, uint64_t now)
-{
-	if (op->result) {
-		settle_failure(e, op, now);
-		return;
-	}
 	ledger_settle(e->ledger, op, now);
-	e->stats.ops[op->fact.key.kind][op->type]++;
+	e->stats.ops[key->kind][op->type]++;
 	e->stats.last_change = now;
-	if (e->stale && op->type == OP_DEL)
-		watch_deletion(e->stale, &op->fact.key);
+	/* No Service tells of the frontends that an earlier run left behind. */
+	if (e->publisher.stale && op->type == OP_DEL && fact_is_frontend(key) &&
+		key->proto == IPPROTO_UDP)
+		stale_watch_add(e->publisher.stale, &ip, key->port, key->proto);
 }
 
 static bool has_text(const struct op *op)
@@ -241,51 +245,56 @@ static bool has_text(const struct op *op)
 		(op->fact.key.kind == FACT_CHAIN || op->fact.key.kind == FACT_JUMP);
 }
 
-/*
- * Whether the adapter that has operations still works on them; its answers are settled. Meanwhile
- * claims may change, and so the texts that it needs are kept.
- */
-static bool is_busy(struct engine *e, uint64_t now)
+/* Settles the answers of the adapter that has operations. Returns false while it works on them. */
+static bool settle_answers(struct engine *e, uint64_t now)
 {
 	struct adapter *a = e->busy;
 
 	if (!a)
-		return false;
-	if (a->advance && !a->advance(a))
 		return true;
+	if (a->advance && !a->advance(a))
+		return false;
 	e->busy = NULL;
 	if (a->advance)
 		e->holding = true;
 	for (size_t i = 0; i < e->n_busy; i++) {
-		settle(e, &e->ops[i], now);
-		if (has_text(&e->ops[i]))
-			text_unref(&e->texts, e->ops[i].fact.val.chain.text);
+		const struct op *op = &e->ops[i];
+
+		if (op->result)
+			settle_failure(e, op, now);
+		else
+			settle_success(e, op, now);
+		if (has_text(op))
+			text_unref(&e->publisher.texts, op->fact.val.chain.text);
 	}
-	return false;
+	return true;
 }
+
+/* Applies */
 
 static bool is_slow(const struct op *op)
 {
 	return op->type == OP_SET && op->fact.key.kind == FACT_VS;
 }
 
+/* Guarded, because the kernel refuses connections while it changes a scheduler: see core/hold.h. */
 static void change_virtual_server(struct engine *e, struct op *op)
 {
-	const struct slot *slot = engine_owner(e, &op->fact.key);
-	struct hold h = {
+	const struct publication *pub = publisher_owner(&e->publisher, &op->fact.key);
+	const struct hold h = {
 		.ledger = e->ledger,
 		.virtual_servers = e->adapter[FACT_VS],
 		.members = e->adapter[FACT_MEMBER],
+		.facts = pub ? pub->facts : NULL,
+		.n_facts = pub ? pub->n_facts : 0,
 	};
 
-	if (slot) {
-		h.facts = slot->facts;
-		h.n_facts = slot->n_facts;
-	}
 	if (!hold_change(&h, op))
 		engine_request_audit_of(e, h.members->kinds);
 }
 
+/* Hands the first n operations to their adapter. Claims may change while it works on them, so that
+ * the texts that it needs are kept until it has answered. */
 static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 {
 	e->busy = a;
@@ -293,7 +302,7 @@ static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 	e->stats.batches++;
 	for (size_t i = 0; i < n; i++)
 		if (has_text(&e->ops[i]))
-			text_ref(&e->texts, e->ops[i].fact.val.chain.text);
+			text_ref(&e->publisher.texts, e->ops[i].fact.val.chain.text);
 	if (!is_slow(&e->ops[0])) {
 		a->apply(a, e->ops, n);
 		return;
@@ -302,37 +311,25 @@ static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 		change_virtual_server(e, &e->ops[i]);
 }
 
-/* Takes the same operations, and more of their kind and type, into more room. */
-static size_t take_all(struct engine *e, size_t n, uint64_t now)
+static void set_room(struct engine *e, size_t max_ops)
 {
-	uint64_t next;
-
-	while (n == e->max_ops) {
-		e->max_ops *= 2;
-		e->ops = mem_realloc(e->ops, e->max_ops, sizeof(*e->ops));
-		n = ledger_take(e->ledger, now, e->ops, e->max_ops, &next);
-	}
-	return n;
-}
-
-static void take_less(struct engine *e)
-{
-	if (e->max_ops == BATCH_OPS)
+	if (e->max_ops == max_ops)
 		return;
-	e->max_ops = BATCH_OPS;
+	e->max_ops = max_ops;
 	e->ops = mem_realloc(e->ops, e->max_ops, sizeof(*e->ops));
 }
 
-/* Returns when to go on: `now` while there is more. */
+/* Applies operations until an adapter answers later or the step has done enough. Returns when to go
+ * on: `now` while there is more, UINT64_MAX while an adapter is busy. */
 static uint64_t apply_some(struct engine *e, uint64_t now)
 {
-	uint64_t next = UINT64_MAX;
+	uint64_t next = UINT64_MAX, unused;
 
 	for (size_t done = 0; done < STEP_OPS;) {
 		struct adapter *a;
 		size_t n;
 
-		take_less(e);
+		set_room(e, BATCH_OPS);
 		n = ledger_take(e->ledger, now, e->ops, BATCH_OPS, &next);
 		if (!n)
 			return next;
@@ -343,14 +340,202 @@ static uint64_t apply_some(struct engine *e, uint64_t now)
 		}
 		a = e->adapter[e->ops[0].fact.key.kind];
 		assert(a);
-		if (a->whole_queue)
-			n = take_all(e, n, now);
+		/* The same operations again, and more of their kind and type, into more room. */
+		while (a->whole_queue && n == e->max_ops) {
+			set_room(e, 2 * e->max_ops);
+			n = ledger_take(e->ledger, now, e->ops, e->max_ops, &unused);
+		}
 		begin_apply(e, a, n);
-		if (is_busy(e, now))
+		if (!settle_answers(e, now))
 			return UINT64_MAX;
 		done += n;
 	}
 	return now;
+}
+
+/* Audits: what the kernel holds, and what of it is ours */
+
+static void observe_fact(const struct fact *f, void *arg)
+{
+	struct engine *e = arg;
+	struct fact_state s;
+	bool wanted = ledger_state(e->ledger, &f->key, &s) && s.wanted;
+
+	ledger_observe(
+		e->ledger, f, wanted || ownership_is_ours(e->ledger, e->config.view, &f->key));
+}
+
+static bool skip_foreign(const struct fact_key *vs, void *arg)
+{
+	const struct engine *e = arg;
+	struct fact_state s;
+
+	return !ledger_state(e->ledger, vs, &s) || !s.present || s.foreign;
+}
+
+/* NULL: it is no part of the audit, or facts of that kind cannot be had. */
+static struct adapter *audited_adapter(const struct engine *e, enum fact_kind kind)
+{
+	return e->auditing & 1u << kind ? e->adapter[kind] : NULL;
+}
+
+static int dump_all(struct engine *e, struct err *err)
+{
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
+		struct adapter *a = audited_adapter(e, kind);
+		int r = a ? a->dump(a, kind, skip_foreign, observe_fact, e, err) : 0;
+
+		if (r < 0) {
+			err_prefix(err, "reading %s from the kernel", fact_kind_name(kind));
+			return r;
+		}
+	}
+	return 0;
+}
+
+static void audit_succeeded(struct engine *e, uint64_t now)
+{
+	size_t drift = ledger_audit_end(e->ledger);
+
+	if (e->audited)
+		e->stats.drift += drift;
+	e->stats.audits++;
+	if (now > e->audit_begun)
+		e->rest_until = now + READING_SHARE * (now - e->audit_begun);
+	if (!e->regular)
+		return;
+	if (e->audit_failed && e->config.on_audit)
+		e->config.on_audit(NULL, e->config.arg);
+	e->audited = true;
+	e->audit_failed = false;
+	e->stats.last_audit = now;
+	e->next_audit = e->config.audit_interval ? now + e->config.audit_interval : UINT64_MAX;
+}
+
+static void audit_failed(struct engine *e, const struct err *err, uint64_t now)
+{
+	/* Before the first audit nothing can be written, so that reading keeps nothing waiting. */
+	uint64_t rest = e->audited ? READING_SHARE * (now - e->audit_begun) : 0;
+
+	ledger_audit_abort(e->ledger);
+	if (!e->audit_failed && e->config.on_audit)
+		e->config.on_audit(err, e->config.arg);
+	e->audit_failed = true;
+	e->stats.audit_failures++;
+	e->next_audit = now + (rest > AUDIT_RETRY ? rest : AUDIT_RETRY);
+}
+
+/* A request that comes while the kernel is read may tell of what was read already: the next audit
+ * serves it. */
+static void begin_audit(struct engine *e, uint64_t now)
+{
+	const bool interval = now >= e->next_audit;
+	const bool lost = !e->audit_failed && ledger_unsure(e->ledger) &&
+		now >= e->stats.last_audit + RATE_LOST;
+	unsigned resting = 0;
+
+	for (enum fact_kind kind = 0; kind < FACT_KINDS && now < e->rest_until; kind++)
+		if (e->adapter[kind] && e->adapter[kind]->read_ahead)
+			resting |= 1u << kind;
+	if (!e->audited || (e->audit_failed && interval) || lost)
+		e->auditing = ALL_KINDS;
+	else if (interval)
+		e->auditing = (ALL_KINDS & ~resting) | e->audit_requested;
+	else
+		e->auditing = e->audit_failed ? 0 : e->audit_requested;
+	e->regular = interval || e->auditing == ALL_KINDS;
+	if (interval && !e->auditing)
+		e->next_audit = e->rest_until;
+	e->audit_requested &= ~e->auditing;
+	e->audit_begun = now;
+}
+
+/* Reads the kernel where it is time to. Returns false while an adapter is still at it. */
+static bool audit(struct engine *e, uint64_t now)
+{
+	uint64_t (*clock_us)(void) = e->config.clock_us, start;
+	struct err err = { 0 };
+
+	if (!e->auditing)
+		begin_audit(e, now);
+	if (!e->auditing)
+		return true;
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
+		struct adapter *a = audited_adapter(e, kind);
+
+		if (a && a->read_ahead && !a->read_ahead(a))
+			return false;
+	}
+	start = clock_us ? clock_us() : 0;
+	ledger_audit_begin(e->ledger, e->auditing);
+	if (dump_all(e, &err))
+		audit_failed(e, &err, now);
+	else
+		audit_succeeded(e, now);
+	e->auditing = 0;
+	if (clock_us)
+		e->stats.audit_us = clock_us() - start;
+	return true;
+}
+
+static void adopt_mark(const struct fact *f, void *arg)
+{
+	struct ip ip = fact_ip(&f->key);
+
+	if (f->key.set == SET_LOCAL_MARK)
+		marks_adopt(arg, &ip, f->key.proto, f->key.port, f->val.member.mark);
+}
+
+/* Marks of an earlier run stay what they were; where they cannot be read, others do as well. */
+static void adopt_marks(struct engine *e)
+{
+	const uint32_t mask = e->config.view->options->mark_mask;
+	struct adapter *a = e->adapter[FACT_MEMBER];
+	struct marks *marks = marks_new(mask);
+	struct err err;
+
+	if (a && mask)
+		a->dump(a, FACT_MEMBER, NULL, adopt_mark, marks, &err);
+	e->publisher.marks = marks;
+}
+
+/* Stale entries of the connection table */
+
+static bool fails(const struct engine *e, enum fact_kind kind, enum op_type type)
+{
+	return ledger_counts_of(e->ledger, kind)->failing_ops[type];
+}
+
+/* Deletes the entries that are stale by now. Returns when to be called again. */
+static uint64_t clean_flows(struct engine *e, uint64_t now)
+{
+	struct stale_watch *watch = e->publisher.stale;
+	struct stale_list stale = { 0 };
+	bool more = false, leads_astray;
+	int r;
+
+	if (!watch || !stale_watch_any(watch))
+		return UINT64_MAX;
+	if (now < e->next_flows)
+		return e->next_flows;
+	stale_watch_list(watch, &stale);
+	stale.translated = e->config.view->backend == BACKEND_IPTABLES;
+	r = stale.n ? e->config.delete_flows(&stale, &more, e->config.arg) : 0;
+	stale_done(&stale);
+	if (r > 0)
+		e->stats.flows_deleted += (uint64_t)r;
+	/* What could not be taken out of clients' way in the kernel may still make stale entries.
+	 */
+	leads_astray = fails(e, FACT_CHAIN, OP_SET) || fails(e, FACT_DISPATCH, OP_SET) ||
+		fails(e, FACT_DISPATCH, OP_DEL) || fails(e, FACT_VS, OP_DEL) ||
+		fails(e, FACT_RS, OP_DEL);
+	if (r < 0 || leads_astray)
+		return e->next_flows = now + FLOWS_RETRY;
+	e->next_flows = now + RATE_FLOWS;
+	if (more)
+		return e->next_flows;
+	stale_watch_clear(watch);
+	return UINT64_MAX;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -358,44 +543,9 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static bool fails(const struct engine *e, enum fact_kind kind, enum op_type type)
+static bool objects_wait(const struct engine *e)
 {
-	return ledger_counts_of(e->ledger, kind)->failing_ops[type];
-}
-
-/* What could not be taken from clients' way in the kernel yet may still make stale entries. */
-static bool leads_astray(const struct engine *e)
-{
-	return fails(e, FACT_CHAIN, OP_SET) || fails(e, FACT_DISPATCH, OP_SET) ||
-		fails(e, FACT_DISPATCH, OP_DEL) || fails(e, FACT_VS, OP_DEL) ||
-		fails(e, FACT_RS, OP_DEL);
-}
-
-/* Deletes the entries of the connection table that are stale by now. Returns when to be called
- * again. */
-static uint64_t clean_flows(struct engine *e, uint64_t now)
-{
-	struct stale_list stale = { 0 };
-	bool more = false;
-	int r;
-
-	if (!e->stale || !stale_watch_any(e->stale))
-		return UINT64_MAX;
-	if (now < e->next_flows)
-		return e->next_flows;
-	stale_watch_list(e->stale, &stale);
-	stale.translated = e->config.view->backend == BACKEND_IPTABLES;
-	r = stale.n ? e->config.delete_flows(&stale, &more, e->config.arg) : 0;
-	stale_done(&stale);
-	if (r > 0)
-		e->stats.flows_deleted += (uint64_t)r;
-	if (r < 0 || leads_astray(e))
-		return e->next_flows = now + FLOWS_RETRY;
-	e->next_flows = now + RATE_FLOWS;
-	if (more)
-		return e->next_flows;
-	stale_watch_clear(e->stale);
-	return UINT64_MAX;
+	return !list_empty(&e->config.store->dirty);
 }
 
 uint64_t engine_step(struct engine *e, uint64_t now)
@@ -403,19 +553,28 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	uint64_t next;
 	bool held;
 
+	/* 1. Nothing is done before the inputs are complete. */
 	if (!e->stats.fed)
 		return UINT64_MAX;
-	if (!e->marks)
-		engine_adopt_marks(e);
+	if (!e->publisher.marks)
+		adopt_marks(e);
 	e->stats.synced = false;
-	if ((!e->holding || e->releasing) && engine_resolve(e))
+
+	/* 2. Resolve and publish, unless the end of a round waits. */
+	if ((!e->holding || e->publisher.releasing) && publisher_run(&e->publisher))
 		return now;
-	if (is_busy(e, now))
+
+	/* 3. Hear the adapter that answers later. */
+	if (!settle_answers(e, now))
 		return UINT64_MAX;
-	if (!engine_audit(e, now))
+
+	/* 4. Audit; nothing is written before the first one. */
+	if (!audit(e, now))
 		return UINT64_MAX;
 	if (!e->audited || e->config.dry_run)
 		return e->next_audit;
+
+	/* 5. Drain what is about to be deleted, then apply. */
 	drain_catch(e->drain, now);
 	drain_poll(e->drain, now);
 	next = apply_some(e, now);
@@ -423,15 +582,18 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 		return UINT64_MAX;
 	if (next <= now)
 		return now;
+
+	/* 6. The round ends: only what waits for its retry is left. */
 	held = e->holding;
 	e->holding = false;
-	if ((!held && !list_empty(&e->config.store->dirty)) ||
-		(e->audit_requested && !e->audit_failed))
+	if ((!held && objects_wait(e)) || (e->audit_requested && !e->audit_failed))
 		return now;
 	e->stats.synced = true;
 	next = earlier(next, clean_flows(e, now));
-	if (!list_empty(&e->config.store->dirty) || e->node_dirty)
+	if (objects_wait(e) || e->publisher.node_dirty)
 		return now;
+
+	/* 7. Sleep until the next thing is due. */
 	if (ledger_unsure(e->ledger) && !e->audit_failed)
 		next = earlier(next, e->stats.last_audit + RATE_LOST);
 	next = earlier(next, earlier(e->next_audit, drain_next(e->drain)));

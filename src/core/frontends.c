@@ -60,39 +60,13 @@ struct ip service_cluster_ip(const struct service *s, int family)
 	return (struct ip){ 0 };
 }
 
-static void add(struct frontend_list *l, const struct frontend *fe)
+static void frontends_add(struct frontend_list *l, struct frontend fe)
 {
 	for (size_t i = 0; i < l->n; i++)
-		if (ip_eq(&l->fes[i].ip, &fe->ip) && l->fes[i].port == fe->port)
+		if (ip_eq(&l->fes[i].ip, &fe.ip) && l->fes[i].port == fe.port)
 			return;
 	mem_grow(l->fes, l->n, l->cap);
-	l->fes[l->n++] = *fe;
-}
-
-static void add_external(struct frontend_list *l, enum frontend_kind kind, const struct ip *ip,
-	uint16_t port, bool local, const struct node_view *view)
-{
-	add(l,
-		&(struct frontend){ .kind = kind,
-			.ip = *ip,
-			.port = port,
-			.local = local,
-			.vip = !node_view_is_local(view, ip) });
-}
-
-static void add_node_ports(struct frontend_list *l, uint16_t port, int family, bool local,
-	const struct node_view *view)
-{
-	for (size_t i = 0; i < view->n_local; i++) {
-		const struct ip *ip = &view->local[i];
-
-		if (ip->family == family && node_view_is_nodeport_address(view, ip))
-			add(l,
-				&(struct frontend){ .kind = FRONTEND_NODE_PORT,
-					.ip = *ip,
-					.port = port,
-					.local = local });
-	}
+	l->fes[l->n++] = fe;
 }
 
 void frontends_list(const struct service *s, const struct service_port *port, int family,
@@ -104,22 +78,44 @@ void frontends_list(const struct service *s, const struct service_port *port, in
 	*ret = (struct frontend_list){ .fes = ret->fes, .cap = ret->cap };
 	if (*service_not_proxied(s) || !cluster_ip.family || !node_view_serves(view, family))
 		return;
-	add(ret,
-		&(struct frontend){ .kind = FRONTEND_CLUSTER_IP,
+	frontends_add(ret,
+		(struct frontend){ .kind = FRONTEND_CLUSTER_IP,
 			.ip = cluster_ip,
 			.port = port->port,
 			.local = s->internal_local,
 			.vip = true });
-	for (size_t i = 0; view->options->external_ips && i < s->n_external_ips; i++)
-		if (s->external_ips[i].family == family)
-			add_external(ret, FRONTEND_EXTERNAL_IP, &s->external_ips[i], port->port,
-				local, view);
-	for (size_t i = 0; i < s->n_ingress; i++)
-		if (s->ingress[i].ip.family == family && !s->ingress[i].proxy_mode)
-			add_external(ret, FRONTEND_LOAD_BALANCER, &s->ingress[i].ip, port->port,
-				local, view);
-	if (port->node_port)
-		add_node_ports(ret, port->node_port, family, local, view);
+	for (size_t i = 0; view->options->external_ips && i < s->n_external_ips; i++) {
+		const struct ip *ip = &s->external_ips[i];
+
+		if (ip->family == family)
+			frontends_add(ret,
+				(struct frontend){ .kind = FRONTEND_EXTERNAL_IP,
+					.ip = *ip,
+					.port = port->port,
+					.local = local,
+					.vip = !node_view_is_local(view, ip) });
+	}
+	for (size_t i = 0; i < s->n_ingress; i++) {
+		const struct ip *ip = &s->ingress[i].ip;
+
+		if (ip->family == family && !s->ingress[i].proxy_mode)
+			frontends_add(ret,
+				(struct frontend){ .kind = FRONTEND_LOAD_BALANCER,
+					.ip = *ip,
+					.port = port->port,
+					.local = local,
+					.vip = !node_view_is_local(view, ip) });
+	}
+	for (size_t i = 0; port->node_port && i < view->n_local; i++) {
+		const struct ip *ip = &view->local[i];
+
+		if (ip->family == family && node_view_is_nodeport_address(view, ip))
+			frontends_add(ret,
+				(struct frontend){ .kind = FRONTEND_NODE_PORT,
+					.ip = *ip,
+					.port = port->node_port,
+					.local = local });
+	}
 }
 
 void frontends_done(struct frontend_list *l)

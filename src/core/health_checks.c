@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "core/endpoints.h"
-#include "core/frontends.h"
+#include "core/served_port.h"
 
 bool service_has_health_check(const struct service *s)
 {
@@ -14,110 +13,77 @@ bool service_has_health_check(const struct service *s)
 		s->health_check_node_port && !*service_not_proxied(s);
 }
 
-static int cmp_ip(const void *a, const void *b)
-{
-	return ip_cmp(a, b);
-}
-
-static size_t count_distinct(struct address_list *l)
-{
-	size_t n = 0;
-
-	if (l->n)
-		qsort(l->ips, l->n, sizeof(*l->ips), cmp_ip);
-	for (size_t i = 0; i < l->n; i++)
-		n += !i || !ip_eq(&l->ips[i], &l->ips[i - 1]);
-	return n;
-}
-
-static void add_ip(struct address_list *l, const struct ip *ip)
+static void add_address(struct address_list *l, const struct ip *ip)
 {
 	mem_grow(l->ips, l->n, l->cap);
 	l->ips[l->n++] = *ip;
 }
 
-/* Endpoints that terminate do not count, even where they still serve for want of others: the load
- * balancer should turn to another node (EndpointsMap.LocalReadyEndpoints in kube-proxy). */
-static void add_ready(struct address_list *l, const struct endpoint_list *endpoints)
-{
-	for (size_t i = 0; i < endpoints->n; i++)
-		if (endpoints->eps[i].local && endpoints->eps[i].endpoint->ready)
-			add_ip(l, &endpoints->eps[i].ip);
-}
-
-/* Memory that is used for one Service after the other. */
-struct scratch {
-	struct endpoint_list endpoints;
-	struct address_list ips;
-};
-
+/*
+ * The distinct addresses of ready endpoints on this node. Endpoints that terminate do not count,
+ * even where they still serve for want of others: the load balancer should turn to another node
+ * (EndpointsMap.LocalReadyEndpoints in kube-proxy).
+ */
 static uint32_t count_local_ready(
-	const struct slot *slot, const struct node_view *view, int family, struct scratch *scratch)
+	const struct served_ports *served, int family, struct address_list *scratch)
 {
-	scratch->ips.n = 0;
-	for (size_t i = 0; i < slot->service->n_ports; i++) {
-		endpoints_select(slot, &slot->service->ports[i], family, view, &scratch->endpoints);
-		add_ready(&scratch->ips, &scratch->endpoints);
+	uint32_t n = 0;
+
+	scratch->n = 0;
+	for (size_t k = 0; k < served->n; k++) {
+		const struct endpoint_list *l = &served->ports[k].endpoints;
+
+		for (size_t i = 0; served->ports[k].family == family && i < l->n; i++)
+			if (l->eps[i].local && l->eps[i].endpoint->ready)
+				add_address(scratch, &l->eps[i].ip);
 	}
-	return (uint32_t)count_distinct(&scratch->ips);
+	if (scratch->n)
+		qsort(scratch->ips, scratch->n, sizeof(*scratch->ips), ip_compare);
+	for (size_t i = 0; i < scratch->n; i++)
+		n += !i || !ip_eq(&scratch->ips[i], &scratch->ips[i - 1]);
+	return n;
 }
 
-struct item {
-	const struct slot *slot;
-};
-
-static int cmp_item(const void *a, const void *b)
+static int compare_age(const void *a, const void *b)
 {
-	const struct slot *x = ((const struct item *)a)->slot, *y = ((const struct item *)b)->slot;
+	const struct slot *x = *(const struct slot *const *)a, *y = *(const struct slot *const *)b;
 	int64_t s = x->service->created, t = y->service->created;
 
-	return s != t ? (s < t ? -1 : 1) : strcmp(x->claimant.name, y->claimant.name);
-}
-
-static struct item *find_services(const struct store *store, int family, size_t *ret_n)
-{
-	struct item *items = NULL;
-	size_t n = 0, cap = 0;
-
-	map_for_each(node, &store->slots) {
-		const struct slot *slot = container_of(node, struct slot, by_name);
-
-		if (!slot->service || !service_has_health_check(slot->service) ||
-			!service_cluster_ip(slot->service, family).family)
-			continue;
-		mem_grow(items, n, cap);
-		items[n++].slot = slot;
-	}
-	if (n)
-		qsort(items, n, sizeof(*items), cmp_item);
-	*ret_n = n;
-	return items;
+	return s != t ? (s < t ? -1 : 1) : strcmp(x->name, y->name);
 }
 
 void health_checks_list(const struct store *store, const struct node_view *view, int family,
 	struct health_check_list *ret)
 {
-	_cleanup_free_ struct item *items = NULL;
-	struct scratch scratch = { 0 };
-	size_t n;
+	_cleanup_(served_ports_done) struct served_ports served = { 0 };
+	_cleanup_(address_list_done) struct address_list scratch = { 0 };
+	_cleanup_free_ const struct slot **slots = NULL;
+	size_t n = 0, cap = 0;
 
 	ret->n = 0;
 	if (!node_view_serves(view, family))
 		return;
-	items = find_services(store, family, &n);
+	map_for_each_entry(struct slot, slot, &store->slots, by_name) {
+		if (!slot->service || !service_has_health_check(slot->service) ||
+			!service_cluster_ip(slot->service, family).family)
+			continue;
+		mem_grow(slots, n, cap);
+		slots[n++] = slot;
+	}
+	if (n)
+		qsort(slots, n, sizeof(*slots), compare_age);
 	for (size_t i = 0; i < n; i++) {
-		const struct slot *slot = items[i].slot;
+		const struct service *s = slots[i]->service;
 
+		served_ports_select(&served, slots[i], view);
 		mem_grow(ret->checks, ret->n, ret->cap);
 		ret->checks[ret->n++] = (struct health_check){
-			.ns = slot->service->ns,
-			.name = slot->service->name,
-			.port = slot->service->health_check_node_port,
-			.local_ready = count_local_ready(slot, view, family, &scratch),
+			.ns = s->ns,
+			.name = s->name,
+			.port = s->health_check_node_port,
+			.local_ready = count_local_ready(&served, family, &scratch),
 		};
 	}
-	endpoints_done(&scratch.endpoints);
-	address_list_done(&scratch.ips);
 }
 
 void health_checks_done(struct health_check_list *l)
@@ -151,13 +117,13 @@ void health_checks_addresses(const struct node_view *view, int family, struct ad
 
 	ret->n = 0;
 	if (everywhere(view, family)) {
-		add_ip(ret, &any);
+		add_address(ret, &any);
 		return;
 	}
 	for (size_t i = 0; i < view->n_local; i++)
 		if (view->local[i].family == family &&
 			node_view_is_nodeport_address(view, &view->local[i]))
-			add_ip(ret, &view->local[i]);
+			add_address(ret, &view->local[i]);
 }
 
 void address_list_done(struct address_list *l)

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/endpoints.h"
+#include "base/mem.h"
+#include "core/served_port.h"
 
 enum { WORDS_SIZE = 160 };
 
@@ -25,31 +26,18 @@ bool limits_scheduler(const struct service *s, const struct node_view *view)
 	return view->backend == BACKEND_IPTABLES && !takes_turns(asked_scheduler(s, view));
 }
 
-/* The default one was not asked for. */
-static bool asks_for_scheduler(const struct service *s, const struct node_view *view)
+static bool has_weights(const struct slot *slot, const struct node_view *view)
 {
-	return *s->scheduler || strcmp(view->options->scheduler, LAST_SCHEDULER) != 0;
-}
+	_cleanup_(served_ports_done) struct served_ports served = { 0 };
 
-static bool has_weights(const struct slot *slot, const struct service_port *port, int family,
-	const struct node_view *view)
-{
-	struct endpoint_list l = { 0 };
-	bool differ = false;
+	served_ports_select(&served, slot, view);
+	for (size_t k = 0; k < served.n; k++) {
+		const struct endpoint_list *l = &served.ports[k].endpoints;
 
-	endpoints_select(slot, port, family, view, &l);
-	for (size_t i = 1; i < l.n; i++)
-		differ |= l.eps[i].weight != l.eps[0].weight;
-	endpoints_done(&l);
-	return differ;
-}
-
-static bool any_weights(const struct slot *slot, const struct node_view *view)
-{
-	for (size_t i = 0; i < slot->service->n_ports; i++)
-		if (has_weights(slot, &slot->service->ports[i], AF_INET, view) ||
-			has_weights(slot, &slot->service->ports[i], AF_INET6, view))
-			return true;
+		for (size_t i = 1; i < l->n; i++)
+			if (l->eps[i].weight != l->eps[0].weight)
+				return true;
+	}
 	return false;
 }
 
@@ -58,16 +46,17 @@ void limits_tell(const struct slot *slot, const struct node_view *view,
 {
 	const struct service *s = slot->service;
 	const char *scheduler = asked_scheduler(s, view);
+	bool by_default = !*s->scheduler && !strcmp(view->options->scheduler, LAST_SCHEDULER);
 	char words[WORDS_SIZE];
 
 	if (view->backend != BACKEND_IPTABLES)
 		return;
-	if (asks_for_scheduler(s, view)) {
+	if (!by_default) {
 		snprintf(words, sizeof(words), "scheduler \"%s\": endpoints are chosen by chance%s",
 			scheduler, takes_turns(scheduler) ? ", not in turn" : "");
 		fn(words, arg);
 	}
-	if (any_weights(slot, view))
+	if (has_weights(slot, view))
 		fn("weights: they are kept on average only", arg);
 	if (s->drain_timeout > 0)
 		fn("drain timeout: an endpoint that leaves keeps its connections until they end",

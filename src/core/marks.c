@@ -40,17 +40,12 @@ struct marks *marks_new(uint32_t mask)
 	return m;
 }
 
-static struct adopted *adopted_of(struct map_node *n)
-{
-	return container_of(n, struct adopted, by_address);
-}
-
 void marks_free(struct marks *m)
 {
 	if (!m)
 		return;
-	map_for_each(n, &m->adopted)
-		free(adopted_of(n));
+	map_for_each_entry(struct adopted, a, &m->adopted, by_address)
+		free(a);
 	map_done(&m->adopted);
 	free(m->use);
 	free(m);
@@ -76,135 +71,120 @@ void marks_adopt(struct marks *m, const struct ip *ip, uint8_t proto, uint16_t p
 
 static uint32_t find_adopted(const struct marks *m, const struct frontend *fe, uint8_t proto)
 {
-	map_for_each_match(n, &m->adopted, hash_address(&fe->ip, proto, fe->port)) {
-		const struct adopted *a = adopted_of(n);
-
+	map_for_each_match_entry(
+		struct adopted, a, &m->adopted, hash_address(&fe->ip, proto, fe->port), by_address)
 		if (ip_eq(&a->ip, &fe->ip) && a->proto == proto && a->port == fe->port)
 			return a->index;
-	}
 	return 0;
 }
 
-static bool fits(uint32_t index, uint8_t proto)
+static bool index_fits(uint32_t index, uint8_t proto)
 {
 	return index && (index & 1) == (proto != IPPROTO_TCP);
 }
 
-static uint32_t first(const struct marks *m, uint32_t from, uint8_t proto, enum use use)
+static uint32_t first_index(const struct marks *m, uint32_t from, uint8_t proto, enum use use)
 {
 	for (uint32_t i = 0; i < m->n; i++) {
 		uint32_t index = (from + i) % m->n;
 
-		if (m->use[index] == use && fits(index, proto))
+		if (m->use[index] == use && index_fits(index, proto))
 			return index;
 	}
 	return 0;
 }
 
-/* What one of its addresses had before, or the first free one behind where its name hashes to; what
- * others had before only when there is nothing else. */
-static uint32_t choose(const struct marks *m, const struct slot *slot,
-	const struct frontend_list *fes, uint8_t proto, uint16_t port)
+/*
+ * In this order: the mark that one of the port's addresses had before the restart, the first free
+ * one behind the hash of its name, one that another port had before the restart.
+ */
+static uint32_t choose_index(
+	const struct marks *m, const char *service, const struct served_port *p)
 {
-	uint32_t from = (map_hash_str(slot->claimant.name) ^ port) % m->n, index;
+	uint32_t from = (map_hash_str(service) ^ p->port->port) % m->n, index;
+	const uint8_t proto = p->port->proto;
 
-	for (size_t i = 0; i < fes->n; i++) {
-		index = fes->fes[i].kind == FRONTEND_CLUSTER_IP
-			? 0
-			: find_adopted(m, &fes->fes[i], proto);
-		if (fits(index, proto) && m->use[index] != USE_TAKEN)
+	for (size_t i = 0; i < p->frontends.n; i++) {
+		const struct frontend *fe = &p->frontends.fes[i];
+
+		index = fe->kind == FRONTEND_CLUSTER_IP ? 0 : find_adopted(m, fe, proto);
+		if (index_fits(index, proto) && m->use[index] != USE_TAKEN)
 			return index;
 	}
-	index = first(m, from, proto, USE_FREE);
-	return index ? index : first(m, from, proto, USE_RESERVED);
+	index = first_index(m, from, proto, USE_FREE);
+	return index ? index : first_index(m, from, proto, USE_RESERVED);
 }
 
-uint32_t marks_find(const struct slot *slot, int family, uint8_t proto, uint16_t port)
+void port_marks_fill(const struct port_marks *marks, struct served_ports *served)
 {
-	for (size_t i = 0; i < slot->n_marks; i++) {
-		const struct slot_mark *sm = &slot->marks[i];
+	for (size_t k = 0; k < served->n; k++) {
+		struct served_port *p = &served->ports[k];
 
-		if (sm->family == family && sm->proto == proto && sm->port == port)
-			return sm->mark;
+		for (size_t i = 0; i < marks->n; i++)
+			if (marks->marks[i].family == p->family &&
+				marks->marks[i].proto == p->port->proto &&
+				marks->marks[i].port == p->port->port)
+				p->mark = marks->marks[i].mark;
 	}
-	return 0;
 }
 
-static bool needs_mark(const struct frontend_list *fes)
+static bool needs_mark(const struct served_port *p)
 {
-	for (size_t i = 0; i < fes->n; i++)
-		if (fes->fes[i].kind != FRONTEND_CLUSTER_IP && fes->fes[i].local)
+	for (size_t i = 0; i < p->frontends.n; i++)
+		if (p->frontends.fes[i].kind != FRONTEND_CLUSTER_IP && p->frontends.fes[i].local)
 			return true;
 	return false;
 }
 
-static bool assign_port(struct marks *m, const struct slot *slot, const struct service_port *port,
-	int family, const struct frontend_list *fes, struct slot_mark *ret)
+bool marks_assign(
+	struct marks *m, struct port_marks *marks, const char *service, struct served_ports *served)
 {
-	uint32_t mark = marks_find(slot, family, port->proto, port->port);
-	uint32_t index = mark ? mark >> m->shift : choose(m, slot, fes, port->proto, port->port);
-
-	if (!index)
-		return false;
-	m->use[index] = USE_TAKEN;
-	*ret = (struct slot_mark){ .family = (uint8_t)family,
-		.proto = port->proto,
-		.port = port->port,
-		.mark = index << m->shift };
-	return true;
-}
-
-/* Marks of ports that need none any more. */
-static void give_back(struct marks *m, const struct slot_mark *old, size_t n_old,
-	const struct slot_mark *new, size_t n_new)
-{
-	for (size_t i = 0; i < n_old; i++) {
-		bool kept = false;
-
-		for (size_t j = 0; j < n_new; j++)
-			kept |= new[j].mark == old[i].mark;
-		if (!kept)
-			m->use[old[i].mark >> m->shift] = USE_FREE;
-	}
-}
-
-bool marks_assign(struct marks *m, struct slot *slot, const struct node_view *view)
-{
-	static const int families[] = { AF_INET, AF_INET6 };
-	const struct service *s = slot->service;
-	struct frontend_list fes = { 0 };
-	struct slot_mark *new;
-	size_t n = 0;
+	struct port_marks old = *marks;
 	bool enough = true;
 
-	if (!s || !view->options->mark_mask || !service_external_local(s)) {
-		marks_release(m, slot);
-		return true;
-	}
-	new = mem_zalloc(s->n_ports * 2, sizeof(*new));
-	for (size_t f = 0; f < ARRAY_SIZE(families); f++)
-		for (size_t i = 0; i < s->n_ports; i++) {
-			frontends_list(s, &s->ports[i], families[f], view, &fes);
-			if (!needs_mark(&fes))
-				continue;
-			if (assign_port(m, slot, &s->ports[i], families[f], &fes, &new[n]))
-				n++;
-			else
-				enough = false;
+	port_marks_fill(&old, served);
+	*marks = (struct port_marks){ 0 };
+	for (size_t k = 0; m->n > 1 && k < served->n; k++) {
+		struct served_port *p = &served->ports[k];
+		uint32_t index = p->mark >> m->shift;
+
+		p->mark = 0;
+		if (!needs_mark(p))
+			continue;
+		if (!index)
+			index = choose_index(m, service, p);
+		if (!index) {
+			enough = false;
+			continue;
 		}
-	frontends_done(&fes);
-	give_back(m, slot->marks, slot->n_marks, new, n);
-	free(slot->marks);
-	slot->marks = new;
-	slot->n_marks = n;
+		m->use[index] = USE_TAKEN;
+		p->mark = index << m->shift;
+		if (!marks->marks)
+			marks->marks = mem_zalloc(served->n, sizeof(*marks->marks));
+		marks->marks[marks->n++] = (struct port_mark){ .family = (uint8_t)p->family,
+			.proto = p->port->proto,
+			.port = p->port->port,
+			.mark = p->mark };
+	}
+	/* Marks of ports that need none any more are free again. */
+	for (size_t i = 0; i < old.n; i++) {
+		bool kept = false;
+
+		for (size_t j = 0; j < marks->n; j++)
+			kept |= marks->marks[j].mark == old.marks[i].mark;
+		if (!kept)
+			m->use[old.marks[i].mark >> m->shift] = USE_FREE;
+	}
+	free(old.marks);
 	return enough;
 }
 
-void marks_release(struct marks *m, struct slot *slot)
+void marks_release(struct marks *m, struct port_marks *marks)
 {
-	give_back(m, slot->marks, slot->n_marks, NULL, 0);
-	free(take(slot->marks));
-	slot->n_marks = 0;
+	for (size_t i = 0; i < marks->n; i++)
+		m->use[marks->marks[i].mark >> m->shift] = USE_FREE;
+	free(marks->marks);
+	*marks = (struct port_marks){ 0 };
 }
 
 bool marks_is_tcp(uint32_t mask, uint32_t mark)

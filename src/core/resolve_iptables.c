@@ -18,6 +18,13 @@
 #include "core/service_chain.h"
 #include "resolve_own.h"
 
+/* One port while its chains are made. */
+struct context {
+	const struct resolver *r;
+	const struct served_port *p;
+	char hash[SERVICE_HASH_LEN]; /* in the names of its chains */
+};
+
 struct chain {
 	struct buf text;
 	char name[CHAIN_NAME_LEN + 1];
@@ -31,21 +38,22 @@ static void chain_begin(struct chain *ch, enum service_chain kind, const char *h
 
 static void chain_end(const struct context *c, struct chain *ch)
 {
-	fact_list_add(c->out,
-		fact_chain(c->family, TABLE_NAT, ch->name, text_put(c->texts, buf_str(&ch->text))));
+	fact_list_add(c->r->out,
+		fact_chain(c->p->family, TABLE_NAT, ch->name,
+			text_put(c->r->texts, buf_str(&ch->text))));
 }
 
 /* The record of an endpoint's clients is named after its chain. */
 static void name_record(const struct context *c, struct buf *b, const char *chain_name)
 {
 	buf_addf(b, " --name %s --mask %s --rsource", chain_name,
-		c->family == AF_INET6 ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
-				      : "255.255.255.255");
+		c->p->family == AF_INET6 ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+					 : "255.255.255.255");
 }
 
-static bool takes_part(const struct chosen *ep, bool local)
+static bool takes_part(const struct candidate *ep, bool local)
 {
-	return ep->weight && (local ? ep->in_local : ep->in_cluster);
+	return ep->weight && candidate_is_in(ep, local);
 }
 
 static bool any_takes_part(const struct endpoint_list *l, bool local)
@@ -57,23 +65,24 @@ static bool any_takes_part(const struct endpoint_list *l, bool local)
 }
 
 static void endpoint_chain_name(
-	const struct context *c, const struct chosen *ep, char name[static CHAIN_NAME_LEN + 1])
+	const struct context *c, const struct candidate *ep, char name[static CHAIN_NAME_LEN + 1])
 {
 	char hash[SERVICE_HASH_LEN];
 
-	service_endpoint_hash(c->service, c->port, &ep->ip, ep->port, hash);
+	service_endpoint_hash(c->p->service, c->p->port, &ep->ip, ep->port, hash);
 	service_chain_name(SERVICE_CHAIN_SEP, hash, name);
 }
 
-static void add_endpoint_chain(const struct context *c, const struct chosen *ep, struct chain *ch)
+static void add_endpoint_chain(
+	const struct context *c, const struct candidate *ep, struct chain *ch)
 {
-	const char *proto = proto_lower(c->port->proto);
+	const char *proto = proto_lower(c->p->port->proto);
 	char address[IP_PORT_STRLEN];
 
 	endpoint_chain_name(c, ep, ch->name);
 	buf_reset(&ch->text);
 	buf_addf(&ch->text, "-A %s -p %s", ch->name, proto);
-	if (c->service->affinity_client_ip) {
+	if (c->p->service->affinity_client_ip) {
 		buf_adds(&ch->text, " -m recent --set");
 		name_record(c, &ch->text, ch->name);
 	}
@@ -83,12 +92,13 @@ static void add_endpoint_chain(const struct context *c, const struct chosen *ep,
 }
 
 /* "-A CHAIN -m comment --comment "ns/name:port -> 10.244.1.7:8080"" */
-static void begin_endpoint_rule(const struct context *c, const struct chosen *ep, struct chain *ch)
+static void begin_endpoint_rule(
+	const struct context *c, const struct candidate *ep, struct chain *ch)
 {
 	char address[IP_PORT_STRLEN];
 
 	buf_addf(&ch->text, "-A %s -m comment --comment \"", ch->name);
-	service_port_name(&ch->text, c->service, c->port);
+	service_port_name(&ch->text, c->p->service, c->p->port);
 	buf_addf(&ch->text, " -> %s\"", ip_print_port(&ep->ip, ep->port, address));
 }
 
@@ -96,15 +106,15 @@ static void add_affinity(const struct context *c, bool local, struct chain *ch)
 {
 	char target[CHAIN_NAME_LEN + 1];
 
-	for (size_t i = 0; i < c->endpoints.n; i++) {
-		const struct chosen *ep = &c->endpoints.eps[i];
+	for (size_t i = 0; i < c->p->endpoints.n; i++) {
+		const struct candidate *ep = &c->p->endpoints.eps[i];
 
 		if (!takes_part(ep, local))
 			continue;
 		endpoint_chain_name(c, ep, target);
 		begin_endpoint_rule(c, ep, ch);
 		buf_addf(&ch->text, " -m recent --rcheck --seconds %u --reap",
-			c->service->affinity_timeout);
+			c->p->service->affinity_timeout);
 		name_record(c, &ch->text, target);
 		buf_addf(&ch->text, " -j %s\n", target);
 	}
@@ -129,11 +139,11 @@ static void add_balancing(const struct context *c, bool local, struct chain *ch)
 	char target[CHAIN_NAME_LEN + 1];
 	uint64_t rest = 0;
 
-	for (size_t i = 0; i < c->endpoints.n; i++)
-		if (takes_part(&c->endpoints.eps[i], local))
-			rest += c->endpoints.eps[i].weight;
-	for (size_t i = 0; i < c->endpoints.n; i++) {
-		const struct chosen *ep = &c->endpoints.eps[i];
+	for (size_t i = 0; i < c->p->endpoints.n; i++)
+		if (takes_part(&c->p->endpoints.eps[i], local))
+			rest += c->p->endpoints.eps[i].weight;
+	for (size_t i = 0; i < c->p->endpoints.n; i++) {
+		const struct candidate *ep = &c->p->endpoints.eps[i];
 
 		if (!takes_part(ep, local))
 			continue;
@@ -149,7 +159,7 @@ static void add_balancing(const struct context *c, bool local, struct chain *ch)
 static void add_list(const struct context *c, bool local, struct chain *ch)
 {
 	chain_begin(ch, local ? SERVICE_CHAIN_SVL : SERVICE_CHAIN_SVC, c->hash);
-	if (c->service->affinity_client_ip)
+	if (c->p->service->affinity_client_ip)
 		add_affinity(c, local, ch);
 	add_balancing(c, local, ch);
 	chain_end(c, ch);
@@ -161,7 +171,7 @@ static void begin_external_rule(
 {
 	buf_addf(
 		&ch->text, "-A %s%s -m comment --comment \"%s traffic for ", ch->name, match, what);
-	service_port_name(&ch->text, c->service, c->port);
+	service_port_name(&ch->text, c->p->service, c->p->port);
 	buf_adds(&ch->text, " external destinations\"");
 }
 
@@ -176,7 +186,7 @@ static void add_local_policy(const struct context *c, struct chain *ch)
 	char all[CHAIN_NAME_LEN + 1];
 
 	service_chain_name(SERVICE_CHAIN_SVC, c->hash, all);
-	if (resolve_match_pods(&pods, c->view, c->family, false)) {
+	if (resolve_match_pods(&pods, c->r->view, c->p->family, false)) {
 		begin_external_rule(c, ch, buf_str(&pods), "pod");
 		buf_addf(&ch->text, " -j %s\n", all);
 	}
@@ -205,7 +215,7 @@ static void add_external(const struct context *c, bool local, struct chain *ch)
 static void add_dispatch(
 	const struct context *c, const struct ip *ip, uint16_t port, enum service_chain chain)
 {
-	fact_list_add(c->out, fact_dispatch(ip, port, c->port->proto, chain, c->hash));
+	fact_list_add(c->r->out, fact_dispatch(ip, port, c->p->port->proto, chain, c->hash));
 }
 
 /*
@@ -214,28 +224,27 @@ static void add_dispatch(
  */
 static void add_node_port(const struct context *c)
 {
-	const struct ip any = { .family = (uint8_t)c->family };
-	uint16_t port = c->port->node_port;
+	const struct ip any = { .family = (uint8_t)c->p->family };
+	uint16_t port = c->p->port->node_port;
 
 	add_dispatch(c, &any, port, SERVICE_CHAIN_EXT);
-	if (c->port->proto != IPPROTO_SCTP)
-		fact_list_add(c->out,
-			fact_member(c->port->proto == IPPROTO_TCP ? SET_NODE_PORT_TCP
-								  : SET_NODE_PORT_UDP,
-				c->family, &any, 0, port, NULL));
+	if (c->p->port->proto != IPPROTO_SCTP)
+		fact_list_add(c->r->out,
+			fact_member(c->p->port->proto == IPPROTO_TCP ? SET_NODE_PORT_TCP
+								     : SET_NODE_PORT_UDP,
+				c->p->family, &any, 0, port, NULL));
 }
 
-void iptables_add_port(struct context *c)
+static void add_chains(const struct context *c)
 {
-	bool accessible = service_externally_accessible(c->service, c->port, c->family);
-	bool external_local = accessible && service_external_local(c->service);
-	bool all = accessible || !c->service->internal_local;
-	bool local = external_local || c->service->internal_local;
+	bool accessible = service_externally_accessible(c->p->service, c->p->port, c->p->family);
+	bool external_local = accessible && service_external_local(c->p->service);
+	bool all = accessible || !c->p->service->internal_local;
+	bool local = external_local || c->p->service->internal_local;
 	struct chain ch = { 0 };
 
-	service_port_hash(c->service, c->port, c->hash);
-	for (size_t i = 0; i < c->endpoints.n; i++) {
-		const struct chosen *ep = &c->endpoints.eps[i];
+	for (size_t i = 0; i < c->p->endpoints.n; i++) {
+		const struct candidate *ep = &c->p->endpoints.eps[i];
 
 		if ((all && takes_part(ep, false)) || (local && takes_part(ep, true)))
 			add_endpoint_chain(c, ep, &ch);
@@ -246,21 +255,32 @@ void iptables_add_port(struct context *c)
 		add_list(c, true, &ch);
 	if (accessible)
 		add_external(c, external_local, &ch);
-	if (c->port->node_port)
+	if (c->p->port->node_port)
 		add_node_port(c);
 	buf_done(&ch.text);
 }
 
-void iptables_add_frontend(const struct context *c, const struct frontend *fe)
+static void add_frontend(const struct context *c, const struct frontend *fe)
 {
-	enum set_id refused = fe->local && c->endpoints.any ? SET_NO_LOCAL : SET_NO_ENDPOINTS;
+	enum set_id refused = fe->local && c->p->endpoints.any ? SET_NO_LOCAL : SET_NO_ENDPOINTS;
 
 	if (fe->kind == FRONTEND_CLUSTER_IP)
 		add_dispatch(
 			c, &fe->ip, fe->port, fe->local ? SERVICE_CHAIN_SVL : SERVICE_CHAIN_SVC);
 	else if (fe->kind != FRONTEND_NODE_PORT)
 		add_dispatch(c, &fe->ip, fe->port, SERVICE_CHAIN_EXT);
-	if (!any_takes_part(&c->endpoints, fe->local))
-		fact_list_add(c->out,
-			fact_member(refused, c->family, &fe->ip, c->port->proto, fe->port, NULL));
+	if (!any_takes_part(&c->p->endpoints, fe->local))
+		fact_list_add(c->r->out,
+			fact_member(
+				refused, c->p->family, &fe->ip, c->p->port->proto, fe->port, NULL));
+}
+
+void resolve_iptables_port(const struct resolver *r, const struct served_port *p)
+{
+	struct context c = { .r = r, .p = p };
+
+	service_port_hash(p->service, p->port, c.hash);
+	add_chains(&c);
+	for (size_t i = 0; i < p->frontends.n; i++)
+		add_frontend(&c, &p->frontends.fes[i]);
 }

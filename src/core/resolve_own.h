@@ -10,25 +10,16 @@
 
 /* Between the parts of resolving. */
 
-/* One port of a Service in one family, while its facts are made. */
-struct context {
-	const struct service *service;
-	const struct service_port *port;
+/* Where the facts of Services come from and go to. */
+struct resolver {
 	const struct node_view *view;
-	int family;
-	struct endpoint_list endpoints;
-	struct frontend_list frontends;
-	uint32_t mark; /* IPVS: of in-cluster traffic to its external addresses; 0: none */
-	char hash[SERVICE_HASH_LEN]; /* iptables: of its chains */
 	struct text_pool *texts;
 	struct fact_list *out;
 };
 
-/* What each backend adds for a port, and then for each of its frontends. */
-void ipvs_add_port(struct context *c, const struct slot *slot);
-void ipvs_add_frontend(const struct context *c, const struct frontend *fe);
-void iptables_add_port(struct context *c);
-void iptables_add_frontend(const struct context *c, const struct frontend *fe);
+/* What each backend adds for a served port with its frontends. */
+void resolve_ipvs_port(const struct resolver *r, const struct served_port *p);
+void resolve_iptables_port(const struct resolver *r, const struct served_port *p);
 
 /* The rules of one chain while they are written, each as iptables-save prints it. */
 struct rules {

@@ -6,169 +6,142 @@
  */
 #include <netinet/in.h>
 
+#include "core/health_checks.h"
 #include "core/resolve.h"
 #include "resolve_own.h"
 
-static void add_member(const struct context *c, enum set_id set, const struct ip *ip, uint16_t port,
-	const struct cidr *second)
+static void add_member(const struct resolver *r, const struct served_port *p, enum set_id set,
+	const struct ip *ip, uint16_t port, const struct cidr *second)
 {
-	fact_list_add(c->out, fact_member(set, c->family, ip, c->port->proto, port, second));
-}
-
-static void add_vip(const struct context *c, const struct ip *vip)
-{
-	const struct ip *source = &c->view->node_ip[c->family == AF_INET6];
-
-	add_member(c, SET_IPVS_IPS, vip, 0, NULL);
-	if (c->view->options->vip_mode == VIP_ADDRESS)
-		fact_list_add(c->out, fact_addr(vip));
-	else
-		fact_list_add(c->out, fact_route(vip, source));
+	fact_list_add(r->out, fact_member(set, p->family, ip, p->port->proto, port, second));
 }
 
 /*
  * The ranges of one family say nothing about the other, and a range that is everything lifts the
  * restriction (pkg/proxy/serviceport.go).
  */
-static bool restricted(const struct context *c)
+static bool is_restricted(const struct served_port *p)
 {
+	const struct service *s = p->service;
 	bool any = false;
 
-	for (size_t i = 0; i < c->service->n_source_ranges; i++) {
-		const struct cidr *range = &c->service->source_ranges[i];
-
-		if (range->ip.family != c->family)
+	for (size_t i = 0; i < s->n_source_ranges; i++) {
+		if (s->source_ranges[i].ip.family != p->family)
 			continue;
-		if (!range->len)
+		if (!s->source_ranges[i].len)
 			return false;
 		any = true;
 	}
 	return any;
 }
 
-static void add_source_ranges(const struct context *c, const struct frontend *fe)
+static void add_source_ranges(
+	const struct resolver *r, const struct served_port *p, const struct frontend *fe)
 {
-	const struct ip *node_ip = &c->view->node_ip[c->family == AF_INET6];
-	const struct cidr self = { .ip = fe->ip, .len = ip_bits(c->family) };
+	const struct ip *node_ip = &r->view->node_ip[p->family == AF_INET6];
+	const struct cidr self = { .ip = fe->ip, .len = ip_bits(p->family) };
 
-	if (!restricted(c))
+	if (!is_restricted(p))
 		return;
-	add_member(c, SET_LOAD_BALANCER_FW, &fe->ip, fe->port, NULL);
-	for (size_t i = 0; i < c->service->n_source_ranges; i++) {
-		const struct cidr *range = &c->service->source_ranges[i];
+	add_member(r, p, SET_LOAD_BALANCER_FW, &fe->ip, fe->port, NULL);
+	for (size_t i = 0; i < p->service->n_source_ranges; i++) {
+		const struct cidr *range = &p->service->source_ranges[i];
 
-		if (range->ip.family != c->family)
+		if (range->ip.family != p->family)
 			continue;
-		add_member(c, SET_LOAD_BALANCER_SOURCE_CIDR, &fe->ip, fe->port, range);
+		add_member(r, p, SET_LOAD_BALANCER_SOURCE_CIDR, &fe->ip, fe->port, range);
 		if (cidr_contains(range, node_ip))
-			add_member(c, SET_LOAD_BALANCER_SOURCE_IP, &fe->ip, fe->port, &self);
+			add_member(r, p, SET_LOAD_BALANCER_SOURCE_IP, &fe->ip, fe->port, &self);
 	}
 }
 
-static void add_node_port_members(const struct context *c, const struct frontend *fe)
+/* The sets that tell the node's rules how to treat what comes to this address and port. */
+static void add_frontend_members(
+	const struct resolver *r, const struct served_port *p, const struct frontend *fe)
 {
-	static const enum set_id sets[][2] = {
+	static const enum set_id node_port[][2] = {
 		[IPPROTO_TCP] = { SET_NODE_PORT_TCP, SET_NODE_PORT_LOCAL_TCP },
 		[IPPROTO_UDP] = { SET_NODE_PORT_UDP, SET_NODE_PORT_LOCAL_UDP },
 		[IPPROTO_SCTP] = { SET_NODE_PORT_SCTP, SET_NODE_PORT_LOCAL_SCTP },
 	};
-	const enum set_id *set = sets[c->port->proto];
+	const enum set_id *sets = node_port[p->port->proto];
 
-	add_member(c, set[0], &fe->ip, fe->port, NULL);
-	if (fe->local)
-		add_member(c, set[1], &fe->ip, fe->port, NULL);
-}
-
-static void add_frontend(const struct context *c, const struct frontend *fe)
-{
 	switch (fe->kind) {
 	case FRONTEND_CLUSTER_IP:
-		add_member(c, SET_CLUSTER_IP, &fe->ip, fe->port, NULL);
+		add_member(r, p, SET_CLUSTER_IP, &fe->ip, fe->port, NULL);
 		break;
 	case FRONTEND_EXTERNAL_IP:
-		add_member(c, fe->local ? SET_EXTERNAL_IP_LOCAL : SET_EXTERNAL_IP, &fe->ip,
+		add_member(r, p, fe->local ? SET_EXTERNAL_IP_LOCAL : SET_EXTERNAL_IP, &fe->ip,
 			fe->port, NULL);
 		break;
 	case FRONTEND_LOAD_BALANCER:
-		add_member(c, SET_LOAD_BALANCER, &fe->ip, fe->port, NULL);
+		add_member(r, p, SET_LOAD_BALANCER, &fe->ip, fe->port, NULL);
 		if (fe->local)
-			add_member(c, SET_LOAD_BALANCER_LOCAL, &fe->ip, fe->port, NULL);
-		add_source_ranges(c, fe);
+			add_member(r, p, SET_LOAD_BALANCER_LOCAL, &fe->ip, fe->port, NULL);
+		add_source_ranges(r, p, fe);
 		break;
 	case FRONTEND_NODE_PORT:
-		add_node_port_members(c, fe);
+		add_member(r, p, sets[0], &fe->ip, fe->port, NULL);
+		if (fe->local)
+			add_member(r, p, sets[1], &fe->ip, fe->port, NULL);
 		break;
 	}
-	if (c->view->backend == BACKEND_IPTABLES)
-		iptables_add_frontend(c, fe);
+}
+
+static void add_vip(const struct resolver *r, const struct served_port *p, const struct ip *vip)
+{
+	const struct ip *source = &r->view->node_ip[p->family == AF_INET6];
+
+	add_member(r, p, SET_IPVS_IPS, vip, 0, NULL);
+	if (r->view->options->vip_mode == VIP_ADDRESS)
+		fact_list_add(r->out, fact_addr(vip));
 	else
-		ipvs_add_frontend(c, fe);
-	if (fe->vip)
-		add_vip(c, &fe->ip);
+		fact_list_add(r->out, fact_route(vip, source));
 }
 
 /*
  * Every endpoint here, whatever its state: it may reach itself through a connection that it holds.
- * With iptables those of other nodes too, as kube-proxy's iptables mode has it: they may come here
- * by an external address.
+ * With iptables those of other nodes too, as in kube-proxy's iptables mode: they may come here by
+ * an external address.
  */
-static void add_loop_back(const struct context *c)
+static void add_loop_back(const struct resolver *r, const struct served_port *p)
 {
-	bool all = c->view->backend == BACKEND_IPTABLES;
+	bool all = r->view->backend == BACKEND_IPTABLES;
 
-	for (size_t i = 0; i < c->endpoints.n; i++) {
-		const struct chosen *ep = &c->endpoints.eps[i];
-		const struct cidr self = { .ip = ep->ip, .len = ip_bits(c->family) };
+	for (size_t i = 0; i < p->endpoints.n; i++) {
+		const struct candidate *ep = &p->endpoints.eps[i];
+		const struct cidr self = { .ip = ep->ip, .len = ip_bits(p->family) };
 
 		if (ep->local || all)
-			add_member(c, SET_LOOP_BACK, &ep->ip, ep->port, &self);
+			add_member(r, p, SET_LOOP_BACK, &ep->ip, ep->port, &self);
 	}
 }
 
-static void add_port(struct context *c, const struct slot *slot)
+void resolve_service(const struct served_ports *served, const struct node_view *view,
+	struct text_pool *texts, struct fact_list *ret)
 {
-	frontends_list(c->service, c->port, c->family, c->view, &c->frontends);
-	if (!c->frontends.n)
-		return;
-	endpoints_select(slot, c->port, c->family, c->view, &c->endpoints);
-	add_loop_back(c);
-	if (c->view->backend == BACKEND_IPTABLES)
-		iptables_add_port(c);
-	else
-		ipvs_add_port(c, slot);
-	for (size_t i = 0; i < c->frontends.n; i++)
-		add_frontend(c, &c->frontends.fes[i]);
-}
-
-static bool has_health_check(const struct service *s)
-{
-	return s->type == SERVICE_LOAD_BALANCER && service_external_local(s) &&
-		s->health_check_node_port;
-}
-
-void resolve_service(const struct slot *slot, const struct node_view *view, struct text_pool *texts,
-	struct fact_list *ret)
-{
-	static const int families[] = { AF_INET, AF_INET6 };
-	struct context c = { .service = slot->service, .view = view, .texts = texts, .out = ret };
+	const struct resolver r = { .view = view, .texts = texts, .out = ret };
 	const struct ip none = { 0 };
 
-	if (!slot->service || *service_not_proxied(slot->service))
-		return;
-	for (size_t f = 0; f < 2; f++) {
-		c.family = families[f];
-		if (!node_view_serves(view, c.family) ||
-			!service_cluster_ip(c.service, c.family).family)
-			continue;
-		for (size_t i = 0; i < c.service->n_ports; i++) {
-			c.port = &c.service->ports[i];
-			add_port(&c, slot);
+	for (size_t k = 0; k < served->n; k++) {
+		const struct served_port *p = &served->ports[k];
+
+		add_loop_back(&r, p);
+		for (size_t i = 0; i < p->frontends.n; i++) {
+			const struct frontend *fe = &p->frontends.fes[i];
+
+			add_frontend_members(&r, p, fe);
+			if (fe->vip)
+				add_vip(&r, p, &fe->ip);
 		}
-		if (has_health_check(c.service))
+		if (view->backend == BACKEND_IPTABLES)
+			resolve_iptables_port(&r, p);
+		else
+			resolve_ipvs_port(&r, p);
+		/* Once for each family. */
+		if ((!k || p[-1].family != p->family) && service_has_health_check(p->service))
 			fact_list_add(ret,
-				fact_member(SET_HEALTH_CHECK_NODE_PORT, c.family, &none, 0,
-					c.service->health_check_node_port, NULL));
+				fact_member(SET_HEALTH_CHECK_NODE_PORT, p->family, &none, 0,
+					p->service->health_check_node_port, NULL));
 	}
-	endpoints_done(&c.endpoints);
-	frontends_done(&c.frontends);
 }

@@ -5,65 +5,44 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "core/endpoints.h"
-#include "core/frontends.h"
 
-static void add_frontend(struct stale_list *l, struct stale_frontend fe)
+static void stale_add_frontend(struct stale_list *l, struct stale_frontend fe)
 {
 	mem_grow(l->frontends, l->n, l->cap);
 	l->frontends[l->n++] = fe;
 }
 
-/* In the order of endpoints_select(): by address and port. */
-static void add_answering(struct stale_list *l, const struct endpoint_list *from)
+void stale_add_served(struct stale_list *l, const struct served_ports *served)
 {
-	for (size_t i = 0; i < from->n; i++) {
-		const struct chosen *c = &from->eps[i];
+	for (size_t k = 0; k < served->n; k++) {
+		const struct served_port *p = &served->ports[k];
+		const size_t first = l->n_endpoints;
 
-		if (!c->endpoint->serving && !c->endpoint->ready)
+		if (p->port->proto != IPPROTO_UDP)
 			continue;
-		mem_grow(l->endpoints, l->n_endpoints, l->cap_endpoints);
-		l->endpoints[l->n_endpoints++] =
-			(struct stale_endpoint){ .ip = c->ip, .port = c->port };
-	}
-}
+		/* Endpoints are sorted by address and port, as stale_match() needs them. */
+		for (size_t i = 0; i < p->endpoints.n; i++) {
+			const struct candidate *c = &p->endpoints.eps[i];
 
-static void add_port(struct stale_list *l, const struct slot *slot, const struct service_port *port,
-	int family, const struct node_view *view)
-{
-	_cleanup_(frontends_done) struct frontend_list frontends = { 0 };
-	_cleanup_(endpoints_done) struct endpoint_list endpoints = { 0 };
-	const size_t first = l->n_endpoints;
-
-	frontends_list(slot->service, port, family, view, &frontends);
-	if (!frontends.n)
-		return;
-	endpoints_select(slot, port, family, view, &endpoints);
-	add_answering(l, &endpoints);
-	for (size_t i = 0; i < frontends.n; i++)
-		add_frontend(l,
-			(struct stale_frontend){ .ip = frontends.fes[i].ip,
-				.port = frontends.fes[i].port,
-				.proto = port->proto,
-				.first = first,
-				.n = l->n_endpoints - first });
-}
-
-void stale_add_slot(struct stale_list *l, const struct slot *slot, const struct node_view *view)
-{
-	const struct service *s = slot->service;
-
-	for (size_t i = 0; s && i < s->n_ports; i++) {
-		if (s->ports[i].proto != IPPROTO_UDP)
-			continue;
-		add_port(l, slot, &s->ports[i], AF_INET, view);
-		add_port(l, slot, &s->ports[i], AF_INET6, view);
+			if (!c->endpoint->serving && !c->endpoint->ready)
+				continue;
+			mem_grow(l->endpoints, l->n_endpoints, l->cap_endpoints);
+			l->endpoints[l->n_endpoints++] =
+				(struct stale_endpoint){ .ip = c->ip, .port = c->port };
+		}
+		for (size_t i = 0; i < p->frontends.n; i++)
+			stale_add_frontend(l,
+				(struct stale_frontend){ .ip = p->frontends.fes[i].ip,
+					.port = p->frontends.fes[i].port,
+					.proto = p->port->proto,
+					.first = first,
+					.n = l->n_endpoints - first });
 	}
 }
 
 void stale_add(struct stale_list *l, const struct ip *ip, uint16_t port, uint8_t proto)
 {
-	add_frontend(l, (struct stale_frontend){ .ip = *ip, .port = port, .proto = proto });
+	stale_add_frontend(l, (struct stale_frontend){ .ip = *ip, .port = port, .proto = proto });
 }
 
 void stale_copy(struct stale_list *l, const struct stale_list *from, size_t i)
@@ -75,7 +54,7 @@ void stale_copy(struct stale_list *l, const struct stale_list *from, size_t i)
 		l->endpoints[l->n_endpoints++] = from->endpoints[fe.first + k];
 	}
 	fe.first = l->n_endpoints - fe.n;
-	add_frontend(l, fe);
+	stale_add_frontend(l, fe);
 }
 
 static int cmp_address(const struct ip *a, uint16_t a_port, const struct ip *b, uint16_t b_port)

@@ -2,20 +2,20 @@
 #include "core/stale_watch.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/list.h"
 #include "base/mem.h"
 
-/* What the UDP ports of one slot lead to; slots without any have none. */
-struct stale_slot {
+/* Where the UDP ports of one Service lead. */
+struct stale_service {
 	struct list link;
-	struct slot *slot;
+	struct stale_service **at; /* the pointer that remembers it */
+	const struct claimant *who;
 	struct stale_list list;
 };
 
 struct stale_watch {
-	struct list slots;
+	struct list services;
 	struct stale_list changed; /* frontends without endpoints */
 };
 
@@ -23,19 +23,14 @@ struct stale_watch *stale_watch_new(void)
 {
 	struct stale_watch *w = new0(struct stale_watch);
 
-	list_init(&w->slots);
+	list_init(&w->services);
 	return w;
 }
 
-static struct stale_slot *stale_slot_of(struct list *n)
-{
-	return container_of(n, struct stale_slot, link);
-}
-
-static void forget(struct stale_slot *s)
+static void forget_service(struct stale_service *s)
 {
 	list_remove(&s->link);
-	s->slot->stale = NULL;
+	*s->at = NULL;
 	stale_done(&s->list);
 	free(s);
 }
@@ -44,8 +39,8 @@ void stale_watch_free(struct stale_watch *w)
 {
 	if (!w)
 		return;
-	list_for_each_safe(n, &w->slots)
-		forget(stale_slot_of(n));
+	list_for_each_entry_safe(struct stale_service, s, &w->services, link)
+		forget_service(s);
 	stale_done(&w->changed);
 	free(w);
 }
@@ -53,11 +48,6 @@ void stale_watch_free(struct stale_watch *w)
 void stale_watch_add(struct stale_watch *w, const struct ip *ip, uint16_t port, uint8_t proto)
 {
 	stale_add(&w->changed, ip, port, proto);
-}
-
-static void add_change(struct stale_watch *w, const struct stale_frontend *fe)
-{
-	stale_watch_add(w, &fe->ip, fe->port, fe->proto);
 }
 
 static bool same_endpoints(const struct stale_list *a, const struct stale_frontend *in_a,
@@ -72,8 +62,8 @@ static bool same_endpoints(const struct stale_list *a, const struct stale_fronte
 	return true;
 }
 
-/* Both are finished. */
-static void compare(
+/* Merges the two sorted lists: frontends in one of them only, or with other endpoints, changed. */
+static void note_changes(
 	struct stale_watch *w, const struct stale_list *old, const struct stale_list *new)
 {
 	size_t i = 0, j = 0;
@@ -82,35 +72,39 @@ static void compare(
 		const struct stale_frontend *a = &old->frontends[i], *b = &new->frontends[j];
 		int c = i == old->n ? 1 : j == new->n ? -1 : stale_frontend_cmp(a, b);
 
-		if (c || !same_endpoints(old, a, new, b))
-			add_change(w, c < 0 ? a : b);
+		if (c || !same_endpoints(old, a, new, b)) {
+			const struct stale_frontend *changed = c < 0 ? a : b;
+
+			stale_watch_add(w, &changed->ip, changed->port, changed->proto);
+		}
 		i += c <= 0;
 		j += c >= 0;
 	}
 }
 
-void stale_watch_slot(
-	struct stale_watch *w, struct slot *slot, const struct node_view *view, bool gone)
+void stale_watch_service(struct stale_watch *w, struct stale_service **at,
+	const struct claimant *who, const struct served_ports *served)
 {
-	struct stale_list new = { 0 }, none = { 0 };
+	const struct stale_list none = { 0 };
+	struct stale_list new = { 0 };
 
-	if (!gone)
-		stale_add_slot(&new, slot, view);
+	stale_add_served(&new, served);
 	stale_finish(&new);
-	compare(w, slot->stale ? &slot->stale->list : &none, &new);
+	note_changes(w, *at ? &(*at)->list : &none, &new);
 	if (!new.n) {
-		if (slot->stale)
-			forget(slot->stale);
+		if (*at)
+			forget_service(*at);
 		return;
 	}
-	if (!slot->stale) {
-		slot->stale = new0(struct stale_slot);
-		slot->stale->slot = slot;
-		list_init(&slot->stale->link);
-		list_insert(&w->slots, &slot->stale->link);
+	if (!*at) {
+		*at = new0(struct stale_service);
+		(*at)->at = at;
+		(*at)->who = who;
+		list_init(&(*at)->link);
+		list_insert(&w->services, &(*at)->link);
 	}
-	stale_done(&slot->stale->list);
-	slot->stale->list = new;
+	stale_done(&(*at)->list);
+	(*at)->list = new;
 }
 
 bool stale_watch_any(const struct stale_watch *w)
@@ -118,63 +112,54 @@ bool stale_watch_any(const struct stale_watch *w)
 	return w->changed.n;
 }
 
-/* Sorted and without duplicates, so that what waits for long does not grow. */
-static void tidy(struct stale_list *changed)
-{
-	size_t n = 0;
-
-	stale_finish(changed);
-	for (size_t i = 0; i < changed->n; i++)
-		if (!n || stale_frontend_cmp(&changed->frontends[n - 1], &changed->frontends[i]))
-			changed->frontends[n++] = changed->frontends[i];
-	changed->n = n;
-}
-
-struct owner {
-	const struct stale_slot *slot; /* NULL: nobody's */
-	size_t i;		       /* of its frontends */
+struct stale_owner {
+	const struct stale_service *service; /* NULL: nobody's */
+	size_t i;			     /* of its frontends */
 };
 
-static void claim(struct owner *owner, const struct stale_slot *s, size_t i)
-{
-	if (owner->slot && !claimant_older(&s->slot->claimant, &owner->slot->slot->claimant))
-		return;
-	owner->slot = s;
-	owner->i = i;
-}
-
-static struct owner *find_owners(const struct stale_watch *w)
+/* For each changed frontend the oldest Service that has it. */
+static struct stale_owner *find_owners(const struct stale_watch *w)
 {
 	const struct stale_list *changed = &w->changed;
-	struct owner *owners = mem_zalloc(changed->n, sizeof(*owners));
+	struct stale_owner *owners = mem_zalloc(changed->n, sizeof(*owners));
 
-	list_for_each(n, &w->slots) {
-		const struct stale_slot *s = stale_slot_of(n);
-
+	list_for_each_entry(const struct stale_service, s, &w->services, link)
 		for (size_t i = 0; i < s->list.n; i++) {
 			const struct stale_frontend *at =
 				stale_find(changed, &s->list.frontends[i]);
+			struct stale_owner *owner;
 
-			if (at)
-				claim(&owners[at - changed->frontends], s, i);
+			if (!at)
+				continue;
+			owner = &owners[at - changed->frontends];
+			if (!owner->service || claimant_older(s->who, owner->service->who))
+				*owner = (struct stale_owner){ .service = s, .i = i };
 		}
-	}
 	return owners;
 }
 
 void stale_watch_list(struct stale_watch *w, struct stale_list *ret)
 {
-	_cleanup_free_ struct owner *owners = NULL;
+	_cleanup_free_ struct stale_owner *owners = NULL;
+	struct stale_list *changed = &w->changed;
+	size_t n = 0;
 
-	tidy(&w->changed);
+	/* Without duplicates, so that the list does not grow while it waits. */
+	stale_finish(changed);
+	for (size_t i = 0; i < changed->n; i++)
+		if (!n || stale_frontend_cmp(&changed->frontends[n - 1], &changed->frontends[i]))
+			changed->frontends[n++] = changed->frontends[i];
+	changed->n = n;
+
 	owners = find_owners(w);
-	for (size_t i = 0; i < w->changed.n; i++) {
-		const struct stale_frontend *fe = &w->changed.frontends[i];
+	for (size_t i = 0; i < changed->n; i++) {
+		const struct stale_frontend *fe = &changed->frontends[i];
+		const struct stale_owner *o = &owners[i];
 
-		if (!owners[i].slot)
+		if (!o->service)
 			stale_add(ret, &fe->ip, fe->port, fe->proto);
-		else if (owners[i].slot->list.frontends[owners[i].i].n)
-			stale_copy(ret, &owners[i].slot->list, owners[i].i);
+		else if (o->service->list.frontends[o->i].n)
+			stale_copy(ret, &o->service->list, o->i);
 	}
 	stale_finish(ret);
 }

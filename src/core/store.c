@@ -4,22 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
-
-static struct slot *slot_of(struct map_node *n)
-{
-	return container_of(n, struct slot, by_name);
-}
-
-static struct slot_slice *slice_of(struct map_node *n)
-{
-	return container_of(n, struct slot_slice, by_key);
-}
-
-static struct store_node *node_of(struct map_node *n)
-{
-	return container_of(n, struct store_node, by_name);
-}
 
 static uint32_t hash_names(const char *ns, const char *name)
 {
@@ -41,14 +27,11 @@ static void slot_slice_free(struct slot_slice *it)
 
 static void slot_free(struct slot *slot)
 {
-	list_for_each_safe(n, &slot->slices)
-		slot_slice_free(container_of(n, struct slot_slice, link));
+	list_for_each_entry_safe(struct slot_slice, it, &slot->slices, link)
+		slot_slice_free(it);
 	list_remove(&slot->dirty);
 	service_free(slot->service);
-	free(slot->facts);
-	free(slot->marks);
-	free(slot->lost);
-	free((char *)slot->claimant.name);
+	free(slot->name);
 	free(slot);
 }
 
@@ -60,30 +43,24 @@ static void store_node_free(struct store_node *n)
 
 void store_done(struct store *s)
 {
-	map_for_each(n, &s->slots)
-		slot_free(slot_of(n));
-	map_for_each(n, &s->nodes)
-		store_node_free(node_of(n));
+	map_for_each_entry(struct slot, slot, &s->slots, by_name)
+		slot_free(slot);
+	map_for_each_entry(struct store_node, n, &s->nodes, by_name)
+		store_node_free(n);
 	map_done(&s->slots);
 	map_done(&s->slices);
 	map_done(&s->nodes);
 	free(s->triggers);
 }
 
-/* The slot's own name is its claimant's: "namespace/name". */
-static bool slot_is(const struct slot *slot, const char *ns, const char *name)
-{
-	size_t len = strlen(ns);
-
-	return !strncmp(slot->claimant.name, ns, len) && slot->claimant.name[len] == '/' &&
-		!strcmp(slot->claimant.name + len + 1, name);
-}
-
 struct slot *store_find(const struct store *s, const char *ns, const char *name)
 {
-	map_for_each_match(n, &s->slots, hash_names(ns, name))
-		if (slot_is(slot_of(n), ns, name))
-			return slot_of(n);
+	const size_t len = strlen(ns);
+
+	map_for_each_match_entry(struct slot, slot, &s->slots, hash_names(ns, name), by_name)
+		if (!strncmp(slot->name, ns, len) && slot->name[len] == '/' &&
+			!strcmp(slot->name + len + 1, name))
+			return slot;
 	return NULL;
 }
 
@@ -98,7 +75,7 @@ static struct slot *slot_get(struct store *s, const char *ns, const char *name)
 	list_init(&slot->dirty);
 	list_init(&slot->slices);
 	buf_addf(&id, "%s/%s", ns, name);
-	slot->claimant.name = buf_take(&id);
+	slot->name = buf_take(&id);
 	map_add(&s->slots, &slot->by_name, hash_names(ns, name));
 	return slot;
 }
@@ -111,8 +88,8 @@ void store_mark_dirty(struct store *s, struct slot *slot)
 
 void store_mark_all_dirty(struct store *s)
 {
-	map_for_each(n, &s->slots)
-		store_mark_dirty(s, slot_of(n));
+	map_for_each_entry(struct slot, slot, &s->slots, by_name)
+		store_mark_dirty(s, slot);
 }
 
 struct slot *store_next_dirty(struct store *s)
@@ -128,7 +105,7 @@ struct slot *store_next_dirty(struct store *s)
 
 void store_prune(struct store *s, struct slot *slot)
 {
-	if (slot->service || slot->n_slices || slot->n_facts)
+	if (slot->service || slot->n_slices || slot->published)
 		return;
 	map_del(&s->slots, &slot->by_name);
 	slot_free(slot);
@@ -159,20 +136,17 @@ void store_delete_service(struct store *s, const char *ns, const char *name)
 {
 	struct slot *slot = store_find(s, ns, name);
 
-	if (!slot || !slot->service)
-		return;
-	remove_service(s, slot);
+	if (slot && slot->service)
+		remove_service(s, slot);
 }
 
 static struct slot_slice *find_slice(
 	const struct store *s, enum slice_kind kind, const char *ns, const char *name)
 {
-	map_for_each_match(n, &s->slices, hash_names(ns, name)) {
-		const struct slice *slice = slice_of(n)->slice;
-
-		if (slice->kind == kind && !strcmp(slice->ns, ns) && !strcmp(slice->name, name))
-			return slice_of(n);
-	}
+	map_for_each_match_entry(struct slot_slice, it, &s->slices, hash_names(ns, name), by_key)
+		if (it->slice->kind == kind && !strcmp(it->slice->ns, ns) &&
+			!strcmp(it->slice->name, name))
+			return it;
 	return NULL;
 }
 
@@ -201,8 +175,9 @@ static int slice_family(const struct slice *slice)
 	return 0;
 }
 
-/* A slice without endpoints is of the family that it had, or else of its Service. */
-static int trigger_family(const struct slot *slot, const struct slice *new, const struct slice *old)
+/* A slice without endpoints is of the family that it had before, or else of its Service. */
+static void add_trigger(
+	struct store *s, const struct slot *slot, const struct slice *new, const struct slice *old)
 {
 	int family = slice_family(new);
 
@@ -210,14 +185,6 @@ static int trigger_family(const struct slot *slot, const struct slice *new, cons
 		family = slice_family(old);
 	if (!family && slot->service && slot->service->n_cluster_ips)
 		family = slot->service->cluster_ips[0].family;
-	return family;
-}
-
-static void add_trigger(
-	struct store *s, const struct slot *slot, const struct slice *new, const struct slice *old)
-{
-	int family = trigger_family(slot, new, old);
-
 	if (!s->triggers_since || new->trigger_time <= s->triggers_since || !family ||
 		s->n_triggers == STORE_MAX_TRIGGERS)
 		return;
@@ -239,18 +206,18 @@ static void detach_slice(struct store *s, struct slot_slice *it)
 	store_mark_dirty(s, slot);
 }
 
-/* Kept in order of kind and name, so that resolving does not depend on the order of arrival. */
-static void insert_sorted(struct slot *slot, struct slot_slice *new)
+/* Slices stay in order of kind and name, so that resolving does not depend on their arrival. */
+static void insert_slice(struct slot *slot, struct slot_slice *new)
 {
-	struct list *pos = slot->slices.next;
+	struct list *pos = &slot->slices;
 
-	for (; pos != &slot->slices; pos = pos->next) {
-		const struct slice *s = container_of(pos, struct slot_slice, link)->slice;
-
-		if (s->kind > new->slice->kind ||
-			(s->kind == new->slice->kind &&strcmp(s->name, new->slice->name) > 0))
+	list_for_each_entry(struct slot_slice, it, &slot->slices, link)
+		if (it->slice->kind > new->slice->kind ||
+			(it->slice->kind ==
+				new->slice->kind &&strcmp(it->slice->name, new->slice->name) > 0)) {
+			pos = &it->link;
 			break;
-	}
+		}
 	list_insert(pos, &new->link);
 }
 
@@ -279,7 +246,7 @@ void store_put_slice(struct store *s, struct slice *slice)
 		it->slot = slot_get(s, slice->ns, slice->service);
 		it->slice = slice;
 		it->slot->n_slices++;
-		insert_sorted(it->slot, it);
+		insert_slice(it->slot, it);
 		add_trigger(s, it->slot, slice, NULL);
 		map_add(&s->slices, &it->by_key, hash_names(slice->ns, slice->name));
 	}
@@ -297,9 +264,9 @@ void store_delete_slice(struct store *s, enum slice_kind kind, const char *ns, c
 
 static struct store_node *find_node(const struct store *s, const char *name)
 {
-	map_for_each_match(n, &s->nodes, map_hash_str(name))
-		if (!strcmp(node_of(n)->node->name, name))
-			return node_of(n);
+	map_for_each_match_entry(struct store_node, n, &s->nodes, map_hash_str(name), by_name)
+		if (!strcmp(n->node->name, name))
+			return n;
 	return NULL;
 }
 
@@ -342,15 +309,19 @@ void store_put_node(struct store *s, struct node *node)
 	s->node_generation += !same;
 }
 
+static void remove_node(struct store *s, struct store_node *n)
+{
+	map_del(&s->nodes, &n->by_name);
+	store_node_free(n);
+	s->node_generation++;
+}
+
 void store_delete_node(struct store *s, const char *name)
 {
 	struct store_node *n = find_node(s, name);
 
-	if (!n)
-		return;
-	map_del(&s->nodes, &n->by_name);
-	store_node_free(n);
-	s->node_generation++;
+	if (n)
+		remove_node(s, n);
 }
 
 void store_view_begin(struct store *s, enum view_kind kind)
@@ -358,44 +329,20 @@ void store_view_begin(struct store *s, enum view_kind kind)
 	s->view[kind]++;
 }
 
-static void end_services(struct store *s)
-{
-	map_for_each(n, &s->slots) {
-		struct slot *slot = slot_of(n);
-
-		if (slot->service && slot->view != s->view[VIEW_SERVICES])
-			remove_service(s, slot);
-	}
-}
-
 static void end_slices(struct store *s, enum slice_kind kind)
 {
-	map_for_each(n, &s->slices) {
-		struct slot_slice *it = slice_of(n);
-
+	map_for_each_entry(struct slot_slice, it, &s->slices, by_key)
 		if (it->slice->kind == kind && it->view != s->view[slice_view(kind)])
 			detach_slice(s, it);
-	}
-}
-
-static void end_nodes(struct store *s)
-{
-	map_for_each(n, &s->nodes) {
-		struct store_node *node = node_of(n);
-
-		if (node->view == s->view[VIEW_NODES])
-			continue;
-		map_del(&s->nodes, n);
-		store_node_free(node);
-		s->node_generation++;
-	}
 }
 
 void store_view_end(struct store *s, enum view_kind kind)
 {
 	switch (kind) {
 	case VIEW_SERVICES:
-		end_services(s);
+		map_for_each_entry(struct slot, slot, &s->slots, by_name)
+			if (slot->service && slot->view != s->view[VIEW_SERVICES])
+				remove_service(s, slot);
 		break;
 	case VIEW_ENDPOINT_SLICES:
 		end_slices(s, SLICE_ENDPOINT_SLICE);
@@ -404,7 +351,9 @@ void store_view_end(struct store *s, enum view_kind kind)
 		end_slices(s, SLICE_ENDPOINTS);
 		break;
 	case VIEW_NODES:
-		end_nodes(s);
+		map_for_each_entry(struct store_node, n, &s->nodes, by_name)
+			if (n->view != s->view[VIEW_NODES])
+				remove_node(s, n);
 		break;
 	case VIEW_KINDS:
 		break;

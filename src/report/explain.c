@@ -8,9 +8,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "core/endpoints.h"
-#include "core/frontends.h"
 #include "core/health_checks.h"
+#include "core/publication.h"
 #include "core/resolve.h"
 #include "explain_port.h"
 #include "report_service.h"
@@ -34,8 +33,9 @@ static bool claims(const struct explain_query *q, const struct slot *slot, uint8
 	const struct fact_key key = resolve_frontend_key(view, &at, proto);
 	const struct fact_key node = resolve_frontend_key(view, &port, proto);
 
-	return explain_claims(slot, &key) ||
-		(node_view_is_nodeport_address(view, &q->ip) && explain_claims(slot, &node));
+	return publication_claims(slot->published, &key) ||
+		(node_view_is_nodeport_address(view, &q->ip) &&
+			publication_claims(slot->published, &node));
 }
 
 /* By address only the facts tell: what a Service answers on is what it wants. */
@@ -57,7 +57,7 @@ static int cmp_slot(const void *a, const void *b)
 {
 	const struct slot *const *x = a, *const *y = b;
 
-	return strcmp((*x)->claimant.name, (*y)->claimant.name);
+	return strcmp((*x)->name, (*y)->name);
 }
 
 static void find_slots(struct explainer *x)
@@ -111,8 +111,8 @@ static int64_t drain_timeout(const struct explainer *x, const struct service *s)
 	return s->drain_timeout >= 0 ? s->drain_timeout : x->in->view->options->drain_timeout;
 }
 
-static void add_ports(
-	const struct explainer *x, const struct slot *slot, const json_t *all, json_t *some)
+static void add_ports(const struct explainer *x, const struct slot *slot,
+	const struct served_ports *served, const json_t *all, json_t *some)
 {
 	for (size_t i = 0; i < json_array_size(all); i++) {
 		const struct service_port *port = &slot->service->ports[i];
@@ -120,7 +120,7 @@ static void add_ports(
 		bool shown = *x->query->name ? same_port(x->query, port)
 					     : !x->query->proto || port->proto == x->query->proto;
 
-		if (shown && (explain_port(x, slot, port, report) || *x->query->name))
+		if (shown && (explain_port(x, served, port, report) || *x->query->name))
 			json_array_append(some, report);
 	}
 }
@@ -128,10 +128,11 @@ static void add_ports(
 static json_t *service_json(const struct explainer *x, const struct slot *slot)
 {
 	const struct service *s = slot->service;
+	_cleanup_(served_ports_done) struct served_ports served = { 0 };
 	struct report_sums sums = { 0 };
-	json_t *ret = report_service(x->in, slot, &sums), *ports = json_array();
+	json_t *ret = report_service(x->in, slot, &served, &sums), *ports = json_array();
 
-	add_ports(x, slot, json_object_get(ret, "ports"), ports);
+	add_ports(x, slot, &served, json_object_get(ret, "ports"), ports);
 	json_object_set_new(ret, "ports", ports);
 	json_object_set_new(
 		ret, "internalTrafficPolicy", json_string(s->internal_local ? "Local" : "Cluster"));

@@ -68,7 +68,7 @@ static const char *end_reason(
 	return "";
 }
 
-static const char *endpoint_words(const struct chosen *ep, bool used, bool by_policy)
+static const char *endpoint_words(const struct candidate *ep, bool used, bool by_policy)
 {
 	if (used)
 		return endpoint_reason_text(
@@ -79,7 +79,7 @@ static const char *endpoint_words(const struct chosen *ep, bool used, bool by_po
 }
 
 static json_t *endpoint_json(const struct explainer *x, const struct walk_path *path,
-	const struct chosen *ep, bool used, bool by_policy)
+	const struct candidate *ep, bool used, bool by_policy)
 {
 	struct walk_rule rule = { 0 };
 	bool masqueraded = used && walk_masqueraded(&x->walk, path, &ep->ip, ep->port, &rule);
@@ -126,7 +126,7 @@ json_t *explain_path(const struct explainer *x, const struct walk_packet *p,
 	walk_to_vs(&x->walk, p, &path);
 	by_policy = local && !(path.end == WALK_FORWARDED && uses_all(&path));
 	for (size_t i = 0; i < endpoints->n; i++) {
-		const struct chosen *ep = &endpoints->eps[i];
+		const struct candidate *ep = &endpoints->eps[i];
 		bool used = walk_leads_to(&x->walk, &path, &ep->ip, ep->port);
 
 		answered = answered || (used && ep->weight);

@@ -2,13 +2,10 @@
 #include "explain_port.h"
 
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "core/endpoints.h"
-#include "core/frontends.h"
-#include "core/marks.h"
+#include "core/publication.h"
 #include "core/resolve.h"
 #include "report_words.h"
 
@@ -16,22 +13,8 @@
 struct context {
 	const struct explainer *x;
 	const struct slot *slot;
-	const struct service_port *port;
-	struct endpoint_list eps;
-	struct frontend_list fes;
+	const struct served_port *p;
 };
-
-static int cmp_fact(const void *a, const void *b)
-{
-	return fact_key_cmp(&((const struct fact *)a)->key, &((const struct fact *)b)->key);
-}
-
-bool explain_claims(const struct slot *slot, const struct fact_key *vs)
-{
-	const struct fact f = { .key = *vs };
-
-	return slot->n_facts && bsearch(&f, slot->facts, slot->n_facts, sizeof(f), cmp_fact);
-}
 
 /* Who has the virtual server, and who else would like to. */
 
@@ -40,7 +23,8 @@ static json_t *held_by(const struct context *c, const struct fact_key *vs)
 	struct fact_state state;
 
 	if (!ledger_state(c->x->walk.ledger, vs, &state) || !state.claimant ||
-		state.claimant == &c->slot->claimant || state.claimant->born == CLAIMANT_LAST)
+		(c->slot->published && state.claimant == &c->slot->published->claimant) ||
+		state.claimant->born == CLAIMANT_LAST)
 		return json_null();
 	return json_string(state.claimant->name);
 }
@@ -50,8 +34,8 @@ static json_t *rivals(const struct context *c, const struct fact_key *vs)
 	json_t *ret = json_array();
 
 	for (size_t i = 0; i < c->x->n_slots; i++)
-		if (c->x->slots[i] != c->slot && explain_claims(c->x->slots[i], vs))
-			json_array_append_new(ret, json_string(c->x->slots[i]->claimant.name));
+		if (c->x->slots[i] != c->slot && publication_claims(c->x->slots[i]->published, vs))
+			json_array_append_new(ret, json_string(c->x->slots[i]->name));
 	return ret;
 }
 
@@ -59,7 +43,7 @@ static json_t *rivals(const struct context *c, const struct fact_key *vs)
 
 static bool belongs(const struct context *c, const struct frontend *fe, const struct fact_key *key)
 {
-	uint32_t mark = marks_find(c->slot, fe->ip.family, c->port->proto, c->port->port);
+	uint32_t mark = c->p->mark;
 	struct ip ip = fact_ip(key);
 	struct fact_key vs;
 
@@ -69,13 +53,14 @@ static bool belongs(const struct context *c, const struct frontend *fe, const st
 		if (!key->proto)
 			return fe->local && mark && key->family == fe->ip.family &&
 				fact_fwmark(key) == mark;
-		return ip_eq(&ip, &fe->ip) && key->port == fe->port && key->proto == c->port->proto;
+		return ip_eq(&ip, &fe->ip) && key->port == fe->port &&
+			key->proto == c->p->port->proto;
 	case FACT_DISPATCH:
-		vs = resolve_frontend_key(c->x->in->view, fe, c->port->proto);
+		vs = resolve_frontend_key(c->x->in->view, fe, c->p->port->proto);
 		return fact_key_eq(key, &vs);
 	case FACT_MEMBER:
 		return ip_eq(&ip, &fe->ip) &&
-			(!key->port || (key->port == fe->port && key->proto == c->port->proto));
+			(!key->port || (key->port == fe->port && key->proto == c->p->port->proto));
 	case FACT_ROUTE:
 	case FACT_ADDR:
 		return ip_eq(&ip, &fe->ip);
@@ -91,10 +76,11 @@ static bool belongs(const struct context *c, const struct frontend *fe, const st
 
 static json_t *problems(const struct context *c, const struct frontend *fe)
 {
+	const struct publication *pub = c->slot->published;
 	json_t *ret = json_array();
 
-	for (size_t i = 0; i < c->slot->n_facts && !c->x->in->dry; i++) {
-		const struct fact_key *key = &c->slot->facts[i].key;
+	for (size_t i = 0; pub && i < pub->n_facts && !c->x->in->dry; i++) {
+		const struct fact_key *key = &pub->facts[i].key;
 		_cleanup_(buf_done) struct buf words = { 0 };
 		struct fact_state state = { 0 };
 
@@ -194,14 +180,15 @@ static json_t *paths(const struct context *c, const struct frontend *fe)
 {
 	const struct explain_query *q = c->x->query;
 	const struct node_view *view = c->x->in->view;
-	struct walk_packet p = { .dst = fe->ip, .port = fe->port, .proto = c->port->proto };
+	struct walk_packet p = { .dst = fe->ip, .port = fe->port, .proto = c->p->port->proto };
 	json_t *ret = json_array();
 
 	if (q->from == FROM_ADDRESS) {
 		p.src = q->from_ip;
 		p.source = walk_source_of(view, &p.src);
 		if (p.src.family == p.dst.family)
-			json_array_append_new(ret, explain_path(c->x, &p, &c->eps, fe->local));
+			json_array_append_new(
+				ret, explain_path(c->x, &p, &c->p->endpoints, fe->local));
 		return ret;
 	}
 	for (enum walk_source s = WALK_POD; s <= WALK_OUTSIDE; s++) {
@@ -212,7 +199,8 @@ static json_t *paths(const struct context *c, const struct frontend *fe)
 		p.source = s;
 		p.src = source_ip(view, s, fe);
 		if (p.src.family)
-			json_array_append_new(ret, explain_path(c->x, &p, &c->eps, fe->local));
+			json_array_append_new(
+				ret, explain_path(c->x, &p, &c->p->endpoints, fe->local));
 	}
 	return ret;
 }
@@ -228,7 +216,7 @@ static bool asked_for(const struct explainer *x, const struct frontend *fe)
 
 static void add_address(const struct context *c, const struct frontend *fe, json_t *address)
 {
-	const struct fact_key vs = resolve_frontend_key(c->x->in->view, fe, c->port->proto);
+	const struct fact_key vs = resolve_frontend_key(c->x->in->view, fe, c->p->port->proto);
 	json_t *owner = held_by(c, &vs);
 	bool lost = json_is_string(owner);
 
@@ -243,35 +231,26 @@ static void add_address(const struct context *c, const struct frontend *fe, json
 }
 
 /* The report has the addresses of both families in the same order. */
-static size_t add_family(struct context *c, int family, json_t *all, size_t at, json_t *some)
-{
-	const struct service *s = c->slot->service;
-
-	frontends_list(s, c->port, family, c->x->in->view, &c->fes);
-	if (c->fes.n)
-		endpoints_select(c->slot, c->port, family, c->x->in->view, &c->eps);
-	for (size_t i = 0; i < c->fes.n; i++) {
-		json_t *address = json_array_get(all, at + i);
-
-		if (!asked_for(c->x, &c->fes.fes[i]))
-			continue;
-		add_address(c, &c->fes.fes[i], address);
-		json_array_append(some, address);
-	}
-	return at + c->fes.n;
-}
-
-bool explain_port(const struct explainer *x, const struct slot *slot,
+bool explain_port(const struct explainer *x, const struct served_ports *served,
 	const struct service_port *port, json_t *report)
 {
 	json_t *all = json_object_get(report, "addresses"), *some = json_array();
-	struct context c = { .x = x, .slot = slot, .port = port };
-	size_t at = add_family(&c, AF_INET, all, 0, some), n;
+	size_t at = 0, n;
 
-	add_family(&c, AF_INET6, all, at, some);
+	for (size_t k = 0; k < served->n; k++) {
+		const struct served_port *p = &served->ports[k];
+		const struct context c = { .x = x, .slot = p->slot, .p = p };
+
+		for (size_t i = 0; p->port == port && i < p->frontends.n; i++) {
+			json_t *address = json_array_get(all, at++);
+
+			if (!asked_for(x, &p->frontends.fes[i]))
+				continue;
+			add_address(&c, &p->frontends.fes[i], address);
+			json_array_append(some, address);
+		}
+	}
 	n = json_array_size(some);
 	json_object_set_new(report, "addresses", some);
-	endpoints_done(&c.eps);
-	frontends_done(&c.fes);
 	return n;
 }

@@ -2,7 +2,7 @@
 #ifndef REPORT_EXPLAIN_PORT_H
 #define REPORT_EXPLAIN_PORT_H
 
-#include "core/endpoints.h"
+#include "core/served_port.h"
 #include "report/explain.h"
 
 /* What the parts of an explanation share. */
@@ -16,8 +16,6 @@ struct explainer {
 
 /* There is a way to tell pods from others. */
 bool explain_tells_pods(const struct node_view *view, int family);
-/* The slot claims the virtual server, whoever has it. */
-bool explain_claims(const struct slot *slot, const struct fact_key *vs);
 /* A new reference to one of "paths". */
 json_t *explain_path(const struct explainer *x, const struct walk_packet *p,
 	const struct endpoint_list *endpoints, bool local);
@@ -25,7 +23,7 @@ json_t *explain_path(const struct explainer *x, const struct walk_packet *p,
  * Adds to the report's entry of a port what explains it. Of its addresses only those that are asked
  * for stay; returns whether there are any.
  */
-bool explain_port(const struct explainer *x, const struct slot *slot,
+bool explain_port(const struct explainer *x, const struct served_ports *served,
 	const struct service_port *port, json_t *report);
 
 #endif

@@ -218,7 +218,7 @@ static json_t *not_proxied(const struct plan *p)
 		if (!*reason)
 			continue;
 		o = json_object();
-		put(o, "service", p->slots[i]->claimant.name);
+		put(o, "service", p->slots[i]->name);
 		put(o, "reason", reason);
 		json_array_append_new(list, o);
 	}

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "core/frontends.h"
+#include "core/publication.h"
 #include "report/plan.h"
 
 static void collect(const struct fact_key *key, const struct fact_state *state, void *arg)
@@ -39,7 +40,7 @@ static int cmp_slot(const void *a, const void *b)
 {
 	const struct slot *const *x = a, *const *y = b;
 
-	return strcmp((*x)->claimant.name, (*y)->claimant.name);
+	return strcmp((*x)->name, (*y)->name);
 }
 
 static void collect_slots(struct plan *p, const struct store *store)
@@ -61,13 +62,14 @@ static void collect_conflicts(struct plan *p)
 
 	for (size_t i = 0; i < p->n_slots; i++) {
 		const struct slot *slot = p->slots[i];
+		const struct publication *pub = slot->published;
 
-		for (size_t j = 0; j < slot->n_facts; j++) {
-			const struct fact_key *key = &slot->facts[j].key;
+		for (size_t j = 0; pub && j < pub->n_facts; j++) {
+			const struct fact_key *key = &pub->facts[j].key;
 
 			if (!fact_is_frontend(key) ||
 				!ledger_state(engine_ledger(p->engine), key, &state) ||
-				state.claimant == &slot->claimant)
+				state.claimant == &pub->claimant)
 				continue;
 			mem_grow(p->conflicts, p->n_conflicts, p->cap_conflicts);
 			p->conflicts[p->n_conflicts++] = (struct conflict){ *key, slot };
@@ -136,7 +138,7 @@ size_t plan_real_servers(const struct fact_key *vs, const struct fact *rs, size_
 
 static const struct slot *slot_of(const struct claimant *who)
 {
-	return container_of((struct claimant *)who, struct slot, claimant);
+	return container_of((struct claimant *)who, struct publication, claimant)->slot;
 }
 
 static bool answers(const struct plan *p, const struct service *s, const struct service_port *port,
@@ -161,7 +163,7 @@ void plan_service_port(
 {
 	const struct service *s = slot->service;
 
-	buf_adds(out, slot->claimant.name);
+	buf_adds(out, slot->name);
 	for (size_t i = 0; i < s->n_ports; i++) {
 		if (!answers(p, s, &s->ports[i], vs))
 			continue;

@@ -190,7 +190,7 @@ static void left_out(const struct plan *p, struct buf *out)
 		const char *reason = service_not_proxied(p->slots[i]->service);
 
 		if (*reason)
-			buf_addf(&text, "  %s: %s\n", p->slots[i]->claimant.name, reason);
+			buf_addf(&text, "  %s: %s\n", p->slots[i]->name, reason);
 	}
 	if (text.len)
 		buf_addf(out, "\nNot proxied:\n%s", buf_str(&text));

@@ -199,7 +199,8 @@ struct report {
 	struct item *items; /* the Services that there were, by name */
 	size_t n, at;
 	struct report_sums sums;
-	bool begun, any; /* `any`: a Service was told */
+	struct served_ports served; /* of the Service at hand */
+	bool begun, any;	    /* `any`: a Service was told */
 };
 
 static int cmp_item(const void *a, const void *b)
@@ -235,6 +236,7 @@ void report_free(struct report *r)
 		free(r->items[i].name);
 	}
 	free(r->items);
+	served_ports_done(&r->served);
 	free(r);
 }
 
@@ -292,7 +294,7 @@ static void add_service(struct report *r, struct buf *out, const struct report_i
 	if (!slot || !slot->service)
 		return;
 	buf_adds(out, r->any ? "," : "");
-	add_json(out, report_service(in, slot, &r->sums));
+	add_json(out, report_service(in, slot, &r->served, &r->sums));
 	r->any = true;
 }
 

@@ -6,10 +6,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "core/endpoints.h"
-#include "core/frontends.h"
 #include "core/limits.h"
-#include "core/marks.h"
+#include "core/publication.h"
 #include "core/resolve.h"
 #include "core/service_chain.h"
 #include "report_words.h"
@@ -84,9 +82,8 @@ struct port_report {
 	uint64_t active;
 	bool counted; /* the connections are */
 	/* Of the family that is being told */
-	struct endpoint_list eps;
-	struct frontend_list fes;
-	struct tally *tallies; /* beside eps */
+	const struct served_port *p;
+	struct tally *tallies; /* beside its endpoints */
 };
 
 /* What is wrong with a fact that the Service wants goes to the verdict. Returns whether it is in
@@ -119,7 +116,7 @@ static bool on_iptables(const struct port_report *p)
 
 /* What the kernel has for an endpoint; on iptables one of weight 0 gets nothing. */
 static bool endpoint_key(const struct port_report *p, const struct fact_key *vs,
-	const struct chosen *ep, struct fact_key *ret)
+	const struct candidate *ep, struct fact_key *ret)
 {
 	char hash[SERVICE_HASH_LEN], name[CHAIN_NAME_LEN + 1];
 
@@ -139,7 +136,8 @@ static bool in_conflict(const struct port_report *p, const struct fact_key *vs, 
 	_cleanup_(buf_done) struct buf words = { 0 };
 	struct fact_state s = { 0 };
 
-	if (!ledger_state(p->ledger, vs, &s) || !s.wanted || s.claimant == &p->slot->claimant ||
+	if (!ledger_state(p->ledger, vs, &s) || !s.wanted ||
+		(p->slot->published && s.claimant == &p->slot->published->claimant) ||
 		s.claimant->born == CLAIMANT_LAST)
 		return false;
 	report_describe(&words, vs);
@@ -148,30 +146,20 @@ static bool in_conflict(const struct port_report *p, const struct fact_key *vs, 
 	return true;
 }
 
-static int cmp_address(const void *a, const void *b)
-{
-	const struct chosen *x = a, *y = b;
-	int c = ip_cmp(&x->ip, &y->ip);
-
-	return c ? c : (int)x->port - (int)y->port;
-}
-
 static void count_conns(const struct rs_conns *c, void *arg)
 {
 	struct port_report *p = arg;
-	const struct chosen key = { .ip = fact_ip2(&c->key), .port = c->key.port2 };
-	const struct chosen *ep = NULL;
+	const struct ip ip = fact_ip2(&c->key);
+	const struct candidate *ep = endpoints_find(&p->p->endpoints, &ip, c->key.port2);
 	struct fact_state s;
 
 	p->active += c->active;
 	if (ledger_state(p->ledger, &c->key, &s) && s.claimant && s.claimant->born == CLAIMANT_LAST)
 		p->draining_here++;
-	if (p->eps.n)
-		ep = bsearch(&key, p->eps.eps, p->eps.n, sizeof(key), cmp_address);
 	if (!ep)
 		return;
-	p->tallies[ep - p->eps.eps].active += c->active;
-	p->tallies[ep - p->eps.eps].inactive += c->inactive;
+	p->tallies[ep - p->p->endpoints.eps].active += c->active;
+	p->tallies[ep - p->p->endpoints.eps].inactive += c->inactive;
 }
 
 static void tell_conns(struct port_report *p, const struct fact_key *vs)
@@ -186,8 +174,8 @@ static void tell_conns(struct port_report *p, const struct fact_key *vs)
 static void tell_real_servers(
 	struct port_report *p, const struct frontend *fe, const struct fact_key *vs, bool ours)
 {
-	for (size_t i = 0; i < p->eps.n; i++) {
-		const struct chosen *ep = &p->eps.eps[i];
+	for (size_t i = 0; i < p->p->endpoints.n; i++) {
+		const struct candidate *ep = &p->p->endpoints.eps[i];
 		struct tally *t = &p->tallies[i];
 		struct fact_key key;
 
@@ -228,7 +216,7 @@ static void tell_frontend(struct port_report *p, const struct frontend *fe)
 			"present", (int)present));
 }
 
-static const char *endpoint_reason(const struct chosen *ep, const struct tally *t)
+static const char *endpoint_reason(const struct candidate *ep, const struct tally *t)
 {
 	if (t->used)
 		return endpoint_reason_text(
@@ -244,7 +232,7 @@ static json_t *count(bool counted, uint64_t n)
 	return counted ? json_integer((json_int_t)n) : json_null();
 }
 
-static void tell_endpoint(struct port_report *p, const struct chosen *ep, const struct tally *t)
+static void tell_endpoint(struct port_report *p, const struct candidate *ep, const struct tally *t)
 {
 	char s[IP_STRLEN];
 
@@ -262,7 +250,7 @@ static void tell_endpoint(struct port_report *p, const struct chosen *ep, const 
 /* The virtual server of packets from inside of the cluster, where it has one. */
 static void tell_mark(struct port_report *p, int family)
 {
-	uint32_t mark = marks_find(p->slot, family, p->port->proto, p->port->port);
+	const uint32_t mark = p->p->mark;
 	const struct frontend all = { .kind = FRONTEND_CLUSTER_IP };
 	struct fact vs = fact_vs_fwmark(family, mark);
 
@@ -275,18 +263,17 @@ static void tell_mark(struct port_report *p, int family)
 		json_pack("{s:I, s:s}", "fwmark", (json_int_t)mark, "family", family_name(family)));
 }
 
-static void tell_family(struct port_report *p, int family)
+static void tell_family(struct port_report *p, const struct served_ports *served, int family)
 {
-	frontends_list(p->slot->service, p->port, family, p->in->view, &p->fes);
-	if (!p->fes.n)
+	p->p = served_ports_find(served, p->port, family);
+	if (!p->p)
 		return;
-	endpoints_select(p->slot, p->port, family, p->in->view, &p->eps);
-	p->tallies = mem_zalloc(p->eps.n, sizeof(*p->tallies));
-	for (size_t i = 0; i < p->fes.n; i++)
-		tell_frontend(p, &p->fes.fes[i]);
+	p->tallies = mem_zalloc(p->p->endpoints.n, sizeof(*p->tallies));
+	for (size_t i = 0; i < p->p->frontends.n; i++)
+		tell_frontend(p, &p->p->frontends.fes[i]);
 	tell_mark(p, family);
-	for (size_t i = 0; i < p->eps.n; i++)
-		tell_endpoint(p, &p->eps.eps[i], &p->tallies[i]);
+	for (size_t i = 0; i < p->p->endpoints.n; i++)
+		tell_endpoint(p, &p->p->endpoints.eps[i], &p->tallies[i]);
 	free(take(p->tallies));
 }
 
@@ -318,8 +305,10 @@ static void judge_scheduler(struct port_report *p)
 /* Set entries and whatever else the Service wants that no address of a port stands for. */
 static void judge_rest(struct port_report *p)
 {
-	for (size_t i = 0; i < p->slot->n_facts; i++) {
-		const struct fact_key *key = &p->slot->facts[i].key;
+	const struct publication *pub = p->slot->published;
+
+	for (size_t i = 0; pub && i < pub->n_facts; i++) {
+		const struct fact_key *key = &pub->facts[i].key;
 
 		switch ((enum fact_kind)key->kind) {
 		case FACT_VS:
@@ -358,15 +347,16 @@ static json_t *port_json(struct port_report *p)
 }
 
 /* A new reference; the worst of the ports goes to `worst`. */
-static json_t *tell_port(struct port_report *p, struct verdict *worst, struct report_sums *sums)
+static json_t *tell_port(struct port_report *p, const struct served_ports *served,
+	struct verdict *worst, struct report_sums *sums)
 {
 	json_t *ret;
 
 	p->addresses = json_array();
 	p->endpoints = json_array();
 	p->fwmarks = json_array();
-	tell_family(p, AF_INET);
-	tell_family(p, AF_INET6);
+	tell_family(p, served, AF_INET);
+	tell_family(p, served, AF_INET6);
 	if (!json_array_size(p->addresses)) {
 		raise_state(&p->verdict, STATE_NOT_PROXIED,
 			"no address of a family that this node serves");
@@ -383,8 +373,6 @@ static json_t *tell_port(struct port_report *p, struct verdict *worst, struct re
 	raise_state(worst, p->verdict.state, buf_str(&p->verdict.reason));
 	ret = port_json(p);
 	verdict_done(&p->verdict);
-	endpoints_done(&p->eps);
-	frontends_done(&p->fes);
 	return ret;
 }
 
@@ -393,14 +381,17 @@ static void add_limit(const char *words, void *arg)
 	json_array_append_new(arg, json_string(words));
 }
 
-json_t *report_service(
-	const struct report_input *in, const struct slot *slot, struct report_sums *sums)
+json_t *report_service(const struct report_input *in, const struct slot *slot,
+	struct served_ports *served, struct report_sums *sums)
 {
 	_cleanup_(verdict_done) struct verdict worst = { 0 };
 	const struct service *s = slot->service;
 	const char *why = service_not_proxied(s);
 	json_t *ports = json_array(), *limits = json_array();
 
+	served_ports_select(served, slot, in->view);
+	if (slot->published)
+		port_marks_fill(&slot->published->marks, served);
 	if (*why)
 		raise_state(&worst, STATE_NOT_PROXIED, why);
 	for (size_t i = 0; !*why && i < s->n_ports; i++) {
@@ -412,7 +403,7 @@ json_t *report_service(
 			.counted = in->conns,
 		};
 
-		json_array_append_new(ports, tell_port(&p, &worst, sums));
+		json_array_append_new(ports, tell_port(&p, served, &worst, sums));
 	}
 	if (!*why)
 		limits_tell(slot, in->view, add_limit, limits);

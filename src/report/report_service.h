@@ -2,6 +2,7 @@
 #ifndef REPORT_REPORT_SERVICE_H
 #define REPORT_REPORT_SERVICE_H
 
+#include "core/served_port.h"
 #include "report/report.h"
 
 /* One Service of the report: what it answers on, who answers, and whether the kernel holds it. */
@@ -10,8 +11,11 @@ struct report_sums {
 	size_t ports, endpoints; /* of the Services that are proxied */
 };
 
-/* A new reference to one entry of "services"; the slot has a Service. Adds to *sums. */
-json_t *report_service(
-	const struct report_input *in, const struct slot *slot, struct report_sums *sums);
+/*
+ * A new reference to one entry of "services"; the slot has a Service. Fills `served` with its
+ * served ports (served_ports_select()), and adds to *sums.
+ */
+json_t *report_service(const struct report_input *in, const struct slot *slot,
+	struct served_ports *served, struct report_sums *sums);
 
 #endif

@@ -342,6 +342,16 @@ void fixture_node_copy(struct fixture_node *n, const struct fixture_node *from)
 	n->view.options = &n->options;
 }
 
+void fixture_resolve(const struct store *s, const char *ns, const char *name,
+	const struct node_view *view, struct text_pool *texts, struct fact_list *ret)
+{
+	struct served_ports served = { 0 };
+
+	served_ports_select(&served, store_find(s, ns, name), view);
+	resolve_service(&served, view, texts, ret);
+	served_ports_done(&served);
+}
+
 void fixture_print_facts(struct buf *ret, const struct fact *facts, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

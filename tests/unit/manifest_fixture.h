@@ -137,7 +137,7 @@ static inline const char *dirty(struct fixture *f, char ret[static 512])
 	ret[0] = '\0';
 	while ((slot = store_next_dirty(&f->store)))
 		len += (size_t)snprintf(ret + len, len < 512 ? 512 - len : 0, "%s%s",
-			len ? " " : "", slot->claimant.name);
+			len ? " " : "", slot->name);
 	return ret;
 }
 

@@ -29,7 +29,7 @@ static void print(struct buf *b, const struct endpoint_list *l)
 	size_t n_cluster = 0, n_local = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
-		const struct chosen *c = &l->eps[i];
+		const struct candidate *c = &l->eps[i];
 
 		buf_addf(b, "%s %s%s %s", ip_print_port(&c->ip, c->port, s),
 			c->in_cluster ? "C" : "-", c->in_local ? "L" : "-",

@@ -47,14 +47,19 @@ static int teardown(void **state)
 static uint32_t assign(struct nodes_marks *t, const char *name, int byte)
 {
 	_cleanup_(buf_done) struct buf b = { 0 };
-	struct slot *slot;
+	struct served_ports served = { 0 };
+	struct port_marks marks = { 0 };
+	uint32_t mark;
 
 	buf_addf(&b, "service a/%s etp=Local external=1.2.3.%d ip=10.96.0.%d port=p80:80/TCP\n",
 		name, byte, byte);
 	fixture_load(&t->store, buf_str(&b));
-	slot = store_find(&t->store, "a", name);
-	marks_assign(t->marks, slot, &t->node.view);
-	return marks_find(slot, AF_INET, IPPROTO_TCP, 80);
+	served_ports_select(&served, store_find(&t->store, "a", name), &t->node.view);
+	marks_assign(t->marks, &marks, name, &served);
+	mark = served.ports[0].mark;
+	served_ports_done(&served);
+	free(marks.marks);
+	return mark;
 }
 
 static void adopt(struct nodes_marks *t, int byte, uint32_t index)

@@ -46,7 +46,7 @@ static void check(const struct row *row)
 	node.view.store = &store;
 	if (row->change)
 		row->change(&node);
-	resolve_service(store_find(&store, "a", "web"), &node.view, NULL, &list);
+	fixture_resolve(&store, "a", "web", &node.view, NULL, &list);
 	fact_list_finish(&list);
 	fixture_print_facts(&b, list.facts, list.n);
 	if (strcmp(buf_str(&b), row->expected) != 0)

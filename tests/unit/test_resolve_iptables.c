@@ -132,7 +132,7 @@ static void check(const struct row *row)
 	node.view.store = &store;
 	if (row->change)
 		row->change(&node);
-	resolve_service(store_find(&store, "a", "web"), &node.view, &texts, &list);
+	fixture_resolve(&store, "a", "web", &node.view, &texts, &list);
 	fact_list_finish(&list);
 	print(&b, &list, &texts);
 	if (strcmp(buf_str(&b), row->expected) != 0)
@@ -325,7 +325,7 @@ static void members_and_vips_are_those_of_ipvs(void **state)
 		fixture_load(&store, objects);
 		fixture_node_init(&node);
 		node.view.backend = i ? BACKEND_IPTABLES : BACKEND_IPVS;
-		resolve_service(store_find(&store, "a", "web"), &node.view, &texts, &lists[i]);
+		fixture_resolve(&store, "a", "web", &node.view, &texts, &lists[i]);
 		fact_list_finish(&lists[i]);
 		for (size_t k = 0; k < lists[i].n; k++) {
 			const struct fact *f = &lists[i].facts[k];

@@ -39,11 +39,20 @@ static int teardown(void **state)
 	return 0;
 }
 
+static void add_service(struct stale_list *l, const char *name)
+{
+	struct served_ports served = { 0 };
+
+	served_ports_select(&served, store_find(&t.store, "ns", name), &t.node.view);
+	stale_add_served(l, &served);
+	served_ports_done(&served);
+}
+
 /* Loads the objects and lists what Service "ns/dns" has. */
 static void list(const char *objects)
 {
 	fixture_load(&t.store, objects);
-	stale_add_slot(&t.list, store_find(&t.store, "ns", "dns"), &t.node.view);
+	add_service(&t.list, "dns");
 	stale_finish(&t.list);
 }
 
@@ -311,7 +320,7 @@ static void endpoints_of_all_who_are_listed_count(void **state)
 	fixture_load(&t.store,
 		"service ns/other ip=10.20.0.11 port=x:53/UDP external=50.60.70.81\n"
 		"slice ns/other-a port=x:9953/UDP ep=10.244.0.9\n");
-	stale_add_slot(&t.list, store_find(&t.store, "ns", "other"), &t.node.view);
+	add_service(&t.list, "other");
 	list(dns);
 	assert_false(stale("50.60.70.81:53", "10.244.0.9:9953"));
 	assert_false(stale("50.60.70.81:53", "10.244.0.1:5353"));
@@ -326,7 +335,7 @@ static void one_frontend_can_be_copied(void **state)
 
 	(void)state;
 	fixture_load(&t.store, dns);
-	stale_add_slot(&from, store_find(&t.store, "ns", "dns"), &t.node.view);
+	add_service(&from, "dns");
 	stale_copy(&t.list, &from, 0);
 	stale_copy(&t.list, &from, 1);
 	stale_done(&from);

@@ -32,7 +32,7 @@ static const char *dirty(struct store *s, struct buf *b)
 {
 	buf_reset(b);
 	for (struct slot *slot = store_next_dirty(s); slot; slot = store_next_dirty(s))
-		buf_addf(b, "%s ", slot->claimant.name);
+		buf_addf(b, "%s ", slot->name);
 	return buf_str(b);
 }
 
@@ -54,7 +54,7 @@ static void a_service_is_found_by_namespace_and_name(void **state)
 		"service shopw/eb ip=10.0.0.3\n");
 	assert_string_equal(store_find(s, "shop", "web")->service->name, "web");
 	assert_string_equal(store_find(s, "web", "shop")->service->ns, "web");
-	assert_string_equal(store_find(s, "shop", "web")->claimant.name, "shop/web");
+	assert_string_equal(store_find(s, "shop", "web")->name, "shop/web");
 	assert_null(store_find(s, "shop", "we"));
 	assert_null(store_find(s, "sho", "p/web"));
 	assert_null(store_find(s, "", "shop/web"));
@@ -87,7 +87,7 @@ static void the_dirty_queue_keeps_its_order_and_goes_on_at_its_end(void **state)
 	struct store *s = *state;
 
 	fixture_load(s, "service a/one\nservice a/two\nservice a/three\n");
-	assert_string_equal(store_next_dirty(s)->claimant.name, "a/one");
+	assert_string_equal(store_next_dirty(s)->name, "a/one");
 	fixture_load(s, "service a/one\n");
 	assert_string_equal(dirty(s, &b), "a/two a/three a/one ");
 }
@@ -177,11 +177,11 @@ static void only_an_empty_slot_is_pruned(void **state)
 	store_delete_service(s, "a", "web");
 	store_prune(s, slot);
 	assert_ptr_equal(store_find(s, "a", "web"), slot);
-	slot->n_facts = 1;
+	slot->published = (struct publication *)s;
 	store_delete_slice(s, SLICE_ENDPOINT_SLICE, "a", "web-1");
 	store_prune(s, slot);
 	assert_ptr_equal(store_find(s, "a", "web"), slot);
-	slot->n_facts = 0;
+	slot->published = NULL;
 	store_prune(s, slot);
 	assert_null(store_find(s, "a", "web"));
 	assert_null(store_next_dirty(s)); /* a pruned slot is not on the queue any more */
@@ -295,8 +295,7 @@ static const char *triggers(const struct store *s, struct buf *b)
 {
 	buf_reset(b);
 	for (size_t i = 0; i < s->n_triggers; i++)
-		buf_addf(b, "%s %d %s, ", s->triggers[i].slot->claimant.name,
-			(int)s->triggers[i].time,
+		buf_addf(b, "%s %d %s, ", s->triggers[i].slot->name, (int)s->triggers[i].time,
 			s->triggers[i].family == AF_INET ? "IPv4" : "IPv6");
 	return buf_str(b);
 }

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CORE_SERVED_PORT_H
+#define CORE_SERVED_PORT_H
+
+#include "core/endpoints.h"
+#include "core/frontends.h"
+#include "core/model.h"
+#include "core/node_view.h"
+#include "core/store.h"
+
+/*
+ * One port of one Service in one family on this node: the addresses that it answers on, and its
+ * endpoints, each with the reason why it is in or out. All that is programmed, reported or
+ * explained about a Service starts from its served ports; they are computed once for all who look
+ * at a change.
+ */
+struct served_port {
+	const struct slot *slot;
+	const struct service *service; /* the slot's */
+	const struct service_port *port;
+	int family;
+	uint32_t mark; /* firewall mark of in-cluster traffic, see core/marks.h; 0: none */
+	struct frontend_list frontends; /* at least the cluster IP */
+	struct endpoint_list endpoints;
+};
+
+/* A zeroed list is empty; it keeps its memory from one Service to the next. */
+struct served_ports {
+	struct served_port *ports; /* by family, then in the Service's order */
+	size_t n, cap;
+};
+
+/*
+ * The ports that the slot's Service has in the families that this node serves; none where the
+ * Service is not for us (service_not_proxied()). Marks are 0. Pointers stay valid as long as the
+ * slot does not change.
+ */
+void served_ports_select(
+	struct served_ports *s, const struct slot *slot, const struct node_view *view);
+void served_ports_done(struct served_ports *s);
+
+/* NULL: the Service does not have that port in that family. */
+struct served_port *served_ports_find(
+	const struct served_ports *s, const struct service_port *port, int family);
+
+#endif

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "ownership.h"
+
+#include <netinet/in.h>
+
+#include "base/mem.h"
+
+static bool has_member(const struct ledger *l, enum set_id set, const struct fact_key *vs)
+{
+	struct ip ip = fact_ip(vs);
+	struct fact member = fact_member(set, vs->family, &ip, vs->proto, vs->port, NULL);
+	struct fact_state s;
+
+	return ledger_state(l, &member.key, &s) && s.present;
+}
+
+struct mark_search {
+	uint32_t mark;
+	bool found;
+};
+
+static void match_member_mark(const struct fact_key *key, const struct fact_state *state, void *arg)
+{
+	struct mark_search *s = arg;
+
+	if (key->set == SET_LOCAL_MARK && state->present && state->have.member.mark == s->mark)
+		s->found = true;
+}
+
+/*
+ * The bits of the mask are ours alone. A mark of an earlier mask is in our set, unless the daemon
+ * was killed just then: members that lead to a virtual server are added after it and deleted before
+ * it.
+ */
+static bool mark_is_ours(const struct ledger *l, const struct node_view *view, uint32_t mark)
+{
+	struct mark_search s = { .mark = mark };
+
+	if (!(mark & ~view->options->mark_mask))
+		return true;
+	ledger_each(l, FACT_MEMBER, match_member_mark, &s);
+	return s.found;
+}
+
+/*
+ * The sets tell who made a virtual server: ours is a member of one of them, since members are added
+ * before it and deleted after it, by us as by kube-proxy. NodePorts are sets of ports, for the
+ * node's own addresses.
+ */
+static bool virtual_server_is_ours(
+	const struct ledger *l, const struct node_view *view, const struct fact_key *vs)
+{
+	static const enum set_id portals[] = { SET_CLUSTER_IP, SET_EXTERNAL_IP,
+		SET_EXTERNAL_IP_LOCAL, SET_LOAD_BALANCER, SET_NODE_PORT_SCTP };
+	struct ip ip = fact_ip(vs);
+
+	if (!vs->proto)
+		return mark_is_ours(l, view, fact_fwmark(vs));
+	if (options_excluded(view->options, &ip))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
+		if (has_member(l, portals[i], vs))
+			return true;
+	if (!node_view_is_local(view, &ip))
+		return false;
+	return (vs->proto == IPPROTO_TCP && has_member(l, SET_NODE_PORT_TCP, vs)) ||
+		(vs->proto == IPPROTO_UDP && has_member(l, SET_NODE_PORT_UDP, vs));
+}
+
+bool ownership_is_ours(
+	const struct ledger *l, const struct node_view *view, const struct fact_key *key)
+{
+	struct ip ip = fact_ip(key);
+
+	switch ((enum fact_kind)key->kind) {
+	case FACT_VS:
+		return virtual_server_is_ours(l, view, key);
+	case FACT_ADDR:
+		return !options_excluded(view->options, &ip) && has_member(l, SET_IPVS_IPS, key);
+	case FACT_LINK: /* by their names, and routes by their protocol number */
+	case FACT_SET:
+	case FACT_MEMBER:
+	case FACT_CHAIN:
+	case FACT_DISPATCH:
+	case FACT_JUMP:
+	case FACT_RS:
+	case FACT_ROUTE:
+	case FACT_KINDS:
+		return true;
+	}
+	return true;
+}

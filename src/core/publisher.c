@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "publisher.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { RUN_SLOTS = 512 /* resolved in one run */ };
+
+/* Drops the references that these facts have to texts. */
+static void unref_texts(struct publisher *p, const struct fact *facts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (facts[i].key.kind == FACT_CHAIN || facts[i].key.kind == FACT_JUMP)
+			text_unref(&p->texts, facts[i].val.chain.text);
+}
+
+static void finish_facts(struct publisher *p, struct fact_list *l)
+{
+	size_t n = l->n;
+
+	fact_list_finish(l);
+	unref_texts(p, l->facts + l->n, n - l->n);
+}
+
+void publisher_init(struct publisher *p)
+{
+	list_init(&p->publications);
+	p->node = (struct claimant){ .born = 0, .name = "" };
+	p->node_dirty = true;
+}
+
+static void publication_free(struct publication *pub)
+{
+	list_remove(&pub->link);
+	pub->slot->published = NULL;
+	free(pub->facts);
+	free(pub->marks.marks);
+	free(pub->lost);
+	free(pub);
+}
+
+void publisher_done(struct publisher *p)
+{
+	list_for_each_entry_safe(struct publication, pub, &p->publications, link)
+		publication_free(pub);
+	text_done(&p->texts);
+	fact_list_done(&p->node_facts);
+	fact_list_done(&p->scratch);
+	served_ports_done(&p->served);
+}
+
+static int compare_key(const void *a, const void *b)
+{
+	return fact_key_cmp(&((const struct fact *)a)->key, &((const struct fact *)b)->key);
+}
+
+bool publication_claims(const struct publication *p, const struct fact_key *key)
+{
+	const struct fact f = { .key = *key };
+
+	return p && p->n_facts && bsearch(&f, p->facts, p->n_facts, sizeof(f), compare_key);
+}
+
+struct publication *publisher_owner(const struct publisher *p, const struct fact_key *key)
+{
+	struct fact_state s;
+
+	if (!ledger_state(p->ledger, key, &s) || !s.claimant || s.claimant == &p->node ||
+		s.claimant == drain_claimant(p->drain))
+		return NULL;
+	return container_of(s.claimant, struct publication, claimant);
+}
+
+/* Connections of TCP only are worth to wait for. */
+static bool may_drain(const struct publisher *p, const struct fact_key *vs)
+{
+	bool tcp = vs->proto ? vs->proto == IPPROTO_TCP
+			     : marks_is_tcp(p->view->options->mark_mask, fact_fwmark(vs));
+
+	return !p->releasing && p->drains && tcp;
+}
+
+uint64_t publisher_drain_timeout(const struct publisher *p, const struct fact_key *vs)
+{
+	const struct publication *pub = publisher_owner(p, vs);
+	int64_t ms = p->view->options->drain_timeout;
+
+	if (!may_drain(p, vs))
+		return 0;
+	if (pub && pub->slot->service && pub->slot->service->drain_timeout >= 0)
+		ms = pub->slot->service->drain_timeout;
+	return ms > 0 ? (uint64_t)ms : 0;
+}
+
+static void publish_node(struct publisher *p)
+{
+	struct fact_list new = { 0 };
+
+	/* iptables takes much in one document faster than a little in each of two. */
+	p->node.vital = p->view->backend != BACKEND_IPTABLES;
+	if (!p->releasing)
+		resolve_node(p->view, &p->texts, &new);
+	finish_facts(p, &new);
+	ledger_publish(p->ledger, p->node_facts.facts, p->node_facts.n, new.facts, new.n, &p->node);
+	unref_texts(p, p->node_facts.facts, p->node_facts.n);
+	fact_list_done(&p->node_facts);
+	p->node_facts = new;
+	p->node_dirty = false;
+}
+
+/* Conflicts of Services */
+
+/* Another Service that decides this frontend; NULL: none does. */
+static struct publication *other_owner(
+	const struct publisher *p, const struct publication *pub, const struct fact_key *key)
+{
+	struct publication *owner = fact_is_frontend(key) ? publisher_owner(p, key) : NULL;
+
+	return owner == pub ? NULL : owner;
+}
+
+/* The member says how packets to this one frontend are treated. */
+static bool speaks_for(const struct fact *member, const struct fact_key *vs)
+{
+	return member->key.kind == FACT_MEMBER && member->key.set >= SET_CLUSTER_IP &&
+		member->key.set <= SET_LOAD_BALANCER_FW && member->key.family == vs->family &&
+		member->key.port == vs->port && member->key.proto == vs->proto &&
+		!memcmp(member->key.addr, vs->addr, sizeof(vs->addr));
+}
+
+static bool is_lost_already(const struct publication *pub, const struct fact_key *frontend)
+{
+	for (size_t i = 0; i < pub->n_lost; i++)
+		if (fact_key_eq(&pub->lost[i], frontend))
+			return true;
+	return false;
+}
+
+/*
+ * Where an older Service has the same address and port, its set members decide who is masqueraded
+ * and who may come: ours must not mix with them. The claim on the frontend stays, to be promoted
+ * when the other goes.
+ */
+static void yield_to_older(struct publisher *p, struct publication *pub, struct fact_list *new)
+{
+	struct fact_key *lost = NULL;
+	size_t n_lost = 0, cap = 0;
+
+	for (size_t i = 0; i < new->n; i++) {
+		const struct fact_key vs = new->facts[i].key;
+		const struct publication *owner = other_owner(p, pub, &vs);
+		size_t n = 0;
+
+		if (!owner || !claimant_older(&owner->claimant, &pub->claimant))
+			continue;
+		if (p->on_conflict && !is_lost_already(pub, &vs))
+			p->on_conflict(&vs, &pub->claimant, &owner->claimant, p->arg);
+		mem_grow(lost, n_lost, cap);
+		lost[n_lost++] = vs;
+		for (size_t j = 0; j < new->n; j++)
+			if (!speaks_for(&new->facts[j], &vs))
+				new->facts[n++] = new->facts[j];
+		i -= new->n - n; /* members stand before frontends */
+		new->n = n;
+	}
+	free(pub->lost);
+	pub->lost = lost;
+	pub->n_lost = n_lost;
+}
+
+static bool is_marked(const struct fact_list *facts, const struct fact_key *vs)
+{
+	for (size_t i = 0; i < facts->n; i++) {
+		const struct fact *f = &facts->facts[i];
+
+		if (f->key.kind == FACT_MEMBER && f->key.set == SET_LOCAL_MARK &&
+			f->key.family == vs->family && f->val.member.mark == fact_fwmark(vs))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Without members that lead to it a virtual server by mark gets no packets, and the next daemon
+ * does not find its mark in our set.
+ */
+static void drop_unmarked(struct fact_list *new)
+{
+	for (size_t i = 0; i < new->n; i++) {
+		const struct fact_key vs = new->facts[i].key;
+		size_t n = i;
+
+		if (vs.kind != FACT_VS || vs.proto || is_marked(new, &vs))
+			continue;
+		for (size_t j = i + 1; j < new->n; j++) { /* real servers stand behind */
+			struct fact_key parent;
+
+			if (!fact_parent(&new->facts[j].key, &parent) || !fact_key_eq(&parent, &vs))
+				new->facts[n++] = new->facts[j];
+		}
+		new->n = n;
+		i--;
+	}
+}
+
+/* A younger Service that has one of these frontends gives way: it is resolved again. */
+static void wake_younger(
+	struct publisher *p, const struct publication *pub, const struct fact_list *new)
+{
+	for (size_t i = 0; i < new->n; i++) {
+		const struct publication *other = other_owner(p, pub, &new->facts[i].key);
+
+		if (other && !claimant_older(&other->claimant, &pub->claimant))
+			store_mark_dirty(p->store, other->slot);
+	}
+}
+
+/* So does a Service that waited behind what this one no longer claims. */
+static void wake_promoted(struct publisher *p, const struct publication *pub)
+{
+	for (size_t i = 0; i < pub->n_facts; i++) {
+		const struct publication *other = other_owner(p, pub, &pub->facts[i].key);
+
+		if (other)
+			store_mark_dirty(p->store, other->slot);
+	}
+}
+
+/*
+ * The age of a Service decides conflicts. While it holds claims their order must not change under
+ * them, so that a new age first releases everything.
+ */
+static void take_age(struct publisher *p, struct publication *pub)
+{
+	const struct service *s = pub->slot->service;
+	uint64_t born = s && s->created > 0 ? (uint64_t)s->created : 1;
+
+	if (pub->claimant.born == born)
+		return;
+	ledger_publish(p->ledger, pub->facts, pub->n_facts, NULL, 0, &pub->claimant);
+	wake_promoted(p, pub);
+	unref_texts(p, pub->facts, pub->n_facts);
+	pub->n_facts = 0;
+	pub->claimant.born = born;
+}
+
+/* Only the publication knows how long those virtual servers may drain that nobody wants now. */
+static void expect_draining(struct publisher *p, struct publication *pub, size_t n_old)
+{
+	const struct service *s = pub->slot->service;
+	struct fact_state state;
+
+	for (size_t i = 0; pub->drain_timeout >= 0 && i < n_old; i++) {
+		const struct fact_key *key = &pub->facts[i].key;
+
+		if (key->kind == FACT_VS && may_drain(p, key) &&
+			ledger_state(p->ledger, key, &state) && !state.wanted)
+			drain_expect(p->drain, key, (uint64_t)pub->drain_timeout);
+	}
+	pub->drain_timeout = s ? s->drain_timeout : -1;
+}
+
+static void check_degraded(struct publisher *p, struct publication *pub, bool any_facts)
+{
+	const struct service *s = pub->slot->service;
+	bool degraded =
+		any_facts && *s->scheduler && node_view_scheduler_missing(p->view, s->scheduler);
+
+	if (degraded && !pub->degraded && p->on_degraded)
+		p->on_degraded(s, p->arg);
+	pub->degraded = degraded;
+}
+
+static struct publication *publication_of(struct publisher *p, struct slot *slot)
+{
+	struct publication *pub = slot->published;
+
+	if (pub)
+		return pub;
+	pub = new0(struct publication);
+	pub->slot = slot;
+	pub->claimant.name = slot->name;
+	list_init(&pub->link);
+	list_insert(&p->publications, &pub->link);
+	return slot->published = pub;
+}
+
+static void publish_slot(struct publisher *p, struct slot *slot)
+{
+	struct publication *pub = publication_of(p, slot);
+	struct fact_list *new = &p->scratch;
+	const size_t n_old = pub->n_facts;
+
+	/* Resolve */
+	new->n = 0;
+	p->served.n = 0;
+	if (!p->releasing)
+		served_ports_select(&p->served, slot, p->view);
+	if (p->releasing || p->view->backend == BACKEND_IPTABLES)
+		marks_release(p->marks, &pub->marks);
+	else if (!marks_assign(p->marks, &pub->marks, slot->name, &p->served))
+		p->stats->marks_exhausted++;
+	resolve_service(&p->served, p->view, &p->texts, new);
+	finish_facts(p, new);
+	check_degraded(p, pub, new->n);
+
+	/* Publish */
+	pub->claimant.vital = p->node.vital && slot->service && service_is_vital(slot->service);
+	take_age(p, pub);
+	yield_to_older(p, pub, new);
+	drop_unmarked(new);
+	wake_younger(p, pub, new);
+	ledger_publish(p->ledger, pub->facts, pub->n_facts, new->facts, new->n, &pub->claimant);
+	wake_promoted(p, pub);
+	expect_draining(p, pub, n_old);
+
+	/* Remember */
+	unref_texts(p, pub->facts, pub->n_facts);
+	pub->facts = mem_realloc(pub->facts, new->n, sizeof(*pub->facts));
+	if (new->n)
+		memcpy(pub->facts, new->facts, new->n * sizeof(*pub->facts));
+	pub->n_facts = new->n;
+	if (p->stale)
+		stale_watch_service(p->stale, &pub->stale, &pub->claimant, &p->served);
+	p->stats->resolves++;
+	if (!slot->service) {
+		publication_free(pub);
+		store_prune(p->store, slot);
+	}
+}
+
+bool publisher_run(struct publisher *p)
+{
+	struct slot *slot;
+
+	if (p->node_generation != p->store->node_generation) {
+		p->node_generation = p->store->node_generation;
+		store_mark_all_dirty(p->store);
+	}
+	if (p->node_dirty)
+		publish_node(p);
+	for (int i = 0; i < RUN_SLOTS; i++) {
+		slot = store_next_dirty(p->store);
+		if (!slot)
+			return false;
+		publish_slot(p, slot);
+	}
+	return true;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CORE_PUBLISHER_H
+#define CORE_PUBLISHER_H
+
+#include "core/engine.h"
+#include "core/marks.h"
+#include "core/publication.h"
+#include "core/resolve.h"
+#include "core/stale_watch.h"
+#include "core/text.h"
+
+/*
+ * From objects to claims: resolves the node and dirty slots into facts and publishes these to the
+ * ledger. Of Services that want the same address and port the older one gets it; the others are
+ * resolved again when it goes.
+ */
+struct publisher {
+	/* Given by the engine, which owns them */
+	struct ledger *ledger;
+	struct drain *drain;
+	struct marks *marks;	   /* NULL until the kernel's marks are adopted */
+	struct stale_watch *stale; /* NULL: nobody cleans the connection table */
+	struct store *store;
+	const struct node_view *view;
+	struct engine_stats *stats; /* counts resolves and exhausted marks */
+	bool drains;		    /* real servers keep their connections for a while */
+	void (*on_degraded)(const struct service *service, void *arg);
+	void (*on_conflict)(const struct fact_key *frontend, const struct claimant *loser,
+		const struct claimant *owner, void *arg);
+	void *arg;
+
+	/* Own state */
+	struct text_pool texts;
+	struct list publications;
+	struct claimant node; /* of the facts that no Service brings */
+	struct fact_list node_facts;
+	bool node_dirty;
+	uint32_t node_generation;   /* of the store, as resolved */
+	bool releasing;		    /* nothing is desired any more */
+	struct served_ports served; /* of the slot at hand */
+	struct fact_list scratch;
+};
+
+/* Completes a publisher whose first part is filled in. */
+void publisher_init(struct publisher *p);
+/* The store still exists; the ledger may be gone. */
+void publisher_done(struct publisher *p);
+
+/* Resolves what is dirty, up to a number of slots. Returns whether there may be more. */
+bool publisher_run(struct publisher *p);
+
+/* The Service that decides the fact's value; NULL: none does. */
+struct publication *publisher_owner(const struct publisher *p, const struct fact_key *key);
+/* How long real servers of this virtual server may drain, ms; 0: not at all. */
+uint64_t publisher_drain_timeout(const struct publisher *p, const struct fact_key *vs);
+
+#endif
