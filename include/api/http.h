@@ -6,22 +6,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
 #include "api/auth.h"
+#include "api/timer.h"
+#include "base/err.h"
 
 /*
- * Requests to one API server: libcurl's multi interface on a libevent loop. HTTP/2
- * where the server offers it; connections are used again, but by one request at a time. TLS is
- * verified unless the credentials say otherwise, redirections are not followed.
+ * Requests to one API server: libcurl's multi interface on a libevent loop. HTTP/2 is used if the
+ * server offers it; connections are used again, but by one request at a time. TLS is verified
+ * unless the credentials say otherwise, redirections are not followed.
  *
- * Nothing is called back from inside a function of this header; the callbacks are called from the
- * loop and may begin and cancel requests. The process must ignore SIGPIPE.
+ * Callbacks are called from the loop only, never from inside a function of this header. They may
+ * begin and cancel requests. The process must ignore SIGPIPE.
  */
 
 enum {
 	HTTP_CONNECT_TIMEOUT_MS = 30 * 1000, /* name, TCP and TLS together */
 	HTTP_IDLE_TIMEOUT_MS = 60 * 1000,    /* of a request that names none */
-	/* A server that does not answer to TCP is found out after this, idle or not. */
+	/* A connection whose peer does not answer to TCP ends after this, idle or not. */
 	HTTP_DEAD_AFTER_MS = 45 * 1000,
 	HTTP_MAX_RETRY_AFTER_S = 3600, /* what a server may ask for */
 };
@@ -36,7 +37,7 @@ int http_client_new(
 /* Cancels all requests. Not from inside a callback. */
 void http_client_free(struct http_client *c);
 
-/* Told of all requests of a client but those that are cancelled. */
+/* Sees all requests of a client but those that are cancelled. */
 struct http_observer {
 	/* An answer begins, or (status 0) the request ended without one. "GET", "POST", "PATCH" */
 	void (*answered)(const char *method, unsigned status, void *arg);
@@ -46,24 +47,26 @@ struct http_observer {
 };
 /* From now on. `o` is copied. */
 void http_client_observe(struct http_client *c, const struct http_observer *o);
-/* The server's name, with its port where the URL has one: "10.0.0.1:6443". */
+/* The server's name, with its port if the URL has one: "10.0.0.1:6443". */
 const char *http_client_host(const struct http_client *c);
+/* The clock and the timers of everything that uses this client. */
+struct timers *http_client_timers(struct http_client *c);
 
 /* The first part of an answer. */
 struct http_head {
 	unsigned status;	  /* 200, 410, ... */
 	unsigned version;	  /* of HTTP: 10, 11, 20 */
-	const char *content_type; /* "application/json"; "" where there is none */
+	const char *content_type; /* "application/json"; "": none */
 	unsigned retry_after_s;	  /* 0: none */
-	const char *warning;	  /* the server's, to be logged (RFC 7234 5.5); NULL: none */
+	const char *warning;	  /* from the server, to be logged (RFC 7234 5.5); NULL: none */
 };
 
 enum http_end {
 	HTTP_END_ANSWERED,  /* the answer is complete; its status may be an error */
 	HTTP_END_UNREACHED, /* no connection: refused, no route, name unknown */
-	HTTP_END_TLS,	    /* the two sides could not agree who they are */
+	HTTP_END_TLS,	    /* the handshake failed: certificates or keys */
 	HTTP_END_LOST,	    /* the connection ended before the answer did, or without one */
-	HTTP_END_TIMEOUT,   /* while connecting, or nothing came for too long */
+	HTTP_END_TIMEOUT,   /* while connecting, or without a byte for idle_ms */
 	HTTP_END_FAILED,    /* anything else */
 };
 
@@ -83,25 +86,25 @@ struct http_request_config {
 	const char *const *headers; /* "Accept: application/json"; ends with NULL; NULL: none */
 	const void *body;	    /* of POST and PATCH, whose headers need a Content-Type */
 	size_t body_len;
-	bool endless;	  /* a watch: how long it takes tells nothing */
-	unsigned idle_ms; /* ends when nothing came for so long; 0: HTTP_IDLE_TIMEOUT_MS */
+	bool endless;	  /* a watch: its duration says nothing about the server */
+	unsigned idle_ms; /* without a byte, ends the request; 0: HTTP_IDLE_TIMEOUT_MS */
 
-	/* Once, before the first on_body; not at all where no answer comes. */
+	/* Once, before the first on_body; not at all if no answer comes. */
 	void (*on_head)(const struct http_head *head, void *arg);
 	/* Some bytes of the body, whatever the status; valid during the call. */
 	void (*on_body)(const void *data, size_t len, void *arg);
-	/* Once and last, also where nothing else was called; never after http_request_cancel(). */
+	/* Once and last, even without an answer; never after http_request_cancel(). */
 	void (*on_end)(const struct http_result *result, void *arg);
 	void *arg;
 };
 
 /*
- * Begins in the next turn of the loop. `config` is copied. What is returned is valid until on_end
- * has returned or the request is cancelled.
+ * Begins in the next turn of the loop. `config` is copied. The request is valid until on_end has
+ * returned or it is cancelled.
  */
 struct http_request *http_request_new(
 	struct http_client *c, const struct http_request_config *config);
-/* From now on it ends when nothing came for so long. From one of its callbacks only. */
+/* Changes idle_ms. From one of its callbacks only. */
 void http_request_set_idle(struct http_request *r, unsigned idle_ms);
 /* No callback is called any more. NULL is accepted. */
 void http_request_cancel(struct http_request *r);

@@ -12,11 +12,13 @@
 struct pace {
 	double qps;	/* per second; 0 or less: no limit */
 	unsigned burst; /* at once, after a while of silence; at least 1 */
-	double used;	/* of the burst; above it are those that wait */
-	uint64_t at;	/* when that was so, ms */
+	double used;	/* requests counted against the burst, those that wait included */
+	uint64_t at;	/* the time of `used`, ms */
 };
 
-/* For one request: in how many milliseconds it may begin. */
+/* Takes the turn of one request: the milliseconds after which it may begin. */
 unsigned pace_take(struct pace *p, uint64_t now_ms);
+/* A random number below n (0: 0), so that the nodes of a cluster do not ask in step. */
+unsigned pace_jitter(unsigned n);
 
 #endif

@@ -19,7 +19,8 @@ enum { NOTE_MAX = 1024, INSTANCE_MAX = 128, NAME_MAX_SIZE = 253 };
 
 #define CONTROLLER "ipvsctl-svcd"
 
-struct entry {
+/* One event and its repetitions */
+struct series {
 	struct list link; /* in order of arrival */
 	struct map_node by_key;
 	struct kube_event event; /* the strings are its own */
@@ -27,19 +28,19 @@ struct entry {
 	int64_t first, last;	 /* wall */
 	uint64_t last_ms, told_ms;
 	unsigned count;
-	unsigned told;	/* of these; 0: the server does not have it */
-	unsigned asked; /* by the request that is under way */
-	bool refused;	/* and at told_ms */
+	unsigned told;	/* the server's count; 0: it does not have the Event */
+	unsigned asked; /* the count in the request that is under way */
+	bool refused;	/* at told_ms */
 };
 
 struct event_book {
 	const char *node_name;
-	struct list entries;
+	struct list series;
 	struct map by_key;
-	struct entry *asking;
+	struct series *asking;
 };
 
-static void entry_free(struct event_book *b, struct entry *e)
+static void series_free(struct event_book *b, struct series *e)
 {
 	map_del(&b->by_key, &e->by_key);
 	list_remove(&e->link);
@@ -58,7 +59,7 @@ struct event_book *event_book_new(const char *node_name)
 	struct event_book *b = new0(struct event_book);
 
 	b->node_name = node_name;
-	list_init(&b->entries);
+	list_init(&b->series);
 	return b;
 }
 
@@ -66,15 +67,15 @@ void event_book_free(struct event_book *b)
 {
 	if (!b)
 		return;
-	list_for_each_safe(it, &b->entries)
-		entry_free(b, container_of(it, struct entry, link));
+	list_for_each_entry_safe(struct series, e, &b->series, link)
+		series_free(b, e);
 	map_done(&b->by_key);
 	free(b);
 }
 
 /* Adding */
 
-static char *copy(const char *s)
+static char *copy_text(const char *s)
 {
 	return s ? mem_strdup(s) : NULL;
 }
@@ -84,20 +85,15 @@ static bool same_text(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
-static bool same(const struct kube_event *a, const struct kube_event *b)
-{
-	return a->warning == b->warning && same_text(a->reason, b->reason) &&
-		same_text(a->action, b->action) && same_text(a->ns, b->ns) &&
-		same_text(a->name, b->name) && same_text(a->uid, b->uid);
-}
-
-static uint32_t hash(const struct kube_event *e)
+static uint32_t event_hash(const struct kube_event *e)
 {
 	return map_hash_str(e->reason) * 31 + map_hash_str(e->name ? e->name : "");
 }
 
-/* "OBJECT.HEX", a DNS subdomain as every name: what had to be cut must not end in a dot. */
-static char *object_name(const struct event_book *b, const struct kube_event *event, int64_t wall)
+/* "OBJECT.HEX". As every name it is a DNS subdomain, so an object's name that had to be cut must
+ * not end in a dot. */
+static char *event_object_name(
+	const struct event_book *b, const struct kube_event *event, int64_t wall)
 {
 	const char *object = event->name ? event->name : b->node_name;
 	char suffix[sizeof(".0123456789abcdef")];
@@ -113,33 +109,15 @@ static char *object_name(const struct event_book *b, const struct kube_event *ev
 	return buf_take(&name);
 }
 
-static struct entry *entry_new(struct event_book *b, const struct kube_event *event, int64_t wall)
+static struct series *find_series(const struct event_book *b, const struct kube_event *event)
 {
-	struct entry *e = new0(struct entry);
+	map_for_each_match(n, &b->by_key, event_hash(event)) {
+		struct series *e = container_of(n, struct series, by_key);
+		const struct kube_event *is = &e->event;
 
-	e->event = (struct kube_event){
-		.warning = event->warning,
-		.reason = copy(event->reason),
-		.action = copy(event->action),
-		.ns = copy(event->ns),
-		.name = copy(event->name),
-		.uid = copy(event->uid),
-		.note = copy(event->note),
-	};
-	e->name = object_name(b, event, wall);
-	e->first = wall;
-	list_init(&e->link);
-	list_insert(&b->entries, &e->link);
-	map_add(&b->by_key, &e->by_key, hash(event));
-	return e;
-}
-
-static struct entry *find(const struct event_book *b, const struct kube_event *event)
-{
-	map_for_each_match(n, &b->by_key, hash(event)) {
-		struct entry *e = container_of(n, struct entry, by_key);
-
-		if (same(&e->event, event))
+		if (is->warning == event->warning && same_text(is->reason, event->reason) &&
+			same_text(is->action, event->action) && same_text(is->ns, event->ns) &&
+			same_text(is->name, event->name) && same_text(is->uid, event->uid))
 			return e;
 	}
 	return NULL;
@@ -148,12 +126,27 @@ static struct entry *find(const struct event_book *b, const struct kube_event *e
 bool event_book_add(
 	struct event_book *b, const struct kube_event *event, uint64_t now, int64_t wall)
 {
-	struct entry *e = find(b, event);
+	struct series *e = find_series(b, event);
 
 	if (!e && b->by_key.count >= EVENTS_MAX)
 		return false;
-	if (!e)
-		e = entry_new(b, event, wall);
+	if (!e) {
+		e = new0(struct series);
+		e->event = (struct kube_event){
+			.warning = event->warning,
+			.reason = copy_text(event->reason),
+			.action = copy_text(event->action),
+			.ns = copy_text(event->ns),
+			.name = copy_text(event->name),
+			.uid = copy_text(event->uid),
+			.note = copy_text(event->note),
+		};
+		e->name = event_object_name(b, event, wall);
+		e->first = wall;
+		list_init(&e->link);
+		list_insert(&b->series, &e->link);
+		map_add(&b->by_key, &e->by_key, event_hash(event));
+	}
 	e->count++;
 	e->last = wall;
 	e->last_ms = now;
@@ -162,28 +155,28 @@ bool event_book_add(
 
 /* When */
 
-static uint64_t earlier(uint64_t a, uint64_t b)
+static uint64_t earlier_of(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
-static uint64_t end_of(const struct entry *e)
+static uint64_t end_of(const struct series *e)
 {
 	return (e->refused ? e->told_ms : e->last_ms) + EVENTS_KEPT_MS;
 }
 
-/* When the server is to hear of it; UINT64_MAX: there is nothing new. */
-static uint64_t due(const struct entry *e)
+/* The time of the next request; UINT64_MAX: the server has everything. */
+static uint64_t due(const struct series *e)
 {
 	if (e->refused || e->told == e->count)
 		return UINT64_MAX;
 	if (e->told < 2)
 		return 0;
-	return earlier(e->told_ms + EVENTS_REFRESH_MS, end_of(e));
+	return earlier_of(e->told_ms + EVENTS_REFRESH_MS, end_of(e));
 }
 
-/* What nobody can be told in all that time is news no longer. */
-static bool is_over(const struct entry *e, uint64_t now)
+/* An event that could not be sent in all that time is news no longer. */
+static bool is_over(const struct series *e, uint64_t now)
 {
 	return now >= end_of(e) && (!e->told || due(e) == UINT64_MAX);
 }
@@ -192,13 +185,11 @@ uint64_t event_book_due(struct event_book *b, uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
 
-	list_for_each_safe(it, &b->entries) {
-		struct entry *e = container_of(it, struct entry, link);
-
+	list_for_each_entry_safe(struct series, e, &b->series, link) {
 		if (e != b->asking && is_over(e, now))
-			entry_free(b, e);
+			series_free(b, e);
 		else
-			next = earlier(next, earlier(due(e), end_of(e)));
+			next = earlier_of(next, earlier_of(due(e), end_of(e)));
 	}
 	return next;
 }
@@ -219,7 +210,7 @@ static json_t *time_json(int64_t wall)
 }
 
 /* At most so many bytes, and no half of a character. */
-static json_t *text_json(const char *text, size_t max)
+static json_t *cut_text_json(const char *text, size_t max)
 {
 	size_t len = strlen(text);
 	json_t *json;
@@ -231,83 +222,72 @@ static json_t *text_json(const char *text, size_t max)
 	return json ? json : json_string("");
 }
 
-static json_t *series_json(const struct entry *e)
+static json_t *series_json(const struct series *e)
 {
 	return json_pack(
 		"{s:i, s:o}", "count", (int)e->count, "lastObservedTime", time_json(e->last));
 }
 
-/* The node's name for its uid is what `kubectl describe node` looks for. */
-static json_t *regarding_json(const struct event_book *b, const struct kube_event *event)
-{
-	const char *uid = event->uid ? event->uid : "";
-	json_t *r;
-
-	if (!event->name)
-		return json_pack("{s:s, s:s, s:s, s:s}", "apiVersion", "v1", "kind", "Node", "name",
-			b->node_name, "uid", b->node_name);
-	r = json_pack("{s:s, s:s, s:s, s:s}", "apiVersion", "v1", "kind", "Service", "namespace",
-		event->ns, "name", event->name);
-	if (*uid)
-		json_object_set_new(r, "uid", json_string(uid));
-	return r;
-}
-
-/* An Event about what is in no namespace stands in this one. */
+/* An Event about an object without a namespace is in this one. */
 static const char *namespace_of(const struct kube_event *event)
 {
 	return event->ns ? event->ns : "default";
 }
 
-static json_t *event_json(const struct event_book *b, const struct entry *e)
+static json_t *event_json(const struct event_book *b, const struct series *e)
 {
 	const struct kube_event *event = &e->event;
 	_cleanup_(buf_done) struct buf instance = { 0 };
-	json_t *json;
+	json_t *json, *regarding;
+
+	/* `kubectl describe node` looks for the node's name as its uid. */
+	if (event->name)
+		regarding = json_pack("{s:s, s:s, s:s, s:s}", "apiVersion", "v1", "kind", "Service",
+			"namespace", event->ns, "name", event->name);
+	else
+		regarding = json_pack("{s:s, s:s, s:s, s:s}", "apiVersion", "v1", "kind", "Node",
+			"name", b->node_name, "uid", b->node_name);
+	if (event->name && event->uid && *event->uid)
+		json_object_set_new(regarding, "uid", json_string(event->uid));
 
 	buf_addf(&instance, CONTROLLER "-%s", b->node_name);
 	json = json_pack("{s:s, s:s, s:{s:s, s:s}, s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:o}",
 		"apiVersion", "events.k8s.io/v1", "kind", "Event", "metadata", "name", e->name,
 		"namespace", namespace_of(event), "eventTime", time_json(e->first),
 		"reportingController", CONTROLLER, "reportingInstance",
-		text_json(buf_str(&instance), INSTANCE_MAX), "type",
+		cut_text_json(buf_str(&instance), INSTANCE_MAX), "type",
 		event->warning ? "Warning" : "Normal", "reason", event->reason, "action",
-		event->action, "note", text_json(event->note, NOTE_MAX), "regarding",
-		regarding_json(b, event));
+		event->action, "note", cut_text_json(event->note, NOTE_MAX), "regarding",
+		regarding);
 	assert(json);
 	if (e->count > 1)
 		json_object_set_new(json, "series", series_json(e));
 	return json;
 }
 
-static void ask(struct event_book *b, struct entry *e, struct event_request *ret)
-{
-	_cleanup_(buf_done) struct buf path = { 0 };
-	json_t *json = e->told ? json_pack("{s:o}", "series", series_json(e)) : event_json(b, e);
-
-	buf_addf(&path, "/apis/events.k8s.io/v1/namespaces/%s/events", namespace_of(&e->event));
-	if (e->told)
-		buf_addf(&path, "/%s", e->name);
-	*ret = (struct event_request){
-		.method = e->told ? HTTP_METHOD_PATCH : HTTP_METHOD_POST,
-		.path = buf_take(&path),
-		.body = json_dumps(json, JSON_COMPACT),
-	};
-	json_decref(json);
-	e->asked = e->count;
-	b->asking = e;
-}
-
 bool event_book_next(struct event_book *b, uint64_t now, struct event_request *ret)
 {
 	assert(!b->asking);
-	list_for_each(it, &b->entries) {
-		struct entry *e = container_of(it, struct entry, link);
+	list_for_each_entry(struct series, e, &b->series, link) {
+		_cleanup_(buf_done) struct buf path = { 0 };
+		json_t *json;
 
-		if (due(e) <= now && !is_over(e, now)) {
-			ask(b, e, ret);
-			return true;
-		}
+		if (due(e) > now || is_over(e, now))
+			continue;
+		json = e->told ? json_pack("{s:o}", "series", series_json(e)) : event_json(b, e);
+		buf_addf(&path, "/apis/events.k8s.io/v1/namespaces/%s/events",
+			namespace_of(&e->event));
+		if (e->told)
+			buf_addf(&path, "/%s", e->name);
+		*ret = (struct event_request){
+			.method = e->told ? HTTP_METHOD_PATCH : HTTP_METHOD_POST,
+			.path = buf_take(&path),
+			.body = json_dumps(json, JSON_COMPACT),
+		};
+		json_decref(json);
+		e->asked = e->count;
+		b->asking = e;
+		return true;
 	}
 	return false;
 }
@@ -320,7 +300,7 @@ void event_request_done(struct event_request *r)
 
 void event_book_settle(struct event_book *b, enum event_answer answer, uint64_t now)
 {
-	struct entry *e = take(b->asking);
+	struct series *e = take(b->asking);
 
 	e->told_ms = now;
 	switch (answer) {
@@ -335,10 +315,10 @@ void event_book_settle(struct event_book *b, enum event_answer answer, uint64_t 
 		break;
 	case EVENT_FAILED:
 		if (now >= end_of(e))
-			e->told = e->asked; /* or so it may believe */
+			e->told = e->asked; /* too old to be sent once more */
 		/* The others come first the next time. */
 		list_remove(&e->link);
-		list_insert(&b->entries, &e->link);
+		list_insert(&b->series, &e->link);
 		break;
 	}
 }

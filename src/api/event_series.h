@@ -6,9 +6,9 @@
 #include "api/http.h"
 
 /*
- * Which Events there are, and what is to be asked of the API server for them. `now` is milliseconds
- * on a monotonic clock, `wall` Unix microseconds. One request is under way at a time: after
- * event_book_next() comes event_book_settle().
+ * The Events that there are, and the requests to the API server for them. `now` is milliseconds of
+ * a monotonic clock, `wall` Unix microseconds. One request is under way at a time:
+ * event_book_settle() follows event_book_next().
  */
 
 struct event_book;
@@ -25,16 +25,16 @@ struct event_request {
 };
 void event_request_done(struct event_request *r);
 
-/* The time of the next request, past or future, or UINT64_MAX. What is over is forgotten. */
+/* The time of the next request, past or future, or UINT64_MAX. Forgets events that are over. */
 uint64_t event_book_due(struct event_book *b, uint64_t now);
-/* What is due; false: nothing is. */
+/* The next request that is due; false: none is. */
 bool event_book_next(struct event_book *b, uint64_t now, struct event_request *ret);
 
 enum event_answer {
 	EVENT_TAKEN,
 	EVENT_REFUSED,
-	EVENT_GONE,   /* there is none any more that a PATCH could change */
-	EVENT_FAILED, /* to be tried again */
+	EVENT_GONE,   /* the server has no Event any more that a PATCH could change */
+	EVENT_FAILED, /* to be repeated */
 };
 void event_book_settle(struct event_book *b, enum event_answer answer, uint64_t now);
 

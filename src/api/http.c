@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * libcurl must not be called from inside its own callbacks, so requests are given to it and taken
+ * from it by an event of their own only: `work`.
+ */
 #include "api/http.h"
 
 #include <assert.h>
+#include <curl/curl.h>
 #include <errno.h>
+#include <event2/event.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +18,24 @@
 #include <sys/utsname.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
-#include "base/ip.h"
+#include "base/list.h"
 #include "base/mem.h"
-#include "http_request.h"
+#include "origin.h"
+
+enum { KEEPALIVE_IDLE_S = 30, KEEPALIVE_INTERVAL_S = 15, UNAUTHORIZED = 401 };
+
+struct http_client {
+	struct event_base *base;
+	struct auth *auth;
+	struct timers *timers;
+	CURLM *multi;
+	struct event *curl_timer; /* the one that libcurl wants; its clock cannot be replaced */
+	struct event *work;
+	struct list requests, sockets;
+	struct http_observer observer; /* functions may be NULL */
+	struct origin origin;
+	char user_agent[128];
+};
 
 /* A socket of libcurl's on the loop */
 struct http_socket {
@@ -23,78 +44,498 @@ struct http_socket {
 	struct event *event; /* NULL: nothing to wait for at the moment */
 };
 
-/* What libcurl and the loop tell each other */
+struct http_request {
+	struct list node;
+	struct http_client *client;
+	struct http_request_config config; /* without `path`, `headers` and `body` */
+	char *path;			   /* without the query, for messages */
+	CURL *easy;
+	struct curl_slist *headers;
+	struct timer *idle;
+	uint64_t begun_ms, heard_ms;
+	bool running;	/* libcurl has it */
+	bool answered;	/* on_head was called */
+	bool cancelled; /* no callback is called any more */
+	char error[CURL_ERROR_SIZE];
+};
 
-static void take_finished(struct http_client *c)
+static const char *method_name(enum http_method method)
 {
-	CURLMsg *msg;
-	int left;
+	switch (method) {
+	case HTTP_METHOD_GET:
+		return "GET";
+	case HTTP_METHOD_POST:
+		return "POST";
+	case HTTP_METHOD_PATCH:
+		return "PATCH";
+	}
+	return "";
+}
 
+/* Answers: called by libcurl */
+
+static unsigned http_version(CURL *easy)
+{
+	long version = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+	switch (version) {
+	case CURL_HTTP_VERSION_1_0:
+		return 10;
+	case CURL_HTTP_VERSION_1_1:
+		return 11;
+	case CURL_HTTP_VERSION_2_0:
+		return 20;
+	default:
+		return 0;
+	}
+}
+
+static unsigned http_status(CURL *easy)
+{
+	long status = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	return status > 0 ? (unsigned)status : 0;
+}
+
+static void observe_answer(const struct http_request *r, unsigned status)
+{
+	const struct http_observer *o = &r->client->observer;
+
+	if (o->answered)
+		o->answered(method_name(r->config.method), status, o->arg);
+}
+
+static void head_complete(struct http_request *r)
+{
+	struct http_head head = {
+		.status = http_status(r->easy),
+		.version = http_version(r->easy),
+	};
+	struct curl_header *warning;
+	curl_off_t seconds = 0;
+	char *type = NULL;
+
+	if (head.status == UNAUTHORIZED)
+		auth_rejected(r->client->auth);
+	r->answered = true;
+	observe_answer(r, head.status);
+	if (!r->config.on_head)
+		return;
+
+	curl_easy_getinfo(r->easy, CURLINFO_RETRY_AFTER, &seconds);
+	if (seconds > 0)
+		head.retry_after_s = seconds < HTTP_MAX_RETRY_AFTER_S ? (unsigned)seconds
+								      : HTTP_MAX_RETRY_AFTER_S;
+	curl_easy_getinfo(r->easy, CURLINFO_CONTENT_TYPE, &type);
+	head.content_type = type ? type : "";
+	if (curl_easy_header(r->easy, "Warning", 0, CURLH_HEADER, -1, &warning) == CURLHE_OK)
+		head.warning = warning->value;
+	r->config.on_head(&head, r->config.arg);
+}
+
+/* One line of the head; an empty one ends it. Informational answers (1xx) have heads of their own.
+ */
+static size_t on_header_line(char *line, size_t size, size_t n, void *arg)
+{
+	struct http_request *r = arg;
+	bool last = n && (*line == '\r' || *line == '\n');
+
+	r->heard_ms = timers_now(r->client->timers);
+	if (last && !r->answered && !r->cancelled && http_status(r->easy) >= 200)
+		head_complete(r);
+	return r->cancelled ? 0 : size * n;
+}
+
+static size_t on_body_bytes(char *data, size_t size, size_t n, void *arg)
+{
+	struct http_request *r = arg;
+
+	r->heard_ms = timers_now(r->client->timers);
+	if (!r->cancelled && r->config.on_body)
+		r->config.on_body(data, size * n, r->config.arg);
+	return r->cancelled ? CURL_WRITEFUNC_ERROR : size * n;
+}
+
+/* Unacknowledged data and unanswered keepalives both end the connection after this (tcp(7)). */
+static int on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	const unsigned ms = HTTP_DEAD_AFTER_MS;
+
+	(void)arg;
+	(void)purpose;
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+	return CURL_SOCKOPT_OK;
+}
+
+/* The end of a request */
+
+static enum http_end classify_end(CURL *easy, CURLcode code)
+{
+	long os_error = 0;
+
+	switch (code) {
+	case CURLE_OK:
+		return HTTP_END_ANSWERED;
+	case CURLE_COULDNT_CONNECT:
+		curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
+		return os_error == ETIMEDOUT ? HTTP_END_TIMEOUT : HTTP_END_UNREACHED;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_PROXY:
+		return HTTP_END_UNREACHED;
+	case CURLE_OPERATION_TIMEDOUT:
+		return HTTP_END_TIMEOUT;
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+		return HTTP_END_LOST;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_CLIENTCERT:
+		return HTTP_END_TLS;
+	default:
+		return HTTP_END_FAILED;
+	}
+}
+
+/* Takes it from libcurl; no callback is called. */
+static void http_request_free(struct http_request *r)
+{
+	list_remove(&r->node);
+	if (r->running)
+		curl_multi_remove_handle(r->client->multi, r->easy);
+	curl_easy_cleanup(r->easy);
+	curl_slist_free_all(r->headers);
+	timer_free(r->idle);
+	free(r->path);
+	free(r);
+}
+
+static void http_request_end(struct http_request *r, CURLcode code)
+{
+	const struct http_observer *o = &r->client->observer;
+	_cleanup_(buf_done) struct buf message = { 0 };
+	struct http_result result = {
+		.end = classify_end(r->easy, code),
+		.status = r->answered ? http_status(r->easy) : 0,
+		.took_ms = timers_now(r->client->timers) - r->begun_ms,
+	};
+	curl_off_t received = 0;
+
+	curl_easy_getinfo(r->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+	result.received = received > 0 ? (uint64_t)received : 0;
+	/* libcurl may quote a proxy's URL, and with it a password. */
+	if (code != CURLE_OK)
+		buf_addf(&message, "%s %s%s: %s", method_name(r->config.method),
+			r->client->origin.server, r->path,
+			*r->error && !strchr(r->error, '@') ? r->error : curl_easy_strerror(code));
+	result.message = buf_str(&message);
+
+	/* The server may have refused credentials that were replaced on disk meanwhile. */
+	if (result.end == HTTP_END_TLS || (result.end == HTTP_END_LOST && !r->answered))
+		auth_rejected(r->client->auth);
+	if (!r->cancelled) {
+		if (!r->answered)
+			observe_answer(r, 0);
+		if (o->ended && !r->config.endless)
+			o->ended(method_name(r->config.method), result.took_ms, o->arg);
+		r->config.on_end(&result, r->config.arg);
+	}
+	http_request_free(r);
+}
+
+/* Ends the connection from that local port. The socket is libcurl's to close: it finds an end of
+ * file there. */
+static void shut_down_connection(struct http_client *c, in_port_t port)
+{
+	list_for_each_entry(const struct http_socket, s, &c->sockets, node) {
+		union {
+			struct sockaddr any;
+			struct sockaddr_in in;
+			struct sockaddr_in6 in6;
+		} local = { 0 };
+		socklen_t len = sizeof(local);
+
+		if (getsockname(s->fd, &local.any, &len) < 0)
+			continue;
+		if ((local.any.sa_family == AF_INET && local.in.sin_port == htons(port)) ||
+			(local.any.sa_family == AF_INET6 && local.in6.sin6_port == htons(port)))
+			shutdown(s->fd, SHUT_RDWR);
+	}
+}
+
+/* The timer is not wound up for each byte: when it goes off it looks when the last one came. */
+static void on_idle(void *arg)
+{
+	struct http_request *r = arg;
+	uint64_t silent = timers_now(r->client->timers) - r->heard_ms;
+	long port = 0;
+
+	if (r->cancelled)
+		return;
+	if (silent < r->config.idle_ms) {
+		timer_start(r->idle, r->config.idle_ms - silent);
+		return;
+	}
+	/* libcurl would keep a silent HTTP/2 connection for the next request. */
+	curl_easy_getinfo(r->easy, CURLINFO_LOCAL_PORT, &port);
+	if (port > 0)
+		shut_down_connection(r->client, (in_port_t)port);
+	snprintf(r->error, sizeof(r->error), "nothing came for %.3g s", r->config.idle_ms / 1000.0);
+	http_request_end(r, CURLE_OPERATION_TIMEDOUT);
+}
+
+/* The beginning of a request */
+
+/* Options fail for want of memory only: http_client_new() has seen that libcurl supports them. */
+static void must_set(CURLcode code)
+{
+	if (code != CURLE_OK)
+		abort();
+}
+
+static void add_header_line(struct http_request *r, const char *line)
+{
+	struct curl_slist *grown = curl_slist_append(r->headers, line);
+
+	if (!grown)
+		abort();
+	r->headers = grown;
+}
+
+static void set_connection(const struct http_request *r, const struct credentials *c)
+{
+	const struct origin *origin = &r->client->origin;
+	CURL *easy = r->easy;
+
+	must_set(curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
+	/* Else the removal of a request waits for getaddrinfo() to return. */
+	must_set(curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L));
+	must_set(curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
+	must_set(curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS));
+	must_set(curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_TIMEOUT_MS));
+	must_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L));
+	must_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S));
+	must_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_INTERVAL_S));
+	must_set(curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made));
+	must_set(curl_easy_setopt(easy, CURLOPT_CONNECT_TO, origin->connect_to));
+	must_set(curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L));
+	if (c->proxy) {
+		must_set(curl_easy_setopt(easy, CURLOPT_PROXY, c->proxy));
+		must_set(curl_easy_setopt(easy, CURLOPT_NOPROXY, ""));
+	} else if (origin->loopback) {
+		must_set(curl_easy_setopt(easy, CURLOPT_PROXY, ""));
+	}
+}
+
+/*
+ * As memory, not as files: libcurl compares the contents before it uses a connection again, so
+ * rotated credentials are in force at once.
+ */
+static void set_blob(CURL *easy, CURLoption option, const struct pem *pem)
+{
+	struct curl_blob blob = {
+		.data = (void *)pem->data,
+		.len = pem->len,
+		.flags = CURL_BLOB_COPY,
+	};
+
+	if (pem->data)
+		must_set(curl_easy_setopt(easy, option, &blob));
+}
+
+static void set_credentials(struct http_request *r, const struct credentials *c)
+{
+	CURL *easy = r->easy;
+
+	must_set(curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2));
+	must_set(curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, c->insecure ? 0L : 1L));
+	must_set(curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, c->insecure ? 0L : 2L));
+	if (c->ca.data) { /* and no other: libcurl would add the system's directory */
+		must_set(curl_easy_setopt(easy, CURLOPT_CAINFO, NULL));
+		must_set(curl_easy_setopt(easy, CURLOPT_CAPATH, NULL));
+		set_blob(easy, CURLOPT_CAINFO_BLOB, &c->ca);
+	}
+	set_blob(easy, CURLOPT_SSLCERT_BLOB, &c->cert);
+	set_blob(easy, CURLOPT_SSLKEY_BLOB, &c->key);
+	/* A key that wants a passphrase fails; without this OpenSSL would ask the terminal. */
+	must_set(curl_easy_setopt(easy, CURLOPT_KEYPASSWD, ""));
+
+	if (c->token) {
+		must_set(curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER));
+		must_set(curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, c->token));
+	} else if (c->username) {
+		must_set(curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC));
+		must_set(curl_easy_setopt(easy, CURLOPT_USERNAME, c->username));
+		must_set(curl_easy_setopt(easy, CURLOPT_PASSWORD, c->password));
+	}
+	for (const char *const *h = c->headers; *h; h++)
+		add_header_line(r, *h);
+	if (c->compression)
+		must_set(curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip"));
+}
+
+/* Method, URL, headers and body */
+static void set_message(struct http_request *r, const struct http_request_config *c)
+{
+	_cleanup_(buf_done) struct buf url = { 0 };
+	const struct origin *origin = &r->client->origin;
+	CURL *easy = r->easy;
+
+	buf_adds(&url, origin->url);
+	buf_adds(&url, c->path);
+	must_set(curl_easy_setopt(easy, CURLOPT_URL, buf_str(&url)));
+	if (c->method != HTTP_METHOD_GET) {
+		must_set(curl_easy_setopt(easy, CURLOPT_POST, 1L));
+		must_set(curl_easy_setopt(
+			easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body_len));
+		must_set(
+			curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, c->body_len ? c->body : ""));
+		must_set(curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method_name(c->method)));
+		add_header_line(r, "Expect:"); /* "100-continue" costs a round trip */
+	}
+	for (const char *const *h = c->headers; h && *h; h++)
+		add_header_line(r, *h);
+	if (origin->host_header)
+		add_header_line(r, origin->host_header);
+	must_set(curl_easy_setopt(easy, CURLOPT_HTTPHEADER, r->headers));
+	must_set(curl_easy_setopt(easy, CURLOPT_USERAGENT, r->client->user_agent));
+
+	must_set(curl_easy_setopt(easy, CURLOPT_PRIVATE, r));
+	must_set(curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header_line));
+	must_set(curl_easy_setopt(easy, CURLOPT_HEADERDATA, r));
+	must_set(curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body_bytes));
+	must_set(curl_easy_setopt(easy, CURLOPT_WRITEDATA, r));
+	must_set(curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->error));
+}
+
+struct http_request *http_request_new(
+	struct http_client *c, const struct http_request_config *config)
+{
+	struct http_request *r = new0(struct http_request);
+	const struct credentials *creds;
+
+	assert(config->path[0] == '/' && config->on_end);
+	r->client = c;
+	r->config = *config;
+	r->config.path = NULL;
+	r->config.headers = NULL;
+	r->config.body = NULL;
+	if (!r->config.idle_ms)
+		r->config.idle_ms = HTTP_IDLE_TIMEOUT_MS;
+	r->path = mem_strndup(config->path, strcspn(config->path, "?"));
+	r->begun_ms = r->heard_ms = timers_now(c->timers);
+	r->idle = timer_new(c->timers, on_idle, r);
+	r->easy = curl_easy_init();
+	if (!r->easy)
+		abort();
+
+	creds = auth_get(c->auth, r->begun_ms);
+	set_connection(r, creds);
+	set_credentials(r, creds);
+	set_message(r, config);
+	list_insert(&c->requests, &r->node);
+	event_active(c->work, EV_TIMEOUT, 0);
+	return r;
+}
+
+void http_request_set_idle(struct http_request *r, unsigned idle_ms)
+{
+	r->config.idle_ms = idle_ms;
+	if (!r->cancelled)
+		timer_start(r->idle, idle_ms);
+}
+
+void http_request_cancel(struct http_request *r)
+{
+	if (!r)
+		return;
+	r->cancelled = true;
+	event_active(r->client->work, EV_TIMEOUT, 0);
+}
+
+/* Gives new requests to libcurl and takes cancelled ones back. */
+static void on_work(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_client *c = arg;
+
+	(void)fd;
+	(void)what;
+	list_for_each_entry_safe(struct http_request, r, &c->requests, node) {
+		if (r->cancelled) {
+			http_request_free(r);
+		} else if (!r->running) {
+			r->running = true;
+			if (curl_multi_add_handle(c->multi, r->easy) != CURLM_OK)
+				abort();
+			timer_start(r->idle, r->config.idle_ms);
+		}
+	}
+}
+
+/* libcurl on the loop */
+
+static void drive_curl(struct http_client *c, curl_socket_t fd, int what)
+{
+	int running, left;
+	CURLMcode code = curl_multi_socket_action(c->multi, fd, what, &running);
+	CURLMsg *msg;
+
+	assert(code == CURLM_OK);
+	(void)code;
 	while ((msg = curl_multi_info_read(c->multi, &left))) {
-		CURLcode code = msg->data.result;
+		CURLcode result = msg->data.result;
 		void *r = NULL;
 
 		if (msg->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &r);
-		http_request_end(r, code);
+		http_request_end(r, result);
 	}
 }
 
-static void act(struct http_client *c, curl_socket_t fd, int what)
+static void on_socket_ready(evutil_socket_t fd, short what, void *arg)
 {
-	int running;
-	CURLMcode code = curl_multi_socket_action(c->multi, fd, what, &running);
-
-	assert(code == CURLM_OK);
-	(void)code;
-	take_finished(c);
-}
-
-static void on_ready(evutil_socket_t fd, short what, void *arg)
-{
-	act(arg, fd,
+	drive_curl(arg, fd,
 		(what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0));
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void on_curl_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	act(arg, CURL_SOCKET_TIMEOUT, 0);
+	drive_curl(arg, CURL_SOCKET_TIMEOUT, 0);
 }
 
 /* CURLMOPT_TIMERFUNCTION: there is one timer; -1 stops it. */
-static int on_timeout_wanted(CURLM *multi, long ms, void *arg)
+static int on_timer_wanted(CURLM *multi, long ms, void *arg)
 {
 	const struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 	struct http_client *c = arg;
 
 	(void)multi;
 	if (ms < 0)
-		event_del(c->timer);
+		event_del(c->curl_timer);
 	else
-		event_add(c->timer, &tv);
+		event_add(c->curl_timer, &tv);
 	return 0;
 }
 
-static void socket_free(struct http_socket *s)
+static void http_socket_free(struct http_socket *s)
 {
 	list_remove(&s->node);
 	if (s->event)
 		event_free(s->event);
 	free(s);
-}
-
-static struct http_socket *socket_new(struct http_client *c, curl_socket_t fd)
-{
-	struct http_socket *s = new0(struct http_socket);
-
-	s->fd = fd;
-	list_init(&s->node);
-	list_insert(&c->sockets, &s->node);
-	curl_multi_assign(c->multi, fd, s);
-	return s;
 }
 
 /* CURLMOPT_SOCKETFUNCTION: what to wait for on a socket, until it is removed */
@@ -107,186 +548,34 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, v
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
 		if (s)
-			socket_free(s);
+			http_socket_free(s);
 		curl_multi_assign(c->multi, fd, NULL);
 		return 0;
 	}
-	if (!s)
-		s = socket_new(c, fd);
+	if (!s) {
+		s = new0(struct http_socket);
+		s->fd = fd;
+		list_init(&s->node);
+		list_insert(&c->sockets, &s->node);
+		curl_multi_assign(c->multi, fd, s);
+	}
 	if (s->event)
 		event_free(s->event);
 	if (what & CURL_POLL_IN)
 		events |= EV_READ;
 	if (what & CURL_POLL_OUT)
 		events |= EV_WRITE;
-	s->event = event_new(c->base, fd, events, on_ready, c);
+	s->event = event_new(c->base, fd, events, on_socket_ready, c);
 	if (!s->event || event_add(s->event, NULL) < 0)
 		abort();
 	return 0;
 }
 
-static uint16_t local_port(curl_socket_t fd)
-{
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	} address = { 0 };
-	socklen_t len = sizeof(address);
-
-	if (getsockname(fd, &address.any, &len) < 0)
-		return 0;
-	if (address.any.sa_family == AF_INET)
-		return ntohs(address.in.sin_port);
-	return address.any.sa_family == AF_INET6 ? ntohs(address.in6.sin6_port) : 0;
-}
-
-/* libcurl finds an end of file there; the socket is its own to close. */
-void http_client_shut_down(struct http_client *c, uint16_t port)
-{
-	list_for_each(it, &c->sockets) {
-		const struct http_socket *s = container_of(it, struct http_socket, node);
-
-		if (local_port(s->fd) == port)
-			shutdown(s->fd, SHUT_RDWR);
-	}
-}
-
-static void on_work(evutil_socket_t fd, short what, void *arg)
-{
-	struct http_client *c = arg;
-
-	(void)fd;
-	(void)what;
-	list_for_each_safe(it, &c->requests)
-		http_request_work(container_of(it, struct http_request, node));
-}
-
-/* The server */
-
-static void url_freep(CURLU **u)
-{
-	curl_url_cleanup(*u);
-}
-
-static void curl_freep(char **s)
-{
-	curl_free(*s);
-}
-
-static bool is_loopback(const char *host)
-{
-	char text[IP_STRLEN];
-	size_t len = strlen(host);
-	struct ip ip;
-
-	if (!strcasecmp(host, "localhost"))
-		return true;
-	if (*host == '[' && len - 2 < sizeof(text)) {
-		snprintf(text, sizeof(text), "%.*s", (int)len - 2, host + 1);
-		host = text;
-	}
-	return !ip_parse(host, &ip) && ip_is_loopback(&ip);
-}
-
-/*
- * libcurl takes the name that must be in the certificate, and that it sends as SNI, from the URL:
- * where another one than the server's is wanted it goes there, and the server's is where to connect
- * to.
- */
-static int rename_server(struct http_client *c, CURLU *u, const char *host, const char *name)
-{
-	_cleanup_(curl_freep) char *port = NULL;
-	_cleanup_(buf_done) struct buf b = { 0 };
-
-	if (curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK)
-		return -EINVAL;
-	buf_addf(&b, strchr(name, ':') ? "[%s]" : "%s", name);
-	if (curl_url_set(u, CURLUPART_HOST, buf_str(&b), 0) != CURLUE_OK)
-		return -EINVAL;
-	buf_reset(&b);
-	buf_addf(&b, "::%s:%s", host, port);
-	c->connect_to = curl_slist_append(NULL, buf_str(&b));
-	if (!c->connect_to)
-		abort();
-	buf_reset(&b);
-	buf_addf(&b, "Host: %s:%s", host, port);
-	c->host_header = buf_take(&b);
-	return 0;
-}
-
-static char *join_host(CURLU *u, const char *host)
-{
-	_cleanup_(curl_freep) char *port = NULL;
-	_cleanup_(buf_done) struct buf b = { 0 };
-
-	buf_adds(&b, host);
-	if (curl_url_get(u, CURLUPART_PORT, &port, 0) == CURLUE_OK)
-		buf_addf(&b, ":%s", port);
-	return buf_take(&b);
-}
-
-/* A URL ends with '/' where it has no path, which ours begin with. */
-static void set_url(struct http_client *c, const char *url)
-{
-	size_t len = strlen(url);
-
-	while (len && url[len - 1] == '/')
-		len--;
-	c->url = mem_strndup(url, len);
-}
-
-static int find_server(struct http_client *c, const struct credentials *creds, struct err *err)
-{
-	_cleanup_(curl_freep) char *host = NULL, *url = NULL;
-	_cleanup_(url_freep) CURLU *u = curl_url();
-
-	if (!u)
-		abort();
-	if (curl_url_set(u, CURLUPART_URL, creds->server, 0) != CURLUE_OK ||
-		curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK)
-		return err_set(err, -EINVAL, "%s is not a URL", creds->server);
-	c->loopback = is_loopback(host);
-	c->server = mem_strdup(creds->server);
-	c->host = join_host(u, host);
-	if (creds->server_name && rename_server(c, u, host, creds->server_name) < 0)
-		return err_set(
-			err, -EINVAL, "tls-server-name %s is not a name", creds->server_name);
-	if (curl_url_get(u, CURLUPART_URL, &url, 0) != CURLUE_OK)
-		return err_set(err, -EINVAL, "%s is not a URL", creds->server);
-	set_url(c, url);
-	return 0;
-}
-
 /* The client */
 
-/* Go's names of the common ones, as kube-proxy sends them. */
-static const char *machine_name(const char *machine)
-{
-	static const char *const names[][2] = {
-		{ "x86_64", "amd64" },
-		{ "aarch64", "arm64" },
-		{ "armv7l", "arm" },
-		{ "i686", "386" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(machine, names[i][0]))
-			return names[i][1];
-	return machine;
-}
-
-static void name_agent(struct http_client *c)
-{
-	struct utsname uts = { 0 };
-
-	uname(&uts);
-	snprintf(c->user_agent, sizeof(c->user_agent), "ipvsctl-svcd/%s (linux/%s)", VERSION,
-		machine_name(uts.machine));
-}
-
-/* libcurl is built with one of several TLS libraries, and not all can do that. */
-static int check_library(struct err *err)
+/* libcurl is built with one of several TLS libraries; not all of them take credentials from memory.
+ */
+static int check_libcurl(struct err *err)
 {
 	static const CURLoption needed[] = { CURLOPT_CAINFO_BLOB, CURLOPT_SSLCERT_BLOB,
 		CURLOPT_SSLKEY_BLOB };
@@ -305,42 +594,41 @@ static int check_library(struct err *err)
 	return 0;
 }
 
-static void set_up_multi(struct http_client *c)
+/* With Go's names of the common machines, as kube-proxy sends them. */
+static void name_agent(struct http_client *c)
 {
-	c->multi = curl_multi_init();
-	c->timer = evtimer_new(c->base, on_timer, c);
-	c->work = event_new(c->base, -1, 0, on_work, c);
-	if (!c->multi || !c->timer || !c->work)
-		abort();
-	curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
-	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
-	curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
-	curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
-	/*
-	 * libcurl 7.88 forgets to wake a stream whose last bytes came in while it read for another
-	 * one on the same connection; they would wait for whatever comes next.
-	 */
-	curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+	static const char *const names[][2] = {
+		{ "x86_64", "amd64" },
+		{ "aarch64", "arm64" },
+		{ "armv7l", "arm" },
+		{ "i686", "386" },
+	};
+	struct utsname uts = { 0 };
+	const char *machine = uts.machine;
+
+	uname(&uts);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(uts.machine, names[i][0]))
+			machine = names[i][1];
+	snprintf(c->user_agent, sizeof(c->user_agent), "ipvsctl-svcd/%s (linux/%s)", VERSION,
+		machine);
 }
 
 void http_client_free(struct http_client *c)
 {
 	if (!c)
 		return;
-	list_for_each_safe(it, &c->requests)
-		http_request_free(container_of(it, struct http_request, node));
+	list_for_each_entry_safe(struct http_request, r, &c->requests, node)
+		http_request_free(r);
 	curl_multi_cleanup(c->multi);
-	list_for_each_safe(it, &c->sockets)
-		socket_free(container_of(it, struct http_socket, node));
-	if (c->timer)
-		event_free(c->timer);
+	list_for_each_entry_safe(struct http_socket, s, &c->sockets, node)
+		http_socket_free(s);
+	if (c->curl_timer)
+		event_free(c->curl_timer);
 	if (c->work)
 		event_free(c->work);
-	curl_slist_free_all(c->connect_to);
-	free(c->host_header);
-	free(c->url);
-	free(c->server);
-	free(c->host);
+	timers_free(c->timers);
+	origin_done(&c->origin);
 	free(c);
 	curl_global_cleanup();
 }
@@ -358,17 +646,32 @@ int http_client_new(
 
 	c->base = base;
 	c->auth = auth;
+	c->timers = timers_new(base);
 	list_init(&c->requests);
 	list_init(&c->sockets);
+	name_agent(c);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		abort();
-	r = check_library(err);
+	r = check_libcurl(err);
 	if (!r)
-		r = find_server(c, auth_get(auth, clock_ms()), err);
+		r = origin_init(&c->origin, auth_get(auth, timers_now(c->timers)), err);
 	if (r < 0)
 		return r;
-	name_agent(c);
-	set_up_multi(c);
+
+	c->multi = curl_multi_init();
+	c->curl_timer = evtimer_new(base, on_curl_timer, c);
+	c->work = event_new(base, -1, 0, on_work, c);
+	if (!c->multi || !c->curl_timer || !c->work)
+		abort();
+	curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
+	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+	curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
+	curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+	/*
+	 * libcurl 7.88 forgets to wake a stream whose last bytes came in while it read for another
+	 * one on the same connection; they would wait for whatever comes next.
+	 */
+	curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	*ret = take(c);
 	return 0;
 }
@@ -380,5 +683,10 @@ void http_client_observe(struct http_client *c, const struct http_observer *o)
 
 const char *http_client_host(const struct http_client *c)
 {
-	return c->host;
+	return c->origin.host;
+}
+
+struct timers *http_client_timers(struct http_client *c)
+{
+	return c->timers;
 }

@@ -2,31 +2,50 @@
 #include "api/kube.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/http.h"
+#include "api/watch.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "decode/decode.h"
-#include "api/http.h"
-#include "api/watch.h"
 
-/* Slices and Endpoints stand for each other. */
-enum resource { RESOURCE_SERVICES, RESOURCE_SLICES, RESOURCE_ENDPOINTS, RESOURCE_NODE, RESOURCES };
+/* Either slices or Endpoints tell of endpoints. */
+enum kube_resource {
+	RESOURCE_SERVICES,
+	RESOURCE_SLICES,
+	RESOURCE_ENDPOINTS,
+	RESOURCE_NODE,
+	RESOURCES
+};
 
 enum { NOT_FOUND = 404 };
 
-/* What is followed of one kind. */
-struct follow {
-	struct kube *kube;
-	struct watch *watch; /* NULL: it is not followed */
+static const struct resource_info {
 	enum object_kind kind;
 	enum view_kind view;
-	const char *name; /* "services" */
-	bool complete;	  /* was, once */
+	const char *name, *path;
+	const char *label_selector; /* escaped */
+} resource_info[RESOURCES] = {
+	[RESOURCE_SERVICES] = { OBJECT_SERVICE, VIEW_SERVICES, "services", "/api/v1/services",
+		"%21service.kubernetes.io%2Fservice-proxy-name" },
+	/* The controllers put the label on objects of Services without a virtual address. */
+	[RESOURCE_SLICES] = { OBJECT_ENDPOINT_SLICE, VIEW_ENDPOINT_SLICES, "endpointslices",
+		"/apis/discovery.k8s.io/v1/endpointslices", "%21service.kubernetes.io%2Fheadless" },
+	[RESOURCE_ENDPOINTS] = { OBJECT_ENDPOINTS, VIEW_ENDPOINTS, "endpoints", "/api/v1/endpoints",
+		"%21service.kubernetes.io%2Fheadless" },
+	[RESOURCE_NODE] = { OBJECT_NODE, VIEW_NODES, "nodes", "/api/v1/nodes", "" },
+};
+
+/* A resource that is followed. */
+struct follow {
+	struct kube *kube;
+	const struct resource_info *info;
+	struct watch *watch; /* NULL: not followed */
+	bool complete;	     /* was, once */
 	bool troubled;
 };
 
@@ -34,10 +53,10 @@ struct kube {
 	struct kube_config config;
 	struct http_client *client;
 	struct follow follow[RESOURCES];
-	struct event *node_wait;
-	struct event *give_up_endpoints; /* from outside of a watch's callback */
+	struct timer *node_wait;
+	struct timer *give_up_endpoints; /* from outside of a watch's callback */
 	struct pace pace;
-	bool no_addresses, no_pod_cidrs; /* the Node's were waited for long enough */
+	bool no_addresses, no_pod_cidrs; /* the wait for those of the Node is over */
 	bool fed;
 };
 
@@ -48,7 +67,7 @@ static void object_freep(struct object *o)
 	object_done(o);
 }
 
-static int decode(const struct follow *f, const struct watch_object *o, struct object *ret,
+static int decode_watched(enum object_kind kind, const struct watch_object *o, struct object *ret,
 	struct decode_error *err)
 {
 	json_error_t syntax;
@@ -56,19 +75,19 @@ static int decode(const struct follow *f, const struct watch_object *o, struct o
 	int r;
 
 	if (o->encoding == WATCH_PROTOBUF)
-		return decode_protobuf(f->kind, o->data, o->len, ret, err);
+		return decode_protobuf(kind, o->data, o->len, ret, err);
 	root = json_loadb(o->data, o->len, 0, &syntax);
 	if (!root) {
 		*err = (struct decode_error){ 0 };
 		snprintf(err->message, sizeof(err->message), "is not JSON: %s", syntax.text);
 		return -EBADMSG;
 	}
-	r = decode_element(f->kind, root, ret, err);
+	r = decode_element(kind, root, ret, err);
 	json_decref(root);
 	return r;
 }
 
-static void put(struct store *store, struct object *o)
+static void store_object(struct store *store, struct object *o)
 {
 	switch (o->kind) {
 	case OBJECT_SERVICE:
@@ -104,18 +123,7 @@ static void remove_object(struct store *store, const struct object *o)
 	}
 }
 
-static void report_problem(const struct kube *k, const struct decode_error *e)
-{
-	_cleanup_(buf_done) struct buf text = { 0 };
-
-	buf_adds(&text, *e->object ? e->object : "an object");
-	if (*e->field)
-		buf_addf(&text, ": %s", e->field);
-	buf_addf(&text, ": %s", e->message);
-	k->config.problem(buf_str(&text), k->config.arg);
-}
-
-/* What is there of it was another version, which is not the truth any more. */
+/* For an object that cannot be decoded: the version in the store is outdated. */
 static void remove_id(struct store *store, const struct object_id *id)
 {
 	switch (id->kind) {
@@ -134,21 +142,13 @@ static void remove_id(struct store *store, const struct object_id *id)
 	}
 }
 
-/* What the selectors say: a server that does not know them sends everything. */
+/* The selectors once more: a server that does not know them sends everything. */
 static bool is_selected(const struct object *o)
 {
 	return o->kind != OBJECT_SERVICE || (!o->service->headless && !o->service->other_proxy);
 }
 
-static void take_object(struct kube *k, const struct watch_object *o, struct object *object)
-{
-	if (o->event == WATCH_PUT && is_selected(object))
-		put(k->config.store, object);
-	else
-		remove_object(k->config.store, object);
-}
-
-/* Everything is known */
+/* The first complete view */
 
 static bool node_suffices(const struct kube *k)
 {
@@ -158,71 +158,71 @@ static bool node_suffices(const struct kube *k)
 		(k->no_pod_cidrs || !k->config.needs_pod_cidrs || (node && node->n_pod_cidrs));
 }
 
-static void wait_for_node(struct kube *k)
-{
-	unsigned ms = k->no_addresses ? k->config.pod_cidrs_wait_ms : k->config.node_wait_ms;
-	const struct timeval wait = { .tv_sec = ms / 1000,
-		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
-
-	if (!event_pending(k->node_wait, EV_TIMEOUT, NULL))
-		event_add(k->node_wait, &wait);
-}
-
 static void check_fed(struct kube *k)
 {
-	if (k->fed || !k->follow[RESOURCE_SERVICES].complete ||
-		!(k->follow[RESOURCE_SLICES].complete || k->follow[RESOURCE_ENDPOINTS].complete))
+	const struct follow *f = k->follow;
+
+	if (k->fed || !f[RESOURCE_SERVICES].complete ||
+		!(f[RESOURCE_SLICES].complete || f[RESOURCE_ENDPOINTS].complete))
 		return;
-	if (!node_suffices(k)) {
-		wait_for_node(k);
-		return;
+	if (node_suffices(k)) {
+		timer_stop(k->node_wait);
+		k->fed = true;
+		k->config.fed(k->config.arg);
+	} else if (!timer_is_running(k->node_wait)) {
+		timer_start(
+			k->node_wait, k->no_addresses ? KUBE_POD_CIDRS_WAIT_MS : KUBE_NODE_WAIT_MS);
 	}
-	event_del(k->node_wait);
-	k->fed = true;
-	k->config.fed(k->config.arg);
 }
 
-static void on_node_wait(evutil_socket_t fd, short what, void *arg)
+static void on_node_wait(void *arg)
 {
 	struct kube *k = arg;
 
-	(void)fd;
-	(void)what;
 	k->no_pod_cidrs = k->no_addresses;
 	k->no_addresses = true;
 	check_fed(k);
 }
 
-static int on_object(const struct watch_object *o, void *arg, struct err *err)
+/* Callbacks of the watches */
+
+static void on_view_begin(void *arg)
+{
+	const struct follow *f = arg;
+
+	store_view_begin(f->kube->config.store, f->info->view);
+}
+
+static int on_view_object(const struct watch_object *o, void *arg, struct err *err)
 {
 	_cleanup_(object_freep) struct object object = { 0 };
 	const struct follow *f = arg;
 	struct kube *k = f->kube;
 	struct decode_error e = { 0 };
-	int r = decode(f, o, &object, &e);
+	int r = decode_watched(f->info->kind, o, &object, &e);
 
 	if (r == -EBADMSG)
 		return err_set(err, r, "%s", e.message);
-	if (*e.message && r != -ENOTSUP)
-		report_problem(k, &e);
-	if (!r)
-		take_object(k, o, &object);
+	if (*e.message && r != -ENOTSUP) {
+		_cleanup_(buf_done) struct buf text = { 0 };
+
+		buf_adds(&text, *e.object ? e.object : "an object");
+		if (*e.field)
+			buf_addf(&text, ": %s", e.field);
+		buf_addf(&text, ": %s", e.message);
+		k->config.problem(buf_str(&text), k->config.arg);
+	}
+	if (!r && o->event == WATCH_PUT && is_selected(&object))
+		store_object(k->config.store, &object);
+	else if (!r)
+		remove_object(k->config.store, &object);
 	else if (*e.id.name)
 		remove_id(k->config.store, &e.id);
-	if (f->kind == OBJECT_NODE)
+	if (f->info->kind == OBJECT_NODE)
 		check_fed(k);
 	if (k->fed)
 		k->config.changed(k->config.arg);
 	return r ? err_set(err, r, "%s", e.message) : 0;
-}
-
-/* Views */
-
-static void on_begin(void *arg)
-{
-	const struct follow *f = arg;
-
-	store_view_begin(f->kube->config.store, f->view);
 }
 
 static void forget_all(const struct kube *k, enum view_kind view)
@@ -231,145 +231,109 @@ static void forget_all(const struct kube *k, enum view_kind view)
 	store_view_end(k->config.store, view);
 }
 
-/* What one of the two tells is not to be told twice. */
-static void replace_other(struct kube *k, const struct follow *f)
-{
-	if (f->kind == OBJECT_ENDPOINTS)
-		forget_all(k, VIEW_ENDPOINT_SLICES);
-	else if (f->kind == OBJECT_ENDPOINT_SLICE && k->follow[RESOURCE_ENDPOINTS].watch)
-		event_active(k->give_up_endpoints, 0, 0);
-	if (f->kind == OBJECT_ENDPOINT_SLICE)
-		forget_all(k, VIEW_ENDPOINTS);
-}
-
-static void on_complete(void *arg)
+static void on_view_complete(void *arg)
 {
 	struct follow *f = arg;
 	struct kube *k = f->kube;
 
-	store_view_end(k->config.store, f->view);
-	replace_other(k, f);
+	store_view_end(k->config.store, f->info->view);
+	/* The same endpoints must not be in the store twice, from slices and from Endpoints. */
+	if (f->info->kind == OBJECT_ENDPOINTS) {
+		forget_all(k, VIEW_ENDPOINT_SLICES);
+	} else if (f->info->kind == OBJECT_ENDPOINT_SLICE) {
+		if (k->follow[RESOURCE_ENDPOINTS].watch)
+			timer_start(k->give_up_endpoints, 0);
+		forget_all(k, VIEW_ENDPOINTS);
+	}
 	f->complete = true;
 	check_fed(k);
 	if (k->fed)
 		k->config.changed(k->config.arg);
 }
 
-static void tell_trouble(struct follow *f, const char *message, unsigned retry_ms)
+static void report_follow(struct follow *f, const char *message, unsigned retry_ms)
 {
 	const struct kube_config *c = &f->kube->config;
 
 	if (message || f->troubled)
-		c->trouble(f->name, message, retry_ms, c->arg);
+		c->trouble(f->info->name, message, retry_ms, c->arg);
 	f->troubled = message;
 }
 
-static void begin_endpoints(struct kube *k);
+static void follow_resource(struct kube *k, enum kube_resource i, const char *field_selector);
 
-/* The server is asked for its slices again and again meanwhile: it may be a newer one tomorrow. */
-static void on_trouble(const char *message, unsigned status, unsigned retry_ms, void *arg)
+/* Without slices Endpoints are followed. The server is still asked for its slices: it may be
+ * upgraded. */
+static void on_watch_trouble(const char *message, unsigned status, unsigned retry_ms, void *arg)
 {
 	struct follow *f = arg;
 	struct kube *k = f->kube;
 
-	if (status == NOT_FOUND && f->kind == OBJECT_ENDPOINT_SLICE &&
+	if (status == NOT_FOUND && f->info->kind == OBJECT_ENDPOINT_SLICE &&
 		k->config.endpoints == ENDPOINTS_AUTO) {
-		begin_endpoints(k);
+		if (!k->follow[RESOURCE_ENDPOINTS].watch)
+			follow_resource(k, RESOURCE_ENDPOINTS, "");
 		message = NULL;
 	}
-	tell_trouble(f, message, retry_ms);
+	report_follow(f, message, retry_ms);
 }
 
-static void begin(struct kube *k, enum resource i, enum object_kind kind, enum view_kind view,
-	const char *name, const char *path, const char *label_selector, const char *field_selector)
+static void follow_resource(struct kube *k, enum kube_resource i, const char *field_selector)
 {
 	struct follow *f = &k->follow[i];
 
-	*f = (struct follow){ .kube = k, .kind = kind, .view = view, .name = name };
+	*f = (struct follow){ .kube = k, .info = &resource_info[i] };
 	f->watch = watch_new(&(struct watch_config){
-		.base = k->config.base,
 		.client = k->client,
-		.path = path,
-		.label_selector = label_selector,
+		.path = f->info->path,
+		.label_selector = f->info->label_selector,
 		.field_selector = field_selector,
 		.optional_fields = i == RESOURCE_SERVICES,
 		.json = k->config.json,
 		.pace = &k->pace,
-		.timeout_s = k->config.timeout_s,
-		.backoff_ms = k->config.backoff_ms,
-		.begin = on_begin,
-		.object = on_object,
-		.complete = on_complete,
-		.trouble = on_trouble,
+		.begin = on_view_begin,
+		.object = on_view_object,
+		.complete = on_view_complete,
+		.trouble = on_watch_trouble,
 		.arg = f,
 	});
 }
 
-/* "!service.kubernetes.io/headless": the controllers put the label on what has no virtual address.
- */
-static const char not_headless[] = "%21service.kubernetes.io%2Fheadless";
-
-static void begin_slices(struct kube *k)
-{
-	begin(k, RESOURCE_SLICES, OBJECT_ENDPOINT_SLICE, VIEW_ENDPOINT_SLICES, "endpointslices",
-		"/apis/discovery.k8s.io/v1/endpointslices", not_headless, "");
-}
-
-static void begin_endpoints(struct kube *k)
-{
-	if (!k->follow[RESOURCE_ENDPOINTS].watch)
-		begin(k, RESOURCE_ENDPOINTS, OBJECT_ENDPOINTS, VIEW_ENDPOINTS, "endpoints",
-			"/api/v1/endpoints", not_headless, "");
-}
-
-static void on_give_up_endpoints(evutil_socket_t fd, short what, void *arg)
+static void give_up_endpoints(void *arg)
 {
 	struct kube *k = arg;
 	struct follow *f = &k->follow[RESOURCE_ENDPOINTS];
 
-	(void)fd;
-	(void)what;
 	watch_free(take(f->watch));
-	tell_trouble(f, NULL, 0);
+	report_follow(f, NULL, 0);
 	f->complete = false;
 	forget_all(k, VIEW_ENDPOINTS);
 }
 
-static void begin_all(struct kube *k)
-{
-	_cleanup_(buf_done) struct buf node = { 0 };
-
-	begin(k, RESOURCE_SERVICES, OBJECT_SERVICE, VIEW_SERVICES, "services", "/api/v1/services",
-		"%21service.kubernetes.io%2Fservice-proxy-name", "spec.clusterIP%21%3DNone");
-	if (k->config.endpoints == ENDPOINTS_LEGACY)
-		begin_endpoints(k);
-	else
-		begin_slices(k);
-	/* A node's name is a DNS subdomain: nothing in it needs escaping. */
-	buf_addf(&node, "metadata.name%%3D%s", k->config.node_name);
-	begin(k, RESOURCE_NODE, OBJECT_NODE, VIEW_NODES, "nodes", "/api/v1/nodes", "",
-		buf_str(&node));
-}
-
 int kube_new(const struct kube_config *config, struct kube **ret, struct err *err)
 {
+	_cleanup_(buf_done) struct buf node = { 0 };
 	struct kube *k = new0(struct kube);
+	struct timers *timers;
 	int r;
 
 	k->config = *config;
-	if (!k->config.node_wait_ms)
-		k->config.node_wait_ms = KUBE_NODE_WAIT_MS;
-	if (!k->config.pod_cidrs_wait_ms)
-		k->config.pod_cidrs_wait_ms = KUBE_POD_CIDRS_WAIT_MS;
 	k->pace = (struct pace){ .qps = config->qps, .burst = config->burst };
 	r = http_client_new(config->base, config->auth, &k->client, err);
 	if (r < 0) {
 		free(k);
 		return r;
 	}
-	k->node_wait = evtimer_new(config->base, on_node_wait, k);
-	k->give_up_endpoints = event_new(config->base, -1, 0, on_give_up_endpoints, k);
-	begin_all(k);
+	timers = http_client_timers(k->client);
+	k->node_wait = timer_new(timers, on_node_wait, k);
+	k->give_up_endpoints = timer_new(timers, give_up_endpoints, k);
+
+	follow_resource(k, RESOURCE_SERVICES, "spec.clusterIP%21%3DNone");
+	follow_resource(k,
+		config->endpoints == ENDPOINTS_LEGACY ? RESOURCE_ENDPOINTS : RESOURCE_SLICES, "");
+	/* A node's name is a DNS subdomain: nothing in it needs escaping. */
+	buf_addf(&node, "metadata.name%%3D%s", config->node_name);
+	follow_resource(k, RESOURCE_NODE, buf_str(&node));
 	*ret = k;
 	return 0;
 }
@@ -378,24 +342,24 @@ void kube_free(struct kube *k)
 {
 	if (!k)
 		return;
-	for (enum resource i = 0; i < RESOURCES; i++)
+	for (enum kube_resource i = 0; i < RESOURCES; i++)
 		watch_free(k->follow[i].watch);
-	event_free(k->node_wait);
-	event_free(k->give_up_endpoints);
+	timer_free(k->node_wait);
+	timer_free(k->give_up_endpoints);
 	http_client_free(k->client);
 	free(k);
 }
 
-static bool is_healthy(const struct follow *f)
+static bool is_followed(const struct follow *f)
 {
 	return f->watch && watch_healthy(f->watch);
 }
 
-/* While Endpoints stand for slices, slices are asked for in vain. */
+/* While Endpoints are followed in place of slices, the watch of slices is unhealthy. */
 void kube_watches(const struct kube *k, struct kube_watch ret[static KUBE_WATCHES])
 {
 	bool endpoints =
-		k->follow[RESOURCE_ENDPOINTS].watch && !is_healthy(&k->follow[RESOURCE_SLICES]);
+		k->follow[RESOURCE_ENDPOINTS].watch && !is_followed(&k->follow[RESOURCE_SLICES]);
 	const struct follow *followed[KUBE_WATCHES] = {
 		&k->follow[RESOURCE_SERVICES],
 		&k->follow[endpoints ? RESOURCE_ENDPOINTS : RESOURCE_SLICES],
@@ -403,7 +367,7 @@ void kube_watches(const struct kube *k, struct kube_watch ret[static KUBE_WATCHE
 	};
 
 	for (size_t i = 0; i < KUBE_WATCHES; i++)
-		ret[i] = (struct kube_watch){ followed[i]->name, is_healthy(followed[i]) };
+		ret[i] = (struct kube_watch){ followed[i]->info->name, is_followed(followed[i]) };
 }
 
 bool kube_healthy(const struct kube *k)
@@ -426,7 +390,7 @@ uint64_t kube_received(const struct kube *k)
 {
 	uint64_t n = 0;
 
-	for (enum resource i = 0; i < RESOURCES; i++)
+	for (enum kube_resource i = 0; i < RESOURCES; i++)
 		n += k->follow[i].watch ? watch_received(k->follow[i].watch) : 0;
 	return n;
 }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "api/pace.h"
 
+#include <sys/random.h>
+
+#include "base/clock.h"
+
 unsigned pace_take(struct pace *p, uint64_t now_ms)
 {
 	double ahead;
@@ -14,4 +18,13 @@ unsigned pace_take(struct pace *p, uint64_t now_ms)
 	p->used += 1;
 	ahead = p->used - (p->burst ? p->burst : 1);
 	return ahead > 0 ? (unsigned)(ahead / p->qps * 1000) + 1 : 0;
+}
+
+unsigned pace_jitter(unsigned n)
+{
+	unsigned v = 0;
+
+	if (getrandom(&v, sizeof(v), GRND_NONBLOCK) != sizeof(v))
+		v = (unsigned)clock_us();
+	return n ? v % n : 0;
 }

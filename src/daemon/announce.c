@@ -24,7 +24,6 @@ static void on_trouble(const char *message, void *arg)
 void announce_init(struct daemon *d)
 {
 	d->events = events_new(&(struct events_config){
-		.base = d->base,
 		.client = kube_client(d->kube),
 		.node_name = d->config->options.node_name,
 		.trouble = on_trouble,

@@ -215,8 +215,6 @@ static int feed_api(struct daemon *d, struct err *err)
 		.qps = c->qps,
 		.burst = c->burst,
 		.needs_pod_cidrs = c->options.detect_local == DETECT_NODE_CIDR,
-		.node_wait_ms = d->node_wait_ms,
-		.pod_cidrs_wait_ms = d->pod_cidrs_wait_ms,
 		.changed = on_changed,
 		.fed = on_fed,
 		.trouble = on_trouble,

@@ -42,7 +42,6 @@ struct daemon {
 	struct events *events; /* NULL: nobody to tell */
 	struct input_trouble trouble[4];
 	uint32_t node_generation;		  /* of the store, as the view has it */
-	unsigned node_wait_ms, pod_cidrs_wait_ms; /* struct kube_config */
 	struct link_monitor *monitor;
 	struct server *server;
 	struct event_base *base;

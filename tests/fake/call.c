@@ -18,6 +18,7 @@ void caller_init_with(struct caller *c, const struct auth_config *config)
 	if (!c->base || auth_load(config, &c->auth, &e) < 0 ||
 		http_client_new(c->base, c->auth, &c->client, &e) < 0)
 		errx(1, "cannot make a client: %s", e.msg);
+	timers_freeze(http_client_timers(c->client));
 }
 
 void caller_init(struct caller *c, const struct fake_api *api)

@@ -4,12 +4,15 @@
 
 #include <event2/event.h>
 
-#include "base/buf.h"
-#include "fake/api.h"
 #include "api/auth.h"
 #include "api/http.h"
+#include "base/buf.h"
+#include "fake/settle.h"
 
-/* A loop with a client of the fake API server, and requests that remember what came of them. */
+/*
+ * A loop with a client of the fake API server, and requests that remember what came of them. The
+ * client's timers are frozen: see fake/settle.h.
+ */
 
 struct caller {
 	struct event_base *base;
@@ -39,7 +42,7 @@ struct call {
 /* Begins; `config` says what to ask, its callbacks do not matter. */
 void call_begin(struct call *c, struct caller *caller, const struct http_request_config *config);
 void call_begin_get(struct call *c, struct caller *caller, const char *path);
-/* Turns the loop until it has ended; gives up on that, and ends the program, after a long time. */
+/* Turns the loop until it has ended; ends the program if that takes very long. */
 void call_finish(struct call *c);
 /* Turns the loop until the head of the answer is there. */
 void call_await_head(struct call *c);

@@ -7,6 +7,7 @@ import json
 import os
 import struct
 import sys
+import threading
 import urllib.parse
 
 sys.dont_write_bytecode = True
@@ -56,10 +57,16 @@ class Api:
     def names(self, path, **query):
         return [item["metadata"]["name"] for item in self.get(path, **query)[1]["items"]]
 
-    def events(self, path, **query):
+    def settle(self):
+        while not self.order(get="activity")["idle"]:
+            pass
+
+    def events(self, path, seconds=10, **query):
         """A watch from its beginning to its end, as (type, name)."""
-        response = self.open(path, **dict({"watch": "true", "timeoutSeconds": "0.3"}, **query))
+        response = self.open(path, **dict({"watch": "true", "timeoutSeconds": seconds}, **query))
         assert response.status == 200, response.status
+        self.settle()
+        self.order(elapse=seconds)
         for line in response:
             event = json.loads(line)
             yield event["type"], event["object"]
@@ -164,7 +171,7 @@ def a_streaming_list_ends_with_a_bookmark(api):
 
 @check
 def bookmarks_come_when_they_are_wanted(api):
-    api.order(set={"bookmarkInterval": 0.1})
+    api.order(set={"bookmarkInterval": 10})
     kinds = [kind for kind, _ in api.events(SERVICES, resourceVersion="141", allowWatchBookmarks="true")]
     assert kinds and set(kinds) == {"BOOKMARK"}
     assert not list(api.events(SERVICES, resourceVersion="141"))
@@ -179,7 +186,7 @@ def a_server_without_streaming_lists_says_422(api):
 
 @check
 def an_old_server_takes_a_streaming_list_for_a_watch(api):
-    api.order(set={"watchList": "ignored", "bookmarkInterval": 0.1})
+    api.order(set={"watchList": "ignored", "bookmarkInterval": 10})
     *events, bookmark = list(api.events(SERVICES, **STREAM))[:len(api.names(SERVICES)) + 1]
     assert told(events) == [("ADDED", name) for name in api.names(SERVICES)]
     assert "annotations" not in bookmark[1]["metadata"]
@@ -208,7 +215,9 @@ def the_client_chooses_the_encoding(api):
 
 @check
 def a_watch_in_protobuf_is_framed(api):
-    response = api.open(SERVICES, accept=protobuf.MEDIA_TYPE, timeoutSeconds="0.2", **STREAM)
+    response = api.open(SERVICES, accept=protobuf.MEDIA_TYPE, timeoutSeconds=10, **STREAM)
+    api.settle()
+    api.order(elapse=10)
     assert response.getheader("Content-Type") == protobuf.MEDIA_TYPE + ";stream=watch"
     body, frames = response.read(), 0
     while body:
@@ -269,6 +278,22 @@ def events_are_kept_or_refused(api):
     assert api.order(get="events")["events"][0]["object"] == {"reason": "x"}
     api.order(set={"events": 403})
     assert api.open(path, method="POST", body="{}").status == 403
+
+
+@check
+def it_is_idle_when_nothing_comes_before_time_passes(api):
+    api.order(fault={"delay": 3600})
+    response = []
+    thread = threading.Thread(target=lambda: response.append(api.get(SERVICES)))
+    before = api.order(get="activity")["activity"]
+    thread.start()
+    while api.order(get="activity")["activity"] == before:
+        pass
+    api.settle()
+    assert thread.is_alive()
+    api.order(elapse=3600)
+    thread.join()
+    assert response[0][0] == 200
 
 
 @check

@@ -11,10 +11,9 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
-#include "base/clock.h"
+#include "api/http.h"
 #include "base/mem.h"
-
-enum { PATIENCE_MS = 60000 };
+#include "fake/settle.h"
 
 static void on_changed(void *arg)
 {
@@ -55,11 +54,7 @@ void kube_bench_start(struct kube_bench *b, bool json, enum endpoints_source end
 		.node_name = "node-a",
 		.endpoints = endpoints,
 		.json = json,
-		.timeout_s = 1,
-		.backoff_ms = 5,
 		.needs_pod_cidrs = b->needs_pod_cidrs,
-		.node_wait_ms = b->node_wait_ms,
-		.pod_cidrs_wait_ms = b->pod_cidrs_wait_ms,
 		.changed = on_changed,
 		.fed = on_fed,
 		.trouble = on_trouble,
@@ -74,6 +69,8 @@ void kube_bench_start(struct kube_bench *b, bool json, enum endpoints_source end
 	config.auth = b->auth;
 	if (kube_new(&config, &b->kube, &err))
 		fail_msg("%s", err.msg);
+	b->timers = http_client_timers(kube_client(b->kube));
+	timers_freeze(b->timers);
 }
 
 void kube_bench_stop(struct kube_bench *b)
@@ -118,24 +115,36 @@ int kube_bench_teardown(void **state)
 	return 0;
 }
 
-void kube_bench_turn(struct kube_bench *b, unsigned ms)
+void kube_bench_settle(struct kube_bench *b)
 {
-	const struct timeval tick = { .tv_usec = (suseconds_t)ms * 1000 };
+	fake_api_settle(&b->api, b->base);
+}
 
-	event_base_loopexit(b->base, &tick);
-	event_base_dispatch(b->base);
+void kube_bench_elapse(struct kube_bench *b, uint64_t ms)
+{
+	fake_api_elapse(&b->api, b->base, b->timers, ms);
+}
+
+struct condition {
+	struct kube_bench *bench;
+	bool (*what)(struct kube_bench *b, const void *arg);
+	const void *arg;
+};
+
+static bool is_met(void *arg)
+{
+	const struct condition *c = arg;
+
+	return c->what(c->bench, c->arg);
 }
 
 void kube_bench_await(struct kube_bench *b, bool (*what)(struct kube_bench *b, const void *arg),
 	const void *arg, const char *name)
 {
-	uint64_t start = clock_ms();
+	struct condition c = { b, what, arg };
 
-	while (!what(b, arg)) {
-		if (clock_ms() - start > PATIENCE_MS)
-			fail_msg("waited for: %s\n%s", name, buf_str(&b->told));
-		kube_bench_turn(b, 10);
-	}
+	if (!fake_api_await(&b->api, b->base, b->timers, is_met, &c))
+		fail_msg("waited for: %s\n%s", name, buf_str(&b->told));
 }
 
 bool is_fed(struct kube_bench *b, const void *arg)

@@ -2,9 +2,10 @@
 #ifndef KUBE_BENCH_H
 #define KUBE_BENCH_H
 
+#include "api/kube.h"
+#include "api/timer.h"
 #include "base/buf.h"
 #include "fake/api.h"
-#include "api/kube.h"
 
 /* A store that follows a fake API server, and what was told on the way. */
 struct kube_bench {
@@ -12,9 +13,9 @@ struct kube_bench {
 	struct event_base *base;
 	struct auth *auth;
 	struct kube *kube;
+	struct timers *timers; /* of `kube`; frozen: see fake/settle.h */
 	struct store store;
 	bool needs_pod_cidrs;
-	unsigned node_wait_ms, pod_cidrs_wait_ms; /* 0: as for everybody */
 	unsigned fed, troubles, recovered, problems;
 	struct buf told; /* messages of troubles, a line each */
 };
@@ -37,16 +38,17 @@ void kube_bench_put_slice(struct kube_bench *b, const char *service, const char 
 void kube_bench_put_endpoints(struct kube_bench *b, const char *service, const char *ip);
 void kube_bench_delete_service(struct kube_bench *b, const char *name);
 
-/* Without credentials, or with those of the fake's kubeconfig where there is one. Quick: back-offs
- * and watches are short. */
+/* Without credentials, or with those of the fake's kubeconfig where there is one. */
 void kube_bench_start(struct kube_bench *b, bool json, enum endpoints_source endpoints);
 void kube_bench_stop(struct kube_bench *b);
 
-/* Turns the loop until it is true; a test whose patience is over has failed. */
+/* Lets time pass until it is true; a test whose patience is over has failed. */
 void kube_bench_await(struct kube_bench *b, bool (*what)(struct kube_bench *b, const void *arg),
 	const void *arg, const char *name);
 #define AWAIT(b, what, arg) kube_bench_await(b, what, arg, #what)
-void kube_bench_turn(struct kube_bench *b, unsigned ms);
+/* Everything has happened that happens without time passing. */
+void kube_bench_settle(struct kube_bench *b);
+void kube_bench_elapse(struct kube_bench *b, uint64_t ms);
 
 /* What can be waited for: everything was told; everything is followed. */
 bool is_fed(struct kube_bench *b, const void *arg);

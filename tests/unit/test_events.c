@@ -12,14 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/mem.h"
-#include "fake/api.h"
 #include "api/auth.h"
 #include "api/events.h"
 #include "api/http.h"
-
-enum { PATIENCE_MS = 60000 };
+#include "base/mem.h"
+#include "fake/settle.h"
 
 struct bench {
 	struct fake_api api;
@@ -53,12 +50,10 @@ static int set_up(void **state)
 		    &err) ||
 		http_client_new(b->base, b->auth, &b->client, &err))
 		fail_msg("%s", err.msg);
+	timers_freeze(http_client_timers(b->client));
 	b->events = events_new(&(struct events_config){
-		.base = b->base,
 		.client = b->client,
 		.node_name = "node-a",
-		.pace_ms = 1,
-		.retry_ms = 20,
 		.trouble = on_trouble,
 		.arg = b,
 	});
@@ -101,24 +96,9 @@ static size_t count(struct bench *b, const char *what)
 	return n;
 }
 
-static void turn(struct bench *b)
+static void elapse(struct bench *b, uint64_t ms)
 {
-	static const struct timeval tick = { .tv_usec = 10000 };
-
-	event_base_loopexit(b->base, &tick);
-	event_base_dispatch(b->base);
-}
-
-/* So many requests, or Events that were taken. */
-static void await(struct bench *b, const char *what, size_t n)
-{
-	uint64_t start = clock_ms();
-
-	while (count(b, what) < n) {
-		if (clock_ms() - start > PATIENCE_MS)
-			fail_msg("waited for %zu %s", n, what);
-		turn(b);
-	}
+	fake_api_elapse(&b->api, b->base, http_client_timers(b->client), ms);
 }
 
 static json_t *taken(struct bench *b, size_t i)
@@ -137,7 +117,7 @@ static void an_event_arrives(void **state)
 	json_t *event;
 
 	tell(b, "web");
-	await(b, "events", 1);
+	elapse(b, 0);
 	event = taken(b, 0);
 	assert_int_equal(json_unpack(event, "{s:s, s:s, s:s, s:{s:s}}", "method", &method, "path",
 				 &path, "contentType", &type, "object", "reason", &reason),
@@ -158,10 +138,10 @@ static void what_happens_again_is_a_patch(void **state)
 	int n;
 
 	tell(b, NULL);
-	await(b, "events", 1);
+	elapse(b, EVENTS_PACE_MS);
 	for (int i = 0; i < 10; i++)
 		tell(b, NULL);
-	await(b, "events", 2);
+	elapse(b, EVENTS_PACE_MS);
 	event = taken(b, 1);
 	assert_int_equal(json_unpack(event, "{s:s, s:s, s:{s:{s:i}}}", "method", &method,
 				 "contentType", &type, "object", "series", "count", &n),
@@ -179,17 +159,18 @@ static void a_server_that_refuses_is_asked_once_for_each(void **state)
 	fake_api_order(&b->api, "{\"set\": {\"events\": 403}}");
 	tell(b, "web");
 	tell(b, "cart");
-	await(b, "requests", 2);
+	elapse(b, EVENTS_PACE_MS);
+	assert_int_equal(count(b, "requests"), 2);
 	for (int i = 0; i < 20; i++) {
 		tell(b, "web");
-		turn(b);
+		elapse(b, EVENTS_PACE_MS);
 	}
 	assert_int_equal(count(b, "requests"), 2);
 	assert_int_equal(b->troubles, 1);
 	fake_api_order(&b->api, "{\"set\": {\"events\": 201}}");
 	tell(b, "dns");
-	await(b, "events", 1);
-	turn(b);
+	elapse(b, EVENTS_PACE_MS);
+	assert_int_equal(count(b, "events"), 1);
 	assert_int_equal(b->recovered, 1);
 }
 
@@ -200,12 +181,11 @@ static void a_server_that_is_down_gets_them_later(void **state)
 	fake_api_order(&b->api, "{\"down\": true}");
 	tell(b, "web");
 	tell(b, "cart");
-	for (int i = 0; i < 30; i++)
-		turn(b);
+	elapse(b, 10 * EVENTS_RETRY_MS);
 	assert_int_equal(b->troubles, 1);
 	fake_api_order(&b->api, "{\"down\": false}");
-	await(b, "events", 2);
-	turn(b);
+	elapse(b, 2 * EVENTS_RETRY_MS);
+	assert_int_equal(count(b, "events"), 2);
 	assert_int_equal(b->recovered, 1);
 }
 
@@ -215,8 +195,11 @@ static void an_error_of_the_server_is_not_the_end(void **state)
 
 	fake_api_order(&b->api, "{\"fault\": {\"verb\": \"post\", \"status\": 500, \"times\": 2}}");
 	tell(b, "web");
-	await(b, "events", 1);
+	elapse(b, EVENTS_RETRY_MS - 1);
+	assert_int_equal(count(b, "requests"), 1);
+	elapse(b, 2 * EVENTS_RETRY_MS);
 	assert_int_equal(count(b, "requests"), 3);
+	assert_int_equal(count(b, "events"), 1);
 	assert_int_equal(b->troubles, 1);
 }
 
@@ -226,10 +209,10 @@ static void nobody_waits_for_a_silent_server(void **state)
 
 	fake_api_order(&b->api, "{\"fault\": {\"verb\": \"post\", \"silent\": true}}");
 	tell(b, "web");
-	for (int i = 0; i < 10; i++)
-		turn(b);
+	elapse(b, EVENTS_TIMEOUT_MS - 1);
 	tell(b, "cart");
-	/* What is under way is dropped with the rest: see tear_down(). */
+	assert_int_equal(count(b, "requests"), 1);
+	/* tear_down() drops the request that is under way, and the rest. */
 	assert_int_equal(count(b, "events"), 0);
 }
 

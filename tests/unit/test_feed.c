@@ -16,11 +16,9 @@
 #include <event2/event.h>
 
 #include "../../src/daemon/sync.h"
-#include "base/clock.h"
+#include "api/http.h"
 #include "base/mem.h"
-#include "fake/api.h"
-
-enum { PATIENCE_MS = 60000 };
+#include "fake/settle.h"
 
 struct bench {
 	struct fake_api api;
@@ -46,7 +44,7 @@ static int set_up(void **state)
 	config_init(&b->config);
 	b->config.master = fake_api_url(&b->api, b->url);
 	strcpy(b->config.options.node_name, "node-a");
-	*d = (struct daemon){ .config = &b->config, .node_wait_ms = 1, .pod_cidrs_wait_ms = 1 };
+	*d = (struct daemon){ .config = &b->config };
 	node_view_init(&d->view, &b->config.options);
 	store_init(&d->store);
 	d->base = event_base_new();
@@ -96,58 +94,20 @@ static char *note_of(struct bench *b, const char *reason)
 	return note;
 }
 
-static void turn(struct bench *b)
+/* Until both waits for the Node are over, and the Events that follow are sent. */
+static void feed(struct bench *b)
 {
-	static const struct timeval tick = { .tv_usec = 20000 };
-
-	event_base_loopexit(b->d.base, &tick);
-	event_base_dispatch(b->d.base);
-}
-
-static char *await_note(struct bench *b, const char *reason)
-{
-	uint64_t start = clock_ms();
-	char *note;
-
-	while (!(note = note_of(b, reason))) {
-		if (clock_ms() - start > PATIENCE_MS)
-			fail_msg("waited for the Event %s", reason);
-		turn(b);
-	}
-	return note;
-}
-
-static void begin(struct bench *b)
-{
+	struct timers *timers;
 	struct err err;
 
 	if (daemon_feed(&b->d, &err) < 0)
 		fail_msg("%s", err.msg);
-}
-
-static void await_feed(struct bench *b)
-{
-	struct err err;
-
-	if (daemon_await_feed(&b->d, &err) < 0)
-		fail_msg("%s", err.msg);
-}
-
-/* The Node is known before its wait begins, however slow the machine is. */
-static void feed_node_first(struct bench *b)
-{
-	uint64_t start = clock_ms();
-
-	fake_api_order(&b->api,
-		"{\"fault\": {\"resource\": \"services\", \"status\": 500, \"times\": 0}}");
-	begin(b);
-	while (!store_node(&b->d.store, "node-a")) {
-		if (clock_ms() - start > PATIENCE_MS)
-			fail_msg("waited for the Node");
-		turn(b);
-	}
-	fake_api_order(&b->api, "{\"clearFaults\": true}");
-	await_feed(b);
+	timers = http_client_timers(kube_client(b->d.kube));
+	timers_freeze(timers);
+	fake_api_elapse(
+		&b->api, b->d.base, timers, KUBE_NODE_WAIT_MS + KUBE_POD_CIDRS_WAIT_MS + 1000);
+	assert_true(engine_stats(b->d.engine)->fed);
+	assert_int_equal(daemon_await_feed(&b->d, &err), 0);
 }
 
 static void without_a_node_it_begins_and_the_cluster_hears_of_it(void **state)
@@ -155,9 +115,9 @@ static void without_a_node_it_begins_and_the_cluster_hears_of_it(void **state)
 	struct bench *b = *state;
 	_cleanup_free_ char *note = NULL;
 
-	begin(b);
-	await_feed(b);
-	note = await_note(b, "NodeAddressesUnknown");
+	feed(b);
+	note = note_of(b, "NodeAddressesUnknown");
+	assert_non_null(note);
 	assert_string_equal(
 		note, "there is no such Node object: the addresses of the interfaces are taken");
 }
@@ -168,8 +128,9 @@ static void without_addresses_the_cluster_hears_of_that(void **state)
 	_cleanup_free_ char *note = NULL;
 
 	put_node(b, "", "");
-	feed_node_first(b);
-	note = await_note(b, "NodeAddressesUnknown");
+	feed(b);
+	note = note_of(b, "NodeAddressesUnknown");
+	assert_non_null(note);
 	assert_string_equal(note,
 		"the Node object has no addresses: the addresses of the interfaces are taken");
 }
@@ -177,10 +138,11 @@ static void without_addresses_the_cluster_hears_of_that(void **state)
 static void of_pod_cidrs_that_nobody_needs_nothing_is_told(void **state)
 {
 	struct bench *b = *state;
+	_cleanup_free_ char *note = NULL;
 
-	begin(b);
-	await_feed(b);
-	free(await_note(b, "NodeAddressesUnknown"));
+	feed(b);
+	note = note_of(b, "NodeAddressesUnknown");
+	assert_non_null(note);
 	assert_null(note_of(b, "PodCIDRsUnknown"));
 }
 
@@ -192,8 +154,9 @@ static void without_pod_cidrs_the_cluster_hears_of_that(void **state)
 	b->config.options.detect_local = DETECT_NODE_CIDR;
 	put_node(b, "",
 		"\"addresses\": [{\"type\": \"InternalIP\", \"address\": \"192.168.50.1\"}]");
-	feed_node_first(b);
-	note = await_note(b, "PodCIDRsUnknown");
+	feed(b);
+	note = note_of(b, "PodCIDRsUnknown");
+	assert_non_null(note);
 	assert_string_equal(note,
 		"the Node object has no pod CIDRs: nothing from outside is masqueraded until they are "
 		"known");

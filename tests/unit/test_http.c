@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -50,6 +49,11 @@ static int drop_caller(void **state)
 		"{\"clearFaults\": true, \"set\": {\"tls\": \"good\", \"token\": null,"
 		" \"basic\": null, \"clientCert\": null}}");
 	return 0;
+}
+
+static void elapse(const struct caller *c, uint64_t ms)
+{
+	fake_api_elapse(&api, c->base, http_client_timers(c->client), ms);
 }
 
 static const char *text(const struct call *c)
@@ -373,11 +377,15 @@ static void silence_ends_with_a_timeout(void **state)
 	struct call c = { 0 };
 
 	fake_api_order(&api, "{\"fault\": {\"silent\": true}}");
-	call_begin(&c, *state, &(struct http_request_config){ .path = "/version", .idle_ms = 100 });
-	call_finish(&c);
+	call_begin_get(&c, *state, "/version");
+	elapse(*state, HTTP_IDLE_TIMEOUT_MS - 1);
+	assert_int_equal(c.ends, 0);
+	elapse(*state, 1);
+	assert_int_equal(c.ends, 1);
 	assert_int_equal(c.heads, 0);
 	assert_int_equal(c.result.end, HTTP_END_TIMEOUT);
-	assert_contains(c.message, "nothing came for 0.1 s");
+	assert_int_equal(c.result.took_ms, HTTP_IDLE_TIMEOUT_MS);
+	assert_contains(c.message, "nothing came for 60 s");
 	call_done(&c);
 }
 
@@ -388,11 +396,31 @@ static void silence_in_a_watch_ends_with_a_timeout(void **state)
 	fake_api_order(&api, "{\"fault\": {\"verb\": \"watch\", \"stall\": true, \"after\": 1}}");
 	call_begin(&c, *state,
 		&(struct http_request_config){
-			.path = "/api/v1/services?watch=true", .idle_ms = 2000 });
-	call_finish(&c);
+			.path = "/api/v1/services?watch=true", .idle_ms = 2500 });
+	elapse(*state, 2499);
+	assert_int_equal(c.ends, 0);
+	assert_contains(text(&c), "ADDED");
+	elapse(*state, 1);
 	assert_int_equal(c.result.status, 200);
 	assert_int_equal(c.result.end, HTTP_END_TIMEOUT);
-	assert_contains(text(&c), "ADDED");
+	assert_contains(c.message, "nothing came for 2.5 s");
+	call_done(&c);
+}
+
+static void bytes_put_the_timeout_off(void **state)
+{
+	struct call c = { 0 };
+
+	call_begin(&c, *state,
+		&(struct http_request_config){
+			.path = "/api/v1/services?watch=true&allowWatchBookmarks=true",
+			.idle_ms = 40000 });
+	elapse(*state, 30000);
+	fake_api_order(&api, "{\"bookmark\": true}");
+	elapse(*state, 39999);
+	assert_int_equal(c.ends, 0);
+	elapse(*state, 1);
+	assert_int_equal(c.result.end, HTTP_END_TIMEOUT);
 	call_done(&c);
 }
 
@@ -401,11 +429,10 @@ static void a_request_after_a_timeout_finds_another_connection(void **state)
 	struct call c = { 0 };
 
 	fake_api_order(&api, "{\"fault\": {\"silent\": true}}");
-	call_begin(&c, *state, &(struct http_request_config){ .path = "/version", .idle_ms = 50 });
-	call_finish(&c);
+	call_begin_get(&c, *state, "/version");
+	elapse(*state, HTTP_IDLE_TIMEOUT_MS);
+	assert_int_equal(c.ends, 1);
 	call_done(&c);
-	/* A busy server may not have come so far as to be silent. */
-	fake_api_order(&api, "{\"clearFaults\": true}");
 	call_get(&c, *state, "/version");
 	assert_int_equal(c.result.status, 200);
 	call_done(&c);
@@ -413,10 +440,9 @@ static void a_request_after_a_timeout_finds_another_connection(void **state)
 
 /* Connections */
 
-static void await_connections(json_int_t wanted)
+static void assert_connections(const struct caller *c, json_int_t wanted)
 {
-	for (int i = 0; i < 1000 && fake_api_count(&api, "connections") != wanted; i++)
-		usleep(10000);
+	fake_api_settle(&api, c->base);
 	assert_int_equal(fake_api_count(&api, "connections"), wanted);
 }
 
@@ -424,12 +450,12 @@ static void a_connection_is_used_again(void **state)
 {
 	struct call c = { 0 };
 
-	await_connections(0);
+	assert_connections(*state, 0);
 	for (int i = 0; i < 5; i++) {
 		call_get(&c, *state, "/version");
 		call_done(&c);
 	}
-	assert_int_equal(fake_api_count(&api, "connections"), 1);
+	assert_connections(*state, 1);
 }
 
 enum { MANY = 40 };
@@ -576,12 +602,12 @@ static void a_cancelled_watch_leaves_its_server(void **state)
 	struct caller *caller = *state;
 	struct call c = { 0 };
 
-	await_connections(0);
+	assert_connections(caller, 0);
 	call_begin_get(&c, caller, "/api/v1/nodes?watch=true&resourceVersion=0");
 	call_await_head(&c);
 	http_request_cancel(c.request);
 	turn(caller);
-	await_connections(0);
+	assert_connections(caller, 0);
 	call_done(&c);
 }
 
@@ -623,6 +649,7 @@ int main(void)
 		TEST(a_watch_that_its_server_ends_is_answered),
 		TEST(silence_ends_with_a_timeout),
 		TEST(silence_in_a_watch_ends_with_a_timeout),
+		TEST(bytes_put_the_timeout_off),
 		TEST(a_request_after_a_timeout_finds_another_connection),
 		TEST(a_connection_is_used_again),
 		TEST(many_requests_run_side_by_side),

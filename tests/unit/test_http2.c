@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include <err.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -24,25 +25,16 @@
 #include "base/mem.h"
 #include "fake/call.h"
 
+enum { ATTEMPTS = 5 };
+
 extern char **environ;
 
 static struct fake_api api;
 static struct {
 	pid_t pid;
 	in_port_t port; /* network order */
+	FILE *log;
 } proxy;
-
-static bool connects(in_port_t port)
-{
-	const struct sockaddr_in sin = {
-		.sin_family = AF_INET, .sin_port = port, .sin_addr = { htonl(INADDR_LOOPBACK) }
-	};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool ret = !connect(fd, (const struct sockaddr *)&sin, sizeof(sin));
-
-	close(fd);
-	return ret;
-}
 
 /* One that was free a moment ago. */
 static in_port_t find_port(void)
@@ -58,32 +50,48 @@ static in_port_t find_port(void)
 	return sin.sin_port;
 }
 
+/* Reads the log until the proxy listens. False: it ended before, as when the port is taken. */
+static bool await_listening(void)
+{
+	char line[400];
+
+	while (fgets(line, sizeof(line), proxy.log))
+		if (strstr(line, "Listening on"))
+			return true;
+	return false;
+}
+
 /* Returns 0, or the errno of posix_spawnp(). */
 static int start_proxy(const char *backend, const char *key, const char *cert)
 {
 	char front[64];
 	char *const argv[] = { "nghttpx", "--conf=/dev/null", "--single-process", "--workers=1",
-		"--insecure", "--errorlog-file=/dev/null", "--backend-read-timeout=0", front,
-		(char *)backend, (char *)key, (char *)cert, NULL };
-	int r;
+		"--insecure", "--backend-read-timeout=0", front, (char *)backend, (char *)key,
+		(char *)cert, NULL };
+	posix_spawn_file_actions_t actions;
+	int log[2], r;
 
 	proxy.port = find_port();
 	snprintf(front, sizeof(front), "--frontend=127.0.0.1,%u", ntohs(proxy.port));
-	r = posix_spawnp(&proxy.pid, argv[0], NULL, NULL, argv, environ);
-	for (int i = 0; !r && !connects(proxy.port); i++) {
-		if (i == 1000)
-			errx(1, "nghttpx does not start");
-		usleep(10000);
-	}
+	if (pipe2(log, O_CLOEXEC) < 0)
+		err(1, "no pipe");
+	proxy.log = fdopen(log[0], "r");
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, log[1], STDERR_FILENO);
+	r = posix_spawnp(&proxy.pid, argv[0], &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(log[1]);
 	return r;
 }
 
 /* Also where a test ends the program. */
 static void stop_proxy(void)
 {
-	if (proxy.pid > 0)
-		kill(proxy.pid, SIGKILL);
+	if (proxy.pid <= 0)
+		return;
+	kill(proxy.pid, SIGKILL);
 	waitpid(proxy.pid, NULL, 0);
+	fclose(proxy.log);
 	proxy.pid = 0;
 }
 
@@ -96,10 +104,16 @@ static bool start(void)
 	fake_api_path(&api, "server.key", key);
 	fake_api_path(&api, "server.crt", cert);
 	atexit(stop_proxy);
-	if (!start_proxy(backend, key, cert))
-		return true;
-	fake_api_stop(&api);
-	return false;
+	for (int i = 0; i < ATTEMPTS; i++) {
+		if (start_proxy(backend, key, cert) != 0) {
+			fake_api_stop(&api);
+			return false;
+		}
+		if (await_listening())
+			return true;
+		stop_proxy();
+	}
+	errx(1, "nghttpx does not start");
 }
 
 static int stop(void **state)
@@ -254,7 +268,8 @@ static void a_watch_that_its_server_ends_is_answered(void **state)
 {
 	struct call c = { 0 };
 
-	call_get(&c, *state, "/api/v1/nodes?watch=true&timeoutSeconds=0.1");
+	fake_api_order(&api, "{\"fault\": {\"verb\": \"watch\", \"end\": true}}");
+	call_get(&c, *state, "/api/v1/nodes?watch=true");
 	assert_int_equal(c.result.status, 200);
 	assert_int_equal(c.result.end, HTTP_END_ANSWERED);
 	call_done(&c);
@@ -262,15 +277,19 @@ static void a_watch_that_its_server_ends_is_answered(void **state)
 
 static void a_request_after_a_timeout_finds_another_connection(void **state)
 {
+	struct caller *caller = *state;
 	struct call silent = { 0 }, after = { 0 };
+	json_int_t requests = fake_api_count(&api, "requests");
 
 	fake_api_order(&api, "{\"fault\": {\"silent\": true}}");
-	call_begin(&silent, *state,
-		&(struct http_request_config){ .path = "/version", .idle_ms = 100 });
+	call_begin_get(&silent, caller, "/version");
+	while (fake_api_count(&api, "requests") == requests)
+		event_base_loop(caller->base, EVLOOP_NONBLOCK);
+	timers_advance(http_client_timers(caller->client), HTTP_IDLE_TIMEOUT_MS);
 	call_finish(&silent);
 	assert_int_equal(silent.result.end, HTTP_END_TIMEOUT);
 	assert_int_equal(count_connections(), 0);
-	call_get(&after, *state, "/version");
+	call_get(&after, caller, "/version");
 	assert_int_equal(after.result.status, 200);
 	call_done(&silent);
 	call_done(&after);

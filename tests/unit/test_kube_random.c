@@ -23,24 +23,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/http.h"
 #include "api/kube.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/engine.h"
 #include "core/node_view.h"
 #include "decode/decode.h"
-#include "fake/api.h"
 #include "fake/kernel.h"
+#include "fake/settle.h"
 #include "fixture.h"
 
 enum {
 	CHANGES = 5000,	    /* in each encoding */
 	QUIET_EVERY = 1000, /* changes */
 	SERVICES = 60,
-	SLICES = 2, /* of each Service */
-	SHARED = 5, /* external IPs */
-	PATIENCE_MS = 120000,
+	SLICES = 2,	  /* of each Service */
+	SHARED = 5,	  /* external IPs */
 	LEAK = 256 << 10, /* bytes that may be in use more at the end than after the first round */
 };
 
@@ -58,6 +57,7 @@ struct history {
 	struct event_base *base;
 	struct auth *auth;
 	struct kube *kube;
+	struct timers *timers; /* of `kube`; frozen: see fake/settle.h */
 	struct store store;
 	struct options options;
 	struct node_view view;
@@ -326,7 +326,7 @@ static void misbehave(struct history *h)
 		"\"silent\":true",
 		"\"stall\":true,\"after\":3",
 		"\"drop\":true",
-		"\"delay\":0.05",
+		"\"delay\":5",
 	};
 	static const char *const verbs[] = { "watch", "watch", "watchlist", "list", "continue" };
 	static const char *const orders[] = { "{\"close\":true}", "{\"close\":true}",
@@ -334,7 +334,7 @@ static void misbehave(struct history *h)
 		"{\"advance\":7}", "{\"down\":true}", "{\"down\":false}", "{\"clearFaults\":true}",
 		"{\"set\":{\"watchList\":false}}", "{\"set\":{\"watchList\":true}}",
 		"{\"set\":{\"fieldLabels\":false}}", "{\"set\":{\"fieldLabels\":true}}",
-		"{\"set\":{\"maxWatch\":0.1}}", "{\"set\":{\"maxWatch\":1800}}",
+		"{\"set\":{\"maxWatch\":0}}", "{\"set\":{\"maxWatch\":1800}}",
 		"{\"fault\":{\"status\":429,\"retryAfter\":1}}" };
 
 	switch (rnd(h, 8)) {
@@ -474,12 +474,19 @@ static void step(struct history *h, unsigned ms)
 	check(h, !h->stray, "something was written for a Service that did not change");
 }
 
-static void turn(struct history *h, unsigned ms)
+/* A part of what is under way, all of it, or that and some time. */
+static void turn(struct history *h)
 {
-	const struct timeval tick = { .tv_usec = (suseconds_t)ms * 1000 };
-
-	event_base_loopexit(h->base, &tick);
-	event_base_dispatch(h->base);
+	switch (rnd(h, 3)) {
+	case 0:
+		event_base_loop(h->base, EVLOOP_NONBLOCK);
+		break;
+	case 1:
+		fake_api_settle(&h->api, h->base);
+		break;
+	default:
+		fake_api_elapse(&h->api, h->base, h->timers, rnd(h, 3000));
+	}
 }
 
 /* The other way to the truth */
@@ -575,22 +582,23 @@ static char *difference(struct history *h)
 	return buf_take(&text);
 }
 
+static bool is_followed(void *arg)
+{
+	return kube_healthy(((struct history *)arg)->kube);
+}
+
 static void converge(struct history *h)
 {
-	uint64_t start = clock_ms();
-	char *wrong = NULL;
+	char *wrong;
 
 	behave(h);
-	for (;;) {
-		turn(h, 20);
-		step(h, 60000);
+	if (!fake_api_await(&h->api, h->base, h->timers, is_followed, h))
+		check(h, false, "the view is incomplete");
+	/* The engine repeats what failed, and audits. */
+	for (unsigned i = 0; (wrong = difference(h)); i++) {
+		check(h, i < 20, wrong);
 		free(wrong);
-		wrong = kube_healthy(h->kube) ? difference(h)
-					      : mem_strdup("the view is incomplete");
-		if (!wrong)
-			break;
-		if (clock_ms() - start > PATIENCE_MS)
-			check(h, false, wrong);
+		step(h, 60000);
 	}
 	for (unsigned i = 0; i < SERVICES; i++)
 		h->truth[i].touched = h->truth[i].endpoint_touched = false;
@@ -605,7 +613,7 @@ static void stay(struct history *h)
 {
 	for (unsigned i = 0; i < 10; i++) {
 		misbehave(h);
-		turn(h, 5);
+		turn(h);
 		step(h, 1000);
 	}
 	converge(h);
@@ -620,7 +628,7 @@ static void riot(struct history *h, unsigned n)
 		if (!rnd(h, 8))
 			misbehave(h);
 		if (!rnd(h, 4)) {
-			turn(h, rnd(h, 8));
+			turn(h);
 			step(h, rnd(h, 2000));
 		}
 	}
@@ -668,8 +676,6 @@ static void begin(struct history *h, bool json)
 		.store = &h->store,
 		.node_name = h->options.node_name,
 		.json = json,
-		.timeout_s = 2,
-		.backoff_ms = 10,
 		.changed = on_changed,
 		.fed = on_fed,
 		.trouble = on_trouble,
@@ -689,6 +695,8 @@ static void begin(struct history *h, bool json)
 	engine_add_adapter(h->engine, &h->kernel.adapter);
 	if (kube_new(&config, &h->kube, &err))
 		fail_msg("%s", err.msg);
+	h->timers = http_client_timers(kube_client(h->kube));
+	timers_freeze(h->timers);
 }
 
 static void run(bool json)

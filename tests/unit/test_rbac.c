@@ -99,10 +99,8 @@ static void tell_events(struct kube_bench *b)
 {
 	const struct kube_event event = { .reason = "Starting", .action = "Start", .note = "" };
 	struct events *events = events_new(&(struct events_config){
-		.base = b->base,
 		.client = kube_client(b->kube),
 		.node_name = "node-a",
-		.pace_ms = 1,
 		.trouble = on_trouble,
 	});
 

@@ -11,13 +11,10 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
-#include "base/buf.h"
-#include "base/clock.h"
-#include "base/mem.h"
-#include "fake/api.h"
 #include "api/watch.h"
-
-enum { PATIENCE_MS = 60000, LONG_S = 300 };
+#include "base/buf.h"
+#include "base/mem.h"
+#include "fake/settle.h"
 
 struct bench {
 	struct fake_api api;
@@ -45,6 +42,7 @@ static int setup(void **state)
 		    &err) ||
 		http_client_new(b->base, b->auth, &b->client, &err))
 		fail_msg("%s", err.msg);
+	timers_freeze(http_client_timers(b->client));
 	*state = b;
 	return 0;
 }
@@ -93,17 +91,13 @@ static void on_trouble(const char *message, unsigned status, unsigned retry_ms, 
 	buf_addf(&b->told, "%s\n", message);
 }
 
-static void start(struct bench *b, unsigned timeout_s, unsigned silent_ms)
+static void start(struct bench *b)
 {
 	b->watch = watch_new(&(struct watch_config){
-		.base = b->base,
 		.client = b->client,
 		.path = "/api/v1/services",
 		.label_selector = "",
 		.field_selector = "",
-		.timeout_s = timeout_s,
-		.silent_ms = silent_ms,
-		.backoff_ms = 5,
 		.begin = on_begin,
 		.object = on_object,
 		.complete = on_complete,
@@ -112,32 +106,31 @@ static void start(struct bench *b, unsigned timeout_s, unsigned silent_ms)
 	});
 }
 
-static void await(struct bench *b, bool (*what)(const struct bench *b), const char *name)
+static void await(struct bench *b, bool (*what)(void *arg), const char *name)
 {
-	const struct timeval tick = { .tv_usec = 10000 };
-	uint64_t begun = clock_ms();
-
-	while (!what(b)) {
-		if (clock_ms() - begun > PATIENCE_MS)
-			fail_msg("waited for: %s\n%s", name, buf_str(&b->told));
-		event_base_loopexit(b->base, &tick);
-		event_base_dispatch(b->base);
-	}
+	if (!fake_api_await(&b->api, b->base, http_client_timers(b->client), what, b))
+		fail_msg("waited for: %s\n%s", name, buf_str(&b->told));
 }
 #define AWAIT(b, what) await(b, what, #what)
 
-static bool is_followed(const struct bench *b)
+static bool is_followed(void *arg)
 {
+	const struct bench *b = arg;
+
 	return watch_synced(b->watch) && watch_healthy(b->watch);
 }
 
-static bool is_in_trouble(const struct bench *b)
+static bool is_in_trouble(void *arg)
 {
+	const struct bench *b = arg;
+
 	return b->troubles >= 3;
 }
 
-static bool is_complete(const struct bench *b)
+static bool is_complete(void *arg)
 {
+	const struct bench *b = arg;
+
 	return b->completed;
 }
 
@@ -146,7 +139,7 @@ static void a_server_that_says_nothing_any_more_is_told(void **state)
 {
 	struct bench *b = *state;
 
-	start(b, 1, 0);
+	start(b);
 	AWAIT(b, is_followed);
 	fake_api_order(
 		&b->api, "{\"fault\": {\"verb\": \"watch\", \"silent\": true, \"times\": 0}}");
@@ -166,7 +159,7 @@ static void rounds_on_a_server_that_forgets_at_once_are_parted(void **state)
 	fake_api_order(&b->api,
 		"{\"set\": {\"watchList\": false}, "
 		"\"fault\": {\"verb\": \"watch\", \"error\": 410, \"times\": 0}}");
-	start(b, LONG_S, 0);
+	start(b);
 	AWAIT(b, is_in_trouble);
 	assert_true(b->completed >= 3);
 	assert_int_equal(b->at_once, 0);
@@ -177,10 +170,10 @@ static void a_view_without_an_end_is_listed(void **state)
 	struct bench *b = *state;
 
 	fake_api_order(&b->api, "{\"set\": {\"watchList\": \"ignored\"}}");
-	start(b, LONG_S, 100);
+	start(b);
 	AWAIT(b, is_complete);
 	AWAIT(b, is_followed);
-	assert_string_equal(strstr(buf_str(&b->told), ": nothing"), ": nothing came for 0.1 s\n");
+	assert_string_equal(strstr(buf_str(&b->told), ": nothing"), ": nothing came for 10 s\n");
 	assert_int_equal(b->completed, 1);
 }
 
@@ -189,9 +182,8 @@ static void a_bookmark_before_the_end_of_a_view_tells_an_old_server(void **state
 {
 	struct bench *b = *state;
 
-	fake_api_order(
-		&b->api, "{\"set\": {\"watchList\": \"ignored\", \"bookmarkInterval\": 0.1}}");
-	start(b, LONG_S, LONG_S * 1000);
+	fake_api_order(&b->api, "{\"set\": {\"watchList\": \"ignored\", \"bookmarkInterval\": 5}}");
+	start(b);
 	AWAIT(b, is_complete);
 	assert_string_equal(buf_str(&b->told), "the server does not stream lists\n");
 }

@@ -13,7 +13,7 @@ What happens to them:
     status       answers with that code (and "retryAfter" seconds) instead
     body         answers with that text as JSON, and that it was all
     tooLarge     answers that it does not know so new a version yet
-    delay        answers that many seconds late
+    delay        answers that many seconds late, by the server's clock
     silent       does not answer at all
     drop         closes the connection instead of answering
     error        a watch gets an ERROR event with that code and ends

@@ -5,6 +5,7 @@ import base64
 import gzip
 import http.server
 import json
+import os
 import select
 import socket
 import socketserver
@@ -19,7 +20,6 @@ import faults
 import protobuf
 import store
 
-POLL = 0.05  # how fast the end of a connection is noticed
 GZIP_MIN = 128 * 1024  # apiserver/pkg/endpoints/handlers/responsewriters: smaller answers are sent as they are
 VERSION = {"major": "1", "minor": "36", "gitVersion": "v1.36.2", "platform": "linux/amd64"}
 ENDPOINTS_WARNING = '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"'
@@ -134,14 +134,14 @@ class Watch:
 
     def follow(self, rv, seconds, bookmarks):
         settings = self.server.settings
-        until = time.monotonic() + min(seconds, settings["maxWatch"])
-        next_bookmark = time.monotonic() + settings["bookmarkInterval"]
+        until = self.server.now() + min(seconds, settings["maxWatch"])
+        next_bookmark = self.server.now() + settings["bookmarkInterval"]
         told = self.server.bookmarks_wanted
         while True:
             if self._misbehave():
                 return
-            self.answer.handler.check_alive()
-            found = self.server.store.since(self.resource, rv, POLL)
+            self.answer.handler.clear_wake()
+            found = self.server.store.since(self.resource, rv)
             if found is None:
                 self.error(store.expired_version(rv, self.server.store.oldest))
                 return
@@ -151,13 +151,14 @@ class Watch:
                 if event and not self.event(*event):
                     return
             wanted = self.server.bookmarks_wanted
-            if bookmarks and (wanted != told or time.monotonic() >= next_bookmark):
+            if bookmarks and (wanted != told or self.server.now() >= next_bookmark):
                 told = wanted
-                next_bookmark = time.monotonic() + settings["bookmarkInterval"]
+                next_bookmark = self.server.now() + settings["bookmarkInterval"]
                 if not self.bookmark(rv):
                     return
-            if time.monotonic() >= until:
+            if self.server.now() >= until:
                 return
+            self.answer.handler.wait(min(until, next_bookmark) if bookmarks else until)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -171,20 +172,39 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # The connection
 
     def handle(self):
+        self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         try:
+            self.server.add_waker(self.wake)
             super().handle()
         except (Closed, OSError):
             pass
+        finally:
+            self.server.remove_waker(self.wake)
+            os.close(self.wake)
 
-    def check_alive(self):
-        """A client that waits for a watch has nothing to say: if it does, it has gone away."""
-        if self.connection.fileno() < 0 or select.select([self.connection], [], [], 0)[0]:
+    def handle_one_request(self):
+        pending = getattr(self.connection, "pending", None)  # TLS may have read ahead
+        if not (pending and pending()):
+            self.server.park([self.connection.fileno()])
+        super().handle_one_request()
+
+    def clear_wake(self):
+        try:
+            os.eventfd_read(self.wake)
+        except BlockingIOError:
+            pass
+
+    def wait(self, until=None):
+        """Until something changes, or that time. A client that waits for an answer has nothing to say: if it does, it
+        has gone away."""
+        fd = self.connection.fileno()
+        if fd < 0 or fd in self.server.park([fd, self.wake], until):
             raise Closed
 
     def wait_for_hangup(self):
         while True:
-            self.check_alive()
-            time.sleep(POLL)
+            self.clear_wake()
+            self.wait()
 
     def hang_up(self, reset=False):
         if reset:
@@ -243,8 +263,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return "continue" if self.query.get("continue") else "list"
 
     def before_answer(self, fault):
-        if "delay" in fault:
-            time.sleep(fault["delay"])
+        until = self.server.now() + fault.get("delay", 0)
+        while self.server.now() < until:
+            self.clear_wake()
+            self.wait(until)
         if fault.get("silent"):
             self.wait_for_hangup()
         if fault.get("drop"):
@@ -377,7 +399,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         bookmarks = self.query.get("allowWatchBookmarks") in ("1", "true")
         if not ignored:
             self.check_watch(initial)
-        with self.server.store.changed:
+        with self.server.store.lock:
             rv = self.server.store.check_version(self.query.get("resourceVersion", ""))
         content_type = protobuf.MEDIA_TYPE + ";stream=watch" if as_protobuf else "application/json"
         headers = {"Content-Type": self.answer.fault.get("contentType", content_type)}
@@ -430,12 +452,91 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
             "bookmarkInterval": 60, "maxWatch": 1800,
         }
         self.lock = threading.Lock()
+        self.quiet = threading.Condition(self.lock)  # no thread has anything to do
+        self.busy = 0  # threads of connections
+        self.parked = {}  # those of them that wait: for which descriptors
+        self.activity = 0  # how often one of them began or went on
+        self.wakers = set()
+        self.skipped = 0  # seconds
+        self.stop = os.eventfd(0, os.EFD_CLOEXEC)
         self.requests = []
         self.events = []
         self.watches = {}
         self.connections = set()
         self.bookmarks_wanted = 0
+        self.store.on_change = self.wake_all
         super().__init__(address, Handler)
+
+    # Time, and who waits for what
+
+    def now(self):
+        return time.monotonic() + self.skipped
+
+    def elapse(self, seconds):
+        self.skipped += seconds
+        self.wake_all()
+
+    def add_waker(self, fd):
+        with self.lock:
+            self.wakers.add(fd)
+
+    def remove_waker(self, fd):
+        with self.lock:
+            self.wakers.discard(fd)
+
+    def wake_all(self):
+        with self.lock:
+            for fd in self.wakers:
+                os.eventfd_write(fd, 1)
+
+    def park(self, fds, until=None):
+        """Waits in the thread of a connection; returns which descriptors can be read."""
+        me = threading.get_ident()
+        with self.lock:
+            self.parked[me] = fds
+            if len(self.parked) == self.busy:
+                self.quiet.notify_all()
+        try:
+            seconds = None if until is None else max(0, until - self.now())
+            return select.select(fds, [], [], seconds)[0]
+        except ValueError:  # the connection was closed meanwhile
+            raise Closed from None
+        finally:
+            with self.lock:
+                del self.parked[me]
+                self.activity += 1
+
+    def is_idle(self):
+        """Nothing will happen before somebody sends something or time passes. To be called with the lock."""
+        if self.busy != len(self.parked):
+            return False
+        fds = [fd for fds in self.parked.values() for fd in fds]
+        if self.socket.fileno() >= 0:
+            fds.append(self.socket.fileno())
+        return not select.select(fds, [], [], 0)[0]
+
+    def get_request(self):
+        with self.lock:
+            self.busy += 1
+            self.activity += 1
+        try:
+            return super().get_request()
+        except OSError:
+            self.leave()
+            raise
+
+    def process_request_thread(self, request, client_address):
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.leave()
+
+    def leave(self):
+        with self.lock:
+            self.busy -= 1
+            self.activity += 1
+            if len(self.parked) == self.busy:
+                self.quiet.notify_all()
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exc_info()[1], (Closed, OSError)):
@@ -493,12 +594,19 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
                 pass
 
     def start(self):
-        threading.Thread(target=self.serve_forever, args=(POLL,), daemon=True).start()
+        self.acceptor = threading.Thread(target=self.accept_all, daemon=True)
+        self.acceptor.start()
+
+    def accept_all(self):
+        while self.stop not in select.select([self.socket, self.stop], [], [])[0]:
+            self._handle_request_noblock()
+        os.eventfd_read(self.stop)
 
     def set_down(self, down):
         """True: connections are refused and those that there are end. False: it serves again, on the same port."""
         if down and self.socket.fileno() >= 0:
-            self.shutdown()
+            os.eventfd_write(self.stop, 1)
+            self.acceptor.join()
             self.socket.close()
             self.close_connections()
         elif not down and self.socket.fileno() < 0:
@@ -550,6 +658,9 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
     def get(self, what):
         with self.lock:
+            if what == "activity":
+                self.quiet.wait_for(lambda: self.busy == len(self.parked), timeout=0.01)
+                return {"idle": self.is_idle(), "activity": self.activity}
             if what == "state":
                 return {"watches": dict(self.watches), "connections": len(self.connections),
                         "requests": len(self.requests), "faults": len(self.faults.faults), "hits": self.faults.hits}
@@ -558,7 +669,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
             if what == "events":
                 return {"events": list(self.events)}
         if what == "objects":
-            with self.store.changed:
+            with self.store.lock:
                 return {"objects": [dict(kind=e.resource.kind, **e.obj)
                                     for objects in self.store.objects.values() for e in objects.values()]}
         raise ValueError("there are no %s" % what)
@@ -574,8 +685,9 @@ CONTROLS = {
     "set": Server.set,
     "expire": lambda s, _: s.store.expire(),  # versions and continue tokens
     "advance": lambda s, count: s.store.advance(count),  # the version, without a change
+    "elapse": lambda s, seconds: s.elapse(seconds),  # sets the server's clock forward
     "bookmark": lambda s, _: s.want_bookmark(),  # to all watches that allow them
     "down": Server.set_down,  # true, false; only by standard input
     "close": lambda s, _: s.close_connections(),
-    "get": Server.get,  # "state", "requests", "events", "objects"
+    "get": Server.get,  # "state", "requests", "events", "objects", "activity"
 }

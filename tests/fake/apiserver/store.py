@@ -156,7 +156,8 @@ class Change:
 
 class Store:
     def __init__(self):
-        self.changed = threading.Condition()  # guards everything here
+        self.lock = threading.RLock()  # guards everything here
+        self.on_change = lambda: None  # called with the lock
         self.rv = 100
         self.oldest = 100  # a watch can begin here and later
         self.objects = {plural: {} for plural in RESOURCES}
@@ -183,10 +184,10 @@ class Store:
         else:
             self.objects[resource.plural][key] = after
         self.changes[resource.plural].append(Change(self.rv, before, after))
-        self.changed.notify_all()
+        self.on_change()
 
     def put(self, obj):
-        with self.changed:
+        with self.lock:
             resource = BY_KIND[obj["kind"]]
             key = self._key(resource, obj["metadata"])
             before = self.objects[resource.plural].get(key)
@@ -194,7 +195,7 @@ class Store:
             self._change(resource, key, before, Entry(resource, self._complete(resource, key, obj, before)))
 
     def delete(self, obj):
-        with self.changed:
+        with self.lock:
             resource = BY_KIND[obj["kind"]]
             key = self._key(resource, obj.get("metadata") or obj)
             before = self.objects[resource.plural].get(key)
@@ -208,25 +209,26 @@ class Store:
         with open(path, encoding="utf-8") as f:
             recorded = json.load(f)
         resource = BY_KIND[recorded["kind"].removesuffix("List")]
-        with self.changed:
+        with self.lock:
             self.objects[resource.plural] = {
                 self._key(resource, item["metadata"]): Entry(resource, item) for item in recorded["items"]}
             self.rv = self.oldest = max(self.rv, int(recorded["metadata"]["resourceVersion"]))
-            self.changed.notify_all()
+            self.on_change()
 
     def expire(self):
         """What etcd's compaction does to those who want to go on from before it."""
-        with self.changed:
+        with self.lock:
             self.oldest = self.rv
             self.snapshots.clear()
             for changes in self.changes.values():
                 changes.clear()
+            self.on_change()
 
     def advance(self, count):
         """Other resources share the counter of versions."""
-        with self.changed:
+        with self.lock:
             self.rv += count
-            self.changed.notify_all()
+            self.on_change()
 
     def check_version(self, rv):
         """To be called with the lock."""
@@ -244,7 +246,7 @@ class Store:
 
     def list(self, resource, selector, rv, limit, cont):
         """One page: (metadata, entries)."""
-        with self.changed:
+        with self.lock:
             if cont:
                 version, entries = self._continued(resource, cont)
             else:
@@ -280,14 +282,12 @@ class Store:
 
     def begin(self, resource, selector):
         """Everything as it is now, and the version of that."""
-        with self.changed:
+        with self.lock:
             return self.rv, self._sorted(resource.plural, selector)
 
-    def since(self, resource, rv, timeout):
-        """Waits for changes after a version: (version, changes); None when that is too old."""
-        with self.changed:
-            if rv >= self.rv:
-                self.changed.wait(timeout)
+    def since(self, resource, rv):
+        """The changes after a version: (version, changes); None when that is too old."""
+        with self.lock:
             if rv < self.oldest:
                 return None
             changes = self.changes[resource.plural]
