@@ -4,7 +4,7 @@
 # the machine and the build.
 
 PACKAGES_BUILD=(gcc meson ninja-build pkg-config libc6-dev libnl-3-dev libnl-genl-3-dev
-	libnl-route-3-dev libipset-dev libnetfilter-conntrack-dev libyaml-dev libjansson-dev
+	libipset-dev libyaml-dev libjansson-dev
 	libcurl4-openssl-dev libevent-dev libcmocka-dev scdoc)
 PACKAGES_TESTS=(openssl python3 nghttp2-proxy)
 PACKAGES_LAB=(iproute2 netbase procps kmod util-linux ipvsadm ipset iptables conntrack curl jq strace

@@ -5,20 +5,16 @@
 #include "base/err.h"
 #include "core/stale.h"
 
-/*
- * The kernel's connection table over netlink (ctnetlink), in the network namespace of the caller.
- * libnetfilter_conntrack writes the deletions; the transport is kernel/nl's, which has time-outs
- * and tells the kernel's errno.
+/* The kernel's connection table over netlink (ctnetlink), in the network namespace of the caller.
  */
 
 enum {
 	/* Entries deleted by one call, for which 40 MB are enough. */
 	CONNTRACK_MAX_STALE = 1 << 19,
-	/* Readings of a table that changes meanwhile, as kube-proxy; then what was seen has to do.
-	 */
+	/* Dumps of a table that changes meanwhile, as kube-proxy; then the last one has to do. */
 	CONNTRACK_TRIES = 5,
-	/* Ports that the kernel is asked for one by one: it walks its table for each, but tells the
-	 * entries to these alone, and telling is what takes the time. */
+	/* Ports that the kernel is asked for one by one: it walks its table for each, but sends
+	 * only the entries to that port, and sending takes most of the time. */
 	CONNTRACK_PARTS = 8,
 };
 

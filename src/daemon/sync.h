@@ -15,6 +15,7 @@
 #include "core/store.h"
 #include "kernel/conntrack.h"
 #include "kernel/link.h"
+#include "kernel/link_monitor.h"
 #include "manifest/manifest.h"
 #include "observe.h"
 #include "server/server.h"

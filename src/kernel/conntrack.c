@@ -14,33 +14,26 @@ struct conntrack {
 	size_t max_stale;
 };
 
-/* What one call of conntrack_clean() does. */
+/* A part of the table, which is read with one dump. */
+struct conntrack_part {
+	uint8_t proto;
+	uint16_t port; /* 0: all ports */
+};
+
+/* The work of one conntrack_clean(). */
 struct cleaning {
 	const struct stale_list *stale;
 	int family;
-	uint8_t proto;	  /* what is read now, */
-	uint16_t port;	  /* of which only what was sent to this port; 0: all */
-	bool interrupted; /* the table changed while it was read */
-	bool unfiltered;  /* the kernel tells what it was not asked for: everything */
+	struct conntrack_part part; /* that is being read */
+	bool interrupted;	    /* the table changed while it was read */
+	bool unfiltered;	    /* the kernel ignores the part and tells everything */
 	struct conntrack_entry *entries;
 	size_t n, cap, max;
 	bool more; /* than max were found */
 	int deleted, error;
 };
 
-static void write_dump(struct nl_writer *w, void *arg)
-{
-	const struct cleaning *c = arg;
-
-	conntrack_write_dump(w, c->family, c->proto, c->port);
-}
-
-static bool asked_for(const struct cleaning *c, const struct stale_flow *flow)
-{
-	return flow->proto == c->proto && (!c->port || flow->to_port == c->port);
-}
-
-static int take_entry(const struct nlmsghdr *msg, void *arg)
+static int take_entry(struct nlmsghdr *msg, void *arg)
 {
 	struct cleaning *c = arg;
 	struct conntrack_entry e;
@@ -49,7 +42,8 @@ static int take_entry(const struct nlmsghdr *msg, void *arg)
 	if (msg->nlmsg_type != (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) ||
 		!conntrack_read(msg, &e))
 		return 0;
-	c->unfiltered |= !asked_for(c, &e.flow);
+	if (e.flow.proto != c->part.proto || (c->part.port && e.flow.to_port != c->part.port))
+		c->unfiltered = true;
 	if (!stale_match(c->stale, &e.flow))
 		return 0;
 	if (c->n == c->max) {
@@ -61,87 +55,65 @@ static int take_entry(const struct nlmsghdr *msg, void *arg)
 	return 0;
 }
 
-/* The stale entries among what is read now are added to the others. */
-static int find_entries(struct conntrack *conntrack, struct cleaning *c)
+/* Adds the stale entries of one part. A table that changes during each of CONNTRACK_TRIES dumps is
+ * no failure: the entries of the last dump are worth having. */
+static int read_part(struct conntrack *conntrack, struct cleaning *c)
 {
-	/* without `restart`, because what was seen of a table that never stands still is worth
-	 * having */
-	const struct nl_question q = { .write = write_dump, .reply = take_entry, .arg = c };
 	const size_t before = c->n;
 	int e = 0;
 
 	for (int i = 0; i < CONNTRACK_TRIES; i++) {
 		c->n = before;
 		c->interrupted = false;
-		e = nl_port_ask(conntrack->port, &q);
+		e = nl_port_ask(conntrack->port,
+			conntrack_msg_dump(c->family, c->part.proto, c->part.port), take_entry,
+			NULL, c);
 		if (e || !c->interrupted)
 			break;
 	}
 	return e;
 }
 
-/* A part of the table. */
-struct part {
-	uint8_t proto;
-	uint16_t port;
-};
-
-static bool add_part(struct part *parts, size_t *n, struct part part)
+/* The parts that hold entries of the list's frontends. Returns how many, or -1: more than
+ * CONNTRACK_PARTS, which is impossible without ports. */
+static int list_parts(
+	const struct cleaning *c, bool ports, struct conntrack_part ret[static CONNTRACK_PARTS])
 {
-	for (size_t i = 0; i < *n; i++)
-		if (parts[i].proto == part.proto && parts[i].port == part.port)
-			return true;
-	if (*n == CONNTRACK_PARTS)
-		return false;
-	parts[(*n)++] = part;
-	return true;
-}
+	int n = 0;
 
-/* The parts that have the list's frontends; false: more than are read one by one. */
-static bool list_parts(const struct cleaning *c, bool ports, struct part *parts, size_t *ret_n)
-{
-	*ret_n = 0;
 	for (size_t i = 0; i < c->stale->n; i++) {
 		const struct stale_frontend *fe = &c->stale->frontends[i];
-		struct part part = { .proto = fe->proto, .port = ports ? fe->port : 0 };
+		struct conntrack_part part = { .proto = fe->proto, .port = ports ? fe->port : 0 };
+		int j = 0;
 
-		if (fe->ip.family == c->family && !add_part(parts, ret_n, part))
-			return false;
+		if (fe->ip.family != c->family)
+			continue;
+		while (j < n && (ret[j].proto != part.proto || ret[j].port != part.port))
+			j++;
+		if (j == CONNTRACK_PARTS)
+			return -1;
+		ret[j] = part;
+		if (j == n)
+			n++;
 	}
-	return true;
+	return n;
 }
 
-static int find_all(struct conntrack *conntrack, struct cleaning *c)
-{
-	struct part parts[CONNTRACK_PARTS];
-	size_t n;
-	int e = 0;
-
-	if (!list_parts(c, true, parts, &n))
-		list_parts(c, false, parts, &n);
-	for (size_t i = 0; !e && i < n && !c->unfiltered; i++) {
-		c->proto = parts[i].proto;
-		c->port = parts[i].port;
-		e = find_entries(conntrack, c);
-	}
-	return e;
-}
-
-static void write_delete(struct nl_writer *w, size_t i, void *arg)
+static struct nl_msg *build_deletion(size_t i, void *arg)
 {
 	const struct cleaning *c = arg;
 
-	conntrack_write_delete(w, &c->entries[i]);
+	return conntrack_msg_delete(&c->entries[i]);
 }
 
-static void take_result(size_t i, int result, void *arg)
+static void take_deletion(size_t i, int result, void *arg)
 {
 	struct cleaning *c = arg;
 
 	(void)i;
 	if (!result)
 		c->deleted++;
-	else if (result != -ENOENT) /* that one ended by itself, or was told twice */
+	else if (result != -ENOENT) /* it ended by itself, or was listed twice */
 		c->error = result;
 }
 
@@ -149,10 +121,17 @@ int conntrack_clean(struct conntrack *conntrack, const struct stale_list *stale,
 	bool *ret_more, struct err *err)
 {
 	struct cleaning c = { .stale = stale, .family = family, .max = conntrack->max_stale };
-	int e = find_all(conntrack, &c);
+	struct conntrack_part parts[CONNTRACK_PARTS];
+	int n = list_parts(&c, true, parts), e = 0;
 
+	if (n < 0)
+		n = list_parts(&c, false, parts);
+	for (int i = 0; !e && i < n && !c.unfiltered; i++) {
+		c.part = parts[i];
+		e = read_part(conntrack, &c);
+	}
 	if (!e && c.n)
-		nl_port_batch(conntrack->port, c.n, write_delete, take_result, &c);
+		nl_port_batch(conntrack->port, c.n, build_deletion, take_deletion, &c);
 	free(c.entries);
 	if (e)
 		return err_errno(err, e, "cannot read the connection table");
@@ -160,33 +139,6 @@ int conntrack_clean(struct conntrack *conntrack, const struct stale_list *stale,
 		return err_errno(err, c.error, "cannot delete entries of the connection table");
 	*ret_more = c.more;
 	return c.deleted;
-}
-
-static void write_try(struct nl_writer *w, void *arg)
-{
-	(void)arg;
-	conntrack_write_try(w);
-}
-
-static int ignore_reply(const struct nlmsghdr *msg, void *arg)
-{
-	(void)msg;
-	(void)arg;
-	return 0;
-}
-
-static int try_conntrack(struct nl_port *port, struct err *err)
-{
-	int e = nl_port_ask(
-		port, &(struct nl_question){ .write = write_try, .reply = ignore_reply });
-
-	/* nfnetlink has no handler for the subsystem; the kernel has no nfnetlink */
-	if (e == -EINVAL || e == -EPROTONOSUPPORT)
-		return err_set(err, -ENOENT,
-			"this kernel has no conntrack netlink (CONFIG_NF_CT_NETLINK)");
-	if (e == -EPERM)
-		return err_set(err, e, "conntrack: not permitted: CAP_NET_ADMIN is missing");
-	return e ? err_errno(err, e, "conntrack does not work") : 0;
 }
 
 struct conntrack *conntrack_from_port(struct nl_port *port, size_t max_stale)
@@ -205,13 +157,19 @@ int conntrack_new(struct conntrack **ret, struct err *err)
 
 	if (e)
 		return e;
-	e = try_conntrack(port, err);
-	if (e) {
-		nl_port_free(port);
-		return e;
+	e = nl_port_ask(port, conntrack_msg_try(), NULL, NULL, NULL);
+	if (!e) {
+		*ret = conntrack_from_port(port, CONNTRACK_MAX_STALE);
+		return 0;
 	}
-	*ret = conntrack_from_port(port, CONNTRACK_MAX_STALE);
-	return 0;
+	nl_port_free(port);
+	/* nfnetlink has no handler for the subsystem, or the kernel has no nfnetlink. */
+	if (e == -EINVAL || e == -EPROTONOSUPPORT)
+		return err_set(err, -ENOENT,
+			"this kernel has no conntrack netlink (CONFIG_NF_CT_NETLINK)");
+	if (e == -EPERM)
+		return err_set(err, e, "conntrack: not permitted: CAP_NET_ADMIN is missing");
+	return err_errno(err, e, "conntrack does not work");
 }
 
 void conntrack_free(struct conntrack *c)

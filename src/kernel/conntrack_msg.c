@@ -1,57 +1,90 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * Entries are read with libnl, because libnetfilter_conntrack ends the process at an attribute that
- * it does not expect, and allocates for each of what may be a million entries.
- */
 #include "conntrack_msg.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
-#include <stdlib.h>
-
-#include <libnetfilter_conntrack/libnetfilter_conntrack.h>
-#include <netlink/msg.h>
 
 #include "base/mem.h"
 
 /*
  * CTA_FILTER_F_CTA_PROTO_NUM and _DST_PORT in the kernel's net/netfilter/nf_internals.h: what of
- * CTA_TUPLE_ORIG entries must have. There is one for the address, too, but for IPv6 it tells all
- * entries that do not have it (ctnetlink_filter_match_tuple()).
+ * CTA_TUPLE_ORIG entries must have. There is one for the address, too, but for IPv6 it lets all
+ * entries pass that do not have it (ctnetlink_filter_match_tuple()).
  */
 enum { FILTER_PROTOCOL = 1 << 3, FILTER_TO_PORT = 1 << 5 };
 
-static void write_header(struct nl_writer *w, uint16_t command, uint16_t flags, int family)
+static struct nl_msg *conntrack_msg_new(int command, int flags, int family)
 {
-	struct nfgenmsg *h = nl_write_begin(w, (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | command),
-		flags, sizeof(struct nfgenmsg));
-
-	h->nfgen_family = (uint8_t)family;
-	h->version = NFNETLINK_V0;
+	return nl_request_netfilter(NFNL_SUBSYS_CTNETLINK << 8 | command, flags, family);
 }
 
-void conntrack_write_try(struct nl_writer *w)
+struct nl_msg *conntrack_msg_try(void)
 {
-	write_header(w, IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, AF_UNSPEC);
+	return conntrack_msg_new(IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, AF_UNSPEC);
 }
 
-void conntrack_write_dump(struct nl_writer *w, int family, uint8_t proto, uint16_t port)
+struct nl_msg *conntrack_msg_dump(int family, uint8_t proto, uint16_t port)
 {
-	struct nlattr *outer, *inner;
+	struct nl_msg *msg = conntrack_msg_new(IPCTNL_MSG_CT_GET, NLM_F_DUMP, family);
+	struct nlattr *tuple, *protocol, *filter;
 
-	write_header(w, IPCTNL_MSG_CT_GET, NLM_F_DUMP, family);
-	outer = nl_write_nest(w, CTA_TUPLE_ORIG);
-	inner = nl_write_nest(w, CTA_TUPLE_PROTO);
-	nl_write_attr(w, CTA_PROTO_NUM, &proto, sizeof(proto));
+	tuple = nla_nest_start(msg, CTA_TUPLE_ORIG);
+	protocol = nla_nest_start(msg, CTA_TUPLE_PROTO);
+	if (!tuple || !protocol)
+		goto nla_put_failure;
+	NLA_PUT_U8(msg, CTA_PROTO_NUM, proto);
 	if (port)
-		nl_write_u16(w, CTA_PROTO_DST_PORT, htons(port));
-	nl_write_nest_end(w, inner);
-	nl_write_nest_end(w, outer);
-	outer = nl_write_nest(w, CTA_FILTER);
-	nl_write_u32(w, CTA_FILTER_ORIG_FLAGS, FILTER_PROTOCOL | (port ? FILTER_TO_PORT : 0));
-	nl_write_nest_end(w, outer);
+		NLA_PUT_U16(msg, CTA_PROTO_DST_PORT, htons(port));
+	nla_nest_end(msg, protocol);
+	nla_nest_end(msg, tuple);
+
+	filter = nla_nest_start(msg, CTA_FILTER);
+	if (!filter)
+		goto nla_put_failure;
+	NLA_PUT_U32(msg, CTA_FILTER_ORIG_FLAGS, FILTER_PROTOCOL | (port ? FILTER_TO_PORT : 0));
+	nla_nest_end(msg, filter);
+	return msg;
+
+nla_put_failure:
+	nlmsg_free(msg);
+	return NULL;
+}
+
+struct nl_msg *conntrack_msg_delete(const struct conntrack_entry *e)
+{
+	const struct stale_flow *flow = &e->flow;
+	bool v6 = flow->to.family == AF_INET6;
+	int len = ip_bits(flow->to.family) / 8;
+	struct nl_msg *msg = conntrack_msg_new(IPCTNL_MSG_CT_DELETE, 0, flow->to.family);
+	struct nlattr *tuple, *nest;
+
+	tuple = nla_nest_start(msg, CTA_TUPLE_ORIG);
+	nest = nla_nest_start(msg, CTA_TUPLE_IP);
+	if (!tuple || !nest)
+		goto nla_put_failure;
+	NLA_PUT(msg, v6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC, len, e->source.bytes);
+	NLA_PUT(msg, v6 ? CTA_IP_V6_DST : CTA_IP_V4_DST, len, flow->to.bytes);
+	nla_nest_end(msg, nest);
+	nest = nla_nest_start(msg, CTA_TUPLE_PROTO);
+	if (!nest)
+		goto nla_put_failure;
+	NLA_PUT_U8(msg, CTA_PROTO_NUM, flow->proto);
+	NLA_PUT_U16(msg, CTA_PROTO_SRC_PORT, htons(e->source_port));
+	NLA_PUT_U16(msg, CTA_PROTO_DST_PORT, htons(flow->to_port));
+	nla_nest_end(msg, nest);
+	if (e->orig_zone)
+		NLA_PUT_U16(msg, CTA_TUPLE_ZONE, htons(e->orig_zone));
+	nla_nest_end(msg, tuple);
+	if (e->zone)
+		NLA_PUT_U16(msg, CTA_ZONE, htons(e->zone));
+	NLA_PUT_U32(msg, CTA_ID, htonl(e->id));
+	return msg;
+
+nla_put_failure:
+	nlmsg_free(msg);
+	return NULL;
 }
 
 static const struct nla_policy entry_policy[CTA_MAX + 1] = {
@@ -93,64 +126,47 @@ static uint16_t get_be16(struct nlattr *attr)
 	return attr ? ntohs(nla_get_u16(attr)) : 0;
 }
 
-static uint32_t get_be32(struct nlattr *attr)
-{
-	return attr ? ntohl(nla_get_u32(attr)) : 0;
-}
-
-static bool read_addresses(struct nlattr *nest, int family, struct tuple *ret)
+static bool read_flow_addresses(struct nlattr *nest, int family, struct tuple *ret)
 {
 	bool v6 = family == AF_INET6;
 	int from = v6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC, to = v6 ? CTA_IP_V6_DST : CTA_IP_V4_DST;
 	struct nlattr *tb[CTA_IP_MAX + 1];
 
-	if (nl_read_nest(nest, tb, CTA_IP_MAX, address_policy) || !tb[from] || !tb[to])
+	if (nl_parse_nested(nest, tb, CTA_IP_MAX, address_policy) || !tb[from] || !tb[to])
 		return false;
 	ret->from = ip_make(family, nla_data(tb[from]));
 	ret->to = ip_make(family, nla_data(tb[to]));
 	return true;
 }
 
-static bool read_ports(struct nlattr *nest, struct tuple *ret)
-{
-	struct nlattr *tb[CTA_PROTO_MAX + 1];
-
-	if (nl_read_nest(nest, tb, CTA_PROTO_MAX, protocol_policy) || !tb[CTA_PROTO_NUM] ||
-		!tb[CTA_PROTO_SRC_PORT] || !tb[CTA_PROTO_DST_PORT])
-		return false;
-	ret->proto = nla_get_u8(tb[CTA_PROTO_NUM]);
-	ret->from_port = get_be16(tb[CTA_PROTO_SRC_PORT]);
-	ret->to_port = get_be16(tb[CTA_PROTO_DST_PORT]);
-	return true;
-}
-
 static bool read_tuple(struct nlattr *nest, int family, struct tuple *ret)
 {
-	struct nlattr *tb[CTA_TUPLE_MAX + 1];
+	struct nlattr *tb[CTA_TUPLE_MAX + 1], *proto[CTA_PROTO_MAX + 1];
 
-	if (nl_read_nest(nest, tb, CTA_TUPLE_MAX, tuple_policy) ||
-		!read_addresses(tb[CTA_TUPLE_IP], family, ret) ||
-		!read_ports(tb[CTA_TUPLE_PROTO], ret))
+	if (nl_parse_nested(nest, tb, CTA_TUPLE_MAX, tuple_policy) ||
+		!read_flow_addresses(tb[CTA_TUPLE_IP], family, ret) ||
+		nl_parse_nested(tb[CTA_TUPLE_PROTO], proto, CTA_PROTO_MAX, protocol_policy) ||
+		!proto[CTA_PROTO_NUM] || !proto[CTA_PROTO_SRC_PORT] || !proto[CTA_PROTO_DST_PORT])
 		return false;
+	ret->proto = nla_get_u8(proto[CTA_PROTO_NUM]);
+	ret->from_port = get_be16(proto[CTA_PROTO_SRC_PORT]);
+	ret->to_port = get_be16(proto[CTA_PROTO_DST_PORT]);
 	ret->zone = get_be16(tb[CTA_TUPLE_ZONE]);
 	return true;
 }
 
-static int family_of(const struct nlmsghdr *msg)
+bool conntrack_read(struct nlmsghdr *msg, struct conntrack_entry *ret)
 {
 	const struct nfgenmsg *h = nlmsg_data(msg);
-
-	return h->nfgen_family == AF_INET6 ? AF_INET6 : AF_INET;
-}
-
-bool conntrack_read(const struct nlmsghdr *msg, struct conntrack_entry *ret)
-{
 	struct nlattr *tb[CTA_MAX + 1];
 	struct tuple orig, reply;
+	int family;
 
-	if (nl_read_attrs(msg, sizeof(struct nfgenmsg), tb, CTA_MAX, entry_policy) || !tb[CTA_ID] ||
-		!read_tuple(tb[CTA_TUPLE_ORIG], family_of(msg), &orig) ||
-		!read_tuple(tb[CTA_TUPLE_REPLY], family_of(msg), &reply))
+	if (nlmsg_parse(msg, sizeof(*h), tb, CTA_MAX, entry_policy) || !tb[CTA_ID])
+		return false;
+	family = h->nfgen_family == AF_INET6 ? AF_INET6 : AF_INET;
+	if (!read_tuple(tb[CTA_TUPLE_ORIG], family, &orig) ||
+		!read_tuple(tb[CTA_TUPLE_REPLY], family, &reply))
 		return false;
 	*ret = (struct conntrack_entry){
 		.flow = { .proto = orig.proto,
@@ -158,7 +174,8 @@ bool conntrack_read(const struct nlmsghdr *msg, struct conntrack_entry *ret)
 			.to_port = orig.to_port,
 			.from = reply.from,
 			.from_port = reply.from_port,
-			.translated = get_be32(tb[CTA_STATUS]) & IPS_DST_NAT },
+			.translated = tb[CTA_STATUS] &&
+				ntohl(nla_get_u32(tb[CTA_STATUS])) & IPS_DST_NAT },
 		.source = orig.from,
 		.source_port = orig.from_port,
 		.zone = get_be16(tb[CTA_ZONE]),
@@ -166,49 +183,4 @@ bool conntrack_read(const struct nlmsghdr *msg, struct conntrack_entry *ret)
 		.id = ntohl(nla_get_u32(tb[CTA_ID])),
 	};
 	return true;
-}
-
-static struct nf_conntrack *new_object(void)
-{
-	struct nf_conntrack *ct = nfct_new();
-
-	if (!ct)
-		abort(); /* out of memory */
-	return ct;
-}
-
-static void free_object(struct nf_conntrack **ct)
-{
-	nfct_destroy(*ct);
-}
-
-static void put_tuple(struct nf_conntrack *ct, const struct conntrack_entry *e)
-{
-	const struct stale_flow *flow = &e->flow;
-	bool v6 = flow->to.family == AF_INET6;
-
-	nfct_set_attr_u8(ct, ATTR_ORIG_L3PROTO, flow->to.family);
-	nfct_set_attr_u8(ct, ATTR_ORIG_L4PROTO, flow->proto);
-	nfct_set_attr(ct, v6 ? ATTR_ORIG_IPV6_SRC : ATTR_ORIG_IPV4_SRC, e->source.bytes);
-	nfct_set_attr(ct, v6 ? ATTR_ORIG_IPV6_DST : ATTR_ORIG_IPV4_DST, flow->to.bytes);
-	nfct_set_attr_u16(ct, ATTR_ORIG_PORT_SRC, htons(e->source_port));
-	nfct_set_attr_u16(ct, ATTR_ORIG_PORT_DST, htons(flow->to_port));
-	if (e->zone)
-		nfct_set_attr_u16(ct, ATTR_ZONE, e->zone);
-	if (e->orig_zone)
-		nfct_set_attr_u16(ct, ATTR_ORIG_ZONE, e->orig_zone);
-}
-
-void conntrack_write_delete(struct nl_writer *w, const struct conntrack_entry *e)
-{
-	_cleanup_(free_object) struct nf_conntrack *ct = new_object();
-	int r;
-
-	write_header(w, IPCTNL_MSG_CT_DELETE, 0, e->flow.to.family);
-	put_tuple(ct, e);
-	r = nfct_nlmsg_build(w->msg, ct);
-	assert(!r); /* it fails only without ATTR_ORIG_L3PROTO */
-	(void)r;
-	/* what nfct_nlmsg_build() leaves out */
-	nl_write_u32(w, CTA_ID, htonl(e->id));
 }

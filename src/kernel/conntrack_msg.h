@@ -10,7 +10,7 @@
 
 /* The messages of ctnetlink, linux/netfilter/nfnetlink_conntrack.h. */
 
-/* What it takes to judge an entry of the connection table and to delete that very one. */
+/* An entry of the connection table, as far as it takes to judge it and to delete that very one. */
 struct conntrack_entry {
 	struct stale_flow flow;
 	struct ip source; /* of the client, with its port */
@@ -20,15 +20,16 @@ struct conntrack_entry {
 	uint32_t id;
 };
 
-/* Asks for nothing but an answer. */
-void conntrack_write_try(struct nl_writer *w);
+/* Asks for statistics: for the errno alone. */
+struct nl_msg *conntrack_msg_try(void);
 /* Asks for the entries of one family and protocol, to one port where it is not 0; before Linux 5.8
- * others come, too. */
-void conntrack_write_dump(struct nl_writer *w, int family, uint8_t proto, uint16_t port);
+ * the answer has others, too. */
+struct nl_msg *conntrack_msg_dump(int family, uint8_t proto, uint16_t port);
+/* Deletes the entry unless another one took its place: -ENOENT. */
+struct nl_msg *conntrack_msg_delete(const struct conntrack_entry *e);
+
 /* Reads an entry of a protocol with ports; false: it is none. */
-bool conntrack_read(const struct nlmsghdr *msg, struct conntrack_entry *ret);
-/* The kernel deletes it unless another entry took its place: -ENOENT. */
-void conntrack_write_delete(struct nl_writer *w, const struct conntrack_entry *e);
+bool conntrack_read(struct nlmsghdr *msg, struct conntrack_entry *ret);
 
 /* For tests: on a port of the caller's, which is taken over. */
 struct conntrack *conntrack_from_port(struct nl_port *port, size_t max_stale);

@@ -2,13 +2,13 @@
 /*
  * How members are written. With a line number libipset packs consecutive additions (or deletions)
  * to one set in one message, which it sends when it is full, when the set changes, or at
- * ipset_commit(). The kernel stops at the first element that it refuses and names its line: what
- * stands before it in the message is done, the rest is not. Since an addition that exists and a
- * deletion that does not are no errors (IPSET_ENV_EXIST), it is always right to go on behind the
- * line that failed, without knowing where messages began.
+ * ipset_commit(). The kernel stops at the first element that it refuses and names its line: the
+ * elements before it in the message are done, the rest is not. Since adding a member that exists
+ * and deleting one that does not are no errors (IPSET_ENV_EXIST), it is always right to go on
+ * behind the line that failed, without knowing where messages began.
  *
- * libipset remembers the type of every set that it met. What it remembers of a set that somebody
- * else made anew with another type is wrong: the kernel answers "protocol error" to it.
+ * libipset remembers the type of a set that it created. Once somebody else recreates the set
+ * with another type, the kernel answers "protocol error" to members of the remembered type.
  */
 #include "kernel/ipset.h"
 
@@ -23,12 +23,11 @@
 
 #include "base/list.h"
 #include "base/mem.h"
-#include "ipset_dump.h"
-#include "ipset_text.h"
+#include "ipset_msg.h"
 
 enum { HASH_SIZE = 1024 }; /* as kube-proxy creates them; the kernel lets them grow */
 
-/* Takes the place of a set of ours that has to be made anew. */
+/* Takes the place of a set of ours that has to be replaced. */
 static const char replacement[] = "ipvsctl-replacement";
 
 struct ipset {
@@ -37,29 +36,16 @@ struct ipset {
 	struct nl_port *port;
 };
 
-static struct ipset *ipset_of(struct adapter *a)
-{
-	return container_of(a, struct ipset, adapter);
-}
-
 /* The errno of the failure that the session reports; the line is 0 where it names none. */
-static int reported(struct ipset *s, uint32_t *ret_line)
+static int ipset_reported(struct ipset *s, uint32_t *ret_line)
 {
-	int e = ipset_text_errno(ipset_session_report_msg(s->session), ret_line);
+	int e = ipset_report_errno(ipset_session_report_msg(s->session), ret_line);
 
 	ipset_session_report_reset(s->session);
 	return e;
 }
 
-/* Sets without members and commands that are never packed. */
-static int run(struct ipset *s, enum ipset_cmd cmd)
-{
-	uint32_t line;
-
-	return ipset_cmd(s->session, cmd, 0) < 0 ? reported(s, &line) : 0;
-}
-
-static struct ipset_data *begin(struct ipset *s, const char *name)
+static struct ipset_data *ipset_begin(struct ipset *s, const char *name)
 {
 	struct ipset_data *data = ipset_session_data(s->session);
 
@@ -68,105 +54,96 @@ static struct ipset_data *begin(struct ipset *s, const char *name)
 	return data;
 }
 
-static uint8_t nfproto(int family)
+/* Sends a command about sets, which is never packed with others. */
+static int ipset_run(struct ipset *s, enum ipset_cmd cmd)
 {
-	return family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+	uint32_t line;
+
+	return ipset_cmd(s->session, cmd, 0) < 0 ? ipset_reported(s, &line) : 0;
 }
 
-static void put_options(struct ipset_data *data, const struct fact *f)
+static int ipset_create(struct ipset *s, const char *name, const struct fact *f)
 {
-	const uint16_t first = 0, last = UINT16_MAX;
-	const uint32_t hash_size = HASH_SIZE;
-	uint8_t family = nfproto(f->key.family);
-
-	if (f->val.set.type == SET_TYPE_BITMAP_PORT) {
-		ipset_data_set(data, IPSET_OPT_PORT, &first);
-		ipset_data_set(data, IPSET_OPT_PORT_TO, &last);
-		return;
-	}
-	ipset_data_set(data, IPSET_OPT_FAMILY, &family);
-	ipset_data_set(data, IPSET_OPT_HASHSIZE, &hash_size);
-	ipset_data_set(data, IPSET_OPT_MAXELEM, &f->val.set.max_members);
-	if (f->val.set.marks)
-		ipset_data_set(data, IPSET_OPT_SKBINFO, &f->val.set.marks);
-}
-
-static int create(struct ipset *s, const char *name, const struct fact *f)
-{
-	struct ipset_data *data = begin(s, name);
+	static const uint16_t first_port = 0, last_port = UINT16_MAX;
+	static const uint32_t hash_size = HASH_SIZE;
 	const struct ipset_type *type;
-	uint8_t family = nfproto(f->key.family);
+	struct ipset_data *data = ipset_begin(s, name);
+	bool bitmap = f->val.set.type == SET_TYPE_BITMAP_PORT;
 	uint32_t line;
 
 	ipset_data_set(data, IPSET_OPT_TYPENAME, set_type_name(f->val.set.type));
-	if (f->val.set.type != SET_TYPE_BITMAP_PORT)
-		ipset_data_set(data, IPSET_OPT_FAMILY, &family);
+	if (!bitmap)
+		ipset_data_set(data, IPSET_OPT_FAMILY, &f->key.family);
 	type = ipset_type_get(s->session, IPSET_CMD_CREATE);
 	if (!type)
-		return reported(s, &line);
+		return ipset_reported(s, &line);
 	ipset_data_set(data, IPSET_OPT_TYPE, type);
-	put_options(data, f);
-	return run(s, IPSET_CMD_CREATE);
-}
 
-static int destroy(struct ipset *s, const char *name)
-{
-	begin(s, name);
-	return run(s, IPSET_CMD_DESTROY);
-}
-
-static int two_sets(struct ipset *s, enum ipset_cmd cmd, const char *from, const char *to)
-{
-	ipset_data_set(begin(s, from), IPSET_OPT_SETNAME2, to);
-	return run(s, cmd);
-}
-
-static void put_member(struct ipset_data *data, const struct fact_key *key, enum set_type type)
-{
-	uint8_t family = nfproto(key->family), bits = (uint8_t)key->port2;
-
-	if (type == SET_TYPE_BITMAP_PORT) {
-		ipset_data_set(data, IPSET_OPT_PORT, &key->port);
-		return;
+	if (bitmap) {
+		ipset_data_set(data, IPSET_OPT_PORT, &first_port);
+		ipset_data_set(data, IPSET_OPT_PORT_TO, &last_port);
+	} else {
+		ipset_data_set(data, IPSET_OPT_FAMILY, &f->key.family);
+		ipset_data_set(data, IPSET_OPT_HASHSIZE, &hash_size);
+		ipset_data_set(data, IPSET_OPT_MAXELEM, &f->val.set.max_members);
+		if (f->val.set.marks)
+			ipset_data_set(data, IPSET_OPT_SKBINFO, &f->val.set.marks);
 	}
-	ipset_data_set(data, IPSET_OPT_FAMILY, &family);
-	ipset_data_set(data, IPSET_OPT_IP, key->addr);
-	if (type == SET_TYPE_HASH_IP)
-		return;
-	ipset_data_set(data, IPSET_OPT_PROTO, &key->proto);
-	ipset_data_set(data, IPSET_OPT_PORT, &key->port);
-	if (type == SET_TYPE_HASH_IP_PORT)
-		return;
-	ipset_data_set(data, IPSET_OPT_IP2, key->addr2);
-	if (type == SET_TYPE_HASH_IP_PORT_NET)
-		ipset_data_set(data, IPSET_OPT_CIDR2, &bits);
+	return ipset_run(s, IPSET_CMD_CREATE);
 }
 
-/* Of an addition; one of a member that exists changes its mark. */
-static void put_mark(struct ipset_data *data, const struct fact *f)
+static int ipset_destroy(struct ipset *s, const char *name)
 {
-	uint64_t skbmark = (uint64_t)f->val.member.mark << 32 | f->val.member.mask;
+	ipset_begin(s, name);
+	return ipset_run(s, IPSET_CMD_DESTROY);
+}
 
-	if (set_info(f->key.set)->marks)
+/* Gives the replacement the name: IPSET_CMD_SWAP or _RENAME. */
+static int ipset_exchange(struct ipset *s, enum ipset_cmd cmd, const char *name)
+{
+	ipset_data_set(ipset_begin(s, replacement), IPSET_OPT_SETNAME2, name);
+	return ipset_run(s, cmd);
+}
+
+/* Adding a member that exists changes its mark. */
+static void put_member(struct ipset_data *data, const struct fact *f, enum ipset_cmd cmd)
+{
+	const struct fact_key *key = &f->key;
+	const struct set_info *set = set_info(key->set);
+	const uint64_t skbmark = (uint64_t)f->val.member.mark << 32 | f->val.member.mask;
+	uint8_t bits = (uint8_t)key->port2;
+
+	if (set->type == SET_TYPE_BITMAP_PORT) {
+		ipset_data_set(data, IPSET_OPT_PORT, &key->port);
+	} else {
+		ipset_data_set(data, IPSET_OPT_FAMILY, &key->family);
+		ipset_data_set(data, IPSET_OPT_IP, key->addr);
+		if (set->type != SET_TYPE_HASH_IP) {
+			ipset_data_set(data, IPSET_OPT_PROTO, &key->proto);
+			ipset_data_set(data, IPSET_OPT_PORT, &key->port);
+		}
+		if (set->type == SET_TYPE_HASH_IP_PORT_IP || set->type == SET_TYPE_HASH_IP_PORT_NET)
+			ipset_data_set(data, IPSET_OPT_IP2, key->addr2);
+		if (set->type == SET_TYPE_HASH_IP_PORT_NET)
+			ipset_data_set(data, IPSET_OPT_CIDR2, &bits);
+	}
+	if (set->marks && cmd == IPSET_CMD_ADD)
 		ipset_data_set(data, IPSET_OPT_SKBMARK, &skbmark);
 }
 
-/* One addition or deletion of members, all of one type of operation. */
-struct writing {
+/* Additions or deletions of members that are being written. */
+struct ipset_writing {
 	struct ipset *ipset;
 	enum ipset_cmd cmd;
 	const char *name; /* of the set; NULL: that of each member's fact */
 	struct op *ops;
 	size_t n;
 	size_t settled; /* the results of those before are known */
-	size_t retried; /* line of the member that was tried again */
 };
 
-static const char *name_of(const struct writing *w, size_t i, char s[static SET_NAME_LEN + 1])
+static bool same_set(const struct op *a, const struct op *b)
 {
-	const struct fact_key *key = &w->ops[i].fact.key;
-
-	return w->name ? w->name : set_name(key->set, key->family, s);
+	return a->fact.key.set == b->fact.key.set && a->fact.key.family == b->fact.key.family;
 }
 
 static int member_errno(int e)
@@ -174,7 +151,7 @@ static int member_errno(int e)
 	switch (e) {
 	case -ENOENT: /* the set */
 		return -ESRCH;
-	case -EPROTO:
+	case -EPROTO: /* a set of another type */
 		return -EINVAL;
 	default:
 		return e;
@@ -186,118 +163,114 @@ static int member_errno(int e)
  * not), 1 (the session reports a failure, of this member or of one before it), or the negative
  * errno of this member alone.
  */
-static int hand_over(struct writing *w, size_t i, bool alone)
+static int ipset_hand_over(struct ipset_writing *w, size_t i, bool alone)
 {
-	const struct fact_key *key = &w->ops[i].fact.key;
-	enum set_type expected = set_info(key->set)->type;
+	const struct fact *f = &w->ops[i].fact;
+	const char *expected = set_type_name(set_info(f->key.set)->type);
 	struct ipset_session *session = w->ipset->session;
-	char name[SET_NAME_LEN + 1];
-	struct ipset_data *data = begin(w->ipset, name_of(w, i, name));
+	char buf[SET_NAME_LEN + 1];
+	const char *name = w->name ? w->name : set_name(f->key.set, f->key.family, buf);
+	struct ipset_data *data = ipset_begin(w->ipset, name);
 	const struct ipset_type *type = ipset_type_get(session, w->cmd);
 	uint32_t line;
 
 	if (!type)
-		return member_errno(reported(w->ipset, &line));
-	if (strcmp(type->name, set_type_name(expected)) != 0)
+		return member_errno(ipset_reported(w->ipset, &line));
+	if (strcmp(type->name, expected) != 0)
 		return -EINVAL;
-	put_member(data, key, expected);
-	if (w->cmd == IPSET_CMD_ADD)
-		put_mark(data, &w->ops[i].fact);
+	put_member(data, f, w->cmd);
 	return ipset_cmd(session, w->cmd, alone ? 0 : (uint32_t)i + 1) < 0;
-}
-
-/* Without lines: each in a message of its own. */
-static void write_alone(struct writing *w, size_t end)
-{
-	for (size_t i = w->settled; i < end; i++) {
-		int e = hand_over(w, i, true);
-		uint32_t line;
-
-		w->ops[i].result = e > 0 ? member_errno(reported(w->ipset, &line)) : e;
-	}
-}
-
-/* All that follows to the set that does not exist has the same answer. Returns where it ends. */
-static size_t fail_rest_of_set(struct writing *w, size_t i)
-{
-	const struct fact_key first = w->ops[i].fact.key;
-
-	for (; i < w->n && w->ops[i].fact.key.set == first.set &&
-		w->ops[i].fact.key.family == first.family;
-		i++)
-		w->ops[i].result = -ESRCH;
-	return i;
 }
 
 /*
  * Settles the member that the session's report names, among those before `end`; all before it are
  * done. Returns where to go on.
  */
-static size_t blame(struct writing *w, size_t end)
+static size_t ipset_settle_failure(struct ipset_writing *w, size_t end)
 {
-	char name[SET_NAME_LEN + 1];
 	uint32_t line;
-	int e = reported(w->ipset, &line);
+	int e = ipset_reported(w->ipset, &line);
 	size_t i = line - 1;
 
+	/* No such line: what failed is unknown, so each of them gets a message of its own. */
 	if (line <= w->settled || line > end) {
-		write_alone(w, end);
+		for (i = w->settled; i < end; i++) {
+			e = ipset_hand_over(w, i, true);
+			if (e > 0)
+				e = member_errno(ipset_reported(w->ipset, &line));
+			w->ops[i].result = e;
+		}
 		return end;
 	}
-	if (e == -EPROTO || e == -ENOENT)
-		ipset_cache_del(name_of(w, i, name));
-	if (e == -EPROTO && w->retried != line) {
-		w->retried = line;
-		return i;
-	}
-	if (e == -ENOENT)
-		return fail_rest_of_set(w, i);
-	w->ops[i].result = member_errno(e);
-	return i + 1;
+
+	w->ops[i++].result = member_errno(e);
+	/* There is no such set, so all that follows to it has the same answer. */
+	for (; e == -ENOENT && i < w->n && same_set(&w->ops[i], &w->ops[line - 1]); i++)
+		w->ops[i].result = -ESRCH;
+	return i;
 }
 
-static void write_members(struct writing *w)
+static void write_members(struct ipset_writing *w)
 {
 	struct ipset_session *session = w->ipset->session;
 	size_t i = 0;
 
-	/* Not for sets: that one exists, or does not, is news to the caller. */
+	/* Not for sets: whether one exists is news to the caller. */
 	ipset_envopt_set(session, IPSET_ENV_EXIST);
 	do {
 		while (i < w->n) {
-			int e = hand_over(w, i, false);
+			int e = ipset_hand_over(w, i, false);
 
 			if (e <= 0)
 				w->ops[i++].result = e;
 			else
-				i = w->settled = blame(w, i + 1);
+				i = w->settled = ipset_settle_failure(w, i + 1);
 		}
 		if (ipset_commit(session) < 0)
-			i = w->settled = blame(w, w->n);
+			i = w->settled = ipset_settle_failure(w, w->n);
 	} while (i < w->n);
 	ipset_envopt_unset(session, IPSET_ENV_EXIST);
 }
 
-struct members {
+static int take_member(struct nlmsghdr *msg, void *arg)
+{
+	return ipset_read_members(msg, arg);
+}
+
+/* ip_set never says that a dump was interrupted. */
+static int ask_members(struct ipset *s, enum set_id id, int family, dump_fn fn, void *arg)
+{
+	struct ipset_reading r = { .id = id, .family = family, .fn = fn, .arg = arg };
+
+	return nl_port_ask(s->port, ipset_msg_list(id, family, false), take_member, NULL, &r);
+}
+
+struct member_ops {
 	struct op *ops;
 	size_t n, cap;
 };
 
 static void keep_member(const struct fact *f, void *arg)
 {
-	struct members *m = arg;
+	struct member_ops *m = arg;
 
 	mem_grow(m->ops, m->n, m->cap);
 	m->ops[m->n++] = (struct op){ .type = OP_ADD, .fact = *f };
 }
 
-/* Gives the replacement what the set holds. */
-static int copy_members(struct ipset *s, const struct fact_key *key)
+/* Creates the replacement, copies the set's members to it and gives it the set's name. */
+static int ipset_replace(struct ipset *s, const char *name, const struct fact *f)
 {
-	struct members m = { 0 };
-	struct writing w = { .ipset = s, .cmd = IPSET_CMD_ADD, .name = replacement };
-	int e = ipset_dump_members(s->port, key->set, key->family, keep_member, &m);
+	struct member_ops m = { 0 };
+	struct ipset_writing w = { .ipset = s, .cmd = IPSET_CMD_ADD, .name = replacement };
+	int e;
 
+	ipset_destroy(s, replacement); /* the remains of a process that was killed */
+	e = ipset_create(s, replacement, f);
+	if (e)
+		return e;
+
+	e = ask_members(s, f->key.set, f->key.family, keep_member, &m);
 	w.ops = m.ops;
 	w.n = m.n;
 	if (!e)
@@ -305,65 +278,46 @@ static int copy_members(struct ipset *s, const struct fact_key *key)
 	for (size_t i = 0; !e && i < m.n; i++)
 		e = m.ops[i].result;
 	free(m.ops);
-	return e;
-}
 
-/* Sets of unlike types cannot be swapped; one that no rule refers to can make way. */
-static int exchange(struct ipset *s, const char *name)
-{
-	int e = two_sets(s, IPSET_CMD_SWAP, replacement, name);
-
-	if (e != -EPROTOTYPE)
-		return e;
-	e = destroy(s, name);
-	return e ? e : two_sets(s, IPSET_CMD_RENAME, replacement, name);
-}
-
-static int replace(struct ipset *s, const char *name, const struct fact *f)
-{
-	int e;
-
-	destroy(s, replacement); /* what a process that was killed left behind */
-	e = create(s, replacement, f);
-	if (e)
-		return e;
-	e = copy_members(s, &f->key);
 	if (!e)
-		e = exchange(s, name);
-	destroy(s, replacement);
-	return e;
-}
-
-static int apply_set(struct ipset *s, enum op_type type, const struct fact *f)
-{
-	char name[SET_NAME_LEN + 1];
-
-	set_name(f->key.set, f->key.family, name);
-	switch (type) {
-	case OP_ADD:
-		return create(s, name, f);
-	case OP_SET:
-		return replace(s, name, f);
-	case OP_DEL:
-		return destroy(s, name);
+		e = ipset_exchange(s, IPSET_CMD_SWAP, name);
+	/* Sets of unlike types cannot be swapped; one to which no rule refers can make way. */
+	if (e == -EPROTOTYPE) {
+		e = ipset_destroy(s, name);
+		if (!e)
+			e = ipset_exchange(s, IPSET_CMD_RENAME, name);
 	}
-	return -EINVAL;
+	ipset_destroy(s, replacement);
+	return e;
 }
 
 static void ipset_apply(struct adapter *a, struct op *ops, size_t n)
 {
-	struct ipset *s = ipset_of(a);
-	struct writing w = { .ipset = s, .ops = ops, .n = n };
+	struct ipset *s = container_of(a, struct ipset, adapter);
+	struct ipset_writing w = { .ipset = s, .ops = ops, .n = n };
+	char name[SET_NAME_LEN + 1];
 
-	if (!n)
-		return;
-	if (ops[0].fact.key.kind == FACT_MEMBER) {
+	if (n && ops[0].fact.key.kind == FACT_MEMBER) {
 		w.cmd = ops[0].type == OP_DEL ? IPSET_CMD_DEL : IPSET_CMD_ADD;
 		write_members(&w);
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
-		ops[i].result = apply_set(s, ops[i].type, &ops[i].fact);
+	for (size_t i = 0; i < n; i++) {
+		const struct fact *f = &ops[i].fact;
+
+		set_name(f->key.set, f->key.family, name);
+		switch (ops[i].type) {
+		case OP_ADD:
+			ops[i].result = ipset_create(s, name, f);
+			break;
+		case OP_SET:
+			ops[i].result = ipset_replace(s, name, f);
+			break;
+		case OP_DEL:
+			ops[i].result = ipset_destroy(s, name);
+			break;
+		}
+	}
 }
 
 const char *ipset_explain(const struct op *op)
@@ -389,47 +343,44 @@ const char *ipset_explain(const struct op *op)
 	}
 }
 
-static int dump_one(
-	struct ipset *s, enum fact_kind kind, enum set_id id, int family, dump_fn fn, void *arg)
-{
-	struct fact f;
-	int e;
+struct set_reply {
+	struct fact set;
+	bool found;
+};
 
-	if (kind == FACT_MEMBER)
-		return ipset_dump_members(s->port, id, family, fn, arg);
-	e = ipset_dump_set(s->port, id, family, &f);
-	if (!e)
-		fn(&f, arg);
-	return e;
+static int take_set(struct nlmsghdr *msg, void *arg)
+{
+	struct set_reply *r = arg;
+
+	r->found = true;
+	return ipset_read_set(msg, r->set.key.set, r->set.key.family, &r->set);
 }
 
 static int ipset_dump(struct adapter *a, enum fact_kind kind,
 	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
+	struct ipset *s = container_of(a, struct ipset, adapter);
 	char name[SET_NAME_LEN + 1];
 
 	(void)skip;
-	for (size_t f = 0; f < ARRAY_SIZE(families); f++)
-		for (enum set_id id = 0; id < SET_COUNT; id++) {
-			int e = dump_one(ipset_of(a), kind, id, families[f], fn, arg);
+	for (unsigned i = 0; i < 2 * SET_COUNT; i++) {
+		int family = i < SET_COUNT ? AF_INET : AF_INET6, e;
+		enum set_id id = i % SET_COUNT;
+		struct set_reply r = { .set = fact_set(id, family) };
 
-			if (e && e != -ENOENT)
-				return err_errno(err, e, "cannot read ipset %s",
-					set_name(id, families[f], name));
+		if (kind == FACT_MEMBER) {
+			e = ask_members(s, id, family, fn, arg);
+		} else {
+			e = nl_port_ask(
+				s->port, ipset_msg_list(id, family, true), take_set, NULL, &r);
+			if (!e && r.found)
+				fn(&r.set, arg);
 		}
+		if (e && e != -ENOENT)
+			return err_errno(
+				err, e, "cannot read ipset %s", set_name(id, family, name));
+	}
 	return 0;
-}
-
-static int try_ipset(struct nl_port *port, struct err *err)
-{
-	int e = ipset_dump_try(port);
-
-	if (e == -ENOENT)
-		return err_set(err, e, "this kernel has no ip_set (CONFIG_IP_SET)");
-	if (e == -EPERM)
-		return err_set(err, e, "ipset: not permitted: CAP_NET_ADMIN is missing");
-	return e ? err_errno(err, e, "ipset does not work") : 0;
 }
 
 int ipset_new(struct adapter **ret, struct err *err)
@@ -440,11 +391,17 @@ int ipset_new(struct adapter **ret, struct err *err)
 
 	if (e)
 		return e;
-	e = try_ipset(port, err);
+	e = nl_port_ask(port, ipset_msg_try(), NULL, NULL, NULL);
 	if (e) {
 		nl_port_free(port);
-		return e;
+		/* nfnetlink has no handler for the subsystem, or the kernel has no nfnetlink. */
+		if (e == -EINVAL || e == -EPROTONOSUPPORT)
+			return err_set(err, -ENOENT, "this kernel has no ip_set (CONFIG_IP_SET)");
+		if (e == -EPERM)
+			return err_set(err, e, "ipset: not permitted: CAP_NET_ADMIN is missing");
+		return err_errno(err, e, "ipset does not work");
 	}
+
 	ipset_load_types();
 	s = new0(struct ipset);
 	s->adapter = (struct adapter){
@@ -468,7 +425,7 @@ void ipset_free(struct adapter *a)
 
 	if (!a)
 		return;
-	s = ipset_of(a);
+	s = container_of(a, struct ipset, adapter);
 	ipset_session_fini(s->session);
 	nl_port_free(s->port);
 	free(s);

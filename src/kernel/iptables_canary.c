@@ -149,7 +149,7 @@ static bool is_built_in(const char *chain)
 	return false;
 }
 
-static enum concern concern_of_table(const struct nlmsghdr *msg)
+static enum concern concern_of_table(struct nlmsghdr *msg)
 {
 	static const struct nla_policy policy[NFTA_TABLE_NAME + 1] = {
 		[NFTA_TABLE_NAME] = { .type = NLA_STRING },
@@ -157,14 +157,14 @@ static enum concern concern_of_table(const struct nlmsghdr *msg)
 	struct nlattr *tb[NFTA_TABLE_NAME + 1];
 	enum table table;
 
-	return !nl_read_attrs(msg, sizeof(struct nfgenmsg), tb, NFTA_TABLE_NAME, policy) &&
+	return !nlmsg_parse(msg, sizeof(struct nfgenmsg), tb, NFTA_TABLE_NAME, policy) &&
 			tb[NFTA_TABLE_NAME] &&
 			read_table(nla_get_string(tb[NFTA_TABLE_NAME]), &table)
 		? CONCERN_SURE
 		: CONCERN_NONE;
 }
 
-static enum concern concern_of_chain(const struct nlmsghdr *msg)
+static enum concern concern_of_chain(struct nlmsghdr *msg)
 {
 	static const struct nla_policy policy[NFTA_CHAIN_NAME + 1] = {
 		[NFTA_CHAIN_TABLE] = { .type = NLA_STRING },
@@ -173,7 +173,7 @@ static enum concern concern_of_chain(const struct nlmsghdr *msg)
 	struct nlattr *tb[NFTA_CHAIN_NAME + 1];
 	enum table table;
 
-	return !nl_read_attrs(msg, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_NAME, policy) &&
+	return !nlmsg_parse(msg, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_NAME, policy) &&
 			tb[NFTA_CHAIN_TABLE] && tb[NFTA_CHAIN_NAME] &&
 			read_table(nla_get_string(tb[NFTA_CHAIN_TABLE]), &table) &&
 			is_ours(table, nla_get_string(tb[NFTA_CHAIN_NAME]))
@@ -182,7 +182,7 @@ static enum concern concern_of_chain(const struct nlmsghdr *msg)
 }
 
 /* A rule of a built-in chain that goes may be our jump: not every kernel says which it was. */
-static enum concern concern_of_rule(const struct nlmsghdr *msg, bool deleted)
+static enum concern concern_of_rule(struct nlmsghdr *msg, bool deleted)
 {
 	static const struct nla_policy policy[NFTA_RULE_CHAIN + 1] = {
 		[NFTA_RULE_TABLE] = { .type = NLA_STRING },
@@ -192,7 +192,7 @@ static enum concern concern_of_rule(const struct nlmsghdr *msg, bool deleted)
 	const char *chain;
 	enum table table;
 
-	if (nl_read_attrs(msg, sizeof(struct nfgenmsg), tb, NFTA_RULE_CHAIN, policy) ||
+	if (nlmsg_parse(msg, sizeof(struct nfgenmsg), tb, NFTA_RULE_CHAIN, policy) ||
 		!tb[NFTA_RULE_TABLE] || !tb[NFTA_RULE_CHAIN] ||
 		!read_table(nla_get_string(tb[NFTA_RULE_TABLE]), &table))
 		return CONCERN_NONE;
@@ -202,7 +202,7 @@ static enum concern concern_of_rule(const struct nlmsghdr *msg, bool deleted)
 	return deleted && is_built_in(chain) ? CONCERN_PERHAPS : CONCERN_NONE;
 }
 
-static enum concern concern_of(const struct canary *c, const struct nlmsghdr *msg)
+static enum concern concern_of(const struct canary *c, struct nlmsghdr *msg)
 {
 	const struct nfgenmsg *header = NLMSG_DATA(msg);
 
@@ -226,7 +226,7 @@ static enum concern concern_of(const struct canary *c, const struct nlmsghdr *ms
 	}
 }
 
-static void take_event(const struct nlmsghdr *msg, void *arg)
+static void take_event(struct nlmsghdr *msg, void *arg)
 {
 	struct canary *c = arg;
 

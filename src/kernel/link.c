@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/link.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/list.h"
 #include "base/mem.h"
 #include "core/resolve.h"
-#include "link_find.h"
 #include "link_msg.h"
-#include "link_own.h"
 #include "nl.h"
 
 struct link {
@@ -19,17 +21,12 @@ struct link {
 	struct link_own own;
 };
 
-static struct link *link_of(struct adapter *a)
-{
-	return container_of(a, struct link, adapter);
-}
-
 const struct link_own *link_own(struct adapter *a)
 {
-	return &link_of(a)->own;
+	return &container_of(a, struct link, adapter)->own;
 }
 
-static int fail(struct err *err, int code, const char *what)
+static int link_error(struct err *err, int code, const char *what)
 {
 	if (code == -EPERM)
 		return err_set(err, code, "%s: CAP_NET_ADMIN is missing", what);
@@ -38,45 +35,45 @@ static int fail(struct err *err, int code, const char *what)
 	return err_errno(err, code, "%s", what);
 }
 
-struct batch {
-	struct link *l;
+struct link_batch {
+	struct link *link;
 	struct op *ops;
 	int index; /* of kube-ipvs0 */
 };
 
-static void encode_op(struct nl_writer *w, size_t i, void *arg)
+static struct nl_msg *link_batch_build(size_t i, void *arg)
 {
-	const struct batch *b = arg;
+	const struct link_batch *b = arg;
 
-	link_write_op(w, &b->ops[i], b->index);
+	return link_msg_op(&b->ops[i], b->index);
 }
 
-static void take_answer(size_t i, int answer, void *arg)
+static void link_batch_answer(size_t i, int answer, void *arg)
 {
-	const struct batch *b = arg;
+	const struct link_batch *b = arg;
 	struct op *op = &b->ops[i];
 
 	op->result = link_result(op, answer);
 	if (op->result || op->type != OP_DEL)
 		return;
-	b->l->own.links_deleted += op->fact.key.kind == FACT_LINK;
-	b->l->own.addresses6_deleted +=
+	b->link->own.links_deleted += op->fact.key.kind == FACT_LINK;
+	b->link->own.addresses6_deleted +=
 		op->fact.key.kind == FACT_ADDR && op->fact.key.family == AF_INET6;
 }
 
-static void send_ops(struct link *l, struct op *ops, size_t n, int index)
+static void link_send(struct link *l, struct op *ops, size_t n, int index)
 {
-	struct batch b = { .l = l, .ops = ops, .index = index };
+	struct link_batch b = { .link = l, .ops = ops, .index = index };
 
-	nl_port_batch(l->port, n, encode_op, take_answer, &b);
+	nl_port_batch(l->port, n, link_batch_build, link_batch_answer, &b);
 }
 
 /* The device's own operations, one by one: there is one device. A device of another kind that has
- * the name is nothing of ours: not deleted, not used. */
+ * the name is foreign: neither deleted nor used. */
 static void apply_device(struct link *l, struct op *op)
 {
 	struct link_device d;
-	int r = link_find_device(l->port, &d);
+	int r = link_ask_device(l->port, &d);
 
 	if (r)
 		op->result = r;
@@ -87,36 +84,34 @@ static void apply_device(struct link *l, struct op *op)
 	else if (op->type == OP_SET)
 		op->result = 0;
 	else
-		send_ops(l, op, 1, d.index);
-}
-
-static void apply_addresses(struct link *l, struct op *ops, size_t n)
-{
-	struct link_device d;
-	int r = link_find_device(l->port, &d);
-
-	if (!r && !d.index)
-		r = -ESRCH;
-	else if (!r && !d.dummy)
-		r = -ENOTUNIQ;
-	for (size_t i = 0; r && i < n; i++)
-		ops[i].result = r;
-	if (!r)
-		send_ops(l, ops, n, d.index);
+		link_send(l, op, 1, d.index);
 }
 
 static void link_apply(struct adapter *a, struct op *ops, size_t n)
 {
-	struct link *l = link_of(a);
+	struct link *l = container_of(a, struct link, adapter);
+	struct link_device d = { 0 };
+	int r = 0;
 
 	if (!n)
 		return;
-	if (ops->fact.key.kind == FACT_ROUTE)
-		send_ops(l, ops, n, 0);
-	else if (ops->fact.key.kind == FACT_ADDR)
-		apply_addresses(l, ops, n);
-	for (size_t i = 0; ops->fact.key.kind == FACT_LINK && i < n; i++)
-		apply_device(l, &ops[i]);
+	if (ops->fact.key.kind == FACT_LINK) {
+		for (size_t i = 0; i < n; i++)
+			apply_device(l, &ops[i]);
+		return;
+	}
+
+	if (ops->fact.key.kind == FACT_ADDR) {
+		r = link_ask_device(l->port, &d);
+		if (!r && !d.index)
+			r = -ESRCH;
+		else if (!r && !d.dummy)
+			r = -ENOTUNIQ;
+	}
+	for (size_t i = 0; r && i < n; i++)
+		ops[i].result = r;
+	if (!r)
+		link_send(l, ops, n, d.index);
 }
 
 const char *link_explain(const struct op *op)
@@ -143,101 +138,98 @@ const char *link_explain(const struct op *op)
 	}
 }
 
-static int dump_device(struct link *l, dump_fn fn, void *arg, struct err *err)
-{
-	struct fact f = fact_link();
-	struct link_device d;
-	int r = link_find_device(l->port, &d);
+struct link_address_list {
+	int index; /* of their device; 0: all */
+	struct link_address *v;
+	size_t n, cap;
+};
 
-	if (r)
-		return fail(err, r, "cannot read the device " LINK_NAME);
-	if (d.dummy)
-		fn(&f, arg);
+/* Kernels before 4.20 do not filter. */
+static int take_address(struct nlmsghdr *msg, void *arg)
+{
+	struct link_address_list *l = arg;
+	struct link_address a;
+	int r = link_read_address(msg, &a);
+
+	if (r <= 0 || (l->index && a.index != l->index))
+		return r < 0 ? r : 0;
+	mem_grow(l->v, l->n, l->cap);
+	l->v[l->n++] = a;
 	return 0;
 }
 
-static int dump_addresses(struct link *l, dump_fn fn, void *arg, struct err *err)
+/* All addresses in the kernel's order; the caller frees ret->v, also after a failure. */
+static int ask_addresses(struct nl_port *p, int index, struct link_address_list *ret)
 {
-	struct link_addresses all = { 0 };
+	*ret = (struct link_address_list){ .index = index };
+	return nl_port_ask(p, link_msg_dump_addresses(index), take_address, &ret->n, ret);
+}
+
+/* The device, or the addresses on it. */
+static int dump_device(struct link *l, enum fact_kind kind, dump_fn fn, void *arg, struct err *err)
+{
+	struct link_address_list all = { 0 };
+	struct fact f = fact_link();
 	struct link_device d;
-	int r = link_find_device(l->port, &d);
+	int r = link_ask_device(l->port, &d);
 
-	if (!r && d.dummy)
-		r = link_find_addresses(l->port, d.index, &all);
 	if (r)
-		return fail(err, r, "cannot read the addresses on " LINK_NAME);
-	for (size_t i = 0; i < all.n; i++) {
-		struct fact f = fact_addr(&all.v[i].ip);
-
+		return link_error(err, r, "cannot read the device " LINK_NAME);
+	if (d.dummy && kind == FACT_LINK)
+		fn(&f, arg);
+	if (d.dummy && kind == FACT_ADDR)
+		r = ask_addresses(l->port, d.index, &all);
+	if (r)
+		link_error(err, r, "cannot read the addresses on " LINK_NAME);
+	for (size_t i = 0; !r && i < all.n; i++) {
+		f = fact_addr(&all.v[i].ip);
 		if (all.v[i].prefix_len == ip_bits(all.v[i].ip.family))
 			fn(&f, arg);
 	}
 	free(all.v);
-	return 0;
+	return r;
 }
 
-struct route_dump {
+struct route_list {
 	int family;
 	struct fact_list facts;
 };
 
-static void write_routes(struct nl_writer *w, void *arg)
+/* A kernel without IPv6 answers a dump of its routes with those of all families. */
+static int take_route(struct nlmsghdr *msg, void *arg)
 {
-	const struct route_dump *d = arg;
-
-	link_write_dump_routes(w, d->family);
-}
-
-/* A kernel without IPv6 answers the question for its routes with those of all families. */
-static int read_route(const struct nlmsghdr *msg, void *arg)
-{
-	struct route_dump *d = arg;
+	struct route_list *l = arg;
 	struct fact f;
 	int r = link_read_route(msg, &f);
 
-	if (r > 0 && f.key.family == d->family)
-		fact_list_add(&d->facts, f);
+	if (r > 0 && f.key.family == l->family)
+		fact_list_add(&l->facts, f);
 	return r < 0 ? r : 0;
 }
 
-static void restart_routes(void *arg)
-{
-	struct route_dump *d = arg;
-
-	d->facts.n = 0;
-}
-
-/* The local table comes into being with the first local route: ENOENT until then. */
 static int dump_routes(struct link *l, int family, dump_fn fn, void *arg, struct err *err)
 {
-	struct route_dump d = { .family = family };
-	int r = nl_port_ask(l->port,
-		&(struct nl_question){
-			.write = write_routes,
-			.reply = read_route,
-			.restart = restart_routes,
-			.arg = &d,
-		});
+	struct route_list all = { .family = family };
+	int r = nl_port_ask(l->port, link_msg_dump_routes(family), take_route, &all.facts.n, &all);
 
+	/* The local table comes into being with the first local route: ENOENT until then. */
 	if (r == -ENOENT || r == -EOPNOTSUPP || r == -EAFNOSUPPORT)
 		r = 0;
-	for (size_t i = 0; !r && i < d.facts.n; i++)
-		fn(&d.facts.facts[i], arg);
-	fact_list_done(&d.facts);
-	return r ? fail(err, r, "cannot read the local routes") : 0;
+	for (size_t i = 0; !r && i < all.facts.n; i++)
+		fn(&all.facts.facts[i], arg);
+	fact_list_done(&all.facts);
+	return r ? link_error(err, r, "cannot read the local routes") : 0;
 }
 
 static int link_dump(struct adapter *a, enum fact_kind kind,
 	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
 {
-	struct link *l = link_of(a);
+	struct link *l = container_of(a, struct link, adapter);
 	int r;
 
 	(void)skip;
-	if (kind == FACT_LINK)
-		return dump_device(l, fn, arg, err);
-	if (kind == FACT_ADDR)
-		return dump_addresses(l, fn, arg, err);
+	if (kind != FACT_ROUTE)
+		return dump_device(l, kind, fn, arg, err);
 	r = dump_routes(l, AF_INET, fn, arg, err);
 	return r ? r : dump_routes(l, AF_INET6, fn, arg, err);
 }
@@ -271,7 +263,113 @@ void link_free(struct adapter *a)
 
 	if (!a)
 		return;
-	l = link_of(a);
+	l = container_of(a, struct link, adapter);
 	nl_port_free(l->port);
 	free(l);
+}
+
+/* The addresses of the node */
+
+bool link_is_node_address(const struct ip *ip)
+{
+	return !ip_is_loopback(ip) && !(ip->family == AF_INET6 && ip_is_link_local(ip));
+}
+
+static int compare_ips(const void *a, const void *b)
+{
+	return ip_cmp(a, b);
+}
+
+int link_addresses(struct ip **ret, size_t *ret_n, struct err *err)
+{
+	struct link_address_list all = { 0 };
+	struct link_device ours;
+	struct nl_port *p;
+	struct ip *ips;
+	size_t n = 0, unique = 0;
+	int r = nl_port_open(NETLINK_ROUTE, &p, err);
+
+	if (r)
+		return r;
+	r = link_ask_device(p, &ours);
+	if (!r)
+		r = ask_addresses(p, 0, &all);
+	nl_port_free(p);
+	if (r) {
+		free(all.v);
+		return err_errno(err, r, "cannot read the addresses of this node");
+	}
+
+	ips = mem_zalloc(all.n, sizeof(*ips));
+	for (size_t i = 0; i < all.n; i++)
+		if (all.v[i].index != ours.index && link_is_node_address(&all.v[i].ip))
+			ips[n++] = all.v[i].ip;
+	free(all.v);
+	qsort(ips, n, sizeof(*ips), compare_ips);
+	for (size_t i = 0; i < n; i++)
+		if (!unique || !ip_eq(&ips[unique - 1], &ips[i]))
+			ips[unique++] = ips[i];
+	*ret = ips;
+	*ret_n = unique;
+	return 0;
+}
+
+union ip_sockaddr {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+/* The address that the node would send from: connecting a UDP socket looks up the route and sends
+ * nothing. */
+static bool source_towards(const struct ip *target, struct ip *ret)
+{
+	static const uint16_t discard_port = 9;
+	union ip_sockaddr s = { 0 };
+	socklen_t len = sizeof(s);
+	int fd = socket(target->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	if (target->family == AF_INET) {
+		s.v4 = (struct sockaddr_in){ .sin_family = AF_INET,
+			.sin_port = htons(discard_port) };
+		memcpy(&s.v4.sin_addr, target->bytes, sizeof(s.v4.sin_addr));
+	} else {
+		s.v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
+			.sin6_port = htons(discard_port) };
+		memcpy(&s.v6.sin6_addr, target->bytes, sizeof(s.v6.sin6_addr));
+	}
+	ok = !connect(fd, &s.any, target->family == AF_INET ? sizeof(s.v4) : sizeof(s.v6)) &&
+		!getsockname(fd, &s.any, &len);
+	close(fd);
+	if (ok)
+		*ret = target->family == AF_INET ? ip_make(AF_INET, &s.v4.sin_addr)
+						 : ip_make(AF_INET6, &s.v6.sin6_addr);
+	return ok;
+}
+
+/*
+ * The targets are addresses of nobody, so that the default route leads there: RFC 5737, RFC 3849,
+ * RFC 9637. Several, because a node may have a route that drops some of them, or a VIP among them.
+ */
+struct ip link_primary_address(int family, const struct ip *addresses, size_t n)
+{
+	static const char *const nobody[] = { "198.51.100.1", "192.0.2.1", "203.0.113.1", "3fff::1",
+		"2001:db8::1" };
+	struct ip target, source;
+
+	for (size_t i = 0; i < ARRAY_SIZE(nobody); i++) {
+		if (ip_parse(nobody[i], &target) || target.family != family ||
+			!source_towards(&target, &source))
+			continue;
+		for (size_t j = 0; j < n; j++)
+			if (ip_eq(&source, &addresses[j]))
+				return source;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (addresses[i].family == family)
+			return addresses[i];
+	return (struct ip){ 0 };
 }

@@ -1,31 +1,118 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/link_monitor.h"
+
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/mem.h"
 #include "kernel/link.h"
-#include "link_event.h"
-#include "link_find.h"
-#include "link_own.h"
+#include "link_msg.h"
 #include "nl.h"
 
-enum { EVERYTHING = LINK_CHANGED_ADDRESSES | LINK_CHANGED_OURS };
+/* One of ours is gone: by our own hand, where such a deletion is still to be notified. */
+static unsigned gone(uint32_t *own)
+{
+	if (!*own)
+		return LINK_CHANGED_OURS;
+	--*own;
+	return 0;
+}
+
+/* A device that joins or leaves a bridge is notified as a link of the family AF_BRIDGE that comes
+ * or goes: the device itself stays. */
+static unsigned watch_link(struct link_watch *watch, struct nlmsghdr *msg)
+{
+	static const struct nla_policy policy[IFLA_MAX + 1] = {
+		[IFLA_IFNAME] = { .type = NLA_STRING },
+	};
+	struct nlattr *tb[IFLA_MAX + 1];
+	const struct ifinfomsg *h = nlmsg_data(msg);
+
+	if (nlmsg_parse(msg, sizeof(*h), tb, IFLA_MAX, policy) || h->ifi_family != AF_UNSPEC ||
+		!tb[IFLA_IFNAME])
+		return 0;
+	if (msg->nlmsg_type == RTM_NEWLINK && !strcmp(nla_get_string(tb[IFLA_IFNAME]), LINK_NAME)) {
+		watch->index = h->ifi_index;
+		return 0;
+	}
+	if (!watch->index || h->ifi_index != watch->index)
+		return 0;
+	/* RTM_NEWLINK with another name: kube-ipvs0 was renamed. */
+	watch->index = 0;
+	return msg->nlmsg_type == RTM_DELLINK ? gone(&watch->own_links) : LINK_CHANGED_OURS;
+}
+
+static unsigned watch_address(struct link_watch *watch, struct nlmsghdr *msg)
+{
+	bool deleted = msg->nlmsg_type == RTM_DELADDR;
+	struct link_address a;
+
+	if (link_read_address(msg, &a) <= 0)
+		return 0;
+	if (watch->index && a.index == watch->index) {
+		/* Addresses that go with a device which we delete are our own doing as well. */
+		if (!deleted || watch->own_links)
+			return 0;
+		return a.ip.family == AF_INET6 ? gone(&watch->own_addresses6) : LINK_CHANGED_OURS;
+	}
+	if (!link_is_node_address(&a.ip))
+		return 0;
+	/* IPv6 routes of ours that name the address as their source lose it, and there is no
+	 * notification of that (fib6_remove_prefsrc()). */
+	return deleted ? LINK_CHANGED_ADDRESSES | LINK_CHANGED_OURS : LINK_CHANGED_ADDRESSES;
+}
+
+static unsigned watch_route(const struct nlmsghdr *msg)
+{
+	const struct rtmsg *h = nlmsg_data(msg);
+
+	if (!nlmsg_valid_hdr(msg, sizeof(*h)))
+		return 0;
+	if (!h->rtm_dst_len && h->rtm_type == RTN_UNICAST)
+		return LINK_CHANGED_ADDRESSES;
+	if (h->rtm_table != RT_TABLE_LOCAL)
+		return 0;
+	if (msg->nlmsg_type == RTM_NEWROUTE)
+		return msg->nlmsg_flags & NLM_F_REPLACE ? LINK_CHANGED_OURS : 0;
+	return h->rtm_protocol == LINK_ROUTE_PROTOCOL ? LINK_CHANGED_OURS : 0;
+}
+
+unsigned link_watch_read(struct link_watch *watch, struct nlmsghdr *msg)
+{
+	switch (msg->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		return watch_link(watch, msg);
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		return watch_address(watch, msg);
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		return watch_route(msg);
+	default:
+		return 0;
+	}
+}
 
 struct link_monitor {
 	struct nl_port *port;
-	const struct link_own *own; /* NULL: all that happens is by others */
-	struct link_own seen;	    /* what the adapter had deleted when the queue was last empty */
+	const struct link_own *own; /* NULL: all changes are made by others */
+	struct link_own seen;	    /* the adapter's deletions when the queue was last empty */
 	struct link_watch watch;
+	unsigned changed; /* by the notifications that are being read */
 };
 
 /*
- * What our adapter does is dropped before it takes room in the queue: ten thousand routes at the
- * start would overflow it. Links are told always, to learn the number of the device. The filter
- * reads words as if they came from the network.
+ * Changes by our adapter are dropped before they take room in the queue, which ten thousand routes
+ * at the start would overflow. Links always pass, to learn the index of the device. BPF_ABS loads
+ * convert from network byte order.
  */
 static int drop_own(int fd, uint32_t sender)
 {
@@ -43,19 +130,8 @@ static int drop_own(int fd, uint32_t sender)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) ? -errno : 0;
 }
 
-static int join_groups(struct nl_port *p)
-{
-	static const unsigned groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
-	int r = 0;
-
-	for (size_t i = 0; !r && i < ARRAY_SIZE(groups); i++)
-		r = nl_port_join(p, groups[i]);
-	return r;
-}
-
-/* The device is looked up after joining, so that no change of it is missed, and with another
- * socket, because here notifications come in between. */
+/* Looks up the device with another socket, because on the monitor's notifications come in
+ * between. */
 static int find_index(int *ret, struct err *err)
 {
 	struct link_device d;
@@ -64,7 +140,7 @@ static int find_index(int *ret, struct err *err)
 
 	if (r)
 		return r;
-	r = link_find_device(p, &d);
+	r = link_ask_device(p, &d);
 	nl_port_free(p);
 	if (r)
 		return err_errno(err, r, "cannot read the device " LINK_NAME);
@@ -72,35 +148,35 @@ static int find_index(int *ret, struct err *err)
 	return 0;
 }
 
-static int monitor_open(struct link_monitor *m, struct err *err)
+int link_monitor_new(struct adapter *own, struct link_monitor **ret, struct err *err)
 {
+	static const unsigned groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
+	struct link_monitor *m = new0(struct link_monitor);
 	int r = nl_port_open(NETLINK_ROUTE, &m->port, err);
 
 	if (r)
-		return r;
-	if (m->own)
-		r = drop_own(nl_port_fd(m->port), m->own->port);
-	if (!r)
-		r = join_groups(m->port);
-	if (r)
-		return err_errno(err, r, "cannot watch the node's addresses and routes");
-	return find_index(&m->watch.index, err);
-}
-
-int link_monitor_new(struct adapter *own, struct link_monitor **ret, struct err *err)
-{
-	struct link_monitor *m = new0(struct link_monitor);
-	int r;
-
+		goto fail;
 	if (own) {
 		m->own = link_own(own);
 		m->seen = *m->own;
+		r = drop_own(nl_port_fd(m->port), m->own->port);
 	}
-	r = monitor_open(m, err);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(groups); i++)
+		r = nl_port_join(m->port, groups[i]);
+	if (r) {
+		err_errno(err, r, "cannot watch the node's addresses and routes");
+		goto fail;
+	}
+	/* After joining, so that no change of the device is missed. */
+	r = find_index(&m->watch.index, err);
 	if (r)
-		link_monitor_free(m);
-	else
-		*ret = m;
+		goto fail;
+	*ret = m;
+	return 0;
+
+fail:
+	link_monitor_free(m);
 	return r;
 }
 
@@ -117,33 +193,27 @@ int link_monitor_fd(const struct link_monitor *m)
 	return nl_port_fd(m->port);
 }
 
-struct reading {
-	struct link_watch *watch;
-	unsigned changed;
-};
-
-static void take_event(const struct nlmsghdr *msg, void *arg)
+static void take_notification(struct nlmsghdr *msg, void *arg)
 {
-	struct reading *r = arg;
+	struct link_monitor *m = arg;
 
-	r->changed |= link_read_event(msg, r->watch);
+	m->changed |= link_watch_read(&m->watch, msg);
 }
 
-/* The kernel queues notifications before it answers the request that caused them, so when the queue
- * is empty no deletion of ours is still to be told. */
 unsigned link_monitor_read(struct link_monitor *m)
 {
-	struct reading r = { .watch = &m->watch };
-
+	m->changed = 0;
 	if (m->own) {
 		m->watch.own_links = m->own->links_deleted - m->seen.links_deleted;
 		m->watch.own_addresses6 = m->own->addresses6_deleted - m->seen.addresses6_deleted;
 		m->seen = *m->own;
 	}
-	if (nl_port_drain(m->port, take_event, &r)) {
-		r.changed = EVERYTHING;
+	if (nl_port_drain(m->port, take_notification, m)) {
+		m->changed = LINK_CHANGED_ADDRESSES | LINK_CHANGED_OURS;
 		find_index(&m->watch.index, NULL);
 	}
+	/* The kernel queues notifications before it answers the request that caused them, so with
+	 * an empty queue none of our deletions is still to be notified. */
 	m->watch.own_links = m->watch.own_addresses6 = 0;
-	return r.changed;
+	return m->changed;
 }

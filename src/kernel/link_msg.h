@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/ledger.h"
+#include "core/adapter.h"
 #include "nl.h"
 
 /* rtnetlink's messages from facts, and facts from them: bytes in, bytes out. */
@@ -17,30 +17,32 @@ struct link_device {
 	bool dummy;
 };
 
-/* Asks for the device kube-ipvs0. */
-void link_write_find_device(struct nl_writer *w);
-/* `index`: of kube-ipvs0; addresses, and the deletion of the device itself, need it. */
-void link_write_op(struct nl_writer *w, const struct op *op, int index);
-void link_write_dump_routes(struct nl_writer *w, int family);
-/* Of all families; index 0: on all devices. */
-void link_write_dump_addresses(struct nl_writer *w, int index);
-
-/* Returns 0, or -EBADMSG. */
-int link_read_device(const struct nlmsghdr *msg, struct link_device *ret);
-/* Returns 1, 0 (none of ours), or -EBADMSG. */
-int link_read_route(const struct nlmsghdr *msg, struct fact *ret);
-
 struct link_address {
 	int index; /* of its device */
 	struct ip ip;
 	uint8_t prefix_len;
 };
+
+/* Asks for the device kube-ipvs0. */
+struct nl_msg *link_msg_find_device(void);
+/* `index`: of kube-ipvs0; addresses, and the deletion of the device itself, need it. */
+struct nl_msg *link_msg_op(const struct op *op, int index);
+struct nl_msg *link_msg_dump_routes(int family);
+/* Of all families; index 0: on all devices. */
+struct nl_msg *link_msg_dump_addresses(int index);
+
+/* Returns 0, or -EBADMSG. */
+int link_read_device(struct nlmsghdr *msg, struct link_device *ret);
+/* Returns 1, 0 (none of ours), or -EBADMSG. */
+int link_read_route(struct nlmsghdr *msg, struct fact *ret);
 /* Returns 1, 0 (of another family than IPv4 and IPv6), or -EBADMSG. */
-int link_read_address(const struct nlmsghdr *msg, struct link_address *ret);
-/* Neither loopback nor IPv6 link-local. */
-bool link_is_node_address(const struct ip *ip);
+int link_read_address(struct nlmsghdr *msg, struct link_address *ret);
 
 /* The kernel's answer to an operation in the terms of struct op. */
 int link_result(const struct op *op, int answer);
+
+/* Asks the kernel for the device kube-ipvs0; index 0: there is none. Returns 0, or a negative
+ * errno. */
+int link_ask_device(struct nl_port *p, struct link_device *ret);
 
 #endif

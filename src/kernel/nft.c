@@ -3,127 +3,95 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <stdbool.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "nl.h"
 
-enum { BATCH_MESSAGES = 3 }; /* changes stand between a beginning and an end */
-
-struct table_question {
+struct nft_table {
 	int family;
 	const char *name;
-	bool found;
-	int result;
+	size_t found; /* 0 or more */
+	int result;   /* of deleting it */
 };
 
-static uint8_t nfproto(int family)
-{
-	return family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
-}
-
-static void begin(struct nl_writer *w, uint16_t type, uint16_t flags, int family)
-{
-	struct nfgenmsg *header = nl_write_begin(
-		w, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, sizeof(*header));
-
-	header->nfgen_family = nfproto(family);
-}
-
-static void write_list(struct nl_writer *w, void *arg)
-{
-	const struct table_question *q = arg;
-
-	begin(w, NFT_MSG_GETTABLE, NLM_F_DUMP, q->family);
-}
-
-static int read_table(const struct nlmsghdr *msg, void *arg)
+static int take_table(struct nlmsghdr *msg, void *arg)
 {
 	static const struct nla_policy policy[NFTA_TABLE_MAX + 1] = {
 		[NFTA_TABLE_NAME] = { .type = NLA_STRING },
 	};
-	const struct nfgenmsg *header = NLMSG_DATA(msg);
+	const struct nfgenmsg *header = nlmsg_data(msg);
 	struct nlattr *tb[NFTA_TABLE_MAX + 1];
-	struct table_question *q = arg;
-	int r = nl_read_attrs(msg, sizeof(struct nfgenmsg), tb, NFTA_TABLE_MAX, policy);
+	struct nft_table *t = arg;
 
-	if (r)
-		return r;
-	if (header->nfgen_family == nfproto(q->family) && tb[NFTA_TABLE_NAME] &&
-		!strcmp(nla_get_string(tb[NFTA_TABLE_NAME]), q->name))
-		q->found = true;
+	if (nlmsg_parse(msg, sizeof(*header), tb, NFTA_TABLE_MAX, policy))
+		return -EBADMSG;
+	if (header->nfgen_family == t->family && tb[NFTA_TABLE_NAME] &&
+		!strcmp(nla_get_string(tb[NFTA_TABLE_NAME]), t->name))
+		t->found++;
 	return 0;
-}
-
-static void restart(void *arg)
-{
-	struct table_question *q = arg;
-
-	q->found = false;
-}
-
-/* What a kernel answers that has no nf_tables: it knows no such subsystem. */
-static bool has_none(int result)
-{
-	return result == -EINVAL || result == -EOPNOTSUPP;
 }
 
 int nft_has_table(int family, const char *name, struct err *err)
 {
-	struct table_question q = { .family = family, .name = name };
+	struct nft_table t = { .family = family, .name = name };
 	struct nl_port *port;
 	int r = nl_port_open(NETLINK_NETFILTER, &port, err);
 
 	if (r)
 		return r;
 	r = nl_port_ask(port,
-		&(struct nl_question){
-			.write = write_list, .reply = read_table, .restart = restart, .arg = &q });
+		nl_request_netfilter(
+			NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, NLM_F_DUMP, family),
+		take_table, &t.found, &t);
 	nl_port_free(port);
-	if (r && !has_none(r))
+	/* A kernel without nf_tables knows no such subsystem. */
+	if (r && r != -EINVAL && r != -EOPNOTSUPP)
 		return err_errno(err, r, "cannot read the tables of nftables");
-	return q.found;
+	return t.found > 0;
 }
 
-static void write_batch(struct nl_writer *w, size_t i, void *arg)
+/* Changes stand between a beginning and an end of a transaction. */
+static struct nl_msg *build_transaction(size_t i, void *arg)
 {
-	static const uint16_t ends[] = { NFNL_MSG_BATCH_BEGIN, 0, NFNL_MSG_BATCH_END };
-	const struct table_question *q = arg;
-	struct nfgenmsg *header;
+	static const int ends[] = { NFNL_MSG_BATCH_BEGIN, 0, NFNL_MSG_BATCH_END };
+	const struct nfgenmsg of_nftables = { .res_id = htons(NFNL_SUBSYS_NFTABLES) };
+	const struct nft_table *t = arg;
+	struct nl_msg *msg;
 
-	if (ends[i]) {
-		header = nl_write_begin(w, ends[i], 0, sizeof(*header));
-		header->res_id = htons(NFNL_SUBSYS_NFTABLES);
-		return;
-	}
-	begin(w, NFT_MSG_DELTABLE, 0, q->family);
-	nl_write_string(w, NFTA_TABLE_NAME, q->name);
+	if (ends[i])
+		return nl_request_new(ends[i], 0, &of_nftables, sizeof(of_nftables));
+	msg = nl_request_netfilter(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE, 0, t->family);
+	NLA_PUT_STRING(msg, NFTA_TABLE_NAME, t->name);
+	return msg;
+
+nla_put_failure:
+	nlmsg_free(msg);
+	return NULL;
 }
 
-static void take_answer(size_t i, int result, void *arg)
+static void take_transaction_result(size_t i, int result, void *arg)
 {
-	struct table_question *q = arg;
+	struct nft_table *t = arg;
 
 	(void)i;
-	if (result && !q->result)
-		q->result = result;
+	if (result && !t->result)
+		t->result = result;
 }
 
 int nft_delete_table(int family, const char *name, struct err *err)
 {
-	struct table_question q = { .family = family, .name = name };
+	enum { BEGIN_DELETE_END = 3 };
+	struct nft_table t = { .family = family, .name = name };
 	struct nl_port *port;
 	int r = nl_port_open(NETLINK_NETFILTER, &port, err);
 
 	if (r)
 		return r;
-	nl_port_batch(port, BATCH_MESSAGES, write_batch, take_answer, &q);
+	nl_port_batch(port, BEGIN_DELETE_END, build_transaction, take_transaction_result, &t);
 	nl_port_free(port);
-	if (q.result && q.result != -ENOENT)
-		return err_errno(err, q.result, "cannot delete the nftables table %s", name);
+	if (t.result && t.result != -ENOENT)
+		return err_errno(err, t.result, "cannot delete the nftables table %s", name);
 	return 0;
 }

@@ -7,15 +7,17 @@
 #include <stdint.h>
 
 #include <netlink/attr.h>
+#include <netlink/msg.h>
 
 #include "base/err.h"
 
 /*
- * A netlink socket and the ways to talk through it: batches of requests that are only answered when
- * they fail, questions that are answered with messages, and notifications. libnl reads the
- * attributes; writing them into a buffer that exists already and taking the kernel's errno as it
- * is (libnl folds ENOENT and ESRCH into one error) is done here. No attribute of any family is
- * known here.
+ * A netlink socket and the three ways to use it: batches of requests which the kernel answers only
+ * where they fail, questions which it answers with messages, and notifications.
+ *
+ * Messages and attributes are libnl's: struct nl_msg, nla_put(), nlmsg_parse(). The socket is not,
+ * because nl_recvmsgs() waits for each acknowledgement without a time-out and folds ENOENT and
+ * ESRCH into one error. nl knows the attributes of no family.
  */
 
 enum {
@@ -27,26 +29,20 @@ enum {
 	NL_DUMP_TRIES = 8,	  /* of a table that changes while it is read */
 };
 
-/* One request, written straight into the place that it is sent from. */
-struct nl_writer {
-	struct nlmsghdr *msg; /* its nlmsg_len is how far it is written */
-};
+/*
+ * Requests. Functions that build one return it, or NULL where it exceeds NL_REQUEST_MAX; running
+ * out of memory aborts. nl fills in the sequence numbers.
+ */
+/* Without a header, for genlmsg_put(). */
+struct nl_msg *nl_request_empty(void);
+/* With NLM_F_REQUEST, the flags and the family's header. */
+struct nl_msg *nl_request_new(int type, int flags, const void *header, size_t header_len);
+/* A request of nfnetlink; `type` is NFNL_SUBSYS_* << 8 | message. NFPROTO_IPV4 and NFPROTO_IPV6 are
+ * AF_INET and AF_INET6. */
+struct nl_msg *nl_request_netfilter(int type, int flags, int family);
 
-/* Starts a request with NLM_F_REQUEST and the flags; returns the family's zeroed header. */
-void *nl_write_begin(struct nl_writer *w, uint16_t type, uint16_t flags, size_t header_len);
-void nl_write_attr(struct nl_writer *w, uint16_t type, const void *data, size_t len);
-void nl_write_u16(struct nl_writer *w, uint16_t type, uint16_t value);
-void nl_write_u32(struct nl_writer *w, uint16_t type, uint32_t value);
-void nl_write_string(struct nl_writer *w, uint16_t type, const char *s);
-/* Returns what nl_write_nest_end() takes. */
-struct nlattr *nl_write_nest(struct nl_writer *w, uint16_t type);
-void nl_write_nest_end(struct nl_writer *w, struct nlattr *nest);
-
-/* Takes apart the attributes behind the family's header. Returns 0, or -EBADMSG. */
-int nl_read_attrs(const struct nlmsghdr *msg, size_t header_len, struct nlattr *tb[], int max,
-	const struct nla_policy *policy);
-/* The same for the attributes inside one, which may be NULL: -EBADMSG. */
-int nl_read_nest(
+/* As nla_parse_nested(): 0, or -EBADMSG, also where the nest is missing (NULL). */
+int nl_parse_nested(
 	struct nlattr *nest, struct nlattr *tb[], int max, const struct nla_policy *policy);
 
 struct nl_port;
@@ -64,34 +60,32 @@ void nl_port_set_strict(struct nl_port *p);
 int nl_port_join(struct nl_port *p, unsigned group);
 
 /*
- * Carries out n requests in order: `encode` writes the i-th one, `answer` gets its result: 0 or a
- * negative errno; -ENOBUFS: the answer was lost. A failed one does not stop the others. Requests
- * must not have NLM_F_ACK or NLM_F_DUMP: the kernel handles all of them inside sendmsg and answers
- * only failures, so there is nothing to wait for.
+ * Carries out n requests in order: `build` makes the i-th one, `answer` gets its result: 0, or a
+ * negative errno; -ENOBUFS: the answer was lost; -EMSGSIZE: there was no request. A failed request
+ * does not stop the others. Requests must not have NLM_F_ACK or NLM_F_DUMP: the kernel handles all
+ * of them inside sendmsg and answers only failures, so there is nothing to wait for.
  */
-typedef void (*nl_encode_fn)(struct nl_writer *w, size_t i, void *arg);
+typedef struct nl_msg *(*nl_build_fn)(size_t i, void *arg);
 typedef void (*nl_answer_fn)(size_t i, int result, void *arg);
-void nl_port_batch(
-	struct nl_port *p, size_t n, nl_encode_fn encode, nl_answer_fn answer, void *arg);
+void nl_port_batch(struct nl_port *p, size_t n, nl_build_fn build, nl_answer_fn answer, void *arg);
 
 /*
- * Asks one question, written by `write`, which has NLM_F_DUMP or NLM_F_ACK, and hands the replies
- * to `reply`, which returns 0, or a negative errno: the rest is not read. A dump whose table
- * changed meanwhile is asked again, after `restart` (NULL: no dump) forgot the replies to the
- * first. Returns 0, or a negative errno: the kernel's, that of `reply`, -ETIMEDOUT, or -EAGAIN: the
- * table never stood still.
+ * Sends one request, which has NLM_F_DUMP or NLM_F_ACK, and frees it. `reply` gets each message of
+ * the answer (NULL: ignores them) and returns 0, or a negative errno: the rest is not read.
+ *
+ * `kept` counts what `reply` keeps of a dump. A dump whose table changed meanwhile is asked again
+ * with *kept = 0; where kept is NULL, it counts as complete.
+ *
+ * Returns 0, or a negative errno: the kernel's, that of `reply`, -EMSGSIZE (no request),
+ * -ETIMEDOUT, or -EAGAIN: the table changed during each of NL_DUMP_TRIES dumps.
  */
-struct nl_question {
-	void (*write)(struct nl_writer *w, void *arg);
-	int (*reply)(const struct nlmsghdr *msg, void *arg);
-	void (*restart)(void *arg);
-	void *arg;
-};
-int nl_port_ask(struct nl_port *p, const struct nl_question *q);
+typedef int (*nl_reply_fn)(struct nlmsghdr *msg, void *arg);
+int nl_port_ask(
+	struct nl_port *p, struct nl_msg *request, nl_reply_fn reply, size_t *kept, void *arg);
 
 /* Hands over all messages that are queued, without blocking. Returns 0, or -ENOBUFS: some were
  * lost. */
-int nl_port_drain(
-	struct nl_port *p, void (*message)(const struct nlmsghdr *msg, void *arg), void *arg);
+typedef void (*nl_message_fn)(struct nlmsghdr *msg, void *arg);
+int nl_port_drain(struct nl_port *p, nl_message_fn message, void *arg);
 
 #endif

@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "../../src/kernel/conntrack_msg.h"
-#include "../../src/kernel/ipset_dump.h"
+#include "../../src/kernel/ipset_msg.h"
 #include "../../src/kernel/ipvs_msg.h"
-#include "../../src/kernel/link_event.h"
 #include "../../src/kernel/link_msg.h"
 #include "base/mem.h"
 #include "fuzz.h"
+#include "kernel/link_monitor.h"
 
 /* What a reader tells can be printed. */
 static void check_fact(const struct fact *f, void *arg)
@@ -30,7 +30,7 @@ static void check(int r, const struct fact *f)
 		check_fact(f, NULL);
 }
 
-static void read_ipvs(const struct nlmsghdr *msg)
+static void read_ipvs(struct nlmsghdr *msg)
 {
 	struct ip ip = { .family = AF_INET, .bytes = { 10, 96, 0, 1 } };
 	struct fact vs = fact_vs(&ip, 80, IPPROTO_TCP), f;
@@ -42,19 +42,19 @@ static void read_ipvs(const struct nlmsghdr *msg)
 	check(ipvs_read_family(msg, &family), NULL);
 }
 
-static void read_ipset(const struct nlmsghdr *msg, unsigned which)
+static void read_ipset(struct nlmsghdr *msg, unsigned which)
 {
 	struct ipset_reading reading = { .id = which / 2 % SET_COUNT,
 		.family = which & 1 ? AF_INET6 : AF_INET,
 		.fn = check_fact };
 	struct fact f;
 
-	if (!ipset_parse_set(msg, reading.id, reading.family, &f))
+	if (!ipset_read_set(msg, reading.id, reading.family, &f))
 		check_fact(&f, NULL);
-	ipset_parse_members(msg, &reading);
+	ipset_read_members(msg, &reading);
 }
 
-static void read_link(const struct nlmsghdr *msg)
+static void read_link(struct nlmsghdr *msg)
 {
 	struct link_watch watch = { .index = 2, .own_links = 1, .own_addresses6 = 1 };
 	struct link_device device;
@@ -64,7 +64,7 @@ static void read_link(const struct nlmsghdr *msg)
 	check(link_read_device(msg, &device), NULL);
 	check(link_read_route(msg, &f), &f);
 	check(link_read_address(msg, &address), NULL);
-	link_read_event(msg, &watch);
+	link_watch_read(&watch, msg);
 }
 
 /* The first byte says whose message, the second which set; the length is always right, as the

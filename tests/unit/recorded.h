@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <netlink/msg.h>
+
 #include "base/mem.h"
 
 /*
- * Recorded netlink messages, tests/bytes/<name>.txt. A record is a line "WHAT" or
- * "WHAT | NAME=VALUE ...", and under it the messages in hexadecimal: each begins behind one tab and
- * goes on behind two. Lines that start with '#' are comments.
+ * Recorded netlink messages, tests/bytes/<name>.txt. To be included behind cmocka.h. A record is a
+ * line "WHAT" or "WHAT | NAME=VALUE ...", and under it the messages in hexadecimal: each begins
+ * behind one tab and goes on behind two. Lines that start with '#' are comments.
  */
 
 enum { RECORD_MAX_MESSAGES = 32, RECORD_MAX_BYTES = 4096, RECORD_MAX_LINE = 512 };
@@ -126,7 +128,7 @@ static inline size_t recorded_each(const char *name, void (*fn)(const struct rec
  * of them, it must not read outside of them.
  */
 static inline void record_damage(
-	const struct nlmsghdr *msg, size_t len, void (*fn)(const struct nlmsghdr *msg))
+	const struct nlmsghdr *msg, size_t len, void (*fn)(struct nlmsghdr *msg))
 {
 	static const unsigned char replacements[] = { 0x00, 0x01, 0x7f, 0xff };
 
@@ -145,6 +147,18 @@ static inline void record_damage(
 			fn(m);
 			free(m);
 		}
+}
+
+/* Fails unless the request is, but for its sequence number, the one recorded message. Frees it. */
+static inline void record_compare(const struct record *r, struct nl_msg *request)
+{
+	struct nlmsghdr *h = nlmsg_hdr(request);
+
+	assert_int_equal(r->n, 1);
+	h->nlmsg_seq = r->messages[0]->nlmsg_seq;
+	if (h->nlmsg_len != r->lengths[0] || memcmp(h, r->messages[0], h->nlmsg_len) != 0)
+		fail_msg("\"%s\" is built otherwise", r->title);
+	nlmsg_free(request);
 }
 
 /* The records are of a little-endian machine; on others a test program has nothing to compare. */

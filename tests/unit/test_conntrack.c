@@ -200,24 +200,22 @@ static void messages_with_wrong_bytes_are_survived(void **state)
 	}
 }
 
-static void assert_request(const struct nlmsghdr *msg, const char *expected)
+static void assert_request(struct nl_msg *request, const char *expected)
 {
+	const struct nlmsghdr *h = nlmsg_hdr(request);
 	_cleanup_(buf_done) struct buf b = { 0 };
 
-	for (uint32_t i = 0; i < msg->nlmsg_len; i++)
-		buf_addf(&b, "%02x", ((const unsigned char *)msg)[i]);
+	for (uint32_t i = 0; i < h->nlmsg_len; i++)
+		buf_addf(&b, "%02x", ((const unsigned char *)h)[i]);
 	assert_string_equal(buf_str(&b), expected);
+	nlmsg_free(request);
 }
 
 static void assert_deletion(const char *of, const char *expected)
 {
 	struct conntrack_entry e = read_entry(of);
-	_cleanup_free_ struct nlmsghdr *msg = mem_zalloc(1, NL_REQUEST_MAX);
-	struct nl_writer w = { .msg = msg };
 
-	conntrack_write_delete(&w, &e);
-	assert_true(msg->nlmsg_len <= NL_REQUEST_MAX);
-	assert_request(msg, expected);
+	assert_request(conntrack_msg_delete(&e), expected);
 }
 
 /* The client's direction, the zone and the number of the entry. */
@@ -244,24 +242,16 @@ static void a_deletion_names_one_entry(void **state)
 
 static void a_dump_asks_for_one_family_and_protocol(void **state)
 {
-	_cleanup_free_ struct nlmsghdr *msg = mem_zalloc(1, NL_REQUEST_MAX);
-	struct nl_writer w = { .msg = msg };
-
 	(void)state;
-	conntrack_write_dump(&w, AF_INET6, IPPROTO_UDP, 0);
-	assert_request(msg,
+	assert_request(conntrack_msg_dump(AF_INET6, IPPROTO_UDP, 0),
 		"300000000101010300000000000000000a000000100001800c0002800500010011000000"
 		"0c0019800800010008000000");
 }
 
 static void a_dump_can_ask_for_one_port(void **state)
 {
-	_cleanup_free_ struct nlmsghdr *msg = mem_zalloc(1, NL_REQUEST_MAX);
-	struct nl_writer w = { .msg = msg };
-
 	(void)state;
-	conntrack_write_dump(&w, AF_INET, IPPROTO_UDP, 53);
-	assert_request(msg,
+	assert_request(conntrack_msg_dump(AF_INET, IPPROTO_UDP, 53),
 		"3800000001010103000000000000000002000000180001801400028005000100110000000600"
 		"0300003500000c00198008000100"
 		"28000000");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Stale entries of the running kernel's connection table, in network namespaces of their own. The
- * entries are made by libnetfilter_conntrack; the conntrack program is the witness.
+ * entries are created with libnl; the conntrack program is the witness.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,9 +17,11 @@
 
 #include <cmocka.h>
 
-#include <libnetfilter_conntrack/libnetfilter_conntrack.h>
-#include <libnetfilter_conntrack/libnetfilter_conntrack_tcp.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 
+#include "../../src/kernel/nl.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kernel/conntrack.h"
@@ -29,7 +31,7 @@ enum { SKIPPED = 77, TIMEOUT_MS = 60000, LIFE_S = 600, MANY = 20000 };
 
 static struct {
 	struct conntrack *conntrack;
-	struct nfct_handle *maker;
+	struct nl_port *maker;
 	struct stale_list list;
 } t;
 
@@ -40,14 +42,13 @@ static int new_namespace(void **state)
 	(void)state;
 	if (unshare(CLONE_NEWNET) || conntrack_new(&t.conntrack, &err))
 		return -1;
-	t.maker = nfct_open(CONNTRACK, 0);
-	return t.maker ? 0 : -1;
+	return nl_port_open(NETLINK_NETFILTER, &t.maker, &err);
 }
 
 static int end_namespace(void **state)
 {
 	(void)state;
-	nfct_close(take(t.maker));
+	nl_port_free(take(t.maker));
 	conntrack_free(take(t.conntrack));
 	stale_done(&t.list);
 	return 0;
@@ -69,45 +70,47 @@ static struct ip parse(const char *s)
 	return ip;
 }
 
-static void set_address(struct nf_conntrack *ct, bool source, bool reply, const char *s)
+static void put_way(struct nl_msg *msg, int attr, uint8_t proto, struct way w)
 {
-	const struct ip ip = parse(s);
-	static const enum nf_conntrack_attr attrs[2][2][2] = {
-		{ { ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV4_SRC },
-			{ ATTR_REPL_IPV4_DST, ATTR_REPL_IPV4_SRC } },
-		{ { ATTR_ORIG_IPV6_DST, ATTR_ORIG_IPV6_SRC },
-			{ ATTR_REPL_IPV6_DST, ATTR_REPL_IPV6_SRC } },
-	};
+	const struct ip from = parse(w.from), to = parse(w.to);
+	bool v6 = from.family == AF_INET6;
+	int len = ip_bits(from.family) / 8;
+	struct nlattr *tuple = nla_nest_start(msg, attr), *nest;
 
-	nfct_set_attr(ct, attrs[ip.family == AF_INET6][reply][source], ip.bytes);
+	nest = nla_nest_start(msg, CTA_TUPLE_IP);
+	nla_put(msg, v6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC, len, from.bytes);
+	nla_put(msg, v6 ? CTA_IP_V6_DST : CTA_IP_V4_DST, len, to.bytes);
+	nla_nest_end(msg, nest);
+	nest = nla_nest_start(msg, CTA_TUPLE_PROTO);
+	nla_put_u8(msg, CTA_PROTO_NUM, proto);
+	nla_put_u16(msg, CTA_PROTO_SRC_PORT, htons(w.from_port));
+	nla_put_u16(msg, CTA_PROTO_DST_PORT, htons(w.to_port));
+	nla_nest_end(msg, nest);
+	nla_nest_end(msg, tuple);
 }
 
 static void make(uint8_t proto, struct way orig, struct way reply, uint16_t zone)
 {
-	struct nf_conntrack *ct = nfct_new();
-	uint8_t family = (uint8_t)parse(orig.to).family;
+	struct nl_msg *msg = nl_request_netfilter(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW,
+		NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, parse(orig.to).family);
+	int r;
 
-	assert_non_null(ct);
-	nfct_set_attr_u8(ct, ATTR_ORIG_L3PROTO, family);
-	nfct_set_attr_u8(ct, ATTR_REPL_L3PROTO, family);
-	nfct_set_attr_u8(ct, ATTR_ORIG_L4PROTO, proto);
-	nfct_set_attr_u8(ct, ATTR_REPL_L4PROTO, proto);
-	set_address(ct, true, false, orig.from);
-	set_address(ct, false, false, orig.to);
-	set_address(ct, true, true, reply.from);
-	set_address(ct, false, true, reply.to);
-	nfct_set_attr_u16(ct, ATTR_ORIG_PORT_SRC, htons(orig.from_port));
-	nfct_set_attr_u16(ct, ATTR_ORIG_PORT_DST, htons(orig.to_port));
-	nfct_set_attr_u16(ct, ATTR_REPL_PORT_SRC, htons(reply.from_port));
-	nfct_set_attr_u16(ct, ATTR_REPL_PORT_DST, htons(reply.to_port));
-	nfct_set_attr_u32(ct, ATTR_TIMEOUT, LIFE_S);
+	put_way(msg, CTA_TUPLE_ORIG, proto, orig);
+	put_way(msg, CTA_TUPLE_REPLY, proto, reply);
+	nla_put_u32(msg, CTA_TIMEOUT, htonl(LIFE_S));
 	if (zone)
-		nfct_set_attr_u16(ct, ATTR_ZONE, zone);
-	if (proto == IPPROTO_TCP)
-		nfct_set_attr_u8(ct, ATTR_TCP_STATE, TCP_CONNTRACK_ESTABLISHED);
-	if (nfct_query(t.maker, NFCT_Q_CREATE, ct))
-		fail_msg("cannot make an entry to %s: %s", orig.to, strerror(errno));
-	nfct_destroy(ct);
+		nla_put_u16(msg, CTA_ZONE, htons(zone));
+	if (proto == IPPROTO_TCP) {
+		struct nlattr *info = nla_nest_start(msg, CTA_PROTOINFO),
+			      *tcp = nla_nest_start(msg, CTA_PROTOINFO_TCP);
+
+		nla_put_u8(msg, CTA_PROTOINFO_TCP_STATE, TCP_CONNTRACK_ESTABLISHED);
+		nla_nest_end(msg, tcp);
+		nla_nest_end(msg, info);
+	}
+	r = nl_port_ask(t.maker, msg, NULL, NULL, NULL);
+	if (r)
+		fail_msg("cannot create an entry to %s: %s", orig.to, strerror(-r));
 }
 
 /* A client's UDP packets to a Service, which an endpoint answers. */

@@ -12,8 +12,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/kernel/ipset_dump.h"
-#include "../../src/kernel/ipset_text.h"
+#include "../../src/kernel/ipset_msg.h"
 #include "base/mem.h"
 #include "core/resolve.h"
 
@@ -102,11 +101,11 @@ static void collect(const struct fact *f, void *arg)
 	fact_list_add(arg, *f);
 }
 
-static int read_members(const struct nlmsghdr *msg, enum set_id id, int family, struct buf *ret)
+static int read_members(struct nlmsghdr *msg, enum set_id id, int family, struct buf *ret)
 {
 	_cleanup_(fact_list_done) struct fact_list l = { 0 };
 	struct ipset_reading r = { .id = id, .family = family, .fn = collect, .arg = &l };
-	int e = ipset_parse_members(msg, &r);
+	int e = ipset_read_members(msg, &r);
 
 	fact_list_finish(&l);
 	for (size_t i = 0; i < l.n; i++) {
@@ -148,7 +147,7 @@ static struct fact read_set(const char *hex, enum set_id id, int family)
 	_cleanup_free_ struct nlmsghdr *msg = bytes(hex, &len);
 	struct fact f;
 
-	assert_int_equal(ipset_parse_set(msg, id, family, &f), 0);
+	assert_int_equal(ipset_read_set(msg, id, family, &f), 0);
 	return f;
 }
 
@@ -217,14 +216,14 @@ static void a_set_of_the_other_family_differs(void **state)
 }
 
 /* Whatever comes, it is read within its bounds. */
-static void read_anything(const struct nlmsghdr *msg, size_t i)
+static void read_anything(struct nlmsghdr *msg, size_t i)
 {
 	_cleanup_(buf_done) struct buf b = { 0 };
 	struct fact f;
 	int e = read_members(msg, recorded[i].id, recorded[i].family, &b);
 
 	assert_true(e == 0 || e == -EBADMSG);
-	e = ipset_parse_set(msg, recorded[i].id, recorded[i].family, &f);
+	e = ipset_read_set(msg, recorded[i].id, recorded[i].family, &f);
 	assert_true(e == 0 || e == -EBADMSG);
 }
 
@@ -298,7 +297,7 @@ static void words_become_errnos(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		uint32_t line = 1;
 
-		assert_int_equal(ipset_text_errno(cases[i].text, &line), cases[i].error);
+		assert_int_equal(ipset_report_errno(cases[i].text, &line), cases[i].error);
 		assert_int_equal(line, cases[i].line);
 	}
 }

@@ -520,6 +520,38 @@ static void a_set_made_anew_by_somebody_else_takes_members(void **state)
 	assert_true(ipset_shows("add KUBE-CLUSTER-IP 10.0.0.2,tcp:80"));
 }
 
+/* libipset sends the members of the first set only when those of the second one come. */
+static void a_failure_is_not_that_of_the_next_set(void **state)
+{
+	struct fact small = fact_set(SET_CLUSTER_IP, AF_INET);
+	struct op ops[] = {
+		{ OP_ADD, 1, numbered(1) },
+		{ OP_ADD, 1, numbered(2) },
+		{ OP_ADD, 1, numbered(3) },
+		{ OP_ADD, 1, member("KUBE-IPVS-IPS 10.0.0.1") },
+	};
+
+	(void)state;
+	small.val.set.max_members = 2;
+	apply(OP_ADD, small, 0);
+	by_ipset("create KUBE-IPVS-IPS hash:ip\n");
+	adapter->apply(adapter, ops, ARRAY_SIZE(ops));
+	assert_int_equal(ops[0].result, 0);
+	assert_int_equal(ops[1].result, 0);
+	assert_int_equal(ops[2].result, -ENOSPC);
+	assert_int_equal(ops[3].result, 0);
+}
+
+static void a_set_that_has_its_type_again_takes_members(void **state)
+{
+	(void)state;
+	by_ipset("create KUBE-CLUSTER-IP hash:ip,port,ip\n");
+	apply(OP_ADD, numbered(1), -EINVAL);
+	by_ipset("destroy KUBE-CLUSTER-IP\ncreate KUBE-CLUSTER-IP hash:ip,port\n");
+	apply(OP_ADD, numbered(2), 0);
+	assert_true(ipset_shows("add KUBE-CLUSTER-IP 10.0.0.2,tcp:80"));
+}
+
 static void a_set_of_another_type_takes_no_members_until_it_is_replaced(void **state)
 {
 	_cleanup_(fact_list_done) struct fact_list sets = { 0 };
@@ -702,6 +734,8 @@ int main(void)
 		TEST(members_are_orphans_when_somebody_destroyed_the_set),
 		TEST(a_full_set_refuses_the_rest),
 		TEST(a_set_made_anew_by_somebody_else_takes_members),
+		TEST(a_failure_is_not_that_of_the_next_set),
+		TEST(a_set_that_has_its_type_again_takes_members),
 		TEST(a_set_of_another_type_takes_no_members_until_it_is_replaced),
 		TEST(a_set_in_use_is_replaced_with_its_members),
 		TEST(a_set_in_use_of_another_type_stays),

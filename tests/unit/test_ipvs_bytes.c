@@ -11,6 +11,8 @@
 #include <linux/ip_vs.h>
 #include <netinet/in.h>
 
+#include <netlink/genl/genl.h>
+
 #include "../../src/kernel/ipvs_msg.h"
 #include "kernel/ipvs.h"
 #include "recorded.h"
@@ -39,40 +41,31 @@ static struct op parse_op(const char *line)
 	return op;
 }
 
-static void write_request(struct nl_writer *w, const struct record *r)
+static struct nl_msg *build_request(const struct record *r)
 {
 	unsigned tcp, fin, udp;
+	struct fact vs;
+	struct op op;
 
-	if (record_is(r, "find family")) {
-		ipvs_write_find_family(w);
-	} else if (record_is(r, "info")) {
-		ipvs_write_info(w, FAMILY);
-	} else if (record_is(r, "dump vs")) {
-		ipvs_write_dump_vs(w, FAMILY);
-	} else if (record_is(r, "dump rs ")) {
-		struct fact vs = parse(r->title + strlen("dump rs "));
-
-		ipvs_write_dump_rs(w, FAMILY, &vs.key);
-	} else if (sscanf(r->title, "timeouts %u %u %u", &tcp, &fin, &udp) == 3) {
-		ipvs_write_timeouts(w, FAMILY, tcp, fin, udp);
-	} else {
-		struct op op = parse_op(r->title);
-
-		ipvs_write_op(w, FAMILY, &op);
+	if (record_is(r, "find family"))
+		return ipvs_msg_find_family();
+	if (record_is(r, "info"))
+		return ipvs_msg_info(FAMILY);
+	if (record_is(r, "dump vs"))
+		return ipvs_msg_dump(FAMILY, NULL);
+	if (record_is(r, "dump rs ")) {
+		vs = parse(r->title + strlen("dump rs "));
+		return ipvs_msg_dump(FAMILY, &vs.key);
 	}
+	if (sscanf(r->title, "timeouts %u %u %u", &tcp, &fin, &udp) == 3)
+		return ipvs_msg_set_timeouts(FAMILY, tcp, fin, udp);
+	op = parse_op(r->title);
+	return ipvs_msg_op(FAMILY, &op);
 }
 
 static void compare_request(const struct record *r)
 {
-	struct nlmsghdr *buf = mem_zalloc(1, NL_REQUEST_MAX);
-	struct nl_writer w = { .msg = buf };
-
-	assert_int_equal(r->n, 1);
-	write_request(&w, r);
-	buf->nlmsg_seq = r->messages[0]->nlmsg_seq;
-	if (buf->nlmsg_len != r->lengths[0] || memcmp(buf, r->messages[0], buf->nlmsg_len) != 0)
-		fail_msg("\"%s\" is written otherwise", r->title);
-	free(buf);
+	record_compare(r, build_request(r));
 }
 
 static void requests_are_those_that_the_kernel_accepted(void **state)
@@ -90,52 +83,62 @@ static void compare_vs(const struct record *r)
 		fail_msg("\"%s\" is read otherwise", r->title);
 }
 
-static void write_counter(struct nl_writer *w, uint16_t type, size_t size, uint64_t value)
+static void put_counters(struct nl_msg *msg, int nest_type, int size, uint64_t base)
 {
-	nl_write_attr(w, type, &value, size); /* little endian, as all that we run on */
+	static const int types[] = { IPVS_STATS_ATTR_CONNS, IPVS_STATS_ATTR_INPKTS,
+		IPVS_STATS_ATTR_OUTPKTS };
+	struct nlattr *nest = nla_nest_start(msg, nest_type);
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		const uint64_t value = base + i + 1;
+
+		nla_put(msg, types[i], size, &value); /* little endian, as the recorded messages */
+	}
+	nla_put_u64(msg, IPVS_STATS_ATTR_INBYTES, base + 4);
+	nla_put_u64(msg, IPVS_STATS_ATTR_OUTBYTES, base + 5);
+	nla_nest_end(msg, nest);
 }
 
-static void write_counters(struct nl_writer *w, uint16_t nest_type, size_t size, uint64_t base)
-{
-	struct nlattr *nest = nl_write_nest(w, nest_type);
-
-	write_counter(w, IPVS_STATS_ATTR_CONNS, size, base + 1);
-	write_counter(w, IPVS_STATS_ATTR_INPKTS, size, base + 2);
-	write_counter(w, IPVS_STATS_ATTR_OUTPKTS, size, base + 3);
-	write_counter(w, IPVS_STATS_ATTR_INBYTES, sizeof(uint64_t), base + 4);
-	write_counter(w, IPVS_STATS_ATTR_OUTBYTES, sizeof(uint64_t), base + 5);
-	nl_write_nest_end(w, nest);
-}
-
-/* What the kernel tells of a virtual server, with counters of 32 bits, and since 4.1 of 64. */
-static struct nlmsghdr *reply_with_counters(bool old, bool new)
-{
-	const struct ip_vs_flags flags = { .flags = IP_VS_SVC_F_HASHED };
-	struct nlmsghdr *buf = mem_zalloc(1, NL_REQUEST_MAX);
-	struct nl_writer w = { .msg = buf };
+/* A reply of our own making, whose attributes are in one nest. */
+struct reply {
+	struct nl_msg *msg;
 	struct nlattr *nest;
+};
 
-	nl_write_begin(&w, FAMILY, 0, GENL_HDRLEN);
-	nest = nl_write_nest(&w, IPVS_CMD_ATTR_SERVICE);
-	nl_write_u16(&w, IPVS_SVC_ATTR_AF, AF_INET);
-	nl_write_u32(&w, IPVS_SVC_ATTR_FWMARK, 7);
-	nl_write_string(&w, IPVS_SVC_ATTR_SCHED_NAME, "rr");
-	nl_write_attr(&w, IPVS_SVC_ATTR_FLAGS, &flags, sizeof(flags));
-	nl_write_u32(&w, IPVS_SVC_ATTR_TIMEOUT, 0);
-	if (old)
-		write_counters(&w, IPVS_SVC_ATTR_STATS, sizeof(uint32_t), 0);
-	if (new)
-		write_counters(&w, IPVS_SVC_ATTR_STATS64, sizeof(uint64_t), UINT64_C(1) << 40);
-	nl_write_nest_end(&w, nest);
-	return buf;
+static struct reply reply_new(int attr)
+{
+	struct reply r = { .msg = nl_request_empty() };
+
+	genlmsg_put(r.msg, 0, 0, FAMILY, 0, 0, 0, IPVS_GENL_VERSION);
+	r.nest = nla_nest_start(r.msg, attr);
+	return r;
 }
 
+static struct nlmsghdr *reply_end(struct reply *r)
+{
+	nla_nest_end(r->msg, r->nest);
+	return nlmsg_hdr(r->msg);
+}
+
+/* A virtual server with counters of 32 bits, and since Linux 4.1 of 64. */
 static void assert_counters(bool old, bool new, int want, uint64_t base)
 {
-	_cleanup_free_ struct nlmsghdr *msg = reply_with_counters(old, new);
+	const struct ip_vs_flags flags = { .flags = IP_VS_SVC_F_HASHED };
+	struct reply r = reply_new(IPVS_CMD_ATTR_SERVICE);
 	struct vs_stats s = { 0 };
 
-	assert_int_equal(ipvs_read_stats(msg, &s), want);
+	nla_put_u16(r.msg, IPVS_SVC_ATTR_AF, AF_INET);
+	nla_put_u32(r.msg, IPVS_SVC_ATTR_FWMARK, 7);
+	nla_put_string(r.msg, IPVS_SVC_ATTR_SCHED_NAME, "rr");
+	nla_put(r.msg, IPVS_SVC_ATTR_FLAGS, sizeof(flags), &flags);
+	nla_put_u32(r.msg, IPVS_SVC_ATTR_TIMEOUT, 0);
+	if (old)
+		put_counters(r.msg, IPVS_SVC_ATTR_STATS, sizeof(uint32_t), 0);
+	if (new)
+		put_counters(r.msg, IPVS_SVC_ATTR_STATS64, sizeof(uint64_t), UINT64_C(1) << 40);
+
+	assert_int_equal(ipvs_read_stats(reply_end(&r), &s), want);
+	nlmsg_free(r.msg);
 	if (!want)
 		return;
 	assert_int_equal(fact_fwmark(&s.key), 7);
@@ -206,7 +209,7 @@ static void replies_tell_the_facts_that_are_in_the_kernel(void **state)
 	assert_int_not_equal(recorded_each("ipvs-replies", compare_reply), 0);
 }
 
-static void read_damaged(const struct nlmsghdr *msg)
+static void read_damaged(struct nlmsghdr *msg)
 {
 	struct fact vs = parse("vs 10.96.0.10:80/TCP rr"), f;
 	struct rs_conns conns;
@@ -228,30 +231,11 @@ static void damaged_replies_do_no_harm(void **state)
 	recorded_each("ipvs-replies", damage_reply);
 }
 
-/* A reply of our own making: the attributes in one nest. */
-struct reply {
-	struct nlmsghdr *msg;
-	struct nl_writer w;
-	struct nlattr *nest;
-};
-
-static struct reply reply_new(uint16_t attr)
-{
-	struct reply r = { .msg = mem_zalloc(1, NL_REQUEST_MAX) };
-
-	r.w.msg = r.msg;
-	nl_write_begin(&r.w, FAMILY, 0, GENL_HDRLEN);
-	r.nest = nl_write_nest(&r.w, attr);
-	return r;
-}
-
 static int read_vs(struct reply *r, struct fact *ret)
 {
-	int result;
+	int result = ipvs_read_vs(reply_end(r), ret);
 
-	nl_write_nest_end(&r->w, r->nest);
-	result = ipvs_read_vs(r->msg, ret);
-	free(r->msg);
+	nlmsg_free(r->msg);
 	return result;
 }
 
@@ -259,27 +243,25 @@ static int read_rs(struct reply *r, const char *vs_line, struct fact *ret)
 {
 	struct fact vs = parse(vs_line);
 	struct rs_conns conns;
-	int result;
+	int result = ipvs_read_rs(reply_end(r), &vs.key, ret, &conns);
 
-	nl_write_nest_end(&r->w, r->nest);
-	result = ipvs_read_rs(r->msg, &vs.key, ret, &conns);
-	free(r->msg);
+	nlmsg_free(r->msg);
 	return result;
 }
 
 static void write_vs(struct reply *r, uint16_t family, uint16_t proto, const char *scheduler,
-	size_t scheduler_size, uint32_t flags)
+	int scheduler_size, uint32_t flags)
 {
 	struct ip_vs_flags f = { .flags = flags, .mask = ~0u };
 	static const uint8_t addr[16] = { 10, 96, 0, 10, 0xde, 0xad };
 
-	nl_write_u16(&r->w, IPVS_SVC_ATTR_AF, family);
-	nl_write_u16(&r->w, IPVS_SVC_ATTR_PROTOCOL, proto);
-	nl_write_attr(&r->w, IPVS_SVC_ATTR_ADDR, addr, sizeof(addr));
-	nl_write_u16(&r->w, IPVS_SVC_ATTR_PORT, htons(80));
-	nl_write_attr(&r->w, IPVS_SVC_ATTR_SCHED_NAME, scheduler, scheduler_size);
-	nl_write_attr(&r->w, IPVS_SVC_ATTR_FLAGS, &f, sizeof(f));
-	nl_write_u32(&r->w, IPVS_SVC_ATTR_TIMEOUT, 360);
+	nla_put_u16(r->msg, IPVS_SVC_ATTR_AF, family);
+	nla_put_u16(r->msg, IPVS_SVC_ATTR_PROTOCOL, proto);
+	nla_put(r->msg, IPVS_SVC_ATTR_ADDR, sizeof(addr), addr);
+	nla_put_u16(r->msg, IPVS_SVC_ATTR_PORT, htons(80));
+	nla_put(r->msg, IPVS_SVC_ATTR_SCHED_NAME, scheduler_size, scheduler);
+	nla_put(r->msg, IPVS_SVC_ATTR_FLAGS, sizeof(f), &f);
+	nla_put_u32(r->msg, IPVS_SVC_ATTR_TIMEOUT, 360);
 }
 
 static void a_time_out_counts_only_with_persistence(void **state)
@@ -304,9 +286,9 @@ static void attributes_of_later_kernels_are_passed_over(void **state)
 	struct reply r = reply_new(IPVS_CMD_ATTR_SERVICE);
 
 	(void)state;
-	nl_write_u32(&r.w, IPVS_SVC_ATTR_MAX + 1, 4711);
+	nla_put_u32(r.msg, IPVS_SVC_ATTR_MAX + 1, 4711);
 	write_vs(&r, AF_INET, IPPROTO_TCP, "rr", 3, 0);
-	nl_write_u32(&r.w, IPVS_SVC_ATTR_MAX + 9, 4711);
+	nla_put_u32(r.msg, IPVS_SVC_ATTR_MAX + 9, 4711);
 	assert_int_equal(read_vs(&r, &f), 1);
 	assert_memory_equal(&f, &want, sizeof(f));
 }
@@ -356,8 +338,8 @@ static void a_reply_that_lacks_something_is_an_error(void **state)
 	r = reply_new(IPVS_CMD_ATTR_DEST);
 	assert_int_equal(read_rs(&r, "vs 10.96.0.10:80/TCP rr", &f), -EBADMSG);
 	r = reply_new(IPVS_CMD_ATTR_SERVICE);
-	nl_write_u16(&r.w, IPVS_SVC_ATTR_AF, AF_INET);
-	nl_write_u32(&r.w, IPVS_SVC_ATTR_FWMARK, 1);
+	nla_put_u16(r.msg, IPVS_SVC_ATTR_AF, AF_INET);
+	nla_put_u32(r.msg, IPVS_SVC_ATTR_FWMARK, 1);
 	assert_int_equal(read_vs(&r, &f), -EBADMSG);
 }
 
@@ -368,11 +350,11 @@ static void a_real_server_without_family_has_that_of_its_virtual_server(void **s
 	struct reply r = reply_new(IPVS_CMD_ATTR_DEST);
 
 	(void)state;
-	nl_write_attr(&r.w, IPVS_DEST_ATTR_ADDR, addr, sizeof(addr));
-	nl_write_u16(&r.w, IPVS_DEST_ATTR_PORT, htons(8080));
-	nl_write_u32(&r.w, IPVS_DEST_ATTR_FWD_METHOD,
+	nla_put(r.msg, IPVS_DEST_ATTR_ADDR, sizeof(addr), addr);
+	nla_put_u16(r.msg, IPVS_DEST_ATTR_PORT, htons(8080));
+	nla_put_u32(r.msg, IPVS_DEST_ATTR_FWD_METHOD,
 		IP_VS_CONN_F_DROUTE | IP_VS_CONN_F_NOOUTPUT | IP_VS_CONN_F_INACTIVE);
-	nl_write_u32(&r.w, IPVS_DEST_ATTR_WEIGHT, 7);
+	nla_put_u32(r.msg, IPVS_DEST_ATTR_WEIGHT, 7);
 	assert_int_equal(read_rs(&r, "vs 10.96.0.10:80/TCP rr", &f), 1);
 	assert_memory_equal(&f, &want, sizeof(f));
 }

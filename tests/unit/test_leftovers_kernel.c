@@ -49,21 +49,19 @@ struct new_table {
 };
 
 /* As nft does it: a table with its name, between a beginning and an end. */
-static void write_table(struct nl_writer *w, size_t i, void *arg)
+static struct nl_msg *build_table(size_t i, void *arg)
 {
+	const struct nfgenmsg of_nftables = { .res_id = htons(NFNL_SUBSYS_NFTABLES) };
 	const struct new_table *t = arg;
-	struct nfgenmsg *header;
+	struct nl_msg *msg;
 
-	if (i == 1) {
-		header = nl_write_begin(w, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE,
-			NLM_F_CREATE, sizeof(*header));
-		header->nfgen_family = t->family;
-		nl_write_string(w, NFTA_TABLE_NAME, t->name);
-		return;
-	}
-	header = nl_write_begin(
-		w, i ? NFNL_MSG_BATCH_END : NFNL_MSG_BATCH_BEGIN, 0, sizeof(*header));
-	header->res_id = htons(NFNL_SUBSYS_NFTABLES);
+	if (i != 1)
+		return nl_request_new(i ? NFNL_MSG_BATCH_END : NFNL_MSG_BATCH_BEGIN, 0,
+			&of_nftables, sizeof(of_nftables));
+	msg = nl_request_netfilter(
+		NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE, NLM_F_CREATE, t->family);
+	nla_put_string(msg, NFTA_TABLE_NAME, t->name);
+	return msg;
 }
 
 static void take_answer(size_t i, int result, void *arg)
@@ -81,7 +79,7 @@ static int make_table(uint8_t family, const char *name)
 	struct err err;
 
 	assert_int_equal(nl_port_open(NETLINK_NETFILTER, &port, &err), 0);
-	nl_port_batch(port, 3, write_table, take_answer, &t);
+	nl_port_batch(port, 3, build_table, take_answer, &t);
 	nl_port_free(port);
 	return t.result;
 }

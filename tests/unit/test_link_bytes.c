@@ -10,9 +10,9 @@
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 
-#include "../../src/kernel/link_event.h"
 #include "../../src/kernel/link_msg.h"
 #include "kernel/link.h"
+#include "kernel/link_monitor.h"
 #include "recorded.h"
 
 static struct op parse_op(const char *line)
@@ -29,36 +29,26 @@ static struct op parse_op(const char *line)
 	return op;
 }
 
-static void write_request(struct nl_writer *w, const struct record *r)
+static struct nl_msg *build_request(const struct record *r)
 {
 	int index = (int)record_number(r, "index", 0);
+	struct op op;
 
-	if (record_is(r, "find device")) {
-		link_write_find_device(w);
-	} else if (record_is(r, "dump routes IPv4")) {
-		link_write_dump_routes(w, AF_INET);
-	} else if (record_is(r, "dump routes IPv6")) {
-		link_write_dump_routes(w, AF_INET6);
-	} else if (record_is(r, "dump addresses")) {
-		link_write_dump_addresses(w, index);
-	} else {
-		struct op op = parse_op(r->title);
-
-		link_write_op(w, &op, index);
-	}
+	if (record_is(r, "find device"))
+		return link_msg_find_device();
+	if (record_is(r, "dump routes IPv4"))
+		return link_msg_dump_routes(AF_INET);
+	if (record_is(r, "dump routes IPv6"))
+		return link_msg_dump_routes(AF_INET6);
+	if (record_is(r, "dump addresses"))
+		return link_msg_dump_addresses(index);
+	op = parse_op(r->title);
+	return link_msg_op(&op, index);
 }
 
 static void compare_request(const struct record *r)
 {
-	struct nlmsghdr *buf = mem_zalloc(1, NL_REQUEST_MAX);
-	struct nl_writer w = { .msg = buf };
-
-	assert_int_equal(r->n, 1);
-	write_request(&w, r);
-	buf->nlmsg_seq = r->messages[0]->nlmsg_seq;
-	if (buf->nlmsg_len != r->lengths[0] || memcmp(buf, r->messages[0], buf->nlmsg_len) != 0)
-		fail_msg("\"%s\" is written otherwise", r->title);
-	free(buf);
+	record_compare(r, build_request(r));
 }
 
 static void requests_are_those_that_the_kernel_accepted(void **state)
@@ -128,7 +118,7 @@ static void compare_event(const struct record *r)
 	unsigned changed = 0;
 
 	for (size_t i = 0; i < r->n; i++)
-		changed |= link_read_event(r->messages[i], &watch);
+		changed |= link_watch_read(&watch, r->messages[i]);
 	if (changed != record_number(r, "changed", ~0u))
 		fail_msg("\"%s\" is read as %u", r->title, changed);
 	assert_int_equal(watch.own_links, 0);
@@ -141,7 +131,7 @@ static void notifications_tell_what_others_changed(void **state)
 	assert_int_not_equal(recorded_each("link-events", compare_event), 0);
 }
 
-static void read_damaged(const struct nlmsghdr *msg)
+static void read_damaged(struct nlmsghdr *msg)
 {
 	struct link_watch watch = { .index = 7 };
 	struct link_address a;
@@ -151,7 +141,7 @@ static void read_damaged(const struct nlmsghdr *msg)
 	assert_true(link_read_route(msg, &f) >= -EBADMSG);
 	assert_true(link_read_address(msg, &a) >= -EBADMSG);
 	assert_true(link_read_device(msg, &d) >= -EBADMSG);
-	assert_true(link_read_event(msg, &watch) <= (LINK_CHANGED_ADDRESSES | LINK_CHANGED_OURS));
+	assert_true(link_watch_read(&watch, msg) <= (LINK_CHANGED_ADDRESSES | LINK_CHANGED_OURS));
 }
 
 static void damage(const struct record *r)
@@ -171,18 +161,14 @@ static void own_deletions_excuse_only_as_many_as_they_are(void **state)
 {
 	static const uint8_t vip[16] = { 0xfd, 0, 0, 0x96, [15] = 1 };
 	struct link_watch watch = { .index = 7, .own_addresses6 = 1 };
-	struct nlmsghdr *buf = mem_zalloc(1, NL_REQUEST_MAX);
-	struct nl_writer w = { .msg = buf };
-	struct ifaddrmsg *h = nl_write_begin(&w, RTM_DELADDR, 0, sizeof(*h));
+	const struct ifaddrmsg h = { .ifa_family = AF_INET6, .ifa_prefixlen = 128, .ifa_index = 7 };
+	struct nl_msg *msg = nl_request_new(RTM_DELADDR, 0, &h, sizeof(h));
 
 	(void)state;
-	h->ifa_family = AF_INET6;
-	h->ifa_prefixlen = 128;
-	h->ifa_index = 7;
-	nl_write_attr(&w, IFA_ADDRESS, vip, sizeof(vip));
-	assert_int_equal(link_read_event(buf, &watch), 0);
-	assert_int_equal(link_read_event(buf, &watch), LINK_CHANGED_OURS);
-	free(buf);
+	nla_put(msg, IFA_ADDRESS, sizeof(vip), vip);
+	assert_int_equal(link_watch_read(&watch, nlmsg_hdr(msg)), 0);
+	assert_int_equal(link_watch_read(&watch, nlmsg_hdr(msg)), LINK_CHANGED_OURS);
+	nlmsg_free(msg);
 }
 
 static void answers_are_turned_into_the_words_of_the_ledger(void **state)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,10 +17,14 @@
 
 #include <cmocka.h>
 
+#include <linux/rtnetlink.h>
+
+#include "../../src/kernel/nl.h"
 #include "base/mem.h"
 #include "core/resolve.h"
 #include "kernel/exec.h"
 #include "kernel/link.h"
+#include "kernel/link_monitor.h"
 
 enum { SKIPPED = 77, TIMEOUT_MS = 60000, BOTH = LINK_CHANGED_ADDRESSES | LINK_CHANGED_OURS };
 
@@ -46,20 +51,35 @@ static unsigned count(const char *text, const char *part)
 
 static const char *const routes6[] = { "ip", "-6", "route", "show", "table", "local", NULL };
 
-/* Waits until `ip` prints that so often. */
+static void ignore_notification(struct nlmsghdr *msg, void *arg)
+{
+	(void)msg;
+	(void)arg;
+}
+
+/* Waits until `ip` prints that so often, looking again at each notification of links and routes. */
 static void await_output(const char *const argv[], const char *part, unsigned times)
 {
-	for (int i = 0; i < TIMEOUT_MS / 10; i++) {
+	struct nl_port *port;
+	struct err err;
+
+	if (nl_port_open(NETLINK_ROUTE, &port, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(nl_port_join(port, RTNLGRP_LINK), 0);
+	assert_int_equal(nl_port_join(port, RTNLGRP_IPV6_ROUTE), 0);
+	for (;;) {
 		_cleanup_(buf_done) struct buf out = { 0 };
-		struct err err;
+		struct pollfd p = { .fd = nl_port_fd(port), .events = POLLIN };
 
 		if (exec_run(argv, NULL, 0, TIMEOUT_MS, &out, &err))
 			fail_msg("ip: %s", err.msg);
 		if (count(buf_str(&out), part) == times)
-			return;
-		usleep(10000);
+			break;
+		if (poll(&p, 1, TIMEOUT_MS) <= 0)
+			fail_msg("waited for %u times \"%s\"", times, part);
+		nl_port_drain(port, ignore_notification, NULL);
 	}
-	fail_msg("waited for %u times \"%s\"", times, part);
+	nl_port_free(port);
 }
 
 static int new_namespace(void **state)
