@@ -10,23 +10,23 @@
 #include "core/ledger.h"
 
 /*
- * TCP real servers that are no longer wanted keep their connections: the drain is one more
- * claimant, behind all others, which wants them with weight 0 until their connections are gone or
- * their deadline has passed. An endpoint that comes back simply outranks it. A virtual server that
- * is to go is kept, with the address and the set members that lead packets to it, as long as one of
+ * TCP real servers that nobody wants any more keep their connections for a while. The drain is the
+ * last claimant: it wants these real servers with weight 0 until they have no connections left or
+ * their deadline has passed. An endpoint that comes back outranks it. A virtual server that is to
+ * be deleted stays, with the addresses and set members that lead packets to it, as long as one of
  * its real servers drains.
  *
- * It looks at what is about to be deleted, not at what changed: so what an earlier run of the
- * daemon left behind is drained too, and a restart in the middle starts the time-out anew and loses
- * nothing.
+ * The drain looks at the deletes that are queued and not at what changed. So it also drains what an
+ * earlier run of the daemon left behind, and a restart only starts the time-outs anew.
+ *
+ * All times are milliseconds.
  */
 
 struct drain;
 
 struct drain_config {
 	struct ledger *ledger;
-	/* How long the real servers of this virtual server may drain, milliseconds; 0: not at all.
-	 */
+	/* How long the real servers of this virtual server may drain; 0: not at all. */
 	uint64_t (*timeout)(const struct fact_key *vs, void *arg);
 	/* Counts connections: struct adapter, conns. */
 	int (*conns)(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *fn_arg),
@@ -37,15 +37,16 @@ struct drain_config {
 struct drain *drain_new(const struct drain_config *config);
 void drain_free(struct drain *d);
 
-/* This virtual server loses its claimant before the next drain_catch(); until then its time-out is
- * this one instead of what drain_config.timeout says. */
+/* This virtual server loses its claimant before the next drain_catch(), which takes this time-out
+ * instead of asking drain_config.timeout. */
 void drain_expect(struct drain *d, const struct fact_key *vs, uint64_t timeout);
-/* Claims what is on its way out and may have connections. To be called before drain_poll(), and
- * before operations are taken. */
+/* Claims the facts whose delete is queued and that may have connections. To be called before
+ * drain_poll(), and before operations are taken. */
 void drain_catch(struct drain *d, uint64_t now);
-/* Lets go of what has no connections any more or is past its deadline, where it is time to look. */
+/* Releases what has no connections any more or is past its deadline. Does nothing before
+ * drain_next(). */
 void drain_poll(struct drain *d, uint64_t now);
-/* Lets go of everything at once. */
+/* Releases everything at once. */
 void drain_release_all(struct drain *d);
 /* When drain_poll() has something to do; UINT64_MAX: nothing drains. */
 uint64_t drain_next(const struct drain *d);

@@ -8,25 +8,31 @@
 #include "core/adapter.h"
 
 /*
- * Between taking away the old scheduler of a virtual server and giving it the new one the kernel
- * waits for an RCU grace period and refuses every new connection (ip_vs_edit_service() sets the
- * scheduler to NULL and calls synchronize_rcu()). So that nobody is refused, new connections are
- * led away for that time: those of TCP and SCTP to an address are dropped, as where a Local policy
- * has no endpoint, and their clients ask again a second later; those through a mark go to the
- * virtual server of their address. UDP is let alone, as its clients would not ask again.
+ * The guarded change of a virtual server's scheduler: step 13 in src/core/op_order.c.
+ *
+ * ip_vs_edit_service() sets the scheduler to NULL, calls synchronize_rcu() and then sets the new
+ * one. Until then the kernel refuses every new connection to the virtual server. To avoid that, new
+ * connections are led away for the time:
+ *  - TCP and SCTP to an address: dropped by a member of KUBE-NO-LOCAL, as if a Local policy had no
+ *    endpoint here; the clients retransmit a second later;
+ *  - to a firewall mark: without their members of KUBE-LOCAL-MARK they reach the virtual server of
+ *    their address;
+ *  - UDP to an address: nothing, because its clients would not retransmit.
  */
 
 struct hold {
 	const struct ledger *ledger;
-	struct adapter *virtual_servers, *members; /* which answer at once; no members: NULL */
-	const struct fact *facts;		   /* of the owner of the virtual server */
+	struct adapter *virtual_servers;
+	struct adapter *members; /* NULL: there are none; both must answer at once */
+	/* Of the Service that owns the virtual server: its diversions are among them. */
+	const struct fact *facts;
 	size_t n_facts;
 };
 
 /*
- * Has the operation, an OP_SET of a virtual server, carried out, and new connections led away
- * meanwhile where that is needed. The ledger does not hear of that: false tells that something
- * could not be undone, and that an audit has to put it right.
+ * Carries out the operation, an OP_SET of a virtual server, and writes its result. The ledger does
+ * not learn of the members that change meanwhile. Returns false if a member could not be changed
+ * back: an audit of the members has to repair it.
  */
 bool hold_change(const struct hold *h, struct op *set_vs);
 

@@ -15,28 +15,28 @@ enum {
 	LAST_LOOK = 5000, /* the time between looks doubles up to this */
 };
 
-/* One real server, or a virtual server (`is_vs`) that is kept for its draining real servers. */
-struct draining {
+/* A real server that drains, or a virtual server that stays for its draining real servers. */
+struct drain_fact {
 	struct map_node by_key;
 	struct fact_key key;
-	uint64_t timeout; /* of a virtual server: that of its real servers */
+	uint64_t timeout; /* of a virtual server: for its real servers */
 	uint64_t deadline, look_at, wait;
 	bool is_vs;
-	bool released;	       /* its deletion is on its way: not to be caught again */
-	bool busy;	       /* had connections at the last look, */
-	uint64_t looked;       /* which was then */
-	struct fact_list kept; /* of a virtual server: what was claimed with it */
+	bool released;	       /* its delete is queued: not to be caught again */
+	bool busy;	       /* had connections at the last look, ... */
+	uint64_t looked;       /* ... which was then */
+	struct fact_list kept; /* of a virtual server: itself and the path to it, as claimed */
 };
 
-/* What is claimed with virtual servers that are kept, a VIP for instance with several. */
-struct kept {
+/* A fact on the path to virtual servers that stay; several may share it, for instance a VIP. */
+struct drain_kept {
 	struct map_node by_key;
 	struct fact_key key;
 	size_t n; /* virtual servers */
 };
 
 /* See drain_expect(). */
-struct expected {
+struct drain_expected {
 	struct map_node by_key;
 	struct fact_key vs;
 	uint64_t timeout;
@@ -45,7 +45,7 @@ struct expected {
 struct drain {
 	struct drain_config config;
 	struct claimant claimant;
-	struct map map;
+	struct map facts;
 	struct map kept;
 	struct map expected;
 	size_t n_rs;
@@ -62,31 +62,16 @@ struct drain *drain_new(const struct drain_config *config)
 	return d;
 }
 
-static struct draining *draining_of(struct map_node *n)
+static void drain_fact_free(struct drain_fact *f)
 {
-	return container_of(n, struct draining, by_key);
+	fact_list_done(&f->kept);
+	free(f);
 }
 
-static void draining_free(struct draining *r)
+static void drain_forget_expected(struct drain *d)
 {
-	fact_list_done(&r->kept);
-	free(r);
-}
-
-static struct kept *kept_of(struct map_node *n)
-{
-	return container_of(n, struct kept, by_key);
-}
-
-static struct expected *expected_of(struct map_node *n)
-{
-	return container_of(n, struct expected, by_key);
-}
-
-static void forget_expected(struct drain *d)
-{
-	map_for_each(n, &d->expected)
-		free(expected_of(n));
+	map_for_each_entry(struct drain_expected, e, &d->expected, by_key)
+		free(e);
 	map_done(&d->expected);
 	d->expected = (struct map){ 0 };
 }
@@ -95,87 +80,93 @@ void drain_free(struct drain *d)
 {
 	if (!d)
 		return;
-	map_for_each(n, &d->map)
-		draining_free(draining_of(n));
-	map_done(&d->map);
-	map_for_each(n, &d->kept)
-		free(kept_of(n));
+	map_for_each_entry(struct drain_fact, f, &d->facts, by_key)
+		drain_fact_free(f);
+	map_done(&d->facts);
+	map_for_each_entry(struct drain_kept, k, &d->kept, by_key)
+		free(k);
 	map_done(&d->kept);
-	forget_expected(d);
+	drain_forget_expected(d);
 	free(d);
+}
+
+static struct drain_fact *drain_find(const struct drain *d, const struct fact_key *key)
+{
+	const uint32_t hash = map_hash(key, sizeof(*key));
+
+	map_for_each_match_entry(struct drain_fact, f, &d->facts, hash, by_key)
+		if (fact_key_eq(&f->key, key))
+			return f;
+	return NULL;
+}
+
+static struct drain_kept *drain_find_kept(const struct drain *d, const struct fact_key *key)
+{
+	const uint32_t hash = map_hash(key, sizeof(*key));
+
+	map_for_each_match_entry(struct drain_kept, k, &d->kept, hash, by_key)
+		if (fact_key_eq(&k->key, key))
+			return k;
+	return NULL;
 }
 
 void drain_expect(struct drain *d, const struct fact_key *vs, uint64_t timeout)
 {
-	struct expected *e = new0(struct expected);
+	struct drain_expected *e = new0(struct drain_expected);
 
 	e->vs = *vs;
 	e->timeout = timeout;
 	map_add(&d->expected, &e->by_key, map_hash(vs, sizeof(*vs)));
 }
 
-static struct draining *find(const struct drain *d, const struct fact_key *key)
+static uint64_t drain_timeout_of(const struct drain *d, const struct fact_key *vs)
 {
-	map_for_each_match(n, &d->map, map_hash(key, sizeof(*key)))
-		if (fact_key_eq(&draining_of(n)->key, key))
-			return draining_of(n);
-	return NULL;
+	const struct drain_fact *f = drain_find(d, vs);
+	const uint32_t hash = map_hash(vs, sizeof(*vs));
+
+	if (f)
+		return f->timeout;
+	map_for_each_match_entry(struct drain_expected, e, &d->expected, hash, by_key)
+		if (fact_key_eq(&e->vs, vs))
+			return e->timeout;
+	return d->config.timeout(vs, d->config.arg);
 }
 
-static void forget(struct drain *d, struct draining *r)
+/* Catching */
+
+static void drain_start_timer(struct drain *d, struct drain_fact *f, uint64_t now)
 {
-	map_del(&d->map, &r->by_key);
-	d->n_rs -= !r->is_vs;
-	draining_free(r);
+	f->deadline = now + f->timeout;
+	f->wait = FIRST_LOOK;
+	f->look_at = now + f->wait;
+	if (f->look_at < d->next)
+		d->next = f->look_at;
 }
 
-/* Its time begins. */
-static void begin(struct drain *d, struct draining *r, uint64_t now)
-{
-	r->deadline = now + r->timeout;
-	r->wait = FIRST_LOOK;
-	r->look_at = now + r->wait;
-	if (r->look_at < d->next)
-		d->next = r->look_at;
-}
-
-static struct draining *remember(
+static struct drain_fact *drain_add(
 	struct drain *d, const struct fact_key *key, uint64_t timeout, uint64_t now)
 {
-	struct draining *r = new0(struct draining);
+	struct drain_fact *f = new0(struct drain_fact);
 
-	r->key = *key;
-	r->is_vs = key->kind == FACT_VS;
-	r->timeout = timeout;
-	map_add(&d->map, &r->by_key, map_hash(key, sizeof(*key)));
-	d->n_rs += !r->is_vs;
-	begin(d, r, now);
-	return r;
+	f->key = *key;
+	f->is_vs = key->kind == FACT_VS;
+	f->timeout = timeout;
+	map_add(&d->facts, &f->by_key, map_hash(key, sizeof(*key)));
+	d->n_rs += !f->is_vs;
+	drain_start_timer(d, f, now);
+	return f;
 }
 
-/* What is about to be deleted, copied out: claims change the queues. */
-static void list_leaving(const struct fact *f, void *arg)
+/* Claims a fact for a virtual server, as it is in the kernel; nothing where it is not there. */
+static void drain_keep(struct drain *d, struct drain_fact *vs, struct fact f)
 {
-	fact_list_add(arg, *f);
-}
-
-static struct kept *find_kept(const struct drain *d, const struct fact_key *key)
-{
-	map_for_each_match(n, &d->kept, map_hash(key, sizeof(*key)))
-		if (fact_key_eq(&kept_of(n)->key, key))
-			return kept_of(n);
-	return NULL;
-}
-
-static void keep(struct drain *d, struct draining *vs, struct fact f)
-{
-	struct kept *k = find_kept(d, &f.key);
+	struct drain_kept *k = drain_find_kept(d, &f.key);
 	struct fact_state s;
 
 	if (!ledger_state(d->config.ledger, &f.key, &s) || !s.present || s.foreign)
 		return;
 	if (!k) {
-		k = new0(struct kept);
+		k = new0(struct drain_kept);
 		k->key = f.key;
 		map_add(&d->kept, &k->by_key, map_hash(&f.key, sizeof(f.key)));
 	}
@@ -185,250 +176,234 @@ static void keep(struct drain *d, struct draining *vs, struct fact f)
 	fact_list_add(&vs->kept, f);
 }
 
-static void let_go(struct drain *d, const struct fact_key *key)
-{
-	struct kept *k = find_kept(d, key);
-
-	if (--k->n)
-		return;
-	map_del(&d->kept, &k->by_key);
-	free(k);
-	ledger_release(d->config.ledger, key, &d->claimant);
-}
-
-static void keep_vip(struct drain *d, struct draining *r, const struct ip *ip)
+static void drain_keep_vip(struct drain *d, struct drain_fact *vs, const struct ip *ip)
 {
 	const struct ip none = { 0 };
 
-	keep(d, r, fact_member(SET_IPVS_IPS, ip->family, ip, 0, 0, NULL));
-	keep(d, r, fact_route(ip, &none));
-	keep(d, r, fact_addr(ip));
+	drain_keep(d, vs, fact_member(SET_IPVS_IPS, ip->family, ip, 0, 0, NULL));
+	drain_keep(d, vs, fact_route(ip, &none));
+	drain_keep(d, vs, fact_addr(ip));
 }
 
-/* What leads packets to it, and the set members that mark it as ours. */
-static void keep_path(struct drain *d, struct draining *r)
+/*
+ * Claims what leads packets to the virtual server, and the set members that mark it as ours. Of one
+ * that is selected by firewall mark only the VIPs: IPVS knows the packets of its connections
+ * without the mark.
+ */
+static void drain_keep_path(
+	struct drain *d, struct drain_fact *vs, const struct fact_list *leaving_members)
 {
 	static const enum set_id sets[] = { SET_CLUSTER_IP, SET_EXTERNAL_IP, SET_EXTERNAL_IP_LOCAL,
 		SET_LOAD_BALANCER, SET_LOCAL_MARK, SET_NODE_PORT_TCP };
-	const struct ip ip = fact_ip(&r->key);
+	const struct fact_key *key = &vs->key;
+	const struct ip ip = fact_ip(key);
 
-	for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
-		keep(d, r,
-			fact_member(sets[i], r->key.family, &ip, r->key.proto, r->key.port, NULL));
-	keep_vip(d, r, &ip);
-}
-
-/* Of one that is selected by firewall mark: IPVS knows the packets of its connections without the
- * mark. */
-static void keep_marked_path(
-	struct drain *d, struct draining *r, const struct fact_list *leaving_members)
-{
+	if (key->proto) {
+		for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
+			drain_keep(d, vs,
+				fact_member(
+					sets[i], key->family, &ip, key->proto, key->port, NULL));
+		drain_keep_vip(d, vs, &ip);
+		return;
+	}
 	for (size_t i = 0; i < leaving_members->n; i++) {
-		const struct fact *f = &leaving_members->facts[i];
-		const struct ip ip = fact_ip(&f->key);
+		const struct fact *m = &leaving_members->facts[i];
+		const struct ip vip = fact_ip(&m->key);
 
-		if (f->key.set == SET_LOCAL_MARK && f->key.family == r->key.family &&
-			f->val.member.mark == fact_fwmark(&r->key))
-			keep_vip(d, r, &ip);
+		if (fact_diverts(&m->key) && m->key.family == key->family &&
+			m->val.member.mark == fact_fwmark(key))
+			drain_keep_vip(d, vs, &vip);
 	}
 }
 
-static uint64_t timeout_of(const struct drain *d, const struct fact_key *vs)
+/* Queued facts are copied before any is claimed, as claims change the queues. */
+static void drain_copy_fact(const struct fact *f, void *arg)
 {
-	const struct draining *r = find(d, vs);
-
-	if (r)
-		return r->timeout;
-	map_for_each_match(n, &d->expected, map_hash(vs, sizeof(*vs)))
-		if (fact_key_eq(&expected_of(n)->vs, vs))
-			return expected_of(n)->timeout;
-	return d->config.timeout(vs, d->config.arg);
+	fact_list_add(arg, *f);
 }
 
-static void catch_virtual_servers(struct drain *d, uint64_t now)
+static void drain_catch_virtual_servers(struct drain *d, uint64_t now)
 {
+	struct ledger *l = d->config.ledger;
 	struct fact_list leaving = { 0 }, members = { 0 };
 
-	ledger_each_queued(d->config.ledger, OP_DEL, FACT_VS, list_leaving, &leaving);
-	if (leaving.n) /* before any of them is claimed */
-		ledger_each_queued(d->config.ledger, OP_DEL, FACT_MEMBER, list_leaving, &members);
+	ledger_each_queued(l, OP_DEL, FACT_VS, drain_copy_fact, &leaving);
+	if (leaving.n)
+		ledger_each_queued(l, OP_DEL, FACT_MEMBER, drain_copy_fact, &members);
 	for (size_t i = 0; i < leaving.n; i++) {
 		const struct fact_key *key = &leaving.facts[i].key;
-		uint64_t timeout = find(d, key) ? 0 : timeout_of(d, key);
-		struct draining *r;
+		uint64_t timeout = drain_find(d, key) ? 0 : drain_timeout_of(d, key);
+		struct drain_fact *vs;
 
-		if (!timeout || !ledger_has_children(d->config.ledger, key))
+		if (!timeout || !ledger_has_children(l, key))
 			continue;
-		r = remember(d, key, timeout, now);
-		keep(d, r, (struct fact){ .key = *key });
-		if (key->proto)
-			keep_path(d, r);
-		else
-			keep_marked_path(d, r, &members);
+		vs = drain_add(d, key, timeout, now);
+		drain_keep(d, vs, (struct fact){ .key = *key });
+		drain_keep_path(d, vs, &members);
 	}
 	fact_list_done(&leaving);
 	fact_list_done(&members);
 }
 
-static void catch_real_servers(struct drain *d, uint64_t now)
+static void drain_catch_real_servers(struct drain *d, uint64_t now)
 {
 	struct fact_list leaving = { 0 };
 
-	ledger_each_queued(d->config.ledger, OP_DEL, FACT_RS, list_leaving, &leaving);
+	ledger_each_queued(d->config.ledger, OP_DEL, FACT_RS, drain_copy_fact, &leaving);
 	for (size_t i = 0; i < leaving.n; i++) {
-		struct fact f = leaving.facts[i];
+		struct fact rs = leaving.facts[i];
 		struct fact_key vs;
 		uint64_t timeout;
 
-		fact_parent(&f.key, &vs);
-		timeout = find(d, &f.key) ? 0 : timeout_of(d, &vs);
+		fact_parent(&rs.key, &vs);
+		timeout = drain_find(d, &rs.key) ? 0 : drain_timeout_of(d, &vs);
 		if (!timeout)
 			continue;
-		remember(d, &f.key, timeout, now);
-		f.val.rs.weight = 0;
-		ledger_claim(d->config.ledger, &f, &d->claimant);
+		drain_add(d, &rs.key, timeout, now);
+		rs.val.rs.weight = 0;
+		ledger_claim(d->config.ledger, &rs, &d->claimant);
 	}
 	fact_list_done(&leaving);
 }
 
-static bool still_ours(const struct drain *d, const struct fact_key *key)
+static bool drain_owns(const struct drain *d, const struct fact_key *key)
 {
 	struct fact_state s;
 
 	return ledger_state(d->config.ledger, key, &s) && s.present && s.claimant == &d->claimant;
 }
 
-struct catching {
+struct drain_catching {
 	struct drain *d;
 	uint64_t now;
 };
 
-static void begin_again(const struct fact *f, void *arg)
+static void drain_restart_timer(const struct fact *rs, void *arg)
 {
-	const struct catching *c = arg;
-	struct draining *r = find(c->d, &f->key);
+	const struct drain_catching *c = arg;
+	struct drain_fact *f = drain_find(c->d, &rs->key);
 
-	if (r && !r->released && still_ours(c->d, &f->key))
-		begin(c->d, r, c->now);
+	if (f && !f->released && drain_owns(c->d, &rs->key))
+		drain_start_timer(c->d, f, c->now);
 }
 
-/* Those that take connections still, because their weight waits for what is made before it, or
- * again, because they were wanted since the last look and left once more. */
-static void catch_those_with_weight(struct drain *d, uint64_t now)
-{
-	struct catching c = { .d = d, .now = now };
-
-	if (d->n_rs)
-		ledger_each_queued(d->config.ledger, OP_SET, FACT_RS, begin_again, &c);
-}
-
-/* Virtual servers first: one that is kept brings its real servers up for deletion. */
 void drain_catch(struct drain *d, uint64_t now)
 {
-	catch_virtual_servers(d, now);
-	catch_real_servers(d, now);
-	catch_those_with_weight(d, now);
-	forget_expected(d);
+	struct drain_catching c = { .d = d, .now = now };
+
+	/* Virtual servers first: the deletes of their real servers are queued only once the virtual
+	 * server stays. */
+	drain_catch_virtual_servers(d, now);
+	drain_catch_real_servers(d, now);
+
+	/* A real server takes new connections until its weight of 0 is set. It may wait for other
+	 * operations, or it was wanted since the last look and has left again. */
+	if (d->n_rs)
+		ledger_each_queued(d->config.ledger, OP_SET, FACT_RS, drain_restart_timer, &c);
+	drain_forget_expected(d);
 }
 
-struct look {
+/* Looking */
+
+/* With a virtual server, what was kept for it. */
+static void drain_release(struct drain *d, struct drain_fact *f)
+{
+	for (size_t i = 0; i < f->kept.n; i++) {
+		const struct fact_key *key = &f->kept.facts[i].key;
+		struct drain_kept *k = drain_find_kept(d, key);
+
+		if (--k->n)
+			continue;
+		map_del(&d->kept, &k->by_key);
+		free(k);
+		ledger_release(d->config.ledger, key, &d->claimant);
+	}
+	if (!f->is_vs)
+		ledger_release(d->config.ledger, &f->key, &d->claimant);
+	f->kept.n = 0;
+	f->released = true;
+}
+
+struct drain_look {
 	const struct drain *d;
 	uint64_t now;
 };
 
-static void look_at_conns(const struct rs_conns *c, void *arg)
+static void drain_note_conns(const struct rs_conns *c, void *arg)
 {
-	const struct look *look = arg;
-	struct draining *r = find(look->d, &c->key);
+	const struct drain_look *look = arg;
+	struct drain_fact *f = drain_find(look->d, &c->key);
 
-	if (!r)
+	if (!f)
 		return;
-	r->looked = look->now;
-	r->busy = c->active || c->inactive;
+	f->looked = look->now;
+	f->busy = c->active || c->inactive;
 }
 
-/* Reads all real servers of its virtual server at once, for itself and the others that drain there.
- */
-static bool busy(const struct drain *d, struct draining *r, uint64_t now)
+/* One reading serves all real servers of the virtual server that drain. Connections that cannot be
+ * counted are assumed. */
+static bool drain_is_busy(const struct drain *d, struct drain_fact *rs, uint64_t now)
 {
-	struct look look = { .d = d, .now = now };
+	struct drain_look look = { .d = d, .now = now };
 	struct fact_key vs;
 
-	if (r->looked == now)
-		return r->busy;
-	fact_parent(&r->key, &vs);
-	r->busy = false;
-	return d->config.conns(&vs, look_at_conns, &look, d->config.arg) < 0 || r->busy;
+	if (rs->looked == now)
+		return rs->busy;
+	fact_parent(&rs->key, &vs);
+	rs->busy = false;
+	return d->config.conns(&vs, drain_note_conns, &look, d->config.arg) < 0 || rs->busy;
 }
 
-/* A virtual server with what was kept for it. */
-static void release(struct drain *d, struct draining *r)
+static void drain_poll_fact(struct drain *d, struct drain_fact *f, uint64_t now)
 {
-	for (size_t i = 0; i < r->kept.n; i++)
-		let_go(d, &r->kept.facts[i].key);
-	if (!r->is_vs)
-		ledger_release(d->config.ledger, &r->key, &d->claimant);
-	r->kept.n = 0;
-	r->released = true;
-}
-
-static void poll_real_server(struct drain *d, struct draining *r, uint64_t now)
-{
-	if (now >= r->deadline || !still_ours(d, &r->key) || !busy(d, r, now)) {
-		release(d, r);
-		return;
-	}
-	r->wait = r->wait * 2 < LAST_LOOK ? r->wait * 2 : LAST_LOOK;
-	r->look_at = now + r->wait < r->deadline ? now + r->wait : r->deadline;
-}
-
-static void poll_virtual_server(struct drain *d, struct draining *r, uint64_t now)
-{
-	r->look_at = now + r->wait;
-	if (!still_ours(d, &r->key) || !ledger_has_children(d->config.ledger, &r->key))
-		release(d, r);
-}
-
-static void poll_one(struct drain *d, struct draining *r, uint64_t now)
-{
+	struct ledger *l = d->config.ledger;
 	struct fact_state s;
 
-	if (r->released) {
-		/* Caught again only if somebody wanted it meanwhile, or when it comes back later.
-		 */
-		if (!ledger_state(d->config.ledger, &r->key, &s) || !s.present || s.wanted)
-			forget(d, r);
-		else
-			r->look_at = now + LAST_LOOK;
+	if (f->released) {
+		/* Remembered until it is deleted or wanted again, so as not to be caught twice. */
+		if (!ledger_state(l, &f->key, &s) || !s.present || s.wanted) {
+			map_del(&d->facts, &f->by_key);
+			d->n_rs -= !f->is_vs;
+			drain_fact_free(f);
+		} else {
+			f->look_at = now + LAST_LOOK;
+		}
 		return;
 	}
-	if (now < r->look_at)
+	if (now < f->look_at)
 		return;
-	if (r->is_vs)
-		poll_virtual_server(d, r, now);
-	else
-		poll_real_server(d, r, now);
+
+	if (f->is_vs) {
+		f->look_at = now + f->wait;
+		if (!drain_owns(d, &f->key) || !ledger_has_children(l, &f->key))
+			drain_release(d, f);
+	} else if (now >= f->deadline || !drain_owns(d, &f->key) || !drain_is_busy(d, f, now)) {
+		drain_release(d, f);
+	} else {
+		f->wait = f->wait * 2 < LAST_LOOK ? f->wait * 2 : LAST_LOOK;
+		f->look_at = now + f->wait < f->deadline ? now + f->wait : f->deadline;
+	}
 }
 
 void drain_poll(struct drain *d, uint64_t now)
 {
 	if (now < d->next)
 		return;
-	map_for_each(n, &d->map)
-		poll_one(d, draining_of(n), now);
+	map_for_each_entry(struct drain_fact, f, &d->facts, by_key)
+		drain_poll_fact(d, f, now);
 	d->next = UINT64_MAX;
-	map_for_each(n, &d->map)
-		if (draining_of(n)->look_at < d->next)
-			d->next = draining_of(n)->look_at;
+	map_for_each_entry(struct drain_fact, f, &d->facts, by_key)
+		if (f->look_at < d->next)
+			d->next = f->look_at;
 	if (d->next <= now)
 		d->next = now + 1;
 }
 
 void drain_release_all(struct drain *d)
 {
-	map_for_each(n, &d->map)
-		if (!draining_of(n)->released)
-			release(d, draining_of(n));
+	map_for_each_entry(struct drain_fact, f, &d->facts, by_key)
+		if (!f->released)
+			drain_release(d, f);
 }
 
 uint64_t drain_next(const struct drain *d)

@@ -54,15 +54,15 @@ static void arena_free(struct arena a)
 	arena_done(&a);
 }
 
-static bool is_named(const struct service *s, const char *ns, const char *name)
+static bool service_is_named(const struct service *s, const char *ns, const char *name)
 {
 	return !strcmp(s->ns, ns) && !strcmp(s->name, name);
 }
 
 bool service_is_vital(const struct service *s)
 {
-	return s->cluster_dns || is_named(s, "default", "kubernetes") ||
-		is_named(s, "kube-system", "kube-dns");
+	return s->cluster_dns || service_is_named(s, "default", "kubernetes") ||
+		service_is_named(s, "kube-system", "kube-dns");
 }
 
 void service_free(struct service *s)
