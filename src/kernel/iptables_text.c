@@ -1,0 +1,719 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/iptables_text.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static const char *const dirs_text[SET_DIRS] = {
+	[DIRS_DST] = "dst",
+	[DIRS_DST_DST] = "dst,dst",
+	[DIRS_DST_DST_SRC] = "dst,dst,src",
+	[DIRS_SRC] = "src",
+	[DIRS_SRC_DST] = "src,dst",
+};
+
+/* In the order in which libxt_conntrack prints them. */
+static const char *const state_text[STATES] = { "INVALID", "NEW", "RELATED", "ESTABLISHED",
+	"UNTRACKED", "SNAT", "DNAT" };
+
+/* The first name of a protocol is the one that is printed. */
+static const struct {
+	const char *name;
+	uint8_t protocol;
+} protocols[] = {
+	{ "tcp", IPPROTO_TCP },
+	{ "udp", IPPROTO_UDP },
+	{ "sctp", IPPROTO_SCTP },
+	{ "icmp", IPPROTO_ICMP },
+	{ "ipv6-icmp", IPPROTO_ICMPV6 },
+	{ "icmpv6", IPPROTO_ICMPV6 },
+	{ "6", IPPROTO_TCP },
+	{ "17", IPPROTO_UDP },
+	{ "132", IPPROTO_SCTP },
+	{ "1", IPPROTO_ICMP },
+	{ "58", IPPROTO_ICMPV6 },
+};
+
+static const struct {
+	const char *name;
+	enum target type;
+} plain_targets[] = {
+	{ "RETURN", TARGET_RETURN },
+	{ "ACCEPT", TARGET_ACCEPT },
+	{ "DROP", TARGET_DROP },
+};
+
+static const char *protocol_text(uint8_t protocol)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
+		if (protocols[i].protocol == protocol)
+			return protocols[i].name;
+	return "all";
+}
+
+static const char *echo_module(int family)
+{
+	return family == AF_INET6 ? "icmp6" : "icmp";
+}
+
+static const char *echo_option(int family)
+{
+	return family == AF_INET6 ? "--icmpv6-type" : "--icmp-type";
+}
+
+static const char *echo_type(int family)
+{
+	return family == AF_INET6 ? "128" : "8";
+}
+
+static const char *reject_text(int family)
+{
+	return family == AF_INET6 ? "icmp6-port-unreachable" : "icmp-port-unreachable";
+}
+
+static const char *whole_mask(int family)
+{
+	return family == AF_INET6 ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" : "255.255.255.255";
+}
+
+/* The protocol that a rule has been confined to; 0: none. */
+static uint8_t rule_protocol(const struct rule *rule)
+{
+	rule_for_each_match(
+		m, rule) if (m->type == MATCH_PROTOCOL && !m->negated) return m->protocol;
+	return 0;
+}
+
+/* Printing */
+
+/* libxtables' xtables_save_string(): quotes only where they are needed. */
+static void print_text(struct buf *b, const char *s)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-";
+
+	if (*s && !s[strspn(s, plain)]) {
+		buf_adds(b, s);
+		return;
+	}
+	buf_addc(b, '"');
+	for (; *s; s++) {
+		if (strchr("\"\\'", *s))
+			buf_addc(b, '\\');
+		buf_addc(b, *s);
+	}
+	buf_addc(b, '"');
+}
+
+/* "10.0.0.0/8", and "0.0.0.5/0.0.0.15" where the mask is no prefix. */
+static void print_net(struct buf *b, const struct rule_match *m)
+{
+	const int bits = ip_bits(m->net.ip.family);
+	const struct ip mask = ip_make(m->net.ip.family, m->net.mask);
+	char s[IP_STRLEN];
+	int len = 0;
+	bool prefix = true;
+
+	while (len < bits && m->net.mask[len / 8] & 0x80u >> len % 8)
+		len++;
+	for (int bit = len; bit < bits; bit++)
+		prefix = prefix && !(m->net.mask[bit / 8] & 0x80u >> bit % 8);
+	buf_addf(b, "%s/", ip_print(&m->net.ip, s));
+	if (prefix)
+		buf_addf(b, "%d", len);
+	else
+		buf_adds(b, ip_print(&mask, s));
+}
+
+static void print_states(struct buf *b, unsigned states)
+{
+	const char *comma = "";
+
+	for (size_t i = 0; i < STATES; i++) {
+		if (!(states & 1u << i))
+			continue;
+		buf_addf(b, "%s%s", comma, state_text[i]);
+		comma = ",";
+	}
+}
+
+static void print_set(struct buf *b, int family, uint8_t id, uint8_t dirs)
+{
+	char name[SET_NAME_LEN + 1];
+
+	buf_addf(b, "%s %s", set_name(id, family, name), dirs_text[dirs]);
+}
+
+/* What every rule can match, without a module. */
+static bool is_basic(const struct rule_match *m)
+{
+	return m->type == MATCH_SOURCE || m->type == MATCH_DESTINATION ||
+		m->type == MATCH_INTERFACE || m->type == MATCH_PROTOCOL;
+}
+
+static void print_match(
+	struct buf *b, int family, const struct rule *rule, const struct rule_match *m)
+{
+	const char *not = m->negated ? "! " : "";
+
+	switch ((enum match)m->type) {
+	case MATCH_SOURCE:
+		buf_addf(b, "%s-s ", not );
+		print_net(b, m);
+		break;
+	case MATCH_DESTINATION:
+		buf_addf(b, "%s-d ", not );
+		print_net(b, m);
+		break;
+	case MATCH_INTERFACE:
+		buf_addf(b, "%s-i %s%s", not, m->interface.name, m->interface.prefix ? "+" : "");
+		break;
+	case MATCH_PROTOCOL:
+		buf_addf(b, "%s-p %s", not, protocol_text(m->protocol));
+		break;
+	case MATCH_PORTS:
+		buf_addf(b, "-m %s %s--dport %u", protocol_text(rule_protocol(rule)), not,
+			m->ports.first);
+		if (m->ports.last != m->ports.first)
+			buf_addf(b, ":%u", m->ports.last);
+		break;
+	case MATCH_ICMP_ECHO:
+		buf_addf(b, "-m %s %s%s %s", echo_module(family), not, echo_option(family),
+			echo_type(family));
+		break;
+	case MATCH_SET:
+		buf_addf(b, "-m set %s--match-set ", not );
+		print_set(b, family, m->set.id, m->set.dirs);
+		break;
+	case MATCH_MARK:
+		buf_addf(b, "-m mark %s--mark 0x%" PRIx32, not, m->mark.value);
+		if (m->mark.mask != UINT32_MAX)
+			buf_addf(b, "/0x%" PRIx32, m->mark.mask);
+		break;
+	case MATCH_STATES:
+		buf_addf(b, "-m conntrack %s--ctstate ", not );
+		print_states(b, m->states);
+		break;
+	case MATCH_SOURCE_LOCAL:
+		buf_addf(b, "-m addrtype %s--src-type LOCAL", not );
+		break;
+	case MATCH_DESTINATION_LOCAL:
+		buf_addf(b, "-m addrtype %s--dst-type LOCAL", not );
+		break;
+	case MATCH_SHARE:
+		/* iptables prints 11 digits, more than the kernel's 31 bits have. */
+		buf_addf(b, "-m statistic --mode random %s--probability %.11f", not,
+			m->share / (double)RULE_SHARE_ALL);
+		break;
+	case MATCH_REMEMBER:
+		buf_addf(b, "-m recent %s--set --name %s --mask %s --rsource", not,
+			m->client.record, whole_mask(family));
+		break;
+	case MATCH_REMEMBERED:
+		buf_addf(b,
+			"-m recent %s--rcheck --seconds %" PRIu32
+			" --reap --name %s --mask %s --rsource",
+			not, m->client.seconds, m->client.record, whole_mask(family));
+		break;
+	case MATCH_NONE:
+	case MATCHES:
+		break;
+	}
+	buf_addc(b, ' ');
+}
+
+static void print_target(struct buf *b, int family, const struct rule_target *t)
+{
+	char s[IP_PORT_STRLEN];
+
+	switch ((enum target)t->type) {
+	case TARGET_JUMP:
+		buf_addf(b, "-j %s", t->chain);
+		break;
+	case TARGET_GOTO:
+		buf_addf(b, "-g %s", t->chain);
+		break;
+	case TARGET_RETURN:
+	case TARGET_ACCEPT:
+	case TARGET_DROP:
+		for (size_t i = 0; i < ARRAY_SIZE(plain_targets); i++)
+			if (plain_targets[i].type == t->type)
+				buf_addf(b, "-j %s", plain_targets[i].name);
+		break;
+	case TARGET_REJECT:
+		buf_addf(b, "-j REJECT --reject-with %s", reject_text(family));
+		break;
+	case TARGET_MARK:
+		buf_addf(b, "-j MARK --set-xmark 0x%" PRIx32 "/0x%" PRIx32, t->mark.value,
+			t->mark.mask);
+		break;
+	case TARGET_MAP_MARK:
+		buf_adds(b, "-j SET --map-set ");
+		print_set(b, family, t->set.id, t->set.dirs);
+		buf_adds(b, " --map-mark");
+		break;
+	case TARGET_MASQUERADE:
+		buf_addf(b, "-j MASQUERADE%s", t->random_fully ? " --random-fully" : "");
+		break;
+	case TARGET_DNAT:
+		buf_addf(b, "-j DNAT --to-destination %s", ip_print_port(&t->to.ip, t->to.port, s));
+		break;
+	case TARGET_NONE:
+	case TARGETS:
+		break;
+	}
+}
+
+void iptables_print_rule(struct buf *b, int family, const struct rule *rule)
+{
+	bool commented = !rule->comment;
+
+	rule_for_each_match(m, rule)
+	{
+		if (!commented && !is_basic(m)) {
+			buf_adds(b, "-m comment --comment ");
+			print_text(b, rule->comment);
+			buf_addc(b, ' ');
+			commented = true;
+		}
+		print_match(b, family, rule, m);
+	}
+	if (!commented) {
+		buf_adds(b, "-m comment --comment ");
+		print_text(b, rule->comment);
+		buf_addc(b, ' ');
+	}
+	print_target(b, family, &rule->target);
+}
+
+void iptables_print_rules(
+	struct buf *b, int family, const char *chain, const struct rule_list *rules)
+{
+	struct rule rule;
+
+	for (size_t at = 0; rule_list_next(rules, &at, &rule);) {
+		buf_addf(b, "-A %s ", chain);
+		iptables_print_rule(b, family, &rule);
+		buf_addc(b, '\n');
+	}
+}
+
+/* Parsing */
+
+/*
+ * The words of a rule, one after the other; behind the last one they are "". What cannot be read
+ * sets `readable` to false and changes nothing else.
+ */
+struct rule_parser {
+	const char *at, *end;
+	int family;
+	const char *word; /* not taken yet; NULL: the end */
+	bool quoted;	  /* the word stood in quotes: it is no option */
+	bool modules;	  /* a match of a module was read */
+	struct iptables_rule *rule;
+};
+
+/* Inside quotes a backslash takes away the meaning of the next character. Words are copied behind
+ * each other, for which there is room. */
+static void read_word(struct rule_parser *p)
+{
+	struct buf *words = &p->rule->words;
+
+	while (p->at < p->end && *p->at == ' ')
+		p->at++;
+	p->word = NULL;
+	if (p->at == p->end)
+		return;
+	p->word = words->data + words->len;
+	p->quoted = *p->at == '"';
+	p->at += p->quoted;
+	for (; p->at < p->end && *p->at != (p->quoted ? '"' : ' '); p->at++) {
+		if (p->quoted && *p->at == '\\' && p->at + 1 < p->end)
+			p->at++;
+		words->data[words->len++] = *p->at;
+	}
+	words->data[words->len++] = '\0';
+	if (p->at < p->end)
+		p->at++;
+	else if (p->quoted)
+		p->rule->readable = false; /* the quotes are never closed */
+}
+
+/* Takes the next word if it is this one. */
+static bool next_is(struct rule_parser *p, const char *word)
+{
+	if (!p->word || p->quoted || strcmp(p->word, word) != 0)
+		return false;
+	read_word(p);
+	return true;
+}
+
+static void expect(struct rule_parser *p, bool as_expected)
+{
+	p->rule->readable = p->rule->readable && as_expected;
+}
+
+/* A word without quotes, which iptables puts around comments only. */
+static const char *next_word(struct rule_parser *p)
+{
+	const char *word = p->word;
+
+	expect(p, word && !p->quoted);
+	if (word)
+		read_word(p);
+	return word ? word : "";
+}
+
+/* Decimal, or with 0x hexadecimal; up to `end`, which need not be a digit. */
+static uint32_t parse_number(struct rule_parser *p, const char **s, uint32_t max)
+{
+	char *rest;
+	unsigned long n = strtoul(*s, &rest, strncmp(*s, "0x", 2) ? 10 : 16);
+
+	expect(p, **s >= '0' && **s <= '9' && n <= max);
+	*s = rest;
+	return (uint32_t)n;
+}
+
+static uint32_t parse_last_number(struct rule_parser *p, const char *s, uint32_t max)
+{
+	uint32_t n = parse_number(p, &s, max);
+
+	expect(p, !*s);
+	return n;
+}
+
+/* VALUE or VALUE/MASK. */
+static void parse_mark(
+	struct rule_parser *p, const char *s, uint32_t *ret_value, uint32_t *ret_mask)
+{
+	*ret_value = parse_number(p, &s, UINT32_MAX);
+	*ret_mask = *s == '/' ? parse_last_number(p, s + 1, UINT32_MAX) : UINT32_MAX;
+	expect(p, !*s || *s == '/');
+}
+
+/* ADDRESS, ADDRESS/LENGTH or ADDRESS/MASK. */
+static struct rule_match parse_net(struct rule_parser *p, enum match type, const char *s)
+{
+	struct rule_match m = { .type = (uint8_t)type, .net.ip.family = (uint8_t)p->family };
+	uint32_t len = ip_bits(p->family);
+	const char *slash = strchrnul(s, '/');
+	char address[IP_STRLEN];
+
+	snprintf(address, sizeof(address), "%.*s", (int)(slash - s), s);
+	expect(p,
+		(size_t)(slash - s) < sizeof(address) &&
+			inet_pton(p->family, address, m.net.ip.bytes) == 1);
+	if (*slash && inet_pton(p->family, slash + 1, m.net.mask) == 1)
+		return m;
+	if (*slash)
+		len = parse_last_number(p, slash + 1, len);
+	for (uint32_t bit = 0; p->rule->readable && bit < len; bit++)
+		m.net.mask[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
+	return m;
+}
+
+static struct rule_match parse_interface(const char *name)
+{
+	struct rule_match m = { .type = MATCH_INTERFACE, .interface.name = name };
+	size_t len = strlen(name);
+
+	/* The name is a word of our own copy, which may be cut. */
+	if (len && name[len - 1] == '+') {
+		((char *)name)[len - 1] = '\0';
+		m.interface.prefix = true;
+	}
+	return m;
+}
+
+static struct rule_match parse_protocol(struct rule_parser *p, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
+		if (!strcmp(protocols[i].name, name))
+			return match_protocol(protocols[i].protocol);
+	expect(p, false);
+	return match_protocol(0);
+}
+
+static struct rule_match parse_set(struct rule_parser *p)
+{
+	const char *name = next_word(p), *dirs = next_word(p);
+	unsigned i = 0;
+	enum set_id id;
+	int family;
+
+	if (!set_by_name(name, &id, &family) || family != p->family) {
+		expect(p, false);
+		return (struct rule_match){ 0 };
+	}
+	while (i < SET_DIRS && strcmp(dirs_text[i], dirs) != 0)
+		i++;
+	expect(p, i < SET_DIRS);
+	return match_set(id, i);
+}
+
+/* "RELATED,ESTABLISHED" */
+static struct rule_match parse_states(struct rule_parser *p, const char *s)
+{
+	unsigned states = 0;
+
+	for (size_t len; *s; s += len + (s[len] == ',')) {
+		size_t i = 0;
+
+		len = strcspn(s, ",");
+		while (i < STATES &&
+			(strlen(state_text[i]) != len || strncmp(state_text[i], s, len) != 0))
+			i++;
+		expect(p, i < STATES);
+		states |= 1u << i;
+	}
+	return match_states(states);
+}
+
+/* Rounded to what the kernel compares, as iptables does. */
+static uint32_t parse_share(struct rule_parser *p, const char *s)
+{
+	char *end;
+	double share = strtod(s, &end);
+	bool number = *s >= '0' && *s <= '9' && !*end && share <= 1;
+
+	expect(p, number);
+	return number ? (uint32_t)(share * RULE_SHARE_ALL + 0.5) : 0;
+}
+
+static const char *parse_record(struct rule_parser *p)
+{
+	const char *name;
+
+	expect(p, next_is(p, "--name"));
+	name = next_word(p);
+	expect(p,
+		next_is(p, "--mask") && next_is(p, whole_mask(p->family)) &&
+			next_is(p, "--rsource"));
+	return name;
+}
+
+/* Behind "-m": the module and the one option of it that a rule of ours has. */
+static void parse_module(struct rule_parser *p)
+{
+	const char *module = next_word(p);
+	struct rule *rule = &p->rule->rule;
+	const uint8_t protocol = rule_protocol(rule);
+	struct rule_match m = { 0 };
+	bool negated;
+
+	if (!strcmp(module, "comment")) {
+		expect(p, !p->modules && !rule->comment);
+		expect(p, next_is(p, "--comment") && p->word && *p->word);
+		rule->comment = p->word;
+		if (p->word)
+			read_word(p);
+		return;
+	}
+	p->modules = true;
+	if (!strcmp(module, "statistic"))
+		expect(p, next_is(p, "--mode") && next_is(p, "random"));
+	negated = next_is(p, "!");
+	if (!strcmp(module, "set") && next_is(p, "--match-set")) {
+		m = parse_set(p);
+	} else if (!strcmp(module, "mark") && next_is(p, "--mark")) {
+		m.type = MATCH_MARK;
+		parse_mark(p, next_word(p), &m.mark.value, &m.mark.mask);
+	} else if (!strcmp(module, "conntrack") && next_is(p, "--ctstate")) {
+		m = parse_states(p, next_word(p));
+	} else if (!strcmp(module, "addrtype") && next_is(p, "--src-type")) {
+		m.type = MATCH_SOURCE_LOCAL;
+		expect(p, next_is(p, "LOCAL"));
+	} else if (!strcmp(module, "addrtype") && next_is(p, "--dst-type")) {
+		m.type = MATCH_DESTINATION_LOCAL;
+		expect(p, next_is(p, "LOCAL"));
+	} else if (!strcmp(module, "statistic") && next_is(p, "--probability")) {
+		m.type = MATCH_SHARE;
+		m.share = parse_share(p, next_word(p));
+	} else if (!strcmp(module, "recent") && next_is(p, "--set")) {
+		m.type = MATCH_REMEMBER;
+		m.client.record = parse_record(p);
+	} else if (!strcmp(module, "recent") && next_is(p, "--rcheck")) {
+		m.type = MATCH_REMEMBERED;
+		expect(p, next_is(p, "--seconds"));
+		m.client.seconds = parse_last_number(p, next_word(p), UINT32_MAX);
+		expect(p, next_is(p, "--reap"));
+		m.client.record = parse_record(p);
+	} else if (!strcmp(module, echo_module(p->family)) && next_is(p, echo_option(p->family))) {
+		m.type = MATCH_ICMP_ECHO;
+		expect(p, next_is(p, echo_type(p->family)));
+	} else if (protocol && !strcmp(module, protocol_text(protocol)) && next_is(p, "--dport")) {
+		const char *s = next_word(p);
+
+		m.type = MATCH_PORTS;
+		m.ports.first = m.ports.last = (uint16_t)parse_number(p, &s, UINT16_MAX);
+		if (*s == ':')
+			m.ports.last = (uint16_t)parse_last_number(p, s + 1, UINT16_MAX);
+		expect(p, (!*s || *s == ':') && m.ports.first <= m.ports.last);
+	} else {
+		expect(p, false);
+	}
+	m.negated = negated;
+	if (p->rule->readable)
+		expect(p, rule_add_match(rule, m));
+}
+
+/* "-s", "-d", "-i" or "-p", maybe behind a "!"; false: it is none of them. */
+static bool parse_basic(struct rule_parser *p)
+{
+	bool negated = next_is(p, "!");
+	struct rule_match m;
+
+	if (next_is(p, "-s"))
+		m = parse_net(p, MATCH_SOURCE, next_word(p));
+	else if (next_is(p, "-d"))
+		m = parse_net(p, MATCH_DESTINATION, next_word(p));
+	else if (next_is(p, "-i"))
+		m = parse_interface(next_word(p));
+	else if (next_is(p, "-p"))
+		m = parse_protocol(p, next_word(p));
+	else
+		return false;
+	/* iptables tells them before all modules: elsewhere the rule is not ours. */
+	expect(p, !p->modules && !p->rule->rule.comment);
+	m.negated = negated;
+	if (p->rule->readable)
+		expect(p, rule_add_match(&p->rule->rule, m));
+	return true;
+}
+
+/* "10.0.0.1:80" or "[fd00::1]:80" */
+static void parse_destination(struct rule_parser *p, const char *s, struct rule_target *ret)
+{
+	const char *colon = strrchr(s, ':');
+	size_t brackets = p->family == AF_INET6, len = colon ? (size_t)(colon - s) : 0;
+	char address[IP_STRLEN];
+
+	ret->to.ip.family = (uint8_t)p->family;
+	expect(p,
+		len > 2 * brackets && len - 2 * brackets < sizeof(address) &&
+			(!brackets || (*s == '[' && colon[-1] == ']')));
+	if (!p->rule->readable)
+		return;
+	snprintf(address, sizeof(address), "%.*s", (int)(len - 2 * brackets), s + brackets);
+	expect(p, inet_pton(p->family, address, ret->to.ip.bytes) == 1);
+	ret->to.port = (uint16_t)parse_last_number(p, colon + 1, UINT16_MAX);
+}
+
+/* Behind "-j". */
+static void parse_target(struct rule_parser *p, const char *name)
+{
+	struct rule_target *t = &p->rule->rule.target;
+
+	for (size_t i = 0; i < ARRAY_SIZE(plain_targets); i++)
+		if (!strcmp(name, plain_targets[i].name)) {
+			t->type = (uint8_t)plain_targets[i].type;
+			return;
+		}
+	if (!strcmp(name, "REJECT")) {
+		t->type = TARGET_REJECT;
+		if (p->word)
+			expect(p,
+				next_is(p, "--reject-with") && next_is(p, reject_text(p->family)));
+	} else if (!strcmp(name, "MARK")) {
+		t->type = TARGET_MARK;
+		expect(p, next_is(p, "--set-xmark"));
+		parse_mark(p, next_word(p), &t->mark.value, &t->mark.mask);
+	} else if (!strcmp(name, "SET")) {
+		struct rule_match m;
+
+		t->type = TARGET_MAP_MARK;
+		expect(p, next_is(p, "--map-set"));
+		m = parse_set(p);
+		t->set.id = m.set.id;
+		t->set.dirs = m.set.dirs;
+		expect(p, next_is(p, "--map-mark"));
+	} else if (!strcmp(name, "MASQUERADE")) {
+		t->type = TARGET_MASQUERADE;
+		t->random_fully = next_is(p, "--random-fully");
+	} else if (!strcmp(name, "DNAT")) {
+		t->type = TARGET_DNAT;
+		expect(p, next_is(p, "--to-destination"));
+		parse_destination(p, next_word(p), t);
+	} else {
+		*t = jump_to(name);
+	}
+}
+
+void iptables_parse_rule(const char *text, size_t len, int family, struct iptables_rule *ret)
+{
+	struct rule_parser p = { .at = text, .end = text + len, .family = family, .rule = ret };
+	const char *target = "";
+
+	ret->rule = (struct rule){ 0 };
+	ret->readable = true;
+	buf_reset(&ret->words);
+	buf_reserve(&ret->words, len + 1);
+	for (read_word(&p); p.word;) {
+		if (next_is(&p, "-j")) {
+			target = next_word(&p);
+			parse_target(&p, target);
+			break;
+		}
+		if (next_is(&p, "-g")) {
+			target = next_word(&p);
+			ret->rule.target = (struct rule_target){ TARGET_GOTO, .chain = target };
+			break;
+		}
+		if (next_is(&p, "-m")) {
+			parse_module(&p);
+		} else if (!parse_basic(&p)) {
+			ret->readable = false;
+			next_word(&p);
+		}
+	}
+	/* A chain has a name, and behind the target there is nothing. */
+	if (ret->rule.target.type == TARGET_JUMP || ret->rule.target.type == TARGET_GOTO)
+		ret->readable = ret->readable && *target && strlen(target) <= CHAIN_NAME_LEN;
+	ret->readable = ret->readable && !p.word;
+	snprintf(ret->target, sizeof(ret->target), "%s",
+		strlen(target) > CHAIN_NAME_LEN ? "" : target);
+}
+
+void iptables_rule_done(struct iptables_rule *r)
+{
+	buf_done(&r->words);
+	*r = (struct iptables_rule){ 0 };
+}
+
+bool iptables_next_line(const char **text, struct iptables_line *ret)
+{
+	const char *line = *text, *end = strchrnul(line, '\n'), *name;
+	struct iptables_line l = { .type = IPTABLES_LINE_OTHER };
+	size_t len = (size_t)(end - line), name_len;
+
+	if (!*line)
+		return false;
+	*text = end + (*end == '\n');
+	if (*line == '*')
+		l.type = IPTABLES_LINE_TABLE;
+	else if (*line == ':')
+		l.type = IPTABLES_LINE_CHAIN;
+	else if (!strncmp(line, "-A ", 3))
+		l.type = IPTABLES_LINE_RULE;
+	else if (len == strlen("COMMIT") && !strncmp(line, "COMMIT", len))
+		l.type = IPTABLES_LINE_COMMIT;
+	if (l.type == IPTABLES_LINE_OTHER || l.type == IPTABLES_LINE_COMMIT) {
+		*ret = l;
+		return true;
+	}
+	name = line + (l.type == IPTABLES_LINE_RULE ? 3 : 1);
+	name_len = strcspn(name, " \n");
+	snprintf(l.name, sizeof(l.name), "%.*s", name_len > CHAIN_NAME_LEN ? 0 : (int)name_len,
+		name);
+	l.rule = name + name_len + (name[name_len] == ' ');
+	l.len = (size_t)(end - l.rule);
+	*ret = l;
+	return true;
+}
