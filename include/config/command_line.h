@@ -2,6 +2,8 @@
 #ifndef CONFIG_COMMAND_LINE_H
 #define CONFIG_COMMAND_LINE_H
 
+#include <stdio.h>
+
 #include "config/option.h"
 
 /*
@@ -51,5 +53,9 @@ int command_line_next(struct command_line *l, struct command_line_item *ret, str
  */
 int command_line_read(const struct option_row *rows, size_t n, int argc, char **argv, void *target,
 	size_t *ret_n, struct err *err);
+
+enum { OPTION_HELP_WIDTH = 100 };
+/* Prints the row for --help: name, value, help and default, wrapped at OPTION_HELP_WIDTH. */
+void option_help(const struct option_row *o, FILE *out);
 
 #endif

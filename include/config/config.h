@@ -34,16 +34,6 @@ enum option_group {
 	OPTIONS_EXPLAIN = 16, /* of `ipvsctl-svc explain`; one argument is no option */
 };
 
-enum option_trait {
-	FILE_WINS = 1,	     /* the option is ignored beside a file */
-	ALIAS_FILE_WINS = 2, /* the same, where it is given by its alias */
-	FILE_ZERO = 4,	     /* "" or 0 in a file is as good as nothing */
-	EMPTY_IS_PRESET = 8, /* "" on the command line means the default */
-	CLUSTER_PRESET = 16, /* the default holds in a cluster only, not with --manifests */
-	UNHONOURED = 32,     /* known and checked, and nothing else */
-	ZERO_IS_PRESET = 64, /* 0 on the command line means the default */
-};
-
 enum plan_output { PLAN_TEXT, PLAN_JSON, PLAN_YAML };
 enum plan_diff { DIFF_IF_POSSIBLE, DIFF_NO, DIFF_YES };
 enum config_input { INPUT_NONE, INPUT_MANIFESTS, INPUT_API };
@@ -101,8 +91,7 @@ struct config {
 	uint32_t tcp_timeout, tcp_fin_timeout, udp_timeout; /* of IPVS, seconds; 0: leave */
 	uint64_t audit_interval;			    /* milliseconds; 0: never */
 	/* As kube-proxy has them, milliseconds; `sync_period` is the one of the backend. */
-	int64_t ipvs_sync_period, ipvs_min_sync_period;
-	int64_t iptables_sync_period, iptables_min_sync_period;
+	int64_t ipvs_sync_period, iptables_sync_period;
 	int64_t sync_period;
 	struct ip bind_address; /* the node's address of its family, unless it is unspecified */
 	struct conntrack_settings conntrack;
@@ -112,6 +101,7 @@ struct config {
 	/* Servers */
 	const char *status_socket; /* "" : none */
 	struct listen_address healthz, metrics;
+	uint16_t healthz_port, metrics_port; /* deprecated; `healthz` and `metrics` respect them */
 	bool bind_address_hard_fail;
 
 	enum log_level log_level;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "client.h"
 #include "command.h"
+#include "config/command_line.h"
 #include "config/config.h"
 #include "decode/yaml.h"
 #include "emit.h"

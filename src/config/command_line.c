@@ -186,3 +186,39 @@ int command_line_read(const struct option_row *rows, size_t n, int argc, char **
 	*ret_n = n_arguments;
 	return r;
 }
+
+/* Help */
+
+enum { HELP_COLUMN = 36 };
+
+void option_help(const struct option_row *o, FILE *out)
+{
+	_cleanup_(buf_done) struct buf left = { 0 }, text = { 0 };
+	size_t column;
+	char *save = NULL;
+
+	if (o->letter)
+		buf_addf(&left, "  -%c, --%s", o->letter, o->name);
+	else
+		buf_addf(&left, "      --%s", o->name);
+	if (o->arg)
+		buf_addf(&left, " %s", o->arg);
+	buf_adds(&text, o->help);
+	if (o->preset && o->arg)
+		buf_addf(&text, " (default %s)", o->preset);
+	if (o->alias && strlen(o->alias) > 1)
+		buf_addf(&text, " (also --%s)", o->alias);
+
+	/* A name that reaches into the second column has a line of its own. */
+	fprintf(out, "%-*s", HELP_COLUMN - 1, buf_str(&left));
+	column = left.len < HELP_COLUMN ? HELP_COLUMN - 1 : OPTION_HELP_WIDTH;
+	for (char *w = strtok_r(text.data, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+		if (column + 1 + strlen(w) > OPTION_HELP_WIDTH) {
+			fprintf(out, "\n%*s", HELP_COLUMN - 1, "");
+			column = HELP_COLUMN - 1;
+		}
+		fprintf(out, " %s", w);
+		column += 1 + strlen(w);
+	}
+	fputc('\n', out);
+}

@@ -1,153 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "config/config.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "config_own.h"
-
-/* The table */
-
-const struct option_row *option_named(const char *name)
-{
-	size_t n;
-	const struct option_row *o = config_options(&n);
-
-	for (; n; n--, o++)
-		if (o->name && !strcmp(o->name, name))
-			return o;
-	abort(); /* our own words */
-}
-
-const struct option_row *option_keyed(const char *key)
-{
-	size_t n;
-	const struct option_row *o = config_options(&n);
-
-	for (; n; n--, o++)
-		if (o->key && !strcmp(o->key, key))
-			return o;
-	abort();
-}
-
-size_t option_index(const struct option_row *o)
-{
-	size_t n, i = (size_t)(o - config_options(&n));
-
-	assert(i < n && n <= CONFIG_MAX_OPTIONS);
-	return i;
-}
-
-bool option_given(const struct config *c, const struct option_row *o)
-{
-	return c->given[option_index(o)].origin != ORIGIN_PRESET;
-}
-
-static bool is_shown_as_key(const struct config *c, const struct option_row *o)
-{
-	return !o->name ||
-		(o->key && *c->file && c->given[option_index(o)].origin != ORIGIN_OPTION);
-}
-
-void option_shown_short(const struct config *c, const struct option_row *o, struct buf *b)
-{
-	if (is_shown_as_key(c, o))
-		buf_adds(b, o->key);
-	else
-		buf_addf(b, "--%s", o->name);
-}
-
-void option_shown(const struct config *c, const struct option_row *o, struct buf *b)
-{
-	if (is_shown_as_key(c, o))
-		buf_adds(b, CONFIG_KIND ".");
-	option_shown_short(c, o, b);
-}
-
-/* Setting */
-
-static int set_value(struct config *c, const struct option_row *o, const char *text,
-	enum config_origin origin, struct err *err)
-{
-	if (!o->type->add)
-		return o->type->set(c, o, text, err);
-	if (o->type->commas && origin != ORIGIN_FILE)
-		return each_element(c, o, text, o->type->add, err);
-	return o->type->add(c, o, text, err);
-}
-
-/* What the elements of a list were given as, one after the other. */
-static const char *joined(struct config *c, const char *before, const char *text)
-{
-	_cleanup_(buf_done) struct buf b = { 0 };
-
-	buf_addf(&b, "%s,%s", before, text);
-	return arena_strdup(&c->arena, buf_str(&b));
-}
-
-static bool means_preset(const struct option_row *o, const char *text)
-{
-	return (!*text && o->traits & EMPTY_IS_PRESET) ||
-		(o->traits & ZERO_IS_PRESET && shape_is_zero(o->type->shape, text));
-}
-
-int config_set(struct config *c, const struct option_row *o, const char *text,
-	enum config_origin origin, struct err *err)
-{
-	struct config_given *given = &c->given[option_index(o)];
-	int r;
-
-	if (means_preset(o, text))
-		text = o->preset;
-	text = arena_strdup(&c->arena, text);
-	if (o->type->clear && given->origin != origin)
-		o->type->clear(c, o);
-	r = set_value(c, o, text, origin, err);
-	if (r)
-		return r;
-	if (o->type->add && given->text)
-		text = joined(c, given->text, text);
-	*given = (struct config_given){ origin, text };
-	return 0;
-}
-
-static void set_preset(struct config *c, const struct option_row *o)
-{
-	int r = 0;
-
-	if (o->type == &type_text || o->type == &type_interface)
-		r = o->type->set(c, o, o->preset ? o->preset : "", NULL);
-	else if (o->preset && !(o->traits & CLUSTER_PRESET))
-		r = set_value(c, o, o->preset, ORIGIN_PRESET, NULL);
-	assert(!r);
-	(void)r;
-}
-
-static void set_host_name(struct config *c)
-{
-	const struct option_row *o = option_named("hostname-override");
-	char host[NAME_MAX_LEN + 1] = "";
-
-	if (!gethostname(host, sizeof(host) - 1))
-		o->type->set(c, o, host, NULL);
-}
+#include "config/command_line.h"
+#include "config_file.h"
+#include "config_values.h"
+#include "option_value.h"
 
 void config_init(struct config *c)
 {
 	const char *pod = getenv("KUBERNETES_SERVICE_HOST");
-	size_t n;
-	const struct option_row *o = config_options(&n);
+	const struct option_row *name = config_row("hostname-override");
+	char host[NAME_MAX_LEN + 1] = "";
 
 	*c = (struct config){ .in_cluster = pod && *pod, .default_dir = "", .what = "" };
 	options_init(&c->options);
-	for (; n; n--, o++)
-		set_preset(c, o);
-	set_host_name(c);
+	config_set_presets(c);
+	if (!gethostname(host, sizeof(host) - 1))
+		name->type->set(c, name, host, NULL);
 }
 
 void config_done(struct config *c)
@@ -157,22 +35,278 @@ void config_done(struct config *c)
 	*c = (struct config){ 0 };
 }
 
-/* Mistakes and warnings */
-
-void note(struct config *c, struct config_notes *notes, const char *fmt, ...)
+enum config_input config_input(const struct config *c)
 {
-	_cleanup_free_ char *text = NULL;
-	va_list ap;
+	if (c->n_manifests)
+		return INPUT_MANIFESTS;
+	return *c->kubeconfig || *c->master || c->in_cluster ? INPUT_API : INPUT_NONE;
+}
 
-	if (notes->n == CONFIG_MAX_NOTES) {
-		notes->left_out++;
-		return;
+/* The command line */
+
+static struct command_line begin_args(unsigned groups, int argc, char *const argv[])
+{
+	struct command_line l = {
+		.groups = groups,
+		.abbreviations = !(groups & OPTIONS_DAEMON),
+		.options_first = !(groups & (OPTIONS_PLAN | OPTIONS_EXPLAIN)),
+		.argc = argc,
+		.argv = argv,
+		.next = 1,
+	};
+
+	l.rows = config_options(&l.n_rows);
+	return l;
+}
+
+/* Finds what decides which file is read: that comes before the options count. */
+static void scout_args(struct config *c, unsigned groups, int argc, char *const argv[])
+{
+	struct command_line l = begin_args(groups, argc, argv);
+	struct command_line_item item;
+	int r;
+
+	while ((r = command_line_next(&l, &item, NULL))) {
+		if (r < 0)
+			continue;
+		if (!item.option)
+			c->input_named |= (groups & OPTIONS_PLAN) != 0;
+		else if (item.option == config_row("config"))
+			config_set(c, item.option, item.value, ORIGIN_OPTION, NULL);
+		else if (item.option == config_row("manifests") ||
+			item.option == config_row("kubeconfig") ||
+			item.option == config_row("master"))
+			c->input_named = true;
 	}
-	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort(); /* out of memory, as everywhere */
-	va_end(ap);
-	notes->line[notes->n++] = arena_strdup(&c->arena, text);
+}
+
+/* Returns the index of the first argument that is left. */
+static int take_args(struct config *c, unsigned groups, int argc, char *const argv[])
+{
+	struct command_line l = begin_args(groups, argc, argv);
+	_cleanup_(buf_done) struct buf ignored = { 0 };
+	struct command_line_item item;
+	struct err err;
+	int r;
+
+	while ((r = command_line_next(&l, &item, &err))) {
+		const struct option_row *o;
+		const char *shown = item.shown;
+		unsigned wins;
+
+		if (r < 0) {
+			config_note(c, &c->mistakes, "%s", err.msg);
+			continue;
+		}
+		o = item.option;
+		if (!o && groups & OPTIONS_EXPLAIN) {
+			if (*c->what)
+				config_note(c, &c->mistakes, "%s: is one argument too many",
+					item.value);
+			c->what = item.value;
+			continue;
+		}
+		if (!o) {
+			o = config_row("manifests");
+			shown = "--manifests";
+		}
+		wins = item.by_alias ? ALIAS_FILE_WINS | FILE_WINS : FILE_WINS;
+		if (*c->file && o->traits & wins)
+			buf_addf(&ignored, "%s%s", ignored.len ? ", " : "", shown);
+		else if (config_set(c, o, item.value, ORIGIN_OPTION, &err))
+			config_note(c, &c->mistakes, "%s: %s", shown, err.msg);
+	}
+	if (ignored.len)
+		config_note(c, &c->warnings,
+			"ignored beside a configuration file, as kube-proxy does; the file has to say it: %s",
+			buf_str(&ignored));
+	return l.next;
+}
+
+/* Defaults that depend on other values */
+
+/* kube-proxy's servers follow the family of bindAddress if that comes from the file. */
+static const char *cluster_preset(const struct config *c, const struct option_row *o)
+{
+	bool v6 = config_given(c, config_row("bind-address"))->origin == ORIGIN_FILE &&
+		c->bind_address.family == AF_INET6;
+
+	if (v6 && o == config_row("healthz-bind-address"))
+		return "[::]:10256";
+	if (v6 && o == config_row("metrics-bind-address"))
+		return "[::1]:10249";
+	return o->preset;
+}
+
+/* A machine that is no node of a cluster is not tuned, and no port opened, without being asked. */
+static void set_cluster_presets(struct config *c)
+{
+	size_t n;
+	const struct option_row *rows = config_options(&n);
+
+	if (c->n_manifests)
+		return;
+	for (const struct option_row *o = rows; o < rows + n; o++)
+		if (o->traits & CLUSTER_PRESET && !config_is_given(c, o))
+			o->type->set(c, o, cluster_preset(c, o), NULL);
+}
+
+/*
+ * The deprecated options for a port alone: the port belongs to an address that was given without
+ * one; 0 means no server.
+ */
+static void set_port(struct config *c, const char *address_name, const char *port_name,
+	uint16_t port, struct listen_address *address)
+{
+	const char *text = config_given(c, config_row(address_name))->text;
+	struct ip ip;
+
+	if (!config_is_given(c, config_row(port_name)))
+		return;
+	if (!port)
+		*address = (struct listen_address){ 0 };
+	else if (text && !ip_parse(text, &ip))
+		address->port = port;
+}
+
+/*
+ * The period of the backend. With the automatic choice it is decided by the value and not by its
+ * origin, because --print-config gives every value.
+ */
+static const struct option_row *sync_period_row(const struct config *c)
+{
+	const struct option_row *ipvs = config_row("ipvs-sync-period");
+	const struct option_row *iptables = config_row("iptables-sync-period");
+	int64_t preset = 0;
+
+	switch (c->options.backend) {
+	case BACKEND_IPVS:
+		return ipvs;
+	case BACKEND_IPTABLES:
+		return iptables;
+	case BACKEND_AUTO:
+		option_read_duration(ipvs->preset, &preset, NULL);
+		return c->ipvs_sync_period != preset ? ipvs : iptables;
+	}
+	return ipvs;
+}
+
+/* kube-proxy reads the whole kernel state every syncPeriod; here the audit does. */
+static void set_sync_period(struct config *c)
+{
+	const struct option_row *o = sync_period_row(c);
+
+	c->sync_period = *(const int64_t *)option_value(c, o);
+	if (config_is_given(c, o) && !config_is_given(c, config_row("audit-interval")))
+		c->audit_interval = c->sync_period > AUDIT_INTERVAL_MIN ? (uint64_t)c->sync_period
+									: AUDIT_INTERVAL_MIN;
+}
+
+/* Values that must fit each other */
+
+static void check_detect_local(struct config *c)
+{
+	bool bridge = c->options.detect_local == DETECT_BRIDGE_INTERFACE;
+	const char *interface = bridge ? c->bridge_interface : c->interface_prefix;
+	_cleanup_(buf_done) struct buf option = { 0 };
+
+	if (!options_detect_by_interface(&c->options))
+		return;
+	config_show(c, config_row("detect-local-mode"), &option);
+	if (!*interface)
+		config_mistake(c,
+			config_row(bridge ? "pod-bridge-interface" : "pod-interface-name-prefix"),
+			"is needed with %s=%s", buf_str(&option),
+			bridge ? "BridgeInterface" : "InterfaceNamePrefix");
+	snprintf(c->options.interface, sizeof(c->options.interface), "%s", interface);
+}
+
+/*
+ * The masquerade bit is set in packets whose other bits select a virtual server. Where only that
+ * bit was chosen, our mask is the larger part of the default beside it.
+ */
+static void check_marks(struct config *c)
+{
+	const struct option_row *o = config_row("mark-mask");
+	uint32_t bit = UINT32_C(1) << c->options.masquerade_bit, *mask = &c->options.mark_mask;
+	uint32_t below = *mask & (bit - 1), above = *mask & ~(bit - 1) & ~bit;
+
+	if (!(*mask & bit))
+		return;
+	if (config_is_given(c, o))
+		config_mistake(c, o, "must not have the bit that asks for masquerading");
+	else
+		*mask = __builtin_popcount(below) > __builtin_popcount(above) ? below : above;
+}
+
+/* Where the file has kube-proxy's key and ours for one thing, ours counts. */
+static void check_overridden(struct config *c)
+{
+	const struct option_row *backend = config_row("backend"), *mode = config_row("mode");
+	const struct option_row *level = config_row("log-level");
+	const struct option_row *verbosity = config_row("logging.verbosity");
+	const char *mode_text = config_given(c, mode)->text;
+	const char *verbosity_text = config_given(c, verbosity)->text;
+	bool debug = verbosity_text && strtol(verbosity_text, NULL, 10) >= VERBOSITY_DEBUG;
+
+	if (mode_text && *mode_text && config_given(c, backend)->origin == ORIGIN_FILE &&
+		strcasecmp(mode_text, backend_name(c->options.backend)) != 0)
+		config_note(c, &c->warnings, CONFIG_KIND ".%s: %s counts in its place", mode->key,
+			backend->key);
+	if (debug && config_given(c, level)->origin == ORIGIN_FILE && c->log_level != LOG_DEBUG)
+		config_note(c, &c->warnings, CONFIG_KIND ".%s: %s counts in its place",
+			verbosity->key, level->key);
+}
+
+static void check_input(struct config *c)
+{
+	_cleanup_(buf_done) struct buf api = { 0 };
+
+	if (!c->n_manifests || (!*c->kubeconfig && !*c->master))
+		return;
+	config_show(c, config_row(*c->kubeconfig ? "kubeconfig" : "master"), &api);
+	config_mistake(c, config_row("manifests"),
+		"cannot be used together with %s: Services come either from files or from an API server",
+		buf_str(&api));
+}
+
+static void check_values(struct config *c)
+{
+	const char *types;
+	_cleanup_(buf_done) struct buf unhonoured = { 0 };
+
+	set_cluster_presets(c);
+	set_port(c, "healthz-bind-address", "healthz-port", c->healthz_port, &c->healthz);
+	set_port(c, "metrics-bind-address", "metrics-port", c->metrics_port, &c->metrics);
+	set_sync_period(c);
+	types = *c->accept_content_types ? c->accept_content_types : c->content_type;
+	c->json = !strstr(types, "application/vnd.kubernetes.protobuf");
+	c->options.external_ips = config_gate(c, "AllowServiceExternalIPs");
+
+	check_detect_local(c);
+	check_marks(c);
+	check_overridden(c);
+	if (c->once + c->cleanup + c->init_only > 1)
+		config_note(c, &c->mistakes,
+			"--once, --cleanup, --init-only: only one of them can be done");
+	check_input(c);
+	if (config_unhonoured(c, &unhonoured))
+		config_note(c, &c->warnings, "known, and without effect here: %s",
+			buf_str(&unhonoured));
+}
+
+/* All in one */
+
+/* Where nothing names an input: that entry of the usual directory, if it is there. */
+static void take_default(struct config *c, const char *option, const char *entry)
+{
+	_cleanup_(buf_done) struct buf path = { 0 };
+
+	if (!*c->default_dir || c->input_named)
+		return;
+	buf_addf(&path, "%s/%s", c->default_dir, entry);
+	if (!access(buf_str(&path), F_OK))
+		config_set(c, config_row(option), buf_str(&path), ORIGIN_OPTION, NULL);
 }
 
 /* All mistakes in one text, as far as there is room. */
@@ -190,75 +324,23 @@ static int report_mistakes(const struct config_notes *m, struct err *err)
 	return err_set(err, -EINVAL, "%s", i ? buf_str(&text) : m->line[0]);
 }
 
-/* Where the command line names no input: that entry of the usual directory, if it is there. */
-static void take_default(struct config *c, const char *option, const char *entry)
-{
-	_cleanup_(buf_done) struct buf path = { 0 };
-
-	if (!*c->default_dir || c->input_named)
-		return;
-	buf_addf(&path, "%s/%s", c->default_dir, entry);
-	if (!access(buf_str(&path), F_OK))
-		config_set(c, option_named(option), buf_str(&path), ORIGIN_OPTION, NULL);
-}
-
 int config_parse(struct config *c, unsigned groups, int argc, char *const argv[], int *ret_rest,
 	struct err *err)
 {
 	int rest;
 
-	config_scout(c, groups, argc, argv);
+	scout_args(c, groups, argc, argv);
 	if (!*c->file)
 		take_default(c, "config", "config.yaml");
 	if (*c->file)
 		config_file(c);
-	rest = config_args(c, groups, argc, argv);
+	rest = take_args(c, groups, argc, argv);
 	if (config_input(c) == INPUT_NONE)
 		take_default(c, "manifests", "manifests.d");
-	config_check(c);
+	check_values(c);
+
 	if (c->mistakes.n && !c->help && !c->version)
 		return report_mistakes(&c->mistakes, err);
 	*ret_rest = rest;
 	return 0;
-}
-
-enum config_input config_input(const struct config *c)
-{
-	if (c->n_manifests)
-		return INPUT_MANIFESTS;
-	return *c->kubeconfig || *c->master || c->in_cluster ? INPUT_API : INPUT_NONE;
-}
-
-/* Without effect */
-
-static bool is_unhonoured(const struct config *c, const struct option_row *o)
-{
-	json_t *is, *preset;
-	bool differs;
-
-	if (!(o->traits & UNHONOURED) || !option_given(c, o))
-		return false;
-	is = o->type->get(c, o);
-	preset = shape_json(o->type->shape, o->preset ? o->preset : "");
-	differs = !json_equal(is, preset);
-	json_decref(is);
-	json_decref(preset);
-	return differs;
-}
-
-size_t config_unhonoured(const struct config *c, struct buf *text)
-{
-	size_t all = 0, n;
-	const struct option_row *o = config_options(&n);
-
-	for (; n; n--, o++) {
-		if (o->type == &kept_gates)
-			all += gates_unhonoured(c, o, text);
-		if (!is_unhonoured(c, o))
-			continue;
-		buf_adds(text, text->len ? ", " : "");
-		option_shown_short(c, o, text);
-		all++;
-	}
-	return all;
 }

@@ -1,87 +1,86 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The configuration file. */
+#include "config_file.h"
+
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "config_own.h"
+#include "config_values.h"
 #include "decode/yaml.h"
+#include "nearest.h"
+#include "option_value.h"
+
+#define API_VERSION "kubeproxy.config.k8s.io/v1alpha1"
+#define OWN_SECTION "ipvsctl."
 
 enum { READ_SIZE = 1 << 16 };
 
 /* Reading */
 
-static int read_all(int fd, struct buf *text)
-{
-	while (text->len <= CONFIG_MAX_FILE) {
-		ssize_t n = read(fd, buf_reserve(text, READ_SIZE), READ_SIZE);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : 0;
-		text->len += (size_t)n;
-	}
-	return -EFBIG;
-}
-
 int config_read(const char *path, struct buf *text)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int r;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
+	ssize_t n = 1;
 
 	if (fd < 0)
 		return -errno;
-	r = read_all(fd, text);
+	while (n && !r) {
+		n = read(fd, buf_reserve(text, READ_SIZE), READ_SIZE);
+		if (n < 0 && errno != EINTR)
+			r = -errno;
+		else if (n > 0)
+			text->len += (size_t)n;
+		if (text->len > CONFIG_MAX_FILE)
+			r = -EFBIG;
+	}
 	close(fd);
 	return r;
 }
 
-struct documents {
+struct file_documents {
 	json_t *first; /* NULL: none */
 	size_t n;
 };
 
-static void take_document(json_t *doc, unsigned line, void *arg)
+static void take_first_document(json_t *doc, unsigned line, void *arg)
 {
-	struct documents *d = arg;
+	struct file_documents *d = arg;
 
 	(void)line;
 	if (!d->n++)
 		d->first = json_incref(doc);
 }
 
-/* NULL where it cannot be used, with the mistake noted. */
+/* NULL where the file cannot be used, with the mistake noted. */
 static json_t *read_document(struct config *c)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
-	struct documents documents = { 0 };
+	struct file_documents documents = { 0 };
 	struct yaml_error error;
 	int r = config_read(c->file, &text);
 
 	if (r < 0) {
-		note(c, &c->mistakes, "--config: cannot read %s: %s", c->file, strerror(-r));
+		config_note(c, &c->mistakes, "--config: cannot read %s: %s", c->file, strerror(-r));
 		return NULL;
 	}
-	if (yaml_parse(buf_str(&text), text.len, take_document, &documents, &error)) {
-		note(c, &c->mistakes, "%s:%u:%u: %s", c->file, error.line, error.column,
+	if (yaml_parse(buf_str(&text), text.len, take_first_document, &documents, &error)) {
+		config_note(c, &c->mistakes, "%s:%u:%u: %s", c->file, error.line, error.column,
 			error.message);
 		json_decref(take(documents.first));
 	} else if (!documents.n) {
-		note(c, &c->mistakes, "--config: %s is empty", c->file);
+		config_note(c, &c->mistakes, "--config: %s is empty", c->file);
 	}
 	if (documents.first && documents.n > 1)
-		note(c, &c->warnings, "%s: of its %zu documents the first one counts", c->file,
-			documents.n);
+		config_note(c, &c->warnings, "%s: of its %zu documents the first one counts",
+			c->file, documents.n);
 	return documents.first;
 }
 
-/* Keys */
-
-/* Finds the section of the key, up to its last dot; NULL: it is not there, or no mapping. */
+/* The section of the key, up to its last dot; NULL: it is not there, or no mapping. */
 static json_t *find_section(json_t *root, const char *key, const char **ret_name)
 {
 	const char *dot;
@@ -95,7 +94,7 @@ static json_t *find_section(json_t *root, const char *key, const char **ret_name
 	return root;
 }
 
-static json_t *find_key(json_t *root, const char *key)
+static json_t *value_at(json_t *root, const char *key)
 {
 	const char *name;
 
@@ -103,7 +102,9 @@ static json_t *find_key(json_t *root, const char *key)
 	return json_object_get(root, name);
 }
 
-static const char *kind_of(const json_t *v)
+/* Values of the wrong kind */
+
+static const char *kind_words(const json_t *v)
 {
 	switch (json_typeof(v)) {
 	case JSON_OBJECT:
@@ -155,20 +156,20 @@ static const char *shape_words(enum option_shape shape)
 /* `path` is the key, with an index for an element of a list. */
 static void mistake_at(struct config *c, const char *path, const char *words)
 {
-	note(c, &c->mistakes, CONFIG_KIND ".%s: %s", path, words);
+	config_note(c, &c->mistakes, CONFIG_KIND ".%s: %s", path, words);
 }
 
-static void wrong_kind(struct config *c, const char *path, enum option_shape shape, const json_t *v)
+static void wrong_kind(struct config *c, const char *path, const char *must, const json_t *v)
 {
 	_cleanup_(buf_done) struct buf words = { 0 };
 
-	buf_addf(&words, "must be %s, not %s", shape_words(shape), kind_of(v));
+	buf_addf(&words, "must be %s, not %s", must, kind_words(v));
 	mistake_at(c, path, buf_str(&words));
 }
 
 /* Values */
 
-static bool fits(enum option_shape shape, const json_t *v)
+static bool fits_shape(enum option_shape shape, const json_t *v)
 {
 	switch (shape) {
 	case SHAPE_TEXT:
@@ -191,20 +192,7 @@ static bool fits(enum option_shape shape, const json_t *v)
 	return false;
 }
 
-/* As it would be written on the command line. */
-static void add_text(enum option_shape shape, const json_t *v, struct buf *text)
-{
-	_cleanup_free_ char *number = NULL;
-
-	if (json_is_string(v)) {
-		buf_adds(text, json_string_value(v));
-		return;
-	}
-	number = json_dumps(v, JSON_ENCODE_ANY);
-	buf_addf(text, "%s%s", number, shape == SHAPE_TIME ? "ns" : "");
-}
-
-static void set_text(
+static void set_from_file(
 	struct config *c, const struct option_row *o, const char *path, const char *text)
 {
 	struct err err;
@@ -213,34 +201,26 @@ static void set_text(
 		mistake_at(c, path, err.msg);
 }
 
+/* Takes the value as one would write it on the command line. */
 static void set_scalar(
 	struct config *c, const struct option_row *o, const char *path, const json_t *v)
 {
+	enum option_shape shape = o->type->shape;
 	_cleanup_(buf_done) struct buf text = { 0 };
 
-	if (!fits(o->type->shape, v)) {
-		wrong_kind(c, path, o->type->shape == SHAPE_LIST ? SHAPE_TEXT : o->type->shape, v);
+	if (!fits_shape(shape, v)) {
+		wrong_kind(c, path, shape_words(shape == SHAPE_LIST ? SHAPE_TEXT : shape), v);
 		return;
 	}
-	add_text(o->type->shape, v, &text);
-	if (!(o->traits & FILE_ZERO && shape_is_zero(o->type->shape, buf_str(&text))))
-		set_text(c, o, path, buf_str(&text));
-}
+	if (json_is_string(v)) {
+		buf_adds(&text, json_string_value(v));
+	} else {
+		_cleanup_free_ char *number = json_dumps(v, JSON_ENCODE_ANY);
 
-static void set_vmodule(
-	struct config *c, const struct option_row *o, const char *path, const json_t *v)
-{
-	_cleanup_(buf_done) struct buf text = { 0 };
-	const json_t *pattern = json_object_get(v, "filePattern");
-	const json_t *verbosity = json_object_get(v, "verbosity");
-
-	if (!json_is_string(pattern) || !json_is_integer(verbosity)) {
-		mistake_at(c, path, "must have a string filePattern and a number verbosity");
-		return;
+		buf_addf(&text, "%s%s", number, shape == SHAPE_TIME ? "ns" : "");
 	}
-	buf_addf(&text, "%s=%" JSON_INTEGER_FORMAT, json_string_value(pattern),
-		json_integer_value(verbosity));
-	set_text(c, o, path, buf_str(&text));
+	if (!(o->traits & FILE_ZERO && option_is_zero(shape, buf_str(&text))))
+		set_from_file(c, o, path, buf_str(&text));
 }
 
 static void set_list(struct config *c, const struct option_row *o, const json_t *list)
@@ -249,13 +229,21 @@ static void set_list(struct config *c, const struct option_row *o, const json_t 
 	size_t i;
 
 	json_array_foreach(list, i, v) {
-		_cleanup_(buf_done) struct buf path = { 0 };
+		_cleanup_(buf_done) struct buf path = { 0 }, text = { 0 };
+		const json_t *pattern = json_object_get(v, "filePattern");
+		const json_t *verbosity = json_object_get(v, "verbosity");
 
 		buf_addf(&path, "%s[%zu]", o->key, i);
-		if (o->type->shape == SHAPE_VMODULE)
-			set_vmodule(c, o, buf_str(&path), v);
-		else
+		if (o->type->shape == SHAPE_LIST) {
 			set_scalar(c, o, buf_str(&path), v);
+		} else if (!json_is_string(pattern) || !json_is_integer(verbosity)) {
+			mistake_at(c, buf_str(&path),
+				"must have a string filePattern and a number verbosity");
+		} else {
+			buf_addf(&text, "%s=%" JSON_INTEGER_FORMAT, json_string_value(pattern),
+				json_integer_value(verbosity));
+			set_from_file(c, o, buf_str(&path), buf_str(&text));
+		}
 	}
 }
 
@@ -269,88 +257,55 @@ static void set_gates(struct config *c, const struct option_row *o, json_t *map)
 
 		buf_addf(&path, "%s.%.60s", o->key, name);
 		if (!json_is_boolean(v)) {
-			wrong_kind(c, buf_str(&path), SHAPE_BOOL, v);
+			wrong_kind(c, buf_str(&path), shape_words(SHAPE_BOOL), v);
 			continue;
 		}
 		buf_addf(&text, "%s=%s", name, json_is_true(v) ? "true" : "false");
-		set_text(c, o, o->key, buf_str(&text));
-	}
-}
-
-static void set_key(struct config *c, const struct option_row *o, json_t *v)
-{
-	switch (o->type->shape) {
-	case SHAPE_LIST:
-	case SHAPE_VMODULE:
-		if (json_is_array(v))
-			set_list(c, o, v);
-		else
-			wrong_kind(c, o->key, o->type->shape, v);
-		break;
-	case SHAPE_GATES:
-		if (json_is_object(v))
-			set_gates(c, o, v);
-		else
-			wrong_kind(c, o->key, o->type->shape, v);
-		break;
-	case SHAPE_TEXT:
-	case SHAPE_BOOL:
-	case SHAPE_NUMBER:
-	case SHAPE_REAL:
-	case SHAPE_DURATION:
-	case SHAPE_TIME:
-	case SHAPE_QUANTITY:
-		set_scalar(c, o, o->key, v);
-		break;
+		set_from_file(c, o, o->key, buf_str(&text));
 	}
 }
 
 static void set_keys(struct config *c, json_t *root)
 {
 	size_t n;
-	const struct option_row *o = config_options(&n);
+	const struct option_row *rows = config_options(&n);
 
-	for (; n; n--, o++) {
-		json_t *v = o->key ? find_key(root, o->key) : NULL;
+	for (const struct option_row *o = rows; o < rows + n; o++) {
+		json_t *v = o->key ? value_at(root, o->key) : NULL;
+		enum option_shape shape = o->type->shape;
 
-		if (v && !json_is_null(v))
-			set_key(c, o, v);
+		if (!v || json_is_null(v))
+			continue;
+		if (shape == SHAPE_LIST || shape == SHAPE_VMODULE) {
+			if (json_is_array(v))
+				set_list(c, o, v);
+			else
+				wrong_kind(c, o->key, shape_words(shape), v);
+		} else if (shape == SHAPE_GATES) {
+			if (json_is_object(v))
+				set_gates(c, o, v);
+			else
+				wrong_kind(c, o->key, shape_words(shape), v);
+		} else {
+			set_scalar(c, o, o->key, v);
+		}
 	}
 }
 
-/* What the table does not know */
+/* Keys that nothing reads */
 
-/* Whether `key` is, or is below, the first `len` characters of `path`. */
-static bool is_below(const char *key, const char *path, size_t len)
+/* A key of the table, or a section with one. */
+static bool is_known_path(const char *path)
 {
-	return !strncmp(key, path, len) && (!key[len] || key[len] == '.');
-}
-
-static bool is_known(const char *path)
-{
-	size_t n;
-	const struct option_row *o = config_options(&n);
+	size_t n, len = strlen(path);
+	const struct option_row *rows = config_options(&n);
 
 	if (!strcmp(path, "apiVersion") || !strcmp(path, "kind"))
 		return true;
-	for (; n; n--, o++)
-		if (o->key && is_below(o->key, path, strlen(path)))
+	for (const struct option_row *o = rows; o < rows + n; o++)
+		if (o->key && !strncmp(o->key, path, len) && (!o->key[len] || o->key[len] == '.'))
 			return true;
 	return false;
-}
-
-static void warn_unknown(struct config *c, const char *path)
-{
-	struct nearest nearest;
-	size_t n;
-	const struct option_row *o = config_options(&n);
-
-	nearest_init(&nearest, path, strlen(path));
-	for (; n; n--, o++)
-		nearest_try(&nearest, o->key);
-	note(c, &c->warnings, CONFIG_KIND ".%.100s: unknown key, ignored%s%s%s", path,
-		nearest.found ? "; did you mean " : "", nearest.found ? nearest.found : "",
-		nearest.found ? "?" : "");
 }
 
 /* `section` ends with a dot, or is empty. */
@@ -361,15 +316,24 @@ static void check_members(struct config *c, json_t *map, const char *section, si
 
 	json_object_foreach(map, name, v) {
 		_cleanup_(buf_done) struct buf path = { 0 };
+		struct nearest nearest;
+		size_t n;
+		const struct option_row *rows = config_options(&n);
 
 		buf_addf(&path, "%.*s%s", (int)len, section, name);
-		if (strchr(name, '.') || !is_known(buf_str(&path)))
-			warn_unknown(c, buf_str(&path));
+		if (!strchr(name, '.') && is_known_path(buf_str(&path)))
+			continue;
+		nearest_init(&nearest, buf_str(&path), path.len);
+		for (const struct option_row *o = rows; o < rows + n; o++)
+			nearest_try(&nearest, o->key);
+		config_note(c, &c->warnings, CONFIG_KIND ".%.100s: unknown key, ignored%s%s%s",
+			buf_str(&path), nearest.found ? "; did you mean " : "",
+			nearest.found ? nearest.found : "", nearest.found ? "?" : "");
 	}
 }
 
-/* Whether a row before this one has a key in the same section. */
-static bool is_repeated(const struct option_row *o, size_t len)
+/* True if a row before this one has a key with the same beginning. */
+static bool is_repeated_section(const struct option_row *o, size_t len)
 {
 	size_t n;
 	const struct option_row *before = config_options(&n);
@@ -380,41 +344,31 @@ static bool is_repeated(const struct option_row *o, size_t len)
 	return false;
 }
 
-static void check_section(struct config *c, json_t *root, const char *key, size_t len)
-{
-	_cleanup_free_ char *path = mem_strndup(key, len - 1);
-	_cleanup_(buf_done) struct buf words = { 0 };
-	json_t *section = find_key(root, path);
-
-	if (!section || json_is_null(section))
-		return;
-	if (json_is_object(section)) {
-		check_members(c, section, key, len);
-		return;
-	}
-	buf_addf(&words, "must be a mapping, not %s", kind_of(section));
-	mistake_at(c, path, buf_str(&words));
-}
-
 static void check_sections(struct config *c, json_t *root)
 {
 	size_t n;
-	const struct option_row *o = config_options(&n);
+	const struct option_row *rows = config_options(&n);
 
 	check_members(c, root, "", 0);
-	for (; n; n--, o++) {
+	for (const struct option_row *o = rows; o < rows + n; o++) {
 		const char *dot = o->key;
 
 		while (dot && (dot = strchr(dot, '.'))) {
 			size_t len = (size_t)(++dot - o->key);
+			_cleanup_free_ char *path = mem_strndup(o->key, len - 1);
+			json_t *section = is_repeated_section(o, len) ? NULL : value_at(root, path);
 
-			if (!is_repeated(o, len))
-				check_section(c, root, o->key, len);
+			if (!section || json_is_null(section))
+				continue;
+			if (json_is_object(section))
+				check_members(c, section, o->key, len);
+			else
+				wrong_kind(c, path, "a mapping", section);
 		}
 	}
 }
 
-static bool has_text(struct config *c, const json_t *root, const char *key, const char *must)
+static bool has_text_at(struct config *c, const json_t *root, const char *key, const char *must)
 {
 	const json_t *v = json_object_get(root, key);
 	_cleanup_(buf_done) struct buf words = { 0 };
@@ -428,14 +382,6 @@ static bool has_text(struct config *c, const json_t *root, const char *key, cons
 	return false;
 }
 
-/* Of another kind of file nothing else needs saying. */
-static bool check_header(struct config *c, const json_t *root)
-{
-	bool version = has_text(c, root, "apiVersion", CONFIG_API_VERSION);
-
-	return has_text(c, root, "kind", CONFIG_KIND) && version;
-}
-
 void config_file(struct config *c)
 {
 	json_t *root = read_document(c);
@@ -443,11 +389,87 @@ void config_file(struct config *c)
 	if (!root)
 		return;
 	if (!json_is_object(root)) {
-		note(c, &c->mistakes, "--config: %s has %s in place of a mapping", c->file,
-			kind_of(root));
-	} else if (check_header(c, root)) {
-		check_sections(c, root);
-		set_keys(c, root);
+		config_note(c, &c->mistakes, "--config: %s has %s in place of a mapping", c->file,
+			kind_words(root));
+	} else {
+		bool version = has_text_at(c, root, "apiVersion", API_VERSION);
+		bool kind = has_text_at(c, root, "kind", CONFIG_KIND);
+
+		/* In another kind of file every key is wrong: the kind says enough. */
+		if (version && kind) {
+			check_sections(c, root);
+			set_keys(c, root);
+		}
 	}
 	json_decref(root);
+}
+
+/* Printing */
+
+static void set_at(json_t *tree, const char *key, json_t *value)
+{
+	const char *dot;
+
+	for (; (dot = strchr(key, '.')); key = dot + 1) {
+		_cleanup_free_ char *section = mem_strndup(key, (size_t)(dot - key));
+		json_t *inner = json_object_get(tree, section);
+
+		if (!inner) {
+			inner = json_object();
+			json_object_set_new(tree, section, inner);
+		}
+		tree = inner;
+	}
+	json_object_set_new(tree, key, value);
+}
+
+json_t *config_tree(const struct config *c)
+{
+	json_t *tree = json_object();
+	size_t n;
+	const struct option_row *rows = config_options(&n);
+
+	json_object_set_new(tree, "apiVersion", json_string(API_VERSION));
+	json_object_set_new(tree, "kind", json_string(CONFIG_KIND));
+	for (int own = 0; own < 2; own++) { /* our section comes last */
+		for (const struct option_row *o = rows; o < rows + n; o++) {
+			bool is_own = o->key && !strncmp(o->key, OWN_SECTION, strlen(OWN_SECTION));
+
+			if (o->key && is_own == own)
+				set_at(tree, o->key, config_value(c, o));
+		}
+	}
+	return tree;
+}
+
+void config_yaml(const struct config *c, struct buf *out)
+{
+	json_t *tree = config_tree(c);
+	int r = yaml_print(tree, out, NULL);
+
+	assert(!r); /* the table is not that deep */
+	(void)r;
+	json_decref(tree);
+}
+
+int config_dump(const struct config *c, struct err *err)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	FILE *f;
+	int r = 0;
+
+	config_yaml(c, &text);
+	if (!*c->write_config_to) {
+		if (fwrite(text.data, 1, text.len, stdout) != text.len || fflush(stdout))
+			return err_errno(err, -EIO, "cannot print the configuration");
+		return 0;
+	}
+	f = fopen(c->write_config_to, "we");
+	if (!f)
+		return err_errno(err, -errno, "cannot write %s", c->write_config_to);
+	if (fwrite(text.data, 1, text.len, f) != text.len)
+		r = -EIO;
+	if (fclose(f) && !r)
+		r = -errno;
+	return r ? err_errno(err, r, "cannot write %s", c->write_config_to) : 0;
 }

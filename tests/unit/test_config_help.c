@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "config/command_line.h"
 #include "config_fixture.h"
 
 static char *read_all(const char *path)

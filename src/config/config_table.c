@@ -1,18 +1,291 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of all options and keys. Keys are applied in this order: what kube-proxy has for the
- * same thing stands before what counts more, `mode` before our backend.
+ * The table of all options and keys of struct config, and the types of values that it has alone.
+ * Keys of a file are applied in the order of the rows: kube-proxy's key for a thing stands before
+ * ours, which counts more.
  */
 #include <assert.h>
-#include <stdint.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
-#include "config_own.h"
+#include "config/command_line.h"
+#include "config_values.h"
+#include "option_value.h"
+
+#define DEFAULT_MARK_MASK "0xfff00000"
 
 enum { MASQUERADE_BIT_MAX = 31 };
 
-#define AT(field) .at = offsetof(struct config, field)
-#define COUNT_AT(field) .count_at = offsetof(struct config, field)
+/* The node's name, as Kubernetes writes it: without blanks around it, in lower case. */
+static int set_hostname(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	struct config *c = target;
+	size_t len;
+
+	(void)o;
+	if (!*text) /* keeps the host's name */
+		return 0;
+	text += strspn(text, " \t\n");
+	for (len = strlen(text); len && isspace((unsigned char)text[len - 1]);)
+		len--;
+	if (!len || len > NAME_MAX_LEN)
+		return err_set(err, -EINVAL, "must have between 1 and %d characters", NAME_MAX_LEN);
+	for (size_t i = 0; i < len; i++)
+		c->options.node_name[i] = (char)tolower((unsigned char)text[i]);
+	c->options.node_name[len] = '\0';
+	return 0;
+}
+
+/* The host's own name is not printed: the file may go to another host. */
+static json_t *get_hostname(const void *target, const struct option_row *o)
+{
+	const struct config *c = target;
+
+	return option_text_json(config_is_given(c, o) ? c->options.node_name : "");
+}
+
+static const struct option_type type_hostname = { SHAPE_TEXT, .set = set_hostname,
+	.get = get_hostname };
+
+static int set_scheduler(
+	void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	struct config *c = target;
+
+	(void)o;
+	if (!*text || strlen(text) >= SCHED_NAME_SIZE ||
+		strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(text))
+		return err_set(err, -EINVAL, "\"%.60s\" is not the name of a scheduler", text);
+	snprintf(c->options.scheduler, sizeof(c->options.scheduler), "%s", text);
+	return 0;
+}
+
+static json_t *get_scheduler(const void *target, const struct option_row *o)
+{
+	const struct config *c = target;
+
+	(void)o;
+	return json_string(c->options.scheduler);
+}
+
+static const struct option_type type_scheduler = { SHAPE_TEXT, .set = set_scheduler,
+	.get = get_scheduler };
+
+/* kube-proxy's key for the backend. */
+static int set_mode(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	static const char *const modes[] = { "ipvs", "iptables", NULL };
+	static const enum backend of_mode[] = { BACKEND_IPVS, BACKEND_IPTABLES };
+	struct config *c = target;
+	unsigned i;
+
+	if (!strcasecmp(text, "nftables")) {
+		config_note(c, &c->warnings,
+			CONFIG_KIND
+			".%s: \"nftables\" is not done here, doing what works best (--backend=auto)",
+			o->key);
+		text = "";
+	}
+	if (*text && option_read_choice(text, modes, &i, NULL))
+		return err_set(err, -EINVAL,
+			"\"%.60s\" is not done here: use ipvs, iptables, or \"\" for what works best",
+			text);
+	c->options.backend = *text ? of_mode[i] : BACKEND_AUTO;
+	return 0;
+}
+
+static json_t *get_mode(const void *target, const struct option_row *o)
+{
+	enum backend backend = ((const struct config *)target)->options.backend;
+
+	(void)o;
+	return json_string(backend == BACKEND_AUTO ? "" : backend_name(backend));
+}
+
+static const struct option_type type_mode = { SHAPE_TEXT, .set = set_mode, .get = get_mode };
+
+/* Marks are numbered within the mask, and half of the numbers are for TCP. */
+static int set_mark_mask(
+	void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	struct config *c = target;
+	unsigned long long v;
+	uint32_t steps;
+	char *rest;
+
+	(void)o;
+	errno = 0;
+	v = strtoull(text, &rest, 0);
+	if (!isdigit((unsigned char)*text) || *rest || errno || v > UINT32_MAX)
+		return err_set(
+			err, -EINVAL, "\"%.60s\" is not a mask such as " DEFAULT_MARK_MASK, text);
+	steps = (uint32_t)v ^ (uint32_t)v << 1;
+	if (v && (__builtin_popcountll(v) < 2 || __builtin_popcount(steps) > 2))
+		return err_set(err, -EINVAL, "\"%.60s\" is not two or more adjacent bits", text);
+	c->options.mark_mask = (uint32_t)v;
+	return 0;
+}
+
+static json_t *get_mark_mask(const void *target, const struct option_row *o)
+{
+	char text[sizeof(DEFAULT_MARK_MASK)];
+
+	(void)o;
+	snprintf(text, sizeof(text), "0x%x", ((const struct config *)target)->options.mark_mask);
+	return json_string(text);
+}
+
+static const struct option_type type_mark_mask = { SHAPE_TEXT, .set = set_mark_mask,
+	.get = get_mark_mask };
+
+static int add_nodeport_address(
+	void *target, const struct option_row *o, const char *element, struct err *err)
+{
+	struct options *p = &((struct config *)target)->options;
+	bool primary = !strcmp(element, "primary");
+	int r = primary ? 0 : type_cidrs.add(target, o, element, err);
+
+	if (r < 0)
+		return r;
+	p->nodeport_primary = p->nodeport_primary || primary;
+	if (p->nodeport_primary && p->n_nodeport_addresses)
+		return err_set(err, -EINVAL, "\"primary\" stands alone, without CIDRs beside it");
+	return 0;
+}
+
+static void clear_nodeport_addresses(void *target, const struct option_row *o)
+{
+	((struct config *)target)->options.nodeport_primary = false;
+	type_cidrs.clear(target, o);
+}
+
+static json_t *get_nodeport_addresses(const void *target, const struct option_row *o)
+{
+	json_t *all = type_cidrs.get(target, o);
+
+	if (((const struct config *)target)->options.nodeport_primary)
+		json_array_append_new(all, json_string("primary"));
+	return all;
+}
+
+static const struct option_type type_nodeport_addresses = { SHAPE_LIST, .commas = true,
+	.add = add_nodeport_address, .clear = clear_nodeport_addresses,
+	.get = get_nodeport_addresses };
+
+static int set_audit_interval(
+	void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	int64_t ms = 0;
+	int r = option_read_duration(text, &ms, err);
+
+	if (r < 0)
+		return r;
+	if (ms && ms < o->min)
+		return err_set(err, -EINVAL, "\"%.60s\" is less than %ld ms", text, o->min);
+	((struct config *)target)->audit_interval = (uint64_t)ms;
+	return 0;
+}
+
+static json_t *get_audit_interval(const void *target, const struct option_row *o)
+{
+	(void)o;
+	return option_duration_json((int64_t)((const struct config *)target)->audit_interval);
+}
+
+static const struct option_type type_audit_interval = { SHAPE_DURATION, .set = set_audit_interval,
+	.get = get_audit_interval };
+
+static int set_oom_score(
+	void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	struct config *c = target;
+	long v = 0;
+	int r = option_read_number(text, o->min, o->max, &v, err);
+
+	if (r)
+		return r;
+	c->oom_score_adj = (int)v;
+	c->adjust_oom_score = true;
+	return 0;
+}
+
+static json_t *get_oom_score(const void *target, const struct option_row *o)
+{
+	const struct config *c = target;
+
+	(void)o;
+	return c->adjust_oom_score ? json_integer(c->oom_score_adj) : json_null();
+}
+
+static const struct option_type type_oom_score = { SHAPE_NUMBER, .set = set_oom_score,
+	.get = get_oom_score };
+
+/* kube-proxy's log levels are numbers. */
+static int set_verbosity(
+	void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	long v = 0;
+	int r = option_read_number(text, 0, INT32_MAX, &v, err);
+
+	(void)o;
+	if (!r)
+		((struct config *)target)->log_level = v >= VERBOSITY_DEBUG ? LOG_DEBUG : LOG_INFO;
+	return r;
+}
+
+static json_t *get_verbosity(const void *target, const struct option_row *o)
+{
+	(void)o;
+	return json_integer(
+		((const struct config *)target)->log_level == LOG_DEBUG ? VERBOSITY_DEBUG : 0);
+}
+
+static const struct option_type type_verbosity = { SHAPE_NUMBER, .set = set_verbosity,
+	.get = get_verbosity };
+
+static int set_log_level(
+	void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	if (*text && strspn(text, "0123456789") == strlen(text))
+		return set_verbosity(target, o, text, err);
+	return type_choice.set(target, o, text, err);
+}
+
+static json_t *get_log_level(const void *target, const struct option_row *o)
+{
+	return type_choice.get(target, o);
+}
+
+static const struct option_type type_log_level = { SHAPE_TEXT, .set = set_log_level,
+	.get = get_log_level };
+
+/* kube-proxy also has --version=raw, which prints more. */
+static int set_version(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	return type_bool.set(target, o, !strcmp(text, "raw") ? "true" : text, err);
+}
+
+static const struct option_type type_version = { SHAPE_BOOL, .set = set_version };
+
+static int set_diff(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	bool diff = false;
+	int r = option_read_bool(text, &diff, err);
+
+	(void)o;
+	if (!r)
+		((struct config *)target)->diff = diff ? DIFF_YES : DIFF_NO;
+	return r;
+}
+
+static const struct option_type type_diff = { SHAPE_BOOL, .set = set_diff };
+
+/* Words of choices */
 
 static const char *const vip_modes[] = {
 	[VIP_ROUTE] = "route",
@@ -42,6 +315,14 @@ static const char *const backends[] = {
 	NULL,
 };
 
+static const char *const log_levels[] = {
+	[LOG_ERROR] = "error",
+	[LOG_WARN] = "warning",
+	[LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug",
+	NULL,
+};
+
 static const char *const outputs[] = {
 	[PLAN_TEXT] = "text",
 	[PLAN_JSON] = "json",
@@ -49,8 +330,13 @@ static const char *const outputs[] = {
 	NULL,
 };
 
-static const struct option_row options[] = {
-	/* What decides the facts */
+/* The table */
+
+#define AT(field) .at = offsetof(struct config, field), .size = sizeof(((struct config *)0)->field)
+#define COUNT_AT(field) .count_at = offsetof(struct config, field)
+
+static const struct option_row config_rows[] = {
+	/* Policy */
 	{ "scheduler", "ipvs.scheduler", OPTIONS_POLICY,
 		ALIAS_FILE_WINS | FILE_ZERO | EMPTY_IS_PRESET, "NAME", "rr",
 		"scheduler of Services that do not ask for another one", &type_scheduler,
@@ -80,7 +366,7 @@ static const struct option_row options[] = {
 		"masquerade everything that is sent to a cluster IP", &type_bool,
 		AT(options.masquerade_all) },
 	{ "iptables-masquerade-bit", "iptables.masqueradeBit", OPTIONS_POLICY, FILE_WINS, "BIT",
-		"14", "bit of the packet mark that asks for masquerading", &type_u8,
+		"14", "bit of the packet mark that asks for masquerading", &type_number,
 		AT(options.masquerade_bit), .max = MASQUERADE_BIT_MAX },
 	{ "mark-mask", "ipvsctl.markMask", OPTIONS_POLICY, EMPTY_IS_PRESET, "MASK",
 		DEFAULT_MARK_MASK,
@@ -94,12 +380,12 @@ static const struct option_row options[] = {
 		AT(options.exclude), COUNT_AT(options.n_exclude) },
 	{ "feature-gates", "featureGates", OPTIONS_POLICY, FILE_WINS, "NAME=BOOL,...", NULL,
 		"AllowServiceExternalIPs=false: external IPs do not count; of others few matter",
-		&kept_gates },
+		&type_kept_gates },
 
 	/* Where Services come from */
 	{ "manifests", "ipvsctl.manifests", OPTIONS_INPUT, 0, "FILE|DIR", NULL,
-		"read Services and endpoints from here; may be given several times",
-		&type_manifests },
+		"read Services and endpoints from here; may be given several times", &type_paths,
+		AT(manifests), COUNT_AT(n_manifests) },
 	{ "service-cluster-ip-range", "ipvsctl.serviceClusterIPRange", OPTIONS_INPUT, 0,
 		"CIDR[,CIDR]", NULL,
 		"give Services without a cluster IP one from here, one range a family",
@@ -121,10 +407,11 @@ static const struct option_row options[] = {
 		&type_text, AT(accept_content_types) },
 	{ "kube-api-qps", "clientConnection.qps", OPTIONS_DAEMON,
 		FILE_WINS | FILE_ZERO | ZERO_IS_PRESET, "NUMBER", "5",
-		"requests a second that are no watches; less than 0: no limit", &type_qps },
+		"requests a second that are no watches; less than 0: no limit", &type_real,
+		AT(qps) },
 	{ "kube-api-burst", "clientConnection.burst", OPTIONS_DAEMON,
 		FILE_WINS | FILE_ZERO | ZERO_IS_PRESET, "NUMBER", "10", "how many of them at once",
-		&type_burst, .max = INT32_MAX },
+		&type_number, AT(burst), .max = INT32_MAX },
 	{ "config", NULL, OPTIONS_DAEMON, 0, "FILE", NULL, "read a KubeProxyConfiguration",
 		&type_text, AT(file) },
 	{ "write-config-to", NULL, OPTIONS_DAEMON, 0, "FILE", NULL,
@@ -162,13 +449,13 @@ static const struct option_row options[] = {
 		AT(options.localhost_nodeports) },
 	{ "audit-interval", "ipvsctl.auditInterval", OPTIONS_DAEMON, 0, "DURATION", "30s",
 		"how often the kernel is read and compared; 0: only when asked",
-		&type_audit_interval },
+		&type_audit_interval, .min = AUDIT_INTERVAL_MIN },
 	{ "conntrack-max-per-core", "conntrack.maxPerCore", OPTIONS_DAEMON,
 		FILE_WINS | CLUSTER_PRESET, "NUMBER", "32768",
-		"connections to track for each CPU; 0 leaves the limit", &type_u32,
+		"connections to track for each CPU; 0 leaves the limit", &type_number,
 		AT(conntrack.max_per_core), .max = INT32_MAX },
 	{ "conntrack-min", "conntrack.min", OPTIONS_DAEMON, FILE_WINS | CLUSTER_PRESET, "NUMBER",
-		"131072", "connections to track at least", &type_u32, AT(conntrack.min),
+		"131072", "connections to track at least", &type_number, AT(conntrack.min),
 		.max = INT32_MAX },
 	{ "conntrack-tcp-timeout-established", "conntrack.tcpEstablishedTimeout", OPTIONS_DAEMON,
 		FILE_WINS | CLUSTER_PRESET, "DURATION", "24h",
@@ -199,13 +486,15 @@ static const struct option_row options[] = {
 		FILE_WINS | FILE_ZERO | CLUSTER_PRESET, "ADDRESS[:PORT]", "0.0.0.0:10256",
 		"/healthz and /livez over HTTP; 'none': nowhere", &type_listen, AT(healthz) },
 	{ "healthz-port", NULL, OPTIONS_DAEMON, FILE_WINS, "PORT", "10256",
-		"of an address without one; 0: no /healthz", &kept_number, .max = UINT16_MAX },
+		"of an address without one; 0: no /healthz", &type_number, AT(healthz_port),
+		.max = UINT16_MAX },
 	{ "metrics-bind-address", "metricsBindAddress", OPTIONS_DAEMON,
 		FILE_WINS | FILE_ZERO | CLUSTER_PRESET | EMPTY_IS_PRESET, "ADDRESS[:PORT]",
 		"127.0.0.1:10249", "/metrics and others over HTTP; 'none': nowhere", &type_listen,
 		AT(metrics) },
 	{ "metrics-port", NULL, OPTIONS_DAEMON, FILE_WINS, "PORT", "10249",
-		"of an address without one; 0: no /metrics", &kept_number, .max = UINT16_MAX },
+		"of an address without one; 0: no /metrics", &type_number, AT(metrics_port),
+		.max = UINT16_MAX },
 	{ "bind-address-hard-fail", "bindAddressHardFail", OPTIONS_DAEMON, FILE_WINS, NULL, "false",
 		"exit where one of these addresses cannot be had", &type_bool,
 		AT(bind_address_hard_fail) },
@@ -214,8 +503,8 @@ static const struct option_row options[] = {
 		AT(status_socket) },
 	{ NULL, "logging.verbosity", OPTIONS_DAEMON, 0, NULL, NULL, NULL, &type_verbosity },
 	{ "log-level", "ipvsctl.logLevel", OPTIONS_DAEMON, 0, "LEVEL", "info",
-		"what to log: error, warning, info, debug", &type_log_level, .alias = "v",
-		.letter = 'v' },
+		"what to log: error, warning, info, debug", &type_log_level, AT(log_level),
+		.alias = "v", .letter = 'v', .names = log_levels },
 
 	/* What to do */
 	{ "once", NULL, OPTIONS_DAEMON, 0, NULL, "false", "make everything true once and exit",
@@ -242,61 +531,92 @@ static const struct option_row options[] = {
 
 	/* Of kube-proxy, without effect here */
 	{ "ipvs-min-sync-period", "ipvs.minSyncPeriod", OPTIONS_DAEMON, FILE_WINS | UNHONOURED,
-		"DURATION", "0s", "changes are not held back", &type_duration,
-		AT(ipvs_min_sync_period) },
+		"DURATION", "0s", "changes are not held back", &type_kept_duration },
 	{ "iptables-min-sync-period", "iptables.minSyncPeriod", OPTIONS_DAEMON,
 		FILE_WINS | FILE_ZERO | UNHONOURED, "DURATION", "1s", "changes are not held back",
-		&type_duration, AT(iptables_min_sync_period) },
+		&type_kept_duration },
 	{ "config-sync-period", "configSyncPeriod", OPTIONS_DAEMON,
 		FILE_WINS | FILE_ZERO | UNHONOURED, "DURATION", "15m",
-		"what was read is not read again without a change", &kept_duration, .min = 1 },
+		"what was read is not read again without a change", &type_kept_duration },
 	{ "profiling", "enableProfiling", OPTIONS_DAEMON, FILE_WINS | UNHONOURED, NULL, "false",
-		"Go is not profiled here", &kept_bool },
+		"Go is not profiled here", &type_kept_bool },
 	{ "show-hidden-metrics-for-version", "showHiddenMetricsForVersion", OPTIONS_DAEMON,
-		FILE_WINS | UNHONOURED, "RELEASE", NULL, "no metric is hidden", &kept_release },
+		FILE_WINS | UNHONOURED, "RELEASE", NULL, "no metric is hidden", &type_kept_text },
 	{ "logging-format", "logging.format", OPTIONS_DAEMON, FILE_ZERO | UNHONOURED, "FORMAT",
-		"text", "the log is logfmt", &kept_format },
+		"text", "the log is logfmt", &type_kept_text },
 	{ "log-flush-frequency", "logging.flushFrequency", OPTIONS_DAEMON, FILE_ZERO | UNHONOURED,
-		"DURATION", "5s", "a line is written at once", &kept_time, .min = 1 },
+		"DURATION", "5s", "a line is written at once", &type_kept_time },
 	{ "vmodule", "logging.vmodule", OPTIONS_DAEMON, UNHONOURED, "FILE=NUMBER,...", NULL,
-		"levels are not told apart by source file", &kept_vmodule },
+		"levels are not told apart by source file", &type_kept_vmodule },
 	{ "log-text-split-stream", "logging.options.text.splitStream", OPTIONS_DAEMON, UNHONOURED,
-		NULL, "false", "everything goes to standard error", &kept_bool },
+		NULL, "false", "everything goes to standard error", &type_kept_bool },
 	{ "log-text-info-buffer-size", "logging.options.text.infoBufferSize", OPTIONS_DAEMON,
-		FILE_ZERO | UNHONOURED, "SIZE", "0", "a line is written at once", &kept_quantity },
+		FILE_ZERO | UNHONOURED, "SIZE", "0", "a line is written at once",
+		&type_kept_quantity },
 	{ "log-json-split-stream", "logging.options.json.splitStream", OPTIONS_DAEMON, UNHONOURED,
-		NULL, "false", "everything goes to standard error", &kept_bool },
+		NULL, "false", "everything goes to standard error", &type_kept_bool },
 	{ "log-json-info-buffer-size", "logging.options.json.infoBufferSize", OPTIONS_DAEMON,
-		FILE_ZERO | UNHONOURED, "SIZE", "0", "a line is written at once", &kept_quantity },
+		FILE_ZERO | UNHONOURED, "SIZE", "0", "a line is written at once",
+		&type_kept_quantity },
 	{ "boot-id-file", NULL, OPTIONS_DAEMON, UNHONOURED, "FILE,...",
-		"/proc/sys/kernel/random/boot_id", "is not read", &kept_text },
+		"/proc/sys/kernel/random/boot_id", "is not read", &type_kept_text },
 	{ "machine-id-file", NULL, OPTIONS_DAEMON, UNHONOURED, "FILE,...",
-		"/etc/machine-id,/var/lib/dbus/machine-id", "is not read", &kept_text },
+		"/etc/machine-id,/var/lib/dbus/machine-id", "is not read", &type_kept_text },
 	{ NULL, "nftables.masqueradeBit", OPTIONS_DAEMON, UNHONOURED, NULL, "14", NULL,
-		&kept_number, .max = MASQUERADE_BIT_MAX },
+		&type_kept_number },
 	{ NULL, "nftables.masqueradeAll", OPTIONS_DAEMON, UNHONOURED, NULL, "false", NULL,
-		&kept_bool },
+		&type_kept_bool },
 	{ NULL, "nftables.syncPeriod", OPTIONS_DAEMON, FILE_ZERO | UNHONOURED, NULL, "30s", NULL,
-		&kept_duration, .min = 1 },
+		&type_kept_duration },
 	{ NULL, "nftables.minSyncPeriod", OPTIONS_DAEMON, FILE_ZERO | UNHONOURED, NULL, "1s", NULL,
-		&kept_duration },
-	{ NULL, "winkernel.networkName", OPTIONS_DAEMON, UNHONOURED, NULL, NULL, NULL, &kept_text },
-	{ NULL, "winkernel.sourceVip", OPTIONS_DAEMON, UNHONOURED, NULL, NULL, NULL, &kept_text },
+		&type_kept_duration },
+	{ NULL, "winkernel.networkName", OPTIONS_DAEMON, UNHONOURED, NULL, NULL, NULL,
+		&type_kept_text },
+	{ NULL, "winkernel.sourceVip", OPTIONS_DAEMON, UNHONOURED, NULL, NULL, NULL,
+		&type_kept_text },
 	{ NULL, "winkernel.enableDSR", OPTIONS_DAEMON, UNHONOURED, NULL, "false", NULL,
-		&kept_bool },
+		&type_kept_bool },
 	{ NULL, "winkernel.rootHnsEndpointName", OPTIONS_DAEMON, UNHONOURED, NULL, NULL, NULL,
-		&kept_text },
+		&type_kept_text },
 	{ NULL, "winkernel.forwardHealthCheckVip", OPTIONS_DAEMON, UNHONOURED, NULL, "false", NULL,
-		&kept_bool },
-	{ NULL, "portRange", OPTIONS_DAEMON, UNHONOURED, NULL, NULL, NULL, &kept_text },
+		&type_kept_bool },
+	{ NULL, "portRange", OPTIONS_DAEMON, UNHONOURED, NULL, NULL, NULL, &type_kept_text },
 	{ NULL, "windowsRunAsService", OPTIONS_DAEMON, UNHONOURED, NULL, "false", NULL,
-		&kept_bool },
+		&type_kept_bool },
 };
 
-static_assert(ARRAY_SIZE(options) <= CONFIG_MAX_OPTIONS, "struct config has room for all");
+static_assert(ARRAY_SIZE(config_rows) <= CONFIG_MAX_OPTIONS, "struct config has room for all");
 
 const struct option_row *config_options(size_t *ret_n)
 {
-	*ret_n = ARRAY_SIZE(options);
-	return options;
+	*ret_n = ARRAY_SIZE(config_rows);
+	return config_rows;
+}
+
+void config_help(unsigned groups, FILE *out)
+{
+	static const struct {
+		unsigned group, trait;
+		const char *title;
+	} titles[] = {
+		{ OPTIONS_PLAN, 0, "Output" },
+		{ OPTIONS_EXPLAIN, 0, "What and how" },
+		{ OPTIONS_INPUT, 0, "Input" },
+		{ OPTIONS_POLICY, 0, "Policy" },
+		{ OPTIONS_DAEMON, 0, "Daemon" },
+		{ OPTIONS_DAEMON, UNHONOURED, "Of kube-proxy, accepted without effect" },
+	};
+	const char *separator = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(titles); i++) {
+		if (!(titles[i].group & groups))
+			continue;
+		fprintf(out, "%s%s:\n", separator, titles[i].title);
+		separator = "\n";
+		for (const struct option_row *o = config_rows;
+			o < config_rows + ARRAY_SIZE(config_rows); o++)
+			if (o->name && o->groups & titles[i].group &&
+				(o->traits & UNHONOURED) == titles[i].trait)
+				option_help(o, out);
+	}
 }

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "config_values.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "option_value.h"
+
+/* Rows and origins */
+
+const struct option_row *config_row(const char *name)
+{
+	size_t n;
+	const struct option_row *rows = config_options(&n);
+
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].name && !strcmp(rows[i].name, name))
+			return &rows[i];
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].key && !strcmp(rows[i].key, name))
+			return &rows[i];
+	abort(); /* the program's own words */
+}
+
+static size_t row_index(const struct option_row *o)
+{
+	size_t n, i = (size_t)(o - config_options(&n));
+
+	assert(i < n && n <= CONFIG_MAX_OPTIONS);
+	return i;
+}
+
+const struct config_given *config_given(const struct config *c, const struct option_row *o)
+{
+	return &c->given[row_index(o)];
+}
+
+bool config_is_given(const struct config *c, const struct option_row *o)
+{
+	return config_given(c, o)->origin != ORIGIN_PRESET;
+}
+
+/* Setting */
+
+int config_set(struct config *c, const struct option_row *o, const char *text,
+	enum config_origin origin, struct err *err)
+{
+	struct config_given *given = &c->given[row_index(o)];
+	int r;
+
+	if ((!*text && o->traits & EMPTY_IS_PRESET) ||
+		(o->traits & ZERO_IS_PRESET && option_is_zero(o->type->shape, text)))
+		text = o->preset;
+	text = arena_strdup(&c->arena, text);
+
+	/* A list on the command line replaces that of the file. */
+	if (o->type->clear && given->origin != origin)
+		o->type->clear(c, o);
+	r = option_set(o, c, text, origin != ORIGIN_FILE, err);
+	if (r)
+		return r;
+
+	if (o->type->add && given->text) {
+		_cleanup_(buf_done) struct buf joined = { 0 };
+
+		buf_addf(&joined, "%s,%s", given->text, text);
+		text = arena_strdup(&c->arena, buf_str(&joined));
+	}
+	*given = (struct config_given){ origin, text };
+	return 0;
+}
+
+void config_set_presets(struct config *c)
+{
+	size_t n;
+	const struct option_row *rows = config_options(&n);
+
+	for (const struct option_row *o = rows; o < rows + n; o++) {
+		const char *preset = o->traits & CLUSTER_PRESET ? NULL : o->preset;
+		int r;
+
+		if (!preset && (o->type == &type_text || o->type == &type_interface))
+			preset = ""; /* strings are never NULL */
+		r = preset ? option_set(o, c, preset, true, NULL) : 0;
+		assert(!r);
+		(void)r;
+	}
+}
+
+json_t *config_value(const struct config *c, const struct option_row *o)
+{
+	const char *text = config_given(c, o)->text;
+
+	if (o->type->get)
+		return o->type->get(c, o);
+	return option_shape_json(o->type->shape, text ? text : o->preset ? o->preset : "");
+}
+
+/* Messages */
+
+/* A row is named by its key where its value comes from a file, or might. */
+static bool is_shown_as_key(const struct config *c, const struct option_row *o)
+{
+	return !o->name || (o->key && *c->file && config_given(c, o)->origin != ORIGIN_OPTION);
+}
+
+void config_show(const struct config *c, const struct option_row *o, struct buf *b)
+{
+	if (is_shown_as_key(c, o))
+		buf_adds(b, o->key);
+	else
+		buf_addf(b, "--%s", o->name);
+}
+
+static void add_note(struct config *c, struct config_notes *notes, const char *prefix,
+	const char *fmt, va_list ap)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_(buf_done) struct buf line = { 0 };
+
+	if (notes->n == CONFIG_MAX_NOTES) {
+		notes->left_out++;
+		return;
+	}
+	if (vasprintf(&text, fmt, ap) < 0)
+		abort(); /* out of memory, as everywhere */
+	buf_addf(&line, "%s%s", prefix, text);
+	notes->line[notes->n++] = arena_strdup(&c->arena, buf_str(&line));
+}
+
+void config_note(struct config *c, struct config_notes *notes, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_note(c, notes, "", fmt, ap);
+	va_end(ap);
+}
+
+void config_mistake(struct config *c, const struct option_row *o, const char *fmt, ...)
+{
+	_cleanup_(buf_done) struct buf prefix = { 0 };
+	va_list ap;
+
+	if (is_shown_as_key(c, o))
+		buf_adds(&prefix, CONFIG_KIND ".");
+	config_show(c, o, &prefix);
+	buf_adds(&prefix, ": ");
+	va_start(ap, fmt);
+	add_note(c, &c->mistakes, buf_str(&prefix), fmt, ap);
+	va_end(ap);
+}
+
+/* Options without effect */
+
+/* kube-proxy's feature gates whose subject exists here, and their values here. */
+static const struct gate {
+	const char *name;
+	bool on;
+	bool both; /* either value is honoured */
+} gates[] = {
+	{ "AllowServiceExternalIPs", .on = true, .both = true },
+	{ "ClientsAllowCARotation", .on = true },
+	{ "ComponentFlagz", .on = false },
+	{ "ComponentStatusz", .on = false },
+	{ "LoggingAlphaOptions", .on = false },
+	{ "MultiCIDRServiceAllocator", .on = true },
+	{ "NativeHistograms", .on = false },
+	{ "PreferSameTrafficDistribution", .on = true },
+	{ "WatchListClient", .on = true },
+};
+
+static const struct gate *find_gate(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(gates); i++)
+		if (!strcmp(gates[i].name, name))
+			return &gates[i];
+	return NULL;
+}
+
+bool config_gate(const struct config *c, const char *name)
+{
+	const struct gate *gate = find_gate(name);
+	json_t *all = config_value(c, config_row("feature-gates")), *v = json_object_get(all, name);
+	bool on = v ? json_is_true(v) : gate && gate->on;
+
+	json_decref(all);
+	return on;
+}
+
+size_t config_unhonoured(const struct config *c, struct buf *text)
+{
+	size_t all = 0, n;
+	const struct option_row *rows = config_options(&n);
+
+	for (const struct option_row *o = rows; o < rows + n; o++) {
+		json_t *value, *preset, *v;
+		const char *name;
+
+		if (!config_is_given(c, o) ||
+			!(o->traits & UNHONOURED || o->type == &type_kept_gates))
+			continue;
+		value = config_value(c, o);
+		preset = option_shape_json(o->type->shape, o->preset ? o->preset : "");
+		if (o->traits & UNHONOURED && !json_equal(value, preset)) {
+			buf_adds(text, text->len ? ", " : "");
+			config_show(c, o, text);
+			all++;
+		}
+		if (o->type == &type_kept_gates) {
+			json_object_foreach(value, name, v) {
+				const struct gate *gate = find_gate(name);
+
+				if (gate && (gate->both || gate->on == json_is_true(v)))
+					continue;
+				buf_adds(text, text->len ? ", " : "");
+				config_show(c, o, text);
+				buf_addf(text, "(%s)", name);
+				all++;
+			}
+		}
+		json_decref(value);
+		json_decref(preset);
+	}
+	return all;
+}

@@ -1,0 +1,617 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "option_value.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/un.h>
+
+#include "base/duration.h"
+#include "base/mem.h"
+#include "config/config.h"
+
+#define BLANKS ", \t"  /* separate the elements of a list */
+#define NOWHERE "none" /* for a server that is not wanted */
+
+static const double REAL_MAX = 1e9;
+
+/* Reading */
+
+int option_read_bool(const char *text, bool *ret, struct err *err)
+{
+	static const char *const yes[] = { "1", "t", "T", "true", "TRUE", "True" };
+	static const char *const no[] = { "0", "f", "F", "false", "FALSE", "False" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
+		if (strcmp(text, yes[i]) != 0 && strcmp(text, no[i]) != 0)
+			continue;
+		*ret = !strcmp(text, yes[i]);
+		return 0;
+	}
+	return err_set(err, -EINVAL, "\"%.60s\" is neither true nor false", text);
+}
+
+int option_read_number(const char *text, long min, long max, long *ret, struct err *err)
+{
+	const char *digits = text + (*text == '-');
+	bool whole = *digits && !digits[strspn(digits, "0123456789")];
+	long v;
+
+	errno = 0;
+	v = strtol(text, NULL, 10);
+	if (whole && !errno && v >= min && v <= max) {
+		*ret = v;
+		return 0;
+	}
+	if (min == LONG_MIN && max == LONG_MAX)
+		return err_set(err, -EINVAL, "\"%.60s\" is not a whole number", text);
+	return err_set(
+		err, -EINVAL, "\"%.60s\" is not a number between %ld and %ld", text, min, max);
+}
+
+static int read_real(const char *text, double *ret, struct err *err)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	if (end == text || *end || !(fabs(v) <= REAL_MAX))
+		return err_set(
+			err, -EINVAL, "\"%.60s\" is not a number up to %.0f", text, REAL_MAX);
+	*ret = v;
+	return 0;
+}
+
+int option_read_duration(const char *text, int64_t *ret_ms, struct err *err)
+{
+	int64_t ms;
+
+	if (duration_parse(text, &ms))
+		return err_set(err, -EINVAL, "\"%.60s\" is not a duration such as 1m30s", text);
+	if (ms < 0)
+		return err_set(err, -EINVAL, "\"%.60s\" is negative", text);
+	*ret_ms = ms;
+	return 0;
+}
+
+int option_read_choice(const char *text, const char *const names[], unsigned *ret, struct err *err)
+{
+	_cleanup_(buf_done) struct buf all = { 0 };
+
+	for (unsigned i = 0; names[i]; i++) {
+		if (!strcasecmp(text, names[i])) {
+			*ret = i;
+			return 0;
+		}
+		buf_addf(&all, "%s%s", i ? ", " : "", names[i]);
+	}
+	return err_set(err, -EINVAL, "\"%.60s\" is none of %s", text, buf_str(&all));
+}
+
+/* NAME=VALUE as an element of a list; *ret_value points into it. */
+static int read_pair(const char *element, size_t *ret_name_len, const char **ret_value)
+{
+	size_t len = strcspn(element, BLANKS "=");
+
+	if (!len || element[len] != '=')
+		return -EINVAL;
+	*ret_name_len = len;
+	*ret_value = element + len + 1;
+	return 0;
+}
+
+/* Calls add() for each element of a comma-separated list; empty ones do not count. */
+static int each_element(void *target, const struct option_row *o, const char *text,
+	int (*add)(void *, const struct option_row *, const char *, struct err *), struct err *err)
+{
+	_cleanup_free_ char *copy = mem_strdup(text);
+	char *save = NULL;
+
+	for (char *e = strtok_r(copy, BLANKS, &save); e; e = strtok_r(NULL, BLANKS, &save)) {
+		int r = add(target, o, e, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int option_set(
+	const struct option_row *o, void *target, const char *text, bool commas, struct err *err)
+{
+	if (!o->type->add)
+		return o->type->set(target, o, text, err);
+	if (o->type->commas && commas)
+		return each_element(target, o, text, o->type->add, err);
+	return o->type->add(target, o, text, err);
+}
+
+/* Writing */
+
+json_t *option_duration_json(int64_t ms)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	long long s = ms / 1000, rest = ms % 1000;
+
+	if (s >= 3600)
+		buf_addf(&b, "%lldh", s / 3600);
+	if (s >= 60)
+		buf_addf(&b, "%lldm", s / 60 % 60);
+	if (!s && rest) {
+		buf_addf(&b, "%lldms", rest);
+		return json_string(buf_str(&b));
+	}
+	buf_addf(&b, "%lld", s % 60);
+	if (rest) {
+		buf_addf(&b, ".%03lld", rest);
+		while (b.data[b.len - 1] == '0')
+			b.data[--b.len] = '\0';
+	}
+	buf_addc(&b, 's');
+	return json_string(buf_str(&b));
+}
+
+json_t *option_text_json(const char *text)
+{
+	_cleanup_free_ char *copy = NULL;
+	json_t *v = json_string(text);
+
+	if (v)
+		return v;
+	copy = mem_strdup(text);
+	for (char *p = copy; *p; p++)
+		if ((unsigned char)*p > 0x7f)
+			*p = '?';
+	return json_string(copy);
+}
+
+static json_t *list_json(enum option_shape shape, const char *text)
+{
+	_cleanup_free_ char *copy = mem_strdup(text);
+	json_t *all = shape == SHAPE_GATES ? json_object() : json_array();
+	char *save = NULL;
+
+	for (char *e = strtok_r(copy, BLANKS, &save); e; e = strtok_r(NULL, BLANKS, &save)) {
+		_cleanup_free_ char *name = NULL;
+		const char *value = "";
+		size_t len = 0;
+		bool on = false;
+
+		if (shape == SHAPE_LIST) {
+			json_array_append_new(all, option_text_json(e));
+			continue;
+		}
+		if (read_pair(e, &len, &value))
+			continue; /* never in text of the right shape */
+		name = mem_strndup(e, len);
+		if (shape == SHAPE_GATES) {
+			option_read_bool(value, &on, NULL);
+			json_object_set_new(all, name, json_boolean(on));
+		} else {
+			json_array_append_new(all,
+				json_pack("{s:o, s:I}", "filePattern", option_text_json(name),
+					"verbosity", (json_int_t)strtol(value, NULL, 10)));
+		}
+	}
+	return all;
+}
+
+json_t *option_shape_json(enum option_shape shape, const char *text)
+{
+	double real = strtod(text, NULL);
+	bool on = false;
+	int64_t ms = 0;
+
+	switch (shape) {
+	case SHAPE_TEXT:
+	case SHAPE_QUANTITY:
+		return option_text_json(text);
+	case SHAPE_BOOL:
+		option_read_bool(text, &on, NULL);
+		return json_boolean(on);
+	case SHAPE_NUMBER:
+		return json_integer(strtol(text, NULL, 10));
+	case SHAPE_REAL:
+		return real <= trunc(real) ? json_integer((json_int_t)real) : json_real(real);
+	case SHAPE_DURATION:
+	case SHAPE_TIME:
+		option_read_duration(text, &ms, NULL);
+		return option_duration_json(ms);
+	case SHAPE_LIST:
+	case SHAPE_GATES:
+	case SHAPE_VMODULE:
+		return list_json(shape, text);
+	}
+	return json_null();
+}
+
+bool option_is_zero(enum option_shape shape, const char *text)
+{
+	int64_t ms;
+	double v;
+	char *end;
+
+	if (shape == SHAPE_DURATION || shape == SHAPE_TIME)
+		return !duration_parse(text, &ms) && !ms;
+	if (shape == SHAPE_TEXT)
+		return !*text;
+	v = strtod(text, &end);
+	return end != text && !*end && fpclassify(v) == FP_ZERO;
+}
+
+/* Values without a place */
+
+static int check_shape(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	const char *value;
+	size_t len;
+	bool on;
+	long number;
+	double real;
+	int64_t ms;
+
+	(void)target;
+	switch (o->type->shape) {
+	case SHAPE_TEXT:
+	case SHAPE_LIST:
+		return 0;
+	case SHAPE_BOOL:
+		return option_read_bool(text, &on, err);
+	case SHAPE_NUMBER:
+		return option_read_number(text, LONG_MIN, LONG_MAX, &number, err);
+	case SHAPE_REAL:
+		return read_real(text, &real, err);
+	case SHAPE_DURATION:
+	case SHAPE_TIME:
+		return option_read_duration(text, &ms, err);
+	case SHAPE_QUANTITY:
+		if (!isdigit((unsigned char)*text))
+			return err_set(err, -EINVAL, "\"%.60s\" is not a size such as 64Ki", text);
+		return 0;
+	case SHAPE_GATES:
+		if (read_pair(text, &len, &value) || option_read_bool(value, &on, NULL))
+			return err_set(
+				err, -EINVAL, "\"%.60s\" is not NAME=true or NAME=false", text);
+		return 0;
+	case SHAPE_VMODULE:
+		if (read_pair(text, &len, &value) ||
+			option_read_number(value, 0, INT32_MAX, &number, NULL))
+			return err_set(err, -EINVAL, "\"%.60s\" is not PATTERN=NUMBER", text);
+		return 0;
+	}
+	return 0;
+}
+
+const struct option_type type_kept_bool = { SHAPE_BOOL, .set = check_shape };
+const struct option_type type_kept_number = { SHAPE_NUMBER, .set = check_shape };
+const struct option_type type_kept_duration = { SHAPE_DURATION, .set = check_shape };
+const struct option_type type_kept_time = { SHAPE_TIME, .set = check_shape };
+const struct option_type type_kept_text = { SHAPE_TEXT, .set = check_shape };
+const struct option_type type_kept_quantity = { SHAPE_QUANTITY, .set = check_shape };
+const struct option_type type_kept_gates = { SHAPE_GATES, .commas = true, .add = check_shape };
+const struct option_type type_kept_vmodule = { SHAPE_VMODULE, .commas = true, .add = check_shape };
+
+/* Texts and words */
+
+static int set_text(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	(void)err;
+	*(const char **)option_place(target, o) = text;
+	return 0;
+}
+
+static json_t *get_text(const void *target, const struct option_row *o)
+{
+	return option_text_json(*(const char *const *)option_value(target, o));
+}
+
+const struct option_type type_text = { SHAPE_TEXT, .set = set_text, .get = get_text };
+
+static int set_socket(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	struct sockaddr_un addr;
+
+	if (strlen(text) >= sizeof(addr.sun_path))
+		return err_set(err, -EINVAL, "the path is longer than %zu characters",
+			sizeof(addr.sun_path) - 1);
+	return set_text(target, o, text, err);
+}
+
+const struct option_type type_socket = { SHAPE_TEXT, .set = set_socket, .get = get_text };
+
+static int set_interface(
+	void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	bool valid = strlen(text) < INTERFACE_NAME_SIZE;
+
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+		valid = valid && *p != '/' && !isspace(*p) && !iscntrl(*p);
+	if (!valid)
+		return err_set(err, -EINVAL, "\"%.60s\" is not the name of an interface", text);
+	return set_text(target, o, text, err);
+}
+
+const struct option_type type_interface = { SHAPE_TEXT, .set = set_interface, .get = get_text };
+
+/* The ABI stores an enum without negative constants as unsigned. */
+static int set_choice(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	return option_read_choice(text, o->names, option_place(target, o), err);
+}
+
+static json_t *get_choice(const void *target, const struct option_row *o)
+{
+	return json_string(o->names[*(const unsigned *)option_value(target, o)]);
+}
+
+const struct option_type type_choice = { SHAPE_TEXT, .set = set_choice, .get = get_choice };
+
+static int add_path(void *target, const struct option_row *o, const char *path, struct err *err)
+{
+	const char ***list = option_place(target, o);
+	size_t *n = (size_t *)(void *)((char *)target + o->count_at);
+
+	if (!*path)
+		return err_set(err, -EINVAL, "the path is empty");
+	*list = mem_realloc(*list, *n + 1, sizeof(**list));
+	(*list)[(*n)++] = path;
+	return 0;
+}
+
+static void clear_list(void *target, const struct option_row *o)
+{
+	*(size_t *)(void *)((char *)target + o->count_at) = 0;
+}
+
+static json_t *get_paths(const void *target, const struct option_row *o)
+{
+	const char *const *list = *(const char *const *const *)option_value(target, o);
+	size_t n = *(const size_t *)(const void *)((const char *)target + o->count_at);
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(all, option_text_json(list[i]));
+	return all;
+}
+
+const struct option_type type_paths = { SHAPE_LIST, .add = add_path, .clear = clear_list,
+	.get = get_paths };
+
+/* True or false, numbers and durations */
+
+static int set_bool(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	return option_read_bool(text, option_place(target, o), err);
+}
+
+static json_t *get_bool(const void *target, const struct option_row *o)
+{
+	return json_boolean(*(const bool *)option_value(target, o));
+}
+
+const struct option_type type_bool = { SHAPE_BOOL, .set = set_bool, .get = get_bool };
+
+static int set_number(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	void *place = option_place(target, o);
+	long v = 0;
+	int r = option_read_number(text, o->min, o->max, &v, err);
+
+	if (r < 0)
+		return r;
+	if (o->size == sizeof(uint8_t))
+		*(uint8_t *)place = (uint8_t)v;
+	else if (o->size == sizeof(uint16_t))
+		*(uint16_t *)place = (uint16_t)v;
+	else
+		*(uint32_t *)place = (uint32_t)v;
+	return 0;
+}
+
+static json_t *get_number(const void *target, const struct option_row *o)
+{
+	const void *value = option_value(target, o);
+
+	if (o->size == sizeof(uint8_t))
+		return json_integer(*(const uint8_t *)value);
+	if (o->size == sizeof(uint16_t))
+		return json_integer(*(const uint16_t *)value);
+	return json_integer(*(const uint32_t *)value);
+}
+
+const struct option_type type_number = { SHAPE_NUMBER, .set = set_number, .get = get_number };
+
+static int set_real(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	return read_real(text, option_place(target, o), err);
+}
+
+const struct option_type type_real = { SHAPE_REAL, .set = set_real };
+
+/* kube-proxy silently takes 500ms for "leave the kernel's value". */
+static int set_seconds(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	int64_t ms = 0;
+	int r = option_read_duration(text, &ms, err);
+
+	if (r < 0)
+		return r;
+	if (ms % 1000)
+		return err_set(err, -EINVAL, "\"%.60s\" is not a whole number of seconds", text);
+	if (ms / 1000 > INT32_MAX)
+		return err_set(err, -EINVAL, "\"%.60s\" is too long", text);
+	*(uint32_t *)option_place(target, o) = (uint32_t)(ms / 1000);
+	return 0;
+}
+
+static json_t *get_seconds(const void *target, const struct option_row *o)
+{
+	return option_duration_json((int64_t) * (const uint32_t *)option_value(target, o) * 1000);
+}
+
+const struct option_type type_seconds = { SHAPE_DURATION, .set = set_seconds, .get = get_seconds };
+
+static int set_duration(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	int64_t ms = 0;
+	int r = option_read_duration(text, &ms, err);
+
+	if (r < 0)
+		return r;
+	if (ms < o->min)
+		return err_set(err, -EINVAL, "must be longer than 0");
+	*(int64_t *)option_place(target, o) = ms;
+	return 0;
+}
+
+static json_t *get_duration(const void *target, const struct option_row *o)
+{
+	return option_duration_json(*(const int64_t *)option_value(target, o));
+}
+
+const struct option_type type_duration = { SHAPE_DURATION, .set = set_duration,
+	.get = get_duration };
+
+/* Addresses and prefixes */
+
+static int read_cidr(const char *text, struct cidr *ret, struct err *err)
+{
+	if (cidr_parse(text, ret))
+		return err_set(err, -EINVAL, "\"%.60s\" is not a CIDR such as 10.0.0.0/8", text);
+	return 0;
+}
+
+static int add_to_pair(
+	void *target, const struct option_row *o, const char *element, struct err *err)
+{
+	struct cidr cidr, *place;
+	int r = read_cidr(element, &cidr, err);
+
+	if (r < 0)
+		return r;
+	place = (struct cidr *)option_place(target, o) + (cidr.ip.family == AF_INET6);
+	if (place->ip.family)
+		return err_set(err, -EINVAL, "more than one %s CIDR", family_name(cidr.ip.family));
+	*place = cidr;
+	return 0;
+}
+
+static int set_pair(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	memset(option_place(target, o), 0, 2 * sizeof(struct cidr));
+	return each_element(target, o, text, add_to_pair, err);
+}
+
+static json_t *get_pair(const void *target, const struct option_row *o)
+{
+	const struct cidr *pair = option_value(target, o);
+	_cleanup_(buf_done) struct buf b = { 0 };
+	char s[CIDR_STRLEN];
+
+	for (size_t i = 0; i < 2; i++)
+		if (pair[i].ip.family)
+			buf_addf(&b, "%s%s", b.len ? "," : "", cidr_print(&pair[i], s));
+	return json_string(buf_str(&b));
+}
+
+const struct option_type type_cidr_pair = { SHAPE_TEXT, .set = set_pair, .get = get_pair };
+
+static int add_cidr(void *target, const struct option_row *o, const char *element, struct err *err)
+{
+	size_t *n = (size_t *)(void *)((char *)target + o->count_at);
+	struct cidr cidr;
+	int r = read_cidr(element, &cidr, err);
+
+	if (r < 0)
+		return r;
+	if (*n == OPTIONS_MAX_CIDRS)
+		return err_set(err, -EINVAL, "more than %d CIDRs", OPTIONS_MAX_CIDRS);
+	((struct cidr *)option_place(target, o))[(*n)++] = cidr;
+	return 0;
+}
+
+static json_t *get_cidrs(const void *target, const struct option_row *o)
+{
+	const struct cidr *list = option_value(target, o);
+	size_t n = *(const size_t *)(const void *)((const char *)target + o->count_at);
+	json_t *all = json_array();
+	char s[CIDR_STRLEN];
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(all, json_string(cidr_print(&list[i], s)));
+	return all;
+}
+
+const struct option_type type_cidrs = { SHAPE_LIST, .commas = true, .add = add_cidr,
+	.clear = clear_list, .get = get_cidrs };
+
+static int set_ip(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	struct ip ip;
+
+	if (ip_parse(text, &ip))
+		return err_set(err, -EINVAL, "\"%.60s\" is not an IP address", text);
+	*(struct ip *)option_place(target, o) = ip;
+	return 0;
+}
+
+static json_t *get_ip(const void *target, const struct option_row *o)
+{
+	char s[IP_STRLEN];
+
+	return json_string(ip_print(option_value(target, o), s));
+}
+
+const struct option_type type_ip = { SHAPE_TEXT, .set = set_ip, .get = get_ip };
+
+/* ADDRESS:PORT or [ADDRESS]:PORT */
+static int read_address_port(const char *text, struct listen_address *ret)
+{
+	const char *colon = strrchr(text, ':');
+	size_t len = colon ? (size_t)(colon - text) : 0;
+	bool brackets = len > 2 && *text == '[' && colon[-1] == ']';
+	_cleanup_free_ char *host = NULL;
+	long port = 0;
+
+	if (!colon || option_read_number(colon + 1, 1, UINT16_MAX, &port, NULL))
+		return -EINVAL;
+	host = brackets ? mem_strndup(text + 1, len - 2) : mem_strndup(text, len);
+	if (ip_parse(host, &ret->ip) || (ret->ip.family == AF_INET6 && !brackets))
+		return -EINVAL;
+	ret->port = (uint16_t)port;
+	return 0;
+}
+
+static int set_listen(void *target, const struct option_row *o, const char *text, struct err *err)
+{
+	struct listen_address address = { 0 }, preset = { 0 };
+
+	if (*text && strcmp(text, NOWHERE) != 0) {
+		if (!ip_parse(text, &address.ip)) {
+			read_address_port(o->preset, &preset);
+			address.port = preset.port;
+		} else if (read_address_port(text, &address)) {
+			return err_set(err, -EINVAL,
+				"\"%.60s\" is neither an IP address nor one with a port, such as %s",
+				text, o->preset);
+		}
+	}
+	*(struct listen_address *)option_place(target, o) = address;
+	return 0;
+}
+
+static json_t *get_listen(const void *target, const struct option_row *o)
+{
+	const struct listen_address *address = option_value(target, o);
+	char s[IP_PORT_STRLEN];
+
+	if (!address->ip.family)
+		return json_string(NOWHERE);
+	return json_string(ip_print_port(&address->ip, address->port, s));
+}
+
+const struct option_type type_listen = { SHAPE_TEXT, .set = set_listen, .get = get_listen };

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CONFIG_OPTION_VALUE_H
+#define CONFIG_OPTION_VALUE_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "config/option.h"
+
+/* Types of values whose place is option_row.at; what is there stands behind each. */
+
+extern const struct option_type type_number;	/* unsigned of 1, 2 or 4 bytes: min to max */
+extern const struct option_type type_real;	/* double */
+extern const struct option_type type_duration;	/* int64_t, milliseconds; min 1: not 0 */
+extern const struct option_type type_seconds;	/* uint32_t; the kernel counts in seconds */
+extern const struct option_type type_cidr_pair; /* struct cidr [2]: IPv4, IPv6; family 0: none */
+extern const struct option_type type_cidrs;	/* struct cidr [OPTIONS_MAX_CIDRS], size_t */
+extern const struct option_type type_paths;	/* const char ** to free, size_t */
+extern const struct option_type type_socket;	/* const char *, fits into struct sockaddr_un */
+extern const struct option_type type_interface; /* const char *, the name of an interface or "" */
+extern const struct option_type type_ip;	/* struct ip */
+extern const struct option_type type_listen; /* struct listen_address; the default has the port */
+
+/* Values without a place: the text is checked for its shape, and nothing else. */
+extern const struct option_type type_kept_bool, type_kept_number, type_kept_duration,
+	type_kept_time, type_kept_text, type_kept_quantity, type_kept_gates, type_kept_vmodule;
+
+static inline void *option_place(void *target, const struct option_row *o)
+{
+	return (char *)target + o->at;
+}
+
+static inline const void *option_value(const void *target, const struct option_row *o)
+{
+	return (const char *)target + o->at;
+}
+
+/* These return 0, or -EINVAL with words that name the text. */
+int option_read_bool(const char *text, bool *ret, struct err *err); /* as strconv.ParseBool */
+int option_read_number(const char *text, long min, long max, long *ret, struct err *err);
+int option_read_duration(const char *text, int64_t *ret_ms, struct err *err); /* not negative */
+int option_read_choice(const char *text, const char *const names[], unsigned *ret, struct err *err);
+/* Sets the value; a list gets one element, or where `commas` says so all that the text has. */
+int option_set(
+	const struct option_row *o, void *target, const char *text, bool commas, struct err *err);
+
+/* As Go prints a duration: "1m30s", "24h0m0s", "500ms". */
+json_t *option_duration_json(int64_t ms);
+/* A string of any bytes; those that are not ASCII become '?' unless all is UTF-8. */
+json_t *option_text_json(const char *text);
+/* Text of the right shape, as it would stand in the file. */
+json_t *option_shape_json(enum option_shape shape, const char *text);
+/* The text is what Go leaves a value at that is not given: 0 or "". */
+bool option_is_zero(enum option_shape shape, const char *text);
+
+#endif
