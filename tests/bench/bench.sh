@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What all measurements share; they source it.
+# Functions for all measurements.
 . "$here/../vm/lab.sh"
 
 ENDPOINTS=10
 
-# seconds COMMAND...: how long it took, in SECONDS_TAKEN; the exit status is its own.
+# seconds COMMAND...: runs it, sets SECONDS_TAKEN, and returns its exit status.
 seconds() {
 	local start=$EPOCHREALTIME end status
 	"$@"

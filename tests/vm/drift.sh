@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# For scenarios in which somebody else deletes or changes what the daemon made, to source after
-# lab.sh. `reference` is the state() that everything must come back to.
+# For scenarios in which another program deletes or changes the daemon's objects; source it after
+# lab.sh. `reference` is the state() that must return.
 
 LONG=30 # seconds, times PATIENCE: nothing here may fail because a machine is slow
 
@@ -11,7 +11,7 @@ variant_works() {
 	in_node "iptables-$1-save" -t nat >/dev/null 2>&1
 }
 
-# use_variant nft|legacy: it has the plain names from now on.
+# use_variant nft|legacy: the plain names stand for this variant from now on.
 use_variant() {
 	local program dir=$WORK/variant-$1
 	mkdir -p "$dir"
@@ -28,8 +28,7 @@ drift() {
 	in_node "$SVC" status --socket "$STATUS_SOCKET" -o json | jq .summary.drift
 }
 
-# Like kernel_state, but the order of chains does not count, and that somebody deleted an empty
-# built-in one.
+# As kernel_state, but independent of the order of chains and of deleted empty built-in chains.
 state() {
 	kernel_state | grep -v -e '^\*' -e '^COMMIT' -e '^:[A-Z]* ACCEPT' | sort -s -k1,2
 }
@@ -42,8 +41,8 @@ drift_grew() {
 	[ "$(drift)" -gt "$1" ]
 }
 
-# repaired SENTENCE NEWS COMMAND...: what the command does is put right and counted; NEWS is done
-# then for the daemon to notice.
+# repaired SENTENCE NEWS COMMAND...: runs the command, then NEWS so that the daemon notices; checks
+# that the daemon repairs and counts the damage.
 repaired() {
 	local sentence=$1 news=$2 before start
 	shift 2
@@ -60,12 +59,12 @@ hangup() {
 	kill -HUP "$DAEMON_PID"
 }
 
-# noticed SENTENCE COMMAND...: at once, by itself.
+# noticed SENTENCE COMMAND...: checks that the daemon notices and repairs the damage at once.
 noticed() {
 	repaired "$1" true "${@:2}"
 }
 
-# audited SENTENCE COMMAND...: by the next audit.
+# audited SENTENCE COMMAND...: checks that the next audit repairs the damage.
 audited() {
 	repaired "$1" hangup "${@:2}"
 }

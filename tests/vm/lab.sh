@@ -12,11 +12,11 @@
 #             fd00:10:244:1::11      fd00:10:244:1::12   Pod d, 10.244.3.31 fd00:10:244:3::31, stands
 #                                                        for one of a third node, behind eth2.
 #
-# The daemon runs on "node". Every call of lab_up makes a fresh lab, and so a fresh IPVS: deleted
-# real servers lie in its trash for minutes and slow down what comes after.
+# The daemon runs on "node". Each call of lab_up makes a new lab with a new IPVS, because deleted
+# real servers stay in IPVS's trash for minutes and slow it down.
 #
-# tests/vm/run-here sets PEER, SVCD, SVC (the programs), WORK (an empty directory), PATIENCE (by how
-# much time-outs grow on a slow machine) and SLOW (by how much the one limit that is asserted grows).
+# tests/vm/run-here sets PEER, SVCD, SVC (the programs), WORK (an empty directory), PATIENCE (the
+# factor of timeouts on a slow machine) and SLOW (the factor of asserted durations).
 
 . "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
 
@@ -41,13 +41,13 @@ DAEMON_PID=
 
 # ---- Waiting ----
 
-# eventually SECONDS COMMAND...: until the command succeeds; fails after that time.
+# eventually SECONDS COMMAND...: repeats the command until it succeeds; fails after that time.
 eventually() {
 	local end=$((SECONDS + $1 * PATIENCE))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		if [ "$SECONDS" -ge "$end" ]; then
-			# Once more, for what it says.
+			# Run it again for its output.
 			"$@"
 			return
 		fi
@@ -57,7 +57,7 @@ eventually() {
 
 # ---- Namespaces ----
 
-# inside NAMESPACE COMMAND...: the namespaces are client, node, node-b, a, b, c and d.
+# inside NAMESPACE COMMAND...: runs it in client, node, node-b, a, b, c or d.
 inside() {
 	local name=$1
 	shift
@@ -68,7 +68,8 @@ in_node() {
 	inside node "$@"
 }
 
-# enter NAMESPACE COMMAND...: the same in place of this (sub)shell, so that its process can be killed.
+# enter NAMESPACE COMMAND...: as inside, but replaces this (sub)shell, so that its process can be
+# killed.
 enter() {
 	local name=$1
 	shift
@@ -100,8 +101,8 @@ lab_network() {
 	for name in client node node-b a b c d; do
 		echo "netns add $LAB-$name"
 	done | ip -batch -
-	# For a second or two an address that is looked for elsewhere could not find its neighbours. Who
-	# asks again and again may come from a port again after a second.
+	# Without duplicate address detection an address works at once. Loops may reuse a client
+	# port after a second.
 	for name in client node node-b a b c d; do
 		inside "$name" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv4.tcp_tw_reuse=1
 	done
@@ -138,7 +139,7 @@ lab_network() {
 		route add default via $NODE_IP_2
 		route add ::/0 via fd00:60::1
 	END
-	# IPv4 forwarding on the node is for the daemon to switch on.
+	# The daemon must enable IPv4 forwarding on the node.
 	inside node sysctl -qw net.ipv6.conf.all.forwarding=1
 	inside node-b sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 	lab_pod a node "$POD_A" "$POD_A6" pod-a
@@ -147,7 +148,7 @@ lab_network() {
 	lab_pod d node "$POD_D" "$POD_D6" eth2
 }
 
-# lab_background LOG NAMESPACE COMMAND...: runs until lab_down; the process is BACKGROUND_PID.
+# lab_background LOG NAMESPACE COMMAND...: runs it until lab_down; sets BACKGROUND_PID.
 lab_background() {
 	local log=$1
 	shift
@@ -171,7 +172,7 @@ lab_has_sctp() {
 	grep -qw SCTP /proc/net/protocols
 }
 
-# lab_up: a fresh lab with servers in all pods; an empty directory MANIFESTS.
+# lab_up: makes a new lab with servers in all pods, and an empty directory MANIFESTS.
 lab_up() {
 	lab_number=$((lab_number + 1))
 	LAB=lab$$-$lab_number
@@ -208,7 +209,7 @@ lab_down() {
 	done
 }
 
-# lab_again: a fresh lab in place of the one that is there.
+# lab_again: replaces the lab by a new one.
 lab_again() {
 	lab_down
 	lab_up
@@ -216,14 +217,14 @@ lab_again() {
 
 # ---- Traffic ----
 
-# ask FROM [OPTION...] PROTO ADDRESS PORT: the answers, one a line ("a 192.168.50.10").
+# ask FROM [OPTION...] PROTO ADDRESS PORT: prints the answers, one per line ("a 192.168.50.10").
 ask() {
 	local from=$1
 	shift
 	inside "$from" "$PEER" ask -w $((2000 * PATIENCE)) "$@"
 }
 
-# refused FROM PROTO ADDRESS PORT: an answer comes at once, and it is no.
+# refused FROM PROTO ADDRESS PORT: whether the connection is refused at once.
 refused() {
 	inside "$1" "$PEER" ask -w $((2000 * PATIENCE)) "${@:2}" | tee "$WORK/last" |
 		grep -qx refused || {
@@ -232,7 +233,7 @@ refused() {
 	}
 }
 
-# unanswered FROM PROTO ADDRESS PORT: nobody serves there, whatever it is that says so.
+# unanswered FROM PROTO ADDRESS PORT: whether nothing serves there: refused, dropped or unreachable.
 unanswered() {
 	inside "$1" "$PEER" ask -w $((500 * PATIENCE)) "${@:2}" | tee "$WORK/last" |
 		grep -Eqx 'refused|timeout|unreachable' || {
@@ -241,13 +242,13 @@ unanswered() {
 	}
 }
 
-# names ANSWERS: the sorted set of the backends that answered, in one line.
+# names ANSWERS: prints the backends that answered, sorted, in one line.
 names() {
 	printf '%s\n' "$1" | cut -d' ' -f1 | sort -u | tr '\n' ' ' | sed 's/ $//'
 }
 
-# hold_open COUNT FROM ARGUMENTS: opens connections that stay; HELD has their backends.
-# hold_ask asks again on the same connections; hold_close ends them.
+# hold_open COUNT FROM ARGUMENTS: opens connections and keeps them; HELD has their backends.
+# hold_ask asks again on the same connections; hold_close closes them.
 hold_open() {
 	local count=$1 from=$2
 	shift 2
@@ -276,8 +277,8 @@ hold_close() {
 	wait "$pid"
 }
 
-# keep_open NAME COUNT FROM ARGUMENTS: as hold_open, of which there can be only one at a time.
-# keep_ask NAME asks again on the same connections; KEPT has the backends.
+# keep_open NAME COUNT FROM ARGUMENTS: as hold_open, for several groups at a time. keep_ask NAME
+# asks again on the same connections; KEPT has the backends.
 declare -A keep_count keep_fd
 keep_open() {
 	local name=$1 count=$2 from=$3 fd
@@ -308,11 +309,10 @@ keep_ask() {
 	keep_read "$1" $((lines + keep_count[$1]))
 }
 
-# loop_start NAME FROM [OPTION...] PROTO ADDRESS PORT: asks again and again until loop_end. Each
-# loop has ports of its own to come from: IPVS mixes up the connections of a client port to two
-# virtual servers with an endpoint in common, and when it forgets a connection its port may be in
-# use again for one that goes through iptables. Conntrack remembers ports, too: those that have the
-# same again begin with others of them.
+# loop_start NAME FROM [OPTION...] PROTO ADDRESS PORT: asks repeatedly until loop_end. Each loop has
+# client ports of its own, for two reasons: IPVS confuses connections of one client port to two
+# virtual servers with a common endpoint; and a port must not be reused through iptables while IPVS
+# or conntrack remembers it.
 declare -A loop_pids
 loop_number=0
 loop_start() {
@@ -328,12 +328,12 @@ loop_start() {
 	eventually 60 loop_asked "$name" 1
 }
 
-# loop_asked NAME LINES: it has printed that many.
+# loop_asked NAME LINES: whether the loop has printed that many lines.
 loop_asked() {
 	[ "$(wc -l <"$WORK_LAB/loop-$1")" -ge "$2" ]
 }
 
-# loops_go_on: until each of them has asked some more.
+# loops_go_on: waits until each loop has asked some more.
 loops_go_on() {
 	local name
 	local -A lines
@@ -345,7 +345,7 @@ loops_go_on() {
 	done
 }
 
-# loop_end NAME: the answers and how often they came, a line each, are in LOOP.
+# loop_end NAME: ends the loop. LOOP has the answers and their numbers, one per line.
 loop_end() {
 	kill -TERM "${loop_pids[$1]}"
 	wait "${loop_pids[$1]}" 2>/dev/null
@@ -353,15 +353,15 @@ loop_end() {
 	LOOP=$(grep -v '^asking$' "$WORK_LAB/loop-$1")
 }
 
-# loop_never_failed NAME PATTERN: it was answered, and with nothing that does not match all of the
-# pattern, such as "[ab] 192.168.50.1".
+# loop_never_failed NAME PATTERN: whether there were answers, and all match the whole pattern, such
+# as "[ab] 192.168.50.1".
 loop_never_failed() {
 	loop_end "$1"
 	echo "$LOOP"
 	[ -n "$LOOP" ] && not grep -Evqx "[0-9]+ ($2)" <<<"$LOOP"
 }
 
-# loop_never_answered NAME: nothing came but refusals and silence.
+# loop_never_answered NAME: whether all attempts were refused or timed out.
 loop_never_answered() {
 	loop_end "$1"
 	echo "$LOOP"
@@ -370,7 +370,7 @@ loop_never_answered() {
 
 # ---- The API server ----
 
-# api_start: the fake API server on the node; daemon_start follows it from then on.
+# api_start: starts the fake API server on the node. daemon_start then uses it.
 api_start() {
 	KUBECONFIG=$WORK_LAB/kubeconfig
 	echo '{apiVersion: v1, kind: Config, current-context: c,
@@ -388,7 +388,7 @@ api_answered() {
 	[ "$(wc -l <"$WORK_LAB/answers")" -ge $API_ANSWERS ]
 }
 
-# order JSON: see tests/fake/apiserver.
+# order JSON: sends an order to the fake API server; see tests/fake/apiserver.
 order() {
 	tr -d '\n' <<<"$1" >&"$API_ORDERS"
 	echo >&"$API_ORDERS"
@@ -398,20 +398,21 @@ order() {
 
 # ---- The daemon ----
 
-# manifest NAME <TEXT: replaces that file as a careful editor does, by an atomic rename.
+# manifest NAME <TEXT: replaces that file by an atomic rename.
 manifest() {
 	cat >"$WORK_LAB/new"
 	mv "$WORK_LAB/new" "$MANIFESTS/$1"
 }
 
-# slice NAME SERVICE FAMILY PORTS ENDPOINTS: an EndpointSlice as an item of a list, in one line.
+# slice NAME SERVICE FAMILY PORTS ENDPOINTS: prints an EndpointSlice as an item of a list, in one
+# line.
 slice() {
 	printf -- '- {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: %s, ' "$1"
 	printf 'labels: {kubernetes.io/service-name: %s}}, addressType: %s, ' "$2" "$3"
 	printf 'ports: %s, endpoints: [%s]}\n' "$4" "$5"
 }
 
-# daemon_run OPTION...: in the foreground, for --once, --cleanup and mistakes.
+# daemon_run OPTION...: runs the daemon in the foreground, for --once, --cleanup and wrong options.
 daemon_run() {
 	in_node "$SVCD" --manifests "$MANIFESTS" --status-socket "$STATUS_SOCKET" "$@"
 }
@@ -420,7 +421,7 @@ daemon_is_ready() {
 	grep -q '^READY=1' "$WORK_LAB/notify" || ! kill -0 "$DAEMON_PID" 2>/dev/null
 }
 
-# daemon_begin OPTION...: starts it; with the API server of KUBECONFIG, or with the manifests.
+# daemon_begin OPTION...: starts the daemon with the API server of KUBECONFIG or with the manifests.
 daemon_begin() {
 	local input=(--manifests "$MANIFESTS")
 	[ -z "${KUBECONFIG:-}" ] || input=(--kubeconfig "$KUBECONFIG")
@@ -433,19 +434,19 @@ daemon_begin() {
 	DAEMON_PID=$!
 }
 
-# daemon_start OPTION...: the same, and waits until the daemon says that it is ready.
+# daemon_start OPTION...: as daemon_begin, and waits until the daemon is ready.
 daemon_start() {
 	daemon_begin "$@"
 	eventually 120 daemon_is_ready && kill -0 "$DAEMON_PID"
 }
 
-# settled: it has read its input and has nothing left to do.
+# settled: whether the daemon has read its input and has no pending work.
 settled() {
 	in_node "$SVC" status --socket "$STATUS_SOCKET" -o json |
 		jq -e '.input.synced and .summary.pending == 0 and .summary.failing == 0'
 }
 
-# daemon_end SIGNAL: sends it and waits; the exit status is the daemon's.
+# daemon_end SIGNAL: sends it to the daemon and waits; returns the daemon's exit status.
 daemon_end() {
 	local pid=$DAEMON_PID
 	kill "-$1" "$pid"
@@ -453,14 +454,14 @@ daemon_end() {
 	wait "$pid" 2>/dev/null
 }
 
-# ---- What the kernel holds, by the field's own tools ----
+# ---- The kernel's state, by other tools ----
 
-# IPVS as ipvsadm -Sn prints it, sorted.
+# Prints IPVS as ipvsadm -Sn does, sorted.
 ipvs() {
 	in_node ipvsadm -Sn | sort
 }
 
-# ipvs_has LINE: exactly this line, such as "-A -t 10.96.0.10:80 -s rr".
+# ipvs_has LINE: whether IPVS has exactly this line, such as "-A -t 10.96.0.10:80 -s rr".
 ipvs_has() {
 	ipvs | tee "$WORK/last" | grep -qxF -- "$1" || {
 		cat "$WORK/last"
@@ -468,25 +469,25 @@ ipvs_has() {
 	}
 }
 
-# ipvs_is LINE...: these lines and no others.
+# ipvs_is LINE...: whether IPVS has these lines and no others.
 ipvs_is() {
 	diff -u <(printf '%s\n' "$@" | sort) <(ipvs)
 }
 
-# ipvs_lacks TEXT: it stands nowhere.
+# ipvs_lacks TEXT: whether no line of IPVS has this text.
 ipvs_lacks() {
 	not grep -F -- "$1" <<<"$(ipvs)"
 }
 
-# The real servers of a virtual server that get connections: "-t 10.96.0.10:80" gives
-# "10.244.1.11:8080 ...". One that drains has the weight 0.
+# Prints the real servers of a virtual server that get connections: for "-t 10.96.0.10:80",
+# "10.244.1.11:8080 ...". Draining ones have weight 0 and are left out.
 real_servers() {
 	ipvs | awk -v vs="$1 " 'index($0, "-a " vs) == 1 && $8 != 0 { print $5 }' | tr '\n' ' ' |
 		sed 's/ $//'
 }
 
-# Everything that the daemon could write on the node, in a form that can be compared: without the
-# link-local addresses, which are made of random ones, and the sets' random start values.
+# Prints everything that the daemon could write on the node, in a form that can be compared: without
+# link-local addresses, which are random, and without the random start values of sets.
 kernel_state() {
 	in_node ipvsadm -Sn | sort
 	in_node ipset save | sed 's/ initval .*//' | sort

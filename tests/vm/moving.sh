@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# For scenarios in which a node moves from one program or backend to another, to source after lab.sh:
-# the Services, clients that connect to them all the time, and what a fresh start makes of them.
+# For scenarios in which a node moves from one program or backend to another; source it after
+# lab.sh. It has the Services, clients that connect to them all the time, and the state after a
+# fresh start.
 
-# How the endpoints see clients that are masqueraded.
+# The addresses of masqueraded clients at the endpoints.
 NODE="(192\.168\.(50|60)\.1|fd00:(50|60)::1)"
 
 write_services() {
@@ -73,7 +74,7 @@ begin_loops() {
 	loop_start none client tcp 10.96.0.30 80
 }
 
-# end_loops SENTENCE: nobody has noticed anything.
+# end_loops SENTENCE: checks that no client has seen an error.
 end_loops() {
 	check "$1: no connection to a cluster IP failed" loop_never_failed cluster "[ac] $NODE"
 	check "nor one of the node" loop_never_failed node "[ac] $NODE"
@@ -90,7 +91,8 @@ rules() {
 	in_node ip6tables-save
 }
 
-# fresh BACKEND: what it writes where nothing was before, for as_fresh BACKEND to compare with.
+# fresh BACKEND: records the state after a start on an empty node, for as_fresh BACKEND to compare
+# with.
 fresh() {
 	lab_again
 	write_services

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Test points in TAP for shell scripts. Each is a sentence that is true or not.
+# Test points in TAP for shell scripts. Each point is a sentence that is true or false.
 
 tap_points=0
 tap_failures=0
 
-# note TEXT...: a line for the person who reads.
+# note TEXT...: prints a comment.
 note() {
 	printf '%s\n' "$*" | sed 's/^/# /'
 }
@@ -17,8 +17,8 @@ tap_point() {
 	echo "$verdict $tap_points - $sentence"
 }
 
-# check SENTENCE COMMAND...: true if the command succeeds; else what it printed is shown. Not in a
-# subshell: the command may be a function that sets variables.
+# check SENTENCE COMMAND...: passes if the command succeeds; else prints its output. The command
+# does not run in a subshell, so it may be a function that sets variables.
 check() {
 	local sentence=$1
 	shift
@@ -32,14 +32,14 @@ check() {
 	return 1
 }
 
-# must SENTENCE COMMAND...: the same, and without it the rest makes no sense.
+# must SENTENCE COMMAND...: as check, and ends the program if it fails.
 must() {
 	check "$@" && return
 	echo "Bail out! the rest makes no sense without it"
 	exit 1
 }
 
-# equal SENTENCE GOT WANT
+# equal SENTENCE GOT WANT: passes if both texts are equal; else prints the difference.
 equal() {
 	if [ "$2" = "$3" ]; then
 		tap_point ok "$1"
@@ -50,13 +50,13 @@ equal() {
 	fi
 }
 
-# skip SENTENCE REASON
+# skip SENTENCE REASON: counts this point as skipped.
 skip() {
 	tap_points=$((tap_points + 1))
 	echo "ok $tap_points - $1 # SKIP $2"
 }
 
-# skip_all REASON: the whole program cannot run here.
+# skip_all REASON: ends the program, which cannot run here.
 skip_all() {
 	echo "1..0 # SKIP $1"
 	exit 0
@@ -66,7 +66,7 @@ not() {
 	! "$@"
 }
 
-# ends_with STATUS COMMAND...
+# ends_with STATUS COMMAND...: whether the command ends with this exit status.
 ends_with() {
 	local want=$1 status
 	shift

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# An API server that is not there costs no connection, and what it holds is made true when it comes.
+# Tests a start without the API server: no connection is lost, and its Services are programmed when
+# it returns.
 . "$(dirname "$0")/lab.sh"
 
-# In a namespace connection tracking has the size that it has.
+# The size of the connection tracking table cannot be changed in a namespace.
 OPTIONS=(--drain-timeout 0 --conntrack-max-per-core 0)
 
 put_slice() {
@@ -39,7 +40,7 @@ follows_all() {
 	warnings=$(status '.warnings[]') && ! grep "cannot follow" <<<"$warnings"
 }
 
-# probe PATH: the HTTP status of the health server.
+# probe PATH: prints the HTTP status of the health server.
 probe() {
 	in_node curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:10256$1"
 }

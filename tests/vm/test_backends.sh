@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# From one backend to the other by a restart: clients that connect in a tight loop see nothing of it,
-# and of the one before nothing is left.
+# Tests a restart with the other backend: clients that connect in a tight loop see no error, and
+# nothing of the old backend is left.
 . "$(dirname "$0")/lab.sh"
 . "$(dirname "$0")/moving.sh"
 
-# settled_on BACKEND: nothing waits to be done.
+# settled_on BACKEND: whether this backend has no pending work.
 settled_on() {
 	settled && in_node "$SVC" status --socket "$STATUS_SOCKET" -o json |
 		jq -e '.backend == "'"$1"'"'
 }
 
-# The same socket, which goes on sending.
+# A client that keeps sending from one socket.
 still_talks() {
 	hold_ask
 	echo "$HELD"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What is edited under the daemon's eyes becomes true in the kernel, quickly, and nothing else.
+# Tests changes of manifests while the daemon runs: they reach the kernel quickly, and nothing else
+# changes.
 . "$(dirname "$0")/lab.sh"
 
 LIMIT_MS=100
@@ -18,8 +19,8 @@ web_service() {
 	END
 }
 
-# web_slice PORT ENDPOINT...: the text after the address goes into the endpoint, as in
-# "10.244.1.11, conditions: {ready: false}".
+# web_slice PORT ENDPOINT...: an endpoint is an address, followed by more fields as in "10.244.1.11,
+# conditions: {ready: false}".
 slice_text() {
 	local port=$1 endpoint list=
 	shift
@@ -38,7 +39,7 @@ web_slice() {
 	slice_text "$@" | manifest web-slice.yaml
 }
 
-# The median counts: a machine that is busy with something else stalls once in a while.
+# Use the median, because a busy machine stalls now and then.
 measure_edits() {
 	local port us median times=
 	for port in 9001 9002 9003 9004 9005; do
@@ -177,7 +178,7 @@ node_addresses() {
 		eventually 5 ipvs_lacks 192.168.50.2
 }
 
-# The file behind a symbolic link changes without a word to who watches the directory.
+# A watch of the directory does not report changes of a file behind a symbolic link.
 hangup() {
 	manifest linked.yaml <<-END
 		apiVersion: v1

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A day in short: Services and endpoints change at random, the daemon is killed in the middle, others
-# delete what is ours. Whenever it is let alone, plan finds nothing to do; in the end the kernel holds
-# exactly what a new daemon makes of the same manifests in a new namespace, and memory has not grown.
+# Tests random changes of Services and endpoints while the daemon is killed and its objects are
+# deleted by hand. Whenever the changes pause, `plan --diff` finds no difference. In the end the
+# state is that of a new daemon with the same manifests in a new namespace, and memory has not
+# grown.
 #
-# CHANGES is how many objects change, SEED which ones; long_churn.sh is the whole day.
+# CHANGES is the number of changed objects, SEED selects them; long_churn.sh runs for a whole day.
 . "$(dirname "$0")/lab.sh"
 
 CHANGES=${CHANGES:-1000}
@@ -14,9 +15,9 @@ ROUNDS=$((CHANGES / ROUND))
 KILLS=2     # in each round of the first half
 DELETIONS=4 # in each round
 
-# ---- What happens ----
+# ---- Changes ----
 
-# churn N: begins to change N objects; churned waits for the end of that.
+# churn N: begins to change N objects; churned waits for the end.
 churn() {
 	echo "$1" >&"${CHURN[1]}"
 }
@@ -25,12 +26,12 @@ churned() {
 	read -r -u "${CHURN[0]}" OBJECTS
 }
 
-# any: one line of the input, at random; CHOICE is drawn by the caller, as this runs in a subshell.
+# any: prints one random line of the input. The caller sets CHOICE, because this runs in a subshell.
 any() {
 	awk -v n="$CHOICE" '{ lines[NR] = $0 } END { if (NR) print lines[n % NR + 1] }'
 }
 
-# Somebody deletes something of ours; it may be gone already.
+# Delete an object of the daemon; it may be gone already.
 delete_something() {
 	local words
 	CHOICE=$RANDOM
@@ -58,8 +59,8 @@ delete_something() {
 	DELETED=$((DELETED + 1))
 }
 
-# Which virtual servers are ours is written in the sets alone: who takes members of them away and kills
-# the daemon before it looked leaves one behind. So it looks first.
+# Only the sets tell which virtual servers are the daemon's. If members are deleted and the daemon
+# is killed before its audit, a virtual server is left behind. So wait for the audit first.
 meddle() {
 	local i kinds=(ipvs set route rules)
 	churn $((ROUND / 2))
@@ -93,14 +94,14 @@ undisturbed() {
 	churned
 }
 
-# round HOW: half of its changes while others delete things, half of them in that way.
+# round COMMAND: half of the changes with deletions in between, then COMMAND with the other half.
 round() {
 	meddle && "$1" && rests
 }
 
-# ---- What comes of it ----
+# ---- Results ----
 
-# The exit status of "status" tells of conflicts too, which belong to the game.
+# The exit status of "status" is 1 for conflicts, too, which are expected here.
 at_rest() {
 	in_node "$SVC" status --socket "$STATUS_SOCKET" -o json >"$WORK/status"
 	jq -e '.summary | .pending == 0 and .failing == 0 and .draining == 0 or error(tojson)' \
@@ -113,9 +114,9 @@ rests() {
 	eventually 60 at_rest
 }
 
-# As kernel_state has it, but for marks: which one a Service gets depends on those that were there
-# when it came. Here a mark is called by the first member that leads to it. ipvsadm prints marks with
-# a sign.
+# As kernel_state, with marks replaced by the first set member that leads to them, because the mark
+# of a Service depends on the marks in use when it was created. ipvsadm prints marks as signed
+# numbers.
 names_of_marks() {
 	local member mark
 	in_node ipset save | sort | awk '$4 == "skbmark" { print $3, $5 }' |
@@ -140,7 +141,7 @@ unreclaimable() {
 	awk '/^SUnreclaim/ { print $2 }' /proc/meminfo
 }
 
-# Something that is not ours: it stands to the end.
+# A foreign object, which must stay to the end.
 OTHERS_VIP=192.0.2.99:80
 others() {
 	in_node ipvsadm -A -t $OTHERS_VIP -s rr

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What is not ours is never touched; what is ours goes without a trace.
+# Tests that --cleanup removes all objects of the daemon and leaves all others.
 . "$(dirname "$0")/lab.sh"
 
 write_services() {
@@ -33,7 +33,7 @@ write_services() {
 	END
 }
 
-# Somebody else's virtual servers, sets, rules, addresses and routes; some resemble ours.
+# Virtual servers, sets, rules, addresses and routes of other programs; some resemble the daemon's.
 foreign_things() {
 	local tables
 	in_node sh -ec "
@@ -67,12 +67,12 @@ foreign_things() {
 	done
 }
 
-# What of somebody else's state is there: the lines of $BEFORE that still stand.
+# Prints the foreign state that is left: the lines of $BEFORE that are still there.
 foreign_remains() {
 	comm -23 <(sort <<<"$BEFORE") <(kernel_state | sort)
 }
 
-# round SENTENCE OPTION...: a life of the daemon from nothing to nothing.
+# round SENTENCE OPTION...: starts the daemon on an empty node, and cleans up.
 round() {
 	local what=$1
 	shift
@@ -91,7 +91,7 @@ round() {
 }
 
 lab_up
-# Somebody else uses every table already: one that was made once never goes away.
+# Create all tables first, because a table never goes away once it exists.
 foreign_things
 BEFORE=$(kernel_state)
 write_services

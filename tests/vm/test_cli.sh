@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# ipvsctl-svc against a live kernel, with and without the daemon.
+# Tests ipvsctl-svc with a live kernel, with and without the daemon.
 . "$(dirname "$0")/lab.sh"
 
 write_web() {

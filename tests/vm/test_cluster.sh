@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# In a cluster, as in examples/kubernetes: everything from an API server, a first process with full privileges, a
-# second one with two capabilities and read-only kernel settings; Events, metrics, a configuration that changes.
+# Tests the set-up of examples/kubernetes: an API server, an init process with full privileges, a
+# daemon with two capabilities and read-only kernel settings, Events, metrics, and a changing
+# configuration.
 . "$(dirname "$0")/lab.sh"
 
 API=http://127.0.0.1:6443
@@ -27,7 +28,7 @@ put_service() {
 		\"ports\": [{\"name\": \"\", \"protocol\": \"TCP\", \"port\": 80}] $4}}"
 }
 
-# put_slice SERVICE ADDRESS [TIME]: the endpoint is that since then.
+# put_slice SERVICE ADDRESS [TIME]: sets the endpoint, changed at TIME.
 put_slice() {
 	put "{\"kind\": \"EndpointSlice\", \"metadata\": {\"namespace\": \"shop\", \"name\": \"$1-1\",
 		\"labels\": {\"kubernetes.io/service-name\": \"$1\"},
@@ -46,7 +47,7 @@ a_cluster() {
 	put_slice lb "$POD_A"
 }
 
-# The limit of connections is the machine's, not the namespace's.
+# The size of the connection tracking table cannot be changed in a namespace.
 configure() {
 	cat >"$WORK_LAB/kubeconfig" <<-END
 		apiVersion: v1
@@ -69,7 +70,7 @@ configure() {
 	mv "$WORK_LAB/config.new" "$WORK_LAB/config.yaml"
 }
 
-# start_unprivileged: with the capabilities of the DaemonSet's second container.
+# start_unprivileged: starts the daemon with the capabilities of the DaemonSet's container.
 start_unprivileged() {
 	lab_background "$WORK_LAB/notify" node "$PEER" notify "$WORK_LAB/notify.sock"
 	eventually 10 test -S "$WORK_LAB/notify.sock"
@@ -83,7 +84,7 @@ start_unprivileged() {
 	kill -0 "$DAEMON_PID"
 }
 
-# has_event REASON KIND NAME: the API server was told so.
+# has_event REASON KIND NAME: whether the API server got this Event.
 has_event() {
 	order '{"get": "events"}' | tee "$WORK/last" |
 		jq -e --arg r "$1" --arg k "$2" --arg n "$3" 'any(.events[].object;
@@ -97,7 +98,7 @@ event_field() {
 	order '{"get": "events"}' | jq -r --arg r "$1" '[.events[].object | select(.reason == $r)][0] | '"$2"
 }
 
-# metric NAME: its value.
+# metric NAME: prints its value.
 metric() {
 	in_node curl -sf http://127.0.0.1:10249/metrics | awk -v name="$1" '$1 == name { print $2 }'
 }
@@ -125,7 +126,7 @@ events() {
 	check "and of the port that is taken" eventually 10 has_event FailedToStartServiceHealthcheck Service lb
 }
 
-# The watches, which are not measured, and the Events.
+# Lists and Events are counted; watches are not measured.
 requests_are_counted() {
 	local got posted
 	got=$(metric 'rest_client_requests_total{code="200",host="127.0.0.1:6443",method="GET"}')

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What somebody else deletes or changes comes back, counted; what is not ours stays as it is.
+# Tests that the daemon repairs and counts objects that another program deletes or changes, and
+# leaves foreign ones.
 . "$(dirname "$0")/lab.sh"
 . "$(dirname "$0")/drift.sh"
 
@@ -28,7 +29,7 @@ write_web() {
 	END
 }
 
-# What others have on the node.
+# Foreign objects on the node.
 foreign_things() {
 	in_node sh -ec "
 		ipset create FOREIGN hash:ip
@@ -87,7 +88,7 @@ rules() {
 		"$(in_node iptables-save -t nat | grep -e '^-A FOREIGN' -e '-j FOREIGN$')" \
 		"-A OUTPUT -j FOREIGN
 -A FOREIGN -s 192.0.2.9/32 -j RETURN"
-	# From here on it goes with ours.
+	# Flushing all tables deletes the foreign rule, too, so do without it from here on.
 	in_node sh -c "iptables -w -t nat -D OUTPUT -j FOREIGN
 		iptables -w -t nat -F FOREIGN; iptables -w -t nat -X FOREIGN"
 	reference=$(grep -v -e '^:FOREIGN' -e '^-A FOREIGN' -e '-j FOREIGN$' <<<"$reference")
@@ -108,7 +109,7 @@ sets_and_servers() {
 	equal "the metric counts the same as the status" "$(metric)" "$(drift)"
 }
 
-# Asks for ever; each answer is a line.
+# Asks for ever and prints a line for each answer.
 keep_asking() {
 	while true; do
 		inside client "$PEER" ask -w 1000 tcp 10.96.0.10 80
@@ -151,7 +152,7 @@ rules
 sets_and_servers
 begin --audit-interval 1s
 half_of_all
-# Which nobody else uses on this node.
+# Use the variant that no other program uses on this node.
 if variant_works legacy; then
 	use_variant legacy
 	begin --audit-interval 0s

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Which backend is chosen: IPVS where the kernel has it, else iptables, and then everybody is told.
+# Tests the choice of the backend: IPVS if the kernel has it, else iptables with a warning
+# everywhere.
 . "$(dirname "$0")/lab.sh"
 
 # weighted_slice NUMBER WEIGHT ADDRESS
@@ -79,12 +80,12 @@ fails_with() {
 	[ $status = 1 ] && grep -q -- "$text" "$WORK/said"
 }
 
-# iptables_metric NAME [LABEL]: its value
+# iptables_metric NAME [LABEL]: prints its value.
 iptables_metric() {
 	metric "kubeproxy_sync_proxy_rules_iptables_$1{ip_family=\"IPv4\"${2:+,$2}}" | sed 's/.* //'
 }
 
-# rules_are_counted TABLE: those in chains of ours
+# rules_are_counted TABLE: whether the metric equals the number of rules in the daemon's chains.
 rules_are_counted() {
 	local counted there
 	counted=$(iptables_metric total "table=\"$1\"")
@@ -169,7 +170,7 @@ asked_for() {
 		status_has 'busy .* random .* Degraded.*no scheduler "lc"'
 }
 
-# By chance fewer than 110 or more than 190 of 200 come once in ten thousand millions.
+# The probability of fewer than 110 or more than 190 of 200 is 1e-10.
 in_proportion() {
 	local answers a b
 	answers=$(ask client -n 200 tcp 10.96.0.30 80)
@@ -178,7 +179,7 @@ in_proportion() {
 	[ "$a" -gt 110 ] && [ "$a" -lt 190 ] && [ "$b" = 0 ]
 }
 
-# So often that chance alone would not do it.
+# So often that chance is ruled out.
 sticks() {
 	local first
 	first=$(names "$(ask client -n 20 -s "$1" tcp 10.96.0.40 80)")
@@ -194,7 +195,7 @@ chosen_by_chance() {
 	done
 }
 
-# A chain to which a rule of somebody else leads cannot be deleted.
+# A chain to which a foreign rule jumps cannot be deleted.
 failed() {
 	local chain
 	chain=$(in_node iptables-save -t nat | sed -n 's/^:\(KUBE-SVC-[A-Z2-7]*\) .*/\1/p' | head -n 1)

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every flow of flows.table goes where it says, by real packets. BACKEND is what carries them.
+# Tests every flow of flows.table with real packets. BACKEND is the backend to use.
 . "$(dirname "$0")/lab.sh"
 
 BACKEND=${BACKEND:-ipvs}
 TABLE=${TABLE:-$(dirname "$0")/flows.table}
 
-# What the words of the table stand for: "a4" is the IPv4 address of a.
+# The addresses of the names in the table: "a4" is the IPv4 address of a.
 declare -A NAMESPACE=([client]=client [stranger]=client [node]=node [a]=a [b]=b [c]=c [d]=d)
 declare -A ADDRESS=([a4]=$POD_A [b4]=$POD_B [c4]=$POD_C [d4]=$POD_D [a6]=$POD_A6 [b6]=$POD_B6
 	[c6]=$POD_C6 [d6]=$POD_D6 [client4]=$CLIENT_IP [client6]=$CLIENT_IP6
@@ -19,7 +19,7 @@ declare -A STATE=(
 	[:gone]=', conditions: {ready: false, serving: false, terminating: true}'
 	[:starting]=', conditions: {ready: false, serving: true, terminating: false}')
 
-# What the table says. A flow is "FROM TO FAMILY PROTOCOL"; it leads to "REACHED SEEN".
+# The contents of the table. A flow is "FROM TO FAMILY PROTOCOL"; it leads to "REACHED SEEN".
 lines=()
 declare -A number=() # of a Service, which is in all its addresses
 declare -A instead=() reason=()
@@ -44,13 +44,13 @@ endpoint() {
 		"$state"
 }
 
-# The ports of a Service, or of its slices.
+# Prints the ports of a Service, or of its slices.
 ports() {
 	local proto=$1
 	printf '{name: %s, protocol: %s, port: %s%s}, ' "$proto" "${proto^^}" "$2" "$3"
 }
 
-# service NAME TYPE FAMILIES PROTOCOLS ENDPOINTS [SPEC]: its objects, as items of a List.
+# service NAME TYPE FAMILIES PROTOCOLS ENDPOINTS [SPEC]: prints its objects as items of a List.
 service() {
 	local name=$1 type=$2 families=$3 protos=${4//,/ } endpoints=${5//none/} n=${number[$1]}
 	local spec=${*:6} status="" node_port="" proto word family list
@@ -91,7 +91,7 @@ write_services() {
 
 # ---- The table ----
 
-# each CALL FROM,.. TO FAMILIES PROTOCOL,.. WORD...: CALL "FLOW" WORD... for all that it stands for.
+# each CALL FROM,.. TO FAMILIES PROTOCOL,.. WORD...: calls CALL "FLOW" WORD... for each combination.
 each() {
 	local call=$1 to=$3 families=$4 from proto family
 	local froms=${2//,/ } protos=${5//,/ }
@@ -133,7 +133,7 @@ read_table() {
 
 # ---- Asking ----
 
-# Sets DESTINATION to "ADDRESS PORT" of what the table calls SERVICE.ADDRESS[:PORT] or host:PORT.
+# Sets DESTINATION to "ADDRESS PORT" for SERVICE.ADDRESS[:PORT] or host:PORT of the table.
 destination() {
 	local to=${1%:*} family=$2 port=80 n address
 	n=${number[${to%.*}]:-}
@@ -155,7 +155,7 @@ destination() {
 	DESTINATION="$address $port"
 }
 
-# Asks all flows at once from all sides; answers has for each the words that came.
+# Asks all flows at once from all sides; `answers` has the answers to each.
 ask_all() {
 	local i words reached commas many source name pids=() line
 	rm -f "$WORK"/ask-*
@@ -167,7 +167,7 @@ ask_all() {
 		many=$((${#commas} + 1))
 		[ "$reached" != dropped ] || many=0
 		source=${ADDRESS[${words[0]}${words[2]}]}
-		# The node chooses its own.
+		# The node chooses its own source address.
 		[ "${words[0]}" != node ] || source=-
 		echo "$i ${words[3]} $DESTINATION $source $many" \
 			>>"$WORK/ask-${NAMESPACE[${words[0]}]}"
@@ -183,7 +183,7 @@ ask_all() {
 	done < <(cat "$WORK"/ask-*.heard)
 }
 
-# Sets CAME to what ANSWER, "NAME@ADDRESS" or a word, means to the one who asked.
+# Sets CAME to the result of ANSWER ("NAME@ADDRESS" or a word) as the client sees it.
 translate() {
 	local from=$1 family=$2 address=${3#*@}
 	CAME=${3%%@*}
@@ -198,7 +198,7 @@ translate() {
 	fi
 }
 
-# leads_to FLOW WANTED ANSWER...: whether it goes where it should.
+# leads_to FLOW WANTED ANSWER...: checks that all answers are as wanted.
 leads_to() {
 	local words reached=${2%% *} seen=${2#* } came=() name expected=()
 	read -ra words <<<"$1"
@@ -226,7 +226,7 @@ leads_to() {
 	done
 }
 
-# Asks what was read since the last time, under the options of that name.
+# Asks the flows that were read since the last call, with the options of that name.
 run_flows() {
 	local i flow sentence answers
 	[ ${#flows[@]} != 0 ] || return 0
@@ -245,7 +245,7 @@ run_flows() {
 	wanted=()
 }
 
-# start_with NAME [BACKEND,..] OPTION...: the daemon, if this backend takes part.
+# start_with NAME [BACKEND,..] OPTION...: starts the daemon, if this backend is one of those named.
 start_with() {
 	local name=$1 backends=,
 	shift
@@ -260,7 +260,7 @@ start_with() {
 		return
 	fi
 	must "the daemon starts $name" daemon_start --backend "$BACKEND" "$@"
-	# A socket may get the port of an earlier one, for which other options counted.
+	# A socket may get the port of an earlier one, which conntrack remembers with other options.
 	in_node conntrack -F 2>/dev/null
 	options=$name
 }
@@ -273,9 +273,9 @@ prepare_lab() {
 	for name in client node b; do
 		inside $name sysctl -qw net.ipv4.ping_group_range="0 0"
 	done
-	# Every refusal is to be heard, also the hundredth within a second.
+	# Send every refusal, even the hundredth within a second.
 	in_node sysctl -qw net.ipv4.icmp_ratemask=0 net.ipv6.icmp.ratelimit=0
-	# Health check node ports have to be opened.
+	# Drop packets to these ports, so that the daemon must open health check node ports.
 	for name in iptables ip6tables; do
 		in_node $name -A INPUT -p tcp --dport 32000:32767 -j DROP
 	done
@@ -285,7 +285,7 @@ prepare_lab
 has_sctp=false
 no_sctp="this kernel has no sctp module"
 ! lab_has_sctp || has_sctp=true
-# Now and then an association does not come about: what is invalid is not translated, and dropped.
+# Now and then an association cannot be set up, because conntrack treats its packets as invalid.
 if $has_sctp && [ "$BACKEND" = iptables ]; then
 	has_sctp=false
 	no_sctp="connection tracking takes some packets of SCTP for invalid"

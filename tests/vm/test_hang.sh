@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# An iptables that hangs does not stop the daemon: it goes on answering, and repairs afterwards.
+# Tests an iptables that hangs: the daemon keeps answering, and repairs afterwards.
 . "$(dirname "$0")/lab.sh"
 
 lab_up
 
-# The real program, unless the file is there.
+# Runs the real program, unless the file exists.
 HANG=$WORK_LAB/hang
 mkdir "$WORK_LAB/bin"
 cat >"$WORK_LAB/bin/iptables-restore" <<END

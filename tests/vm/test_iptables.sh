@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The iptables backend with both variants of iptables: packets arrive, connections outlive their
-# endpoint, and what somebody else deletes comes back, counted.
+# Tests the iptables backend with both variants of iptables: traffic, connections that outlive their
+# endpoint, and drift.
 . "$(dirname "$0")/lab.sh"
 . "$(dirname "$0")/drift.sh"
 
-# web ADDRESS...: the endpoints of the Service that changes.
+# web ADDRESS...: sets the endpoints of the changing Service.
 web() {
 	manifest web-slice.yaml <<-END
 		apiVersion: v1
@@ -57,12 +57,12 @@ services() {
 	END
 }
 
-# answers SENTENCE BACKENDS FROM ARGUMENTS: so many that chance leaves none of them out.
+# answers SENTENCE BACKENDS FROM ARGUMENTS: asks so often that every backend answers.
 answers() {
 	equal "$VARIANT: $1" "$(names "$(ask "$3" -n 40 "${@:4}")")" "$2"
 }
 
-# web_answers BACKENDS: once the rules have been changed.
+# web_answers BACKENDS: checks the backends after the rules have changed.
 web_answers() {
 	local found
 	found=$(names "$(ask client -n 40 tcp 10.96.0.10 80)")
@@ -103,7 +103,7 @@ connections() {
 		eventually $LONG web_answers "a c"
 }
 
-# The chain that chooses an endpoint of web's TCP port.
+# Prints the chain that chooses an endpoint of web's TCP port.
 web_chain() {
 	in_node iptables-save -t nat | grep -m 1 -o '^-A KUBE-SVC-[^ ]* .*"default/web:t ' | cut -d' ' -f2
 }
@@ -121,7 +121,7 @@ repairs() {
 	check "$VARIANT: the Service is served as before" web_answers "a c"
 }
 
-# Not by the variant that nobody asked for.
+# Checks that only this variant has rules.
 rules_stand() {
 	local other
 	other=$([ "$VARIANT" = nft ] && echo legacy || echo nft)
@@ -151,7 +151,7 @@ with_variant() {
 		"$(in_node iptables-save | grep KUBE-; in_node ip6tables-save | grep KUBE-)" ""
 }
 
-# It passes there; but all these rules read and written again and again take minutes.
+# The test passes there, but reading and writing all these rules repeatedly takes minutes.
 [ "${VM_ACCEL:-}" != tcg ] || skip_all "software emulation; tests/run.sh runs it outside as well"
 lab_up
 with_variant nft

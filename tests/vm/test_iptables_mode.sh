@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A node with the rules of kube-proxy's iptables mode is taken over under traffic, by either backend:
-# clients see nothing of it, and of kube-proxy's rules nothing is left that counts.
+# Tests the takeover from kube-proxy's iptables mode under traffic, by either backend: clients see
+# no error, and no active rule of kube-proxy is left.
 . "$(dirname "$0")/lab.sh"
 . "$(dirname "$0")/moving.sh"
 
 # ---- kube-proxy ----
 
-# hash TEXT: as in the names of its chains.
+# hash TEXT: prints the hash for the name of a chain.
 hash() {
 	printf %s "$1" | openssl dgst -sha256 -binary | base32 -w 0 | head -c 16
 }
@@ -22,7 +22,7 @@ sep() {
 	echo "KUBE-SEP-$(hash "default/$1tcp$2:8080")"
 }
 
-# endpoints CHAIN SERVICE ADDRESS...: the chain that chooses one, by chance.
+# endpoints CHAIN SERVICE ADDRESS...: prints the chain that chooses one at random.
 endpoints() {
 	local chain=$1 service=$2 n address chance
 	shift 2
@@ -36,7 +36,7 @@ endpoints() {
 	done
 }
 
-# endpoint SERVICE ADDRESS: its own chain.
+# endpoint SERVICE ADDRESS: prints the chain of an endpoint.
 endpoint() {
 	local chain comment="-m comment --comment default/$1"
 	chain=$(sep "$1" "$2")

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Options of the daemon where the kernel has a say, and what happens when it says no.
+# Tests options of the daemon that affect the kernel, and the errors when the kernel rejects them.
 . "$(dirname "$0")/lab.sh"
 
 write_web() {
@@ -24,7 +24,7 @@ write_web() {
 	END
 }
 
-# fails_with STATUS TEXT COMMAND...: it ends so, and says so.
+# fails_with STATUS TEXT COMMAND...: whether it ends with this status and prints this text.
 fails_with() {
 	local want=$1 text=$2 status
 	shift 2
@@ -71,7 +71,7 @@ once() {
 	check "a mistake in a manifest fails --once and is named" \
 		fails_with 1 'bad.*port' daemon_run --once
 	rm "$MANIFESTS/bad.yaml"
-	# To the kernel this is a broadcast address, which cannot be a real server.
+	# The kernel treats this as a broadcast address, which cannot be a real server.
 	manifest impossible.yaml <<-END
 		apiVersion: v1
 		kind: Service

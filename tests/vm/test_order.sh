@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Clients that connect in a tight loop see nothing of what happens: not one connection is refused,
-# reset, lost or comes through unmasqueraded while the daemon starts with Services that are there
-# already, while Services come, change and lose their endpoints, and while the daemon is restarted,
-# killed and upgraded. Who may not come in does not, from the first moment on.
+# Tests that clients which connect in a tight loop see no error: no connection is refused, reset,
+# lost or unmasqueraded while the daemon starts with existing Services, while Services are created,
+# change and lose their endpoints, and while the daemon is restarted, killed and upgraded. Clients
+# without permission are kept out from the first moment on.
 . "$(dirname "$0")/lab.sh"
 
 NODE="(192\.168\.(50|60)\.1|fd00:(50|60)::1)"
 declare -A V6=([$POD_A]=$POD_A6 [$POD_B]=$POD_B6 [$POD_C]=$POD_C6)
 
-# reach COMMAND...: what was begun comes true.
+# reach COMMAND...: waits until the command succeeds.
 reach() {
 	eventually 60 "$@" >"$WORK/reached" 2>&1 && return
 	note "$(cat "$WORK/reached")"
@@ -17,13 +17,13 @@ reach() {
 	exit 1
 }
 
-# web N: the addresses of the Service that is written next.
+# web N: sets the addresses of the Service that is written next.
 web() {
 	WEB=10.96.0.$1 WEB6=fd00:96::$1 LB=203.0.113.$1 LB6=fd00:113::$1
 }
 
-# write_web SPEC [ANNOTATIONS]: both beside what always stands there. Another Service changes its port
-# each time, to tell when all of it is true - if there is a daemon to make it so.
+# write_web SPEC [ANNOTATIONS]: writes the Service with these and its usual fields. A second Service
+# changes its port each time, which shows when everything is programmed, if a daemon runs.
 written=1000
 write_web() {
 	local annotations=${2:-}
@@ -49,7 +49,7 @@ written() {
 	[ "$(ipvs | grep -- '-A -t 10\.96\.9\.9:')" = "-A -t 10.96.9.9:$written -s rr" ]
 }
 
-# write_slice ENDPOINT...: with the rest of the endpoint behind a comma; over IPv6 the same pods.
+# write_slice ENDPOINT...: an endpoint may have more fields behind a comma. IPv6 has the same pods.
 write_slice() {
 	local endpoint rest list='' list6=''
 	for endpoint in "$@"; do
@@ -72,9 +72,9 @@ real_servers_are() {
 	[ "$(real_servers "-t $WEB:80")" = "$1" ]
 }
 
-# come: those who ask before there is anybody. The node has daemons on all of its addresses. They are
-# ten, so that no pod comes again from ports that were used lately (see loop_start): what comes
-# unmasqueraded to another VIP is taken for what conntrack remembers.
+# come: starts clients before the Service exists. The node has servers on all of its addresses.
+# There are ten clients, so that no pod reuses recent client ports (see loop_start), which conntrack
+# would remember as unmasqueraded.
 come() {
 	loop_start create-client client tcp $WEB 80
 	loop_start create-pod b tcp $WEB 80
@@ -93,7 +93,7 @@ write_ranged_web() {
 	write_web "type: LoadBalancer, loadBalancerSourceRanges: [192.168.50.11/32, 'fd00:50::11/128']"
 }
 
-# came SENTENCE: those of come() got what is theirs, and nothing else.
+# came SENTENCE: checks that the clients of come() got only the wanted answers.
 came() {
 	reach ask client -s 192.168.50.11 tcp $LB 80
 	reach ask client -s fd00:50::11 tcp $LB6 80
@@ -125,8 +125,8 @@ remove_web() {
 cold_start() {
 	lab_background "$WORK_LAB/serve-node" node "$PEER" serve node tcp:80 tcp:9999 tcp:8080
 	reach grep -q serving "$WORK_LAB/serve-node"
-	# What was forwarded before a Service came is known to conntrack, which decides about its
-	# source address once: a SYN that is sent again would stay what it was.
+	# Conntrack decides about the source address of a connection once, so a SYN that was
+	# forwarded before the Service existed stays unmasqueraded when it is sent again.
 	in_node ip route replace unreachable default
 	in_node ip -6 route del default
 	in_node ip -6 route add unreachable default
@@ -139,7 +139,7 @@ cold_start() {
 }
 
 creation() {
-	# What was there before may be draining still, and refuse.
+	# The previous endpoint may still drain, and refuse connections.
 	web 12
 	come
 	write_ranged_web
@@ -147,9 +147,8 @@ creation() {
 	remove_web
 }
 
-# Those who must not notice anything. Two on one address would meet: an endpoint's answers to one
-# client and port are told apart by nothing else, whichever address of ours it asked
-# (ip_vs_conn_out_get()).
+# The clients that must see no error. Each has an address of its own, because IPVS finds the
+# connection of an answer only by client address, client port and endpoint (ip_vs_conn_out_get()).
 clients() {
 	loop_start client client tcp $WEB 80
 	loop_start lb client -s 192.168.50.11 tcp $LB 80
@@ -160,7 +159,8 @@ clients() {
 	loop_start node-6 node tcp $WEB6 80
 }
 
-# clients_saw_nothing SENTENCE SOURCE: of those of the load balancer address.
+# clients_saw_nothing SENTENCE SOURCE: SOURCE is what endpoints see of clients of the load balancer
+# address.
 clients_saw_nothing() {
 	check "$1: clients saw nothing" loop_never_failed client "[abc] $NODE"
 	check "nor those of the load balancer address" loop_never_failed lb "[abc] $2"
@@ -248,9 +248,9 @@ policies() {
 	check "nor the node itself" loop_never_failed node "[ab] $NODE"
 }
 
-# another_version: what a daemon of another version, or kube-proxy's of another release, could have
-# left, which serves as well as ours: other rules in the same chains, one more jump, a chain that is
-# not wanted now, a set of another size.
+# another_version: makes the state that another version of the daemon or another release of
+# kube-proxy could have left: other rules in the same chains, one more jump, an unwanted chain, a
+# set of another size.
 another_version() {
 	{
 		cat "$(dirname "$0")/kube-proxy.rules"

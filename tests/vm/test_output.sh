@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# How ipvsctl-svc shows things, with either backend: formats, order, colours, again and again, and
-# to people without privileges.
+# Tests the output of ipvsctl-svc with either backend: formats, order, colours, --watch, and users
+# without privileges.
 . "$(dirname "$0")/lab.sh"
 
 write_services() {
@@ -43,7 +43,7 @@ has_ipvs() {
 	in_node ipvsadm -Ln >/dev/null 2>&1
 }
 
-# has LINE COMMAND...: the command succeeds, and this is one of the lines that it prints.
+# has LINE COMMAND...: whether the command succeeds and prints this line.
 has() {
 	local line=$1
 	shift
@@ -53,7 +53,7 @@ has() {
 	}
 }
 
-# The column of names, in one line.
+# Prints the column of names in one line.
 names_of() {
 	status "$@" | awk '{ print $2 }' | tr '\n' ' '
 }
@@ -84,12 +84,12 @@ order() {
 	check "what is no table cannot be sorted" ends_with 2 status --sort-by name -o json
 }
 
-# on_terminal COMMAND...: its output to a terminal.
+# on_terminal COMMAND...: prints its output to a terminal.
 on_terminal() {
 	script -qec "$(printf '%q ' "$@")" /dev/null </dev/null
 }
 
-# plain TEXT: it has a state, and nothing that steers a terminal.
+# plain TEXT: whether it has a state and no escape sequences.
 plain() {
 	echo "$1"
 	grep -q OK <<<"$1" && not grep -q $'\033' <<<"$1"
@@ -108,7 +108,7 @@ shown_twice() {
 	[ "$(grep -c '^Node: node-a ' "$WORK/watch")" -ge 2 ]
 }
 
-# A command in the background would ignore SIGINT.
+# A shell's background command would ignore SIGINT.
 watched() {
 	local signal pid
 	for signal in INT TERM; do

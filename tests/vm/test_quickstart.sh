@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# examples/quickstart.sh shows what it promises, on IPVS or on what the daemon falls back to, and
-# leaves nothing behind.
+# Tests examples/quickstart.sh, with IPVS or the fallback, and that it leaves nothing behind.
 . "$(dirname "$0")/tap.sh"
 
 quickstart() {
@@ -12,12 +11,12 @@ quickstart() {
 	return 1
 }
 
-# shown TITLE: the lines below it.
+# shown TITLE: prints the lines below this title.
 shown() {
 	awk -v title="== $1" '/^== / { wanted = index($0, title) == 1; next } wanted' "$WORK/said"
 }
 
-# shows TITLE PATTERN: one of the lines below it.
+# shows TITLE PATTERN: whether a line below this title matches.
 shows() {
 	shown "$1" | tee "$WORK/shown" | grep -q -- "$2" || {
 		cat "$WORK/shown"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The daemon may go at any moment and come back: traffic does not notice, the state ends right.
+# Tests restarts of the daemon at any moment: traffic continues, and the final state is correct.
 . "$(dirname "$0")/lab.sh"
 
 SERVICES=1000
@@ -50,20 +50,19 @@ rule_counters() {
 	in_node iptables-save -c -t nat | grep -v '^#'
 }
 
-# How many connections a real server got since it was made.
+# Prints the number of connections of a real server since it was created.
 connections() {
 	in_node ipvsadm -Ln --stats --exact -t "$1" | awk -v rs="$2" '$2 == rs { print $3 }'
 }
 
-# writes_during COMMAND: runs it and puts into WRITES what anybody wrote to the kernel meanwhile, as
-# far as the kernel tells.
+# writes_during COMMAND: runs it and sets WRITES to all changes that the kernel reported meanwhile.
 writes_during() {
 	local links tables status
 	lab_background "$WORK_LAB/links" node ip -o monitor link address route
 	links=$BACKGROUND_PID
 	lab_background "$WORK_LAB/tables" node stdbuf -oL xtables-monitor --event
 	tables=$BACKGROUND_PID
-	# There is no word that they are listening.
+	# The monitors do not report when they listen.
 	sleep $((PATIENCE / 2 + 1))
 	"$@"
 	status=$?
@@ -131,15 +130,15 @@ away() {
 	check "rules" grep -q -- '-A KUBE-SERVICES' <<<"$(in_node iptables-save)"
 }
 
-# once_under_strace OPTION...: --once with a look at, or a hand on, the messages that it sends to
-# the kernel.
+# once_under_strace OPTION...: runs --once under strace, to watch or fail its messages to the
+# kernel.
 once_under_strace() {
 	in_node strace -qq -e trace=sendmsg,sendto "$@" \
 		"$SVCD" --manifests "$MANIFESTS" --status-socket "$STATUS_SOCKET" --once \
 		--cluster-cidr "$CLUSTER_CIDR" --hostname-override node-a >>"$DAEMON_LOG" 2>&1
 }
 
-# killed_at N: the daemon gets SIGKILL as it is about to send its Nth message.
+# killed_at N: kills the daemon with SIGKILL before it sends its Nth message.
 killed_at() {
 	once_under_strace -o /dev/null -e inject=sendmsg,sendto:signal=KILL:when="$1" \
 		2>/dev/null
@@ -171,7 +170,7 @@ killed() {
 	check "the daemon is killed a third of the way" killed_at $((messages / 3))
 	ends_right
 
-	# IPVS comes last, in some 32 messages, before 8 with the routes.
+	# IPVS comes near the end, in about 32 messages, followed by 8 with the routes.
 	many_services
 	check "the daemon is killed while it fills IPVS" killed_at $((messages - 28))
 	entries=$(ipvs | wc -l)

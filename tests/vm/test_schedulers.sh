@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The schedulers of the kernel do what they promise through us, and so does session affinity.
+# Tests the kernel's schedulers and session affinity.
 . "$(dirname "$0")/lab.sh"
 
 # service NAME ADDRESS ANNOTATIONS SPEC ENDPOINT...: "web 10.96.0.10 '' '' 10.244.1.11 ..."
@@ -31,7 +31,7 @@ alternates() {
 		[ "$(head -n 3 <<<"$answers")" = "$(tail -n 3 <<<"$answers")" ]
 }
 
-# A client stays, and the clients together use more than one backend.
+# Each client stays on one backend, and the clients use more than one.
 keeps_clients() {
 	local i answers all=
 	for i in 0 1 2 3 4 5 6 7; do
@@ -43,7 +43,7 @@ keeps_clients() {
 	[ "$(sort -u <<<"$all" | grep -c .)" -gt 1 ]
 }
 
-# Four connections stand to the one backend; a second one appears and gets the next four.
+# One backend has four connections. A second backend is added and gets the next four.
 prefers_idle() {
 	local name=$1 address=$2 annotation=$3
 	service "$name" "$address" "$annotation" "" "$POD_A"

@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A node with the state of kube-proxy's IPVS mode is taken over under traffic: no connection breaks,
-# nothing is made anew that stands, what kube-proxy would not have is put right, and what belongs to
-# others stays, here and when everything of kube-proxy's is cleaned up.
+# Tests the takeover from kube-proxy's IPVS mode under traffic: no connection breaks, existing
+# objects are kept, differences are repaired, and foreign objects stay, also when kube-proxy's state
+# is cleaned up.
 . "$(dirname "$0")/lab.sh"
 
 NODE="(192\.168\.(50|60)\.1|fd00:(50|60)::1)"
 
 # ---- kube-proxy ----
 
-# sets FAMILY PREFIX: those of one family of kube-proxy's, as `ipset restore` takes them.
+# sets FAMILY PREFIX: prints kube-proxy's sets of one family for `ipset restore`.
 sets() {
 	local name
 	for name in CLUSTER-IP:ip,port EXTERNAL-IP:ip,port EXTERNAL-IP-LOCAL:ip,port \
@@ -58,14 +58,14 @@ members() {
 	done
 }
 
-# rules6: the same as kube-proxy.rules for IPv6.
+# rules6: prints kube-proxy.rules for IPv6.
 rules6() {
 	sed -E -e 's/--match-set KUBE-/&6-/' -e 's/(--match-set [^ ]{31})[^ ]*/\1/' \
 		-e 's/127\.0\.0\.0\/8/::1\/128/' -e 's/10\.244\.0\.0\/16/fd00:10:244::\/48/' \
 		-e '/--vaddr/d' "$(dirname "$0")/kube-proxy.rules"
 }
 
-# jump TABLE FROM TO COMMENT: of both families.
+# jump TABLE FROM TO COMMENT: adds a jump in both families.
 jump() {
 	local program
 	for program in iptables ip6tables; do
@@ -143,7 +143,7 @@ kube_proxy() {
 	virtual_servers | in_node ipvsadm -R
 }
 
-# The same, as objects.
+# The same state as Kubernetes objects.
 services() {
 	local list
 	manifest services.yaml <<-END
@@ -191,7 +191,7 @@ services() {
 	END
 }
 
-# ---- Others ----
+# ---- Foreign objects ----
 
 others() {
 	in_node sh -ec "
@@ -211,12 +211,12 @@ others() {
 	"
 }
 
-# What of theirs is gone.
+# Prints the foreign objects that are missing.
 others_lost() {
 	comm -23 <(sort <<<"$OTHERS") <(kernel_state | sort)
 }
 
-# What of kube-proxy's or ours is left.
+# Prints the objects of kube-proxy or the daemon that are left.
 left() {
 	kernel_state | grep -E 'KUBE-|kube-ipvs0|proto 200|10\.96\.0\.|203\.0\.113\.|fd00:96:|fd00:113:' |
 		grep -vE 'KUBE-(HOSTPORTS|FIREWALL)'
@@ -224,17 +224,17 @@ left() {
 
 # ---- The takeover ----
 
-# vs_connections VS: how many it got since it was made.
+# vs_connections VS: prints the number of its connections since it was created.
 vs_connections() {
 	in_node ipvsadm -Ln --stats --exact -t "$1" | awk -v vs="$1" '$2 == vs { print $3 }'
 }
 
-# The kernel adds up what each CPU has counted every two seconds only.
+# The kernel adds up the counters of the CPUs only every two seconds.
 counted() {
 	[ "$(vs_connections "$1")" = "$2" ]
 }
 
-# The line of the log in which something first stands.
+# Prints the number of the first matching line in the log of links.
 line_of() {
 	grep -nE -- "$1" "$WORK_LAB/links" | head -n 1 | cut -d: -f1
 }
@@ -249,7 +249,7 @@ route_stands_before_the_address_goes() {
 	done
 }
 
-# addresses: those on kube-ipvs0.
+# addresses: prints the addresses on kube-ipvs0.
 addresses() {
 	in_node ip -o addr show dev kube-ipvs0
 }
@@ -266,14 +266,14 @@ take_over() {
 	local mode=$1 name
 	local -A before
 	lab_again
-	# Every table that is made once stays.
+	# A table never goes away once it exists.
 	in_node iptables-restore <<<$'*mangle\nCOMMIT\n*nat\nCOMMIT\n*filter\nCOMMIT'
 	others
 	OTHERS=$(kernel_state)
 	kube_proxy
 	services
-	# Each from an address of its own: answers of an endpoint to one client and port are told apart by
-	# nothing else, whichever address of ours it asked (ip_vs_conn_out_get()).
+	# Each client has an address of its own, because IPVS finds the connection of an answer only
+	# by client address, client port and endpoint (ip_vs_conn_out_get()).
 	keep_open client 6 client -s 192.168.50.12 tcp 10.96.0.10 80
 	before[client]=$KEPT
 	equal "$mode: connections through kube-proxy's state reach all endpoints, one of which then goes" \

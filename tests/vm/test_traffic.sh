@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every kind of Service carries traffic, from everywhere, in both families.
+# Tests traffic to every kind of Service, from everywhere, in both families.
 . "$(dirname "$0")/lab.sh"
 
-# Services of every kind; the endpoints of "web" come in three slices that overlap.
+# Services of every kind. The endpoints of "web" are in three overlapping slices.
 write_manifests() {
 	manifest services.yaml <<-END
 		apiVersion: v1
@@ -137,7 +137,7 @@ write_manifests() {
 	END
 }
 
-# answers_from WANTED ANSWERS: these backends answered, no other, and every time.
+# answers_from WANTED ANSWERS: whether exactly these backends answered, and every time.
 answers_from() {
 	echo "$2"
 	[ "$(names "$2")" = "$1" ]
@@ -150,14 +150,14 @@ carries() {
 	check "$1" answers_from "$2" "$answers"
 }
 
-# The addresses that the backends saw.
+# Prints the client addresses that the backends saw.
 seen() {
 	ask "$@" | cut -d' ' -f2 | sort -u
 }
 
 cluster_ips() {
 	local from
-	# A pod of another node asks its own node.
+	# A pod of another node uses its own node's proxy.
 	for from in client node a b; do
 		carries "a ClusterIP carries TCP from $from" "a b c" "$from" 6 tcp 10.96.0.10 80
 	done

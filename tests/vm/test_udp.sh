@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A client that goes on sending from one UDP port follows the endpoints of its Service; what is
-# nobody's business keeps its entry of the connection table.
+# Tests that a client which keeps sending from one UDP port follows the endpoints of its Service,
+# and that other entries of the connection table stay.
 . "$(dirname "$0")/lab.sh"
 
 VIP=10.96.0.53
@@ -23,7 +23,7 @@ slices() {
 	} | manifest "$name-slices.yaml"
 }
 
-# The Service's port is the pods' port, so that clients of the pods use the same number.
+# The Service has the pods' port, so that clients of the pods use the same number.
 dns() {
 	manifest dns.yaml <<-END
 		apiVersion: v1
@@ -45,8 +45,8 @@ late() {
 	END
 }
 
-# entries ADDRESS PORT [POD]: the numbers of the entries that clients made by sending there, of which
-# the pod answers.
+# entries ADDRESS PORT [POD]: prints the ids of the entries of packets sent there; with POD, those
+# that POD answers.
 entries() {
 	in_node conntrack -L -o id -p udp --orig-dst "$1" --dport "$2" ${3:+--reply-src "$3"} \
 		2>/dev/null |
@@ -57,7 +57,7 @@ has_no_entry() {
 	[ -z "$(entries "$@")" ]
 }
 
-# Made by hand: nobody answers there, and it shall live longer than the test.
+# Created by hand, because nothing answers there and it must outlive the test.
 unrelated() {
 	in_node conntrack -I -p udp -s "$CLIENT_IP" -d "$1" --sport 40000 --dport "$2" -t 600 \
 		>/dev/null 2>&1
@@ -69,7 +69,8 @@ answers_on_the_same_socket() {
 	[ "$(names "$HELD")" = "$1" ]
 }
 
-# choose: of the pods a and c GONE is the one that answered, and STAYS, which is STAYS_NAME, the other.
+# choose: of the pods a and c, sets GONE to the one that answered, and STAYS and STAYS_NAME to the
+# other one.
 choose() {
 	if [ "$(names "$HELD")" = a ]; then
 		GONE=$POD_A STAYS=$POD_C STAYS_NAME=c
@@ -83,7 +84,7 @@ endpoint_leaves() {
 	slices dns $POD_A $POD_C
 	dns
 	must "the daemon starts" daemon_start --metrics-bind-address 127.0.0.1:10249
-	# Nothing ends by itself meanwhile.
+	# No entry expires during the test.
 	in_node sysctl -qw net.netfilter.nf_conntrack_udp_timeout=3600 \
 		net.netfilter.nf_conntrack_udp_timeout_stream=3600
 	unrelated 203.0.113.99 5353
@@ -125,7 +126,7 @@ endpoint_stays() {
 	hold_close
 }
 
-# Whoever sent before there was a Service, or before it had an endpoint.
+# Clients that sent before the Service existed or had an endpoint.
 first_endpoint() {
 	hold_open 1 client udp $VIP_LATE 5353
 	equal "where there is no Service nobody answers" "$HELD" timeout
@@ -139,7 +140,8 @@ first_endpoint() {
 	check "and the client that sent in vain gets an answer on the same socket" \
 		eventually 5 answers_on_the_same_socket c
 	hold_close
-	# Those of an endpoint that left IPVS deletes itself since Linux 5.9; this one it does not know.
+	# Since Linux 5.9 IPVS itself deletes the entries of a removed endpoint, except for this
+	# one, which it does not know.
 	check "the daemon counts what it deleted" has_deleted
 }
 
