@@ -23,14 +23,13 @@ enum { SYSCTL_MAX_WANTED = 8, SYSCTL_MAX_CONNTRACK = 7 };
 int sysctl_read(const char *path, long *ret);
 
 /*
- * Reads the setting and writes it only if it is not right already: what cannot be written, for
- * instance because /proc/sys is read-only in a container, is an error only where it is wrong.
- * Returns 1 (changed), 0 (was right), or a negative errno with words.
+ * Reads the setting and writes it only if it is wrong, because /proc/sys may be read-only in a
+ * container. Returns 1 (changed), 0 (was right), or a negative errno with words.
  */
 int sysctl_ensure(const struct sysctl *s, struct err *err);
 
-/* What an IPVS node needs on a kernel of that version (ipvsctl-svcd(8), "Kernel settings"); returns
- * how many. */
+/* The settings that an IPVS node needs on a kernel of that version (ipvsctl-svcd(8), "Kernel
+ * settings"); returns how many. */
 size_t sysctl_wanted(unsigned major, unsigned minor, bool strict_arp, bool ipv6,
 	struct sysctl ret[static SYSCTL_MAX_WANTED]);
 
@@ -41,7 +40,7 @@ size_t sysctl_wanted_iptables(bool strict_arp, bool ipv6, bool localhost_node_po
 /* Ensures all of them. Returns 0, or the first failure with words; the others are tried as well. */
 int sysctl_setup(const struct sysctl *wanted, size_t n, struct err *err);
 
-/* The conntrack settings as sysctls, in the order in which they are to be made; returns how many. */
+/* The conntrack settings in the order in which they are to be written; returns how many. */
 size_t sysctl_wanted_conntrack(const struct conntrack_settings *c, unsigned cpus,
 	struct sysctl ret[static SYSCTL_MAX_CONNTRACK]);
 
@@ -50,5 +49,7 @@ int sysctl_setup_conntrack(const struct conntrack_settings *c, struct err *err);
 
 /* The running kernel's version, e.g. 6.12 as major 6, minor 12. */
 void sysctl_kernel_version(unsigned *ret_major, unsigned *ret_minor);
+
+bool sysctl_kernel_before(unsigned major, unsigned minor, unsigned than_major, unsigned than_minor);
 
 #endif

@@ -12,9 +12,13 @@
 
 #include "base/mem.h"
 
-enum { NUMBER_SIZE = 32 };
+enum {
+	NUMBER_SIZE = 32,
+	CONNTRACK_CAP = 1 << 20,  /* connections; the limit that CPUs alone can raise */
+	CONNTRACK_PER_BUCKET = 4, /* connections in one hash bucket of a full table */
+};
 
-static int open_setting(const char *path, int flags)
+static int sysctl_open(const char *path, int flags)
 {
 	char file[PATH_MAX];
 	int fd;
@@ -27,7 +31,7 @@ static int open_setting(const char *path, int flags)
 int sysctl_read(const char *path, long *ret)
 {
 	char text[NUMBER_SIZE], *end;
-	int fd = open_setting(path, O_RDONLY);
+	int fd = sysctl_open(path, O_RDONLY);
 	ssize_t n;
 	long value;
 
@@ -48,22 +52,8 @@ int sysctl_read(const char *path, long *ret)
 	return 0;
 }
 
-static int write_setting(const struct sysctl *s)
-{
-	char text[NUMBER_SIZE];
-	int fd = open_setting(s->path, O_WRONLY);
-	int len = snprintf(text, sizeof(text), "%ld\n", s->value);
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = write(fd, text, (size_t)len) < 0 ? -errno : 0;
-	close(fd);
-	return r;
-}
-
 /* "net.ipv4.ip_forward", as sysctl(8) writes it; elsewhere than in /proc/sys the path */
-static const char *dotted(const char *path, char ret[static PATH_MAX])
+static const char *dotted_name(const char *path, char ret[static PATH_MAX])
 {
 	snprintf(ret, PATH_MAX, "%s", path);
 	for (char *p = ret; *path != '/' && (p = strchr(p, '/'));)
@@ -73,24 +63,32 @@ static const char *dotted(const char *path, char ret[static PATH_MAX])
 
 int sysctl_ensure(const struct sysctl *s, struct err *err)
 {
-	char name[PATH_MAX];
+	char name[PATH_MAX], text[NUMBER_SIZE];
 	long value = 0;
-	int r = sysctl_read(s->path, &value);
+	int r = sysctl_read(s->path, &value), fd, len;
 
 	if (r == -ENOENT)
-		return err_set(err, r, "the kernel has no setting %s", dotted(s->path, name));
+		return err_set(err, r, "the kernel has no setting %s", dotted_name(s->path, name));
 	if (r)
-		return err_errno(err, r, "cannot read %s", dotted(s->path, name));
+		return err_errno(err, r, "cannot read %s", dotted_name(s->path, name));
 	if (value == s->value || (s->at_least && value > s->value))
 		return 0;
-	r = write_setting(s);
+
+	fd = sysctl_open(s->path, O_WRONLY);
+	len = snprintf(text, sizeof(text), "%ld\n", s->value);
+	if (fd < 0) {
+		r = fd;
+	} else {
+		r = write(fd, text, (size_t)len) < 0 ? -errno : 0;
+		close(fd);
+	}
 	if (r)
 		return err_errno(err, r, "%s is %ld, must be %ld and cannot be written",
-			dotted(s->path, name), value, s->value);
+			dotted_name(s->path, name), value, s->value);
 	return 1;
 }
 
-static bool before(unsigned major, unsigned minor, unsigned than_major, unsigned than_minor)
+bool sysctl_kernel_before(unsigned major, unsigned minor, unsigned than_major, unsigned than_minor)
 {
 	return major != than_major ? major < than_major : minor < than_minor;
 }
@@ -116,17 +114,17 @@ size_t sysctl_wanted(unsigned major, unsigned minor, bool strict_arp, bool ipv6,
 	/* IPVS packets pass netfilter's NAT, so that rules can masquerade them. */
 	ret[n++] = (struct sysctl){ "net/ipv4/vs/conntrack", 1 };
 	/*
-	 * What a new connection from a used client port does. Before 5.9 any value but 0 drops its
-	 * first packet when conntrack is on; with 0 it sticks to its old real server, even one of
-	 * weight 0. Before 4.1 there is no such setting.
+	 * A new connection from a client port that is in use: before 5.9 any value but 0 drops its
+	 * first packet when conntrack is on; with 0 it goes to its old real server, even one of
+	 * weight 0. The setting exists since 4.1.
 	 */
-	if (!before(major, minor, 5, 9))
+	if (!sysctl_kernel_before(major, minor, 5, 9))
 		ret[n++] = (struct sysctl){ "net/ipv4/vs/conn_reuse_mode", 1, .at_least = true };
-	else if (!before(major, minor, 4, 1))
+	else if (!sysctl_kernel_before(major, minor, 4, 1))
 		ret[n++] = (struct sysctl){ "net/ipv4/vs/conn_reuse_mode", 0 };
-	/* Connections to a real server that is gone are ended, not left to time out. */
+	/* Connections to a removed real server are reset instead of timing out. */
 	ret[n++] = (struct sysctl){ "net/ipv4/vs/expire_nodest_conn", 1 };
-	/* Session affinity lets go of a real server that is draining. */
+	/* Session affinity does not send clients to a draining real server. */
 	ret[n++] = (struct sysctl){ "net/ipv4/vs/expire_quiescent_template", 1 };
 	return add_forwarding(ret, n, strict_arp, ipv6);
 }
@@ -136,7 +134,7 @@ size_t sysctl_wanted_iptables(bool strict_arp, bool ipv6, bool localhost_node_po
 {
 	size_t n = add_forwarding(ret, 0, strict_arp, ipv6);
 
-	/* What comes from 127.0.0.1 may be translated and leave. */
+	/* Packets from 127.0.0.1 may be translated and leave the node. */
 	if (localhost_node_ports)
 		ret[n++] = (struct sysctl){ "net/ipv4/conf/all/route_localnet", 1 };
 	return n;
@@ -153,6 +151,53 @@ int sysctl_setup(const struct sysctl *wanted, size_t n, struct err *err)
 			first = r;
 	}
 	return first;
+}
+
+/*
+ * nf_conntrack_max as kube-proxy computes it, but for one thing: there the cap beats a greater
+ * minimum, although somebody asked for the minimum.
+ */
+static long conntrack_max(const struct conntrack_settings *c, unsigned cpus)
+{
+	long max = (long)c->max_per_core * (long)cpus;
+
+	if (max > CONNTRACK_CAP)
+		max = CONNTRACK_CAP;
+	return max > (long)c->min ? max : (long)c->min;
+}
+
+size_t sysctl_wanted_conntrack(const struct conntrack_settings *c, unsigned cpus,
+	struct sysctl ret[static SYSCTL_MAX_CONNTRACK])
+{
+	const struct sysctl plain[] = {
+		{ "net/netfilter/nf_conntrack_tcp_timeout_established",
+			c->tcp_established_timeout },
+		{ "net/netfilter/nf_conntrack_tcp_timeout_close_wait", c->tcp_close_wait_timeout },
+		{ "net/netfilter/nf_conntrack_tcp_be_liberal", c->tcp_be_liberal },
+		{ "net/netfilter/nf_conntrack_udp_timeout", c->udp_timeout },
+		{ "net/netfilter/nf_conntrack_udp_timeout_stream", c->udp_stream_timeout },
+	};
+	const long max = c->max_per_core ? conntrack_max(c, cpus) : 0;
+	size_t n = 0;
+
+	if (max) {
+		ret[n++] = (struct sysctl){ "net/netfilter/nf_conntrack_max", max };
+		ret[n++] = (struct sysctl){ "/sys/module/nf_conntrack/parameters/hashsize",
+			max / CONNTRACK_PER_BUCKET, .at_least = true };
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+		if (plain[i].value)
+			ret[n++] = plain[i];
+	return n;
+}
+
+int sysctl_setup_conntrack(const struct conntrack_settings *c, struct err *err)
+{
+	struct sysctl wanted[SYSCTL_MAX_CONNTRACK];
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t n = sysctl_wanted_conntrack(c, cpus > 0 ? (unsigned)cpus : 1, wanted);
+
+	return sysctl_setup(wanted, n, err);
 }
 
 void sysctl_kernel_version(unsigned *ret_major, unsigned *ret_minor)
