@@ -10,8 +10,8 @@
 #include "kernel/sysctl.h"
 
 /*
- * Settings of the node under which IPVS works and people suffer: ipvsctl-svc(1), "Traps". What is
- * read and what is concluded are apart, so that the conclusions can be tested.
+ * Settings of the node with which IPVS works but fails in ways that are hard to find: ipvsctl-
+ * svc(1), "Traps". Reading and judging are apart, so that the judgement can be tested.
  */
 
 enum { TRAP_UNKNOWN = -1 };
@@ -20,21 +20,19 @@ enum { TRAP_UNKNOWN = -1 };
 struct trap_facts {
 	unsigned major, minor; /* of the kernel */
 	struct sysctl wanted[SYSCTL_MAX_WANTED];
-	long found[SYSCTL_MAX_WANTED]; /* beside it */
+	long found[SYSCTL_MAX_WANTED]; /* the value of each */
 	size_t n_wanted;
 	long ipvs_tcp_timeout, tcp_keepalive_time; /* seconds */
 	long rp_filter;				   /* of all interfaces */
 	long conntrack_count, conntrack_max;
-	bool pods_on_bridge; /* of this node: its own address there is a pod's */
+	bool pods_on_bridge; /* the node's address there is one of its pod CIDR */
 	long bridge_nf_call; /* of the family of those pods */
-	long run_estimation; /* 0: IPVS counts no rates */
+	long run_estimation; /* 0: IPVS estimates no rates */
 	size_t n_estimated;  /* virtual and real servers */
 };
 
-/*
- * Reads them: some small files, and IPVS's configuration where `ipvs` is not NULL. Without a policy
- * nothing is known of pods.
- */
+/* Reads some small files, and IPVS's timeouts where `ipvs` is not NULL. Without a view (NULL)
+ * nothing is known of pods. */
 void traps_read(struct adapter *ipvs, const struct node_view *view, size_t n_estimated,
 	struct trap_facts *ret);
 /* Calls fn with a sentence for each trap; it begins with the name of its paragraph in the man page.

@@ -75,9 +75,9 @@ static void connections_that_ipvs_forgets_before_the_first_keepalive_break(void 
 	(void)state;
 	f.tcp_keepalive_time = 7200;
 	assert_traps(&f,
-		"tcp-timeout: IPVS forgets TCP connections that are idle for 900 s, and the first "
-		"keep-alive comes after 7200 s (net.ipv4.tcp_keepalive_time): connections that are "
-		"idle break\n");
+		"tcp-timeout: IPVS forgets idle TCP connections after 900 s, but the first "
+		"keep-alive is sent after 7200 s (net.ipv4.tcp_keepalive_time): idle connections "
+		"break\n");
 	f.ipvs_tcp_timeout = 7201;
 	assert_traps(&f, "");
 }
@@ -98,13 +98,13 @@ static void settings_that_somebody_changed_are_named_with_what_follows(void **st
 			"packet reaches an endpoint\n" },
 		{ "net/ipv4/vs/expire_nodest_conn",
 			"expire: net.ipv4.vs.expire_nodest_conn is 0 and should be 1: connections to "
-			"an endpoint that is gone hang\n" },
+			"a removed endpoint hang\n" },
 		{ "net/ipv4/vs/expire_quiescent_template",
 			"expire: net.ipv4.vs.expire_quiescent_template is 0 and should be 1: session "
-			"affinity holds on to an endpoint that leaves\n" },
+			"affinity sends clients to a draining endpoint\n" },
 		{ "net/ipv4/vs/conn_reuse_mode",
 			"conn-reuse: net.ipv4.vs.conn_reuse_mode is 0 and should be 1: a client that "
-			"uses a port again waits a second or is sent to an endpoint that is gone\n" },
+			"reuses a port is delayed by a second or sent to a removed endpoint\n" },
 	};
 	const struct trap_facts node = good(6, 12);
 
@@ -136,11 +136,11 @@ static void kernels_before_5_9_reuse_connections(void **state)
 
 	(void)state;
 	assert_traps(&f,
-		"conn-reuse: Linux 5.8 is older than 5.9: a client that uses a port again "
-		"comes to its old endpoint, even one that is leaving\n");
+		"conn-reuse: Linux 5.8 is older than 5.9: a client that reuses a port is "
+		"sent to its old endpoint, even a draining one\n");
 	assert_traps(&older,
-		"conn-reuse: Linux 4.0 is older than 5.9: a client that uses a port again comes to "
-		"its old endpoint, even one that is leaving\n");
+		"conn-reuse: Linux 4.0 is older than 5.9: a client that reuses a port is sent to "
+		"its old endpoint, even a draining one\n");
 }
 
 static void many_estimators_on_an_old_kernel_delay_packets(void **state)
@@ -152,8 +152,8 @@ static void many_estimators_on_an_old_kernel_delay_packets(void **state)
 	assert_traps(&f, "");
 	f.n_estimated = 5000;
 	assert_traps(&f,
-		"estimators: Linux 6.1 counts the rates of 5000 virtual and real servers "
-		"at once every 2 s: packets are late then\n");
+		"estimators: Linux 6.1 estimates the rates of 5000 virtual and real servers "
+		"at once every 2 s, which delays packets\n");
 	f.run_estimation = 0;
 	assert_traps(&f, "");
 	f.run_estimation = TRAP_UNKNOWN;
@@ -172,7 +172,8 @@ static void a_table_of_connections_is_full_at_nine_tenths(void **state)
 	f.conntrack_count = 900;
 	assert_traps(&f,
 		"conntrack-full: 900 of 1000 connections are tracked "
-		"(net.netfilter.nf_conntrack_max): when it is full new ones are dropped\n");
+		"(net.netfilter.nf_conntrack_max): when the table is full, new connections are "
+		"dropped\n");
 }
 
 static void pods_on_a_bridge_need_br_netfilter(void **state)
@@ -182,13 +183,13 @@ static void pods_on_a_bridge_need_br_netfilter(void **state)
 	(void)state;
 	f.pods_on_bridge = true;
 	assert_traps(&f,
-		"bridge: pods are on a bridge, and the module br_netfilter is not loaded: "
-		"a pod that comes to a pod on the same bridge through a Service gets no "
+		"bridge: pods are connected to a bridge, and the module br_netfilter is not loaded: "
+		"a pod that connects through a Service to a pod on the same bridge gets no "
 		"answer\n");
 	f.bridge_nf_call = 0;
 	assert_traps(&f,
-		"bridge: pods are on a bridge, and net.bridge.bridge-nf-call-iptables is "
-		"0: a pod that comes to a pod on the same bridge through a Service gets no "
+		"bridge: pods are connected to a bridge, and net.bridge.bridge-nf-call-iptables is "
+		"0: a pod that connects through a Service to a pod on the same bridge gets no "
 		"answer\n");
 	f.bridge_nf_call = 1;
 	assert_traps(&f, "");
@@ -201,8 +202,8 @@ static void strict_reverse_path_filtering_is_named(void **state)
 	(void)state;
 	f.rp_filter = 1;
 	assert_traps(&f,
-		"rp-filter: net.ipv4.conf.all.rp_filter is 1 (strict): packets that come "
-		"in by another interface than answers would go out by are dropped\n");
+		"rp-filter: net.ipv4.conf.all.rp_filter is 1 (strict): packets are dropped "
+		"that do not arrive through the interface of the route back to their source\n");
 }
 
 static void every_name_has_its_paragraph_in_the_man_page(void **state)
