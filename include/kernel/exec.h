@@ -27,7 +27,7 @@ enum { EXEC_MAX_OUTPUT = 256 << 20, EXEC_MAX_ERROR = 4096 };
 int exec_run(const char *const argv[], const char *input, size_t input_len, int timeout_ms,
 	struct buf *ret_out, struct err *err);
 
-/* The same without waiting: one program at a time, which goes on while others have the loop. */
+/* exec_run() in steps: one program at a time, beside the other work of an event loop. */
 struct exec;
 /* Returns 0, or a negative errno with words. */
 int exec_new(struct exec **ret, struct err *err);
@@ -42,7 +42,7 @@ int exec_start(struct exec *x, const char *const argv[], const char *input, size
 pid_t exec_running(const struct exec *x);
 /* -EINPROGRESS while it runs; then, once, as exec_run(). */
 int exec_advance(struct exec *x, struct buf *ret_out, struct err *err);
-/* Until exec_advance() has something to do. */
+/* Blocks until exec_advance() has something to do. */
 void exec_wait(const struct exec *x);
 
 #endif

@@ -29,8 +29,8 @@ enum {
 };
 
 /*
- * The program's standard streams and the timer stand together in one epoll instance, which is thus
- * readable when any of them is. What has happened is found out by trying each.
+ * The program's standard streams and the timer are in one epoll instance, which is readable when
+ * any of them is. exec_advance() tries each of them instead of asking which one it was.
  */
 struct exec {
 	int epoll, timer;
@@ -41,22 +41,22 @@ struct exec {
 	struct buf output, complaint;
 	uint64_t deadline;
 	int timeout_ms;
-	int verdict; /* it was killed for this: -ETIMEDOUT, -EFBIG; 0 */
+	int verdict; /* the program was killed for: -ETIMEDOUT, -EFBIG; 0: nothing */
 	char name[NAME_SIZE];
 };
 
-static void close_fd(int *fd)
+static void exec_close(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
 }
 
-static void close_streams(struct exec *x)
+static void exec_close_streams(struct exec *x)
 {
-	close_fd(&x->in);
-	close_fd(&x->out);
-	close_fd(&x->err);
+	exec_close(&x->in);
+	exec_close(&x->out);
+	exec_close(&x->err);
 }
 
 int exec_new(struct exec **ret, struct err *err)
@@ -87,9 +87,9 @@ void exec_free(struct exec *x)
 		while (waitpid(x->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
-	close_streams(x);
-	close_fd(&x->timer);
-	close_fd(&x->epoll);
+	exec_close_streams(x);
+	exec_close(&x->timer);
+	exec_close(&x->epoll);
 	buf_done(&x->output);
 	buf_done(&x->complaint);
 	free(x);
@@ -148,41 +148,17 @@ static char **make_environment(void)
 	return env;
 }
 
-static int set_attributes(posix_spawnattr_t *attr)
-{
-	sigset_t none, all;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_setsigmask(attr, &none);
-	posix_spawnattr_setsigdefault(attr, &all);
-	posix_spawnattr_setpgroup(attr, 0);
-	return posix_spawnattr_setflags(
-		attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-}
-
-/* fd[i] becomes descriptor i of the program; all others are closed, also those of libraries that do
- * not set O_CLOEXEC. */
-static int set_actions(posix_spawn_file_actions_t *actions, const int fd[static 3])
-{
-	for (int i = 0; i < 3; i++) {
-		int r = posix_spawn_file_actions_adddup2(actions, fd[i], i);
-
-		if (r)
-			return r;
-	}
-	return posix_spawn_file_actions_addclosefrom_np(actions, 3);
-}
-
-/* Returns 0, or an errno (positive, as the calls of posix_spawn do). */
+/* Default signal handling, a process group of its own, fd[i] as descriptor i and no other one, also
+ * none of those that libraries open without O_CLOEXEC. Returns 0, or an errno (positive, as the
+ * calls of posix_spawn do). */
 static int spawn(const char *path, const char *const argv[], const int fd[static 3], pid_t *ret)
 {
 	_cleanup_free_ char **env = make_environment();
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	int r;
+	sigset_t none, all;
+	int r = posix_spawn_file_actions_init(&actions);
 
-	r = posix_spawn_file_actions_init(&actions);
 	if (r)
 		return r;
 	r = posix_spawnattr_init(&attr);
@@ -190,9 +166,17 @@ static int spawn(const char *path, const char *const argv[], const int fd[static
 		posix_spawn_file_actions_destroy(&actions);
 		return r;
 	}
-	r = set_attributes(&attr);
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &all);
+	posix_spawnattr_setpgroup(&attr, 0);
+	r = posix_spawnattr_setflags(
+		&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+	for (int i = 0; !r && i < 3; i++)
+		r = posix_spawn_file_actions_adddup2(&actions, fd[i], i);
 	if (!r)
-		r = set_actions(&actions, fd);
+		r = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
 	if (!r)
 		r = posix_spawn(ret, path, &actions, &attr, (char *const *)argv, env);
 	posix_spawnattr_destroy(&attr);
@@ -207,23 +191,10 @@ static void set_timer(const struct exec *x, int ms)
 	timerfd_settime(x->timer, 0, &t, NULL);
 }
 
-static int watch_streams(const struct exec *x)
-{
-	const struct {
-		int fd;
-		uint32_t events;
-	} streams[] = { { x->in, EPOLLOUT }, { x->out, EPOLLIN }, { x->err, EPOLLIN } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
-		if (epoll_ctl(x->epoll, EPOLL_CTL_ADD, streams[i].fd,
-			    &(struct epoll_event){ .events = streams[i].events }))
-			return errno;
-	return 0;
-}
-
 /*
- * Standard input is a socket, not a pipe: send() can be told not to raise SIGPIPE when the program
- * ends without reading everything.
+ * Opens the program's standard streams, of which `ret_theirs` are its ends, which the caller
+ * closes. Standard input is a socket, not a pipe: send() can be told not to raise SIGPIPE when the
+ * program ends without reading everything. Returns 0, or an errno (positive).
  */
 static int open_streams(struct exec *x, int ret_theirs[static 3])
 {
@@ -241,44 +212,45 @@ static int open_streams(struct exec *x, int ret_theirs[static 3])
 		return errno;
 	x->err = complaint[0];
 	ret_theirs[2] = complaint[1];
-	return fcntl(x->out, F_SETFL, O_NONBLOCK) || fcntl(x->err, F_SETFL, O_NONBLOCK) ? errno : 0;
-}
+	if (fcntl(x->out, F_SETFL, O_NONBLOCK) || fcntl(x->err, F_SETFL, O_NONBLOCK))
+		return errno;
 
-static int open_and_spawn(struct exec *x, const char *path, const char *const argv[])
-{
-	int theirs[3] = { -1, -1, -1 };
-	int code = open_streams(x, theirs);
+	for (int i = 0; i < 3; i++) {
+		const int ours[] = { x->in, x->out, x->err };
+		struct epoll_event event = { .events = i ? EPOLLIN : EPOLLOUT };
 
-	if (!code)
-		code = watch_streams(x);
-	if (!code)
-		code = spawn(path, argv, theirs, &x->pid);
-	for (size_t i = 0; i < ARRAY_SIZE(theirs); i++)
-		close_fd(&theirs[i]);
-	if (code) {
-		x->pid = 0;
-		close_streams(x);
+		if (epoll_ctl(x->epoll, EPOLL_CTL_ADD, ours[i], &event))
+			return errno;
 	}
-	return code;
+	return 0;
 }
 
 int exec_start(struct exec *x, const char *const argv[], const char *input, size_t input_len,
 	int timeout_ms, struct err *err)
 {
+	int theirs[3] = { -1, -1, -1 };
 	char path[PATH_MAX];
 	int code;
 
 	assert(!x->pid);
 	if (!find_program(argv[0], path))
 		return err_set(err, -ENOENT, "%s: no such program in PATH", argv[0]);
-	code = open_and_spawn(x, path, argv);
-	if (code)
+	code = open_streams(x, theirs);
+	if (!code)
+		code = spawn(path, argv, theirs, &x->pid);
+	for (size_t i = 0; i < ARRAY_SIZE(theirs); i++)
+		exec_close(&theirs[i]);
+	if (code) {
+		x->pid = 0;
+		exec_close_streams(x);
 		return err_errno(err, -code, "cannot run %s", path);
+	}
+
 	snprintf(x->name, sizeof(x->name), "%s", argv[0]);
 	x->input = input;
 	x->input_left = input_len;
 	if (!input_len)
-		close_fd(&x->in);
+		exec_close(&x->in);
 	buf_reset(&x->output);
 	buf_reset(&x->complaint);
 	x->verdict = 0;
@@ -288,26 +260,27 @@ int exec_start(struct exec *x, const char *const argv[], const char *input, size
 	return 0;
 }
 
-static void feed(struct exec *x)
+static void exec_feed(struct exec *x)
 {
 	ssize_t n = send(x->in, x->input, x->input_left, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
-		/* It closed its standard input; its exit status tells whether that was wrong. */
-		close_fd(&x->in);
+		/* The program closed its standard input; its exit status tells whether that was
+		 * wrong. */
+		exec_close(&x->in);
 		return;
 	}
 	x->input += n;
 	x->input_left -= (size_t)n;
 	if (!x->input_left)
-		close_fd(&x->in);
+		exec_close(&x->in);
 }
 
 /* Appends what there is to read, of which no more than `max` bytes are kept; closes *fd at the end
  * of file. Returns false when there was more. */
-static bool collect(int *fd, struct buf *b, size_t max)
+static bool exec_collect(int *fd, struct buf *b, size_t max)
 {
 	for (int i = 0; i < READS && *fd >= 0; i++) {
 		char *room = buf_reserve(b, READ_SIZE);
@@ -316,7 +289,7 @@ static bool collect(int *fd, struct buf *b, size_t max)
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return true;
 		if (n <= 0) {
-			close_fd(fd);
+			exec_close(fd);
 			return true;
 		}
 		b->len += (size_t)n;
@@ -330,43 +303,19 @@ static bool collect(int *fd, struct buf *b, size_t max)
 	return true;
 }
 
-/* What it did is not known before it is gone. */
+/* Kills the program; the result waits until it is gone. */
 static void condemn(struct exec *x, int verdict)
 {
 	x->verdict = verdict;
 	kill(-x->pid, SIGKILL);
-	close_streams(x);
+	exec_close_streams(x);
 }
 
-static void talk(struct exec *x)
-{
-	if (x->in >= 0)
-		feed(x);
-	if (!collect(&x->out, &x->output, EXEC_MAX_OUTPUT))
-		condemn(x, -EFBIG);
-	collect(&x->err, &x->complaint, EXEC_MAX_ERROR);
-	if (!x->verdict && clock_ms() >= x->deadline)
-		condemn(x, -ETIMEDOUT);
-}
-
-/* What it printed on standard error, on one line. */
-static void complain(struct exec *x, int status, struct err *err)
+/* The result of a program that has ended with the status of waitpid(), as exec_run() returns it. */
+static int exec_result(struct exec *x, int status, struct buf *ret_out, struct err *err)
 {
 	struct buf *complaint = &x->complaint;
 
-	while (complaint->len && strchr(" \n", complaint->data[complaint->len - 1]))
-		complaint->data[--complaint->len] = '\0';
-	for (size_t i = 0; i < complaint->len; i++)
-		if (complaint->data[i] == '\n')
-			complaint->data[i] = ' ';
-	if (complaint->len)
-		err_set(err, -EIO, "%s", complaint->data);
-	else
-		err_set(err, -EIO, "%s: exit status %d", x->name, status);
-}
-
-static int judge(struct exec *x, int status, struct buf *ret_out, struct err *err)
-{
 	if (x->verdict == -ETIMEDOUT)
 		return err_set(err, x->verdict, "%s did not end within %d ms and was killed",
 			x->name, x->timeout_ms);
@@ -376,8 +325,17 @@ static int judge(struct exec *x, int status, struct buf *ret_out, struct err *er
 	if (!WIFEXITED(status))
 		return err_set(err, -ECHILD, "%s died of signal %d (%s)", x->name, WTERMSIG(status),
 			strsignal(WTERMSIG(status)));
-	if (WEXITSTATUS(status))
-		complain(x, WEXITSTATUS(status), err);
+
+	/* Its standard error, on one line. */
+	while (complaint->len && strchr(" \n", complaint->data[complaint->len - 1]))
+		complaint->data[--complaint->len] = '\0';
+	for (size_t i = 0; i < complaint->len; i++)
+		if (complaint->data[i] == '\n')
+			complaint->data[i] = ' ';
+	if (WEXITSTATUS(status) && complaint->len)
+		err_set(err, -EIO, "%s", complaint->data);
+	else if (WEXITSTATUS(status))
+		err_set(err, -EIO, "%s: exit status %d", x->name, WEXITSTATUS(status));
 	if (ret_out) {
 		buf_done(ret_out);
 		*ret_out = x->output;
@@ -392,7 +350,13 @@ int exec_advance(struct exec *x, struct buf *ret_out, struct err *err)
 	int status;
 	pid_t pid;
 
-	talk(x);
+	if (x->in >= 0)
+		exec_feed(x);
+	if (!exec_collect(&x->out, &x->output, EXEC_MAX_OUTPUT))
+		condemn(x, -EFBIG);
+	exec_collect(&x->err, &x->complaint, EXEC_MAX_ERROR);
+	if (!x->verdict && clock_ms() >= x->deadline)
+		condemn(x, -ETIMEDOUT);
 	if (x->out >= 0 || x->err >= 0)
 		return -EINPROGRESS;
 	pid = waitpid(x->pid, &status, WNOHANG);
@@ -401,10 +365,10 @@ int exec_advance(struct exec *x, struct buf *ret_out, struct err *err)
 		return -EINPROGRESS;
 	}
 	x->pid = 0;
-	close_streams(x);
+	exec_close_streams(x);
 	set_timer(x, 0);
 	return pid < 0 ? err_errno(err, -ECHILD, "%s ended unseen", x->name)
-		       : judge(x, status, ret_out, err);
+		       : exec_result(x, status, ret_out, err);
 }
 
 void exec_wait(const struct exec *x)
