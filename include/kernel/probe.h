@@ -9,20 +9,20 @@
 #include "core/options.h"
 
 /*
- * Which of the things that the daemon needs this kernel has, found out by doing, in a scratch
- * network namespace. Making one takes CAP_SYS_ADMIN; without it, the trials are made in our own
- * namespace with a virtual server for a firewall mark that no packet has, and taken back at once.
+ * Tries what the daemon needs of this kernel, in a scratch network namespace. Creating one takes
+ * CAP_SYS_ADMIN; without it, the trials take place in our own namespace, with a virtual server for
+ * a firewall mark that no packet has, and are undone at once.
  */
 
 /*
  * CAP_NET_ADMIN, and CAP_NET_RAW, which iptables needs for rules that refer to sets; where we are
- * not root, also that the programs that we run inherit them. Returns 0, or -EPERM with words that
- * begin with the capability which is missing.
+ * not root, also whether the programs that we run inherit them. Returns 0, or -EPERM with words
+ * that begin with the missing capability.
  */
 int probe_capabilities(struct err *err);
 
 /*
- * Makes a virtual server and a real server and removes them again, modules loaded as needed.
+ * Creates a virtual server and a real server and deletes them; the kernel loads its modules.
  * Returns 0, -ENOENT (no ip_vs) or another errno, with the reason in words.
  */
 int probe_ipvs(struct err *err);
@@ -32,8 +32,8 @@ int probe_ipvs(struct err *err);
 int probe_scheduler(const char *scheduler, struct err *err);
 
 /*
- * Which of policy_known_schedulers this kernel has; bit i for the i-th. Loads all of their modules,
- * so it is for telling somebody who asked for one that is not there. Returns 0, or a negative errno
+ * The known_schedulers that this kernel has; bit i for the i-th. It loads all of their modules, so
+ * it is only for the error about a scheduler that does not exist. Returns 0, or a negative errno
  * with words.
  */
 int probe_schedulers(unsigned *ret_mask, struct err *err);

@@ -25,9 +25,9 @@
 #include "kernel/sysctl.h"
 
 enum {
-	TRIAL_MARK = 0x7ffffffe,
-	TRIAL_PORT = 20000,
-	TIMEOUT_MS = 30000, /* loading modules takes a while */
+	PROBE_MARK = 0x7ffffffe,
+	PROBE_PORT = 20000,
+	PROBE_MS = 30000, /* loading modules takes a while */
 };
 
 /* include/linux/proc_ns.h, PROC_USER_INIT_INO; not for user space, but unchanged since 3.8 */
@@ -41,16 +41,7 @@ static const struct {
 	unsigned number;
 } needed[] = { { "CAP_NET_ADMIN", CAP_NET_ADMIN }, { "CAP_NET_RAW", CAP_NET_RAW } };
 
-/* The effective capabilities; none where they cannot be read. */
-static uint32_t effective(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
-
-	return syscall(SYS_capget, &header, data) ? 0 : data[0].effective;
-}
-
-/* Only in the initial user namespace IPVS believes them. */
+/* IPVS accepts capabilities only in the initial user namespace. */
 static bool in_initial_user_namespace(void)
 {
 	struct stat st;
@@ -60,8 +51,10 @@ static bool in_initial_user_namespace(void)
 
 int probe_capabilities(struct err *err)
 {
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	uint32_t have = syscall(SYS_capget, &header, data) ? 0 : data[0].effective;
 	bool is_root = geteuid() == 0;
-	uint32_t have = effective();
 
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!(have & 1u << needed[i].number))
@@ -79,14 +72,16 @@ int probe_capabilities(struct err *err)
 	return 0;
 }
 
-/* What a trial found out, as it comes through the pipe. */
-struct answer {
+/* The outcome of a trial, as it comes through the pipe. */
+struct probe_answer {
 	int result;
 	unsigned mask;
 	struct err err;
 };
 
-typedef void (*trial_fn)(struct answer *answer, const void *arg);
+/* Returns 0 or 1, or a negative errno with words in answer->err. */
+typedef int (*probe_trial_fn)(
+	struct adapter *ipvs, const char *scheduler, struct probe_answer *answer);
 
 /* IPVS refuses real servers in a namespace that has no routes at all. */
 static void bring_lo_up(void)
@@ -100,30 +95,33 @@ static void bring_lo_up(void)
 	close(fd);
 }
 
-_Noreturn static void child(trial_fn trial, const void *arg, int fd)
+_Noreturn static void probe_child(probe_trial_fn trial, const char *scheduler, int fd)
 {
-	struct answer answer;
+	struct probe_answer answer;
+	struct adapter *ipvs;
 
 	memset(&answer, 0, sizeof(answer));
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!unshare(CLONE_NEWNET))
 		bring_lo_up();
-	trial(&answer, arg);
+	answer.result = ipvs_new(&ipvs, &answer.err);
+	if (!answer.result)
+		answer.result = trial(ipvs, scheduler, &answer);
 	_exit(write(fd, &answer, sizeof(answer)) == sizeof(answer) ? 0 : 1);
 }
 
-static int wait_for_answer(int fd, struct answer *ret, struct err *err)
+static int probe_wait(int fd, struct probe_answer *ret, struct err *err)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	int n;
 
 	do {
-		n = poll(&p, 1, TIMEOUT_MS);
+		n = poll(&p, 1, PROBE_MS);
 	} while (n < 0 && errno == EINTR);
 	if (!n)
 		return err_set(err, -ETIMEDOUT,
 			"the kernel did not answer within %d s, perhaps it cannot load ip_vs",
-			TIMEOUT_MS / 1000);
+			PROBE_MS / 1000);
 	/* less than PIPE_BUF, so it comes as a whole */
 	if (n < 0 || read(fd, ret, sizeof(*ret)) != sizeof(*ret))
 		return err_set(err, -EIO, "the process that tries IPVS ended without an answer");
@@ -132,25 +130,26 @@ static int wait_for_answer(int fd, struct answer *ret, struct err *err)
 	return ret->result;
 }
 
-/* Runs the trial in a child process, so that our own namespace stays what it is. */
-static int try(trial_fn trial, const void *arg, struct answer *ret, struct err *err)
+/* Runs the trial in a child process, so that our own network namespace stays the same. */
+static int probe_run(
+	probe_trial_fn trial, const char *scheduler, struct probe_answer *ret, struct err *err)
 {
 	int fd[2], r;
 	pid_t pid;
 
 	if (pipe2(fd, O_CLOEXEC))
-		return err_errno(err, -errno, "cannot make a pipe");
+		return err_errno(err, -errno, "cannot create a pipe");
 	pid = fork();
 	if (pid < 0) {
-		r = err_errno(err, -errno, "cannot make a process");
+		r = err_errno(err, -errno, "cannot create a process");
 		close(fd[0]);
 		close(fd[1]);
 		return r;
 	}
 	if (!pid)
-		child(trial, arg, fd[1]);
+		probe_child(trial, scheduler, fd[1]);
 	close(fd[1]);
-	r = wait_for_answer(fd[0], ret, err);
+	r = probe_wait(fd[0], ret, err);
 	close(fd[0]);
 	kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -166,99 +165,79 @@ static int apply_one(struct adapter *a, enum op_type type, const struct fact *f)
 	return op.result;
 }
 
-static int add_and_remove(struct adapter *ipvs, struct err *err)
+static int try_servers(struct adapter *ipvs, const char *scheduler, struct probe_answer *answer)
 {
 	struct ip ip = ip_make(AF_INET, (const uint8_t[]){ 192, 0, 2, 1 }); /* RFC 5737 */
-	struct fact vs = fact_vs_fwmark(AF_INET, TRIAL_MARK);
-	struct fact rs = fact_rs(&vs.key, &ip, TRIAL_PORT, 1);
+	struct fact vs = fact_vs_fwmark(AF_INET, PROBE_MARK);
+	struct fact rs = fact_rs(&vs.key, &ip, PROBE_PORT, 1);
 	int r;
 
-	strcpy(vs.val.vs.scheduler, "rr");
+	strcpy(vs.val.vs.scheduler, scheduler);
 	r = apply_one(ipvs, OP_ADD, &vs);
 	if (r)
-		return err_errno(err, r, "IPVS refuses a virtual server");
+		return err_errno(&answer->err, r, "IPVS refuses a virtual server");
 	r = apply_one(ipvs, OP_ADD, &rs);
 	if (r)
-		err_errno(err, r, "IPVS refuses a real server");
+		err_errno(&answer->err, r, "IPVS refuses a real server");
 	apply_one(ipvs, OP_DEL, &vs); /* with its real server */
 	return r;
 }
 
-static void try_ipvs(struct answer *answer, const void *arg)
-{
-	struct adapter *ipvs;
-
-	(void)arg;
-	answer->result = ipvs_new(&ipvs, &answer->err);
-	if (answer->result)
-		return;
-	answer->result = add_and_remove(ipvs, &answer->err);
-	ipvs_free(ipvs);
-}
-
 int probe_ipvs(struct err *err)
 {
-	struct answer answer = { 0 };
+	struct probe_answer answer = { 0 };
 
-	return try(try_ipvs, NULL, &answer, err);
+	return probe_run(try_servers, "rr", &answer, err);
 }
 
-static void try_scheduler(struct answer *answer, const void *arg)
+static int try_scheduler(struct adapter *ipvs, const char *scheduler, struct probe_answer *answer)
 {
-	struct adapter *ipvs;
-	int r;
-
-	r = ipvs_new(&ipvs, &answer->err);
-	if (r >= 0)
-		r = ipvs_try_scheduler(ipvs, arg, &answer->err);
-	answer->result = r;
+	return ipvs_try_scheduler(ipvs, scheduler, &answer->err);
 }
 
 int probe_scheduler(const char *scheduler, struct err *err)
 {
-	struct answer answer = { 0 };
+	struct probe_answer answer = { 0 };
 
-	return try(try_scheduler, scheduler, &answer, err);
+	return probe_run(try_scheduler, scheduler, &answer, err);
 }
 
-static void try_schedulers(struct answer *answer, const void *arg)
+static int try_known_schedulers(
+	struct adapter *ipvs, const char *unused, struct probe_answer *answer)
 {
-	struct adapter *ipvs;
-	int r;
+	int r = 0;
 
-	(void)arg;
-	r = ipvs_new(&ipvs, &answer->err);
+	(void)unused;
 	for (unsigned i = 0; r >= 0 && known_schedulers[i]; i++) {
 		r = ipvs_try_scheduler(ipvs, known_schedulers[i], &answer->err);
 		if (r > 0)
 			answer->mask |= 1u << i;
 	}
-	answer->result = r < 0 ? r : 0;
+	return r < 0 ? r : 0;
 }
 
 int probe_schedulers(unsigned *ret_mask, struct err *err)
 {
-	struct answer answer = { 0 };
-	int r = try(try_schedulers, NULL, &answer, err);
+	struct probe_answer answer = { 0 };
+	int r = probe_run(try_known_schedulers, NULL, &answer, err);
 
 	if (!r)
 		*ret_mask = answer.mask;
 	return r;
 }
 
-/* One whose tables somebody holds, or which takes long to answer, is there. */
-static bool answers(int r)
-{
-	return !r || r == -EAGAIN || r == -ETIMEDOUT;
-}
-
 bool probe_family(int family)
 {
 	struct iptables_tool tool;
 	long disabled;
+	int r;
 
 	if (family == AF_INET6 &&
 		(sysctl_read("net/ipv6/conf/all/disable_ipv6", &disabled) || disabled))
 		return false;
-	return !iptables_tool_find(family, &tool, NULL) && answers(iptables_tool_try(&tool, NULL));
+	if (iptables_tool_find(family, &tool, NULL))
+		return false;
+	r = iptables_tool_try(&tool, NULL);
+	/* A family whose tables somebody holds, or which takes long to answer, exists. */
+	return !r || r == -EAGAIN || r == -ETIMEDOUT;
 }
