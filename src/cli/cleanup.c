@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Removes what kube-proxy left. Its IPVS mode and ipvsctl-svcd share the names of almost
- * everything, so that where the daemon runs or has left its state only what it does not use is
- * taken for kube-proxy's; else the rest goes as by `ipvsctl-svcd --cleanup`: it is a run of the
- * engine with nothing wanted.
+ * Removes what kube-proxy left. Its IPVS mode and ipvsctl-svcd use the same names for almost
+ * everything, so there are two parts:
+ *
+ * 1. Leftovers that ipvsctl-svcd never uses are always removed.
+ * 2. State that both could have made is removed only if the daemon neither runs here nor has left
+ *    its state (or with --force). As for `ipvsctl-svcd --cleanup`, this is a run of the engine
+ *    with an empty desired state.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -48,19 +51,19 @@ static const struct option_row cleanup_options[] = {
 	{ "help", .letter = 'h', .type = &type_bool, AT(help), .help = "show this help" },
 };
 
-static void print_help(void)
+static void print_cleanup_help(void)
 {
 	printf("Usage: ipvsctl-svc cleanup --of kube-proxy [OPTIONS]\n\n"
-	       "Removes what kube-proxy left in the kernel, in any of its modes. What ipvsctl-svcd\n"
-	       "uses itself is spared where it runs or has left its state.\n\n"
+	       "Removes what kube-proxy left in the kernel, in any of its modes. Objects that\n"
+	       "ipvsctl-svcd uses too are kept if it runs or has left its state.\n\n"
 	       "Options:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(cleanup_options); i++)
 		option_help(&cleanup_options[i], stdout);
-	printf("\nExit code: 0 nothing is left, 1 something is (with --dry-run: would be\n"
+	printf("\nExit code: 0 nothing is left, 1 something is left (with --dry-run: would be\n"
 	       "removed), 2 wrong usage, 4 no permission.\n");
 }
 
-static int parse(int argc, char **argv, struct cleanup_request *ret, struct err *err)
+static int cleanup_parse(int argc, char **argv, struct cleanup_request *ret, struct err *err)
 {
 	struct cleanup_request q = { 0 };
 	size_t n_arguments;
@@ -76,24 +79,23 @@ static int parse(int argc, char **argv, struct cleanup_request *ret, struct err 
 		return err_set(err, -EINVAL, "unexpected argument \"%s\"", argv[1]);
 	if (!q.of || strcmp(q.of, "kube-proxy") != 0)
 		return err_set(err, -EINVAL,
-			"say whose leftovers: --of kube-proxy; those of ipvsctl-svcd are removed "
-			"by ipvsctl-svcd --cleanup");
+			"give --of kube-proxy; ipvsctl-svcd --cleanup removes the state of "
+			"ipvsctl-svcd");
 	return 0;
 }
 
-/* All that a run holds. */
-struct run {
+struct cleanup_run {
 	const struct cleanup_request *q;
 	struct options options;
 	struct node_view view;
-	struct store store;
+	struct store store; /* stays empty */
 	struct engine *engine;
 	struct text_pool texts; /* of rules to be written: none */
 	struct adapter *ipvs, *link, *ipset, *iptables;
 	struct err audit; /* why the kernel could not be read */
 };
 
-static void run_done(struct run *r)
+static void cleanup_run_done(struct cleanup_run *r)
 {
 	engine_free(r->engine);
 	iptables_free(r->iptables);
@@ -104,41 +106,8 @@ static void run_done(struct run *r)
 	store_done(&r->store);
 }
 
-static bool daemon_runs(const struct cleanup_request *q)
-{
-	struct err err;
-	json_t *status = NULL;
-	int r = client_get(q->socket, "/v1/status", &status, &err);
-
-	json_decref(status);
-	return r != -ENOENT && r != -ECONNREFUSED;
-}
-
-static void note_any(const struct fact *f, void *arg)
-{
-	static const unsigned sets =
-		1u << SET_LOCAL_MARK | 1u << SET_NO_LOCAL | 1u << SET_NO_ENDPOINTS;
-	bool *found = arg;
-
-	/* Things that kube-proxy never has. */
-	*found |=
-		f->key.kind == FACT_ROUTE || (f->key.kind == FACT_SET && (sets & 1u << f->key.set));
-}
-
-/* Routes and sets that nobody else makes. */
-static bool has_state_of_ours(struct run *r, struct err *err)
-{
-	bool found = false;
-
-	if (r->link && r->link->dump(r->link, FACT_ROUTE, NULL, note_any, &found, err) < 0)
-		return true;
-	if (r->ipset && r->ipset->dump(r->ipset, FACT_SET, NULL, note_any, &found, err) < 0)
-		return true;
-	return found;
-}
-
-/* What of these the kernel does not have at all holds nothing to be removed either. */
-static int open_adapters(struct run *r, struct err *err)
+/* An adapter whose part of the kernel is missing (-ENOENT) has nothing to remove and stays NULL. */
+static int cleanup_open_adapters(struct cleanup_run *r, struct err *err)
 {
 	int e = ipvs_new(&r->ipvs, err);
 
@@ -153,21 +122,61 @@ static int open_adapters(struct run *r, struct err *err)
 	return e;
 }
 
-static void on_audit(const struct err *err, void *arg)
+/* Does the daemon run or has it left its state? */
+
+static bool daemon_runs(const struct cleanup_request *q)
 {
-	struct run *r = arg;
+	json_t *status = NULL;
+	struct err err;
+	int r = client_get(q->socket, "/v1/status", &status, &err);
+
+	json_decref(status);
+	return r != -ENOENT && r != -ECONNREFUSED;
+}
+
+static void note_state_of_ours(const struct fact *f, void *arg)
+{
+	static const unsigned sets =
+		1u << SET_LOCAL_MARK | 1u << SET_NO_LOCAL | 1u << SET_NO_ENDPOINTS;
+	bool *found = arg;
+
+	if (f->key.kind == FACT_ROUTE || (f->key.kind == FACT_SET && (sets & 1u << f->key.set)))
+		*found = true;
+}
+
+/* Looks for routes and sets that kube-proxy never makes. */
+static bool has_state_of_ours(struct cleanup_run *r)
+{
+	bool found = false;
+	struct err err;
+
+	if (r->link &&
+		r->link->dump(r->link, FACT_ROUTE, NULL, note_state_of_ours, &found, &err) < 0)
+		return true;
+	if (r->ipset &&
+		r->ipset->dump(r->ipset, FACT_SET, NULL, note_state_of_ours, &found, &err) < 0)
+		return true;
+	return found;
+}
+
+/* Shared state */
+
+static void on_cleanup_audit(const struct err *err, void *arg)
+{
+	struct cleanup_run *r = arg;
 
 	if (err)
 		r->audit = *err;
 }
 
-static void make_engine(struct run *r, bool dry_run)
+/* Makes an engine with an empty desired state. */
+static void cleanup_start_engine(struct cleanup_run *r, bool dry_run)
 {
 	struct engine_config config = {
 		.store = &r->store,
 		.view = &r->view,
 		.dry_run = dry_run,
-		.on_audit = on_audit,
+		.on_audit = on_cleanup_audit,
 		.arg = r,
 	};
 	struct adapter *adapters[] = { r->ipvs, r->link, r->ipset, r->iptables };
@@ -177,60 +186,55 @@ static void make_engine(struct run *r, bool dry_run)
 	for (size_t i = 0; i < ARRAY_SIZE(adapters); i++)
 		if (adapters[i])
 			engine_add_adapter(r->engine, adapters[i]);
+	engine_release_all(r->engine);
 }
 
-/* Of chains the name is enough. A dispatch entry without a port tells of a chain that is none of
- * ours, see kernel/iptables_dispatch.c. */
 static void print_shared(const struct fact *f)
 {
 	_cleanup_(buf_done) struct buf line = { 0 };
 	const char *text;
 
+	/* A dispatch entry without a port stands for a chain that we did not make, see
+	 * kernel/iptables_dispatch.c. */
 	if (f->key.kind == FACT_DISPATCH && !f->key.port)
 		buf_addf(&line, "chain %s nat KUBE-NODEPORTS", family_name(f->key.family));
 	else
 		fact_print(&line, f);
+	/* Of a chain only the name. */
 	text = strstr(buf_str(&line), " text=");
 	printf("%.*s\n", text ? (int)(text - line.data) : (int)line.len, buf_str(&line));
 }
 
-/* Returns how much is there that would be removed, or -EIO with words. */
-static ssize_t list_shared(struct run *r, struct err *err)
+/* Prints what would be removed. Returns the number of objects, or -EIO with a text. */
+static ssize_t list_shared(struct cleanup_run *r, struct err *err)
 {
 	struct plan plan;
-	ssize_t n;
+	ssize_t n = -EIO;
 
-	make_engine(r, true);
-	engine_release_all(r->engine);
+	cleanup_start_engine(r, true);
 	if (plan_make(&plan, r->engine, &r->store, &r->view, true)) {
-		plan_done(&plan);
-		return err_set(err, -EIO, "%s", r->audit.msg);
+		err_set(err, -EIO, "%s", r->audit.msg);
+	} else {
+		n = (ssize_t)plan.n_differences;
+		for (size_t i = 0; i < plan.n_differences; i++)
+			print_shared(&plan.differences[i].fact);
 	}
-	for (size_t i = 0; i < plan.n_differences; i++)
-		print_shared(&plan.differences[i].fact);
-	n = (ssize_t)plan.n_differences;
 	plan_done(&plan);
 	return n;
 }
 
-static bool all_gone(const struct run *r)
-{
-	const struct ledger *l = engine_ledger(r->engine);
-
-	return engine_stats(r->engine)->synced && !ledger_counts(l).pending && !ledger_unsure(l);
-}
-
-static int remove_shared(struct run *r, struct err *err)
+static int remove_shared(struct cleanup_run *r, struct err *err)
 {
 	uint64_t start = clock_ms(), now = start;
 
-	make_engine(r, false);
-	engine_release_all(r->engine);
+	cleanup_start_engine(r, false);
 	engine_fed(r->engine);
 	while (now - start < SETTLE_MS) {
 		uint64_t next = engine_step(r->engine, now);
+		const struct ledger *l = engine_ledger(r->engine);
 
-		if (all_gone(r))
+		if (engine_stats(r->engine)->synced && !ledger_counts(l).pending &&
+			!ledger_unsure(l))
 			return 0;
 		now = clock_ms();
 		if (next > now)
@@ -238,16 +242,16 @@ static int remove_shared(struct run *r, struct err *err)
 		now = clock_ms();
 	}
 	return err_set(
-		err, -EIO, "not everything could be removed; ipvsctl-svcd --cleanup says why");
+		err, -EIO, "not everything could be removed; ipvsctl-svcd --cleanup shows why");
 }
 
-/* Returns how much is there, or a negative errno with words. */
-static ssize_t clean_leftovers(const struct run *r, bool tell, struct err *err)
+/* Returns the number of leftovers, or a negative errno with a text. */
+static ssize_t clean_leftovers(const struct cleanup_run *r, bool print, struct err *err)
 {
 	_cleanup_(leftovers_done) struct leftovers l = { 0 };
 	int e = leftovers_find(r->view.ipv4, r->view.ipv6, true, &l, err);
 
-	for (size_t i = 0; tell && i < l.n; i++) {
+	for (size_t i = 0; print && i < l.n; i++) {
 		_cleanup_(buf_done) struct buf line = { 0 };
 
 		leftover_print(&line, &l.v[i]);
@@ -258,72 +262,65 @@ static ssize_t clean_leftovers(const struct run *r, bool tell, struct err *err)
 	return e < 0 ? e : (ssize_t)l.n;
 }
 
-/* Chains of both refer to each other: those that stay because a shared one does are empty, and go
- * when that is gone. */
-static ssize_t clean_shared(struct run *r, struct err *err)
+static ssize_t clean_shared(struct cleanup_run *r, struct err *err)
 {
-	ssize_t n = list_shared(r, err), again = 0;
+	ssize_t n = list_shared(r, err), again;
 
 	if (n <= 0 || r->q->dry_run)
 		return n;
 	if (remove_shared(r, err) < 0)
 		return -EIO;
+	/* Leftover chains to which a shared chain referred could only be emptied before. */
 	again = clean_leftovers(r, false, err);
 	return again < 0 ? again : n;
 }
 
-static ssize_t clean(struct run *r, bool spare, struct err *err)
+static enum exit_code run_cleanup(struct cleanup_run *r)
 {
-	ssize_t others = clean_leftovers(r, true, err), shared = 0;
-
-	if (others >= 0 && !spare)
-		shared = clean_shared(r, err);
-	return others < 0 ? others : shared < 0 ? shared : others + shared;
-}
-
-static enum exit_code run(struct run *r)
-{
+	bool running = daemon_runs(r->q), keep;
+	ssize_t leftovers, shared = 0;
 	struct err err = { 0 };
-	bool running = daemon_runs(r->q), spare;
-	ssize_t n;
 
 	if (running && r->q->force)
 		return complain(COMMAND, EXIT_CODE_DIFFERENT,
-			"ipvsctl-svcd runs here and would make again what --force removes: stop it "
-			"first");
+			"ipvsctl-svcd runs here and would program again what --force removes: "
+			"stop it first");
 	if (probe_capabilities(&err) < 0)
 		return complain(COMMAND, EXIT_CODE_PERMISSION, err.msg);
 	r->view.ipv4 = probe_family(AF_INET);
 	r->view.ipv6 = probe_family(AF_INET6);
-	if (open_adapters(r, &err) < 0)
+	if (cleanup_open_adapters(r, &err) < 0)
 		return complain(COMMAND, EXIT_CODE_DIFFERENT, err.msg);
-	spare = running || (!r->q->force && has_state_of_ours(r, &err));
-	if (spare)
+
+	keep = running || (!r->q->force && has_state_of_ours(r));
+	if (keep)
 		fprintf(stderr,
-			"ipvsctl-svc cleanup: ipvsctl-svcd %s: what it shares with kube-proxy is "
-			"spared\n",
+			"ipvsctl-svc cleanup: ipvsctl-svcd %s: keeping what it shares with "
+			"kube-proxy\n",
 			running ? "runs here" : "has left its state here");
-	n = clean(r, spare, &err);
-	if (n < 0)
+	leftovers = clean_leftovers(r, true, &err);
+	if (leftovers >= 0 && !keep)
+		shared = clean_shared(r, &err);
+	if (leftovers < 0 || shared < 0)
 		return complain(COMMAND, EXIT_CODE_DIFFERENT, err.msg);
-	return n && r->q->dry_run ? EXIT_CODE_DIFFERENT : EXIT_CODE_OK;
+	return leftovers + shared && r->q->dry_run ? EXIT_CODE_DIFFERENT : EXIT_CODE_OK;
 }
 
 enum exit_code cleanup_main(int argc, char **argv)
 {
-	_cleanup_(run_done) struct run r = { 0 };
+	_cleanup_(cleanup_run_done) struct cleanup_run r = { 0 };
 	struct cleanup_request q;
 	struct err err;
 
-	if (parse(argc, argv, &q, &err))
+	if (cleanup_parse(argc, argv, &q, &err))
 		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	if (q.help) {
-		print_help();
+		print_cleanup_help();
 		return EXIT_CODE_OK;
 	}
 	r.q = &q;
 	options_init(&r.options);
 	node_view_init(&r.view, &r.options);
 	store_init(&r.store);
-	return run(&r);
+	return run_cleanup(&r);
 }

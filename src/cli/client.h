@@ -7,25 +7,25 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Asks the daemon over HTTP on its UNIX socket. */
+/* An HTTP client on the UNIX socket of the daemon. */
 
-/* Limits on what comes from the daemon */
+/* Limits on answers */
 enum {
 	CLIENT_MAX_REPLY = 1 << 30, /* bytes; a node of 100,000 endpoints needs 30 MB */
 	CLIENT_TIMEOUT = 30,	    /* seconds for one answer */
 };
 
 /*
- * GET path ("/v1/status"). Returns 0 with a new reference, -ENOENT (no such socket), -ECONNREFUSED
- * (nobody listens), -EACCES, -ETIMEDOUT, -EFBIG, -EPROTO (an answer that is no success or no
- * JSON), or another errno, each with words.
+ * GETs a path ("/v1/status"). Returns 0 with a new reference, -ENOENT (no such socket),
+ * -ECONNREFUSED (no process listens), -EACCES, -ETIMEDOUT, -EFBIG, -EPROTO (a status other than
+ * 200, or not a JSON object), or another errno, each with a text.
  */
 int client_get(const char *socket_path, const char *path, json_t **ret, struct err *err);
 
-/* The daemon's Status, see ipvsctl-svc(1); returns as client_get(). */
+/* GETs the Status of ipvsctl-svc(1); returns as client_get(). */
 int client_status(const char *socket_path, json_t **ret, struct err *err);
 
-/* Appends a text as it stands in a query of a path. */
+/* Appends a text as a value of the query, percent-escaped (RFC 3986). */
 void client_escape(struct buf *path, const char *text);
 
 #endif

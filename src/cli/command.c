@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum exit_code complain(const char *command, enum exit_code code, const char *words)
+enum exit_code complain(const char *command, enum exit_code code, const char *text)
 {
-	fprintf(stderr, "ipvsctl-svc %s: %s\n", command, words);
+	fprintf(stderr, "ipvsctl-svc %s: %s\n", command, text);
 	return code;
 }
 

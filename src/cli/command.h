@@ -4,14 +4,14 @@
 
 #include "base/buf.h"
 
-/* The commands of ipvsctl-svc. Each gets the arguments from its own name on and returns the exit
+/* The commands of ipvsctl-svc. Each gets the arguments from its own name on, and returns the exit
  * code of the program. */
 
 enum exit_code {
 	EXIT_CODE_OK,
 	EXIT_CODE_DIFFERENT, /* differences, or something is degraded */
 	EXIT_CODE_USAGE,
-	EXIT_CODE_UNREACHABLE, /* the daemon is, and the kernel does not help */
+	EXIT_CODE_UNREACHABLE, /* neither the daemon nor the kernel answers */
 	EXIT_CODE_PERMISSION,
 	EXIT_CODE_NOT_FOUND,
 };
@@ -22,11 +22,11 @@ enum exit_code plan_main(int argc, char **argv);
 enum exit_code top_main(int argc, char **argv);
 enum exit_code cleanup_main(int argc, char **argv);
 
-/* Says it on standard error, in the name of the command. Returns the code. */
-enum exit_code complain(const char *command, enum exit_code code, const char *words);
-/* Of a kernel or a daemon that does not answer: a negative errno. */
+/* Prints a text to standard error after the command's name. Returns the code. */
+enum exit_code complain(const char *command, enum exit_code code, const char *text);
+/* The exit code for a kernel or a daemon that does not answer: `error` is a negative errno. */
 enum exit_code exit_code_of(int error);
-/* To standard output; complains where it cannot. */
+/* Writes to standard output; complains if it cannot. */
 enum exit_code write_out(const char *command, const struct buf *out);
 
 #endif

@@ -24,17 +24,6 @@ void dry_done(struct dry *d)
 	config_done(&d->config);
 }
 
-/* Input */
-
-static void print_problem(const struct manifest_problem *p)
-{
-	_cleanup_(buf_done) struct buf b = { 0 }, clean = { 0 };
-
-	manifest_problem_print(p, &b);
-	show_text(&clean, buf_str(&b));
-	fprintf(stderr, "%s\n", buf_str(&clean));
-}
-
 enum exit_code dry_load(struct dry *d, struct err *err)
 {
 	const struct config *c = &d->config;
@@ -52,8 +41,13 @@ enum exit_code dry_load(struct dry *d, struct err *err)
 		e = manifests_load(d->manifests, err);
 		n = manifests_problems(d->manifests, &problems);
 	}
-	for (size_t i = 0; i < n; i++)
-		print_problem(problems[i]);
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(buf_done) struct buf line = { 0 }, clean = { 0 };
+
+		manifest_problem_print(problems[i], &line);
+		show_text(&clean, buf_str(&line));
+		fprintf(stderr, "%s\n", buf_str(&clean));
+	}
 	if (e < 0)
 		complain(d->command, EXIT_CODE_USAGE, err->msg);
 	if (e < 0 || (n && !d->store.n_services))
@@ -61,26 +55,13 @@ enum exit_code dry_load(struct dry *d, struct err *err)
 	return n ? EXIT_CODE_DIFFERENT : EXIT_CODE_OK;
 }
 
-/* The node */
-
-static int take_interfaces(struct dry *d, struct err *err)
-{
-	struct ip *local, primary[2];
-	size_t n_local;
-	int e = link_addresses(&local, &n_local, err);
-
-	if (e < 0)
-		return e;
-	primary[0] = link_primary_address(AF_INET, local, n_local);
-	primary[1] = link_primary_address(AF_INET6, local, n_local);
-	node_view_update(&d->view, local, n_local, primary, &d->store);
-	return 0;
-}
-
 int dry_take_node(struct dry *d, struct err *err)
 {
 	const char *name = d->config.options.node_name;
 	const struct node *node = store_node(&d->store, name);
+	struct ip *local, primary[2];
+	size_t n_local;
+	int e;
 
 	node_view_init(&d->view, &d->config.options);
 	if (node) {
@@ -90,7 +71,13 @@ int dry_take_node(struct dry *d, struct err *err)
 	if (d->store.nodes.count)
 		fprintf(stderr,
 			"ipvsctl-svc %s: no Node object is named \"%s\" (--hostname-override), "
-			"taking the addresses of this machine\n",
+			"using the addresses of this machine\n",
 			d->command, name);
-	return take_interfaces(d, err);
+	e = link_addresses(&local, &n_local, err);
+	if (e < 0)
+		return e;
+	primary[0] = link_primary_address(AF_INET, local, n_local);
+	primary[1] = link_primary_address(AF_INET6, local, n_local);
+	node_view_update(&d->view, local, n_local, primary, &d->store);
+	return 0;
 }

@@ -8,14 +8,14 @@
 #include "core/node_view.h"
 #include "manifest/manifest.h"
 
-/* What a command needs to resolve manifests as the daemon of a node would. */
+/* A dry run: manifests are resolved as the daemon of this node would, without a daemon. */
 
 struct dry {
 	const char *command; /* its name, for messages */
 	struct config config;
 	struct store store;
 	struct manifests *manifests;
-	struct node_view view; /* since dry_take_node() */
+	struct node_view view; /* filled by dry_take_node() */
 	struct engine *engine;
 };
 
@@ -23,10 +23,15 @@ void dry_init(struct dry *d, const char *command);
 /* Frees the engine too, if there is one. */
 void dry_done(struct dry *d);
 
-/* Reads the manifests, and tells what is wrong with them. Returns the exit code so far. */
+/*
+ * Reads the manifests and prints their problems. Returns EXIT_CODE_OK, EXIT_CODE_DIFFERENT (there
+ * were problems), or EXIT_CODE_USAGE (nothing could be loaded).
+ */
 enum exit_code dry_load(struct dry *d, struct err *err);
-/* Takes the manifests' Node object of our name, or else the machine that this runs on. Returns 0,
- * or a negative errno with words. */
+/*
+ * Fills the view from the manifests' Node object of our name or, if there is none, from the machine
+ * that this runs on. Returns 0, or a negative errno with a text.
+ */
 int dry_take_node(struct dry *d, struct err *err);
 
 #endif

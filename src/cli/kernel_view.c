@@ -18,7 +18,7 @@ static void vs_list_done(struct vs_list *l)
 	free(l->facts);
 }
 
-static void add_vs(const struct fact *f, void *arg)
+static void vs_list_add(const struct fact *f, void *arg)
 {
 	struct vs_list *l = arg;
 
@@ -26,7 +26,7 @@ static void add_vs(const struct fact *f, void *arg)
 	l->facts[l->n++] = *f;
 }
 
-static int cmp_vs(const void *a, const void *b)
+static int cmp_vs_fact(const void *a, const void *b)
 {
 	return fact_key_cmp(&((const struct fact *)a)->key, &((const struct fact *)b)->key);
 }
@@ -41,7 +41,7 @@ static void rs_list_done(struct rs_list *l)
 	free(l->conns);
 }
 
-static void add_rs(const struct rs_conns *c, void *arg)
+static void rs_list_add(const struct rs_conns *c, void *arg)
 {
 	struct rs_list *l = arg;
 
@@ -49,99 +49,81 @@ static void add_rs(const struct rs_conns *c, void *arg)
 	l->conns[l->n++] = *c;
 }
 
-static int cmp_rs(const void *a, const void *b)
+static int cmp_rs_conns(const void *a, const void *b)
 {
 	return fact_key_cmp(&((const struct rs_conns *)a)->key, &((const struct rs_conns *)b)->key);
 }
 
-static json_t *rs_json(const struct rs_conns *c)
+/* Reads the real servers of a virtual server too. */
+static int read_virtual_server(
+	struct adapter *ipvs, const struct fact *vs, json_t **ret, struct err *err)
 {
-	struct ip ip = fact_ip2(&c->key);
+	_cleanup_(rs_list_done) struct rs_list l = { 0 };
+	int r = ipvs_conns(ipvs, &vs->key, rs_list_add, &l, err);
+	json_t *o, *real_servers;
+	struct ip ip = fact_ip(&vs->key);
 	char s[IP_STRLEN];
 
-	return json_pack("{s:s, s:i, s:I, s:I, s:I}", "address", ip_print(&ip, s), "port",
-		(int)c->key.port2, "weight", (json_int_t)c->weight, "active", (json_int_t)c->active,
-		"inactive", (json_int_t)c->inactive);
-}
+	if (r < 0)
+		return r;
+	if (vs->key.proto)
+		o = json_pack("{s:s, s:i, s:s}", "address", ip_print(&ip, s), "port",
+			(int)vs->key.port, "protocol", proto_name(vs->key.proto));
+	else
+		o = json_pack("{s:I, s:s}", "fwmark", (json_int_t)fact_fwmark(&vs->key), "family",
+			family_name(vs->key.family));
+	json_object_set_new(o, "scheduler", json_string(vs->val.vs.scheduler));
+	json_object_set_new(o, "persistenceSeconds",
+		json_integer(vs->val.vs.flags & VS_PERSISTENT ? vs->val.vs.timeout : 0));
 
-static json_t *rs_list_json(struct rs_list *l)
-{
-	json_t *ret = json_array();
+	real_servers = json_array();
+	if (l.n)
+		qsort(l.conns, l.n, sizeof(*l.conns), cmp_rs_conns);
+	for (size_t i = 0; i < l.n; i++) {
+		const struct rs_conns *c = &l.conns[i];
 
-	if (l->n)
-		qsort(l->conns, l->n, sizeof(*l->conns), cmp_rs);
-	for (size_t i = 0; i < l->n; i++)
-		json_array_append_new(ret, rs_json(&l->conns[i]));
-	return ret;
-}
-
-static json_t *vs_json(const struct fact *f, struct rs_list *real_servers)
-{
-	json_t *ret = json_object();
-	struct ip ip = fact_ip(&f->key);
-	char s[IP_STRLEN];
-
-	if (f->key.proto) {
-		json_object_set_new(ret, "address", json_string(ip_print(&ip, s)));
-		json_object_set_new(ret, "port", json_integer(f->key.port));
-		json_object_set_new(ret, "protocol", json_string(proto_name(f->key.proto)));
-	} else {
-		json_object_set_new(ret, "fwmark", json_integer(fact_fwmark(&f->key)));
-		json_object_set_new(ret, "family", json_string(family_name(f->key.family)));
+		ip = fact_ip2(&c->key);
+		json_array_append_new(real_servers,
+			json_pack("{s:s, s:i, s:I, s:I, s:I}", "address", ip_print(&ip, s), "port",
+				(int)c->key.port2, "weight", (json_int_t)c->weight, "active",
+				(json_int_t)c->active, "inactive", (json_int_t)c->inactive));
 	}
-	json_object_set_new(ret, "scheduler", json_string(f->val.vs.scheduler));
-	json_object_set_new(ret, "persistenceSeconds",
-		json_integer(f->val.vs.flags & VS_PERSISTENT ? f->val.vs.timeout : 0));
-	json_object_set_new(ret, "realServers", rs_list_json(real_servers));
-	return ret;
-}
-
-static int add_all(struct adapter *ipvs, const struct vs_list *l, json_t *array, struct err *err)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		_cleanup_(rs_list_done) struct rs_list real_servers = { 0 };
-		int r = ipvs_conns(ipvs, &l->facts[i].key, add_rs, &real_servers, err);
-
-		if (r < 0)
-			return r;
-		json_array_append_new(array, vs_json(&l->facts[i], &real_servers));
-	}
+	json_object_set_new(o, "realServers", real_servers);
+	*ret = o;
 	return 0;
 }
 
-static void add_warning(const char *sentence, void *arg)
+static void add_trap_warning(const char *sentence, void *arg)
 {
 	json_array_append_new(arg, json_string(sentence));
 }
 
-static void read_traps(struct adapter *ipvs, const json_t *virtual_servers, json_t *warnings)
-{
-	size_t n = json_array_size(virtual_servers), i;
-	const json_t *vs;
-	struct trap_facts f;
-
-	json_array_foreach(virtual_servers, i, vs) {
-		n += json_array_size(json_object_get(vs, "realServers"));
-	}
-	traps_read(ipvs, NULL, n, &f);
-	traps_judge(&f, add_warning, warnings);
-}
-
-static int read_ipvs(json_t *array, json_t *warnings, struct err *err)
+static int read_virtual_servers(json_t *virtual_servers, json_t *warnings, struct err *err)
 {
 	_cleanup_(vs_list_done) struct vs_list l = { 0 };
+	struct trap_facts traps;
 	struct adapter *ipvs;
+	size_t n_servers = 0;
 	int r = ipvs_new(&ipvs, err);
 
 	if (r < 0)
 		return r;
-	r = ipvs->dump(ipvs, FACT_VS, NULL, add_vs, &l, err);
+	r = ipvs->dump(ipvs, FACT_VS, NULL, vs_list_add, &l, err);
 	if (l.n)
-		qsort(l.facts, l.n, sizeof(*l.facts), cmp_vs);
-	if (r >= 0)
-		r = add_all(ipvs, &l, array, err);
-	if (r >= 0)
-		read_traps(ipvs, array, warnings);
+		qsort(l.facts, l.n, sizeof(*l.facts), cmp_vs_fact);
+	for (size_t i = 0; r >= 0 && i < l.n; i++) {
+		json_t *vs;
+
+		r = read_virtual_server(ipvs, &l.facts[i], &vs, err);
+		if (r < 0)
+			break;
+		n_servers += 1 + json_array_size(json_object_get(vs, "realServers"));
+		json_array_append_new(virtual_servers, vs);
+	}
+	if (r >= 0) {
+		traps_read(ipvs, NULL, n_servers, &traps);
+		traps_judge(&traps, add_trap_warning, warnings);
+	}
 	ipvs_free(ipvs);
 	return r;
 }
@@ -150,7 +132,7 @@ int kernel_view(json_t **ret, struct err *err)
 {
 	json_t *virtual_servers = json_array(), *warnings = json_array();
 	struct utsname u = { 0 };
-	int r = read_ipvs(virtual_servers, warnings, err);
+	int r = read_virtual_servers(virtual_servers, warnings, err);
 
 	if (r < 0) {
 		json_decref(virtual_servers);

@@ -7,9 +7,9 @@
 #include "base/err.h"
 
 /*
- * What the kernel holds, for the time without a daemon: a Status of ipvsctl-svc(1) with "source":
- * "kernel", which knows virtual servers and no Services. Returns 0 with a new reference, -ENOENT
- * (the kernel has no ip_vs), -EPERM, or another errno, each with words.
+ * A Status of ipvsctl-svc(1) from the kernel alone, for when no daemon runs: "source" is "kernel",
+ * and it has virtual servers but no Services. Returns 0 with a new reference, -ENOENT (the kernel
+ * has no ip_vs), -EPERM, or another errno, each with a text.
  */
 int kernel_view(json_t **ret, struct err *err);
 

@@ -12,11 +12,12 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "status", "what this node serves, and whether the kernel holds it", status_main },
-	{ "explain", "why packets to an address or a Service go where they go", explain_main },
-	{ "plan", "what the kernel should hold for given manifests, and how it differs",
+	{ "status", "show the Services of this node and whether the kernel is in sync",
+		status_main },
+	{ "explain", "explain where packets to an address or a Service go, and why", explain_main },
+	{ "plan", "show the desired state for given manifests and how the kernel differs",
 		plan_main },
-	{ "top", "the traffic of Services", top_main },
+	{ "top", "show the traffic of Services", top_main },
 	{ "cleanup", "remove what kube-proxy left in the kernel", cleanup_main },
 };
 
@@ -26,7 +27,7 @@ static const struct option_row options[] = {
 	{ "version", .letter = 'v', .type = &type_bool, .help = "show the version" },
 };
 
-static void print_help(FILE *out)
+static void print_commands_help(FILE *out)
 {
 	fprintf(out,
 		"ipvsctl-svc - shows, explains and previews the Services of this node\n\n"
@@ -47,12 +48,6 @@ static enum exit_code run_command(int argc, char **argv)
 	return EXIT_CODE_USAGE;
 }
 
-static enum exit_code usage_error(const char *words)
-{
-	fprintf(stderr, "ipvsctl-svc: %s\n", words);
-	return EXIT_CODE_USAGE;
-}
-
 int main(int argc, char **argv)
 {
 	struct command_line line = {
@@ -68,10 +63,12 @@ int main(int argc, char **argv)
 	struct err err;
 	int r = command_line_next(&line, &item, &err);
 
-	if (r < 0)
-		return (int)usage_error(err.msg);
+	if (r < 0) {
+		fprintf(stderr, "ipvsctl-svc: %s\n", err.msg);
+		return EXIT_CODE_USAGE;
+	}
 	if (r > 0 && item.option->letter == 'h') {
-		print_help(stdout);
+		print_commands_help(stdout);
 		return EXIT_CODE_OK;
 	}
 	if (r > 0) {
@@ -80,6 +77,6 @@ int main(int argc, char **argv)
 	}
 	if (line.next < argc)
 		return (int)run_command(argc - line.next, argv + line.next);
-	print_help(stderr);
+	print_commands_help(stderr);
 	return EXIT_CODE_USAGE;
 }

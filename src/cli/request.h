@@ -18,13 +18,13 @@ struct request {
 	double interval; /* seconds; of top */
 	enum format format;
 	bool all_namespaces, watch, no_headers, help;
-	char *const *names; /* the arguments that are no options */
+	char *const *names; /* the arguments that are not options */
 	size_t n_names;
 };
 
 /*
  * Reads the command line by a table whose target is struct request; argv is reordered. Returns 0,
- * or -EINVAL with words.
+ * or -EINVAL with a text.
  */
 int request_parse(struct request *r, const struct option_row *options, size_t n, int argc,
 	char **argv, struct err *err);

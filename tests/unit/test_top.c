@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/cli/top_view.h"
+#include "../../src/cli/top.h"
 #include "base/mem.h"
 #include "fixture.h"
 
@@ -50,7 +50,7 @@ static void assert_table(const struct row *a, size_t n_a, const struct row *b, s
 	_cleanup_(show_done) struct show t;
 
 	assert_true(!status || tree);
-	top_view_table(top, &t);
+	top_table(top, &t);
 	show_print(&t, false, false, &out);
 	assert_string_equal(buf_str(&out), want);
 	json_decref(top);
