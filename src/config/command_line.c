@@ -191,34 +191,42 @@ int command_line_read(const struct option_row *rows, size_t n, int argc, char **
 
 enum { HELP_COLUMN = 36 };
 
+/* Begins a line where the words do not fit any more. */
+static void print_help_words(const char *words, size_t *column, FILE *out)
+{
+	if (*column + 1 + strlen(words) > OPTION_HELP_WIDTH) {
+		fprintf(out, "\n%*s", HELP_COLUMN - 1, "");
+		*column = HELP_COLUMN - 1;
+	}
+	fprintf(out, " %s", words);
+	*column += 1 + strlen(words);
+}
+
 void option_help(const struct option_row *o, FILE *out)
 {
-	_cleanup_(buf_done) struct buf left = { 0 }, text = { 0 };
+	_cleanup_(buf_done) struct buf name = { 0 }, preset = { 0 }, alias = { 0 };
+	_cleanup_free_ char *help = mem_strdup(o->help);
 	size_t column;
 	char *save = NULL;
 
 	if (o->letter)
-		buf_addf(&left, "  -%c, --%s", o->letter, o->name);
+		buf_addf(&name, "  -%c, ", o->letter);
 	else
-		buf_addf(&left, "      --%s", o->name);
-	if (o->arg)
-		buf_addf(&left, " %s", o->arg);
-	buf_adds(&text, o->help);
-	if (o->preset && o->arg)
-		buf_addf(&text, " (default %s)", o->preset);
-	if (o->alias && strlen(o->alias) > 1)
-		buf_addf(&text, " (also --%s)", o->alias);
+		buf_adds(&name, "      ");
+	buf_addf(&name, "--%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+	fprintf(out, "%-*s", HELP_COLUMN - 1, buf_str(&name));
 
 	/* A name that reaches into the second column has a line of its own. */
-	fprintf(out, "%-*s", HELP_COLUMN - 1, buf_str(&left));
-	column = left.len < HELP_COLUMN ? HELP_COLUMN - 1 : OPTION_HELP_WIDTH;
-	for (char *w = strtok_r(text.data, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
-		if (column + 1 + strlen(w) > OPTION_HELP_WIDTH) {
-			fprintf(out, "\n%*s", HELP_COLUMN - 1, "");
-			column = HELP_COLUMN - 1;
-		}
-		fprintf(out, " %s", w);
-		column += 1 + strlen(w);
+	column = name.len < HELP_COLUMN ? HELP_COLUMN - 1 : OPTION_HELP_WIDTH;
+	for (char *w = strtok_r(help, " ", &save); w; w = strtok_r(NULL, " ", &save))
+		print_help_words(w, &column, out);
+	if (o->preset && o->arg) {
+		buf_addf(&preset, "(default %s)", o->preset);
+		print_help_words(buf_str(&preset), &column, out);
+	}
+	if (o->alias && strlen(o->alias) > 1) {
+		buf_addf(&alias, "(also --%s)", o->alias);
+		print_help_words(buf_str(&alias), &column, out);
 	}
 	fputc('\n', out);
 }

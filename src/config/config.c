@@ -118,7 +118,7 @@ static int take_args(struct config *c, unsigned groups, int argc, char *const ar
 	}
 	if (ignored.len)
 		config_note(c, &c->warnings,
-			"ignored beside a configuration file, as kube-proxy does; the file has to say it: %s",
+			"ignored beside a configuration file, as in kube-proxy; set them in the file: %s",
 			buf_str(&ignored));
 	return l.next;
 }
@@ -216,7 +216,7 @@ static void check_detect_local(struct config *c)
 	if (!*interface)
 		config_mistake(c,
 			config_row(bridge ? "pod-bridge-interface" : "pod-interface-name-prefix"),
-			"is needed with %s=%s", buf_str(&option),
+			"is required with %s=%s", buf_str(&option),
 			bridge ? "BridgeInterface" : "InterfaceNamePrefix");
 	snprintf(c->options.interface, sizeof(c->options.interface), "%s", interface);
 }
@@ -234,7 +234,8 @@ static void check_marks(struct config *c)
 	if (!(*mask & bit))
 		return;
 	if (config_is_given(c, o))
-		config_mistake(c, o, "must not have the bit that asks for masquerading");
+		config_mistake(c, o, "must not contain the masquerade bit, which is bit %u",
+			c->options.masquerade_bit);
 	else
 		*mask = __builtin_popcount(below) > __builtin_popcount(above) ? below : above;
 }
@@ -251,11 +252,11 @@ static void check_overridden(struct config *c)
 
 	if (mode_text && *mode_text && config_given(c, backend)->origin == ORIGIN_FILE &&
 		strcasecmp(mode_text, backend_name(c->options.backend)) != 0)
-		config_note(c, &c->warnings, CONFIG_KIND ".%s: %s counts in its place", mode->key,
+		config_note(c, &c->warnings, CONFIG_KIND ".%s: overridden by %s", mode->key,
 			backend->key);
 	if (debug && config_given(c, level)->origin == ORIGIN_FILE && c->log_level != LOG_DEBUG)
-		config_note(c, &c->warnings, CONFIG_KIND ".%s: %s counts in its place",
-			verbosity->key, level->key);
+		config_note(c, &c->warnings, CONFIG_KIND ".%s: overridden by %s", verbosity->key,
+			level->key);
 }
 
 static void check_input(struct config *c)
@@ -266,7 +267,7 @@ static void check_input(struct config *c)
 		return;
 	config_show(c, config_row(*c->kubeconfig ? "kubeconfig" : "master"), &api);
 	config_mistake(c, config_row("manifests"),
-		"cannot be used together with %s: Services come either from files or from an API server",
+		"excludes %s: Services come either from files or from an API server",
 		buf_str(&api));
 }
 
@@ -287,12 +288,11 @@ static void check_values(struct config *c)
 	check_marks(c);
 	check_overridden(c);
 	if (c->once + c->cleanup + c->init_only > 1)
-		config_note(c, &c->mistakes,
-			"--once, --cleanup, --init-only: only one of them can be done");
+		config_note(
+			c, &c->mistakes, "--once, --cleanup and --init-only exclude each other");
 	check_input(c);
 	if (config_unhonoured(c, &unhonoured))
-		config_note(c, &c->warnings, "known, and without effect here: %s",
-			buf_str(&unhonoured));
+		config_note(c, &c->warnings, "accepted without effect: %s", buf_str(&unhonoured));
 }
 
 /* All in one */

@@ -75,7 +75,7 @@ static json_t *read_document(struct config *c)
 		config_note(c, &c->mistakes, "--config: %s is empty", c->file);
 	}
 	if (documents.first && documents.n > 1)
-		config_note(c, &c->warnings, "%s: of its %zu documents the first one counts",
+		config_note(c, &c->warnings, "%s: only the first of its %zu documents is used",
 			c->file, documents.n);
 	return documents.first;
 }
@@ -389,7 +389,7 @@ void config_file(struct config *c)
 	if (!root)
 		return;
 	if (!json_is_object(root)) {
-		config_note(c, &c->mistakes, "--config: %s has %s in place of a mapping", c->file,
+		config_note(c, &c->mistakes, "--config: %s must contain a mapping, not %s", c->file,
 			kind_words(root));
 	} else {
 		bool version = has_text_at(c, root, "apiVersion", API_VERSION);

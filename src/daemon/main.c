@@ -19,7 +19,7 @@ enum { EXIT_USAGE = 2, FILES_WANTED = 65536 };
 
 static void print_help(void)
 {
-	printf("ipvsctl-svcd - makes Kubernetes Services true as IPVS virtual servers on this node\n\n"
+	printf("ipvsctl-svcd - programs Kubernetes Services as IPVS virtual servers on this node\n\n"
 	       "Usage: ipvsctl-svcd --manifests FILE|DIR [OPTIONS]\n"
 	       "       ipvsctl-svcd --kubeconfig FILE [OPTIONS]\n\n");
 	config_help(OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, stdout);

@@ -263,10 +263,10 @@ static void wrong_values_are_refused_in_words(void **state)
 			"--detect-local-mode: \"Bridge\" is none of ClusterCIDR, NodeCIDR, "
 			"BridgeInterface, InterfaceNamePrefix" },
 		{ "--detect-local-mode=BridgeInterface",
-			"--pod-bridge-interface: is needed with "
+			"--pod-bridge-interface: is required with "
 			"--detect-local-mode=BridgeInterface" },
 		{ "--detect-local-mode=InterfaceNamePrefix --pod-bridge-interface=x",
-			"--pod-interface-name-prefix: is needed with "
+			"--pod-interface-name-prefix: is required with "
 			"--detect-local-mode=InterfaceNamePrefix" },
 		{ "--pod-bridge-interface=abcdefghijklmnop",
 			"--pod-bridge-interface: \"abcdefghijklmnop\" is not the name of an "
@@ -291,13 +291,13 @@ static void wrong_values_are_refused_in_words(void **state)
 		{ "--mark-mask=0x80000000",
 			"--mark-mask: \"0x80000000\" is not two or more adjacent bits" },
 		{ "--mark-mask=0xffffffff",
-			"--mark-mask: must not have the bit that asks for masquerading" },
+			"--mark-mask: must not contain the masquerade bit, which is bit 14" },
 		{ "--mark-mask=0xffff0000 --iptables-masquerade-bit=16",
-			"--mark-mask: must not have the bit that asks for masquerading" },
+			"--mark-mask: must not contain the masquerade bit, which is bit 16" },
 		{ "--nodeport-addresses=primary,10.0.0.0/8",
-			"--nodeport-addresses: \"primary\" stands alone, without CIDRs beside it" },
+			"--nodeport-addresses: \"primary\" and CIDRs exclude each other" },
 		{ "--nodeport-addresses=10.0.0.0/8 --nodeport-addresses=primary",
-			"--nodeport-addresses: \"primary\" stands alone, without CIDRs beside it" },
+			"--nodeport-addresses: \"primary\" and CIDRs exclude each other" },
 		{ "--vip-mode=dummy", "--vip-mode: \"dummy\" is none of route, address" },
 		{ "--drain-timeout=60", "--drain-timeout: \"60\" is not a duration such as 1m30s" },
 		{ "--drain-timeout=-1s", "--drain-timeout: \"-1s\" is negative" },
@@ -312,8 +312,7 @@ static void wrong_values_are_refused_in_words(void **state)
 		{ "--manifests=", "--manifests: the path is empty" },
 		{ "--manifests", "--manifests: needs a value" },
 		{ "--manifests --once", "--manifests: needs a value" },
-		{ "--once --cleanup",
-			"--once, --cleanup, --init-only: only one of them can be done" },
+		{ "--once --cleanup", "--once, --cleanup and --init-only exclude each other" },
 		{ "--diff", "--diff: is not an option of this command" },
 	};
 

@@ -217,7 +217,7 @@ static void a_file_that_cannot_be_parsed_is_named_with_the_place(void **state)
 		"begins in line 2");
 	assert_fault(
 		"mode: ipvs\nmode: \"\"\n", ":2:1: the key \"mode\" occurs twice in one mapping");
-	assert_fault("- a\n", " has a list in place of a mapping");
+	assert_fault("- a\n", " must contain a mapping, not a list");
 	assert_fault("# nothing\n", " is empty");
 }
 
@@ -239,7 +239,8 @@ static void of_several_documents_the_first_counts(void **state)
 	file_ok(&l, "mode: ipvs\n---\nkind: KubeletConfiguration\n", "");
 	assert_int_equal(l.c.options.backend, BACKEND_IPVS);
 	assert_int_equal(l.c.warnings.n, 1);
-	assert_non_null(strstr(l.c.warnings.line[0], ": of its 2 documents the first one counts"));
+	assert_non_null(
+		strstr(l.c.warnings.line[0], ": only the first of its 2 documents is used"));
 }
 
 /* Keys that nobody knows */
@@ -316,7 +317,7 @@ static void our_options_count_over_the_file(void **state)
 static void kube_proxys_options_are_ignored_beside_a_file_and_named(void **state)
 {
 	static const char *const words[] = {
-		"ignored beside a configuration file, as kube-proxy does; the file has to say it: "
+		"ignored beside a configuration file, as in kube-proxy; set them in the file: "
 		"--cluster-cidr, --ipvs_scheduler, --proxy-mode, --masquerade-all, --kube-api-qps, "
 		"--healthz-port",
 		NULL,
@@ -353,8 +354,8 @@ static void the_place_of_config_among_the_options_does_not_matter(void **state)
 static void in_the_file_our_section_counts_more_and_says_so(void **state)
 {
 	static const char *const words[] = {
-		KEY "mode: ipvsctl.backend counts in its place",
-		KEY "logging.verbosity: ipvsctl.logLevel counts in its place",
+		KEY "mode: overridden by ipvsctl.backend",
+		KEY "logging.verbosity: overridden by ipvsctl.logLevel",
 		NULL,
 	};
 	_cleanup_(line_done) struct line l;
@@ -394,7 +395,7 @@ static void every_mode_of_kube_proxy_means_a_backend(void **state)
 static void a_mode_that_is_not_done_here_is_named(void **state)
 {
 	static const char *const words[] = {
-		KEY "mode: \"nftables\" is not done here, doing what works best (--backend=auto)",
+		KEY "mode: \"nftables\" is not supported, using --backend=auto",
 		NULL,
 	};
 	_cleanup_(line_done) struct line l;
@@ -407,7 +408,7 @@ static void a_mode_that_is_not_done_here_is_named(void **state)
 static void what_has_no_effect_is_named_in_one_warning(void **state)
 {
 	static const char *const words[] = {
-		"known, and without effect here: featureGates(Other), ipvs.minSyncPeriod, "
+		"accepted without effect: featureGates(Other), ipvs.minSyncPeriod, "
 		"enableProfiling, --vmodule, portRange",
 		NULL,
 	};

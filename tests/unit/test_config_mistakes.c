@@ -59,14 +59,15 @@ static const char *const wrong_values_words[] = {
 	KEY "detectLocal.bridgeInterface: \"a/b\" is not the name of an interface",
 	KEY "detectLocal.interfaceNamePrefix: \"abcdefghijklmnop\" is not the name of an interface",
 	KEY "iptables.masqueradeBit: \"32\" is not a number between 0 and 31",
-	KEY "nodePortAddresses[1]: \"primary\" stands alone, without CIDRs beside it",
+	KEY "nodePortAddresses[1]: \"primary\" and CIDRs exclude each other",
 	KEY "ipvs.excludeCIDRs[1]: \"10.0.0.0/33\" is not a CIDR such as 10.0.0.0/8",
 	KEY "ipvs.excludeCIDRs[2]: \"10.0.0.0/8,11.0.0.0/8\" is not a CIDR such as 10.0.0.0/8",
 	KEY "ipvsctl.manifests[0]: the path is empty",
 	KEY "ipvsctl.manifests[1]: must be a string, not a number",
 	KEY "ipvsctl.serviceClusterIPRange: more than one IPv6 CIDR",
 	KEY "ipvsctl.endpointsSource: \"pods\" is none of auto, endpointslices, endpoints",
-	KEY "mode: \"userspace\" is not done here: use ipvs, iptables, or \"\" for what works best",
+	KEY
+	"mode: \"userspace\" is not supported: use ipvs, iptables, or \"\" for automatic choice",
 	KEY "ipvsctl.backend: \"nftables\" is none of auto, ipvs, iptables",
 	KEY "ipvs.tcpTimeout: \"500ms\" is not a whole number of seconds",
 	KEY "ipvs.tcpFinTimeout: \"\" is not a duration such as 1m30s",
@@ -183,16 +184,16 @@ static void what_values_say_of_each_other_is_checked(void **state)
 		const char *file, *options, *words;
 	} cases[] = {
 		{ "detectLocalMode: BridgeInterface\n", "",
-			KEY "detectLocal.bridgeInterface: is needed with "
+			KEY "detectLocal.bridgeInterface: is required with "
 			    "detectLocalMode=BridgeInterface" },
 		{ "clientConnection: {kubeconfig: /k}\n", "--manifests=/m",
-			"--manifests: cannot be used together with clientConnection.kubeconfig: "
+			"--manifests: excludes clientConnection.kubeconfig: "
 			"Services come either from files or from an API server" },
 		{ "ipvsctl: {manifests: [/m]}\n", "--master=https://a",
-			KEY "ipvsctl.manifests: cannot be used together with --master: "
+			KEY "ipvsctl.manifests: excludes --master: "
 			    "Services come either from files or from an API server" },
 		{ "ipvsctl: {manifests: [/m], master: a}\n", "",
-			KEY "ipvsctl.manifests: cannot be used together with ipvsctl.master: "
+			KEY "ipvsctl.manifests: excludes ipvsctl.master: "
 			    "Services come either from files or from an API server" },
 	};
 
