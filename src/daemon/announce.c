@@ -4,39 +4,35 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "api/events.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync.h"
 
 enum { NOTE_SIZE = 1025 };
 
-static void on_trouble(const char *message, void *arg)
+static void on_events_trouble(const char *message, void *arg)
 {
 	(void)arg;
 	if (message)
-		log_warn("cannot tell the API server of events, which changes nothing else",
+		log_warn("cannot send Events to the API server; nothing else depends on them",
 			"err=\"%s\"", message);
 	else
-		log_info("the API server is told of events again", NULL);
+		log_info("the API server takes Events again", NULL);
 }
 
-void announce_init(struct daemon *d)
+void announcer_init(struct announcer *a, struct http_client *client, const char *node_name,
+	const struct store *store)
 {
-	d->events = events_new(&(struct events_config){
-		.client = kube_client(d->kube),
-		.node_name = d->config->options.node_name,
-		.trouble = on_trouble,
-		.arg = d,
-	});
+	a->store = store;
+	a->events = events_new(&(struct events_config){
+		.client = client, .node_name = node_name, .trouble = on_events_trouble });
 }
 
-void announce_done(struct daemon *d)
+void announcer_done(struct announcer *a)
 {
-	events_free(take(d->events));
+	events_free(take(a->events));
 }
 
-void announce_node(struct daemon *d, bool warning, const char *reason, const char *action,
+void announce_node(struct announcer *a, bool warning, const char *reason, const char *action,
 	const char *note, ...)
 {
 	char text[NOTE_SIZE];
@@ -45,22 +41,22 @@ void announce_node(struct daemon *d, bool warning, const char *reason, const cha
 	va_start(ap, note);
 	vsnprintf(text, sizeof(text), note, ap);
 	va_end(ap);
-	events_tell(d->events,
+	events_tell(a->events,
 		&(struct kube_event){
 			.warning = warning, .reason = reason, .action = action, .note = text });
 }
 
-void announce_service(struct daemon *d, const char *ns, const char *name, const char *reason,
+void announce_service(struct announcer *a, const char *ns, const char *name, const char *reason,
 	const char *action, const char *note, ...)
 {
-	const struct slot *slot = store_find(&d->store, ns, name);
+	const struct slot *slot = a->store ? store_find(a->store, ns, name) : NULL;
 	char text[NOTE_SIZE];
 	va_list ap;
 
 	va_start(ap, note);
 	vsnprintf(text, sizeof(text), note, ap);
 	va_end(ap);
-	events_tell(d->events,
+	events_tell(a->events,
 		&(struct kube_event){
 			.warning = true,
 			.reason = reason,

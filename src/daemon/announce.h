@@ -4,21 +4,27 @@
 
 #include <stdbool.h>
 
+#include "api/events.h"
+#include "core/store.h"
+
 /*
- * What the cluster is told as Events: of this node, or of a Service. Without an API server nobody
- * is; the log has it in any case, so that this is called beside a line in it.
+ * Events that the cluster is told, of this node or of a Service. Without an API server nobody is
+ * told, so that each call stands beside a line in the log.
  */
+struct announcer {
+	struct events *events;	   /* NULL: nobody to tell */
+	const struct store *store; /* knows the Services' UIDs */
+};
 
-struct daemon;
+/* Each outlives the announcer. A zeroed announcer tells nobody. */
+void announcer_init(struct announcer *a, struct http_client *client, const char *node_name,
+	const struct store *store);
+void announcer_done(struct announcer *a);
 
-/* After the API server is known, and before it is forgotten. */
-void announce_init(struct daemon *d);
-void announce_done(struct daemon *d);
-
-void announce_node(struct daemon *d, bool warning, const char *reason, const char *action,
+void announce_node(struct announcer *a, bool warning, const char *reason, const char *action,
 	const char *note, ...) __attribute__((format(printf, 5, 6)));
 /* A warning. */
-void announce_service(struct daemon *d, const char *ns, const char *name, const char *reason,
+void announce_service(struct announcer *a, const char *ns, const char *name, const char *reason,
 	const char *action, const char *note, ...) __attribute__((format(printf, 6, 7)));
 
 #endif

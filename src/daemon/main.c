@@ -11,9 +11,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "daemon.h"
 #include "kernel/ipvs.h"
 #include "kernel/probe.h"
-#include "sync.h"
+#include "settle.h"
+#include "status.h"
 
 enum { EXIT_USAGE = 2, FILES_WANTED = 65536 };
 
@@ -44,29 +46,19 @@ static int fail(const struct err *err)
 	return EXIT_FAILURE;
 }
 
-static int set_timeouts(const struct daemon *d, struct err *err)
-{
-	const struct config *c = d->config;
-
-	if (d->view.backend != BACKEND_IPVS ||
-		(!c->tcp_timeout && !c->tcp_fin_timeout && !c->udp_timeout))
-		return 0;
-	return ipvs_set_timeouts(d->ipvs, c->tcp_timeout, c->tcp_fin_timeout, c->udp_timeout, err);
-}
-
-static int cleanup(struct daemon *d)
+static int run_cleanup(struct daemon *d)
 {
 	int r;
 
 	engine_fed(d->engine);
 	engine_release_all(d->engine);
-	r = daemon_settle(d);
+	r = settle(d->engine);
 	if (!r)
-		log_info("everything of ours is removed", NULL);
+		log_info("removed everything of ours", NULL);
 	return r ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int once(struct daemon *d, struct err *err)
+static int run_once(struct daemon *d, struct err *err)
 {
 	int fed = daemon_feed(d, err), r;
 
@@ -76,38 +68,36 @@ static int once(struct daemon *d, struct err *err)
 		log_error("the input is not complete", "err=\"%s\"", err->msg);
 	if (!engine_stats(d->engine)->fed)
 		return EXIT_FAILURE;
-	r = daemon_settle(d);
+	r = settle(d->engine);
 	if (!r)
-		log_info("everything is true", "services=%zu", d->store.n_services);
-	daemon_tell_leftovers(d);
-	return r || fed < 0 || daemon_problems(d) ? EXIT_FAILURE : EXIT_SUCCESS;
+		log_info("in sync", "services=%zu", d->store.n_services);
+	status_log_leftovers(d);
+	return r || fed < 0 || inputs_problems(&d->inputs) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int serve(struct daemon *d, struct err *err)
-{
-	int r = daemon_feed(d, err);
-
-	if (r >= 0)
-		r = daemon_run(d, err);
-	return r < 0 ? fail(err) : EXIT_SUCCESS;
-}
-
-static int run(struct config *c, const struct node_view *view, const struct err *no_ipvs)
+static int run(const struct config *c, const struct node_view *view, const struct err *no_ipvs)
 {
 	_cleanup_(daemon_done) struct daemon d;
 	struct err err = { 0 };
 	int r = daemon_init(&d, c, view, no_ipvs, &err);
 
-	if (r >= 0 && !c->cleanup)
-		r = set_timeouts(&d, &err);
+	if (r >= 0 && !c->cleanup && view->backend == BACKEND_IPVS &&
+		(c->tcp_timeout || c->tcp_fin_timeout || c->udp_timeout))
+		r = ipvs_set_timeouts(
+			d.ipvs, c->tcp_timeout, c->tcp_fin_timeout, c->udp_timeout, &err);
 	if (r < 0)
 		return fail(&err);
 	if (c->cleanup)
-		return cleanup(&d);
-	return c->once ? once(&d, &err) : serve(&d, &err);
+		return run_cleanup(&d);
+	if (c->once)
+		return run_once(&d, &err);
+	r = daemon_feed(&d, &err);
+	if (r >= 0)
+		r = daemon_run(&d, &err);
+	return r < 0 ? fail(&err) : EXIT_SUCCESS;
 }
 
-/* Nobody's service depends on it, so a failure is no more than told. */
+/* Best effort: nothing but the OOM killer's choice depends on it. */
 static void adjust_oom_score(int score)
 {
 	FILE *f = fopen("/proc/self/oom_score_adj", "we");
@@ -118,8 +108,8 @@ static void adjust_oom_score(int score)
 		fclose(f);
 }
 
-/* Each client of a server and each health check takes one; the usual limit of 1024 is for select().
- */
+/* Each client of a server and each health check takes a descriptor; the usual limit of 1024 is for
+ * select(). */
 static void raise_file_limit(void)
 {
 	struct rlimit limit;
@@ -166,25 +156,6 @@ static int start(struct config *c)
 	return c->init_only ? EXIT_SUCCESS : run(c, &view, &no_ipvs);
 }
 
-static int usage_errors(const struct config *c)
-{
-	for (size_t i = 0; i < c->mistakes.n; i++)
-		fprintf(stderr, "ipvsctl-svcd: %s\n", c->mistakes.line[i]);
-	if (c->mistakes.left_out)
-		fprintf(stderr, "ipvsctl-svcd: and %u more mistakes\n", c->mistakes.left_out);
-	return EXIT_USAGE;
-}
-
-static int dump(const struct config *c)
-{
-	struct err err;
-
-	if (!config_dump(c, &err))
-		return EXIT_SUCCESS;
-	fprintf(stderr, "ipvsctl-svcd: %s\n", err.msg);
-	return EXIT_FAILURE;
-}
-
 int main(int argc, char *argv[])
 {
 	_cleanup_(config_done) struct config c;
@@ -194,8 +165,14 @@ int main(int argc, char *argv[])
 	config_init(&c);
 	c.default_dir = DEFAULT_CONFIG_DIR;
 	if (config_parse(
-		    &c, OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, argc, argv, &rest, &err))
-		return usage_errors(&c);
+		    &c, OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, argc, argv, &rest, &err)) {
+		for (size_t i = 0; i < c.mistakes.n; i++)
+			fprintf(stderr, "ipvsctl-svcd: %s\n", c.mistakes.line[i]);
+		if (c.mistakes.left_out)
+			fprintf(stderr, "ipvsctl-svcd: and %u more mistakes\n",
+				c.mistakes.left_out);
+		return EXIT_USAGE;
+	}
 	if (c.help) {
 		print_help();
 		return EXIT_SUCCESS;
@@ -208,8 +185,12 @@ int main(int argc, char *argv[])
 		fprintf(stderr, "ipvsctl-svcd: unexpected argument \"%s\"\n", argv[rest]);
 		return EXIT_USAGE;
 	}
-	if (c.print_config || *c.write_config_to)
-		return dump(&c);
+	if (c.print_config || *c.write_config_to) {
+		if (!config_dump(&c, &err))
+			return EXIT_SUCCESS;
+		fprintf(stderr, "ipvsctl-svcd: %s\n", err.msg);
+		return EXIT_FAILURE;
+	}
 	if (config_input(&c) == INPUT_NONE && !c.cleanup && !c.init_only) {
 		fprintf(stderr,
 			"ipvsctl-svcd: nothing to serve: give --manifests FILE|DIR or --kubeconfig "

@@ -4,16 +4,30 @@
 #include <netinet/in.h>
 #include <time.h>
 
-#include "announce.h"
 #include "api/http.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/no_local.h"
-#include "rules.h"
-#include "sync.h"
+#include "core/text.h"
+#include "kernel/iptables.h"
 
-static const int families[] = { AF_INET, AF_INET6 };
+static const int observed_families[] = { AF_INET, AF_INET6 };
+
+/* The families that this node serves. */
+#define for_each_family(o, i)                                      \
+	for (size_t i = 0; i < ARRAY_SIZE(observed_families); i++) \
+		if (node_view_serves((o)->config.view, observed_families[i]))
+
+static struct metrics_family *family_metrics(struct observe *o, size_t i)
+{
+	return metrics_of(&o->metrics, observed_families[i]);
+}
+
+static double unix_time(const struct timespec *ts)
+{
+	return (double)ts->tv_sec + (double)ts->tv_nsec / 1e9;
+}
 
 static struct timespec wall_clock(void)
 {
@@ -23,76 +37,82 @@ static struct timespec wall_clock(void)
 	return ts;
 }
 
-static double unix_time(void)
-{
-	struct timespec ts = wall_clock();
+/* Metrics */
 
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+static size_t count_lines(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
 }
 
-static bool served(const struct daemon *d, int family)
+/* A chain that others changed has no text here; it is about to be repaired. */
+static void count_rules(const struct fact_key *key, const struct fact_state *state, void *arg)
 {
-	return node_view_serves(&d->view, family);
-}
+	struct observe *o = arg;
+	struct metrics_tables *rules = &metrics_of(&o->metrics, key->family)->iptables_rules;
+	const char *text = text_get(engine_texts(o->config.engine), state->have.chain.text);
 
-static void take_counts(struct daemon *d)
-{
-	const struct store *s = &d->store;
-	struct observe *o = &d->observe;
-
-	o->metrics.service_changes = s->service_changes;
-	o->metrics.service_changes_pending = s->service_changes - o->service_changes;
-	o->metrics.endpoint_changes = s->slice_changes;
-	o->metrics.endpoint_changes_pending = s->slice_changes - o->slice_changes;
-}
-
-static void take_watches(const struct daemon *d, struct metrics_watch ret[static KUBE_WATCHES])
-{
-	struct kube_watch watches[KUBE_WATCHES];
-
-	kube_watches(d->kube, watches);
-	for (size_t i = 0; i < ARRAY_SIZE(watches); i++)
-		ret[i] = (struct metrics_watch){ watches[i].resource, watches[i].healthy };
+	if (!state->present || !text)
+		return;
+	if (key->set == TABLE_NAT)
+		rules->nat += count_lines(text);
+	else if (key->set == TABLE_FILTER)
+		rules->filter += count_lines(text);
 }
 
 static void render_metrics(struct buf *ret, void *arg)
 {
-	struct daemon *d = arg;
-	struct metrics_watch watches[KUBE_WATCHES];
+	struct observe *o = arg;
+	const struct observe_config *c = &o->config;
+	struct kube_watch watches[KUBE_WATCHES];
+	struct metrics_watch metrics_watches[KUBE_WATCHES];
 	struct metrics_input in = {
-		.metrics = &d->observe.metrics,
-		.health = &d->observe.health,
-		.engine = d->engine,
-		.backend = backend_name(d->view.backend),
-		.iptables = d->view.backend == BACKEND_IPTABLES,
-		.fallback = d->no_ipvs.code,
-		.ipv4 = d->view.ipv4,
-		.ipv6 = d->view.ipv6,
-		.watches = watches,
-		.n_watches = d->kube ? ARRAY_SIZE(watches) : 0,
+		.metrics = &o->metrics,
+		.health = &o->health,
+		.engine = c->engine,
+		.backend = backend_name(c->view->backend),
+		.iptables = c->view->backend == BACKEND_IPTABLES,
+		.fallback = c->fallback,
+		.ipv4 = c->view->ipv4,
+		.ipv6 = c->view->ipv6,
+		.watches = metrics_watches,
+		.n_watches = c->kube ? KUBE_WATCHES : 0,
 	};
 
-	if (d->kube) {
-		take_watches(d, watches);
-		in.api_host = http_client_host(kube_client(d->kube));
+	if (c->kube) {
+		kube_watches(c->kube, watches);
+		for (size_t i = 0; i < KUBE_WATCHES; i++)
+			metrics_watches[i] =
+				(struct metrics_watch){ watches[i].resource, watches[i].healthy };
+		in.api_host = http_client_host(kube_client(c->kube));
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		struct no_local n = no_local_count(&d->store, &d->view, families[i]);
-		struct metrics_family *f = metrics_of(&d->observe.metrics, families[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(observed_families); i++) {
+		struct no_local n = no_local_count(c->store, c->view, observed_families[i]);
+		struct metrics_family *f = family_metrics(o, i);
 
 		f->no_local_internal = n.internal;
 		f->no_local_external = n.external;
+		if (in.iptables)
+			f->iptables_rules = (struct metrics_tables){
+				.nat = iptables_counts(c->iptables, observed_families[i]).tree
+			};
 	}
-	take_counts(d);
 	if (in.iptables)
-		rules_count(d);
+		ledger_each(engine_ledger(c->engine), FACT_CHAIN, count_rules, o);
+	o->metrics.service_changes = c->store->service_changes;
+	o->metrics.service_changes_pending = c->store->service_changes - o->service_changes;
+	o->metrics.endpoint_changes = c->store->slice_changes;
+	o->metrics.endpoint_changes_pending = c->store->slice_changes - o->slice_changes;
 	metrics_render(&in, ret);
 }
 
 static void on_answered(const char *method, unsigned status, void *arg)
 {
-	struct daemon *d = arg;
-	struct metrics_requests *r = metrics_requests_of(&d->observe.metrics, method);
+	struct observe *o = arg;
+	struct metrics_requests *r = metrics_requests_of(&o->metrics, method);
 
 	if (status < ARRAY_SIZE(r->answers))
 		r->answers[status]++;
@@ -100,212 +120,219 @@ static void on_answered(const char *method, unsigned status, void *arg)
 
 static void on_request_end(const char *method, uint64_t took_ms, void *arg)
 {
-	struct daemon *d = arg;
+	struct observe *o = arg;
 
 	histogram_observe(
-		&metrics_requests_of(&d->observe.metrics, method)->duration, (double)took_ms / 1e3);
+		&metrics_requests_of(&o->metrics, method)->duration, (double)took_ms / 1e3);
 }
 
-static json_t *configz(void *arg)
-{
-	const struct daemon *d = arg;
+/* Servers */
 
-	return config_tree(d->config);
+static json_t *render_configz(void *arg)
+{
+	const struct observe *o = arg;
+
+	return config_tree(o->config.config);
 }
 
-/* Time for the event to leave. */
-static const struct timeval last_words = { .tv_sec = 1 };
-
-static void on_address_failure(enum monitor_server server, const struct err *err, void *arg)
+static void on_bind_failure(enum monitor_server server, const struct err *err, void *arg)
 {
-	struct daemon *d = arg;
+	struct observe *o = arg;
+	const bool metrics = server == MONITOR_METRICS;
 
-	log_error("cannot listen, giving up as --bind-address-hard-fail demands",
-		"server=%s err=\"%s\"", server == MONITOR_METRICS ? "metrics" : "healthz",
-		err->msg);
-	announce_node(d, true,
-		server == MONITOR_METRICS ? "FailedToStartMetricServer"
-					  : "FailedToStartProxierHealthcheck",
+	log_error("cannot listen, ending as --bind-address-hard-fail demands",
+		"server=%s err=\"%s\"", metrics ? "metrics" : "healthz", err->msg);
+	announce_node(o->config.announcer, true,
+		metrics ? "FailedToStartMetricServer" : "FailedToStartProxierHealthcheck",
 		"StartKubeProxy", "%s", err->msg);
-	d->failure = "an address cannot be had";
-	event_base_loopexit(d->base, d->events ? &last_words : NULL);
+	o->config.on_address_failure(o->config.arg);
 }
 
-static bool healthy(void *arg)
+static bool node_is_healthy(void *arg)
 {
-	const struct daemon *d = arg;
+	const struct observe *o = arg;
 
-	return health_ok(&d->observe.health, clock_ms());
+	return health_ok(&o->health, clock_ms());
 }
 
 static void on_check_failure(const struct health_check *check, const struct err *err, void *arg)
 {
-	struct daemon *d = arg;
+	struct observe *o = arg;
 
-	log_warn("cannot answer the health checks of a Service, retrying",
+	log_warn("cannot listen for the health checks of a Service, retrying",
 		"service=%s/%s port=%u err=\"%s\"", check->ns, check->name, check->port, err->msg);
-	announce_service(d, check->ns, check->name, "FailedToStartServiceHealthcheck", "Listen",
+	announce_service(o->config.announcer, check->ns, check->name,
+		"FailedToStartServiceHealthcheck", "Listen",
 		"node %s failed to start healthcheck \"%s/%s\" on port %u: %s",
-		d->config->options.node_name, check->ns, check->name, check->port, err->msg);
+		o->config.view->options->node_name, check->ns, check->name, check->port, err->msg);
 }
 
-static struct http_address address_of(const struct listen_address *a)
+void observe_init(struct observe *o, const struct observe_config *config)
 {
-	return (struct http_address){ .ip = a->ip, .port = a->port };
-}
+	const struct config *c = config->config;
+	const struct timespec wall = wall_clock();
 
-void observe_init(struct daemon *d)
-{
-	const struct config *c = d->config;
-	struct observe *o = &d->observe;
-	struct timespec wall = wall_clock();
-
-	d->store.triggers_since = wall.tv_sec * (int64_t)1000000;
-	health_init(&o->health, 2 * (uint64_t)c->sync_period, d->kube);
+	*o = (struct observe){ .config = *config };
+	config->store->triggers_since = wall.tv_sec * (int64_t)1000000;
+	health_init(&o->health, 2 * (uint64_t)c->sync_period, config->kube);
 	metrics_init(&o->metrics);
-	if (d->kube)
-		http_client_observe(kube_client(d->kube),
+	if (config->kube)
+		http_client_observe(kube_client(config->kube),
 			&(struct http_observer){
-				.answered = on_answered, .ended = on_request_end, .arg = d });
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		if (!served(d, families[i]))
-			continue;
-		health_updated(&o->health, families[i], &wall);
-		o->health_checks[i] = health_check_server_new(d->base,
-			&(struct health_check_config){
-				.healthy = healthy, .on_failure = on_check_failure, .arg = d });
+				.answered = on_answered, .ended = on_request_end, .arg = o });
+	for_each_family(o, i)
+	{
+		health_updated(&o->health, observed_families[i], &wall);
+		o->health_checks[i] = health_check_server_new(config->base,
+			&(struct health_check_config){ .healthy = node_is_healthy,
+				.on_failure = on_check_failure,
+				.arg = o });
 	}
-	o->monitor = monitor_new(d->base,
-		&(struct monitor_config){ .address = { [MONITOR_HEALTHZ] = address_of(&c->healthz),
-						  [MONITOR_METRICS] = address_of(&c->metrics) },
+	o->monitor = monitor_new(config->base,
+		&(struct monitor_config){
+			.address = { [MONITOR_HEALTHZ] = { c->healthz.ip, c->healthz.port },
+				[MONITOR_METRICS] = { c->metrics.ip, c->metrics.port } },
 			.health = &o->health,
-			.mode = backend_name(d->view.backend),
+			.mode = backend_name(config->view->backend),
 			.metrics = render_metrics,
-			.configz = configz,
-			.on_failure = c->bind_address_hard_fail ? on_address_failure : NULL,
-			.arg = d });
+			.configz = render_configz,
+			.on_failure = c->bind_address_hard_fail ? on_bind_failure : NULL,
+			.arg = o });
 }
 
-void observe_done(struct daemon *d)
+void observe_done(struct observe *o)
 {
-	struct observe *o = &d->observe;
-
 	monitor_free(take(o->monitor));
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(o->health_checks); i++)
 		health_check_server_free(take(o->health_checks[i]));
 	health_checks_done(&o->checks);
 	address_list_done(&o->addresses);
 }
 
-void observe_change(struct daemon *d)
-{
-	struct observe *o = &d->observe;
+/* What happens */
 
+void observe_change(struct observe *o)
+{
+	const struct timespec wall = wall_clock();
+
+	if (!o->config.engine)
+		return;
 	if (!o->changed_at)
 		o->changed_at = clock_us();
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		if (served(d, families[i])) {
-			health_queued(&o->health, families[i], clock_ms());
-			metrics_of(&o->metrics, families[i])->last_queued = unix_time();
-		}
-}
-
-static void reconcile_health_checks(struct daemon *d)
-{
-	const struct node_view *view = &d->view;
-	struct observe *o = &d->observe;
-
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		if (!o->health_checks[i])
-			continue;
-		health_checks_list(&d->store, view, families[i], &o->checks);
-		health_checks_addresses(view, families[i], &o->addresses);
-		health_check_server_reconcile(o->health_checks[i], o->addresses.ips, o->addresses.n,
-			o->checks.checks, o->checks.n);
+	for_each_family(o, i)
+	{
+		health_queued(&o->health, observed_families[i], clock_ms());
+		family_metrics(o, i)->last_queued = unix_time(&wall);
 	}
 }
 
-/* From the change of an endpoint, as the cluster's controllers have noted it, until now. */
-static void observe_programming(struct daemon *d)
+/* From the first operation until the node was in sync again, over as many steps as it took. */
+static void observe_sync(struct observe *o)
 {
-	for (size_t i = 0; i < d->store.n_triggers; i++) {
-		const struct trigger *t = &d->store.triggers[i];
-
-		histogram_observe(&metrics_of(&d->observe.metrics, t->family)->programming,
-			unix_time() - (double)t->time / 1e6);
-	}
-	store_forget_triggers(&d->store);
-}
-
-/* From the first operation until everything was true, over as many steps as it took. */
-static void observe_sync(struct daemon *d)
-{
-	struct observe *o = &d->observe;
-	bool iptables = d->view.backend == BACKEND_IPTABLES;
+	const bool iptables = o->config.view->backend == BACKEND_IPTABLES;
 
 	if (!o->sync_at)
 		return;
 	o->last_sync_us = clock_us() - o->sync_at;
 	o->sync_at = 0;
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		struct metrics_family *m = metrics_of(&o->metrics, families[i]);
+	for_each_family(o, i)
+	{
+		struct metrics_family *m = family_metrics(o, i);
 		double seconds = (double)o->last_sync_us / 1e6;
 
-		if (!served(d, families[i]))
-			continue;
 		histogram_observe(&m->sync, seconds);
 		if (iptables)
-			histogram_observe(d->ready ? &m->sync_partial : &m->sync_full, seconds);
+			histogram_observe(
+				o->synced_once ? &m->sync_partial : &m->sync_full, seconds);
 	}
-	rules_synced(d);
+	/* Rules are counted as kube-proxy counts them: those in our chains, not the jumps. */
+	for (size_t i = 0; i < ARRAY_SIZE(observed_families); i++) {
+		const struct iptables_counts now =
+			iptables_counts(o->config.iptables, observed_families[i]);
+		struct metrics_tables *before = &o->rules_written[i];
+		struct metrics_tables *last = &family_metrics(o, i)->iptables_last;
+
+		last->nat = now.written[TABLE_NAT] - before->nat;
+		last->filter = now.written[TABLE_FILTER] - before->filter;
+		before->nat = now.written[TABLE_NAT];
+		before->filter = now.written[TABLE_FILTER];
+	}
 }
 
-/* Everything that was known is true: what waits is only what the kernel refuses. */
-static void synced(struct daemon *d)
+/* Only what the kernel refuses waits now. */
+static void observe_synced(struct observe *o)
 {
-	struct timespec wall = wall_clock();
-	struct observe *o = &d->observe;
+	const struct observe_config *c = &o->config;
+	const struct timespec wall = wall_clock();
+	const uint64_t resolves = engine_stats(c->engine)->resolves;
 
-	observe_sync(d);
+	observe_sync(o);
+	o->synced_once = true;
 	if (o->changed_at)
 		histogram_observe(
 			&o->metrics.event_to_kernel, (double)(clock_us() - o->changed_at) / 1e6);
 	o->changed_at = 0;
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		if (served(d, families[i])) {
-			health_updated(&o->health, families[i], &wall);
-			metrics_of(&o->metrics, families[i])->last_synced = unix_time();
-		}
-	observe_programming(d);
-	if (!list_empty(&d->store.dirty))
-		observe_change(d); /* what came meanwhile waits from now on */
-	o->service_changes = d->store.service_changes;
-	o->slice_changes = d->store.slice_changes;
-	if (o->resolves == engine_stats(d->engine)->resolves)
+	for_each_family(o, i)
+	{
+		health_updated(&o->health, observed_families[i], &wall);
+		family_metrics(o, i)->last_synced = unix_time(&wall);
+	}
+	/* From the change of an endpoint, as its slice's annotation has it, until now. */
+	for (size_t i = 0; i < c->store->n_triggers; i++) {
+		const struct trigger *t = &c->store->triggers[i];
+
+		histogram_observe(&metrics_of(&o->metrics, t->family)->programming,
+			unix_time(&wall) - (double)t->time / 1e6);
+	}
+	store_forget_triggers(c->store);
+	if (!list_empty(&c->store->dirty))
+		observe_change(o); /* what came meanwhile waits from now on */
+	o->service_changes = c->store->service_changes;
+	o->slice_changes = c->store->slice_changes;
+	if (o->resolves == resolves)
 		return;
-	o->resolves = engine_stats(d->engine)->resolves;
-	reconcile_health_checks(d);
+	o->resolves = resolves;
+	for_each_family(o, i)
+	{
+		health_checks_list(c->store, c->view, observed_families[i], &o->checks);
+		health_checks_addresses(c->view, observed_families[i], &o->addresses);
+		health_check_server_reconcile(o->health_checks[i], o->addresses.ips, o->addresses.n,
+			o->checks.checks, o->checks.n);
+	}
 }
 
-void observe_step(struct daemon *d, uint64_t start_us, bool wrote)
+void observe_step(struct observe *o, uint64_t start_us, bool wrote)
 {
-	const struct engine_stats *stats = engine_stats(d->engine);
+	const struct observe_config *c = &o->config;
+	const struct engine_stats *stats;
 
-	if (stats->audits != d->observe.audits)
-		histogram_observe(&d->observe.metrics.audit, (double)stats->audit_us / 1e6);
-	d->observe.audits = stats->audits;
-	if (wrote && !d->observe.sync_at)
-		d->observe.sync_at = start_us;
-	health_set_node(&d->observe.health, store_node(&d->store, d->config->options.node_name));
-	rules_step(d);
+	if (!c->engine)
+		return;
+	stats = engine_stats(c->engine);
+	if (stats->audits != o->audits)
+		histogram_observe(&o->metrics.audit, (double)stats->audit_us / 1e6);
+	o->audits = stats->audits;
+	if (wrote && !o->sync_at)
+		o->sync_at = start_us;
+	health_set_node(&o->health, store_node(c->store, c->view->options->node_name));
+	for (size_t i = 0; i < ARRAY_SIZE(observed_families); i++) {
+		struct metrics_family *m = family_metrics(o, i);
+		uint64_t failures = iptables_counts(c->iptables, observed_families[i]).failures;
+
+		if (o->synced_once)
+			m->partial_restore_failures += failures - m->restore_failures;
+		m->restore_failures = failures;
+	}
 	if (stats->synced)
-		synced(d);
+		observe_synced(o);
 }
 
-void observe_flows(struct daemon *d, int family, uint64_t start_us, unsigned deleted)
+void observe_flows(struct observe *o, int family, uint64_t start_us, unsigned deleted)
 {
-	struct metrics_family *f = metrics_of(&d->observe.metrics, family);
+	struct metrics_family *f = metrics_of(&o->metrics, family);
 
+	if (!o->config.engine)
+		return;
 	histogram_observe(&f->conntrack, (double)(clock_us() - start_us) / 1e6);
 	f->conntrack_deleted += deleted;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Making it true once, for --once and --cleanup: no loop, and an end. */
+#include "settle.h"
+
 #include <errno.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync.h"
 
 enum {
 	SETTLE_TRIES = 3,    /* of each operation, before it is given up */
@@ -14,7 +14,7 @@ enum {
 };
 
 struct failing {
-	const struct daemon *d;
+	const struct engine *engine;
 	size_t n;
 };
 
@@ -27,71 +27,55 @@ static void log_failing(const struct fact_key *key, const struct fact_state *sta
 	if (!state->error)
 		return;
 	fact_print(&text, &op.fact);
-	engine_print_failure(failing->d->engine, &why, &op);
-	log_error(state->wanted ? "could not be made true" : "could not be removed",
+	engine_print_failure(failing->engine, &why, &op);
+	log_error(state->wanted ? "cannot program a fact" : "cannot remove a fact",
 		"fact=\"%s\" err=\"%s\"", buf_str(&text), buf_str(&why));
 	failing->n++;
 }
 
-struct patience {
-	bool waiting; /* for something that failed less often than we want to try */
-};
-
-static void ask_patience(const struct fact_key *key, const struct fact_state *state, void *arg)
+/* Failed less often than it is tried. */
+static void find_retry(const struct fact_key *key, const struct fact_state *state, void *arg)
 {
-	struct patience *p = arg;
-
 	(void)key;
 	if (state->error && state->tries < SETTLE_TRIES)
-		p->waiting = true;
+		*(bool *)arg = true;
 }
 
-static bool worth_waiting(struct daemon *d)
+/* Counts up whenever something was done: the kernel was read first, resolved, or written. */
+static uint64_t progress_of(const struct engine *e)
 {
-	struct patience p = { 0 };
-
-	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
-		ledger_each(engine_ledger(d->engine), kind, ask_patience, &p);
-	return p.waiting;
-}
-
-static bool all_true(struct daemon *d)
-{
-	return engine_stats(d->engine)->synced &&
-		!ledger_counts(engine_ledger(d->engine)).pending &&
-		!ledger_unsure(engine_ledger(d->engine));
-}
-
-/* What counts up whenever something was done: the kernel read first, resolved, written. */
-static uint64_t progress(const struct daemon *d)
-{
-	const struct engine_stats *stats = engine_stats(d->engine);
+	const struct engine_stats *stats = engine_stats(e);
 
 	return !!stats->audits + stats->resolves + stats->last_change;
 }
 
-int daemon_settle(struct daemon *d)
+int settle(struct engine *e)
 {
-	uint64_t since = clock_ms(), now = since, next, before;
-	struct failing failing = { .d = d };
+	const struct engine_stats *stats = engine_stats(e);
+	const struct ledger *ledger = engine_ledger(e);
+	struct failing failing = { .engine = e };
+	uint64_t since = clock_ms(), now = since;
 
 	while (now - since < SETTLE_TIME) {
-		before = progress(d);
-		next = engine_step(d->engine, now);
+		uint64_t before = progress_of(e), next = engine_step(e, now);
+		bool retry = false;
+
 		now = clock_ms();
-		if (progress(d) != before)
+		if (progress_of(e) != before)
 			since = now;
-		if (all_true(d))
+		if (stats->synced && !ledger_counts(ledger).pending && !ledger_unsure(ledger))
 			return 0;
-		if (engine_stats(d->engine)->synced && !worth_waiting(d))
+		for (enum fact_kind kind = 0; stats->synced && kind < FACT_KINDS; kind++)
+			ledger_each(ledger, kind, find_retry, &retry);
+		if (stats->synced && !retry)
 			break;
 		if (next > now)
 			usleep((useconds_t)(next - now < 100 ? next - now : 100) * 1000);
 		now = clock_ms();
 	}
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
-		ledger_each(engine_ledger(d->engine), kind, log_failing, &failing);
+		ledger_each(ledger, kind, log_failing, &failing);
 	if (!failing.n)
-		log_error("not everything could be made true in time", NULL);
+		log_error("not in sync in time", "seconds=%d", SETTLE_TIME / 1000);
 	return -EIO;
 }

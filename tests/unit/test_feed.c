@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
-#include "../../src/daemon/sync.h"
+#include "../../src/daemon/daemon.h"
 #include "api/http.h"
 #include "base/mem.h"
 #include "fake/settle.h"
@@ -102,7 +102,7 @@ static void feed(struct bench *b)
 
 	if (daemon_feed(&b->d, &err) < 0)
 		fail_msg("%s", err.msg);
-	timers = http_client_timers(kube_client(b->d.kube));
+	timers = http_client_timers(kube_client(b->d.inputs.kube));
 	timers_freeze(timers);
 	fake_api_elapse(
 		&b->api, b->d.base, timers, KUBE_NODE_WAIT_MS + KUBE_POD_CIDRS_WAIT_MS + 1000);

@@ -1,0 +1,510 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config_watch.h"
+#include "kernel/ipset.h"
+#include "kernel/iptables.h"
+#include "kernel/ipvs.h"
+#include "kernel/link_monitor.h"
+#include "notify.h"
+#include "status.h"
+
+enum { AWAIT_MS = 60000 /* for an API server, before --once gives up */ };
+
+/* Callbacks of the engine */
+
+static void on_failure(const struct op *op, void *arg)
+{
+	_cleanup_(buf_done) struct buf text = { 0 }, why = { 0 };
+	const struct daemon *d = arg;
+
+	fact_print(&text, &op->fact);
+	engine_print_failure(d->engine, &why, op);
+	log_error("the kernel refused an operation, retrying with back-off",
+		"op=%s fact=\"%s\" err=\"%s\"", op_type_name(op->type), buf_str(&text),
+		buf_str(&why));
+}
+
+static void on_scheduler_missing(const char *scheduler, void *arg)
+{
+	const struct daemon *d = arg;
+
+	log_warn("the kernel does not have this scheduler, its Services get the default one",
+		"scheduler=%s default=%s", scheduler, d->config->options.scheduler);
+}
+
+static void on_degraded(const struct service *service, void *arg)
+{
+	struct daemon *d = arg;
+
+	announce_service(&d->announcer, service->ns, service->name, "SchedulerMissing",
+		"ChooseScheduler",
+		"the kernel of node %s has no IPVS scheduler \"%s\": it uses \"%s\"",
+		d->config->options.node_name, service->scheduler, d->config->options.scheduler);
+}
+
+static void on_conflict(const struct fact_key *frontend, const struct claimant *loser,
+	const struct claimant *owner, void *arg)
+{
+	struct ip ip = fact_ip(frontend);
+	char s[IP_PORT_STRLEN];
+
+	(void)arg;
+	log_warn("two Services claim the same address and port, the older one keeps it",
+		"address=%s/%s service=%s owner=%s", ip_print_port(&ip, frontend->port, s),
+		proto_name(frontend->proto), loser->name, owner->name);
+}
+
+static void on_audit(const struct err *err, void *arg)
+{
+	const struct daemon *d = arg;
+
+	if (!err)
+		log_info("the kernel's state can be read again", NULL);
+	else
+		log_error(engine_stats(d->engine)->last_audit
+				? "cannot read the kernel's state, drift is not noticed until "
+				  "that works, retrying"
+				: "cannot read the kernel's state, nothing is written until that "
+				  "works, retrying",
+			"err=\"%s\"", err->msg);
+}
+
+static int on_stale_flows(const struct stale_list *stale, bool *ret_more, void *arg)
+{
+	return flows_delete(&((struct daemon *)arg)->flows, stale, ret_more);
+}
+
+/* Steps */
+
+static void on_ready(struct daemon *d)
+{
+	const struct engine_stats *s = engine_stats(d->engine);
+	struct ledger_counts c = ledger_counts(engine_ledger(d->engine));
+	uint64_t written = 0;
+
+	for (int k = 0; k < FACT_KINDS; k++)
+		written += s->ops[k][OP_ADD] + s->ops[k][OP_SET] + s->ops[k][OP_DEL];
+	d->ready = true;
+	malloc_trim(0); /* what reading everything took is not needed again */
+	log_info("in sync",
+		"services=%zu facts=%zu operations=%llu failing=%zu foreign=%zu ms=%llu",
+		d->store.n_services, c.wanted, (unsigned long long)written, c.failing, c.foreign,
+		(unsigned long long)(clock_ms() - d->started));
+	notify("READY=1\nSTATUS=in sync");
+	status_log_leftovers(d);
+	status_find_mixed(d);
+}
+
+static void on_step(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	const struct engine_stats *stats = engine_stats(d->engine);
+	uint64_t batches = stats->batches, start = clock_us(), now, next, wait;
+
+	(void)fd;
+	(void)what;
+	next = engine_step(d->engine, start / 1000);
+	observe_step(&d->observe, start, stats->batches != batches);
+	if (stats->synced && !d->ready)
+		on_ready(d);
+	if (next == UINT64_MAX) {
+		event_del(d->step);
+		return;
+	}
+	now = clock_ms();
+	wait = next > now ? next - now : 0;
+	event_add(d->step,
+		&(struct timeval){ .tv_sec = (time_t)(wait / 1000),
+			.tv_usec = (suseconds_t)(wait % 1000 * 1000) });
+}
+
+/*
+ * Not by event_add(): that takes an expired timer off the list of those to be called, so that
+ * calling it again and again, for a descriptor that stays readable, would put off the step for
+ * ever.
+ */
+static void step_now(struct daemon *d)
+{
+	event_active(d->step, EV_TIMEOUT, 0);
+}
+
+/* The node */
+
+int daemon_read_node(struct daemon *d, struct err *err)
+{
+	struct ip *local, primary[2];
+	size_t n_local;
+	int r = link_addresses(&local, &n_local, err);
+
+	if (r < 0)
+		return r;
+	primary[0] = link_primary_address(AF_INET, local, n_local);
+	primary[1] = link_primary_address(AF_INET6, local, n_local);
+	return node_view_update(&d->view, local, n_local, primary, &d->store);
+}
+
+/* The Node object or the interfaces may have changed. */
+static void refresh_node(struct daemon *d)
+{
+	struct err err;
+	int r = daemon_read_node(d, &err);
+
+	d->node_generation = d->store.node_generation;
+	if (r < 0)
+		log_error("cannot read the node's addresses, going on with those known before",
+			"err=\"%s\"", err.msg);
+	else if (r)
+		engine_node_changed(d->engine);
+}
+
+/* What NodePorts and masquerading need of the Node object. */
+static void check_node_object(struct daemon *d)
+{
+	const char *name = d->config->options.node_name;
+	const struct node *node = store_node(&d->store, name);
+	const char *why;
+
+	if (!node || !node->n_addresses) {
+		why = node ? "the Node object has no addresses" : "there is no such Node object";
+		log_warn("the node's addresses are not known, taking those of its interfaces",
+			"node=%s err=\"%s\"", name, why);
+		announce_node(&d->announcer, true, "NodeAddressesUnknown", "ReadNode",
+			"%s: the addresses of the interfaces are taken", why);
+	}
+	if (d->config->options.detect_local == DETECT_NODE_CIDR && (!node || !node->n_pod_cidrs)) {
+		why = node ? "the Node object has no pod CIDRs" : "there is no such Node object";
+		log_warn("the node's pod CIDRs are not known, masquerading nothing from outside "
+			 "until they are",
+			"node=%s err=\"%s\"", name, why);
+		announce_node(&d->announcer, true, "PodCIDRsUnknown", "ReadNode",
+			"%s: nothing from outside is masqueraded until they are known", why);
+	}
+}
+
+/* Inputs */
+
+static void on_store_changed(void *arg)
+{
+	struct daemon *d = arg;
+
+	observe_change(&d->observe);
+	if (d->node_generation != d->store.node_generation)
+		refresh_node(d);
+	step_now(d);
+}
+
+static void on_fed(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->inputs.kube) {
+		log_info("the API server has told everything", "services=%zu received=%llu ms=%llu",
+			d->store.n_services, (unsigned long long)kube_received(d->inputs.kube),
+			(unsigned long long)(clock_ms() - d->started));
+		check_node_object(d);
+	}
+	refresh_node(d);
+	engine_fed(d->engine);
+	step_now(d);
+}
+
+int daemon_feed(struct daemon *d, struct err *err)
+{
+	const char *name = d->config->options.node_name;
+	int r = inputs_start(&d->inputs,
+		&(struct inputs_config){ .config = d->config,
+			.base = d->base,
+			.store = &d->store,
+			.on_changed = on_store_changed,
+			.on_fed = on_fed,
+			.arg = d },
+		err);
+
+	if (r < 0 || !d->inputs.kube)
+		return r;
+	announcer_init(&d->announcer, kube_client(d->inputs.kube), name, &d->store);
+	announce_node(&d->announcer, false, "Starting", "StartKubeProxy", "ipvsctl-svcd " VERSION);
+	if (d->no_ipvs.code)
+		announce_node(&d->announcer, true, "IPVSUnavailable", "ChooseBackend",
+			"IPVS cannot be used on node %s, so iptables is: %s", name, d->no_ipvs.msg);
+	return 0;
+}
+
+int daemon_await_feed(struct daemon *d, struct err *err)
+{
+	static const struct timeval tick = { .tv_usec = 100000 };
+	uint64_t start = clock_ms();
+
+	while (!engine_stats(d->engine)->fed) {
+		if (clock_ms() - start > AWAIT_MS)
+			return err_set(err, -ETIMEDOUT,
+				"the API server did not tell everything within %d s",
+				AWAIT_MS / 1000);
+		event_base_loopexit(d->base, &tick);
+		event_base_dispatch(d->base);
+	}
+	event_del(d->step);
+	return 0;
+}
+
+/* Setting up */
+
+static int open_adapters(struct daemon *d, struct err *err)
+{
+	const struct node_view *view = &d->view;
+	/* Where IPVS is not used an earlier run may have left something; asking it would load it.
+	 */
+	bool ipvs_is_loaded = !access("/proc/net/ip_vs", F_OK);
+	int r = 0;
+
+	if (view->backend == BACKEND_IPVS || ipvs_is_loaded)
+		r = ipvs_new(&d->ipvs, err);
+	if (r >= 0)
+		r = link_new(&d->link, err);
+	if (r >= 0)
+		r = ipset_new(&d->ipset, err);
+	if (r >= 0)
+		r = iptables_new(
+			engine_texts(d->engine), view->ipv4, view->ipv6, &d->iptables, err);
+	if (r < 0)
+		return r;
+	struct adapter *adapters[] = { d->ipvs, d->link, d->ipset, d->iptables };
+
+	for (size_t i = 0; i < ARRAY_SIZE(adapters); i++)
+		if (adapters[i])
+			engine_add_adapter(d->engine, adapters[i]);
+	d->view.random_fully = iptables_info(d->iptables)->random_fully;
+	return 0;
+}
+
+int daemon_init(struct daemon *d, const struct config *config, const struct node_view *view,
+	const struct err *no_ipvs, struct err *err)
+{
+	struct utsname name;
+	int r;
+
+	*d = (struct daemon){
+		.config = config, .view = *view, .no_ipvs = *no_ipvs, .started = clock_ms()
+	};
+	d->view.bind_address = config->bind_address;
+	d->view.keep = config_input(config) == INPUT_API;
+	store_init(&d->store);
+	uname(&name);
+	memcpy(d->kernel, name.release, sizeof(d->kernel));
+	d->base = event_base_new();
+	if (!d->base)
+		return err_set(err, -ENOMEM, "cannot make an event loop");
+	d->step = evtimer_new(d->base, on_step, d);
+	signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of write(), not the end */
+	d->engine = engine_new(&(struct engine_config){
+		.store = &d->store,
+		.view = &d->view,
+		.audit_interval = config->audit_interval,
+		.drain = !config->once, /* which has nobody to wait for the last connection */
+		.clock_us = clock_us,
+		.on_failure = on_failure,
+		.on_scheduler_missing = on_scheduler_missing,
+		.on_degraded = on_degraded,
+		.on_conflict = on_conflict,
+		.on_audit = on_audit,
+		.delete_flows = on_stale_flows,
+		.arg = d,
+	});
+	r = open_adapters(d, err);
+	if (r < 0)
+		return r;
+	flows_init(&d->flows, &d->view, &d->observe);
+	r = daemon_read_node(d, err);
+	return r < 0 ? r : 0;
+}
+
+static void free_event(struct event **ev)
+{
+	if (*ev)
+		event_free(take(*ev));
+}
+
+void daemon_done(struct daemon *d)
+{
+	announcer_done(&d->announcer);
+	inputs_done(&d->inputs);
+	observe_done(&d->observe);
+	server_free(take(d->server));
+	free_event(&d->step);
+	free_event(&d->config_changed);
+	config_watch_free(take(d->config_watch));
+	free_event(&d->kernel_changed);
+	free_event(&d->iptables_answered);
+	free_event(&d->rules_changed);
+	for (size_t i = 0; i < ARRAY_SIZE(d->sigs); i++)
+		free_event(&d->sigs[i]);
+	link_monitor_free(take(d->monitor));
+	if (d->base)
+		event_base_free(take(d->base));
+	engine_free(d->engine);
+	flows_done(&d->flows);
+	iptables_free(d->iptables);
+	free(d->mixed);
+	ipset_free(d->ipset);
+	link_free(d->link);
+	ipvs_free(d->ipvs);
+	store_done(&d->store);
+	node_view_done(&d->view);
+}
+
+/* Running */
+
+static void end_loop(struct daemon *d)
+{
+	notify("STOPPING=1");
+	event_base_loopbreak(d->base);
+}
+
+static void on_address_failure(void *arg)
+{
+	static const struct timeval for_the_event_to_leave = { .tv_sec = 1 };
+	struct daemon *d = arg;
+
+	d->failure = "an address cannot be bound";
+	event_base_loopexit(d->base, d->announcer.events ? &for_the_event_to_leave : NULL);
+}
+
+static void on_kernel(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	unsigned changed = link_monitor_read(d->monitor);
+
+	(void)fd;
+	(void)what;
+	if (changed & LINK_CHANGED_ADDRESSES)
+		refresh_node(d);
+	if (changed & LINK_CHANGED_OURS)
+		engine_request_audit_of(d->engine, d->link->kinds);
+	if (changed)
+		step_now(d);
+}
+
+/* As kube-proxy does: whoever started the daemon starts it again, with the new file. */
+static void on_config(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	struct err err = { 0 };
+	int r = config_watch_read(d->config_watch, &err);
+
+	(void)fd;
+	(void)what;
+	if (r < 0)
+		log_error("the configuration file has become invalid, going on with the old one",
+			"file=\"%s\" err=\"%s\"", d->config->file, err.msg);
+	if (r <= 0)
+		return;
+	d->failure = "the configuration file has changed";
+	end_loop(d);
+}
+
+static void on_iptables_answer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	step_now(arg);
+}
+
+static void on_rules_changed(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	if (!iptables_disturbed(d->iptables, engine_stats(d->engine)->drift))
+		return;
+	log_debug("rules of iptables have changed, reading them", NULL);
+	engine_request_audit_of(d->engine, d->iptables->kinds);
+	step_now(d);
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)what;
+	if (sig == SIGHUP) {
+		log_info("reloading", NULL);
+		inputs_reload(&d->inputs);
+		refresh_node(d);
+		status_find_mixed(d);
+		engine_reload(d->engine);
+		step_now(d);
+		return;
+	}
+	log_info("stopping, the kernel's state stays as it is", "signal=%s",
+		sig == SIGTERM ? "SIGTERM" : "SIGINT");
+	end_loop(d);
+}
+
+static void watch_fd(struct daemon *d, struct event **ev, int fd, event_callback_fn fn)
+{
+	*ev = event_new(d->base, fd, EV_READ | EV_PERSIST, fn, d);
+	event_add(*ev, NULL);
+}
+
+int daemon_run(struct daemon *d, struct err *err)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	struct err why;
+	int r, fd;
+
+	r = link_monitor_new(d->link, &d->monitor, err);
+	if (r >= 0)
+		r = status_serve(d, err);
+	if (r < 0)
+		return r;
+	observe_init(&d->observe,
+		&(struct observe_config){ .config = d->config,
+			.base = d->base,
+			.store = &d->store,
+			.view = &d->view,
+			.engine = d->engine,
+			.iptables = d->iptables,
+			.kube = d->inputs.kube,
+			.fallback = d->no_ipvs.code,
+			.announcer = &d->announcer,
+			.on_address_failure = on_address_failure,
+			.arg = d });
+	inputs_watch(&d->inputs);
+	if (*d->config->file) {
+		if (config_watch_new(d->config->file, &d->config_watch, &why) < 0)
+			log_warn("cannot watch the configuration file", "err=\"%s\"", why.msg);
+		else
+			watch_fd(
+				d, &d->config_changed, config_watch_fd(d->config_watch), on_config);
+	}
+	watch_fd(d, &d->kernel_changed, link_monitor_fd(d->monitor), on_kernel);
+	watch_fd(d, &d->iptables_answered, iptables_watch(d->iptables), on_iptables_answer);
+	fd = iptables_watch_others(d->iptables, &why);
+	if (fd < 0)
+		log_warn("cannot watch for drift of iptables rules, only audits notice it",
+			"err=\"%s\"", why.msg);
+	else
+		watch_fd(d, &d->rules_changed, fd, on_rules_changed);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		d->sigs[i] = evsignal_new(d->base, signals[i], on_signal, d);
+		event_add(d->sigs[i], NULL);
+	}
+	refresh_node(d); /* what changed before the monitor listened */
+	step_now(d);
+	event_base_dispatch(d->base);
+	return d->failure ? err_set(err, -ECANCELED, "%s", d->failure) : 0;
+}

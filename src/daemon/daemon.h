@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+
+#include "announce.h"
+#include "base/err.h"
+#include "config/config.h"
+#include "core/adapter.h"
+#include "core/engine.h"
+#include "core/store.h"
+#include "flows.h"
+#include "inputs.h"
+#include "kernel/link.h"
+#include "observe.h"
+#include "server/server.h"
+
+/* The parts of the running daemon, wired together on one event loop. */
+struct daemon {
+	const struct config *config;
+	struct event_base *base;
+	struct store store;
+	struct node_view view;
+	struct err no_ipvs; /* why --backend=auto became iptables; code 0: it did not */
+	struct engine *engine;
+	struct adapter *ipvs; /* NULL: it is neither used nor loaded */
+	struct adapter *link, *ipset, *iptables;
+	struct inputs inputs;
+	uint32_t node_generation; /* of the store, as the view has it */
+	struct announcer announcer;
+	struct observe observe;
+	struct flows flows;
+	struct link_monitor *monitor;
+	struct server *server;
+	struct config_watch *config_watch;
+	struct event *step, *config_changed, *kernel_changed, *iptables_answered, *rules_changed,
+		*sigs[3];
+	char kernel[65];  /* release of the running kernel */
+	uint64_t started; /* ms */
+	char *mixed; /* programs of the other variant of iptables that has rules, too; NULL: none */
+	const char *failure; /* it must end, for that reason; NULL: it must not */
+	bool ready;	     /* the first sync is through and was logged */
+};
+
+/*
+ * Opens the kernel's interfaces and makes the engine. `view` has what the start found out. Returns
+ * 0, or a negative errno with words; daemon_done() in both cases.
+ */
+int daemon_init(struct daemon *d, const struct config *config, const struct node_view *view,
+	const struct err *no_ipvs, struct err *err);
+void daemon_done(struct daemon *d);
+
+/* As inputs_start(); the cluster hears that we start. */
+int daemon_feed(struct daemon *d, struct err *err);
+/* Waits until the input is complete. Returns 0, or -ETIMEDOUT with words. */
+int daemon_await_feed(struct daemon *d, struct err *err);
+/* Reads the interfaces and the Node object. Returns 1 if the view changed, 0 if not, or a negative
+ * errno with words. */
+int daemon_read_node(struct daemon *d, struct err *err);
+
+/* Follows the inputs and the kernel until SIGTERM or SIGINT. Returns 0, or a negative errno with
+ * words. */
+int daemon_run(struct daemon *d, struct err *err);
+
+#endif

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "inputs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { MAX_WARNINGS = 1000 };
+
+/* Manifests */
+
+static void on_manifest_problem(const struct manifest_problem *p, void *arg)
+{
+	_cleanup_(buf_done) struct buf where = { 0 };
+
+	(void)arg;
+	buf_addf(&where, "file=\"%s\"", p->path);
+	if (p->line)
+		buf_addf(&where, " line=%u", p->line);
+	if (p->column)
+		buf_addf(&where, " column=%u", p->column);
+	if (*p->object)
+		buf_addf(&where, " object=\"%s\"", p->object);
+	if (*p->field)
+		buf_addf(&where, " field=%s", p->field);
+	log_warn("manifest problem", "%s err=\"%s\"", buf_str(&where), p->message);
+}
+
+static int start_manifests(struct inputs *in, struct err *err)
+{
+	const struct config *c = in->config.config;
+	struct manifests_config config = {
+		.paths = c->manifests,
+		.n_paths = c->n_manifests,
+		.store = in->config.store,
+		.service_range = { c->service_range[0], c->service_range[1] },
+		.on_problem = on_manifest_problem,
+	};
+	int r = manifests_new(&config, &in->manifests, err);
+
+	if (r >= 0)
+		r = manifests_load(in->manifests, err);
+	in->config.on_fed(in->config.arg);
+	return r;
+}
+
+static void on_manifests(evutil_socket_t fd, short what, void *arg)
+{
+	struct inputs *in = arg;
+
+	(void)fd;
+	(void)what;
+	if (manifests_dispatch(in->manifests))
+		in->config.on_changed(in->config.arg);
+}
+
+void inputs_watch(struct inputs *in)
+{
+	if (!in->manifests)
+		return;
+	in->manifests_changed = event_new(in->config.base, manifests_fd(in->manifests),
+		EV_READ | EV_PERSIST, on_manifests, in);
+	event_add(in->manifests_changed, NULL);
+}
+
+void inputs_reload(struct inputs *in)
+{
+	struct err err;
+
+	if (in->manifests && manifests_load(in->manifests, &err) < 0)
+		log_error("cannot read a manifest path, its last good objects stay", "err=\"%s\"",
+			err.msg);
+}
+
+size_t inputs_problems(const struct inputs *in)
+{
+	const struct manifest_problem *const *problems;
+
+	return in->manifests ? manifests_problems(in->manifests, &problems) : 0;
+}
+
+/* API server */
+
+static void on_api_changed(void *arg)
+{
+	struct inputs *in = arg;
+
+	in->config.on_changed(in->config.arg);
+}
+
+static void on_api_fed(void *arg)
+{
+	struct inputs *in = arg;
+
+	in->config.on_fed(in->config.arg);
+}
+
+static void on_object_problem(const char *message, void *arg)
+{
+	(void)arg;
+	log_warn("ignoring an invalid object of the API server", "err=\"%s\"", message);
+}
+
+/* The trouble of that resource, or else room for one; NULL: there is none. */
+static struct input_trouble *find_trouble(struct inputs *in, const char *resource)
+{
+	struct input_trouble *room = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(in->trouble); i++) {
+		struct input_trouble *t = &in->trouble[i];
+
+		if (t->resource && !strcmp(t->resource, resource))
+			return t;
+		if (!t->resource && !room)
+			room = t;
+	}
+	return room;
+}
+
+/* Logged when it begins, when it changes and when it ends. */
+static void on_api_trouble(const char *resource, const char *message, unsigned retry_ms, void *arg)
+{
+	struct inputs *in = arg;
+	struct input_trouble *t = find_trouble(in, resource);
+
+	if (!t)
+		return;
+	if (!message) {
+		log_info("following a resource of the API server again", "resource=%s", resource);
+		free(t->message);
+		*t = (struct input_trouble){ 0 };
+		return;
+	}
+	if (t->message && !strcmp(t->message, message))
+		return;
+	log_warn("cannot follow a resource of the API server, the kernel's state stays, retrying",
+		"resource=%s in_ms=%u err=\"%s\"", resource, retry_ms, message);
+	free(t->message);
+	*t = (struct input_trouble){ .resource = resource, .message = mem_strdup(message) };
+}
+
+static int start_api(struct inputs *in, struct err *err)
+{
+	const struct config *c = in->config.config;
+	struct kube_config config = {
+		.base = in->config.base,
+		.store = in->config.store,
+		.node_name = c->options.node_name,
+		.endpoints = c->endpoints_source,
+		.json = c->json,
+		.qps = c->qps,
+		.burst = c->burst,
+		.needs_pod_cidrs = c->options.detect_local == DETECT_NODE_CIDR,
+		.changed = on_api_changed,
+		.fed = on_api_fed,
+		.trouble = on_api_trouble,
+		.problem = on_object_problem,
+		.arg = in,
+	};
+	int r = auth_load(&(struct auth_config){ .kubeconfig = c->kubeconfig, .master = c->master },
+		&in->auth, err);
+
+	if (r < 0)
+		return r;
+	config.auth = in->auth;
+	return kube_new(&config, &in->kube, err);
+}
+
+/* Both */
+
+int inputs_start(struct inputs *in, const struct inputs_config *config, struct err *err)
+{
+	*in = (struct inputs){ .config = *config };
+	return config_input(config->config) == INPUT_API ? start_api(in, err)
+							 : start_manifests(in, err);
+}
+
+void inputs_warn(const struct inputs *in, void (*fn)(const char *sentence, void *arg), void *arg)
+{
+	const struct manifest_problem *const *problems;
+	size_t n = in->manifests ? manifests_problems(in->manifests, &problems) : 0;
+	_cleanup_(buf_done) struct buf b = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(in->trouble); i++) {
+		if (!in->trouble[i].resource)
+			continue;
+		buf_reset(&b);
+		buf_addf(&b, "cannot follow %s: %s", in->trouble[i].resource,
+			in->trouble[i].message);
+		fn(buf_str(&b), arg);
+	}
+	for (size_t i = 0; i < n && i < MAX_WARNINGS; i++) {
+		buf_reset(&b);
+		manifest_problem_print(problems[i], &b);
+		fn(buf_str(&b), arg);
+	}
+}
+
+void inputs_done(struct inputs *in)
+{
+	if (in->manifests_changed)
+		event_free(take(in->manifests_changed));
+	manifests_free(take(in->manifests));
+	kube_free(take(in->kube));
+	auth_free(take(in->auth));
+	for (size_t i = 0; i < ARRAY_SIZE(in->trouble); i++)
+		free(in->trouble[i].message);
+}

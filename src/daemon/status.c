@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "status.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon.h"
+#include "kernel/iptables.h"
+#include "kernel/ipvs.h"
+#include "kernel/leftovers.h"
+#include "kernel/traps.h"
+#include "report/explain.h"
+#include "report/report.h"
+
+enum { LEFTOVERS_NAMED = 3 /* the rest is counted */ };
+
+static void print_leftovers(const struct daemon *d, struct buf *b)
+{
+	_cleanup_(leftovers_done) struct leftovers l = { 0 };
+	struct err err;
+
+	iptables_leftovers(d->iptables, &l);
+	if (leftovers_find_tables(&l, &err))
+		log_debug("cannot look for what kube-proxy left", "err=\"%s\"", err.msg);
+	for (size_t i = 0; i < l.n && i < LEFTOVERS_NAMED; i++) {
+		buf_adds(b, i ? ", " : "");
+		leftover_print(b, &l.v[i]);
+	}
+	if (l.n > LEFTOVERS_NAMED)
+		buf_addf(b, " and %zu more", l.n - LEFTOVERS_NAMED);
+}
+
+void status_log_leftovers(const struct daemon *d)
+{
+	_cleanup_(buf_done) struct buf left = { 0 };
+
+	print_leftovers(d, &left);
+	if (left.len)
+		log_warn("kube-proxy left state that is not used here and may catch packets to "
+			 "Services first; `ipvsctl-svc cleanup --of kube-proxy` removes it",
+			"left=\"%s\"", buf_str(&left));
+}
+
+void status_find_mixed(struct daemon *d)
+{
+	struct buf b = { 0 };
+
+	iptables_print_mixed(d->iptables, &b);
+	if (b.len && !d->mixed)
+		log_warn("the other variant of iptables has rules for Services, too, and packets "
+			 "pass both; remove them with it",
+			"program=\"%s\"", buf_str(&b));
+	free(d->mixed);
+	d->mixed = b.len ? buf_take(&b) : NULL;
+	buf_done(&b);
+}
+
+struct warnings {
+	char **line;
+	size_t n, cap;
+};
+
+static void add_warning(const char *sentence, void *arg)
+{
+	struct warnings *w = arg;
+
+	mem_grow(w->line, w->n, w->cap);
+	w->line[w->n++] = mem_strdup(sentence);
+}
+
+static void count_present(const struct fact_key *key, const struct fact_state *state, void *arg)
+{
+	(void)key;
+	*(size_t *)arg += state->present;
+}
+
+/* Everything that is wrong now, a sentence each. */
+static void collect_warnings(struct daemon *d, struct warnings *w)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct trap_facts traps;
+	size_t n_estimated = 0, start;
+
+	if (d->no_ipvs.code) {
+		buf_addf(&b,
+			"IPVS cannot be used, so iptables is (get the kernel module ip_vs and "
+			"restart, or say --backend=iptables): %s",
+			d->no_ipvs.msg);
+		add_warning(buf_str(&b), w);
+	}
+	inputs_warn(&d->inputs, add_warning, w);
+
+	ledger_each(engine_ledger(d->engine), FACT_VS, count_present, &n_estimated);
+	ledger_each(engine_ledger(d->engine), FACT_RS, count_present, &n_estimated);
+	traps_read(d->view.backend == BACKEND_IPVS ? d->ipvs : NULL, &d->view, n_estimated, &traps);
+	traps_judge(&traps, add_warning, w);
+
+	buf_reset(&b);
+	buf_adds(&b, "kube-proxy left ");
+	start = b.len;
+	print_leftovers(d, &b);
+	if (b.len > start) {
+		buf_adds(&b, ": see ipvsctl-svc cleanup");
+		add_warning(buf_str(&b), w);
+	}
+	if (d->mixed) {
+		buf_reset(&b);
+		buf_addf(&b,
+			"%s: the other variant of iptables has rules for Services, too, and "
+			"packets pass both",
+			d->mixed);
+		add_warning(buf_str(&b), w);
+	}
+}
+
+static int count_conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
+	void *arg, void *conns_arg)
+{
+	struct daemon *d = conns_arg;
+	struct err err;
+
+	return ipvs_conns(d->ipvs, vs, fn, arg, &err);
+}
+
+static struct report_input report_input(struct daemon *d)
+{
+	return (struct report_input){
+		.store = &d->store,
+		.engine = d->engine,
+		.view = &d->view,
+		.backend = backend_name(d->view.backend),
+		.kernel = d->kernel,
+		.input = d->inputs.kube ? "apiserver" : "manifests",
+		.now = clock_ms(),
+		.last_sync_us = d->observe.last_sync_us,
+		.conns = d->view.backend == BACKEND_IPVS ? count_conns : NULL,
+		.conns_arg = d,
+	};
+}
+
+/* A status under way: it is written in pieces, between other work. */
+struct status {
+	struct daemon *d;
+	struct report *report;
+	struct warnings warnings;
+};
+
+static void *status_begin(void *arg)
+{
+	struct status *s = new0(struct status);
+	struct report_input in = report_input(arg);
+
+	s->d = arg;
+	collect_warnings(s->d, &s->warnings);
+	s->report = report_begin(&in);
+	return s;
+}
+
+static bool status_next(void *arg, struct buf *out)
+{
+	struct status *s = arg;
+	struct report_input in = report_input(s->d);
+
+	in.warnings = (const char *const *)s->warnings.line;
+	in.n_warnings = s->warnings.n;
+	return report_next(s->report, &in, out);
+}
+
+static void status_end(void *arg)
+{
+	struct status *s = arg;
+
+	for (size_t i = 0; i < s->warnings.n; i++)
+		free(s->warnings.line[i]);
+	free(s->warnings.line);
+	report_free(s->report);
+	free(s);
+}
+
+static json_t *status_explain(const char *what, const char *from, struct err *err, void *arg)
+{
+	struct report_input in = report_input(arg);
+	struct explain_query q;
+
+	return explain_parse(what, from, &q, err) < 0 ? NULL : explain(&in, &q);
+}
+
+int status_serve(struct daemon *d, struct err *err)
+{
+	struct server_config config = {
+		.socket_path = d->config->status_socket,
+		.status_begin = status_begin,
+		.status_next = status_next,
+		.status_end = status_end,
+		.explain = status_explain,
+		.arg = d,
+	};
+
+	return *config.socket_path ? server_new(d->base, &config, &d->server, err) : 0;
+}
