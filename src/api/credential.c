@@ -53,46 +53,37 @@ int credential_read_file(const char *path, size_t max, struct buf *ret, struct e
 	return 0;
 }
 
-/* Takes the white space around a token away. Only printable characters may be left: others would
- * break out of the header that it is sent in. */
-static int check_token(const char *where, struct buf *b, struct err *err)
-{
-	size_t begin = 0;
-
-	while (b->len && isspace((unsigned char)b->data[b->len - 1]))
-		b->len--;
-	while (begin < b->len && isspace((unsigned char)b->data[begin]))
-		begin++;
-	b->len -= begin;
-	if (!b->len)
-		return err_set(err, -EINVAL, "%s is empty", where);
-	memmove(b->data, b->data + begin, b->len);
-	b->data[b->len] = '\0';
-	for (size_t i = 0; i < b->len; i++)
-		if ((unsigned char)b->data[i] <= ' ' || b->data[i] == 0x7f)
-			return err_set(err, -EINVAL, "%s holds more than a token", where);
-	return 0;
-}
-
-/* A file in the middle of being written lacks the end. */
-static int check_pem(const char *where, const struct buf *b, struct err *err)
-{
-	static const char begin[] = "-----BEGIN ", end[] = "-----END ";
-	const char *p = memmem(buf_str(b), b->len, begin, strlen(begin));
-
-	if (!p || !memmem(p, b->len - (size_t)(p - b->data), end, strlen(end)))
-		return err_set(err, -EINVAL, "%s holds nothing in PEM format", where);
-	return 0;
-}
-
+/* Takes the white space around a token away. */
 static int check_credential(
 	const struct credential *c, const char *where, struct buf *b, struct err *err)
 {
+	static const char pem_begin[] = "-----BEGIN ", pem_end[] = "-----END ";
+	const char *pem;
+	size_t begin = 0;
+
 	switch (c->kind) {
 	case CREDENTIAL_TOKEN:
-		return check_token(where, b, err);
+		while (b->len && isspace((unsigned char)b->data[b->len - 1]))
+			b->len--;
+		while (begin < b->len && isspace((unsigned char)b->data[begin]))
+			begin++;
+		b->len -= begin;
+		if (!b->len)
+			return err_set(err, -EINVAL, "%s is empty", where);
+		memmove(b->data, b->data + begin, b->len);
+		b->data[b->len] = '\0';
+		/* Other characters would break out of the header that a token is sent in. */
+		for (size_t i = 0; i < b->len; i++)
+			if ((unsigned char)b->data[i] <= ' ' || b->data[i] == 0x7f)
+				return err_set(err, -EINVAL, "%s holds more than a token", where);
+		return 0;
 	case CREDENTIAL_PEM:
-		return check_pem(where, b, err);
+		/* A file in the middle of being written lacks the end. */
+		pem = memmem(buf_str(b), b->len, pem_begin, strlen(pem_begin));
+		if (!pem ||
+			!memmem(pem, b->len - (size_t)(pem - b->data), pem_end, strlen(pem_end)))
+			return err_set(err, -EINVAL, "%s holds nothing in PEM format", where);
+		return 0;
 	}
 	return 0;
 }

@@ -87,7 +87,7 @@ static int decode_watched(enum object_kind kind, const struct watch_object *o, s
 	return r;
 }
 
-static void store_object(struct store *store, struct object *o)
+static void put_into_store(struct store *store, struct object *o)
 {
 	switch (o->kind) {
 	case OBJECT_SERVICE:
@@ -107,24 +107,7 @@ static void store_object(struct store *store, struct object *o)
 	}
 }
 
-static void remove_object(struct store *store, const struct object *o)
-{
-	switch (o->kind) {
-	case OBJECT_SERVICE:
-		store_delete_service(store, o->service->ns, o->service->name);
-		break;
-	case OBJECT_ENDPOINTS:
-	case OBJECT_ENDPOINT_SLICE:
-		store_delete_slice(store, o->slice->kind, o->slice->ns, o->slice->name);
-		break;
-	case OBJECT_NODE:
-		store_delete_node(store, o->node->name);
-		break;
-	}
-}
-
-/* For an object that cannot be decoded: the version in the store is outdated. */
-static void remove_id(struct store *store, const struct object_id *id)
+static void remove_from_store(struct store *store, const struct object_id *id)
 {
 	switch (id->kind) {
 	case OBJECT_SERVICE:
@@ -213,11 +196,9 @@ static int on_view_object(const struct watch_object *o, void *arg, struct err *e
 		k->config.problem(buf_str(&text), k->config.arg);
 	}
 	if (!r && o->event == WATCH_PUT && is_selected(&object))
-		store_object(k->config.store, &object);
-	else if (!r)
-		remove_object(k->config.store, &object);
-	else if (*e.id.name)
-		remove_id(k->config.store, &e.id);
+		put_into_store(k->config.store, &object);
+	else if (*e.id.name) /* also where it cannot be decoded: the stored version is outdated */
+		remove_from_store(k->config.store, &e.id);
 	if (f->info->kind == OBJECT_NODE)
 		check_fed(k);
 	if (k->fed)

@@ -6,23 +6,17 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <event2/event.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/auth.h"
 #include "api/events.h"
-#include "api/http.h"
 #include "base/mem.h"
-#include "fake/settle.h"
+#include "fake/call.h"
 
 struct bench {
 	struct fake_api api;
-	struct event_base *base;
-	struct auth *auth;
-	struct http_client *client;
+	struct caller caller;
 	struct events *events;
 	unsigned troubles, recovered;
 };
@@ -40,19 +34,11 @@ static void on_trouble(const char *message, void *arg)
 static int set_up(void **state)
 {
 	struct bench *b = new0(struct bench);
-	char url[64];
-	struct err err;
 
-	signal(SIGPIPE, SIG_IGN);
 	fake_api_start(&b->api, false);
-	b->base = event_base_new();
-	if (auth_load(&(struct auth_config){ .master = fake_api_url(&b->api, url) }, &b->auth,
-		    &err) ||
-		http_client_new(b->base, b->auth, &b->client, &err))
-		fail_msg("%s", err.msg);
-	timers_freeze(http_client_timers(b->client));
+	caller_init(&b->caller, &b->api);
 	b->events = events_new(&(struct events_config){
-		.client = b->client,
+		.client = b->caller.client,
 		.node_name = "node-a",
 		.trouble = on_trouble,
 		.arg = b,
@@ -66,9 +52,7 @@ static int tear_down(void **state)
 	struct bench *b = *state;
 
 	events_free(b->events);
-	http_client_free(b->client);
-	auth_free(b->auth);
-	event_base_free(b->base);
+	caller_done(&b->caller);
 	fake_api_stop(&b->api);
 	free(b);
 	return 0;
@@ -98,7 +82,7 @@ static size_t count(struct bench *b, const char *what)
 
 static void elapse(struct bench *b, uint64_t ms)
 {
-	fake_api_elapse(&b->api, b->base, http_client_timers(b->client), ms);
+	fake_api_elapse(&b->api, b->caller.base, http_client_timers(b->caller.client), ms);
 }
 
 static json_t *taken(struct bench *b, size_t i)

@@ -9,22 +9,12 @@
 
 #include <cmocka.h>
 
-#include "base/mem.h"
-#include "fake/call.h"
-
-static struct fake_api api;
+#include "http_fixture.h"
 
 static int start(void **state)
 {
 	(void)state;
 	fake_api_start(&api, false);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	fake_api_stop(&api);
 	return 0;
 }
 
@@ -38,49 +28,9 @@ static int make_caller(void **state)
 	return 0;
 }
 
-static int drop_caller(void **state)
-{
-	struct caller *c = *state;
-
-	if (c->base)
-		caller_done(c);
-	free(c);
-	fake_api_order(&api,
-		"{\"clearFaults\": true, \"set\": {\"tls\": \"good\", \"token\": null,"
-		" \"basic\": null, \"clientCert\": null}}");
-	return 0;
-}
-
-static void elapse(const struct caller *c, uint64_t ms)
-{
-	fake_api_elapse(&api, c->base, http_client_timers(c->client), ms);
-}
-
 static const char *text(const struct call *c)
 {
 	return buf_str(&c->body);
-}
-
-static void assert_contains(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("\"%s\" is not in \"%s\"", part, text);
-}
-
-/* A header of the last request, as the server saw it; NULL: there is none. */
-static void assert_header(const char *name, const char *wanted)
-{
-	json_t *request = fake_api_last_request(&api);
-	const char *is =
-		json_string_value(json_object_get(json_object_get(request, "headers"), name));
-
-	if (!wanted)
-		assert_null(is);
-	else if (!is)
-		fail_msg("there is no header %s", name);
-	else
-		assert_string_equal(is, wanted);
-	json_decref(request);
 }
 
 /* Answers */
@@ -664,5 +614,5 @@ int main(void)
 		TEST(a_client_can_go_with_requests_on_their_way),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, stop_server);
 }

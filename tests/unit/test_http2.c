@@ -22,14 +22,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/mem.h"
-#include "fake/call.h"
+#include "http_fixture.h"
 
 enum { ATTEMPTS = 5 };
 
 extern char **environ;
 
-static struct fake_api api;
 static struct {
 	pid_t pid;
 	in_port_t port; /* network order */
@@ -118,10 +116,8 @@ static bool start(void)
 
 static int stop(void **state)
 {
-	(void)state;
 	stop_proxy();
-	fake_api_stop(&api);
-	return 0;
+	return stop_server(state);
 }
 
 static int make_caller(void **state)
@@ -133,14 +129,6 @@ static int make_caller(void **state)
 	fake_api_write_kubeconfig(&through_proxy, "", "");
 	caller_init(c, &through_proxy);
 	*state = c;
-	return 0;
-}
-
-static int drop_caller(void **state)
-{
-	caller_done(*state);
-	free(*state);
-	fake_api_order(&api, "{\"clearFaults\": true}");
 	return 0;
 }
 

@@ -15,22 +15,12 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "base/mem.h"
-#include "fake/call.h"
-
-static struct fake_api api;
+#include "http_fixture.h"
 
 static int start(void **state)
 {
 	(void)state;
 	fake_api_start(&api, true);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	fake_api_stop(&api);
 	return 0;
 }
 
@@ -45,47 +35,12 @@ static int make_caller(void **state)
 	return 0;
 }
 
-static int drop_caller(void **state)
-{
-	struct caller *c = *state;
-
-	if (c->base)
-		caller_done(c);
-	free(c);
-	fake_api_order(&api,
-		"{\"clearFaults\": true, \"set\": {\"tls\": \"good\", \"token\": null,"
-		" \"basic\": null, \"clientCert\": null}}");
-	return 0;
-}
-
 /* A new client after something has changed. */
 static void renew_caller(struct caller *c, const char *cluster, const char *user)
 {
 	caller_done(c);
 	fake_api_write_kubeconfig(&api, cluster, user);
 	caller_init(c, &api);
-}
-
-static void assert_contains(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("\"%s\" is not in \"%s\"", part, text);
-}
-
-/* A header of the last request, as the server saw it; NULL: there is none. */
-static void assert_header(const char *name, const char *wanted)
-{
-	json_t *request = fake_api_last_request(&api);
-	const char *is =
-		json_string_value(json_object_get(json_object_get(request, "headers"), name));
-
-	if (!wanted)
-		assert_null(is);
-	else if (!is)
-		fail_msg("there is no header %s", name);
-	else
-		assert_string_equal(is, wanted);
-	json_decref(request);
 }
 
 /* The server */
@@ -309,8 +264,7 @@ static void messages_hold_no_secret(void **state)
 
 		fake_api_order(&api, "{\"fault\": {%s}}", faults[i]);
 		call_begin_get(&c, caller, "/version");
-		fake_api_elapse(&api, caller->base, http_client_timers(caller->client),
-			HTTP_IDLE_TIMEOUT_MS);
+		elapse(caller, HTTP_IDLE_TIMEOUT_MS);
 		assert_int_equal(c.ends, 1);
 		assert_true(*c.message);
 		assert_null(strstr(c.message, "sesame"));
@@ -425,5 +379,5 @@ int main(void)
 		TEST(a_proxy_is_asked_for_the_server_and_gets_no_credentials),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, stop_server);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a watch makes of servers that are away, old, or forget fast; test_kube.c has the rest. */
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,18 +8,15 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <event2/event.h>
 
 #include "api/watch.h"
 #include "base/buf.h"
 #include "base/mem.h"
-#include "fake/settle.h"
+#include "fake/call.h"
 
 struct bench {
 	struct fake_api api;
-	struct event_base *base;
-	struct auth *auth;
-	struct http_client *client;
+	struct caller caller;
 	struct watch *watch;
 	unsigned completed, troubles, at_once;
 	struct buf told; /* messages of troubles, a line each */
@@ -29,20 +25,12 @@ struct bench {
 static int setup(void **state)
 {
 	struct bench *b = new0(struct bench);
-	char url[64];
-	struct err err;
 
-	signal(SIGPIPE, SIG_IGN);
 	fake_api_start(&b->api, false);
 	fake_api_order(&b->api,
 		"{\"put\": {\"kind\": \"Service\", \"metadata\": {\"name\": \"web\"}, "
 		"\"spec\": {\"clusterIP\": \"10.96.0.9\"}}}");
-	b->base = event_base_new();
-	if (auth_load(&(struct auth_config){ .master = fake_api_url(&b->api, url) }, &b->auth,
-		    &err) ||
-		http_client_new(b->base, b->auth, &b->client, &err))
-		fail_msg("%s", err.msg);
-	timers_freeze(http_client_timers(b->client));
+	caller_init(&b->caller, &b->api);
 	*state = b;
 	return 0;
 }
@@ -52,9 +40,7 @@ static int teardown(void **state)
 	struct bench *b = *state;
 
 	watch_free(b->watch);
-	http_client_free(b->client);
-	auth_free(b->auth);
-	event_base_free(b->base);
+	caller_done(&b->caller);
 	fake_api_stop(&b->api);
 	buf_done(&b->told);
 	free(b);
@@ -94,7 +80,7 @@ static void on_trouble(const char *message, unsigned status, unsigned retry_ms, 
 static void start(struct bench *b)
 {
 	b->watch = watch_new(&(struct watch_config){
-		.client = b->client,
+		.client = b->caller.client,
 		.path = "/api/v1/services",
 		.label_selector = "",
 		.field_selector = "",
@@ -108,7 +94,7 @@ static void start(struct bench *b)
 
 static void await(struct bench *b, bool (*what)(void *arg), const char *name)
 {
-	if (!fake_api_await(&b->api, b->base, http_client_timers(b->client), what, b))
+	if (!fake_api_await(&b->api, b->caller.base, http_client_timers(b->caller.client), what, b))
 		fail_msg("waited for: %s\n%s", name, buf_str(&b->told));
 }
 #define AWAIT(b, what) await(b, what, #what)
