@@ -49,7 +49,7 @@ static int read_pod(struct auth *a, const char *dir, struct err *err)
 
 	if (!is_given(host) || !is_given(port))
 		return err_set(err, -ENOENT,
-			"no API server is known: give a kubeconfig or --master, or run in a pod, where KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are set");
+			"no API server is configured: give a kubeconfig or --master, or run in a pod, where KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are set");
 	buf_addf(&url, "https://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
 	a->pod = true;
 	a->settings.server = arena_strdup(&a->settings.arena, buf_str(&url));
@@ -80,7 +80,7 @@ static int read_settings(struct auth *a, const struct auth_config *c, struct err
 	} else if (k->empty) {
 		r = read_pod(a, dir, err);
 		if (r < 0)
-			err_prefix(err, "%s: it is empty", c->kubeconfig);
+			err_prefix(err, "%s: is empty", c->kubeconfig);
 	}
 	return r;
 }
@@ -221,7 +221,7 @@ static int load_credentials(struct auth *a, struct err *err)
 		return err_set(err, r, "%s", words.msg);
 	/* A pod without ca.crt goes on with the system's roots, as client-go does. */
 	if (r < 0)
-		log_warn("no certificate authority for the API server, going on with the system's",
+		log_warn("no certificate authority for the API server, using the system's",
 			"err=\"%s\"", words.msg);
 	ca->failing = r < 0;
 

@@ -75,14 +75,15 @@ static int check_credential(
 		/* Other characters would break out of the header that a token is sent in. */
 		for (size_t i = 0; i < b->len; i++)
 			if ((unsigned char)b->data[i] <= ' ' || b->data[i] == 0x7f)
-				return err_set(err, -EINVAL, "%s holds more than a token", where);
+				return err_set(err, -EINVAL,
+					"%s holds characters that a token cannot have", where);
 		return 0;
 	case CREDENTIAL_PEM:
 		/* A file in the middle of being written lacks the end. */
 		pem = memmem(buf_str(b), b->len, pem_begin, strlen(pem_begin));
 		if (!pem ||
 			!memmem(pem, b->len - (size_t)(pem - b->data), pem_end, strlen(pem_end)))
-			return err_set(err, -EINVAL, "%s holds nothing in PEM format", where);
+			return err_set(err, -EINVAL, "%s holds no PEM block", where);
 		return 0;
 	}
 	return 0;
@@ -134,10 +135,10 @@ void credential_refresh(struct credential *c)
 		return;
 	r = reload_credential(c, &err);
 	if (r < 0 && !c->failing)
-		log_warn("a credential cannot be read again, going on with what it was before",
+		log_warn("cannot reload a credential, keeping the previous one",
 			"from=\"%s\" err=\"%s\"", c->key, err.msg);
 	if (r > 0)
-		log_info("a credential has changed", "from=\"%s\" file=\"%s\"", c->key, c->path);
+		log_info("reloaded a credential", "from=\"%s\" file=\"%s\"", c->key, c->path);
 	c->failing = r < 0;
 }
 
@@ -145,7 +146,7 @@ void credential_refresh(struct credential *c)
 int credential_load(struct credential *c, struct err *err)
 {
 	bool inlined = c->value.len > 0;
-	int r = inlined ? check_credential(c, "it", &c->value, err) : 0;
+	int r = inlined ? check_credential(c, "the value", &c->value, err) : 0;
 
 	if (!r && c->path && inlined)
 		credential_refresh(c);

@@ -126,6 +126,6 @@ void events_tell(struct events *e, const struct kube_event *event)
 	clock_gettime(CLOCK_REALTIME, &wall);
 	if (!event_book_add(e->book, event, timers_now(e->timers),
 		    (int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000))
-		report_events_trouble(e, "there are too many at a time");
+		report_events_trouble(e, "too many events at a time");
 	schedule_request(e);
 }

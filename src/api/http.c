@@ -290,7 +290,7 @@ static void on_idle(void *arg)
 	curl_easy_getinfo(r->easy, CURLINFO_LOCAL_PORT, &port);
 	if (port > 0)
 		shut_down_connection(r->client, (in_port_t)port);
-	snprintf(r->error, sizeof(r->error), "nothing came for %.3g s", r->config.idle_ms / 1000.0);
+	snprintf(r->error, sizeof(r->error), "no data came for %.3g s", r->config.idle_ms / 1000.0);
 	http_request_end(r, CURLE_OPERATION_TIMEDOUT);
 }
 

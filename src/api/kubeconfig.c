@@ -227,13 +227,13 @@ static int check_user(struct kubeconfig_reader *k)
 
 	if (cert != credential_is_given(&to->key))
 		return reader_fail_at(&k->reader, cert ? "client-certificate" : "client-key",
-			"client-certificate and client-key are of no use without each other");
+			"client-certificate and client-key must be given together");
 	if (!to->username != !to->password)
 		return reader_fail_at(&k->reader, to->username ? "username" : "password",
-			"username and password are of no use without each other");
+			"username and password must be given together");
 	if (to->username && credential_is_given(&to->token))
 		return reader_fail_at(
-			&k->reader, "username", "is given beside a token; only one can be meant");
+			&k->reader, "username", "is given as well as a token; give one of them");
 	return 0;
 }
 
@@ -344,7 +344,7 @@ static int read_kubeconfig_root(struct kubeconfig_reader *k, const json_t *root)
 	int e;
 
 	if (!json_is_object(root) && !json_is_null(root))
-		return reader_fail(&k->reader, "it is not a kubeconfig");
+		return reader_fail(&k->reader, "is not a kubeconfig");
 	e = read_kubeconfig_text(k, root, "apiVersion", &version);
 	if (!e)
 		e = read_kubeconfig_text(k, root, "kind", &kind);
@@ -400,8 +400,7 @@ int kubeconfig_read(const char *path, struct kubeconfig *ret, struct err *err)
 	if (r < 0) {
 		err_set(err, r, "%s:%u:%u: %s", path, syntax.line, syntax.column, syntax.message);
 	} else if (d.n > 1) {
-		r = err_set(err, -EINVAL, "%s: it holds %zu documents, but a kubeconfig is one",
-			path, d.n);
+		r = err_set(err, -EINVAL, "%s: holds %zu documents, must be one", path, d.n);
 	} else {
 		r = read_kubeconfig_root(&k, d.first ? d.first : json_null());
 		if (r)

@@ -149,7 +149,8 @@ static int take_outside(struct stream *s, char c, struct err *err)
 			return 0;
 		}
 		if (!is_allowed(s, c))
-			return err_set(err, -EBADMSG, "the body is not what the API sends");
+			return err_set(err, -EBADMSG,
+				"the body is not a list or watch of the Kubernetes API");
 		/* The commas go with the elements that they part: the array is left empty. */
 		if (j->in_items && c == ',')
 			return 0;

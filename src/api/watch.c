@@ -228,7 +228,7 @@ static enum watch_outcome classify_refusal(const struct status *s, unsigned http
 	return s->code == 429 || http_status == 429 ? OUTCOME_BUSY : OUTCOME_FAILED;
 }
 
-/* The watch had no event, and not because nothing happened. */
+/* The request ended too soon to tell that there were no events. */
 static bool was_short(const struct watch *w)
 {
 	return !w->n_events && timers_now(w->timers) - w->started < WATCH_SHORT_MS;
@@ -310,10 +310,11 @@ static void request_answered(struct watch *w)
 	else if (stream_finish(w->stream, &err))
 		request_finished(w, OUTCOME_FAILED, err.msg);
 	else if (w->phase == PHASE_WATCH && was_short(w))
-		request_finished(w, OUTCOME_FAILED, "the watch ended at once without any event");
+		request_finished(
+			w, OUTCOME_FAILED, "the watch ended within a second without an event");
 	else if (w->phase == PHASE_STREAM)
 		request_finished(
-			w, OUTCOME_FAILED, "the streaming list ended before everything was told");
+			w, OUTCOME_FAILED, "the streaming list ended before it was complete");
 	else
 		request_finished(w, OUTCOME_DONE, "");
 }

@@ -30,7 +30,7 @@ json_t *fake_api_get(struct fake_api *a, const char *what);
 /* A number of {"get": "state"}. */
 json_int_t fake_api_count(struct fake_api *a, const char *what);
 
-/* The same of the last request: method, path, query, headers (lower case), status. */
+/* The last request: method, path, query, headers (lower case), status. The caller owns it. */
 json_t *fake_api_last_request(struct fake_api *a);
 
 /* Both return `ret`. */

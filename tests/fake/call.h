@@ -33,7 +33,7 @@ struct call {
 	struct buf body;
 	struct http_result result;
 	char message[400];
-	/* Called in the callbacks of the same name, after it was noted; NULL: nothing more. */
+	/* Called at the end of on_head, on_body and on_end; may be NULL. */
 	void (*in_head)(struct call *c), (*in_body)(struct call *c), (*in_end)(struct call *c);
 	void *arg;
 	struct caller *caller;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a body is cut into does not depend on the pieces in which it comes. The first byte says
- * which format it has, the second one how long the pieces are.
+ * A body is cut into the same objects whatever the pieces in which it comes. The first byte of the
+ * input is the format, the second one the length of the pieces.
  */
 #include <errno.h>
 #include <stdbool.h>

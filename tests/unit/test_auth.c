@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "api/auth.h"
+#include "base/mem.h"
 
 #define PEM "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-/* The same, in base64 */
+/* That in base64 */
 #define PEM_DATA                                                               \
 	"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUIKLS0tLS1FTkQgQ0VSVElGSUNB" \
 	"VEUtLS0tLQo="
@@ -150,7 +150,7 @@ static void assert_pem(struct pem pem, const char *wanted)
 	assert_memory_equal(pem.data, wanted, pem.len);
 }
 
-/* Where it is from */
+/* Sources */
 
 static void the_current_context_says_which_cluster_and_user(void **state)
 {
@@ -333,7 +333,7 @@ static void an_empty_kubeconfig_stands_for_the_pods_environment(void **state)
 
 	(void)state;
 	put("kubeconfig", "apiVersion: v1\nkind: Config\nclusters: []\n");
-	refuse("it is empty: no API server is known");
+	refuse("is empty: no API server is configured");
 	setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1", 1);
 	setenv("KUBERNETES_SERVICE_PORT", "443", 1);
 	assert_int_equal(auth_load(&config, &a, NULL), 0);
@@ -353,7 +353,7 @@ static void without_any_source_the_error_says_what_to_give(void **state)
 	assert_non_null(strstr(err.msg, "KUBERNETES_SERVICE_HOST"));
 }
 
-/* What is refused */
+/* Refusals */
 
 static void a_missing_kubeconfig_is_an_error(void **state)
 {
@@ -388,9 +388,9 @@ static void a_kubeconfig_of_another_kind_is_refused(void **state)
 	put("kubeconfig", "apiVersion: v2\n");
 	refuse("apiVersion: must be v1");
 	put("kubeconfig", "[1]\n");
-	refuse("it is not a kubeconfig");
+	refuse("is not a kubeconfig");
 	put("kubeconfig", "a: b\n---\nc: d\n");
-	refuse("it holds 2 documents");
+	refuse("holds 2 documents");
 }
 
 static void what_the_context_names_must_be_there(void **state)
@@ -447,11 +447,11 @@ static void credentials_that_contradict_are_refused(void **state)
 {
 	(void)state;
 	refuse_one("server: 'https://b'", "client-certificate: client.crt",
-		"users[1].user.client-certificate: client-certificate and client-key are of no use");
+		"users[1].user.client-certificate: client-certificate and client-key must be given together");
 	refuse_one("server: 'https://b'", "username: a",
-		"users[1].user.username: username and password are of no use");
+		"users[1].user.username: username and password must be given together");
 	refuse_one("server: 'https://b'", "username: a, password: b, token: c",
-		"users[1].user.username: is given beside a token");
+		"users[1].user.username: is given as well as a token");
 	refuse_one("server: 'https://b'", "as-groups: [a]", "users[1].user.as: is missing");
 	refuse_one("server: 'https://b'", "as: \"a\\nb: c\"",
 		"users[1].user.as: holds a control character");
@@ -471,7 +471,7 @@ static void files_that_are_of_no_use_are_named_with_their_key(void **state)
 	refuse_one("server: 'https://b', certificate-authority: .", "", message);
 	put("client.crt", "-----BEGIN CERTIFICATE-----\nMII");
 	snprintf(message, sizeof(message),
-		"users[1].user.client-certificate: %s/client.crt holds nothing in PEM format", dir);
+		"users[1].user.client-certificate: %s/client.crt holds no PEM block", dir);
 	refuse_one("server: 'https://b'", "client-certificate: client.crt, client-key: client.key",
 		message);
 	put("token", " \n");
@@ -492,7 +492,7 @@ static void broken_inline_data_is_refused(void **state)
 	}
 	refuse_one("server: 'https://b'",
 		"client-certificate-data: aGVsbG8=, client-key: client.key",
-		"users[1].user.client-certificate-data: it holds nothing in PEM format");
+		"users[1].user.client-certificate-data: the value holds no PEM block");
 }
 
 static void assert_hidden(const char *cluster, const char *user, const char *secret)

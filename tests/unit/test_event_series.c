@@ -82,7 +82,7 @@ static void expect_nothing(struct bench *b, uint64_t now)
 	assert_false(event_book_next(b->book, now, &none));
 }
 
-/* It is told and taken. */
+/* Sends the next request, which the server takes. */
 static void told(struct bench *b, const struct kube_event *event, uint64_t now)
 {
 	happens(b, event, now);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the daemon makes of an API server that tells nothing of its node: it begins, and says so. */
+/* An API server that has no Node, or one without addresses: the daemon begins, and reports it. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

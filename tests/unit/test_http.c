@@ -335,7 +335,7 @@ static void silence_ends_with_a_timeout(void **state)
 	assert_int_equal(c.heads, 0);
 	assert_int_equal(c.result.end, HTTP_END_TIMEOUT);
 	assert_int_equal(c.result.took_ms, HTTP_IDLE_TIMEOUT_MS);
-	assert_contains(c.message, "nothing came for 60 s");
+	assert_contains(c.message, "no data came for 60 s");
 	call_done(&c);
 }
 
@@ -353,7 +353,7 @@ static void silence_in_a_watch_ends_with_a_timeout(void **state)
 	elapse(*state, 1);
 	assert_int_equal(c.result.status, 200);
 	assert_int_equal(c.result.end, HTTP_END_TIMEOUT);
-	assert_contains(c.message, "nothing came for 2.5 s");
+	assert_contains(c.message, "no data came for 2.5 s");
 	call_done(&c);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Who the server is and who we are: TLS, credentials and proxies against the fake API server. */
+/* TLS, credentials and proxies against the fake API server. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -119,7 +119,7 @@ static void another_name_can_be_wanted_in_the_certificate(void **state)
 	call_done(&c);
 }
 
-/* What is in one file of the directory goes into another. */
+/* Both files are in the directory of the fake API server. */
 static void copy_file(const char *from, const char *to)
 {
 	char path[128], content[8192];
@@ -196,7 +196,7 @@ static void a_new_authority_is_used_after_a_refusal(void **state)
 	call_done(&c);
 }
 
-/* Who we are */
+/* Credentials */
 
 static void a_token_is_sent(void **state)
 {

@@ -46,7 +46,7 @@ static void changes_follow_in_both_encodings(void **state)
 	}
 }
 
-/* What follows tells of everything again, perhaps; only what changed is work. */
+/* The server may list everything again; only objects that changed cause work. */
 static void converges(struct kube_bench *b, const char *orders, unsigned port)
 {
 	fake_api_order(&b->api, "%s", orders);
@@ -98,7 +98,7 @@ static void after_every_fault_the_store_is_what_the_server_holds(void **state)
 	}
 }
 
-/* The same where the server does not know our version any more, so that all is listed again. */
+/* As above, but the server does not have our version any more, so everything is listed again. */
 static void after_every_fault_of_a_list_the_store_is_what_the_server_holds(void **state)
 {
 	static const char *const faults[] = {
@@ -162,7 +162,7 @@ static void a_server_that_cannot_stream_is_listed_in_pages(void **state)
 	assert_int_equal(b->troubles, 0);
 }
 
-/* Whoever was told on the first page is not told twice as changed. */
+/* An object of the first page counts as changed once. */
 static void a_page_whose_token_has_expired_is_followed_by_everything_at_once(void **state)
 {
 	struct kube_bench *b = *state;
@@ -209,7 +209,7 @@ static void a_bookmark_moves_the_version_from_which_a_watch_goes_on(void **state
 	received = kube_received(b->kube);
 	fake_api_order(&b->api, "{\"advance\": 1000, \"bookmark\": true}");
 	AWAIT(b, has_received_three, &received);
-	/* Whoever would go on from before the bookmark had to list again. */
+	/* A watch from a version before the bookmark would have to list again. */
 	fake_api_order(&b->api, "{\"expire\": true, \"close\": true}");
 	kube_bench_put_service(b, "web", 81);
 	AWAIT(b, has_port, (&(struct port_of){ "web", 81 }));
@@ -259,7 +259,7 @@ static bool is_troubled(struct kube_bench *b, const void *arg)
 	return !kube_healthy(b->kube) && b->troubles >= 3;
 }
 
-/* The watches go on from where they were: nothing is listed, and nobody stays in trouble. */
+/* The watches go on from their versions: nothing is listed, and all troubles end. */
 static void a_server_that_comes_back_is_followed_again(void **state)
 {
 	struct kube_bench *b = *state;

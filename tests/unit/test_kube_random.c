@@ -360,7 +360,7 @@ static void behave(struct history *h)
 	h->faults = false;
 }
 
-/* What is written */
+/* Operations on the kernel */
 
 /* A group of an IPv6 address, written in decimal digits. */
 static int group(const uint8_t *a)
@@ -464,7 +464,7 @@ static void refresh_node(struct history *h)
 static void step(struct history *h, unsigned ms)
 {
 	check(h, list_empty(&h->store.dirty) || h->changed || !kube_fed(h->kube),
-		"the store changed and nobody was told");
+		"the store changed without a call of changed()");
 	h->changed = 0;
 	if (h->node_generation != h->store.node_generation)
 		refresh_node(h);
@@ -608,7 +608,7 @@ static void converge(struct history *h)
 	buf_done(&h->kernel.log);
 }
 
-/* With the same cluster, whatever the server does, nothing at all is written. */
+/* While the cluster does not change, no fault of the server causes a write. */
 static void stay(struct history *h)
 {
 	for (unsigned i = 0; i < 10; i++) {

@@ -8,18 +8,18 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "api/pace.h"
 #include "base/mem.h"
 #include "kube_bench.h"
-#include "api/pace.h"
 
-/* Who we are, and who the server is */
+/* Credentials and certificates */
 
 static bool has_told(struct kube_bench *b, const void *arg)
 {
 	return strstr(buf_str(&b->told), arg);
 }
 
-/* Connections begin anew; what is followed goes on, and only "web" has changed. */
+/* After new connections the watches go on, and only "web" has changed. */
 static void goes_on(struct kube_bench *b, unsigned port)
 {
 	kube_bench_changes(b);
@@ -110,7 +110,7 @@ static void put_unselected(
 		name, label, ip);
 }
 
-/* What the server does not select we leave out: also what is edited so that it does not count. */
+/* Services that the server does not leave out are left out here, also after an edit. */
 static void a_server_that_refuses_the_field_selector_is_asked_without(void **state)
 {
 	struct kube_bench *b = *state;

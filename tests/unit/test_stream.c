@@ -13,8 +13,8 @@
 
 #include "base/mem.h"
 #include "bodies.h"
-#include "message.h"
 #include "decode/protobuf.h"
+#include "message.h"
 
 /* Lists in JSON */
 
@@ -27,7 +27,7 @@ static void assert_json(const struct buf *text, const json_t *wanted)
 	json_decref(is);
 }
 
-/* What is cut is what jansson finds in the whole. */
+/* The pieces are the elements that jansson finds in the whole document. */
 static void assert_list(const char *body, size_t len)
 {
 	json_t *root = json_loadb(body, len, 0, NULL), *items;
@@ -288,7 +288,7 @@ static void messages_are_cut_wherever_their_items_stand(void **state)
 		}
 }
 
-/* What is wrong */
+/* Malformed bodies */
 
 static void assert_refused(
 	enum stream_format format, const char *data, size_t len, int code, const char *why)
@@ -314,7 +314,7 @@ static void what_is_no_list_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++)
 		assert_refused(STREAM_JSON_LIST, bodies[i], strlen(bodies[i]), -EBADMSG,
-			"the body is not what the API sends");
+			"the body is not a list or watch of the Kubernetes API");
 }
 
 static void what_is_no_event_is_refused(void **state)
@@ -325,7 +325,7 @@ static void what_is_no_event_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++)
 		assert_refused(STREAM_JSON_WATCH, bodies[i], strlen(bodies[i]), -EBADMSG,
-			"the body is not what the API sends");
+			"the body is not a list or watch of the Kubernetes API");
 }
 
 static void what_is_no_message_is_refused(void **state)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a watch makes of servers that are away, old, or forget fast; test_kube.c has the rest. */
+/* Watches of servers that are away, old, or forget versions fast; test_kube.c has the rest. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -131,7 +131,7 @@ static void a_server_that_says_nothing_any_more_is_told(void **state)
 		&b->api, "{\"fault\": {\"verb\": \"watch\", \"silent\": true, \"times\": 0}}");
 	AWAIT(b, is_in_trouble);
 	assert_false(watch_healthy(b->watch));
-	assert_non_null(strstr(buf_str(&b->told), "nothing came for"));
+	assert_non_null(strstr(buf_str(&b->told), "no data came for"));
 	fake_api_order(&b->api, "{\"clearFaults\": true}");
 	AWAIT(b, is_followed);
 	assert_int_equal(b->completed, 1);
@@ -159,11 +159,11 @@ static void a_view_without_an_end_is_listed(void **state)
 	start(b);
 	AWAIT(b, is_complete);
 	AWAIT(b, is_followed);
-	assert_string_equal(strstr(buf_str(&b->told), ": nothing"), ": nothing came for 10 s\n");
+	assert_string_equal(strstr(buf_str(&b->told), ": no data"), ": no data came for 10 s\n");
 	assert_int_equal(b->completed, 1);
 }
 
-/* Where something happens all the time it is never silent. */
+/* A server with constant traffic never falls silent. */
 static void a_bookmark_before_the_end_of_a_view_tells_an_old_server(void **state)
 {
 	struct bench *b = *state;
