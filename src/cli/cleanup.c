@@ -282,15 +282,15 @@ static enum exit_code run_cleanup(struct cleanup_run *r)
 	struct err err = { 0 };
 
 	if (running && r->q->force)
-		return complain(COMMAND, EXIT_CODE_DIFFERENT,
+		return command_complain(COMMAND, EXIT_CODE_DIFFERENT,
 			"ipvsctl-svcd runs here and would program again what --force removes: "
 			"stop it first");
 	if (probe_capabilities(&err) < 0)
-		return complain(COMMAND, EXIT_CODE_PERMISSION, err.msg);
+		return command_complain(COMMAND, EXIT_CODE_PERMISSION, err.msg);
 	r->view.ipv4 = probe_family(AF_INET);
 	r->view.ipv6 = probe_family(AF_INET6);
 	if (cleanup_open_adapters(r, &err) < 0)
-		return complain(COMMAND, EXIT_CODE_DIFFERENT, err.msg);
+		return command_complain(COMMAND, EXIT_CODE_DIFFERENT, err.msg);
 
 	keep = running || (!r->q->force && has_state_of_ours(r));
 	if (keep)
@@ -302,7 +302,7 @@ static enum exit_code run_cleanup(struct cleanup_run *r)
 	if (leftovers >= 0 && !keep)
 		shared = clean_shared(r, &err);
 	if (leftovers < 0 || shared < 0)
-		return complain(COMMAND, EXIT_CODE_DIFFERENT, err.msg);
+		return command_complain(COMMAND, EXIT_CODE_DIFFERENT, err.msg);
 	return leftovers + shared && r->q->dry_run ? EXIT_CODE_DIFFERENT : EXIT_CODE_OK;
 }
 
@@ -313,7 +313,7 @@ enum exit_code cleanup_main(int argc, char **argv)
 	struct err err;
 
 	if (cleanup_parse(argc, argv, &q, &err))
-		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
+		return command_complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	if (q.help) {
 		print_cleanup_help();
 		return EXIT_CODE_OK;

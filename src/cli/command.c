@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum exit_code complain(const char *command, enum exit_code code, const char *text)
+enum exit_code command_complain(const char *command, enum exit_code code, const char *text)
 {
 	fprintf(stderr, "ipvsctl-svc %s: %s\n", command, text);
 	return code;
@@ -20,5 +20,5 @@ enum exit_code write_out(const char *command, const struct buf *out)
 	fwrite(buf_str(out), 1, out->len, stdout);
 	if (!fflush(stdout))
 		return EXIT_CODE_OK;
-	return complain(command, EXIT_CODE_DIFFERENT, "cannot write to standard output");
+	return command_complain(command, EXIT_CODE_DIFFERENT, "cannot write to standard output");
 }

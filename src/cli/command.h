@@ -23,7 +23,7 @@ enum exit_code top_main(int argc, char **argv);
 enum exit_code cleanup_main(int argc, char **argv);
 
 /* Prints a text to standard error after the command's name. Returns the code. */
-enum exit_code complain(const char *command, enum exit_code code, const char *text);
+enum exit_code command_complain(const char *command, enum exit_code code, const char *text);
 /* The exit code for a kernel or a daemon that does not answer: `error` is a negative errno. */
 enum exit_code exit_code_of(int error);
 /* Writes to standard output; complains if it cannot. */

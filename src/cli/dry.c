@@ -49,7 +49,7 @@ enum exit_code dry_load(struct dry *d, struct err *err)
 		fprintf(stderr, "%s\n", buf_str(&clean));
 	}
 	if (e < 0)
-		complain(d->command, EXIT_CODE_USAGE, err->msg);
+		command_complain(d->command, EXIT_CODE_USAGE, err->msg);
 	if (e < 0 || (n && !d->store.n_services))
 		return EXIT_CODE_USAGE;
 	return n ? EXIT_CODE_DIFFERENT : EXIT_CODE_OK;

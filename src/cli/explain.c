@@ -42,7 +42,7 @@ static void add_list_line(struct buf *out, const char *title, const json_t *list
 		buf_addc(out, '\n');
 }
 
-static void explain_endpoint(struct buf *out, const json_t *ep)
+static void add_endpoint_text(struct buf *out, const json_t *ep)
 {
 	const char *reason = tree_text(ep, "reason"), *node = tree_text(ep, "node");
 
@@ -67,7 +67,7 @@ static void explain_endpoint(struct buf *out, const json_t *ep)
 	buf_addc(out, '\n');
 }
 
-static void explain_path(struct buf *out, const json_t *path)
+static void add_path_text(struct buf *out, const json_t *path)
 {
 	const json_t *eps = json_object_get(path, "endpoints"), *ep;
 	const json_t *vs = json_object_get(path, "virtualServer");
@@ -98,11 +98,11 @@ static void explain_path(struct buf *out, const json_t *path)
 	if (!json_is_object(vs) && !*chain)
 		return;
 	json_array_foreach(eps, i, ep) {
-		explain_endpoint(out, ep);
+		add_endpoint_text(out, ep);
 	}
 }
 
-static void explain_address(struct buf *out, const json_t *port, const json_t *address)
+static void add_address_text(struct buf *out, const json_t *port, const json_t *address)
 {
 	const json_t *paths = json_object_get(address, "paths"), *path;
 	const json_t *draining = json_object_get(address, "draining"), *d;
@@ -131,11 +131,11 @@ static void explain_address(struct buf *out, const json_t *port, const json_t *a
 		buf_addf(out, " gets no new connections, %lld active\n", tree_number(d, "active"));
 	}
 	json_array_foreach(paths, i, path) {
-		explain_path(out, path);
+		add_path_text(out, path);
 	}
 }
 
-static void explain_port(struct buf *out, const json_t *service, const json_t *port, bool ipvs)
+static void add_port_text(struct buf *out, const json_t *service, const json_t *port, bool ipvs)
 {
 	const char *used = tree_text(port, "scheduler");
 	const char *requested = tree_text(port, "requestedScheduler");
@@ -164,11 +164,11 @@ static void explain_port(struct buf *out, const json_t *service, const json_t *p
 		buf_adds(out, ", removed endpoints keep their connections\n");
 
 	json_array_foreach(addresses, i, a) {
-		explain_address(out, port, a);
+		add_address_text(out, port, a);
 	}
 }
 
-static void explain_service(struct buf *out, const json_t *service, bool ipvs)
+static void add_service_text(struct buf *out, const json_t *service, bool ipvs)
 {
 	const json_t *ports = json_object_get(service, "ports"), *port;
 	const json_t *check = json_object_get(service, "healthCheck");
@@ -194,7 +194,7 @@ static void explain_service(struct buf *out, const json_t *service, bool ipvs)
 			local == 1 ? "" : "s");
 	add_list_line(out, "  limits of iptables: ", json_object_get(service, "limits"));
 	json_array_foreach(ports, i, port) {
-		explain_port(out, service, port, ipvs);
+		add_port_text(out, service, port, ipvs);
 	}
 }
 
@@ -207,7 +207,7 @@ void explain_text(const json_t *explanation, struct buf *out)
 
 	json_array_foreach(services, i, s) {
 		buf_adds(out, i ? "\n" : "");
-		explain_service(out, s, ipvs);
+		add_service_text(out, s, ipvs);
 	}
 	if (json_array_size(services) && json_array_size(notes))
 		buf_addc(out, '\n');
@@ -247,7 +247,7 @@ static enum exit_code ask_daemon(const struct dry *d, const char *what, json_t *
 	if (r >= 0)
 		return EXIT_CODE_OK;
 	err_prefix(&err, "the daemon is not reachable at %s", d->config.socket);
-	return complain(d->command, exit_code_of(r), err.msg);
+	return command_complain(d->command, exit_code_of(r), err.msg);
 }
 
 static enum exit_code explain_manifests(struct dry *d, const struct explain_query *q, json_t **ret)
@@ -262,7 +262,7 @@ static enum exit_code explain_manifests(struct dry *d, const struct explain_quer
 	if (code == EXIT_CODE_USAGE)
 		return code;
 	if (dry_take_node(d, &err) < 0)
-		return complain(d->command, EXIT_CODE_USAGE, err.msg);
+		return command_complain(d->command, EXIT_CODE_USAGE, err.msg);
 	d->engine = engine_new(
 		&(struct engine_config){ .store = &d->store, .view = &d->view, .dry_run = true });
 	engine_fed(d->engine);
@@ -282,7 +282,7 @@ static enum exit_code print_explanation(const struct dry *d, const json_t *expla
 	if (d->config.output == PLAN_TEXT)
 		explain_text(explanation, &out);
 	else if (tree_print(explanation, d->config.output == PLAN_YAML, &out, &err) < 0)
-		return complain(d->command, EXIT_CODE_UNREACHABLE, err.msg);
+		return command_complain(d->command, EXIT_CODE_UNREACHABLE, err.msg);
 	if (write_out(d->command, &out))
 		return EXIT_CODE_DIFFERENT;
 	if (!json_array_size(services))
@@ -303,17 +303,17 @@ enum exit_code explain_main(int argc, char **argv)
 
 	dry_init(&d, "explain");
 	if (config_parse(&d.config, EXPLAIN_OPTIONS, argc, argv, &rest, &err))
-		return complain(d.command, EXIT_CODE_USAGE, err.msg);
+		return command_complain(d.command, EXIT_CODE_USAGE, err.msg);
 	if (c->help) {
 		print_explain_help();
 		return EXIT_CODE_OK;
 	}
 	if (!*c->what)
-		return complain(d.command, EXIT_CODE_USAGE,
+		return command_complain(d.command, EXIT_CODE_USAGE,
 			"nothing to explain: give IP:PORT or NAMESPACE/NAME");
 	qualify_name(c, &what);
 	if (explain_parse(buf_str(&what), *c->from ? c->from : NULL, &q, &err) < 0)
-		return complain(d.command, EXIT_CODE_USAGE, err.msg);
+		return command_complain(d.command, EXIT_CODE_USAGE, err.msg);
 	code = c->n_manifests ? explain_manifests(&d, &q, &explanation)
 			      : ask_daemon(&d, buf_str(&what), &explanation);
 	return explanation ? print_explanation(&d, explanation) : code;

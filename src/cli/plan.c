@@ -136,7 +136,7 @@ static enum exit_code print_plan(const struct plan_run *r)
 	} else {
 		tree = plan_json(&r->plan);
 		if (tree_print(tree, r->dry.config.output == PLAN_YAML, &out, &err) < 0)
-			return complain(r->dry.command, EXIT_CODE_DIFFERENT, err.msg);
+			return command_complain(r->dry.command, EXIT_CODE_DIFFERENT, err.msg);
 	}
 	return write_out(r->dry.command, &out);
 }
@@ -151,9 +151,9 @@ static enum exit_code run_plan(struct plan_run *r)
 		return code;
 	read_kernel = plan_reads_kernel(&r->dry.config, &err);
 	if (read_kernel < 0)
-		return complain(r->dry.command, EXIT_CODE_PERMISSION, err.msg);
+		return command_complain(r->dry.command, EXIT_CODE_PERMISSION, err.msg);
 	if (dry_take_node(&r->dry, &err) < 0)
-		return complain(r->dry.command, EXIT_CODE_USAGE, err.msg);
+		return command_complain(r->dry.command, EXIT_CODE_USAGE, err.msg);
 	if (!make_plan(r, read_kernel))
 		code = EXIT_CODE_DIFFERENT;
 	printed = print_plan(r);
@@ -168,13 +168,13 @@ enum exit_code plan_main(int argc, char **argv)
 
 	dry_init(&r.dry, "plan");
 	if (config_parse(&r.dry.config, PLAN_OPTIONS, argc, argv, &rest, &err))
-		return complain(r.dry.command, EXIT_CODE_USAGE, err.msg);
+		return command_complain(r.dry.command, EXIT_CODE_USAGE, err.msg);
 	if (r.dry.config.help) {
 		print_plan_help();
 		return EXIT_CODE_OK;
 	}
 	if (!r.dry.config.n_manifests)
-		return complain(r.dry.command, EXIT_CODE_USAGE,
+		return command_complain(r.dry.command, EXIT_CODE_USAGE,
 			"nothing to plan: give --manifests FILE|DIR");
 	return run_plan(&r);
 }

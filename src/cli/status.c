@@ -416,24 +416,24 @@ static enum exit_code fetch_status(const struct request *r, json_t **ret, struct
 		return EXIT_CODE_OK;
 	if (e == -EACCES) {
 		err_prefix(&err, "%s", r->socket);
-		return complain(COMMAND, EXIT_CODE_PERMISSION, err.msg);
+		return command_complain(COMMAND, EXIT_CODE_PERMISSION, err.msg);
 	}
 	buf_addf(note, "Daemon not reachable at %s (%s)", r->socket, err.msg);
 	if (r->n_names || r->ns) {
 		buf_adds(note, "; only the daemon knows Services by name and namespace");
-		return complain(COMMAND, EXIT_CODE_UNREACHABLE, buf_str(note));
+		return command_complain(COMMAND, EXIT_CODE_UNREACHABLE, buf_str(note));
 	}
 	e = kernel_view(ret, &err);
 	if (e < 0) {
 		buf_addf(note, "; the kernel cannot be read either: %s", err.msg);
-		return complain(COMMAND, exit_code_of(e), buf_str(note));
+		return command_complain(COMMAND, exit_code_of(e), buf_str(note));
 	}
 	buf_adds(note, ", showing the virtual servers in the kernel");
 	return EXIT_CODE_OK;
 }
 
 /* `name` is NAME or NAMESPACE/NAME. */
-static bool service_is_named(const json_t *service, const char *name)
+static bool service_matches(const json_t *service, const char *name)
 {
 	const char *ns = tree_text(service, "namespace"), *slash = strchr(name, '/');
 	size_t len = slash ? (size_t)(slash - name) : 0;
@@ -456,7 +456,7 @@ static size_t select_services(const struct request *r, json_t *status)
 		if (r->ns && strcmp(tree_text(s, "namespace"), r->ns) != 0)
 			continue;
 		for (size_t n = 0; n < r->n_names; n++)
-			if (service_is_named(s, r->names[n]))
+			if (service_matches(s, r->names[n]))
 				named = found[n] = true;
 		if (named)
 			json_array_append(some, s);
@@ -479,15 +479,15 @@ static enum exit_code print_status(
 	struct err err;
 
 	if (note->len && (r->no_headers || !request_is_table(r)))
-		complain(COMMAND, EXIT_CODE_OK, buf_str(note));
+		command_complain(COMMAND, EXIT_CODE_OK, buf_str(note));
 	if (!request_is_table(r)) {
 		if (tree_print(status, r->format == FORMAT_YAML, out, &err) < 0)
-			return complain(COMMAND, EXIT_CODE_UNREACHABLE, err.msg);
+			return command_complain(COMMAND, EXIT_CODE_UNREACHABLE, err.msg);
 		return EXIT_CODE_OK;
 	}
 	status_table(status, r->format == FORMAT_WIDE, &t);
 	if (r->sort_by && show_sort(&t, r->sort_by, false, &err) < 0)
-		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
+		return command_complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	if (!r->no_headers) {
 		if (note->len)
 			buf_addf(out, "%s\n", buf_str(note));
@@ -545,7 +545,7 @@ enum exit_code status_main(int argc, char **argv)
 	struct err err;
 
 	if (request_parse(&r, status_options, ARRAY_SIZE(status_options), argc, argv, &err) < 0)
-		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
+		return command_complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	if (r.help) {
 		print_status_help();
 		return EXIT_CODE_OK;

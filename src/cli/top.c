@@ -328,10 +328,10 @@ static enum exit_code fetch_names(const struct request *r, json_t **ret)
 	buf_addf(&note, "the daemon is not reachable at %s (%s): ", r->socket, err.msg);
 	if (r->ns) {
 		buf_adds(&note, "only the daemon knows namespaces");
-		return complain(COMMAND, EXIT_CODE_UNREACHABLE, buf_str(&note));
+		return command_complain(COMMAND, EXIT_CODE_UNREACHABLE, buf_str(&note));
 	}
 	buf_adds(&note, "showing virtual servers");
-	complain(COMMAND, EXIT_CODE_OK, buf_str(&note));
+	command_complain(COMMAND, EXIT_CODE_OK, buf_str(&note));
 	return EXIT_CODE_OK;
 }
 
@@ -367,7 +367,8 @@ static enum exit_code print_top(const struct request *r, json_t *top)
 	} else {
 		e = tree_print(top, r->format == FORMAT_YAML, &out, &err);
 	}
-	return e < 0 ? complain(COMMAND, EXIT_CODE_USAGE, err.msg) : write_out(COMMAND, &out);
+	return e < 0 ? command_complain(COMMAND, EXIT_CODE_USAGE, err.msg)
+		     : write_out(COMMAND, &out);
 }
 
 /* Measures for one interval, which begins with the samples `before`, and prints. `before` becomes
@@ -386,11 +387,11 @@ static enum exit_code show_top(
 	pause.tv_nsec = (long)((r->interval - floor(r->interval)) * 1e9);
 	nanosleep(&pause, NULL);
 	if (take_samples(ipvs, &after, &now, &err) < 0)
-		return complain(COMMAND, exit_code_of(err.code), err.msg);
+		return command_complain(COMMAND, exit_code_of(err.code), err.msg);
 	for (size_t i = 0; i < after.n; i++)
 		if (ipvs_conns(ipvs, &after.list[i].stats.key, add_connections, &after.list[i],
 			    &err) < 0)
-			return complain(COMMAND, exit_code_of(err.code), err.msg);
+			return command_complain(COMMAND, exit_code_of(err.code), err.msg);
 	code = fetch_names(r, &status);
 	if (code)
 		return code;
@@ -411,20 +412,20 @@ enum exit_code top_main(int argc, char **argv)
 	double since;
 
 	if (request_parse(&r, top_options, ARRAY_SIZE(top_options), argc, argv, &err) < 0)
-		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
+		return command_complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	if (r.help) {
 		print_top_help();
 		return EXIT_CODE_OK;
 	}
 	if (r.n_names) {
 		err_set(&err, -EINVAL, "unexpected argument \"%s\"", r.names[0]);
-		return complain(COMMAND, EXIT_CODE_USAGE, err.msg);
+		return command_complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	}
 	if (ipvs_new(&ipvs, &err) < 0)
-		return complain(COMMAND, exit_code_of(err.code), err.msg);
+		return command_complain(COMMAND, exit_code_of(err.code), err.msg);
 	code = EXIT_CODE_OK;
 	if (take_samples(ipvs, &before, &since, &err) < 0)
-		code = complain(COMMAND, exit_code_of(err.code), err.msg);
+		code = command_complain(COMMAND, exit_code_of(err.code), err.msg);
 	while (!code) {
 		code = show_top(&r, ipvs, &before, &since);
 		if (!r.watch)

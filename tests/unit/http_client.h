@@ -14,11 +14,30 @@
 
 #include "base/buf.h"
 
-enum { HTTP_CLIENT_TURNS = 200000 };
+enum { HTTP_CLIENT_PATIENCE = 60 /* seconds until a test that hangs fails */ };
 
+static inline void http_client_on_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	*(short *)arg = what;
+}
+
+/* Runs what is ready. */
 static inline void http_client_turn(struct event_base *base)
 {
 	event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+/* Runs the loop until the descriptor is ready: EV_READ or EV_WRITE. */
+static inline void http_client_wait(struct event_base *base, int fd, short events)
+{
+	static const struct timeval patience = { .tv_sec = HTTP_CLIENT_PATIENCE };
+	short what = 0;
+
+	event_base_once(base, fd, events, http_client_on_event, &what, &patience);
+	while (!what)
+		event_base_loop(base, EVLOOP_ONCE);
+	assert_true(what & events);
 }
 
 static inline socklen_t http_client_address(
@@ -70,18 +89,16 @@ static inline void http_client_send(int fd, const char *text)
 static inline void http_client_receive(
 	struct event_base *base, int fd, const char *enough, struct buf *ret)
 {
-	for (int i = 0; i < HTTP_CLIENT_TURNS; i++) {
-		ssize_t n = recv(fd, buf_reserve(ret, 65536), 65536, 0);
+	while (!enough || !strstr(buf_str(ret), enough)) {
+		ssize_t n;
 
+		http_client_wait(base, fd, EV_READ);
+		n = recv(fd, buf_reserve(ret, 65536), 65536, 0);
 		if (n > 0)
 			ret->data[ret->len += (size_t)n] = '\0';
-		if (!n || (n < 0 && errno != EAGAIN))
+		else if (!n || errno != EAGAIN)
 			return;
-		if (enough && strstr(buf_str(ret), enough))
-			return;
-		http_client_turn(base);
 	}
-	fail_msg("no end of: %s", buf_str(ret));
 }
 
 /* The whole answer to "METHOD PATH"; "" where nobody listens. The caller frees. */

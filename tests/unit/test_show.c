@@ -40,15 +40,29 @@ static void assert_printed(const struct show *t, bool headers, bool colours, con
 	assert_string_equal(buf_str(&out), want);
 }
 
+static int setup(void **state)
+{
+	struct show *t = new0(struct show);
+
+	show_init(t, titles, ARRAY_SIZE(titles));
+	*state = t;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	show_done(*state);
+	free(*state);
+	return 0;
+}
+
 static void columns_are_as_wide_as_their_widest_text(void **state)
 {
-	_cleanup_(show_done) struct show t;
+	struct show *t = *state;
 
-	(void)state;
-	show_init(&t, titles, ARRAY_SIZE(titles));
-	add(&t, "a-rather-long-name", "1", "OK");
-	add(&t, "b", "123456789", "Failing (for a long and winding reason)");
-	assert_printed(&t, true, false,
+	add(t, "a-rather-long-name", "1", "OK");
+	add(t, "b", "123456789", "Failing (for a long and winding reason)");
+	assert_printed(t, true, false,
 		"NAME                COUNT      STATE\n"
 		"a-rather-long-name  1          OK\n"
 		"b                   123456789  Failing (for a long and winding reason)\n");
@@ -56,67 +70,55 @@ static void columns_are_as_wide_as_their_widest_text(void **state)
 
 static void without_headers_the_titles_take_no_room(void **state)
 {
-	_cleanup_(show_done) struct show t;
+	struct show *t = *state;
 
-	(void)state;
-	show_init(&t, titles, ARRAY_SIZE(titles));
-	add(&t, "a", "1", "OK");
-	assert_printed(&t, false, false, "a  1  OK\n");
+	add(t, "a", "1", "OK");
+	assert_printed(t, false, false, "a  1  OK\n");
 }
 
 static void an_empty_table_has_its_titles(void **state)
 {
-	_cleanup_(show_done) struct show t;
+	struct show *t = *state;
 
-	(void)state;
-	show_init(&t, titles, ARRAY_SIZE(titles));
-	assert_printed(&t, true, false, "NAME  COUNT  STATE\n");
-	assert_printed(&t, false, false, "");
-	assert_return_code(show_sort(&t, "NAME", false, NULL), 0);
+	assert_printed(t, true, false, "NAME  COUNT  STATE\n");
+	assert_printed(t, false, false, "");
+	assert_return_code(show_sort(t, "NAME", false, NULL), 0);
 }
 
 static void an_empty_cell_is_a_dash(void **state)
 {
-	_cleanup_(show_done) struct show t;
+	struct show *t = *state;
 
-	(void)state;
-	show_init(&t, titles, ARRAY_SIZE(titles));
-	add(&t, "a", "", "");
-	assert_printed(&t, false, false, "a  -  -\n");
+	add(t, "a", "", "");
+	assert_printed(t, false, false, "a  -  -\n");
 }
 
 static void a_text_cannot_steer_the_terminal(void **state)
 {
-	_cleanup_(show_done) struct show t;
+	struct show *t = *state;
 
-	(void)state;
-	show_init(&t, titles, ARRAY_SIZE(titles));
-	add(&t, "a\033[31mb", "1\n2", "\x7f");
-	assert_printed(&t, false, false, "a?[31mb  1?2  ?\n");
+	add(t, "a\033[31mb", "1\n2", "\x7f");
+	assert_printed(t, false, false, "a?[31mb  1?2  ?\n");
 }
 
 static void widths_are_counted_in_characters(void **state)
 {
-	_cleanup_(show_done) struct show t;
+	struct show *t = *state;
 
-	(void)state;
-	show_init(&t, titles, ARRAY_SIZE(titles));
-	add(&t, "caf\xc3\xa9", "1", "OK");
-	add(&t, "abcd", "2", "OK");
-	assert_printed(&t, false, false, "caf\xc3\xa9  1  OK\nabcd  2  OK\n");
+	add(t, "caf\xc3\xa9", "1", "OK");
+	add(t, "abcd", "2", "OK");
+	assert_printed(t, false, false, "caf\xc3\xa9  1  OK\nabcd  2  OK\n");
 }
 
 static void only_the_last_column_has_colours(void **state)
 {
-	_cleanup_(show_done) struct show t;
+	struct show *t = *state;
 
-	(void)state;
-	show_init(&t, titles, ARRAY_SIZE(titles));
-	add(&t, "a", "1", "OK");
-	add_coloured(&t, "b", "2", "Failing", COLOUR_RED);
-	add_coloured(&t, "c", "3", "NoEndpoints", COLOUR_YELLOW);
-	add_coloured(&t, "d", "4", "NotProxied", COLOUR_NONE);
-	assert_printed(&t, true, true,
+	add(t, "a", "1", "OK");
+	add_coloured(t, "b", "2", "Failing", COLOUR_RED);
+	add_coloured(t, "c", "3", "NoEndpoints", COLOUR_YELLOW);
+	add_coloured(t, "d", "4", "NotProxied", COLOUR_NONE);
+	assert_printed(t, true, true,
 		"NAME  COUNT  STATE\n"
 		"a     1      \033[32mOK\033[0m\n"
 		"b     2      \033[31mFailing\033[0m\n"
@@ -126,20 +128,18 @@ static void only_the_last_column_has_colours(void **state)
 
 static void sorting_takes_numbers_as_numbers_and_is_stable(void **state)
 {
-	_cleanup_(show_done) struct show t;
+	struct show *t = *state;
 
-	(void)state;
-	show_init(&t, titles, ARRAY_SIZE(titles));
-	add(&t, "10.96.0.10", "2", "x");
-	add(&t, "10.96.0.9", "10", "x");
-	add(&t, "10.96.0.1", "2", "x");
-	assert_return_code(show_sort(&t, "count", false, NULL), 0);
+	add(t, "10.96.0.10", "2", "x");
+	add(t, "10.96.0.9", "10", "x");
+	add(t, "10.96.0.1", "2", "x");
+	assert_return_code(show_sort(t, "count", false, NULL), 0);
 	assert_printed(
-		&t, false, false, "10.96.0.10  2   x\n10.96.0.1   2   x\n10.96.0.9   10  x\n");
-	assert_return_code(show_sort(&t, "NAME", false, NULL), 0);
+		t, false, false, "10.96.0.10  2   x\n10.96.0.1   2   x\n10.96.0.9   10  x\n");
+	assert_return_code(show_sort(t, "NAME", false, NULL), 0);
 	assert_printed(
-		&t, false, false, "10.96.0.1   2   x\n10.96.0.9   10  x\n10.96.0.10  2   x\n");
-	assert_int_equal(show_sort(&t, "nosuch", false, NULL), -EINVAL);
+		t, false, false, "10.96.0.1   2   x\n10.96.0.9   10  x\n10.96.0.10  2   x\n");
+	assert_int_equal(show_sort(t, "nosuch", false, NULL), -EINVAL);
 }
 
 /* Status */
@@ -436,14 +436,15 @@ static void json_is_indented(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(columns_are_as_wide_as_their_widest_text),
-		cmocka_unit_test(without_headers_the_titles_take_no_room),
-		cmocka_unit_test(an_empty_table_has_its_titles),
-		cmocka_unit_test(an_empty_cell_is_a_dash),
-		cmocka_unit_test(a_text_cannot_steer_the_terminal),
-		cmocka_unit_test(widths_are_counted_in_characters),
-		cmocka_unit_test(only_the_last_column_has_colours),
-		cmocka_unit_test(sorting_takes_numbers_as_numbers_and_is_stable),
+#define TABLE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TABLE_TEST(columns_are_as_wide_as_their_widest_text),
+		TABLE_TEST(without_headers_the_titles_take_no_room),
+		TABLE_TEST(an_empty_table_has_its_titles),
+		TABLE_TEST(an_empty_cell_is_a_dash),
+		TABLE_TEST(a_text_cannot_steer_the_terminal),
+		TABLE_TEST(widths_are_counted_in_characters),
+		TABLE_TEST(only_the_last_column_has_colours),
+		TABLE_TEST(sorting_takes_numbers_as_numbers_and_is_stable),
 		cmocka_unit_test(the_example_of_the_manual),
 		cmocka_unit_test(wide_shows_every_address_and_endpoint),
 		cmocka_unit_test(wide_shows_what_is_not_proxied_with_dashes),
