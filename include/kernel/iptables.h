@@ -55,9 +55,9 @@ int iptables_watch_others(struct adapter *a, struct err *err);
 /*
  * Whether rules should be read again. Told when whoever changes them has stopped for a moment, and
  * where nothing was to be repaired not so often that reading takes much of the time. `repairs`: how
- * many differences were found so far, ever.
+ * many differences were found so far, ever; `now`: in ms.
  */
-bool iptables_disturbed(struct adapter *a, uint64_t repairs);
+bool iptables_disturbed(struct adapter *a, uint64_t now, uint64_t repairs);
 
 /* What the result of a failed operation of this adapter means; NULL: no more than the errno says.
  */

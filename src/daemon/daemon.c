@@ -428,7 +428,7 @@ static void on_rules_changed(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!iptables_disturbed(d->iptables, engine_stats(d->engine)->drift))
+	if (!iptables_disturbed(d->iptables, clock_ms(), engine_stats(d->engine)->drift))
 		return;
 	log_debug("rules of iptables have changed, reading them", NULL);
 	engine_request_audit_of(d->engine, d->iptables->kinds);

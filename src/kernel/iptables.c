@@ -295,11 +295,11 @@ int iptables_watch_others(struct adapter *a, struct err *err)
 	return canary_fd(c);
 }
 
-bool iptables_disturbed(struct adapter *a, uint64_t repairs)
+bool iptables_disturbed(struct adapter *a, uint64_t now, uint64_t repairs)
 {
 	struct iptables *t = iptables_of(a);
 
-	return canary_disturbed(t->canary, READING_SHARE * t->read_ms, repairs);
+	return canary_disturbed(t->canary, now, READING_SHARE * t->read_ms, repairs);
 }
 
 const struct iptables_info *iptables_info(const struct adapter *a)

@@ -18,7 +18,6 @@
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <netlink/attr.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "core/resolve.h"
 #include "iptables_tree.h"
@@ -48,12 +47,14 @@ struct canary {
 	uint32_t writer; /* nlmsg_pid of what we do ourselves; 0: nothing yet */
 	struct shapes shapes[FAMILIES];
 	size_t n_shapes;
-	bool disturbed;	  /* and not told */
-	bool sure;	  /* by a change of what is ours */
-	bool again;	  /* since the last tick */
-	unsigned ticks;	  /* since it was disturbed */
-	uint64_t told;	  /* when, in ms; 0: never */
-	uint64_t repairs; /* until then */
+	uint64_t now;	    /* of the last canary_disturbed(), in ms */
+	uint64_t next_tick; /* when the timer's next expiration counts */
+	bool disturbed;	    /* and not told */
+	bool sure;	    /* by a change of what is ours */
+	bool again;	    /* since the last tick */
+	unsigned ticks;	    /* since it was disturbed */
+	uint64_t told;	    /* when, in ms; 0: never */
+	uint64_t repairs;   /* until then */
 };
 
 static void close_fd(int fd)
@@ -120,8 +121,10 @@ static void disturb(struct canary *c, enum concern concern)
 		return;
 	c->disturbed = true;
 	c->ticks = 0;
-	if (!c->n_shapes)
-		set_ticking(c, true);
+	if (c->n_shapes)
+		return;
+	c->next_tick = c->now + TICK_MS;
+	set_ticking(c, true);
 }
 
 /* nf_tables */
@@ -353,22 +356,20 @@ int canary_add(struct canary *c, int family, bool nft, struct err *err)
 	return r;
 }
 
-static bool ticked(const struct canary *c)
+bool canary_disturbed(struct canary *c, uint64_t now, uint64_t interval, uint64_t repairs)
 {
-	uint64_t n;
-
-	return read(c->timer, &n, sizeof(n)) == sizeof(n);
-}
-
-bool canary_disturbed(struct canary *c, uint64_t interval, uint64_t repairs)
-{
-	const uint64_t now = clock_ms();
 	bool before, wait, vain;
+	uint64_t expirations;
 
+	c->now = now;
 	if (c->port && nl_port_drain(c->port, take_event, c))
 		disturb(c, CONCERN_PERHAPS); /* of what was lost nobody knows */
-	if (!ticked(c))
+	/* The timer only wakes the caller; `now` decides. */
+	if (read(c->timer, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		return false;
+	if ((!c->disturbed && !c->n_shapes) || now < c->next_tick)
+		return false;
+	c->next_tick += ((now - c->next_tick) / TICK_MS + 1) * TICK_MS;
 	before = c->disturbed;
 	for (size_t i = 0; i < c->n_shapes; i++)
 		if (look(&c->shapes[i]))

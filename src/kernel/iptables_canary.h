@@ -25,10 +25,10 @@ int canary_fd(const struct canary *c);
 /*
  * Whether others have changed something and then stopped for a moment, so that nobody gets in the
  * way of a firewall that is being loaded. After a false alarm - no repair was made since, of which
- * the caller counts all - the next one which may be another is told no sooner than the interval, in
- * ms.
+ * the caller counts all - the next one which may be another is told no sooner than the interval.
+ * `now` and `interval` are in ms.
  */
-bool canary_disturbed(struct canary *c, uint64_t interval, uint64_t repairs);
+bool canary_disturbed(struct canary *c, uint64_t now, uint64_t interval, uint64_t repairs);
 
 /* What we do ourselves is not told: a program that writes for us is about to start, has started,
  * has ended. The canary may be NULL. */
