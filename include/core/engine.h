@@ -8,9 +8,9 @@
 #include "core/adapter.h"
 #include "core/drain.h"
 #include "core/node_view.h"
+#include "core/rule_pool.h"
 #include "core/stale.h"
 #include "core/store.h"
-#include "core/text.h"
 
 /*
  * The heart: dirty slots are resolved and published, operations are taken, applied and settled,
@@ -104,6 +104,6 @@ void engine_print_failure(const struct engine *e, struct buf *b, const struct op
 const struct engine_stats *engine_stats(const struct engine *e);
 struct ledger *engine_ledger(struct engine *e);
 const struct drain *engine_drain(const struct engine *e);
-const struct text_pool *engine_texts(const struct engine *e);
+const struct rule_pool *engine_rules(const struct engine *e);
 
 #endif

@@ -90,10 +90,13 @@ const char *set_type_name(enum set_type type);
 
 enum table { TABLE_NAT, TABLE_FILTER, TABLE_MANGLE };
 const char *table_name(enum table table);
+/* The inverse; false where it is none of these. */
+bool table_parse(const char *name, enum table *ret);
 
 /* Built-in chains, in the order of the hooks. */
 enum hook { HOOK_PREROUTING, HOOK_INPUT, HOOK_FORWARD, HOOK_OUTPUT, HOOK_POSTROUTING };
 const char *hook_name(enum hook hook);
+bool hook_parse(const char *name, enum hook *ret);
 
 /* XT_EXTENSION_MAXNAMELEN - 1 */
 enum { CHAIN_NAME_LEN = 28 };
@@ -164,8 +167,8 @@ struct fact_val {
 			uint32_t mark, mask; /* of a set with marks; else 0 */
 		} member;
 		struct {
-			uint64_t text; /* text_hash() of the rules */
-		} chain;	       /* CHAIN, JUMP */
+			uint64_t rules; /* rule_list_hash() */
+		} chain;		/* CHAIN, JUMP */
 		struct {
 			uint32_t chain; /* enum service_chain */
 			char hash[SERVICE_HASH_LEN];
@@ -192,9 +195,9 @@ struct fact fact_member(enum set_id id, int family, const struct ip *ip, uint8_t
 /* The same, for a set with marks: packets that match get `mark` in the bits of `mask`. */
 struct fact fact_member_mark(enum set_id id, int family, const struct ip *ip, uint8_t proto,
 	uint16_t port, uint32_t mark, uint32_t mask);
-struct fact fact_chain(int family, enum table table, const char *name, uint64_t text);
+struct fact fact_chain(int family, enum table table, const char *name, uint64_t rules);
 struct fact fact_jump(
-	int family, enum table table, enum hook hook, const char *chain, uint64_t text);
+	int family, enum table table, enum hook hook, const char *chain, uint64_t rules);
 /*
  * A new connection to this address and port enters the chain of that hash. An unspecified address:
  * a node port, on every address that carries node ports.

@@ -4,8 +4,8 @@
 
 #include "core/fact.h"
 #include "core/node_view.h"
+#include "core/rule_pool.h"
 #include "core/served_port.h"
-#include "core/text.h"
 
 /* From what the sources told to what the kernel should hold: pure functions, no previous result. */
 
@@ -15,20 +15,24 @@ struct fact_list {
 };
 
 void fact_list_add(struct fact_list *l, struct fact f);
-/* Sorts by key; all but the first of equal keys move behind the end, facts[n]. */
+/* Sorts by key, and of equal keys leaves the first. */
 void fact_list_finish(struct fact_list *l);
 void fact_list_done(struct fact_list *l);
 
-/* Appends the facts of one Service; finish the list afterwards. The rules' text goes to the pool.
- */
+/* Appends the facts of one Service; finish the list afterwards. Rules go to the pool. */
 void resolve_service(const struct served_ports *served, const struct node_view *view,
-	struct text_pool *texts, struct fact_list *ret);
+	struct rule_pool *pool, struct fact_list *ret);
 
 /*
  * Appends the facts of the node that no Service brings: the device, the sets, the chains and the
- * jumps to them. Each chain and jump has a reference to its text in the pool.
+ * jumps to them. Their rules go to the pool.
  */
-void resolve_node(const struct node_view *view, struct text_pool *texts, struct fact_list *ret);
+void resolve_node(const struct node_view *view, struct rule_pool *pool, struct fact_list *ret);
+
+/* Chains that others look at by their names. */
+#define CHAIN_SOURCE_RANGES "KUBE-SOURCE-RANGES-FIREWALL" /* drops: loadBalancerSourceRanges */
+#define CHAIN_DISPATCH "KUBE-DISPATCH"	  /* iptables: leads to the chains of addresses and ports */
+#define CHAIN_NODE_PORTS "KUBE-NODEPORTS" /* iptables: leads to those of node ports */
 
 /* A chain of that name is made by resolve_node() or resolve_service(), or was by kube-proxy. */
 bool chain_is_ours(enum table table, const char *name);

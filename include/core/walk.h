@@ -9,7 +9,7 @@
 #include "core/fact.h"
 #include "core/ledger.h"
 #include "core/node_view.h"
-#include "core/text.h"
+#include "core/rule_pool.h"
 
 /*
  * What becomes of the first packet of a connection: walks it through the wanted facts (jumps,
@@ -20,13 +20,13 @@
 
 struct walk {
 	const struct ledger *ledger;
-	const struct text_pool *texts;
+	const struct rule_pool *pool;
 	const struct node_view *view;
 	struct fact_key *jumps; /* wanted */
 	size_t n_jumps, cap_jumps;
 };
 
-void walk_init(struct walk *w, const struct ledger *ledger, const struct text_pool *texts,
+void walk_init(struct walk *w, const struct ledger *ledger, const struct rule_pool *pool,
 	const struct node_view *view);
 void walk_done(struct walk *w);
 
@@ -48,10 +48,10 @@ struct walk_packet {
 	uint32_t mark;
 };
 
-/* A line in a text of the pool. */
+/* A rule and the chain that it stands in. */
 struct walk_rule {
-	const char *text; /* NULL: none */
-	size_t len;
+	char chain[CHAIN_NAME_LEN + 1]; /* "": none */
+	struct rule rule;		/* its texts are the pool's */
 };
 
 enum walk_end {
@@ -69,7 +69,7 @@ struct walk_path {
 	struct fact_key vs;	     /* of WALK_FORWARDED: FACT_VS, or on iptables FACT_DISPATCH */
 	/* On iptables, of WALK_FORWARDED: the chain that chooses an endpoint, and its rules. */
 	char chain[CHAIN_NAME_LEN + 1];
-	const char *choice;
+	const struct rule_list *choice;
 	struct walk_packet packet; /* as it is then */
 };
 

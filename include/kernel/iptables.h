@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "core/adapter.h"
-#include "core/text.h"
+#include "core/rule_pool.h"
 #include "kernel/leftovers.h"
 
 /*
@@ -38,10 +38,10 @@ struct iptables_info {
 	bool random_fully;
 };
 
-/* `texts` must live as long as the adapter. Returns 0, -ENOENT (no such program), or another errno
+/* `pool` must live as long as the adapter. Returns 0, -ENOENT (no such program), or another errno
  * with words. */
 int iptables_new(
-	const struct text_pool *texts, bool ipv4, bool ipv6, struct adapter **ret, struct err *err);
+	const struct rule_pool *pool, bool ipv4, bool ipv6, struct adapter **ret, struct err *err);
 void iptables_free(struct adapter *a);
 
 /* From now on the adapter does not wait for iptables: it answers later. Returns a descriptor that

@@ -90,7 +90,7 @@ struct cleanup_run {
 	struct node_view view;
 	struct store store; /* stays empty */
 	struct engine *engine;
-	struct text_pool texts; /* of rules to be written: none */
+	struct rule_pool rules; /* to be written: none */
 	struct adapter *ipvs, *link, *ipset, *iptables;
 	struct err audit; /* why the kernel could not be read */
 };
@@ -102,7 +102,7 @@ static void cleanup_run_done(struct cleanup_run *r)
 	ipset_free(r->ipset);
 	link_free(r->link);
 	ipvs_free(r->ipvs);
-	text_done(&r->texts);
+	rule_pool_done(&r->rules);
 	store_done(&r->store);
 }
 
@@ -118,7 +118,7 @@ static int cleanup_open_adapters(struct cleanup_run *r, struct err *err)
 	if (e == -ENOENT)
 		e = 0;
 	if (e >= 0)
-		e = iptables_new(&r->texts, r->view.ipv4, r->view.ipv6, &r->iptables, err);
+		e = iptables_new(&r->rules, r->view.ipv4, r->view.ipv6, &r->iptables, err);
 	return e;
 }
 

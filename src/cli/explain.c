@@ -9,6 +9,7 @@
 #include "client.h"
 #include "command.h"
 #include "dry.h"
+#include "kernel/iptables_text.h"
 #include "report/explain.h"
 #include "status.h"
 #include "tree.h"
@@ -255,7 +256,8 @@ static enum exit_code explain_manifests(struct dry *d, const struct explain_quer
 	struct report_input in = { .store = &d->store,
 		.view = &d->view,
 		.backend = d->config.options.backend == BACKEND_IPTABLES ? "iptables" : "ipvs",
-		.dry = true };
+		.dry = true,
+		.print_rule = iptables_print_rule };
 	struct err err;
 	enum exit_code code = dry_load(d, &err);
 

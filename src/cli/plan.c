@@ -8,6 +8,7 @@
 #include "dry.h"
 #include "kernel/ipset.h"
 #include "kernel/iptables.h"
+#include "kernel/iptables_text.h"
 #include "kernel/ipvs.h"
 #include "kernel/link.h"
 #include "kernel/probe.h"
@@ -60,7 +61,7 @@ static int plan_open_adapters(struct plan_run *r, struct err *err)
 
 	view->ipv4 = probe_family(AF_INET);
 	view->ipv6 = probe_family(AF_INET6);
-	e = iptables_new(engine_texts(r->dry.engine), view->ipv4, view->ipv6, &r->iptables, err);
+	e = iptables_new(engine_rules(r->dry.engine), view->ipv4, view->ipv6, &r->iptables, err);
 	if (e < 0) {
 		view->ipv4 = view->ipv6 = true;
 		return e;
@@ -120,6 +121,7 @@ static bool make_plan(struct plan_run *r, bool read_kernel)
 	}
 	if (plan_make(&r->plan, r->dry.engine, &r->dry.store, &r->dry.view, read_kernel))
 		complain_not_compared(&r->audit);
+	r->plan.print_rule = iptables_print_rule;
 	if (!r->plan.compared)
 		return r->dry.config.diff != DIFF_YES;
 	return !r->plan.n_differences;

@@ -185,9 +185,9 @@ const struct drain *engine_drain(const struct engine *e)
 	return e->drain;
 }
 
-const struct text_pool *engine_texts(const struct engine *e)
+const struct rule_pool *engine_rules(const struct engine *e)
 {
-	return &e->publisher.texts;
+	return &e->publisher.rules;
 }
 
 /* Answers */
@@ -239,12 +239,6 @@ static void settle_success(struct engine *e, const struct op *op, uint64_t now)
 		stale_watch_add(e->publisher.stale, &ip, key->port, key->proto);
 }
 
-static bool has_text(const struct op *op)
-{
-	return op->type != OP_DEL &&
-		(op->fact.key.kind == FACT_CHAIN || op->fact.key.kind == FACT_JUMP);
-}
-
 /* Settles the answers of the adapter that has operations. Returns false while it works on them. */
 static bool settle_answers(struct engine *e, uint64_t now)
 {
@@ -264,8 +258,6 @@ static bool settle_answers(struct engine *e, uint64_t now)
 			settle_failure(e, op, now);
 		else
 			settle_success(e, op, now);
-		if (has_text(op))
-			text_unref(&e->publisher.texts, op->fact.val.chain.text);
 	}
 	return true;
 }
@@ -294,15 +286,13 @@ static void change_virtual_server(struct engine *e, struct op *op)
 }
 
 /* Hands the first n operations to their adapter. Claims may change while it works on them, so that
- * the texts that it needs are kept until it has answered. */
+ * rules are forgotten only before it begins. */
 static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 {
+	publisher_sweep_rules(&e->publisher);
 	e->busy = a;
 	e->n_busy = n;
 	e->stats.batches++;
-	for (size_t i = 0; i < n; i++)
-		if (has_text(&e->ops[i]))
-			text_ref(&e->publisher.texts, e->ops[i].fact.val.chain.text);
 	if (!is_slow(&e->ops[0])) {
 		a->apply(a, e->ops, n);
 		return;

@@ -116,6 +116,16 @@ const char *table_name(enum table table)
 	return names[table];
 }
 
+bool table_parse(const char *name, enum table *ret)
+{
+	for (enum table table = TABLE_NAT; table <= TABLE_MANGLE; table++)
+		if (!strcmp(name, table_name(table))) {
+			*ret = table;
+			return true;
+		}
+	return false;
+}
+
 const char *hook_name(enum hook hook)
 {
 	static const char *const names[] = {
@@ -127,6 +137,16 @@ const char *hook_name(enum hook hook)
 	};
 
 	return names[hook];
+}
+
+bool hook_parse(const char *name, enum hook *ret)
+{
+	for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_POSTROUTING; hook++)
+		if (!strcmp(name, hook_name(hook))) {
+			*ret = hook;
+			return true;
+		}
+	return false;
 }
 
 static const char *const service_chains[SERVICE_CHAINS] = {
@@ -284,20 +304,20 @@ struct fact fact_member_mark(enum set_id id, int family, const struct ip *ip, ui
 	return f;
 }
 
-struct fact fact_chain(int family, enum table table, const char *name, uint64_t text)
+struct fact fact_chain(int family, enum table table, const char *name, uint64_t rules)
 {
 	struct fact f = fact_make(FACT_CHAIN, family);
 
 	f.key.set = (uint8_t)table;
 	snprintf(f.key.name, sizeof(f.key.name), "%s", name);
-	f.val.chain.text = text;
+	f.val.chain.rules = rules;
 	return f;
 }
 
 struct fact fact_jump(
-	int family, enum table table, enum hook hook, const char *chain, uint64_t text)
+	int family, enum table table, enum hook hook, const char *chain, uint64_t rules)
 {
-	struct fact f = fact_chain(family, table, chain, text);
+	struct fact f = fact_chain(family, table, chain, rules);
 
 	f.key.kind = FACT_JUMP;
 	f.key.port = (uint16_t)hook;

@@ -163,14 +163,14 @@ void fact_print(struct buf *b, const struct fact *f)
 		break;
 	case FACT_CHAIN:
 		buf_addf(b, "%s %s %s text=%016" PRIx64, family_name(key->family),
-			table_name(key->set), key->name, f->val.chain.text);
+			table_name(key->set), key->name, f->val.chain.rules);
 		break;
 	case FACT_DISPATCH:
 		print_dispatch(b, f);
 		break;
 	case FACT_JUMP:
 		buf_addf(b, "%s %s %s %s text=%016" PRIx64, family_name(key->family),
-			table_name(key->set), hook_name(key->port), key->name, f->val.chain.text);
+			table_name(key->set), hook_name(key->port), key->name, f->val.chain.rules);
 		break;
 	case FACT_VS:
 		print_vs(b, f);
@@ -347,25 +347,20 @@ static int parse_chain(char *const w[], int n, struct fact *ret)
 {
 	bool jump = !strcmp(w[0], fact_kind_name(FACT_JUMP));
 	const char *text = option(w, n, "text");
-	enum table table = TABLE_NAT;
-	enum hook hook = HOOK_PREROUTING;
+	enum table table;
+	enum hook hook;
 	int family;
 	uint64_t hash;
 
-	if (n != (jump ? 6 : 5) || !text || parse_family(w[1], &family))
-		return -EINVAL;
-	while (table <= TABLE_MANGLE && strcmp(w[2], table_name(table)) != 0)
-		table++;
-	if (table > TABLE_MANGLE)
+	if (n != (jump ? 6 : 5) || !text || parse_family(w[1], &family) ||
+		!table_parse(w[2], &table))
 		return -EINVAL;
 	hash = strtoull(text, NULL, 16);
 	if (!jump) {
 		*ret = fact_chain(family, table, w[3], hash);
 		return 0;
 	}
-	while (hook <= HOOK_POSTROUTING && strcmp(w[3], hook_name(hook)) != 0)
-		hook++;
-	if (hook > HOOK_POSTROUTING)
+	if (!hook_parse(w[3], &hook))
 		return -EINVAL;
 	*ret = fact_jump(family, table, hook, w[4], hash);
 	return 0;

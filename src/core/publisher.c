@@ -9,22 +9,6 @@
 
 enum { RUN_SLOTS = 512 /* resolved in one run */ };
 
-/* Drops the references that these facts have to texts. */
-static void unref_texts(struct publisher *p, const struct fact *facts, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (facts[i].key.kind == FACT_CHAIN || facts[i].key.kind == FACT_JUMP)
-			text_unref(&p->texts, facts[i].val.chain.text);
-}
-
-static void finish_facts(struct publisher *p, struct fact_list *l)
-{
-	size_t n = l->n;
-
-	fact_list_finish(l);
-	unref_texts(p, l->facts + l->n, n - l->n);
-}
-
 void publisher_init(struct publisher *p)
 {
 	list_init(&p->publications);
@@ -46,10 +30,27 @@ void publisher_done(struct publisher *p)
 {
 	list_for_each_entry_safe(struct publication, pub, &p->publications, link)
 		publication_free(pub);
-	text_done(&p->texts);
+	rule_pool_done(&p->rules);
 	fact_list_done(&p->node_facts);
 	fact_list_done(&p->scratch);
 	served_ports_done(&p->served);
+}
+
+static void mark_rules(struct publisher *p, const struct fact *facts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (facts[i].key.kind == FACT_CHAIN || facts[i].key.kind == FACT_JUMP)
+			rule_pool_mark(&p->rules, facts[i].val.chain.rules);
+}
+
+void publisher_sweep_rules(struct publisher *p)
+{
+	if (!rule_pool_is_ripe(&p->rules))
+		return;
+	mark_rules(p, p->node_facts.facts, p->node_facts.n);
+	list_for_each_entry(struct publication, pub, &p->publications, link)
+		mark_rules(p, pub->facts, pub->n_facts);
+	rule_pool_sweep(&p->rules);
 }
 
 static int compare_key(const void *a, const void *b)
@@ -102,10 +103,9 @@ static void publish_node(struct publisher *p)
 	/* iptables takes much in one document faster than a little in each of two. */
 	p->node.vital = p->view->backend != BACKEND_IPTABLES;
 	if (!p->releasing)
-		resolve_node(p->view, &p->texts, &new);
-	finish_facts(p, &new);
+		resolve_node(p->view, &p->rules, &new);
+	fact_list_finish(&new);
 	ledger_publish(p->ledger, p->node_facts.facts, p->node_facts.n, new.facts, new.n, &p->node);
-	unref_texts(p, p->node_facts.facts, p->node_facts.n);
 	fact_list_done(&p->node_facts);
 	p->node_facts = new;
 	p->node_dirty = false;
@@ -242,7 +242,6 @@ static void take_age(struct publisher *p, struct publication *pub)
 		return;
 	ledger_publish(p->ledger, pub->facts, pub->n_facts, NULL, 0, &pub->claimant);
 	wake_promoted(p, pub);
-	unref_texts(p, pub->facts, pub->n_facts);
 	pub->n_facts = 0;
 	pub->claimant.born = born;
 }
@@ -303,8 +302,8 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 		marks_release(p->marks, &pub->marks);
 	else if (!marks_assign(p->marks, &pub->marks, slot->name, &p->served))
 		p->stats->marks_exhausted++;
-	resolve_service(&p->served, p->view, &p->texts, new);
-	finish_facts(p, new);
+	resolve_service(&p->served, p->view, &p->rules, new);
+	fact_list_finish(new);
 	check_degraded(p, pub, new->n);
 
 	/* Publish */
@@ -318,7 +317,6 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 	expect_draining(p, pub, n_old);
 
 	/* Remember */
-	unref_texts(p, pub->facts, pub->n_facts);
 	pub->facts = mem_realloc(pub->facts, new->n, sizeof(*pub->facts));
 	if (new->n)
 		memcpy(pub->facts, new->facts, new->n * sizeof(*pub->facts));

@@ -7,7 +7,6 @@
 #include "core/publication.h"
 #include "core/resolve.h"
 #include "core/stale_watch.h"
-#include "core/text.h"
 
 /*
  * From objects to claims: resolves the node and dirty slots into facts and publishes these to the
@@ -30,7 +29,7 @@ struct publisher {
 	void *arg;
 
 	/* Own state */
-	struct text_pool texts;
+	struct rule_pool rules;
 	struct list publications;
 	struct claimant node; /* of the facts that no Service brings */
 	struct fact_list node_facts;
@@ -48,6 +47,10 @@ void publisher_done(struct publisher *p);
 
 /* Resolves what is dirty, up to a number of slots. Returns whether there may be more. */
 bool publisher_run(struct publisher *p);
+
+/* Forgets rules that no published fact stands for, where many are. No adapter may be busy: it looks
+ * up the rules of its operations. */
+void publisher_sweep_rules(struct publisher *p);
 
 /* The Service that decides the fact's value; NULL: none does. */
 struct publication *publisher_owner(const struct publisher *p, const struct fact_key *key);

@@ -6,7 +6,7 @@
  *
  * Chains and entries depend on the Service alone, their rules on its endpoints: what comes and goes
  * with an endpoint is a chain for itself and the rules that lead to it. What no rule translates is
- * refused or dropped in the filter table (resolve_node_iptables.c), so that a Service without
+ * refused or dropped in the filter table (resolve_node.c), so that a Service without
  * endpoints needs no rule of its own; packets to itself are masqueraded by a set (KUBE-LOOP-BACK),
  * so that an endpoint needs none either.
  *
@@ -19,36 +19,19 @@
 #include "resolve_own.h"
 
 /* One port while its chains are made. */
-struct context {
+struct port_chains {
 	const struct resolver *r;
 	const struct served_port *p;
 	char hash[SERVICE_HASH_LEN]; /* in the names of its chains */
+	struct rule_list rules;	     /* of the chain at hand */
+	struct buf comment;	     /* of the rule at hand */
 };
 
-struct chain {
-	struct buf text;
-	char name[CHAIN_NAME_LEN + 1];
-};
-
-static void chain_begin(struct chain *ch, enum service_chain kind, const char *hash)
-{
-	service_chain_name(kind, hash, ch->name);
-	buf_reset(&ch->text);
-}
-
-static void chain_end(const struct context *c, struct chain *ch)
+static void finish_chain(struct port_chains *c, const char *name)
 {
 	fact_list_add(c->r->out,
-		fact_chain(c->p->family, TABLE_NAT, ch->name,
-			text_put(c->r->texts, buf_str(&ch->text))));
-}
-
-/* The record of an endpoint's clients is named after its chain. */
-static void name_record(const struct context *c, struct buf *b, const char *chain_name)
-{
-	buf_addf(b, " --name %s --mask %s --rsource", chain_name,
-		c->p->family == AF_INET6 ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
-					 : "255.255.255.255");
+		fact_chain(c->p->family, TABLE_NAT, name, rule_pool_put(c->r->pool, &c->rules)));
+	rule_list_reset(&c->rules);
 }
 
 static bool takes_part(const struct candidate *ep, bool local)
@@ -64,8 +47,8 @@ static bool any_takes_part(const struct endpoint_list *l, bool local)
 	return false;
 }
 
-static void endpoint_chain_name(
-	const struct context *c, const struct candidate *ep, char name[static CHAIN_NAME_LEN + 1])
+static void endpoint_chain_name(const struct port_chains *c, const struct candidate *ep,
+	char name[static CHAIN_NAME_LEN + 1])
 {
 	char hash[SERVICE_HASH_LEN];
 
@@ -73,106 +56,84 @@ static void endpoint_chain_name(
 	service_chain_name(SERVICE_CHAIN_SEP, hash, name);
 }
 
-static void add_endpoint_chain(
-	const struct context *c, const struct candidate *ep, struct chain *ch)
+static void add_endpoint_chain(struct port_chains *c, const struct candidate *ep)
 {
-	const char *proto = proto_lower(c->p->port->proto);
-	char address[IP_PORT_STRLEN];
+	struct rule rule = { .match = { match_protocol(c->p->port->proto) },
+		.target = { .type = TARGET_DNAT, .to = { ep->ip, ep->port } } };
+	char name[CHAIN_NAME_LEN + 1];
 
-	endpoint_chain_name(c, ep, ch->name);
-	buf_reset(&ch->text);
-	buf_addf(&ch->text, "-A %s -p %s", ch->name, proto);
-	if (c->p->service->affinity_client_ip) {
-		buf_adds(&ch->text, " -m recent --set");
-		name_record(c, &ch->text, ch->name);
-	}
-	buf_addf(&ch->text, " -j DNAT --to-destination %s\n",
-		ip_print_port(&ep->ip, ep->port, address));
-	chain_end(c, ch);
+	endpoint_chain_name(c, ep, name);
+	if (c->p->service->affinity_client_ip)
+		rule_add_match(&rule,
+			(struct rule_match){ .type = MATCH_REMEMBER, .client.record = name });
+	rule_list_add(&c->rules, &rule);
+	finish_chain(c, name);
 }
 
-/* "-A CHAIN -m comment --comment "ns/name:port -> 10.244.1.7:8080"" */
-static void begin_endpoint_rule(
-	const struct context *c, const struct candidate *ep, struct chain *ch)
+/* The record of an endpoint's clients is named after its chain. */
+static void lead_to_endpoint(
+	struct port_chains *c, const struct candidate *ep, struct rule_match match)
 {
-	char address[IP_PORT_STRLEN];
+	char name[CHAIN_NAME_LEN + 1], address[IP_PORT_STRLEN];
 
-	buf_addf(&ch->text, "-A %s -m comment --comment \"", ch->name);
-	service_port_name(&ch->text, c->p->service, c->p->port);
-	buf_addf(&ch->text, " -> %s\"", ip_print_port(&ep->ip, ep->port, address));
+	endpoint_chain_name(c, ep, name);
+	if (match.type == MATCH_REMEMBERED)
+		match.client.record = name;
+	buf_reset(&c->comment);
+	service_port_name(&c->comment, c->p->service, c->p->port);
+	buf_addf(&c->comment, " -> %s", ip_print_port(&ep->ip, ep->port, address));
+	rule_list_add(&c->rules,
+		&(struct rule){ .match = { match },
+			.target = jump_to(name),
+			.comment = buf_str(&c->comment) });
 }
 
-static void add_affinity(const struct context *c, bool local, struct chain *ch)
+/* The chain that chooses an endpoint: known clients go back to theirs, and of all others each
+ * endpoint gets its share of what those before it left. */
+static void add_list(struct port_chains *c, bool local)
 {
-	char target[CHAIN_NAME_LEN + 1];
-
-	for (size_t i = 0; i < c->p->endpoints.n; i++) {
-		const struct candidate *ep = &c->p->endpoints.eps[i];
-
-		if (!takes_part(ep, local))
-			continue;
-		endpoint_chain_name(c, ep, target);
-		begin_endpoint_rule(c, ep, ch);
-		buf_addf(&ch->text, " -m recent --rcheck --seconds %u --reap",
-			c->p->service->affinity_timeout);
-		name_record(c, &ch->text, target);
-		buf_addf(&ch->text, " -j %s\n", target);
-	}
-}
-
-/*
- * The kernel compares 31 random bits (xt_statistic.c); iptables rounds what it reads to them, and
- * prints them with 11 digits. Written like that a rule is read back unchanged.
- */
-static void match_share(struct buf *b, uint64_t weight, uint64_t all)
-{
-	enum { BITS = 31 };
-	uint64_t threshold = ((weight << BITS) + all / 2) / all;
-
-	buf_addf(b, " -m statistic --mode random --probability %.11f",
-		(double)threshold / (double)(UINT64_C(1) << BITS));
-}
-
-/* An endpoint gets its share of what those before it left. */
-static void add_balancing(const struct context *c, bool local, struct chain *ch)
-{
-	char target[CHAIN_NAME_LEN + 1];
+	const struct endpoint_list *eps = &c->p->endpoints;
+	char name[CHAIN_NAME_LEN + 1];
 	uint64_t rest = 0;
 
-	for (size_t i = 0; i < c->p->endpoints.n; i++)
-		if (takes_part(&c->p->endpoints.eps[i], local))
-			rest += c->p->endpoints.eps[i].weight;
-	for (size_t i = 0; i < c->p->endpoints.n; i++) {
-		const struct candidate *ep = &c->p->endpoints.eps[i];
-
-		if (!takes_part(ep, local))
+	for (size_t i = 0; i < eps->n; i++) {
+		if (!takes_part(&eps->eps[i], local))
 			continue;
-		begin_endpoint_rule(c, ep, ch);
-		if (ep->weight < rest)
-			match_share(&ch->text, ep->weight, rest);
-		endpoint_chain_name(c, ep, target);
-		buf_addf(&ch->text, " -j %s\n", target);
-		rest -= ep->weight;
+		rest += eps->eps[i].weight;
+		if (c->p->service->affinity_client_ip)
+			lead_to_endpoint(c, &eps->eps[i],
+				(struct rule_match){ .type = MATCH_REMEMBERED,
+					.client.seconds = c->p->service->affinity_timeout });
 	}
+	for (size_t i = 0; i < eps->n; i++) {
+		const uint64_t weight = eps->eps[i].weight;
+		struct rule_match share = { 0 };
+
+		if (!takes_part(&eps->eps[i], local))
+			continue;
+		if (weight < rest) {
+			share.type = MATCH_SHARE;
+			share.share = (uint32_t)((weight * RULE_SHARE_ALL + rest / 2) / rest);
+		}
+		lead_to_endpoint(c, &eps->eps[i], share);
+		rest -= weight;
+	}
+	service_chain_name(local ? SERVICE_CHAIN_SVL : SERVICE_CHAIN_SVC, c->hash, name);
+	finish_chain(c, name);
 }
 
-static void add_list(const struct context *c, bool local, struct chain *ch)
+/* With the comment "WHAT traffic for ns/name:port external destinations". */
+static void add_external_rule(
+	struct port_chains *c, const char *what, struct rule_match match, const char *target)
 {
-	chain_begin(ch, local ? SERVICE_CHAIN_SVL : SERVICE_CHAIN_SVC, c->hash);
-	if (c->p->service->affinity_client_ip)
-		add_affinity(c, local, ch);
-	add_balancing(c, local, ch);
-	chain_end(c, ch);
-}
-
-/* "-A CHAIN MATCH -m comment --comment "WHAT traffic for ns/name:port external destinations"" */
-static void begin_external_rule(
-	const struct context *c, struct chain *ch, const char *match, const char *what)
-{
-	buf_addf(
-		&ch->text, "-A %s%s -m comment --comment \"%s traffic for ", ch->name, match, what);
-	service_port_name(&ch->text, c->p->service, c->p->port);
-	buf_adds(&ch->text, " external destinations\"");
+	buf_reset(&c->comment);
+	buf_addf(&c->comment, "%s traffic for ", what);
+	service_port_name(&c->comment, c->p->service, c->p->port);
+	buf_adds(&c->comment, " external destinations");
+	rule_list_add(&c->rules,
+		&(struct rule){ .match = { match },
+			.target = jump_to(target),
+			.comment = buf_str(&c->comment) });
 }
 
 /*
@@ -180,40 +141,29 @@ static void begin_external_rule(
  * node and the node itself may use all, and the node's packets are masqueraded, since its source
  * address may be one that no endpoint could answer.
  */
-static void add_local_policy(const struct context *c, struct chain *ch)
+static void add_external(struct port_chains *c, bool local)
 {
-	_cleanup_(buf_done) struct buf pods = { 0 };
-	char all[CHAIN_NAME_LEN + 1];
+	const struct rule_match any = { 0 }, node = { .type = MATCH_SOURCE_LOCAL };
+	char all[CHAIN_NAME_LEN + 1], name[CHAIN_NAME_LEN + 1];
+	struct rule_match pods;
 
 	service_chain_name(SERVICE_CHAIN_SVC, c->hash, all);
-	if (resolve_match_pods(&pods, c->r->view, c->p->family, false)) {
-		begin_external_rule(c, ch, buf_str(&pods), "pod");
-		buf_addf(&ch->text, " -j %s\n", all);
-	}
-	begin_external_rule(c, ch, "", "masquerade LOCAL");
-	buf_adds(&ch->text, " -m addrtype --src-type LOCAL -j KUBE-MARK-MASQ\n");
-	begin_external_rule(c, ch, "", "route LOCAL");
-	buf_addf(&ch->text, " -m addrtype --src-type LOCAL -j %s\n", all);
-}
-
-static void add_external(const struct context *c, bool local, struct chain *ch)
-{
-	char list[CHAIN_NAME_LEN + 1];
-
-	chain_begin(ch, SERVICE_CHAIN_EXT, c->hash);
-	if (local) {
-		add_local_policy(c, ch);
+	if (!local) {
+		add_external_rule(c, "masquerade", any, "KUBE-MARK-MASQ");
 	} else {
-		begin_external_rule(c, ch, "", "masquerade");
-		buf_adds(&ch->text, " -j KUBE-MARK-MASQ\n");
+		if (resolve_match_pods(c->r->view, c->p->family, &pods))
+			add_external_rule(c, "pod", pods, all);
+		add_external_rule(c, "masquerade LOCAL", node, "KUBE-MARK-MASQ");
+		add_external_rule(c, "route LOCAL", node, all);
 	}
-	service_chain_name(local ? SERVICE_CHAIN_SVL : SERVICE_CHAIN_SVC, c->hash, list);
-	buf_addf(&ch->text, "-A %s -j %s\n", ch->name, list);
-	chain_end(c, ch);
+	service_chain_name(local ? SERVICE_CHAIN_SVL : SERVICE_CHAIN_SVC, c->hash, name);
+	rule_list_add(&c->rules, &(struct rule){ .target = jump_to(name) });
+	service_chain_name(SERVICE_CHAIN_EXT, c->hash, name);
+	finish_chain(c, name);
 }
 
 static void add_dispatch(
-	const struct context *c, const struct ip *ip, uint16_t port, enum service_chain chain)
+	const struct port_chains *c, const struct ip *ip, uint16_t port, enum service_chain chain)
 {
 	fact_list_add(c->r->out, fact_dispatch(ip, port, c->p->port->proto, chain, c->hash));
 }
@@ -222,7 +172,7 @@ static void add_dispatch(
  * Which addresses carry node ports is said by the node's rules, once for all Services; 127.0.0.1,
  * which is no frontend, may be among them.
  */
-static void add_node_port(const struct context *c)
+static void add_node_port(const struct port_chains *c)
 {
 	const struct ip any = { .family = (uint8_t)c->p->family };
 	uint16_t port = c->p->port->node_port;
@@ -235,32 +185,30 @@ static void add_node_port(const struct context *c)
 				c->p->family, &any, 0, port, NULL));
 }
 
-static void add_chains(const struct context *c)
+static void add_chains(struct port_chains *c)
 {
 	bool accessible = service_externally_accessible(c->p->service, c->p->port, c->p->family);
 	bool external_local = accessible && service_external_local(c->p->service);
 	bool all = accessible || !c->p->service->internal_local;
 	bool local = external_local || c->p->service->internal_local;
-	struct chain ch = { 0 };
 
 	for (size_t i = 0; i < c->p->endpoints.n; i++) {
 		const struct candidate *ep = &c->p->endpoints.eps[i];
 
 		if ((all && takes_part(ep, false)) || (local && takes_part(ep, true)))
-			add_endpoint_chain(c, ep, &ch);
+			add_endpoint_chain(c, ep);
 	}
 	if (all)
-		add_list(c, false, &ch);
+		add_list(c, false);
 	if (local)
-		add_list(c, true, &ch);
+		add_list(c, true);
 	if (accessible)
-		add_external(c, external_local, &ch);
+		add_external(c, external_local);
 	if (c->p->port->node_port)
 		add_node_port(c);
-	buf_done(&ch.text);
 }
 
-static void add_frontend(const struct context *c, const struct frontend *fe)
+static void add_frontend(const struct port_chains *c, const struct frontend *fe)
 {
 	enum set_id refused = fe->local && c->p->endpoints.any ? SET_NO_LOCAL : SET_NO_ENDPOINTS;
 
@@ -277,10 +225,12 @@ static void add_frontend(const struct context *c, const struct frontend *fe)
 
 void resolve_iptables_port(const struct resolver *r, const struct served_port *p)
 {
-	struct context c = { .r = r, .p = p };
+	struct port_chains c = { .r = r, .p = p };
 
 	service_port_hash(p->service, p->port, c.hash);
 	add_chains(&c);
 	for (size_t i = 0; i < p->frontends.n; i++)
 		add_frontend(&c, &p->frontends.fes[i]);
+	rule_list_done(&c.rules);
+	buf_done(&c.comment);
 }

@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What stands on the node whatever the Services are: the device, the sets, and a constant number of
- * iptables rules that refer to the sets, so that a Service costs set members and never a rule.
- * Chains, comments and their order are those of kube-proxy's IPVS mode (pkg/proxy/ipvs/proxier.go),
- * except that
+ * The part of the node that does not depend on the Services: the device, the sets, and a constant
+ * number of rules that refer to the sets, so that a Service costs set members and, with IPVS, never
+ * a rule. Chains, comments and their order are those of kube-proxy's IPVS mode
+ * (pkg/proxy/ipvs/proxier.go), except that
  *
- * - every rule always stands; one that refers to an empty set matches nothing, and no rule has to
- * come and go;
- * - ICMP echo to a VIP is answered;
- * - what a Service's own address answers never gets to the NodePort rules, which look at the port
- * alone, and so is not masqueraded because its port happens to be some NodePort;
- * - external IPs need no physdev rule (which would load br_netfilter): every VIP is local here.
+ * 1. every rule always stands: a rule that refers to an empty set matches nothing, so rules need
+ *    not come and go with the members;
+ * 2. ICMP echo to a VIP is answered;
+ * 3. packets to a Service's own address never reach the NodePort rules, which look at the port
+ *    alone and would masquerade them if their port happens to be some NodePort;
+ * 4. external IPs need no physdev rule (which would load br_netfilter): every VIP is local here.
  *
- * The rules are written in the form in which iptables-save prints them, so that an audit can
- * compare.
+ * The iptables backend keeps the sets and differs in this:
+ *
+ * 1. Table nat: packets to an address and port of a Service are looked up in the tree under
+ *    KUBE-DISPATCH, packets to a NodePort in the tree under KUBE-NODEPORTS. The adapter of
+ *    FACT_DISPATCH writes both trees. All other packets pass after a few lookups in sets.
+ * 2. Table filter: a packet to a Service that is not translated by then has no endpoint to go to.
+ *    It is dropped or refused, as a packet to an unused port of a VIP is.
+ *
+ * VIPs are local with both backends: the node itself needs no route to them, they answer ICMP echo,
+ * and packets that are not translated come to INPUT.
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -22,294 +30,450 @@
 #include "core/resolve.h"
 #include "resolve_own.h"
 
-void rules_match_set(struct rules *r, enum set_id set, const char *dirs, bool comment)
-{
-	char name[SET_NAME_LEN + 1];
+/* The rules of one chain while they are made. */
+struct chain_rules {
+	const struct node_view *view;
+	int family;
+	struct rule_list list;
+};
 
-	if (comment) {
-		buf_adds(&r->text, " -m comment --comment \"");
-		for (const char *s = set_info(set)->comment; *s; s++)
-			buf_addf(&r->text, *s == '\'' ? "\\%c" : "%c", *s);
-		buf_addc(&r->text, '"');
+static const struct rule_target to_return = { .type = TARGET_RETURN },
+				to_accept = { .type = TARGET_ACCEPT },
+				to_drop = { .type = TARGET_DROP },
+				to_reject = { .type = TARGET_REJECT };
+
+/* Sets of the addresses and ports that a Service with a VIP answers on. */
+static const enum set_id portals[] = { SET_CLUSTER_IP, SET_LOAD_BALANCER, SET_EXTERNAL_IP,
+	SET_EXTERNAL_IP_LOCAL };
+
+static void add_rule(struct chain_rules *c, struct rule_target target, struct rule_match match)
+{
+	rule_list_add(&c->list, &(struct rule){ .match = { match }, .target = target });
+}
+
+/* A rule for what is in one of our sets, with the comment of the set. */
+static void add_set_rule(
+	struct chain_rules *c, enum set_id set, enum set_dirs dirs, struct rule_target target)
+{
+	rule_list_add(&c->list,
+		&(struct rule){ .match = { match_set(set, dirs) },
+			.target = target,
+			.comment = set_info(set)->comment });
+}
+
+bool resolve_match_pods(const struct node_view *view, int family, struct rule_match *ret)
+{
+	const struct cidr *cidr = node_view_local_cidr(view, family);
+
+	if (options_detect_by_interface(view->options)) {
+		*ret = (struct rule_match){ .type = MATCH_INTERFACE,
+			.interface = { .name = view->options->interface,
+				.prefix = view->options->detect_local ==
+					DETECT_INTERFACE_NAME_PREFIX } };
+		return true;
 	}
-	buf_addf(&r->text, " -m set --match-set %s %s", set_name(set, r->family, name), dirs);
+	if (cidr)
+		*ret = match_source(cidr);
+	return cidr;
 }
 
-void rules_set(
-	struct rules *r, const char *head, enum set_id set, const char *dirs, const char *target)
+static struct cidr loopback_net(int family)
 {
-	buf_addf(&r->text, "-A %s", head);
-	rules_match_set(r, set, dirs, true);
-	buf_addf(&r->text, " -j %s\n", target);
+	struct cidr net = { .ip.family = (uint8_t)family, .len = family == AF_INET6 ? 128 : 8 };
+
+	net.ip.bytes[family == AF_INET6 ? 15 : 0] = family == AF_INET6 ? 1 : 127;
+	return net;
 }
 
-void rules_bare(
-	struct rules *r, const char *head, enum set_id set, const char *dirs, const char *target)
+static uint32_t masquerade_mark(const struct chain_rules *c)
 {
-	buf_addf(&r->text, "-A %s", head);
-	rules_match_set(r, set, dirs, false);
-	buf_addf(&r->text, " -j %s\n", target);
+	return UINT32_C(1) << c->view->options->masquerade_bit;
 }
 
-static bool by_interface(const struct node_view *p)
-{
-	return p->options->detect_local == DETECT_BRIDGE_INTERFACE ||
-		p->options->detect_local == DETECT_INTERFACE_NAME_PREFIX;
-}
-
-bool resolve_match_pods(struct buf *b, const struct node_view *p, int family, bool others)
-{
-	const struct cidr *cidr = node_view_local_cidr(p, family);
-	const char *not = others ? " !" : "";
-	char s[CIDR_STRLEN];
-
-	if (by_interface(p))
-		buf_addf(b, "%s -i %s%s", not, p->options->interface,
-			p->options->detect_local == DETECT_INTERFACE_NAME_PREFIX ? "+" : "");
-	else if (cidr)
-		buf_addf(b, "%s -s %s", not, cidr_print(cidr, s));
-	return by_interface(p) || cidr;
-}
-
-static bool match_pods(struct rules *r, bool others)
-{
-	return resolve_match_pods(&r->text, r->view, r->family, others);
-}
+/* Rules of both backends */
 
 /*
- * Cluster IP traffic that does not come from a pod of this node must find its way back: it is
- * masqueraded. Without a way to tell: what has the VIP itself as its source address, see
- * --vip-mode=address.
+ * Cluster IP traffic that does not come from a pod of this node must find its way back, so it is
+ * masqueraded. If pods cannot be told from others, only packets whose source address is the VIP
+ * itself are masqueraded, see --vip-mode=address.
  */
-void rules_cluster_ip(struct rules *r)
+static void masquerade_cluster_ip(struct chain_rules *c)
 {
-	bool all = r->view->options->masquerade_all;
-	bool told;
+	struct rule rule = { .target = jump_to("KUBE-MARK-MASQ"),
+		.comment = set_info(SET_CLUSTER_IP)->comment };
+	bool all = c->view->options->masquerade_all;
+	struct rule_match pods;
+	bool told = resolve_match_pods(c->view, c->family, &pods);
 
-	buf_adds(&r->text, "-A KUBE-SERVICES");
-	told = all || match_pods(r, true);
-	rules_match_set(r, SET_CLUSTER_IP, told ? "dst,dst" : "src,dst", true);
-	buf_adds(&r->text, " -j KUBE-MARK-MASQ\n");
+	if (told && !all)
+		rule_add_match(&rule, match_not(pods));
+	rule_add_match(&rule, match_set(SET_CLUSTER_IP, told || all ? DIRS_DST_DST : DIRS_SRC_DST));
+	rule_list_add(&c->list, &rule);
 }
 
-static void external_accept(struct rules *r, enum set_id set)
+static void nat_postrouting(struct chain_rules *c)
 {
-	buf_adds(&r->text, "-A KUBE-SERVICES");
-	rules_match_set(r, set, "dst,dst", true);
-	buf_adds(&r->text, " -m addrtype --dst-type LOCAL -j ACCEPT\n");
-}
+	const struct rule_target masquerade = { .type = TARGET_MASQUERADE };
+	uint32_t mark = masquerade_mark(c);
 
-static void nat_services(struct rules *r)
-{
-	buf_addf(&r->text, "-A KUBE-SERVICES -s %s -j RETURN\n",
-		r->family == AF_INET6 ? "::1/128" : "127.0.0.0/8");
-	rules_set(r, "KUBE-SERVICES", SET_LOAD_BALANCER, "dst,dst", "KUBE-LOAD-BALANCER");
-	rules_cluster_ip(r);
-	rules_set(r, "KUBE-SERVICES", SET_EXTERNAL_IP, "dst,dst", "KUBE-MARK-MASQ");
-	external_accept(r, SET_EXTERNAL_IP);
-	external_accept(r, SET_EXTERNAL_IP_LOCAL);
-	rules_bare(r, "KUBE-SERVICES", SET_CLUSTER_IP, "dst,dst", "ACCEPT");
-	rules_bare(r, "KUBE-SERVICES", SET_LOAD_BALANCER, "dst,dst", "ACCEPT");
-	buf_adds(&r->text, "-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODE-PORT\n");
-}
-
-static void nat_load_balancer(struct rules *r)
-{
-	rules_set(r, "KUBE-LOAD-BALANCER", SET_LOAD_BALANCER_LOCAL, "dst,dst", "RETURN");
-	buf_adds(&r->text, "-A KUBE-LOAD-BALANCER -j KUBE-MARK-MASQ\n");
-}
-
-static void nat_node_port(struct rules *r)
-{
-	rules_set(r, "KUBE-NODE-PORT -p tcp", SET_NODE_PORT_LOCAL_TCP, "dst", "RETURN");
-	rules_set(r, "KUBE-NODE-PORT -p tcp", SET_NODE_PORT_TCP, "dst", "KUBE-MARK-MASQ");
-	rules_set(r, "KUBE-NODE-PORT -p udp", SET_NODE_PORT_LOCAL_UDP, "dst", "RETURN");
-	rules_set(r, "KUBE-NODE-PORT -p udp", SET_NODE_PORT_UDP, "dst", "KUBE-MARK-MASQ");
-	rules_set(r, "KUBE-NODE-PORT -p sctp", SET_NODE_PORT_LOCAL_SCTP, "dst,dst", "RETURN");
-	rules_set(r, "KUBE-NODE-PORT -p sctp", SET_NODE_PORT_SCTP, "dst,dst", "KUBE-MARK-MASQ");
-}
-
-static uint32_t mark(const struct rules *r)
-{
-	return UINT32_C(1) << r->view->options->masquerade_bit;
-}
-
-static void nat_postrouting(struct rules *r)
-{
-	uint32_t m = mark(r);
-
-	rules_set(r, "KUBE-POSTROUTING", SET_LOOP_BACK, "dst,dst,src", "MASQUERADE");
+	add_set_rule(c, SET_LOOP_BACK, DIRS_DST_DST_SRC, masquerade);
 	/* A VIP on an interface becomes the source of the node's own connections, which no reply
 	 * would find. */
-	if (r->view->options->vip_mode == VIP_ADDRESS) {
-		buf_adds(&r->text, "-A KUBE-POSTROUTING");
-		rules_match_set(r, SET_IPVS_IPS, "src", true);
-		buf_adds(&r->text, " -j MASQUERADE\n");
+	if (c->view->options->vip_mode == VIP_ADDRESS)
+		add_set_rule(c, SET_IPVS_IPS, DIRS_SRC, masquerade);
+	add_rule(c, to_return, match_not(match_mark(mark, mark)));
+	rule_list_add(&c->list,
+		&(struct rule){ .target = { .type = TARGET_MARK, .mark = { .value = mark } } });
+	rule_list_add(&c->list,
+		&(struct rule){ .target = { .type = TARGET_MASQUERADE,
+					.random_fully = c->view->random_fully },
+			.comment = "kubernetes service traffic requiring SNAT" });
+}
+
+static void nat_mark_masq(struct chain_rules *c)
+{
+	uint32_t mark = masquerade_mark(c);
+
+	rule_list_add(&c->list,
+		&(struct rule){ .target = { .type = TARGET_MARK, .mark = { mark, mark } } });
+}
+
+static void filter_forward(struct chain_rules *c)
+{
+	uint32_t mark = masquerade_mark(c);
+
+	rule_list_add(&c->list,
+		&(struct rule){ .match = { match_mark(mark, mark) },
+			.target = to_accept,
+			.comment = "kubernetes forwarding rules" });
+	rule_list_add(&c->list,
+		&(struct rule){ .match = { match_states(STATE_RELATED | STATE_ESTABLISHED) },
+			.target = to_accept,
+			.comment = "kubernetes forwarding conntrack rule" });
+}
+
+static void filter_node_port(struct chain_rules *c)
+{
+	add_set_rule(c, SET_HEALTH_CHECK_NODE_PORT, DIRS_DST, to_accept);
+}
+
+/* Returns for clients in one of the loadBalancerSourceRanges. */
+static void return_allowed_sources(struct chain_rules *c)
+{
+	add_set_rule(c, SET_LOAD_BALANCER_SOURCE_CIDR, DIRS_DST_DST_SRC, to_return);
+	add_set_rule(c, SET_LOAD_BALANCER_SOURCE_IP, DIRS_DST_DST_SRC, to_return);
+}
+
+static void source_ranges(struct chain_rules *c)
+{
+	return_allowed_sources(c);
+	rule_list_add(&c->list, &(struct rule){ .target = to_drop });
+}
+
+static void check_source_ranges(struct chain_rules *c)
+{
+	add_set_rule(c, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
+}
+
+/* Ends a chain: lets ICMP echo to a VIP pass and refuses all other new packets to one. */
+static void refuse_vips(struct chain_rules *c)
+{
+	add_rule(c, to_return, match_set(SET_HEALTH_CHECK_NODE_PORT, DIRS_DST));
+	rule_list_add(&c->list,
+		&(struct rule){ .match = { match_protocol(c->family == AF_INET6 ? IPPROTO_ICMPV6
+										: IPPROTO_ICMP),
+					{ .type = MATCH_ICMP_ECHO } },
+			.target = to_return });
+	rule_list_add(&c->list,
+		&(struct rule){
+			.match = { match_states(STATE_NEW), match_set(SET_IPVS_IPS, DIRS_DST) },
+			.target = to_reject });
+}
+
+/* Drops packets to a Local policy without endpoints here, unless IPVS has them marked. */
+static void drop_no_local(struct chain_rules *c, bool only_new)
+{
+	struct rule rule = { .match = { match_set(SET_NO_LOCAL, DIRS_DST_DST) },
+		.target = to_drop };
+
+	if (c->view->options->mark_mask)
+		rule_add_match(&rule, match_mark(0, c->view->options->mark_mask));
+	if (only_new)
+		rule_add_match(&rule, match_states(STATE_NEW));
+	rule_list_add(&c->list, &rule);
+}
+
+/* An empty chain that kube-proxy's layout has. */
+static void no_rules(struct chain_rules *c)
+{
+	(void)c;
+}
+
+/* Rules of IPVS */
+
+/* Packets to this set of external addresses are for IPVS alone. */
+static void accept_external(struct chain_rules *c, enum set_id set)
+{
+	rule_list_add(&c->list,
+		&(struct rule){ .match = { match_set(set, DIRS_DST_DST),
+					{ .type = MATCH_DESTINATION_LOCAL } },
+			.target = to_accept,
+			.comment = set_info(set)->comment });
+}
+
+static void ipvs_nat_services(struct chain_rules *c)
+{
+	const struct cidr loopback = loopback_net(c->family);
+
+	add_rule(c, to_return, match_source(&loopback));
+	add_set_rule(c, SET_LOAD_BALANCER, DIRS_DST_DST, jump_to("KUBE-LOAD-BALANCER"));
+	masquerade_cluster_ip(c);
+	add_set_rule(c, SET_EXTERNAL_IP, DIRS_DST_DST, jump_to("KUBE-MARK-MASQ"));
+	accept_external(c, SET_EXTERNAL_IP);
+	accept_external(c, SET_EXTERNAL_IP_LOCAL);
+	add_rule(c, to_accept, match_set(SET_CLUSTER_IP, DIRS_DST_DST));
+	add_rule(c, to_accept, match_set(SET_LOAD_BALANCER, DIRS_DST_DST));
+	add_rule(c, jump_to("KUBE-NODE-PORT"),
+		(struct rule_match){ .type = MATCH_DESTINATION_LOCAL });
+}
+
+static void ipvs_nat_load_balancer(struct chain_rules *c)
+{
+	add_set_rule(c, SET_LOAD_BALANCER_LOCAL, DIRS_DST_DST, to_return);
+	rule_list_add(&c->list, &(struct rule){ .target = jump_to("KUBE-MARK-MASQ") });
+}
+
+static void ipvs_nat_node_port(struct chain_rules *c)
+{
+	static const struct {
+		uint8_t protocol;
+		enum set_id local, all;
+		enum set_dirs dirs;
+	} rows[] = {
+		{ IPPROTO_TCP, SET_NODE_PORT_LOCAL_TCP, SET_NODE_PORT_TCP, DIRS_DST },
+		{ IPPROTO_UDP, SET_NODE_PORT_LOCAL_UDP, SET_NODE_PORT_UDP, DIRS_DST },
+		{ IPPROTO_SCTP, SET_NODE_PORT_LOCAL_SCTP, SET_NODE_PORT_SCTP, DIRS_DST_DST },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct rule_match protocol = match_protocol(rows[i].protocol);
+
+		rule_list_add(&c->list,
+			&(struct rule){
+				.match = { protocol, match_set(rows[i].local, rows[i].dirs) },
+				.target = to_return,
+				.comment = set_info(rows[i].local)->comment });
+		rule_list_add(&c->list,
+			&(struct rule){ .match = { protocol, match_set(rows[i].all, rows[i].dirs) },
+				.target = jump_to("KUBE-MARK-MASQ"),
+				.comment = set_info(rows[i].all)->comment });
 	}
-	buf_addf(&r->text, "-A KUBE-POSTROUTING -m mark ! --mark 0x%x/0x%x -j RETURN\n", m, m);
-	buf_addf(&r->text, "-A KUBE-POSTROUTING -j MARK --set-xmark 0x%x/0x0\n", m);
-	buf_addf(&r->text,
-		"-A KUBE-POSTROUTING -m comment --comment \"kubernetes service traffic "
-		"requiring SNAT\" -j MASQUERADE%s\n",
-		r->view->random_fully ? " --random-fully" : "");
 }
 
-static void nat_mark_masq(struct rules *r)
-{
-	buf_addf(&r->text, "-A KUBE-MARK-MASQ -j MARK --set-xmark 0x%x/0x%x\n", mark(r), mark(r));
-}
-
-void rules_filter_forward(struct rules *r)
-{
-	buf_addf(&r->text,
-		"-A KUBE-FORWARD -m comment --comment \"kubernetes forwarding rules\" "
-		"-m mark --mark 0x%x/0x%x -j ACCEPT\n",
-		mark(r), mark(r));
-	buf_adds(&r->text,
-		"-A KUBE-FORWARD -m comment --comment \"kubernetes forwarding conntrack rule\" "
-		"-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n");
-}
-
-static void filter_node_port(struct rules *r)
-{
-	rules_set(r, "KUBE-NODE-PORT", SET_HEALTH_CHECK_NODE_PORT, "dst", "ACCEPT");
-}
-
-static void filter_proxy_firewall(struct rules *r)
-{
-	rules_set(r, "KUBE-PROXY-FIREWALL", SET_LOAD_BALANCER_FW, "dst,dst",
-		"KUBE-SOURCE-RANGES-FIREWALL");
-}
-
-static void filter_source_ranges(struct rules *r)
-{
-	rules_set(r, "KUBE-SOURCE-RANGES-FIREWALL", SET_LOAD_BALANCER_SOURCE_CIDR, "dst,dst,src",
-		"RETURN");
-	rules_set(r, "KUBE-SOURCE-RANGES-FIREWALL", SET_LOAD_BALANCER_SOURCE_IP, "dst,dst,src",
-		"RETURN");
-	buf_adds(&r->text, "-A KUBE-SOURCE-RANGES-FIREWALL -j DROP\n");
-}
-
-const char *rules_refuse(const struct rules *r)
-{
-	return r->family == AF_INET6 ? "REJECT --reject-with icmp6-port-unreachable"
-				     : "REJECT --reject-with icmp-port-unreachable";
-}
-
-void rules_refuse_vips(struct rules *r, const char *chain)
-{
-	rules_bare(r, chain, SET_HEALTH_CHECK_NODE_PORT, "dst", "RETURN");
-	buf_addf(&r->text, "-A %s %s -j RETURN\n", chain,
-		r->family == AF_INET6 ? "-p ipv6-icmp -m icmp6 --icmpv6-type 128"
-				      : "-p icmp -m icmp --icmp-type 8");
-	buf_addf(&r->text, "-A %s -m conntrack --ctstate NEW", chain);
-	rules_match_set(r, SET_IPVS_IPS, "dst", false);
-	buf_addf(&r->text, " -j %s\n", rules_refuse(r));
-}
-
-/* What no Service answers must not reach a daemon of the node that listens on every address. */
-static void filter_ipvs(struct rules *r)
+/* A packet that no Service answers must not reach a daemon of the node that listens on every
+ * address. */
+static void ipvs_filter(struct chain_rules *c)
 {
 	static const enum set_id pass[] = { SET_LOAD_BALANCER, SET_CLUSTER_IP, SET_EXTERNAL_IP,
 		SET_EXTERNAL_IP_LOCAL };
 
 	for (size_t i = 0; i < ARRAY_SIZE(pass); i++)
-		rules_bare(r, "KUBE-IPVS-FILTER", pass[i], "dst,dst", "RETURN");
-	rules_refuse_vips(r, "KUBE-IPVS-FILTER");
+		add_rule(c, to_return, match_set(pass[i], DIRS_DST_DST));
+	refuse_vips(c);
 }
 
-/* Marks what goes to an external address with a Local policy: it may go to every endpoint. */
-static void map_mark(struct rules *r)
+/* Marks packets to an external address with a Local policy: they may go to every endpoint. */
+static void add_map_mark(struct chain_rules *c, const struct rule_match *pods)
 {
-	char name[SET_NAME_LEN + 1];
+	struct rule rule = { .target = { .type = TARGET_MAP_MARK,
+				     .set = { SET_LOCAL_MARK, DIRS_DST_DST } } };
 
-	rules_match_set(r, SET_LOCAL_MARK, "dst,dst", false);
-	buf_addf(&r->text, " -j SET --map-set %s dst,dst --map-mark\n",
-		set_name(SET_LOCAL_MARK, r->family, name));
+	if (pods)
+		rule_add_match(&rule, *pods);
+	rule_add_match(&rule, match_set(SET_LOCAL_MARK, DIRS_DST_DST));
+	rule_list_add(&c->list, &rule);
 }
 
-void rules_drop_no_local(struct rules *r, const char *chain, const char *which)
+/* Packets that come in: mangle PREROUTING stands before everything that would answer. Connections
+ * that exist already live on with an endpoint that is leaving. */
+static void ipvs_mangle_pods(struct chain_rules *c)
 {
-	buf_addf(&r->text, "-A %s", chain);
-	rules_match_set(r, SET_NO_LOCAL, "dst,dst", false);
-	if (r->view->options->mark_mask)
-		buf_addf(&r->text, " -m mark --mark 0x0/0x%x", r->view->options->mark_mask);
-	buf_addf(&r->text, "%s -j DROP\n", which);
-}
+	struct rule_match pods;
 
-/* Connections that stand live on with an endpoint that is leaving. */
-static void drop_new_no_local(struct rules *r, const char *chain)
-{
-	rules_drop_no_local(r, chain, " -m conntrack --ctstate NEW");
-}
-
-/* Packets that come in: mangle PREROUTING stands before everything that would answer. */
-static void mangle_pods(struct rules *r)
-{
-	size_t start = r->text.len;
-
-	buf_adds(&r->text, "-A KUBE-IPVS-PODS");
-	if (match_pods(r, false)) {
-		map_mark(r);
-	} else {
-		r->text.len = start;
-		r->text.data[start] = '\0';
-	}
-	drop_new_no_local(r, "KUBE-IPVS-PODS");
+	if (resolve_match_pods(c->view, c->family, &pods))
+		add_map_mark(c, &pods);
+	drop_no_local(c, true);
 }
 
 /*
  * Packets of the node itself. IPVS takes them in LOCAL_OUT (-98), before filter OUTPUT (0) could
- * look at the VIP, so loadBalancer- SourceRanges stand here once more, in mangle OUTPUT (-150).
+ * look at the VIP, so loadBalancerSourceRanges are checked once more in mangle OUTPUT (-150).
  */
-static void mangle_node(struct rules *r)
+static void ipvs_mangle_node(struct chain_rules *c)
 {
-	buf_adds(&r->text, "-A KUBE-IPVS-NODE");
-	map_mark(r);
-	drop_new_no_local(r, "KUBE-IPVS-NODE");
-	rules_set(r, "KUBE-IPVS-NODE", SET_LOAD_BALANCER_FW, "dst,dst",
-		"KUBE-SOURCE-RANGES-FIREWALL");
+	add_map_mark(c, NULL);
+	drop_no_local(c, true);
+	check_source_ranges(c);
 }
 
-/* An empty chain that kube-proxy's layout has. */
-static void no_rules(struct rules *r)
+/* Rules of iptables */
+
+/* Leads packets to the addresses of the node that carry NodePorts to them. */
+static void add_node_port_addresses(struct chain_rules *c)
 {
-	(void)r;
+	const struct rule_target node_port = jump_to("KUBE-NODE-PORT");
+	const struct cidr loopback = loopback_net(c->family);
+	bool localhost = c->family == AF_INET && node_view_localhost_nodeports(c->view);
+
+	if (options_all_nodeport_addresses(c->view->options, c->family)) {
+		struct rule rule = { .target = node_port };
+
+		if (!localhost)
+			rule_add_match(&rule, match_not(match_destination(&loopback)));
+		rule_add_match(&rule, (struct rule_match){ .type = MATCH_DESTINATION_LOCAL });
+		rule_list_add(&c->list, &rule);
+		return;
+	}
+	for (size_t i = 0; i < c->view->n_local; i++) {
+		const struct cidr own = { .ip = c->view->local[i], .len = ip_bits(c->family) };
+
+		if (own.ip.family == c->family && node_view_is_nodeport_address(c->view, &own.ip))
+			add_rule(c, node_port, match_destination(&own));
+	}
+	if (localhost)
+		add_rule(c, node_port, match_destination(&loopback));
 }
+
+static void iptables_nat_services(struct chain_rules *c)
+{
+	check_source_ranges(c);
+	masquerade_cluster_ip(c);
+	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
+		add_rule(c, jump_to("KUBE-DISPATCH"), match_set(portals[i], DIRS_DST_DST));
+	/* A port of a VIP that no Service has is not a NodePort, though the VIP is an address of
+	 * the node. */
+	add_rule(c, to_return, match_set(SET_IPVS_IPS, DIRS_DST));
+	add_node_port_addresses(c);
+}
+
+static void iptables_nat_node_port(struct chain_rules *c)
+{
+	const struct rule_target node_ports = jump_to("KUBE-NODEPORTS");
+
+	rule_list_add(&c->list,
+		&(struct rule){ .match = { match_protocol(IPPROTO_TCP),
+					match_set(SET_NODE_PORT_TCP, DIRS_DST) },
+			.target = node_ports });
+	rule_list_add(&c->list,
+		&(struct rule){ .match = { match_protocol(IPPROTO_UDP),
+					match_set(SET_NODE_PORT_UDP, DIRS_DST) },
+			.target = node_ports });
+	add_rule(c, node_ports, match_protocol(IPPROTO_SCTP));
+}
+
+/* The nat table cannot drop. Packets that are not translated here are dropped by the chain of the
+ * same name in the filter table. */
+static void iptables_nat_source_ranges(struct chain_rules *c)
+{
+	return_allowed_sources(c);
+	rule_list_add(&c->list, &(struct rule){ .target = to_accept });
+}
+
+/*
+ * Packets that connection tracking does not take for a part of the connection are not translated
+ * either. As the address is the node's, its own TCP or SCTP would answer them with a reset and end
+ * the connection.
+ */
+static void drop_invalid(struct chain_rules *c)
+{
+	const struct rule_match invalid = match_states(STATE_INVALID);
+
+	if (!c->view->drop_invalid)
+		return;
+	rule_list_add(&c->list,
+		&(struct rule){ .match = { invalid, match_set(SET_IPVS_IPS, DIRS_DST) },
+			.target = to_drop });
+	rule_list_add(&c->list,
+		&(struct rule){ .match = { invalid, match_set(SET_NODE_PORT_SCTP, DIRS_DST_DST) },
+			.target = to_drop });
+	rule_list_add(&c->list,
+		&(struct rule){ .match = { match_protocol(IPPROTO_TCP), invalid,
+					match_set(SET_NODE_PORT_TCP, DIRS_DST) },
+			.target = to_drop });
+}
+
+/*
+ * Packets that a Service with endpoints answers are translated before they come here. They are let
+ * pass all the same: while IPVS takes over, or hands over, they come untranslated for a moment.
+ */
+static void iptables_filter_services(struct chain_rules *c)
+{
+	const struct cidr loopback = loopback_net(c->family);
+
+	add_rule(c, to_return, match_states(STATE_RELATED | STATE_ESTABLISHED | STATE_DNAT));
+	drop_invalid(c);
+	/* With route_localnet others on the link could reach services that listen on 127.0.0.1. */
+	if (c->family == AF_INET && node_view_localhost_nodeports(c->view))
+		rule_list_add(&c->list,
+			&(struct rule){ .match = { match_not(match_source(&loopback)),
+						match_destination(&loopback) },
+				.target = to_drop,
+				.comment = "block incoming localnet connections" });
+	check_source_ranges(c);
+	drop_no_local(c, false);
+	add_set_rule(c, SET_NO_ENDPOINTS, DIRS_DST_DST, to_reject);
+	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
+		add_rule(c, to_return, match_set(portals[i], DIRS_DST_DST));
+	refuse_vips(c);
+}
+
+/*
+ * A packet that connection tracking does not take for a part of the connection is not translated
+ * back: its sender would show up with the endpoint's address and be answered with a reset
+ * (kubernetes/kubernetes#74839).
+ */
+static void iptables_filter_forward(struct chain_rules *c)
+{
+	if (c->view->drop_invalid)
+		add_rule(c, to_drop, match_states(STATE_INVALID));
+	filter_forward(c);
+}
+
+/* The chains */
 
 enum { IPVS = 1, IPTABLES = 2 };
 
-static const struct chain {
+static const struct node_chain {
 	unsigned backends; /* 0: of kube-proxy's iptables mode only; ours to delete */
 	enum table table;
 	const char *name;
-	void (*rules)(struct rules *r);
+	void (*add_rules)(struct chain_rules *c);
 } chains[] = {
-	{ IPVS, TABLE_NAT, "KUBE-SERVICES", nat_services },
+	{ IPVS, TABLE_NAT, "KUBE-SERVICES", ipvs_nat_services },
 	{ IPTABLES, TABLE_NAT, "KUBE-SERVICES", iptables_nat_services },
 	{ IPVS | IPTABLES, TABLE_NAT, "KUBE-POSTROUTING", nat_postrouting },
-	{ IPVS, TABLE_NAT, "KUBE-NODE-PORT", nat_node_port },
+	{ IPVS, TABLE_NAT, "KUBE-NODE-PORT", ipvs_nat_node_port },
 	{ IPTABLES, TABLE_NAT, "KUBE-NODE-PORT", iptables_nat_node_port },
-	{ IPVS, TABLE_NAT, "KUBE-LOAD-BALANCER", nat_load_balancer },
+	{ IPVS, TABLE_NAT, "KUBE-LOAD-BALANCER", ipvs_nat_load_balancer },
 	{ IPVS | IPTABLES, TABLE_NAT, "KUBE-MARK-MASQ", nat_mark_masq },
-	{ IPTABLES, TABLE_NAT, "KUBE-SOURCE-RANGES-FIREWALL", iptables_nat_source_ranges },
-	{ IPVS, TABLE_FILTER, "KUBE-FORWARD", rules_filter_forward },
+	{ IPTABLES, TABLE_NAT, CHAIN_SOURCE_RANGES, iptables_nat_source_ranges },
+	{ IPVS, TABLE_FILTER, "KUBE-FORWARD", filter_forward },
 	{ IPTABLES, TABLE_FILTER, "KUBE-FORWARD", iptables_filter_forward },
 	{ IPVS | IPTABLES, TABLE_FILTER, "KUBE-NODE-PORT", filter_node_port },
-	{ IPVS, TABLE_FILTER, "KUBE-PROXY-FIREWALL", filter_proxy_firewall },
-	{ IPVS | IPTABLES, TABLE_FILTER, "KUBE-SOURCE-RANGES-FIREWALL", filter_source_ranges },
-	{ IPVS, TABLE_FILTER, "KUBE-IPVS-FILTER", filter_ipvs },
+	{ IPVS, TABLE_FILTER, "KUBE-PROXY-FIREWALL", check_source_ranges },
+	{ IPVS | IPTABLES, TABLE_FILTER, CHAIN_SOURCE_RANGES, source_ranges },
+	{ IPVS, TABLE_FILTER, "KUBE-IPVS-FILTER", ipvs_filter },
 	{ IPVS, TABLE_FILTER, "KUBE-IPVS-OUT-FILTER", no_rules },
 	{ IPTABLES, TABLE_FILTER, "KUBE-SERVICES", iptables_filter_services },
-	{ IPVS, TABLE_MANGLE, "KUBE-IPVS-PODS", mangle_pods },
-	{ IPVS, TABLE_MANGLE, "KUBE-IPVS-NODE", mangle_node },
-	{ IPVS, TABLE_MANGLE, "KUBE-SOURCE-RANGES-FIREWALL", filter_source_ranges },
+	{ IPVS, TABLE_MANGLE, "KUBE-IPVS-PODS", ipvs_mangle_pods },
+	{ IPVS, TABLE_MANGLE, "KUBE-IPVS-NODE", ipvs_mangle_node },
+	{ IPVS, TABLE_MANGLE, CHAIN_SOURCE_RANGES, source_ranges },
 	{ 0, TABLE_FILTER, "KUBE-EXTERNAL-SERVICES", no_rules },
 	{ 0, TABLE_FILTER, "KUBE-NODEPORTS", no_rules },
 };
 
 /* Inserted at the head of their built-in chain, one after the other. */
-static const struct jump {
+static const struct node_jump {
 	unsigned backends;
 	enum table table;
 	enum hook from;
@@ -337,58 +501,57 @@ static const struct jump {
 };
 
 /* The mangle table serves the marks of IPVS. */
-static bool stands(const struct node_view *p, unsigned backends, enum table table)
+static bool chain_stands(const struct node_view *view, unsigned backends, enum table table)
 {
-	unsigned backend = p->backend == BACKEND_IPTABLES ? IPTABLES : IPVS;
+	unsigned backend = view->backend == BACKEND_IPTABLES ? IPTABLES : IPVS;
 
-	return backends & backend && (table != TABLE_MANGLE || p->options->mark_mask);
+	return backends & backend && (table != TABLE_MANGLE || view->options->mark_mask);
 }
 
 static void resolve_chains(
-	const struct node_view *view, int family, struct text_pool *texts, struct fact_list *ret)
+	const struct node_view *view, int family, struct rule_pool *pool, struct fact_list *ret)
 {
-	struct rules r = { .view = view, .family = family };
+	struct chain_rules c = { .view = view, .family = family };
 
 	for (size_t i = 0; i < ARRAY_SIZE(chains); i++) {
-		if (!stands(view, chains[i].backends, chains[i].table))
+		if (!chain_stands(view, chains[i].backends, chains[i].table))
 			continue;
-		buf_reset(&r.text);
-		chains[i].rules(&r);
+		rule_list_reset(&c.list);
+		chains[i].add_rules(&c);
 		fact_list_add(ret,
 			fact_chain(family, chains[i].table, chains[i].name,
-				text_put(texts, buf_str(&r.text))));
+				rule_pool_put(pool, &c.list)));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(jumps); i++) {
-		const struct jump *j = &jumps[i];
+		const struct node_jump *j = &jumps[i];
 
-		if (!stands(view, j->backends, j->table))
+		if (!chain_stands(view, j->backends, j->table))
 			continue;
-		buf_reset(&r.text);
-		buf_addf(&r.text, "-A %s -m comment --comment \"%s\" -j %s\n", hook_name(j->from),
-			j->comment, j->to);
+		rule_list_reset(&c.list);
+		rule_list_add(
+			&c.list, &(struct rule){ .target = jump_to(j->to), .comment = j->comment });
 		fact_list_add(ret,
-			fact_jump(family, j->table, j->from, j->to,
-				text_put(texts, buf_str(&r.text))));
+			fact_jump(family, j->table, j->from, j->to, rule_pool_put(pool, &c.list)));
 	}
-	buf_done(&r.text);
+	rule_list_done(&c.list);
 }
 
-static bool set_stands(const struct node_view *p, enum set_id id)
+static bool set_stands(const struct node_view *view, enum set_id id)
 {
-	bool iptables = p->backend == BACKEND_IPTABLES;
+	bool iptables = view->backend == BACKEND_IPTABLES;
 
 	if (id == SET_NO_ENDPOINTS)
 		return iptables;
 	if (id == SET_LOCAL_MARK)
-		return !iptables && p->options->mark_mask;
-	return id != SET_NO_LOCAL || iptables || p->options->mark_mask;
+		return !iptables && view->options->mark_mask;
+	return id != SET_NO_LOCAL || iptables || view->options->mark_mask;
 }
 
-void resolve_node(const struct node_view *view, struct text_pool *texts, struct fact_list *ret)
+void resolve_node(const struct node_view *view, struct rule_pool *pool, struct fact_list *ret)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 
-	/* CNI plugins take it for a sign of IPVS. */
+	/* CNI plugins take the device for a sign of IPVS. */
 	if (view->backend != BACKEND_IPTABLES || view->options->vip_mode == VIP_ADDRESS)
 		fact_list_add(ret, fact_link());
 	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
@@ -397,7 +560,7 @@ void resolve_node(const struct node_view *view, struct text_pool *texts, struct 
 		for (enum set_id id = 0; id < SET_COUNT; id++)
 			if (set_stands(view, id))
 				fact_list_add(ret, fact_set(id, families[f]));
-		resolve_chains(view, families[f], texts, ret);
+		resolve_chains(view, families[f], pool, ret);
 	}
 }
 

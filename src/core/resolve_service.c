@@ -118,9 +118,9 @@ static void add_loop_back(const struct resolver *r, const struct served_port *p)
 }
 
 void resolve_service(const struct served_ports *served, const struct node_view *view,
-	struct text_pool *texts, struct fact_list *ret)
+	struct rule_pool *pool, struct fact_list *ret)
 {
-	const struct resolver r = { .view = view, .texts = texts, .out = ret };
+	const struct resolver r = { .view = view, .pool = pool, .out = ret };
 	const struct ip none = { 0 };
 
 	for (size_t k = 0; k < served->n; k++) {

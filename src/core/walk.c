@@ -2,19 +2,25 @@
 #include "core/walk.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
+#include "core/resolve.h"
 
-enum {
-	MAX_WORDS = 64, /* of one rule */
-	MAX_RULE = 1024,
-	MAX_DEPTH = 8, /* of chains that call each other */
+enum { MAX_DEPTH = 8 /* of chains that call each other */ };
+
+enum verdict {
+	VERDICT_CONTINUE, /* with the next rule */
+	VERDICT_RETURN,
+	VERDICT_ACCEPT,
+	VERDICT_DROP,
+	VERDICT_REJECT,
+	VERDICT_MASQUERADE,
+	VERDICT_TRANSLATE,
+	VERDICT_UNREADABLE,
 };
-
-enum verdict { CONTINUE, RETURN, ACCEPT, DROP, REJECT, MASQUERADE, TRANSLATE, UNREADABLE };
 
 static void add_jump(const struct fact_key *key, const struct fact_state *state, void *arg)
 {
@@ -31,10 +37,10 @@ static int cmp_jump(const void *a, const void *b)
 	return fact_key_cmp(a, b);
 }
 
-void walk_init(struct walk *w, const struct ledger *ledger, const struct text_pool *texts,
+void walk_init(struct walk *w, const struct ledger *ledger, const struct rule_pool *pool,
 	const struct node_view *view)
 {
-	*w = (struct walk){ .ledger = ledger, .texts = texts, .view = view };
+	*w = (struct walk){ .ledger = ledger, .pool = pool, .view = view };
 	ledger_each(ledger, FACT_JUMP, add_jump, w);
 	if (w->n_jumps)
 		qsort(w->jumps, w->n_jumps, sizeof(*w->jumps), cmp_jump);
@@ -89,123 +95,41 @@ static bool in_net_set(
 	return false;
 }
 
-/* "KUBE-CLUSTER-IP dst,dst": of the ports only that of the destination is known, and is meant. */
-static bool in_set(const struct walk *w, const struct walk_packet *p, const char *name,
-	const char *dirs, struct fact_state *ret)
+/* Of the ports only that of the destination is known, and is looked up. */
+static bool in_set(const struct walk *w, const struct walk_packet *p, enum set_id id,
+	enum set_dirs dirs, struct fact_state *ret)
 {
 	const struct cidr src = { .ip = p->src, .len = ip_bits(p->src.family) };
-	const struct ip *first = strncmp(dirs, "src", 3) ? &p->dst : &p->src;
+	const bool from_source = dirs == DIRS_SRC || dirs == DIRS_SRC_DST;
 	struct fact f;
-	enum set_id id;
-	int family;
 
-	if (!set_by_name(name, &id, &family) || family != p->dst.family)
-		return false;
 	if (set_info(id)->type == SET_TYPE_HASH_IP_PORT_NET)
 		return in_net_set(w, id, p, ret);
-	f = fact_member(id, family, first, p->proto, p->port, &src);
+	f = fact_member(
+		id, p->dst.family, from_source ? &p->src : &p->dst, p->proto, p->port, &src);
 	return wanted(w, &f, ret);
 }
 
-/* One rule */
+/* Rules */
 
-struct rule {
-	char text[MAX_RULE];
-	char *words[MAX_WORDS];
-	size_t n;
+/* Where a packet is on its way. */
+struct walk_run {
+	const struct walk *walk;
+	enum table table;
+	struct walk_packet *packet;
+	struct walk_rule decided, marked;
+	struct fact_key entry; /* that led to a Service's chains */
+	char chain[CHAIN_NAME_LEN + 1];
+	const struct rule_list *choice;
 };
 
-/* Splits at blanks; what stands in quotes is one word. False: it is too long. */
-static bool split(struct rule *r, const struct walk_rule *line)
+static bool in_net(const struct rule_match *m, const struct ip *ip)
 {
-	char *s = r->text;
+	bool in = m->net.ip.family == ip->family;
 
-	r->n = 0;
-	if (line->len >= sizeof(r->text))
-		return false;
-	memcpy(s, line->text, line->len);
-	s[line->len] = '\0';
-	while (*s) {
-		char *end = *s == '"' ? strchr(s + 1, '"') : NULL;
-
-		if (r->n == MAX_WORDS)
-			return false;
-		r->words[r->n++] = s;
-		s = strchrnul(end ? end : s, ' ');
-		if (*s)
-			*s++ = '\0';
-	}
-	return true;
-}
-
-/* Where in the rule we are; reading past its end gives "". */
-struct cursor {
-	const struct rule *rule;
-	size_t at;
-	bool unreadable;
-};
-
-static const char *next(struct cursor *c)
-{
-	return c->at < c->rule->n ? c->rule->words[c->at++] : "";
-}
-
-static bool next_is(struct cursor *c, const char *word)
-{
-	if (c->at >= c->rule->n || strcmp(c->rule->words[c->at], word) != 0)
-		return false;
-	c->at++;
-	return true;
-}
-
-static bool unreadable(struct cursor *c)
-{
-	c->unreadable = true;
-	return false;
-}
-
-static bool match_address(struct cursor *c, const struct ip *ip)
-{
-	struct cidr net;
-
-	return cidr_parse(next(c), &net) ? unreadable(c) : cidr_contains(&net, ip);
-}
-
-/* Our rules name the interfaces of pods and no others. */
-static bool match_interface(struct cursor *c, const struct walk *w, const struct walk_packet *p)
-{
-	size_t len = strlen(w->view->options->interface);
-	const char *name = next(c);
-
-	if (!len || strncmp(name, w->view->options->interface, len) != 0)
-		return unreadable(c);
-	return p->source == WALK_POD;
-}
-
-static bool match_mark(struct cursor *c, const struct walk_packet *p)
-{
-	bool not = next_is(c, "!");
-	unsigned long value, mask = UINT32_MAX;
-	char *end;
-
-	if (!next_is(c, "--mark"))
-		return unreadable(c);
-	value = strtoul(next(c), &end, 0);
-	if (*end == '/')
-		mask = strtoul(end + 1, NULL, 0);
-	return ((p->mark & mask) == value) != not ;
-}
-
-static bool match_set(struct cursor *c, const struct walk *w, const struct walk_packet *p)
-{
-	bool not = next_is(c, "!");
-	struct fact_state state;
-	const char *name;
-
-	if (!next_is(c, "--match-set"))
-		return unreadable(c);
-	name = next(c);
-	return in_set(w, p, name, next(c), &state) != not ;
+	for (size_t i = 0; i < sizeof(ip->bytes); i++)
+		in = in && (ip->bytes[i] & m->net.mask[i]) == m->net.ip.bytes[i];
+	return in;
 }
 
 /* A node's address, or a VIP. */
@@ -219,122 +143,51 @@ static bool is_local(const struct walk *w, const struct ip *ip)
 		wanted(w, &addr, &state);
 }
 
-static bool match_addrtype(struct cursor *c, const struct walk *w, const struct walk_packet *p)
+/* Whether the packet, the first one of its connection, has what the match asks for. */
+static bool match_holds(const struct walk *w, const struct walk_packet *p,
+	const struct rule_match *m, bool *unreadable)
 {
-	bool source = next_is(c, "--src-type");
+	struct fact_state state;
 
-	if ((!source && !next_is(c, "--dst-type")) || !next_is(c, "LOCAL"))
-		return unreadable(c);
-	return is_local(w, source ? &p->src : &p->dst);
-}
-
-/* It is the first packet of its connection. */
-static bool match_conntrack(struct cursor *c)
-{
-	if (!next_is(c, "--ctstate"))
-		return unreadable(c);
-	return strstr(next(c), "NEW");
-}
-
-static bool match_icmp(struct cursor *c)
-{
-	next(c);
-	next(c);
+	switch ((enum match)m->type) {
+	case MATCH_SOURCE:
+		return in_net(m, &p->src);
+	case MATCH_DESTINATION:
+		return in_net(m, &p->dst);
+	case MATCH_INTERFACE: /* our rules name the interfaces of pods and no others */
+		*unreadable = strcmp(m->interface.name, w->view->options->interface) != 0;
+		return p->source == WALK_POD;
+	case MATCH_PROTOCOL:
+		return m->protocol == p->proto;
+	case MATCH_PORTS:
+		return m->ports.first <= p->port && p->port <= m->ports.last;
+	case MATCH_ICMP_ECHO:
+		return false;
+	case MATCH_SET:
+		return in_set(w, p, m->set.id, m->set.dirs, &state);
+	case MATCH_MARK:
+		return (p->mark & m->mark.mask) == m->mark.value;
+	case MATCH_STATES:
+		return m->states & STATE_NEW;
+	case MATCH_SOURCE_LOCAL:
+		return is_local(w, &p->src);
+	case MATCH_DESTINATION_LOCAL:
+		return is_local(w, &p->dst);
+	case MATCH_SHARE: /* stand in lists of endpoints only, which are not run */
+	case MATCH_REMEMBER:
+	case MATCH_REMEMBERED:
+	case MATCH_NONE:
+	case MATCHES:
+		break;
+	}
+	*unreadable = true;
 	return false;
 }
 
-static bool match_module(struct cursor *c, const struct walk *w, const struct walk_packet *p)
-{
-	if (next_is(c, "set"))
-		return match_set(c, w, p);
-	if (next_is(c, "addrtype"))
-		return match_addrtype(c, w, p);
-	if (next_is(c, "mark"))
-		return match_mark(c, p);
-	if (next_is(c, "conntrack"))
-		return match_conntrack(c);
-	if (next_is(c, "icmp") || next_is(c, "icmp6"))
-		return match_icmp(c);
-	if (!next_is(c, "comment") || !next_is(c, "--comment"))
-		return unreadable(c);
-	next(c);
-	return true;
-}
+static enum verdict run_chain(struct walk_run *r, const char *name, unsigned depth);
 
-static bool match_one(struct cursor *c, const struct walk *w, const struct walk_packet *p)
-{
-	bool not = next_is(c, "!"), yes;
-
-	if (next_is(c, "-m"))
-		return match_module(c, w, p);
-	if (next_is(c, "-s"))
-		yes = match_address(c, &p->src);
-	else if (next_is(c, "-d"))
-		yes = match_address(c, &p->dst);
-	else if (next_is(c, "-i"))
-		yes = match_interface(c, w, p);
-	else if (next_is(c, "-p"))
-		yes = !strcasecmp(next(c), proto_name(p->proto));
-	else
-		return unreadable(c);
-	return yes != not ;
-}
-
-/* All that stands before the target. What is behind a match that fails is not read. */
-static bool matches(struct cursor *c, const struct walk *w, const struct walk_packet *p)
-{
-	while (!next_is(c, "-j")) {
-		if (c->at >= c->rule->n)
-			return unreadable(c);
-		if (!match_one(c, w, p) || c->unreadable)
-			return false;
-	}
-	return true;
-}
-
-/* Targets */
-
-static enum verdict set_mark(struct cursor *c, struct walk_packet *p)
-{
-	unsigned long value, mask = UINT32_MAX;
-	char *end;
-
-	if (!next_is(c, "--set-xmark"))
-		return UNREADABLE;
-	value = strtoul(next(c), &end, 0);
-	if (*end == '/')
-		mask = strtoul(end + 1, NULL, 0);
-	p->mark = (p->mark & ~(uint32_t)mask) ^ (uint32_t)value;
-	return CONTINUE;
-}
-
-static enum verdict map_mark(struct cursor *c, const struct walk *w, struct walk_packet *p)
-{
-	struct fact_state state;
-	const char *name;
-
-	if (!next_is(c, "--map-set"))
-		return UNREADABLE;
-	name = next(c);
-	if (in_set(w, p, name, next(c), &state))
-		p->mark = (p->mark & ~state.want.member.mask) | state.want.member.mark;
-	return next_is(c, "--map-mark") ? CONTINUE : UNREADABLE;
-}
-
-struct run {
-	const struct walk *walk;
-	enum table table;
-	struct walk_packet *packet;
-	struct walk_rule decided, marked;
-	struct fact_key entry; /* that led to a Service's chains */
-	char chain[CHAIN_NAME_LEN + 1];
-	const char *choice;
-};
-
-static enum verdict run_chain(struct run *r, const char *name, unsigned depth);
-
-/* What the tree of chains under KUBE-DISPATCH or KUBE-NODEPORTS finds. */
-static enum verdict dispatch(struct run *r, bool node_port, unsigned depth)
+/* Looks up what the tree of chains under CHAIN_DISPATCH or CHAIN_NODE_PORTS would find. */
+static enum verdict dispatch(struct walk_run *r, bool node_port, unsigned depth)
 {
 	static const char any_hash[SERVICE_HASH_LEN] = { 0 };
 	const struct walk_packet *p = r->packet;
@@ -345,110 +198,128 @@ static enum verdict dispatch(struct run *r, bool node_port, unsigned depth)
 	struct fact_state state;
 
 	if (!wanted(r->walk, &entry, &state))
-		return CONTINUE;
+		return VERDICT_RETURN;
 	r->entry = entry.key;
 	service_chain_name(state.want.dispatch.chain, state.want.dispatch.hash, name);
 	return run_chain(r, name, depth + 1);
 }
 
-static enum verdict run_target(struct run *r, struct cursor *c, unsigned depth)
+static enum verdict run_target(struct walk_run *r, const struct rule_target *t, unsigned depth)
 {
-	static const struct {
-		const char *name;
-		enum verdict verdict;
-	} final[] = {
-		{ "RETURN", RETURN },
-		{ "ACCEPT", ACCEPT },
-		{ "DROP", DROP },
-		{ "REJECT", REJECT },
-		{ "MASQUERADE", MASQUERADE },
-	};
+	struct walk_packet *p = r->packet;
+	struct fact_state state;
 	enum verdict v;
 
-	if (next_is(c, "MARK"))
-		return set_mark(c, r->packet);
-	if (next_is(c, "SET"))
-		return map_mark(c, r->walk, r->packet);
-	for (size_t i = 0; i < ARRAY_SIZE(final); i++)
-		if (next_is(c, final[i].name))
-			return final[i].verdict;
-	if (next_is(c, "KUBE-DISPATCH"))
-		v = dispatch(r, false, depth);
-	else if (next_is(c, "KUBE-NODEPORTS"))
-		v = dispatch(r, true, depth);
-	else
-		v = run_chain(r, next(c), depth + 1);
-	return v == RETURN ? CONTINUE : v;
+	switch ((enum target)t->type) {
+	case TARGET_NONE:
+		return VERDICT_CONTINUE;
+	case TARGET_JUMP:
+	case TARGET_GOTO:
+		if (!strcmp(t->chain, CHAIN_DISPATCH))
+			v = dispatch(r, false, depth);
+		else if (!strcmp(t->chain, CHAIN_NODE_PORTS))
+			v = dispatch(r, true, depth);
+		else
+			v = run_chain(r, t->chain, depth + 1);
+		return v == VERDICT_RETURN && t->type == TARGET_JUMP ? VERDICT_CONTINUE : v;
+	case TARGET_RETURN:
+		return VERDICT_RETURN;
+	case TARGET_ACCEPT:
+		return VERDICT_ACCEPT;
+	case TARGET_DROP:
+		return VERDICT_DROP;
+	case TARGET_REJECT:
+		return VERDICT_REJECT;
+	case TARGET_MARK:
+		p->mark = (p->mark & ~t->mark.mask) ^ t->mark.value;
+		return VERDICT_CONTINUE;
+	case TARGET_MAP_MARK:
+		if (in_set(r->walk, p, t->set.id, t->set.dirs, &state))
+			p->mark = (p->mark & ~state.want.member.mask) | state.want.member.mark;
+		return VERDICT_CONTINUE;
+	case TARGET_MASQUERADE:
+		return VERDICT_MASQUERADE;
+	case TARGET_DNAT:
+	case TARGETS:
+		break;
+	}
+	return VERDICT_UNREADABLE;
 }
 
-static enum verdict run_rule(struct run *r, const struct walk_rule *line, unsigned depth)
+static struct walk_rule rule_in(const char *chain, const struct rule *rule)
+{
+	struct walk_rule ret = { .rule = *rule };
+
+	snprintf(ret.chain, sizeof(ret.chain), "%s", chain);
+	return ret;
+}
+
+static enum verdict run_rule(
+	struct walk_run *r, const char *chain, const struct rule *rule, unsigned depth)
 {
 	const uint32_t masquerade = UINT32_C(1) << r->walk->view->options->masquerade_bit;
-	uint32_t before = r->packet->mark;
-	enum verdict v = UNREADABLE;
-	struct rule rule;
-	struct cursor c = { .rule = &rule, .at = 2 }; /* behind "-A CHAIN" */
+	const uint32_t before = r->packet->mark;
+	bool holds = true, unreadable = false;
+	enum verdict v = VERDICT_CONTINUE;
 
-	if (split(&rule, line)) {
-		if (matches(&c, r->walk, r->packet))
-			v = run_target(r, &c, depth);
-		else if (!c.unreadable)
-			v = CONTINUE;
-	}
-	if (v > ACCEPT && v != TRANSLATE && !r->decided.text)
-		r->decided = *line;
+	/* What stands behind a match that fails is not looked at. */
+	for (const struct rule_match *m = rule->match; holds && m->type != MATCH_NONE; m++)
+		holds = match_holds(r->walk, r->packet, m, &unreadable) != m->negated &&
+			!unreadable;
+	if (unreadable)
+		v = VERDICT_UNREADABLE;
+	else if (holds)
+		v = run_target(r, &rule->target, depth);
+	if (v > VERDICT_ACCEPT && v != VERDICT_TRANSLATE && !*r->decided.chain)
+		r->decided = rule_in(chain, rule);
 	if (~before & r->packet->mark & masquerade)
-		r->marked = *line;
+		r->marked = rule_in(chain, rule);
 	return v;
 }
 
 /* The rules of a chain that is wanted; NULL: there is none. */
-static const char *chain_text(const struct run *r, const char *name)
+static const struct rule_list *chain_rules(
+	const struct walk *w, int family, enum table table, const char *name)
 {
-	const struct fact chain = fact_chain(r->packet->dst.family, r->table, name, 0);
+	const struct fact chain = fact_chain(family, table, name, 0);
 	struct fact_state state;
 
-	if (strlen(name) > CHAIN_NAME_LEN || !wanted(r->walk, &chain, &state))
+	if (!wanted(w, &chain, &state))
 		return NULL;
-	return text_get(r->walk->texts, state.want.chain.text);
+	return rule_pool_get(w->pool, state.want.chain.rules);
 }
 
-/* A list of endpoints is told as a whole: which one it will be is chance. One without any is left
- * again. */
-static bool is_choice(struct run *r, const char *name, const char *text)
+/* The callers of chains are our own rules: the depth is their limit, not a guess. */
+static enum verdict run_chain(struct walk_run *r, const char *name, unsigned depth)
 {
+	const struct rule_list *rules = depth < MAX_DEPTH
+		? chain_rules(r->walk, r->packet->dst.family, r->table, name)
+		: NULL;
 	char hash[SERVICE_HASH_LEN];
 	enum service_chain chain;
+	struct rule rule;
 
-	if (!*text || !service_chain_parse(name, &chain, hash) ||
-		(chain != SERVICE_CHAIN_SVC && chain != SERVICE_CHAIN_SVL))
-		return false;
-	strcpy(r->chain, name);
-	r->choice = text;
-	return true;
-}
+	if (!rules)
+		return VERDICT_UNREADABLE;
+	/* A list of endpoints is told as a whole, because the choice is chance. A list without any
+	 * is left again. */
+	if (rules->n && service_chain_parse(name, &chain, hash) &&
+		(chain == SERVICE_CHAIN_SVC || chain == SERVICE_CHAIN_SVL)) {
+		snprintf(r->chain, sizeof(r->chain), "%s", name);
+		r->choice = rules;
+		return VERDICT_TRANSLATE;
+	}
+	for (size_t at = 0; rule_list_next(rules, &at, &rule);) {
+		enum verdict v = run_rule(r, name, &rule, depth);
 
-/* The callers of chains are our own texts: the depth is their limit, not a guess. */
-static enum verdict run_chain(struct run *r, const char *name, unsigned depth)
-{
-	const char *text = depth < MAX_DEPTH ? chain_text(r, name) : NULL;
-
-	if (!text)
-		return UNREADABLE;
-	if (is_choice(r, name, text))
-		return TRANSLATE;
-	for (const char *end; *text && (end = strchr(text, '\n')); text = end + 1) {
-		const struct walk_rule line = { .text = text, .len = (size_t)(end - text) };
-		enum verdict v = run_rule(r, &line, depth);
-
-		if (v != CONTINUE)
+		if (v != VERDICT_CONTINUE)
 			return v;
 	}
-	return RETURN;
+	return VERDICT_RETURN;
 }
 
 /* All chains of ours in one place. */
-static enum verdict run_hook(struct run *r, enum table table, enum hook hook)
+static enum verdict run_hook(struct walk_run *r, enum table table, enum hook hook)
 {
 	r->table = table;
 	for (size_t i = 0; i < r->walk->n_jumps; i++) {
@@ -458,36 +329,37 @@ static enum verdict run_hook(struct run *r, enum table table, enum hook hook)
 		if (key->set != table || key->port != hook || key->family != r->packet->dst.family)
 			continue;
 		v = run_chain(r, key->name, 0);
-		if (v != RETURN)
+		if (v != VERDICT_RETURN)
 			return v;
 	}
-	return RETURN;
+	return VERDICT_RETURN;
 }
 
 /* Paths */
 
-static bool stops(enum verdict v, enum walk_end *ret)
+/* Whether the packet goes no further; then *ret says why. */
+static bool ends_walk(enum verdict v, enum walk_end *ret)
 {
 	switch (v) {
-	case CONTINUE:
-	case RETURN:
-	case ACCEPT:
-	case MASQUERADE:
+	case VERDICT_CONTINUE:
+	case VERDICT_RETURN:
+	case VERDICT_ACCEPT:
+	case VERDICT_MASQUERADE:
 		return false;
-	case TRANSLATE:
+	case VERDICT_TRANSLATE:
 		*ret = WALK_FORWARDED;
-		return true;
-	case DROP:
+		break;
+	case VERDICT_DROP:
 		*ret = WALK_DROPPED;
-		return true;
-	case REJECT:
+		break;
+	case VERDICT_REJECT:
 		*ret = WALK_REJECTED;
-		return true;
-	case UNREADABLE:
+		break;
+	case VERDICT_UNREADABLE:
 		*ret = WALK_UNREADABLE;
-		return true;
+		break;
 	}
-	return false;
+	return true;
 }
 
 /* ip_vs_service_find(): a mark comes first, and all of its 32 bits count. */
@@ -528,11 +400,11 @@ void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_p
 	const struct place *places = is_own ? own : from_others;
 	const size_t n = is_own ? ARRAY_SIZE(own) - !iptables : ARRAY_SIZE(from_others);
 	struct walk_path path = { .packet = *p };
-	struct run r = { .walk = w, .packet = &path.packet };
+	struct walk_run r = { .walk = w, .packet = &path.packet };
 	bool stopped = false;
 
 	for (size_t i = 0; i < n && !stopped; i++)
-		stopped = stops(run_hook(&r, places[i].table, places[i].hook), &path.end);
+		stopped = ends_walk(run_hook(&r, places[i].table, places[i].hook), &path.end);
 	if (!stopped)
 		path.end = find_vs(w, &path.packet, &path.vs) ? WALK_FORWARDED : WALK_NOBODY;
 	else if (r.choice)
@@ -547,33 +419,42 @@ void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_p
 bool walk_leads_to(
 	const struct walk *w, const struct walk_path *path, const struct ip *ip, uint16_t port)
 {
-	_cleanup_(buf_done) struct buf comment = { 0 };
 	struct fact_state state;
-	char s[IP_PORT_STRLEN];
+	struct rule rule, last;
 	struct fact rs;
 
 	if (path->end != WALK_FORWARDED)
 		return false;
-	if (path->choice) {
-		buf_addf(&comment, " -> %s\"", ip_print_port(ip, port, s));
-		return strstr(path->choice, buf_str(&comment));
+	if (!path->choice) {
+		rs = fact_rs(&path->vs, ip, port, 0);
+		return wanted(w, &rs, &state) && state.claimant->born != CLAIMANT_LAST;
 	}
-	rs = fact_rs(&path->vs, ip, port, 0);
-	return wanted(w, &rs, &state) && state.claimant->born != CLAIMANT_LAST;
+	for (size_t at = 0; rule_list_next(path->choice, &at, &rule);) {
+		const struct rule_list *endpoint = rule.target.type == TARGET_JUMP
+			? chain_rules(w, ip->family, TABLE_NAT, rule.target.chain)
+			: NULL;
+
+		for (size_t k = 0; endpoint && rule_list_next(endpoint, &k, &last);)
+			if (last.target.type == TARGET_DNAT && last.target.to.port == port &&
+				ip_eq(&last.target.to.ip, ip))
+				return true;
+	}
+	return false;
 }
 
 bool walk_masqueraded(const struct walk *w, const struct walk_path *path, const struct ip *ip,
 	uint16_t port, struct walk_rule *ret)
 {
 	struct walk_packet p = path->packet;
-	struct run r = { .walk = w, .packet = &p };
+	struct walk_run r = { .walk = w, .packet = &p };
 	enum verdict v;
 
 	p.dst = *ip;
 	p.port = port;
 	v = run_hook(&r, TABLE_NAT, HOOK_POSTROUTING);
-	if (v != MASQUERADE)
+	if (v != VERDICT_MASQUERADE)
 		return false;
-	*ret = p.mark != path->packet.mark && path->masquerade.text ? path->masquerade : r.decided;
+	*ret = p.mark != path->packet.mark && *path->masquerade.chain ? path->masquerade
+								      : r.decided;
 	return true;
 }

@@ -278,7 +278,7 @@ static int open_adapters(struct daemon *d, struct err *err)
 		r = ipset_new(&d->ipset, err);
 	if (r >= 0)
 		r = iptables_new(
-			engine_texts(d->engine), view->ipv4, view->ipv6, &d->iptables, err);
+			engine_rules(d->engine), view->ipv4, view->ipv6, &d->iptables, err);
 	if (r < 0)
 		return r;
 	struct adapter *adapters[] = { d->ipvs, d->link, d->ipset, d->iptables };

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/no_local.h"
-#include "core/text.h"
 #include "kernel/iptables.h"
 
 static const int observed_families[] = { AF_INET, AF_INET6 };
@@ -39,28 +38,20 @@ static struct timespec wall_clock(void)
 
 /* Metrics */
 
-static size_t count_lines(const char *text)
-{
-	size_t n = 0;
-
-	for (; *text; text++)
-		n += *text == '\n';
-	return n;
-}
-
-/* A chain that others changed has no text here; it is about to be repaired. */
+/* A chain that others changed has no rules here; it is about to be repaired. */
 static void count_rules(const struct fact_key *key, const struct fact_state *state, void *arg)
 {
 	struct observe *o = arg;
 	struct metrics_tables *rules = &metrics_of(&o->metrics, key->family)->iptables_rules;
-	const char *text = text_get(engine_texts(o->config.engine), state->have.chain.text);
+	const struct rule_list *l =
+		rule_pool_get(engine_rules(o->config.engine), state->have.chain.rules);
 
-	if (!state->present || !text)
+	if (!state->present || !l)
 		return;
 	if (key->set == TABLE_NAT)
-		rules->nat += count_lines(text);
+		rules->nat += l->n;
 	else if (key->set == TABLE_FILTER)
-		rules->filter += count_lines(text);
+		rules->filter += l->n;
 }
 
 static void render_metrics(struct buf *ret, void *arg)

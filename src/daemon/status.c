@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "daemon.h"
 #include "kernel/iptables.h"
+#include "kernel/iptables_text.h"
 #include "kernel/ipvs.h"
 #include "kernel/leftovers.h"
 #include "kernel/traps.h"
@@ -137,6 +138,7 @@ static struct report_input report_input(struct daemon *d)
 		.last_sync_us = d->observe.last_sync_us,
 		.conns = d->view.backend == BACKEND_IPVS ? count_conns : NULL,
 		.conns_arg = d,
+		.print_rule = iptables_print_rule,
 	};
 }
 

@@ -77,7 +77,7 @@ static void tell_chains(const struct iptables *t, const struct family *f, enum f
 		if (c->key.kind != kind)
 			continue;
 		memset(&fact.val, 0, sizeof(fact.val));
-		fact.val.chain.text = memo_translate(&t->memos, &c->key, c->hash);
+		fact.val.chain.rules = memo_translate(&t->memos, &c->key, c->hash);
 		fn(&fact, arg);
 	}
 }
@@ -217,12 +217,12 @@ static int open_family(struct iptables *t, size_t i, int family, struct err *err
 }
 
 int iptables_new(
-	const struct text_pool *texts, bool ipv4, bool ipv6, struct adapter **ret, struct err *err)
+	const struct rule_pool *pool, bool ipv4, bool ipv6, struct adapter **ret, struct err *err)
 {
 	struct iptables *t = new0(struct iptables);
 	int r;
 
-	t->texts = texts;
+	t->pool = pool;
 	t->waits = true;
 	t->adapter = (struct adapter){
 		.name = "iptables",

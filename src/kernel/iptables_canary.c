@@ -129,27 +129,9 @@ static void disturb(struct canary *c, enum concern concern)
 
 /* nf_tables */
 
-static bool read_table(const char *name, enum table *ret)
-{
-	for (enum table table = 0; table <= TABLE_MANGLE; table++)
-		if (!strcmp(name, table_name(table))) {
-			*ret = table;
-			return true;
-		}
-	return false;
-}
-
 static bool is_ours(enum table table, const char *chain)
 {
 	return chain_is_ours(table, chain) || (table == TABLE_NAT && tree_has_chain(chain));
-}
-
-static bool is_built_in(const char *chain)
-{
-	for (enum hook h = HOOK_PREROUTING; h <= HOOK_POSTROUTING; h++)
-		if (!strcmp(chain, hook_name(h)))
-			return true;
-	return false;
 }
 
 static enum concern concern_of_table(struct nlmsghdr *msg)
@@ -162,7 +144,7 @@ static enum concern concern_of_table(struct nlmsghdr *msg)
 
 	return !nlmsg_parse(msg, sizeof(struct nfgenmsg), tb, NFTA_TABLE_NAME, policy) &&
 			tb[NFTA_TABLE_NAME] &&
-			read_table(nla_get_string(tb[NFTA_TABLE_NAME]), &table)
+			table_parse(nla_get_string(tb[NFTA_TABLE_NAME]), &table)
 		? CONCERN_SURE
 		: CONCERN_NONE;
 }
@@ -178,7 +160,7 @@ static enum concern concern_of_chain(struct nlmsghdr *msg)
 
 	return !nlmsg_parse(msg, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_NAME, policy) &&
 			tb[NFTA_CHAIN_TABLE] && tb[NFTA_CHAIN_NAME] &&
-			read_table(nla_get_string(tb[NFTA_CHAIN_TABLE]), &table) &&
+			table_parse(nla_get_string(tb[NFTA_CHAIN_TABLE]), &table) &&
 			is_ours(table, nla_get_string(tb[NFTA_CHAIN_NAME]))
 		? CONCERN_SURE
 		: CONCERN_NONE;
@@ -194,15 +176,16 @@ static enum concern concern_of_rule(struct nlmsghdr *msg, bool deleted)
 	struct nlattr *tb[NFTA_RULE_CHAIN + 1];
 	const char *chain;
 	enum table table;
+	enum hook hook;
 
 	if (nlmsg_parse(msg, sizeof(struct nfgenmsg), tb, NFTA_RULE_CHAIN, policy) ||
 		!tb[NFTA_RULE_TABLE] || !tb[NFTA_RULE_CHAIN] ||
-		!read_table(nla_get_string(tb[NFTA_RULE_TABLE]), &table))
+		!table_parse(nla_get_string(tb[NFTA_RULE_TABLE]), &table))
 		return CONCERN_NONE;
 	chain = nla_get_string(tb[NFTA_RULE_CHAIN]);
 	if (is_ours(table, chain))
 		return CONCERN_SURE;
-	return deleted && is_built_in(chain) ? CONCERN_PERHAPS : CONCERN_NONE;
+	return deleted && hook_parse(chain, &hook) ? CONCERN_PERHAPS : CONCERN_NONE;
 }
 
 static enum concern concern_of(const struct canary *c, struct nlmsghdr *msg)

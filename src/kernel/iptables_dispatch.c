@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/mem.h"
-#include "core/text.h"
+#include "core/resolve.h"
 #include "iptables_tree.h"
+#include "kernel/iptables_text.h"
 
 struct dispatch_chain {
 	struct map_node by_name;
@@ -81,15 +83,15 @@ void dispatch_done(struct dispatch *d)
 	*d = (struct dispatch){ 0 };
 }
 
-static bool is_right(const char *name, const char *text, void *arg)
+static bool is_right(const char *name, const struct rule_list *rules, void *arg)
 {
 	struct dispatch *d = arg;
 	struct dispatch_chain *c = find(d, name);
-	bool empty_root = !*text && tree_is_root(name);
+	bool empty_root = !rules->n && tree_is_root(name);
 
 	if (c)
 		c->needed = !empty_root || d->used;
-	if (c ? c->hash == text_hash(text) && c->needed : empty_root && !d->used)
+	if (c ? c->hash == rule_list_hash(rules) && c->needed : empty_root && !d->used)
 		return true;
 	d->sound = false;
 	return false;
@@ -136,8 +138,8 @@ void dispatch_tell(const struct dispatch *d, dump_fn fn, void *arg)
 /* Each entry has one, and one leads to each chain that is no root. */
 size_t dispatch_rules(const struct dispatch *d)
 {
-	return d->entries.n + d->chains.count - (find(d, TREE_VIPS) != NULL) -
-		(find(d, TREE_NODE_PORTS) != NULL);
+	return d->entries.n + d->chains.count - (find(d, CHAIN_DISPATCH) != NULL) -
+		(find(d, CHAIN_NODE_PORTS) != NULL);
 }
 
 /* What is written into a document. */
@@ -166,13 +168,13 @@ static void remove_chain(const char *name, void *arg)
 	note(w->dispatch, name, 0, true);
 }
 
-static void write_chain(const char *name, const char *text, void *arg)
+static void write_chain(const char *name, const struct rule_list *rules, void *arg)
 {
 	const struct writing *w = arg;
 	struct dispatch_chain *c = find(w->dispatch, name);
-	uint64_t hash = text_hash(text);
+	uint64_t hash = rule_list_hash(rules);
 
-	if (!*text && !w->dispatch->used) { /* only a root may be empty */
+	if (!rules->n && !w->dispatch->used) { /* only a root may be empty */
 		if (c)
 			remove_chain(name, arg);
 		return;
@@ -182,7 +184,7 @@ static void write_chain(const char *name, const char *text, void *arg)
 	if (c && c->hash == hash)
 		return;
 	buf_addf(w->headers, ":%s - [0:0]\n", name);
-	buf_adds(w->rules, text);
+	iptables_print_rules(w->rules, w->dispatch->family, name, rules);
 	note(w->dispatch, name, hash, false);
 }
 
@@ -220,6 +222,7 @@ static void merge(struct dispatch *d, const struct op *const ops[], size_t n)
 static void write_all(struct writing *w, const struct tree_changes *changes)
 {
 	struct dispatch *d = w->dispatch;
+	const struct rule_list none = { 0 };
 	size_t vips;
 
 	map_for_each(n, &d->chains)
@@ -228,9 +231,9 @@ static void write_all(struct writing *w, const struct tree_changes *changes)
 	/* Of a root without entries tree_diff() does not speak. */
 	vips = tree_count_vips(d->next.facts, d->next.n);
 	if (!vips)
-		write_chain(TREE_VIPS, "", w);
+		write_chain(CHAIN_DISPATCH, &none, w);
 	if (vips == d->next.n)
-		write_chain(TREE_NODE_PORTS, "", w);
+		write_chain(CHAIN_NODE_PORTS, &none, w);
 	map_for_each(n, &d->chains)
 		if (!chain_of(n)->needed && !tree_is_root(chain_of(n)->name))
 			remove_chain(chain_of(n)->name, w);
@@ -264,27 +267,28 @@ static void make_root(struct dispatch *d, const char *name, struct buf *headers)
 	if (find(d, name) || is_noted(d, name))
 		return;
 	buf_addf(headers, ":%s - [0:0]\n", name);
-	note(d, name, text_hash(""), false);
+	note(d, name, HASH_EMPTY, false);
 }
 
-void dispatch_lead(struct dispatch *d, const char *rules, struct buf *headers)
+void dispatch_lead(struct dispatch *d, const struct rule_list *rules, struct buf *headers)
 {
-	if (strstr(rules, " -j " TREE_NODE_PORTS "\n"))
-		make_root(d, TREE_NODE_PORTS, headers);
+	if (rule_list_leads_to(rules, CHAIN_NODE_PORTS))
+		make_root(d, CHAIN_NODE_PORTS, headers);
 }
 
-void dispatch_use(struct dispatch *d, const char *rules, struct buf *headers, struct buf *deletions)
+void dispatch_use(struct dispatch *d, const struct rule_list *rules, struct buf *headers,
+	struct buf *deletions)
 {
-	static const char *const roots[] = { TREE_VIPS, TREE_NODE_PORTS };
+	static const char *const roots[] = { CHAIN_DISPATCH, CHAIN_NODE_PORTS };
 	struct writing w = { d, headers, NULL, deletions };
 
-	d->next_used = rules && strstr(rules, " -j " TREE_VIPS "\n");
+	d->next_used = rules && rule_list_leads_to(rules, CHAIN_DISPATCH);
 	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
 		const struct dispatch_chain *c = find(d, roots[i]);
 
 		if (d->next_used)
 			make_root(d, roots[i], headers);
-		else if (c && c->hash == text_hash(""))
+		else if (c && c->hash == HASH_EMPTY)
 			remove_chain(roots[i], &w);
 	}
 }

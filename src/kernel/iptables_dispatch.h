@@ -40,10 +40,10 @@ void dispatch_change(struct dispatch *d, const struct op *const ops[], size_t n,
 	struct buf *headers, struct buf *rules, struct buf *deletions);
 /* A chain gets these rules: the root that they lead to must be there, though KUBE-SERVICES, which
  * stands already, may get its rules later. */
-void dispatch_lead(struct dispatch *d, const char *rules, struct buf *headers);
+void dispatch_lead(struct dispatch *d, const struct rule_list *rules, struct buf *headers);
 /* KUBE-SERVICES gets these rules (NULL: it goes): the roots must be there, or may go. */
-void dispatch_use(
-	struct dispatch *d, const char *rules, struct buf *headers, struct buf *deletions);
+void dispatch_use(struct dispatch *d, const struct rule_list *rules, struct buf *headers,
+	struct buf *deletions);
 /* Ends what one of these two began: whether the kernel has the document. */
 void dispatch_end(struct dispatch *d, bool written);
 void dispatch_done(struct dispatch *d);

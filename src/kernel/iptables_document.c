@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "iptables_own.h"
 #include "iptables_tree.h"
+#include "kernel/iptables_text.h"
 
 const enum table iptables_tables[3] = { TABLE_NAT, TABLE_FILTER, TABLE_MANGLE };
 
@@ -27,12 +28,12 @@ static void section_done(struct section *s)
 	buf_done(&s->deletions);
 }
 
-static const char *text_of(const struct iptables *t, const struct op *op)
+static const struct rule_list *rules_of(const struct iptables *t, const struct op *op)
 {
-	const char *text = text_get(t->texts, op->fact.val.chain.text);
+	const struct rule_list *rules = rule_pool_get(t->pool, op->fact.val.chain.rules);
 
-	assert(text);
-	return text;
+	assert(rules);
+	return rules;
 }
 
 static void add_header(struct buf *b, const struct fact_key *key)
@@ -44,17 +45,17 @@ static void add_chain(
 	const struct iptables *t, struct family *f, const struct op *op, struct section *s)
 {
 	const struct fact_key *key = &op->fact.key;
-	const char *text = op->type == OP_DEL ? NULL : text_of(t, op);
+	const struct rule_list *rules = op->type == OP_DEL ? NULL : rules_of(t, op);
 
 	add_header(&s->headers, key);
-	if (text)
-		buf_adds(&s->rules, text);
+	if (rules)
+		iptables_print_rules(&s->rules, key->family, key->name, rules);
 	else
 		buf_addf(&s->deletions, "-X %s\n", key->name);
 	if (key->set == TABLE_NAT && !strcmp(key->name, "KUBE-SERVICES"))
-		dispatch_use(&f->dispatch, text, &s->headers, &s->deletions);
-	else if (key->set == TABLE_NAT && text)
-		dispatch_lead(&f->dispatch, text, &s->headers);
+		dispatch_use(&f->dispatch, rules, &s->headers, &s->deletions);
+	else if (key->set == TABLE_NAT && rules)
+		dispatch_lead(&f->dispatch, rules, &s->headers);
 }
 
 /* All rules that lead from the hook to the chain. */
@@ -70,13 +71,15 @@ static void add_deletions(const struct family *f, const struct fact_key *key, st
 	}
 }
 
-/* "-A HOOK RULE" becomes "-I HOOK 1 RULE". */
-static void add_insertion(const struct fact_key *key, const char *text, struct buf *b)
+static void add_insertion(const struct fact_key *key, const struct rule_list *rules, struct buf *b)
 {
-	const char *hook = hook_name(key->port), *rule = text + strlen("-A ") + strlen(hook);
+	struct rule rule;
 
-	assert(!strncmp(text, "-A ", 3) && !strncmp(text + 3, hook, strlen(hook)));
-	buf_addf(b, "-I %s 1%s", hook, rule);
+	for (size_t at = 0; rule_list_next(rules, &at, &rule);) {
+		buf_addf(b, "-I %s 1 ", hook_name(key->port));
+		iptables_print_rule(b, key->family, &rule);
+		buf_addc(b, '\n');
+	}
 }
 
 static void add_jump(
@@ -84,7 +87,7 @@ static void add_jump(
 {
 	add_deletions(f, &op->fact.key, &s->rules);
 	if (op->type != OP_DEL)
-		add_insertion(&op->fact.key, text_of(t, op), &s->rules);
+		add_insertion(&op->fact.key, rules_of(t, op), &s->rules);
 }
 
 static void add_section(const struct section *s, enum table table, struct buf *ret)

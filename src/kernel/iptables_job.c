@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "iptables_canary.h"
@@ -110,7 +111,7 @@ static void log_failure(struct iptables *t, const struct batch *b, const struct 
 {
 	const struct fact_key *key = &b->ops[0]->fact.key;
 	struct memo *m = memo_get(&t->memos, key);
-	uint64_t complaint = text_hash(err->msg);
+	uint64_t complaint = hash_text(err->msg);
 	_cleanup_(buf_done) struct buf fact = { 0 };
 	struct err words = *err;
 

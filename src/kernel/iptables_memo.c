@@ -55,7 +55,7 @@ static void forget(struct map *memos, const struct fact_key *key)
 
 bool memo_written(struct map *memos, const struct op *op)
 {
-	uint64_t text = op->fact.val.chain.text;
+	uint64_t text = op->fact.val.chain.rules;
 	struct memo *m;
 	bool doubtful;
 

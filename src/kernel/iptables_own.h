@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "core/adapter.h"
-#include "core/text.h"
+#include "core/rule_pool.h"
 #include "iptables_dispatch.h"
 #include "iptables_save.h"
 #include "iptables_tool.h"
@@ -53,7 +53,7 @@ struct task {
 
 struct iptables {
 	struct adapter adapter;
-	const struct text_pool *texts;
+	const struct rule_pool *pool;
 	struct family families[FAMILIES];
 	struct map memos; /* of struct memo */
 	bool waits;	  /* apply() and dump() wait for the programs that they run */

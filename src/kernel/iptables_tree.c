@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "iptables_tree.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "base/hash.h"
 #include "base/mem.h"
-#include "core/text.h"
+#include "core/resolve.h"
 
 enum { NONE = -1, RADIX = 16, PORT_DIGITS = 4, NAME_SIZE = CHAIN_NAME_LEN + 1 };
 
 static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
-static const char *const protocol_names[] = { "tcp", "udp", "sctp" };
 
 /* Entries that follow each other. */
 struct range {
@@ -23,7 +21,7 @@ struct range {
 	size_t n;
 };
 
-struct node {
+struct tree_node {
 	uint64_t path; /* hash of the digits that lead to it */
 	char name[NAME_SIZE];
 };
@@ -88,7 +86,7 @@ void tree_sort(struct fact *entries, size_t n)
 
 bool tree_is_root(const char *name)
 {
-	return !strcmp(name, TREE_VIPS) || !strcmp(name, TREE_NODE_PORTS);
+	return !strcmp(name, CHAIN_DISPATCH) || !strcmp(name, CHAIN_NODE_PORTS);
 }
 
 bool tree_has_chain(const char *name)
@@ -127,19 +125,19 @@ static struct range part(struct range r, int d, unsigned value)
 	return p;
 }
 
-static struct node root_node(const char *name)
+static struct tree_node root_node(const char *name)
 {
-	struct node n = { .path = text_hash(name) };
+	struct tree_node n = { .path = hash_text(name) };
 
 	snprintf(n.name, sizeof(n.name), "%s", name);
 	return n;
 }
 
-static struct node child_node(const struct node *parent, int d, unsigned value)
+static struct tree_node child_node(const struct tree_node *parent, int d, unsigned value)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 	char step[] = { (char)('A' + d), (char)('a' + value), '\0' };
-	struct node n = { .path = text_hash_more(parent->path, step) };
+	struct tree_node n = { .path = hash_more(parent->path, step, strlen(step)) };
 	size_t at = strlen(TREE_PREFIX);
 
 	memcpy(n.name, TREE_PREFIX, at);
@@ -148,83 +146,77 @@ static struct node child_node(const struct node *parent, int d, unsigned value)
 	return n;
 }
 
-static void add_leaf_rule(struct buf *b, const char *name, const struct fact *f)
+/* The rule of a leaf: to the chain of the entry. */
+static void add_leaf_rule(struct rule_list *l, const struct fact *f)
 {
-	const char *protocol = protocol_names[protocol_digit(&f->key)];
-	char chain[NAME_SIZE], address[IP_STRLEN];
-	struct ip ip = fact_ip(&f->key);
+	const struct cidr to = { .ip = fact_ip(&f->key), .len = ip_bits(f->key.family) };
+	char chain[NAME_SIZE];
+	struct rule rule = { .target = jump_to(service_chain_name(
+				     f->val.dispatch.chain, f->val.dispatch.hash, chain)) };
 
-	buf_addf(b, "-A %s", name);
 	if (!is_node_port(&f->key))
-		buf_addf(b, " -d %s/%d", ip_print(&ip, address), ip_bits(f->key.family));
-	buf_addf(b, " -p %s -m %s --dport %u -j %s\n", protocol, protocol, f->key.port,
-		service_chain_name(f->val.dispatch.chain, f->val.dispatch.hash, chain));
+		rule_add_match(&rule, match_destination(&to));
+	rule_add_match(&rule, match_protocol(f->key.proto));
+	rule_add_match(&rule,
+		(struct rule_match){ .type = MATCH_PORTS, .ports = { f->key.port, f->key.port } });
+	rule_list_add(l, &rule);
 }
 
-/* "0.0.0.5/0.0.0.15": that digit of the address, whatever the others are. */
-static void add_address_digit(struct buf *b, const struct fact_key *key, int d)
-{
-	int from_end = d - 1, byte = (address_digits(key) - 1 - from_end) / 2;
-	uint8_t value[16] = { 0 }, mask[16] = { 0 };
-	char s[INET6_ADDRSTRLEN], m[INET6_ADDRSTRLEN];
-
-	value[byte] = (uint8_t)(digit(key, d) << (from_end % 2 * 4));
-	mask[byte] = (uint8_t)(0xfu << (from_end % 2 * 4));
-	/* As iptables prints it, which is not always canonical. */
-	inet_ntop(key->family, value, s, sizeof(s));
-	inet_ntop(key->family, mask, m, sizeof(m));
-	buf_addf(b, " -d %s/%s", s, m);
-}
-
-/* "-p tcp -m tcp --dport 4096:8191": the ports that begin with the same digits. */
-static void add_port_digit(struct buf *b, const struct fact_key *key, int d)
-{
-	const char *protocol = protocol_names[protocol_digit(key)];
-	int shift = 4 * (count_digits(key) - 1 - d);
-	unsigned first = (unsigned)key->port >> shift << shift;
-
-	buf_addf(b, " -p %s -m %s --dport %u:%u", protocol, protocol, first,
-		first + (1u << shift) - 1);
-}
-
+/* The rule of a branch: to the child for one value of digit d, which the key has. */
 static void add_branch_rule(
-	struct buf *b, const char *name, const struct fact_key *key, int d, const char *child)
+	struct rule_list *l, const struct fact_key *key, int d, const char *child)
 {
-	buf_addf(b, "-A %s", name);
-	if (!d)
-		buf_addf(b, " -p %s", protocol_names[protocol_digit(key)]);
-	else if (d <= address_digits(key))
-		add_address_digit(b, key, d);
-	else
-		add_port_digit(b, key, d);
-	buf_addf(b, " -j %s\n", child);
+	struct rule rule = { .target = jump_to(child) };
+
+	if (!d) {
+		rule_add_match(&rule, match_protocol(key->proto));
+	} else if (d <= address_digits(key)) {
+		/* "-d 0.0.0.5/0.0.0.15": that digit of the address, whatever the others are. */
+		struct rule_match m = { .type = MATCH_DESTINATION, .net.ip.family = key->family };
+		int from_end = d - 1, byte = (address_digits(key) - 1 - from_end) / 2;
+
+		m.net.ip.bytes[byte] = (uint8_t)(digit(key, d) << (from_end % 2 * 4));
+		m.net.mask[byte] = (uint8_t)(0xfu << (from_end % 2 * 4));
+		rule_add_match(&rule, m);
+	} else {
+		/* "-p tcp -m tcp --dport 4096:8191": the ports that begin with the same digits. */
+		int shift = 4 * (count_digits(key) - 1 - d);
+		unsigned first = (unsigned)key->port >> shift << shift;
+
+		rule_add_match(&rule, match_protocol(key->proto));
+		rule_add_match(&rule,
+			(struct rule_match){ .type = MATCH_PORTS,
+				.ports = {
+					(uint16_t)first, (uint16_t)(first + (1u << shift) - 1) } });
+	}
+	rule_list_add(l, &rule);
 }
 
-static void add_rules(struct buf *b, const struct node *node, struct range r)
+static void add_rules(struct rule_list *l, const struct tree_node *node, struct range r)
 {
 	int d = split_digit(r);
 
 	for (size_t i = 0; d == NONE && i < r.n; i++)
-		add_leaf_rule(b, node->name, &r.e[i]);
+		add_leaf_rule(l, &r.e[i]);
 	for (unsigned v = 0; d != NONE && v < RADIX; v++) {
 		struct range p = part(r, d, v);
-		struct node child = child_node(node, d, v);
+		struct tree_node child = child_node(node, d, v);
 
 		if (p.n)
-			add_branch_rule(b, node->name, &p.e[0].key, d, child.name);
+			add_branch_rule(l, &p.e[0].key, d, child.name);
 	}
 }
 
-static void write_node(const struct node *node, struct range r, const struct tree_changes *changes)
+static void write_node(const struct tree_node *node, struct range r, const struct tree_changes *changes)
 {
-	_cleanup_(buf_done) struct buf text = { 0 };
+	_cleanup_(rule_list_done) struct rule_list rules = { 0 };
 
-	add_rules(&text, node, r);
-	changes->write(node->name, buf_str(&text), changes->arg);
+	add_rules(&rules, node, r);
+	changes->write(node->name, &rules, changes->arg);
 }
 
 /* The depth is bounded by the number of digits. */
-static void diff(const struct node *node, struct range old, struct range new,
+static void diff(const struct tree_node *node, struct range old, struct range new,
 	const struct tree_changes *changes)
 {
 	int od = split_digit(old), nd = split_digit(new);
@@ -239,7 +231,7 @@ static void diff(const struct node *node, struct range old, struct range new,
 	for (unsigned v = 0; v < RADIX; v++) {
 		struct range was = od == NONE ? none : part(old, od, v);
 		struct range is = nd == NONE ? none : part(new, nd, v);
-		struct node child;
+		struct tree_node child;
 
 		if (od == nd && od != NONE) {
 			child = child_node(node, od, v);
@@ -275,24 +267,24 @@ static struct range node_ports(const struct fact *e, size_t n)
 void tree_diff(const struct fact *old, size_t n_old, const struct fact *new, size_t n_new,
 	const struct tree_changes *changes)
 {
-	struct node addresses = root_node(TREE_VIPS), ports = root_node(TREE_NODE_PORTS);
+	struct tree_node addresses = root_node(CHAIN_DISPATCH), ports = root_node(CHAIN_NODE_PORTS);
 
 	diff(&addresses, vips(old, n_old), vips(new, n_new), changes);
 	diff(&ports, node_ports(old, n_old), node_ports(new, n_new), changes);
 }
 
 static void walk(
-	const struct node *node, struct range r, bool reached, const struct tree_check *check)
+	const struct tree_node *node, struct range r, bool reached, const struct tree_check *check)
 {
-	_cleanup_(buf_done) struct buf text = { 0 };
+	_cleanup_(rule_list_done) struct rule_list rules = { 0 };
 	int d = split_digit(r);
 
-	add_rules(&text, node, r);
-	reached &= check->right(node->name, buf_str(&text), check->arg);
+	add_rules(&rules, node, r);
+	reached &= check->right(node->name, &rules, check->arg);
 	for (size_t i = 0; reached && d == NONE && i < r.n; i++)
 		check->found(&r.e[i], check->arg);
 	for (unsigned v = 0; d != NONE && v < RADIX; v++) {
-		struct node child = child_node(node, d, v);
+		struct tree_node child = child_node(node, d, v);
 		struct range p = part(r, d, v);
 
 		if (p.n)
@@ -302,33 +294,35 @@ static void walk(
 
 void tree_walk(const struct fact *entries, size_t n, const struct tree_check *check)
 {
-	struct node addresses = root_node(TREE_VIPS), ports = root_node(TREE_NODE_PORTS);
+	struct tree_node addresses = root_node(CHAIN_DISPATCH), ports = root_node(CHAIN_NODE_PORTS);
 
 	walk(&addresses, vips(entries, n), true, check);
 	walk(&ports, node_ports(entries, n), true, check);
 }
 
-bool tree_parse(const char *rule, int family, struct fact *ret)
+bool tree_read_entry(const struct rule *rule, int family, struct fact *ret)
 {
-	char address[IP_STRLEN + 4] = "", protocol[8], target[NAME_SIZE];
+	const struct rule_match *m = rule->match;
+	struct ip to = { .family = (uint8_t)family };
+	uint8_t whole[16], protocol;
 	char hash[SERVICE_HASH_LEN];
 	enum service_chain chain;
-	struct cidr to = { .ip.family = (uint8_t)family };
-	unsigned port;
-	int n = 0;
 
-	if (sscanf(rule, "-A %*s -d %49s -p %7s -m %*s --dport %u -j %28s%n", address, protocol,
-		    &port, target, &n) != 4 &&
-		sscanf(rule, "-A %*s -p %7s -m %*s --dport %u -j %28s%n", protocol, &port, target,
-			&n) != 3)
+	memset(whole, 0xff, sizeof(whole));
+	rule_for_each_match(any, rule) if (any->negated) return false;
+	if (m->type == MATCH_DESTINATION) {
+		if (memcmp(m->net.mask, whole, ip_bits(family) / 8) != 0)
+			return false;
+		to = m++->net.ip;
+	}
+	if (m->type != MATCH_PROTOCOL || !proto_lower(m->protocol))
 		return false;
-	if (rule[n] != '\n' && rule[n])
+	protocol = m++->protocol;
+	if (m->type != MATCH_PORTS || m->ports.first != m->ports.last || m[1].type != MATCH_NONE)
 		return false;
-	if (*address && (cidr_parse(address, &to) || to.len != ip_bits(family)))
+	if (rule->comment || rule->target.type != TARGET_JUMP ||
+		!service_chain_parse(rule->target.chain, &chain, hash))
 		return false;
-	if (port > UINT16_MAX || !proto_parse(protocol) || to.ip.family != family ||
-		!service_chain_parse(target, &chain, hash))
-		return false;
-	*ret = fact_dispatch(&to.ip, (uint16_t)port, proto_parse(protocol), chain, hash);
+	*ret = fact_dispatch(&to, m->ports.first, protocol, chain, hash);
 	return true;
 }

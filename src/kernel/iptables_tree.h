@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "core/fact.h"
+#include "core/rule.h"
 
 /*
  * Which chains of table nat lead a connection to the chain of its Service: a pure function of the
@@ -19,8 +20,6 @@
  */
 enum { TREE_LEAF = 16 };
 #define TREE_PREFIX "KUBE-DISPATCH-"
-#define TREE_VIPS "KUBE-DISPATCH"
-#define TREE_NODE_PORTS "KUBE-NODEPORTS"
 
 /* Of table nat: a root or a chain under one. */
 bool tree_has_chain(const char *name);
@@ -37,7 +36,7 @@ size_t tree_count_vips(const struct fact *entries, size_t n);
  * another one than before, `remove` for each that is not needed any more. A root is never removed.
  */
 struct tree_changes {
-	void (*write)(const char *name, const char *text, void *arg);
+	void (*write)(const char *name, const struct rule_list *rules, void *arg);
 	void (*remove)(const char *name, void *arg);
 	void *arg;
 };
@@ -49,13 +48,13 @@ void tree_diff(const struct fact *old, size_t n_old, const struct fact *new, siz
  * lead.
  */
 struct tree_check {
-	bool (*right)(const char *name, const char *text, void *arg);
+	bool (*right)(const char *name, const struct rule_list *rules, void *arg);
 	void (*found)(const struct fact *entry, void *arg);
 	void *arg;
 };
 void tree_walk(const struct fact *entries, size_t n, const struct tree_check *check);
 
-/* Reads one rule of a leaf as iptables-save prints it; false: it is something else. */
-bool tree_parse(const char *rule, int family, struct fact *ret);
+/* Reads a rule of a leaf; false: it is something else. */
+bool tree_read_entry(const struct rule *rule, int family, struct fact *ret);
 
 #endif

@@ -7,8 +7,8 @@
 
 #include "base/mem.h"
 #include "core/resolve.h"
-#include "iptables_save.h"
 #include "iptables_tree.h"
+#include "kernel/iptables_text.h"
 
 /* pkg/proxy/iptables/proxier.go and pkg/proxy/ipvs/proxier.go, of all releases. */
 static const struct {
@@ -70,30 +70,14 @@ void leftovers_note(
 	leftovers_add(l, &one);
 }
 
-static void read_word(const char *p, char ret[static CHAIN_NAME_LEN + 1])
-{
-	size_t len = strcspn(p, " \n");
-
-	snprintf(ret, CHAIN_NAME_LEN + 1, "%.*s", len > CHAIN_NAME_LEN ? 0 : (int)len, p);
-}
-
-static const char *next_line(const char *line)
-{
-	line += strcspn(line, "\n");
-	return line + (*line == '\n');
-}
-
 void leftovers_parse(
 	const char *text, int family, enum table table, bool spare_ours, struct leftovers *ret)
 {
-	char chain[CHAIN_NAME_LEN + 1];
+	struct iptables_line line;
 
-	for (const char *line = text; *line; line = next_line(line)) {
-		if (*line != ':')
-			continue;
-		read_word(line + 1, chain);
-		leftovers_note(ret, family, table, chain, spare_ours);
-	}
+	while (iptables_next_line(&text, &line))
+		if (line.type == IPTABLES_LINE_CHAIN)
+			leftovers_note(ret, family, table, line.name, spare_ours);
 }
 
 /* One table's chains that are to go, by name. */
@@ -131,29 +115,20 @@ static struct chains pick(const struct leftovers *l, int family, enum table tabl
 	return c;
 }
 
-static bool is_built_in(const char *chain)
+/* A rule that leads to one of the chains goes from a built-in chain; elsewhere it is somebody
+ * else's, and the chain stays for it. */
+static void add_reference(const struct chains *c, const struct iptables_line *line, int family,
+	struct iptables_rule *rule, struct buf *doc)
 {
-	for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_POSTROUTING; hook++)
-		if (!strcmp(chain, hook_name(hook)))
-			return true;
-	return false;
-}
-
-/* "-A CHAIN RULE": a rule that leads to one of the chains goes from a built-in chain; elsewhere it
- * is somebody else's, and the chain stays for it. */
-static void add_reference(const struct chains *c, const char *line, struct buf *doc)
-{
-	char from[CHAIN_NAME_LEN + 1], to[CHAIN_NAME_LEN + 1];
-	size_t len = strcspn(line, "\n");
 	struct chain *target;
+	enum hook hook;
 
-	read_word(line + strlen("-A "), from);
-	saved_target(line, len, to);
-	target = find(c, to);
-	if (!target || find(c, from))
+	iptables_parse_rule(line->rule, line->len, family, rule);
+	target = find(c, rule->target);
+	if (!target || find(c, line->name))
 		return;
-	if (is_built_in(from))
-		buf_addf(doc, "-D %.*s\n", (int)(len - strlen("-A ")), line + strlen("-A "));
+	if (hook_parse(line->name, &hook))
+		buf_addf(doc, "-D %s %.*s\n", line->name, (int)line->len, line->rule);
 	else
 		target->referred = true;
 }
@@ -161,15 +136,17 @@ static void add_reference(const struct chains *c, const char *line, struct buf *
 void leftovers_document(
 	const struct leftovers *l, const char *text, int family, enum table table, struct buf *doc)
 {
+	_cleanup_(iptables_rule_done) struct iptables_rule rule = { 0 };
 	struct chains c = pick(l, family, table);
+	struct iptables_line line;
 
 	if (c.n)
 		buf_addf(doc, "*%s\n", table_name(table));
 	for (size_t i = 0; i < c.n; i++)
 		buf_addf(doc, ":%s - [0:0]\n", c.v[i].name);
-	for (const char *line = text; c.n && *line; line = next_line(line))
-		if (!strncmp(line, "-A ", strlen("-A ")))
-			add_reference(&c, line, doc);
+	while (c.n && iptables_next_line(&text, &line))
+		if (line.type == IPTABLES_LINE_RULE)
+			add_reference(&c, &line, family, &rule, doc);
 	for (size_t i = 0; i < c.n; i++)
 		if (!c.v[i].referred)
 			buf_addf(doc, "-X %s\n", c.v[i].name);

@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/mem.h"
-#include "core/text.h"
 
 /* An object that at least one file defines, or that is still in the store. */
 struct subject {
@@ -174,7 +174,7 @@ struct definition *catalog_define(struct catalog *c, const struct object_id *id,
 	free(d->content);
 	drop_object(d);
 	d->content = content;
-	d->hash = text_hash(content);
+	d->hash = hash_text(content);
 	d->object = *o;
 	d->decoded = true;
 	touch(c, s);

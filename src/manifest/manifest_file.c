@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/text.h"
-#include "manifest_objects.h"
 #include "decode/yaml.h"
+#include "manifest_objects.h"
 
 struct manifest_file *manifest_file_new(const char *path)
 {
@@ -171,7 +171,7 @@ int manifest_file_read(struct manifest_file *f, struct catalog *catalog, struct 
 		tell_unreadable(f, problems, r);
 		return 0;
 	}
-	hash = text_hash(buf_str(&text));
+	hash = hash_text(buf_str(&text));
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
 	if (f->read && f->len == text.len && f->hash == hash)

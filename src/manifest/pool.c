@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/mem.h"
-#include "core/text.h"
 
 struct use {
 	struct map_node by_ip;
@@ -85,7 +85,7 @@ static struct ip nth(const struct pool *p, uint64_t n)
 
 int pool_allocate(struct pool *p, const char *name, struct ip *ret)
 {
-	uint64_t n = size(p), hash = text_hash(name), first = 0;
+	uint64_t n = size(p), hash = hash_text(name), first = 0;
 
 	if (!p->range.ip.family)
 		return -ENOSPC;

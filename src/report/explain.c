@@ -329,7 +329,7 @@ json_t *explain(const struct report_input *in, const struct explain_query *q)
 	_cleanup_(explainer_done) struct explainer x = { .in = in, .query = q };
 	json_t *services = json_array(), *notes = json_array();
 
-	walk_init(&x.walk, engine_ledger(in->engine), engine_texts(in->engine), in->view);
+	walk_init(&x.walk, engine_ledger(in->engine), engine_rules(in->engine), in->view);
 	find_slots(&x);
 	for (size_t i = 0; i < x.n_slots; i++) {
 		json_t *s = answers(q, x.slots[i], in->view) ? service_json(&x, x.slots[i]) : NULL;

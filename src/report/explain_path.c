@@ -2,30 +2,33 @@
 /* Where packets from one source to one address go. */
 #include <string.h>
 
+#include "base/mem.h"
 #include "core/endpoints.h"
+#include "core/resolve.h"
 #include "explain_port.h"
 
-static json_t *rule_json(const struct walk_rule *rule)
+static json_t *rule_json(const struct explainer *x, int family, const struct walk_rule *rule)
 {
-	return rule->text ? json_stringn(rule->text, rule->len) : json_null();
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	if (!*rule->chain)
+		return json_null();
+	buf_addf(&text, "-A %s ", rule->chain);
+	x->in->print_rule(&text, family, &rule->rule);
+	return json_string(buf_str(&text));
 }
 
-static bool mentions(const struct walk_rule *rule, const char *word)
-{
-	return rule->text && memmem(rule->text, rule->len, word, strlen(word));
-}
-
-/* Words for what our rules drop and reject, by what is told in them. */
+/* Why our rule drops or rejects a packet. */
 static const char *why_stopped(const struct walk_rule *rule)
 {
-	if (mentions(rule, "NO-LOCAL "))
+	if (rule_has_set(&rule->rule, SET_NO_LOCAL))
 		return "the traffic policy is Local, and no endpoint on this node can answer while "
 		       "others can";
-	if (mentions(rule, "SOURCE-RANGES"))
+	if (!strcmp(rule->chain, CHAIN_SOURCE_RANGES))
 		return "the source is in none of the loadBalancerSourceRanges";
-	if (mentions(rule, "NO-ENDPOINTS "))
+	if (rule_has_set(&rule->rule, SET_NO_ENDPOINTS))
 		return "no endpoint can answer";
-	if (mentions(rule, "IPVS-IPS "))
+	if (rule_has_set(&rule->rule, SET_IPVS_IPS))
 		return "no Service answers at this port of a Service's address";
 	return "this rule says so";
 }
@@ -89,7 +92,7 @@ static json_t *endpoint_json(const struct explainer *x, const struct walk_path *
 		ip_print(&ep->ip, s), "port", (int)ep->port, "node", ep->endpoint->node_name,
 		"local", (int)ep->local, "weight", (json_int_t)ep->weight, "used", (int)used,
 		"reason", endpoint_words(ep, used, by_policy), "masquerade", (int)masqueraded,
-		"masqueradeRule", rule_json(&rule));
+		"masqueradeRule", rule_json(x, ep->ip.family, &rule));
 }
 
 static json_t *vs_json(const struct fact_key *vs)
@@ -136,8 +139,8 @@ json_t *explain_path(const struct explainer *x, const struct walk_packet *p,
 		walk_source_name(p->source), "address",
 		x->query->from == FROM_ADDRESS ? ip_print(&p->src, s) : "", "verdict",
 		end_name(path.end, answered), "reason",
-		end_reason(&path, answered, by_policy, endpoints), "rule", rule_json(&path.rule),
-		"virtualServer",
+		end_reason(&path, answered, by_policy, endpoints), "rule",
+		rule_json(x, p->dst.family, &path.rule), "virtualServer",
 		path.end == WALK_FORWARDED && !path.choice ? vs_json(&path.vs) : json_null(),
 		"chain", path.choice ? json_string(path.chain) : json_null(), "endpoints", list);
 }

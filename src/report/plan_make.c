@@ -184,14 +184,14 @@ void plan_service(const struct plan *p, const struct fact_key *vs, struct buf *o
 void plan_each_rule(const struct plan *p, const struct fact *f,
 	void (*fn)(const char *rule, size_t len, void *arg), void *arg)
 {
-	const char *text = text_get(engine_texts(p->engine), f->val.chain.text);
+	const struct rule_list *rules = rule_pool_get(engine_rules(p->engine), f->val.chain.rules);
+	_cleanup_(buf_done) struct buf text = { 0 };
+	struct rule rule;
 
-	for (const char *line = text, *end; line && (end = strchr(line, '\n')); line = end + 1) {
-		const char *rule = line;
-
-		for (int words = 0; words < 2; words++) /* -A CHAIN */
-			rule += strcspn(rule, " \n") + 1;
-		fn(rule, (size_t)(end - rule), arg);
+	for (size_t at = 0; rules && rule_list_next(rules, &at, &rule);) {
+		buf_reset(&text);
+		p->print_rule(&text, f->key.family, &rule);
+		fn(buf_str(&text), text.len, arg);
 	}
 }
 

@@ -343,12 +343,12 @@ void fixture_node_copy(struct fixture_node *n, const struct fixture_node *from)
 }
 
 void fixture_resolve(const struct store *s, const char *ns, const char *name,
-	const struct node_view *view, struct text_pool *texts, struct fact_list *ret)
+	const struct node_view *view, struct rule_pool *pool, struct fact_list *ret)
 {
 	struct served_ports served = { 0 };
 
 	served_ports_select(&served, store_find(s, ns, name), view);
-	resolve_service(&served, view, texts, ret);
+	resolve_service(&served, view, pool, ret);
 	served_ports_done(&served);
 }
 

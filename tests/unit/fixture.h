@@ -64,7 +64,7 @@ void fixture_node_copy(struct fixture_node *n, const struct fixture_node *from);
 
 /* What resolve_service() makes of the Service of that namespace and name, unsorted. */
 void fixture_resolve(const struct store *s, const char *ns, const char *name,
-	const struct node_view *view, struct text_pool *texts, struct fact_list *ret);
+	const struct node_view *view, struct rule_pool *pool, struct fact_list *ret);
 
 /* The facts as lines. */
 void fixture_print_facts(struct buf *ret, const struct fact *facts, size_t n);

@@ -10,6 +10,7 @@
 #include "../../src/kernel/iptables_canary.h"
 #include "iptables_variant.h"
 #include "kernel/iptables.h"
+#include "rule_text.h"
 
 /* The time between two looks, and how many of them are several times what it takes to notice a
  * change. Time is no more than a number here. */
@@ -18,7 +19,7 @@ enum { LOOK_MS = 200, LOOKS = 10 };
 static struct {
 	struct variant variant;
 	struct adapter *adapter;
-	struct text_pool texts;
+	struct rule_pool pool;
 	struct fact chains[4], jumps[2];
 	int fd;
 	uint64_t now;
@@ -48,11 +49,11 @@ static void make_facts(void)
 		int family = i ? AF_INET6 : AF_INET;
 
 		t.chains[i] = fact_chain(family, TABLE_NAT, "KUBE-SERVICES",
-			text_put(&t.texts, "-A KUBE-SERVICES -j RETURN\n"));
+			rule_text_put(&t.pool, AF_INET, "-A KUBE-SERVICES -j RETURN\n"));
 		t.chains[2 + i] = fact_chain(family, TABLE_FILTER, "KUBE-FORWARD",
-			text_put(&t.texts, "-A KUBE-FORWARD -j RETURN\n"));
+			rule_text_put(&t.pool, AF_INET, "-A KUBE-FORWARD -j RETURN\n"));
 		t.jumps[i] = fact_jump(family, TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES",
-			text_put(&t.texts, "-A OUTPUT -j KUBE-SERVICES\n"));
+			rule_text_put(&t.pool, AF_INET, "-A OUTPUT -j KUBE-SERVICES\n"));
 	}
 }
 
@@ -61,7 +62,7 @@ static int setup(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	if (unshare(CLONE_NEWNET) || iptables_new(&t.texts, true, true, &t.adapter, &err))
+	if (unshare(CLONE_NEWNET) || iptables_new(&t.pool, true, true, &t.adapter, &err))
 		return -1;
 	make_facts();
 	apply(OP_ADD);
@@ -73,8 +74,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	iptables_free(take(t.adapter));
-	text_done(&t.texts);
-	t.texts = (struct text_pool){ 0 };
+	rule_pool_done(&t.pool);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "world.h"
 
@@ -165,7 +166,7 @@ static void flushed_and_deleted_chains_are_filled_again(void **state)
 	good = chain_fact(w, "KUBE-SERVICES");
 	gone = chain_fact(w, "KUBE-MARK-MASQ");
 	flushed = good;
-	flushed.val.chain.text = text_hash("");
+	flushed.val.chain.rules = HASH_EMPTY;
 	fake_kernel_put_fact(&w->kernel, &flushed);
 	fake_kernel_remove_key(&w->kernel, &gone.key);
 	buf_adds(&expected, "add ");
@@ -174,7 +175,7 @@ static void flushed_and_deleted_chains_are_filled_again(void **state)
 	fact_print(&expected, &good);
 	buf_adds(&expected, "\n");
 	expect_repair(w, 2, buf_str(&expected));
-	assert_non_null(text_get(engine_texts(w->engine), good.val.chain.text));
+	assert_non_null(rule_pool_get(engine_rules(w->engine), good.val.chain.rules));
 }
 
 static void a_dump_that_fails_later_concludes_nothing(void **state)

@@ -11,6 +11,7 @@
 
 #include "../../src/core/op_order.h"
 #include "base/mem.h"
+#include "rule_text.h"
 #include "world.h"
 
 #define SERVICES                                                                              \
@@ -122,7 +123,7 @@ static void chains_of_kube_proxy_change_after_the_entrances(void **state)
 	for (size_t i = 0, n = w->kernel.n_facts; i < n; i++)
 		if (op_class_of(&all[i].key) == OP_CLASS_SERVICE_CHAIN ||
 			op_class_of(&all[i].key) == OP_CLASS_ENTRANCE) {
-			all[i].val.chain.text++;
+			all[i].val.chain.rules++;
 			fake_kernel_put_fact(&w->kernel, &all[i]);
 		}
 	world_restart(w);
@@ -161,17 +162,19 @@ static void nothing_is_refused_that_a_service_has(void **state)
 
 	for (size_t b = 0; b < ARRAY_SIZE(backends); b++) {
 		struct fact_list facts = { 0 };
-		struct text_pool texts = { 0 };
-		const char *filter = "";
+		_cleanup_(buf_done) struct buf text = { 0 };
+		struct rule_pool pool = { 0 };
+		const char *filter;
 		char rule[128];
 
 		w->node.view.backend = backends[b];
-		resolve_node(&w->node.view, &texts, &facts);
+		resolve_node(&w->node.view, &pool, &facts);
 		for (size_t i = 0; i < facts.n; i++)
 			if (facts.facts[i].key.kind == FACT_CHAIN &&
 				facts.facts[i].key.set == TABLE_FILTER &&
 				!strcmp(facts.facts[i].key.name, chains[b] + strlen("-A ")))
-				filter = text_get(&texts, facts.facts[i].val.chain.text);
+				rule_text_print(&text, &pool, &facts.facts[i]);
+		filter = buf_str(&text);
 		for (size_t i = 0; i < ARRAY_SIZE(portals); i++) {
 			snprintf(rule, sizeof(rule), "%s -m set --match-set %s dst,dst -j RETURN\n",
 				chains[b], portals[i]);
@@ -180,7 +183,7 @@ static void nothing_is_refused_that_a_service_has(void **state)
 				strstr(filter, "NEW -m set --match-set KUBE-IPVS-IPS"));
 		}
 		fact_list_done(&facts);
-		text_done(&texts);
+		rule_pool_done(&pool);
 	}
 }
 

@@ -131,23 +131,31 @@ static void what_is_wanted_again_while_it_goes_is_made_again(void **state)
 		"route 10.96.0.1 src=100.101.102.103\n");
 }
 
-static void texts_stay_as_long_as_they_are_written(void **state)
+static void rules_stay_as_long_as_they_are_written(void **state)
 {
+	enum { MANY = 500 };
 	struct world *w = *state;
-	uint64_t text;
+	const struct rule_pool *pool = engine_rules(w->engine);
+	uint64_t rules;
 
 	start(w);
 	w->node.options.masquerade_bit = 3;
 	engine_node_changed(w->engine);
 	world_step(w);
 	assert_int_equal(w->kernel.waiting[0].fact.key.kind, FACT_CHAIN);
-	text = w->kernel.waiting[0].fact.val.chain.text;
+	rules = w->kernel.waiting[0].fact.val.chain.rules;
+	for (uint32_t i = 1; i <= MANY; i++) {
+		w->node.options.mark_mask = i << 16;
+		engine_node_changed(w->engine);
+		world_step(w);
+	}
+	assert_non_null(rule_pool_get(pool, rules));
+	assert_true(pool->lists.count > MANY);
 	w->node.options.masquerade_bit = 4;
 	engine_node_changed(w->engine);
-	world_step(w);
-	assert_non_null(text_get(engine_texts(w->engine), text));
 	answer_all(w);
-	assert_null(text_get(engine_texts(w->engine), text));
+	assert_null(rule_pool_get(pool, rules));
+	assert_true(pool->lists.count < MANY);
 }
 
 static void an_audit_waits_for_what_is_read_ahead(void **state)
@@ -269,7 +277,7 @@ int main(void)
 		WORLD_TEST(one_change_after_the_other_keeps_nothing_waiting),
 		WORLD_TEST(what_nobody_wants_any_more_is_deleted_after_it_was_made),
 		WORLD_TEST(what_is_wanted_again_while_it_goes_is_made_again),
-		WORLD_TEST(texts_stay_as_long_as_they_are_written),
+		WORLD_TEST(rules_stay_as_long_as_they_are_written),
 		WORLD_TEST(an_audit_waits_for_what_is_read_ahead),
 		WORLD_TEST(a_request_while_the_kernel_is_read_makes_another_audit),
 		WORLD_TEST(what_takes_long_to_read_is_seldom_read),

@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "core/resolve.h"
 #include "kernel/iptables_text.h"
+#include "rule_text.h"
 
 static void assert_read(const char *text, int family, const char *expected)
 {
@@ -189,6 +191,43 @@ static void what_no_rule_of_ours_has_is_unreadable(void **state)
 	}
 }
 
+static size_t check_wanted(enum backend backend)
+{
+	_cleanup_(fact_list_done) struct fact_list facts = { 0 };
+	_cleanup_(rule_pool_done) struct rule_pool pool = { 0 };
+	struct options options;
+	struct node_view view;
+	size_t n = 0;
+
+	options_init(&options);
+	assert_int_equal(cidr_parse("10.244.0.0/16", &options.cluster_cidr[0]), 0);
+	assert_int_equal(cidr_parse("fd00:10:244::/56", &options.cluster_cidr[1]), 0);
+	node_view_init(&view, &options);
+	view.backend = backend;
+	resolve_node(&view, &pool, &facts);
+	for (size_t i = 0; i < facts.n; i++) {
+		_cleanup_(rule_list_done) struct rule_list rules = { 0 };
+		_cleanup_(buf_done) struct buf text = { 0 };
+		const struct fact *f = &facts.facts[i];
+
+		if (f->key.kind != FACT_CHAIN && f->key.kind != FACT_JUMP)
+			continue;
+		rule_text_print(&text, &pool, f);
+		rule_text_read(buf_str(&text), f->key.family, &rules);
+		assert_true(rule_list_eq(&rules, rule_pool_get(&pool, f->val.chain.rules)));
+		n++;
+	}
+	return n;
+}
+
+/* Their hashes are compared with those of what iptables tells. */
+static void wanted_rules_are_read_as_they_were_printed(void **state)
+{
+	(void)state;
+	assert_true(check_wanted(BACKEND_IPVS) >= 40);
+	assert_true(check_wanted(BACKEND_IPTABLES) >= 30);
+}
+
 static void lines_are_told_apart(void **state)
 {
 	static const struct {
@@ -229,6 +268,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_form_of_a_rule_is_read_as_the_same),
 		cmocka_unit_test(what_no_rule_of_ours_has_is_unreadable),
+		cmocka_unit_test(wanted_rules_are_read_as_they_were_printed),
 		cmocka_unit_test(lines_are_told_apart),
 	};
 

@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "core/resolve.h"
+#include "kernel/iptables_text.h"
 
 struct chain {
 	struct map_node by_name;
@@ -42,8 +43,9 @@ static struct chain *find(const struct chains *t, const char *name)
 	return NULL;
 }
 
-static void chain_write(const char *name, const char *text, void *arg)
+static void chain_write(const char *name, const struct rule_list *rules, void *arg)
 {
+	_cleanup_(buf_done) struct buf text = { 0 };
 	struct chains *t = arg;
 	struct chain *c = find(t, name);
 
@@ -54,9 +56,10 @@ static void chain_write(const char *name, const char *text, void *arg)
 		strcpy(c->name, name);
 		map_add(&t->map, &c->by_name, map_hash_str(name));
 	}
-	t->writes += !c->text || strcmp(c->text, text) != 0;
+	iptables_print_rules(&text, AF_INET, name, rules);
+	t->writes += !c->text || strcmp(c->text, buf_str(&text)) != 0;
 	free(c->text);
-	c->text = mem_strdup(text);
+	c->text = mem_strdup(buf_str(&text));
 }
 
 static void chain_remove(const char *name, void *arg)
@@ -200,7 +203,7 @@ static unsigned look_up(const struct chains *t, const struct fact *f)
 	bool node_port = ip_is_unspecified(&p.to);
 
 	service_chain_name(f->val.dispatch.chain, f->val.dispatch.hash, expected);
-	assert_true(traverse(t, node_port ? TREE_NODE_PORTS : TREE_VIPS, &p, got));
+	assert_true(traverse(t, node_port ? CHAIN_NODE_PORTS : CHAIN_DISPATCH, &p, got));
 	assert_string_equal(got, expected);
 	return p.rules;
 }
@@ -211,7 +214,7 @@ static bool leads_nowhere(const struct chains *t, const char *address, unsigned 
 	struct packet p = { .proto = proto, .port = port };
 
 	assert_int_equal(ip_parse(address, &p.to), 0);
-	return !traverse(t, TREE_VIPS, &p, got);
+	return !traverse(t, CHAIN_DISPATCH, &p, got);
 }
 
 static void an_entry_is_a_rule(void **state)
@@ -238,6 +241,19 @@ static void an_entry_is_a_rule(void **state)
 	table_done(&t);
 }
 
+/* The text is one rule at most. */
+static bool read_entry(const char *text, int family, struct fact *ret)
+{
+	_cleanup_(iptables_rule_done) struct iptables_rule rule = { 0 };
+	struct iptables_line line;
+
+	if (!iptables_next_line(&text, &line))
+		return false;
+	assert_string_equal(text, "");
+	iptables_parse_rule(line.rule, line.len, family, &rule);
+	return rule.readable && tree_read_entry(&rule.rule, family, ret);
+}
+
 static void what_is_printed_can_be_read(void **state)
 {
 	const struct fact e[] = {
@@ -253,7 +269,7 @@ static void what_is_printed_can_be_read(void **state)
 
 		change(&t, NULL, 0, &e[i], 1);
 		map_for_each(n, &t.map) {
-			assert_true(tree_parse(chain_of(n)->text, e[i].key.family, &f));
+			assert_true(read_entry(chain_of(n)->text, e[i].key.family, &f));
 			assert_memory_equal(&f, &e[i], sizeof(f));
 		}
 		table_done(&t);
@@ -278,12 +294,15 @@ static void what_is_no_entry_is_not_read(void **state)
 		"-j KUBE-SVC-AAAAAAAAAAAAAAAA -m more",
 		"-A KUBE-NODEPORTS -p tcp -m comment --comment x -m tcp --dport 1 "
 		"-j KUBE-EXT-AAAAAAAAAAAAAAAA",
+		"-A KUBE-NODEPORTS ! -p tcp -j KUBE-EXT-AAAAAAAAAAAAAAAA",
+		"-A KUBE-NODEPORTS -p tcp -m tcp ! --dport 1 -j KUBE-EXT-AAAAAAAAAAAAAAAA",
+		"-A KUBE-NODEPORTS -p tcp -m tcp --dport 1 -g KUBE-EXT-AAAAAAAAAAAAAAAA",
 	};
 	struct fact f;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
-		assert_false(tree_parse(rules[i], AF_INET, &f));
+		assert_false(read_entry(rules[i], AF_INET, &f));
 }
 
 /* The numbers that a reader of the README wants to know. */
@@ -384,11 +403,11 @@ static void any_history_ends_in_the_tree_of_its_entries(void **state)
 			mutate(&l);
 			change(&t, old.facts, old.n, l.facts, l.n);
 			change(&scratch, NULL, 0, l.facts, l.n);
-			for (const char *const *root =
-					(const char *const[]){ TREE_VIPS, TREE_NODE_PORTS, NULL };
+			for (const char *const *root = (const char *const[]){ CHAIN_DISPATCH,
+				     CHAIN_NODE_PORTS, NULL };
 				*root; root++)
 				if (!find(&scratch, *root) && find(&t, *root))
-					chain_write(*root, "", &scratch);
+					chain_write(*root, &(struct rule_list){ 0 }, &scratch);
 			assert_equal_tables(&t, &scratch);
 			for (size_t i = 0; i < l.n; i++)
 				look_up(&t, &l.facts[i]);
@@ -427,11 +446,13 @@ static void one_change_costs_one_chain(void **state)
 	table_done(&t);
 }
 
-static bool is_right(const char *name, const char *text, void *arg)
+static bool is_right(const char *name, const struct rule_list *rules, void *arg)
 {
 	const struct chain *c = find(arg, name);
+	_cleanup_(buf_done) struct buf text = { 0 };
 
-	return c && !c->broken && !strcmp(c->text, text);
+	iptables_print_rules(&text, AF_INET, name, rules);
+	return c && !c->broken && !strcmp(c->text, buf_str(&text));
 }
 
 struct walk {
@@ -439,9 +460,9 @@ struct walk {
 	struct fact_list found;
 };
 
-static bool right_in_walk(const char *name, const char *text, void *arg)
+static bool right_in_walk(const char *name, const struct rule_list *rules, void *arg)
 {
-	return is_right(name, text, (void *)((struct walk *)arg)->t);
+	return is_right(name, rules, (void *)((struct walk *)arg)->t);
 }
 
 static void found_in_walk(const struct fact *f, void *arg)
@@ -480,9 +501,9 @@ static void what_is_behind_a_broken_chain_is_not_found(void **state)
 	assert_int_equal(t.map.count, 2 + 16);
 	assert_int_equal(count_found(&t, &l), 165);
 	map_for_each(n, &t.map) {
-		size_t behind = !strcmp(chain_of(n)->name, TREE_VIPS) ? 160
-			: !strcmp(chain_of(n)->name, TREE_NODE_PORTS) ? 5
-								      : 10;
+		size_t behind = !strcmp(chain_of(n)->name, CHAIN_DISPATCH) ? 160
+			: !strcmp(chain_of(n)->name, CHAIN_NODE_PORTS)	   ? 5
+									   : 10;
 
 		chain_of(n)->broken = true;
 		assert_int_equal(count_found(&t, &l), 165 - behind);

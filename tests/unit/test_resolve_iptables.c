@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "core/resolve.h"
 #include "fixture.h"
+#include "rule_text.h"
 
 /*
  * The Service a/web with the port p80 in the environment of fixture_node_init(). Names of chains
@@ -81,11 +82,13 @@ static void shorten(struct buf *out, const char *text)
 	}
 }
 
-static void print_chain(struct buf *out, const struct fact *f, const struct text_pool *texts)
+static void print_chain(struct buf *out, const struct fact *f, const struct rule_pool *pool)
 {
-	const char *line = text_get(texts, f->val.chain.text), *end;
+	_cleanup_(buf_done) struct buf text = { 0 };
+	const char *line, *end;
 
-	assert_non_null(line);
+	rule_text_print(&text, pool, f);
+	line = buf_str(&text);
 	if (!*line)
 		buf_addf(out, "%s\n", f->key.name);
 	for (; *line; line = end + 1) {
@@ -96,7 +99,7 @@ static void print_chain(struct buf *out, const struct fact *f, const struct text
 }
 
 /* Chains with their rules, and where connections enter; members are those of IPVS but for two. */
-static void print(struct buf *out, const struct fact_list *l, const struct text_pool *texts)
+static void print(struct buf *out, const struct fact_list *l, const struct rule_pool *pool)
 {
 	_cleanup_(buf_done) struct buf full = { 0 };
 
@@ -108,7 +111,7 @@ static void print(struct buf *out, const struct fact_list *l, const struct text_
 		assert_int_not_equal(f->key.kind, FACT_VS);
 		assert_int_not_equal(f->key.kind, FACT_RS);
 		if (f->key.kind == FACT_CHAIN) {
-			print_chain(&full, f, texts);
+			print_chain(&full, f, pool);
 		} else if (f->key.kind == FACT_DISPATCH || refused) {
 			fact_print(&full, f);
 			buf_addc(&full, '\n');
@@ -121,7 +124,7 @@ static void check(const struct row *row)
 {
 	_cleanup_(fact_list_done) struct fact_list list = { 0 };
 	_cleanup_(buf_done) struct buf b = { 0 };
-	struct text_pool texts = { 0 };
+	struct rule_pool pool = { 0 };
 	struct fixture_node node;
 	struct store store;
 
@@ -132,13 +135,13 @@ static void check(const struct row *row)
 	node.view.store = &store;
 	if (row->change)
 		row->change(&node);
-	fixture_resolve(&store, "a", "web", &node.view, &texts, &list);
+	fixture_resolve(&store, "a", "web", &node.view, &pool, &list);
 	fact_list_finish(&list);
-	print(&b, &list, &texts);
+	print(&b, &list, &pool);
 	if (strcmp(buf_str(&b), row->expected) != 0)
 		fail_msg("%s: expected\n%sbut got\n%s", row->name, row->expected, buf_str(&b));
 	store_done(&store);
-	text_done(&texts);
+	rule_pool_done(&pool);
 }
 
 static void check_all(const struct row *rows, size_t n)
@@ -314,7 +317,7 @@ static void members_and_vips_are_those_of_ipvs(void **state)
 		"port=p80:80/TCP:30001 external=50.60.70.81" EPS;
 	struct fact_list lists[2] = { 0 };
 	struct buf text[2] = { 0 };
-	struct text_pool texts = { 0 };
+	struct rule_pool pool = { 0 };
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
@@ -325,7 +328,7 @@ static void members_and_vips_are_those_of_ipvs(void **state)
 		fixture_load(&store, objects);
 		fixture_node_init(&node);
 		node.view.backend = i ? BACKEND_IPTABLES : BACKEND_IPVS;
-		fixture_resolve(&store, "a", "web", &node.view, &texts, &lists[i]);
+		fixture_resolve(&store, "a", "web", &node.view, &pool, &lists[i]);
 		fact_list_finish(&lists[i]);
 		for (size_t k = 0; k < lists[i].n; k++) {
 			const struct fact *f = &lists[i].facts[k];
@@ -337,7 +340,7 @@ static void members_and_vips_are_those_of_ipvs(void **state)
 		store_done(&store);
 	}
 	assert_string_equal(buf_str(&text[0]), buf_str(&text[1]));
-	text_done(&texts);
+	rule_pool_done(&pool);
 	buf_done(&text[0]);
 	buf_done(&text[1]);
 }
