@@ -275,7 +275,7 @@ static ssize_t clean_shared(struct cleanup_run *r, struct err *err)
 	return again < 0 ? again : n;
 }
 
-static enum exit_code run_cleanup(struct cleanup_run *r)
+static enum exit_code cleanup_kube_proxy(struct cleanup_run *r)
 {
 	bool running = daemon_runs(r->q), keep;
 	ssize_t leftovers, shared = 0;
@@ -322,5 +322,5 @@ enum exit_code cleanup_main(int argc, char **argv)
 	options_init(&r.options);
 	node_view_init(&r.view, &r.options);
 	store_init(&r.store);
-	return run_cleanup(&r);
+	return cleanup_kube_proxy(&r);
 }

@@ -9,8 +9,8 @@
 #include "base/err.h"
 
 /*
- * A JSON tree of ipvsctl-svc(1): Status, Explanation, Top. It may come from a daemon of another
- * version, so a member that is missing or has another type reads as "", 0 or false.
+ * A JSON tree of ipvsctl-svc(1): Status, Explanation, Top. The daemon may have another version than
+ * this program, so a member that is missing or has another type reads as "", 0 or false.
  */
 
 const char *tree_text(const json_t *object, const char *key);
