@@ -75,7 +75,7 @@ void event_book_free(struct event_book *b)
 
 /* Adding */
 
-static char *copy_text(const char *s)
+static char *copy_event_text(const char *s)
 {
 	return s ? mem_strdup(s) : NULL;
 }
@@ -134,12 +134,12 @@ bool event_book_add(
 		e = new0(struct series);
 		e->event = (struct kube_event){
 			.warning = event->warning,
-			.reason = copy_text(event->reason),
-			.action = copy_text(event->action),
-			.ns = copy_text(event->ns),
-			.name = copy_text(event->name),
-			.uid = copy_text(event->uid),
-			.note = copy_text(event->note),
+			.reason = copy_event_text(event->reason),
+			.action = copy_event_text(event->action),
+			.ns = copy_event_text(event->ns),
+			.name = copy_event_text(event->name),
+			.uid = copy_event_text(event->uid),
+			.note = copy_event_text(event->note),
 		};
 		e->name = event_object_name(b, event, wall);
 		e->first = wall;

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ANSWER_SIZE = 1 << 22 };
+enum { ANSWER_SIZE = 1 << 22, MAX_FILE = 16 << 10 };
 
 extern char **environ;
 
@@ -144,6 +144,19 @@ void fake_api_write(const struct fake_api *a, const char *name, const char *text
 
 	if (!f || fputs(text, f) < 0 || fclose(f) < 0)
 		err(1, "%s", path);
+}
+
+void fake_api_copy(const struct fake_api *a, const char *from, const char *to)
+{
+	char path[128], content[MAX_FILE];
+	FILE *f = fopen(fake_api_path(a, from, path), "re");
+	size_t n = f ? fread(content, 1, sizeof(content) - 1, f) : 0;
+
+	if (!n)
+		err(1, "%s", path);
+	fclose(f);
+	content[n] = '\0';
+	fake_api_write(a, to, content);
 }
 
 void fake_api_write_kubeconfig(const struct fake_api *a, const char *cluster, const char *user)

@@ -36,8 +36,9 @@ json_t *fake_api_last_request(struct fake_api *a);
 /* Both return `ret`. */
 const char *fake_api_path(const struct fake_api *a, const char *name, char ret[static 128]);
 const char *fake_api_url(const struct fake_api *a, char ret[static 64]);
-/* Writes a file into the directory. */
+/* Writes a file into the directory, or copies one there. */
 void fake_api_write(const struct fake_api *a, const char *name, const char *text);
+void fake_api_copy(const struct fake_api *a, const char *from, const char *to);
 /*
  * Writes a kubeconfig named "kubeconfig": `cluster` and `user` are the members of these in YAML
  * flow style ("token: x, username: y"); the server and, with TLS, its authority are put before

@@ -119,19 +119,6 @@ static void another_name_can_be_wanted_in_the_certificate(void **state)
 	call_done(&c);
 }
 
-/* Both files are in the directory of the fake API server. */
-static void copy_file(const char *from, const char *to)
-{
-	char path[128], content[8192];
-	FILE *f = fopen(fake_api_path(&api, from, path), "re");
-	size_t n = f ? fread(content, 1, sizeof(content) - 1, f) : 0;
-
-	assert_true(n > 0);
-	fclose(f);
-	content[n] = '\0';
-	fake_api_write(&api, to, content);
-}
-
 static void a_client_certificate_is_shown(void **state)
 {
 	struct call c = { 0 };
@@ -150,15 +137,15 @@ static void a_new_client_certificate_is_used_after_a_refusal(void **state)
 {
 	struct call c = { 0 };
 
-	copy_file("client.crt", "mine.crt");
-	copy_file("client.key", "mine.key");
+	fake_api_copy(&api, "client.crt", "mine.crt");
+	fake_api_copy(&api, "client.key", "mine.key");
 	renew_caller(*state, "", "client-certificate: mine.crt, client-key: mine.key");
 	fake_api_order(&api, "{\"set\": {\"clientCert\": \"client2\"}}");
 	call_get(&c, *state, "/version");
 	assert_int_equal(c.result.status, 401);
 	call_done(&c);
-	copy_file("client2.crt", "mine.crt");
-	copy_file("client2.key", "mine.key");
+	fake_api_copy(&api, "client2.crt", "mine.crt");
+	fake_api_copy(&api, "client2.key", "mine.key");
 	call_get(&c, *state, "/version");
 	assert_int_equal(c.result.status, 200);
 	call_done(&c);
@@ -168,13 +155,13 @@ static void a_certificate_without_its_key_is_an_error_until_it_comes(void **stat
 {
 	struct call c = { 0 };
 
-	copy_file("client.crt", "mine.crt");
-	copy_file("client2.key", "mine.key");
+	fake_api_copy(&api, "client.crt", "mine.crt");
+	fake_api_copy(&api, "client2.key", "mine.key");
 	renew_caller(*state, "", "client-certificate: mine.crt, client-key: mine.key");
 	call_get(&c, *state, "/version");
 	assert_int_equal(c.result.end, HTTP_END_TLS);
 	call_done(&c);
-	copy_file("client.key", "mine.key");
+	fake_api_copy(&api, "client.key", "mine.key");
 	call_get(&c, *state, "/version");
 	assert_int_equal(c.result.status, 200);
 	call_done(&c);
@@ -184,13 +171,13 @@ static void a_new_authority_is_used_after_a_refusal(void **state)
 {
 	struct call c = { 0 };
 
-	copy_file("ca.crt", "mine.crt");
+	fake_api_copy(&api, "ca.crt", "mine.crt");
 	renew_caller(*state, "certificate-authority: mine.crt", "");
 	fake_api_order(&api, "{\"set\": {\"tls\": \"other-ca\"}}");
 	call_get(&c, *state, "/version");
 	assert_int_equal(c.result.end, HTTP_END_TLS);
 	call_done(&c);
-	copy_file("other-ca.crt", "mine.crt");
+	fake_api_copy(&api, "other-ca.crt", "mine.crt");
 	call_get(&c, *state, "/version");
 	assert_int_equal(c.result.status, 200);
 	call_done(&c);

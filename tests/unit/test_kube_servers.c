@@ -56,31 +56,19 @@ static void a_server_with_a_wrong_name_is_told_nothing_and_waited_for(void **sta
 	goes_on(b, 81);
 }
 
-static void copy_file(const struct fake_api *api, const char *from, const char *to)
-{
-	_cleanup_(buf_done) struct buf text = { 0 };
-	char path[128];
-	FILE *f = fopen(fake_api_path(api, from, path), "re");
-
-	assert_non_null(f);
-	text.len = fread(buf_reserve(&text, 65536), 1, 65536, f);
-	fclose(f);
-	fake_api_write(api, to, buf_str(&text));
-}
-
 static void a_new_client_certificate_is_used_when_the_old_one_is_refused(void **state)
 {
 	struct kube_bench *b = *state;
 
-	copy_file(&b->api, "client.crt", "mine.crt");
-	copy_file(&b->api, "client.key", "mine.key");
+	fake_api_copy(&b->api, "client.crt", "mine.crt");
+	fake_api_copy(&b->api, "client.key", "mine.key");
 	fake_api_order(&b->api, "{\"set\": {\"clientCert\": \"client\"}}");
 	start_with(b, "client-certificate: mine.crt, client-key: mine.key");
 	AWAIT(b, is_fed, NULL);
 	fake_api_order(&b->api, "{\"set\": {\"clientCert\": \"client2\"}, \"close\": true}");
 	AWAIT(b, has_told, "401");
-	copy_file(&b->api, "client2.crt", "mine.crt");
-	copy_file(&b->api, "client2.key", "mine.key");
+	fake_api_copy(&b->api, "client2.crt", "mine.crt");
+	fake_api_copy(&b->api, "client2.key", "mine.key");
 	goes_on(b, 81);
 }
 

@@ -19,7 +19,8 @@ struct bench {
 	struct caller caller;
 	struct watch *watch;
 	unsigned completed, troubles, at_once;
-	struct buf told; /* messages of troubles, a line each */
+	unsigned retry_ms; /* of the last trouble */
+	struct buf told;   /* messages of troubles, a line each */
 };
 
 static int setup(void **state)
@@ -74,6 +75,7 @@ static void on_trouble(const char *message, unsigned status, unsigned retry_ms, 
 		return;
 	b->troubles++;
 	b->at_once += !retry_ms;
+	b->retry_ms = retry_ms;
 	buf_addf(&b->told, "%s\n", message);
 }
 
@@ -98,6 +100,11 @@ static void await(struct bench *b, bool (*what)(void *arg), const char *name)
 		fail_msg("waited for: %s\n%s", name, buf_str(&b->told));
 }
 #define AWAIT(b, what) await(b, what, #what)
+
+static void elapse(struct bench *b, uint64_t ms)
+{
+	fake_api_elapse(&b->api, b->caller.base, http_client_timers(b->caller.client), ms);
+}
 
 static bool is_followed(void *arg)
 {
@@ -135,6 +142,31 @@ static void a_server_that_says_nothing_any_more_is_told(void **state)
 	fake_api_order(&b->api, "{\"clearFaults\": true}");
 	AWAIT(b, is_followed);
 	assert_int_equal(b->completed, 1);
+}
+
+static void back_offs_double_up_to_their_last(void **state)
+{
+	static const unsigned first[] = { WATCH_BACKOFF_FIRST_MS, 1600, 3200, 6400, 12800, 25600,
+		WATCH_BACKOFF_LAST_MS, WATCH_BACKOFF_LAST_MS };
+	struct bench *b = *state;
+
+	fake_api_order(&b->api, "{\"down\": true}");
+	start(b);
+	elapse(b, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(first); i++) {
+		assert_int_equal(b->troubles, i + 1);
+		assert_in_range(b->retry_ms, first[i], 2 * first[i] - 1);
+		elapse(b, b->retry_ms - 1);
+		assert_int_equal(b->troubles, i + 1);
+		elapse(b, 1);
+	}
+	/* Without trouble for a while they begin anew. */
+	fake_api_order(&b->api, "{\"down\": false}");
+	elapse(b, 2 * WATCH_BACKOFF_LAST_MS + WATCH_BACKOFF_RESET_MS);
+	assert_true(is_followed(b));
+	fake_api_order(&b->api, "{\"down\": true}");
+	elapse(b, 0);
+	assert_in_range(b->retry_ms, WATCH_BACKOFF_FIRST_MS, 2 * WATCH_BACKOFF_FIRST_MS - 1);
 }
 
 /* WATCH 410, STREAM 422, LIST, WATCH 410, ... */
@@ -179,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		TEST(a_server_that_says_nothing_any_more_is_told),
+		TEST(back_offs_double_up_to_their_last),
 		TEST(rounds_on_a_server_that_forgets_at_once_are_parted),
 		TEST(a_view_without_an_end_is_listed),
 		TEST(a_bookmark_before_the_end_of_a_view_tells_an_old_server),
