@@ -30,20 +30,38 @@ enum option_shape {
 	SHAPE_VMODULE,	/* list of {filePattern, verbosity} */
 };
 
+/* What is at option_row.at in the target. */
+enum option_place {
+	PLACE_NONE, /* nothing: only the text is kept */
+	PLACE_TEXT,
+	PLACE_SOCKET,
+	PLACE_INTERFACE,
+	PLACE_CHOICE,
+	PLACE_BOOL,
+	PLACE_UNSIGNED,
+	PLACE_REAL,
+	PLACE_DURATION,
+	PLACE_IP,
+	PLACE_LISTEN,
+	PLACE_CIDR_PAIR,
+	PLACE_CIDRS,
+	PLACE_PATHS,
+};
+
 /*
- * How the text of a value becomes a member of the target, and back. `set` takes the text as it
- * stands on the command line; a list has `add` for one element instead, and `clear`. They return 0,
- * or -EINVAL with words that follow the option's name: "--drain-timeout: "x" is not a duration".
- * The text must live as long as the target.
+ * How the text of a value becomes a member of the target, and back: by its place, unless there are
+ * functions for it. `set` takes the text as it stands on the command line, `add` one element of a
+ * list. They return 0, or -EINVAL with words that follow the option's name: "--drain-timeout: "x"
+ * is not a duration".
  */
 struct option_type {
 	enum option_shape shape;
+	enum option_place place;
 	bool commas; /* a list: commas separate the elements on the command line */
-	int (*set)(void *target, const struct option_row *o, const char *text, struct err *err);
-	int (*add)(void *target, const struct option_row *o, const char *element, struct err *err);
-	void (*clear)(void *target, const struct option_row *o);
-	/* The value as JSON; the caller has the reference. NULL: the text is the value. */
-	struct json_t *(*get)(const void *target, const struct option_row *o);
+	int (*set)(const struct option_row *o, void *target, const char *text, struct err *err);
+	int (*add)(const struct option_row *o, void *target, const char *element, struct err *err);
+	void (*clear)(void *target); /* empties what `add` filled beside the place */
+	struct json_t *(*get)(const struct option_row *o, const void *target);
 };
 
 struct option_row {
@@ -65,5 +83,12 @@ struct option_row {
 extern const struct option_type type_text;   /* const char * */
 extern const struct option_type type_bool;   /* bool */
 extern const struct option_type type_choice; /* an enum: index into `names`, in any case */
+
+/*
+ * Sets the value in the target, which the text must outlive; a list gets one element, or with
+ * `commas` all elements that the text has. Returns 0, or -EINVAL with words.
+ */
+int option_set(
+	const struct option_row *o, void *target, const char *text, bool commas, struct err *err);
 
 #endif

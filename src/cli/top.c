@@ -30,7 +30,7 @@ static const char *const top_formats[] = {
 	NULL,
 };
 
-static int set_interval(void *target, const struct option_row *o, const char *text, struct err *err)
+static int set_interval(const struct option_row *o, void *target, const char *text, struct err *err)
 {
 	struct request *r = target;
 	char *end;

@@ -70,7 +70,7 @@ static int unknown_option(
 }
 
 /* `value` is NULL where none is attached to the option. */
-static int take_value(
+static int take_option_value(
 	struct command_line *l, const char *value, struct command_line_item *item, struct err *err)
 {
 	if (!value && !item->option->arg)
@@ -97,7 +97,7 @@ static int next_long(
 	if (!item->option)
 		return unknown_option(l, item->shown, name, len, err);
 	item->by_alias = is_name(item->option->alias, name, len);
-	return take_value(l, name[len] ? name + len + 1 : NULL, item, err);
+	return take_option_value(l, name[len] ? name + len + 1 : NULL, item, err);
 }
 
 static int next_letter(struct command_line *l, const char *letters, struct command_line_item *item,
@@ -117,7 +117,7 @@ static int next_letter(struct command_line *l, const char *letters, struct comma
 		l->more = rest;
 		rest = "";
 	}
-	return take_value(l, *rest ? rest + (*rest == '=') : NULL, item, err);
+	return take_option_value(l, *rest ? rest + (*rest == '=') : NULL, item, err);
 }
 
 int command_line_next(struct command_line *l, struct command_line_item *ret, struct err *err)
@@ -169,7 +169,7 @@ int command_line_read(const struct option_row *rows, size_t n, int argc, char **
 	int r;
 
 	for (size_t i = 0; i < n; i++) {
-		r = rows[i].preset ? rows[i].type->set(target, &rows[i], rows[i].preset, NULL) : 0;
+		r = rows[i].preset ? option_set(&rows[i], target, rows[i].preset, true, NULL) : 0;
 		assert(!r);
 	}
 	while ((r = command_line_next(&l, &item, err)) > 0) {
@@ -177,7 +177,7 @@ int command_line_read(const struct option_row *rows, size_t n, int argc, char **
 			argv[1 + n_arguments++] = (char *)item.value;
 			continue;
 		}
-		r = item.option->type->set(target, item.option, item.value, err);
+		r = option_set(item.option, target, item.value, true, err);
 		if (r < 0) {
 			err_prefix(err, "%s", item.shown);
 			return r;

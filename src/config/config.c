@@ -25,7 +25,7 @@ void config_init(struct config *c)
 	options_init(&c->options);
 	config_set_presets(c);
 	if (!gethostname(host, sizeof(host) - 1))
-		name->type->set(c, name, host, NULL);
+		option_set(name, c, host, true, NULL);
 }
 
 void config_done(struct config *c)
@@ -148,7 +148,7 @@ static void set_cluster_presets(struct config *c)
 		return;
 	for (const struct option_row *o = rows; o < rows + n; o++)
 		if (o->traits & CLUSTER_PRESET && !config_is_given(c, o))
-			o->type->set(c, o, cluster_preset(c, o), NULL);
+			option_set(o, c, cluster_preset(c, o), true, NULL);
 }
 
 /*
@@ -274,6 +274,7 @@ static void check_input(struct config *c)
 static void check_values(struct config *c)
 {
 	const char *types;
+	json_t *gates;
 	_cleanup_(buf_done) struct buf unhonoured = { 0 };
 
 	set_cluster_presets(c);
@@ -282,7 +283,9 @@ static void check_values(struct config *c)
 	set_sync_period(c);
 	types = *c->accept_content_types ? c->accept_content_types : c->content_type;
 	c->json = !strstr(types, "application/vnd.kubernetes.protobuf");
-	c->options.external_ips = config_gate(c, "AllowServiceExternalIPs");
+	gates = config_value(c, config_row("feature-gates"));
+	c->options.external_ips = !json_is_false(json_object_get(gates, "AllowServiceExternalIPs"));
+	json_decref(gates);
 
 	check_detect_local(c);
 	check_marks(c);

@@ -22,7 +22,7 @@
 enum { MASQUERADE_BIT_MAX = 31 };
 
 /* The node's name, as Kubernetes writes it: without blanks around it, in lower case. */
-static int set_hostname(void *target, const struct option_row *o, const char *text, struct err *err)
+static int set_hostname(const struct option_row *o, void *target, const char *text, struct err *err)
 {
 	struct config *c = target;
 	size_t len;
@@ -42,7 +42,7 @@ static int set_hostname(void *target, const struct option_row *o, const char *te
 }
 
 /* The host's own name is not printed: the file may go to another host. */
-static json_t *get_hostname(const void *target, const struct option_row *o)
+static json_t *get_hostname(const struct option_row *o, const void *target)
 {
 	const struct config *c = target;
 
@@ -53,7 +53,7 @@ static const struct option_type type_hostname = { SHAPE_TEXT, .set = set_hostnam
 	.get = get_hostname };
 
 static int set_scheduler(
-	void *target, const struct option_row *o, const char *text, struct err *err)
+	const struct option_row *o, void *target, const char *text, struct err *err)
 {
 	struct config *c = target;
 
@@ -65,7 +65,7 @@ static int set_scheduler(
 	return 0;
 }
 
-static json_t *get_scheduler(const void *target, const struct option_row *o)
+static json_t *get_scheduler(const struct option_row *o, const void *target)
 {
 	const struct config *c = target;
 
@@ -77,7 +77,7 @@ static const struct option_type type_scheduler = { SHAPE_TEXT, .set = set_schedu
 	.get = get_scheduler };
 
 /* kube-proxy's key for the backend. */
-static int set_mode(void *target, const struct option_row *o, const char *text, struct err *err)
+static int set_mode(const struct option_row *o, void *target, const char *text, struct err *err)
 {
 	static const char *const modes[] = { "ipvs", "iptables", NULL };
 	static const enum backend of_mode[] = { BACKEND_IPVS, BACKEND_IPTABLES };
@@ -98,7 +98,7 @@ static int set_mode(void *target, const struct option_row *o, const char *text, 
 	return 0;
 }
 
-static json_t *get_mode(const void *target, const struct option_row *o)
+static json_t *get_mode(const struct option_row *o, const void *target)
 {
 	enum backend backend = ((const struct config *)target)->options.backend;
 
@@ -110,7 +110,7 @@ static const struct option_type type_mode = { SHAPE_TEXT, .set = set_mode, .get 
 
 /* Marks are numbered within the mask, and half of the numbers are for TCP. */
 static int set_mark_mask(
-	void *target, const struct option_row *o, const char *text, struct err *err)
+	const struct option_row *o, void *target, const char *text, struct err *err)
 {
 	struct config *c = target;
 	unsigned long long v;
@@ -130,7 +130,7 @@ static int set_mark_mask(
 	return 0;
 }
 
-static json_t *get_mark_mask(const void *target, const struct option_row *o)
+static json_t *get_mark_mask(const struct option_row *o, const void *target)
 {
 	char text[sizeof(DEFAULT_MARK_MASK)];
 
@@ -143,11 +143,11 @@ static const struct option_type type_mark_mask = { SHAPE_TEXT, .set = set_mark_m
 	.get = get_mark_mask };
 
 static int add_nodeport_address(
-	void *target, const struct option_row *o, const char *element, struct err *err)
+	const struct option_row *o, void *target, const char *element, struct err *err)
 {
 	struct options *p = &((struct config *)target)->options;
 	bool primary = !strcmp(element, "primary");
-	int r = primary ? 0 : type_cidrs.add(target, o, element, err);
+	int r = primary ? 0 : option_add(o, target, element, err);
 
 	if (r < 0)
 		return r;
@@ -157,50 +157,27 @@ static int add_nodeport_address(
 	return 0;
 }
 
-static void clear_nodeport_addresses(void *target, const struct option_row *o)
+static void clear_nodeport_primary(void *target)
 {
 	((struct config *)target)->options.nodeport_primary = false;
-	type_cidrs.clear(target, o);
 }
 
-static json_t *get_nodeport_addresses(const void *target, const struct option_row *o)
+static json_t *get_nodeport_addresses(const struct option_row *o, const void *target)
 {
-	json_t *all = type_cidrs.get(target, o);
+	struct option_row cidrs = *o;
 
 	if (((const struct config *)target)->options.nodeport_primary)
-		json_array_append_new(all, json_string("primary"));
-	return all;
+		return json_pack("[s]", "primary");
+	cidrs.type = &type_cidrs;
+	return option_get(&cidrs, target);
 }
 
-static const struct option_type type_nodeport_addresses = { SHAPE_LIST, .commas = true,
-	.add = add_nodeport_address, .clear = clear_nodeport_addresses,
+static const struct option_type type_nodeport_addresses = { SHAPE_LIST, PLACE_CIDRS, .commas = true,
+	.add = add_nodeport_address, .clear = clear_nodeport_primary,
 	.get = get_nodeport_addresses };
 
-static int set_audit_interval(
-	void *target, const struct option_row *o, const char *text, struct err *err)
-{
-	int64_t ms = 0;
-	int r = option_read_duration(text, &ms, err);
-
-	if (r < 0)
-		return r;
-	if (ms && ms < o->min)
-		return err_set(err, -EINVAL, "\"%.60s\" is less than %ld ms", text, o->min);
-	((struct config *)target)->audit_interval = (uint64_t)ms;
-	return 0;
-}
-
-static json_t *get_audit_interval(const void *target, const struct option_row *o)
-{
-	(void)o;
-	return option_duration_json((int64_t)((const struct config *)target)->audit_interval);
-}
-
-static const struct option_type type_audit_interval = { SHAPE_DURATION, .set = set_audit_interval,
-	.get = get_audit_interval };
-
 static int set_oom_score(
-	void *target, const struct option_row *o, const char *text, struct err *err)
+	const struct option_row *o, void *target, const char *text, struct err *err)
 {
 	struct config *c = target;
 	long v = 0;
@@ -213,7 +190,7 @@ static int set_oom_score(
 	return 0;
 }
 
-static json_t *get_oom_score(const void *target, const struct option_row *o)
+static json_t *get_oom_score(const struct option_row *o, const void *target)
 {
 	const struct config *c = target;
 
@@ -226,7 +203,7 @@ static const struct option_type type_oom_score = { SHAPE_NUMBER, .set = set_oom_
 
 /* kube-proxy's log levels are numbers. */
 static int set_verbosity(
-	void *target, const struct option_row *o, const char *text, struct err *err)
+	const struct option_row *o, void *target, const char *text, struct err *err)
 {
 	long v = 0;
 	int r = option_read_number(text, 0, INT32_MAX, &v, err);
@@ -237,7 +214,7 @@ static int set_verbosity(
 	return r;
 }
 
-static json_t *get_verbosity(const void *target, const struct option_row *o)
+static json_t *get_verbosity(const struct option_row *o, const void *target)
 {
 	(void)o;
 	return json_integer(
@@ -248,30 +225,24 @@ static const struct option_type type_verbosity = { SHAPE_NUMBER, .set = set_verb
 	.get = get_verbosity };
 
 static int set_log_level(
-	void *target, const struct option_row *o, const char *text, struct err *err)
+	const struct option_row *o, void *target, const char *text, struct err *err)
 {
 	if (*text && strspn(text, "0123456789") == strlen(text))
-		return set_verbosity(target, o, text, err);
-	return type_choice.set(target, o, text, err);
+		return set_verbosity(o, target, text, err);
+	return option_read_choice(text, o->names, option_place(target, o), err);
 }
 
-static json_t *get_log_level(const void *target, const struct option_row *o)
-{
-	return type_choice.get(target, o);
-}
-
-static const struct option_type type_log_level = { SHAPE_TEXT, .set = set_log_level,
-	.get = get_log_level };
+static const struct option_type type_log_level = { SHAPE_TEXT, PLACE_CHOICE, .set = set_log_level };
 
 /* kube-proxy also has --version=raw, which prints more. */
-static int set_version(void *target, const struct option_row *o, const char *text, struct err *err)
+static int set_version(const struct option_row *o, void *target, const char *text, struct err *err)
 {
-	return type_bool.set(target, o, !strcmp(text, "raw") ? "true" : text, err);
+	return option_read_bool(!strcmp(text, "raw") ? "true" : text, option_place(target, o), err);
 }
 
 static const struct option_type type_version = { SHAPE_BOOL, .set = set_version };
 
-static int set_diff(void *target, const struct option_row *o, const char *text, struct err *err)
+static int set_diff(const struct option_row *o, void *target, const char *text, struct err *err)
 {
 	bool diff = false;
 	int r = option_read_bool(text, &diff, err);
@@ -429,13 +400,13 @@ static const struct option_row config_rows[] = {
 		"answer ARP requests for addresses of the receiving interface only", &type_bool,
 		AT(strict_arp) },
 	{ "ipvs-tcp-timeout", "ipvs.tcpTimeout", OPTIONS_DAEMON, FILE_WINS, "DURATION", "0s",
-		"timeout of idle TCP connections in IPVS; 0: keep the kernel's", &type_seconds,
+		"timeout of idle TCP connections in IPVS; 0: keep the kernel's", &type_duration,
 		AT(tcp_timeout) },
 	{ "ipvs-tcpfin-timeout", "ipvs.tcpFinTimeout", OPTIONS_DAEMON, FILE_WINS, "DURATION", "0s",
 		"timeout of TCP connections in IPVS after a FIN; 0: keep the kernel's",
-		&type_seconds, AT(tcp_fin_timeout) },
+		&type_duration, AT(tcp_fin_timeout) },
 	{ "ipvs-udp-timeout", "ipvs.udpTimeout", OPTIONS_DAEMON, FILE_WINS, "DURATION", "0s",
-		"timeout of UDP flows in IPVS; 0: keep the kernel's", &type_seconds,
+		"timeout of UDP flows in IPVS; 0: keep the kernel's", &type_duration,
 		AT(udp_timeout) },
 	{ "ipvs-sync-period", "ipvs.syncPeriod", OPTIONS_DAEMON, FILE_WINS | FILE_ZERO, "DURATION",
 		"30s", "kube-proxy's name for --audit-interval with IPVS", &type_duration,
@@ -448,7 +419,7 @@ static const struct option_row config_rows[] = {
 		AT(options.localhost_nodeports) },
 	{ "audit-interval", "ipvsctl.auditInterval", OPTIONS_DAEMON, 0, "DURATION", "30s",
 		"how often the kernel state is read and repaired; 0: only on request",
-		&type_audit_interval, .min = AUDIT_INTERVAL_MIN },
+		&type_duration, AT(audit_interval), .min = AUDIT_INTERVAL_MIN },
 	{ "conntrack-max-per-core", "conntrack.maxPerCore", OPTIONS_DAEMON,
 		FILE_WINS | CLUSTER_PRESET, "NUMBER", "32768",
 		"limit of tracked connections per CPU; 0: keep the kernel's", &type_number,
@@ -458,21 +429,21 @@ static const struct option_row config_rows[] = {
 		.max = INT32_MAX },
 	{ "conntrack-tcp-timeout-established", "conntrack.tcpEstablishedTimeout", OPTIONS_DAEMON,
 		FILE_WINS | CLUSTER_PRESET, "DURATION", "24h",
-		"timeout of idle TCP connections in conntrack; 0: keep the kernel's", &type_seconds,
-		AT(conntrack.tcp_established_timeout) },
+		"timeout of idle TCP connections in conntrack; 0: keep the kernel's",
+		&type_duration, AT(conntrack.tcp_established_timeout) },
 	{ "conntrack-tcp-timeout-close-wait", "conntrack.tcpCloseWaitTimeout", OPTIONS_DAEMON,
 		FILE_WINS | CLUSTER_PRESET, "DURATION", "1h",
-		"timeout of TCP connections in CLOSE_WAIT; 0: keep the kernel's", &type_seconds,
+		"timeout of TCP connections in CLOSE_WAIT; 0: keep the kernel's", &type_duration,
 		AT(conntrack.tcp_close_wait_timeout) },
 	{ "conntrack-tcp-be-liberal", "conntrack.tcpBeLiberal", OPTIONS_DAEMON, FILE_WINS, NULL,
 		"false", "accept TCP packets outside of the window", &type_bool,
 		AT(conntrack.tcp_be_liberal) },
 	{ "conntrack-udp-timeout", "conntrack.udpTimeout", OPTIONS_DAEMON, FILE_WINS, "DURATION",
-		"0s", "timeout of UDP flows without a reply; 0: keep the kernel's", &type_seconds,
+		"0s", "timeout of UDP flows without a reply; 0: keep the kernel's", &type_duration,
 		AT(conntrack.udp_timeout) },
 	{ "conntrack-udp-timeout-stream", "conntrack.udpStreamTimeout", OPTIONS_DAEMON, FILE_WINS,
 		"DURATION", "0s", "timeout of UDP flows with replies; 0: keep the kernel's",
-		&type_seconds, AT(conntrack.udp_stream_timeout) },
+		&type_duration, AT(conntrack.udp_stream_timeout) },
 	{ "bind-address", "bindAddress", OPTIONS_DAEMON, FILE_WINS | FILE_ZERO, "ADDRESS",
 		"0.0.0.0", "address of this node; unspecified: that of its Node object", &type_ip,
 		AT(bind_address) },

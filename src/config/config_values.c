@@ -57,13 +57,13 @@ int config_set(struct config *c, const struct option_row *o, const char *text,
 	text = arena_strdup(&c->arena, text);
 
 	/* A list on the command line replaces that of the file. */
-	if (o->type->clear && given->origin != origin)
-		o->type->clear(c, o);
+	if (option_is_list(o) && given->origin != origin)
+		option_clear(o, c);
 	r = option_set(o, c, text, origin != ORIGIN_FILE, err);
 	if (r)
 		return r;
 
-	if (o->type->add && given->text) {
+	if (option_is_list(o) && given->text) {
 		_cleanup_(buf_done) struct buf joined = { 0 };
 
 		buf_addf(&joined, "%s,%s", given->text, text);
@@ -93,9 +93,10 @@ void config_set_presets(struct config *c)
 json_t *config_value(const struct config *c, const struct option_row *o)
 {
 	const char *text = config_given(c, o)->text;
+	json_t *v = option_get(o, c);
 
-	if (o->type->get)
-		return o->type->get(c, o);
+	if (v)
+		return v;
 	return option_shape_json(o->type->shape, text ? text : o->preset ? o->preset : "");
 }
 
@@ -115,43 +116,35 @@ void config_show(const struct config *c, const struct option_row *o, struct buf 
 		buf_addf(b, "--%s", o->name);
 }
 
-static void add_note(struct config *c, struct config_notes *notes, const char *prefix,
-	const char *fmt, va_list ap)
+void config_note(struct config *c, struct config_notes *notes, const char *fmt, ...)
 {
 	_cleanup_free_ char *text = NULL;
-	_cleanup_(buf_done) struct buf line = { 0 };
+	va_list ap;
 
 	if (notes->n == CONFIG_MAX_NOTES) {
 		notes->left_out++;
 		return;
 	}
+	va_start(ap, fmt);
 	if (vasprintf(&text, fmt, ap) < 0)
 		abort(); /* out of memory, as everywhere */
-	buf_addf(&line, "%s%s", prefix, text);
-	notes->line[notes->n++] = arena_strdup(&c->arena, buf_str(&line));
-}
-
-void config_note(struct config *c, struct config_notes *notes, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	add_note(c, notes, "", fmt, ap);
 	va_end(ap);
+	notes->line[notes->n++] = arena_strdup(&c->arena, text);
 }
 
 void config_mistake(struct config *c, const struct option_row *o, const char *fmt, ...)
 {
-	_cleanup_(buf_done) struct buf prefix = { 0 };
+	_cleanup_free_ char *words = NULL;
+	_cleanup_(buf_done) struct buf name = { 0 };
 	va_list ap;
 
-	if (is_shown_as_key(c, o))
-		buf_adds(&prefix, CONFIG_KIND ".");
-	config_show(c, o, &prefix);
-	buf_adds(&prefix, ": ");
 	va_start(ap, fmt);
-	add_note(c, &c->mistakes, buf_str(&prefix), fmt, ap);
+	if (vasprintf(&words, fmt, ap) < 0)
+		abort();
 	va_end(ap);
+	config_show(c, o, &name);
+	config_note(c, &c->mistakes, "%s%s: %s", is_shown_as_key(c, o) ? CONFIG_KIND "." : "",
+		buf_str(&name), words);
 }
 
 /* Options without effect */
@@ -179,16 +172,6 @@ static const struct gate *find_gate(const char *name)
 		if (!strcmp(gates[i].name, name))
 			return &gates[i];
 	return NULL;
-}
-
-bool config_gate(const struct config *c, const char *name)
-{
-	const struct gate *gate = find_gate(name);
-	json_t *all = config_value(c, config_row("feature-gates")), *v = json_object_get(all, name);
-	bool on = v ? json_is_true(v) : gate && gate->on;
-
-	json_decref(all);
-	return on;
 }
 
 size_t config_unhonoured(const struct config *c, struct buf *text)

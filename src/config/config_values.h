@@ -51,7 +51,4 @@ void config_note(struct config *c, struct config_notes *notes, const char *fmt, 
 void config_mistake(struct config *c, const struct option_row *o, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The feature gate is on: as given, or else as it always is here. */
-bool config_gate(const struct config *c, const char *name);
-
 #endif

@@ -104,32 +104,6 @@ static int read_pair(const char *element, size_t *ret_name_len, const char **ret
 	return 0;
 }
 
-/* Calls add() for each element of a comma-separated list; empty ones do not count. */
-static int each_element(void *target, const struct option_row *o, const char *text,
-	int (*add)(void *, const struct option_row *, const char *, struct err *), struct err *err)
-{
-	_cleanup_free_ char *copy = mem_strdup(text);
-	char *save = NULL;
-
-	for (char *e = strtok_r(copy, BLANKS, &save); e; e = strtok_r(NULL, BLANKS, &save)) {
-		int r = add(target, o, e, err);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-int option_set(
-	const struct option_row *o, void *target, const char *text, bool commas, struct err *err)
-{
-	if (!o->type->add)
-		return o->type->set(target, o, text, err);
-	if (o->type->commas && commas)
-		return each_element(target, o, text, o->type->add, err);
-	return o->type->add(target, o, text, err);
-}
-
 /* Writing */
 
 json_t *option_duration_json(int64_t ms)
@@ -243,9 +217,10 @@ bool option_is_zero(enum option_shape shape, const char *text)
 	return end != text && !*end && fpclassify(v) == FP_ZERO;
 }
 
-/* Values without a place */
+/* Setting */
 
-static int check_shape(void *target, const struct option_row *o, const char *text, struct err *err)
+/* Only the shape counts of a value that has no place. */
+static int check_shape(enum option_shape shape, const char *text, struct err *err)
 {
 	const char *value;
 	size_t len;
@@ -254,8 +229,7 @@ static int check_shape(void *target, const struct option_row *o, const char *tex
 	double real;
 	int64_t ms;
 
-	(void)target;
-	switch (o->type->shape) {
+	switch (shape) {
 	case SHAPE_TEXT:
 	case SHAPE_LIST:
 		return 0;
@@ -286,118 +260,8 @@ static int check_shape(void *target, const struct option_row *o, const char *tex
 	return 0;
 }
 
-const struct option_type type_kept_bool = { SHAPE_BOOL, .set = check_shape };
-const struct option_type type_kept_number = { SHAPE_NUMBER, .set = check_shape };
-const struct option_type type_kept_duration = { SHAPE_DURATION, .set = check_shape };
-const struct option_type type_kept_time = { SHAPE_TIME, .set = check_shape };
-const struct option_type type_kept_text = { SHAPE_TEXT, .set = check_shape };
-const struct option_type type_kept_quantity = { SHAPE_QUANTITY, .set = check_shape };
-const struct option_type type_kept_gates = { SHAPE_GATES, .commas = true, .add = check_shape };
-const struct option_type type_kept_vmodule = { SHAPE_VMODULE, .commas = true, .add = check_shape };
-
-/* Texts and words */
-
-static int set_text(void *target, const struct option_row *o, const char *text, struct err *err)
+static int set_unsigned(const struct option_row *o, void *place, const char *text, struct err *err)
 {
-	(void)err;
-	*(const char **)option_place(target, o) = text;
-	return 0;
-}
-
-static json_t *get_text(const void *target, const struct option_row *o)
-{
-	return option_text_json(*(const char *const *)option_value(target, o));
-}
-
-const struct option_type type_text = { SHAPE_TEXT, .set = set_text, .get = get_text };
-
-static int set_socket(void *target, const struct option_row *o, const char *text, struct err *err)
-{
-	struct sockaddr_un addr;
-
-	if (strlen(text) >= sizeof(addr.sun_path))
-		return err_set(err, -EINVAL, "the path is longer than %zu characters",
-			sizeof(addr.sun_path) - 1);
-	return set_text(target, o, text, err);
-}
-
-const struct option_type type_socket = { SHAPE_TEXT, .set = set_socket, .get = get_text };
-
-static int set_interface(
-	void *target, const struct option_row *o, const char *text, struct err *err)
-{
-	bool valid = strlen(text) < INTERFACE_NAME_SIZE;
-
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-		valid = valid && *p != '/' && !isspace(*p) && !iscntrl(*p);
-	if (!valid)
-		return err_set(err, -EINVAL, "\"%.60s\" is not the name of an interface", text);
-	return set_text(target, o, text, err);
-}
-
-const struct option_type type_interface = { SHAPE_TEXT, .set = set_interface, .get = get_text };
-
-/* The ABI stores an enum without negative constants as unsigned. */
-static int set_choice(void *target, const struct option_row *o, const char *text, struct err *err)
-{
-	return option_read_choice(text, o->names, option_place(target, o), err);
-}
-
-static json_t *get_choice(const void *target, const struct option_row *o)
-{
-	return json_string(o->names[*(const unsigned *)option_value(target, o)]);
-}
-
-const struct option_type type_choice = { SHAPE_TEXT, .set = set_choice, .get = get_choice };
-
-static int add_path(void *target, const struct option_row *o, const char *path, struct err *err)
-{
-	const char ***list = option_place(target, o);
-	size_t *n = (size_t *)(void *)((char *)target + o->count_at);
-
-	if (!*path)
-		return err_set(err, -EINVAL, "the path is empty");
-	*list = mem_realloc(*list, *n + 1, sizeof(**list));
-	(*list)[(*n)++] = path;
-	return 0;
-}
-
-static void clear_list(void *target, const struct option_row *o)
-{
-	*(size_t *)(void *)((char *)target + o->count_at) = 0;
-}
-
-static json_t *get_paths(const void *target, const struct option_row *o)
-{
-	const char *const *list = *(const char *const *const *)option_value(target, o);
-	size_t n = *(const size_t *)(const void *)((const char *)target + o->count_at);
-	json_t *all = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(all, option_text_json(list[i]));
-	return all;
-}
-
-const struct option_type type_paths = { SHAPE_LIST, .add = add_path, .clear = clear_list,
-	.get = get_paths };
-
-/* True or false, numbers and durations */
-
-static int set_bool(void *target, const struct option_row *o, const char *text, struct err *err)
-{
-	return option_read_bool(text, option_place(target, o), err);
-}
-
-static json_t *get_bool(const void *target, const struct option_row *o)
-{
-	return json_boolean(*(const bool *)option_value(target, o));
-}
-
-const struct option_type type_bool = { SHAPE_BOOL, .set = set_bool, .get = get_bool };
-
-static int set_number(void *target, const struct option_row *o, const char *text, struct err *err)
-{
-	void *place = option_place(target, o);
 	long v = 0;
 	int r = option_read_number(text, o->min, o->max, &v, err);
 
@@ -412,71 +276,42 @@ static int set_number(void *target, const struct option_row *o, const char *text
 	return 0;
 }
 
-static json_t *get_number(const void *target, const struct option_row *o)
-{
-	const void *value = option_value(target, o);
-
-	if (o->size == sizeof(uint8_t))
-		return json_integer(*(const uint8_t *)value);
-	if (o->size == sizeof(uint16_t))
-		return json_integer(*(const uint16_t *)value);
-	return json_integer(*(const uint32_t *)value);
-}
-
-const struct option_type type_number = { SHAPE_NUMBER, .set = set_number, .get = get_number };
-
-static int set_real(void *target, const struct option_row *o, const char *text, struct err *err)
-{
-	return read_real(text, option_place(target, o), err);
-}
-
-const struct option_type type_real = { SHAPE_REAL, .set = set_real };
-
-/* kube-proxy silently takes 500ms for "leave the kernel's value". */
-static int set_seconds(void *target, const struct option_row *o, const char *text, struct err *err)
+static int set_duration(const struct option_row *o, void *place, const char *text, struct err *err)
 {
 	int64_t ms = 0;
 	int r = option_read_duration(text, &ms, err);
 
 	if (r < 0)
 		return r;
+	if (!ms && o->min == 1)
+		return err_set(err, -EINVAL, "must be longer than 0");
+	if (ms && ms < o->min)
+		return err_set(err, -EINVAL, "\"%.60s\" is less than %ld ms", text, o->min);
+	if (o->size == sizeof(int64_t)) {
+		*(int64_t *)place = ms;
+		return 0;
+	}
+
+	/* kube-proxy silently takes 500ms for "keep the kernel's value". */
 	if (ms % 1000)
 		return err_set(err, -EINVAL, "\"%.60s\" is not a whole number of seconds", text);
 	if (ms / 1000 > INT32_MAX)
 		return err_set(err, -EINVAL, "\"%.60s\" is too long", text);
-	*(uint32_t *)option_place(target, o) = (uint32_t)(ms / 1000);
+	*(uint32_t *)place = (uint32_t)(ms / 1000);
 	return 0;
 }
 
-static json_t *get_seconds(const void *target, const struct option_row *o)
+static int set_interface(const char **place, const char *text, struct err *err)
 {
-	return option_duration_json((int64_t) * (const uint32_t *)option_value(target, o) * 1000);
-}
+	bool valid = strlen(text) < INTERFACE_NAME_SIZE;
 
-const struct option_type type_seconds = { SHAPE_DURATION, .set = set_seconds, .get = get_seconds };
-
-static int set_duration(void *target, const struct option_row *o, const char *text, struct err *err)
-{
-	int64_t ms = 0;
-	int r = option_read_duration(text, &ms, err);
-
-	if (r < 0)
-		return r;
-	if (ms < o->min)
-		return err_set(err, -EINVAL, "must be longer than 0");
-	*(int64_t *)option_place(target, o) = ms;
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+		valid = valid && *p != '/' && !isspace(*p) && !iscntrl(*p);
+	if (!valid)
+		return err_set(err, -EINVAL, "\"%.60s\" is not the name of an interface", text);
+	*place = text;
 	return 0;
 }
-
-static json_t *get_duration(const void *target, const struct option_row *o)
-{
-	return option_duration_json(*(const int64_t *)option_value(target, o));
-}
-
-const struct option_type type_duration = { SHAPE_DURATION, .set = set_duration,
-	.get = get_duration };
-
-/* Addresses and prefixes */
 
 static int read_cidr(const char *text, struct cidr *ret, struct err *err)
 {
@@ -485,88 +320,25 @@ static int read_cidr(const char *text, struct cidr *ret, struct err *err)
 	return 0;
 }
 
-static int add_to_pair(
-	void *target, const struct option_row *o, const char *element, struct err *err)
+static int set_cidr_pair(struct cidr pair[static 2], const char *text, struct err *err)
 {
-	struct cidr cidr, *place;
-	int r = read_cidr(element, &cidr, err);
+	_cleanup_free_ char *copy = mem_strdup(text);
+	char *save = NULL;
 
-	if (r < 0)
-		return r;
-	place = (struct cidr *)option_place(target, o) + (cidr.ip.family == AF_INET6);
-	if (place->ip.family)
-		return err_set(err, -EINVAL, "more than one %s CIDR", family_name(cidr.ip.family));
-	*place = cidr;
+	memset(pair, 0, 2 * sizeof(*pair));
+	for (char *e = strtok_r(copy, BLANKS, &save); e; e = strtok_r(NULL, BLANKS, &save)) {
+		struct cidr cidr;
+		int r = read_cidr(e, &cidr, err);
+
+		if (r < 0)
+			return r;
+		if (pair[cidr.ip.family == AF_INET6].ip.family)
+			return err_set(
+				err, -EINVAL, "more than one %s CIDR", family_name(cidr.ip.family));
+		pair[cidr.ip.family == AF_INET6] = cidr;
+	}
 	return 0;
 }
-
-static int set_pair(void *target, const struct option_row *o, const char *text, struct err *err)
-{
-	memset(option_place(target, o), 0, 2 * sizeof(struct cidr));
-	return each_element(target, o, text, add_to_pair, err);
-}
-
-static json_t *get_pair(const void *target, const struct option_row *o)
-{
-	const struct cidr *pair = option_value(target, o);
-	_cleanup_(buf_done) struct buf b = { 0 };
-	char s[CIDR_STRLEN];
-
-	for (size_t i = 0; i < 2; i++)
-		if (pair[i].ip.family)
-			buf_addf(&b, "%s%s", b.len ? "," : "", cidr_print(&pair[i], s));
-	return json_string(buf_str(&b));
-}
-
-const struct option_type type_cidr_pair = { SHAPE_TEXT, .set = set_pair, .get = get_pair };
-
-static int add_cidr(void *target, const struct option_row *o, const char *element, struct err *err)
-{
-	size_t *n = (size_t *)(void *)((char *)target + o->count_at);
-	struct cidr cidr;
-	int r = read_cidr(element, &cidr, err);
-
-	if (r < 0)
-		return r;
-	if (*n == OPTIONS_MAX_CIDRS)
-		return err_set(err, -EINVAL, "more than %d CIDRs", OPTIONS_MAX_CIDRS);
-	((struct cidr *)option_place(target, o))[(*n)++] = cidr;
-	return 0;
-}
-
-static json_t *get_cidrs(const void *target, const struct option_row *o)
-{
-	const struct cidr *list = option_value(target, o);
-	size_t n = *(const size_t *)(const void *)((const char *)target + o->count_at);
-	json_t *all = json_array();
-	char s[CIDR_STRLEN];
-
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(all, json_string(cidr_print(&list[i], s)));
-	return all;
-}
-
-const struct option_type type_cidrs = { SHAPE_LIST, .commas = true, .add = add_cidr,
-	.clear = clear_list, .get = get_cidrs };
-
-static int set_ip(void *target, const struct option_row *o, const char *text, struct err *err)
-{
-	struct ip ip;
-
-	if (ip_parse(text, &ip))
-		return err_set(err, -EINVAL, "\"%.60s\" is not an IP address", text);
-	*(struct ip *)option_place(target, o) = ip;
-	return 0;
-}
-
-static json_t *get_ip(const void *target, const struct option_row *o)
-{
-	char s[IP_STRLEN];
-
-	return json_string(ip_print(option_value(target, o), s));
-}
-
-const struct option_type type_ip = { SHAPE_TEXT, .set = set_ip, .get = get_ip };
 
 /* ADDRESS:PORT or [ADDRESS]:PORT */
 static int read_address_port(const char *text, struct listen_address *ret)
@@ -586,7 +358,9 @@ static int read_address_port(const char *text, struct listen_address *ret)
 	return 0;
 }
 
-static int set_listen(void *target, const struct option_row *o, const char *text, struct err *err)
+/* An address without a port has the port of the default. */
+static int set_listen(
+	const struct option_row *o, struct listen_address *place, const char *text, struct err *err)
 {
 	struct listen_address address = { 0 }, preset = { 0 };
 
@@ -600,18 +374,207 @@ static int set_listen(void *target, const struct option_row *o, const char *text
 				text, o->preset);
 		}
 	}
-	*(struct listen_address *)option_place(target, o) = address;
+	*place = address;
 	return 0;
 }
 
-static json_t *get_listen(const void *target, const struct option_row *o)
+static int set_place(const struct option_row *o, void *target, const char *text, struct err *err)
 {
-	const struct listen_address *address = option_value(target, o);
-	char s[IP_PORT_STRLEN];
+	void *place = option_place(target, o);
+	struct sockaddr_un addr;
 
-	if (!address->ip.family)
-		return json_string(NOWHERE);
-	return json_string(ip_print_port(&address->ip, address->port, s));
+	if (o->type->set)
+		return o->type->set(o, target, text, err);
+	switch (o->type->place) {
+	case PLACE_NONE:
+		return check_shape(o->type->shape, text, err);
+	case PLACE_SOCKET:
+		if (strlen(text) >= sizeof(addr.sun_path))
+			return err_set(err, -EINVAL, "the path is longer than %zu characters",
+				sizeof(addr.sun_path) - 1);
+		*(const char **)place = text;
+		return 0;
+	case PLACE_TEXT:
+		*(const char **)place = text;
+		return 0;
+	case PLACE_INTERFACE:
+		return set_interface(place, text, err);
+	case PLACE_CHOICE: /* the ABI stores an enum without negative constants as unsigned */
+		return option_read_choice(text, o->names, place, err);
+	case PLACE_BOOL:
+		return option_read_bool(text, place, err);
+	case PLACE_UNSIGNED:
+		return set_unsigned(o, place, text, err);
+	case PLACE_REAL:
+		return read_real(text, place, err);
+	case PLACE_DURATION:
+		return set_duration(o, place, text, err);
+	case PLACE_IP:
+		if (ip_parse(text, place))
+			return err_set(err, -EINVAL, "\"%.60s\" is not an IP address", text);
+		return 0;
+	case PLACE_LISTEN:
+		return set_listen(o, place, text, err);
+	case PLACE_CIDR_PAIR:
+		return set_cidr_pair(place, text, err);
+	case PLACE_CIDRS:
+	case PLACE_PATHS:
+		break; /* lists: option_add() */
+	}
+	return -EINVAL;
 }
 
-const struct option_type type_listen = { SHAPE_TEXT, .set = set_listen, .get = get_listen };
+static size_t *count_place(void *target, const struct option_row *o)
+{
+	return (size_t *)(void *)((char *)target + o->count_at);
+}
+
+int option_add(const struct option_row *o, void *target, const char *element, struct err *err)
+{
+	size_t *n = count_place(target, o);
+
+	if (o->type->place == PLACE_NONE)
+		return check_shape(o->type->shape, element, err);
+
+	if (o->type->place == PLACE_PATHS) {
+		const char ***paths = option_place(target, o);
+
+		if (!*element)
+			return err_set(err, -EINVAL, "the path is empty");
+		*paths = mem_realloc(*paths, *n + 1, sizeof(**paths));
+		(*paths)[(*n)++] = element;
+	} else {
+		struct cidr cidr, *cidrs = option_place(target, o);
+		int r = read_cidr(element, &cidr, err);
+
+		if (r < 0)
+			return r;
+		if (*n == OPTIONS_MAX_CIDRS)
+			return err_set(err, -EINVAL, "more than %d CIDRs", OPTIONS_MAX_CIDRS);
+		cidrs[(*n)++] = cidr;
+	}
+	return 0;
+}
+
+bool option_is_list(const struct option_row *o)
+{
+	enum option_shape shape = o->type->shape;
+
+	return shape == SHAPE_LIST || shape == SHAPE_GATES || shape == SHAPE_VMODULE;
+}
+
+int option_set(
+	const struct option_row *o, void *target, const char *text, bool commas, struct err *err)
+{
+	int (*add)(const struct option_row *, void *, const char *, struct err *) =
+		o->type->add ? o->type->add : option_add;
+	_cleanup_free_ char *copy = NULL;
+	char *save = NULL;
+
+	if (!option_is_list(o))
+		return set_place(o, target, text, err);
+	if (!o->type->commas || !commas)
+		return add(o, target, text, err);
+
+	copy = mem_strdup(text);
+	for (char *e = strtok_r(copy, BLANKS, &save); e; e = strtok_r(NULL, BLANKS, &save)) {
+		int r = add(o, target, e, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void option_clear(const struct option_row *o, void *target)
+{
+	if (o->type->place == PLACE_CIDRS || o->type->place == PLACE_PATHS)
+		*count_place(target, o) = 0;
+	if (o->type->clear)
+		o->type->clear(target);
+}
+
+/* Getting */
+
+json_t *option_get(const struct option_row *o, const void *target)
+{
+	const void *place = option_value(target, o);
+	const size_t *n = (const void *)((const char *)target + o->count_at);
+	const struct listen_address *listen = place;
+	const struct cidr *cidr = place;
+	const char *const *paths;
+	_cleanup_(buf_done) struct buf b = { 0 };
+	char s[IP_PORT_STRLEN];
+	json_t *all;
+
+	if (o->type->get)
+		return o->type->get(o, target);
+	switch (o->type->place) {
+	case PLACE_NONE:
+	case PLACE_REAL: /* the text has the digits as they were given */
+		return NULL;
+	case PLACE_TEXT:
+	case PLACE_SOCKET:
+	case PLACE_INTERFACE:
+		return option_text_json(*(const char *const *)place);
+	case PLACE_CHOICE:
+		return json_string(o->names[*(const unsigned *)place]);
+	case PLACE_BOOL:
+		return json_boolean(*(const bool *)place);
+	case PLACE_UNSIGNED:
+		if (o->size == sizeof(uint8_t))
+			return json_integer(*(const uint8_t *)place);
+		if (o->size == sizeof(uint16_t))
+			return json_integer(*(const uint16_t *)place);
+		return json_integer(*(const uint32_t *)place);
+	case PLACE_DURATION:
+		if (o->size == sizeof(int64_t))
+			return option_duration_json(*(const int64_t *)place);
+		return option_duration_json((int64_t) * (const uint32_t *)place * 1000);
+	case PLACE_IP:
+		return json_string(ip_print(place, s));
+	case PLACE_LISTEN:
+		return json_string(
+			listen->ip.family ? ip_print_port(&listen->ip, listen->port, s) : NOWHERE);
+	case PLACE_CIDR_PAIR:
+		for (size_t i = 0; i < 2; i++)
+			if (cidr[i].ip.family)
+				buf_addf(&b, "%s%s", b.len ? "," : "", cidr_print(&cidr[i], s));
+		return json_string(buf_str(&b));
+	case PLACE_CIDRS:
+		all = json_array();
+		for (size_t i = 0; i < *n; i++)
+			json_array_append_new(all, json_string(cidr_print(&cidr[i], s)));
+		return all;
+	case PLACE_PATHS:
+		all = json_array();
+		paths = *(const char *const *const *)place;
+		for (size_t i = 0; i < *n; i++)
+			json_array_append_new(all, option_text_json(paths[i]));
+		return all;
+	}
+	return NULL;
+}
+
+const struct option_type type_text = { SHAPE_TEXT, PLACE_TEXT };
+const struct option_type type_socket = { SHAPE_TEXT, PLACE_SOCKET };
+const struct option_type type_interface = { SHAPE_TEXT, PLACE_INTERFACE };
+const struct option_type type_choice = { SHAPE_TEXT, PLACE_CHOICE };
+const struct option_type type_paths = { SHAPE_LIST, PLACE_PATHS };
+const struct option_type type_bool = { SHAPE_BOOL, PLACE_BOOL };
+const struct option_type type_number = { SHAPE_NUMBER, PLACE_UNSIGNED };
+const struct option_type type_real = { SHAPE_REAL, PLACE_REAL };
+const struct option_type type_duration = { SHAPE_DURATION, PLACE_DURATION };
+const struct option_type type_ip = { SHAPE_TEXT, PLACE_IP };
+const struct option_type type_listen = { SHAPE_TEXT, PLACE_LISTEN };
+const struct option_type type_cidr_pair = { SHAPE_TEXT, PLACE_CIDR_PAIR };
+const struct option_type type_cidrs = { SHAPE_LIST, PLACE_CIDRS, .commas = true };
+
+const struct option_type type_kept_bool = { SHAPE_BOOL };
+const struct option_type type_kept_number = { SHAPE_NUMBER };
+const struct option_type type_kept_duration = { SHAPE_DURATION };
+const struct option_type type_kept_time = { SHAPE_TIME };
+const struct option_type type_kept_text = { SHAPE_TEXT };
+const struct option_type type_kept_quantity = { SHAPE_QUANTITY };
+const struct option_type type_kept_gates = { SHAPE_GATES, .commas = true };
+const struct option_type type_kept_vmodule = { SHAPE_VMODULE, .commas = true };

@@ -7,12 +7,12 @@
 
 #include "config/option.h"
 
-/* Types of values whose place is option_row.at; what is there stands behind each. */
+/* Types of values with a place in the target; what is there stands behind each. */
 
-extern const struct option_type type_number;	/* unsigned of 1, 2 or 4 bytes: min to max */
-extern const struct option_type type_real;	/* double */
-extern const struct option_type type_duration;	/* int64_t, milliseconds; min 1: not 0 */
-extern const struct option_type type_seconds;	/* uint32_t; the kernel counts in seconds */
+extern const struct option_type type_number; /* unsigned of 1, 2 or 4 bytes: min to max */
+extern const struct option_type type_real;   /* double */
+/* int64_t, milliseconds, or uint32_t, seconds. min 1: not 0; above: 0, or at least that many ms. */
+extern const struct option_type type_duration;
 extern const struct option_type type_cidr_pair; /* struct cidr [2]: IPv4, IPv6; family 0: none */
 extern const struct option_type type_cidrs;	/* struct cidr [OPTIONS_MAX_CIDRS], size_t */
 extern const struct option_type type_paths;	/* const char ** to free, size_t */
@@ -40,9 +40,15 @@ int option_read_bool(const char *text, bool *ret, struct err *err); /* as strcon
 int option_read_number(const char *text, long min, long max, long *ret, struct err *err);
 int option_read_duration(const char *text, int64_t *ret_ms, struct err *err); /* not negative */
 int option_read_choice(const char *text, const char *const names[], unsigned *ret, struct err *err);
-/* Sets the value; a list gets one element, or where `commas` says so all that the text has. */
-int option_set(
-	const struct option_row *o, void *target, const char *text, bool commas, struct err *err);
+
+/* Each setting of a list adds to it. */
+bool option_is_list(const struct option_row *o);
+/* Adds an element by the place of the list. Returns 0, or -EINVAL with words. */
+int option_add(const struct option_row *o, void *target, const char *element, struct err *err);
+/* Empties a list that has a place. */
+void option_clear(const struct option_row *o, void *target);
+/* The value as JSON; the caller has the reference. NULL: its text is the value. */
+json_t *option_get(const struct option_row *o, const void *target);
 
 /* As Go prints a duration: "1m30s", "24h0m0s", "500ms". */
 json_t *option_duration_json(int64_t ms);
