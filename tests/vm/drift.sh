@@ -50,9 +50,9 @@ repaired() {
 	in_node "$@" || note "failed: $*"
 	start=$EPOCHREALTIME
 	$news
-	check "$sentence: it is counted" eventually $LONG drift_grew "$before"
+	check "$sentence: the repair is counted" eventually $LONG drift_grew "$before"
 	note "counted after $((${EPOCHREALTIME/./} - ${start/./})) us"
-	check "$sentence: all is as it was" eventually $LONG is_as_before
+	check "$sentence: the state is restored" eventually $LONG is_as_before
 }
 
 hangup() {

@@ -77,13 +77,15 @@ begin_loops() {
 # end_loops SENTENCE: checks that no client has seen an error.
 end_loops() {
 	check "$1: no connection to a cluster IP failed" loop_never_failed cluster "[ac] $NODE"
-	check "nor one of the node" loop_never_failed node "[ac] $NODE"
-	check "nor one to a NodePort" loop_never_failed port "[ac] $NODE"
-	check "nor one of policy Local, whose client keeps its address" \
+	check "$1: no connection of the node failed" loop_never_failed node "[ac] $NODE"
+	check "$1: no connection to a NodePort failed" loop_never_failed port "[ac] $NODE"
+	check "$1: no connection with policy Local failed or lost its client address" \
 		loop_never_failed near "a 192\.168\.50\.12"
-	check "nor one of a client that the load balancer lets in" loop_never_failed lb "[ac] $NODE"
-	check "the others never got through" loop_never_answered outsider
-	check "what has no endpoints never answered" loop_never_answered none
+	check "$1: no admitted connection to the load balancer address failed" \
+		loop_never_failed lb "[ac] $NODE"
+	check "$1: other clients never reached the load balancer address" \
+		loop_never_answered outsider
+	check "$1: a Service without endpoints never answered" loop_never_answered none
 }
 
 rules() {
@@ -96,7 +98,7 @@ rules() {
 fresh() {
 	lab_again
 	write_services
-	must "a fresh start with --backend $1" daemon_start --backend "$1"
+	must "a fresh start with --backend $1 succeeds" daemon_start --backend "$1"
 	rules | grep -E '^(:KUBE|-A)' | sed 's/ \[[0-9:]*\]$//' | sort >"$WORK/rules-$1"
 	in_node ipset save | sed 's/ initval .*//' | sort >"$WORK/sets-$1"
 }

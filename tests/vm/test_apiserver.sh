@@ -47,44 +47,46 @@ probe() {
 
 serving() {
 	lab_up
-	must "an API server starts" api_start
+	must "the API server starts" api_start
 	put_cluster
-	must "the daemon follows it" daemon_start "${OPTIONS[@]}"
-	equal "connections reach what it holds" "$(backends)" "a c"
+	must "the daemon starts with the API server" daemon_start "${OPTIONS[@]}"
+	equal "connections reach its Services" "$(backends)" "a c"
 	equal "the node is healthy" "$(probe /healthz)" 200
 }
 
 gone() {
 	order '{"down": true}'
-	check "when it goes, status says so" eventually 20 warns
-	equal "the daemon stays alive" "$(probe /livez)" 200
-	equal "connections go on" "$(backends)" "a c"
+	check "status warns when the API server is gone" eventually 20 warns
+	equal "the daemon keeps running without the API server" "$(probe /livez)" 200
+	equal "connections continue without the API server" "$(backends)" "a c"
 	daemon_end TERM
 	BEFORE=$(kernel_state)
 }
 
 started_without() {
 	daemon_begin "${OPTIONS[@]}"
-	check "a daemon that starts without it says so" eventually 30 warns
-	equal "it leaves the kernel's state as it is" "$(kernel_state)" "$BEFORE"
-	equal "it counts no operation" "$(status .summary.operations)" 0
-	equal "connections go on" "$(backends)" "a c"
-	equal "the node is not healthy, as it is with kube-proxy, before its object was seen" \
+	check "a daemon that starts without the API server logs it" eventually 30 warns
+	equal "a start without the API server changes nothing in the kernel" \
+		"$(kernel_state)" "$BEFORE"
+	equal "a start without the API server makes no operation" "$(status .summary.operations)" 0
+	equal "connections continue after a start without the API server" "$(backends)" "a c"
+	equal "/healthz fails before the Node object was seen, as in kube-proxy" \
 		"$(probe /healthz)" 503
-	equal "the daemon itself is" "$(probe /livez)" 200
-	check "it does not say that it is ready" not grep READY "$WORK_LAB/notify"
+	equal "/livez succeeds before the Node object was seen" "$(probe /livez)" 200
+	check "the daemon does not report that it is ready" not grep READY "$WORK_LAB/notify"
 }
 
 came() {
 	put_slice $POD_A $POD_B
 	order '{"down": false}'
-	check "when the server comes, the daemon becomes ready" eventually 60 daemon_is_ready
-	equal "what changed meanwhile is true" "$(real_servers "-t 10.96.0.10:80")" \
+	check "the daemon becomes ready when the API server returns" eventually 60 daemon_is_ready
+	equal "changes that were made meanwhile are programmed" \
+		"$(real_servers "-t 10.96.0.10:80")" \
 		"$POD_A:8080 $POD_B:8080"
-	equal "and nothing else was written" "$(status .summary.operations)" 2
-	check "status warns no more" eventually 60 follows_all
+	equal "nothing else is changed in the kernel" "$(status .summary.operations)" 2
+	check "status no longer warns" eventually 60 follows_all
 	equal "the node is healthy" "$(probe /healthz)" 200
-	equal "connections follow" "$(backends)" "a b"
+	equal "connections reach the new endpoint" "$(backends)" "a b"
 }
 
 serving

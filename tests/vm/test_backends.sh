@@ -25,13 +25,15 @@ change_to() {
 	hold_open 1 client udp 10.96.0.40 53
 	sleep $((PATIENCE / 2 + 1))
 	daemon_end TERM
-	must "a restart with --backend $1" daemon_start --backend "$1" --drain-timeout 2s
-	check "comes to rest" eventually 60 settled_on "$1"
+	must "a restart with --backend $1 succeeds" daemon_start --backend "$1" --drain-timeout 2s
+	check "no work is pending after the restart with --backend $1" eventually 60 settled_on "$1"
 	sleep $((PATIENCE / 2 + 1))
-	end_loops "to $1"
-	check "no connection over IPv6 failed" loop_never_failed cluster-6 "[ac] $NODE"
-	check "nor one to a NodePort" loop_never_failed port-6 "[ac] $NODE"
-	check "a client that goes on sending UDP from one port is answered" \
+	end_loops "change to $1"
+	check "change to $1: no connection over IPv6 failed" \
+		loop_never_failed cluster-6 "[ac] $NODE"
+	check "change to $1: no connection to a NodePort over IPv6 failed" \
+		loop_never_failed port-6 "[ac] $NODE"
+	check "change to $1: a client that keeps sending UDP from one port gets answers" \
 		eventually 20 still_talks
 	hold_close
 }
@@ -53,8 +55,8 @@ fresh ipvs
 fresh iptables
 change_to ipvs
 check "no chain of iptables is left" eventually 60 without_rules
-check "all is as after a fresh start" as_fresh ipvs
+check "the state equals that of a fresh start with IPVS" as_fresh ipvs
 change_to iptables
 check "no virtual server is left" eventually 60 without_ipvs
-check "all is as after a fresh start" as_fresh iptables
+check "the state equals that of a fresh start with iptables" as_fresh iptables
 tap_done

@@ -70,26 +70,26 @@ only_answers() {
 
 edits() {
 	exec 3>&1
-	check "an edited manifest is true in the kernel within $LIMIT_MS ms (times $SLOW here)" \
+	check "an edited manifest reaches the kernel within $LIMIT_MS ms (times $SLOW here)" \
 		measure_edits
 	exec 3>&-
 	web_slice 8080 $POD_A $POD_B
-	check "the edits end in the real servers that were there first" \
+	check "after the edits the original real servers are back" \
 		eventually 5 real_servers_are "$POD_A:8080 $POD_B:8080"
-	check "the NodePort's virtual server has the same" \
+	check "the NodePort's virtual server has the same real servers" \
 		real_servers_are "$POD_A:8080 $POD_B:8080" "-t $NODE_IP:30080"
 }
 
 readiness() {
 	web_slice 8080 "$POD_A" "$POD_B, conditions: {ready: false}"
-	check "a pod that is not ready leaves" eventually 5 only_answers a
-	check "and gets no connection" only_answers a
+	check "a pod that is not ready is removed" eventually 5 only_answers a
+	check "a pod that is not ready gets no connection" only_answers a
 	web_slice 8080 "$POD_A" "$POD_B, conditions: {ready: true}"
-	check "it comes back when it is ready" eventually 5 only_answers "a b"
+	check "the pod returns when it is ready" eventually 5 only_answers "a b"
 	web_slice 8080 "$POD_A" "$POD_B, conditions: {ready: false, serving: true, terminating: true}"
-	check "a terminating pod leaves while others are ready" eventually 5 only_answers a
+	check "a terminating pod is removed while others are ready" eventually 5 only_answers a
 	web_slice 8080 "$POD_B, conditions: {ready: false, serving: true, terminating: true}"
-	check "it is used when there is no other" eventually 5 only_answers b
+	check "a terminating pod is used if no other is ready" eventually 5 only_answers b
 	web_slice 8080 $POD_A $POD_B
 	eventually 5 only_answers "a b" >/dev/null
 }
@@ -102,20 +102,25 @@ files() {
 		 {"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "other"},
 		  "subsets": [{"addresses": [{"ip": "$POD_C"}], "ports": [{"port": 8080}]}]}]}
 	END
-	check "a new file in JSON brings its Service" \
+	check "a new file in JSON adds its Service" \
 		eventually 5 ipvs_has "-a -t 10.96.0.11:80 -r $POD_C:8080 -m -w 1"
-	equal "which carries traffic" "$(names "$(ask client -n 2 tcp 10.96.0.11 80)")" c
+	equal "the Service of the JSON file carries traffic" \
+		"$(names "$(ask client -n 2 tcp 10.96.0.11 80)")" c
 	sed -i "s/$POD_C/$POD_A/" "$MANIFESTS/other.json"
-	check "an edit by sed -i arrives" eventually 5 real_servers_are "$POD_A:8080" "-t 10.96.0.11:80"
+	check "an edit with sed -i is programmed" \
+		eventually 5 real_servers_are "$POD_A:8080" "-t 10.96.0.11:80"
 	sed "s/$POD_A/$POD_B/" "$MANIFESTS/other.json" >"$WORK_LAB/text"
 	cat "$WORK_LAB/text" >"$MANIFESTS/other.json"
-	check "so does one in place" eventually 5 real_servers_are "$POD_B:8080" "-t 10.96.0.11:80"
+	check "an edit in place is programmed" \
+		eventually 5 real_servers_are "$POD_B:8080" "-t 10.96.0.11:80"
 	mv "$MANIFESTS/other.json" "$WORK_LAB/moved.json"
-	check "a file that goes takes its Service along" \
+	check "the Service of a deleted file is removed" \
 		eventually 5 ipvs_lacks 10.96.0.11
-	check "and its set members" not grep -qF 10.96.0.11 <<<"$(in_node ipset save)"
-	check "and its address" not grep -qF 10.96.0.11 <<<"$(in_node ip route show table local)"
-	check "nobody answers there" unanswered client tcp 10.96.0.11 80
+	check "the set members of a deleted file's Service are removed" \
+		not grep -qF 10.96.0.11 <<<"$(in_node ipset save)"
+	check "the address of a deleted file's Service is removed" \
+		not grep -qF 10.96.0.11 <<<"$(in_node ip route show table local)"
+	check "a deleted Service does not answer" unanswered client tcp 10.96.0.11 80
 }
 
 mistakes() {
@@ -128,7 +133,7 @@ mistakes() {
 	END
 	check "a syntax error is reported with its file and line" \
 		eventually 5 grep -Eq 'web-slice\.yaml.* line=[0-9]+' "$DAEMON_LOG"
-	equal "and changes nothing that was good before" "$(kernel_state)" "$before"
+	equal "a syntax error changes nothing in the kernel" "$(kernel_state)" "$before"
 	manifest broken.yaml <<-END
 		apiVersion: v1
 		kind: Service
@@ -137,10 +142,10 @@ mistakes() {
 	END
 	check "a bad address is reported with its object and field" \
 		eventually 5 grep -Eq 'broken.*clusterIP' "$DAEMON_LOG"
-	equal "and changes nothing either" "$(kernel_state)" "$before"
+	equal "a bad address changes nothing in the kernel" "$(kernel_state)" "$before"
 	rm "$MANIFESTS/broken.yaml"
 	web_slice 8080 $POD_A
-	check "what is right again is taken" eventually 5 real_servers_are "$POD_A:8080"
+	check "a corrected file is programmed" eventually 5 real_servers_are "$POD_A:8080"
 	web_slice 8080 $POD_A $POD_B
 	eventually 5 real_servers_are "$POD_A:8080 $POD_B:8080" >/dev/null
 }
@@ -153,17 +158,17 @@ draining() {
 	eventually 5 real_servers_are "$POD_B:8080" >/dev/null
 	hold_open 2 client tcp 10.96.0.10 80
 	web_slice 8080 $POD_A
-	check "a real server with connections stays with weight 0 when its pod goes" \
+	check "a real server with connections drains when its pod is removed" \
 		eventually 5 ipvs_has "-a $VS -r $POD_B:8080 -m -w 0"
-	check "new connections go elsewhere" only_answers a
+	check "new connections avoid the draining real server" only_answers a
 	hold_ask
-	equal "those that stand go on" "$(names "$HELD")" b
+	equal "connections to the draining real server continue" "$(names "$HELD")" b
 	web_slice 8080 $POD_A $POD_B
-	check "a pod that comes back is weighted again" \
+	check "a pod that returns gets its weight back" \
 		eventually 5 ipvs_has "-a $VS -r $POD_B:8080 -m -w 1"
-	check "and gets connections" only_answers "a b"
+	check "a pod that returns gets connections" only_answers "a b"
 	hold_ask
-	equal "those that stood still go on" "$(names "$HELD")" b
+	equal "connections continue after the pod has returned" "$(names "$HELD")" b
 	hold_close
 	daemon_end TERM
 	daemon_start --drain-timeout 1s
@@ -174,7 +179,7 @@ node_addresses() {
 	check "a new address of the node gets the NodePorts" \
 		eventually 5 ipvs_has "-a -t 192.168.50.2:30080 -r $POD_A:8080 -m -w 1"
 	in_node ip addr del 192.168.50.2/24 dev eth0
-	check "an address that goes takes them along" \
+	check "a removed address of the node loses its NodePorts" \
 		eventually 5 ipvs_lacks 192.168.50.2
 }
 
@@ -193,8 +198,8 @@ hangup() {
 	sed -i 's/port: 80/port: 81/' "$WORK_LAB/target.yaml"
 	kill -HUP "$DAEMON_PID"
 	check "SIGHUP reads the manifests again" eventually 5 ipvs_has "-A -t 10.96.0.12:81 -s rr"
-	check "and the old port is gone" eventually 5 ipvs_lacks 10.96.0.12:80
-	check "the daemon lives" kill -0 "$DAEMON_PID"
+	check "SIGHUP removes the old port" eventually 5 ipvs_lacks 10.96.0.12:80
+	check "the daemon keeps running after SIGHUP" kill -0 "$DAEMON_PID"
 }
 
 lab_up

@@ -161,21 +161,22 @@ churned
 must "the daemon starts" start
 
 for ((i = 1; i <= ROUNDS / 2; i++)); do
-	must "changed, meddled with and killed, it comes to rest ($i)" round killed
+	must "the state is in sync after changes, deletions and kills ($i)" round killed
 	note "$SECONDS s, $OBJECTS objects, $DELETED deletions, $KILLED kills, $(rss) KiB"
 done
 pid=$DAEMON_PID
 rss_before=$(rss)
 slabs_before=$(unreclaimable)
 for (( ; i <= ROUNDS; i++)); do
-	must "changed and meddled with, it comes to rest ($i)" round undisturbed
+	must "the state is in sync after changes and deletions ($i)" round undisturbed
 	note "$SECONDS s, $OBJECTS objects, $DELETED deletions, $(rss) KiB"
 done
-equal "the second half was one process" "$DAEMON_PID $(kill -0 "$pid" && echo lives)" "$pid lives"
+equal "the daemon was not restarted in the second half" \
+	"$DAEMON_PID $(kill -0 "$pid" && echo lives)" "$pid lives"
 note "resident memory of the daemon: $rss_before, then $(rss) KiB"
 note "unreclaimable slabs of the kernel: $slabs_before, then $(unreclaimable) KiB"
-check "the daemon has not grown" test "$(rss)" -le $((rss_before + rss_before / 2))
-check "nor has the kernel" test "$(unreclaimable)" -le $((slabs_before + 32768))
+check "the daemon's memory has not grown" test "$(rss)" -le $((rss_before + rss_before / 2))
+check "the kernel's memory has not grown" test "$(unreclaimable)" -le $((slabs_before + 32768))
 found=$(state)
 
 cp -r "$MANIFESTS" "$WORK/manifests"
@@ -183,8 +184,8 @@ lab_again
 others
 mv "$WORK"/manifests/* "$MANIFESTS"
 must "a new daemon starts in a new namespace" start
-check "and comes to rest" rests
-check "there is much to compare" test "$(wc -l <<<"$found")" -gt 100
-equal "what is in the kernel is the same" "$found" "$(state)"
+check "the new daemon has no pending work" rests
+check "the state is large enough to compare" test "$(wc -l <<<"$found")" -gt 100
+equal "both daemons made the same state" "$found" "$(state)"
 daemon_end TERM
 tap_done

@@ -76,18 +76,19 @@ foreign_remains() {
 round() {
 	local what=$1
 	shift
-	must "$what: the daemon starts beside other people's state" daemon_start "$@"
-	equal "and its Service carries traffic" \
+	must "$what: the daemon starts beside foreign state" daemon_start "$@"
+	equal "$what: its Service carries traffic" \
 		"$(names "$(ask client -n 2 tcp 10.96.0.10 80; ask client -n 2 tcp fd00:96::10 80)")" a
-	equal "everything of others still stands" "$(foreign_remains)" ""
-	equal "status shows their virtual servers as foreign" \
+	equal "$what: foreign state stays while the daemon runs" "$(foreign_remains)" ""
+	equal "$what: status shows foreign virtual servers" \
 		"$(in_node "$SVC" status --socket "$STATUS_SOCKET" -o json | jq '.foreign | length')" 4
 	daemon_end TERM
-	check "--cleanup succeeds" in_node "$SVCD" --cleanup
-	equal "and leaves exactly what was there before us" "$(kernel_state)" "$BEFORE"
-	check "no device of ours is left" not in_node ip link show kube-ipvs0
-	check "--cleanup with nothing to do succeeds" in_node "$SVCD" --cleanup
-	equal "and changes nothing" "$(kernel_state)" "$BEFORE"
+	check "$what: --cleanup succeeds" in_node "$SVCD" --cleanup
+	equal "$what: --cleanup leaves exactly the state from before the start" \
+		"$(kernel_state)" "$BEFORE"
+	check "$what: --cleanup removes the device" not in_node ip link show kube-ipvs0
+	check "$what: a second --cleanup succeeds" in_node "$SVCD" --cleanup
+	equal "$what: a second --cleanup changes nothing" "$(kernel_state)" "$BEFORE"
 }
 
 lab_up
@@ -98,8 +99,8 @@ write_services
 round "VIPs as routes" --vip-mode=route
 round "VIPs as addresses" --vip-mode=address
 
-must "a cleanup after a kill" daemon_start
+must "the daemon starts again" daemon_start
 daemon_end KILL
-check "succeeds" in_node "$SVCD" --cleanup
-equal "and leaves nothing" "$(kernel_state)" "$BEFORE"
+check "--cleanup after a kill succeeds" in_node "$SVCD" --cleanup
+equal "--cleanup after a kill leaves nothing" "$(kernel_state)" "$BEFORE"
 tap_done

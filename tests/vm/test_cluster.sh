@@ -111,19 +111,23 @@ metric_is() {
 }
 
 privileges() {
-	check "--init-only does what needs full privileges" \
+	check "--init-only succeeds" \
 		in_node "$SVCD" --init-only --config "$WORK_LAB/config.yaml" --hostname-override node-a
-	equal "settings are written" "$(in_node sysctl -n net.ipv4.ip_forward net.ipv4.vs.conntrack | tr '\n' ' ')" "1 1 "
-	equal "and nothing else is" "$(ipvs)" ""
-	must "two capabilities are enough for the rest" start_unprivileged
+	equal "--init-only writes kernel settings" \
+		"$(in_node sysctl -n net.ipv4.ip_forward net.ipv4.vs.conntrack | tr '\n' ' ')" "1 1 "
+	equal "--init-only writes nothing else" "$(ipvs)" ""
+	must "the daemon starts with two capabilities" start_unprivileged
 	equal "Services are served" "$(names "$(ask client -n 2 tcp 10.96.0.10 80)")" a
 }
 
 events() {
-	check "the cluster hears of the start" eventually 10 has_event Starting Node node-a
-	check "of the scheduler that the kernel lacks" eventually 10 has_event SchedulerMissing Service web
-	equal "with the Service's uid" "$(event_field SchedulerMissing .regarding.uid)" uid-web
-	check "and of the port that is taken" eventually 10 has_event FailedToStartServiceHealthcheck Service lb
+	check "an Event reports the start" eventually 10 has_event Starting Node node-a
+	check "an Event reports the scheduler that the kernel lacks" \
+		eventually 10 has_event SchedulerMissing Service web
+	equal "that Event has the Service's uid" \
+		"$(event_field SchedulerMissing .regarding.uid)" uid-web
+	check "an Event reports the port that is in use" \
+		eventually 10 has_event FailedToStartServiceHealthcheck Service lb
 }
 
 # Lists and Events are counted; watches are not measured.
@@ -139,42 +143,45 @@ metrics() {
 	local before resource
 	before=$(metric ipvsctl_audit_duration_seconds_count)
 	check "audits are measured" test "${before:-0}" -ge 1
-	check "no change waits" metric_is kubeproxy_sync_proxy_rules_endpoint_changes_pending 0
+	check "no change is pending" metric_is kubeproxy_sync_proxy_rules_endpoint_changes_pending 0
 	equal "changes are counted" "$(metric kubeproxy_sync_proxy_rules_service_changes_total) $(
 		metric kubeproxy_sync_proxy_rules_endpoint_changes_total)" "2 2"
-	check "what was there before the start is no latency" metric_is "$PROGRAMMED" 0
+	check "changes from before the start do not count as latency" metric_is "$PROGRAMMED" 0
 	for resource in services endpointslices nodes; do
 		check "the watch of $resource is healthy" \
 			metric_is "ipvsctl_watch_healthy{resource=\"$resource\"}" 1
 	done
 	check "requests are counted" eventually 60 requests_are_counted
 	put_slice web "$POD_B" "$(date -u +%Y-%m-%dT%H:%M:%S.%NZ)"
-	check "a change is measured from its trigger on" eventually 10 metric_is "$PROGRAMMED" 1
-	check "and counted" metric_is kubeproxy_sync_proxy_rules_endpoint_changes_total 3
-	equal "and true" "$(names "$(ask client -n 2 tcp 10.96.0.10 80)")" b
+	check "the latency of a change begins with its trigger" \
+		eventually 10 metric_is "$PROGRAMMED" 1
+	check "the change is counted" metric_is kubeproxy_sync_proxy_rules_endpoint_changes_total 3
+	equal "the change is programmed" "$(names "$(ask client -n 2 tcp 10.96.0.10 80)")" b
 }
 
 node_deleted() {
 	order '{"delete": {"kind": "Node", "metadata": {"name": "node-a"}}}' >/dev/null
-	check "a deleted Node leaves the node eligible" \
+	check "the node stays eligible when its Node object is deleted" \
 		in_node curl -sf http://127.0.0.1:10256/healthz
-	equal "and its Services served" "$(names "$(ask client -n 2 tcp 10.96.0.10 80)")" b
+	equal "Services stay when the Node object is deleted" \
+		"$(names "$(ask client -n 2 tcp 10.96.0.10 80)")" b
 }
 
 configuration_changes() {
 	local status pid=$DAEMON_PID
 	printf 'ipvs: [' >"$WORK_LAB/config.bad"
 	mv "$WORK_LAB/config.bad" "$WORK_LAB/config.yaml"
-	check "a configuration that becomes invalid is named" \
+	check "a configuration that becomes invalid is logged" \
 		eventually 10 grep -q 'has become invalid' "$DAEMON_LOG"
-	check "and ends nothing" kill -0 "$pid"
+	check "the daemon keeps running with an invalid configuration" kill -0 "$pid"
 	configure lc
 	DAEMON_PID=
 	wait "$pid"
 	status=$?
-	equal "one that changes ends the daemon" $status 1
-	check "which says why" grep -q 'configuration file has changed' "$DAEMON_LOG"
-	equal "and leaves the kernel's state" "$(names "$(ask client -n 2 tcp 10.96.0.10 80)")" b
+	equal "a changed configuration ends the daemon" $status 1
+	check "the daemon logs why it ends" grep -q 'configuration file has changed' "$DAEMON_LOG"
+	equal "the kernel's state stays when the daemon ends" \
+		"$(names "$(ask client -n 2 tcp 10.96.0.10 80)")" b
 }
 
 lab_up

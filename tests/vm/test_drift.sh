@@ -65,7 +65,7 @@ begin() { # OPTION...
 
 links() {
 	noticed "a VIP's route that is deleted" ip route del table local 10.96.0.10
-	noticed "an IPv6 one" ip -6 route del table local fd00:96::10
+	noticed "an IPv6 VIP's route that is deleted" ip -6 route del table local fd00:96::10
 	noticed "the device that is deleted" ip link del kube-ipvs0
 }
 
@@ -84,7 +84,7 @@ rules() {
 	noticed "a jump that is deleted" iptables -w -t nat -D PREROUTING 1
 	noticed "a chain that is flushed" iptables -w -F KUBE-FORWARD
 	noticed "an IPv6 table that is flushed" ip6tables -w -t nat -F
-	equal "what is not ours stands" \
+	equal "foreign objects stay" \
 		"$(in_node iptables-save -t nat | grep -e '^-A FOREIGN' -e '-j FOREIGN$')" \
 		"-A OUTPUT -j FOREIGN
 -A FOREIGN -s 192.0.2.9/32 -j RETURN"
@@ -93,17 +93,19 @@ rules() {
 		iptables -w -t nat -F FOREIGN; iptables -w -t nat -X FOREIGN"
 	reference=$(grep -v -e '^:FOREIGN' -e '^-A FOREIGN' -e '-j FOREIGN$' <<<"$reference")
 	noticed "all tables that are flushed, as a firewall does" sh -c "$(flush_tables)"
-	equal "clients are served" "$(names "$(ask client -n 4 tcp 198.51.100.7 80)")" "a b"
+	equal "clients are served after all tables were flushed" \
+		"$(names "$(ask client -n 4 tcp 198.51.100.7 80)")" "a b"
 }
 
 sets_and_servers() {
 	audited "a set member that is deleted" ipset del KUBE-CLUSTER-IP 10.96.0.10,tcp:80
-	audited "one that is added" ipset add KUBE-CLUSTER-IP 10.96.0.99,tcp:80
+	audited "a set member that is added" ipset add KUBE-CLUSTER-IP 10.96.0.99,tcp:80
 	audited "a set that is flushed" ipset flush KUBE-LOAD-BALANCER
 	audited "a virtual server that is deleted" ipvsadm -D "${VS[@]}"
-	audited "one that gets another scheduler" ipvsadm -E "${VS[@]}" -s wlc
+	audited "a virtual server that gets another scheduler" ipvsadm -E "${VS[@]}" -s wlc
 	audited "a real server that is deleted" ipvsadm -d "${VS[@]}" -r $POD_A:8080
-	audited "one that gets another weight" ipvsadm -e "${VS[@]}" -r $POD_A:8080 -m -w 7
+	audited "a real server that gets another weight" \
+		ipvsadm -e "${VS[@]}" -r $POD_A:8080 -m -w 7
 	audited "IPVS that is emptied" sh -c "ipvsadm -C; ipvsadm -A -t 192.0.2.1:80 -s wlc -p 300
 		ipvsadm -a -t 192.0.2.1:80 -r $POD_B:8080 -m -w 5"
 	equal "the metric counts the same as the status" "$(metric)" "$(drift)"
@@ -139,8 +141,8 @@ half_of_all() {
 	"
 	check "half of the tables that are emptied at once come back" \
 		eventually $LONG is_as_before
-	check "all of it is counted" test "$(drift)" -ge $((before + 8))
-	check "and the client is served" \
+	check "the repairs of the emptied tables are counted" test "$(drift)" -ge $((before + 8))
+	check "the client is served after the tables were emptied" \
 		eventually $LONG answers_since "$(wc -l <"$WORK_LAB/answers")"
 	kill "$asking"
 	wait "$asking" 2>/dev/null

@@ -111,15 +111,16 @@ chosen_without_ipvs() {
 	check "an explicit --backend=ipvs fails with the reason and the remedy" \
 		fails_with 'IPVS cannot be used: .*modprobe ip_vs.*--backend=auto' \
 		daemon_run --once --backend ipvs
-	equal "and nothing is written" "$(in_node iptables-save | grep -c KUBE)" 0
-	must "--backend=auto goes on with iptables" daemon_start --backend auto \
+	equal "a failed --backend=ipvs writes nothing" "$(in_node iptables-save | grep -c KUBE)" 0
+	must "--backend=auto falls back to iptables" daemon_start --backend auto \
 		--metrics-bind-address 127.0.0.1:10249
-	equal "which it says once in its log" "$(grep -c 'going on with iptables' "$DAEMON_LOG")" 1
+	equal "the fallback is logged once" "$(grep -c 'going on with iptables' "$DAEMON_LOG")" 1
 	answers "the Services answer"
-	check "status has the backend" status_has '^Node: node-a   Backend: iptables '
-	check "status warns, with the reason and the remedy" \
+	check "status shows the backend iptables" status_has '^Node: node-a   Backend: iptables '
+	check "status warns of the fallback, with the reason and the remedy" \
 		status_has '^Warning: IPVS cannot be used.*ip_vs'
-	equal "the metric says it" "$(metric ipvsctl_backend_fallback)" "ipvsctl_backend_fallback 1"
+	equal "the metric reports the fallback" \
+		"$(metric ipvsctl_backend_fallback)" "ipvsctl_backend_fallback 1"
 }
 
 event_told() {
@@ -131,42 +132,46 @@ event_told() {
 
 told_to_the_cluster() {
 	lab_again
-	must "an API server starts" api_start
+	must "the API server starts" api_start
 	order '{"put": {"kind": "Node", "metadata": {"name": "node-a"}, "status": {"addresses": [
 		{"type": "InternalIP", "address": "'$NODE_IP'"}]}}}'
-	must "the daemon follows it and goes on with iptables" daemon_start --backend auto \
+	must "the daemon follows the API server with iptables" daemon_start --backend auto \
 		--conntrack-max-per-core 0
-	check "an Event of the node says so" eventually 20 event_told
+	check "an Event of the node reports the fallback" eventually 20 event_told
 	unset KUBECONFIG
 }
 
 chosen_with_ipvs() {
-	must "--backend=auto takes IPVS" daemon_start --backend auto \
+	must "--backend=auto uses IPVS" daemon_start --backend auto \
 		--metrics-bind-address 127.0.0.1:10249
-	equal "of which its log says nothing" "$(grep -c "going on with iptables" "$DAEMON_LOG")" 0
+	equal "the log has no warning of a fallback to iptables" \
+		"$(grep -c "going on with iptables" "$DAEMON_LOG")" 0
 	answers "the Services answer"
-	check "status has the backend" status_has '^Node: node-a   Backend: ipvs '
-	equal "the metric says it" "$(metric ipvsctl_backend_fallback)" "ipvsctl_backend_fallback 0"
+	check "status shows the backend ipvs" status_has '^Node: node-a   Backend: ipvs '
+	equal "the metric reports no fallback" \
+		"$(metric ipvsctl_backend_fallback)" "ipvsctl_backend_fallback 0"
 }
 
 asked_for() {
 	local table
-	must "--backend=iptables is done" daemon_start --backend iptables \
+	must "the daemon starts with --backend=iptables" daemon_start --backend iptables \
 		--metrics-bind-address 127.0.0.1:10249
-	equal "without a warning" "$(grep -c 'level=warn' "$DAEMON_LOG")" 0
-	check "and without one in status" not status_has '^Warning: IPVS'
+	equal "--backend=iptables logs no warning" "$(grep -c 'level=warn' "$DAEMON_LOG")" 0
+	check "status has no warning with --backend=iptables" not status_has '^Warning: IPVS'
 	answers "the Services answer"
-	equal "the metric says what it is" "$(metric 'ipvsctl_backend_info{backend="iptables"}')" \
+	equal "the metric reports the backend iptables" \
+		"$(metric 'ipvsctl_backend_info{backend="iptables"}')" \
 		'ipvsctl_backend_info{backend="iptables"} 1'
-	equal "and that it is no fallback" "$(metric ipvsctl_backend_fallback)" \
+	equal "the metric reports no fallback with --backend=iptables" \
+		"$(metric ipvsctl_backend_fallback)" \
 		"ipvsctl_backend_fallback 0"
 	for table in nat filter; do
 		check "the metrics count the rules of $table" eventually 60 rules_are_counted $table
 	done
-	equal "and no failure" "$(iptables_metric restore_failures_total)" 0
-	check "status names what iptables cannot do of what is asked for" status_has \
+	equal "the metrics count no failure" "$(iptables_metric restore_failures_total)" 0
+	check "status names the requests that iptables cannot fulfil" status_has \
 		'^Limits: default/busy: scheduler "lc": endpoints are chosen by chance; drain timeout:'
-	check "and shows it in the Service's state" \
+	check "the Service's state is Degraded" \
 		status_has 'busy .* random .* Degraded.*no scheduler "lc"'
 }
 
@@ -189,7 +194,7 @@ sticks() {
 
 chosen_by_chance() {
 	local i
-	check "weights are kept in proportion, and 0 gets nothing" in_proportion
+	check "traffic is in proportion to weights, and weight 0 gets none" in_proportion
 	for i in 10 11 12 13; do
 		check "session affinity holds for client $i" sticks 192.168.50.$i
 	done
@@ -199,7 +204,7 @@ chosen_by_chance() {
 failed() {
 	local chain
 	chain=$(in_node iptables-save -t nat | sed -n 's/^:\(KUBE-SVC-[A-Z2-7]*\) .*/\1/p' | head -n 1)
-	must "somebody else uses a chain of ours" \
+	must "a foreign rule jumps to a chain of the daemon" \
 		in_node iptables-restore -w 60 --noflush <<-END
 			*nat
 			:FOREIGN - [0:0]
@@ -211,15 +216,15 @@ failed() {
 		kind: List
 		items: []
 	END
-	check "what iptables refuses is counted" eventually 60 failures_are_counted
-	must "nobody else uses it any more" in_node iptables -w 60 -t nat -F FOREIGN
+	check "rejections by iptables are counted" eventually 60 failures_are_counted
+	must "the foreign rule is deleted" in_node iptables -w 60 -t nat -F FOREIGN
 }
 
 cleaned_up() {
 	daemon_end TERM
 	check "--cleanup succeeds" daemon_run --cleanup
-	equal "it leaves no rule" "$(in_node iptables-save | grep -c KUBE-)" 0
-	equal "and no set" "$(in_node ipset list -n | grep -c KUBE-)" 0
+	equal "--cleanup leaves no rule" "$(in_node iptables-save | grep -c KUBE-)" 0
+	equal "--cleanup leaves no set" "$(in_node ipset list -n | grep -c KUBE-)" 0
 }
 
 lab_up

@@ -39,22 +39,23 @@ mark_masq() {
 
 PATH=$WORK_LAB/bin:$PATH
 check "the daemon starts" daemon_start
-must "somebody empties a chain" in_node iptables -w 5 -t nat -F KUBE-MARK-MASQ
+must "another program empties a chain" in_node iptables -w 5 -t nat -F KUBE-MARK-MASQ
 touch "$HANG"
 kill -HUP "$DAEMON_PID"
 check "iptables-restore hangs" eventually 30 hanging
-equal "the status is answered" "$(services)" 0
+equal "the daemon answers status requests" "$(services)" 0
 write_web
-check "a change of the manifests is read" eventually 30 eval 'test "$(services)" = 1'
-check "and nothing is written before the answer is there" not ipvs_has "-A -t 10.96.0.10:80 -s rr"
+check "the daemon reads a changed manifest" eventually 30 eval 'test "$(services)" = 1'
+check "the daemon writes nothing before iptables-restore has ended" \
+	not ipvs_has "-A -t 10.96.0.10:80 -s rr"
 rm "$HANG"
 kill -KILL "$(hanging)"
-check "afterwards the chain is repaired" eventually 30 mark_masq
-check "and the Service made" eventually 30 ipvs_has "-A -t 10.96.0.10:80 -s rr"
+check "the chain is repaired afterwards" eventually 30 mark_masq
+check "the Service is programmed afterwards" eventually 30 ipvs_has "-A -t 10.96.0.10:80 -s rr"
 touch "$HANG"
-must "somebody empties the chain again" in_node iptables -w 5 -t nat -F KUBE-MARK-MASQ
+must "another program empties the chain again" in_node iptables -w 5 -t nat -F KUBE-MARK-MASQ
 kill -HUP "$DAEMON_PID"
-check "iptables-restore hangs" eventually 30 hanging
+check "iptables-restore hangs again" eventually 30 hanging
 daemon_end TERM
-equal "the daemon ends nevertheless" $? 0
+equal "SIGTERM ends the daemon although iptables-restore hangs" $? 0
 tap_done

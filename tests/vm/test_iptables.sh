@@ -81,25 +81,26 @@ packets() {
 	answers "and one of UDP" "a c" client udp $NODE_IP_2 30053
 	equal "$VARIANT: policy Local keeps the client's address" \
 		"$(ask client tcp $NODE_IP 30081)" "a $CLIENT_IP"
-	equal "$VARIANT: a load balancer lets in whom it should" \
+	equal "$VARIANT: a load balancer address admits its source ranges" \
 		"$(ask client -s 192.168.50.11 tcp 203.0.113.20 80)" "a 192.168.50.11"
-	check "$VARIANT: and nobody else" unanswered client tcp 203.0.113.20 80
-	check "$VARIANT: what has no endpoints is refused" refused client tcp 10.96.0.30 80
+	check "$VARIANT: a load balancer address admits no other client" \
+		unanswered client tcp 203.0.113.20 80
+	check "$VARIANT: a Service without endpoints refuses" refused client tcp 10.96.0.30 80
 }
 
 connections() {
 	local before
 	hold_open 40 client tcp 10.96.0.10 80
 	before=$HELD
-	equal "$VARIANT: connections stand to both endpoints" "$(names "$HELD")" "a c"
+	equal "$VARIANT: both endpoints have connections" "$(names "$HELD")" "a c"
 	web $POD_B $POD_C
-	check "$VARIANT: of one that goes nobody gets a new one" \
+	check "$VARIANT: a removed endpoint gets no new connections" \
 		eventually $LONG web_answers "b c"
 	hold_ask
-	equal "$VARIANT: those that stand live on" "$HELD" "$before"
+	equal "$VARIANT: connections to a removed endpoint continue" "$HELD" "$before"
 	hold_close
 	web $POD_A $POD_C
-	check "$VARIANT: an endpoint that comes back gets new ones" \
+	check "$VARIANT: an endpoint that returns gets new connections" \
 		eventually $LONG web_answers "a c"
 }
 
@@ -110,7 +111,7 @@ web_chain() {
 
 repairs() {
 	local svc
-	check "$VARIANT: the daemon comes to rest" eventually $LONG settled
+	check "$VARIANT: the daemon has no pending work" eventually $LONG settled
 	svc=$(web_chain)
 	reference=$(state 2>/dev/null)
 	noticed "$VARIANT: the rules of a Service that are deleted" iptables -w -t nat -F "$svc"
@@ -125,9 +126,9 @@ repairs() {
 rules_stand() {
 	local other
 	other=$([ "$VARIANT" = nft ] && echo legacy || echo nft)
-	equal "$VARIANT: its rules stand there" \
+	equal "$VARIANT: this variant has the rules" \
 		"$(in_node "iptables-$VARIANT-save" | grep -c '^:KUBE-SERVICES ')" 2
-	equal "$VARIANT: and nowhere else" \
+	equal "$VARIANT: the other variant has no rules" \
 		"$(in_node "iptables-$other-save" 2>/dev/null | grep -c KUBE-)" 0
 }
 
@@ -147,7 +148,7 @@ with_variant() {
 	repairs
 	daemon_end TERM
 	check "$VARIANT: --cleanup succeeds" daemon_run --backend iptables --cleanup
-	equal "$VARIANT: and leaves nothing" \
+	equal "$VARIANT: --cleanup leaves nothing" \
 		"$(in_node iptables-save | grep KUBE-; in_node ip6tables-save | grep KUBE-)" ""
 }
 

@@ -156,16 +156,18 @@ taken_over_by() {
 	write_services
 	kube_proxy
 	begin_loops
-	equal "kube-proxy's rules work" "$(names "$(ask client -n 40 tcp 10.96.0.10 80)")" "a c"
+	equal "connections work with kube-proxy's rules" \
+		"$(names "$(ask client -n 40 tcp 10.96.0.10 80)")" "a c"
 	must "--backend $1 takes over" daemon_start --backend "$1"
-	check "it comes to rest" eventually 60 settled
+	check "no work is pending after the takeover by $1" eventually 60 settled
 	sleep $((PATIENCE / 2 + 1))
-	end_loops "by $1"
-	check "what it leaves of kube-proxy's is named" leftovers_named
-	check "and is removed when asked to" in_node "$SVC" cleanup --of kube-proxy \
+	end_loops "takeover by $1"
+	check "status names the rest of kube-proxy's rules" leftovers_named
+	check "cleanup --of kube-proxy removes the rest" in_node "$SVC" cleanup --of kube-proxy \
 		--socket "$STATUS_SOCKET"
-	check "then all is as after a fresh start" as_fresh "$1"
-	equal "and works" "$(names "$(ask client -n 40 tcp 10.96.0.10 80)")" "a c"
+	check "the state equals that of a fresh start with $1" as_fresh "$1"
+	equal "connections work after the takeover by $1" \
+		"$(names "$(ask client -n 40 tcp 10.96.0.10 80)")" "a c"
 }
 
 lab_up

@@ -44,20 +44,22 @@ first_line_says() {
 }
 
 refusals() {
-	check "an unknown scheduler is refused with the list of those that the kernel has" \
+	check "an unknown scheduler is rejected with a list of the kernel's schedulers" \
 		fails_with 1 'scheduler.*rr.*sed' daemon_run --once --scheduler fastest
-	equal "before anything is written" "$(ipvs)" ""
-	check "an unknown option is refused" fails_with 2 no-such-option daemon_run --no-such-option
-	check "a directory that is not there is named" \
+	equal "an unknown scheduler is rejected before the first write" "$(ipvs)" ""
+	check "an unknown option is rejected" \
+		fails_with 2 no-such-option daemon_run --no-such-option
+	check "a missing directory is named" \
 		fails_with 1 /no/such/directory in_node "$SVCD" --manifests /no/such/directory --once
-	check "without CAP_NET_ADMIN the first line says so" first_line_says CAP_NET_ADMIN \
+	check "without CAP_NET_ADMIN the first line names it" first_line_says CAP_NET_ADMIN \
 		in_node setpriv --bounding-set=-net_admin --inh-caps=-net_admin \
 		"$SVCD" --manifests "$MANIFESTS" --once
 }
 
 once() {
-	check "--once makes it true and succeeds" daemon_run --once --cluster-cidr "$CLUSTER_CIDR"
-	equal "in the kernel" "$(real_servers "-t 10.96.0.10:80")" "$POD_A:8080 $POD_C:8080"
+	check "--once succeeds" daemon_run --once --cluster-cidr "$CLUSTER_CIDR"
+	equal "--once programs the Service" \
+		"$(real_servers "-t 10.96.0.10:80")" "$POD_A:8080 $POD_C:8080"
 	equal "packets are forwarded and tracked" \
 		"$(in_node sysctl -n net.ipv4.ip_forward net.ipv4.vs.conntrack \
 			net.ipv4.vs.expire_nodest_conn net.ipv4.vs.expire_quiescent_template |
@@ -68,7 +70,7 @@ once() {
 		metadata: {name: bad}
 		spec: {clusterIP: 10.96.0.66, ports: [{port: 70000}]}
 	END
-	check "a mistake in a manifest fails --once and is named" \
+	check "--once fails and names a mistake in a manifest" \
 		fails_with 1 'bad.*port' daemon_run --once
 	rm "$MANIFESTS/bad.yaml"
 	# The kernel treats this as a broadcast address, which cannot be a real server.
@@ -84,19 +86,19 @@ once() {
 		$(slice impossible-1 impossible IPv4 "[{port: 8080}]" \
 		"{addresses: [192.168.50.255]}, {addresses: [$POD_A]}")
 	END
-	check "what the kernel refuses fails --once and is named" \
+	check "--once fails and names an object that the kernel rejects" \
 		fails_with 1 '192\.168\.50\.255' daemon_run --once
-	equal "the rest is made true" "$(real_servers "-t 10.96.0.67:80")" "$POD_A:8080"
+	equal "the other objects are programmed" "$(real_servers "-t 10.96.0.67:80")" "$POD_A:8080"
 	rm "$MANIFESTS/impossible.yaml"
-	check "without it --once succeeds again" daemon_run --once
+	check "--once succeeds after the object is removed" daemon_run --once
 }
 
 node_port_addresses() {
 	check "--nodeport-addresses takes CIDRs" daemon_run --once --cluster-cidr "$CLUSTER_CIDR" \
 		--nodeport-addresses 192.168.60.0/24
-	equal "NodePorts answer there" \
+	equal "NodePorts answer on addresses in these CIDRs" \
 		"$(names "$(ask client -n 2 tcp $NODE_IP_2 30080)")" "a c"
-	check "and on no other address" unanswered client tcp $NODE_IP 30080
+	check "NodePorts answer on no other address" unanswered client tcp $NODE_IP 30080
 }
 
 vip_mode_address() {
@@ -104,29 +106,31 @@ vip_mode_address() {
 	must "the daemon starts with --vip-mode=address" daemon_start --vip-mode=address
 	check "VIPs are addresses of kube-ipvs0" grep -q 'inet 10.96.0.10/32' \
 		<<<"$(in_node ip addr show kube-ipvs0)"
-	check "of both families" grep -q 'inet6 fd00:96::10/128' \
+	check "VIPs of IPv6 are addresses of kube-ipvs0" grep -q 'inet6 fd00:96::10/128' \
 		<<<"$(in_node ip addr show kube-ipvs0)"
-	equal "and no route is ours" "$(in_node ip route show table all proto 200)" ""
+	equal "--vip-mode=address adds no route" "$(in_node ip route show table all proto 200)" ""
 	for from in client node a b; do
 		equal "a VIP carries traffic from $from" \
 			"$(names "$(ask $from -n 4 tcp 10.96.0.10 80)")" "a c"
-		equal "over IPv6 too" "$(names "$(ask $from -n 4 tcp fd00:96::10 80)")" "a c"
+		equal "an IPv6 VIP carries traffic from $from" \
+			"$(names "$(ask $from -n 4 tcp fd00:96::10 80)")" "a c"
 	done
 	hold_open 2 client tcp 10.96.0.10 80
 	daemon_end TERM
-	must "the mode may change" daemon_start --vip-mode=route
-	equal "the addresses go" \
+	must "the daemon starts with --vip-mode=route" daemon_start --vip-mode=route
+	equal "the addresses of kube-ipvs0 are removed" \
 		"$(in_node ip -o addr show kube-ipvs0 | grep -v fe80)" ""
 	hold_ask
-	equal "connections do not" "$(names "$HELD")" "a c"
+	equal "connections continue when the mode changes" "$(names "$HELD")" "a c"
 	hold_close
-	equal "new ones arrive" "$(names "$(ask client -n 4 tcp 10.96.0.10 80)")" "a c"
+	equal "new connections work after the mode has changed" \
+		"$(names "$(ask client -n 4 tcp 10.96.0.10 80)")" "a c"
 	daemon_end TERM
 }
 
 masquerade_all() {
 	must "the daemon starts with --masquerade-all" daemon_start --masquerade-all
-	equal "pods are then masqueraded too" \
+	equal "--masquerade-all masquerades pods" \
 		"$(ask a -n 4 tcp 10.96.0.10 80 | grep -c " $POD_A$")" 0
 	daemon_end TERM
 }

@@ -98,22 +98,25 @@ came() {
 	reach ask client -s 192.168.50.11 tcp $LB 80
 	reach ask client -s fd00:50::11 tcp $LB6 80
 	loops_go_on
-	check "$1: from its first answer on its cluster IP never fails" \
+	check "$1: the cluster IP never fails after its first answer" \
 		loop_never_failed create-client "[ac] $NODE"
-	check "for pods neither, who come as themselves" \
+	check "$1: the cluster IP never fails for pods, unmasqueraded" \
 		loop_never_failed create-pod "[ac] $POD_B"
-	check "nor its load balancer address for whom it is open" \
+	check "$1: the load balancer address never fails for admitted clients" \
 		loop_never_failed create-lb "[ac] $NODE"
-	check "for others not one connection comes through" \
+	check "$1: the load balancer address never answers other clients" \
 		loop_never_answered create-outsider
-	check "no daemon of the node is reached on the cluster IP" \
+	check "$1: the node's own servers do not answer on the cluster IP" \
 		loop_never_answered create-daemon
-	check "nor on the load balancer address" loop_never_answered create-daemon-lb
-	check "over IPv6 its cluster IP never fails either" \
+	check "$1: the node's own servers do not answer on the load balancer address" \
+		loop_never_answered create-daemon-lb
+	check "$1: the IPv6 cluster IP never fails" \
 		loop_never_failed create-client-6 "[ac] $NODE"
-	check "nor for pods" loop_never_failed create-pod-6 "[ac] $POD_B6"
-	check "nor its load balancer address" loop_never_failed create-lb-6 "[ac] $NODE"
-	check "for others not one connection comes through either" \
+	check "$1: the IPv6 cluster IP never fails for pods" \
+		loop_never_failed create-pod-6 "[ac] $POD_B6"
+	check "$1: the IPv6 load balancer address never fails for admitted clients" \
+		loop_never_failed create-lb-6 "[ac] $NODE"
+	check "$1: the IPv6 load balancer address never answers other clients" \
 		loop_never_answered create-outsider-6
 }
 
@@ -134,7 +137,7 @@ cold_start() {
 	write_ranged_web
 	come
 	must "the daemon starts on an empty kernel" daemon_start
-	came "the daemon comes when the Service is there"
+	came "the daemon starts after the Service was created"
 	remove_web
 }
 
@@ -143,7 +146,7 @@ creation() {
 	web 12
 	come
 	write_ranged_web
-	came "a Service comes"
+	came "a Service is created"
 	remove_web
 }
 
@@ -162,13 +165,14 @@ clients() {
 # clients_saw_nothing SENTENCE SOURCE: SOURCE is what endpoints see of clients of the load balancer
 # address.
 clients_saw_nothing() {
-	check "$1: clients saw nothing" loop_never_failed client "[abc] $NODE"
-	check "nor those of the load balancer address" loop_never_failed lb "[abc] $2"
-	check "nor pods" loop_never_failed pod "[abc] ($POD_B|$NODE)"
-	check "nor the node itself" loop_never_failed node "[abc] $NODE"
-	check "nor clients over IPv6" loop_never_failed client-6 "[abc] $NODE"
-	check "nor pods" loop_never_failed pod-6 "[abc] ($POD_B6|$NODE)"
-	check "nor the node itself" loop_never_failed node-6 "[abc] $NODE"
+	check "$1: clients saw no error" loop_never_failed client "[abc] $NODE"
+	check "$1: clients of the load balancer address saw no error" \
+		loop_never_failed lb "[abc] $2"
+	check "$1: pods saw no error" loop_never_failed pod "[abc] ($POD_B|$NODE)"
+	check "$1: the node saw no error" loop_never_failed node "[abc] $NODE"
+	check "$1: IPv6 clients saw no error" loop_never_failed client-6 "[abc] $NODE"
+	check "$1: IPv6 pods saw no error" loop_never_failed pod-6 "[abc] ($POD_B6|$NODE)"
+	check "$1: the node saw no error over IPv6" loop_never_failed node-6 "[abc] $NODE"
 }
 
 rolling() {
@@ -222,9 +226,9 @@ types() {
 		write_web "type: $type"
 		loops_go_on
 	done
-	check "the type changes: clients saw nothing" loop_never_failed client "[abc] $NODE"
-	check "nor pods" loop_never_failed pod "[abc] ($POD_B|$NODE)"
-	check "nor the node itself" loop_never_failed node "[abc] $NODE"
+	check "the type changes: clients saw no error" loop_never_failed client "[abc] $NODE"
+	check "the type changes: pods saw no error" loop_never_failed pod "[abc] ($POD_B|$NODE)"
+	check "the type changes: the node saw no error" loop_never_failed node "[abc] $NODE"
 }
 
 policies() {
@@ -242,10 +246,12 @@ policies() {
 		write_web "type: LoadBalancer"
 		loops_go_on
 	done
-	check "traffic policy and source ranges change: clients saw nothing" \
+	check "traffic policy and source ranges change: clients saw no error" \
 		loop_never_failed lb "[ab] ($NODE|192.168.50.11)"
-	check "nor pods" loop_never_failed pod "[ab] ($POD_B|$NODE)"
-	check "nor the node itself" loop_never_failed node "[ab] $NODE"
+	check "traffic policy and source ranges change: pods saw no error" \
+		loop_never_failed pod "[ab] ($POD_B|$NODE)"
+	check "traffic policy and source ranges change: the node saw no error" \
+		loop_never_failed node "[ab] $NODE"
 }
 
 # another_version: makes the state that another version of the daemon or another release of
@@ -286,21 +292,21 @@ restarts() {
 	for version in same another; do
 		daemon_end TERM
 		if [ $version = another ]; then
-			must "another version leaves what it has" another_version
-			check "which is not as ours" not as_before
+			must "another version leaves its state" another_version
+			check "the state of the other version differs" not as_before
 			loops_go_on
 		fi
 		daemon_start || return
 		loops_go_on
-		check "after a restart sets and rules are ours ($version version)" \
+		check "a restart repairs sets and rules ($version version)" \
 			eventually 60 as_before
 		daemon_end KILL
 		daemon_start || return
 		loops_go_on
 	done
-	check "another daemon that is started beside it ends with an error" \
+	check "a second daemon exits with an error" \
 		not daemon_run --cluster-cidr "$CLUSTER_CIDR" --hostname-override node-a
-	check "and the first one goes on" kill -0 "$DAEMON_PID"
+	check "the first daemon keeps running" kill -0 "$DAEMON_PID"
 	loops_go_on
 	clients_saw_nothing "the daemon is restarted, killed and upgraded" "$NODE"
 }

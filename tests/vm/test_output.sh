@@ -60,28 +60,28 @@ names_of() {
 
 formats() {
 	check "status -o yaml is YAML" has 'kind: Status' status -o yaml
-	check "with the Services" has ' *name: zeta' status -o yaml
+	check "status -o yaml has the Services" has ' *name: zeta' status -o yaml
 	check "plan -o yaml is YAML" has 'kind: Plan' plan -o yaml
-	check "with the Services" has ' *service: second/beta' plan -o yaml
+	check "plan -o yaml has the Services" has ' *service: second/beta' plan -o yaml
 	check "status -o wide names the endpoints" grep -q "$POD_A:8080" <<<"$(status -o wide)"
-	check "what is no format ends with 2" ends_with 2 status -o toml
+	check "an unknown format exits with 2" ends_with 2 status -o toml
 	if has_ipvs; then
 		check "top -o yaml is YAML" has 'kind: Top' in_node "$SVC" top \
 			--socket "$STATUS_SOCKET" -i 0.1 -o yaml
 	else
-		check "without IPVS top ends with 3" ends_with 3 in_node "$SVC" top -i 0.1 -o yaml
+		check "top exits with 3 without IPVS" ends_with 3 in_node "$SVC" top -i 0.1 -o yaml
 	fi
 }
 
 order() {
-	equal "--no-headers leaves the rows, by namespace and name" \
+	equal "--no-headers prints only rows, sorted by namespace and name" \
 		"$(names_of --no-headers)" "zeta alpha beta "
-	equal "--sort-by name is by name alone" \
+	equal "--sort-by name sorts by name alone" \
 		"$(names_of --no-headers --sort-by name)" "alpha beta zeta "
-	equal "--sort-by PORT is by number" \
+	equal "--sort-by PORT sorts by number" \
 		"$(names_of --no-headers --sort-by PORT)" "beta alpha zeta "
-	check "a column that is not there ends with 2" ends_with 2 status --sort-by height
-	check "what is no table cannot be sorted" ends_with 2 status --sort-by name -o json
+	check "an unknown column exits with 2" ends_with 2 status --sort-by height
+	check "--sort-by is rejected without a table" ends_with 2 status --sort-by name -o json
 }
 
 # on_terminal COMMAND...: prints its output to a terminal.
@@ -98,10 +98,11 @@ plain() {
 colours() {
 	local command=("$SVC" status --socket "$STATUS_SOCKET")
 	export TERM=xterm
-	check "on a terminal states are coloured" \
+	check "states are coloured on a terminal" \
 		grep -qF $'\033[32mOK' <<<"$(on_terminal "${command[@]}")"
-	check "unless NO_COLOR is there" plain "$(NO_COLOR=1 on_terminal "${command[@]}")"
-	check "elsewhere they are not" plain "$("${command[@]}")"
+	check "states are not coloured with NO_COLOR" \
+		plain "$(NO_COLOR=1 on_terminal "${command[@]}")"
+	check "states are not coloured in a pipe" plain "$("${command[@]}")"
 }
 
 shown_twice() {
@@ -114,9 +115,9 @@ watched() {
 	for signal in INT TERM; do
 		env --default-signal=INT "$SVC" status -w --socket "$STATUS_SOCKET" >"$WORK/watch" 2>&1 &
 		pid=$!
-		check "status -w shows it again" eventually 60 shown_twice
+		check "status -w repeats the status" eventually 60 shown_twice
 		kill -$signal $pid
-		check "and is ended by SIG$signal" \
+		check "SIG$signal ends status -w" \
 			ends_with $((128 + $(kill -l $signal))) wait $pid
 	done
 }
@@ -127,18 +128,20 @@ unprivileged() {
 }
 
 permission() {
-	check "who may not ask the daemon is told so by status" \
+	check "status reports a missing permission for the socket" \
 		ends_with 4 unprivileged "$SVC" status --socket "$STATUS_SOCKET"
-	check "by explain" \
+	check "explain reports a missing permission for the socket" \
 		ends_with 4 unprivileged "$SVC" explain --socket "$STATUS_SOCKET" second/beta
-	check "by plan, who may not read the kernel" ends_with 4 unprivileged "$SVC" plan --diff \
+	check "plan --diff reports a missing permission for the kernel" \
+		ends_with 4 unprivileged "$SVC" plan --diff \
 		--manifests "$MANIFESTS" --cluster-cidr "$CLUSTER_CIDR"
-	check "who does not ask for it gets a plan" ends_with 0 unprivileged "$SVC" plan \
+	check "plan needs no permission without --diff" ends_with 0 unprivileged "$SVC" plan \
 		--manifests "$MANIFESTS" --cluster-cidr "$CLUSTER_CIDR"
-	check "cleanup needs privileges" ends_with 4 unprivileged "$SVC" cleanup --of kube-proxy \
+	check "cleanup reports missing privileges" \
+		ends_with 4 unprivileged "$SVC" cleanup --of kube-proxy \
 		--dry-run --socket "$STATUS_SOCKET"
 	if has_ipvs; then
-		check "and so does top" ends_with 4 unprivileged "$SVC" top -i 0.1
+		check "top reports missing privileges" ends_with 4 unprivileged "$SVC" top -i 0.1
 	fi
 }
 

@@ -39,19 +39,20 @@ both="Hello from backend-1
 Hello from backend-2"
 
 must "the quickstart succeeds" quickstart
-equal "both backends give pages through the ClusterIP" "$(pages http://10.96.0.80/)" "$both"
-equal "and through the NodePort" "$(pages http://192.168.50.1:30080/)" "$both"
+equal "both backends answer through the ClusterIP" "$(pages http://10.96.0.80/)" "$both"
+equal "both backends answer through the NodePort" "$(pages http://192.168.50.1:30080/)" "$both"
 check "status has the Service" shows "ipvsctl-svc status" '^shop .* web .* 2/2 .* OK$'
 if unshare --net ipvsadm -Ln >/dev/null 2>&1; then
 	check "status names the backend" shows "ipvsctl-svc status" 'Backend: ipvs '
 	check "the kernel holds both endpoints" shows "What the kernel holds" '10.244.1.12:8080 '
 else
-	check "the fallback is named before" says '^== .* FALL BACK TO IPTABLES'
-	check "by the daemon" shows "On the node" 'going on with iptables'
-	check "and by status" shows "ipvsctl-svc status" '^Warning: IPVS cannot be used'
+	check "the quickstart announces the fallback" says '^== .* FALL BACK TO IPTABLES'
+	check "the daemon logs the fallback" shows "On the node" 'going on with iptables'
+	check "status warns of the fallback" \
+		shows "ipvsctl-svc status" '^Warning: IPVS cannot be used'
 	check "status names the backend" shows "ipvsctl-svc status" 'Backend: iptables '
 	check "the kernel holds both endpoints" shows "What the kernel holds" '10.244.1.12:8080$'
 fi
-check "it says so at the end" says '^== Success: .* nothing is left behind'
-equal "and leaves no namespace" "$(ip netns list | grep "^$scene-")" ""
+check "the quickstart reports success at the end" says '^== Success: .* nothing is left behind'
+equal "the quickstart leaves no namespace" "$(ip netns list | grep "^$scene-")" ""
 tap_done

@@ -84,25 +84,27 @@ standing() {
 	before=$(kernel_state)
 	daemon_end TERM
 	equal "SIGTERM ends the daemon with exit status 0" $? 0
-	equal "SIGTERM leaves the kernel's state as it is" "$(kernel_state)" "$before"
+	equal "SIGTERM does not change the kernel's state" "$(kernel_state)" "$before"
 	hold_ask
-	equal "connections go on without the daemon" "$HELD" "$held"
-	equal "new ones find their way" "$(names "$(ask client -n 4 tcp 10.96.0.10 80)")" "a c"
+	equal "connections continue without the daemon" "$HELD" "$held"
+	equal "new connections work without the daemon" \
+		"$(names "$(ask client -n 4 tcp 10.96.0.10 80)")" "a c"
 
 	counters=$(rule_counters)
 	writes_during daemon_start
 	equal "the daemon starts again" $? 0
-	equal "with unchanged inputs it writes nothing that the kernel would tell of" "$WRITES" ""
-	equal "it counts no operation" "$(operations)" 0
-	equal "the state is the same" "$(kernel_state)" "$before"
-	equal "the counters of the iptables rules run on" "$(rule_counters)" "$counters"
-	equal "the virtual servers are the same ones" \
+	equal "a restart with unchanged inputs causes no kernel notification" "$WRITES" ""
+	equal "a restart with unchanged inputs makes no operation" "$(operations)" 0
+	equal "a restart with unchanged inputs leaves the same state" "$(kernel_state)" "$before"
+	equal "a restart does not reset the counters of the iptables rules" \
+		"$(rule_counters)" "$counters"
+	equal "a restart keeps the virtual servers" \
 		"$(connections 10.96.0.10:80 $POD_A:8080)" 6
 	daemon_end TERM
-	check "--once with nothing to do succeeds" daemon_once
-	equal "and writes nothing either" "$(kernel_state)" "$before"
+	check "--once without a difference succeeds" daemon_once
+	equal "--once without a difference writes nothing" "$(kernel_state)" "$before"
 	hold_ask
-	equal "connections lived through all of it" "$HELD" "$held"
+	equal "connections continued throughout" "$HELD" "$held"
 	hold_close
 }
 
@@ -112,22 +114,24 @@ daemon_once() {
 
 away() {
 	write_slices $POD_A $POD_B
-	check "what changed while the daemon was away is made true" daemon_once --drain-timeout 0
-	equal "with the new real servers" "$(real_servers "-t 10.96.0.10:80")" \
+	check "changes that were made without the daemon are programmed" \
+		daemon_once --drain-timeout 0
+	equal "the changed Service has its new real servers" "$(real_servers "-t 10.96.0.10:80")" \
 		"$POD_A:8080 $POD_B:8080"
-	equal "and without touching the others" "$(connections 10.96.0.10:80 $POD_A:8080)" 6
+	equal "other Services are not changed" "$(connections 10.96.0.10:80 $POD_A:8080)" 6
 	in_node ipvsadm -d -t 10.96.0.10:80 -r $POD_A:8080
 	in_node ipvsadm -e -t 10.96.0.10:80 -r $POD_B:8080 -m -w 7
 	in_node ipset del KUBE-CLUSTER-IP 10.96.0.53,udp:53
 	in_node ip route del table local 10.96.0.53
 	in_node iptables -t nat -F KUBE-SERVICES
-	check "what somebody broke meanwhile is repaired" daemon_once --drain-timeout 0
-	equal "real servers" "$(ipvs | grep -F -- "-a -t 10.96.0.10:80")" \
+	check "a start after damage by other programs succeeds" daemon_once --drain-timeout 0
+	equal "a start repairs real servers" "$(ipvs | grep -F -- "-a -t 10.96.0.10:80")" \
 		"-a -t 10.96.0.10:80 -r $POD_A:8080 -m -w 1
 -a -t 10.96.0.10:80 -r $POD_B:8080 -m -w 1"
-	check "set members" in_node ipset -q test KUBE-CLUSTER-IP 10.96.0.53,udp:53
-	check "addresses" grep -q 10.96.0.53 <<<"$(in_node ip route show table local)"
-	check "rules" grep -q -- '-A KUBE-SERVICES' <<<"$(in_node iptables-save)"
+	check "a start repairs set members" in_node ipset -q test KUBE-CLUSTER-IP 10.96.0.53,udp:53
+	check "a start repairs addresses" \
+		grep -q 10.96.0.53 <<<"$(in_node ip route show table local)"
+	check "a start repairs rules" grep -q -- '-A KUBE-SERVICES' <<<"$(in_node iptables-save)"
 }
 
 # once_under_strace OPTION...: runs --once under strace, to watch or fail its messages to the
@@ -152,7 +156,7 @@ many_services() {
 
 ends_right() {
 	check "a restart after that succeeds" daemon_once
-	equal "and ends in exactly the right state" "$(kernel_state)" "$reference"
+	equal "the state is correct after the restart" "$(kernel_state)" "$reference"
 }
 
 killed() {
@@ -163,11 +167,11 @@ killed() {
 	messages=$(grep -c '^send' "$WORK/messages")
 	sort "$WORK_LAB/table" >"$WORK/wanted"
 	ipvs >"$WORK/found"
-	check "IPVS holds exactly what the manifests say" cmp "$WORK/wanted" "$WORK/found"
+	check "IPVS equals the manifests" cmp "$WORK/wanted" "$WORK/found"
 	reference=$(kernel_state)
 
 	many_services
-	check "the daemon is killed a third of the way" killed_at $((messages / 3))
+	check "the daemon is killed after a third of its messages" killed_at $((messages / 3))
 	ends_right
 
 	# IPVS comes near the end, in about 32 messages, followed by 8 with the routes.
@@ -175,9 +179,9 @@ killed() {
 	check "the daemon is killed while it fills IPVS" killed_at $((messages - 28))
 	entries=$(ipvs | wc -l)
 	note "IPVS then holds $entries of $((SERVICES * (ENDPOINTS + 1))) entries"
-	check "which then is neither empty nor complete" \
+	check "IPVS is then partly filled" \
 		test "$entries" -gt 0 -a "$entries" -lt $((SERVICES * (ENDPOINTS + 1)))
-	check "and killed again while it restarts" killed_at 100
+	check "the daemon is killed again while it restarts" killed_at 100
 	ends_right
 }
 

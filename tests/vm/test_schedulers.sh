@@ -69,33 +69,36 @@ service sticky 10.96.1.5 "" "sessionAffinity: ClientIP,
 service default-time 10.96.1.6 "" "sessionAffinity: ClientIP" $POD_A
 must "the daemon starts" daemon_start
 
-check "without a word the scheduler is rr" ipvs_has "-A -t 10.96.1.1:80 -s rr"
+check "the default scheduler is rr" ipvs_has "-A -t 10.96.1.1:80 -s rr"
 check "rr alternates" alternates 10.96.1.1
 check "an annotation chooses sh" ipvs_has "-A -t 10.96.1.2:80 -s sh -b sh-fallback"
 check "sh keeps a client on its backend" keeps_clients 10.96.1.2
-check "kube-router's annotation is understood" ipvs_has "-A -t 10.96.1.3:80 -s wlc"
+check "kube-router's annotation works" ipvs_has "-A -t 10.96.1.3:80 -s wlc"
 check "sed prefers the idle backend" prefers_idle sed 10.96.2.1 "ipvsctl.io/scheduler: sed"
 
-check "session affinity is persistence with its timeout" \
+check "session affinity becomes persistence with its timeout" \
 	ipvs_has "-A -t 10.96.1.5:80 -s rr -p 60"
-check "without a timeout it is three hours" ipvs_has "-A -t 10.96.1.6:80 -s rr -p 10800"
+check "the default timeout of session affinity is three hours" \
+	ipvs_has "-A -t 10.96.1.6:80 -s rr -p 10800"
 check "persistence keeps a client on its backend" keeps_clients 10.96.1.5
 
 check "a scheduler that the kernel lacks falls back to the default" \
 	ipvs_has "-A -t 10.96.1.4:80 -s rr"
 answers=$(ask client -n 4 tcp 10.96.1.4 80)
-equal "and its Service carries traffic" "$(names "$answers")" "a b"
-check "status shows which one is missing" \
+equal "a Service with a missing scheduler carries traffic" "$(names "$answers")" "a b"
+check "status names the missing scheduler" \
 	grep -q best <<<"$(in_node "$SVC" status --socket "$STATUS_SOCKET" -o json strange)"
-check "the log says so too" grep -q "best" "$DAEMON_LOG"
+check "the log names the missing scheduler" grep -q "best" "$DAEMON_LOG"
 
 daemon_end TERM
-must "the daemon starts with another default" daemon_start --scheduler lc
-check "a Service without an annotation changes to it" \
+must "the daemon starts with another default scheduler" daemon_start --scheduler lc
+check "a Service without an annotation gets the new default" \
 	eventually 5 ipvs_has "-A -t 10.96.1.1:80 -s lc"
-check "one with an annotation keeps its own" ipvs_has "-A -t 10.96.1.2:80 -s sh -b sh-fallback"
+check "a Service with an annotation keeps its scheduler" \
+	ipvs_has "-A -t 10.96.1.2:80 -s sh -b sh-fallback"
 check "lc prefers the idle backend" prefers_idle lc 10.96.2.2 ""
 daemon_end TERM
 must "kube-proxy's name of the option works" daemon_start --ipvs-scheduler=wrr
-check "and has the same meaning" eventually 5 ipvs_has "-A -t 10.96.1.1:80 -s wrr"
+check "kube-proxy's name of the option has the same meaning" \
+	eventually 5 ipvs_has "-A -t 10.96.1.1:80 -s wrr"
 tap_done

@@ -276,7 +276,8 @@ take_over() {
 	# by client address, client port and endpoint (ip_vs_conn_out_get()).
 	keep_open client 6 client -s 192.168.50.12 tcp 10.96.0.10 80
 	before[client]=$KEPT
-	equal "$mode: connections through kube-proxy's state reach all endpoints, one of which then goes" \
+	equal "$mode: connections through kube-proxy's state reach all endpoints before one of them is removed" \
+		\
 		"$(names "$KEPT")" "a b c"
 	drained
 	keep_open lb 2 client -s 192.168.50.13 tcp 203.0.113.10 80
@@ -308,47 +309,55 @@ take_over() {
 	loops_go_on
 	must "the daemon starts" daemon_start --vip-mode "$mode" --drain-timeout 30m
 	loops_go_on
-	check "clients that connect all the time saw nothing" loop_never_failed client "[ac] $NODE"
-	check "nor those of the load balancer address" loop_never_failed lb "[ac] $NODE"
-	check "nor pods" loop_never_failed pod "[ac] ($POD_B|$NODE)"
-	check "nor the node itself" loop_never_failed node "[ac] $NODE"
-	check "nor clients over IPv6" loop_never_failed client-6 "[ac] $NODE"
-	check "nor those of the load balancer address" loop_never_failed lb-6 "[ac] $NODE"
-	check "who may not come in never did" loop_never_answered outsider
+	check "clients that connect all the time saw no error" loop_never_failed client "[ac] $NODE"
+	check "clients of the load balancer address saw no error" loop_never_failed lb "[ac] $NODE"
+	check "pods saw no error" loop_never_failed pod "[ac] ($POD_B|$NODE)"
+	check "the node saw no error" loop_never_failed node "[ac] $NODE"
+	check "IPv6 clients saw no error" loop_never_failed client-6 "[ac] $NODE"
+	check "IPv6 clients of the load balancer address saw no error" \
+		loop_never_failed lb-6 "[ac] $NODE"
+	check "clients without permission never got an answer" loop_never_answered outsider
 	for name in client lb port pod node sticky udp client-6 port-6; do
 		keep_ask "$name"
-		equal "connections live on: $name" "$KEPT" "${before[$name]}"
+		equal "connections continue: $name" "$KEPT" "${before[$name]}"
 	done
-	equal "a virtual server that was right is the same one" \
+	equal "a correct virtual server is kept" \
 		"$(vs_connections 10.96.0.11:80)" 2
-	equal "one for IPv6 too" "$(vs_connections "[$NODE_IP6]:30080")" 2
-	equal "a client that stuck to an endpoint still does" \
+	equal "a correct IPv6 virtual server is kept" "$(vs_connections "[$NODE_IP6]:30080")" 2
+	equal "a client keeps its endpoint by session affinity" \
 		"$(names "$(ask client -n 4 -s 192.168.50.15 tcp 10.96.0.11 80)")" "$(names "${before[sticky]}")"
-	check "what drained goes on draining" ipvs_has "-a -t 10.96.0.10:80 -r $POD_B:8080 -m -w 0"
-	check "a wrong scheduler is put right" eventually 60 ipvs_has "-A -t 203.0.113.10:80 -s rr"
-	check "over IPv6 too" eventually 60 ipvs_has "-A -t [fd00:113::10]:80 -s rr"
-	check "a virtual server without a Service is gone" eventually 60 ipvs_lacks 10.96.0.99
-	check "over IPv6 too" eventually 60 ipvs_lacks fd00:96::99
-	check "with its set members" not grep -qF -e 10.96.0.99 -e fd00:96::99 <<<"$(in_node ipset save)"
-	check "rules that are not needed here are gone" \
+	check "a draining real server keeps draining" \
+		ipvs_has "-a -t 10.96.0.10:80 -r $POD_B:8080 -m -w 0"
+	check "a wrong scheduler is repaired" eventually 60 ipvs_has "-A -t 203.0.113.10:80 -s rr"
+	check "a wrong scheduler is repaired for IPv6" \
+		eventually 60 ipvs_has "-A -t [fd00:113::10]:80 -s rr"
+	check "a virtual server without a Service is removed" eventually 60 ipvs_lacks 10.96.0.99
+	check "an IPv6 virtual server without a Service is removed" \
+		eventually 60 ipvs_lacks fd00:96::99
+	check "the set members of a virtual server without a Service are removed" \
+		not grep -qF -e 10.96.0.99 -e fd00:96::99 <<<"$(in_node ipset save)"
+	check "rules that are not wanted are removed" \
 		not grep -qF -- "--vaddr" <<<"$(in_node iptables-save)"
 	if [ "$mode" = route ]; then
 		check "no address is left on kube-ipvs0" eventually 60 no_address
-		check "each address went after its route came" route_stands_before_the_address_goes
+		check "each address is removed after its route was added" \
+			route_stands_before_the_address_goes
 	else
-		check "the addresses stay" grep -qF 10.96.0.10/32 <<<"$(addresses)"
-		check "those of IPv6 too" grep -qF fd00:96::10/128 <<<"$(addresses)"
-		check "but for that of the Service that is none" \
+		check "the addresses on kube-ipvs0 stay" grep -qF 10.96.0.10/32 <<<"$(addresses)"
+		check "the IPv6 addresses on kube-ipvs0 stay" \
+			grep -qF fd00:96::10/128 <<<"$(addresses)"
+		check "the address of no Service is removed" \
 			not grep -qF -e 10.96.0.99/32 -e fd00:96::99/128 <<<"$(addresses)"
 	fi
-	equal "everything of others still stands" "$(others_lost)" ""
-	check "cleanup --of kube-proxy spares what is ours now" \
+	equal "foreign objects stay" "$(others_lost)" ""
+	check "cleanup --of kube-proxy keeps the adopted state" \
 		in_node "$SVC" cleanup --of kube-proxy --socket "$STATUS_SOCKET"
-	equal "and clients go on" "$(names "$(ask client -n 4 tcp 10.96.0.10 80)")" "a c"
+	equal "clients are served after cleanup --of kube-proxy" \
+		"$(names "$(ask client -n 4 tcp 10.96.0.10 80)")" "a c"
 	daemon_end TERM
 	check "--cleanup succeeds" in_node "$SVCD" --cleanup
-	equal "it leaves nothing of kube-proxy's or ours" "$(left)" ""
-	equal "and everything of others" "$(others_lost)" ""
+	equal "--cleanup leaves nothing of kube-proxy or the daemon" "$(left)" ""
+	equal "--cleanup leaves all foreign objects" "$(others_lost)" ""
 }
 
 clean_up() {
@@ -359,14 +368,14 @@ clean_up() {
 	kube_proxy
 	in_node iptables -N KUBE-EXTERNAL-SERVICES
 	in_node iptables -A INPUT -m conntrack --ctstate NEW -j KUBE-EXTERNAL-SERVICES
-	check "what would be removed is told" \
+	check "cleanup --dry-run prints the objects to remove" \
 		not in_node "$SVC" cleanup --of kube-proxy --dry-run --socket "$STATUS_SOCKET"
-	check "and is still there" ipvs_has "-A -t 10.96.0.10:80 -s rr"
-	check "cleanup --of kube-proxy succeeds where no daemon ever ran" \
+	check "cleanup --dry-run removes nothing" ipvs_has "-A -t 10.96.0.10:80 -s rr"
+	check "cleanup --of kube-proxy succeeds if no daemon has run" \
 		in_node "$SVC" cleanup --of kube-proxy --socket "$STATUS_SOCKET"
-	equal "it leaves nothing of kube-proxy's" "$(left)" ""
-	equal "and everything of others" "$(others_lost)" ""
-	check "once more there is nothing to do" \
+	equal "cleanup --of kube-proxy leaves nothing of kube-proxy" "$(left)" ""
+	equal "cleanup --of kube-proxy leaves all foreign objects" "$(others_lost)" ""
+	check "a second cleanup --of kube-proxy has nothing to do" \
 		in_node "$SVC" cleanup --of kube-proxy --dry-run --socket "$STATUS_SOCKET"
 }
 

@@ -161,17 +161,19 @@ cluster_ips() {
 	for from in client node a b; do
 		carries "a ClusterIP carries TCP from $from" "a b c" "$from" 6 tcp 10.96.0.10 80
 	done
-	carries "a second named port leads to its own target port" "a b c" client 3 tcp 10.96.0.10 81
+	carries "a second named port leads to its own target port" \
+		"a b c" client 3 tcp 10.96.0.10 81
 	carries "a ClusterIP carries UDP" "a c" client 4 udp 10.96.0.53 53
 	carries "the node itself reaches UDP through the ClusterIP" "a c" node 4 udp 10.96.0.53 53
-	carries "the same port carries TCP beside UDP" "a c" client 4 tcp 10.96.0.53 53
+	carries "the same port carries both TCP and UDP" "a c" client 4 tcp 10.96.0.53 53
 	for from in client node a b; do
-		carries "an IPv6 ClusterIP carries TCP from $from" "a c" "$from" 4 tcp fd00:96::10 80
+		carries "an IPv6 ClusterIP carries TCP from $from" \
+			"a c" "$from" 4 tcp fd00:96::10 80
 	done
 	carries "an IPv6 ClusterIP carries UDP" "b" client 2 udp fd00:96::53 53
-	equal "three slices that overlap are three real servers" \
+	equal "three overlapping slices become three real servers" \
 		"$(real_servers "-t 10.96.0.10:80")" "$POD_A:8080 $POD_B:8080 $POD_C:8080"
-	check "a Service without endpoints refuses" refused client tcp 10.96.0.40 80
+	check "a Service without endpoints refuses connections" refused client tcp 10.96.0.40 80
 	check "a port of a VIP that no Service has is refused" refused client tcp 10.96.0.10 82
 }
 
@@ -179,7 +181,8 @@ node_ports() {
 	local address
 	for address in $NODE_IP $NODE_IP_2; do
 		carries "a NodePort answers on $address" "a b c" client 6 tcp "$address" 30080
-		carries "its second port too" "a b c" client 3 tcp "$address" 30081
+		carries "the second NodePort answers on $address" \
+			"a b c" client 3 tcp "$address" 30081
 		carries "a UDP NodePort answers on $address" "a c" client 4 udp "$address" 30053
 	done
 	for address in $NODE_IP6 fd00:60::1; do
@@ -194,14 +197,17 @@ node_ports() {
 }
 
 external_addresses() {
-	carries "a load balancer's address of ipMode VIP carries traffic" "a b c" \
+	carries "a load balancer address with ipMode VIP carries traffic" "a b c" \
 		client 6 tcp 203.0.113.10 80
-	carries "one without ipMode too" "a b c" client 3 tcp 203.0.113.12 81
-	carries "an IPv6 one too" "a c" client 2 tcp fd00:113::10 80
+	carries "a load balancer address without ipMode carries traffic" \
+		"a b c" client 3 tcp 203.0.113.12 81
+	carries "an IPv6 load balancer address carries traffic" "a c" client 2 tcp fd00:113::10 80
 	carries "a pod reaches the load balancer's address" "a b c" b 6 tcp 203.0.113.10 80
-	equal "one of ipMode Proxy is left alone" "$(ipvs | grep -c 203.0.113.11)" 0
-	carries "source ranges let in whom they name" "a" client 2 -s $CLIENT_IP tcp 203.0.113.60 80
-	check "and nobody else" unanswered client -s 192.168.50.11 tcp 203.0.113.60 80
+	equal "a load balancer address with ipMode Proxy is not programmed" \
+		"$(ipvs | grep -c 203.0.113.11)" 0
+	carries "source ranges admit their clients" "a" client 2 -s $CLIENT_IP tcp 203.0.113.60 80
+	check "source ranges admit no other client" \
+		unanswered client -s 192.168.50.11 tcp 203.0.113.60 80
 	carries "an external IP carries traffic" "a b c" client 6 tcp 198.51.100.7 80
 	carries "an IPv6 external IP carries traffic" "a c" client 2 tcp fd00:51::7 81
 	carries "the node reaches an external IP" "a b c" node 3 tcp 198.51.100.7 80
@@ -214,8 +220,9 @@ source_addresses() {
 	equal "clients from outside are masqueraded on a NodePort" \
 		"$(seen client -n 4 tcp $NODE_IP 30080 | grep -c "^192.168.50.10$")" 0
 	carries "a pod reaches itself through its Service" "a" a 3 tcp 10.96.0.20 80
-	carries "over IPv6 too" "a" a 3 tcp fd00:96::20 80
-	carries "and where other pods are behind it" "a b c" a 6 tcp 10.96.0.10 80
+	carries "a pod reaches itself through its Service over IPv6" "a" a 3 tcp fd00:96::20 80
+	carries "a pod reaches itself through a Service with other pods" \
+		"a b c" a 6 tcp 10.96.0.10 80
 }
 
 sctp() {
@@ -239,7 +246,7 @@ not_proxied() {
 
 lab_up
 write_manifests
-must "the daemon starts and says that it is ready" daemon_start
+must "the daemon starts and reports that it is ready" daemon_start
 cluster_ips
 node_ports
 external_addresses

@@ -95,15 +95,17 @@ endpoint_leaves() {
 	choose
 	other_id=$(entries 203.0.113.99 5353; entries 192.168.60.2 $NODE_PORT; entries 10.96.9.9 5353)
 	slices dns $STAYS
-	check "its endpoint leaves" eventually 5 real_servers_are "$STAYS:5353" "-u $VIP:5353"
-	check "so does the entry that led there" eventually 5 has_no_entry $VIP 5353 $GONE
-	check "the next datagram from the same port is answered by the other" \
+	check "the endpoint of the client is removed" \
+		eventually 5 real_servers_are "$STAYS:5353" "-u $VIP:5353"
+	check "the entry that led to the removed endpoint is deleted" \
+		eventually 5 has_no_entry $VIP 5353 $GONE
+	check "the other endpoint answers the next datagram from the same port" \
 		answers_on_the_same_socket $STAYS_NAME
 	hold_close
-	equal "entries to the same port numbers elsewhere are the same ones" \
+	equal "entries to the same port numbers elsewhere stay" \
 		"$(entries 203.0.113.99 5353; entries 192.168.60.2 $NODE_PORT; entries 10.96.9.9 5353)" \
 		"$other_id"
-	equal "three of them" "$(wc -l <<<"$other_id")" 3
+	equal "there are three such entries" "$(wc -l <<<"$other_id")" 3
 }
 
 real_servers_are() {
@@ -121,28 +123,31 @@ endpoint_stays() {
 	eventually 5 real_servers_are "$POD_A:5353 $POD_B:5353 $POD_C:5353" \
 		"-u $VIP:5353" >/dev/null
 	sleep 1.5
-	equal "an entry to an endpoint that stays is the same one" "$(entries $NODE_IP $NODE_PORT)" "$id"
-	check "and its client gets its answers" answers_on_the_same_socket "$(names "$HELD")"
+	equal "an entry to a remaining endpoint stays" "$(entries $NODE_IP $NODE_PORT)" "$id"
+	check "the client of a remaining endpoint gets answers" \
+		answers_on_the_same_socket "$(names "$HELD")"
 	hold_close
 }
 
 # Clients that sent before the Service existed or had an endpoint.
 first_endpoint() {
 	hold_open 1 client udp $VIP_LATE 5353
-	equal "where there is no Service nobody answers" "$HELD" timeout
+	equal "an address without a Service does not answer" "$HELD" timeout
 	late
 	slices late
-	check "a Service without endpoints" eventually 5 ipvs_has "-A -u $VIP_LATE:5353 -s rr"
+	check "a Service without endpoints is created" \
+		eventually 5 ipvs_has "-A -u $VIP_LATE:5353 -s rr"
 	hold_ask
-	check "does not answer either" not grep -q '^[abc]' <<<"$HELD"
+	check "a Service without endpoints does not answer" not grep -q '^[abc]' <<<"$HELD"
 	slices late $POD_C
-	check "gets its first one" eventually 5 real_servers_are "$POD_C:5353" "-u $VIP_LATE:5353"
-	check "and the client that sent in vain gets an answer on the same socket" \
+	check "the Service gets its first endpoint" \
+		eventually 5 real_servers_are "$POD_C:5353" "-u $VIP_LATE:5353"
+	check "the client that sent in vain gets an answer on the same socket" \
 		eventually 5 answers_on_the_same_socket c
 	hold_close
 	# Since Linux 5.9 IPVS itself deletes the entries of a removed endpoint, except for this
 	# one, which it does not know.
-	check "the daemon counts what it deleted" has_deleted
+	check "the daemon counts the deleted entries" has_deleted
 }
 
 has_deleted() {
@@ -157,9 +162,10 @@ killed() {
 	choose
 	daemon_end KILL
 	slices dns $STAYS
-	check "an endpoint leaves while the daemon is away, and it comes back" daemon_start
-	check "the entry that led to the endpoint goes" eventually 5 has_no_entry $VIP 5353 $GONE
-	check "the client is answered by the other" answers_on_the_same_socket $STAYS_NAME
+	check "the daemon restarts after an endpoint was removed" daemon_start
+	check "the entry that led to the removed endpoint is deleted at start" \
+		eventually 5 has_no_entry $VIP 5353 $GONE
+	check "the other endpoint answers the client" answers_on_the_same_socket $STAYS_NAME
 	hold_close
 }
 
