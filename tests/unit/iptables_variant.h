@@ -2,46 +2,21 @@
 #ifndef TEST_IPTABLES_VARIANT_H
 #define TEST_IPTABLES_VARIANT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-/* cmocka.h needs those above */
-#include <cmocka.h>
 
-#include "base/mem.h"
-#include "kernel/exec.h"
+#include "kernel_test.h"
 
 /*
  * For tests that run once for each variant of iptables that works: a directory before PATH has the
  * variant under the plain names, and its lock.
  */
-enum { SKIPPED = 77, TIMEOUT_MS = 60000, PATH_SIZE = 128 };
+enum { PATH_SIZE = 128 };
 
 struct variant {
 	const char *test; /* the program's name */
 	const char *name; /* "nft", "legacy" */
 	char dir[PATH_SIZE];
 };
-
-#define RUN(input, ...) run(input, (const char *const[]){ __VA_ARGS__, NULL })
-
-/* Its standard output; the caller frees. */
-static inline char *run(const char *input, const char *const argv[])
-{
-	_cleanup_(buf_done) struct buf out = { 0 };
-	struct err err = { 0 };
-	int r = exec_run(argv, input, input ? strlen(input) : 0, TIMEOUT_MS, &out, &err);
-
-	if (r)
-		fail_msg("%s: %s", argv[0], err.msg);
-	return buf_take(&out);
-}
 
 static const char *const variant_programs[] = { "iptables", "iptables-save", "iptables-restore",
 	"ip6tables", "ip6tables-save", "ip6tables-restore" };
@@ -90,8 +65,7 @@ static inline void variant_make_dir(struct variant *v)
 
 static inline void variant_skip_all(const struct variant *v, const char *why)
 {
-	fprintf(stderr, "\nSKIPPED: %s did not test anything: %s\n\n", v->test, why);
-	exit(SKIPPED);
+	kernel_skip_all(v->test, why);
 }
 
 /* Whether the variant works here; says so where it does not. */

@@ -149,6 +149,17 @@ static inline void record_damage(
 		}
 }
 
+/* A message from hexadecimal digits; the caller frees. */
+static inline struct nlmsghdr *record_bytes(const char *hex)
+{
+	size_t len = strlen(hex) / 2;
+	unsigned char *b = mem_zalloc(len, 1);
+
+	for (size_t i = 0; i < len; i++)
+		sscanf(hex + 2 * i, "%2hhx", &b[i]);
+	return (struct nlmsghdr *)b;
+}
+
 /* Fails unless the request is, but for its sequence number, the one recorded message. Frees it. */
 static inline void record_compare(const struct record *r, struct nl_msg *request)
 {

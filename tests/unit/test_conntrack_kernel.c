@@ -6,16 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -23,11 +14,10 @@
 
 #include "../../src/kernel/nl.h"
 #include "base/clock.h"
-#include "base/mem.h"
 #include "kernel/conntrack.h"
-#include "kernel/exec.h"
+#include "kernel_test.h"
 
-enum { SKIPPED = 77, TIMEOUT_MS = 60000, LIFE_S = 600, MANY = 20000 };
+enum { LIFE_S = 600, MANY = 20000 };
 
 static struct {
 	struct conntrack *conntrack;
@@ -158,21 +148,11 @@ static int clean(void)
 	return n;
 }
 
-/* The entries as the conntrack program lists them. */
-static char *listed(const char *family)
-{
-	const char *const argv[] = { "conntrack", "-L", "-f", family, NULL };
-	struct buf out = { 0 };
-	struct err err = { 0 };
-
-	if (exec_run(argv, NULL, 0, TIMEOUT_MS, &out, &err))
-		fail_msg("conntrack: %s", err.msg);
-	return buf_take(&out);
-}
-
+/* How often the text occurs where the conntrack program lists the entries. */
 static size_t count(const char *text)
 {
-	_cleanup_free_ char *v4 = listed("ipv4"), *v6 = listed("ipv6");
+	_cleanup_free_ char *v4 = RUN(NULL, "conntrack", "-L", "-f", "ipv4");
+	_cleanup_free_ char *v6 = RUN(NULL, "conntrack", "-L", "-f", "ipv6");
 	const char *const both[] = { v4, v6 };
 	size_t n = 0;
 
@@ -272,12 +252,6 @@ static void many_frontends_are_looked_for_at_once(void **state)
 	assert_int_equal(count("dst=10.96.1.3 "), 0);
 }
 
-static void skip_all(const char *why)
-{
-	fprintf(stderr, "\nSKIPPED: test_conntrack_kernel did not test anything: %s\n\n", why);
-	exit(SKIPPED);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,9 +266,9 @@ int main(void)
 	struct conntrack *c;
 
 	if (unshare(CLONE_NEWNET))
-		skip_all("no right to make network namespaces");
+		kernel_skip_all("test_conntrack_kernel", "no right to make network namespaces");
 	if (conntrack_new(&c, &err))
-		skip_all(err.msg);
+		kernel_skip_all("test_conntrack_kernel", err.msg);
 	conntrack_free(c);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,23 +4,10 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/mem.h"
-#include "core/resolve.h"
-#include "kernel/exec.h"
 #include "kernel/ipset.h"
-
-enum { SKIPPED = 77, TIMEOUT_MS = 60000 };
+#include "kernel_test.h"
 
 static struct adapter *adapter;
 
@@ -39,19 +26,6 @@ static int end_namespace(void **state)
 	(void)state;
 	ipset_free(take(adapter));
 	return 0;
-}
-
-#define RUN(input, ...) run(input, (const char *const[]){ __VA_ARGS__, NULL })
-
-static char *run(const char *input, const char *const argv[])
-{
-	_cleanup_(buf_done) struct buf out = { 0 };
-	struct err err = { 0 };
-	int r = exec_run(argv, input, input ? strlen(input) : 0, TIMEOUT_MS, &out, &err);
-
-	if (r)
-		fail_msg("%s: %s", argv[0], err.msg);
-	return buf_take(&out);
 }
 
 /* What the ipset program does with the commands. */
@@ -75,10 +49,7 @@ static bool ipset_shows(const char *line)
 
 static void apply(enum op_type type, struct fact f, int expected)
 {
-	struct op op = { .type = type, .fact = f, .result = 1 };
-
-	adapter->apply(adapter, &op, 1);
-	assert_int_equal(op.result, expected);
+	kernel_apply(adapter, type, f, expected);
 }
 
 static void add_set(enum set_id id, int family)
@@ -86,26 +57,9 @@ static void add_set(enum set_id id, int family)
 	apply(OP_ADD, fact_set(id, family), 0);
 }
 
-static void collect(const struct fact *f, void *arg)
-{
-	fact_list_add(arg, *f);
-}
-
-static struct fact_list dump(enum fact_kind kind)
-{
-	struct fact_list l = { 0 };
-	struct err err;
-	int r = adapter->dump(adapter, kind, NULL, collect, &l, &err);
-
-	if (r)
-		fail_msg("dump: %s", err.msg);
-	fact_list_finish(&l);
-	return l;
-}
-
 static void assert_facts(enum fact_kind kind, struct fact_list *expected)
 {
-	_cleanup_(fact_list_done) struct fact_list have = dump(kind);
+	_cleanup_(fact_list_done) struct fact_list have = kernel_dump(adapter, kind);
 
 	fact_list_finish(expected);
 	assert_int_equal(have.n, expected->n);
@@ -120,14 +74,10 @@ static void assert_facts(enum fact_kind kind, struct fact_list *expected)
 
 static struct fact member(const char *line)
 {
-	struct err err = { 0 };
-	struct fact f;
 	char text[200];
 
 	snprintf(text, sizeof(text), "member %s", line);
-	if (fact_parse(text, &f, &err))
-		fail_msg("%s", err.msg);
-	return f;
+	return kernel_fact(text);
 }
 
 /* The i-th of many members of KUBE-CLUSTER-IP. */
@@ -161,7 +111,7 @@ static size_t count_results(const struct op *ops, size_t n, int result)
 
 static size_t count_facts(enum fact_kind kind)
 {
-	_cleanup_(fact_list_done) struct fact_list l = dump(kind);
+	_cleanup_(fact_list_done) struct fact_list l = kernel_dump(adapter, kind);
 
 	return l.n;
 }
@@ -392,7 +342,7 @@ static void a_set_with_marks_that_ours_has_not_differs(void **state)
 	(void)state;
 	by_ipset("create KUBE-CLUSTER-IP hash:ip,port maxelem 1048576 skbinfo\n"
 		 "add KUBE-CLUSTER-IP 10.0.0.1,tcp:80 skbmark 0x1/0x1\n");
-	have = dump(FACT_SET);
+	have = kernel_dump(adapter, FACT_SET);
 	assert_int_equal(have.n, 1);
 	assert_false(fact_val_eq(&have.facts[0].val, &ours.val));
 	assert_member(numbered(1));
@@ -665,7 +615,7 @@ static void sets_that_cannot_be_ours_are_told_as_different(void **state)
 		snprintf(commands, sizeof(commands), "%s\n%s\n", cases[i].create, cases[i].add);
 		by_ipset(commands);
 	}
-	have = dump(FACT_SET);
+	have = kernel_dump(adapter, FACT_SET);
 	assert_int_equal(have.n, ARRAY_SIZE(cases) + 1);
 	for (size_t i = 0; i < have.n; i++) {
 		struct fact ours = fact_set(have.facts[i].key.set, AF_INET);
@@ -704,12 +654,6 @@ static void options_that_do_not_matter_are_not_seen(void **state)
 		 "add KUBE-CLUSTER-IP 10.0.0.1,tcp:80 comment \"by hand\"\n");
 	apply(OP_ADD, numbered(2), 0);
 	assert_int_equal(count_facts(FACT_MEMBER), 2);
-}
-
-static void skip_all(const char *why)
-{
-	fprintf(stderr, "\nSKIPPED: test_ipset_kernel did not test anything: %s\n\n", why);
-	exit(SKIPPED);
 }
 
 int main(void)
@@ -751,10 +695,11 @@ int main(void)
 	int r;
 
 	if (unshare(CLONE_NEWNET))
-		skip_all("making a network namespace is not permitted: run it as root");
+		kernel_skip_all("test_ipset_kernel",
+			"making a network namespace is not permitted: run it as root");
 	r = ipset_new(&adapter, &err);
 	if (r)
-		skip_all(err.msg);
+		kernel_skip_all("test_ipset_kernel", err.msg);
 	ipset_free(take(adapter));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

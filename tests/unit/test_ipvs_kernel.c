@@ -4,36 +4,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/mem.h"
-#include "core/resolve.h"
-#include "kernel/exec.h"
 #include "kernel/ipvs.h"
-
-enum { SKIPPED = 77, TIMEOUT_MS = 60000 };
+#include "kernel_test.h"
 
 static struct adapter *adapter;
-
-static char *run(const char *const argv[], const char *input)
-{
-	_cleanup_(buf_done) struct buf out = { 0 };
-	struct err err = { 0 };
-
-	if (exec_run(argv, input, input ? strlen(input) : 0, TIMEOUT_MS, &out, &err))
-		fail_msg("%s: %s", argv[0], err.msg);
-	return buf_take(&out);
-}
-
-#define RUN(input, ...) run((const char *const[]){ __VA_ARGS__, NULL }, input)
 
 static int new_namespace(void **state)
 {
@@ -66,52 +41,9 @@ static void assert_ipvsadm_shows(const char *line)
 		fail_msg("\"%s\" is not in:\n%s", line, text);
 }
 
-static struct fact parse(const char *line)
-{
-	struct err err;
-	struct fact f;
-
-	if (fact_parse(line, &f, &err))
-		fail_msg("%s", err.msg);
-	return f;
-}
-
 static void apply(enum op_type type, const char *line, int expected)
 {
-	struct op op = { .type = type, .fact = parse(line), .result = 1 };
-
-	adapter->apply(adapter, &op, 1);
-	if (op.result != expected)
-		fail_msg("%s %s: %d instead of %d", op_type_name(type), line, op.result, expected);
-}
-
-static void collect(const struct fact *f, void *arg)
-{
-	fact_list_add(arg, *f);
-}
-
-static struct fact_list dump(enum fact_kind kind)
-{
-	struct fact_list l = { 0 };
-	struct err err;
-
-	if (adapter->dump(adapter, kind, NULL, collect, &l, &err))
-		fail_msg("dump: %s", err.msg);
-	fact_list_finish(&l);
-	return l;
-}
-
-/* The facts of one kind are these, one a line. */
-static void assert_facts(enum fact_kind kind, const char *expected)
-{
-	_cleanup_(fact_list_done) struct fact_list l = dump(kind);
-	_cleanup_(buf_done) struct buf b = { 0 };
-
-	for (size_t i = 0; i < l.n; i++) {
-		fact_print(&b, &l.facts[i]);
-		buf_addc(&b, '\n');
-	}
-	assert_string_equal(buf_str(&b), expected);
+	kernel_apply(adapter, type, kernel_fact(line), expected);
 }
 
 static void virtual_servers_come_and_go(void **state)
@@ -127,7 +59,7 @@ static void virtual_servers_come_and_go(void **state)
 	assert_ipvsadm_shows("-A -t [fd00:96::10]:80 -s lc\n");
 	assert_ipvsadm_shows("-A -f 1048576 -s rr\n");
 	assert_ipvsadm_shows("-A -f 1048576 -6 -s rr -p 300\n");
-	assert_facts(FACT_VS,
+	kernel_assert_facts(adapter, FACT_VS,
 		"vs fwmark:1048576/IPv4 rr\n"
 		"vs 10.96.0.10:53/UDP wlc persistence=10800\n"
 		"vs 10.96.0.10:80/TCP rr\n"
@@ -136,8 +68,8 @@ static void virtual_servers_come_and_go(void **state)
 	apply(OP_DEL, "vs 10.96.0.10:53/UDP wlc", 0);
 	apply(OP_DEL, "vs fwmark:1048576/IPv4 rr", 0);
 	apply(OP_DEL, "vs [fd00:96::10]:80/TCP lc", 0);
-	assert_facts(
-		FACT_VS, "vs 10.96.0.10:80/TCP rr\nvs fwmark:1048576/IPv6 rr persistence=300\n");
+	kernel_assert_facts(adapter, FACT_VS,
+		"vs 10.96.0.10:80/TCP rr\nvs fwmark:1048576/IPv6 rr persistence=300\n");
 }
 
 static void a_virtual_server_changes_and_keeps_its_real_servers(void **state)
@@ -146,10 +78,10 @@ static void a_virtual_server_changes_and_keeps_its_real_servers(void **state)
 	apply(OP_ADD, "vs 10.96.0.10:80/TCP rr", 0);
 	apply(OP_ADD, "rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=1", 0);
 	apply(OP_SET, "vs 10.96.0.10:80/TCP wrr persistence=600", 0);
-	assert_facts(FACT_VS, "vs 10.96.0.10:80/TCP wrr persistence=600\n");
+	kernel_assert_facts(adapter, FACT_VS, "vs 10.96.0.10:80/TCP wrr persistence=600\n");
 	apply(OP_SET, "vs 10.96.0.10:80/TCP wrr", 0);
-	assert_facts(FACT_VS, "vs 10.96.0.10:80/TCP wrr\n");
-	assert_facts(FACT_RS, "rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=1\n");
+	kernel_assert_facts(adapter, FACT_VS, "vs 10.96.0.10:80/TCP wrr\n");
+	kernel_assert_facts(adapter, FACT_RS, "rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=1\n");
 }
 
 static void real_servers_come_and_go(void **state)
@@ -165,14 +97,14 @@ static void real_servers_come_and_go(void **state)
 	apply(OP_SET, "rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=0", 0);
 	assert_ipvsadm_shows("-a -t 10.96.0.10:80 -r 10.244.1.11:8080 -m -w 0\n");
 	assert_ipvsadm_shows("-a -t [fd00:96::10]:80 -r [fd00:244::1]:8080 -m -w 3\n");
-	assert_facts(FACT_RS,
+	kernel_assert_facts(adapter, FACT_RS,
 		"rs fwmark:7/IPv4 10.244.1.11:8080 weight=1\n"
 		"rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=0\n"
 		"rs 10.96.0.10:80/TCP 10.244.1.12:8080 weight=65535\n"
 		"rs [fd00:96::10]:80/TCP [fd00:244::1]:8080 weight=3\n");
 	apply(OP_DEL, "rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=0", 0);
 	apply(OP_DEL, "vs [fd00:96::10]:80/TCP rr", 0);
-	assert_facts(FACT_RS,
+	kernel_assert_facts(adapter, FACT_RS,
 		"rs fwmark:7/IPv4 10.244.1.11:8080 weight=1\n"
 		"rs 10.96.0.10:80/TCP 10.244.1.12:8080 weight=65535\n");
 }
@@ -205,7 +137,7 @@ static void an_unknown_scheduler_has_an_error_of_its_own(void **state)
 	assert_int_equal(ipvs_try_scheduler(adapter, "wrr", &err), 1);
 	assert_int_equal(ipvs_try_scheduler(adapter, "nosuch", &err), 0);
 	assert_int_equal(ipvs_try_scheduler(adapter, "a-name-that-is-too-long", &err), 0);
-	assert_facts(FACT_VS, "vs 10.96.0.10:80/TCP rr\n");
+	kernel_assert_facts(adapter, FACT_VS, "vs 10.96.0.10:80/TCP rr\n");
 }
 
 static void what_others_made_is_read_as_far_as_facts_can_say_it(void **state)
@@ -215,9 +147,10 @@ static void what_others_made_is_read_as_far_as_facts_can_say_it(void **state)
 		   "-a -t 1.2.3.4:80 -r 5.6.7.8:80 -i -w 3 -x 100 -y 10\n"
 		   "-a -t 1.2.3.4:80 -r [fd00::9]:80 -i\n"
 		   "-A -u 1.2.3.4:53 -s sh -b sh-port -o\n");
-	assert_facts(
-		FACT_VS, "vs 1.2.3.4:53/UDP sh flags=0x14\nvs 1.2.3.4:80/TCP rr persistence=100\n");
-	assert_facts(FACT_RS, "rs 1.2.3.4:80/TCP 5.6.7.8:80 weight=3 forwarding=2\n");
+	kernel_assert_facts(adapter, FACT_VS,
+		"vs 1.2.3.4:53/UDP sh flags=0x14\nvs 1.2.3.4:80/TCP rr persistence=100\n");
+	kernel_assert_facts(
+		adapter, FACT_RS, "rs 1.2.3.4:80/TCP 5.6.7.8:80 weight=3 forwarding=2\n");
 }
 
 static bool skip_port_80(const struct fact_key *vs, void *arg)
@@ -253,7 +186,7 @@ static void add_conns(const struct rs_conns *c, void *arg)
 
 static void connections_are_those_of_one_virtual_server(void **state)
 {
-	struct fact vs = parse("vs 10.96.0.10:80/TCP rr");
+	struct fact vs = kernel_fact("vs 10.96.0.10:80/TCP rr");
 	uint32_t sum = 0;
 	struct err err;
 
@@ -317,13 +250,13 @@ static struct fact_list many(enum fact_kind kind)
 	for (int i = 0; i < MANY_VS; i++) {
 		snprintf(line, sizeof(line), "vs 10.96.%d.%d:80/TCP rr", i / 50, i % 50 + 1);
 		for (int j = 0; kind == FACT_RS && j < MANY_RS; j++) {
-			struct fact vs = parse(line);
+			struct fact vs = kernel_fact(line);
 			struct ip ip = { .family = AF_INET, .bytes = { 10, 244, 0, (uint8_t)j } };
 
 			fact_list_add(&l, fact_rs(&vs.key, &ip, 8080, (uint32_t)(i + j)));
 		}
 		if (kind == FACT_VS)
-			fact_list_add(&l, parse(line));
+			fact_list_add(&l, kernel_fact(line));
 	}
 	fact_list_finish(&l);
 	return l;
@@ -342,7 +275,7 @@ static void apply_all(enum op_type type, const struct fact_list *l, int expected
 
 static void assert_all(enum fact_kind kind, const struct fact_list *expected)
 {
-	_cleanup_(fact_list_done) struct fact_list have = dump(kind);
+	_cleanup_(fact_list_done) struct fact_list have = kernel_dump(adapter, kind);
 
 	assert_int_equal(have.n, expected->n);
 	assert_memory_equal(have.facts, expected->facts, have.n * sizeof(*have.facts));
@@ -364,14 +297,8 @@ static void many_are_read_back_as_they_were_written(void **state)
 	assert_all(FACT_RS, &rs);
 	apply_all(OP_DEL, &vs, 0);
 	apply_all(OP_DEL, &rs, -ESRCH);
-	assert_facts(FACT_VS, "");
-	assert_facts(FACT_RS, "");
-}
-
-static void skip_all(const char *why)
-{
-	fprintf(stderr, "\nSKIPPED: test_ipvs_kernel did not test anything: %s\n\n", why);
-	exit(SKIPPED);
+	kernel_assert_facts(adapter, FACT_VS, "");
+	kernel_assert_facts(adapter, FACT_RS, "");
 }
 
 int main(void)
@@ -395,10 +322,11 @@ int main(void)
 	int r;
 
 	if (unshare(CLONE_NEWNET))
-		skip_all("making a network namespace is not permitted: run it as root");
+		kernel_skip_all("test_ipvs_kernel",
+			"making a network namespace is not permitted: run it as root");
 	r = ipvs_new(&adapter, &err);
 	if (r)
-		skip_all(err.msg);
+		kernel_skip_all("test_ipvs_kernel", err.msg);
 	ipvs_free(take(adapter));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

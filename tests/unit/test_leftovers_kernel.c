@@ -5,34 +5,11 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "../../src/kernel/nft.h"
 #include "../../src/kernel/nl.h"
-#include "base/mem.h"
-#include "kernel/exec.h"
 #include "kernel/leftovers.h"
-
-enum { SKIPPED = 77, TIMEOUT_MS = 60000 };
-
-#define RUN(input, ...) run(input, (const char *const[]){ __VA_ARGS__, NULL })
-
-static char *run(const char *input, const char *const argv[])
-{
-	_cleanup_(buf_done) struct buf out = { 0 };
-	struct err err = { 0 };
-	int r = exec_run(argv, input, input ? strlen(input) : 0, TIMEOUT_MS, &out, &err);
-
-	if (r)
-		fail_msg("%s: %s", argv[0], err.msg);
-	return buf_take(&out);
-}
+#include "kernel_test.h"
 
 static int new_namespace(void **state)
 {

@@ -6,38 +6,23 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include <linux/rtnetlink.h>
 
 #include "../../src/kernel/nl.h"
-#include "base/mem.h"
-#include "core/resolve.h"
-#include "kernel/exec.h"
 #include "kernel/link.h"
 #include "kernel/link_monitor.h"
+#include "kernel_test.h"
 
-enum { SKIPPED = 77, TIMEOUT_MS = 60000, BOTH = LINK_CHANGED_ADDRESSES | LINK_CHANGED_OURS };
+enum { BOTH = LINK_CHANGED_ADDRESSES | LINK_CHANGED_OURS };
 
 static struct adapter *adapter;
 static struct link_monitor *monitor;
 
 static void ip(const char *commands)
 {
-	static const char *const argv[] = { "ip", "-batch", "-", NULL };
-	struct err err = { 0 };
-
-	if (exec_run(argv, commands, strlen(commands), TIMEOUT_MS, NULL, &err))
-		fail_msg("ip: %s", err.msg);
+	free(RUN(commands, "ip", "-batch", "-"));
 }
 
 static unsigned count(const char *text, const char *part)
@@ -68,12 +53,10 @@ static void await_output(const char *const argv[], const char *part, unsigned ti
 	assert_int_equal(nl_port_join(port, RTNLGRP_LINK), 0);
 	assert_int_equal(nl_port_join(port, RTNLGRP_IPV6_ROUTE), 0);
 	for (;;) {
-		_cleanup_(buf_done) struct buf out = { 0 };
+		_cleanup_free_ char *text = run(NULL, argv);
 		struct pollfd p = { .fd = nl_port_fd(port), .events = POLLIN };
 
-		if (exec_run(argv, NULL, 0, TIMEOUT_MS, &out, &err))
-			fail_msg("ip: %s", err.msg);
-		if (count(buf_str(&out), part) == times)
+		if (count(text, part) == times)
 			break;
 		if (poll(&p, 1, TIMEOUT_MS) <= 0)
 			fail_msg("waited for %u times \"%s\"", times, part);
@@ -115,45 +98,9 @@ static int end_namespace(void **state)
 	return 0;
 }
 
-static struct fact parse(const char *line)
-{
-	struct err err;
-	struct fact f;
-
-	if (fact_parse(line, &f, &err))
-		fail_msg("%s", err.msg);
-	return f;
-}
-
 static void apply(enum op_type type, const char *line, int expected)
 {
-	struct op op = { .type = type, .fact = parse(line), .result = 1 };
-
-	adapter->apply(adapter, &op, 1);
-	if (op.result != expected)
-		fail_msg("%s %s: %d instead of %d", op_type_name(type), line, op.result, expected);
-}
-
-static void collect(const struct fact *f, void *arg)
-{
-	fact_list_add(arg, *f);
-}
-
-/* The facts of one kind are these, one a line. */
-static void assert_facts(enum fact_kind kind, const char *expected)
-{
-	_cleanup_(fact_list_done) struct fact_list l = { 0 };
-	_cleanup_(buf_done) struct buf b = { 0 };
-	struct err err;
-
-	if (adapter->dump(adapter, kind, NULL, collect, &l, &err))
-		fail_msg("dump: %s", err.msg);
-	fact_list_finish(&l);
-	for (size_t i = 0; i < l.n; i++) {
-		fact_print(&b, &l.facts[i]);
-		buf_addc(&b, '\n');
-	}
-	assert_string_equal(buf_str(&b), expected);
+	kernel_apply(adapter, type, kernel_fact(line), expected);
 }
 
 static unsigned changed(void)
@@ -168,14 +115,15 @@ static void routes_come_and_go(void **state)
 	apply(OP_ADD, "route 10.96.0.2 src=192.168.50.1", 0);
 	apply(OP_ADD, "route fd00:96::1", 0);
 	apply(OP_ADD, "route fd00:96::2 src=fd00:50::1", 0);
-	assert_facts(FACT_ROUTE,
+	kernel_assert_facts(adapter, FACT_ROUTE,
 		"route 10.96.0.1\n"
 		"route 10.96.0.2 src=192.168.50.1\n"
 		"route fd00:96::1\n"
 		"route fd00:96::2 src=fd00:50::1\n");
 	apply(OP_DEL, "route 10.96.0.2 src=192.168.50.1", 0);
 	apply(OP_DEL, "route fd00:96::1", 0);
-	assert_facts(FACT_ROUTE, "route 10.96.0.1\nroute fd00:96::2 src=fd00:50::1\n");
+	kernel_assert_facts(
+		adapter, FACT_ROUTE, "route 10.96.0.1\nroute fd00:96::2 src=fd00:50::1\n");
 }
 
 static void the_source_of_a_route_changes_in_place(void **state)
@@ -185,11 +133,11 @@ static void the_source_of_a_route_changes_in_place(void **state)
 	apply(OP_ADD, "route fd00:96::1", 0);
 	apply(OP_SET, "route 10.96.0.1 src=192.168.50.1", 0);
 	apply(OP_SET, "route fd00:96::1 src=fd00:50::1", 0);
-	assert_facts(
-		FACT_ROUTE, "route 10.96.0.1 src=192.168.50.1\nroute fd00:96::1 src=fd00:50::1\n");
+	kernel_assert_facts(adapter, FACT_ROUTE,
+		"route 10.96.0.1 src=192.168.50.1\nroute fd00:96::1 src=fd00:50::1\n");
 	apply(OP_SET, "route 10.96.0.1", 0);
 	apply(OP_SET, "route fd00:96::1", 0);
-	assert_facts(FACT_ROUTE, "route 10.96.0.1\nroute fd00:96::1\n");
+	kernel_assert_facts(adapter, FACT_ROUTE, "route 10.96.0.1\nroute fd00:96::1\n");
 }
 
 static void what_is_there_or_not_there_is_news(void **state)
@@ -205,7 +153,7 @@ static void what_is_there_or_not_there_is_news(void **state)
 	apply(OP_DEL, "route fd00:96::9", -ENOENT);
 	apply(OP_ADD, "route 10.96.0.2 src=192.168.50.99", -EINVAL);
 	apply(OP_ADD, "route fd00:96::2 src=fd00:50::99", -EINVAL);
-	assert_facts(FACT_ROUTE, "route 10.96.0.1\nroute fd00:96::1\n");
+	kernel_assert_facts(adapter, FACT_ROUTE, "route 10.96.0.1\nroute fd00:96::1\n");
 }
 
 static void routes_of_others_are_not_told(void **state)
@@ -217,10 +165,10 @@ static void routes_of_others_are_not_told(void **state)
 	   "route add local 10.97.0.0/16 dev lo proto 200 metric 1024\n"
 	   "route add 10.96.0.4 dev lo proto 200 metric 1024\n"
 	   "route add local fd00:96::1 dev lo proto 200 metric 7\n");
-	assert_facts(FACT_ROUTE, "");
+	kernel_assert_facts(adapter, FACT_ROUTE, "");
 	ip("route add local 10.96.0.5 dev lo proto 200 metric 1024\n"
 	   "route add local fd00:96::5 dev lo proto 200 metric 1024\n");
-	assert_facts(FACT_ROUTE, "route 10.96.0.5\nroute fd00:96::5\n");
+	kernel_assert_facts(adapter, FACT_ROUTE, "route 10.96.0.5\nroute fd00:96::5\n");
 }
 
 static void the_node_keeps_the_routes_of_its_own_addresses(void **state)
@@ -245,7 +193,7 @@ static void one_bad_operation_does_not_stop_the_others(void **state)
 	apply(OP_ADD, "route 10.1.0.7", 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
 		snprintf(line, sizeof(line), "route 10.1.%u.%u", i / 200, i % 200);
-		ops[i] = (struct op){ .type = OP_ADD, .fact = parse(line) };
+		ops[i] = (struct op){ .type = OP_ADD, .fact = kernel_fact(line) };
 	}
 	adapter->apply(adapter, ops, ARRAY_SIZE(ops));
 	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++)
@@ -340,9 +288,9 @@ static void the_device_comes_and_goes(void **state)
 	apply(OP_ADD, "link kube-ipvs0", 0);
 	apply(OP_ADD, "link kube-ipvs0", -EEXIST);
 	apply(OP_SET, "link kube-ipvs0", 0);
-	assert_facts(FACT_LINK, "link kube-ipvs0\n");
+	kernel_assert_facts(adapter, FACT_LINK, "link kube-ipvs0\n");
 	apply(OP_DEL, "link kube-ipvs0", 0);
-	assert_facts(FACT_LINK, "");
+	kernel_assert_facts(adapter, FACT_LINK, "");
 	assert_int_equal(changed(), 0);
 }
 
@@ -354,8 +302,8 @@ static void a_device_of_another_kind_is_not_ours(void **state)
 	apply(OP_SET, "link kube-ipvs0", -ENOTUNIQ);
 	apply(OP_ADD, "addr 10.96.0.1", -ENOTUNIQ);
 	apply(OP_DEL, "link kube-ipvs0", -ENOENT);
-	assert_facts(FACT_LINK, "");
-	assert_facts(FACT_ADDR, "");
+	kernel_assert_facts(adapter, FACT_LINK, "");
+	kernel_assert_facts(adapter, FACT_ADDR, "");
 	assert_int_not_equal(if_nametoindex(LINK_NAME), 0);
 }
 
@@ -372,12 +320,12 @@ static void addresses_come_and_go(void **state)
 	apply(OP_SET, "addr 10.96.0.1", 0);
 	apply(OP_SET, "addr fd00:96::1", 0);
 	ip("addr add 10.98.0.1/24 dev kube-ipvs0\n");
-	assert_facts(FACT_ADDR, "addr 10.96.0.1\naddr fd00:96::1\n");
+	kernel_assert_facts(adapter, FACT_ADDR, "addr 10.96.0.1\naddr fd00:96::1\n");
 	apply(OP_DEL, "addr 10.96.0.9", -ENOENT);
 	apply(OP_DEL, "addr fd00:96::9", -ENOENT);
 	apply(OP_DEL, "addr 10.96.0.1", 0);
 	apply(OP_DEL, "addr fd00:96::1", 0);
-	assert_facts(FACT_ADDR, "");
+	kernel_assert_facts(adapter, FACT_ADDR, "");
 	assert_int_equal(changed(), 0);
 }
 
@@ -392,7 +340,8 @@ static void a_vip_can_be_an_address_and_a_route_at_once(void **state)
 	apply(OP_ADD, "route fd00:96::1", 0);
 	apply(OP_DEL, "addr 10.96.0.1", 0);
 	apply(OP_DEL, "addr fd00:96::1", 0);
-	assert_facts(FACT_ROUTE, "route 10.96.0.1 src=192.168.50.1\nroute fd00:96::1\n");
+	kernel_assert_facts(
+		adapter, FACT_ROUTE, "route 10.96.0.1 src=192.168.50.1\nroute fd00:96::1\n");
 }
 
 static void vips_are_no_addresses_of_the_node(void **state)
@@ -427,12 +376,6 @@ static void what_others_do_to_the_device_is_noticed(void **state)
 	apply(OP_ADD, "link kube-ipvs0", 0);
 	ip("link del kube-ipvs0\n");
 	assert_int_equal(changed(), LINK_CHANGED_OURS);
-}
-
-static void skip_all(const char *why)
-{
-	fprintf(stderr, "\nSKIPPED: test_link_kernel did not test anything: %s\n\n", why);
-	exit(SKIPPED);
 }
 
 static bool has_dummy_devices(void)
@@ -487,7 +430,8 @@ int main(void)
 	int failed;
 
 	if (unshare(CLONE_NEWNET))
-		skip_all("making a network namespace is not permitted: run it as root");
+		kernel_skip_all("test_link_kernel",
+			"making a network namespace is not permitted: run it as root");
 	failed = cmocka_run_group_tests(routes, NULL, NULL);
 	return failed + run_device_tests();
 }

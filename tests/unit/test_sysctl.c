@@ -46,35 +46,24 @@ static void conn_reuse_mode_is_left_alone_before_4_1(void **state)
 	assert_null(find(s, n, "net/ipv4/vs/conn_reuse_mode"));
 }
 
-static void conn_reuse_mode_is_0_from_4_1_to_5_8(void **state)
+/* 0 from 4.1 to 5.8, and not 0 from 5.9 on. */
+static void conn_reuse_mode_depends_on_the_kernel(void **state)
 {
-	static const unsigned versions[][2] = { { 4, 1 }, { 4, 19 }, { 5, 8 } };
+	static const struct {
+		unsigned major, minor;
+		long value;
+	} cases[] = { { 4, 1, 0 }, { 4, 19, 0 }, { 5, 8, 0 }, { 5, 9, 1 }, { 5, 10, 1 },
+		{ 6, 0, 1 }, { 10, 1, 1 } };
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct sysctl s[SYSCTL_MAX_WANTED];
-		size_t n = sysctl_wanted(versions[i][0], versions[i][1], false, false, s);
+		size_t n = sysctl_wanted(cases[i].major, cases[i].minor, false, false, s);
 		const struct sysctl *one = find(s, n, "net/ipv4/vs/conn_reuse_mode");
 
 		assert_non_null(one);
-		assert_int_equal(one->value, 0);
-		assert_false(one->at_least);
-	}
-}
-
-static void conn_reuse_mode_is_not_0_from_5_9_on(void **state)
-{
-	static const unsigned versions[][2] = { { 5, 9 }, { 5, 10 }, { 6, 0 }, { 10, 1 } };
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
-		struct sysctl s[SYSCTL_MAX_WANTED];
-		size_t n = sysctl_wanted(versions[i][0], versions[i][1], false, false, s);
-		const struct sysctl *one = find(s, n, "net/ipv4/vs/conn_reuse_mode");
-
-		assert_non_null(one);
-		assert_int_equal(one->value, 1);
-		assert_true(one->at_least);
+		assert_int_equal(one->value, cases[i].value);
+		assert_int_equal(one->at_least, cases[i].value);
 	}
 }
 
@@ -268,8 +257,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kernel_needs_conntrack_forwarding_and_quick_expiry),
 		cmocka_unit_test(conn_reuse_mode_is_left_alone_before_4_1),
-		cmocka_unit_test(conn_reuse_mode_is_0_from_4_1_to_5_8),
-		cmocka_unit_test(conn_reuse_mode_is_not_0_from_5_9_on),
+		cmocka_unit_test(conn_reuse_mode_depends_on_the_kernel),
 		cmocka_unit_test(ipv6_forwarding_comes_with_ipv6),
 		cmocka_unit_test(arp_is_touched_only_when_strict),
 		cmocka_unit_test(iptables_wants_nothing_of_ipvs),

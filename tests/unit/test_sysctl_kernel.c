@@ -2,20 +2,10 @@
 /* Against the running kernel, in a network and a mount namespace of its own. */
 #include <errno.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
 
-#include <cmocka.h>
-
 #include "kernel/sysctl.h"
-
-enum { SKIPPED = 77 };
+#include "kernel_test.h"
 
 static const struct sysctl off = { "net/ipv4/ip_forward", 0 };
 static const struct sysctl on = { "net/ipv4/ip_forward", 1 };
@@ -129,11 +119,8 @@ int main(void)
 	};
 
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
-		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
-		fprintf(stderr,
-			"\nSKIPPED: test_sysctl_kernel did not test anything: making "
-			"namespaces is not permitted: run it as root\n\n");
-		return SKIPPED;
-	}
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		kernel_skip_all("test_sysctl_kernel",
+			"creating namespaces is not permitted: run it as root");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
