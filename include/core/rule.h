@@ -136,8 +136,7 @@ struct rule {
 #define rule_for_each_match(it, rule) \
 	for (const struct rule_match *it = (rule)->match; it->type != MATCH_NONE; it++)
 
-struct rule_match match_source(const struct cidr *net);
-struct rule_match match_destination(const struct cidr *net);
+struct rule_match match_net(enum match source_or_destination, const struct cidr *net);
 struct rule_match match_protocol(uint8_t protocol);
 struct rule_match match_set(enum set_id set, enum set_dirs dirs);
 struct rule_match match_mark(uint32_t value, uint32_t mask);

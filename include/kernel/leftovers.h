@@ -10,9 +10,9 @@
 #include "core/fact.h"
 
 /*
- * What kube-proxy leaves behind in netfilter, in any of its modes: chains of iptables with the
- * rules in built-in chains that lead there (pkg/proxy/iptables, pkg/proxy/ipvs), and the tables
- * "kube-proxy" of nf_tables (pkg/proxy/nftables). Chains of the kubelet are none of it.
+ * Leftovers of kube-proxy in netfilter, in any of its modes: chains of iptables with the rules in
+ * built-in chains that lead there (pkg/proxy/iptables, pkg/proxy/ipvs), and the tables "kube-proxy"
+ * of nf_tables (pkg/proxy/nftables). Chains of the kubelet do not count.
  */
 
 struct leftover {
@@ -44,5 +44,19 @@ void leftovers_done(struct leftovers *l);
 
 /* "chain IPv4 filter KUBE-EXTERNAL-SERVICES", "nftables table ip kube-proxy" */
 void leftover_print(struct buf *b, const struct leftover *l);
+
+/* The work on text, which needs no kernel: on what iptables-save prints of one table. */
+
+bool leftovers_is_kube_proxys(enum table table, const char *chain);
+/* Adds the chain if it is kube-proxy's. */
+void leftovers_note(
+	struct leftovers *l, int family, enum table table, const char *chain, bool spare_ours);
+/* Adds the chains of kube-proxy in the text. */
+void leftovers_parse(
+	const char *text, int family, enum table table, bool spare_ours, struct leftovers *ret);
+/* Appends the input of iptables-restore that removes the chains of that family and table; nothing
+ * where there are none. */
+void leftovers_document(
+	const struct leftovers *l, const char *text, int family, enum table table, struct buf *doc);
 
 #endif

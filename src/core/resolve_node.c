@@ -73,7 +73,7 @@ bool resolve_match_pods(const struct node_view *view, int family, struct rule_ma
 		return true;
 	}
 	if (cidr)
-		*ret = match_source(cidr);
+		*ret = match_net(MATCH_SOURCE, cidr);
 	return cidr;
 }
 
@@ -225,7 +225,7 @@ static void ipvs_nat_services(struct chain_rules *c)
 {
 	const struct cidr loopback = loopback_net(c->family);
 
-	add_rule(c, to_return, match_source(&loopback));
+	add_rule(c, to_return, match_net(MATCH_SOURCE, &loopback));
 	add_set_rule(c, SET_LOAD_BALANCER, DIRS_DST_DST, jump_to("KUBE-LOAD-BALANCER"));
 	masquerade_cluster_ip(c);
 	add_set_rule(c, SET_EXTERNAL_IP, DIRS_DST_DST, jump_to("KUBE-MARK-MASQ"));
@@ -329,7 +329,7 @@ static void add_node_port_addresses(struct chain_rules *c)
 		struct rule rule = { .target = node_port };
 
 		if (!localhost)
-			rule_add_match(&rule, match_not(match_destination(&loopback)));
+			rule_add_match(&rule, match_not(match_net(MATCH_DESTINATION, &loopback)));
 		rule_add_match(&rule, (struct rule_match){ .type = MATCH_DESTINATION_LOCAL });
 		rule_list_add(&c->list, &rule);
 		return;
@@ -338,10 +338,10 @@ static void add_node_port_addresses(struct chain_rules *c)
 		const struct cidr own = { .ip = c->view->local[i], .len = ip_bits(c->family) };
 
 		if (own.ip.family == c->family && node_view_is_nodeport_address(c->view, &own.ip))
-			add_rule(c, node_port, match_destination(&own));
+			add_rule(c, node_port, match_net(MATCH_DESTINATION, &own));
 	}
 	if (localhost)
-		add_rule(c, node_port, match_destination(&loopback));
+		add_rule(c, node_port, match_net(MATCH_DESTINATION, &loopback));
 }
 
 static void iptables_nat_services(struct chain_rules *c)
@@ -415,8 +415,8 @@ static void iptables_filter_services(struct chain_rules *c)
 	/* With route_localnet others on the link could reach services that listen on 127.0.0.1. */
 	if (c->family == AF_INET && node_view_localhost_nodeports(c->view))
 		rule_list_add(&c->list,
-			&(struct rule){ .match = { match_not(match_source(&loopback)),
-						match_destination(&loopback) },
+			&(struct rule){ .match = { match_not(match_net(MATCH_SOURCE, &loopback)),
+						match_net(MATCH_DESTINATION, &loopback) },
 				.target = to_drop,
 				.comment = "block incoming localnet connections" });
 	check_source_ranges(c);

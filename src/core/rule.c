@@ -6,23 +6,13 @@
 
 #include "base/hash.h"
 
-static struct rule_match match_net(enum match type, const struct cidr *net)
+struct rule_match match_net(enum match type, const struct cidr *net)
 {
 	struct rule_match m = { .type = (uint8_t)type, .net.ip = net->ip };
 
 	for (int bit = 0; bit < net->len; bit++)
 		m.net.mask[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
 	return m;
-}
-
-struct rule_match match_source(const struct cidr *net)
-{
-	return match_net(MATCH_SOURCE, net);
-}
-
-struct rule_match match_destination(const struct cidr *net)
-{
-	return match_net(MATCH_DESTINATION, net);
 }
 
 struct rule_match match_protocol(uint8_t protocol)

@@ -22,7 +22,7 @@ enum verdict {
 	VERDICT_UNREADABLE,
 };
 
-static void add_jump(const struct fact_key *key, const struct fact_state *state, void *arg)
+static void collect_jump(const struct fact_key *key, const struct fact_state *state, void *arg)
 {
 	struct walk *w = arg;
 
@@ -32,7 +32,7 @@ static void add_jump(const struct fact_key *key, const struct fact_state *state,
 	w->jumps[w->n_jumps++] = *key;
 }
 
-static int cmp_jump(const void *a, const void *b)
+static int compare_jump_key(const void *a, const void *b)
 {
 	return fact_key_cmp(a, b);
 }
@@ -41,9 +41,9 @@ void walk_init(struct walk *w, const struct ledger *ledger, const struct rule_po
 	const struct node_view *view)
 {
 	*w = (struct walk){ .ledger = ledger, .pool = pool, .view = view };
-	ledger_each(ledger, FACT_JUMP, add_jump, w);
+	ledger_each(ledger, FACT_JUMP, collect_jump, w);
 	if (w->n_jumps)
-		qsort(w->jumps, w->n_jumps, sizeof(*w->jumps), cmp_jump);
+		qsort(w->jumps, w->n_jumps, sizeof(*w->jumps), compare_jump_key);
 }
 
 void walk_done(struct walk *w)
@@ -187,7 +187,7 @@ static bool match_holds(const struct walk *w, const struct walk_packet *p,
 static enum verdict run_chain(struct walk_run *r, const char *name, unsigned depth);
 
 /* Looks up what the tree of chains under CHAIN_DISPATCH or CHAIN_NODE_PORTS would find. */
-static enum verdict dispatch(struct walk_run *r, bool node_port, unsigned depth)
+static enum verdict run_dispatch(struct walk_run *r, bool node_port, unsigned depth)
 {
 	static const char any_hash[SERVICE_HASH_LEN] = { 0 };
 	const struct walk_packet *p = r->packet;
@@ -216,9 +216,9 @@ static enum verdict run_target(struct walk_run *r, const struct rule_target *t, 
 	case TARGET_JUMP:
 	case TARGET_GOTO:
 		if (!strcmp(t->chain, CHAIN_DISPATCH))
-			v = dispatch(r, false, depth);
+			v = run_dispatch(r, false, depth);
 		else if (!strcmp(t->chain, CHAIN_NODE_PORTS))
-			v = dispatch(r, true, depth);
+			v = run_dispatch(r, true, depth);
 		else
 			v = run_chain(r, t->chain, depth + 1);
 		return v == VERDICT_RETURN && t->type == TARGET_JUMP ? VERDICT_CONTINUE : v;

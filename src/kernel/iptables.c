@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Carrying out a batch takes several programs, one after another. They stand as tasks on a stack: a
+ * task that lacks something puts another task on top of itself.
+ *
+ * When iptables-restore refuses a document, the batch is halved until the operations that are at
+ * fault stand alone. Their failure is logged with the words of iptables.
+ */
 #include "kernel/iptables.h"
 
 #include <errno.h>
@@ -7,32 +14,403 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "iptables_canary.h"
+#include "iptables_dispatch.h"
+#include "iptables_document.h"
 #include "iptables_memo.h"
-#include "iptables_own.h"
+#include "iptables_save.h"
+#include "iptables_tool.h"
+#include "kernel/exec.h"
 
 enum {
+	FAMILIES = 2,
 	/* Of the time no more than this part is spent on reading where others changed nothing. */
 	READING_SHARE = 10,
+	/*
+	 * In one document. The time that iptables-nft takes grows with the square of the number of
+	 * new chains: 0.1 s for 1,000, 13 s for 33,000.
+	 */
+	NFT_CHAINS = 1024,
 };
 
-static struct iptables *iptables_of(struct adapter *a)
+struct iptables_family {
+	int family; /* 0: not served */
+	struct iptables_tool tool;
+	struct saved snapshot;
+	/* The snapshot is what iptables told after the last write; else it must be read. */
+	bool read;
+	bool jumps; /* its jumps are those of the last reading, and none was written since */
+	struct err read_err;   /* code 0: the snapshot is whole */
+	struct leftovers left; /* that the last dump met */
+	struct dispatch dispatch;
+	struct iptables_counts counts; /* all but the tree */
+};
+
+/* Operations on one family, all of one kind; of chains those that delete stand last. */
+struct iptables_batch {
+	struct iptables_family *family;
+	struct op **ops;
+	size_t n;
+};
+
+enum iptables_task_type {
+	TASK_READ,    /* the family's snapshot */
+	TASK_WRITE,   /* the batch */
+	TASK_PREPARE, /* the chains of the batch without their rules */
+	TASK_COMPARE, /* how iptables tells what was written of the batch */
+};
+
+struct iptables_task {
+	enum iptables_task_type type;
+	struct iptables_batch batch; /* of TASK_READ: the family only */
+	size_t table;		     /* of TASK_READ: the next one to read */
+};
+
+struct iptables {
+	struct adapter adapter;
+	const struct rule_pool *pool;
+	struct iptables_family families[FAMILIES];
+	struct map memos; /* of struct memo */
+	bool waits;	  /* apply() and dump() wait for the programs that they run */
+	bool ahead;	  /* the snapshots are those of read_ahead() */
+	/* What is under way: programs run one after another, for the last task first. */
+	struct exec *exec;
+	struct iptables_task *tasks;
+	size_t n_tasks, cap_tasks;
+	struct document document; /* that is being written */
+	struct op **ops;	  /* of the batches */
+	bool from_memory;	  /* the document was made of jumps read before the last write */
+	bool doubtful;		  /* something that was written should be read back */
+	struct canary *canary;	  /* NULL: nobody wants to know */
+	uint64_t read_begun, read_ms; /* how long it took to read all, last */
+};
+
+/* Tasks */
+
+static void push_task(
+	struct iptables *t, enum iptables_task_type type, const struct iptables_batch *b)
 {
-	return container_of(a, struct iptables, adapter);
+	mem_grow(t->tasks, t->n_tasks, t->cap_tasks);
+	t->tasks[t->n_tasks++] = (struct iptables_task){ .type = type, .batch = *b };
+}
+
+static void push_reading(struct iptables *t, struct iptables_family *f)
+{
+	push_task(t, TASK_READ, &(struct iptables_batch){ .family = f });
+}
+
+static struct iptables_task *top_task(struct iptables *t)
+{
+	return &t->tasks[t->n_tasks - 1];
+}
+
+static struct iptables_task pop_task(struct iptables *t)
+{
+	return t->tasks[--t->n_tasks];
+}
+
+static enum fact_kind batch_kind(const struct iptables_batch *b)
+{
+	return b->ops[0]->fact.key.kind;
+}
+
+/* The task on top has read its snapshot, or failed to. */
+static void end_reading(struct iptables *t, const struct err *err)
+{
+	struct iptables_family *f = pop_task(t).batch.family;
+
+	f->read = true;
+	f->jumps = !err;
+	f->read_err = err ? *err : (struct err){ 0 };
+	if (!err)
+		return;
+	err_prefix(&f->read_err, "%s", f->tool.name);
+	saved_done(&f->snapshot);
+}
+
+static void begin_reading(struct iptables *t)
+{
+	struct iptables_task *task = top_task(t);
+	struct iptables_family *f = task->batch.family;
+	struct err err = { 0 };
+
+	if (!task->table) {
+		saved_done(&f->snapshot);
+		f->snapshot.family = f->family;
+	}
+	if (task->table == ARRAY_SIZE(document_tables))
+		end_reading(t, NULL);
+	else if (iptables_tool_start_save(&f->tool, t->exec, document_tables[task->table], &err))
+		end_reading(t, &err);
+}
+
+/* One table was printed. */
+static void take_saved_table(
+	struct iptables *t, int status, const struct buf *out, struct err *words)
+{
+	struct iptables_task *task = top_task(t);
+	enum table table = document_tables[task->table++];
+	struct err err = { 0 };
+	int r = iptables_tool_result(status, words, &err);
+
+	if (r)
+		err_prefix(&err, "cannot read table %s", table_name(table));
+	else
+		r = saved_add(&task->batch.family->snapshot, table, buf_str(out), &err);
+	if (r)
+		end_reading(t, &err);
+}
+
+/* The same words about the same chain are logged once. */
+static void log_failure(struct iptables *t, const struct iptables_batch *b, const struct err *err)
+{
+	struct memo *m = memo_get(&t->memos, &b->ops[0]->fact.key);
+	uint64_t complaint = hash_text(err->msg);
+	_cleanup_(buf_done) struct buf fact = { 0 };
+	struct err words = *err;
+
+	if (m->complaint == complaint)
+		return;
+	m->complaint = complaint;
+	for (char *p = words.msg; (p = strchr(p, '"'));)
+		*p = '\'';
+	fact_print(&fact, &b->ops[0]->fact);
+	log_warn("cannot change iptables rules, retrying later",
+		"program=%s fact=\"%s\" err=\"%s\"", b->family->tool.name, buf_str(&fact),
+		words.msg);
+}
+
+/* All operations of the batch get their result. */
+static void conclude(
+	struct iptables *t, const struct iptables_batch *b, int r, const struct err *err)
+{
+	const bool dispatch = batch_kind(b) == FACT_DISPATCH;
+	const bool refused = r == -EINVAL || r == -EPERM || r == -EAGAIN;
+
+	if (r) {
+		b->family->counts.failures++;
+		log_failure(t, b, err);
+	}
+	/* Nobody knows what the kernel has of a tree that was neither accepted nor refused. */
+	if (r && dispatch && !refused)
+		r = -ENOBUFS;
+	for (size_t i = 0; i < b->n; i++) {
+		b->ops[i]->result = r;
+		if (!r && !dispatch)
+			t->doubtful |= memo_written(&t->memos, b->ops[i]);
+	}
+}
+
+/* The document goes to iptables-restore; if that cannot be run the task on top has failed. */
+static void start_document(struct iptables *t)
+{
+	struct iptables_batch b = top_task(t)->batch;
+	struct err err = { 0 };
+	int r;
+
+	canary_before_write(t->canary, b.family->family);
+	r = iptables_tool_start_restore(&b.family->tool, t->exec, &t->document.text, &err);
+	t->from_memory = !b.family->read;
+	b.family->read = false;
+	b.family->jumps &= batch_kind(&b) != FACT_JUMP;
+	if (!r) {
+		canary_written_by(t->canary, exec_running(t->exec));
+		return;
+	}
+	if (pop_task(t).type == TASK_WRITE)
+		conclude(t, &b, r, &err);
+	dispatch_end(&b.family->dispatch, false);
+}
+
+/* Jumps are replaced as they stand, so that they must be known. */
+static void begin_writing(struct iptables *t)
+{
+	const struct iptables_batch b = top_task(t)->batch;
+	const enum fact_kind kind = batch_kind(&b);
+	struct iptables_family *f = b.family;
+
+	if (kind == FACT_JUMP && !f->read && !f->jumps) {
+		push_reading(t, f);
+		return;
+	}
+	if (kind == FACT_JUMP && f->read && f->read_err.code) {
+		conclude(t, &b, f->read_err.code, &f->read_err);
+		pop_task(t);
+		return;
+	}
+
+	document_reset(&t->document);
+	if (kind == FACT_CHAIN)
+		document_add_chains(&t->document, t->pool, &f->dispatch, b.ops, b.n);
+	else if (kind == FACT_DISPATCH)
+		document_add_dispatch(&t->document, &f->dispatch, b.ops, b.n);
+	else
+		document_add_jumps(&t->document, t->pool, &f->snapshot, b.ops, b.n);
+	if (t->document.text.len) {
+		start_document(t);
+		return;
+	}
+	dispatch_end(&f->dispatch, true);
+	conclude(t, &b, 0, NULL);
+	pop_task(t);
+}
+
+/*
+ * Chains refer to each other, so that a part of a refused batch may need its other parts: chains
+ * that are new are made first, and where all others are through, chains that are to go are emptied.
+ * Chains that exist already keep their rules until they get others.
+ */
+static void halve_batch(struct iptables *t, const struct iptables_batch *b)
+{
+	struct iptables_batch first = *b, second = *b;
+
+	first.n = b->n / 2;
+	second.ops += first.n;
+	second.n -= first.n;
+	push_task(t, TASK_WRITE, &second);
+	push_task(t, TASK_WRITE, &first);
+	if (batch_kind(b) == FACT_CHAIN)
+		push_task(t, TASK_PREPARE, b);
+}
+
+/* iptables names the number of the line that it refuses; people want to see the line. */
+static void quote_line(const struct buf *document, struct err *err)
+{
+	const char *number = strstr(err->msg, "line"), *line = buf_str(document);
+	const struct err words = *err;
+	unsigned long n = 0;
+
+	if (number)
+		n = strtoul(number + strcspn(number, "0123456789"), NULL, 10);
+	for (; n > 1 && *line; n--)
+		line = strchrnul(line, '\n') + 1;
+	if (n && *line == '-')
+		err_set(err, words.code, "%s, in: %.*s", words.msg, (int)strcspn(line, "\n"), line);
+}
+
+static void end_writing(struct iptables *t, int status, struct err *words)
+{
+	const struct iptables_batch b = pop_task(t).batch;
+	struct err err = { 0 };
+	int r = iptables_tool_result(status, words, &err);
+
+	dispatch_end(&b.family->dispatch, !r);
+	if (r == -EINVAL && batch_kind(&b) == FACT_JUMP && t->from_memory) {
+		push_task(t, TASK_WRITE, &b); /* somebody else has changed the jumps */
+		return;
+	}
+	if (r == -EINVAL && b.n > 1) {
+		halve_batch(t, &b);
+		return;
+	}
+	if (r)
+		quote_line(&t->document.text, &err);
+	for (enum table table = 0; !r && table <= TABLE_MANGLE; table++)
+		b.family->counts.written[table] += t->document.rules[table];
+	conclude(t, &b, r, &err);
+}
+
+static void begin_preparing(struct iptables *t)
+{
+	const struct iptables_batch b = top_task(t)->batch;
+
+	document_reset(&t->document);
+	document_add_headers(&t->document, b.ops, b.n);
+	if (t->document.text.len)
+		start_document(t);
+	else
+		pop_task(t);
+}
+
+/* Where something that was written is doubtful, remembers how iptables tells it. */
+static void compare_written(struct iptables *t)
+{
+	const struct iptables_batch b = top_task(t)->batch;
+	struct iptables_family *f = b.family;
+
+	if (t->doubtful && !f->read) {
+		push_reading(t, f);
+		return;
+	}
+	for (size_t i = 0; t->doubtful && !f->read_err.code && i < b.n; i++) {
+		const struct fact_key *key = &b.ops[i]->fact.key;
+		const struct saved_chain *c = saved_find(&f->snapshot, key);
+		struct memo *m = memo_find(&t->memos, key);
+
+		if (!c || !m || b.ops[i]->result)
+			continue;
+		m->rendered = c->hash;
+		if (c->hash != m->written)
+			log_debug("iptables tells rules in another form than they were written",
+				"chain=%s", c->key.name);
+	}
+	t->doubtful = false;
+	pop_task(t);
+}
+
+/* Goes on; returns whether all tasks are done. */
+static bool advance_tasks(struct iptables *t)
+{
+	while (t->n_tasks) {
+		const struct iptables_task task = *top_task(t);
+		_cleanup_(buf_done) struct buf out = { 0 };
+		struct err words = { 0 };
+		int status;
+
+		if (!exec_running(t->exec)) {
+			switch (task.type) {
+			case TASK_READ:
+				begin_reading(t);
+				break;
+			case TASK_WRITE:
+				begin_writing(t);
+				break;
+			case TASK_PREPARE:
+				begin_preparing(t);
+				break;
+			case TASK_COMPARE:
+				compare_written(t);
+				break;
+			}
+			continue;
+		}
+
+		status = exec_advance(t->exec, &out, &words);
+		if (status == -EINPROGRESS)
+			return false;
+		if (task.type == TASK_READ) {
+			take_saved_table(t, status, &out, &words);
+			continue;
+		}
+		canary_after_write(t->canary, task.batch.family->family);
+		if (task.type == TASK_WRITE)
+			end_writing(t, status, &words);
+		else /* TASK_PREPARE: if it failed, the parts will fail in their turn */
+			pop_task(t);
+	}
+	return true;
+}
+
+static void finish_tasks(struct iptables *t)
+{
+	while (!advance_tasks(t))
+		exec_wait(t->exec);
 }
 
 /* Reading */
 
 static bool iptables_advance(struct adapter *a)
 {
-	return job_advance(iptables_of(a));
+	return advance_tasks(container_of(a, struct iptables, adapter));
 }
 
 static bool iptables_read_ahead(struct adapter *a)
 {
-	struct iptables *t = iptables_of(a);
+	struct iptables *t = container_of(a, struct iptables, adapter);
 
 	if (t->ahead)
 		return true;
@@ -40,26 +418,17 @@ static bool iptables_read_ahead(struct adapter *a)
 		t->read_begun = clock_ms();
 		for (size_t i = FAMILIES; i-- > 0;)
 			if (t->families[i].family)
-				job_read(t, &t->families[i]);
+				push_reading(t, &t->families[i]);
 	}
 	if (t->waits)
-		job_wait(t);
-	t->ahead = job_advance(t);
+		finish_tasks(t);
+	t->ahead = advance_tasks(t);
 	if (t->ahead)
 		t->read_ms = clock_ms() - t->read_begun;
 	return t->ahead;
 }
 
-static void forget_snapshot(struct family *f)
-{
-	leftovers_done(&f->left);
-	f->left = f->snapshot.left;
-	f->snapshot.left = (struct leftovers){ 0 };
-	saved_keep_jumps(&f->snapshot);
-	f->read = false;
-}
-
-static bool has_read(const struct iptables *t)
+static bool all_read(const struct iptables *t)
 {
 	for (size_t i = 0; i < FAMILIES; i++)
 		if (t->families[i].family && !t->families[i].read)
@@ -67,11 +436,10 @@ static bool has_read(const struct iptables *t)
 	return true;
 }
 
-static void tell_chains(const struct iptables *t, const struct family *f, enum fact_kind kind,
-	dump_fn fn, void *arg)
+static void dump_chains(const struct iptables *t, const struct iptables_family *f,
+	enum fact_kind kind, dump_fn fn, void *arg)
 {
-	map_for_each(n, &f->snapshot.chains) {
-		const struct saved_chain *c = container_of(n, struct saved_chain, by_key);
+	map_for_each_entry(struct saved_chain, c, &f->snapshot.chains, by_key) {
 		struct fact fact = { .key = c->key };
 
 		if (c->key.kind != kind)
@@ -85,17 +453,17 @@ static void tell_chains(const struct iptables *t, const struct family *f, enum f
 static int iptables_dump(struct adapter *a, enum fact_kind kind,
 	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
 {
-	struct iptables *t = iptables_of(a);
+	struct iptables *t = container_of(a, struct iptables, adapter);
 
 	(void)skip;
-	if (kind == FACT_CHAIN ? !t->ahead : !has_read(t)) {
+	if (kind == FACT_CHAIN ? !t->ahead : !all_read(t)) {
 		t->ahead = false;
 		iptables_read_ahead(a);
-		job_wait(t);
+		finish_tasks(t);
 	}
 	t->ahead = false;
 	for (size_t i = 0; i < FAMILIES; i++) {
-		struct family *f = &t->families[i];
+		struct iptables_family *f = &t->families[i];
 
 		if (!f->family)
 			continue;
@@ -106,9 +474,16 @@ static int iptables_dump(struct adapter *a, enum fact_kind kind,
 		if (kind == FACT_DISPATCH)
 			dispatch_tell(&f->dispatch, fn, arg);
 		else
-			tell_chains(t, f, kind, fn, arg);
-		if (kind == FACT_JUMP) /* the last one */
-			forget_snapshot(f);
+			dump_chains(t, f, kind, fn, arg);
+		if (kind != FACT_JUMP)
+			continue;
+
+		/* The last kind: of the snapshot only the jumps are needed from now on. */
+		leftovers_done(&f->left);
+		f->left = f->snapshot.left;
+		f->snapshot.left = (struct leftovers){ 0 };
+		saved_keep_jumps(&f->snapshot);
+		f->read = false;
 	}
 	return 0;
 }
@@ -116,10 +491,10 @@ static int iptables_dump(struct adapter *a, enum fact_kind kind,
 /* Writing */
 
 /*
- * Rules may refer only to chains that are there. In the order of these numbers chains refer to
- * those before them, so that a batch can be cut anywhere.
+ * Rules may refer only to chains that exist. In the order of these numbers chains refer to chains
+ * before them, so that a batch can be cut anywhere.
  */
-static int rank(const struct fact_key *key)
+static int chain_rank(const struct fact_key *key)
 {
 	static const int ranks[SERVICE_CHAINS] = {
 		[SERVICE_CHAIN_SEP] = 1,
@@ -135,10 +510,10 @@ static int rank(const struct fact_key *key)
 }
 
 /* By name, because iptables takes new chains fastest in the order in which it keeps them. */
-static int cmp_chain(const void *a, const void *b)
+static int compare_chain_op(const void *a, const void *b)
 {
 	const struct op *x = *(struct op *const *)a, *y = *(struct op *const *)b;
-	int c = rank(&x->fact.key) - rank(&y->fact.key);
+	int c = chain_rank(&x->fact.key) - chain_rank(&y->fact.key);
 
 	if ((x->type == OP_DEL) != (y->type == OP_DEL))
 		return x->type == OP_DEL ? 1 : -1;
@@ -147,28 +522,40 @@ static int cmp_chain(const void *a, const void *b)
 	return c ? c : strcmp(x->fact.key.name, y->fact.key.name);
 }
 
-/* Each is inserted at the head: what an audit misses comes back in the order in which it stood. */
-static int cmp_jump(const void *a, const void *b)
+/* Each is inserted at the head: jumps that an audit misses come back in the order in which they
+ * stood. */
+static int compare_jump_op(const void *a, const void *b)
 {
 	const struct op *x = *(struct op *const *)a, *y = *(struct op *const *)b;
 
 	return fact_key_cmp(&x->fact.key, &y->fact.key);
 }
 
-static void begin_batch(struct iptables *t, const struct batch *b)
+/* The first part is written first. */
+static void push_batch(struct iptables *t, const struct iptables_batch *b)
 {
-	if (b->ops[0]->fact.key.kind == FACT_CHAIN)
-		qsort(b->ops, b->n, sizeof(struct op *), cmp_chain);
-	if (b->ops[0]->fact.key.kind == FACT_JUMP)
-		qsort(b->ops, b->n, sizeof(struct op *), cmp_jump);
+	bool cut = batch_kind(b) == FACT_CHAIN && b->family->tool.info.nft;
+	size_t max = cut ? NFT_CHAINS : b->n;
+
+	if (batch_kind(b) == FACT_CHAIN)
+		qsort(b->ops, b->n, sizeof(struct op *), compare_chain_op);
+	if (batch_kind(b) == FACT_JUMP)
+		qsort(b->ops, b->n, sizeof(struct op *), compare_jump_op);
 	for (size_t i = 0; i < b->n; i++)
 		b->ops[i]->result = -EINPROGRESS;
-	job_write(t, b);
+	push_task(t, TASK_COMPARE, b);
+	for (size_t n = b->n; n;) {
+		struct iptables_batch part = { .family = b->family, .n = n % max ? n % max : max };
+
+		n -= part.n;
+		part.ops = b->ops + n;
+		push_task(t, TASK_WRITE, &part);
+	}
 }
 
 static void iptables_apply(struct adapter *a, struct op *ops, size_t n)
 {
-	struct iptables *t = iptables_of(a);
+	struct iptables *t = container_of(a, struct iptables, adapter);
 	size_t used = 0;
 
 	t->ahead = false;
@@ -176,17 +563,17 @@ static void iptables_apply(struct adapter *a, struct op *ops, size_t n)
 	for (size_t i = 0; i < n; i++)
 		ops[i].result = -EOPNOTSUPP; /* where the family is not served */
 	for (size_t f = FAMILIES; f-- > 0;) {
-		struct batch b = { &t->families[f], t->ops + used, 0 };
+		struct iptables_batch b = { &t->families[f], t->ops + used, 0 };
 
 		for (size_t i = 0; i < n; i++)
 			if (ops[i].fact.key.family == b.family->family)
 				b.ops[b.n++] = &ops[i];
 		used += b.n;
 		if (b.n)
-			begin_batch(t, &b);
+			push_batch(t, &b);
 	}
 	if (t->waits)
-		job_wait(t);
+		finish_tasks(t);
 }
 
 const char *iptables_explain(const struct op *op)
@@ -207,7 +594,7 @@ const char *iptables_explain(const struct op *op)
 	}
 }
 
-static int open_family(struct iptables *t, size_t i, int family, struct err *err)
+static int open_iptables_family(struct iptables *t, size_t i, int family, struct err *err)
 {
 	int r = iptables_tool_find(family, &t->families[i].tool, err);
 
@@ -236,9 +623,9 @@ int iptables_new(
 	};
 	r = exec_new(&t->exec, err);
 	if (!r && ipv4)
-		r = open_family(t, 0, AF_INET, err);
+		r = open_iptables_family(t, 0, AF_INET, err);
 	if (!r && ipv6)
-		r = open_family(t, 1, AF_INET6, err);
+		r = open_iptables_family(t, 1, AF_INET6, err);
 	if (r) {
 		iptables_free(&t->adapter);
 		return r;
@@ -253,7 +640,7 @@ void iptables_free(struct adapter *a)
 
 	if (!a)
 		return;
-	t = iptables_of(a);
+	t = container_of(a, struct iptables, adapter);
 	for (size_t i = 0; i < FAMILIES; i++) {
 		saved_done(&t->families[i].snapshot);
 		leftovers_done(&t->families[i].left);
@@ -262,7 +649,7 @@ void iptables_free(struct adapter *a)
 	canary_free(t->canary);
 	exec_free(t->exec);
 	memo_done(&t->memos);
-	buf_done(&t->document);
+	document_done(&t->document);
 	free(t->tasks);
 	free(t->ops);
 	free(t);
@@ -270,7 +657,7 @@ void iptables_free(struct adapter *a)
 
 int iptables_watch(struct adapter *a)
 {
-	struct iptables *t = iptables_of(a);
+	struct iptables *t = container_of(a, struct iptables, adapter);
 
 	t->waits = false;
 	return exec_fd(t->exec);
@@ -278,7 +665,7 @@ int iptables_watch(struct adapter *a)
 
 int iptables_watch_others(struct adapter *a, struct err *err)
 {
-	struct iptables *t = iptables_of(a);
+	struct iptables *t = container_of(a, struct iptables, adapter);
 	struct canary *c;
 	int r = canary_new(&c, err);
 
@@ -297,7 +684,7 @@ int iptables_watch_others(struct adapter *a, struct err *err)
 
 bool iptables_disturbed(struct adapter *a, uint64_t now, uint64_t repairs)
 {
-	struct iptables *t = iptables_of(a);
+	struct iptables *t = container_of(a, struct iptables, adapter);
 
 	return canary_disturbed(t->canary, now, READING_SHARE * t->read_ms, repairs);
 }
@@ -329,7 +716,7 @@ void iptables_print_mixed(const struct adapter *a, struct buf *b)
 	size_t n = 0;
 
 	for (size_t i = 0; i < FAMILIES; i++) {
-		const struct family *f = &t->families[i];
+		const struct iptables_family *f = &t->families[i];
 
 		if (f->family && iptables_tool_mixed(f->family, &f->tool, name))
 			buf_addf(b, "%s%s", n++ ? ", " : "", name);

@@ -57,13 +57,13 @@ struct canary {
 	uint64_t repairs;   /* until then */
 };
 
-static void close_fd(int fd)
+static void close_canary_fd(int fd)
 {
 	if (fd >= 0)
 		close(fd);
 }
 
-static int watch(struct canary *c, int fd)
+static int canary_watch_fd(struct canary *c, int fd)
 {
 	return epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){ .events = EPOLLIN })
 		? -errno
@@ -77,7 +77,7 @@ int canary_new(struct canary **ret, struct err *err)
 
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	r = c->epoll < 0 || c->timer < 0 ? -errno : watch(c, c->timer);
+	r = c->epoll < 0 || c->timer < 0 ? -errno : canary_watch_fd(c, c->timer);
 	if (r) {
 		canary_free(c);
 		return err_errno(err, r, "cannot wait for changes of iptables rules");
@@ -91,10 +91,10 @@ void canary_free(struct canary *c)
 	if (!c)
 		return;
 	for (size_t i = 0; i < c->n_shapes; i++)
-		close_fd(c->shapes[i].fd);
+		close_canary_fd(c->shapes[i].fd);
 	nl_port_free(c->port);
-	close_fd(c->timer);
-	close_fd(c->epoll);
+	close_canary_fd(c->timer);
+	close_canary_fd(c->epoll);
 	free(c);
 }
 
@@ -113,7 +113,7 @@ static void set_ticking(const struct canary *c, bool on)
 	timerfd_settime(c->timer, 0, &t, NULL);
 }
 
-static void disturb(struct canary *c, enum concern concern)
+static void note_disturbance(struct canary *c, enum concern concern)
 {
 	c->sure |= concern == CONCERN_SURE;
 	c->again |= c->disturbed;
@@ -128,11 +128,6 @@ static void disturb(struct canary *c, enum concern concern)
 }
 
 /* nf_tables */
-
-static bool is_ours(enum table table, const char *chain)
-{
-	return chain_is_ours(table, chain) || (table == TABLE_NAT && tree_has_chain(chain));
-}
 
 static enum concern concern_of_table(struct nlmsghdr *msg)
 {
@@ -161,7 +156,7 @@ static enum concern concern_of_chain(struct nlmsghdr *msg)
 	return !nlmsg_parse(msg, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_NAME, policy) &&
 			tb[NFTA_CHAIN_TABLE] && tb[NFTA_CHAIN_NAME] &&
 			table_parse(nla_get_string(tb[NFTA_CHAIN_TABLE]), &table) &&
-			is_ours(table, nla_get_string(tb[NFTA_CHAIN_NAME]))
+			iptables_chain_is_ours(table, nla_get_string(tb[NFTA_CHAIN_NAME]))
 		? CONCERN_SURE
 		: CONCERN_NONE;
 }
@@ -183,12 +178,12 @@ static enum concern concern_of_rule(struct nlmsghdr *msg, bool deleted)
 		!table_parse(nla_get_string(tb[NFTA_RULE_TABLE]), &table))
 		return CONCERN_NONE;
 	chain = nla_get_string(tb[NFTA_RULE_CHAIN]);
-	if (is_ours(table, chain))
+	if (iptables_chain_is_ours(table, chain))
 		return CONCERN_SURE;
 	return deleted && hook_parse(chain, &hook) ? CONCERN_PERHAPS : CONCERN_NONE;
 }
 
-static enum concern concern_of(const struct canary *c, struct nlmsghdr *msg)
+static enum concern concern_of_event(const struct canary *c, struct nlmsghdr *msg)
 {
 	const struct nfgenmsg *header = NLMSG_DATA(msg);
 
@@ -212,14 +207,14 @@ static enum concern concern_of(const struct canary *c, struct nlmsghdr *msg)
 	}
 }
 
-static void take_event(struct nlmsghdr *msg, void *arg)
+static void take_nft_event(struct nlmsghdr *msg, void *arg)
 {
 	struct canary *c = arg;
 
-	enum concern concern = concern_of(c, msg);
+	enum concern concern = concern_of_event(c, msg);
 
 	if (concern)
-		disturb(c, concern);
+		note_disturbance(c, concern);
 }
 
 static int open_nft(struct canary *c, struct err *err)
@@ -233,7 +228,7 @@ static int open_nft(struct canary *c, struct err *err)
 		return r;
 	r = nl_port_join(c->port, NFNLGRP_NFTABLES);
 	if (!r)
-		r = watch(c, nl_port_fd(c->port));
+		r = canary_watch_fd(c, nl_port_fd(c->port));
 	return r ? err_errno(err, r, "cannot watch nf_tables") : 0;
 }
 
@@ -261,7 +256,7 @@ void canary_written_by(struct canary *c, pid_t pid)
 /* Legacy */
 
 /* IPv6 has the same under names of its own: struct ip6t_getinfo, IP6T_SO_GET_INFO. */
-static struct ipt_getinfo shape(const struct shapes *s, enum table table)
+static struct ipt_getinfo read_shape(const struct shapes *s, enum table table)
 {
 	struct ipt_getinfo info = { 0 }, none = { 0 };
 	socklen_t len = sizeof(info);
@@ -274,12 +269,12 @@ static struct ipt_getinfo shape(const struct shapes *s, enum table table)
 }
 
 /* Returns whether any has changed since the last call. */
-static bool look(struct shapes *s)
+static bool shapes_changed(struct shapes *s)
 {
 	bool changed = false;
 
 	for (enum table table = 0; table <= TABLE_MANGLE; table++) {
-		struct ipt_getinfo info = shape(s, table);
+		struct ipt_getinfo info = read_shape(s, table);
 
 		changed |= memcmp(&info, &s->seen[table], sizeof(info)) != 0;
 		s->seen[table] = info;
@@ -296,7 +291,7 @@ static int open_legacy(struct canary *c, int family, struct err *err)
 	if (s->fd < 0)
 		return err_errno(err, -errno, "cannot watch the tables of iptables");
 	c->n_shapes++;
-	look(s);
+	shapes_changed(s);
 	set_ticking(c, true);
 	return 0;
 }
@@ -313,8 +308,8 @@ void canary_before_write(struct canary *c, int family)
 {
 	struct shapes *s = find_shapes(c, family);
 
-	if (s && look(s))
-		disturb(c, CONCERN_PERHAPS);
+	if (s && shapes_changed(s))
+		note_disturbance(c, CONCERN_PERHAPS);
 }
 
 void canary_after_write(struct canary *c, int family)
@@ -322,7 +317,7 @@ void canary_after_write(struct canary *c, int family)
 	struct shapes *s = find_shapes(c, family);
 
 	if (s)
-		look(s);
+		shapes_changed(s);
 }
 
 /* Both */
@@ -345,8 +340,8 @@ bool canary_disturbed(struct canary *c, uint64_t now, uint64_t interval, uint64_
 	uint64_t expirations;
 
 	c->now = now;
-	if (c->port && nl_port_drain(c->port, take_event, c))
-		disturb(c, CONCERN_PERHAPS); /* of what was lost nobody knows */
+	if (c->port && nl_port_drain(c->port, take_nft_event, c))
+		note_disturbance(c, CONCERN_PERHAPS); /* of what was lost nobody knows */
 	/* The timer only wakes the caller; `now` decides. */
 	if (read(c->timer, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		return false;
@@ -355,8 +350,8 @@ bool canary_disturbed(struct canary *c, uint64_t now, uint64_t interval, uint64_
 	c->next_tick += ((now - c->next_tick) / TICK_MS + 1) * TICK_MS;
 	before = c->disturbed;
 	for (size_t i = 0; i < c->n_shapes; i++)
-		if (look(&c->shapes[i]))
-			disturb(c, CONCERN_PERHAPS);
+		if (shapes_changed(&c->shapes[i]))
+			note_disturbance(c, CONCERN_PERHAPS);
 	if (!before)
 		return false;
 	vain = !c->sure && c->told && c->repairs == repairs && now < c->told + interval;

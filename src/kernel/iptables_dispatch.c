@@ -1,8 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The roots stand, maybe empty, as long as rules of KUBE-SERVICES lead to them, and longer where
- * they have entries.
- */
 #include "iptables_dispatch.h"
 
 #include <netinet/in.h>
@@ -12,7 +8,6 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/list.h"
 #include "base/mem.h"
 #include "core/resolve.h"
 #include "iptables_tree.h"
@@ -22,7 +17,7 @@ struct dispatch_chain {
 	struct map_node by_name;
 	char name[CHAIN_NAME_LEN + 1];
 	uint64_t hash; /* of its rules */
-	bool needed;   /* by the tree that is looked at */
+	bool needed;   /* by the tree at hand */
 };
 
 struct dispatch_change {
@@ -31,22 +26,19 @@ struct dispatch_change {
 	bool gone;
 };
 
-static struct dispatch_chain *chain_of(struct map_node *n)
-{
-	return container_of(n, struct dispatch_chain, by_name);
-}
+static const char *const dispatch_roots[] = { CHAIN_DISPATCH, CHAIN_NODE_PORTS };
 
-static struct dispatch_chain *find(const struct dispatch *d, const char *name)
+static struct dispatch_chain *find_dispatch_chain(const struct dispatch *d, const char *name)
 {
-	map_for_each_match(n, &d->chains, map_hash_str(name))
-		if (!strcmp(chain_of(n)->name, name))
-			return chain_of(n);
+	map_for_each_match_entry(struct dispatch_chain, c, &d->chains, map_hash_str(name), by_name)
+		if (!strcmp(c->name, name))
+			return c;
 	return NULL;
 }
 
-static void set_chain(struct dispatch *d, const char *name, uint64_t hash)
+static void set_dispatch_chain(struct dispatch *d, const char *name, uint64_t hash)
 {
-	struct dispatch_chain *c = find(d, name);
+	struct dispatch_chain *c = find_dispatch_chain(d, name);
 
 	if (!c) {
 		c = new0(struct dispatch_chain);
@@ -56,20 +48,10 @@ static void set_chain(struct dispatch *d, const char *name, uint64_t hash)
 	c->hash = hash;
 }
 
-static void drop_chain(struct dispatch *d, const char *name)
+static void forget_tree(struct dispatch *d)
 {
-	struct dispatch_chain *c = find(d, name);
-
-	if (!c)
-		return;
-	map_del(&d->chains, &c->by_name);
-	free(c);
-}
-
-static void forget(struct dispatch *d)
-{
-	map_for_each(n, &d->chains)
-		free(chain_of(n));
+	map_for_each_entry(struct dispatch_chain, c, &d->chains, by_name)
+		free(c);
 	map_done(&d->chains);
 	d->chains = (struct map){ 0 };
 	fact_list_done(&d->entries);
@@ -77,16 +59,19 @@ static void forget(struct dispatch *d)
 
 void dispatch_done(struct dispatch *d)
 {
-	forget(d);
+	forget_tree(d);
 	fact_list_done(&d->next);
 	free(d->changes);
 	*d = (struct dispatch){ 0 };
 }
 
-static bool is_right(const char *name, const struct rule_list *rules, void *arg)
+/* Reading */
+
+/* Whether the chain has these rules; else the tree is not sound. */
+static bool has_tree_rules(const char *name, const struct rule_list *rules, void *arg)
 {
 	struct dispatch *d = arg;
-	struct dispatch_chain *c = find(d, name);
+	struct dispatch_chain *c = find_dispatch_chain(d, name);
 	bool empty_root = !rules->n && tree_is_root(name);
 
 	if (c)
@@ -106,21 +91,18 @@ static void keep_entry(const struct fact *entry, void *arg)
 
 void dispatch_learn(struct dispatch *d, struct saved *s)
 {
-	struct tree_check check = { is_right, keep_entry, d };
+	struct tree_check check = { has_tree_rules, keep_entry, d };
 
-	forget(d);
-	map_for_each(n, &s->tree) {
-		const struct saved_chain *c = container_of(n, struct saved_chain, by_key);
-
-		set_chain(d, c->key.name, c->hash);
-	}
+	forget_tree(d);
+	map_for_each_entry(struct saved_chain, c, &s->tree, by_key)
+		set_dispatch_chain(d, c->key.name, c->hash);
 	d->used = d->next_used = s->tree_used;
 	d->sound = true;
 	fact_list_finish(&s->dispatch);
 	tree_sort(s->dispatch.facts, s->dispatch.n);
 	tree_walk(s->dispatch.facts, s->dispatch.n, &check);
-	map_for_each(n, &d->chains)
-		d->sound &= chain_of(n)->needed;
+	map_for_each_entry(struct dispatch_chain, c, &d->chains, by_name)
+		d->sound &= c->needed;
 }
 
 void dispatch_tell(const struct dispatch *d, dump_fn fn, void *arg)
@@ -138,17 +120,21 @@ void dispatch_tell(const struct dispatch *d, dump_fn fn, void *arg)
 /* Each entry has one, and one leads to each chain that is no root. */
 size_t dispatch_rules(const struct dispatch *d)
 {
-	return d->entries.n + d->chains.count - (find(d, CHAIN_DISPATCH) != NULL) -
-		(find(d, CHAIN_NODE_PORTS) != NULL);
+	size_t n = d->entries.n + d->chains.count;
+
+	for (size_t i = 0; i < ARRAY_SIZE(dispatch_roots); i++)
+		n -= find_dispatch_chain(d, dispatch_roots[i]) != NULL;
+	return n;
 }
 
-/* What is written into a document. */
-struct writing {
+/* Writing */
+
+struct dispatch_writing {
 	struct dispatch *dispatch;
-	struct buf *headers, *rules, *deletions;
+	struct document_section *section;
 };
 
-static void note(struct dispatch *d, const char *name, uint64_t hash, bool gone)
+static void note_change(struct dispatch *d, const char *name, uint64_t hash, bool gone)
 {
 	struct dispatch_change *c;
 
@@ -159,50 +145,51 @@ static void note(struct dispatch *d, const char *name, uint64_t hash, bool gone)
 }
 
 /* The header makes the chain, or empties it, so that it does not matter whether it is there. */
-static void remove_chain(const char *name, void *arg)
+static void remove_tree_chain(const char *name, void *arg)
 {
-	const struct writing *w = arg;
+	const struct dispatch_writing *w = arg;
 
-	buf_addf(w->headers, ":%s - [0:0]\n", name);
-	buf_addf(w->deletions, "-X %s\n", name);
-	note(w->dispatch, name, 0, true);
+	buf_addf(&w->section->headers, ":%s - [0:0]\n", name);
+	buf_addf(&w->section->deletions, "-X %s\n", name);
+	note_change(w->dispatch, name, 0, true);
 }
 
-static void write_chain(const char *name, const struct rule_list *rules, void *arg)
+static void write_tree_chain(const char *name, const struct rule_list *rules, void *arg)
 {
-	const struct writing *w = arg;
-	struct dispatch_chain *c = find(w->dispatch, name);
+	const struct dispatch_writing *w = arg;
+	struct dispatch_chain *c = find_dispatch_chain(w->dispatch, name);
 	uint64_t hash = rule_list_hash(rules);
 
 	if (!rules->n && !w->dispatch->used) { /* only a root may be empty */
 		if (c)
-			remove_chain(name, arg);
+			remove_tree_chain(name, arg);
 		return;
 	}
 	if (c)
 		c->needed = true;
 	if (c && c->hash == hash)
 		return;
-	buf_addf(w->headers, ":%s - [0:0]\n", name);
-	iptables_print_rules(w->rules, w->dispatch->family, name, rules);
-	note(w->dispatch, name, hash, false);
+	buf_addf(&w->section->headers, ":%s - [0:0]\n", name);
+	iptables_print_rules(&w->section->rules, w->dispatch->family, name, rules);
+	w->section->n_rules += rules->n;
+	note_change(w->dispatch, name, hash, false);
 }
 
-static int cmp_op(const void *a, const void *b)
+static int compare_op_entry(const void *a, const void *b)
 {
 	const struct op *const *x = a, *const *y = b;
 
 	return tree_cmp(&(*x)->fact.key, &(*y)->fact.key);
 }
 
-/* The entries with those of the operations, or without them. */
-static void merge(struct dispatch *d, const struct op *const ops[], size_t n)
+/* The next entries are those of now with those of the operations, or without them. */
+static void merge_entries(struct dispatch *d, const struct op *const ops[], size_t n)
 {
 	_cleanup_free_ const struct op **sorted = mem_zalloc(n, sizeof(*sorted));
 	size_t i = 0, j = 0;
 
 	memcpy(sorted, ops, n * sizeof(*sorted));
-	qsort(sorted, n, sizeof(*sorted), cmp_op);
+	qsort(sorted, n, sizeof(*sorted), compare_op_entry);
 	d->next.n = 0;
 	while (i < d->entries.n || j < n) {
 		int c = i == d->entries.n ? 1
@@ -218,88 +205,85 @@ static void merge(struct dispatch *d, const struct op *const ops[], size_t n)
 	}
 }
 
-/* Nothing is known of the chains but their rules: all are compared. */
-static void write_all(struct writing *w, const struct tree_changes *changes)
+void dispatch_change(
+	struct dispatch *d, const struct op *const ops[], size_t n, struct document_section *s)
 {
-	struct dispatch *d = w->dispatch;
+	struct dispatch_writing w = { d, s };
+	struct tree_changes changes = { write_tree_chain, remove_tree_chain, &w };
 	const struct rule_list none = { 0 };
 	size_t vips;
 
-	map_for_each(n, &d->chains)
-		chain_of(n)->needed = false;
-	tree_diff(NULL, 0, d->next.facts, d->next.n, changes);
-	/* Of a root without entries tree_diff() does not speak. */
-	vips = tree_count_vips(d->next.facts, d->next.n);
-	if (!vips)
-		write_chain(CHAIN_DISPATCH, &none, w);
-	if (vips == d->next.n)
-		write_chain(CHAIN_NODE_PORTS, &none, w);
-	map_for_each(n, &d->chains)
-		if (!chain_of(n)->needed && !tree_is_root(chain_of(n)->name))
-			remove_chain(chain_of(n)->name, w);
-}
-
-void dispatch_change(struct dispatch *d, const struct op *const ops[], size_t n,
-	struct buf *headers, struct buf *rules, struct buf *deletions)
-{
-	struct writing w = { d, headers, rules, deletions };
-	struct tree_changes changes = { write_chain, remove_chain, &w };
-
-	merge(d, ops, n);
+	merge_entries(d, ops, n);
 	d->changing = true;
 	d->next_used = d->used;
-	if (d->sound)
+	if (d->sound) {
 		tree_diff(d->entries.facts, d->entries.n, d->next.facts, d->next.n, &changes);
-	else
-		write_all(&w, &changes);
+		return;
+	}
+
+	/* Nothing is known of the chains but their rules: all are compared. tree_diff() does not
+	 * speak of a root without entries. */
+	map_for_each_entry(struct dispatch_chain, c, &d->chains, by_name)
+		c->needed = false;
+	tree_diff(NULL, 0, d->next.facts, d->next.n, &changes);
+	vips = tree_count_vips(d->next.facts, d->next.n);
+	if (!vips)
+		write_tree_chain(CHAIN_DISPATCH, &none, &w);
+	if (vips == d->next.n)
+		write_tree_chain(CHAIN_NODE_PORTS, &none, &w);
+	map_for_each_entry(struct dispatch_chain, c, &d->chains, by_name)
+		if (!c->needed && !tree_is_root(c->name))
+			remove_tree_chain(c->name, &w);
 }
 
-static bool is_noted(const struct dispatch *d, const char *name)
+/* A root that is there already, or is written already, is left alone. */
+static void make_root(struct dispatch *d, const char *name, struct document_section *s)
 {
+	if (find_dispatch_chain(d, name))
+		return;
 	for (size_t i = 0; i < d->n_changes; i++)
 		if (!strcmp(d->changes[i].name, name))
-			return true;
-	return false;
+			return;
+	buf_addf(&s->headers, ":%s - [0:0]\n", name);
+	note_change(d, name, HASH_EMPTY, false);
 }
 
-static void make_root(struct dispatch *d, const char *name, struct buf *headers)
+void dispatch_follow(struct dispatch *d, const char *chain, const struct rule_list *rules,
+	struct document_section *s)
 {
-	if (find(d, name) || is_noted(d, name))
+	struct dispatch_writing w = { d, s };
+
+	/* KUBE-SERVICES, which stands already, may get its rules later. */
+	if (strcmp(chain, "KUBE-SERVICES") != 0) {
+		if (rules && rule_list_leads_to(rules, CHAIN_NODE_PORTS))
+			make_root(d, CHAIN_NODE_PORTS, s);
 		return;
-	buf_addf(headers, ":%s - [0:0]\n", name);
-	note(d, name, HASH_EMPTY, false);
-}
-
-void dispatch_lead(struct dispatch *d, const struct rule_list *rules, struct buf *headers)
-{
-	if (rule_list_leads_to(rules, CHAIN_NODE_PORTS))
-		make_root(d, CHAIN_NODE_PORTS, headers);
-}
-
-void dispatch_use(struct dispatch *d, const struct rule_list *rules, struct buf *headers,
-	struct buf *deletions)
-{
-	static const char *const roots[] = { CHAIN_DISPATCH, CHAIN_NODE_PORTS };
-	struct writing w = { d, headers, NULL, deletions };
-
+	}
 	d->next_used = rules && rule_list_leads_to(rules, CHAIN_DISPATCH);
-	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
-		const struct dispatch_chain *c = find(d, roots[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(dispatch_roots); i++) {
+		const struct dispatch_chain *c = find_dispatch_chain(d, dispatch_roots[i]);
 
 		if (d->next_used)
-			make_root(d, roots[i], headers);
+			make_root(d, dispatch_roots[i], s);
 		else if (c && c->hash == HASH_EMPTY)
-			remove_chain(roots[i], &w);
+			remove_tree_chain(dispatch_roots[i], &w);
 	}
 }
 
-static void believe(struct dispatch *d)
+/* The kernel has the changes. */
+static void believe_changes(struct dispatch *d)
 {
-	for (size_t i = 0; i < d->n_changes; i++)
-		if (d->changes[i].gone)
-			drop_chain(d, d->changes[i].name);
-		else
-			set_chain(d, d->changes[i].name, d->changes[i].hash);
+	for (size_t i = 0; i < d->n_changes; i++) {
+		const struct dispatch_change *change = &d->changes[i];
+		struct dispatch_chain *c = find_dispatch_chain(d, change->name);
+
+		if (!change->gone) {
+			set_dispatch_chain(d, change->name, change->hash);
+		} else if (c) {
+			map_del(&d->chains, &c->by_name);
+			free(c);
+		}
+	}
 	d->used = d->next_used;
 	if (!d->changing)
 		return;
@@ -312,7 +296,7 @@ static void believe(struct dispatch *d)
 void dispatch_end(struct dispatch *d, bool written)
 {
 	if (written)
-		believe(d);
+		believe_changes(d);
 	d->next_used = d->used;
 	d->changing = false;
 	d->n_changes = 0;

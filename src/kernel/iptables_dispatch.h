@@ -5,14 +5,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/buf.h"
 #include "base/map.h"
 #include "core/adapter.h"
+#include "iptables_document.h"
 #include "iptables_save.h"
 
 /*
- * The tree of one family in the kernel, see iptables_tree.h: which entries it has, and which rules
- * each of its chains. A zeroed one is empty and ready.
+ * The tree of one family in the kernel, see iptables_tree.h: its entries, and the rules of each of
+ * its chains. The roots stand, maybe empty, as long as rules of KUBE-SERVICES lead to them, and
+ * longer while they have entries. A zeroed tree is empty and ready.
  */
 struct dispatch {
 	int family;
@@ -29,21 +30,24 @@ struct dispatch {
 
 /* Takes over what was read. */
 void dispatch_learn(struct dispatch *d, struct saved *s);
-/* Tells the entries that connections can reach, and, where the tree has anything else, an entry
- * for port 0, which nobody wants: whatever is written next puts that right. */
+/*
+ * Calls fn for each entry that connections can reach. Where the tree has anything else, fn is also
+ * called for an entry with port 0, which nobody wants: whatever is written next repairs the tree.
+ */
 void dispatch_tell(const struct dispatch *d, dump_fn fn, void *arg);
 /* How many rules the tree has, if it is sound. */
 size_t dispatch_rules(const struct dispatch *d);
 
-/* Appends to the sections of table nat what the operations, all of one type, make of the tree. */
-void dispatch_change(struct dispatch *d, const struct op *const ops[], size_t n,
-	struct buf *headers, struct buf *rules, struct buf *deletions);
-/* A chain gets these rules: the root that they lead to must be there, though KUBE-SERVICES, which
- * stands already, may get its rules later. */
-void dispatch_lead(struct dispatch *d, const struct rule_list *rules, struct buf *headers);
-/* KUBE-SERVICES gets these rules (NULL: it goes): the roots must be there, or may go. */
-void dispatch_use(struct dispatch *d, const struct rule_list *rules, struct buf *headers,
-	struct buf *deletions);
+/* Appends to the section of table nat what the operations, all of one type, make of the tree. */
+void dispatch_change(
+	struct dispatch *d, const struct op *const ops[], size_t n, struct document_section *s);
+/*
+ * The section gives these rules to a chain of table nat that is not one of the tree (NULL: the
+ * chain goes): adds the roots that they lead to, and removes empty ones that KUBE-SERVICES leads
+ * to no longer.
+ */
+void dispatch_follow(struct dispatch *d, const char *chain, const struct rule_list *rules,
+	struct document_section *s);
 /* Ends what one of these two began: whether the kernel has the document. */
 void dispatch_end(struct dispatch *d, bool written);
 void dispatch_done(struct dispatch *d);

@@ -1,164 +1,132 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * One document a batch: the tables in the order nat, filter, mangle; in each first the headers of
- * all chains, which make or empty them, so that rules may refer to any; then the rules; then what
- * is deleted. iptables-restore commits a table as a whole or not at all, but each table for itself.
- *
- * A jump's rules are deleted as iptables-save tells them at that moment, because what somebody else
- * inserted may look different from what we would.
- */
+#include "iptables_document.h"
+
 #include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "iptables_own.h"
-#include "iptables_tree.h"
+#include "iptables_dispatch.h"
 #include "kernel/iptables_text.h"
 
-const enum table iptables_tables[3] = { TABLE_NAT, TABLE_FILTER, TABLE_MANGLE };
+const enum table document_tables[3] = { TABLE_NAT, TABLE_FILTER, TABLE_MANGLE };
 
-struct section {
-	struct buf headers, rules, deletions;
-};
-
-static void section_done(struct section *s)
+void document_reset(struct document *d)
 {
+	buf_reset(&d->text);
+	memset(d->rules, 0, sizeof(d->rules));
+}
+
+void document_done(struct document *d)
+{
+	buf_done(&d->text);
+	*d = (struct document){ 0 };
+}
+
+/* Appends the section, if there is anything in it, and releases it. */
+static void finish_section(struct document *d, enum table table, struct document_section *s)
+{
+	if (s->headers.len || s->rules.len) {
+		buf_addf(&d->text, "*%s\n", table_name(table));
+		buf_add(&d->text, buf_str(&s->headers), s->headers.len);
+		buf_add(&d->text, buf_str(&s->rules), s->rules.len);
+		buf_add(&d->text, buf_str(&s->deletions), s->deletions.len);
+		buf_adds(&d->text, "COMMIT\n");
+		d->rules[table] += s->n_rules;
+	}
 	buf_done(&s->headers);
 	buf_done(&s->rules);
 	buf_done(&s->deletions);
 }
 
-static const struct rule_list *rules_of(const struct iptables *t, const struct op *op)
+/* The rules that the operation writes; NULL: it deletes. */
+static const struct rule_list *rules_of_op(const struct rule_pool *pool, const struct op *op)
 {
-	const struct rule_list *rules = rule_pool_get(t->pool, op->fact.val.chain.rules);
+	const struct rule_list *rules;
 
+	if (op->type == OP_DEL)
+		return NULL;
+	rules = rule_pool_get(pool, op->fact.val.chain.rules);
 	assert(rules);
 	return rules;
 }
 
-static void add_header(struct buf *b, const struct fact_key *key)
+void document_add_chains(struct document *d, const struct rule_pool *pool,
+	struct dispatch *dispatch, struct op *const ops[], size_t n)
 {
-	buf_addf(b, ":%s - [0:0]\n", key->name);
-}
+	for (size_t t = 0; t < ARRAY_SIZE(document_tables); t++) {
+		struct document_section s = { 0 };
 
-static void add_chain(
-	const struct iptables *t, struct family *f, const struct op *op, struct section *s)
-{
-	const struct fact_key *key = &op->fact.key;
-	const struct rule_list *rules = op->type == OP_DEL ? NULL : rules_of(t, op);
+		for (size_t i = 0; i < n; i++) {
+			const struct fact_key *key = &ops[i]->fact.key;
+			const struct rule_list *rules;
 
-	add_header(&s->headers, key);
-	if (rules)
-		iptables_print_rules(&s->rules, key->family, key->name, rules);
-	else
-		buf_addf(&s->deletions, "-X %s\n", key->name);
-	if (key->set == TABLE_NAT && !strcmp(key->name, "KUBE-SERVICES"))
-		dispatch_use(&f->dispatch, rules, &s->headers, &s->deletions);
-	else if (key->set == TABLE_NAT && rules)
-		dispatch_lead(&f->dispatch, rules, &s->headers);
-}
-
-/* All rules that lead from the hook to the chain. */
-static void add_deletions(const struct family *f, const struct fact_key *key, struct buf *b)
-{
-	const struct saved_chain *c = saved_find(&f->snapshot, key);
-
-	if (!c)
-		return;
-	for (const char *line = buf_str(&c->literal), *end; *line; line = end + 1) {
-		end = strchrnul(line, '\n');
-		buf_addf(b, "-D %s %.*s\n", hook_name(key->port), (int)(end - line), line);
+			if (key->set != document_tables[t])
+				continue;
+			rules = rules_of_op(pool, ops[i]);
+			buf_addf(&s.headers, ":%s - [0:0]\n", key->name);
+			if (rules) {
+				iptables_print_rules(&s.rules, key->family, key->name, rules);
+				s.n_rules += rules->n;
+			} else {
+				buf_addf(&s.deletions, "-X %s\n", key->name);
+			}
+			if (key->set == TABLE_NAT)
+				dispatch_follow(dispatch, key->name, rules, &s);
+		}
+		finish_section(d, document_tables[t], &s);
 	}
 }
 
-static void add_insertion(const struct fact_key *key, const struct rule_list *rules, struct buf *b)
+void document_add_jumps(struct document *d, const struct rule_pool *pool,
+	const struct saved *snapshot, struct op *const ops[], size_t n)
 {
-	struct rule rule;
+	for (size_t t = 0; t < ARRAY_SIZE(document_tables); t++) {
+		struct document_section s = { 0 };
 
-	for (size_t at = 0; rule_list_next(rules, &at, &rule);) {
-		buf_addf(b, "-I %s 1 ", hook_name(key->port));
-		iptables_print_rule(b, key->family, &rule);
-		buf_addc(b, '\n');
+		for (size_t i = 0; i < n; i++) {
+			const struct fact_key *key = &ops[i]->fact.key;
+			const struct saved_chain *old = saved_find(snapshot, key);
+			const struct rule_list *rules;
+			struct rule rule;
+
+			if (key->set != document_tables[t])
+				continue;
+			rules = rules_of_op(pool, ops[i]);
+			for (const char *line = old ? buf_str(&old->literal) : "", *end; *line;
+				line = end + 1) {
+				end = strchrnul(line, '\n');
+				buf_addf(&s.rules, "-D %s %.*s\n", hook_name(key->port),
+					(int)(end - line), line);
+			}
+			for (size_t at = 0; rules && rule_list_next(rules, &at, &rule);) {
+				buf_addf(&s.rules, "-I %s 1 ", hook_name(key->port));
+				iptables_print_rule(&s.rules, key->family, &rule);
+				buf_addc(&s.rules, '\n');
+			}
+		}
+		finish_section(d, document_tables[t], &s);
 	}
 }
 
-static void add_jump(
-	const struct iptables *t, const struct family *f, const struct op *op, struct section *s)
+void document_add_dispatch(
+	struct document *d, struct dispatch *dispatch, struct op *const ops[], size_t n)
 {
-	add_deletions(f, &op->fact.key, &s->rules);
-	if (op->type != OP_DEL)
-		add_insertion(&op->fact.key, rules_of(t, op), &s->rules);
+	struct document_section s = { 0 };
+
+	dispatch_change(dispatch, (const struct op *const *)ops, n, &s);
+	finish_section(d, TABLE_NAT, &s);
 }
 
-static void add_section(const struct section *s, enum table table, struct buf *ret)
+void document_add_headers(struct document *d, struct op *const ops[], size_t n)
 {
-	if (!s->headers.len && !s->rules.len)
-		return;
-	buf_addf(ret, "*%s\n", table_name(table));
-	buf_add(ret, buf_str(&s->headers), s->headers.len);
-	buf_add(ret, buf_str(&s->rules), s->rules.len);
-	buf_add(ret, buf_str(&s->deletions), s->deletions.len);
-	buf_adds(ret, "COMMIT\n");
-}
+	const enum op_type type = ops[0]->type == OP_DEL ? OP_DEL : OP_ADD;
 
-static void document_of_dispatch(const struct batch *b, struct buf *ret)
-{
-	_cleanup_(section_done) struct section s = { 0 };
+	for (size_t t = 0; t < ARRAY_SIZE(document_tables); t++) {
+		struct document_section s = { 0 };
 
-	dispatch_change(&b->family->dispatch, (const struct op *const *)b->ops, b->n, &s.headers,
-		&s.rules, &s.deletions);
-	add_section(&s, TABLE_NAT, ret);
-}
-
-static void document_of_table(
-	const struct iptables *t, const struct batch *b, enum table table, struct buf *ret)
-{
-	_cleanup_(section_done) struct section s = { 0 };
-
-	for (size_t i = 0; i < b->n; i++) {
-		if (b->ops[i]->fact.key.set != table)
-			continue;
-		if (b->ops[i]->fact.key.kind == FACT_CHAIN)
-			add_chain(t, b->family, b->ops[i], &s);
-		else
-			add_jump(t, b->family, b->ops[i], &s);
-	}
-	add_section(&s, table, ret);
-}
-
-void document_of_batch(const struct iptables *t, const struct batch *b, struct buf *ret)
-{
-	if (b->ops[0]->fact.key.kind == FACT_DISPATCH) {
-		document_of_dispatch(b, ret);
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(iptables_tables); i++)
-		document_of_table(t, b, iptables_tables[i], ret);
-}
-
-void document_of_headers(const struct batch *b, struct buf *ret)
-{
-	enum op_type type = b->ops[0]->type == OP_DEL ? OP_DEL : OP_ADD;
-
-	for (size_t i = 0; i < ARRAY_SIZE(iptables_tables); i++) {
-		_cleanup_(section_done) struct section s = { 0 };
-
-		for (size_t k = 0; k < b->n; k++)
-			if (b->ops[k]->type == type &&
-				b->ops[k]->fact.key.set == iptables_tables[i])
-				add_header(&s.headers, &b->ops[k]->fact.key);
-		add_section(&s, iptables_tables[i], ret);
-	}
-}
-
-void document_count(const struct buf *document, struct iptables_counts *counts)
-{
-	enum table table = TABLE_NAT;
-
-	for (const char *line = buf_str(document); *line; line = strchr(line, '\n') + 1) {
-		counts->written[table] += !strncmp(line, "-A ", 3);
-		for (enum table i = 0; *line == '*' && i <= TABLE_MANGLE; i++)
-			if (!strncmp(line + 1, table_name(i), strlen(table_name(i))))
-				table = i;
+		for (size_t i = 0; i < n; i++)
+			if (ops[i]->type == type && ops[i]->fact.key.set == document_tables[t])
+				buf_addf(&s.headers, ":%s - [0:0]\n", ops[i]->fact.key.name);
+		finish_section(d, document_tables[t], &s);
 	}
 }

@@ -9,18 +9,18 @@
 #include "core/ledger.h"
 
 /*
- * What is remembered of chains and jumps beyond what iptables tells.
+ * Our memory of chains and jumps beyond what iptables tells.
  *
- * Whether a chain has the rules that we want is decided by the hash of its text, so it matters that
- * iptables tells the rules as we write them. As a guard against rewriting a chain for ever, what is
- * written a second time over a chain that looked different is read back at once; if it reads
- * differently, then that is how this iptables tells this text, and is taken for it from then on.
- * New chains, of which there may be a hundred thousand, need not be remembered for that.
+ * Whether a chain has the rules that we want is decided by their hash, so it matters that iptables
+ * tells rules as we write them. As a guard against rewriting a chain for ever, rules that are
+ * written a second time over a chain that looked different are read back at once. If they read
+ * differently, this is how this iptables tells these rules, and counts as them from then on. New
+ * chains, of which there may be a hundred thousand, need no memory for that.
  */
 struct memo {
 	struct map_node by_key;
 	struct fact_key key;
-	uint64_t written;   /* hash of the text that we wrote last; 0: none */
+	uint64_t written;   /* hash of the rules that we wrote last; 0: none */
 	uint64_t rendered;  /* hash of what iptables makes of it; 0: not known */
 	uint64_t complaint; /* hash of the last words logged about it; 0 */
 };
@@ -30,12 +30,10 @@ struct memo *memo_find(const struct map *memos, const struct fact_key *key);
 struct memo *memo_get(struct map *memos, const struct fact_key *key);
 void memo_done(struct map *memos);
 
-/*
- * The operation succeeded. Returns whether what it wrote should be read back: it is the very text
- * that we had written there already.
- */
+/* The operation succeeded. Returns whether its rules should be read back: we had written the same
+ * rules there already. */
 bool memo_written(struct map *memos, const struct op *op);
-/* What a text that iptables tells for this key counts as; both by their hashes. */
+/* The hash that counts for the rules that iptables tells for this key. */
 uint64_t memo_translate(const struct map *memos, const struct fact_key *key, uint64_t told);
 
 #endif

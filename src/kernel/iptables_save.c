@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "iptables_tree.h"
 #include "kernel/iptables_text.h"
-#include "leftovers_rules.h"
 
 static uint32_t saved_hash(const struct fact_key *key)
 {

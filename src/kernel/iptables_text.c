@@ -57,29 +57,16 @@ static const char *protocol_text(uint8_t protocol)
 	return "all";
 }
 
-static const char *echo_module(int family)
-{
-	return family == AF_INET6 ? "icmp6" : "icmp";
-}
+/* Words that differ by family. */
+static const struct family_words {
+	const char *echo_module, *echo_option, *echo_type, *port_unreachable, *whole_mask;
+} ipv4_words = { "icmp", "--icmp-type", "8", "icmp-port-unreachable", "255.255.255.255" },
+  ipv6_words = { "icmp6", "--icmpv6-type", "128", "icmp6-port-unreachable",
+	  "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" };
 
-static const char *echo_option(int family)
+static const struct family_words *words_of(int family)
 {
-	return family == AF_INET6 ? "--icmpv6-type" : "--icmp-type";
-}
-
-static const char *echo_type(int family)
-{
-	return family == AF_INET6 ? "128" : "8";
-}
-
-static const char *reject_text(int family)
-{
-	return family == AF_INET6 ? "icmp6-port-unreachable" : "icmp-port-unreachable";
-}
-
-static const char *whole_mask(int family)
-{
-	return family == AF_INET6 ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" : "255.255.255.255";
+	return family == AF_INET6 ? &ipv6_words : &ipv4_words;
 }
 
 /* The protocol that a rule has been confined to; 0: none. */
@@ -143,7 +130,7 @@ static void print_states(struct buf *b, unsigned states)
 	}
 }
 
-static void print_set(struct buf *b, int family, uint8_t id, uint8_t dirs)
+static void print_set_name(struct buf *b, int family, uint8_t id, uint8_t dirs)
 {
 	char name[SET_NAME_LEN + 1];
 
@@ -160,6 +147,7 @@ static bool is_basic(const struct rule_match *m)
 static void print_match(
 	struct buf *b, int family, const struct rule *rule, const struct rule_match *m)
 {
+	const struct family_words *words = words_of(family);
 	const char *not = m->negated ? "! " : "";
 
 	switch ((enum match)m->type) {
@@ -184,12 +172,12 @@ static void print_match(
 			buf_addf(b, ":%u", m->ports.last);
 		break;
 	case MATCH_ICMP_ECHO:
-		buf_addf(b, "-m %s %s%s %s", echo_module(family), not, echo_option(family),
-			echo_type(family));
+		buf_addf(b, "-m %s %s%s %s", words->echo_module, not, words->echo_option,
+			words->echo_type);
 		break;
 	case MATCH_SET:
 		buf_addf(b, "-m set %s--match-set ", not );
-		print_set(b, family, m->set.id, m->set.dirs);
+		print_set_name(b, family, m->set.id, m->set.dirs);
 		break;
 	case MATCH_MARK:
 		buf_addf(b, "-m mark %s--mark 0x%" PRIx32, not, m->mark.value);
@@ -213,13 +201,13 @@ static void print_match(
 		break;
 	case MATCH_REMEMBER:
 		buf_addf(b, "-m recent %s--set --name %s --mask %s --rsource", not,
-			m->client.record, whole_mask(family));
+			m->client.record, words->whole_mask);
 		break;
 	case MATCH_REMEMBERED:
 		buf_addf(b,
 			"-m recent %s--rcheck --seconds %" PRIu32
 			" --reap --name %s --mask %s --rsource",
-			not, m->client.seconds, m->client.record, whole_mask(family));
+			not, m->client.seconds, m->client.record, words->whole_mask);
 		break;
 	case MATCH_NONE:
 	case MATCHES:
@@ -247,7 +235,7 @@ static void print_target(struct buf *b, int family, const struct rule_target *t)
 				buf_addf(b, "-j %s", plain_targets[i].name);
 		break;
 	case TARGET_REJECT:
-		buf_addf(b, "-j REJECT --reject-with %s", reject_text(family));
+		buf_addf(b, "-j REJECT --reject-with %s", words_of(family)->port_unreachable);
 		break;
 	case TARGET_MARK:
 		buf_addf(b, "-j MARK --set-xmark 0x%" PRIx32 "/0x%" PRIx32, t->mark.value,
@@ -255,7 +243,7 @@ static void print_target(struct buf *b, int family, const struct rule_target *t)
 		break;
 	case TARGET_MAP_MARK:
 		buf_adds(b, "-j SET --map-set ");
-		print_set(b, family, t->set.id, t->set.dirs);
+		print_set_name(b, family, t->set.id, t->set.dirs);
 		buf_adds(b, " --map-mark");
 		break;
 	case TARGET_MASQUERADE:
@@ -441,7 +429,7 @@ static struct rule_match parse_protocol(struct rule_parser *p, const char *name)
 	return match_protocol(0);
 }
 
-static struct rule_match parse_set(struct rule_parser *p)
+static struct rule_match parse_set_name(struct rule_parser *p)
 {
 	const char *name = next_word(p), *dirs = next_word(p);
 	unsigned i = 0;
@@ -494,7 +482,7 @@ static const char *parse_record(struct rule_parser *p)
 	expect(p, next_is(p, "--name"));
 	name = next_word(p);
 	expect(p,
-		next_is(p, "--mask") && next_is(p, whole_mask(p->family)) &&
+		next_is(p, "--mask") && next_is(p, words_of(p->family)->whole_mask) &&
 			next_is(p, "--rsource"));
 	return name;
 }
@@ -503,6 +491,7 @@ static const char *parse_record(struct rule_parser *p)
 static void parse_module(struct rule_parser *p)
 {
 	const char *module = next_word(p);
+	const struct family_words *words = words_of(p->family);
 	struct rule *rule = &p->rule->rule;
 	const uint8_t protocol = rule_protocol(rule);
 	struct rule_match m = { 0 };
@@ -521,7 +510,7 @@ static void parse_module(struct rule_parser *p)
 		expect(p, next_is(p, "--mode") && next_is(p, "random"));
 	negated = next_is(p, "!");
 	if (!strcmp(module, "set") && next_is(p, "--match-set")) {
-		m = parse_set(p);
+		m = parse_set_name(p);
 	} else if (!strcmp(module, "mark") && next_is(p, "--mark")) {
 		m.type = MATCH_MARK;
 		parse_mark(p, next_word(p), &m.mark.value, &m.mark.mask);
@@ -545,9 +534,9 @@ static void parse_module(struct rule_parser *p)
 		m.client.seconds = parse_last_number(p, next_word(p), UINT32_MAX);
 		expect(p, next_is(p, "--reap"));
 		m.client.record = parse_record(p);
-	} else if (!strcmp(module, echo_module(p->family)) && next_is(p, echo_option(p->family))) {
+	} else if (!strcmp(module, words->echo_module) && next_is(p, words->echo_option)) {
 		m.type = MATCH_ICMP_ECHO;
-		expect(p, next_is(p, echo_type(p->family)));
+		expect(p, next_is(p, words->echo_type));
 	} else if (protocol && !strcmp(module, protocol_text(protocol)) && next_is(p, "--dport")) {
 		const char *s = next_word(p);
 
@@ -620,7 +609,8 @@ static void parse_target(struct rule_parser *p, const char *name)
 		t->type = TARGET_REJECT;
 		if (p->word)
 			expect(p,
-				next_is(p, "--reject-with") && next_is(p, reject_text(p->family)));
+				next_is(p, "--reject-with") &&
+					next_is(p, words_of(p->family)->port_unreachable));
 	} else if (!strcmp(name, "MARK")) {
 		t->type = TARGET_MARK;
 		expect(p, next_is(p, "--set-xmark"));
@@ -630,7 +620,7 @@ static void parse_target(struct rule_parser *p, const char *name)
 
 		t->type = TARGET_MAP_MARK;
 		expect(p, next_is(p, "--map-set"));
-		m = parse_set(p);
+		m = parse_set_name(p);
 		t->set.id = m.set.id;
 		t->set.dirs = m.set.dirs;
 		expect(p, next_is(p, "--map-mark"));

@@ -94,7 +94,12 @@ bool tree_has_chain(const char *name)
 	return tree_is_root(name) || !strncmp(name, TREE_PREFIX, strlen(TREE_PREFIX));
 }
 
-static bool same(struct range a, struct range b)
+bool iptables_chain_is_ours(enum table table, const char *name)
+{
+	return chain_is_ours(table, name) || (table == TABLE_NAT && tree_has_chain(name));
+}
+
+static bool same_entries(struct range a, struct range b)
 {
 	return a.n == b.n && (!a.n || !memcmp(a.e, b.e, a.n * sizeof(*a.e)));
 }
@@ -155,7 +160,7 @@ static void add_leaf_rule(struct rule_list *l, const struct fact *f)
 				     f->val.dispatch.chain, f->val.dispatch.hash, chain)) };
 
 	if (!is_node_port(&f->key))
-		rule_add_match(&rule, match_destination(&to));
+		rule_add_match(&rule, match_net(MATCH_DESTINATION, &to));
 	rule_add_match(&rule, match_protocol(f->key.proto));
 	rule_add_match(&rule,
 		(struct rule_match){ .type = MATCH_PORTS, .ports = { f->key.port, f->key.port } });
@@ -207,7 +212,8 @@ static void add_rules(struct rule_list *l, const struct tree_node *node, struct 
 	}
 }
 
-static void write_node(const struct tree_node *node, struct range r, const struct tree_changes *changes)
+static void write_node(
+	const struct tree_node *node, struct range r, const struct tree_changes *changes)
 {
 	_cleanup_(rule_list_done) struct rule_list rules = { 0 };
 
@@ -222,7 +228,7 @@ static void diff(const struct tree_node *node, struct range old, struct range ne
 	int od = split_digit(old), nd = split_digit(new);
 	const struct range none = { 0 };
 
-	if (same(old, new))
+	if (same_entries(old, new))
 		return;
 	if (new.n || tree_is_root(node->name))
 		write_node(node, new, changes);

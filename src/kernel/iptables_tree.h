@@ -24,6 +24,8 @@ enum { TREE_LEAF = 16 };
 /* Of table nat: a root or a chain under one. */
 bool tree_has_chain(const char *name);
 bool tree_is_root(const char *name);
+/* A chain of the tree, or one of chain_is_ours(). */
+bool iptables_chain_is_ours(enum table table, const char *name);
 
 /* The order in which the functions below want the entries of one family. */
 void tree_sort(struct fact *entries, size_t n);

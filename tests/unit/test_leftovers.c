@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "../../src/kernel/leftovers_rules.h"
 #include "base/mem.h"
+#include "kernel/leftovers.h"
 
 static const char nat[] =
 	"*nat\n"

@@ -21,7 +21,7 @@ static void rules_come_back_in_their_order(void **state)
 {
 	_cleanup_(rule_list_done) struct rule_list l = { 0 };
 	const struct cidr net = { .ip = { .family = AF_INET, .bytes = { 10, 96 } }, .len = 12 };
-	const struct rule first = { .match = { match_not(match_source(&net)),
+	const struct rule first = { .match = { match_not(match_net(MATCH_SOURCE, &net)),
 					    match_set(SET_CLUSTER_IP, DIRS_DST_DST) },
 		.target = { .type = TARGET_MARK, .mark = { 0x4000, 0x4000 } },
 		.comment = "first" },
