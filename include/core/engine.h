@@ -86,10 +86,9 @@ void engine_fed(struct engine *e);
  * later should be asked).
  */
 uint64_t engine_step(struct engine *e, uint64_t now);
-/* The next step reads the kernel again. */
-void engine_request_audit(struct engine *e);
-/* The same for some kinds, a mask of 1 << enum fact_kind. */
-void engine_request_audit_of(struct engine *e, unsigned kinds);
+/* The next step reads the kernel again, as far as the kinds of the mask go (bits 1 << enum
+ * fact_kind; FACT_ALL_KINDS). */
+void engine_request_audit(struct engine *e, unsigned kinds);
 /* The node view changed: resolves everything again. */
 void engine_node_changed(struct engine *e);
 /* For a person who changed something: the same, reads the kernel again, asks it again for the

@@ -35,6 +35,9 @@ enum fact_kind {
 	FACT_KINDS
 };
 
+/* A mask of 1 << enum fact_kind. */
+#define FACT_ALL_KINDS ((1u << FACT_KINDS) - 1)
+
 /* The ipsets of kube-proxy's IPVS mode; of one Service's members those that let pass come before
  * those that reject. */
 enum set_id {

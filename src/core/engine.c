@@ -17,7 +17,6 @@
 
 /* Times in milliseconds. */
 enum {
-	ALL_KINDS = (1 << FACT_KINDS) - 1,
 	STEP_OPS = 4096,     /* applied in one step */
 	BATCH_OPS = 1024,    /* in one call of an adapter */
 	RATE_FLOWS = 1000,   /* between readings of the connection table, which may be large */
@@ -128,12 +127,7 @@ void engine_fed(struct engine *e)
 	e->stats.fed = true;
 }
 
-void engine_request_audit(struct engine *e)
-{
-	engine_request_audit_of(e, ALL_KINDS);
-}
-
-void engine_request_audit_of(struct engine *e, unsigned kinds)
+void engine_request_audit(struct engine *e, unsigned kinds)
 {
 	e->audit_requested |= kinds;
 }
@@ -148,7 +142,7 @@ void engine_reload(struct engine *e)
 {
 	node_view_forget_missing_schedulers(e->config.view);
 	engine_node_changed(e);
-	engine_request_audit(e);
+	engine_request_audit(e, FACT_ALL_KINDS);
 	ledger_retry_now(e->ledger);
 	e->next_flows = 0;
 }
@@ -208,35 +202,32 @@ static bool degrade_scheduler(struct engine *e, const char *scheduler)
 	return true;
 }
 
-static void settle_failure(struct engine *e, const struct op *op, uint64_t now)
+static void settle_answer(struct engine *e, const struct op *op, uint64_t now)
 {
+	const struct fact_key *key = &op->fact.key;
+	const struct ip ip = fact_ip(key);
 	struct fact_state before = { 0 }, after = { 0 };
 
-	ledger_state(e->ledger, &op->fact.key, &before);
+	ledger_state(e->ledger, key, &before);
 	ledger_settle(e->ledger, op, now);
-	ledger_state(e->ledger, &op->fact.key, &after);
-	if (op->fact.key.kind == FACT_VS && op->result == -EPROTONOSUPPORT &&
+	if (!op->result) {
+		e->stats.ops[key->kind][op->type]++;
+		e->stats.last_change = now;
+		/* No Service tells of the frontends that an earlier run left behind. */
+		if (e->publisher.stale && op->type == OP_DEL && fact_is_frontend(key) &&
+			key->proto == IPPROTO_UDP)
+			stale_watch_add(e->publisher.stale, &ip, key->port, key->proto);
+		return;
+	}
+	if (key->kind == FACT_VS && op->result == -EPROTONOSUPPORT &&
 		degrade_scheduler(e, op->fact.val.vs.scheduler))
 		return;
+	ledger_state(e->ledger, key, &after);
 	if (!after.error || !after.retry_at)
 		return; /* news, not a failure */
 	e->stats.failures++;
 	if (after.error != before.error && e->config.on_failure)
 		e->config.on_failure(op, e->config.arg);
-}
-
-static void settle_success(struct engine *e, const struct op *op, uint64_t now)
-{
-	const struct fact_key *key = &op->fact.key;
-	const struct ip ip = fact_ip(key);
-
-	ledger_settle(e->ledger, op, now);
-	e->stats.ops[key->kind][op->type]++;
-	e->stats.last_change = now;
-	/* No Service tells of the frontends that an earlier run left behind. */
-	if (e->publisher.stale && op->type == OP_DEL && fact_is_frontend(key) &&
-		key->proto == IPPROTO_UDP)
-		stale_watch_add(e->publisher.stale, &ip, key->port, key->proto);
 }
 
 /* Settles the answers of the adapter that has operations. Returns false while it works on them. */
@@ -251,14 +242,8 @@ static bool settle_answers(struct engine *e, uint64_t now)
 	e->busy = NULL;
 	if (a->advance)
 		e->holding = true;
-	for (size_t i = 0; i < e->n_busy; i++) {
-		const struct op *op = &e->ops[i];
-
-		if (op->result)
-			settle_failure(e, op, now);
-		else
-			settle_success(e, op, now);
-	}
+	for (size_t i = 0; i < e->n_busy; i++)
+		settle_answer(e, &e->ops[i], now);
 	return true;
 }
 
@@ -269,24 +254,11 @@ static bool is_slow(const struct op *op)
 	return op->type == OP_SET && op->fact.key.kind == FACT_VS;
 }
 
-/* Guarded, because the kernel refuses connections while it changes a scheduler: see core/hold.h. */
-static void change_virtual_server(struct engine *e, struct op *op)
-{
-	const struct publication *pub = publisher_owner(&e->publisher, &op->fact.key);
-	const struct hold h = {
-		.ledger = e->ledger,
-		.virtual_servers = e->adapter[FACT_VS],
-		.members = e->adapter[FACT_MEMBER],
-		.facts = pub ? pub->facts : NULL,
-		.n_facts = pub ? pub->n_facts : 0,
-	};
-
-	if (!hold_change(&h, op))
-		engine_request_audit_of(e, h.members->kinds);
-}
-
-/* Hands the first n operations to their adapter. Claims may change while it works on them, so that
- * rules are forgotten only before it begins. */
+/*
+ * Hands the first n operations to their adapter. Claims may change while it works on them, so that
+ * rules are forgotten only before it begins. A change of a virtual server is guarded, because the
+ * kernel refuses connections meanwhile: see core/hold.h.
+ */
 static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 {
 	publisher_sweep_rules(&e->publisher);
@@ -297,8 +269,19 @@ static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 		a->apply(a, e->ops, n);
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
-		change_virtual_server(e, &e->ops[i]);
+	for (size_t i = 0; i < n; i++) {
+		const struct publication *pub = publisher_owner(&e->publisher, &e->ops[i].fact.key);
+		const struct hold h = {
+			.ledger = e->ledger,
+			.virtual_servers = e->adapter[FACT_VS],
+			.members = e->adapter[FACT_MEMBER],
+			.facts = pub ? pub->facts : NULL,
+			.n_facts = pub ? pub->n_facts : 0,
+		};
+
+		if (!hold_change(&h, &e->ops[i]))
+			engine_request_audit(e, h.members->kinds);
+	}
 }
 
 static void set_room(struct engine *e, size_t max_ops)
@@ -363,58 +346,6 @@ static bool skip_foreign(const struct fact_key *vs, void *arg)
 	return !ledger_state(e->ledger, vs, &s) || !s.present || s.foreign;
 }
 
-/* NULL: it is no part of the audit, or facts of that kind cannot be had. */
-static struct adapter *audited_adapter(const struct engine *e, enum fact_kind kind)
-{
-	return e->auditing & 1u << kind ? e->adapter[kind] : NULL;
-}
-
-static int dump_all(struct engine *e, struct err *err)
-{
-	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
-		struct adapter *a = audited_adapter(e, kind);
-		int r = a ? a->dump(a, kind, skip_foreign, observe_fact, e, err) : 0;
-
-		if (r < 0) {
-			err_prefix(err, "reading %s from the kernel", fact_kind_name(kind));
-			return r;
-		}
-	}
-	return 0;
-}
-
-static void audit_succeeded(struct engine *e, uint64_t now)
-{
-	size_t drift = ledger_audit_end(e->ledger);
-
-	if (e->audited)
-		e->stats.drift += drift;
-	e->stats.audits++;
-	if (now > e->audit_begun)
-		e->rest_until = now + READING_SHARE * (now - e->audit_begun);
-	if (!e->regular)
-		return;
-	if (e->audit_failed && e->config.on_audit)
-		e->config.on_audit(NULL, e->config.arg);
-	e->audited = true;
-	e->audit_failed = false;
-	e->stats.last_audit = now;
-	e->next_audit = e->config.audit_interval ? now + e->config.audit_interval : UINT64_MAX;
-}
-
-static void audit_failed(struct engine *e, const struct err *err, uint64_t now)
-{
-	/* Before the first audit nothing can be written, so that reading keeps nothing waiting. */
-	uint64_t rest = e->audited ? READING_SHARE * (now - e->audit_begun) : 0;
-
-	ledger_audit_abort(e->ledger);
-	if (!e->audit_failed && e->config.on_audit)
-		e->config.on_audit(err, e->config.arg);
-	e->audit_failed = true;
-	e->stats.audit_failures++;
-	e->next_audit = now + (rest > AUDIT_RETRY ? rest : AUDIT_RETRY);
-}
-
 /* A request that comes while the kernel is read may tell of what was read already: the next audit
  * serves it. */
 static void begin_audit(struct engine *e, uint64_t now)
@@ -428,41 +359,80 @@ static void begin_audit(struct engine *e, uint64_t now)
 		if (e->adapter[kind] && e->adapter[kind]->read_ahead)
 			resting |= 1u << kind;
 	if (!e->audited || (e->audit_failed && interval) || lost)
-		e->auditing = ALL_KINDS;
+		e->auditing = FACT_ALL_KINDS;
 	else if (interval)
-		e->auditing = (ALL_KINDS & ~resting) | e->audit_requested;
+		e->auditing = (FACT_ALL_KINDS & ~resting) | e->audit_requested;
 	else
 		e->auditing = e->audit_failed ? 0 : e->audit_requested;
-	e->regular = interval || e->auditing == ALL_KINDS;
+	e->regular = interval || e->auditing == FACT_ALL_KINDS;
 	if (interval && !e->auditing)
 		e->next_audit = e->rest_until;
 	e->audit_requested &= ~e->auditing;
 	e->audit_begun = now;
 }
 
+/* The kernel was read, or with an error it could not be. */
+static void end_audit(struct engine *e, const struct err *err, uint64_t now)
+{
+	const uint64_t took = now - e->audit_begun;
+	/* Before the first audit nothing can be written, so that reading keeps nothing waiting. */
+	const uint64_t rest = e->audited ? READING_SHARE * took : 0;
+	size_t drift;
+
+	e->auditing = 0;
+	if (err) {
+		ledger_audit_abort(e->ledger);
+		if (!e->audit_failed && e->config.on_audit)
+			e->config.on_audit(err, e->config.arg);
+		e->audit_failed = true;
+		e->stats.audit_failures++;
+		e->next_audit = now + (rest > AUDIT_RETRY ? rest : AUDIT_RETRY);
+		return;
+	}
+	drift = ledger_audit_end(e->ledger);
+	if (e->audited)
+		e->stats.drift += drift;
+	e->stats.audits++;
+	if (took)
+		e->rest_until = now + READING_SHARE * took;
+	if (!e->regular)
+		return;
+	if (e->audit_failed && e->config.on_audit)
+		e->config.on_audit(NULL, e->config.arg);
+	e->audited = true;
+	e->audit_failed = false;
+	e->stats.last_audit = now;
+	e->next_audit = e->config.audit_interval ? now + e->config.audit_interval : UINT64_MAX;
+}
+
 /* Reads the kernel where it is time to. Returns false while an adapter is still at it. */
 static bool audit(struct engine *e, uint64_t now)
 {
 	uint64_t (*clock_us)(void) = e->config.clock_us, start;
+	struct adapter *audited[FACT_KINDS];
 	struct err err = { 0 };
+	int r = 0;
 
 	if (!e->auditing)
 		begin_audit(e, now);
 	if (!e->auditing)
 		return true;
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
-		struct adapter *a = audited_adapter(e, kind);
-
-		if (a && a->read_ahead && !a->read_ahead(a))
+		audited[kind] = e->auditing & 1u << kind ? e->adapter[kind] : NULL;
+		if (audited[kind] && audited[kind]->read_ahead &&
+			!audited[kind]->read_ahead(audited[kind]))
 			return false;
 	}
 	start = clock_us ? clock_us() : 0;
 	ledger_audit_begin(e->ledger, e->auditing);
-	if (dump_all(e, &err))
-		audit_failed(e, &err, now);
-	else
-		audit_succeeded(e, now);
-	e->auditing = 0;
+	for (enum fact_kind kind = 0; kind < FACT_KINDS && r >= 0; kind++) {
+		struct adapter *a = audited[kind];
+
+		r = a ? a->dump(a, kind, skip_foreign, observe_fact, e, &err) : 0;
+		if (r < 0)
+			err_prefix(&err, "reading %s from the kernel", fact_kind_name(kind));
+	}
+	end_audit(e, r < 0 ? &err : NULL, now);
 	if (clock_us)
 		e->stats.audit_us = clock_us() - start;
 	return true;
@@ -533,11 +503,6 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static bool objects_wait(const struct engine *e)
-{
-	return !list_empty(&e->config.store->dirty);
-}
-
 uint64_t engine_step(struct engine *e, uint64_t now)
 {
 	uint64_t next;
@@ -576,11 +541,12 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	/* 6. The round ends: only what waits for its retry is left. */
 	held = e->holding;
 	e->holding = false;
-	if ((!held && objects_wait(e)) || (e->audit_requested && !e->audit_failed))
+	if ((!held && !list_empty(&e->config.store->dirty)) ||
+		(e->audit_requested && !e->audit_failed))
 		return now;
 	e->stats.synced = true;
 	next = earlier(next, clean_flows(e, now));
-	if (objects_wait(e) || e->publisher.node_dirty)
+	if (!list_empty(&e->config.store->dirty) || e->publisher.node_dirty)
 		return now;
 
 	/* 7. Sleep until the next thing is due. */

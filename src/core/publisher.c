@@ -131,14 +131,6 @@ static bool speaks_for(const struct fact *member, const struct fact_key *vs)
 		!memcmp(member->key.addr, vs->addr, sizeof(vs->addr));
 }
 
-static bool is_lost_already(const struct publication *pub, const struct fact_key *frontend)
-{
-	for (size_t i = 0; i < pub->n_lost; i++)
-		if (fact_key_eq(&pub->lost[i], frontend))
-			return true;
-	return false;
-}
-
 /*
  * Where an older Service has the same address and port, its set members decide who is masqueraded
  * and who may come: ours must not mix with them. The claim on the frontend stays, to be promoted
@@ -152,11 +144,14 @@ static void yield_to_older(struct publisher *p, struct publication *pub, struct 
 	for (size_t i = 0; i < new->n; i++) {
 		const struct fact_key vs = new->facts[i].key;
 		const struct publication *owner = other_owner(p, pub, &vs);
+		bool told = false;
 		size_t n = 0;
 
 		if (!owner || !claimant_older(&owner->claimant, &pub->claimant))
 			continue;
-		if (p->on_conflict && !is_lost_already(pub, &vs))
+		for (size_t j = 0; j < pub->n_lost && !told; j++)
+			told = fact_key_eq(&pub->lost[j], &vs);
+		if (p->on_conflict && !told)
 			p->on_conflict(&vs, &pub->claimant, &owner->claimant, p->arg);
 		mem_grow(lost, n_lost, cap);
 		lost[n_lost++] = vs;
@@ -171,18 +166,6 @@ static void yield_to_older(struct publisher *p, struct publication *pub, struct 
 	pub->n_lost = n_lost;
 }
 
-static bool is_marked(const struct fact_list *facts, const struct fact_key *vs)
-{
-	for (size_t i = 0; i < facts->n; i++) {
-		const struct fact *f = &facts->facts[i];
-
-		if (f->key.kind == FACT_MEMBER && f->key.set == SET_LOCAL_MARK &&
-			f->key.family == vs->family && f->val.member.mark == fact_fwmark(vs))
-			return true;
-	}
-	return false;
-}
-
 /*
  * Without members that lead to it a virtual server by mark gets no packets, and the next daemon
  * does not find its mark in our set.
@@ -191,9 +174,19 @@ static void drop_unmarked(struct fact_list *new)
 {
 	for (size_t i = 0; i < new->n; i++) {
 		const struct fact_key vs = new->facts[i].key;
+		bool marked = false;
 		size_t n = i;
 
-		if (vs.kind != FACT_VS || vs.proto || is_marked(new, &vs))
+		if (vs.kind != FACT_VS || vs.proto)
+			continue;
+		for (size_t j = 0; j < i && !marked; j++) { /* members stand before */
+			const struct fact *f = &new->facts[j];
+
+			marked = f->key.kind == FACT_MEMBER && f->key.set == SET_LOCAL_MARK &&
+				f->key.family == vs.family &&
+				f->val.member.mark == fact_fwmark(&vs);
+		}
+		if (marked)
 			continue;
 		for (size_t j = i + 1; j < new->n; j++) { /* real servers stand behind */
 			struct fact_key parent;
@@ -273,25 +266,20 @@ static void check_degraded(struct publisher *p, struct publication *pub, bool an
 	pub->degraded = degraded;
 }
 
-static struct publication *publication_of(struct publisher *p, struct slot *slot)
-{
-	struct publication *pub = slot->published;
-
-	if (pub)
-		return pub;
-	pub = new0(struct publication);
-	pub->slot = slot;
-	pub->claimant.name = slot->name;
-	list_init(&pub->link);
-	list_insert(&p->publications, &pub->link);
-	return slot->published = pub;
-}
-
 static void publish_slot(struct publisher *p, struct slot *slot)
 {
-	struct publication *pub = publication_of(p, slot);
+	struct publication *pub = slot->published;
 	struct fact_list *new = &p->scratch;
-	const size_t n_old = pub->n_facts;
+	size_t n_old;
+
+	if (!pub) {
+		pub = slot->published = new0(struct publication);
+		pub->slot = slot;
+		pub->claimant.name = slot->name;
+		list_init(&pub->link);
+		list_insert(&p->publications, &pub->link);
+	}
+	n_old = pub->n_facts;
 
 	/* Resolve */
 	new->n = 0;

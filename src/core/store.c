@@ -7,6 +7,11 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
+static const enum view_kind slice_views[] = {
+	[SLICE_ENDPOINT_SLICE] = VIEW_ENDPOINT_SLICES,
+	[SLICE_ENDPOINTS] = VIEW_ENDPOINTS,
+};
+
 static uint32_t hash_names(const char *ns, const char *name)
 {
 	return map_hash_str(ns) * 31 + map_hash_str(name);
@@ -18,35 +23,27 @@ void store_init(struct store *s)
 	list_init(&s->dirty);
 }
 
-static void slot_slice_free(struct slot_slice *it)
-{
-	list_remove(&it->link);
-	slice_free(it->slice);
-	free(it);
-}
-
+/* The slot has no slices any more. */
 static void slot_free(struct slot *slot)
 {
-	list_for_each_entry_safe(struct slot_slice, it, &slot->slices, link)
-		slot_slice_free(it);
 	list_remove(&slot->dirty);
 	service_free(slot->service);
 	free(slot->name);
 	free(slot);
 }
 
-static void store_node_free(struct store_node *n)
-{
-	node_free(n->node);
-	free(n);
-}
-
 void store_done(struct store *s)
 {
+	map_for_each_entry(struct slot_slice, it, &s->slices, by_key) {
+		slice_free(it->slice);
+		free(it);
+	}
 	map_for_each_entry(struct slot, slot, &s->slots, by_name)
 		slot_free(slot);
-	map_for_each_entry(struct store_node, n, &s->nodes, by_name)
-		store_node_free(n);
+	map_for_each_entry(struct store_node, n, &s->nodes, by_name) {
+		node_free(n->node);
+		free(n);
+	}
 	map_done(&s->slots);
 	map_done(&s->slices);
 	map_done(&s->nodes);
@@ -157,16 +154,6 @@ void store_forget_triggers(struct store *s)
 	s->n_triggers = 0;
 }
 
-static void drop_triggers(struct store *s, const struct slot *slot)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->n_triggers; i++)
-		if (s->triggers[i].slot != slot)
-			s->triggers[n++] = s->triggers[i];
-	s->n_triggers = n;
-}
-
 static int slice_family(const struct slice *slice)
 {
 	for (size_t i = 0; i < slice->n_subsets; i++)
@@ -197,12 +184,18 @@ static void add_trigger(
 static void detach_slice(struct store *s, struct slot_slice *it)
 {
 	struct slot *slot = it->slot;
+	size_t n = 0;
 
 	map_del(&s->slices, &it->by_key);
 	slot->n_slices--;
-	slot_slice_free(it);
+	list_remove(&it->link);
+	slice_free(it->slice);
+	free(it);
 	s->slice_changes++;
-	drop_triggers(s, slot);
+	for (size_t i = 0; i < s->n_triggers; i++)
+		if (s->triggers[i].slot != slot)
+			s->triggers[n++] = s->triggers[i];
+	s->n_triggers = n;
 	store_mark_dirty(s, slot);
 }
 
@@ -219,11 +212,6 @@ static void insert_slice(struct slot *slot, struct slot_slice *new)
 			break;
 		}
 	list_insert(pos, &new->link);
-}
-
-static enum view_kind slice_view(enum slice_kind kind)
-{
-	return kind == SLICE_ENDPOINTS ? VIEW_ENDPOINTS : VIEW_ENDPOINT_SLICES;
 }
 
 void store_put_slice(struct store *s, struct slice *slice)
@@ -250,7 +238,7 @@ void store_put_slice(struct store *s, struct slice *slice)
 		add_trigger(s, it->slot, slice, NULL);
 		map_add(&s->slices, &it->by_key, hash_names(slice->ns, slice->name));
 	}
-	it->view = s->view[slice_view(slice->kind)];
+	it->view = s->view[slice_views[slice->kind]];
 	store_mark_dirty(s, it->slot);
 }
 
@@ -312,7 +300,8 @@ void store_put_node(struct store *s, struct node *node)
 static void remove_node(struct store *s, struct store_node *n)
 {
 	map_del(&s->nodes, &n->by_name);
-	store_node_free(n);
+	node_free(n->node);
+	free(n);
 	s->node_generation++;
 }
 
@@ -332,7 +321,7 @@ void store_view_begin(struct store *s, enum view_kind kind)
 static void end_slices(struct store *s, enum slice_kind kind)
 {
 	map_for_each_entry(struct slot_slice, it, &s->slices, by_key)
-		if (it->slice->kind == kind && it->view != s->view[slice_view(kind)])
+		if (it->slice->kind == kind && it->view != s->view[slice_views[kind]])
 			detach_slice(s, it);
 }
 
@@ -385,6 +374,6 @@ bool store_has_slice(struct store *s, enum slice_kind kind, const char *ns, cons
 
 	if (!it || !same_version(it->slice->resource_version, resource_version))
 		return false;
-	it->view = s->view[slice_view(kind)];
+	it->view = s->view[slice_views[kind]];
 	return true;
 }

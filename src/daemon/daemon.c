@@ -392,7 +392,7 @@ static void on_kernel(evutil_socket_t fd, short what, void *arg)
 	if (changed & LINK_CHANGED_ADDRESSES)
 		refresh_node(d);
 	if (changed & LINK_CHANGED_OURS)
-		engine_request_audit_of(d->engine, d->link->kinds);
+		engine_request_audit(d->engine, d->link->kinds);
 	if (changed)
 		step_now(d);
 }
@@ -431,7 +431,7 @@ static void on_rules_changed(evutil_socket_t fd, short what, void *arg)
 	if (!iptables_disturbed(d->iptables, clock_ms(), engine_stats(d->engine)->drift))
 		return;
 	log_debug("rules of iptables have changed, reading them", NULL);
-	engine_request_audit_of(d->engine, d->iptables->kinds);
+	engine_request_audit(d->engine, d->iptables->kinds);
 	step_now(d);
 }
 

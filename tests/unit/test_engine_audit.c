@@ -85,7 +85,7 @@ static void one_of_some_kinds_reads_no_others(void **state)
 	world_forget(w);
 	fake_kernel_remove(&w->kernel, "route 10.96.0.1");
 	fake_kernel_remove(&w->kernel, "member KUBE-CLUSTER-IP 10.96.0.1,tcp:80");
-	engine_request_audit_of(w->engine, kinds);
+	engine_request_audit(w->engine, kinds);
 	assert_int_equal(world_sleep(w, 1000), 59000);
 	assert_int_equal(w->kernel.dumps, 2);
 	assert_string_equal(world_log(w), "add " ROUTE);

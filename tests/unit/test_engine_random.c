@@ -249,7 +249,7 @@ static void do_something(struct churn *c)
 		meddle(c);
 		break;
 	case 1:
-		engine_request_audit(c->world->engine);
+		engine_request_audit(c->world->engine, FACT_ALL_KINDS);
 		break;
 	case 2:
 		kill_daemon(c);

@@ -185,7 +185,7 @@ static void a_request_while_the_kernel_is_read_makes_another_audit(void **state)
 	start(w);
 	audits = engine_stats(w->engine)->audits;
 	world_audit(w);
-	engine_request_audit_of(w->engine, 1u << FACT_CHAIN);
+	engine_request_audit(w->engine, 1u << FACT_CHAIN);
 	world_step(w);
 	assert_true(w->kernel.reading);
 	answer_all(w);

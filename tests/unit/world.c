@@ -136,7 +136,7 @@ void world_start(struct world *w, const char *objects)
 
 void world_audit(struct world *w)
 {
-	engine_request_audit(w->engine);
+	engine_request_audit(w->engine, FACT_ALL_KINDS);
 	world_step(w);
 }
 
