@@ -15,23 +15,19 @@
 #include "core/options.h"
 
 /*
- * Options of ipvsctl-svcd, and of those commands of ipvsctl-svc that resolve Services themselves.
- * One table serves the command line, the configuration file, what is printed of both, --help, and
- * the check that the man pages are complete. kube-proxy's names are taken as they are; in names of
- * options '_' and '-' are the same.
+ * The options of ipvsctl-svcd, and of those commands of ipvsctl-svc that resolve Services
+ * themselves, by one table: see config/option.h. kube-proxy's names are taken as they are.
  *
- * The file is a KubeProxyConfiguration, with a section "ipvsctl" for what kube-proxy does not know.
- * Options of ours count over the file; those of kube-proxy are ignored beside it, as kube-proxy
- * does (the table's FILE_WINS).
+ * The file is a KubeProxyConfiguration with a section "ipvsctl" for our own keys. Options of ours
+ * override the file; kube-proxy's options are ignored beside a file, as kube-proxy does.
  */
 
 enum option_group {
-	OPTIONS_POLICY = 1,   /* what decides the facts: also of `ipvsctl-svc plan` */
-	OPTIONS_INPUT = 2,    /* --manifests and what belongs to it: also of `ipvsctl-svc plan` */
+	OPTIONS_POLICY = 1,   /* what decides the facts; of the daemon, plan and explain */
+	OPTIONS_INPUT = 2,    /* --manifests and what belongs to it; of the same three */
 	OPTIONS_DAEMON = 4,   /* of ipvsctl-svcd */
-	OPTIONS_PLAN = 8,     /* of `ipvsctl-svc plan`; arguments that are no option are --manifests
-			       */
-	OPTIONS_EXPLAIN = 16, /* of `ipvsctl-svc explain`; one argument is no option */
+	OPTIONS_PLAN = 8,     /* of `ipvsctl-svc plan`; its arguments are --manifests */
+	OPTIONS_EXPLAIN = 16, /* of `ipvsctl-svc explain`; it takes one argument */
 };
 
 enum plan_output { PLAN_TEXT, PLAN_JSON, PLAN_YAML };
@@ -49,7 +45,7 @@ enum {
 
 /* Where a server listens. */
 struct listen_address {
-	struct ip ip; /* family 0: it does not */
+	struct ip ip; /* family 0: there is no server */
 	uint16_t port;
 };
 
@@ -61,7 +57,7 @@ struct config_given {
 	const char *text; /* as it was given, lists with commas; NULL with ORIGIN_PRESET */
 };
 
-/* Lines for a person, of the config's arena. */
+/* Lines for a person; the config's arena has them. */
 struct config_notes {
 	const char *line[CONFIG_MAX_NOTES];
 	size_t n;
@@ -69,9 +65,7 @@ struct config_notes {
 };
 
 struct config {
-	/* With the defaults of options_init() where no option says otherwise, and the host's name.
-	 */
-	struct options options;
+	struct options options; /* node_name: the host's, unless an option overrides it */
 	const char *bridge_interface, *interface_prefix; /* "": not given */
 
 	/* Inputs; strings are "" where they are not given */
@@ -79,21 +73,20 @@ struct config {
 	size_t n_manifests;
 	struct cidr service_range[2]; /* --service-cluster-ip-range: IPv4, IPv6; family 0: none */
 	const char *kubeconfig, *master;
-	bool in_cluster; /* the environment is that of a pod: it has KUBERNETES_SERVICE_HOST */
+	bool in_cluster; /* KUBERNETES_SERVICE_HOST is set, as in a pod */
 	enum endpoints_source endpoints_source;
 	const char *content_type, *accept_content_types;
-	bool json;  /* what these two mean: ask for JSON only */
-	double qps; /* of requests to the API server that are no watch */
-	unsigned burst;
+	bool json;	/* by these two: the API server is asked for JSON only */
+	double qps;	/* limit of requests to the API server, without watches; < 0: none */
+	unsigned burst; /* such requests at once */
 
 	/* The node */
 	bool strict_arp;
 	uint32_t tcp_timeout, tcp_fin_timeout, udp_timeout; /* of IPVS, seconds; 0: leave */
 	uint64_t audit_interval;			    /* milliseconds; 0: never */
-	/* As kube-proxy has them, milliseconds; `sync_period` is the one of the backend. */
-	int64_t ipvs_sync_period, iptables_sync_period;
-	int64_t sync_period;
-	struct ip bind_address; /* the node's address of its family, unless it is unspecified */
+	int64_t ipvs_sync_period, iptables_sync_period;	    /* milliseconds, as in kube-proxy */
+	int64_t sync_period;				    /* that of the backend */
+	struct ip bind_address; /* the node's address of its family; unspecified: not given */
 	struct conntrack_settings conntrack;
 	bool adjust_oom_score;
 	int oom_score_adj;
@@ -121,46 +114,49 @@ struct config {
 	struct arena arena; /* of all strings that come from outside */
 };
 
+void config_init(struct config *c);
 /*
  * Reads argv[1..] with the options of the given groups, and the file that --config names, into *c,
- * which config_init() filled. A command line with neither that option nor an input has the file
- * config.yaml of c->default_dir, and if that names no input either the manifests in its
- * manifests.d, as far as they are there. Stops at the first argument that is no option, or after
- * "--"; its index goes to *ret_rest (argc with OPTIONS_PLAN and OPTIONS_EXPLAIN, which take all of
- * them). Returns 0, or -EINVAL with every mistake named in one text; c->mistakes has them one by
- * one, however many they are. c->warnings has what should be told, one log line each. After --help
- * or --version nothing else counts: mistakes are not reported.
+ * which config_init() filled.
+ *
+ * 1. Without --config and without an input on the command line, c->default_dir/config.yaml is the
+ *    file, if it exists.
+ * 2. If nothing names an input then, c->default_dir/manifests.d is the manifests, if it exists.
+ *
+ * Stops at the first argument that is no option, or after "--", and returns its index in *ret_rest;
+ * with OPTIONS_PLAN and OPTIONS_EXPLAIN that is argc, because these take all arguments. Returns 0,
+ * or -EINVAL with all mistakes in one text; c->mistakes has each of them, and c->warnings a log
+ * line for each thing that the user should know. With --help or --version mistakes do not count.
  */
-void config_init(struct config *c);
 int config_parse(struct config *c, unsigned groups, int argc, char *const argv[], int *ret_rest,
 	struct err *err);
 void config_done(struct config *c);
 
 /*
- * Where Services come from: --manifests; else the API server of --kubeconfig or --master, or that
- * of the pod that this runs in.
+ * Where Services come from: --manifests, or else the API server of --kubeconfig, --master or the
+ * pod's cluster.
  */
 enum config_input config_input(const struct config *c);
 
-/* Adds what was given and has no effect here to the text, with commas. Returns how many. */
+/* Appends the options that are given without effect, separated by commas. Returns their number. */
 size_t config_unhonoured(const struct config *c, struct buf *text);
 
 /*
- * What is in effect, as a KubeProxyConfiguration with our section; with --config it means the same
- * again. The caller has the reference.
+ * The effective configuration as a KubeProxyConfiguration with our section; --config reads it back
+ * to the same values. The caller has the reference.
  */
 struct json_t *config_tree(const struct config *c);
 void config_yaml(const struct config *c, struct buf *out);
-/* What --print-config and --write-config-to ask for. Returns 0, or a negative errno with words. */
+/* Does --write-config-to or --print-config. Returns 0, or a negative errno with words. */
 int config_dump(const struct config *c, struct err *err);
 
 /* Appends the whole file. Returns 0, or a negative errno: -EFBIG above CONFIG_MAX_FILE. */
 int config_read(const char *path, struct buf *text);
 
-/* The options of these groups with their defaults, one a line. */
+/* Prints the options of these groups with their defaults. */
 void config_help(unsigned groups, FILE *out);
 
-/* The table, of the target struct config. */
+/* The table; its target is struct config. */
 const struct option_row *config_options(size_t *ret_n);
 
 #endif

@@ -125,30 +125,30 @@ static int take_args(struct config *c, unsigned groups, int argc, char *const ar
 
 /* Defaults that depend on other values */
 
-/* kube-proxy's servers follow the family of bindAddress if that comes from the file. */
-static const char *cluster_preset(const struct config *c, const struct option_row *o)
+/*
+ * A machine that is no node of a cluster is not tuned, and no port opened, without being asked.
+ * kube-proxy's servers follow the family of bindAddress if that comes from the file.
+ */
+static void set_cluster_presets(struct config *c)
 {
 	bool v6 = config_given(c, config_row("bind-address"))->origin == ORIGIN_FILE &&
 		c->bind_address.family == AF_INET6;
-
-	if (v6 && o == config_row("healthz-bind-address"))
-		return "[::]:10256";
-	if (v6 && o == config_row("metrics-bind-address"))
-		return "[::1]:10249";
-	return o->preset;
-}
-
-/* A machine that is no node of a cluster is not tuned, and no port opened, without being asked. */
-static void set_cluster_presets(struct config *c)
-{
 	size_t n;
 	const struct option_row *rows = config_options(&n);
 
 	if (c->n_manifests)
 		return;
-	for (const struct option_row *o = rows; o < rows + n; o++)
-		if (o->traits & CLUSTER_PRESET && !config_is_given(c, o))
-			option_set(o, c, cluster_preset(c, o), true, NULL);
+	for (const struct option_row *o = rows; o < rows + n; o++) {
+		const char *preset = o->preset;
+
+		if (!(o->traits & CLUSTER_PRESET) || config_is_given(c, o))
+			continue;
+		if (v6 && o == config_row("healthz-bind-address"))
+			preset = "[::]:10256";
+		else if (v6 && o == config_row("metrics-bind-address"))
+			preset = "[::1]:10249";
+		option_set(o, c, preset, true, NULL);
+	}
 }
 
 /*
@@ -170,33 +170,29 @@ static void set_port(struct config *c, const char *address_name, const char *por
 }
 
 /*
- * The period of the backend. With the automatic choice it is decided by the value and not by its
- * origin, because --print-config gives every value.
+ * kube-proxy reads the whole kernel state every syncPeriod of its backend; here the audit does.
+ * With the automatic choice the value decides which period counts, and not its origin, because
+ * --print-config gives every value.
  */
-static const struct option_row *sync_period_row(const struct config *c)
+static void set_sync_period(struct config *c)
 {
 	const struct option_row *ipvs = config_row("ipvs-sync-period");
 	const struct option_row *iptables = config_row("iptables-sync-period");
+	const struct option_row *o = ipvs;
 	int64_t preset = 0;
 
 	switch (c->options.backend) {
 	case BACKEND_IPVS:
-		return ipvs;
+		break;
 	case BACKEND_IPTABLES:
-		return iptables;
+		o = iptables;
+		break;
 	case BACKEND_AUTO:
 		option_read_duration(ipvs->preset, &preset, NULL);
-		return c->ipvs_sync_period != preset ? ipvs : iptables;
+		o = c->ipvs_sync_period != preset ? ipvs : iptables;
+		break;
 	}
-	return ipvs;
-}
-
-/* kube-proxy reads the whole kernel state every syncPeriod; here the audit does. */
-static void set_sync_period(struct config *c)
-{
-	const struct option_row *o = sync_period_row(c);
-
-	c->sync_period = *(const int64_t *)option_value(c, o);
+	c->sync_period = o == ipvs ? c->ipvs_sync_period : c->iptables_sync_period;
 	if (config_is_given(c, o) && !config_is_given(c, config_row("audit-interval")))
 		c->audit_interval = c->sync_period > AUDIT_INTERVAL_MIN ? (uint64_t)c->sync_period
 									: AUDIT_INTERVAL_MIN;

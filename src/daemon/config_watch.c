@@ -14,19 +14,8 @@
 struct config_watch {
 	const char *path;
 	int fd;
-	struct buf first, last; /* content at the beginning, and when it was looked at last */
+	struct buf first, last; /* contents at the start, and at the last look */
 };
-
-/* The directory tells of renames; the file itself of what happens where a symbolic link leads to.
- */
-static int add_watches(const struct config_watch *w)
-{
-	_cleanup_free_ char *copy = mem_strdup(w->path);
-
-	if (inotify_add_watch(w->fd, dirname(copy), IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO) < 0)
-		return -errno;
-	return inotify_add_watch(w->fd, w->path, IN_CLOSE_WRITE | IN_MASK_ADD) < 0 ? -errno : 0;
-}
 
 static void config_watch_freep(struct config_watch **w)
 {
@@ -36,11 +25,17 @@ static void config_watch_freep(struct config_watch **w)
 int config_watch_new(const char *path, struct config_watch **ret, struct err *err)
 {
 	_cleanup_(config_watch_freep) struct config_watch *w = new0(struct config_watch);
-	int r;
+	_cleanup_free_ char *copy = mem_strdup(path);
+	int r = 0;
 
 	w->path = path;
 	w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	r = w->fd < 0 ? -errno : add_watches(w);
+	/* The directory reports renames; the file reports writes to where a symbolic link leads. */
+	if (w->fd < 0 ||
+		inotify_add_watch(w->fd, dirname(copy), IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO) <
+			0 ||
+		inotify_add_watch(w->fd, path, IN_CLOSE_WRITE | IN_MASK_ADD) < 0)
+		r = -errno;
 	if (!r)
 		r = config_read(path, &w->first);
 	if (r < 0)
@@ -66,43 +61,31 @@ int config_watch_fd(const struct config_watch *w)
 	return w->fd;
 }
 
-/* What happened does not matter: the content tells. */
-static void drain(const struct config_watch *w)
-{
-	char events[4096];
-
-	while (read(w->fd, events, sizeof(events)) > 0)
-		;
-}
-
-static bool same(const struct buf *a, const struct buf *b)
+static bool equals_content(const struct buf *a, const struct buf *b)
 {
 	return a->len == b->len && !memcmp(buf_str(a), buf_str(b), a->len);
 }
 
-static int check(const char *path, struct err *err)
-{
-	_cleanup_(config_done) struct config c;
-	char *const argv[] = { "ipvsctl-svcd", "--config", (char *)path, NULL };
-	int rest;
-
-	config_init(&c);
-	return config_parse(&c, OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON,
-		ARRAY_SIZE(argv) - 1, argv, &rest, err);
-}
-
 int config_watch_read(struct config_watch *w, struct err *err)
 {
+	char *const argv[] = { "ipvsctl-svcd", "--config", (char *)w->path, NULL };
 	_cleanup_(buf_done) struct buf now = { 0 };
-	int r;
+	_cleanup_(config_done) struct config c;
+	char events[4096];
+	int rest, r;
 
-	drain(w);
-	if (config_read(w->path, &now) < 0 || same(&now, &w->last))
+	/* Events only say when to look; the content says what changed. */
+	while (read(w->fd, events, sizeof(events)) > 0)
+		;
+	config_init(&c);
+	if (config_read(w->path, &now) < 0 || equals_content(&now, &w->last))
 		return 0;
 	buf_reset(&w->last);
 	buf_add(&w->last, buf_str(&now), now.len);
-	if (same(&now, &w->first))
+	if (equals_content(&now, &w->first))
 		return 0;
-	r = check(w->path, err);
+
+	r = config_parse(&c, OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, ARRAY_SIZE(argv) - 1,
+		argv, &rest, err);
 	return r < 0 ? r : 1;
 }

@@ -5,8 +5,8 @@
 #include "base/err.h"
 
 /*
- * Notices that the file of --config says something else: written in place, renamed over, or as
- * Kubernetes changes a mounted ConfigMap, by another symbolic link beside it.
+ * Notices changes of the file of --config: written in place, renamed over, or by another symbolic
+ * link beside it, as Kubernetes updates a mounted ConfigMap.
  */
 
 struct config_watch;
@@ -17,9 +17,8 @@ void config_watch_free(struct config_watch *w);
 int config_watch_fd(const struct config_watch *w);
 
 /*
- * What happened since the last call: 1 where the file has other content than at the beginning, 0
- * where it has not or cannot be read, -EINVAL with words where it is no configuration. Each
- * content is looked at once.
+ * Looks at the file, once for each content. Returns 1 if it differs from the start, 0 if it does
+ * not or cannot be read, or -EINVAL with words if it is no valid configuration.
  */
 int config_watch_read(struct config_watch *w, struct err *err);
 
