@@ -17,22 +17,22 @@
  * *.yaml, *.yml, *.json that do not begin with a dot, not in sub-directories; a path that is a file
  * is followed whatever its name.
  *
- * A file that cannot be read or parsed changes nothing that was good before. An object that is
- * invalid is left out; if a valid version of it came from the same file before, that one stays. Of
- * two files that define the same object the first by path name counts.
+ * A file that cannot be read or parsed changes nothing: its objects stay as they were. An invalid
+ * object is left out; if a valid version of it came from the same file before, that one stays. If
+ * two files define the same object, the first by path name counts.
  *
  * A file is read when its writer has closed it or moved it into place, never while it is being
- * written. One that disappears is given a moment to come back, because many editors move the old
- * version away before they write the new one. Where the visible names are symbolic links (as in a
- * ConfigMap volume), a change of a link in the directory itself is followed; a file outside of the
- * directory that a link leads to is not watched.
+ * written. A file that disappears has MANIFEST_GONE_MS to come back, because many editors move the
+ * old version away before they write the new one. Where the visible names are symbolic links (as in
+ * a ConfigMap volume), a change of a link in the directory itself is followed; the target of a link
+ * is not watched if it is outside of the directory.
  */
 
 /* Limits on what comes from outside */
 enum {
 	MANIFEST_MAX_FILE = 64 << 20, /* bytes of one file */
 	MANIFEST_MAX_FILES = 10000,   /* of all directories */
-	MANIFEST_MAX_PROBLEMS = 100,  /* told of one file; the rest is counted */
+	MANIFEST_MAX_PROBLEMS = 100,  /* listed of one file; the rest is counted */
 };
 
 enum { MANIFEST_GONE_MS = 250 }; /* after which a file that disappeared is really gone */
@@ -40,12 +40,12 @@ enum { MANIFEST_GONE_MS = 250 }; /* after which a file that disappeared is reall
 struct manifest_problem {
 	const char *path;
 	unsigned line, column; /* 1-based; 0: not known */
-	const char *object;    /* "Service default/web"; "" where the file as a whole is meant */
+	const char *object;    /* "Service default/web"; "" for a problem of the whole file */
 	const char *field;     /* "spec.ports[0].port"; "" */
-	const char *message;   /* what is wrong and what happens now */
+	const char *message;   /* the mistake and its consequence */
 };
 
-/* One line: "PATH:LINE:COLUMN: OBJECT: FIELD: MESSAGE" without the parts that are not known. */
+/* One line: "PATH:LINE:COLUMN: OBJECT: FIELD: MESSAGE" without the unknown parts. */
 void manifest_problem_print(const struct manifest_problem *problem, struct buf *b);
 
 struct manifests_config {
@@ -54,8 +54,8 @@ struct manifests_config {
 	struct store *store;
 	/*
 	 * Ranges (IPv4, IPv6; family 0: none) from which a Service without a clusterIP gets one, as
-	 * an API server would have done: a function of namespace and name, so that it is the same
-	 * after a restart (with the same names there), and never another one while running.
+	 * from an API server. The address depends on namespace and name, so that it survives a
+	 * restart (as long as the same names are there), and never changes while running.
 	 */
 	struct cidr service_range[2];
 	/* Called once for each problem when it appears. */
@@ -76,9 +76,14 @@ void manifests_free(struct manifests *m);
 int manifests_load(struct manifests *m, struct err *err);
 /* Readable when something changed: then call manifests_dispatch(). Owned by m. */
 int manifests_fd(const struct manifests *m);
-/* Reads what changed. True when the store changed. Does not block. */
-bool manifests_dispatch(struct manifests *m);
-/* What is wrong now, valid until the next call of load or dispatch. */
+/* Reads what changed. True when the store changed. Does not block. `now` is in milliseconds. */
+bool manifests_dispatch(struct manifests *m, uint64_t now);
+/*
+ * When to call manifests_dispatch() even if the descriptor is silent, because then a file that
+ * disappeared is gone for good; UINT64_MAX: never.
+ */
+uint64_t manifests_next(const struct manifests *m);
+/* The present problems, valid until the next call of load or dispatch. */
 size_t manifests_problems(struct manifests *m, const struct manifest_problem *const **ret);
 
 #endif

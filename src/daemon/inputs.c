@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -49,11 +50,22 @@ static int start_manifests(struct inputs *in, struct err *err)
 static void on_manifests(evutil_socket_t fd, short what, void *arg)
 {
 	struct inputs *in = arg;
+	uint64_t now = clock_ms(), next;
 
 	(void)fd;
 	(void)what;
-	if (manifests_dispatch(in->manifests))
+	if (manifests_dispatch(in->manifests, now))
 		in->config.on_changed(in->config.arg);
+	next = manifests_next(in->manifests);
+	if (next == UINT64_MAX) {
+		event_remove_timer(in->manifests_changed);
+	} else {
+		uint64_t ms = next > now ? next - now : 0;
+
+		event_add(in->manifests_changed,
+			&(struct timeval){ .tv_sec = (time_t)(ms / 1000),
+				.tv_usec = (suseconds_t)(ms % 1000) * 1000 });
+	}
 }
 
 void inputs_watch(struct inputs *in)

@@ -9,9 +9,9 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "core/store.h"
+#include "decode/decode.h"
 #include "pool.h"
 #include "problem.h"
-#include "decode/decode.h"
 
 /*
  * Which objects the files define, and which file counts where several define the same one: the

@@ -1,29 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "manifest/manifest.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "manifest_own.h"
-
-/* What an event asks to do with a file, once all events have been read. */
-enum { ACTION_READ = 1, ACTION_CHECK = 2 };
+#include "catalog.h"
+#include "manifest_file.h"
+#include "problem.h"
+#include "root.h"
 
 /* Reads of the event queue in one turn; the rest comes in the next one. */
 enum { MAX_READS = 16, EVENT_BUFFER = 65536 };
 
+/* What events ask to do with a file, once all events have been read. */
+enum { ACTION_READ = 1, ACTION_CHECK = 2 };
+
+/* A file that is followed. */
+struct followed {
+	struct map_node by_path;
+	const struct root *root; /* that leads to it */
+	bool listed;		 /* the latest listing of the root has it */
+	unsigned actions;
+	struct list todo;  /* on manifests.todo while there are actions */
+	struct list gone;  /* on manifests.gone while it may come back */
+	uint64_t deadline; /* of its return */
+	struct manifest_file file;
+};
+
+struct manifests {
+	int inotify;
+	struct root *roots;
+	size_t n_roots;
+	struct map files;
+	struct list todo;
+	struct list gone; /* the longest gone first */
+	/* Of the current call: a load drops a missing file at once, a dispatch lets it come back.
+	 */
+	bool dispatching;
+	uint64_t now;
+	bool overflow; /* events were lost */
+	struct problems problems;
+	struct catalog catalog;
+};
+
 /* Setting up */
 
-static void add_roots(struct manifests *m, const struct manifests_config *config)
+int manifests_new(const struct manifests_config *config, struct manifests **ret, struct err *err)
 {
+	struct manifests *m = new0(struct manifests);
+	int e = 0;
+
+	list_init(&m->todo);
+	list_init(&m->gone);
+	problems_init(&m->problems, config->on_problem, config->arg);
+	catalog_init(&m->catalog, config->store, config->service_range, &m->problems);
+
 	m->roots = mem_zalloc(config->n_paths, sizeof(*m->roots));
 	for (size_t i = 0; i < config->n_paths; i++) {
 		struct root *r = &m->roots[m->n_roots];
@@ -37,70 +76,59 @@ static void add_roots(struct manifests *m, const struct manifests_config *config
 		else
 			m->n_roots++;
 	}
-}
-
-static int add_to_epoll(struct manifests *m, int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN };
-
-	return fd < 0 || epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
-static int open_fds(struct manifests *m, struct err *err)
-{
-	int e;
 
 	m->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (m->inotify < 0)
-		return err_errno(err, -errno,
+		e = err_errno(err, -errno,
 			"changes of manifests cannot be noticed: inotify (fs.inotify.max_user_instances)");
-	m->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	m->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (m->timer < 0 || m->epoll < 0)
-		return err_errno(err, -errno, "changes of manifests cannot be noticed");
-	e = add_to_epoll(m, m->inotify);
-	if (!e)
-		e = add_to_epoll(m, m->timer);
-	return e ? err_errno(err, e, "changes of manifests cannot be noticed: epoll") : 0;
-}
-
-int manifests_new(const struct manifests_config *config, struct manifests **ret, struct err *err)
-{
-	struct manifests *m = new0(struct manifests);
-	int r;
-
-	m->inotify = m->timer = m->epoll = -1;
-	list_init(&m->todo);
-	list_init(&m->gone);
-	problems_init(&m->problems, config->on_problem, config->arg);
-	catalog_init(&m->catalog, config->store, config->service_range, &m->problems);
-	add_roots(m, config);
-	r = open_fds(m, err);
-	for (size_t i = 0; i < m->n_roots && !r; i++) {
-		r = root_watch(&m->roots[i], m->inotify, err);
-		if (r)
+	for (size_t i = 0; i < m->n_roots && !e; i++) {
+		e = root_watch(&m->roots[i], m->inotify, err);
+		if (e)
 			err_prefix(err, "%s", m->roots[i].path);
 	}
-	if (r) {
+	if (e) {
 		manifests_free(m);
-		return r;
+		return e;
 	}
 	*ret = m;
 	return 0;
 }
 
-static void close_fd(int fd)
+static struct followed *find_followed(const struct manifests *m, const char *path)
 {
-	if (fd >= 0)
-		close(fd);
+	map_for_each_match_entry(struct followed, f, &m->files, map_hash_str(path), by_path)
+		if (!strcmp(f->file.path, path))
+			return f;
+	return NULL;
+}
+
+static struct followed *follow(struct manifests *m, const struct root *root, const char *path)
+{
+	struct followed *f = new0(struct followed);
+
+	f->root = root;
+	list_init(&f->todo);
+	list_init(&f->gone);
+	manifest_file_init(&f->file, path);
+	map_add(&m->files, &f->by_path, map_hash_str(path));
+	return f;
+}
+
+static void unfollow(struct manifests *m, struct followed *f)
+{
+	list_remove(&f->todo);
+	list_remove(&f->gone);
+	map_del(&m->files, &f->by_path);
+	manifest_file_done(&f->file, &m->catalog, &m->problems);
+	free(f);
 }
 
 void manifests_free(struct manifests *m)
 {
 	if (!m)
 		return;
-	map_for_each(n, &m->files)
-		manifests_remove_file(m, container_of(n, struct manifest_file, by_path));
+	map_for_each_entry(struct followed, f, &m->files, by_path)
+		unfollow(m, f);
 	map_done(&m->files);
 	catalog_done(&m->catalog);
 	for (size_t i = 0; i < m->n_roots; i++) {
@@ -109,15 +137,14 @@ void manifests_free(struct manifests *m)
 	}
 	problems_done(&m->problems);
 	free(m->roots);
-	close_fd(m->epoll);
-	close_fd(m->timer);
-	close_fd(m->inotify);
+	if (m->inotify >= 0)
+		close(m->inotify);
 	free(m);
 }
 
 int manifests_fd(const struct manifests *m)
 {
-	return m->epoll;
+	return m->inotify;
 }
 
 size_t manifests_problems(struct manifests *m, const struct manifest_problem *const **ret)
@@ -125,40 +152,322 @@ size_t manifests_problems(struct manifests *m, const struct manifest_problem *co
 	return problems_list(&m->problems, ret);
 }
 
-static int refresh_all(struct manifests *m, bool wait, struct err *err)
+/* Problems of a path as a whole */
+
+static void add_root_problem(struct manifests *m, struct root *r, const char *message)
+{
+	problems_add(&m->problems, &r->problems,
+		&(struct manifest_problem){
+			.path = r->path, .object = "", .field = "", .message = message });
+}
+
+/* `e` is 0, 1 for too many files, or a negative errno; `watch` are words about the watch or NULL.
+ */
+static void tell_root(struct manifests *m, struct root *r, int e, const char *watch)
+{
+	char message[200];
+
+	problems_begin(&r->problems);
+	if (watch)
+		add_root_problem(m, r, watch);
+	if (e > 0)
+		snprintf(message, sizeof(message),
+			"there are more than %d manifests; some are not read", MANIFEST_MAX_FILES);
+	else if (e == -ENOENT)
+		snprintf(message, sizeof(message),
+			"does not exist; nothing is taken from it until it does");
+	else if (e < 0)
+		snprintf(message, sizeof(message),
+			"cannot be read: %s; what it defined before stays", strerror(-e));
+	if (e)
+		add_root_problem(m, r, message);
+	problems_end(&m->problems, &r->problems);
+}
+
+/* Files that disappear */
+
+static void remove_for_good(struct manifests *m, struct followed *f)
+{
+	for (size_t i = 0; i < m->n_roots; i++)
+		if (!strcmp(m->roots[i].path, f->file.path))
+			tell_root(m, &m->roots[i], -ENOENT, NULL);
+	unfollow(m, f);
+}
+
+static bool may_come_back(const struct manifests *m, const struct followed *f)
+{
+	return m->dispatching && !list_empty(&f->file.definitions);
+}
+
+static void file_gone(struct manifests *m, struct followed *f)
+{
+	if (!may_come_back(m, f)) {
+		remove_for_good(m, f);
+	} else if (list_empty(&f->gone)) {
+		f->deadline = m->now + MANIFEST_GONE_MS;
+		list_insert(&m->gone, &f->gone);
+	}
+}
+
+static bool is_missing(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) && (errno == ENOENT || errno == ENOTDIR);
+}
+
+static void remove_gone(struct manifests *m)
+{
+	list_for_each_entry_safe(struct followed, f, &m->gone, gone) {
+		if (f->deadline > m->now)
+			return;
+		list_remove(&f->gone);
+		/* One that is there again is being written: its writer's close will tell. */
+		if (is_missing(f->file.path))
+			remove_for_good(m, f);
+	}
+}
+
+uint64_t manifests_next(const struct manifests *m)
+{
+	if (list_empty(&m->gone))
+		return UINT64_MAX;
+	return container_of(m->gone.next, struct followed, gone)->deadline;
+}
+
+/* Reading */
+
+/* Returns 0, -ENOENT, or -EAGAIN: not there, but it may come back. Frees what does not. */
+static int read_followed(struct manifests *m, struct followed *f)
+{
+	bool wait;
+
+	if (!manifest_file_read(&f->file, &m->catalog, &m->problems)) {
+		list_remove(&f->gone);
+		return 0;
+	}
+	wait = may_come_back(m, f);
+	file_gone(m, f);
+	return wait ? -EAGAIN : -ENOENT;
+}
+
+static void unlist_all(struct manifests *m)
+{
+	map_for_each_entry(struct followed, f, &m->files, by_path)
+		f->listed = false;
+}
+
+static void drop_unlisted(struct manifests *m, const struct root *r)
+{
+	map_for_each_entry(struct followed, f, &m->files, by_path)
+		if (f->root == r && !f->listed)
+			file_gone(m, f);
+}
+
+/* The names of the manifests in a directory, sorted; not more than one above the limit. */
+struct name_list {
+	char **names;
+	size_t n, cap;
+};
+
+static void names_done(struct name_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->names[i]);
+	free(l->names);
+}
+
+static int cmp_file_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_manifest_name(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return name[0] != '.' && dot &&
+		(!strcmp(dot, ".yaml") || !strcmp(dot, ".yml") || !strcmp(dot, ".json"));
+}
+
+static int list_names(const char *path, struct name_list *ret)
+{
+	DIR *dir = opendir(path);
+	int e = dir ? 0 : -errno;
+
+	while (dir && ret->n <= MANIFEST_MAX_FILES) {
+		const struct dirent *it;
+
+		errno = 0;
+		it = readdir(dir);
+		if (!it) {
+			e = -errno;
+			break;
+		}
+		if (!is_manifest_name(it->d_name) || it->d_type == DT_DIR)
+			continue;
+		mem_grow(ret->names, ret->n, ret->cap);
+		ret->names[ret->n++] = mem_strdup(it->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	if (ret->n)
+		qsort(ret->names, ret->n, sizeof(*ret->names), cmp_file_names);
+	return e == -ENOTDIR ? -ENOENT : e;
+}
+
+/* Whether the path leads to another file than the one that was read from it. */
+static bool leads_elsewhere(const struct manifest_file *f)
+{
+	struct stat st;
+
+	return !f->read || stat(f->path, &st) || st.st_dev != f->dev || st.st_ino != f->ino;
+}
+
+static void add_path(struct buf *b, const struct root *r, const char *name)
+{
+	buf_addf(b, "%s/%s", strcmp(r->path, "/") ? r->path : "", name);
+}
+
+/*
+ * Reads all files of a directory, or only the new ones and those that links lead to now. Returns 0,
+ * 1 if there are too many files, or a negative errno.
+ */
+static int read_directory(struct manifests *m, struct root *r, bool all)
+{
+	_cleanup_(buf_done) struct buf path = { 0 };
+	_cleanup_(names_done) struct name_list l = { 0 };
+	bool too_many = false;
+	struct stat st;
+	int e = list_names(r->path, &l);
+
+	if (e && e != -ENOENT)
+		return e;
+	unlist_all(m);
+	for (size_t i = 0; i < l.n; i++) {
+		struct followed *f;
+		bool new;
+
+		buf_reset(&path);
+		add_path(&path, r, l.names[i]);
+		f = find_followed(m, buf_str(&path));
+		new = !f;
+		if (new && !stat(buf_str(&path), &st) && S_ISDIR(st.st_mode))
+			continue;
+		if (new && m->files.count >= MANIFEST_MAX_FILES) {
+			too_many = true;
+			continue;
+		}
+		if (new)
+			f = follow(m, r, buf_str(&path));
+		f->listed = true;
+		if (new || all || leads_elsewhere(&f->file))
+			read_followed(m, f);
+	}
+	drop_unlisted(m, r);
+	return e ? e : too_many;
+}
+
+static int read_single(struct manifests *m, struct root *r)
+{
+	struct followed *f = find_followed(m, r->path);
+	int e;
+
+	if (!f)
+		f = follow(m, r, r->path);
+	unlist_all(m);
+	f->listed = true;
+	e = read_followed(m, f);
+	drop_unlisted(m, r); /* the path was a directory before */
+	return e == -EAGAIN ? 0 : e;
+}
+
+/* Removes a watch that no path uses any more. */
+static void drop_watch(const struct manifests *m, int wd)
+{
+	for (size_t i = 0; i < m->n_roots; i++)
+		if (m->roots[i].self == wd || m->roots[i].above == wd)
+			return;
+	if (wd >= 0)
+		inotify_rm_watch(m->inotify, wd);
+}
+
+/*
+ * Looks at the path anew, watches it and reads all files that it leads to. Returns 0, or a negative
+ * errno with words.
+ */
+static int refresh_root(struct manifests *m, struct root *r, struct err *err)
+{
+	int self = r->self, above = r->above;
+	struct err watch_err;
+	int w = root_watch(r, m->inotify, &watch_err);
+	int e = r->is_dir ? read_directory(m, r, true) : read_single(m, r);
+
+	drop_watch(m, self);
+	drop_watch(m, above);
+	r->refresh = r->relist = false;
+	tell_root(m, r, e, w ? watch_err.msg : NULL);
+	if (e < 0)
+		return err_errno(err, e, "%s cannot be read", r->path);
+	return w ? err_set(err, w, "%s: %s", r->path, watch_err.msg) : 0;
+}
+
+/* Leaves out the files that were read before: they may be being written. */
+static void relist_root(struct manifests *m, struct root *r)
+{
+	struct followed *f = find_followed(m, r->path);
+
+	r->relist = false;
+	if (r->is_dir)
+		tell_root(m, r, read_directory(m, r, false), NULL);
+	else if (f && leads_elsewhere(&f->file))
+		read_followed(m, f);
+}
+
+/* The error of the first path that has one. */
+static int refresh_all(struct manifests *m, struct err *err)
 {
 	int first = 0;
 
 	for (size_t i = 0; i < m->n_roots; i++) {
-		int r = manifests_refresh(m, &m->roots[i], wait, first ? NULL : err);
+		int e = refresh_root(m, &m->roots[i], first ? NULL : err);
 
 		if (!first)
-			first = r;
+			first = e;
 	}
 	return first;
 }
 
 int manifests_load(struct manifests *m, struct err *err)
 {
-	int r = refresh_all(m, false, err);
+	int e;
 
+	m->dispatching = false;
+	e = refresh_all(m, err);
 	catalog_settle(&m->catalog);
-	return r;
+	return e;
 }
 
 /* Events */
 
-/* Links are complete when they are there; anything else is being written still. */
-static bool is_complete(const char *path)
+static void on_file_event(struct manifests *m, struct root *r, const char *path, uint32_t mask)
 {
+	struct followed *f = find_followed(m, path);
+	unsigned actions = 0;
 	struct stat st;
 
-	return !lstat(path, &st) && (S_ISLNK(st.st_mode) || st.st_nlink > 1);
-}
-
-static void add_action(struct manifests *m, struct root *r, const char *path, unsigned actions)
-{
-	struct manifest_file *f = manifests_file(m, path);
+	if (mask & (IN_CLOSE_WRITE | IN_MOVED_TO))
+		actions |= ACTION_READ;
+	/* Links are complete when they are there; any other file is still being written. */
+	if (mask & IN_CREATE && !lstat(path, &st) && (S_ISLNK(st.st_mode) || st.st_nlink > 1))
+		actions |= ACTION_READ;
+	/* Somebody may be writing it, unless it could not be read at all. */
+	if (mask & IN_ATTRIB && f && f->file.unreadable)
+		actions |= ACTION_READ;
+	if (mask & (IN_MOVED_FROM | IN_DELETE))
+		actions |= ACTION_CHECK;
+	if (!actions || mask & IN_ISDIR)
+		return;
 
 	if (!f && !(actions & ACTION_READ))
 		return;
@@ -167,31 +476,13 @@ static void add_action(struct manifests *m, struct root *r, const char *path, un
 		return;
 	}
 	if (!f)
-		f = manifests_add_file(m, r, path);
+		f = follow(m, r, path);
 	f->actions |= actions;
 	if (list_empty(&f->todo))
 		list_insert(&m->todo, &f->todo);
 }
 
-static void on_file_event(struct manifests *m, struct root *r, const char *path, uint32_t mask)
-{
-	const struct manifest_file *f = manifests_file(m, path);
-	unsigned actions = 0;
-
-	if (mask & (IN_CLOSE_WRITE | IN_MOVED_TO))
-		actions |= ACTION_READ;
-	if (mask & IN_CREATE && is_complete(path))
-		actions |= ACTION_READ;
-	/* Somebody may be writing it, unless it could not be read at all. */
-	if (mask & IN_ATTRIB && f && f->unreadable)
-		actions |= ACTION_READ;
-	if (mask & (IN_MOVED_FROM | IN_DELETE))
-		actions |= ACTION_CHECK;
-	if (actions && !(mask & IN_ISDIR))
-		add_action(m, r, path, actions);
-}
-
-/* `name` beside or in the path, whichever it is that the event's watch is for. */
+/* `name` is in the path if that is a directory, else beside it. */
 static bool is_new_link(const struct root *r, const char *name, uint32_t mask)
 {
 	_cleanup_(buf_done) struct buf path = { 0 };
@@ -213,8 +504,8 @@ static void on_self_event(struct manifests *m, struct root *r, const struct inot
 
 	if (!ev->len) {
 		r->refresh |= !(ev->mask & IN_ATTRIB) || !list_empty(&r->problems);
-	} else if (manifests_is_name(ev->name)) {
-		buf_addf(&path, "%s/%s", strcmp(r->path, "/") ? r->path : "", ev->name);
+	} else if (is_manifest_name(ev->name)) {
+		add_path(&path, r, ev->name);
 		on_file_event(m, r, buf_str(&path), ev->mask);
 	} else {
 		r->relist |= is_new_link(r, ev->name, ev->mask);
@@ -239,7 +530,7 @@ static void on_above_event(struct manifests *m, struct root *r, const struct ino
 	}
 }
 
-static void on_event(struct manifests *m, const struct inotify_event *ev)
+static void on_inotify_event(struct manifests *m, const struct inotify_event *ev)
 {
 	if (ev->mask & IN_Q_OVERFLOW) {
 		m->overflow = true;
@@ -268,51 +559,50 @@ static void read_events(struct manifests *m)
 		for (const char *p = buffer; p < end;) {
 			const struct inotify_event *ev = (const void *)p;
 
-			on_event(m, ev);
+			on_inotify_event(m, ev);
 			p += sizeof(*ev) + ev->len;
 		}
 	}
 }
 
-static void clear_root_problem(struct manifests *m, const char *path)
-{
-	for (size_t i = 0; i < m->n_roots; i++)
-		if (!strcmp(m->roots[i].path, path))
-			problems_drop(&m->problems, &m->roots[i].problems);
-}
-
-static void do_actions(struct manifests *m, struct manifest_file *f)
+static void do_actions(struct manifests *m, struct followed *f)
 {
 	unsigned actions = f->actions;
 
 	f->actions = 0;
-	if (actions & ACTION_READ) {
-		if (!manifests_read_file(m, f, true))
-			clear_root_problem(m, f->path);
-	} else if (manifests_is_missing(f->path)) {
-		manifests_file_gone(m, f, true);
+	if (!(actions & ACTION_READ)) {
+		if (is_missing(f->file.path))
+			file_gone(m, f);
+		return;
 	}
+	if (read_followed(m, f))
+		return;
+	for (size_t i = 0; i < m->n_roots; i++)
+		if (!strcmp(m->roots[i].path, f->file.path))
+			problems_drop(&m->problems, &m->roots[i].problems);
 }
 
-bool manifests_dispatch(struct manifests *m)
+bool manifests_dispatch(struct manifests *m, uint64_t now)
 {
+	m->dispatching = true;
+	m->now = now;
 	m->catalog.changed = false;
 	read_events(m);
 	if (m->overflow)
-		refresh_all(m, true, NULL);
+		refresh_all(m, NULL);
 	m->overflow = false;
 	for (size_t i = 0; i < m->n_roots; i++)
 		if (m->roots[i].refresh)
-			manifests_refresh(m, &m->roots[i], true, NULL);
+			refresh_root(m, &m->roots[i], NULL);
 		else if (m->roots[i].relist)
-			manifests_relist(m, &m->roots[i]);
+			relist_root(m, &m->roots[i]);
 	while (!list_empty(&m->todo)) {
-		struct manifest_file *f = container_of(m->todo.next, struct manifest_file, todo);
+		struct followed *f = container_of(m->todo.next, struct followed, todo);
 
 		list_remove(&f->todo);
 		do_actions(m, f);
 	}
-	manifests_remove_gone(m);
+	remove_gone(m);
 	catalog_settle(&m->catalog);
 	return m->catalog.changed;
 }

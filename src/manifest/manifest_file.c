@@ -15,37 +15,63 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "decode/yaml.h"
-#include "manifest_objects.h"
 
-struct manifest_file *manifest_file_new(const char *path)
+/*
+ * The text is parsed again to find the line of an error, as long as that costs no more than this
+ * many bytes a file; later errors get the line of their document.
+ */
+enum { MAX_LOCATED = 4 << 20 };
+
+/* One reading of one file. */
+struct reading {
+	struct manifest_file *file;
+	struct catalog *catalog;
+	struct problems *problems;
+	struct buf text;
+	struct manifest_document {
+		json_t *tree;
+		unsigned line;
+	} * documents;
+	size_t n_documents, cap_documents;
+	const struct manifest_document *document; /* the current one */
+	const char *item;			  /* path of the object in it: "", or "items[5]" */
+	size_t n_problems;
+	size_t located; /* bytes parsed again */
+};
+
+static void reading_done(struct reading *r)
 {
-	struct manifest_file *f = new0(struct manifest_file);
+	for (size_t i = 0; i < r->n_documents; i++)
+		json_decref(r->documents[i].tree);
+	free(r->documents);
+	buf_done(&r->text);
+}
 
-	f->path = mem_strdup(path);
-	list_init(&f->todo);
-	list_init(&f->gone);
+void manifest_file_init(struct manifest_file *f, const char *path)
+{
+	*f = (struct manifest_file){ .path = mem_strdup(path) };
 	list_init(&f->definitions);
 	list_init(&f->problems);
-	return f;
 }
 
-void manifest_file_free(struct manifest_file *f, struct catalog *catalog, struct problems *problems)
+void manifest_file_done(struct manifest_file *f, struct catalog *catalog, struct problems *problems)
 {
-	list_for_each_safe(it, &f->definitions)
-		catalog_remove(catalog, container_of(it, struct definition, in_file));
+	list_for_each_entry_safe(struct definition, d, &f->definitions, in_file)
+		catalog_remove(catalog, d);
 	problems_drop(problems, &f->problems);
 	free(f->path);
-	free(f);
 }
 
-/* The file as a whole cannot be used: that is its only problem then. */
-static void tell_whole(struct manifest_file *f, struct problems *problems,
-	const struct yaml_error *where, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Problems */
 
-static void tell_whole(struct manifest_file *f, struct problems *problems,
-	const struct yaml_error *where, const char *fmt, ...)
+/* A problem of the whole file, then its only one. `where` may be NULL. */
+static void tell_file(const struct reading *r, const struct yaml_error *where, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void tell_file(const struct reading *r, const struct yaml_error *where, const char *fmt, ...)
 {
 	_cleanup_(buf_done) struct buf message = { 0 };
+	struct manifest_file *f = r->file;
 	char words[256];
 	va_list ap;
 
@@ -56,29 +82,239 @@ static void tell_whole(struct manifest_file *f, struct problems *problems,
 		list_empty(&f->definitions) ? "nothing is taken from it"
 					    : "what it defined before stays");
 	problems_begin(&f->problems);
-	problems_add(problems, &f->problems,
+	problems_add(r->problems, &f->problems,
 		&(struct manifest_problem){ .path = f->path,
 			.line = where ? where->line : 0,
 			.column = where ? where->column : 0,
 			.object = "",
 			.field = "",
 			.message = buf_str(&message) });
-	problems_end(problems, &f->problems);
+	problems_end(r->problems, &f->problems);
 }
 
-static void close_fd(int *fd)
+/* A problem of one object in the current document. */
+static void tell_object(struct reading *r, const char *object, const char *field, const char *fmt,
+	...) __attribute__((format(printf, 4, 5)));
+
+static void tell_object(
+	struct reading *r, const char *object, const char *field, const char *fmt, ...)
+{
+	_cleanup_(buf_done) struct buf path = { 0 };
+	char message[512];
+	struct manifest_problem p = { .path = r->file->path,
+		.line = r->document->line,
+		.object = object,
+		.field = field,
+		.message = message };
+	va_list ap;
+
+	if (r->n_problems++ >= MANIFEST_MAX_PROBLEMS)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	if (r->text.len <= MAX_LOCATED - r->located) {
+		r->located += r->text.len;
+		buf_addf(&path, "%s%s%s", r->item, *r->item && *field ? "." : "", field);
+		yaml_locate(
+			buf_str(&r->text), r->text.len, p.line, buf_str(&path), &p.line, &p.column);
+	}
+	problems_add(r->problems, &r->file->problems, &p);
+}
+
+/* Objects */
+
+/* An API server would allocate these; here they cannot be done without. */
+static int check_address(
+	const struct catalog *catalog, const struct object *o, struct decode_error *err)
+{
+	if (o->kind != OBJECT_SERVICE || catalog_can_assign(catalog, o))
+		return 0;
+	snprintf(err->field, sizeof(err->field), "spec.clusterIP");
+	snprintf(err->message, sizeof(err->message),
+		"is missing: only an API server can allocate one; set it or use --service-cluster-ip-range");
+	return -EINVAL;
+}
+
+static void warn_of_node_ports(struct reading *r, const char *object, const struct object *o)
+{
+	if (o->kind != OBJECT_SERVICE || !o->wish.node_ports || o->service->headless ||
+		o->service->other_proxy)
+		return;
+	for (size_t i = 0; i < o->service->n_ports; i++) {
+		char field[64];
+
+		if (o->service->ports[i].node_port)
+			continue;
+		snprintf(field, sizeof(field), "spec.ports[%zu].nodePort", i);
+		tell_object(r, object, field,
+			"is missing: only an API server can allocate one; the port is served at the other addresses only");
+	}
+}
+
+static void take_object(struct reading *r, const json_t *tree)
+{
+	struct decode_error err;
+	struct object_id id;
+	struct definition *d = NULL;
+	struct object o;
+	char *content;
+	int e = decode_id(tree, &id, &err);
+
+	if (e == -ENOTSUP && !strcmp(err.field, "kind")) {
+		log_debug("passing over an object in a manifest", "file=\"%s\" kind=%s",
+			r->file->path, json_string_value(json_object_get(tree, "kind")));
+		return;
+	}
+	if (!e)
+		d = catalog_find(r->catalog, &id, r->file->path);
+	if (d && d->seen) {
+		tell_object(r, err.object, "",
+			"is defined twice in this file; the second definition is left out");
+		return;
+	}
+	if (d)
+		d->seen = true; /* it stays even where its new version is invalid */
+	if (!e) {
+		e = decode_object(tree, &o, &err);
+		if (!e) {
+			e = check_address(r->catalog, &o, &err);
+			if (e)
+				object_done(&o);
+		}
+	}
+	if (e) {
+		tell_object(r, err.object, err.field, "%s; %s", err.message,
+			d ? "the version read before stays" : "the object is left out");
+		return;
+	}
+
+	warn_of_node_ports(r, err.object, &o);
+	content = json_dumps(tree, JSON_SORT_KEYS | JSON_COMPACT);
+	if (!content)
+		abort(); /* out of memory, as everywhere */
+	d = catalog_define(r->catalog, &id, r->file->path, content, &o);
+	list_remove(&d->in_file);
+	list_insert(&r->file->definitions, &d->in_file);
+	d->seen = true;
+	d->line = r->document->line;
+}
+
+/* "Service" for "ServiceList", "" for "List"; NULL for an object that is no list. */
+static char *item_kind(const json_t *tree)
+{
+	const char *kind = json_string_value(json_object_get(tree, "kind"));
+	size_t len = kind ? strlen(kind) : 0;
+
+	if (len < 4 || strcmp(kind + len - 4, "List") != 0 || !json_object_get(tree, "items"))
+		return NULL;
+	return mem_strndup(kind, len - 4);
+}
+
+static void take_list(struct reading *r, const json_t *list, const char *kind)
+{
+	json_t *items = json_object_get(list, "items"), *it;
+	json_t *version = json_object_get(list, "apiVersion");
+	char path[32];
+	size_t i;
+
+	if (!json_is_array(items) && !json_is_null(items))
+		tell_object(r, "", "items", "must be a list; nothing is taken from it");
+	json_array_foreach(items, i, it) {
+		_cleanup_free_ char *inner = item_kind(it);
+
+		snprintf(path, sizeof(path), "items[%zu]", i);
+		r->item = path;
+
+		/* The items of a typed list, as the API answers it, leave kind and version out. */
+		if (*kind && json_is_object(it)) {
+			if (!json_object_get(it, "kind"))
+				json_object_set_new(it, "kind", json_string(kind));
+			if (!json_object_get(it, "apiVersion") && version)
+				json_object_set(it, "apiVersion", version);
+		}
+		if (inner)
+			tell_object(r, "", "", "is a list inside of a list, which is not read");
+		else
+			take_object(r, it);
+	}
+	r->item = "";
+}
+
+static void keep_document(json_t *doc, unsigned line, void *arg)
+{
+	struct reading *r = arg;
+
+	mem_grow(r->documents, r->n_documents, r->cap_documents);
+	r->documents[r->n_documents++] =
+		(struct manifest_document){ .tree = json_incref(doc), .line = line };
+}
+
+static void take_text(struct reading *r)
+{
+	struct manifest_file *f = r->file;
+	struct yaml_error err;
+	char message[64];
+
+	if (yaml_parse(buf_str(&r->text), r->text.len, keep_document, r, &err)) {
+		tell_file(r, &err, "%s", err.message);
+		return;
+	}
+	problems_begin(&f->problems);
+	list_for_each_entry(struct definition, d, &f->definitions, in_file)
+		d->seen = false;
+	r->item = "";
+	for (size_t i = 0; i < r->n_documents; i++) {
+		_cleanup_free_ char *kind = item_kind(r->documents[i].tree);
+
+		r->document = &r->documents[i];
+		if (kind)
+			take_list(r, r->document->tree, kind);
+		else
+			take_object(r, r->document->tree);
+	}
+	if (r->n_problems > MANIFEST_MAX_PROBLEMS) {
+		snprintf(message, sizeof(message), "has %zu more problems, which are not listed",
+			r->n_problems - MANIFEST_MAX_PROBLEMS);
+		problems_add(r->problems, &f->problems,
+			&(struct manifest_problem){
+				.path = f->path, .object = "", .field = "", .message = message });
+	}
+	list_for_each_entry_safe(struct definition, d, &f->definitions, in_file)
+		if (!d->seen)
+			catalog_remove(r->catalog, d);
+	problems_end(r->problems, &f->problems);
+}
+
+/* Bytes */
+
+static void close_file(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
 }
 
-/* To the end of the file, or one byte beyond the limit. */
-static int read_all(int fd, size_t expected, struct buf *ret)
+/*
+ * The whole file. Returns 0 or a negative errno; of these three are our own: -EFBIG above the
+ * limit, -ENODEV for a special file, and -ENOENT also for a directory.
+ */
+static int read_file(const char *path, struct stat *ret_st, struct buf *ret)
 {
+	/* Neither wait for the writer of a FIFO nor become a terminal's owner. */
+	_cleanup_(close_file) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st = { 0 };
 	ssize_t n = 1;
 
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -ENOENT : -ENODEV;
+	if (st.st_size > MANIFEST_MAX_FILE)
+		return -EFBIG;
+
+	/* To the end, or one byte beyond the limit: it may be growing. */
 	while (n && ret->len <= MANIFEST_MAX_FILE) {
-		size_t room = expected > ret->len ? expected - ret->len : 0;
+		size_t size = (size_t)st.st_size, room = size > ret->len ? size - ret->len : 0;
 
 		if (room < 4096)
 			room = 4096;
@@ -88,97 +324,46 @@ static int read_all(int fd, size_t expected, struct buf *ret)
 		if (n > 0)
 			ret->len += (size_t)n;
 	}
-	if (ret->data)
-		ret->data[ret->len] = '\0';
-	return 0;
-}
-
-/*
- * The whole file. Returns 0 or a negative errno, of which are ours: -EFBIG above the limit, -ENODEV
- * for what is no regular file and -ENOENT also for a directory.
- */
-static int slurp(const char *path, struct stat *ret_st, struct buf *ret)
-{
-	/* Not to hang on a FIFO, nor to take a terminal. */
-	_cleanup_(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st = { 0 };
-	int r;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -ENOENT : -ENODEV;
-	if (st.st_size > MANIFEST_MAX_FILE)
+	buf_adds(ret, "");
+	if (ret->len > MANIFEST_MAX_FILE)
 		return -EFBIG;
-	r = read_all(fd, (size_t)st.st_size, ret);
-	if (!r && ret->len > MANIFEST_MAX_FILE)
-		r = -EFBIG;
-	if (!r)
-		*ret_st = st;
-	return r;
-}
-
-static bool is_gone(int r)
-{
-	return r == -ENOENT || r == -ENOTDIR || r == -ESTALE;
-}
-
-static void tell_unreadable(struct manifest_file *f, struct problems *problems, int r)
-{
-	if (r == -EFBIG)
-		tell_whole(f, problems, NULL, "is larger than %d MiB", MANIFEST_MAX_FILE >> 20);
-	else if (r == -ENODEV)
-		tell_whole(f, problems, NULL, "is not a regular file");
-	else
-		tell_whole(f, problems, NULL, "cannot be read: %s", strerror(-r));
-}
-
-static void take_objects(struct manifest_file *f, const struct buf *text, struct catalog *catalog,
-	struct problems *problems)
-{
-	struct yaml_error err;
-	struct manifest_objects objects = { .catalog = catalog,
-		.problems = problems,
-		.path = f->path,
-		.definitions = &f->definitions,
-		.owner = &f->problems,
-		.text = buf_str(text),
-		.len = text->len };
-
-	if (manifest_objects_parse(&objects, &err)) {
-		tell_whole(f, problems, &err, "%s", err.message);
-		return;
-	}
-	problems_begin(&f->problems);
-	manifest_objects_take(&objects);
-	problems_end(problems, &f->problems);
+	*ret_st = st;
+	return 0;
 }
 
 int manifest_file_read(struct manifest_file *f, struct catalog *catalog, struct problems *problems)
 {
-	_cleanup_(buf_done) struct buf text = { 0 };
+	_cleanup_(reading_done) struct reading r = {
+		.file = f, .catalog = catalog, .problems = problems
+	};
 	struct stat st = { 0 };
-	int r = slurp(f->path, &st, &text);
+	int e = read_file(f->path, &st, &r.text);
 	uint64_t hash;
 
-	if (is_gone(r)) {
+	if (e == -ENOENT || e == -ENOTDIR || e == -ESTALE) {
 		log_debug("a manifest is gone", "file=\"%s\"", f->path);
 		return -ENOENT;
 	}
-	f->unreadable = r < 0;
-	if (r < 0) {
+	f->unreadable = e < 0;
+	if (e < 0) {
 		f->read = false;
-		tell_unreadable(f, problems, r);
+		if (e == -EFBIG)
+			tell_file(&r, NULL, "is larger than %d MiB", MANIFEST_MAX_FILE >> 20);
+		else if (e == -ENODEV)
+			tell_file(&r, NULL, "is not a regular file");
+		else
+			tell_file(&r, NULL, "cannot be read: %s", strerror(-e));
 		return 0;
 	}
-	hash = hash_text(buf_str(&text));
+
+	hash = hash_text(buf_str(&r.text));
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
-	if (f->read && f->len == text.len && f->hash == hash)
+	if (f->read && f->len == r.text.len && f->hash == hash)
 		return 0;
 	f->read = true;
-	f->len = text.len;
+	f->len = r.text.len;
 	f->hash = hash;
-	take_objects(f, &text, catalog, problems);
+	take_text(&r);
 	return 0;
 }

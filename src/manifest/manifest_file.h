@@ -8,37 +8,30 @@
 #include <sys/types.h>
 
 #include "base/list.h"
-#include "base/map.h"
 #include "catalog.h"
 
-/* One file: what was read of it last and what it defines. */
+/* One file: its latest content that was read, and the objects that it defines. */
 struct manifest_file {
-	struct map_node by_path; /* this and the next ones are the caller's */
-	struct list todo;
-	unsigned actions;
-	struct list gone;
-	uint64_t deadline;
-	const void *root;
-	bool listed;
 	char *path;
-	struct list definitions;
+	struct list definitions; /* of struct definition.in_file */
 	struct list problems;
-	bool read;	 /* the next three are about something */
 	bool unreadable; /* at the last try */
+	bool read;	 /* the rest is about something */
 	dev_t dev;
 	ino_t ino;
 	size_t len;
 	uint64_t hash;
 };
 
-struct manifest_file *manifest_file_new(const char *path);
-/* Removes what the file defines. It must be on none of the caller's lists any more. */
-void manifest_file_free(
+void manifest_file_init(struct manifest_file *f, const char *path);
+/* Removes the objects that the file defines. */
+void manifest_file_done(
 	struct manifest_file *f, struct catalog *catalog, struct problems *problems);
 
 /*
- * Reads the file if it changed. What is wrong with it becomes problems of the file. Returns 0, or
- * -ENOENT if it is not there (any more); nothing has changed then.
+ * Reads the file if it changed, and tells the catalog which objects it defines and which no more.
+ * Any mistake in it becomes a problem of the file. Returns 0, or -ENOENT if it is not there (any
+ * more); nothing has changed then.
  */
 int manifest_file_read(struct manifest_file *f, struct catalog *catalog, struct problems *problems);
 
