@@ -19,7 +19,7 @@ report() {
 		return
 	fi
 	echo "not ok $1 - $2"
-	head -n 60 <<<"$4" | sed 's/^/# /'
+	grep -v ' warnings\? generated\.$' <<<"$4" | head -n 60 | sed 's/^/# /'
 	bad=1
 }
 
