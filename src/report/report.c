@@ -73,20 +73,6 @@ static void find_foreign(const struct fact_key *key, const struct fact_state *st
 		search_add(arg, key, state);
 }
 
-static json_t *foreign_vs_json(const struct found *f)
-{
-	struct ip ip = fact_ip(&f->key);
-	char s[IP_STRLEN];
-
-	if (!f->key.proto)
-		return json_pack("{s:I, s:s, s:s}", "fwmark", (json_int_t)fact_fwmark(&f->key),
-			"family", family_name(f->key.family), "scheduler",
-			f->state.have.vs.scheduler);
-	return json_pack("{s:s, s:i, s:s, s:s}", "address", ip_print(&ip, s), "port",
-		(int)f->key.port, "protocol", proto_name(f->key.proto), "scheduler",
-		f->state.have.vs.scheduler);
-}
-
 static json_t *foreign_json(const struct ledger *ledger)
 {
 	_cleanup_(search_done) struct search s = { 0 };
@@ -94,8 +80,13 @@ static json_t *foreign_json(const struct ledger *ledger)
 
 	ledger_each(ledger, FACT_VS, find_foreign, &s);
 	search_sort(&s);
-	for (size_t i = 0; i < s.n; i++)
-		json_array_append_new(ret, foreign_vs_json(&s.found[i]));
+	for (size_t i = 0; i < s.n; i++) {
+		json_t *o = report_vs_json(&s.found[i].key);
+
+		json_object_set_new(
+			o, "scheduler", json_string(s.found[i].state.have.vs.scheduler));
+		json_array_append_new(ret, o);
+	}
 	return ret;
 }
 

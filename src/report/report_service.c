@@ -12,6 +12,28 @@
 #include "core/service_chain.h"
 #include "report_words.h"
 
+static int slot_compare_names(const void *a, const void *b)
+{
+	const struct slot *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+const struct slot **report_slots(const struct store *store, size_t *ret_n)
+{
+	const struct slot **slots = mem_zalloc(store->n_services, sizeof(void *));
+	size_t n = 0;
+
+	map_for_each_entry(struct slot, slot, &store->slots, by_name) {
+		if (slot->service)
+			slots[n++] = slot;
+	}
+	if (n)
+		qsort(slots, n, sizeof(void *), slot_compare_names);
+	*ret_n = n;
+	return slots;
+}
+
 /* From the best to the worst: of several the last one is told. */
 enum state {
 	STATE_OK,

@@ -7,6 +7,9 @@
 
 /* One Service of the report: what it answers on, who answers, and whether the kernel holds it. */
 
+/* The n slots that have a Service, by name; freed by the caller. */
+const struct slot **report_slots(const struct store *store, size_t *ret_n);
+
 struct report_sums {
 	size_t ports, endpoints; /* of the Services that are proxied */
 };

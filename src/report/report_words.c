@@ -4,6 +4,18 @@
 #include <inttypes.h>
 #include <string.h>
 
+json_t *report_vs_json(const struct fact_key *vs)
+{
+	struct ip ip = fact_ip(vs);
+	char s[IP_STRLEN];
+
+	if (!vs->proto)
+		return json_pack("{s:I, s:s}", "fwmark", (json_int_t)fact_fwmark(vs), "family",
+			family_name(vs->family));
+	return json_pack("{s:s, s:i, s:s}", "address", ip_print(&ip, s), "port", (int)vs->port,
+		"protocol", proto_name(vs->proto));
+}
+
 static void describe_vs(struct buf *b, const struct fact_key *key)
 {
 	struct ip ip = fact_ip(key);

@@ -5,6 +5,11 @@
 #include "base/buf.h"
 #include "report/report.h"
 
+/*
+ * A new reference to {"address", "port", "protocol"} of a virtual server or dispatch entry, or to
+ * {"fwmark", "family"}.
+ */
+json_t *report_vs_json(const struct fact_key *vs);
 /* Names a fact for people: "virtual server 10.96.0.10:80/TCP". */
 void report_describe(struct buf *b, const struct fact_key *key);
 /*

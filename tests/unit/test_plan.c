@@ -86,7 +86,7 @@ static void assert_differences(const struct planned *t, const char *lines)
 	const char *at;
 
 	plan_text(&t->plan, &text);
-	at = strstr(buf_str(&text), "\nDifferences of the kernel: ");
+	at = strstr(buf_str(&text), "\nDifferences to the kernel: ");
 	assert_non_null(at);
 	assert_string_equal(strchr(at + 1, '\n') + 1, lines);
 }

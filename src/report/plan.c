@@ -1,0 +1,672 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "report/plan.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/publication.h"
+#include "report_service.h"
+#include "report_words.h"
+
+enum { SERVER_WIDTH = 31 /* of a real server's address and port in the text */ };
+
+/* Making the plan */
+
+static void plan_collect(const struct fact_key *key, const struct fact_state *state, void *arg)
+{
+	struct plan *p = arg;
+	struct fact want = { .key = *key, .val = state->want };
+	struct fact have = { .key = *key, .val = state->have };
+	struct difference d = { .type = OP_SET, .fact = want, .have = have };
+
+	if (state->wanted)
+		fact_list_add(&p->facts, want);
+	if (state->wanted && state->present && fact_val_eq(&want.val, &have.val))
+		return;
+	if (!state->wanted && (!state->present || state->foreign))
+		return;
+	if (!state->present)
+		d.type = OP_ADD;
+	else if (!state->wanted)
+		d = (struct difference){ .type = OP_DEL, .fact = have };
+	mem_grow(p->differences, p->n_differences, p->cap_differences);
+	p->differences[p->n_differences++] = d;
+}
+
+static int difference_compare(const void *a, const void *b)
+{
+	const struct difference *x = a, *y = b;
+
+	return fact_key_cmp(&x->fact.key, &y->fact.key);
+}
+
+int plan_make(struct plan *p, struct engine *engine, const struct store *store,
+	const struct node_view *view, bool compare)
+{
+	bool audited;
+
+	/* Until everything is resolved and the kernel was read once. */
+	engine_fed(engine);
+	while (engine_step(engine, 0) == 0)
+		;
+	audited = engine_stats(engine)->audits;
+
+	*p = (struct plan){ .view = view, .engine = engine, .compared = compare && audited };
+	p->slots = report_slots(store, &p->n_slots);
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
+		ledger_each(engine_ledger(engine), kind, plan_collect, p);
+	fact_list_finish(&p->facts);
+	if (p->n_differences)
+		qsort(p->differences, p->n_differences, sizeof(*p->differences),
+			difference_compare);
+	return audited ? 0 : -EIO;
+}
+
+void plan_done(struct plan *p)
+{
+	free(p->slots);
+	free(p->differences);
+	fact_list_done(&p->facts);
+	*p = (struct plan){ 0 };
+}
+
+/* Which port of a Service has an address */
+
+struct plan_port {
+	struct fact_key key; /* resolve_frontend_key() */
+	const struct slot *slot;
+	const struct service_port *port;
+};
+
+struct plan_ports {
+	struct plan_port *ports; /* sorted */
+	size_t n, cap;
+};
+
+static int plan_port_compare(const void *a, const void *b)
+{
+	const struct plan_port *x = a, *y = b;
+	int c = fact_key_cmp(&x->key, &y->key);
+
+	if (!c)
+		c = strcmp(x->slot->name, y->slot->name);
+	/* Two ports of a Service may share an address; the first one gives it its name. */
+	return c ? c : (x->port > y->port) - (x->port < y->port);
+}
+
+static void plan_ports_fill(struct plan_ports *l, const struct plan *p)
+{
+	_cleanup_(served_ports_done) struct served_ports served = { 0 };
+
+	for (size_t i = 0; i < p->n_slots; i++) {
+		served_ports_select(&served, p->slots[i], p->view);
+		for (size_t k = 0; k < served.n; k++) {
+			const struct served_port *s = &served.ports[k];
+
+			for (size_t j = 0; j < s->frontends.n; j++) {
+				mem_grow(l->ports, l->n, l->cap);
+				l->ports[l->n++] = (struct plan_port){
+					.key = resolve_frontend_key(
+						p->view, &s->frontends.fes[j], s->port->proto),
+					.slot = s->slot,
+					.port = s->port,
+				};
+			}
+		}
+	}
+	if (l->n)
+		qsort(l->ports, l->n, sizeof(*l->ports), plan_port_compare);
+}
+
+/* "namespace/name", or "namespace/name:port" if the port that has this address has a name. */
+static json_t *plan_port_name(
+	const struct plan_ports *l, const struct slot *slot, const struct fact_key *key)
+{
+	const struct plan_port first = { *key, slot, slot->service->ports };
+	size_t from = 0, to = l->n;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (plan_port_compare(&l->ports[middle], &first) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	if (from < l->n && l->ports[from].slot == slot && fact_key_eq(&l->ports[from].key, key) &&
+		*l->ports[from].port->name)
+		return json_sprintf("%s:%s", slot->name, l->ports[from].port->name);
+	return json_string(slot->name);
+}
+
+/* The port that gets what comes to this address, as plan_port_name(); "": none. */
+static json_t *plan_owner(
+	const struct plan *p, const struct plan_ports *ports, const struct fact_key *key)
+{
+	const struct publication *owner;
+	struct fact_state state;
+
+	if (!ledger_state(engine_ledger(p->engine), key, &state) || !state.claimant)
+		return json_string("");
+	owner = container_of((struct claimant *)state.claimant, struct publication, claimant);
+	return plan_port_name(ports, owner->slot, key);
+}
+
+/* The tree: a contract, to which keys may be added */
+
+/* The desired facts of one kind, sorted. */
+static const struct fact *plan_facts(const struct plan *p, enum fact_kind kind, size_t *ret_n)
+{
+	size_t from = 0, to;
+
+	while (from < p->facts.n && p->facts.facts[from].key.kind < kind)
+		from++;
+	for (to = from; to < p->facts.n && p->facts.facts[to].key.kind == kind;)
+		to++;
+	*ret_n = to - from;
+	return p->facts.facts + from;
+}
+
+static json_t *plan_virtual_servers(const struct plan *p, const struct plan_ports *ports)
+{
+	size_t n, n_rs;
+	const struct fact *vs = plan_facts(p, FACT_VS, &n);
+	const struct fact *rs = plan_facts(p, FACT_RS, &n_rs), *end = rs + n_rs;
+	json_t *list = json_array();
+	struct fact_key parent;
+	char s[IP_STRLEN];
+
+	for (; n; n--, vs++) {
+		const uint32_t flags = vs->val.vs.flags;
+		json_t *o = report_vs_json(&vs->key), *servers = json_array();
+
+		json_object_set_new(o, "scheduler", json_string(vs->val.vs.scheduler));
+		if (flags & (VS_SCHED_MH_PORT | VS_SCHED_SH_FALLBACK))
+			json_object_set_new(o, "flags",
+				json_pack("[s]",
+					flags & VS_SCHED_MH_PORT ? "mh-port" : "sh-fallback"));
+		json_object_set_new(o, "persistenceSeconds",
+			json_integer(flags & VS_PERSISTENT ? vs->val.vs.timeout : 0));
+		json_object_set_new(o, "service", plan_owner(p, ports, &vs->key));
+		json_object_set_new(o, "realServers", servers);
+		json_array_append_new(list, o);
+
+		/* Real servers are sorted by their virtual server first. */
+		for (; rs < end && fact_parent(&rs->key, &parent) && fact_key_eq(&parent, &vs->key);
+			rs++) {
+			struct ip ip = fact_ip2(&rs->key);
+
+			json_array_append_new(servers,
+				json_pack("{s:s, s:i, s:I}", "address", ip_print(&ip, s), "port",
+					(int)rs->key.port2, "weight",
+					(json_int_t)rs->val.rs.weight));
+		}
+	}
+	return list;
+}
+
+static json_t *plan_dispatch(const struct plan *p, const struct plan_ports *ports)
+{
+	size_t n;
+	const struct fact *f = plan_facts(p, FACT_DISPATCH, &n);
+	json_t *list = json_array();
+	char chain[CHAIN_NAME_LEN + 1];
+
+	for (; n; n--, f++) {
+		struct ip ip = fact_ip(&f->key);
+		json_t *o = ip_is_unspecified(&ip)
+			? json_pack("{s:i, s:s, s:s}", "nodePort", (int)f->key.port, "family",
+				  family_name(f->key.family), "protocol", proto_name(f->key.proto))
+			: report_vs_json(&f->key);
+
+		service_chain_name(f->val.dispatch.chain, f->val.dispatch.hash, chain);
+		json_object_set_new(o, "chain", json_string(chain));
+		json_object_set_new(o, "service", plan_owner(p, ports, &f->key));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+/* Each VIP with the preferred source of the node's own packets to it, or "", and with the thing
+ * that makes it local. */
+static json_t *plan_vips(const struct plan *p)
+{
+	/* --vip-mode selects one of the two kinds. */
+	static const enum fact_kind kinds[] = { FACT_ROUTE, FACT_ADDR };
+	json_t *list = json_array();
+	char vip_text[IP_STRLEN], source_text[IP_STRLEN];
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		size_t n;
+		const struct fact *f = plan_facts(p, kinds[i], &n);
+
+		for (; n; n--, f++) {
+			struct ip vip = fact_ip(&f->key);
+			struct ip source = ip_make(f->key.family, f->val.route.source);
+			bool has_source = kinds[i] == FACT_ROUTE && !ip_is_unspecified(&source);
+
+			json_array_append_new(list,
+				json_pack("{s:s, s:s, s:s}", "address", ip_print(&vip, vip_text),
+					"source", has_source ? ip_print(&source, source_text) : "",
+					"by",
+					kinds[i] == FACT_ROUTE ? "a route on lo"
+							       : "an address on kube-ipvs0"));
+		}
+	}
+	return list;
+}
+
+static json_t *plan_ipsets(const struct plan *p)
+{
+	size_t n, n_members;
+	const struct fact *set = plan_facts(p, FACT_SET, &n);
+	const struct fact *member = plan_facts(p, FACT_MEMBER, &n_members);
+	const struct fact *end = member + n_members;
+	json_t *all = json_object();
+	struct fact_key parent;
+	char name[SET_NAME_LEN + 1];
+
+	for (; n; n--, set++) {
+		json_t *entries = json_array();
+
+		for (; member < end && fact_parent(&member->key, &parent) &&
+			fact_key_eq(&parent, &set->key);
+			member++) {
+			_cleanup_(buf_done) struct buf text = { 0 };
+
+			fact_print_element(&text, member);
+			json_array_append_new(entries, json_string(buf_str(&text)));
+		}
+		json_object_set_new(all, set_name(set->key.set, set->key.family, name),
+			json_pack("{s:s, s:s, s:o}", "type", set_type_name(set->val.set.type),
+				"family", set->key.family == AF_INET6 ? "inet6" : "inet", "entries",
+				entries));
+	}
+	return all;
+}
+
+/* The member of that name, which is `otherwise` if there was none. Takes the reference. */
+static json_t *child_or(json_t *object, const char *name, json_t *otherwise)
+{
+	json_t *child = json_object_get(object, name);
+
+	if (child) {
+		json_decref(otherwise);
+		return child;
+	}
+	json_object_set_new(object, name, otherwise);
+	return otherwise;
+}
+
+/*
+ * The rules of the chains or jumps of one family, by table and by the chain that they stand in.
+ * Adds [CHAIN, RULE] to the table's list in `by_table` for each.
+ */
+static json_t *plan_rules(const struct plan *p, enum fact_kind kind, int family, json_t *by_table)
+{
+	const struct rule_pool *pool = engine_rules(p->engine);
+	_cleanup_(buf_done) struct buf text = { 0 };
+	size_t n;
+	const struct fact *f = plan_facts(p, kind, &n);
+	json_t *tables = json_object();
+
+	for (; n; n--, f++) {
+		const char *chain = kind == FACT_JUMP ? hook_name(f->key.port) : f->key.name;
+		const char *table = table_name(f->key.set);
+		const struct rule_list *rules = rule_pool_get(pool, f->val.chain.rules);
+		struct rule rule;
+		json_t *list, *all;
+
+		if (f->key.family != family)
+			continue;
+		list = child_or(child_or(tables, table, json_object()), chain, json_array());
+		all = child_or(by_table, table, json_array());
+		for (size_t at = 0; rules && rule_list_next(rules, &at, &rule);) {
+			buf_reset(&text);
+			p->print_rule(&text, family, &rule);
+			json_array_append_new(list, json_string(buf_str(&text)));
+			json_array_append_new(all, json_pack("[s, s]", chain, buf_str(&text)));
+		}
+	}
+	return tables;
+}
+
+static json_t *plan_not_proxied(const struct plan *p)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->n_slots; i++) {
+		const char *reason = service_not_proxied(p->slots[i]->service);
+
+		if (*reason)
+			json_array_append_new(list,
+				json_pack("{s:s, s:s}", "service", p->slots[i]->name, "reason",
+					reason));
+	}
+	return list;
+}
+
+/* Addresses that a Service asks for while an older Service has them. */
+static json_t *plan_conflicts(const struct plan *p, const struct plan_ports *ports)
+{
+	const struct ledger *ledger = engine_ledger(p->engine);
+	json_t *list = json_array();
+	struct fact_state state;
+
+	for (size_t i = 0; i < p->n_slots; i++) {
+		const struct publication *pub = p->slots[i]->published;
+
+		for (size_t j = 0; pub && j < pub->n_facts; j++) {
+			const struct fact_key *key = &pub->facts[j].key;
+			json_t *o;
+
+			if (!fact_is_frontend(key) || !ledger_state(ledger, key, &state) ||
+				state.claimant == &pub->claimant)
+				continue;
+			o = json_pack("{s:o}", "service", plan_port_name(ports, p->slots[i], key));
+			json_object_update_new(o, report_vs_json(key));
+			json_object_set_new(o, "heldBy", plan_owner(p, ports, key));
+			json_array_append_new(list, o);
+		}
+	}
+	return list;
+}
+
+/* `is`: the observed value without the key, "rr persistence=10", or "none". */
+static json_t *plan_differences(const struct plan *p)
+{
+	/* The words of a fact's line before its value. */
+	static const int key_words[FACT_KINDS] = {
+		[FACT_LINK] = 2,
+		[FACT_SET] = 2,
+		[FACT_MEMBER] = 3,
+		[FACT_CHAIN] = 4,
+		[FACT_DISPATCH] = 2,
+		[FACT_JUMP] = 5,
+		[FACT_VS] = 2,
+		[FACT_RS] = 3,
+		[FACT_ROUTE] = 2,
+		[FACT_ADDR] = 2,
+	};
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->n_differences; i++) {
+		const struct difference *d = &p->differences[i];
+		_cleanup_(buf_done) struct buf fact = { 0 }, have = { 0 };
+		json_t *o;
+
+		fact_print(&fact, &d->fact);
+		o = json_pack(
+			"{s:s, s:s}", "change", op_type_name(d->type), "fact", buf_str(&fact));
+		json_array_append_new(list, o);
+		if (d->type == OP_SET) {
+			const char *value;
+
+			fact_print(&have, &d->have);
+			value = buf_str(&have);
+			for (int n = key_words[d->have.key.kind]; n && *value; n--) {
+				value += strcspn(value, " ");
+				value += strspn(value, " ");
+			}
+			json_object_set_new(o, "is", json_string(*value ? value : "none"));
+		}
+	}
+	return list;
+}
+
+static void plan_ports_done(struct plan_ports *l)
+{
+	free(l->ports);
+}
+
+/*
+ * All that a plan says. The member "text" has what the text shows beyond the JSON:
+ *   services  their number
+ *   vips      [{"address", "source", "by"}]
+ *   rules     {"iptables": {TABLE: [[CHAIN, RULE]]}, "ip6tables": ...}, in the order of the facts
+ */
+static json_t *plan_tree(const struct plan *p)
+{
+	_cleanup_(plan_ports_done) struct plan_ports ports = { 0 };
+	const bool iptables = p->view->backend == BACKEND_IPTABLES;
+	json_t *o = json_object(), *addresses = json_array(), *vips = plan_vips(p), *vip;
+	json_t *rules4 = json_object(), *rules6 = json_object();
+	/* The text has the jumps of a table before its chains. */
+	json_t *jumps4 = plan_rules(p, FACT_JUMP, AF_INET, rules4);
+	json_t *jumps6 = plan_rules(p, FACT_JUMP, AF_INET6, rules6);
+	size_t i;
+
+	plan_ports_fill(&ports, p);
+	json_array_foreach(vips, i, vip) {
+		json_array_append(addresses, json_object_get(vip, "address"));
+	}
+
+	json_object_set_new(o, "apiVersion", json_string("ipvsctl.io/v1"));
+	json_object_set_new(o, "kind", json_string("Plan"));
+	json_object_set_new(o, "node", json_string(p->view->options->node_name));
+	json_object_set_new(o, "backend", json_string(iptables ? "iptables" : "ipvs"));
+	json_object_set_new(o, "virtualServers", plan_virtual_servers(p, &ports));
+	if (iptables)
+		json_object_set_new(o, "dispatch", plan_dispatch(p, &ports));
+	json_object_set_new(o, "addresses", addresses);
+	json_object_set_new(o, "ipsets", plan_ipsets(p));
+	json_object_set_new(o, "chains", plan_rules(p, FACT_CHAIN, AF_INET, rules4));
+	json_object_set_new(o, "jumps", jumps4);
+	json_object_set_new(o, "chains6", plan_rules(p, FACT_CHAIN, AF_INET6, rules6));
+	json_object_set_new(o, "jumps6", jumps6);
+	json_object_set_new(o, "notProxied", plan_not_proxied(p));
+	json_object_set_new(o, "conflicts", plan_conflicts(p, &ports));
+	if (p->compared)
+		json_object_set_new(o, "differences", plan_differences(p));
+	json_object_set_new(o, "text",
+		json_pack("{s:I, s:o, s:{s:o, s:o}}", "services", (json_int_t)p->n_slots, "vips",
+			vips, "rules", "iptables", rules4, "ip6tables", rules6));
+	return o;
+}
+
+json_t *plan_json(const struct plan *p)
+{
+	json_t *tree = plan_tree(p);
+
+	json_object_del(tree, "text");
+	return tree;
+}
+
+/* The text */
+
+static const char *member_text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static json_int_t member_number(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+/* "10.0.0.1:80" or "[fd00::1]:80" */
+static void plan_print_address_port(const json_t *o, struct buf *out)
+{
+	const char *address = member_text(o, "address");
+
+	buf_addf(out, strchr(address, ':') ? "[%s]:%lld" : "%s:%lld", address,
+		member_number(o, "port"));
+}
+
+static void plan_print_virtual_servers(const json_t *list, struct buf *out)
+{
+	const json_t *vs, *servers, *rs, *flags, *flag;
+	size_t i, j;
+
+	buf_addf(out, "\nVirtual servers: %zu\n", json_array_size(list));
+	if (json_array_size(list))
+		buf_addf(out, "Prot LocalAddress:Port Scheduler Flags\n  -> %-*s Forward Weight\n",
+			SERVER_WIDTH, "RemoteAddress:Port");
+	json_array_foreach(list, i, vs) {
+		if (json_object_get(vs, "fwmark")) {
+			buf_addf(out, "FWM  %lld (%s)", member_number(vs, "fwmark"),
+				member_text(vs, "family"));
+		} else {
+			buf_addf(out, "%-4s ", member_text(vs, "protocol"));
+			plan_print_address_port(vs, out);
+		}
+		buf_addf(out, " %s", member_text(vs, "scheduler"));
+		flags = json_object_get(vs, "flags");
+		json_array_foreach(flags, j, flag) {
+			buf_addf(out, " (%s)", json_string_value(flag));
+		}
+		if (member_number(vs, "persistenceSeconds"))
+			buf_addf(out, " persistent %lld", member_number(vs, "persistenceSeconds"));
+		buf_addf(out, "  # %s\n", member_text(vs, "service"));
+
+		servers = json_object_get(vs, "realServers");
+		json_array_foreach(servers, j, rs) {
+			_cleanup_(buf_done) struct buf server = { 0 };
+
+			plan_print_address_port(rs, &server);
+			buf_addf(out, "  -> %-*s Masq    %lld\n", SERVER_WIDTH, buf_str(&server),
+				member_number(rs, "weight"));
+		}
+	}
+}
+
+static void plan_print_dispatch(const json_t *list, struct buf *out)
+{
+	const json_t *o;
+	size_t i;
+
+	buf_addf(out, "\nNew connections: %zu\n", json_array_size(list));
+	json_array_foreach(list, i, o) {
+		buf_addf(out, "%-4s ", member_text(o, "protocol"));
+		if (json_object_get(o, "nodePort"))
+			buf_addf(out, "NodePort %lld (%s)", member_number(o, "nodePort"),
+				member_text(o, "family"));
+		else
+			plan_print_address_port(o, out);
+		buf_addf(out, " -> %s  # %s\n", member_text(o, "chain"), member_text(o, "service"));
+	}
+}
+
+static void plan_print_left_out(const json_t *tree, struct buf *out)
+{
+	const json_t *not_proxied = json_object_get(tree, "notProxied"), *o;
+	const json_t *conflicts = json_object_get(tree, "conflicts");
+	size_t i;
+
+	if (json_array_size(not_proxied))
+		buf_adds(out, "\nNot proxied:\n");
+	json_array_foreach(not_proxied, i, o) {
+		buf_addf(out, "  %s: %s\n", member_text(o, "service"), member_text(o, "reason"));
+	}
+	if (json_array_size(conflicts))
+		buf_adds(out, "\nConflicts, in which the older Service wins:\n");
+	json_array_foreach(conflicts, i, o) {
+		buf_addf(out, "  %s does not get ", member_text(o, "service"));
+		plan_print_address_port(o, out);
+		buf_addf(out, "/%s, which belongs to %s\n", member_text(o, "protocol"),
+			member_text(o, "heldBy"));
+	}
+}
+
+static void plan_print_vips(const json_t *vips, struct buf *out)
+{
+	const json_t *vip;
+	size_t i;
+
+	json_array_foreach(vips, i, vip) {
+		if (!i)
+			buf_addf(out, "\nMade local by %s: %zu\n", member_text(vip, "by"),
+				json_array_size(vips));
+		buf_addf(out, "  %s", member_text(vip, "address"));
+		if (*member_text(vip, "source"))
+			buf_addf(out, " src %s", member_text(vip, "source"));
+		buf_addc(out, '\n');
+	}
+}
+
+static void plan_print_ipsets(json_t *ipsets, struct buf *out)
+{
+	size_t empty = 0, i;
+	const char *name;
+	json_t *set;
+
+	buf_addf(out, "\nipsets: %zu\n", json_object_size(ipsets));
+	json_object_foreach(ipsets, name, set) {
+		const json_t *entries = json_object_get(set, "entries"), *entry;
+
+		json_array_foreach(entries, i, entry) {
+			if (!i)
+				buf_addf(out, "  %s %s\n", name, member_text(set, "type"));
+			buf_addf(out, "    %s\n", json_string_value(entry));
+		}
+		empty += !json_array_size(entries);
+	}
+	if (empty)
+		buf_addf(out, "  and %zu empty one%s\n", empty, empty == 1 ? "" : "s");
+}
+
+/* In the form of iptables-save, table by table. */
+static void plan_print_rules(const json_t *rules, const char *program, struct buf *out)
+{
+	const json_t *tables = json_object_get(rules, program), *rule;
+	size_t i;
+
+	for (enum table t = TABLE_NAT; t <= TABLE_MANGLE; t++) {
+		const json_t *list = json_object_get(tables, table_name(t));
+
+		if (json_array_size(list))
+			buf_addf(out, "\nRules in %s, table %s:\n", program, table_name(t));
+		json_array_foreach(list, i, rule) {
+			buf_addf(out, "  -A %s %s\n", json_string_value(json_array_get(rule, 0)),
+				json_string_value(json_array_get(rule, 1)));
+		}
+	}
+}
+
+static void plan_print_differences(const json_t *list, struct buf *out)
+{
+	const json_t *o;
+	size_t i;
+
+	buf_addf(out, "\nDifferences to the kernel: %zu\n", json_array_size(list));
+	json_array_foreach(list, i, o) {
+		const char *change = member_text(o, "change");
+
+		buf_addf(out, "%c %s",
+			!strcmp(change, "add")		 ? '+'
+				: !strcmp(change, "set") ? '~'
+							 : '-',
+			member_text(o, "fact"));
+		if (json_object_get(o, "is"))
+			buf_addf(out, " (is %s)", member_text(o, "is"));
+		buf_addc(out, '\n');
+	}
+}
+
+void plan_text(const struct plan *p, struct buf *out)
+{
+	json_t *tree = plan_tree(p), *dispatch = json_object_get(tree, "dispatch");
+	const json_t *more = json_object_get(tree, "text");
+	const json_t *rules = json_object_get(more, "rules");
+	const json_t *differences = json_object_get(tree, "differences");
+
+	buf_addf(out, "Node: %s   Backend: %s   Services: %lld\n", member_text(tree, "node"),
+		member_text(tree, "backend"), member_number(more, "services"));
+	if (dispatch)
+		plan_print_dispatch(dispatch, out);
+	else
+		plan_print_virtual_servers(json_object_get(tree, "virtualServers"), out);
+	plan_print_left_out(tree, out);
+	plan_print_vips(json_object_get(more, "vips"), out);
+	plan_print_ipsets(json_object_get(tree, "ipsets"), out);
+	plan_print_rules(rules, "iptables", out);
+	plan_print_rules(rules, "ip6tables", out);
+	if (differences)
+		plan_print_differences(differences, out);
+	json_decref(tree);
+}
