@@ -11,13 +11,13 @@
  * /etc/protocols for every element). libipset keeps state of its own for the process: all adapters
  * belong to one thread.
  *
- * A set of ours that differs in the kernel - in type, family, size, or whether its members can have
- * marks (skbinfo) - is observed with what it has, and one of another type without members; OP_SET
- * on FACT_SET replaces it by create, fill (copying the members that it had), swap, destroy, so that
- * rules that refer to it hold all the time. Only a set of another type that rules refer to cannot
- * be replaced: -EBUSY.
+ * A set of ours can differ in the kernel in type, family, size, or in whether its members can have
+ * marks (skbinfo). It is then observed with its own value, and without members if its type differs.
+ * OP_SET on FACT_SET creates a replacement, copies the members, swaps the two and destroys the old
+ * set, so that the rules that refer to it always find one. A set of another type to which rules
+ * refer cannot be replaced: -EBUSY.
  *
- * OP_ADD and OP_SET of a member are the same: they give it the mark that its fact has.
+ * OP_ADD and OP_SET of a member do the same: they give it the mark of its fact.
  *
  * Results of members: -ESRCH (no such set), -EINVAL (the set is of another type or without marks,
  * or an element that ipset refuses), -ENOSPC (full). Results of sets: -EEXIST, -ENOENT, -EBUSY
@@ -28,7 +28,7 @@
 int ipset_new(struct adapter **ret, struct err *err);
 void ipset_free(struct adapter *a);
 
-/* What the result of a failed operation of this adapter means; NULL: no more than the errno says.
+/* The reason behind the result of a failed operation of this adapter; NULL: the errno says it all.
  */
 const char *ipset_explain(const struct op *op);
 

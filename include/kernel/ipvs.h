@@ -8,12 +8,11 @@
 #include "core/adapter.h"
 
 /*
- * IPVS over generic netlink (family "IPVS", linux/ip_vs.h): FACT_VS and FACT_RS. Resolving the
- * family loads the module where it exists. Everything here is about the network namespace of the
- * caller.
+ * IPVS over generic netlink (family "IPVS", linux/ip_vs.h): FACT_VS and FACT_RS of the caller's
+ * network namespace. Looking up the family loads the module ip_vs where it exists.
  *
- * What takes long: a virtual server whose scheduler changes costs an RCU grace period (some ten
- * milliseconds, ip_vs_edit_service()) inside apply().
+ * Changing the scheduler of a virtual server blocks apply() for an RCU grace period, some ten
+ * milliseconds (ip_vs_edit_service()).
  */
 
 /* Returns 0, -ENOENT (the kernel has no ip_vs), -EPERM (no CAP_NET_ADMIN), or another errno, each
@@ -21,12 +20,12 @@
 int ipvs_new(struct adapter **ret, struct err *err);
 void ipvs_free(struct adapter *a);
 
-/* What the result of a failed operation of this adapter means; NULL: no more than the errno says.
+/* The reason behind the result of a failed operation of this adapter; NULL: the errno says it all.
  */
 const char *ipvs_explain(const struct op *op);
 
-/* Calls fn for each real server of the virtual server. A virtual server that does not exist has
- * none. */
+/* Calls fn for each real server of the virtual server, which has none where it does not exist.
+ * Returns 0, or a negative errno with words. */
 int ipvs_conns(struct adapter *a, const struct fact_key *vs,
 	void (*fn)(const struct rs_conns *c, void *arg), void *arg, struct err *err);
 
@@ -40,7 +39,7 @@ struct ipvs_timeouts {
 };
 int ipvs_get_timeouts(struct adapter *a, struct ipvs_timeouts *ret, struct err *err);
 
-/* What a virtual server has forwarded since it was made. */
+/* The counters of a virtual server since it was created. */
 struct vs_stats {
 	struct fact_key key;
 	uint64_t connections, in_packets, out_packets, in_bytes, out_bytes;
@@ -50,8 +49,8 @@ int ipvs_stats(struct adapter *a, void (*fn)(const struct vs_stats *s, void *arg
 	struct err *err);
 
 /*
- * Whether the kernel has that scheduler (it loads the module): makes and removes a virtual server,
- * so call it in a scratch network namespace. Returns 1, 0, or a negative errno with words.
+ * Whether the kernel has that scheduler (it loads the module). Creates and deletes a virtual
+ * server, so call it in a scratch network namespace. Returns 1, 0, or a negative errno with words.
  */
 int ipvs_try_scheduler(struct adapter *a, const char *scheduler, struct err *err);
 

@@ -329,7 +329,7 @@ const char *ipset_explain(const struct op *op)
 		return "CAP_NET_ADMIN is missing";
 	case -EBUSY:
 		return op->type == OP_DEL
-			? "iptables rules of others refer to the set"
+			? "foreign iptables rules refer to the set"
 			: "the set has another type and cannot be replaced while rules refer to it";
 	case -ENOSPC:
 		return member ? "the set is full" : "the kernel has too many sets";

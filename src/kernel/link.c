@@ -120,7 +120,7 @@ const char *link_explain(const struct op *op)
 	case -EPERM:
 		return "CAP_NET_ADMIN is missing";
 	case -ENOTUNIQ:
-		return "there is a device " LINK_NAME " already which is not a dummy device";
+		return "a device " LINK_NAME " exists already and is not a dummy device";
 	case -EOPNOTSUPP:
 		return op->fact.key.kind == FACT_LINK
 			? "the kernel has no dummy devices (module dummy)"

@@ -28,7 +28,7 @@ static int end_namespace(void **state)
 	return 0;
 }
 
-/* What the ipset program does with the commands. */
+/* The ipset program runs the commands. */
 static void by_ipset(const char *commands)
 {
 	free(RUN(commands, "ipset", "restore"));
