@@ -12,10 +12,9 @@
 #include "core/rule_pool.h"
 
 /*
- * What becomes of the first packet of a connection: walks it through the wanted facts (jumps,
- * chains, sets, virtual servers, dispatch entries) as netfilter and IPVS would. So an explanation
- * cannot say anything else than what was programmed. It reads the few matches and targets that our
- * own rules use; of a rule that it cannot read it says so.
+ * Walks the first packet of a connection through the desired facts (jumps, chains, sets, virtual
+ * servers, dispatch entries) as netfilter and IPVS would, so that an explanation cannot differ from
+ * what is programmed. A walk ends at a rule that it cannot interpret, and says so.
  */
 
 struct walk {
@@ -36,8 +35,8 @@ enum walk_source {
 	WALK_OUTSIDE,
 };
 const char *walk_source_name(enum walk_source source);
-/* Where packets with this source address come from. An interface is not told by an address: then it
- * is WALK_OUTSIDE unless the address is the node's. */
+/* Where packets with this source address come from. If pods are recognised by their interface, an
+ * address is the node's or WALK_OUTSIDE. */
 enum walk_source walk_source_of(const struct node_view *view, const struct ip *ip);
 
 struct walk_packet {
@@ -48,7 +47,7 @@ struct walk_packet {
 	uint32_t mark;
 };
 
-/* A rule and the chain that it stands in. */
+/* A rule and its chain. */
 struct walk_rule {
 	char chain[CHAIN_NAME_LEN + 1]; /* "": none */
 	struct rule rule;		/* its texts are the pool's */
@@ -59,26 +58,28 @@ enum walk_end {
 	WALK_NOBODY,	/* no virtual server has it */
 	WALK_DROPPED,
 	WALK_REJECTED,
-	WALK_UNREADABLE, /* a rule is none that this can read */
+	WALK_UNREADABLE, /* a rule cannot be interpreted */
 };
 
 struct walk_path {
 	enum walk_end end;
-	struct walk_rule rule;	     /* that dropped or rejected it, or could not be read */
-	struct walk_rule masquerade; /* that marked it to be masqueraded */
+	struct walk_rule rule;	     /* dropped or rejected the packet, or ended the walk */
+	struct walk_rule masquerade; /* marked the packet to be masqueraded */
 	struct fact_key vs;	     /* of WALK_FORWARDED: FACT_VS, or on iptables FACT_DISPATCH */
 	/* On iptables, of WALK_FORWARDED: the chain that chooses an endpoint, and its rules. */
 	char chain[CHAIN_NAME_LEN + 1];
 	const struct rule_list *choice;
-	struct walk_packet packet; /* as it is then */
+	struct walk_packet packet; /* as it is at the end */
 };
 
-/* From where it comes in, or is sent, to IPVS or to the chain that chooses an endpoint. */
+/* Walks from the hook where the packet comes in, or is sent, to IPVS or to the chain that chooses
+ * an endpoint. */
 void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_path *ret);
-/* Whether this endpoint is among those that the packet may be forwarded to, and does not drain. */
+/* Whether the packet may be forwarded to this endpoint, which does not drain. */
 bool walk_leads_to(
 	const struct walk *w, const struct walk_path *path, const struct ip *ip, uint16_t port);
-/* From there to an endpoint: whether its source address is replaced; the rule goes to *ret. */
+/* Walks on to an endpoint. Returns whether the packet's source address is replaced, and by which
+ * rule. */
 bool walk_masqueraded(const struct walk *w, const struct walk_path *path, const struct ip *ip,
 	uint16_t port, struct walk_rule *ret);
 

@@ -13,23 +13,22 @@
 #include "kernel/leftovers.h"
 
 /*
- * iptables and ip6tables: FACT_CHAIN, FACT_DISPATCH and FACT_JUMP, written by `iptables-restore
- * --noflush`, one run for each batch and family (iptables-nft: for each 1,024 new chains), read
- * back with `iptables-save`. The text of a chain is its rules as iptables-save prints them, each
- * "-A CHAIN ...\n"; that of a jump is its one rule, "-A HOOK
- * ...\n". What iptables prints in another form than iptables 1.8.9 would is brought into that form
- * before it is compared.
+ * iptables and ip6tables: FACT_CHAIN, FACT_DISPATCH and FACT_JUMP. `iptables-restore --noflush`
+ * writes them, in one run for each batch and family (iptables-nft: for each 1,024 new chains), and
+ * `iptables-save` reads them back. A chain or jump is observed with the hash of its rules, which
+ * are read as kernel/iptables_text.h says, so that the form in which a version of iptables prints
+ * them does not matter.
  *
- * Dispatch entries stand in a tree of chains under KUBE-DISPATCH and KUBE-NODEPORTS of table nat,
- * which are there as long as KUBE-SERVICES leads to them.
+ * Dispatch entries are a tree of chains under KUBE-DISPATCH and KUBE-NODEPORTS of table nat, which
+ * exist as long as KUBE-SERVICES leads to them.
  *
- * Only these and chains that chain_is_ours() of core/resolve.h knows are read, written or deleted,
- * and of the built-in chains only rules whose target is one of them. A jump that stands there
- * twice, or with other conditions, is observed with a text of its own; OP_SET and OP_DEL delete all
- * rules of that built-in chain which lead to the chain. A jump is inserted at the head.
+ * The adapter reads, writes and deletes only these and the chains of chain_is_ours(), and in
+ * built-in chains only rules whose target is one of them. A jump that is there twice, or with other
+ * conditions, is observed with another hash; OP_SET and OP_DEL delete all rules of the built-in
+ * chain that lead to the chain. A jump is inserted at the head.
  *
- * Results: -EINVAL (iptables refuses the rules; why is logged once), -EAGAIN (somebody holds the
- * lock), -EPERM, -ETIMEDOUT, -EOPNOTSUPP (the program cannot be run).
+ * Results: -EINVAL (iptables refuses the rules; its words are logged once), -EAGAIN (another
+ * program holds the lock), -EPERM, -ETIMEDOUT, -EOPNOTSUPP (the program cannot be run).
  */
 
 struct iptables_info {
@@ -38,29 +37,28 @@ struct iptables_info {
 	bool random_fully;
 };
 
-/* `pool` must live as long as the adapter. Returns 0, -ENOENT (no such program), or another errno
- * with words. */
+/* The pool has the rules of all operations, and lives as long as the adapter. Returns 0, -ENOENT
+ * (no such program), or another errno with words. */
 int iptables_new(
 	const struct rule_pool *pool, bool ipv4, bool ipv6, struct adapter **ret, struct err *err);
 void iptables_free(struct adapter *a);
 
-/* From now on the adapter does not wait for iptables: it answers later. Returns a descriptor that
- * is readable when it is worth to ask it again. */
+/* From now on the adapter answers later instead of waiting for iptables. Returns a descriptor that
+ * is readable when the adapter should be asked again. */
 int iptables_watch(struct adapter *a);
 /*
- * From now on changes of our rules by others are noticed. Returns a descriptor that is readable
- * when it is worth to ask iptables_disturbed(), or a negative errno with words.
+ * From now on changes that others make to our rules are noticed. Returns a descriptor that is
+ * readable when iptables_disturbed() should be called, or a negative errno with words.
  */
 int iptables_watch_others(struct adapter *a, struct err *err);
 /*
- * Whether rules should be read again. Told when whoever changes them has stopped for a moment, and
- * where nothing was to be repaired not so often that reading takes much of the time. `repairs`: how
- * many differences were found so far, ever; `now`: in ms.
+ * Whether others have changed rules and have stopped for a moment, so that rules should be read
+ * again. After a false alarm the next alarm waits, so that reading takes at most a tenth of the
+ * time. `now` is in ms; `repairs` counts all differences that audits ever found.
  */
 bool iptables_disturbed(struct adapter *a, uint64_t now, uint64_t repairs);
 
-/* What the result of a failed operation of this adapter means; NULL: no more than the errno says.
- */
+/* What the result of a failed operation of this adapter means; NULL: what the errno says. */
 const char *iptables_explain(const struct op *op);
 const struct iptables_info *iptables_info(const struct adapter *a);
 
@@ -71,10 +69,10 @@ struct iptables_counts {
 };
 /* Of a family; zeroed where it is not served. */
 struct iptables_counts iptables_counts(const struct adapter *a, int family);
-/* Appends the programs of the variant that is not used, where that one has rules for Services, too:
- * "iptables-legacy, ip6tables-legacy". Runs them. */
+/* Appends the names of the other variant's programs, if that variant has rules for Services, too:
+ * "iptables-legacy, ip6tables-legacy". Runs these programs. */
 void iptables_print_mixed(const struct adapter *a, struct buf *b);
-/* Adds the chains of kube-proxy that the last dump met and that are not ours. */
+/* Adds the chains of kube-proxy that the last dump found and that are not ours. */
 void iptables_leftovers(const struct adapter *a, struct leftovers *ret);
 
 #endif

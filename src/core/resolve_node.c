@@ -441,33 +441,33 @@ static void iptables_filter_forward(struct chain_rules *c)
 
 /* The chains */
 
-enum { IPVS = 1, IPTABLES = 2 };
+enum { ON_IPVS = 1, ON_IPTABLES = 2 };
 
 static const struct node_chain {
 	unsigned backends; /* 0: of kube-proxy's iptables mode only; ours to delete */
 	enum table table;
 	const char *name;
 	void (*add_rules)(struct chain_rules *c);
-} chains[] = {
-	{ IPVS, TABLE_NAT, "KUBE-SERVICES", ipvs_nat_services },
-	{ IPTABLES, TABLE_NAT, "KUBE-SERVICES", iptables_nat_services },
-	{ IPVS | IPTABLES, TABLE_NAT, "KUBE-POSTROUTING", nat_postrouting },
-	{ IPVS, TABLE_NAT, "KUBE-NODE-PORT", ipvs_nat_node_port },
-	{ IPTABLES, TABLE_NAT, "KUBE-NODE-PORT", iptables_nat_node_port },
-	{ IPVS, TABLE_NAT, "KUBE-LOAD-BALANCER", ipvs_nat_load_balancer },
-	{ IPVS | IPTABLES, TABLE_NAT, "KUBE-MARK-MASQ", nat_mark_masq },
-	{ IPTABLES, TABLE_NAT, CHAIN_SOURCE_RANGES, iptables_nat_source_ranges },
-	{ IPVS, TABLE_FILTER, "KUBE-FORWARD", filter_forward },
-	{ IPTABLES, TABLE_FILTER, "KUBE-FORWARD", iptables_filter_forward },
-	{ IPVS | IPTABLES, TABLE_FILTER, "KUBE-NODE-PORT", filter_node_port },
-	{ IPVS, TABLE_FILTER, "KUBE-PROXY-FIREWALL", check_source_ranges },
-	{ IPVS | IPTABLES, TABLE_FILTER, CHAIN_SOURCE_RANGES, source_ranges },
-	{ IPVS, TABLE_FILTER, "KUBE-IPVS-FILTER", ipvs_filter },
-	{ IPVS, TABLE_FILTER, "KUBE-IPVS-OUT-FILTER", no_rules },
-	{ IPTABLES, TABLE_FILTER, "KUBE-SERVICES", iptables_filter_services },
-	{ IPVS, TABLE_MANGLE, "KUBE-IPVS-PODS", ipvs_mangle_pods },
-	{ IPVS, TABLE_MANGLE, "KUBE-IPVS-NODE", ipvs_mangle_node },
-	{ IPVS, TABLE_MANGLE, CHAIN_SOURCE_RANGES, source_ranges },
+} node_chains[] = {
+	{ ON_IPVS, TABLE_NAT, "KUBE-SERVICES", ipvs_nat_services },
+	{ ON_IPTABLES, TABLE_NAT, "KUBE-SERVICES", iptables_nat_services },
+	{ ON_IPVS | ON_IPTABLES, TABLE_NAT, "KUBE-POSTROUTING", nat_postrouting },
+	{ ON_IPVS, TABLE_NAT, "KUBE-NODE-PORT", ipvs_nat_node_port },
+	{ ON_IPTABLES, TABLE_NAT, "KUBE-NODE-PORT", iptables_nat_node_port },
+	{ ON_IPVS, TABLE_NAT, "KUBE-LOAD-BALANCER", ipvs_nat_load_balancer },
+	{ ON_IPVS | ON_IPTABLES, TABLE_NAT, "KUBE-MARK-MASQ", nat_mark_masq },
+	{ ON_IPTABLES, TABLE_NAT, CHAIN_SOURCE_RANGES, iptables_nat_source_ranges },
+	{ ON_IPVS, TABLE_FILTER, "KUBE-FORWARD", filter_forward },
+	{ ON_IPTABLES, TABLE_FILTER, "KUBE-FORWARD", iptables_filter_forward },
+	{ ON_IPVS | ON_IPTABLES, TABLE_FILTER, "KUBE-NODE-PORT", filter_node_port },
+	{ ON_IPVS, TABLE_FILTER, "KUBE-PROXY-FIREWALL", check_source_ranges },
+	{ ON_IPVS | ON_IPTABLES, TABLE_FILTER, CHAIN_SOURCE_RANGES, source_ranges },
+	{ ON_IPVS, TABLE_FILTER, "KUBE-IPVS-FILTER", ipvs_filter },
+	{ ON_IPVS, TABLE_FILTER, "KUBE-IPVS-OUT-FILTER", no_rules },
+	{ ON_IPTABLES, TABLE_FILTER, "KUBE-SERVICES", iptables_filter_services },
+	{ ON_IPVS, TABLE_MANGLE, "KUBE-IPVS-PODS", ipvs_mangle_pods },
+	{ ON_IPVS, TABLE_MANGLE, "KUBE-IPVS-NODE", ipvs_mangle_node },
+	{ ON_IPVS, TABLE_MANGLE, CHAIN_SOURCE_RANGES, source_ranges },
 	{ 0, TABLE_FILTER, "KUBE-EXTERNAL-SERVICES", no_rules },
 	{ 0, TABLE_FILTER, "KUBE-NODEPORTS", no_rules },
 };
@@ -478,32 +478,34 @@ static const struct node_jump {
 	enum table table;
 	enum hook from;
 	const char *to, *comment;
-} jumps[] = {
-	{ IPVS | IPTABLES, TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals" },
-	{ IPVS | IPTABLES, TABLE_NAT, HOOK_PREROUTING, "KUBE-SERVICES",
+} node_jumps[] = {
+	{ ON_IPVS | ON_IPTABLES, TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES",
 		"kubernetes service portals" },
-	{ IPVS | IPTABLES, TABLE_NAT, HOOK_POSTROUTING, "KUBE-POSTROUTING",
+	{ ON_IPVS | ON_IPTABLES, TABLE_NAT, HOOK_PREROUTING, "KUBE-SERVICES",
+		"kubernetes service portals" },
+	{ ON_IPVS | ON_IPTABLES, TABLE_NAT, HOOK_POSTROUTING, "KUBE-POSTROUTING",
 		"kubernetes postrouting rules" },
-	{ IPVS | IPTABLES, TABLE_FILTER, HOOK_FORWARD, "KUBE-FORWARD",
+	{ ON_IPVS | ON_IPTABLES, TABLE_FILTER, HOOK_FORWARD, "KUBE-FORWARD",
 		"kubernetes forwarding rules" },
-	{ IPVS | IPTABLES, TABLE_FILTER, HOOK_INPUT, "KUBE-NODE-PORT",
+	{ ON_IPVS | ON_IPTABLES, TABLE_FILTER, HOOK_INPUT, "KUBE-NODE-PORT",
 		"kubernetes health check rules" },
-	{ IPVS, TABLE_FILTER, HOOK_INPUT, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
-	{ IPVS, TABLE_FILTER, HOOK_FORWARD, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
-	{ IPVS, TABLE_FILTER, HOOK_INPUT, "KUBE-IPVS-FILTER", "kubernetes ipvs access filter" },
-	{ IPVS, TABLE_FILTER, HOOK_OUTPUT, "KUBE-IPVS-OUT-FILTER",
+	{ ON_IPVS, TABLE_FILTER, HOOK_INPUT, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
+	{ ON_IPVS, TABLE_FILTER, HOOK_FORWARD, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
+	{ ON_IPVS, TABLE_FILTER, HOOK_INPUT, "KUBE-IPVS-FILTER", "kubernetes ipvs access filter" },
+	{ ON_IPVS, TABLE_FILTER, HOOK_OUTPUT, "KUBE-IPVS-OUT-FILTER",
 		"kubernetes ipvs access filter" },
-	{ IPTABLES, TABLE_FILTER, HOOK_INPUT, "KUBE-SERVICES", "kubernetes service portals" },
-	{ IPTABLES, TABLE_FILTER, HOOK_FORWARD, "KUBE-SERVICES", "kubernetes service portals" },
-	{ IPVS, TABLE_MANGLE, HOOK_PREROUTING, "KUBE-IPVS-PODS",
+	{ ON_IPTABLES, TABLE_FILTER, HOOK_INPUT, "KUBE-SERVICES", "kubernetes service portals" },
+	{ ON_IPTABLES, TABLE_FILTER, HOOK_FORWARD, "KUBE-SERVICES", "kubernetes service portals" },
+	{ ON_IPVS, TABLE_MANGLE, HOOK_PREROUTING, "KUBE-IPVS-PODS",
 		"kubernetes ipvs traffic policies" },
-	{ IPVS, TABLE_MANGLE, HOOK_OUTPUT, "KUBE-IPVS-NODE", "kubernetes ipvs traffic policies" },
+	{ ON_IPVS, TABLE_MANGLE, HOOK_OUTPUT, "KUBE-IPVS-NODE",
+		"kubernetes ipvs traffic policies" },
 };
 
 /* The mangle table serves the marks of IPVS. */
 static bool chain_stands(const struct node_view *view, unsigned backends, enum table table)
 {
-	unsigned backend = view->backend == BACKEND_IPTABLES ? IPTABLES : IPVS;
+	unsigned backend = view->backend == BACKEND_IPTABLES ? ON_IPTABLES : ON_IPVS;
 
 	return backends & backend && (table != TABLE_MANGLE || view->options->mark_mask);
 }
@@ -513,17 +515,17 @@ static void resolve_chains(
 {
 	struct chain_rules c = { .view = view, .family = family };
 
-	for (size_t i = 0; i < ARRAY_SIZE(chains); i++) {
-		if (!chain_stands(view, chains[i].backends, chains[i].table))
+	for (size_t i = 0; i < ARRAY_SIZE(node_chains); i++) {
+		if (!chain_stands(view, node_chains[i].backends, node_chains[i].table))
 			continue;
 		rule_list_reset(&c.list);
-		chains[i].add_rules(&c);
+		node_chains[i].add_rules(&c);
 		fact_list_add(ret,
-			fact_chain(family, chains[i].table, chains[i].name,
+			fact_chain(family, node_chains[i].table, node_chains[i].name,
 				rule_pool_put(pool, &c.list)));
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(jumps); i++) {
-		const struct node_jump *j = &jumps[i];
+	for (size_t i = 0; i < ARRAY_SIZE(node_jumps); i++) {
+		const struct node_jump *j = &node_jumps[i];
 
 		if (!chain_stands(view, j->backends, j->table))
 			continue;
@@ -569,8 +571,8 @@ bool chain_is_ours(enum table table, const char *name)
 	char hash[SERVICE_HASH_LEN];
 	enum service_chain chain;
 
-	for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
-		if (chains[i].table == table && !strcmp(chains[i].name, name))
+	for (size_t i = 0; i < ARRAY_SIZE(node_chains); i++)
+		if (node_chains[i].table == table && !strcmp(node_chains[i].name, name))
 			return true;
 	return table == TABLE_NAT && service_chain_parse(name, &chain, hash);
 }

@@ -61,7 +61,9 @@ bool rule_add_match(struct rule *rule, struct rule_match m)
 
 bool rule_has_set(const struct rule *rule, enum set_id set)
 {
-	rule_for_each_match(m, rule) if (m->type == MATCH_SET && m->set.id == set) return true;
+	rule_for_each_match(m, rule)
+		if (m->type == MATCH_SET && m->set.id == set)
+			return true;
 	return false;
 }
 

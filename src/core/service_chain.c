@@ -9,7 +9,7 @@ void service_port_name(struct buf *b, const struct service *s, const struct serv
 	buf_addf(b, "%s/%s%s%s", s->ns, s->name, *port->name ? ":" : "", port->name);
 }
 
-/* RFC 4648, as far as 16 characters go. */
+/* The first 16 characters of RFC 4648. */
 static void base32(const uint8_t *bytes, char ret[static SERVICE_HASH_LEN])
 {
 	for (int i = 0; i < SERVICE_HASH_LEN; i++) {
@@ -20,8 +20,8 @@ static void base32(const uint8_t *bytes, char ret[static SERVICE_HASH_LEN])
 	}
 }
 
-static void hash(const struct service *s, const struct service_port *port, const char *endpoint,
-	char ret[static SERVICE_HASH_LEN])
+static void hash_port_name(const struct service *s, const struct service_port *port,
+	const char *endpoint, char ret[static SERVICE_HASH_LEN])
 {
 	_cleanup_(buf_done) struct buf b = { 0 };
 	uint8_t digest[SHA256_SIZE];
@@ -35,7 +35,7 @@ static void hash(const struct service *s, const struct service_port *port, const
 void service_port_hash(
 	const struct service *s, const struct service_port *port, char ret[static SERVICE_HASH_LEN])
 {
-	hash(s, port, "", ret);
+	hash_port_name(s, port, "", ret);
 }
 
 void service_endpoint_hash(const struct service *s, const struct service_port *port,
@@ -43,5 +43,5 @@ void service_endpoint_hash(const struct service *s, const struct service_port *p
 {
 	char endpoint[IP_PORT_STRLEN];
 
-	hash(s, port, ip_print_port(ip, endpoint_port, endpoint), ret);
+	hash_port_name(s, port, ip_print_port(ip, endpoint_port, endpoint), ret);
 }

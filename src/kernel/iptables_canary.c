@@ -25,12 +25,12 @@
 
 enum {
 	TICK_MS = 200,
-	MAX_TICKS = 3, /* that somebody who goes on changing rules is waited for */
+	MAX_TICKS = 3, /* that we wait for somebody who goes on changing rules */
 	FAMILIES = 2,
 	TABLES = TABLE_MANGLE + 1,
 };
 
-/* Whether a change is one of our rules. */
+/* Whether a change concerns our rules. */
 enum concern { CONCERN_NONE, CONCERN_PERHAPS, CONCERN_SURE };
 
 /* The tables of one family of the legacy variant. */
@@ -42,9 +42,9 @@ struct shapes {
 
 struct canary {
 	int epoll, timer;
-	struct nl_port *port; /* that tells of nf_tables; NULL: no family lives there */
+	struct nl_port *port; /* notifications of nf_tables; NULL: no family uses it */
 	bool nft4, nft6;
-	uint32_t writer; /* nlmsg_pid of what we do ourselves; 0: nothing yet */
+	uint32_t writer; /* nlmsg_pid of our own changes; 0: none yet */
 	struct shapes shapes[FAMILIES];
 	size_t n_shapes;
 	uint64_t now;	    /* of the last canary_disturbed(), in ms */
@@ -129,63 +129,19 @@ static void note_disturbance(struct canary *c, enum concern concern)
 
 /* nf_tables */
 
-static enum concern concern_of_table(struct nlmsghdr *msg)
-{
-	static const struct nla_policy policy[NFTA_TABLE_NAME + 1] = {
-		[NFTA_TABLE_NAME] = { .type = NLA_STRING },
-	};
-	struct nlattr *tb[NFTA_TABLE_NAME + 1];
-	enum table table;
-
-	return !nlmsg_parse(msg, sizeof(struct nfgenmsg), tb, NFTA_TABLE_NAME, policy) &&
-			tb[NFTA_TABLE_NAME] &&
-			table_parse(nla_get_string(tb[NFTA_TABLE_NAME]), &table)
-		? CONCERN_SURE
-		: CONCERN_NONE;
-}
-
-static enum concern concern_of_chain(struct nlmsghdr *msg)
-{
-	static const struct nla_policy policy[NFTA_CHAIN_NAME + 1] = {
-		[NFTA_CHAIN_TABLE] = { .type = NLA_STRING },
-		[NFTA_CHAIN_NAME] = { .type = NLA_STRING },
-	};
-	struct nlattr *tb[NFTA_CHAIN_NAME + 1];
-	enum table table;
-
-	return !nlmsg_parse(msg, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_NAME, policy) &&
-			tb[NFTA_CHAIN_TABLE] && tb[NFTA_CHAIN_NAME] &&
-			table_parse(nla_get_string(tb[NFTA_CHAIN_TABLE]), &table) &&
-			iptables_chain_is_ours(table, nla_get_string(tb[NFTA_CHAIN_NAME]))
-		? CONCERN_SURE
-		: CONCERN_NONE;
-}
-
-/* A rule of a built-in chain that goes may be our jump: not every kernel says which it was. */
-static enum concern concern_of_rule(struct nlmsghdr *msg, bool deleted)
-{
-	static const struct nla_policy policy[NFTA_RULE_CHAIN + 1] = {
-		[NFTA_RULE_TABLE] = { .type = NLA_STRING },
-		[NFTA_RULE_CHAIN] = { .type = NLA_STRING },
-	};
-	struct nlattr *tb[NFTA_RULE_CHAIN + 1];
-	const char *chain;
-	enum table table;
-	enum hook hook;
-
-	if (nlmsg_parse(msg, sizeof(struct nfgenmsg), tb, NFTA_RULE_CHAIN, policy) ||
-		!tb[NFTA_RULE_TABLE] || !tb[NFTA_RULE_CHAIN] ||
-		!table_parse(nla_get_string(tb[NFTA_RULE_TABLE]), &table))
-		return CONCERN_NONE;
-	chain = nla_get_string(tb[NFTA_RULE_CHAIN]);
-	if (iptables_chain_is_ours(table, chain))
-		return CONCERN_SURE;
-	return deleted && hook_parse(chain, &hook) ? CONCERN_PERHAPS : CONCERN_NONE;
-}
-
+/* A rule that leaves a built-in chain may be our jump: not every kernel says which rule it was. */
 static enum concern concern_of_event(const struct canary *c, struct nlmsghdr *msg)
 {
 	const struct nfgenmsg *header = NLMSG_DATA(msg);
+	/* The table is the first attribute of tables, chains and rules alike. */
+	struct nla_policy policy[NFTA_CHAIN_NAME + 1] = {
+		[NFTA_TABLE_NAME] = { .type = NLA_STRING },
+	};
+	struct nlattr *tb[NFTA_CHAIN_NAME + 1];
+	int name = 0; /* attribute with the name of the chain; 0: there is none */
+	const char *chain;
+	enum table table;
+	enum hook hook;
 
 	if (NFNL_SUBSYS_ID(msg->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
 		msg->nlmsg_len < NLMSG_LENGTH(sizeof(*header)) ||
@@ -195,22 +151,36 @@ static enum concern concern_of_event(const struct canary *c, struct nlmsghdr *ms
 		return CONCERN_NONE;
 	switch (NFNL_MSG_TYPE(msg->nlmsg_type)) {
 	case NFT_MSG_DELTABLE:
-		return concern_of_table(msg);
+		break;
 	case NFT_MSG_DELCHAIN:
-		return concern_of_chain(msg);
+		name = NFTA_CHAIN_NAME;
+		break;
 	case NFT_MSG_NEWRULE:
-		return concern_of_rule(msg, false);
 	case NFT_MSG_DELRULE:
-		return concern_of_rule(msg, true);
+		name = NFTA_RULE_CHAIN;
+		break;
 	default:
 		return CONCERN_NONE;
 	}
+
+	policy[name ? name : NFTA_TABLE_NAME].type = NLA_STRING;
+	if (nlmsg_parse(msg, sizeof(*header), tb, NFTA_CHAIN_NAME, policy) ||
+		!tb[NFTA_TABLE_NAME] || (name && !tb[name]) ||
+		!table_parse(nla_get_string(tb[NFTA_TABLE_NAME]), &table))
+		return CONCERN_NONE;
+	if (!name)
+		return CONCERN_SURE;
+	chain = nla_get_string(tb[name]);
+	if (iptables_chain_is_ours(table, chain))
+		return CONCERN_SURE;
+	return NFNL_MSG_TYPE(msg->nlmsg_type) == NFT_MSG_DELRULE && hook_parse(chain, &hook)
+		? CONCERN_PERHAPS
+		: CONCERN_NONE;
 }
 
 static void take_nft_event(struct nlmsghdr *msg, void *arg)
 {
 	struct canary *c = arg;
-
 	enum concern concern = concern_of_event(c, msg);
 
 	if (concern)
@@ -233,9 +203,9 @@ static int open_nft(struct canary *c, struct err *err)
 }
 
 /*
- * The port of a program's first netlink socket is its process id, in the namespace in which it sees
- * itself (netlink_autobind()). Thousands of its notifications would overflow the queue, so they are
- * dropped before it. The filter reads words as if they came from the network.
+ * The port of a program's first netlink socket is its process id, in the program's own namespace
+ * (netlink_autobind()). Thousands of its notifications would overflow the queue, so a filter drops
+ * them before they are queued. Filters read words in network order.
  */
 void canary_written_by(struct canary *c, pid_t pid)
 {
@@ -268,7 +238,7 @@ static struct ipt_getinfo read_shape(const struct shapes *s, enum table table)
 		: info;
 }
 
-/* Returns whether any has changed since the last call. */
+/* Whether any shape has changed since the last call. */
 static bool shapes_changed(struct shapes *s)
 {
 	bool changed = false;
@@ -341,7 +311,7 @@ bool canary_disturbed(struct canary *c, uint64_t now, uint64_t interval, uint64_
 
 	c->now = now;
 	if (c->port && nl_port_drain(c->port, take_nft_event, c))
-		note_disturbance(c, CONCERN_PERHAPS); /* of what was lost nobody knows */
+		note_disturbance(c, CONCERN_PERHAPS); /* messages were lost */
 	/* The timer only wakes the caller; `now` decides. */
 	if (read(c->timer, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		return false;

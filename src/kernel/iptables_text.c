@@ -72,8 +72,9 @@ static const struct family_words *words_of(int family)
 /* The protocol that a rule has been confined to; 0: none. */
 static uint8_t rule_protocol(const struct rule *rule)
 {
-	rule_for_each_match(
-		m, rule) if (m->type == MATCH_PROTOCOL && !m->negated) return m->protocol;
+	rule_for_each_match(m, rule)
+		if (m->type == MATCH_PROTOCOL && !m->negated)
+			return m->protocol;
 	return 0;
 }
 
@@ -262,8 +263,7 @@ void iptables_print_rule(struct buf *b, int family, const struct rule *rule)
 {
 	bool commented = !rule->comment;
 
-	rule_for_each_match(m, rule)
-	{
+	rule_for_each_match(m, rule) {
 		if (!commented && !is_basic(m)) {
 			buf_adds(b, "-m comment --comment ");
 			print_text(b, rule->comment);

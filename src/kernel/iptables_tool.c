@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "kernel/exec.h"
+#include "kernel/iptables_text.h"
 
 enum {
 	QUICK_TIMEOUT_MS = 10000,
@@ -26,7 +27,7 @@ enum {
 
 static const char lock_wait[] = "5"; /* seconds, as kube-proxy */
 
-static const char *plain_name(int family)
+static const char *plain_tool_name(int family)
 {
 	return family == AF_INET6 ? "ip6tables" : "iptables";
 }
@@ -47,7 +48,7 @@ int iptables_tool_parse_version(const char *text, struct iptables_info *ret)
 	return 0;
 }
 
-static int open_tool(const char *name, struct iptables_tool *ret, struct err *err)
+static int open_iptables_tool(const char *name, struct iptables_tool *ret, struct err *err)
 {
 	_cleanup_(buf_done) struct buf out = { 0 };
 	struct iptables_tool t = { 0 };
@@ -65,15 +66,10 @@ static int open_tool(const char *name, struct iptables_tool *ret, struct err *er
 	return 0;
 }
 
-static const char *variant_name(int family, bool nft, char ret[static TOOL_NAME_SIZE])
+static const char *variant_tool_name(int family, bool nft, char ret[static TOOL_NAME_SIZE])
 {
-	snprintf(ret, TOOL_NAME_SIZE, "%s-%s", plain_name(family), nft ? "nft" : "legacy");
+	snprintf(ret, TOOL_NAME_SIZE, "%s-%s", plain_tool_name(family), nft ? "nft" : "legacy");
 	return ret;
-}
-
-static bool has_hint(const char *saved)
-{
-	return strstr(saved, "\n:KUBE-IPTABLES-HINT ") || strstr(saved, "\n:KUBE-KUBELET-CANARY ");
 }
 
 /* Asking the legacy program would load the table where nobody uses it. */
@@ -98,26 +94,33 @@ static bool hints_at(int family, bool nft)
 {
 	_cleanup_(buf_done) struct buf out = { 0 };
 	char variant[TOOL_NAME_SIZE], name[TOOL_NAME_SIZE + sizeof("-save")];
+	struct iptables_line line;
 
 	if (!nft && !legacy_has(family, TABLE_MANGLE))
 		return false;
-	snprintf(name, sizeof(name), "%s-save", variant_name(family, nft, variant));
-	return !exec_run((const char *const[]){ name, "-t", "mangle", NULL }, NULL, 0,
-		       TABLE_TIMEOUT_MS, &out, NULL) &&
-		has_hint(buf_str(&out));
+	snprintf(name, sizeof(name), "%s-save", variant_tool_name(family, nft, variant));
+	if (exec_run((const char *const[]){ name, "-t", "mangle", NULL }, NULL, 0, TABLE_TIMEOUT_MS,
+		    &out, NULL))
+		return false;
+	for (const char *at = buf_str(&out); iptables_next_line(&at, &line);)
+		if (line.type == IPTABLES_LINE_CHAIN &&
+			(!strcmp(line.name, "KUBE-IPTABLES-HINT") ||
+				!strcmp(line.name, "KUBE-KUBELET-CANARY")))
+			return true;
+	return false;
 }
 
 int iptables_tool_find(int family, struct iptables_tool *ret, struct err *err)
 {
 	struct iptables_tool t, other;
 	char name[TOOL_NAME_SIZE];
-	int r = open_tool(plain_name(family), &t, err);
+	int r = open_iptables_tool(plain_tool_name(family), &t, err);
 
 	if (r)
 		return r;
-	variant_name(family, !t.info.nft, name);
+	variant_tool_name(family, !t.info.nft, name);
 	if (hints_at(family, !t.info.nft) && !hints_at(family, t.info.nft) &&
-		!open_tool(name, &other, NULL))
+		!open_iptables_tool(name, &other, NULL))
 		t = other;
 	*ret = t;
 	return 0;
@@ -126,7 +129,7 @@ int iptables_tool_find(int family, struct iptables_tool *ret, struct err *err)
 bool iptables_tool_mixed(
 	int family, const struct iptables_tool *t, char ret_name[static TOOL_NAME_SIZE])
 {
-	variant_name(family, !t->info.nft, ret_name);
+	variant_tool_name(family, !t->info.nft, ret_name);
 	if (t->info.nft && !legacy_has(family, TABLE_NAT))
 		return false;
 	return !exec_run(
@@ -135,7 +138,7 @@ bool iptables_tool_mixed(
 }
 
 /* The program's exit status tells little: 4 is both "locked" and "no such match". */
-static int errno_of(const char *complaint)
+static int errno_of_complaint(const char *complaint)
 {
 	static const struct {
 		const char *part;
@@ -161,7 +164,7 @@ int iptables_tool_result(int r, struct err *words, struct err *err)
 	if (advice)
 		*advice = '\0';
 	if (r > 0)
-		r = errno_of(words->msg);
+		r = errno_of_complaint(words->msg);
 	else if (r != -ETIMEDOUT)
 		r = -EOPNOTSUPP;
 	return err_set(err, r, "%s", words->msg);

@@ -23,9 +23,9 @@ struct iptables_tool {
 int iptables_tool_find(int family, struct iptables_tool *ret, struct err *err);
 
 /*
- * Whether the other variant has a KUBE-SERVICES, too: packets pass the rules of both. Writes the
- * name of its program. Runs it, for a second at most and without waiting for the lock of iptables;
- * where that is not enough the answer is no.
+ * Whether the other variant has a KUBE-SERVICES, too, so that packets pass the rules of both.
+ * Writes the name of its program, which runs for a second at most and does not wait for the lock of
+ * iptables; the result is false if it does not answer in time.
  */
 bool iptables_tool_mixed(
 	int family, const struct iptables_tool *t, char ret_name[static TOOL_NAME_SIZE]);
@@ -33,12 +33,12 @@ bool iptables_tool_mixed(
 /* For tests: "iptables v1.8.9 (nf_tables)". Returns 0, or -EINVAL. */
 int iptables_tool_parse_version(const char *text, struct iptables_info *ret);
 
-/* Begins to print one table with NAME-save. Returns 0, or one of the results of kernel/iptables.h
- * with words. */
+/* Starts NAME-save on one table. Returns 0, or one of the results of kernel/iptables.h with
+ * words. */
 int iptables_tool_start_save(
 	const struct iptables_tool *t, struct exec *x, enum table table, struct err *err);
-/* Begins to feed the document, which must stay, to NAME-restore, which leaves alone what it does
- * not name. Returns as above. */
+/* Starts NAME-restore on the document, which stays valid until the program ends. Everything that
+ * the document does not name is left alone. Returns as above. */
 int iptables_tool_start_restore(
 	const struct iptables_tool *t, struct exec *x, const struct buf *doc, struct err *err);
 /* Turns the result of exec_run() and its words into one of the results of kernel/iptables.h. */

@@ -13,10 +13,8 @@
 
 enum { NONE = -1, RADIX = 16, PORT_DIGITS = 4, NAME_SIZE = CHAIN_NAME_LEN + 1 };
 
-static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
-
 /* Entries that follow each other. */
-struct range {
+struct tree_range {
 	const struct fact *e;
 	size_t n;
 };
@@ -33,15 +31,6 @@ static bool is_node_port(const struct fact_key *key)
 	return ip_is_unspecified(&ip);
 }
 
-static unsigned protocol_digit(const struct fact_key *key)
-{
-	unsigned i = 0;
-
-	while (i + 1 < ARRAY_SIZE(protocols) && protocols[i] != key->proto)
-		i++;
-	return i;
-}
-
 static int address_digits(const struct fact_key *key)
 {
 	return ip_bits(key->family) / 4;
@@ -53,12 +42,12 @@ static int count_digits(const struct fact_key *key)
 	return 1 + address_digits(key) + PORT_DIGITS;
 }
 
-static unsigned digit(const struct fact_key *key, int d)
+static unsigned entry_digit(const struct fact_key *key, int d)
 {
-	int from_end = d - 1, n = address_digits(key);
+	const int n = address_digits(key), from_end = d - 1;
 
 	if (!d)
-		return protocol_digit(key);
+		return key->proto == IPPROTO_TCP ? 0 : key->proto == IPPROTO_UDP ? 1 : 2;
 	if (from_end < n)
 		return (unsigned)key->addr[(n - 1 - from_end) / 2] >> (from_end % 2 * 4) & 0xfu;
 	return (unsigned)key->port >> (4 * (PORT_DIGITS - 1 - (from_end - n))) & 0xfu;
@@ -69,11 +58,11 @@ int tree_cmp(const struct fact_key *a, const struct fact_key *b)
 	int c = is_node_port(a) - is_node_port(b);
 
 	for (int d = 0; !c && d < count_digits(a); d++)
-		c = (int)digit(a, d) - (int)digit(b, d);
+		c = (int)entry_digit(a, d) - (int)entry_digit(b, d);
 	return c;
 }
 
-static int cmp_entry(const void *a, const void *b)
+static int compare_tree_entry(const void *a, const void *b)
 {
 	return tree_cmp(&((const struct fact *)a)->key, &((const struct fact *)b)->key);
 }
@@ -81,7 +70,7 @@ static int cmp_entry(const void *a, const void *b)
 void tree_sort(struct fact *entries, size_t n)
 {
 	if (n)
-		qsort(entries, n, sizeof(*entries), cmp_entry);
+		qsort(entries, n, sizeof(*entries), compare_tree_entry);
 }
 
 bool tree_is_root(const char *name)
@@ -99,33 +88,33 @@ bool iptables_chain_is_ours(enum table table, const char *name)
 	return chain_is_ours(table, name) || (table == TABLE_NAT && tree_has_chain(name));
 }
 
-static bool same_entries(struct range a, struct range b)
+static bool same_entries(struct tree_range a, struct tree_range b)
 {
 	return a.n == b.n && (!a.n || !memcmp(a.e, b.e, a.n * sizeof(*a.e)));
 }
 
 /* The digit by which the entries are divided, or NONE: they fit into one chain. */
-static int split_digit(struct range r)
+static int split_digit(struct tree_range r)
 {
 	int d = 0;
 
 	if (r.n <= TREE_LEAF)
 		return NONE;
-	while (digit(&r.e[0].key, d) == digit(&r.e[r.n - 1].key, d))
+	while (entry_digit(&r.e[0].key, d) == entry_digit(&r.e[r.n - 1].key, d))
 		d++;
 	return d;
 }
 
-/* Those that have this value of the digit, which the entries are sorted by. */
-static struct range part(struct range r, int d, unsigned value)
+/* The entries with this value of the digit, by which they are sorted. */
+static struct tree_range range_part(struct tree_range r, int d, unsigned value)
 {
-	struct range p;
+	struct tree_range p;
 	size_t i = 0;
 
-	while (i < r.n && digit(&r.e[i].key, d) < value)
+	while (i < r.n && entry_digit(&r.e[i].key, d) < value)
 		i++;
-	p = (struct range){ r.e + i, 0 };
-	while (i + p.n < r.n && digit(&p.e[p.n].key, d) == value)
+	p = (struct tree_range){ r.e + i, 0 };
+	while (i + p.n < r.n && entry_digit(&p.e[p.n].key, d) == value)
 		p.n++;
 	return p;
 }
@@ -151,7 +140,7 @@ static struct tree_node child_node(const struct tree_node *parent, int d, unsign
 	return n;
 }
 
-/* The rule of a leaf: to the chain of the entry. */
+/* Leads to the chain of the entry. */
 static void add_leaf_rule(struct rule_list *l, const struct fact *f)
 {
 	const struct cidr to = { .ip = fact_ip(&f->key), .len = ip_bits(f->key.family) };
@@ -167,7 +156,7 @@ static void add_leaf_rule(struct rule_list *l, const struct fact *f)
 	rule_list_add(l, &rule);
 }
 
-/* The rule of a branch: to the child for one value of digit d, which the key has. */
+/* Leads to the child that has the entries with the key's value of digit d. */
 static void add_branch_rule(
 	struct rule_list *l, const struct fact_key *key, int d, const char *child)
 {
@@ -180,7 +169,7 @@ static void add_branch_rule(
 		struct rule_match m = { .type = MATCH_DESTINATION, .net.ip.family = key->family };
 		int from_end = d - 1, byte = (address_digits(key) - 1 - from_end) / 2;
 
-		m.net.ip.bytes[byte] = (uint8_t)(digit(key, d) << (from_end % 2 * 4));
+		m.net.ip.bytes[byte] = (uint8_t)(entry_digit(key, d) << (from_end % 2 * 4));
 		m.net.mask[byte] = (uint8_t)(0xfu << (from_end % 2 * 4));
 		rule_add_match(&rule, m);
 	} else {
@@ -197,14 +186,14 @@ static void add_branch_rule(
 	rule_list_add(l, &rule);
 }
 
-static void add_rules(struct rule_list *l, const struct tree_node *node, struct range r)
+static void add_node_rules(struct rule_list *l, const struct tree_node *node, struct tree_range r)
 {
 	int d = split_digit(r);
 
 	for (size_t i = 0; d == NONE && i < r.n; i++)
 		add_leaf_rule(l, &r.e[i]);
 	for (unsigned v = 0; d != NONE && v < RADIX; v++) {
-		struct range p = part(r, d, v);
+		struct tree_range p = range_part(r, d, v);
 		struct tree_node child = child_node(node, d, v);
 
 		if (p.n)
@@ -212,42 +201,37 @@ static void add_rules(struct rule_list *l, const struct tree_node *node, struct 
 	}
 }
 
-static void write_node(
-	const struct tree_node *node, struct range r, const struct tree_changes *changes)
-{
-	_cleanup_(rule_list_done) struct rule_list rules = { 0 };
-
-	add_rules(&rules, node, r);
-	changes->write(node->name, &rules, changes->arg);
-}
-
 /* The depth is bounded by the number of digits. */
-static void diff(const struct tree_node *node, struct range old, struct range new,
+static void diff_node(const struct tree_node *node, struct tree_range old, struct tree_range new,
 	const struct tree_changes *changes)
 {
 	int od = split_digit(old), nd = split_digit(new);
-	const struct range none = { 0 };
+	const struct tree_range none = { 0 };
 
 	if (same_entries(old, new))
 		return;
-	if (new.n || tree_is_root(node->name))
-		write_node(node, new, changes);
-	else
+	if (new.n || tree_is_root(node->name)) {
+		_cleanup_(rule_list_done) struct rule_list rules = { 0 };
+
+		add_node_rules(&rules, node, new);
+		changes->write(node->name, &rules, changes->arg);
+	} else {
 		changes->remove(node->name, changes->arg);
+	}
 	for (unsigned v = 0; v < RADIX; v++) {
-		struct range was = od == NONE ? none : part(old, od, v);
-		struct range is = nd == NONE ? none : part(new, nd, v);
+		struct tree_range was = od == NONE ? none : range_part(old, od, v);
+		struct tree_range is = nd == NONE ? none : range_part(new, nd, v);
 		struct tree_node child;
 
 		if (od == nd && od != NONE) {
 			child = child_node(node, od, v);
-			diff(&child, was, is, changes);
+			diff_node(&child, was, is, changes);
 			continue;
 		}
 		child = child_node(node, od, v);
-		diff(&child, was, none, changes);
+		diff_node(&child, was, none, changes);
 		child = child_node(node, nd, v);
-		diff(&child, none, is, changes);
+		diff_node(&child, none, is, changes);
 	}
 }
 
@@ -258,16 +242,16 @@ size_t tree_count_vips(const struct fact *entries, size_t n)
 	return n;
 }
 
-static struct range vips(const struct fact *e, size_t n)
+static struct tree_range vip_range(const struct fact *e, size_t n)
 {
-	return (struct range){ e, tree_count_vips(e, n) };
+	return (struct tree_range){ e, tree_count_vips(e, n) };
 }
 
-static struct range node_ports(const struct fact *e, size_t n)
+static struct tree_range node_port_range(const struct fact *e, size_t n)
 {
 	size_t before = tree_count_vips(e, n);
 
-	return (struct range){ e + before, n - before };
+	return (struct tree_range){ e + before, n - before };
 }
 
 void tree_diff(const struct fact *old, size_t n_old, const struct fact *new, size_t n_new,
@@ -275,26 +259,26 @@ void tree_diff(const struct fact *old, size_t n_old, const struct fact *new, siz
 {
 	struct tree_node addresses = root_node(CHAIN_DISPATCH), ports = root_node(CHAIN_NODE_PORTS);
 
-	diff(&addresses, vips(old, n_old), vips(new, n_new), changes);
-	diff(&ports, node_ports(old, n_old), node_ports(new, n_new), changes);
+	diff_node(&addresses, vip_range(old, n_old), vip_range(new, n_new), changes);
+	diff_node(&ports, node_port_range(old, n_old), node_port_range(new, n_new), changes);
 }
 
-static void walk(
-	const struct tree_node *node, struct range r, bool reached, const struct tree_check *check)
+static void walk_node(const struct tree_node *node, struct tree_range r, bool reached,
+	const struct tree_check *check)
 {
 	_cleanup_(rule_list_done) struct rule_list rules = { 0 };
 	int d = split_digit(r);
 
-	add_rules(&rules, node, r);
+	add_node_rules(&rules, node, r);
 	reached &= check->right(node->name, &rules, check->arg);
 	for (size_t i = 0; reached && d == NONE && i < r.n; i++)
 		check->found(&r.e[i], check->arg);
 	for (unsigned v = 0; d != NONE && v < RADIX; v++) {
 		struct tree_node child = child_node(node, d, v);
-		struct range p = part(r, d, v);
+		struct tree_range p = range_part(r, d, v);
 
 		if (p.n)
-			walk(&child, p, reached, check);
+			walk_node(&child, p, reached, check);
 	}
 }
 
@@ -302,8 +286,8 @@ void tree_walk(const struct fact *entries, size_t n, const struct tree_check *ch
 {
 	struct tree_node addresses = root_node(CHAIN_DISPATCH), ports = root_node(CHAIN_NODE_PORTS);
 
-	walk(&addresses, vips(entries, n), true, check);
-	walk(&ports, node_ports(entries, n), true, check);
+	walk_node(&addresses, vip_range(entries, n), true, check);
+	walk_node(&ports, node_port_range(entries, n), true, check);
 }
 
 bool tree_read_entry(const struct rule *rule, int family, struct fact *ret)
@@ -315,7 +299,9 @@ bool tree_read_entry(const struct rule *rule, int family, struct fact *ret)
 	enum service_chain chain;
 
 	memset(whole, 0xff, sizeof(whole));
-	rule_for_each_match(any, rule) if (any->negated) return false;
+	rule_for_each_match(any, rule)
+		if (any->negated)
+			return false;
 	if (m->type == MATCH_DESTINATION) {
 		if (memcmp(m->net.mask, whole, ip_bits(family) / 8) != 0)
 			return false;
