@@ -2,9 +2,9 @@
 /*
  * bench_api DIRECTORY
  *
- * Serves the bodies that "bodies" wrote into DIRECTORY, and follows that server as the daemon does
- * until all facts are known: how long that took, and how much memory. Each row of the table, in
- * Markdown, is a process of its own. Nothing is written to the kernel.
+ * Serves the bodies that "bodies" wrote into DIRECTORY, follows that server as the daemon does until
+ * all Services are resolved into facts, and prints the time and the memory as a table in Markdown.
+ * Each row is measured in a process of its own. Nothing is written to the kernel.
  */
 #include <err.h>
 #include <event2/event.h>

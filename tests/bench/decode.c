@@ -2,9 +2,9 @@
 /*
  * bench_decode KIND FILE...
  *
- * Cuts the body of a list, as an API server sends it in either encoding, into objects, decodes them
- * and keeps them: how long that took, and how much memory the model is. KIND is that of the
- * objects, such as EndpointSlice. Prints a row of a table in Markdown for each file.
+ * Splits the body of a list, in either encoding of an API server, into objects, decodes and keeps
+ * them, and prints the time and the memory of the model. KIND is the kind of the objects, such as
+ * EndpointSlice. Prints a row of a table in Markdown for each file.
  */
 #include <jansson.h>
 #include <malloc.h>
@@ -13,10 +13,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/stream.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "decode/decode.h"
-#include "api/stream.h"
 
 enum { PIECE = 16 << 10 }; /* what libcurl hands over at a time */
 

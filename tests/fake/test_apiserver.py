@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The fake API server itself: that it answers as a real one would. Prints TAP."""
+"""Tests that the fake API server answers like a real one. Prints TAP."""
 
 import http.client
 import json

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The encoder of the fake API server against bodies of a real one and their JSON twins. Prints TAP."""
+"""Compares the encoder of the fake API server with bodies of a real one and their JSON twins. Prints TAP."""
 
 import json
 import os

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A Kubernetes API server for tests: list, watch, and everything that can go wrong with them.
+"""A Kubernetes API server for tests: list, watch, and their faults.
 
     python3 tests/fake/apiserver [--address 127.0.0.1] [--port 0] [--tls DIRECTORY]
 
-Prints its port and serves until standard input closes. With --tls it makes ca.crt, client.crt, client.key and
-others in the directory and speaks HTTPS. Orders are JSON: one a line on standard input, answered by a line on
-standard output, or the body of a POST to /_control. They are listed in server.py (CONTROLS and settings) and
-faults.py.
+Prints its port and serves until standard input is closed. With --tls it creates ca.crt, client.crt, client.key and
+others in the directory and serves HTTPS. Orders are JSON: either one per line on standard input, answered by a line on
+standard output, or the body of a POST to /_control. server.py (CONTROLS and settings) and faults.py list them.
 """
 
 import argparse

@@ -1,30 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What goes wrong, as the tests want it.
+"""Faults that tests order.
 
-A fault is a dictionary. Which requests it is for:
+A fault is a dictionary. These keys select its requests:
 
-    resource  "services", "endpointslices", "endpoints", "nodes", "events", "version"; all without it
-    verb      "list", "continue" (a further page), "watch", "watchlist", "post"; all without it
-    skip      that many requests that it would be for pass first (0)
-    times     then that many are hit (1); 0: all
+    resource  "services", "endpointslices", "endpoints", "nodes", "events", "version"; default: all
+    verb      "list", "continue" (a further page), "watch", "watchlist", "post"; default: all
+    skip      how many of these requests pass first (0)
+    times     how many of them are then affected (1); 0: all
 
-What happens to them:
+These keys are the effects:
 
-    status       answers with that code (and "retryAfter" seconds) instead
-    body         answers with that text as JSON, and that it was all
-    tooLarge     answers that it does not know so new a version yet
+    status       answers with that code (and "retryAfter" seconds)
+    body         answers with that text as a complete JSON body
+    tooLarge     answers that the requested version is too large
     delay        answers that many seconds late, by the server's clock
-    silent       does not answer at all
-    drop         closes the connection instead of answering
+    silent       does not answer
+    drop         closes the connection without an answer
     error        a watch gets an ERROR event with that code and ends
-    end          a watch ends well
-    stall        a watch says nothing any more
-    after        error, end, stall and cut: after that many events (0)
-    cut          closes the connection: after so many bytes of the body, or of the event that follows "after"
-    reset        makes drop and cut a reset (RST) instead of an end (FIN)
-    trickle      one byte at a time, each with its own write
+    end          a watch ends normally
+    stall        a watch sends nothing more
+    after        error, end, stall and cut happen after that many events (0)
+    cut          closes the connection after that many bytes of the body, or of the event that follows "after"
+    reset        drop and cut reset the connection (RST) instead of closing it (FIN)
+    trickle      sends one byte at a time, each with its own write
     garbage      a watch gets that text as an event
-    contentType  says it is that, whatever it is
+    contentType  the answer claims this content type
 """
 
 import threading
@@ -62,7 +62,7 @@ class Faults:
             self.faults.clear()
 
     def take(self, resource, verb):
-        """The fault of this request: the first that is for it. {} where there is none."""
+        """The first fault that applies to this request, or {}."""
         with self.lock:
             for fault in self.faults:
                 if fault.get("resource", resource) != resource or fault.get("verb", verb) != verb:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Clusters of any size, with the metadata that real ones carry around."""
+"""Clusters of any size, with the metadata of real ones."""
 
 import ipaddress
 
@@ -64,7 +64,7 @@ def slice_of(i, count):
 
 
 def cluster(services, endpoints):
-    """So many Services with one slice of so many endpoints each."""
+    """Services with one EndpointSlice each, of the given numbers."""
     for i in range(services):
         yield service(i)
         yield slice_of(i, endpoints)

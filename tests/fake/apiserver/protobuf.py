@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Objects as JSON to protobuf, byte for byte as a real API server writes them.
+"""Encodes JSON objects as protobuf, byte for byte as a real API server does.
 
 Field numbers are those of the generated.proto files of k8s.io/api and k8s.io/apimachinery. A real server
 writes the fields of a message in the order of their numbers; those that are no pointer in Go always, the
@@ -281,7 +281,7 @@ def encode_field(number, kind, value):
 
 
 def encode(message, obj):
-    """The bytes of one message, without anything around it."""
+    """The bytes of one message, without an envelope."""
     out = []
     obj = obj or {}
     for number, name, kind, always in FIELDS[message]:
@@ -300,7 +300,7 @@ def envelope(api_version, kind, raw):
 
 
 def list_message(metadata, items):
-    """A FOOList of items that are encoded already."""
+    """A FOOList of encoded items."""
     return tagged(1, encode("ListMeta", metadata)) + b"".join(tagged(2, item) for item in items)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The HTTP side: requests to answers."""
+"""HTTP: requests and answers."""
 
 import base64
 import gzip
@@ -26,11 +26,11 @@ ENDPOINTS_WARNING = '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.
 
 
 class Closed(Exception):
-    """The connection is over; nothing more is to be said on it."""
+    """The connection has ended; no answer follows."""
 
 
 class Answer:
-    """One answer on its way out, with what a fault does to the bytes."""
+    """One answer that is being sent, with the effects of a fault."""
 
     def __init__(self, handler, fault):
         self.handler = handler
@@ -67,7 +67,7 @@ class Answer:
 
 
 class Watch:
-    """A watch as it goes on: events out of the history until the time is over."""
+    """A running watch: sends events from the history until its time is over."""
 
     def __init__(self, answer, server, resource, selector, as_protobuf):
         self.answer = answer
@@ -87,7 +87,7 @@ class Watch:
         return what in self.fault and self.sent == self.fault.get("after", 0)
 
     def _misbehave(self):
-        """Before each event, and before waiting for one. True: the watch is over."""
+        """Called before each event and before waiting for one. True: the watch has ended."""
         if self._due("cut") and self.answer.left is None and "after" in self.fault:
             self.answer.left = self.fault["cut"]
         if self._due("stall"):
@@ -321,7 +321,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # Answers
 
     def accepts_protobuf(self):
-        """The first of the client's list that this server speaks."""
+        """The first content type of the client's list that this server supports."""
         for media_type in (self.headers.get("Accept") or "*/*").split(","):
             media_type = media_type.split(";")[0].strip()
             if media_type == protobuf.MEDIA_TYPE and self.server.settings["protobuf"]:
@@ -507,7 +507,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
                 self.activity += 1
 
     def is_idle(self):
-        """Nothing will happen before somebody sends something or time passes. To be called with the lock."""
+        """Whether nothing happens until a client sends something or time passes. Call it with the lock."""
         if self.busy != len(self.parked):
             return False
         fds = [fd for fds in self.parked.values() for fd in fds]
@@ -547,7 +547,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
             self.connections.discard(connection)
 
     def finish_request(self, request, client_address):
-        """In the connection's own thread."""
+        """Runs in the connection's own thread."""
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.contexts:
             request = self.contexts[self.settings["tls"]].wrap_socket(request, server_side=True)
@@ -583,7 +583,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
             self.events.append(event)
 
     def close_connections(self):
-        """As a load balancer does that is restarted: all at once, with a reset."""
+        """Resets all connections at once, like a load balancer that restarts."""
         with self.lock:
             connections, self.connections = self.connections, set()
         for connection in connections:
@@ -603,7 +603,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         os.eventfd_read(self.stop)
 
     def set_down(self, down):
-        """True: connections are refused and those that there are end. False: it serves again, on the same port."""
+        """True: end all connections and refuse new ones. False: serve again, on the same port."""
         if down and self.socket.fileno() >= 0:
             os.eventfd_write(self.stop, 1)
             self.acceptor.join()
@@ -618,7 +618,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     # Control
 
     def control(self, order):
-        """Does what the keys of a dictionary say, in their order; see CONTROLS."""
+        """Executes the keys of a dictionary in their order; see CONTROLS."""
         try:
             ret = {}
             for key, value in order.items():

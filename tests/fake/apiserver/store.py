@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The objects, their history, and who may see which of them."""
+"""The objects, their history, and selectors."""
 
 import base64
 import json
@@ -60,7 +60,7 @@ def compact_json(obj):
 
 
 class Entry:
-    """One version of one object; never changes, so what it is encoded to is kept."""
+    """One version of one object. It never changes, so its encodings are cached."""
 
     def __init__(self, resource, obj):
         self.resource = resource
@@ -87,7 +87,7 @@ class Entry:
         return protobuf.envelope(self.resource.api_version, self.resource.kind, self.protobuf())
 
     def at(self, rv):
-        """The same object as it is told to those who lose sight of it."""
+        """This object with another version, for the DELETED event of a watch whose selector no longer matches."""
         metadata = dict(self.obj["metadata"], resourceVersion=str(rv))
         return Entry(self.resource, dict(self.obj, metadata=metadata))
 
@@ -146,7 +146,7 @@ class Change:
         self.after = after
 
     def event_for(self, selector):
-        """What a watch with that selector is told: (type, entry) or None."""
+        """The event for a watch with that selector: (type, entry) or None."""
         was = self.before is not None and selector.matches(self.before.obj)
         now = self.after is not None and selector.matches(self.after.obj)
         if now:
@@ -205,7 +205,7 @@ class Store:
             self._change(resource, key, before, None)
 
     def load(self, path):
-        """A recorded list, with the versions that it has."""
+        """Loads a recorded list with its versions."""
         with open(path, encoding="utf-8") as f:
             recorded = json.load(f)
         resource = BY_KIND[recorded["kind"].removesuffix("List")]
@@ -216,7 +216,7 @@ class Store:
             self.on_change()
 
     def expire(self):
-        """What etcd's compaction does to those who want to go on from before it."""
+        """Forgets the history, like a compaction of etcd: older versions get 410."""
         with self.lock:
             self.oldest = self.rv
             self.snapshots.clear()
@@ -225,13 +225,13 @@ class Store:
             self.on_change()
 
     def advance(self, count):
-        """Other resources share the counter of versions."""
+        """Advances the version, as changes of other resources do."""
         with self.lock:
             self.rv += count
             self.on_change()
 
     def check_version(self, rv):
-        """To be called with the lock."""
+        """Call it with the lock."""
         if rv in ("", "0"):
             return 0
         if not rv.isdigit():
@@ -281,12 +281,12 @@ class Store:
         return metadata, page
 
     def begin(self, resource, selector):
-        """Everything as it is now, and the version of that."""
+        """All current objects, and their version."""
         with self.lock:
             return self.rv, self._sorted(resource.plural, selector)
 
     def since(self, resource, rv):
-        """The changes after a version: (version, changes); None when that is too old."""
+        """The changes after a version: (version, changes); None if it is too old."""
         with self.lock:
             if rv < self.oldest:
                 return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Certificates to be thrown away, made with the openssl program."""
+"""Temporary certificates, made with the openssl program."""
 
 import os
 import ssl
