@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "fuzz.h"
 #include "decode/decode.h"
+#include "fuzz.h"
 
 /* What holds for every object that a decoder has made. */
 

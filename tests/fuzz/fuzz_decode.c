@@ -3,8 +3,8 @@
 #include <errno.h>
 
 #include "check_object.h"
-#include "fuzz.h"
 #include "decode/yaml.h"
+#include "fuzz.h"
 
 static void decode_again(const json_t *tree)
 {

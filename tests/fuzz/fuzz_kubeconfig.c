@@ -4,9 +4,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "api/auth.h"
 #include "base/log.h"
 #include "fuzz.h"
-#include "api/auth.h"
 
 static void check(const struct credentials *c)
 {

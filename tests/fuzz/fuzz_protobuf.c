@@ -3,8 +3,8 @@
 #include <errno.h>
 
 #include "check_object.h"
-#include "fuzz.h"
 #include "decode/protobuf.h"
+#include "fuzz.h"
 
 static void check_fields(const uint8_t *data, size_t size)
 {

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#include "fuzz.h"
 #include "api/stream.h"
+#include "fuzz.h"
 
 struct seen {
 	size_t n;      /* objects */

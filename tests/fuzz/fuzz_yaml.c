@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Any bytes are documents or an error with a place in the text. */
-#include "fuzz.h"
 #include "decode/yaml.h"
+#include "fuzz.h"
 
 static void on_document(json_t *doc, unsigned line, void *arg)
 {
