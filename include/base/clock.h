@@ -6,7 +6,7 @@
 
 /* Milliseconds of CLOCK_MONOTONIC, for the loop; core gets it as a parameter. */
 uint64_t clock_ms(void);
-/* The same in microseconds, for measuring. */
+/* Microseconds of the same clock, for measuring. */
 uint64_t clock_us(void);
 
 #endif

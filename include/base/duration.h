@@ -6,9 +6,9 @@
 
 /*
  * A duration as Go's time.ParseDuration() reads it: "1h2m3.5s", "300ms", "-1.5h", "0"; units ns,
- * us, µs, ms, s, m, h. What is below a millisecond is rounded away from 0, which often means
- * something special. Returns 0, or -EINVAL (also where it is longer than the 292 years that Go can
- * say).
+ * us, µs, ms, s, m, h. A fraction of a millisecond is rounded away from 0, which often means
+ * something special. Returns 0, or -EINVAL (also for more than the 292 years that fit in Go's
+ * type).
  */
 int duration_parse(const char *s, int64_t *ret_ms);
 

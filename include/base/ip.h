@@ -38,14 +38,14 @@ const char *ip_print_port(const struct ip *ip, uint16_t port, char s[static IP_P
 bool ip_eq(const struct ip *a, const struct ip *b);
 /* IPv4 before IPv6, then by address. */
 int ip_cmp(const struct ip *a, const struct ip *b);
-/* The same for qsort() and bsearch(). */
+/* As ip_cmp(), for qsort() and bsearch(). */
 int ip_compare(const void *a, const void *b);
 bool ip_is_unspecified(const struct ip *ip);
 bool ip_is_loopback(const struct ip *ip);
 bool ip_is_link_local(const struct ip *ip); /* unicast: 169.254/16, fe80::/10 */
 bool ip_is_multicast(const struct ip *ip);
 bool ip_is_broadcast(const struct ip *ip); /* 255.255.255.255 */
-/* False where the families differ. */
+/* False if the families differ. */
 bool cidr_contains(const struct cidr *c, const struct ip *ip);
 /* One of the n does. */
 bool cidrs_contain(const struct cidr *cidrs, size_t n, const struct ip *ip);

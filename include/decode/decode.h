@@ -9,14 +9,14 @@
 #include "core/model.h"
 
 /*
- * The one door from the API's objects to the model, for JSON trees (manifests come here through
- * source/yaml) and protobuf messages. Field meanings and defaults: Kubernetes API reference core/v1
+ * The one door from the API's objects to the model, for JSON trees (of manifests through
+ * decode/yaml) and protobuf messages. Field meanings and defaults: Kubernetes API reference core/v1
  * and discovery.k8s.io/v1. Unknown fields are ignored.
  *
- * In a manifest a wrong type or range is an error that names the field. What an API server holds it
- * has accepted by rules of its own, so there, as in kube-proxy, it is no reason to do without the
- * object: the innermost element of a list that is wrong is left out, another field counts as
- * absent, and the error of a success tells the first of them.
+ * In a manifest a wrong type or range is an error that names the field. An API server has accepted
+ * its objects by rules of its own. There, as in kube-proxy, a wrong field does not discard the
+ * object: the innermost wrong element of a list is left out, any other wrong field counts as
+ * absent, and the error describes the first of them although the call succeeds.
  */
 
 enum object_kind { OBJECT_SERVICE, OBJECT_ENDPOINTS, OBJECT_ENDPOINT_SLICE, OBJECT_NODE };
@@ -25,7 +25,7 @@ const char *object_kind_name(enum object_kind kind);
 
 enum { NAMESPACE_MAX_LEN = 63, OBJECT_ID_STRLEN = 340 };
 
-/* What tells one object from another. */
+/* The identity of an object. */
 struct object_id {
 	enum object_kind kind;
 	char ns[NAMESPACE_MAX_LEN + 1]; /* "" for a Node, which has none */
@@ -35,15 +35,15 @@ struct object_id {
 const char *object_id_print(const struct object_id *id, char s[static OBJECT_ID_STRLEN]);
 
 /*
- * What a Service wants from an API server and the model does not keep, because a running cluster
- * has already given it.
+ * Requests of a Service to an API server. The model does not keep them, because in a running
+ * cluster they have been granted.
  */
 struct service_wish {
-	/* spec.ipFamilies as AF_INET or AF_INET6; 0: not said */
+	/* spec.ipFamilies as AF_INET or AF_INET6; 0: not set */
 	uint8_t families[2];
 	bool prefer_dual_stack;	 /* spec.ipFamilyPolicy is PreferDualStack or RequireDualStack */
 	bool require_dual_stack; /* ... RequireDualStack */
-	/* The type has node ports and spec.allocateLoadBalancerNodePorts does not say otherwise. */
+	/* The type has node ports, and spec.allocateLoadBalancerNodePorts is not false. */
 	bool node_ports;
 };
 
@@ -65,8 +65,8 @@ struct decode_error {
 };
 
 /*
- * Reads only which object it is. Returns 0, -EINVAL, or -ENOTSUP with an error: field "kind" where
- * it is an object of somebody else, "apiVersion" where the kind is ours and the version is not.
+ * Reads only the identity. Returns 0, or with an error -EINVAL or -ENOTSUP: field "kind" for a
+ * foreign kind of object, "apiVersion" for another version of one of our kinds.
  */
 int decode_id(const json_t *root, struct object_id *ret, struct decode_error *err);
 /*
@@ -76,13 +76,13 @@ int decode_id(const json_t *root, struct object_id *ret, struct decode_error *er
  */
 int decode_object(const json_t *root, struct object *ret, struct decode_error *err);
 /*
- * The same for an object that an API server has sent: an element of a list, or the object of an
- * event, whose kind is known from the resource that was asked for. -ENOTSUP also where an
- * EndpointSlice names no Service.
+ * As decode_object(), for an object that an API server has sent: an element of a list, or the
+ * object of an event, whose kind is known from the requested resource. -ENOTSUP also for an
+ * EndpointSlice that names no Service.
  */
 int decode_element(
 	enum object_kind kind, const json_t *root, struct object *ret, struct decode_error *err);
-/* The same from the bytes of the object's own message, with -EBADMSG where they are none. */
+/* As decode_element(), from the bytes of the object's own message; -EBADMSG: they are none. */
 int decode_protobuf(enum object_kind kind, const void *data, size_t len, struct object *ret,
 	struct decode_error *err);
 void object_done(struct object *o);

@@ -16,7 +16,7 @@
 
 enum {
 	YAML_MAX_DEPTH = 64,
-	YAML_MAX_NODES = 4000000, /* of one text, with every alias counted as what it stands for */
+	YAML_MAX_NODES = 4000000, /* of one text, where an alias counts as its whole value */
 };
 
 struct yaml_error {
@@ -33,9 +33,10 @@ int yaml_parse(const char *text, size_t len, void (*fn)(json_t *doc, unsigned li
 	void *arg, struct yaml_error *err);
 
 /*
- * Where in the text the value at `path` ("spec.ports[0].port"; "" is the document itself) of the
- * document that begins in that line is, 1-based; what is not there is where the deepest part of the
- * path is that is. Parses the text again: for errors. Returns 0, or -ENOENT.
+ * Finds the place (1-based) of the value at `path` ("spec.ports[0].port"; "" is the document
+ * itself) in the document that begins in that line; if the value is missing, the place of the
+ * deepest part of the path that exists. Parses the text again, so it is for errors. Returns 0, or
+ * -ENOENT.
  */
 int yaml_locate(const char *text, size_t len, unsigned line, const char *path, unsigned *ret_line,
 	unsigned *ret_column);

@@ -16,60 +16,48 @@ struct arena_chunk {
 };
 
 /*
- * An arena of a few hundred bytes has one chunk, one that got a large array has that and another.
- * Each new one is a quarter of what there is, so that at most a fifth is unused and the number of
+ * A small arena of a few hundred bytes has one chunk; a large array gets a chunk of its own. Each
+ * new chunk is a quarter of what there is, so that at most a fifth is unused and the number of
  * chunks grows with the logarithm of the size.
  */
 enum { FIRST_CHUNK = 256, NEXT_CHUNK = 128, MAX_CHUNK = 65536 };
 
-static size_t next_size(const struct arena *a)
-{
-	size_t size = a->size / 4;
-
-	if (!a->chunk)
-		return FIRST_CHUNK;
-	if (size < NEXT_CHUNK)
-		return NEXT_CHUNK;
-	return size < MAX_CHUNK ? size : MAX_CHUNK;
-}
-
-static void add_chunk(struct arena *a, size_t need)
-{
-	size_t size = next_size(a);
-	struct arena_chunk *c;
-
-	if (size < need)
-		size = need;
-	c = mem_zalloc(1, sizeof(*c) + size);
-	c->size = size;
-	c->older = a->chunk;
-	a->chunk = c;
-	a->size += size;
-	a->used = 0;
-}
-
-static void *alloc(struct arena *a, size_t size, size_t align)
+static void *arena_take(struct arena *a, size_t need, size_t align)
 {
 	size_t start = (a->used + align - 1) & ~(align - 1);
+	size_t size = a->size / 4;
+	struct arena_chunk *c = a->chunk;
 
-	if (!a->chunk || start > a->chunk->size || a->chunk->size - start < size) {
-		add_chunk(a, size);
+	if (!c || start > c->size || c->size - start < need) {
+		if (!c)
+			size = FIRST_CHUNK;
+		else if (size < NEXT_CHUNK)
+			size = NEXT_CHUNK;
+		else if (size > MAX_CHUNK)
+			size = MAX_CHUNK;
+		if (size < need)
+			size = need;
+		c = mem_zalloc(1, sizeof(*c) + size);
+		c->size = size;
+		c->older = a->chunk;
+		a->chunk = c;
+		a->size += size;
 		start = 0;
 	}
-	a->used = start + size;
-	return a->chunk->data + start;
+	a->used = start + need;
+	return c->data + start;
 }
 
 void *arena_alloc(struct arena *a, size_t n, size_t size)
 {
 	assert(!size || n <= (SIZE_MAX / 2) / size);
-	return alloc(a, n * size, alignof(max_align_t));
+	return arena_take(a, n * size, alignof(max_align_t));
 }
 
 /* Text needs no alignment. */
 char *arena_strndup(struct arena *a, const char *s, size_t len)
 {
-	char *copy = alloc(a, len + 1, 1);
+	char *copy = arena_take(a, len + 1, 1);
 
 	memcpy(copy, s, len);
 	return copy;

@@ -23,57 +23,42 @@ static const struct {
 	{ "h", 3600 * INT64_C(1000000000) },
 };
 
-static int parse_unit(const char **ps, int64_t *ret_ns)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		size_t len = strlen(units[i].name);
-
-		if (!strncmp(*ps, units[i].name, len)) {
-			*ps += len;
-			*ret_ns = units[i].ns;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-/* The digits behind the point; `*ret_scale` is 10 to their number. Digits that are less than a
- * nanosecond of any unit are passed over. */
-static void parse_fraction(const char **ps, int64_t *ret, int64_t *ret_scale)
-{
-	const int64_t max_scale = INT64_C(10000000000000);
-
-	*ret = 0;
-	*ret_scale = 1;
-	for (; isdigit((unsigned char)**ps); (*ps)++) {
-		if (*ret_scale == max_scale)
-			continue;
-		*ret = *ret * 10 + (**ps - '0');
-		*ret_scale *= 10;
-	}
-}
-
 /* One number with its unit, in nanoseconds. */
 static int parse_term(const char **ps, int64_t *ret)
 {
-	int64_t whole = 0, fraction = 0, scale = 1, unit, ns;
-	const char *start = *ps;
+	/* Digits that are less than a nanosecond of any unit are passed over. */
+	const int64_t max_scale = INT64_C(10000000000000);
+	int64_t whole = 0, fraction = 0, scale = 1, unit = 0;
+	const char *s = *ps, *start = s;
 
-	for (; isdigit((unsigned char)**ps); (*ps)++)
+	for (; isdigit((unsigned char)*s); s++)
 		if (__builtin_mul_overflow(whole, 10, &whole) ||
-			__builtin_add_overflow(whole, **ps - '0', &whole))
+			__builtin_add_overflow(whole, *s - '0', &whole))
 			return -EINVAL;
-	if (**ps == '.') {
+	if (*s == '.') {
 		start++;
-		(*ps)++;
-		parse_fraction(ps, &fraction, &scale);
+		for (s++; isdigit((unsigned char)*s); s++)
+			if (scale < max_scale) {
+				fraction = fraction * 10 + (*s - '0');
+				scale *= 10;
+			}
 	}
-	if (*ps == start || parse_unit(ps, &unit))
+	if (s == start)
 		return -EINVAL;
-	if (__builtin_mul_overflow(whole, unit, &ns))
+
+	for (size_t i = 0; i < ARRAY_SIZE(units) && !unit; i++) {
+		size_t len = strlen(units[i].name);
+
+		if (strncmp(s, units[i].name, len) != 0)
+			continue;
+		s += len;
+		unit = units[i].ns;
+	}
+	if (!unit || __builtin_mul_overflow(whole, unit, &whole))
 		return -EINVAL;
+	*ps = s;
 	*ret = (int64_t)((__int128)fraction * unit / scale);
-	return __builtin_add_overflow(*ret, ns, ret) ? -EINVAL : 0;
+	return __builtin_add_overflow(*ret, whole, ret) ? -EINVAL : 0;
 }
 
 int duration_parse(const char *s, int64_t *ret_ms)

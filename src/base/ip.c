@@ -8,37 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
+
 /* ::ffff:0:0/96 */
 enum { MAPPED_BITS = 96 };
-
-static int parse_decimal(const char **ps, unsigned max, unsigned *ret)
-{
-	const char *s = *ps;
-	unsigned v = 0;
-
-	if (!isdigit((unsigned char)*s))
-		return -EINVAL;
-	for (; isdigit((unsigned char)*s); s++) {
-		v = v * 10 + (unsigned)(*s - '0');
-		if (v > max)
-			return -EINVAL;
-	}
-	*ps = s;
-	*ret = v;
-	return 0;
-}
 
 static int parse_v4(const char *s, struct ip *ret)
 {
 	struct ip ip = { .family = AF_INET };
 
 	for (int i = 0; i < 4; i++) {
-		unsigned octet;
+		unsigned octet = 0;
 
 		if (i && *s++ != '.')
 			return -EINVAL;
-		if (parse_decimal(&s, 255, &octet))
+		if (!isdigit((unsigned char)*s))
 			return -EINVAL;
+		for (; isdigit((unsigned char)*s); s++) {
+			octet = octet * 10 + (unsigned)(*s - '0');
+			if (octet > 255)
+				return -EINVAL;
+		}
 		ip.bytes[i] = (uint8_t)octet;
 	}
 	if (*s)
@@ -88,7 +78,8 @@ int cidr_parse(const char *s, struct cidr *ret)
 	const char *slash = strchr(s, '/');
 	char addr[IP_STRLEN];
 	struct cidr c = { 0 };
-	unsigned len, skip = 0;
+	unsigned skip = 0;
+	uint64_t len;
 
 	if (!slash || (size_t)(slash - s) >= sizeof(addr))
 		return -EINVAL;
@@ -99,8 +90,7 @@ int cidr_parse(const char *s, struct cidr *ret)
 	/* An IPv4-mapped prefix counts from the head of the IPv6 address. */
 	if (c.ip.family == AF_INET && strchr(addr, ':'))
 		skip = MAPPED_BITS;
-	s = slash + 1;
-	if (parse_decimal(&s, skip + ip_bits(c.ip.family), &len) || *s || len < skip)
+	if (number_parse(slash + 1, skip + ip_bits(c.ip.family), &len) || len < skip)
 		return -EINVAL;
 	c.len = (uint8_t)(len - skip);
 	mask_bytes(c.ip.bytes, c.len);

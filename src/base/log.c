@@ -36,19 +36,20 @@ static size_t print_head(char *line, size_t size, enum log_level level)
 /* Whether the quote at p ends a value: nothing follows it, or " key=". */
 static bool ends_value(const char *p)
 {
+	size_t key;
+
 	if (!p[1])
 		return true;
 	if (p[1] != ' ')
 		return false;
 	p += 2;
-	if (!*p || strspn(p, "abcdefghijklmnopqrstuvwxyz_") == 0)
-		return false;
-	return p[strspn(p, "abcdefghijklmnopqrstuvwxyz_")] == '=';
+	key = strspn(p, "abcdefghijklmnopqrstuvwxyz_");
+	return key && p[key] == '=';
 }
 
 /*
- * What people and other programs wrote into a value may have quotes of its own, which must not end
- * it: err="is "x", must be a number" becomes err="is \"x\", must be a number".
+ * Escapes the quotes inside of a value, which must not end it:
+ * err="is "x", must be a number" becomes err="is \"x\", must be a number".
  */
 static size_t escape_fields(const char *fields, char *out, size_t size)
 {
@@ -93,5 +94,5 @@ void log_write(enum log_level level, const char *msg, const char *fields, ...)
 			line[i] = '?';
 	line[len++] = '\n';
 	if (write(STDERR_FILENO, line, len) < 0)
-		return; /* there is nowhere left to complain to */
+		return; /* there is no other place to report it */
 }

@@ -39,7 +39,7 @@ uint32_t map_hash_str(const char *s)
 	return map_hash(s, strlen(s));
 }
 
-static void grow(struct map *m)
+static void map_grow(struct map *m)
 {
 	size_t n = m->nbucket ? m->nbucket * 2 : 16;
 	struct map_node **bucket = mem_zalloc(n, sizeof(struct map_node *));
@@ -62,7 +62,7 @@ void map_add(struct map *m, struct map_node *node, uint32_t hash)
 	struct map_node **b;
 
 	if (m->count >= m->nbucket)
-		grow(m);
+		map_grow(m);
 	b = &m->bucket[hash & (m->nbucket - 1)];
 	node->hash = hash;
 	node->next = *b;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *must(void *p)
+static void *mem_must(void *p)
 {
 	if (p)
 		return p;
@@ -15,22 +15,22 @@ static void *must(void *p)
 
 void *mem_zalloc(size_t n, size_t size)
 {
-	return must(calloc(n ? n : 1, size));
+	return mem_must(calloc(n ? n : 1, size));
 }
 
 void *mem_realloc(void *p, size_t n, size_t size)
 {
-	return must(reallocarray(p, n ? n : 1, size));
+	return mem_must(reallocarray(p, n ? n : 1, size));
 }
 
 char *mem_strdup(const char *s)
 {
-	return must(strdup(s));
+	return mem_must(strdup(s));
 }
 
 char *mem_strndup(const char *s, size_t n)
 {
-	return must(strndup(s, n));
+	return mem_must(strndup(s, n));
 }
 
 void mem_freep(void *pointer_to_pointer)

@@ -22,34 +22,26 @@ static uint32_t rotr(uint32_t x, int n)
 	return x >> n | x << (32 - n);
 }
 
-static uint32_t load(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static void store(uint8_t *p, uint32_t x)
+static void store_be32(uint8_t *p, uint32_t x)
 {
 	for (int i = 0; i < 4; i++)
 		p[i] = (uint8_t)(x >> (24 - 8 * i));
 }
 
-static void schedule(uint32_t w[static ROUNDS], const uint8_t *block)
+static void sha256_compress(uint32_t h[static 8], const uint8_t *block)
 {
-	for (size_t i = 0; i < 16; i++)
-		w[i] = load(block + 4 * i);
+	uint32_t w[ROUNDS], s[8];
+
+	for (size_t i = 0; i < 16; i++, block += 4)
+		w[i] = (uint32_t)block[0] << 24 | (uint32_t)block[1] << 16 |
+			(uint32_t)block[2] << 8 | block[3];
 	for (size_t i = 16; i < ROUNDS; i++) {
 		uint32_t a = w[i - 15], b = w[i - 2];
 
 		w[i] = w[i - 16] + (rotr(a, 7) ^ rotr(a, 18) ^ a >> 3) + w[i - 7] +
 			(rotr(b, 17) ^ rotr(b, 19) ^ b >> 10);
 	}
-}
 
-static void compress(uint32_t h[static 8], const uint8_t *block)
-{
-	uint32_t w[ROUNDS], s[8];
-
-	schedule(w, block);
 	memcpy(s, h, sizeof(s));
 	for (int i = 0; i < ROUNDS; i++) {
 		uint32_t t1 = s[7] + (rotr(s[4], 6) ^ rotr(s[4], 11) ^ rotr(s[4], 25)) +
@@ -74,14 +66,14 @@ void sha256(const void *data, size_t len, uint8_t ret[static SHA256_SIZE])
 	uint8_t tail[2 * BLOCK] = { 0 };
 
 	for (size_t i = 0; i < whole; i += BLOCK)
-		compress(h, (const uint8_t *)data + i);
+		sha256_compress(h, (const uint8_t *)data + i);
 	if (rest)
 		memcpy(tail, (const uint8_t *)data + whole, rest);
 	tail[rest] = 0x80;
-	store(tail + end - 8, (uint32_t)((uint64_t)len * 8 >> 32));
-	store(tail + end - 4, (uint32_t)((uint64_t)len * 8));
+	store_be32(tail + end - 8, (uint32_t)((uint64_t)len * 8 >> 32));
+	store_be32(tail + end - 4, (uint32_t)((uint64_t)len * 8));
 	for (size_t i = 0; i < end; i += BLOCK)
-		compress(h, tail + i);
+		sha256_compress(h, tail + i);
 	for (size_t i = 0; i < 8; i++)
-		store(ret + 4 * i, h[i]);
+		store_be32(ret + 4 * i, h[i]);
 }

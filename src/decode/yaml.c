@@ -19,8 +19,8 @@
 /*
  * libyaml's events are turned into a JSON tree with a stack of our own. A container is attached to
  * its parent when it ends, so an anchor only ever names a finished value: an alias shares it, and
- * the tree cannot become a loop. What an alias stands for counts against the limits of nodes and of
- * depth as if it were written out, because whoever walks the tree later meets it that often.
+ * the tree cannot become a loop. An alias counts against the limits of nodes and of depth as if its
+ * value were written out, because every walk through the tree meets the value that often.
  */
 
 struct frame {
@@ -142,7 +142,7 @@ static int count_nodes(struct loader *l, size_t nodes, yaml_mark_t mark)
 {
 	if (nodes > (size_t)YAML_MAX_NODES - l->nodes)
 		return fail_at_mark(l, mark,
-			"more than %d values, with every alias counted as what it stands for",
+			"more than %d values, where an alias counts as its whole value",
 			YAML_MAX_NODES);
 	l->nodes += nodes;
 	return 0;

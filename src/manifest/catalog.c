@@ -27,21 +27,6 @@ struct subject {
 	char text[];	       /* of the strings: most names are much shorter than they may be */
 };
 
-static struct subject *by_id(struct map_node *n)
-{
-	return container_of(n, struct subject, by_id);
-}
-
-static struct subject *queued(struct list *l)
-{
-	return container_of(l, struct subject, queued);
-}
-
-static struct definition *of_subject(struct list *l)
-{
-	return container_of(l, struct definition, of_subject);
-}
-
 void catalog_init(struct catalog *c, struct store *store, const struct cidr ranges[2],
 	struct problems *problems)
 {
@@ -61,8 +46,8 @@ static void subject_free(struct catalog *c, struct subject *s)
 
 void catalog_done(struct catalog *c)
 {
-	map_for_each(n, &c->subjects)
-		subject_free(c, by_id(n));
+	map_for_each_entry(struct subject, s, &c->subjects, by_id)
+		subject_free(c, s);
 	map_done(&c->subjects);
 	for (size_t i = 0; i < ARRAY_SIZE(c->pools); i++)
 		pool_done(&c->pools[i]);
@@ -77,16 +62,13 @@ static uint32_t hash_id(const struct object_id *id)
 
 static struct subject *find_subject(const struct catalog *c, const struct object_id *id)
 {
-	map_for_each_match(n, &c->subjects, hash_id(id)) {
-		struct subject *s = by_id(n);
-
+	map_for_each_match_entry(struct subject, s, &c->subjects, hash_id(id), by_id)
 		if (s->kind == id->kind && !strcmp(s->ns, id->ns) && !strcmp(s->name, id->name))
 			return s;
-	}
 	return NULL;
 }
 
-static struct subject *subject_new(const struct object_id *id)
+static struct subject *add_subject(struct catalog *c, const struct object_id *id)
 {
 	char title[OBJECT_ID_STRLEN];
 	size_t title_size = strlen(object_id_print(id, title)) + 1;
@@ -100,21 +82,11 @@ static struct subject *subject_new(const struct object_id *id)
 	list_init(&s->definitions);
 	list_init(&s->queued);
 	list_init(&s->problems);
+	map_add(&c->subjects, &s->by_id, hash_id(id));
 	return s;
 }
 
-static struct subject *get_subject(struct catalog *c, const struct object_id *id)
-{
-	struct subject *s = find_subject(c, id);
-
-	if (!s) {
-		s = subject_new(id);
-		map_add(&c->subjects, &s->by_id, hash_id(id));
-	}
-	return s;
-}
-
-static void touch(struct catalog *c, struct subject *s)
+static void touch_subject(struct catalog *c, struct subject *s)
 {
 	list_remove(&s->queued);
 	list_insert(&c->touched, &s->queued);
@@ -122,9 +94,9 @@ static void touch(struct catalog *c, struct subject *s)
 
 static struct definition *find_definition(struct subject *s, const char *path)
 {
-	list_for_each(it, &s->definitions)
-		if (!strcmp(of_subject(it)->path, path))
-			return of_subject(it);
+	list_for_each_entry(struct definition, d, &s->definitions, of_subject)
+		if (!strcmp(d->path, path))
+			return d;
 	return NULL;
 }
 
@@ -134,21 +106,6 @@ struct definition *catalog_find(
 	struct subject *s = find_subject(c, id);
 
 	return s ? find_definition(s, path) : NULL;
-}
-
-static struct definition *definition_new(struct subject *s, const char *path)
-{
-	struct definition *d = new0(struct definition);
-	struct list *pos = s->definitions.next;
-
-	while (pos != &s->definitions && strcmp(of_subject(pos)->path, path) < 0)
-		pos = pos->next;
-	d->subject = s;
-	d->path = path;
-	list_init(&d->in_file);
-	list_init(&d->of_subject);
-	list_insert(pos, &d->of_subject);
-	return d;
 }
 
 static void drop_object(struct definition *d)
@@ -161,12 +118,26 @@ static void drop_object(struct definition *d)
 struct definition *catalog_define(struct catalog *c, const struct object_id *id, const char *path,
 	char *content, struct object *o)
 {
-	struct subject *s = get_subject(c, id);
-	struct definition *d = find_definition(s, path);
+	struct subject *s = find_subject(c, id);
+	struct definition *d;
 
-	if (!d)
-		d = definition_new(s, path);
-	if (d->content && !strcmp(d->content, content)) {
+	if (!s)
+		s = add_subject(c, id);
+	d = find_definition(s, path);
+	if (!d) {
+		struct list *pos = &s->definitions;
+
+		list_for_each_entry(struct definition, later, &s->definitions, of_subject)
+			if (strcmp(later->path, path) >= 0) {
+				pos = &later->of_subject;
+				break;
+			}
+		d = new0(struct definition);
+		d->subject = s;
+		d->path = path;
+		list_init(&d->in_file);
+		list_insert(pos, &d->of_subject);
+	} else if (!strcmp(d->content, content)) {
 		free(content);
 		object_done(o);
 		return d;
@@ -177,13 +148,13 @@ struct definition *catalog_define(struct catalog *c, const struct object_id *id,
 	d->hash = hash_text(content);
 	d->object = *o;
 	d->decoded = true;
-	touch(c, s);
+	touch_subject(c, s);
 	return d;
 }
 
 void catalog_remove(struct catalog *c, struct definition *d)
 {
-	touch(c, d->subject);
+	touch_subject(c, d->subject);
 	list_remove(&d->in_file);
 	list_remove(&d->of_subject);
 	drop_object(d);
@@ -225,7 +196,7 @@ static int first_family(const struct catalog *c, const struct object *o)
 	return c->pools[0].range.ip.family ? AF_INET : AF_INET6;
 }
 
-/* Neither headless nor of ExternalName nor somebody else's to proxy. */
+/* Headless and ExternalName Services have no address, and others proxy theirs themselves. */
 static bool needs_address(const struct object *o)
 {
 	const struct service *s = o->service;
@@ -257,58 +228,19 @@ static unsigned families_to_assign(const struct catalog *c, const struct object 
 	return wanted;
 }
 
-static void release(struct catalog *c, size_t i, struct ip *ip)
+static void release_address(struct catalog *c, size_t i, struct ip *ip)
 {
 	if (ip->family)
 		pool_release(&c->pools[i], ip);
 	*ip = (struct ip){ 0 };
 }
 
-/* The addresses that the Service brings itself are nobody else's to get. */
-static void hold_own(struct catalog *c, struct subject *s, const struct object *o)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(s->held); i++)
-		release(c, i, &s->held[i]);
-	if (!o || o->kind != OBJECT_SERVICE)
-		return;
-	for (size_t k = 0; k < o->service->n_cluster_ips; k++) {
-		const struct ip *ip = &o->service->cluster_ips[k];
-		size_t i = slot_of_family(ip->family);
-
-		pool_hold(&c->pools[i], ip);
-		s->held[i] = *ip;
-	}
-}
-
-static void release_unneeded(struct catalog *c, struct subject *s, const struct object *o)
-{
-	unsigned needed = o ? families_to_assign(c, o) : 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(s->assigned); i++)
-		if (!(needed & 1u << i))
-			release(c, i, &s->assigned[i]);
-}
-
-static void tell_starved(struct catalog *c, struct subject *s, const struct definition *d, size_t i)
-{
-	char range[CIDR_STRLEN], message[200];
-
-	snprintf(message, sizeof(message),
-		"is missing, and no address is left in %s; the Service is left out",
-		cidr_print(&c->pools[i].range, range));
-	problems_add(c->problems, &s->problems,
-		&(struct manifest_problem){ .path = d->path,
-			.line = d->line,
-			.object = s->title,
-			.field = "spec.clusterIP",
-			.message = message });
-}
-
-/* Finds the addresses that the Service lacks. False where none is left. */
-static bool allocate(struct catalog *c, struct subject *s, const struct definition *d)
+/* Finds the addresses that the Service lacks. False where none is left, which becomes a problem. */
+static bool allocate_addresses(struct catalog *c, struct subject *s, const struct definition *d)
 {
 	const struct object *o = &d->object;
 	unsigned wanted = families_to_assign(c, o);
+	char range[CIDR_STRLEN], message[200];
 
 	for (size_t i = 0; i < ARRAY_SIZE(s->assigned); i++) {
 		bool spare = o->wish.prefer_dual_stack && !o->wish.require_dual_stack &&
@@ -316,30 +248,25 @@ static bool allocate(struct catalog *c, struct subject *s, const struct definiti
 
 		if (!(wanted & 1u << i) || s->assigned[i].family)
 			continue;
-		if (pool_allocate(&c->pools[i], s->title, &s->assigned[i]) && !spare) {
-			tell_starved(c, s, d, i);
-			return false;
-		}
+		if (!pool_allocate(&c->pools[i], s->title, &s->assigned[i]) || spare)
+			continue;
+		snprintf(message, sizeof(message),
+			"is missing, and no address is left in %s; the Service is left out",
+			cidr_print(&c->pools[i].range, range));
+		problems_add(c->problems, &s->problems,
+			&(struct manifest_problem){ .path = d->path,
+				.line = d->line,
+				.object = s->title,
+				.field = "spec.clusterIP",
+				.message = message });
+		return false;
 	}
 	return true;
 }
 
-static void fill_in(const struct catalog *c, const struct subject *s, struct object *o)
-{
-	size_t first = slot_of_family(first_family(c, o));
-	struct service *service = o->service;
-
-	for (size_t k = 0; k < ARRAY_SIZE(s->assigned); k++) {
-		const struct ip *ip = &s->assigned[k ? !first : first];
-
-		if (ip->family)
-			service->cluster_ips[service->n_cluster_ips++] = *ip;
-	}
-}
-
 /* The store */
 
-static void put(struct catalog *c, struct definition *d)
+static void put_in_store(struct catalog *c, struct definition *d)
 {
 	struct subject *s = d->subject;
 
@@ -361,7 +288,7 @@ static void put(struct catalog *c, struct definition *d)
 	c->changed = true;
 }
 
-static void withdraw(struct catalog *c, struct subject *s)
+static void withdraw_from_store(struct catalog *c, struct subject *s)
 {
 	if (!s->stored)
 		return;
@@ -385,9 +312,12 @@ static void withdraw(struct catalog *c, struct subject *s)
 
 /* Settling */
 
+/* The definition that counts, the first by path; NULL for none. */
 static struct definition *winner(const struct subject *s)
 {
-	return list_empty(&s->definitions) ? NULL : of_subject(s->definitions.next);
+	return list_empty(&s->definitions)
+		? NULL
+		: container_of(s->definitions.next, struct definition, of_subject);
 }
 
 static bool is_stored(const struct subject *s, const struct definition *d)
@@ -395,10 +325,40 @@ static bool is_stored(const struct subject *s, const struct definition *d)
 	return s->stored && s->hash == d->hash;
 }
 
+/* Gives back the addresses that are not needed any more, before any subject asks for new ones. */
+static void settle_own_addresses(struct catalog *c, struct subject *s)
+{
+	struct definition *d = winner(s);
+	const struct object *o = NULL;
+	unsigned needed;
+
+	if (d && is_stored(s, d))
+		return;
+	if (d) {
+		need_object(d);
+		o = &d->object;
+	}
+
+	/* The addresses that the Service brings itself are given to no other. */
+	for (size_t i = 0; i < ARRAY_SIZE(s->held); i++)
+		release_address(c, i, &s->held[i]);
+	for (size_t k = 0; o && o->kind == OBJECT_SERVICE && k < o->service->n_cluster_ips; k++) {
+		const struct ip *ip = &o->service->cluster_ips[k];
+		size_t i = slot_of_family(ip->family);
+
+		pool_hold(&c->pools[i], ip);
+		s->held[i] = *ip;
+	}
+
+	needed = o ? families_to_assign(c, o) : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(s->assigned); i++)
+		if (!(needed & 1u << i))
+			release_address(c, i, &s->assigned[i]);
+}
+
 static void tell_losers(struct catalog *c, struct subject *s, const struct definition *first)
 {
-	list_for_each(it, &s->definitions) {
-		const struct definition *d = of_subject(it);
+	list_for_each_entry(const struct definition, d, &s->definitions, of_subject) {
 		_cleanup_(buf_done) struct buf message = { 0 };
 
 		if (d == first)
@@ -415,45 +375,41 @@ static void tell_losers(struct catalog *c, struct subject *s, const struct defin
 	}
 }
 
-/* What does not need an address from the pools gives back what it had before anybody asks. */
-static void settle_own(struct catalog *c, struct subject *s)
+/* Brings the winner's version into the store, with addresses from the pools. */
+static void store_winner(struct catalog *c, struct subject *s, struct definition *d)
 {
-	struct definition *d = winner(s);
+	struct service *service = d->object.service;
+	size_t first;
 
-	if (d && is_stored(s, d))
-		return;
-	if (d)
-		need_object(d);
-	hold_own(c, s, d ? &d->object : NULL);
-	release_unneeded(c, s, d ? &d->object : NULL);
-}
+	if (s->kind == OBJECT_SERVICE) {
+		if (!allocate_addresses(c, s, d)) {
+			withdraw_from_store(c, s);
+			list_insert(&c->starved, &s->queued);
+			return;
+		}
+		first = slot_of_family(first_family(c, &d->object));
+		for (size_t k = 0; k < ARRAY_SIZE(s->assigned); k++) {
+			const struct ip *ip = &s->assigned[k ? !first : first];
 
-static void settle_changed(struct catalog *c, struct subject *s, struct definition *d)
-{
-	bool is_service = s->kind == OBJECT_SERVICE;
-
-	if (is_service && !allocate(c, s, d)) {
-		withdraw(c, s);
-		list_insert(&c->starved, &s->queued);
-		return;
+			if (ip->family)
+				service->cluster_ips[service->n_cluster_ips++] = *ip;
+		}
 	}
-	if (is_service)
-		fill_in(c, s, &d->object);
-	put(c, d);
+	put_in_store(c, d);
 }
 
-static void settle(struct catalog *c, struct subject *s)
+static void settle_subject(struct catalog *c, struct subject *s)
 {
 	struct definition *d = winner(s);
 
 	list_remove(&s->queued);
 	problems_begin(&s->problems);
 	if (!d)
-		withdraw(c, s);
+		withdraw_from_store(c, s);
 	else
 		tell_losers(c, s, d);
 	if (d && !is_stored(s, d))
-		settle_changed(c, s, d);
+		store_winner(c, s, d);
 	problems_end(c->problems, &s->problems);
 	if (d)
 		return;
@@ -471,22 +427,21 @@ static int cmp_subjects(const void *a, const void *b)
 void catalog_settle(struct catalog *c)
 {
 	_cleanup_free_ struct subject **work = NULL;
-	size_t n = 0, i = 0;
+	size_t n = 0, cap = 0;
 
 	if (list_empty(&c->touched))
 		return;
 	/* Addresses may have become free. */
-	list_for_each_safe(it, &c->starved)
-		touch(c, queued(it));
-	list_for_each(it, &c->touched)
-		n++;
-	work = mem_zalloc(n, sizeof(struct subject *));
-	list_for_each(it, &c->touched)
-		work[i++] = queued(it);
+	list_for_each_entry_safe(struct subject, s, &c->starved, queued)
+		touch_subject(c, s);
+	list_for_each_entry(struct subject, s, &c->touched, queued) {
+		mem_grow(work, n, cap);
+		work[n++] = s;
+	}
 	/* In order of name, so that the pools are asked in the same order at every start. */
 	qsort(work, n, sizeof(struct subject *), cmp_subjects);
-	for (i = 0; i < n; i++)
-		settle_own(c, work[i]);
-	for (i = 0; i < n; i++)
-		settle(c, work[i]);
+	for (size_t i = 0; i < n; i++)
+		settle_own_addresses(c, work[i]);
+	for (size_t i = 0; i < n; i++)
+		settle_subject(c, work[i]);
 }

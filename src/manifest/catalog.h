@@ -14,9 +14,9 @@
 #include "problem.h"
 
 /*
- * Which objects the files define, and which file counts where several define the same one: the
- * first by path. The store is brought up to date by catalog_settle(), and only for objects whose
- * content changed. Services without a clusterIP get theirs here.
+ * The objects that the files define. If several files define the same object, the first by path
+ * counts. catalog_settle() brings the store up to date, for objects whose content changed only.
+ * Services without a clusterIP get theirs here.
  */
 struct catalog {
 	struct store *store;
@@ -37,7 +37,7 @@ struct definition {
 	char *content;	  /* JSON, canonical */
 	uint64_t hash;	  /* of the content */
 	struct object object;
-	bool decoded;  /* `object` holds something: it is not in the store (yet) */
+	bool decoded;  /* `object` is there; else the store has it, or had it */
 	bool seen;     /* the caller's */
 	unsigned line; /* of its document */
 };
@@ -47,7 +47,7 @@ void catalog_init(struct catalog *c, struct store *store, const struct cidr rang
 /* All definitions have been removed. */
 void catalog_done(struct catalog *c);
 
-/* The object as that file defines it; NULL where it does not. */
+/* The definition of the object in that file; NULL for none. */
 struct definition *catalog_find(
 	const struct catalog *c, const struct object_id *id, const char *path);
 /* A new definition or new content of one. Takes `content` and what is in `o`. */

@@ -15,16 +15,11 @@ struct use {
 	size_t n;
 };
 
-static struct use *use_of(struct map_node *n)
+static struct use *find_use(const struct pool *p, const struct ip *ip)
 {
-	return container_of(n, struct use, by_ip);
-}
-
-static struct use *find(const struct pool *p, const struct ip *ip)
-{
-	map_for_each_match(n, &p->used, map_hash(ip, sizeof(*ip)))
-		if (ip_eq(&use_of(n)->ip, ip))
-			return use_of(n);
+	map_for_each_match_entry(struct use, use, &p->used, map_hash(ip, sizeof(*ip)), by_ip)
+		if (ip_eq(&use->ip, ip))
+			return use;
 	return NULL;
 }
 
@@ -35,14 +30,14 @@ void pool_init(struct pool *p, const struct cidr *range)
 
 void pool_done(struct pool *p)
 {
-	map_for_each(n, &p->used)
-		free(use_of(n));
+	map_for_each_entry(struct use, use, &p->used, by_ip)
+		free(use);
 	map_done(&p->used);
 }
 
 void pool_hold(struct pool *p, const struct ip *ip)
 {
-	struct use *use = find(p, ip);
+	struct use *use = find_use(p, ip);
 
 	if (!p->range.ip.family || !cidr_contains(&p->range, ip))
 		return;
@@ -56,7 +51,7 @@ void pool_hold(struct pool *p, const struct ip *ip)
 
 void pool_release(struct pool *p, const struct ip *ip)
 {
-	struct use *use = find(p, ip);
+	struct use *use = find_use(p, ip);
 
 	if (!use || --use->n)
 		return;
@@ -64,40 +59,29 @@ void pool_release(struct pool *p, const struct ip *ip)
 	free(use);
 }
 
-/* Of larger ranges only the first 2^32 addresses are given out. */
-static uint64_t size(const struct pool *p)
-{
-	unsigned host_bits = (unsigned)ip_bits(p->range.ip.family) - p->range.len;
-
-	return UINT64_C(1) << (host_bits < 32 ? host_bits : 32);
-}
-
-/* The host bits of a range are zero and at most 32 of them are used, so nothing carries. */
-static struct ip nth(const struct pool *p, uint64_t n)
-{
-	struct ip ip = p->range.ip;
-	unsigned last = ip.family == AF_INET ? 3 : 15;
-
-	for (unsigned i = 0; i < 4; i++)
-		ip.bytes[last - i] |= (uint8_t)(n >> (8 * i));
-	return ip;
-}
-
 int pool_allocate(struct pool *p, const char *name, struct ip *ret)
 {
-	uint64_t n = size(p), hash = hash_text(name), first = 0;
+	unsigned host_bits, last = p->range.ip.family == AF_INET ? 3 : 15;
+	uint64_t n, hash = hash_text(name), first = 0;
 
 	if (!p->range.ip.family)
 		return -ENOSPC;
+	/* Of larger ranges only the first 2^32 addresses are given out. */
+	host_bits = (unsigned)ip_bits(p->range.ip.family) - p->range.len;
+	n = UINT64_C(1) << (host_bits < 32 ? host_bits : 32);
 	/* The network's and the broadcast address, as an API server leaves them out. */
 	if (n > 2) {
 		first = 1;
 		n -= 2;
 	}
 	for (uint64_t i = 0; i < n && i <= p->used.count; i++) {
-		struct ip ip = nth(p, first + ((hash ^ hash >> 32) + i) % n);
+		uint64_t host = first + ((hash ^ hash >> 32) + i) % n;
+		struct ip ip = p->range.ip;
 
-		if (find(p, &ip))
+		/* The host bits of the range are zero and at most 32 are used: nothing carries. */
+		for (unsigned k = 0; k < 4; k++)
+			ip.bytes[last - k] |= (uint8_t)(host >> (8 * k));
+		if (find_use(p, &ip))
 			continue;
 		pool_hold(p, &ip);
 		*ret = ip;

@@ -6,8 +6,8 @@
 #include "base/map.h"
 
 /*
- * The addresses of one range, given out by name: the hash of the name says where the search begins,
- * so that the same names get the same addresses at every start, if they ask in the same order.
+ * The addresses of one range, given out by name: the search begins at the hash of the name, so that
+ * the same names get the same addresses at every start, if they ask in the same order.
  */
 struct pool {
 	struct cidr range; /* family 0: there is none */
@@ -16,10 +16,10 @@ struct pool {
 
 void pool_init(struct pool *p, const struct cidr *range);
 void pool_done(struct pool *p);
-/* Marks an address as used by one more; addresses outside of the range do not matter. */
+/* Counts one more user of an address; addresses outside of the range are ignored. */
 void pool_hold(struct pool *p, const struct ip *ip);
 void pool_release(struct pool *p, const struct ip *ip);
-/* Finds an address that nobody uses, and holds it. Returns 0, or -ENOSPC. */
+/* Finds an unused address, and holds it. Returns 0, or -ENOSPC. */
 int pool_allocate(struct pool *p, const char *name, struct ip *ret);
 
 #endif

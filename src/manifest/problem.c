@@ -14,11 +14,6 @@ struct problem {
 	char *text[4]; /* path, object, field and message, owned */
 };
 
-static struct problem *of_owner(struct list *l)
-{
-	return container_of(l, struct problem, of_owner);
-}
-
 void problems_init(struct problems *ps,
 	void (*on_problem)(const struct manifest_problem *problem, void *arg), void *arg)
 {
@@ -49,26 +44,18 @@ static void problem_free(struct problems *ps, struct problem *p)
 
 void problems_begin(struct list *owner)
 {
-	list_for_each(it, owner)
-		of_owner(it)->told = false;
+	list_for_each_entry(struct problem, p, owner, of_owner)
+		p->told = false;
 }
 
-/* An object's line moves when something above it is edited: that is the same problem still. */
-static bool is_same(const struct manifest_problem *a, const struct manifest_problem *b)
+/* An edit above an object moves its line, but the problem stays the same. */
+static bool is_same_problem(const struct manifest_problem *a, const struct manifest_problem *b)
 {
 	bool same_place = a->line == b->line && a->column == b->column;
 
 	return !strcmp(a->path, b->path) && !strcmp(a->object, b->object) &&
 		!strcmp(a->field, b->field) && !strcmp(a->message, b->message) &&
 		(*a->object || same_place);
-}
-
-static struct problem *find(struct list *owner, const struct manifest_problem *p)
-{
-	list_for_each(it, owner)
-		if (!of_owner(it)->told && is_same(&of_owner(it)->p, p))
-			return of_owner(it);
-	return NULL;
 }
 
 static struct problem *problem_new(const struct manifest_problem *p)
@@ -81,6 +68,8 @@ static struct problem *problem_new(const struct manifest_problem *p)
 	for (size_t i = 0; i < ARRAY_SIZE(text); i++)
 		new->text[i] = mem_strdup(text[i]);
 	new->p = (struct manifest_problem){ .path = new->text[0],
+		.line = p->line,
+		.column = p->column,
 		.object = new->text[1],
 		.field = new->text[2],
 		.message = new->text[3] };
@@ -89,15 +78,22 @@ static struct problem *problem_new(const struct manifest_problem *p)
 
 void problems_add(struct problems *ps, struct list *owner, const struct manifest_problem *p)
 {
-	struct problem *known = find(owner, p);
-	struct problem *problem = known ? known : problem_new(p);
+	struct problem *problem = NULL;
 
 	forget_order(ps);
-	problem->told = true;
-	problem->p.line = p->line;
-	problem->p.column = p->column;
-	if (known)
+	list_for_each_entry(struct problem, known, owner, of_owner)
+		if (!known->told && is_same_problem(&known->p, p)) {
+			problem = known;
+			break;
+		}
+	if (problem) {
+		problem->told = true;
+		problem->p.line = p->line;
+		problem->p.column = p->column;
 		return;
+	}
+	problem = problem_new(p);
+	problem->told = true;
 	ps->n++;
 	list_insert(owner, &problem->of_owner);
 	list_insert(&ps->all, &problem->in_all);
@@ -107,9 +103,9 @@ void problems_add(struct problems *ps, struct list *owner, const struct manifest
 
 void problems_end(struct problems *ps, struct list *owner)
 {
-	list_for_each_safe(it, owner)
-		if (!of_owner(it)->told)
-			problem_free(ps, of_owner(it));
+	list_for_each_entry_safe(struct problem, p, owner, of_owner)
+		if (!p->told)
+			problem_free(ps, p);
 }
 
 void problems_drop(struct problems *ps, struct list *owner)
@@ -118,7 +114,7 @@ void problems_drop(struct problems *ps, struct list *owner)
 	problems_end(ps, owner);
 }
 
-static int cmp(const void *a, const void *b)
+static int cmp_problems(const void *a, const void *b)
 {
 	const struct manifest_problem *p = *(const struct manifest_problem *const *)a;
 	const struct manifest_problem *q = *(const struct manifest_problem *const *)b;
@@ -136,9 +132,9 @@ size_t problems_list(struct problems *ps, const struct manifest_problem *const *
 
 	if (!ps->sorted) {
 		ps->sorted = mem_zalloc(ps->n, sizeof(const struct manifest_problem *));
-		list_for_each(it, &ps->all)
-			ps->sorted[i++] = &container_of(it, struct problem, in_all)->p;
-		qsort(ps->sorted, ps->n, sizeof(const struct manifest_problem *), cmp);
+		list_for_each_entry(const struct problem, p, &ps->all, in_all)
+			ps->sorted[i++] = &p->p;
+		qsort(ps->sorted, ps->n, sizeof(const struct manifest_problem *), cmp_problems);
 	}
 	*ret = ps->sorted;
 	return ps->n;

@@ -8,9 +8,9 @@
 #include "manifest/manifest.h"
 
 /*
- * What is wrong now. Each problem hangs on a list of its owner (a path, a file, an object), who
- * tells it anew whenever it looks: what was told before is not announced again, and what is not
- * told again is over.
+ * The present problems. Each one is on a list of its owner (a path, a file, an object), which adds
+ * all its problems anew at each look: a known problem is not announced again, and a problem that is
+ * not added again is over.
  */
 struct problems {
 	struct list all;
@@ -25,11 +25,11 @@ void problems_init(struct problems *ps,
 /* The owners have dropped theirs. */
 void problems_done(struct problems *ps);
 
-/* Between begin and end the owner tells all that is wrong. Strings are copied. */
+/* Between begin and end the owner adds all its problems. Strings are copied. */
 void problems_begin(struct list *owner);
 void problems_add(struct problems *ps, struct list *owner, const struct manifest_problem *p);
 void problems_end(struct problems *ps, struct list *owner);
-/* Nothing is wrong with the owner any more. */
+/* The owner has no problems any more. */
 void problems_drop(struct problems *ps, struct list *owner);
 /* All, sorted; valid until the next change. */
 size_t problems_list(struct problems *ps, const struct manifest_problem *const **ret);

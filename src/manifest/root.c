@@ -10,9 +10,9 @@
 #include "base/mem.h"
 
 /*
- * No IN_MODIFY: a file that is being written is no file yet. IN_CREATE is for links and for
- * directories on the way to the path, IN_ATTRIB for a file that becomes readable. One mask for all,
- * because one directory has one watch, whatever it serves for.
+ * No IN_MODIFY: a file is read after it was written. IN_CREATE is for links and for directories on
+ * the way to the path, IN_ATTRIB for a file that becomes readable. One mask serves all, because the
+ * kernel keeps one watch a directory, whatever it is for.
  */
 static const uint32_t watch_mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
 	IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
@@ -34,7 +34,7 @@ void root_done(struct root *r)
 }
 
 /* A watch or a negative errno. */
-static int watch(int inotify, const char *path)
+static int add_watch(int inotify, const char *path)
 {
 	int wd = inotify_add_watch(inotify, path, watch_mask);
 
@@ -58,7 +58,7 @@ static char *cut_component(char *path)
 	return child;
 }
 
-/* Watches the deepest directory above the path that there is and that lets itself be watched. */
+/* Watches the deepest directory above the path that exists and can be watched. */
 static int watch_above(struct root *r, int inotify)
 {
 	_cleanup_free_ char *path = mem_strdup(r->path);
@@ -74,7 +74,7 @@ static int watch_above(struct root *r, int inotify)
 		free(r->child);
 		r->child = child;
 		r->is_parent = first;
-		wd = watch(inotify, path);
+		wd = add_watch(inotify, path);
 		if (wd != -ENOENT && wd != -ENOTDIR && wd != -EACCES)
 			break;
 	}
@@ -82,52 +82,32 @@ static int watch_above(struct root *r, int inotify)
 	return wd < 0 ? wd : 0;
 }
 
-static bool is_there(const char *path)
-{
-	struct stat st;
-
-	return !lstat(path, &st);
-}
-
-/* The next directory on the way to the path may have appeared before the one above was watched. */
-static int watch_way(struct root *r, int inotify)
-{
-	int e;
-
-	for (int tries = 0; tries < 3; tries++) {
-		e = watch_above(r, inotify);
-		if (e || r->is_parent || !is_there(r->path))
-			return e;
-	}
-	return 0;
-}
-
-static int watch_self(struct root *r, int inotify)
-{
-	struct stat st;
-	int wd;
-
-	r->is_dir = !stat(r->path, &st) && S_ISDIR(st.st_mode);
-	r->self = -1;
-	if (!r->is_dir)
-		return 0;
-	wd = watch(inotify, r->path);
-	if (wd >= 0)
-		r->self = wd;
-	/* What does not let itself be read is told by who tries to read it. */
-	return wd == -EACCES || wd == -ENOENT || wd == -ENOTDIR || wd >= 0 ? 0 : wd;
-}
-
 int root_watch(struct root *r, int inotify, struct err *err)
 {
-	int e = watch_way(r, inotify);
-	int self = watch_self(r, inotify);
+	struct stat st;
+	int e = 0, wd;
 
+	/* The next directory on the way may have appeared before the one above was watched. */
+	for (int tries = 0; tries < 3; tries++) {
+		e = watch_above(r, inotify);
+		if (e || r->is_parent || lstat(r->path, &st))
+			break;
+	}
 	/* The file system's root has nothing above it. */
 	if (e && !strcmp(r->path, "/"))
 		e = 0;
-	if (!e)
-		e = self;
+
+	r->is_dir = !stat(r->path, &st) && S_ISDIR(st.st_mode);
+	r->self = -1;
+	if (r->is_dir) {
+		wd = add_watch(inotify, r->path);
+		if (wd >= 0)
+			r->self = wd;
+		/* A directory that cannot be read is reported by the attempt to read it. */
+		else if (!e && wd != -EACCES && wd != -ENOENT && wd != -ENOTDIR)
+			e = wd;
+	}
+
 	if (e == -ENOSPC)
 		return err_set(err, e,
 			"changes of it cannot be noticed: no inotify watch is left (fs.inotify.max_user_watches)");

@@ -8,16 +8,15 @@
 #include "base/list.h"
 
 /*
- * One path that the person named, and the inotify watches that tell of it: on the directory itself
- * and on the deepest directory above it that there is, where it appears, disappears and is
- * replaced.
+ * One configured path and its inotify watches: on the directory itself, and on the deepest existing
+ * directory above it, where it appears, disappears and is replaced.
  */
 struct root {
 	char *path; /* without a slash at its end */
 	bool is_dir;
 	int self;	/* watch of the directory; -1: it is none, or there is none */
 	int above;	/* watch of a directory above; -1: none */
-	bool is_parent; /* which is the one directly above */
+	bool is_parent; /* `above` is the directory directly above */
 	char *child;	/* the name in it that leads to the path */
 	bool refresh;	/* something about the path itself changed */
 	bool relist;	/* links in the directory may lead elsewhere now */
@@ -27,7 +26,7 @@ struct root {
 void root_init(struct root *r, const char *path);
 void root_done(struct root *r);
 /*
- * Looks what is at the path now, and watches it. Returns 0, or a negative errno with words where
+ * Finds out what the path is now, and watches it. Returns 0, or a negative errno with words if
  * changes cannot be noticed.
  */
 int root_watch(struct root *r, int inotify, struct err *err);

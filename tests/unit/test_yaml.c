@@ -291,7 +291,7 @@ static void expansion_has_a_limit(void **state)
 		buf_adds(&laughs, "]\n");
 	}
 	assert_refused(buf_str(&laughs), laughs.len, 7, 20,
-		"more than 4000000 values, with every alias counted as what it stands for");
+		"more than 4000000 values, where an alias counts as its whole value");
 }
 
 static void json_keeps_the_limit_of_values(void **state)
@@ -305,8 +305,8 @@ static void json_keeps_the_limit_of_values(void **state)
 		buf_adds(&text, ",1");
 	buf_adds(&text, "]");
 	assert_int_equal(yaml_parse(buf_str(&text), text.len, ignore, NULL, &err), -EINVAL);
-	assert_string_equal(err.message,
-		"more than 4000000 values, with every alias counted as what it stands for");
+	assert_string_equal(
+		err.message, "more than 4000000 values, where an alias counts as its whole value");
 }
 
 static void places_are_found_by_path(void **state)
