@@ -20,6 +20,7 @@
 #include "command.h"
 #include "config/command_line.h"
 #include "config/config.h"
+#include "core/fact_text.h"
 #include "kernel/ipset.h"
 #include "kernel/iptables.h"
 #include "kernel/ipvs.h"

@@ -8,103 +8,6 @@
 
 #include "base/mem.h"
 
-/* Names, types and comments as kube-proxy's IPVS mode has them: dashboards and CNI plugins match on
- * them. */
-static const struct set_info sets[SET_COUNT] = {
-	[SET_LOOP_BACK] = { "LOOP-BACK",
-		"Kubernetes endpoints dst ip:port, source ip for solving hairpin purpose",
-		SET_TYPE_HASH_IP_PORT_IP },
-	[SET_CLUSTER_IP] = { "CLUSTER-IP",
-		"Kubernetes service cluster ip + port for masquerade purpose",
-		SET_TYPE_HASH_IP_PORT },
-	[SET_EXTERNAL_IP] = { "EXTERNAL-IP",
-		"Kubernetes service external ip + port for masquerade and filter purpose",
-		SET_TYPE_HASH_IP_PORT },
-	[SET_EXTERNAL_IP_LOCAL] = { "EXTERNAL-IP-LOCAL",
-		"Kubernetes service external ip + port with externalTrafficPolicy=local",
-		SET_TYPE_HASH_IP_PORT },
-	[SET_LOAD_BALANCER] = { "LOAD-BALANCER", "Kubernetes service lb portal",
-		SET_TYPE_HASH_IP_PORT },
-	[SET_LOAD_BALANCER_LOCAL] = { "LOAD-BALANCER-LOCAL",
-		"Kubernetes service load balancer ip + port with externalTrafficPolicy=local",
-		SET_TYPE_HASH_IP_PORT },
-	[SET_LOCAL_MARK] = { "LOCAL-MARK",
-		"Firewall marks of in-cluster traffic for externalTrafficPolicy=local",
-		SET_TYPE_HASH_IP_PORT, .marks = true },
-	[SET_NO_LOCAL] = { "NO-LOCAL", "Traffic policy local without an endpoint on this node",
-		SET_TYPE_HASH_IP_PORT },
-	[SET_NO_ENDPOINTS] = { "NO-ENDPOINTS", "Services without endpoints",
-		SET_TYPE_HASH_IP_PORT },
-	[SET_LOAD_BALANCER_SOURCE_IP] = { "LOAD-BALANCER-SOURCE-IP",
-		"Kubernetes service load balancer ip + port + source IP for packet filter purpose",
-		SET_TYPE_HASH_IP_PORT_IP },
-	[SET_LOAD_BALANCER_SOURCE_CIDR] = { "LOAD-BALANCER-SOURCE-CIDR",
-		"Kubernetes service load balancer ip + port + source cidr for packet filter purpose",
-		SET_TYPE_HASH_IP_PORT_NET },
-	[SET_LOAD_BALANCER_FW] = { "LOAD-BALANCER-FW",
-		"Kubernetes service load balancer ip + port for load balancer with sourceRange",
-		SET_TYPE_HASH_IP_PORT },
-	[SET_NODE_PORT_TCP] = { "NODE-PORT-TCP",
-		"Kubernetes nodeport TCP port for masquerade purpose", SET_TYPE_BITMAP_PORT },
-	[SET_NODE_PORT_LOCAL_TCP] = { "NODE-PORT-LOCAL-TCP",
-		"Kubernetes nodeport TCP port with externalTrafficPolicy=local",
-		SET_TYPE_BITMAP_PORT },
-	[SET_NODE_PORT_UDP] = { "NODE-PORT-UDP",
-		"Kubernetes nodeport UDP port for masquerade purpose", SET_TYPE_BITMAP_PORT },
-	[SET_NODE_PORT_LOCAL_UDP] = { "NODE-PORT-LOCAL-UDP",
-		"Kubernetes nodeport UDP port with externalTrafficPolicy=local",
-		SET_TYPE_BITMAP_PORT },
-	[SET_NODE_PORT_SCTP] = { "NODE-PORT-SCTP-HASH",
-		"Kubernetes nodeport SCTP port for masquerade purpose with type 'hash ip:port'",
-		SET_TYPE_HASH_IP_PORT },
-	[SET_NODE_PORT_LOCAL_SCTP] = { "NODE-PORT-LOCAL-SCTP-HASH",
-		"Kubernetes nodeport SCTP port with externalTrafficPolicy=local with type "
-		"'hash ip:port'",
-		SET_TYPE_HASH_IP_PORT },
-	[SET_HEALTH_CHECK_NODE_PORT] = { "HEALTH-CHECK-NODE-PORT",
-		"Kubernetes health check node port", SET_TYPE_BITMAP_PORT },
-	[SET_IPVS_IPS] = { "IPVS-IPS", "Addresses on the ipvs interface", SET_TYPE_HASH_IP },
-};
-
-const struct set_info *set_info(enum set_id id)
-{
-	return &sets[id];
-}
-
-const char *set_name(enum set_id id, int family, char s[static SET_NAME_LEN + 1])
-{
-	snprintf(s, SET_NAME_LEN + 1, "KUBE-%s%s", family == AF_INET6 ? "6-" : "", sets[id].name);
-	return s;
-}
-
-bool set_by_name(const char *name, enum set_id *ret_id, int *ret_family)
-{
-	static const int families[] = { AF_INET, AF_INET6 };
-	char s[SET_NAME_LEN + 1];
-
-	for (size_t f = 0; f < ARRAY_SIZE(families); f++)
-		for (enum set_id id = 0; id < SET_COUNT; id++)
-			if (!strcmp(set_name(id, families[f], s), name)) {
-				*ret_id = id;
-				*ret_family = families[f];
-				return true;
-			}
-	return false;
-}
-
-const char *set_type_name(enum set_type type)
-{
-	static const char *const names[] = {
-		[SET_TYPE_HASH_IP] = "hash:ip",
-		[SET_TYPE_HASH_IP_PORT] = "hash:ip,port",
-		[SET_TYPE_HASH_IP_PORT_IP] = "hash:ip,port,ip",
-		[SET_TYPE_HASH_IP_PORT_NET] = "hash:ip,port,net",
-		[SET_TYPE_BITMAP_PORT] = "bitmap:port",
-	};
-
-	return names[type];
-}
-
 const char *table_name(enum table table)
 {
 	static const char *const names[] = {
@@ -248,7 +151,7 @@ static struct fact fact_make(enum fact_kind kind, int family)
 	return f;
 }
 
-static void set_addr(uint8_t bytes[16], const struct ip *ip)
+static void fact_put_ip(uint8_t bytes[16], const struct ip *ip)
 {
 	memcpy(bytes, ip->bytes, 16);
 }
@@ -266,9 +169,9 @@ struct fact fact_set(enum set_id id, int family)
 	struct fact f = fact_make(FACT_SET, family);
 
 	f.key.set = (uint8_t)id;
-	f.val.set.type = sets[id].type;
-	f.val.set.marks = sets[id].marks;
-	f.val.set.max_members = sets[id].type == SET_TYPE_BITMAP_PORT ? 0 : SET_MAX_MEMBERS;
+	f.val.set.type = set_info(id)->type;
+	f.val.set.marks = set_info(id)->marks;
+	f.val.set.max_members = set_info(id)->type == SET_TYPE_BITMAP_PORT ? 0 : SET_MAX_MEMBERS;
 	return f;
 }
 
@@ -276,18 +179,18 @@ struct fact fact_member(enum set_id id, int family, const struct ip *ip, uint8_t
 	uint16_t port, const struct cidr *second)
 {
 	struct fact f = fact_make(FACT_MEMBER, family);
-	enum set_type type = sets[id].type;
+	enum set_type type = set_info(id)->type;
 
 	f.key.set = (uint8_t)id;
 	if (type != SET_TYPE_BITMAP_PORT)
-		set_addr(f.key.addr, ip);
+		fact_put_ip(f.key.addr, ip);
 	if (type != SET_TYPE_HASH_IP)
 		f.key.port = port;
 	if (type != SET_TYPE_HASH_IP && type != SET_TYPE_BITMAP_PORT)
 		f.key.proto = proto;
 	if (type == SET_TYPE_HASH_IP_PORT_IP || type == SET_TYPE_HASH_IP_PORT_NET) {
 		assert(second);
-		set_addr(f.key.addr2, &second->ip);
+		fact_put_ip(f.key.addr2, &second->ip);
 	}
 	if (type == SET_TYPE_HASH_IP_PORT_NET)
 		f.key.port2 = second->len;
@@ -328,7 +231,7 @@ struct fact fact_vs(const struct ip *ip, uint16_t port, uint8_t proto)
 {
 	struct fact f = fact_make(FACT_VS, ip->family);
 
-	set_addr(f.key.addr, ip);
+	fact_put_ip(f.key.addr, ip);
 	f.key.port = port;
 	f.key.proto = proto;
 	return f;
@@ -368,7 +271,7 @@ struct fact fact_rs(const struct fact_key *vs, const struct ip *ip, uint16_t por
 
 	memset(&f.val, 0, sizeof(f.val));
 	f.key.kind = FACT_RS;
-	set_addr(f.key.addr2, ip);
+	fact_put_ip(f.key.addr2, ip);
 	f.key.port2 = port;
 	f.val.rs.weight = weight;
 	return f;
@@ -378,9 +281,9 @@ struct fact fact_route(const struct ip *vip, const struct ip *source)
 {
 	struct fact f = fact_make(FACT_ROUTE, vip->family);
 
-	set_addr(f.key.addr, vip);
+	fact_put_ip(f.key.addr, vip);
 	if (source->family == vip->family)
-		set_addr(f.val.route.source, source);
+		fact_put_ip(f.val.route.source, source);
 	return f;
 }
 
@@ -388,7 +291,7 @@ struct fact fact_addr(const struct ip *vip)
 {
 	struct fact f = fact_make(FACT_ADDR, vip->family);
 
-	set_addr(f.key.addr, vip);
+	fact_put_ip(f.key.addr, vip);
 	return f;
 }
 
@@ -440,28 +343,28 @@ bool fact_parent(const struct fact_key *key, struct fact_key *ret)
 	return false;
 }
 
-static int cmp_int(unsigned a, unsigned b)
+static int fact_cmp_number(unsigned a, unsigned b)
 {
 	return (a > b) - (a < b);
 }
 
 int fact_key_cmp(const struct fact_key *a, const struct fact_key *b)
 {
-	int c = cmp_int(a->kind, b->kind);
+	int c = fact_cmp_number(a->kind, b->kind);
 
 	if (!c)
-		c = cmp_int(a->family, b->family);
+		c = fact_cmp_number(a->family, b->family);
 	if (!c)
-		c = cmp_int(a->set, b->set);
+		c = fact_cmp_number(a->set, b->set);
 	if (!c)
 		c = memcmp(a->addr, b->addr, sizeof(a->addr));
 	if (!c)
-		c = cmp_int(a->port, b->port);
+		c = fact_cmp_number(a->port, b->port);
 	if (!c)
-		c = cmp_int(a->proto, b->proto);
+		c = fact_cmp_number(a->proto, b->proto);
 	if (!c)
 		c = memcmp(a->addr2, b->addr2, sizeof(a->addr2));
-	return c ? c : cmp_int(a->port2, b->port2);
+	return c ? c : fact_cmp_number(a->port2, b->port2);
 }
 
 bool fact_key_eq(const struct fact_key *a, const struct fact_key *b)

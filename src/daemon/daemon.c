@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config_watch.h"
+#include "core/fact_text.h"
 #include "kernel/ipset.h"
 #include "kernel/iptables.h"
 #include "kernel/ipvs.h"

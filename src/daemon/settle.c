@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/fact_text.h"
 
 enum {
 	SETTLE_TRIES = 3,    /* of each operation, before it is given up */

@@ -18,6 +18,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/fact_text.h"
 #include "iptables_canary.h"
 #include "iptables_dispatch.h"
 #include "iptables_document.h"

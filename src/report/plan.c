@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/fact_text.h"
 #include "core/publication.h"
 #include "report_service.h"
 #include "report_words.h"

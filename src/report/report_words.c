@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/fact_text.h"
+
 json_t *report_vs_json(const struct fact_key *vs)
 {
 	struct ip ip = fact_ip(vs);

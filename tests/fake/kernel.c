@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "core/fact_text.h"
 
 struct held {
 	struct map_node by_key;

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "core/fact.h"
+#include "core/fact_text.h"
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -9,6 +9,7 @@
 #include "../../src/kernel/ipvs_msg.h"
 #include "../../src/kernel/link_msg.h"
 #include "base/mem.h"
+#include "core/fact_text.h"
 #include "fuzz.h"
 #include "kernel/link_monitor.h"
 

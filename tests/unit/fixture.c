@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/fact_text.h"
 
 enum { MAX_ITEMS = 32 };
 

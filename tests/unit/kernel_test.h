@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "core/adapter.h"
+#include "core/fact_text.h"
 #include "core/resolve.h"
 #include "kernel/exec.h"
 

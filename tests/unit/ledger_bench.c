@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "core/fact_text.h"
 
 const struct claimant older = { .born = 1, .name = "shop/older" };
 const struct claimant younger = { .born = 2, .name = "shop/younger" };

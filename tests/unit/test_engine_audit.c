@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "core/fact_text.h"
 #include "world.h"
 
 #define WEB                                            \

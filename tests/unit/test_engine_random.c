@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "core/fact_text.h"
 #include "world.h"
 
 enum {

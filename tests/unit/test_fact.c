@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "core/fact.h"
+#include "core/fact_text.h"
 #include "fixture.h"
 
 /* In the order of fact_key_cmp(): kind, family, set, address, port, protocol, second address and

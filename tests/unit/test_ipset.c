@@ -14,6 +14,7 @@
 
 #include "../../src/kernel/ipset_msg.h"
 #include "base/mem.h"
+#include "core/fact_text.h"
 #include "core/resolve.h"
 #include "recorded.h"
 

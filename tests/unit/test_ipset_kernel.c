@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "core/fact_text.h"
 #include "kernel/ipset.h"
 #include "kernel_test.h"
 

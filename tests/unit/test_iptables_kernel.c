@@ -24,6 +24,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/fact_text.h"
 #include "core/resolve.h"
 #include "iptables_variant.h"
 #include "kernel/ipset.h"

@@ -14,6 +14,7 @@
 #include <netlink/genl/genl.h>
 
 #include "../../src/kernel/ipvs_msg.h"
+#include "core/fact_text.h"
 #include "kernel/ipvs.h"
 #include "recorded.h"
 

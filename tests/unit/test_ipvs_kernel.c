@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 
+#include "core/fact_text.h"
 #include "kernel/ipvs.h"
 #include "kernel_test.h"
 

@@ -28,6 +28,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/engine.h"
+#include "core/fact_text.h"
 #include "core/node_view.h"
 #include "decode/decode.h"
 #include "fake/kernel.h"

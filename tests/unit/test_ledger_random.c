@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "core/fact_text.h"
 #include "core/ledger.h"
 #include "core/resolve.h"
 #include "fake/kernel.h"

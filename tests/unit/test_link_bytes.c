@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 
 #include "../../src/kernel/link_msg.h"
+#include "core/fact_text.h"
 #include "kernel/link.h"
 #include "kernel/link_monitor.h"
 #include "recorded.h"

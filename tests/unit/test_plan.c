@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "core/fact_text.h"
 #include "fake/kernel.h"
 #include "fixture.h"
 #include "kernel/iptables_text.h"

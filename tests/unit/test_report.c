@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "core/fact_text.h"
 #include "fake/kernel.h"
 #include "fixture.h"
 #include "report/report.h"

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "core/fact_text.h"
 #include "core/resolve.h"
 #include "fixture.h"
 #include "rule_text.h"

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "core/fact_text.h"
 
 enum { MANY_STEPS = 10000 };
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CORE_SET_H
+#define CORE_SET_H
+
+#include <stdbool.h>
+
+/*
+ * The ipsets of ours: those of kube-proxy's IPVS mode (pkg/proxy/ipvs/ipset.go), with its names,
+ * types and comments, because dashboards and CNI plugins match on them, and three more.
+ *
+ * A Service's members are added in this order and deleted backwards: the ones that accept come
+ * before the ones that reject.
+ */
+enum set_id {
+	SET_LOOP_BACK,
+	SET_CLUSTER_IP,
+	SET_EXTERNAL_IP,
+	SET_EXTERNAL_IP_LOCAL,
+	SET_LOAD_BALANCER,
+	SET_LOAD_BALANCER_LOCAL,
+	SET_LOCAL_MARK,	  /* not kube-proxy's: firewall marks for in-cluster sources, see
+			     resolve_ipvs.c */
+	SET_NO_LOCAL,	  /* not kube-proxy's: a Local policy and no endpoint here */
+	SET_NO_ENDPOINTS, /* not kube-proxy's: no endpoint anywhere; iptables backend */
+	SET_LOAD_BALANCER_SOURCE_IP,
+	SET_LOAD_BALANCER_SOURCE_CIDR,
+	SET_LOAD_BALANCER_FW,
+	SET_NODE_PORT_TCP,
+	SET_NODE_PORT_LOCAL_TCP,
+	SET_NODE_PORT_UDP,
+	SET_NODE_PORT_LOCAL_UDP,
+	SET_NODE_PORT_SCTP,
+	SET_NODE_PORT_LOCAL_SCTP,
+	SET_HEALTH_CHECK_NODE_PORT,
+	SET_IPVS_IPS,
+	SET_COUNT
+};
+
+enum set_type {
+	SET_TYPE_HASH_IP,
+	SET_TYPE_HASH_IP_PORT,
+	SET_TYPE_HASH_IP_PORT_IP,
+	SET_TYPE_HASH_IP_PORT_NET,
+	SET_TYPE_BITMAP_PORT
+};
+
+/* IPSET_MAXNAMELEN - 1: longer names are cut, as kube-proxy does */
+enum { SET_NAME_LEN = 31, SET_MAX_MEMBERS = 1048576 };
+
+struct set_info {
+	const char *name;    /* in the IPv4 family, without "KUBE-" */
+	const char *comment; /* of the iptables rules that refer to the set */
+	enum set_type type;
+	bool marks; /* its members carry firewall marks (skbinfo) */
+};
+
+const struct set_info *set_info(enum set_id id);
+/* The set's name in the kernel: "KUBE-CLUSTER-IP", "KUBE-6-CLUSTER-IP". */
+const char *set_name(enum set_id id, int family, char s[static SET_NAME_LEN + 1]);
+/* The inverse; false: the set is not ours. */
+bool set_by_name(const char *name, enum set_id *ret_id, int *ret_family);
+/* "hash:ip,port" */
+const char *set_type_name(enum set_type type);
+
+#endif
