@@ -21,7 +21,7 @@
  */
 
 enum match {
-	MATCH_NONE, /* behind the last match of a rule */
+	MATCH_ANY, /* a free place among the matches of a rule: always holds */
 	MATCH_SOURCE,
 	MATCH_DESTINATION,
 	MATCH_INTERFACE, /* through which the packet came in */
@@ -128,22 +128,29 @@ struct rule_target {
 enum { RULE_MATCHES = 8 };
 
 struct rule {
-	struct rule_match match[RULE_MATCHES + 1]; /* the last one is MATCH_NONE */
+	struct rule_match match[RULE_MATCHES]; /* free places count nothing, wherever they are */
 	struct rule_target target;
 	const char *comment; /* NULL: none */
 };
 
-#define rule_for_each_match(it, rule) \
-	for (const struct rule_match *it = (rule)->match; it->type != MATCH_NONE; it++)
+/* All but the free places. */
+#define rule_for_each_match(it, rule)                                                              \
+	for (const struct rule_match *it = (rule)->match; it < (rule)->match + RULE_MATCHES; it++) \
+		if (it->type != MATCH_ANY)
 
+extern const struct rule_match match_any;
+struct rule_match match_of(enum match type); /* of one without a value */
 struct rule_match match_net(enum match source_or_destination, const struct cidr *net);
+struct rule_match match_ports(uint16_t first, uint16_t last);
 struct rule_match match_protocol(uint8_t protocol);
 struct rule_match match_set(enum set_id set, enum set_dirs dirs);
 struct rule_match match_mark(uint32_t value, uint32_t mask);
 struct rule_match match_states(unsigned states);
 struct rule_match match_not(struct rule_match m);
+extern const struct rule_target to_return, to_accept, to_drop, to_reject;
 struct rule_target jump_to(const char *chain);
-/* Behind the others; false: there is no room for one more. */
+struct rule_target mark_with(uint32_t value, uint32_t mask);
+/* In the first free place; false: there is none. */
 bool rule_add_match(struct rule *rule, struct rule_match m);
 /* Whether one of the matches looks packets up in that set. */
 bool rule_has_set(const struct rule *rule, enum set_id set);

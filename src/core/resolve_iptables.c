@@ -56,21 +56,21 @@ static void endpoint_chain_name(const struct port_chains *c, const struct candid
 	service_chain_name(SERVICE_CHAIN_SEP, hash, name);
 }
 
+/* The record of an endpoint's clients is named after its chain. */
 static void add_endpoint_chain(struct port_chains *c, const struct candidate *ep)
 {
-	struct rule rule = { .match = { match_protocol(c->p->port->proto) },
-		.target = { .type = TARGET_DNAT, .to = { ep->ip, ep->port } } };
+	const bool affinity = c->p->service->affinity_client_ip;
 	char name[CHAIN_NAME_LEN + 1];
 
 	endpoint_chain_name(c, ep, name);
-	if (c->p->service->affinity_client_ip)
-		rule_add_match(&rule,
-			(struct rule_match){ .type = MATCH_REMEMBER, .client.record = name });
-	rule_list_add(&c->rules, &rule);
+	rule_list_add(&c->rules,
+		&(struct rule){ .match = { match_protocol(c->p->port->proto),
+					{ .type = affinity ? MATCH_REMEMBER : MATCH_ANY,
+						.client.record = name } },
+			.target = { .type = TARGET_DNAT, .to = { ep->ip, ep->port } } });
 	finish_chain(c, name);
 }
 
-/* The record of an endpoint's clients is named after its chain. */
 static void lead_to_endpoint(
 	struct port_chains *c, const struct candidate *ep, struct rule_match match)
 {
@@ -107,7 +107,7 @@ static void add_list(struct port_chains *c, bool local)
 	}
 	for (size_t i = 0; i < eps->n; i++) {
 		const uint64_t weight = eps->eps[i].weight;
-		struct rule_match share = { 0 };
+		struct rule_match share = match_any;
 
 		if (!takes_part(&eps->eps[i], local))
 			continue;
@@ -143,15 +143,15 @@ static void add_external_rule(
  */
 static void add_external(struct port_chains *c, bool local)
 {
-	const struct rule_match any = { 0 }, node = { .type = MATCH_SOURCE_LOCAL };
+	const struct rule_match pods = resolve_match_pods(c->r->view, c->p->family);
+	const struct rule_match node = match_of(MATCH_SOURCE_LOCAL);
 	char all[CHAIN_NAME_LEN + 1], name[CHAIN_NAME_LEN + 1];
-	struct rule_match pods;
 
 	service_chain_name(SERVICE_CHAIN_SVC, c->hash, all);
 	if (!local) {
-		add_external_rule(c, "masquerade", any, "KUBE-MARK-MASQ");
+		add_external_rule(c, "masquerade", match_any, "KUBE-MARK-MASQ");
 	} else {
-		if (resolve_match_pods(c->r->view, c->p->family, &pods))
+		if (pods.type != MATCH_ANY)
 			add_external_rule(c, "pod", pods, all);
 		add_external_rule(c, "masquerade LOCAL", node, "KUBE-MARK-MASQ");
 		add_external_rule(c, "route LOCAL", node, all);

@@ -37,44 +37,32 @@ struct chain_rules {
 	struct rule_list list;
 };
 
-static const struct rule_target to_return = { .type = TARGET_RETURN },
-				to_accept = { .type = TARGET_ACCEPT },
-				to_drop = { .type = TARGET_DROP },
-				to_reject = { .type = TARGET_REJECT };
-
 /* Sets of the addresses and ports that a Service with a VIP answers on. */
 static const enum set_id portals[] = { SET_CLUSTER_IP, SET_LOAD_BALANCER, SET_EXTERNAL_IP,
 	SET_EXTERNAL_IP_LOCAL };
 
-static void add_rule(struct chain_rules *c, struct rule_target target, struct rule_match match)
-{
-	rule_list_add(&c->list, &(struct rule){ .match = { match }, .target = target });
-}
+/* add_rule(c, target, comment, matches...) */
+#define add_rule(c, where, why, ...) \
+	rule_list_add(&(c)->list,    \
+		&(struct rule){ .match = { __VA_ARGS__ }, .target = where, .comment = why })
 
 /* A rule for what is in one of our sets, with the comment of the set. */
 static void add_set_rule(
 	struct chain_rules *c, enum set_id set, enum set_dirs dirs, struct rule_target target)
 {
-	rule_list_add(&c->list,
-		&(struct rule){ .match = { match_set(set, dirs) },
-			.target = target,
-			.comment = set_info(set)->comment });
+	add_rule(c, target, set_info(set)->comment, match_set(set, dirs));
 }
 
-bool resolve_match_pods(const struct node_view *view, int family, struct rule_match *ret)
+struct rule_match resolve_match_pods(const struct node_view *view, int family)
 {
+	const struct options *o = view->options;
 	const struct cidr *cidr = node_view_local_cidr(view, family);
 
-	if (options_detect_by_interface(view->options)) {
-		*ret = (struct rule_match){ .type = MATCH_INTERFACE,
-			.interface = { .name = view->options->interface,
-				.prefix = view->options->detect_local ==
-					DETECT_INTERFACE_NAME_PREFIX } };
-		return true;
-	}
-	if (cidr)
-		*ret = match_net(MATCH_SOURCE, cidr);
-	return cidr;
+	if (options_detect_by_interface(o))
+		return (struct rule_match){ .type = MATCH_INTERFACE,
+			.interface = { .name = o->interface,
+				.prefix = o->detect_local == DETECT_INTERFACE_NAME_PREFIX } };
+	return cidr ? match_net(MATCH_SOURCE, cidr) : match_any;
 }
 
 static struct cidr loopback_net(int family)
@@ -99,21 +87,17 @@ static uint32_t masquerade_mark(const struct chain_rules *c)
  */
 static void masquerade_cluster_ip(struct chain_rules *c)
 {
-	struct rule rule = { .target = jump_to("KUBE-MARK-MASQ"),
-		.comment = set_info(SET_CLUSTER_IP)->comment };
-	bool all = c->view->options->masquerade_all;
-	struct rule_match pods;
-	bool told = resolve_match_pods(c->view, c->family, &pods);
+	const struct rule_match pods = resolve_match_pods(c->view, c->family);
+	const bool all = c->view->options->masquerade_all, told = pods.type != MATCH_ANY;
 
-	if (told && !all)
-		rule_add_match(&rule, match_not(pods));
-	rule_add_match(&rule, match_set(SET_CLUSTER_IP, told || all ? DIRS_DST_DST : DIRS_SRC_DST));
-	rule_list_add(&c->list, &rule);
+	add_rule(c, jump_to("KUBE-MARK-MASQ"), set_info(SET_CLUSTER_IP)->comment,
+		told && !all ? match_not(pods) : match_any,
+		match_set(SET_CLUSTER_IP, told || all ? DIRS_DST_DST : DIRS_SRC_DST));
 }
 
 static void nat_postrouting(struct chain_rules *c)
 {
-	const struct rule_target masquerade = { .type = TARGET_MASQUERADE };
+	struct rule_target masquerade = { .type = TARGET_MASQUERADE };
 	uint32_t mark = masquerade_mark(c);
 
 	add_set_rule(c, SET_LOOP_BACK, DIRS_DST_DST_SRC, masquerade);
@@ -121,35 +105,24 @@ static void nat_postrouting(struct chain_rules *c)
 	 * would find. */
 	if (c->view->options->vip_mode == VIP_ADDRESS)
 		add_set_rule(c, SET_IPVS_IPS, DIRS_SRC, masquerade);
-	add_rule(c, to_return, match_not(match_mark(mark, mark)));
-	rule_list_add(&c->list,
-		&(struct rule){ .target = { .type = TARGET_MARK, .mark = { .value = mark } } });
-	rule_list_add(&c->list,
-		&(struct rule){ .target = { .type = TARGET_MASQUERADE,
-					.random_fully = c->view->random_fully },
-			.comment = "kubernetes service traffic requiring SNAT" });
+	add_rule(c, to_return, NULL, match_not(match_mark(mark, mark)));
+	add_rule(c, mark_with(mark, 0), NULL);
+	masquerade.random_fully = c->view->random_fully;
+	add_rule(c, masquerade, "kubernetes service traffic requiring SNAT");
 }
 
 static void nat_mark_masq(struct chain_rules *c)
 {
-	uint32_t mark = masquerade_mark(c);
-
-	rule_list_add(&c->list,
-		&(struct rule){ .target = { .type = TARGET_MARK, .mark = { mark, mark } } });
+	add_rule(c, mark_with(masquerade_mark(c), masquerade_mark(c)), NULL);
 }
 
 static void filter_forward(struct chain_rules *c)
 {
 	uint32_t mark = masquerade_mark(c);
 
-	rule_list_add(&c->list,
-		&(struct rule){ .match = { match_mark(mark, mark) },
-			.target = to_accept,
-			.comment = "kubernetes forwarding rules" });
-	rule_list_add(&c->list,
-		&(struct rule){ .match = { match_states(STATE_RELATED | STATE_ESTABLISHED) },
-			.target = to_accept,
-			.comment = "kubernetes forwarding conntrack rule" });
+	add_rule(c, to_accept, "kubernetes forwarding rules", match_mark(mark, mark));
+	add_rule(c, to_accept, "kubernetes forwarding conntrack rule",
+		match_states(STATE_RELATED | STATE_ESTABLISHED));
 }
 
 static void filter_node_port(struct chain_rules *c)
@@ -167,7 +140,7 @@ static void return_allowed_sources(struct chain_rules *c)
 static void source_ranges(struct chain_rules *c)
 {
 	return_allowed_sources(c);
-	rule_list_add(&c->list, &(struct rule){ .target = to_drop });
+	add_rule(c, to_drop, NULL);
 }
 
 static void check_source_ranges(struct chain_rules *c)
@@ -178,29 +151,21 @@ static void check_source_ranges(struct chain_rules *c)
 /* Ends a chain: lets ICMP echo to a VIP pass and refuses all other new packets to one. */
 static void refuse_vips(struct chain_rules *c)
 {
-	add_rule(c, to_return, match_set(SET_HEALTH_CHECK_NODE_PORT, DIRS_DST));
-	rule_list_add(&c->list,
-		&(struct rule){ .match = { match_protocol(c->family == AF_INET6 ? IPPROTO_ICMPV6
-										: IPPROTO_ICMP),
-					{ .type = MATCH_ICMP_ECHO } },
-			.target = to_return });
-	rule_list_add(&c->list,
-		&(struct rule){
-			.match = { match_states(STATE_NEW), match_set(SET_IPVS_IPS, DIRS_DST) },
-			.target = to_reject });
+	const uint8_t icmp = c->family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+
+	add_rule(c, to_return, NULL, match_set(SET_HEALTH_CHECK_NODE_PORT, DIRS_DST));
+	add_rule(c, to_return, NULL, match_protocol(icmp), match_of(MATCH_ICMP_ECHO));
+	add_rule(c, to_reject, NULL, match_states(STATE_NEW), match_set(SET_IPVS_IPS, DIRS_DST));
 }
 
 /* Drops packets to a Local policy without endpoints here, unless IPVS has them marked. */
 static void drop_no_local(struct chain_rules *c, bool only_new)
 {
-	struct rule rule = { .match = { match_set(SET_NO_LOCAL, DIRS_DST_DST) },
-		.target = to_drop };
+	const uint32_t mask = c->view->options->mark_mask;
 
-	if (c->view->options->mark_mask)
-		rule_add_match(&rule, match_mark(0, c->view->options->mark_mask));
-	if (only_new)
-		rule_add_match(&rule, match_states(STATE_NEW));
-	rule_list_add(&c->list, &rule);
+	add_rule(c, to_drop, NULL, match_set(SET_NO_LOCAL, DIRS_DST_DST),
+		mask ? match_mark(0, mask) : match_any,
+		only_new ? match_states(STATE_NEW) : match_any);
 }
 
 /* An empty chain that kube-proxy's layout has. */
@@ -214,33 +179,29 @@ static void no_rules(struct chain_rules *c)
 /* Packets to this set of external addresses are for IPVS alone. */
 static void accept_external(struct chain_rules *c, enum set_id set)
 {
-	rule_list_add(&c->list,
-		&(struct rule){ .match = { match_set(set, DIRS_DST_DST),
-					{ .type = MATCH_DESTINATION_LOCAL } },
-			.target = to_accept,
-			.comment = set_info(set)->comment });
+	add_rule(c, to_accept, set_info(set)->comment, match_set(set, DIRS_DST_DST),
+		match_of(MATCH_DESTINATION_LOCAL));
 }
 
 static void ipvs_nat_services(struct chain_rules *c)
 {
 	const struct cidr loopback = loopback_net(c->family);
 
-	add_rule(c, to_return, match_net(MATCH_SOURCE, &loopback));
+	add_rule(c, to_return, NULL, match_net(MATCH_SOURCE, &loopback));
 	add_set_rule(c, SET_LOAD_BALANCER, DIRS_DST_DST, jump_to("KUBE-LOAD-BALANCER"));
 	masquerade_cluster_ip(c);
 	add_set_rule(c, SET_EXTERNAL_IP, DIRS_DST_DST, jump_to("KUBE-MARK-MASQ"));
 	accept_external(c, SET_EXTERNAL_IP);
 	accept_external(c, SET_EXTERNAL_IP_LOCAL);
-	add_rule(c, to_accept, match_set(SET_CLUSTER_IP, DIRS_DST_DST));
-	add_rule(c, to_accept, match_set(SET_LOAD_BALANCER, DIRS_DST_DST));
-	add_rule(c, jump_to("KUBE-NODE-PORT"),
-		(struct rule_match){ .type = MATCH_DESTINATION_LOCAL });
+	add_rule(c, to_accept, NULL, match_set(SET_CLUSTER_IP, DIRS_DST_DST));
+	add_rule(c, to_accept, NULL, match_set(SET_LOAD_BALANCER, DIRS_DST_DST));
+	add_rule(c, jump_to("KUBE-NODE-PORT"), NULL, match_of(MATCH_DESTINATION_LOCAL));
 }
 
 static void ipvs_nat_load_balancer(struct chain_rules *c)
 {
 	add_set_rule(c, SET_LOAD_BALANCER_LOCAL, DIRS_DST_DST, to_return);
-	rule_list_add(&c->list, &(struct rule){ .target = jump_to("KUBE-MARK-MASQ") });
+	add_rule(c, jump_to("KUBE-MARK-MASQ"), NULL);
 }
 
 static void ipvs_nat_node_port(struct chain_rules *c)
@@ -258,15 +219,10 @@ static void ipvs_nat_node_port(struct chain_rules *c)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct rule_match protocol = match_protocol(rows[i].protocol);
 
-		rule_list_add(&c->list,
-			&(struct rule){
-				.match = { protocol, match_set(rows[i].local, rows[i].dirs) },
-				.target = to_return,
-				.comment = set_info(rows[i].local)->comment });
-		rule_list_add(&c->list,
-			&(struct rule){ .match = { protocol, match_set(rows[i].all, rows[i].dirs) },
-				.target = jump_to("KUBE-MARK-MASQ"),
-				.comment = set_info(rows[i].all)->comment });
+		add_rule(c, to_return, set_info(rows[i].local)->comment, protocol,
+			match_set(rows[i].local, rows[i].dirs));
+		add_rule(c, jump_to("KUBE-MARK-MASQ"), set_info(rows[i].all)->comment, protocol,
+			match_set(rows[i].all, rows[i].dirs));
 	}
 }
 
@@ -278,30 +234,27 @@ static void ipvs_filter(struct chain_rules *c)
 		SET_EXTERNAL_IP_LOCAL };
 
 	for (size_t i = 0; i < ARRAY_SIZE(pass); i++)
-		add_rule(c, to_return, match_set(pass[i], DIRS_DST_DST));
+		add_rule(c, to_return, NULL, match_set(pass[i], DIRS_DST_DST));
 	refuse_vips(c);
 }
 
 /* Marks packets to an external address with a Local policy: they may go to every endpoint. */
-static void add_map_mark(struct chain_rules *c, const struct rule_match *pods)
+static void add_map_mark(struct chain_rules *c, struct rule_match who)
 {
-	struct rule rule = { .target = { .type = TARGET_MAP_MARK,
-				     .set = { SET_LOCAL_MARK, DIRS_DST_DST } } };
+	const struct rule_target map_mark = { .type = TARGET_MAP_MARK,
+		.set = { SET_LOCAL_MARK, DIRS_DST_DST } };
 
-	if (pods)
-		rule_add_match(&rule, *pods);
-	rule_add_match(&rule, match_set(SET_LOCAL_MARK, DIRS_DST_DST));
-	rule_list_add(&c->list, &rule);
+	add_rule(c, map_mark, NULL, who, match_set(SET_LOCAL_MARK, DIRS_DST_DST));
 }
 
 /* Packets that come in: mangle PREROUTING stands before everything that would answer. Connections
  * that exist already live on with an endpoint that is leaving. */
 static void ipvs_mangle_pods(struct chain_rules *c)
 {
-	struct rule_match pods;
+	const struct rule_match pods = resolve_match_pods(c->view, c->family);
 
-	if (resolve_match_pods(c->view, c->family, &pods))
-		add_map_mark(c, &pods);
+	if (pods.type != MATCH_ANY)
+		add_map_mark(c, pods);
 	drop_no_local(c, true);
 }
 
@@ -311,7 +264,7 @@ static void ipvs_mangle_pods(struct chain_rules *c)
  */
 static void ipvs_mangle_node(struct chain_rules *c)
 {
-	add_map_mark(c, NULL);
+	add_map_mark(c, match_any);
 	drop_no_local(c, true);
 	check_source_ranges(c);
 }
@@ -323,25 +276,22 @@ static void add_node_port_addresses(struct chain_rules *c)
 {
 	const struct rule_target node_port = jump_to("KUBE-NODE-PORT");
 	const struct cidr loopback = loopback_net(c->family);
+	const struct rule_match to_loopback = match_net(MATCH_DESTINATION, &loopback);
 	bool localhost = c->family == AF_INET && node_view_localhost_nodeports(c->view);
 
 	if (options_all_nodeport_addresses(c->view->options, c->family)) {
-		struct rule rule = { .target = node_port };
-
-		if (!localhost)
-			rule_add_match(&rule, match_not(match_net(MATCH_DESTINATION, &loopback)));
-		rule_add_match(&rule, (struct rule_match){ .type = MATCH_DESTINATION_LOCAL });
-		rule_list_add(&c->list, &rule);
+		add_rule(c, node_port, NULL, localhost ? match_any : match_not(to_loopback),
+			match_of(MATCH_DESTINATION_LOCAL));
 		return;
 	}
 	for (size_t i = 0; i < c->view->n_local; i++) {
 		const struct cidr own = { .ip = c->view->local[i], .len = ip_bits(c->family) };
 
 		if (own.ip.family == c->family && node_view_is_nodeport_address(c->view, &own.ip))
-			add_rule(c, node_port, match_net(MATCH_DESTINATION, &own));
+			add_rule(c, node_port, NULL, match_net(MATCH_DESTINATION, &own));
 	}
 	if (localhost)
-		add_rule(c, node_port, match_net(MATCH_DESTINATION, &loopback));
+		add_rule(c, node_port, NULL, to_loopback);
 }
 
 static void iptables_nat_services(struct chain_rules *c)
@@ -349,26 +299,22 @@ static void iptables_nat_services(struct chain_rules *c)
 	check_source_ranges(c);
 	masquerade_cluster_ip(c);
 	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
-		add_rule(c, jump_to("KUBE-DISPATCH"), match_set(portals[i], DIRS_DST_DST));
+		add_rule(c, jump_to(CHAIN_DISPATCH), NULL, match_set(portals[i], DIRS_DST_DST));
 	/* A port of a VIP that no Service has is not a NodePort, though the VIP is an address of
 	 * the node. */
-	add_rule(c, to_return, match_set(SET_IPVS_IPS, DIRS_DST));
+	add_rule(c, to_return, NULL, match_set(SET_IPVS_IPS, DIRS_DST));
 	add_node_port_addresses(c);
 }
 
 static void iptables_nat_node_port(struct chain_rules *c)
 {
-	const struct rule_target node_ports = jump_to("KUBE-NODEPORTS");
+	const struct rule_target node_ports = jump_to(CHAIN_NODE_PORTS);
 
-	rule_list_add(&c->list,
-		&(struct rule){ .match = { match_protocol(IPPROTO_TCP),
-					match_set(SET_NODE_PORT_TCP, DIRS_DST) },
-			.target = node_ports });
-	rule_list_add(&c->list,
-		&(struct rule){ .match = { match_protocol(IPPROTO_UDP),
-					match_set(SET_NODE_PORT_UDP, DIRS_DST) },
-			.target = node_ports });
-	add_rule(c, node_ports, match_protocol(IPPROTO_SCTP));
+	add_rule(c, node_ports, NULL, match_protocol(IPPROTO_TCP),
+		match_set(SET_NODE_PORT_TCP, DIRS_DST));
+	add_rule(c, node_ports, NULL, match_protocol(IPPROTO_UDP),
+		match_set(SET_NODE_PORT_UDP, DIRS_DST));
+	add_rule(c, node_ports, NULL, match_protocol(IPPROTO_SCTP));
 }
 
 /* The nat table cannot drop. Packets that are not translated here are dropped by the chain of the
@@ -376,7 +322,7 @@ static void iptables_nat_node_port(struct chain_rules *c)
 static void iptables_nat_source_ranges(struct chain_rules *c)
 {
 	return_allowed_sources(c);
-	rule_list_add(&c->list, &(struct rule){ .target = to_accept });
+	add_rule(c, to_accept, NULL);
 }
 
 /*
@@ -390,16 +336,10 @@ static void drop_invalid(struct chain_rules *c)
 
 	if (!c->view->drop_invalid)
 		return;
-	rule_list_add(&c->list,
-		&(struct rule){ .match = { invalid, match_set(SET_IPVS_IPS, DIRS_DST) },
-			.target = to_drop });
-	rule_list_add(&c->list,
-		&(struct rule){ .match = { invalid, match_set(SET_NODE_PORT_SCTP, DIRS_DST_DST) },
-			.target = to_drop });
-	rule_list_add(&c->list,
-		&(struct rule){ .match = { match_protocol(IPPROTO_TCP), invalid,
-					match_set(SET_NODE_PORT_TCP, DIRS_DST) },
-			.target = to_drop });
+	add_rule(c, to_drop, NULL, invalid, match_set(SET_IPVS_IPS, DIRS_DST));
+	add_rule(c, to_drop, NULL, invalid, match_set(SET_NODE_PORT_SCTP, DIRS_DST_DST));
+	add_rule(c, to_drop, NULL, match_protocol(IPPROTO_TCP), invalid,
+		match_set(SET_NODE_PORT_TCP, DIRS_DST));
 }
 
 /*
@@ -410,20 +350,18 @@ static void iptables_filter_services(struct chain_rules *c)
 {
 	const struct cidr loopback = loopback_net(c->family);
 
-	add_rule(c, to_return, match_states(STATE_RELATED | STATE_ESTABLISHED | STATE_DNAT));
+	add_rule(c, to_return, NULL, match_states(STATE_RELATED | STATE_ESTABLISHED | STATE_DNAT));
 	drop_invalid(c);
 	/* With route_localnet others on the link could reach services that listen on 127.0.0.1. */
 	if (c->family == AF_INET && node_view_localhost_nodeports(c->view))
-		rule_list_add(&c->list,
-			&(struct rule){ .match = { match_not(match_net(MATCH_SOURCE, &loopback)),
-						match_net(MATCH_DESTINATION, &loopback) },
-				.target = to_drop,
-				.comment = "block incoming localnet connections" });
+		add_rule(c, to_drop, "block incoming localnet connections",
+			match_not(match_net(MATCH_SOURCE, &loopback)),
+			match_net(MATCH_DESTINATION, &loopback));
 	check_source_ranges(c);
 	drop_no_local(c, false);
 	add_set_rule(c, SET_NO_ENDPOINTS, DIRS_DST_DST, to_reject);
 	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
-		add_rule(c, to_return, match_set(portals[i], DIRS_DST_DST));
+		add_rule(c, to_return, NULL, match_set(portals[i], DIRS_DST_DST));
 	refuse_vips(c);
 }
 
@@ -435,7 +373,7 @@ static void iptables_filter_services(struct chain_rules *c)
 static void iptables_filter_forward(struct chain_rules *c)
 {
 	if (c->view->drop_invalid)
-		add_rule(c, to_drop, match_states(STATE_INVALID));
+		add_rule(c, to_drop, NULL, match_states(STATE_INVALID));
 	filter_forward(c);
 }
 

@@ -21,10 +21,8 @@ struct resolver {
 void resolve_ipvs_port(const struct resolver *r, const struct served_port *p);
 void resolve_iptables_port(const struct resolver *r, const struct served_port *p);
 
-/*
- * The match for packets of pods of this node. Returns false where there is no way to tell, and
- * leaves *ret alone. Its text is that of the options.
- */
-bool resolve_match_pods(const struct node_view *view, int family, struct rule_match *ret);
+/* The match for packets of pods of this node; MATCH_ANY: pods cannot be told from others. Its text
+ * is that of the options. */
+struct rule_match resolve_match_pods(const struct node_view *view, int family);
 
 #endif

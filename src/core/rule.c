@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/rule.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "base/hash.h"
+
+const struct rule_match match_any = { .type = MATCH_ANY };
+
+const struct rule_target to_return = { .type = TARGET_RETURN },
+			 to_accept = { .type = TARGET_ACCEPT }, to_drop = { .type = TARGET_DROP },
+			 to_reject = { .type = TARGET_REJECT };
+
+struct rule_match match_of(enum match type)
+{
+	return (struct rule_match){ .type = (uint8_t)type };
+}
 
 struct rule_match match_net(enum match type, const struct cidr *net)
 {
@@ -18,6 +28,11 @@ struct rule_match match_net(enum match type, const struct cidr *net)
 struct rule_match match_protocol(uint8_t protocol)
 {
 	return (struct rule_match){ .type = MATCH_PROTOCOL, .protocol = protocol };
+}
+
+struct rule_match match_ports(uint16_t first, uint16_t last)
+{
+	return (struct rule_match){ .type = MATCH_PORTS, .ports = { first, last } };
 }
 
 struct rule_match match_set(enum set_id set, enum set_dirs dirs)
@@ -47,16 +62,19 @@ struct rule_target jump_to(const char *chain)
 	return (struct rule_target){ .type = TARGET_JUMP, .chain = chain };
 }
 
+struct rule_target mark_with(uint32_t value, uint32_t mask)
+{
+	return (struct rule_target){ .type = TARGET_MARK, .mark = { value, mask } };
+}
+
 bool rule_add_match(struct rule *rule, struct rule_match m)
 {
-	size_t n = 0;
-
-	while (rule->match[n].type != MATCH_NONE)
-		n++;
-	if (n == RULE_MATCHES)
-		return false;
-	rule->match[n] = m;
-	return true;
+	for (size_t i = 0; i < RULE_MATCHES; i++)
+		if (rule->match[i].type == MATCH_ANY) {
+			rule->match[i] = m;
+			return true;
+		}
+	return false;
 }
 
 bool rule_has_set(const struct rule *rule, enum set_id set)
@@ -102,8 +120,6 @@ static void code_text(struct rule_codec *c, const char **s)
 static void code_match(struct rule_codec *c, struct rule_match *m)
 {
 	code_field(c, m->type);
-	if (m->type == MATCH_NONE)
-		return;
 	code_field(c, m->negated);
 	switch ((enum match)m->type) {
 	case MATCH_SOURCE:
@@ -141,7 +157,7 @@ static void code_match(struct rule_codec *c, struct rule_match *m)
 	case MATCH_ICMP_ECHO:
 	case MATCH_SOURCE_LOCAL:
 	case MATCH_DESTINATION_LOCAL:
-	case MATCH_NONE:
+	case MATCH_ANY:
 	case MATCHES:
 		break;
 	}
@@ -180,11 +196,16 @@ static void code_target(struct rule_codec *c, struct rule_target *t)
 
 static void code_rule(struct rule_codec *c, struct rule *rule)
 {
-	struct rule_match *m = rule->match;
+	uint8_t n = 0, done = 0;
 
-	do
-		code_match(c, m);
-	while (m++->type != MATCH_NONE);
+	rule_for_each_match(m, rule)
+		n++;
+	code_field(c, n);
+	for (struct rule_match *m = rule->match; done < n; m++)
+		if (!c->out || m->type != MATCH_ANY) {
+			code_match(c, m);
+			done++;
+		}
 	code_target(c, &rule->target);
 	code_text(c, &rule->comment);
 }
@@ -193,7 +214,6 @@ void rule_list_add(struct rule_list *l, const struct rule *rule)
 {
 	struct rule copy = *rule;
 
-	assert(copy.match[RULE_MATCHES].type == MATCH_NONE);
 	code_rule(&(struct rule_codec){ .out = &l->packed }, &copy);
 	l->n++;
 }

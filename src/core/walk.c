@@ -176,7 +176,7 @@ static bool match_holds(const struct walk *w, const struct walk_packet *p,
 	case MATCH_SHARE: /* stand in lists of endpoints only, which are not run */
 	case MATCH_REMEMBER:
 	case MATCH_REMEMBERED:
-	case MATCH_NONE:
+	case MATCH_ANY:
 	case MATCHES:
 		break;
 	}
@@ -263,9 +263,10 @@ static enum verdict run_rule(
 	enum verdict v = VERDICT_CONTINUE;
 
 	/* What stands behind a match that fails is not looked at. */
-	for (const struct rule_match *m = rule->match; holds && m->type != MATCH_NONE; m++)
-		holds = match_holds(r->walk, r->packet, m, &unreadable) != m->negated &&
-			!unreadable;
+	rule_for_each_match(m, rule)
+		if (holds)
+			holds = match_holds(r->walk, r->packet, m, &unreadable) != m->negated &&
+				!unreadable;
 	if (unreadable)
 		v = VERDICT_UNREADABLE;
 	else if (holds)

@@ -138,7 +138,7 @@ static void print_set_name(struct buf *b, int family, uint8_t id, uint8_t dirs)
 	buf_addf(b, "%s %s", set_name(id, family, name), dirs_text[dirs]);
 }
 
-/* What every rule can match, without a module. */
+/* A match that needs no module. */
 static bool is_basic(const struct rule_match *m)
 {
 	return m->type == MATCH_SOURCE || m->type == MATCH_DESTINATION ||
@@ -210,7 +210,7 @@ static void print_match(
 			" --reap --name %s --mask %s --rsource",
 			not, m->client.seconds, m->client.record, words->whole_mask);
 		break;
-	case MATCH_NONE:
+	case MATCH_ANY:
 	case MATCHES:
 		break;
 	}
@@ -259,24 +259,27 @@ static void print_target(struct buf *b, int family, const struct rule_target *t)
 	}
 }
 
+/* Only once. */
+static void print_comment(struct buf *b, const char **comment)
+{
+	if (!*comment)
+		return;
+	buf_adds(b, "-m comment --comment ");
+	print_text(b, *comment);
+	buf_addc(b, ' ');
+	*comment = NULL;
+}
+
 void iptables_print_rule(struct buf *b, int family, const struct rule *rule)
 {
-	bool commented = !rule->comment;
+	const char *comment = rule->comment;
 
 	rule_for_each_match(m, rule) {
-		if (!commented && !is_basic(m)) {
-			buf_adds(b, "-m comment --comment ");
-			print_text(b, rule->comment);
-			buf_addc(b, ' ');
-			commented = true;
-		}
+		if (!is_basic(m))
+			print_comment(b, &comment);
 		print_match(b, family, rule, m);
 	}
-	if (!commented) {
-		buf_adds(b, "-m comment --comment ");
-		print_text(b, rule->comment);
-		buf_addc(b, ' ');
-	}
+	print_comment(b, &comment);
 	print_target(b, family, &rule->target);
 }
 
@@ -295,20 +298,20 @@ void iptables_print_rules(
 /* Parsing */
 
 /*
- * The words of a rule, one after the other; behind the last one they are "". What cannot be read
- * sets `readable` to false and changes nothing else.
+ * The words of a rule, one after the other. A word that is not expected makes the rule unreadable;
+ * parsing goes on to find the target.
  */
 struct rule_parser {
 	const char *at, *end;
 	int family;
-	const char *word; /* not taken yet; NULL: the end */
-	bool quoted;	  /* the word stood in quotes: it is no option */
-	bool modules;	  /* a match of a module was read */
+	char *word;   /* the next one; NULL: the end */
+	bool quoted;  /* the word stood in quotes: it is no option */
+	bool modules; /* a match of a module was read */
 	struct iptables_rule *rule;
 };
 
-/* Inside quotes a backslash takes away the meaning of the next character. Words are copied behind
- * each other, for which there is room. */
+/* Inside quotes a backslash takes away the meaning of the next character. Words are copied one
+ * behind the other; iptables_parse_rule() has made room for all of them. */
 static void read_word(struct rule_parser *p)
 {
 	struct buf *words = &p->rule->words;
@@ -358,11 +361,11 @@ static const char *next_word(struct rule_parser *p)
 	return word ? word : "";
 }
 
-/* Decimal, or with 0x hexadecimal; up to `end`, which need not be a digit. */
+/* Reads the number at *s, decimal or with 0x hexadecimal, and moves on. */
 static uint32_t parse_number(struct rule_parser *p, const char **s, uint32_t max)
 {
 	char *rest;
-	unsigned long n = strtoul(*s, &rest, strncmp(*s, "0x", 2) ? 10 : 16);
+	unsigned long long n = strtoull(*s, &rest, strncmp(*s, "0x", 2) ? 10 : 16);
 
 	expect(p, **s >= '0' && **s <= '9' && n <= max);
 	*s = rest;
@@ -407,14 +410,15 @@ static struct rule_match parse_net(struct rule_parser *p, enum match type, const
 	return m;
 }
 
-static struct rule_match parse_interface(const char *name)
+/* "eth0", or "veth+" for all that begin with veth. */
+static struct rule_match parse_interface(struct rule_parser *p)
 {
-	struct rule_match m = { .type = MATCH_INTERFACE, .interface.name = name };
-	size_t len = strlen(name);
+	char *name = p->word;
+	struct rule_match m = { .type = MATCH_INTERFACE, .interface.name = next_word(p) };
+	size_t len = strlen(m.interface.name);
 
-	/* The name is a word of our own copy, which may be cut. */
 	if (len && name[len - 1] == '+') {
-		((char *)name)[len - 1] = '\0';
+		name[len - 1] = '\0';
 		m.interface.prefix = true;
 	}
 	return m;
@@ -564,7 +568,7 @@ static bool parse_basic(struct rule_parser *p)
 	else if (next_is(p, "-d"))
 		m = parse_net(p, MATCH_DESTINATION, next_word(p));
 	else if (next_is(p, "-i"))
-		m = parse_interface(next_word(p));
+		m = parse_interface(p);
 	else if (next_is(p, "-p"))
 		m = parse_protocol(p, next_word(p));
 	else
@@ -646,14 +650,14 @@ void iptables_parse_rule(const char *text, size_t len, int family, struct iptabl
 	buf_reset(&ret->words);
 	buf_reserve(&ret->words, len + 1);
 	for (read_word(&p); p.word;) {
-		if (next_is(&p, "-j")) {
-			target = next_word(&p);
-			parse_target(&p, target);
-			break;
-		}
-		if (next_is(&p, "-g")) {
+		bool jump = next_is(&p, "-j");
+
+		if (jump || next_is(&p, "-g")) {
 			target = next_word(&p);
 			ret->rule.target = (struct rule_target){ TARGET_GOTO, .chain = target };
+			if (jump)
+				parse_target(&p, target);
+			expect(&p, *target && strlen(target) <= CHAIN_NAME_LEN && !p.word);
 			break;
 		}
 		if (next_is(&p, "-m")) {
@@ -663,10 +667,6 @@ void iptables_parse_rule(const char *text, size_t len, int family, struct iptabl
 			next_word(&p);
 		}
 	}
-	/* A chain has a name, and behind the target there is nothing. */
-	if (ret->rule.target.type == TARGET_JUMP || ret->rule.target.type == TARGET_GOTO)
-		ret->readable = ret->readable && *target && strlen(target) <= CHAIN_NAME_LEN;
-	ret->readable = ret->readable && !p.word;
 	snprintf(ret->target, sizeof(ret->target), "%s",
 		strlen(target) > CHAIN_NAME_LEN ? "" : target);
 }
@@ -694,16 +694,15 @@ bool iptables_next_line(const char **text, struct iptables_line *ret)
 		l.type = IPTABLES_LINE_RULE;
 	else if (len == strlen("COMMIT") && !strncmp(line, "COMMIT", len))
 		l.type = IPTABLES_LINE_COMMIT;
-	if (l.type == IPTABLES_LINE_OTHER || l.type == IPTABLES_LINE_COMMIT) {
-		*ret = l;
-		return true;
+
+	if (l.type != IPTABLES_LINE_OTHER && l.type != IPTABLES_LINE_COMMIT) {
+		name = line + (l.type == IPTABLES_LINE_RULE ? 3 : 1);
+		name_len = strcspn(name, " \n");
+		snprintf(l.name, sizeof(l.name), "%.*s",
+			name_len > CHAIN_NAME_LEN ? 0 : (int)name_len, name);
+		l.rule = name + name_len + (name[name_len] == ' ');
+		l.len = (size_t)(end - l.rule);
 	}
-	name = line + (l.type == IPTABLES_LINE_RULE ? 3 : 1);
-	name_len = strcspn(name, " \n");
-	snprintf(l.name, sizeof(l.name), "%.*s", name_len > CHAIN_NAME_LEN ? 0 : (int)name_len,
-		name);
-	l.rule = name + name_len + (name[name_len] == ' ');
-	l.len = (size_t)(end - l.rule);
 	*ret = l;
 	return true;
 }

@@ -145,15 +145,15 @@ static void add_leaf_rule(struct rule_list *l, const struct fact *f)
 {
 	const struct cidr to = { .ip = fact_ip(&f->key), .len = ip_bits(f->key.family) };
 	char chain[NAME_SIZE];
-	struct rule rule = { .target = jump_to(service_chain_name(
-				     f->val.dispatch.chain, f->val.dispatch.hash, chain)) };
 
-	if (!is_node_port(&f->key))
-		rule_add_match(&rule, match_net(MATCH_DESTINATION, &to));
-	rule_add_match(&rule, match_protocol(f->key.proto));
-	rule_add_match(&rule,
-		(struct rule_match){ .type = MATCH_PORTS, .ports = { f->key.port, f->key.port } });
-	rule_list_add(l, &rule);
+	service_chain_name(f->val.dispatch.chain, f->val.dispatch.hash, chain);
+	rule_list_add(l,
+		&(struct rule){
+			.match = { is_node_port(&f->key) ? match_any
+							 : match_net(MATCH_DESTINATION, &to),
+				match_protocol(f->key.proto),
+				match_ports(f->key.port, f->key.port) },
+			.target = jump_to(chain) });
 }
 
 /* Leads to the child that has the entries with the key's value of digit d. */
@@ -162,26 +162,23 @@ static void add_branch_rule(
 {
 	struct rule rule = { .target = jump_to(child) };
 
-	if (!d) {
-		rule_add_match(&rule, match_protocol(key->proto));
-	} else if (d <= address_digits(key)) {
+	if (d > address_digits(key)) {
+		/* "-p tcp -m tcp --dport 4096:8191": the ports that begin with the same digits. */
+		unsigned shift = 4 * (unsigned)(count_digits(key) - 1 - d);
+		unsigned first = (unsigned)key->port >> shift << shift;
+
+		rule.match[0] = match_protocol(key->proto);
+		rule.match[1] = match_ports((uint16_t)first, (uint16_t)(first + (1u << shift) - 1));
+	} else if (d) {
 		/* "-d 0.0.0.5/0.0.0.15": that digit of the address, whatever the others are. */
 		struct rule_match m = { .type = MATCH_DESTINATION, .net.ip.family = key->family };
 		int from_end = d - 1, byte = (address_digits(key) - 1 - from_end) / 2;
 
 		m.net.ip.bytes[byte] = (uint8_t)(entry_digit(key, d) << (from_end % 2 * 4));
 		m.net.mask[byte] = (uint8_t)(0xfu << (from_end % 2 * 4));
-		rule_add_match(&rule, m);
+		rule.match[0] = m;
 	} else {
-		/* "-p tcp -m tcp --dport 4096:8191": the ports that begin with the same digits. */
-		int shift = 4 * (count_digits(key) - 1 - d);
-		unsigned first = (unsigned)key->port >> shift << shift;
-
-		rule_add_match(&rule, match_protocol(key->proto));
-		rule_add_match(&rule,
-			(struct rule_match){ .type = MATCH_PORTS,
-				.ports = {
-					(uint16_t)first, (uint16_t)(first + (1u << shift) - 1) } });
+		rule.match[0] = match_protocol(key->proto);
 	}
 	rule_list_add(l, &rule);
 }
@@ -310,7 +307,7 @@ bool tree_read_entry(const struct rule *rule, int family, struct fact *ret)
 	if (m->type != MATCH_PROTOCOL || !proto_lower(m->protocol))
 		return false;
 	protocol = m++->protocol;
-	if (m->type != MATCH_PORTS || m->ports.first != m->ports.last || m[1].type != MATCH_NONE)
+	if (m->type != MATCH_PORTS || m->ports.first != m->ports.last || m[1].type != MATCH_ANY)
 		return false;
 	if (rule->comment || rule->target.type != TARGET_JUMP ||
 		!service_chain_parse(rule->target.chain, &chain, hash))

@@ -41,7 +41,7 @@ static void rules_come_back_in_their_order(void **state)
 	assert_int_equal(r.match[0].net.mask[1], 0xf0);
 	assert_true(rule_has_set(&r, SET_CLUSTER_IP));
 	assert_false(rule_has_set(&r, SET_EXTERNAL_IP));
-	assert_int_equal(r.match[2].type, MATCH_NONE);
+	assert_int_equal(r.match[2].type, MATCH_ANY);
 	assert_int_equal(r.target.mark.mask, 0x4000);
 	assert_true(rule_list_next(&l, &at, &r));
 	assert_null(r.comment);
@@ -59,7 +59,19 @@ static void a_rule_has_room_for_so_many_matches(void **state)
 	for (int i = 0; i < RULE_MATCHES; i++)
 		assert_true(rule_add_match(&r, match_states(STATE_NEW)));
 	assert_false(rule_add_match(&r, match_states(STATE_NEW)));
-	assert_int_equal(r.match[RULE_MATCHES].type, MATCH_NONE);
+}
+
+static void free_places_among_matches_count_nothing(void **state)
+{
+	_cleanup_(rule_list_done) struct rule_list a = { 0 }, b = { 0 };
+	const struct rule_match m = match_states(STATE_NEW);
+
+	(void)state;
+	rule_list_add(&a, &(struct rule){ .match = { m, m }, .target = to_drop });
+	rule_list_add(&b,
+		&(struct rule){
+			.match = { match_any, m, match_any, m, match_any }, .target = to_drop });
+	assert_true(rule_list_eq(&a, &b));
 }
 
 static void equal_rules_have_equal_hashes(void **state)
@@ -132,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules_come_back_in_their_order),
 		cmocka_unit_test(a_rule_has_room_for_so_many_matches),
+		cmocka_unit_test(free_places_among_matches_count_nothing),
 		cmocka_unit_test(equal_rules_have_equal_hashes),
 		cmocka_unit_test(a_sweep_leaves_what_is_marked),
 		cmocka_unit_test(a_pool_is_ripe_when_it_has_doubled),
