@@ -7,7 +7,7 @@
 #include "decode/decode.h"
 #include "fuzz.h"
 
-/* What holds for every object that a decoder has made. */
+/* The invariants of every decoded object. */
 
 static inline void check_service(const struct service *s)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Any bytes are a configuration file or mistakes in words, and what was taken can be printed and
- * is taken again. */
+/* Any bytes are a configuration file or errors in words. A file that was accepted can be printed,
+ * and is accepted again. */
 #include <jansson.h>
 #include <string.h>
 #include <sys/mman.h>

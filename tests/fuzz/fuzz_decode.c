@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Any document is an object or an error in words, and what was decoded once decodes again. */
+/* Any document is an object or an error in words. A decoded document decodes again. */
 #include <errno.h>
 
 #include "check_object.h"

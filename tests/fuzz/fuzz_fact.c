@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Any line is a fact or an error in words, and a fact is printed as a line that says the same. */
+/* Any line is a fact or an error in words. A fact is printed as a line that parses to it. */
 #include <errno.h>
 #include <string.h>
 

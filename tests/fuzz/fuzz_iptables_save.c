@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Any output of iptables-save is chains or an error in words. */
+/* Any bytes parse as the output of iptables-save, or are an error in words. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "fuzz.h"
 
-/* The first byte says which table of which family. */
+/* The first byte selects the table and the family. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ char *text = size ? mem_strndup((const char *)data + 1, size - 1) : NULL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Any bytes are a kubeconfig that can be used or an error that names the file. */
+/* Any bytes are a valid kubeconfig or an error that names the file. */
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>

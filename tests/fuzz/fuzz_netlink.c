@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Any message is something that the kernel said or -EBADMSG, and no byte behind it is read. */
+/* Any message is decoded or -EBADMSG, and no byte behind it is read. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "fuzz.h"
 #include "kernel/link_monitor.h"
 
-/* What a reader tells can be printed. */
+/* A decoded value can be printed. */
 static void check_fact(const struct fact *f, void *arg)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
@@ -23,7 +23,7 @@ static void check_fact(const struct fact *f, void *arg)
 	must(text.len);
 }
 
-/* `f` is what was read if it is a fact. */
+/* `f` is the decoded value, if it is a fact. */
 static void check(int r, const struct fact *f)
 {
 	must(r >= -4095 && r <= 1);
@@ -68,8 +68,8 @@ static void read_link(struct nlmsghdr *msg)
 	link_watch_read(&watch, msg);
 }
 
-/* The first byte says whose message, the second which set; the length is always right, as the
- * kernel's is and nl.c checks. */
+/* The first byte selects the decoder, the second one the set. The length is always correct, as nl.c
+ * checks it. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ struct nlmsghdr *msg = NULL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Any bytes are an object of the kind that the first of them names, or an error in words. */
+/* The first byte selects the kind. Any bytes behind it are such an object or an error in words. */
 #include <errno.h>
 
 #include "check_object.h"

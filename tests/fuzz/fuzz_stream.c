@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A body is cut into the same objects whatever the pieces in which it comes. The first byte of the
- * input is the format, the second one the length of the pieces.
+ * A body is split into the same objects, whatever the pieces in which it arrives. The first byte of
+ * the input selects the format, the second one is the length of the pieces.
  */
 #include <errno.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Any bytes are an event, a Status or the end of a list, as their first one says, or an error in
- * words; and what is found in an event in JSON is what a parser finds in it.
+ * The first byte selects an event, a Status or the end of a list. Any bytes behind it are decoded
+ * as such or are an error in words. A JSON event yields the values that a JSON parser finds in it.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -18,7 +18,7 @@ static void check_against_tree(const struct event *ev, const json_t *tree)
 
 	must(object && json_equal(object, wanted));
 	version = json_object_get(json_object_get(object, "metadata"), "resourceVersion");
-	/* A name of a member that is written with an escape is not found. */
+	/* Member names with escapes are not found. */
 	must(!*ev->version || !strcmp(json_string_value(version), ev->version));
 	json_decref(object);
 }

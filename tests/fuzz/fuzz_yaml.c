@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Any bytes are documents or an error with a place in the text. */
+/* Any bytes are documents or an error with a position in the text. */
 #include "decode/yaml.h"
 #include "fuzz.h"
 
@@ -13,7 +13,7 @@ static void on_document(json_t *doc, unsigned line, void *arg)
 	free(dump);
 }
 
-/* As libyaml counts them: it also ends lines at \r, NEL, LS and PS, and the last one at the end. */
+/* Counts lines as libyaml does, which also ends lines at \r, NEL, LS, PS and the end. */
 static unsigned count_lines(const uint8_t *data, size_t size)
 {
 	unsigned n = 2;

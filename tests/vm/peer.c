@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Both ends of the traffic in the lab: servers that say who they are and whom they see, and a
- * client that prints what it hears. A process of it ends by itself after LIFETIME_SECONDS, so that
- * a test which dies leaves nothing behind.
+ * Both ends of the traffic in the lab: servers that answer with their name and the client's
+ * address, and a client that prints the answers. Each process exits after LIFETIME_SECONDS, so that
+ * a test that dies leaves nothing behind.
  */
 
 #include <arpa/inet.h>
@@ -127,8 +127,8 @@ static void server_bind(struct server *s, int proto, const struct sockaddr *a, s
 }
 
 /*
- * An SCTP socket bound to no address tells its peer about all of them, and the peer would go on
- * with one that IPVS does not translate. So one socket an address.
+ * One SCTP socket for each address: a socket bound to no address announces all addresses to its
+ * peer, which would then use one that IPVS does not translate.
  */
 static void server_bind_each(struct server *s, int proto, uint16_t port)
 {
@@ -148,7 +148,7 @@ static void server_bind_each(struct server *s, int proto, uint16_t port)
 			struct sockaddr_in6 a = *(struct sockaddr_in6 *)i->ifa_addr;
 
 			a.sin6_port = htons(port);
-			/* It may still be tentative, and no Service has such an endpoint. */
+			/* The address may still be tentative; no Service has such an endpoint. */
 			if (IN6_IS_ADDR_LINKLOCAL(&a.sin6_addr))
 				continue;
 			server_bind(s, proto, (struct sockaddr *)&a, sizeof(a));
@@ -168,7 +168,7 @@ static void server_listen(struct server *s, const char *spec)
 		server_bind_each(s, IPPROTO_SCTP, (uint16_t)port);
 		return;
 	}
-	/* IPv4 arrives here too, as mapped addresses. */
+	/* Receives IPv4, too, as mapped addresses. */
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
 
 	server_bind(s, peer_proto(proto), (struct sockaddr *)&any, sizeof(any));
@@ -210,7 +210,7 @@ static void server_turn(struct server *s)
 			if (fd >= 0)
 				server_add(s, fd, SOCKET_CONNECTION);
 		} else if (!server_answer(s, i)) {
-			/* The last one takes the place: it was looked at already. */
+			/* The last one, which was handled already, takes its place. */
 			close(s->fds[i].fd);
 			s->n--;
 			s->fds[i] = s->fds[s->n];
@@ -228,7 +228,7 @@ _Noreturn static void serve(int argc, char **argv)
 	s.name = argv[0];
 	for (int i = 1; i < argc; i++)
 		server_listen(&s, argv[i]);
-	/* Who started us may wait for this line. */
+	/* The parent may wait for this line. */
 	printf("serving\n");
 	fflush(stdout);
 	for (;;)
@@ -301,7 +301,7 @@ static int await(int fd, short events, int wait_ms)
 	return n < 0 ? -errno : n == 0 ? -ETIMEDOUT : 0;
 }
 
-/* The source address with the next port. */
+/* Sets the next port of the source address. */
 static void take_port(struct question *q)
 {
 	/* sin_port and sin6_port are in the same place. */
@@ -325,7 +325,7 @@ static void bind_source(int fd, struct question *q)
 		peer_fail("bind to the source address");
 }
 
-/* A connected socket, or a negative errno. */
+/* Returns a connected socket, or a negative errno. */
 static int dial(struct question *q, int wait_ms)
 {
 	int fd = peer_socket(q->dest.ss_family, q->proto), error = 0;
@@ -342,11 +342,11 @@ static int dial(struct question *q, int wait_ms)
 	if (!error)
 		return fd;
 	close(fd);
-	/* It was on that port a moment ago. */
+	/* The port was in use a moment ago. */
 	return error == EADDRNOTAVAIL && q->first_port ? dial(q, wait_ms) : -error;
 }
 
-/* Asks on a connected socket; the answer without its newline, or a negative errno. */
+/* Asks on a connected socket. Sets the answer without its newline, or returns a negative errno. */
 static int ask_on(int fd, int wait_ms, char answer[static LINE_SIZE])
 {
 	if (send(fd, "?\n", 2, MSG_NOSIGNAL) < 0)
@@ -377,7 +377,7 @@ const char *peer_error_word(int r)
 	return strerror(-r);
 }
 
-/* Prints the answer, or what came instead. Returns whether it was an answer. */
+/* Prints the answer or the error. Returns whether there was an answer. */
 static bool print_answer(int r, const char *answer)
 {
 	puts(r == 0 ? answer : peer_error_word(r));
@@ -385,7 +385,7 @@ static bool print_answer(int r, const char *answer)
 	return r == 0;
 }
 
-/* The same on a connection of its own. */
+/* Asks on a new connection and prints the answer. */
 static int ask_anew(struct question *q, int wait_ms, char answer[static LINE_SIZE])
 {
 	int fd = dial(q, wait_ms);
@@ -463,7 +463,7 @@ static int loop(int argc, char **argv)
 
 	signal(SIGTERM, stop);
 	for (unsigned n = 0; !stopping; n++) {
-		/* Where nobody is yet one attempt must not hide the moment when somebody comes. */
+		/* A long attempt must not hide the moment when a server appears. */
 		int r = ask_anew(&q, q.wait_ms / (answered ? 1 : FIRST_WAITS), answer);
 		bool silent = r == -ETIMEDOUT || r == -EHOSTUNREACH || r == -ENETUNREACH;
 
@@ -509,7 +509,7 @@ _Noreturn static void notify(int argc, char **argv)
 
 /* ---- change ---- */
 
-/* Asked by the old interface of IPVS: one system call, so that asking takes no time to speak of. */
+/* Uses the old interface of IPVS: one system call takes almost no time. */
 static bool has_real_server(int fd, const struct sockaddr_in *vs, const struct sockaddr_in *rs)
 {
 	union {
@@ -567,7 +567,7 @@ static int change(int argc, char **argv)
 			fprintf(stderr, "not there after %d s\n", CHANGE_LIMIT_SECONDS);
 			return 1;
 		}
-		/* On one processor the daemon needs it too. */
+		/* Leave the CPU to the daemon, if there is only one. */
 		usleep(100);
 	}
 	printf("%lld\n", (long long)(peer_now_us() - start));

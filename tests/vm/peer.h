@@ -10,14 +10,14 @@ enum { LINE_SIZE = 256 };
 _Noreturn void peer_fail(const char *what);
 _Noreturn void peer_usage(void);
 
-/* IPPROTO_*; ends the program if there is none of this name. */
+/* Returns IPPROTO_*; ends the program for an unknown name. */
 int peer_proto(const char *name);
-/* The length of the address in numbers; ends the program if it is none. */
+/* Parses a numeric address and returns its length; ends the program if it is malformed. */
 socklen_t peer_resolve(const char *host, const char *port, struct sockaddr_storage *ret);
-/* A socket that does not block, or -1 and errno. */
+/* Returns a non-blocking socket, or -1 and errno. */
 int peer_socket(int family, int proto);
 int64_t peer_now_us(void);
-/* What came in place of an answer, in one word if it is one that tests look for. */
+/* Words for an error; a single word if tests look for it. */
 const char *peer_error_word(int r);
 
 int survey(int argc, char **argv);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Asks many questions at a time and says for each who answered: the set of servers, each with the
- * address that it saw. Each flow is asked on one connection after the other until as many servers
- * as wanted have answered, and some times more, to find those that should not. Where no answer is
- * wanted, silence is believed in sooner: on a slow machine that can hide a mistake, but never make
- * one up.
+ * Tests many flows at a time and prints for each the servers that answered, with the client address
+ * that they saw. Each flow is asked on one connection after the other until the wanted number of
+ * servers has answered, and a few times more to find unwanted servers. If no answer is wanted, the
+ * timeout is shorter: on a slow machine this can hide a fault, but cannot invent one.
  */
 
 #include <errno.h>
@@ -75,7 +74,7 @@ static void read_flow(struct flow *f, const char *line)
 		f->proto = peer_proto(f->http ? "tcp" : proto);
 }
 
-/* The word of an answer: who, and whom it saw. */
+/* Records an answer once, as SERVER@CLIENT or the word of an error. */
 static void note_answer(struct flow *f, const char *word)
 {
 	for (int i = 0; i < f->n_answers; i++)
@@ -107,7 +106,7 @@ static int start(struct flow *f)
 	f->asked++;
 	if (fd < 0)
 		return -errno;
-	/* SCTP keeps to itself what ICMP says, unless asked. */
+	/* Without this option SCTP does not report ICMP errors. */
 	if (f->proto == IPPROTO_SCTP && f->dest.ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
 	else if (f->proto == IPPROTO_SCTP)
@@ -153,7 +152,7 @@ static int receive(struct flow *f, int fd)
 	if (n <= 0)
 		return n < 0 ? -errno : -ECONNRESET;
 	text[n] = '\0';
-	/* A socket of this kind gets answers to its own echo only. */
+	/* A socket of this kind receives only answers to its own echo requests. */
 	if (f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6)
 		strcpy(text, "echo");
 	note_text(f, text);
@@ -177,7 +176,7 @@ static void print(const struct flow *f)
 	putchar('\n');
 }
 
-/* Asks once more, or for the first time. Returns whether a question stands now in place i. */
+/* Asks again, or for the first time. Returns whether place i now waits for an answer. */
 static bool ask_in(struct survey *s, nfds_t i, struct flow *f, int r)
 {
 	while (f->asked == 0 || !enough(f, r)) {
@@ -197,7 +196,7 @@ static bool ask_in(struct survey *s, nfds_t i, struct flow *f, int r)
 	return false;
 }
 
-/* What came on the socket in place i: 0 an answer, -EINPROGRESS nothing yet, or an error. */
+/* Reads from the socket in place i: 0 is an answer, -EINPROGRESS nothing yet, others are errors. */
 static int advance(struct survey *s, nfds_t i)
 {
 	struct pollfd *p = &s->fds[i];
@@ -208,7 +207,7 @@ static int advance(struct survey *s, nfds_t i)
 	if (p->events == POLLIN)
 		return receive(s->active[i], p->fd);
 	r = send_question(s->active[i], p->fd);
-	/* The sender's own host dropped it; that it was refused besides is still to come. */
+	/* The sender's host dropped the packet; the refusal may still follow. */
 	if (r < 0 && r != -EPERM)
 		return r;
 	p->events = POLLIN;
@@ -225,7 +224,7 @@ static void begin(struct survey *s, struct flow *f)
 
 static void turn(struct survey *s)
 {
-	/* The deadlines need no more precision than this. */
+	/* This is precise enough for the deadlines. */
 	if (poll(s->fds, s->n_active, 50) < 0)
 		peer_fail("poll");
 	for (nfds_t i = s->n_active; i-- > 0;) {
