@@ -222,50 +222,6 @@ static void drain_copy_fact(const struct fact *f, void *arg)
 	fact_list_add(arg, *f);
 }
 
-static void drain_catch_virtual_servers(struct drain *d, uint64_t now)
-{
-	struct ledger *l = d->config.ledger;
-	struct fact_list leaving = { 0 }, members = { 0 };
-
-	ledger_each_queued(l, OP_DEL, FACT_VS, drain_copy_fact, &leaving);
-	if (leaving.n)
-		ledger_each_queued(l, OP_DEL, FACT_MEMBER, drain_copy_fact, &members);
-	for (size_t i = 0; i < leaving.n; i++) {
-		const struct fact_key *key = &leaving.facts[i].key;
-		uint64_t timeout = drain_find(d, key) ? 0 : drain_timeout_of(d, key);
-		struct drain_fact *vs;
-
-		if (!timeout || !ledger_has_children(l, key))
-			continue;
-		vs = drain_add(d, key, timeout, now);
-		drain_keep(d, vs, (struct fact){ .key = *key });
-		drain_keep_path(d, vs, &members);
-	}
-	fact_list_done(&leaving);
-	fact_list_done(&members);
-}
-
-static void drain_catch_real_servers(struct drain *d, uint64_t now)
-{
-	struct fact_list leaving = { 0 };
-
-	ledger_each_queued(d->config.ledger, OP_DEL, FACT_RS, drain_copy_fact, &leaving);
-	for (size_t i = 0; i < leaving.n; i++) {
-		struct fact rs = leaving.facts[i];
-		struct fact_key vs;
-		uint64_t timeout;
-
-		fact_parent(&rs.key, &vs);
-		timeout = drain_find(d, &rs.key) ? 0 : drain_timeout_of(d, &vs);
-		if (!timeout)
-			continue;
-		drain_add(d, &rs.key, timeout, now);
-		rs.val.rs.weight = 0;
-		ledger_claim(d->config.ledger, &rs, &d->claimant);
-	}
-	fact_list_done(&leaving);
-}
-
 static bool drain_owns(const struct drain *d, const struct fact_key *key)
 {
 	struct fact_state s;
@@ -289,18 +245,51 @@ static void drain_restart_timer(const struct fact *rs, void *arg)
 
 void drain_catch(struct drain *d, uint64_t now)
 {
+	struct ledger *l = d->config.ledger;
 	struct drain_catching c = { .d = d, .now = now };
+	struct fact_list virtual_servers = { 0 }, members = { 0 }, real_servers = { 0 };
 
-	/* Virtual servers first: the deletes of their real servers are queued only once the virtual
-	 * server stays. */
-	drain_catch_virtual_servers(d, now);
-	drain_catch_real_servers(d, now);
+	/* A virtual server that has real servers stays for them, with the path to it. */
+	ledger_each_queued(l, OP_DEL, FACT_VS, drain_copy_fact, &virtual_servers);
+	if (virtual_servers.n)
+		ledger_each_queued(l, OP_DEL, FACT_MEMBER, drain_copy_fact, &members);
+	for (size_t i = 0; i < virtual_servers.n; i++) {
+		const struct fact_key *key = &virtual_servers.facts[i].key;
+		uint64_t timeout = drain_find(d, key) ? 0 : drain_timeout_of(d, key);
+		struct drain_fact *vs;
 
-	/* A real server takes new connections until its weight of 0 is set. It may wait for other
-	 * operations, or it was wanted since the last look and has left again. */
+		if (!timeout || !ledger_has_children(l, key))
+			continue;
+		vs = drain_add(d, key, timeout, now);
+		drain_keep(d, vs, (struct fact){ .key = *key });
+		drain_keep_path(d, vs, &members);
+	}
+
+	/* Now that their virtual server stays, the deletes of its real servers are queued, too. */
+	ledger_each_queued(l, OP_DEL, FACT_RS, drain_copy_fact, &real_servers);
+	for (size_t i = 0; i < real_servers.n; i++) {
+		struct fact rs = real_servers.facts[i];
+		struct fact_key vs;
+		uint64_t timeout;
+
+		fact_parent(&rs.key, &vs);
+		timeout = drain_find(d, &rs.key) ? 0 : drain_timeout_of(d, &vs);
+		if (!timeout)
+			continue;
+		drain_add(d, &rs.key, timeout, now);
+		rs.val.rs.weight = 0;
+		ledger_claim(l, &rs, &d->claimant);
+	}
+
+	/* A real server takes new connections until its weight of 0 is set. The operation may wait
+	 * for others, or the endpoint came back since the last look and has left again. */
 	if (d->n_rs)
-		ledger_each_queued(d->config.ledger, OP_SET, FACT_RS, drain_restart_timer, &c);
+		ledger_each_queued(l, OP_SET, FACT_RS, drain_restart_timer, &c);
+
 	drain_forget_expected(d);
+	fact_list_done(&virtual_servers);
+	fact_list_done(&members);
+	fact_list_done(&real_servers);
 }
 
 /* Looking */

@@ -57,7 +57,8 @@ void stale_copy(struct stale_list *l, const struct stale_list *from, size_t i)
 	stale_add_frontend(l, fe);
 }
 
-static int cmp_address(const struct ip *a, uint16_t a_port, const struct ip *b, uint16_t b_port)
+static int stale_cmp_address(
+	const struct ip *a, uint16_t a_port, const struct ip *b, uint16_t b_port)
 {
 	int c = ip_cmp(a, b);
 
@@ -66,21 +67,21 @@ static int cmp_address(const struct ip *a, uint16_t a_port, const struct ip *b, 
 
 int stale_frontend_cmp(const struct stale_frontend *a, const struct stale_frontend *b)
 {
-	return a->proto == b->proto ? cmp_address(&a->ip, a->port, &b->ip, b->port)
+	return a->proto == b->proto ? stale_cmp_address(&a->ip, a->port, &b->ip, b->port)
 				    : (int)a->proto - (int)b->proto;
 }
 
 int stale_endpoint_cmp(const struct stale_endpoint *a, const struct stale_endpoint *b)
 {
-	return cmp_address(&a->ip, a->port, &b->ip, b->port);
+	return stale_cmp_address(&a->ip, a->port, &b->ip, b->port);
 }
 
-static int cmp_frontend(const void *a, const void *b)
+static int stale_frontend_compare(const void *a, const void *b)
 {
 	return stale_frontend_cmp(a, b);
 }
 
-static int cmp_endpoint(const void *a, const void *b)
+static int stale_endpoint_compare(const void *a, const void *b)
 {
 	return stale_endpoint_cmp(a, b);
 }
@@ -88,7 +89,7 @@ static int cmp_endpoint(const void *a, const void *b)
 void stale_finish(struct stale_list *l)
 {
 	if (l->n)
-		qsort(l->frontends, l->n, sizeof(*l->frontends), cmp_frontend);
+		qsort(l->frontends, l->n, sizeof(*l->frontends), stale_frontend_compare);
 }
 
 void stale_done(struct stale_list *l)
@@ -106,20 +107,13 @@ const struct stale_frontend *stale_find(
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (cmp_frontend(&l->frontends[middle], key) < 0)
+		if (stale_frontend_cmp(&l->frontends[middle], key) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < l->n && !cmp_frontend(&l->frontends[low], key) ? &l->frontends[low] : NULL;
-}
-
-static bool is_endpoint(
-	const struct stale_list *l, const struct stale_frontend *fe, const struct stale_flow *flow)
-{
-	const struct stale_endpoint key = { .ip = flow->from, .port = flow->from_port };
-
-	return fe->n && bsearch(&key, &l->endpoints[fe->first], fe->n, sizeof(key), cmp_endpoint);
+	return low < l->n && !stale_frontend_cmp(&l->frontends[low], key) ? &l->frontends[low]
+									  : NULL;
 }
 
 bool stale_match(const struct stale_list *l, const struct stale_flow *flow)
@@ -127,12 +121,17 @@ bool stale_match(const struct stale_list *l, const struct stale_flow *flow)
 	const struct stale_frontend key = {
 		.ip = flow->to, .port = flow->to_port, .proto = flow->proto
 	};
+	const struct stale_endpoint from = { .ip = flow->from, .port = flow->from_port };
 	const struct stale_frontend *first = stale_find(l, &key), *end = &l->frontends[l->n];
 
 	for (const struct stale_frontend *fe = first; fe && fe < end; fe++) {
-		if (cmp_frontend(fe, &key))
+		if (stale_frontend_cmp(fe, &key))
 			break;
-		if (is_endpoint(l, fe, flow) && (flow->translated || !l->translated))
+		if (l->translated && !flow->translated)
+			continue;
+		if (fe->n &&
+			bsearch(&from, &l->endpoints[fe->first], fe->n, sizeof(from),
+				stale_endpoint_compare))
 			return false;
 	}
 	return first;

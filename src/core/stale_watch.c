@@ -6,7 +6,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 
-/* Where the UDP ports of one Service lead. */
+/* The frontends and endpoints of one Service's UDP ports. */
 struct stale_service {
 	struct list link;
 	struct stale_service **at; /* the pointer that remembers it */
@@ -27,7 +27,7 @@ struct stale_watch *stale_watch_new(void)
 	return w;
 }
 
-static void forget_service(struct stale_service *s)
+static void stale_service_forget(struct stale_service *s)
 {
 	list_remove(&s->link);
 	*s->at = NULL;
@@ -40,7 +40,7 @@ void stale_watch_free(struct stale_watch *w)
 	if (!w)
 		return;
 	list_for_each_entry_safe(struct stale_service, s, &w->services, link)
-		forget_service(s);
+		stale_service_forget(s);
 	stale_done(&w->changed);
 	free(w);
 }
@@ -50,7 +50,7 @@ void stale_watch_add(struct stale_watch *w, const struct ip *ip, uint16_t port, 
 	stale_add(&w->changed, ip, port, proto);
 }
 
-static bool same_endpoints(const struct stale_list *a, const struct stale_frontend *in_a,
+static bool stale_same_endpoints(const struct stale_list *a, const struct stale_frontend *in_a,
 	const struct stale_list *b, const struct stale_frontend *in_b)
 {
 	if (in_a->n != in_b->n)
@@ -63,7 +63,7 @@ static bool same_endpoints(const struct stale_list *a, const struct stale_fronte
 }
 
 /* Merges the two sorted lists: frontends in one of them only, or with other endpoints, changed. */
-static void note_changes(
+static void stale_watch_compare(
 	struct stale_watch *w, const struct stale_list *old, const struct stale_list *new)
 {
 	size_t i = 0, j = 0;
@@ -72,7 +72,7 @@ static void note_changes(
 		const struct stale_frontend *a = &old->frontends[i], *b = &new->frontends[j];
 		int c = i == old->n ? 1 : j == new->n ? -1 : stale_frontend_cmp(a, b);
 
-		if (c || !same_endpoints(old, a, new, b)) {
+		if (c || !stale_same_endpoints(old, a, new, b)) {
 			const struct stale_frontend *changed = c < 0 ? a : b;
 
 			stale_watch_add(w, &changed->ip, changed->port, changed->proto);
@@ -90,10 +90,10 @@ void stale_watch_service(struct stale_watch *w, struct stale_service **at,
 
 	stale_add_served(&new, served);
 	stale_finish(&new);
-	note_changes(w, *at ? &(*at)->list : &none, &new);
+	stale_watch_compare(w, *at ? &(*at)->list : &none, &new);
 	if (!new.n) {
 		if (*at)
-			forget_service(*at);
+			stale_service_forget(*at);
 		return;
 	}
 	if (!*at) {
@@ -113,12 +113,12 @@ bool stale_watch_any(const struct stale_watch *w)
 }
 
 struct stale_owner {
-	const struct stale_service *service; /* NULL: nobody's */
+	const struct stale_service *service; /* NULL: no Service has it */
 	size_t i;			     /* of its frontends */
 };
 
 /* For each changed frontend the oldest Service that has it. */
-static struct stale_owner *find_owners(const struct stale_watch *w)
+static struct stale_owner *stale_watch_owners(const struct stale_watch *w)
 {
 	const struct stale_list *changed = &w->changed;
 	struct stale_owner *owners = mem_zalloc(changed->n, sizeof(*owners));
@@ -151,7 +151,7 @@ void stale_watch_list(struct stale_watch *w, struct stale_list *ret)
 			changed->frontends[n++] = changed->frontends[i];
 	changed->n = n;
 
-	owners = find_owners(w);
+	owners = stale_watch_owners(w);
 	for (size_t i = 0; i < changed->n; i++) {
 		const struct stale_frontend *fe = &changed->frontends[i];
 		const struct stale_owner *o = &owners[i];
