@@ -40,13 +40,6 @@ static inline void list_remove(struct list *node)
 	list_init(node);
 }
 
-#define list_for_each(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
-
-/* The current node may be removed. */
-#define list_for_each_safe(it, head)                                              \
-	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); \
-		it = it##_next, it##_next = it->next)
-
 /*
  * The objects of `type` that hang on the list by their `member`:
  *

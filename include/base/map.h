@@ -39,14 +39,6 @@ struct map_node *map_first(const struct map *m, uint32_t hash);
 struct map_node *map_same(struct map_node *n, uint32_t hash);
 struct map_node *map_next(const struct map *m, const struct map_node *n);
 
-#define map_for_each_match(it, m, h) \
-	for (struct map_node *it = map_first(m, h); it; it = map_same(it->next, h))
-
-/* All nodes; the current one may be deleted, none may be added. */
-#define map_for_each(it, m)                                       \
-	for (struct map_node *it = map_next(m, NULL), *it##_next; \
-		it && (it##_next = map_next(m, it), 1); it = it##_next)
-
 /* The object of `type` whose `member` the node is; NULL for NULL. */
 #define map_entry(node, type, member)                             \
 	({                                                        \

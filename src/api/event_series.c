@@ -111,8 +111,7 @@ static char *event_object_name(
 
 static struct series *find_series(const struct event_book *b, const struct kube_event *event)
 {
-	map_for_each_match(n, &b->by_key, event_hash(event)) {
-		struct series *e = container_of(n, struct series, by_key);
+	map_for_each_match_entry(struct series, e, &b->by_key, event_hash(event), by_key) {
 		const struct kube_event *is = &e->event;
 
 		if (is->warning == event->warning && same_text(is->reason, event->reason) &&

@@ -722,12 +722,8 @@ void ledger_each_queued(const struct ledger *l, enum op_type type, enum fact_kin
 		for (size_t i = 0; i < OP_STEPS; i++) {
 			if (op_order[i].type != type || !op_step_is_of_kind(&op_order[i], kind))
 				continue;
-			list_for_each(n, &l->queue[pass][i]) {
-				const struct ledger_entry *e =
-					container_of(n, struct ledger_entry, queue);
-
+			list_for_each_entry(const struct ledger_entry, e, &l->queue[pass][i], queue)
 				f(&(struct fact){ .key = e->key, .val = e->have }, arg);
-			}
 		}
 }
 

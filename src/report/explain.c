@@ -63,12 +63,9 @@ static int cmp_slot(const void *a, const void *b)
 static void find_slots(struct explainer *x)
 {
 	x->slots = mem_zalloc(x->in->store->n_services, sizeof(*x->slots));
-	map_for_each(it, &x->in->store->slots) {
-		const struct slot *slot = container_of(it, struct slot, by_name);
-
+	map_for_each_entry(const struct slot, slot, &x->in->store->slots, by_name)
 		if (slot->service)
 			x->slots[x->n_slots++] = slot;
-	}
 	if (x->n_slots)
 		qsort(x->slots, x->n_slots, sizeof(*x->slots), cmp_slot);
 }
@@ -229,8 +226,8 @@ static void note_node_port(const struct explainer *x, const struct service *s, j
 
 static bool has_endpoint(const struct slot *slot, const struct ip *ip)
 {
-	list_for_each(n, &slot->slices) {
-		const struct slice *slice = container_of(n, struct slot_slice, link)->slice;
+	list_for_each_entry(const struct slot_slice, it, &slot->slices, link) {
+		const struct slice *slice = it->slice;
 
 		for (size_t i = 0; i < slice->n_subsets; i++)
 			for (size_t j = 0; j < slice->subsets[i].n_endpoints; j++)

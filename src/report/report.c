@@ -207,8 +207,8 @@ struct report *report_begin(const struct report_input *in)
 	struct report *r = new0(struct report);
 
 	r->items = mem_zalloc(in->store->n_services, sizeof(*r->items));
-	map_for_each(it, &in->store->slots) {
-		const struct service *s = container_of(it, struct slot, by_name)->service;
+	map_for_each_entry(const struct slot, slot, &in->store->slots, by_name) {
+		const struct service *s = slot->service;
 
 		if (s)
 			r->items[r->n++] = (struct item){ mem_strdup(s->ns), mem_strdup(s->name) };

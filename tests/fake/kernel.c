@@ -15,16 +15,11 @@ struct held {
 	struct fact fact;
 };
 
-static struct held *held_of(struct map_node *n)
-{
-	return container_of(n, struct held, by_key);
-}
-
 static struct held *find(const struct fake_kernel *k, const struct fact_key *key)
 {
-	map_for_each_match(n, &k->facts, map_hash(key, sizeof(*key)))
-		if (fact_key_eq(&held_of(n)->fact.key, key))
-			return held_of(n);
+	map_for_each_match_entry(struct held, h, &k->facts, map_hash(key, sizeof(*key)), by_key)
+		if (fact_key_eq(&h->fact.key, key))
+			return h;
 	return NULL;
 }
 
@@ -81,9 +76,9 @@ void fake_kernel_remove_key(struct fake_kernel *k, const struct fact_key *key)
 	forget(k, h);
 	if (!has_children(gone.kind))
 		return;
-	map_for_each(n, &k->facts)
-		if (fact_parent(&held_of(n)->fact.key, &parent) && fact_key_eq(&parent, &gone))
-			forget(k, held_of(n));
+	map_for_each_entry(struct held, child, &k->facts, by_key)
+		if (fact_parent(&child->fact.key, &parent) && fact_key_eq(&parent, &gone))
+			forget(k, child);
 }
 
 void fake_kernel_put(struct fake_kernel *k, const char *line)
@@ -118,8 +113,8 @@ struct fact *fake_kernel_list(const struct fake_kernel *k)
 	struct fact *list = mem_zalloc(k->n_facts, sizeof(*list));
 	size_t i = 0;
 
-	map_for_each(n, &k->facts)
-		list[i++] = held_of(n)->fact;
+	map_for_each_entry(struct held, h, &k->facts, by_key)
+		list[i++] = h->fact;
 	qsort(list, k->n_facts, sizeof(*list), cmp_fact);
 	return list;
 }
@@ -245,8 +240,8 @@ static int dump(struct adapter *a, enum fact_kind kind,
 		k->has_read = false;
 	if (k->before_dump)
 		k->before_dump(k, kind, k->arg);
-	map_for_each(n, &k->facts) {
-		const struct fact *f = &held_of(n)->fact;
+	map_for_each_entry(struct held, h, &k->facts, by_key) {
+		const struct fact *f = &h->fact;
 
 		if (f->key.kind == kind && !skipped(f, skip, arg))
 			fn(f, arg);
@@ -264,8 +259,8 @@ static int conns(struct adapter *a, const struct fact_key *vs,
 
 	if (k->conns_error)
 		return err_set(err, k->conns_error, "connections cannot be counted");
-	map_for_each(n, &k->facts) {
-		const struct fact *f = &held_of(n)->fact;
+	map_for_each_entry(struct held, h, &k->facts, by_key) {
+		const struct fact *f = &h->fact;
 		struct rs_conns c = { .key = f->key, .weight = f->val.rs.weight };
 		struct fact_key parent;
 
@@ -293,8 +288,8 @@ void fake_kernel_init(struct fake_kernel *k)
 
 void fake_kernel_done(struct fake_kernel *k)
 {
-	map_for_each(n, &k->facts)
-		free(held_of(n));
+	map_for_each_entry(struct held, h, &k->facts, by_key)
+		free(h);
 	map_done(&k->facts);
 	buf_done(&k->log);
 }

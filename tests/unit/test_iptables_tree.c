@@ -30,16 +30,11 @@ struct chains {
 	size_t writes, removals;
 };
 
-static struct chain *chain_of(struct map_node *n)
-{
-	return container_of(n, struct chain, by_name);
-}
-
 static struct chain *find(const struct chains *t, const char *name)
 {
-	map_for_each_match(n, &t->map, map_hash_str(name))
-		if (!strcmp(chain_of(n)->name, name))
-			return chain_of(n);
+	map_for_each_match_entry(struct chain, c, &t->map, map_hash_str(name), by_name)
+		if (!strcmp(c->name, name))
+			return c;
 	return NULL;
 }
 
@@ -76,9 +71,9 @@ static void chain_remove(const char *name, void *arg)
 
 static void table_done(struct chains *t)
 {
-	map_for_each(n, &t->map) {
-		free(chain_of(n)->text);
-		free(chain_of(n));
+	map_for_each_entry(struct chain, c, &t->map, by_name) {
+		free(c->text);
+		free(c);
 	}
 	map_done(&t->map);
 	*t = (struct chains){ 0 };
@@ -96,11 +91,11 @@ static void change(struct chains *t, const struct fact *old, size_t n_old, const
 static void assert_equal_tables(const struct chains *a, const struct chains *b)
 {
 	assert_int_equal(a->map.count, b->map.count);
-	map_for_each(n, &a->map) {
-		const struct chain *other = find(b, chain_of(n)->name);
+	map_for_each_entry(struct chain, c, &a->map, by_name) {
+		const struct chain *other = find(b, c->name);
 
 		assert_non_null(other);
-		assert_string_equal(chain_of(n)->text, other->text);
+		assert_string_equal(c->text, other->text);
 	}
 }
 
@@ -268,8 +263,8 @@ static void what_is_printed_can_be_read(void **state)
 		struct fact f;
 
 		change(&t, NULL, 0, &e[i], 1);
-		map_for_each(n, &t.map) {
-			assert_true(read_entry(chain_of(n)->text, e[i].key.family, &f));
+		map_for_each_entry(struct chain, c, &t.map, by_name) {
+			assert_true(read_entry(c->text, e[i].key.family, &f));
 			assert_memory_equal(&f, &e[i], sizeof(f));
 		}
 		table_done(&t);
@@ -500,14 +495,14 @@ static void what_is_behind_a_broken_chain_is_not_found(void **state)
 	change(&t, NULL, 0, l.facts, l.n);
 	assert_int_equal(t.map.count, 2 + 16);
 	assert_int_equal(count_found(&t, &l), 165);
-	map_for_each(n, &t.map) {
-		size_t behind = !strcmp(chain_of(n)->name, CHAIN_DISPATCH) ? 160
-			: !strcmp(chain_of(n)->name, CHAIN_NODE_PORTS)	   ? 5
-									   : 10;
+	map_for_each_entry(struct chain, c, &t.map, by_name) {
+		size_t behind = !strcmp(c->name, CHAIN_DISPATCH) ? 160
+			: !strcmp(c->name, CHAIN_NODE_PORTS)	 ? 5
+								 : 10;
 
-		chain_of(n)->broken = true;
+		c->broken = true;
 		assert_int_equal(count_found(&t, &l), 165 - behind);
-		chain_of(n)->broken = false;
+		c->broken = false;
 	}
 	table_done(&t);
 }

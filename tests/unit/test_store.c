@@ -39,8 +39,8 @@ static const char *dirty(struct store *s, struct buf *b)
 static const char *slices(const struct slot *slot, struct buf *b)
 {
 	buf_reset(b);
-	list_for_each(n, &slot->slices)
-		buf_addf(b, "%s ", container_of(n, struct slot_slice, link)->slice->name);
+	list_for_each_entry(const struct slot_slice, it, &slot->slices, link)
+		buf_addf(b, "%s ", it->slice->name);
 	return buf_str(b);
 }
 
