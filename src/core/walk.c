@@ -74,12 +74,12 @@ enum walk_source walk_source_of(const struct node_view *view, const struct ip *i
 
 /* Sets */
 
-static bool wanted(const struct walk *w, const struct fact *f, struct fact_state *ret)
+static bool is_desired(const struct walk *w, const struct fact *f, struct fact_state *ret)
 {
 	return ledger_state(w->ledger, &f->key, ret) && ret->wanted;
 }
 
-static bool in_net_set(
+static bool in_ranges_set(
 	const struct walk *w, enum set_id id, const struct walk_packet *p, struct fact_state *ret)
 {
 	for (int len = ip_bits(p->src.family); len >= 0; len--) {
@@ -89,7 +89,7 @@ static bool in_net_set(
 		for (int bit = len; bit < ip_bits(p->src.family); bit++)
 			net.ip.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
 		f = fact_member(id, p->dst.family, &p->dst, p->proto, p->port, &net);
-		if (wanted(w, &f, ret))
+		if (is_desired(w, &f, ret))
 			return true;
 	}
 	return false;
@@ -104,10 +104,10 @@ static bool in_set(const struct walk *w, const struct walk_packet *p, enum set_i
 	struct fact f;
 
 	if (set_info(id)->type == SET_TYPE_HASH_IP_PORT_NET)
-		return in_net_set(w, id, p, ret);
+		return in_ranges_set(w, id, p, ret);
 	f = fact_member(
 		id, p->dst.family, from_source ? &p->src : &p->dst, p->proto, p->port, &src);
-	return wanted(w, &f, ret);
+	return is_desired(w, &f, ret);
 }
 
 /* Rules */
@@ -139,8 +139,8 @@ static bool is_local(const struct walk *w, const struct ip *ip)
 	const struct fact route = fact_route(ip, &none), addr = fact_addr(ip);
 	struct fact_state state;
 
-	return node_view_is_local(w->view, ip) || ip_is_loopback(ip) || wanted(w, &route, &state) ||
-		wanted(w, &addr, &state);
+	return node_view_is_local(w->view, ip) || ip_is_loopback(ip) ||
+		is_desired(w, &route, &state) || is_desired(w, &addr, &state);
 }
 
 /* Whether the packet, the first one of its connection, has what the match asks for. */
@@ -197,7 +197,7 @@ static enum verdict run_dispatch(struct walk_run *r, bool node_port, unsigned de
 	char name[CHAIN_NAME_LEN + 1];
 	struct fact_state state;
 
-	if (!wanted(r->walk, &entry, &state))
+	if (!is_desired(r->walk, &entry, &state))
 		return VERDICT_RETURN;
 	r->entry = entry.key;
 	service_chain_name(state.want.dispatch.chain, state.want.dispatch.hash, name);
@@ -285,7 +285,7 @@ static const struct rule_list *chain_rules(
 	const struct fact chain = fact_chain(family, table, name, 0);
 	struct fact_state state;
 
-	if (!wanted(w, &chain, &state))
+	if (!is_desired(w, &chain, &state))
 		return NULL;
 	return rule_pool_get(w->pool, state.want.chain.rules);
 }
@@ -370,12 +370,12 @@ static bool find_vs(const struct walk *w, const struct walk_packet *p, struct fa
 	const struct fact by_address = fact_vs(&p->dst, p->port, p->proto);
 	struct fact_state state;
 
-	if (p->mark && wanted(w, &by_mark, &state)) {
+	if (p->mark && is_desired(w, &by_mark, &state)) {
 		*ret = by_mark.key;
 		return true;
 	}
 	*ret = by_address.key;
-	return wanted(w, &by_address, &state);
+	return is_desired(w, &by_address, &state);
 }
 
 struct place {
@@ -428,7 +428,7 @@ bool walk_leads_to(
 		return false;
 	if (!path->choice) {
 		rs = fact_rs(&path->vs, ip, port, 0);
-		return wanted(w, &rs, &state) && state.claimant->born != CLAIMANT_LAST;
+		return is_desired(w, &rs, &state) && state.claimant->born != CLAIMANT_LAST;
 	}
 	for (size_t at = 0; rule_list_next(path->choice, &at, &rule);) {
 		const struct rule_list *endpoint = rule.target.type == TARGET_JUMP

@@ -187,21 +187,6 @@ static void take_nft_event(struct nlmsghdr *msg, void *arg)
 		note_disturbance(c, concern);
 }
 
-static int open_nft(struct canary *c, struct err *err)
-{
-	int r;
-
-	if (c->port)
-		return 0;
-	r = nl_port_open(NETLINK_NETFILTER, &c->port, err);
-	if (r)
-		return r;
-	r = nl_port_join(c->port, NFNLGRP_NFTABLES);
-	if (!r)
-		r = canary_watch_fd(c, nl_port_fd(c->port));
-	return r ? err_errno(err, r, "cannot watch nf_tables") : 0;
-}
-
 /*
  * The port of a program's first netlink socket is its process id, in the program's own namespace
  * (netlink_autobind()). Thousands of its notifications would overflow the queue, so a filter drops
@@ -225,45 +210,24 @@ void canary_written_by(struct canary *c, pid_t pid)
 
 /* Legacy */
 
-/* IPv6 has the same under names of its own: struct ip6t_getinfo, IP6T_SO_GET_INFO. */
-static struct ipt_getinfo read_shape(const struct shapes *s, enum table table)
-{
-	struct ipt_getinfo info = { 0 }, none = { 0 };
-	socklen_t len = sizeof(info);
-
-	strcpy(info.name, table_name(table));
-	return getsockopt(s->fd, s->family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6, IPT_SO_GET_INFO,
-		       &info, &len)
-		? none
-		: info;
-}
-
-/* Whether any shape has changed since the last call. */
+/* Whether any shape has changed since the last call. IPv6 has the same option and struct under names
+ * of its own: IP6T_SO_GET_INFO, struct ip6t_getinfo. */
 static bool shapes_changed(struct shapes *s)
 {
+	const int level = s->family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
 	bool changed = false;
 
 	for (enum table table = 0; table <= TABLE_MANGLE; table++) {
-		struct ipt_getinfo info = read_shape(s, table);
+		struct ipt_getinfo info = { 0 };
+		socklen_t len = sizeof(info);
 
+		strcpy(info.name, table_name(table));
+		if (getsockopt(s->fd, level, IPT_SO_GET_INFO, &info, &len))
+			memset(&info, 0, sizeof(info));
 		changed |= memcmp(&info, &s->seen[table], sizeof(info)) != 0;
 		s->seen[table] = info;
 	}
 	return changed;
-}
-
-static int open_legacy(struct canary *c, int family, struct err *err)
-{
-	struct shapes *s = &c->shapes[c->n_shapes];
-
-	s->family = family;
-	s->fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (s->fd < 0)
-		return err_errno(err, -errno, "cannot watch the tables of iptables");
-	c->n_shapes++;
-	shapes_changed(s);
-	set_ticking(c, true);
-	return 0;
 }
 
 static struct shapes *find_shapes(struct canary *c, int family)
@@ -294,14 +258,30 @@ void canary_after_write(struct canary *c, int family)
 
 int canary_add(struct canary *c, int family, bool nft, struct err *err)
 {
+	struct shapes *s = &c->shapes[c->n_shapes];
 	int r;
 
-	if (!nft)
-		return open_legacy(c, family, err);
-	r = open_nft(c, err);
+	if (!nft) {
+		s->family = family;
+		s->fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (s->fd < 0)
+			return err_errno(err, -errno, "cannot watch the tables of iptables");
+		c->n_shapes++;
+		shapes_changed(s);
+		set_ticking(c, true);
+		return 0;
+	}
+
+	*(family == AF_INET ? &c->nft4 : &c->nft6) = true;
+	if (c->port)
+		return 0;
+	r = nl_port_open(NETLINK_NETFILTER, &c->port, err);
+	if (r)
+		return r;
+	r = nl_port_join(c->port, NFNLGRP_NFTABLES);
 	if (!r)
-		*(family == AF_INET ? &c->nft4 : &c->nft6) = true;
-	return r;
+		r = canary_watch_fd(c, nl_port_fd(c->port));
+	return r ? err_errno(err, r, "cannot watch nf_tables") : 0;
 }
 
 bool canary_disturbed(struct canary *c, uint64_t now, uint64_t interval, uint64_t repairs)

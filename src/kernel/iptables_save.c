@@ -73,14 +73,6 @@ void saved_keep_jumps(struct saved *s)
 	*s = jumps;
 }
 
-/* The map that keeps a chain of that name; NULL: the chain is not ours. */
-static struct map *map_for(struct saved *s, enum table table, const char *name)
-{
-	if (table == TABLE_NAT && tree_has_chain(name))
-		return &s->tree;
-	return chain_is_ours(table, name) ? &s->chains : NULL;
-}
-
 /* One table while it is read; the buffers serve one rule after the other. */
 struct saved_table {
 	struct saved *saved;
@@ -95,33 +87,30 @@ static void saved_table_done(struct saved_table *t)
 	rule_list_done(&t->packed);
 }
 
-static void add_saved_header(const struct saved_table *t, const char *name)
+/* Of our chains; those of the tree are kept apart. */
+static struct saved_chain *get_own_chain(const struct saved_table *t, const char *name)
 {
-	struct map *map = map_for(t->saved, t->table, name);
-	struct fact f;
+	struct saved *s = t->saved;
+	const struct fact f = fact_chain(s->family, t->table, name, 0);
+	const bool in_tree = t->table == TABLE_NAT && tree_has_chain(name);
 
-	leftovers_note(&t->saved->left, t->saved->family, t->table, name, true);
-	if (!map)
-		return;
-	f = fact_chain(t->saved->family, t->table, name, 0);
-	get_saved_chain(map, &f.key);
+	return get_saved_chain(in_tree ? &s->tree : &s->chains, &f.key);
 }
 
 /* Only rules of our chains and of built-in chains are read: others may have very many. */
 static void add_saved_rule(struct saved_table *t, const struct iptables_line *line)
 {
+	const bool ours = iptables_chain_is_ours(t->table, line->name);
 	struct saved *s = t->saved;
-	struct map *map = map_for(s, t->table, line->name);
 	struct saved_chain *c;
-	struct fact f;
 	enum hook hook;
+	struct fact f;
 
-	if (!map && !hook_parse(line->name, &hook))
+	if (!ours && !hook_parse(line->name, &hook))
 		return;
 	iptables_parse_rule(line->rule, line->len, s->family, &t->rule);
-	if (map) {
-		f = fact_chain(s->family, t->table, line->name, 0);
-		c = get_saved_chain(map, &f.key);
+	if (ours) {
+		c = get_own_chain(t, line->name);
 	} else if (chain_is_ours(t->table, t->rule.target)) {
 		f = fact_jump(s->family, t->table, hook, t->rule.target, 0);
 		c = get_saved_chain(&s->chains, &f.key);
@@ -139,10 +128,12 @@ static void add_saved_rule(struct saved_table *t, const struct iptables_line *li
 		c->hash = hash_more(c->hash, line->rule, line->len);
 	}
 
-	if (map == &s->tree && t->rule.readable && tree_read_entry(&t->rule.rule, s->family, &f))
+	if (!ours || t->table != TABLE_NAT)
+		return;
+	if (!tree_has_chain(line->name))
+		s->tree_used |= tree_is_root(t->rule.target);
+	else if (t->rule.readable && tree_read_entry(&t->rule.rule, s->family, &f))
 		fact_list_add(&s->dispatch, f);
-	if (map == &s->chains && t->table == TABLE_NAT && tree_is_root(t->rule.target))
-		s->tree_used = true;
 }
 
 /* A table begins with "*TABLE" and ends with "COMMIT". */
@@ -158,8 +149,11 @@ int saved_add(struct saved *s, enum table table, const char *text, struct err *e
 			begun = !strcmp(line.name, table_name(table));
 			break;
 		case IPTABLES_LINE_CHAIN:
-			if (begun)
-				add_saved_header(&t, line.name);
+			if (!begun)
+				break;
+			leftovers_note(&s->left, s->family, table, line.name, true);
+			if (iptables_chain_is_ours(table, line.name))
+				get_own_chain(&t, line.name);
 			break;
 		case IPTABLES_LINE_RULE:
 			if (begun)

@@ -119,18 +119,6 @@ static void print_net(struct buf *b, const struct rule_match *m)
 		buf_adds(b, ip_print(&mask, s));
 }
 
-static void print_states(struct buf *b, unsigned states)
-{
-	const char *comma = "";
-
-	for (size_t i = 0; i < STATES; i++) {
-		if (!(states & 1u << i))
-			continue;
-		buf_addf(b, "%s%s", comma, state_text[i]);
-		comma = ",";
-	}
-}
-
 static void print_set_name(struct buf *b, int family, uint8_t id, uint8_t dirs)
 {
 	char name[SET_NAME_LEN + 1];
@@ -187,7 +175,9 @@ static void print_match(
 		break;
 	case MATCH_STATES:
 		buf_addf(b, "-m conntrack %s--ctstate ", not );
-		print_states(b, m->states);
+		for (unsigned i = 0, left = m->states; left; left &= ~(1u << i++))
+			if (left & 1u << i)
+				buf_addf(b, "%s%s", state_text[i], left >> i > 1 ? "," : "");
 		break;
 	case MATCH_SOURCE_LOCAL:
 		buf_addf(b, "-m addrtype %s--src-type LOCAL", not );
@@ -468,17 +458,6 @@ static struct rule_match parse_states(struct rule_parser *p, const char *s)
 	return match_states(states);
 }
 
-/* Rounded to what the kernel compares, as iptables does. */
-static uint32_t parse_share(struct rule_parser *p, const char *s)
-{
-	char *end;
-	double share = strtod(s, &end);
-	bool number = *s >= '0' && *s <= '9' && !*end && share <= 1;
-
-	expect(p, number);
-	return number ? (uint32_t)(share * RULE_SHARE_ALL + 0.5) : 0;
-}
-
 static const char *parse_record(struct rule_parser *p)
 {
 	const char *name;
@@ -527,8 +506,15 @@ static void parse_module(struct rule_parser *p)
 		m.type = MATCH_DESTINATION_LOCAL;
 		expect(p, next_is(p, "LOCAL"));
 	} else if (!strcmp(module, "statistic") && next_is(p, "--probability")) {
+		const char *s = next_word(p);
+		char *end;
+		double share = strtod(s, &end);
+
+		/* Rounded to what the kernel compares, as iptables does. */
 		m.type = MATCH_SHARE;
-		m.share = parse_share(p, next_word(p));
+		expect(p, *s >= '0' && *s <= '9' && !*end && share <= 1);
+		if (p->rule->readable)
+			m.share = (uint32_t)(share * RULE_SHARE_ALL + 0.5);
 	} else if (!strcmp(module, "recent") && next_is(p, "--set")) {
 		m.type = MATCH_REMEMBER;
 		m.client.record = parse_record(p);

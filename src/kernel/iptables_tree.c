@@ -88,11 +88,6 @@ bool iptables_chain_is_ours(enum table table, const char *name)
 	return chain_is_ours(table, name) || (table == TABLE_NAT && tree_has_chain(name));
 }
 
-static bool same_entries(struct tree_range a, struct tree_range b)
-{
-	return a.n == b.n && (!a.n || !memcmp(a.e, b.e, a.n * sizeof(*a.e)));
-}
-
 /* The digit by which the entries are divided, or NONE: they fit into one chain. */
 static int split_digit(struct tree_range r)
 {
@@ -205,7 +200,7 @@ static void diff_node(const struct tree_node *node, struct tree_range old, struc
 	int od = split_digit(old), nd = split_digit(new);
 	const struct tree_range none = { 0 };
 
-	if (same_entries(old, new))
+	if (old.n == new.n && (!old.n || !memcmp(old.e, new.e, old.n * sizeof(*old.e))))
 		return;
 	if (new.n || tree_is_root(node->name)) {
 		_cleanup_(rule_list_done) struct rule_list rules = { 0 };
