@@ -8,142 +8,434 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/fact_text.h"
 #include "core/health_checks.h"
 #include "core/publication.h"
 #include "core/resolve.h"
-#include "explain_port.h"
 #include "report_service.h"
+#include "report_words.h"
 
-/* Which Services */
+struct explainer {
+	const struct report_input *in;
+	const struct explain_query *query;
+	struct walk walk;
+	const struct slot **slots; /* those with a Service, by name */
+	size_t n_slots;
+};
 
-static bool same_port(const struct explain_query *q, const struct service_port *port)
+static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
+
+/* A path: where packets from one source to one address go */
+
+static json_t *walk_rule_json(const struct explainer *x, int family, const struct walk_rule *rule)
 {
-	if (q->proto && q->proto != port->proto)
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	if (!*rule->chain)
+		return json_null();
+	buf_addf(&text, "-A %s ", rule->chain);
+	x->in->print_rule(&text, family, &rule->rule);
+	return json_string(buf_str(&text));
+}
+
+/* Why it ends so; `local_policy`: only endpoints on this node may answer. */
+static const char *path_reason(const struct walk_path *path, bool answered, bool local_policy,
+	const struct endpoint_list *endpoints)
+{
+	const struct rule *rule = &path->rule.rule;
+
+	switch (path->end) {
+	case WALK_FORWARDED:
+		if (answered)
+			return "";
+		return local_policy && endpoints->n_cluster
+			? "the traffic policy is Local, and no endpoint on this node can answer"
+			: "no endpoint can answer";
+	case WALK_NOBODY:
+		return "no virtual server has this address and port";
+	case WALK_DROPPED:
+	case WALK_REJECTED:
+		if (rule_has_set(rule, SET_NO_LOCAL))
+			return "the traffic policy is Local, and only endpoints on other nodes can "
+			       "answer";
+		if (!strcmp(path->rule.chain, CHAIN_SOURCE_RANGES))
+			return "the source is in none of the loadBalancerSourceRanges";
+		if (rule_has_set(rule, SET_NO_ENDPOINTS))
+			return "no endpoint can answer";
+		if (rule_has_set(rule, SET_IPVS_IPS))
+			return "no Service has this port of this address";
+		return "this rule matches";
+	case WALK_UNREADABLE:
+		return "this rule cannot be interpreted";
+	}
+	return "";
+}
+
+/*
+ * The path leads to all endpoints in spite of the policy Local: to the virtual server of a firewall
+ * mark or, with iptables, to the chain of all endpoints.
+ */
+static bool path_uses_all_endpoints(const struct walk_path *path)
+{
+	char hash[SERVICE_HASH_LEN];
+	enum service_chain chain;
+
+	if (path->end != WALK_FORWARDED)
 		return false;
-	if (*q->port_name)
-		return !strcmp(q->port_name, port->name);
-	return !q->port || q->port == port->port || q->port == port->node_port;
+	if (!path->choice)
+		return !path->vs.proto;
+	return service_chain_parse(path->chain, &chain, hash) && chain == SERVICE_CHAIN_SVC;
 }
 
-static bool claims(const struct explain_query *q, const struct slot *slot, uint8_t proto,
-	const struct node_view *view)
+/* A new reference to one of "paths". */
+static json_t *explain_path(const struct explainer *x, const struct walk_packet *packet,
+	const struct endpoint_list *endpoints, bool local_policy)
 {
-	const struct frontend at = { .kind = FRONTEND_CLUSTER_IP, .ip = q->ip, .port = q->port };
-	const struct frontend port = { .kind = FRONTEND_NODE_PORT, .ip = q->ip, .port = q->port };
-	const struct fact_key key = resolve_frontend_key(view, &at, proto);
-	const struct fact_key node = resolve_frontend_key(view, &port, proto);
+	static const char *const ends[] = {
+		[WALK_FORWARDED] = "forwarded",
+		[WALK_NOBODY] = "delivered",
+		[WALK_DROPPED] = "dropped",
+		[WALK_REJECTED] = "rejected",
+		[WALK_UNREADABLE] = "unknown",
+	};
+	json_t *list = json_array();
+	bool answered = false;
+	struct walk_path path;
+	enum walk_end end;
+	char s[IP_STRLEN];
 
-	return publication_claims(slot->published, &key) ||
-		(node_view_is_nodeport_address(view, &q->ip) &&
-			publication_claims(slot->published, &node));
+	walk_to_vs(&x->walk, packet, &path);
+	local_policy = local_policy && !path_uses_all_endpoints(&path);
+	for (size_t i = 0; i < endpoints->n; i++) {
+		const struct candidate *ep = &endpoints->eps[i];
+		bool used = walk_leads_to(&x->walk, &path, &ep->ip, ep->port);
+		struct walk_rule rule = { 0 };
+		bool masqueraded =
+			used && walk_masqueraded(&x->walk, &path, &ep->ip, ep->port, &rule);
+
+		answered = answered || (used && ep->weight);
+		json_array_append_new(list,
+			json_pack("{s:s, s:i, s:s, s:b, s:I, s:b, s:s, s:b, s:o}", "address",
+				ip_print(&ep->ip, s), "port", (int)ep->port, "node",
+				ep->endpoint->node_name, "local", (int)ep->local, "weight",
+				(json_int_t)ep->weight, "used", (int)used, "reason",
+				report_endpoint_reason(ep, used, local_policy && !ep->local),
+				"masquerade", (int)masqueraded, "masqueradeRule",
+				walk_rule_json(x, ep->ip.family, &rule)));
+	}
+	/* A virtual server without a real server that has a weight rejects. */
+	end = path.end == WALK_FORWARDED && !answered ? WALK_REJECTED : path.end;
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "from",
+		walk_source_name(packet->source), "address",
+		x->query->from == FROM_ADDRESS ? ip_print(&packet->src, s) : "", "verdict",
+		ends[end], "reason", path_reason(&path, answered, local_policy, endpoints), "rule",
+		walk_rule_json(x, packet->dst.family, &path.rule), "virtualServer",
+		path.end == WALK_FORWARDED && !path.choice ? report_vs_json(&path.vs) : json_null(),
+		"chain", path.choice ? json_string(path.chain) : json_null(), "endpoints", list);
 }
 
-/* By address only the facts tell: what a Service answers on is what it wants. */
-static bool answers(
+/* There is a way to tell pods from others. */
+static bool explain_tells_pods(const struct node_view *view, int family)
+{
+	return view->options->detect_local == DETECT_BRIDGE_INTERFACE ||
+		view->options->detect_local == DETECT_INTERFACE_NAME_PREFIX ||
+		node_view_local_cidr(view, family);
+}
+
+/* An address that stands for all of that source; family 0: there is none. */
+static struct ip source_ip(
+	const struct node_view *view, enum walk_source source, const struct frontend *fe)
+{
+	/* Any client far away (RFC 5737, RFC 3849) */
+	static const uint8_t v4[16] = { 192, 0, 2, 1 };
+	static const uint8_t v6[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
+	const int family = fe->ip.family;
+	const struct ip outside = ip_make(family, family == AF_INET6 ? v6 : v4);
+	const struct cidr *pods;
+	struct ip ip;
+
+	switch (source) {
+	case WALK_POD:
+		pods = node_view_local_cidr(view, family);
+		if (!pods)
+			return outside;
+		/* The last address of the range, which no pod has. */
+		ip = pods->ip;
+		for (int bit = pods->len; bit < ip_bits(family); bit++)
+			ip.bytes[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
+		return ip;
+	case WALK_NODE:
+		/* The kernel sends from the destination itself if it is on an interface. */
+		if (fe->vip && view->options->vip_mode == VIP_ADDRESS)
+			return fe->ip;
+		return view->node_ip[family == AF_INET6];
+	case WALK_OUTSIDE:
+		return outside;
+	}
+	return outside;
+}
+
+static json_t *explain_paths(
+	const struct explainer *x, const struct served_port *p, const struct frontend *fe)
+{
+	const struct explain_query *q = x->query;
+	const struct node_view *view = x->in->view;
+	struct walk_packet packet = { .dst = fe->ip, .port = fe->port, .proto = p->port->proto };
+	json_t *ret = json_array();
+
+	if (q->from == FROM_ADDRESS) {
+		packet.src = q->from_ip;
+		packet.source = walk_source_of(view, &packet.src);
+		if (packet.src.family == packet.dst.family)
+			json_array_append_new(
+				ret, explain_path(x, &packet, &p->endpoints, fe->local));
+		return ret;
+	}
+	for (enum walk_source s = WALK_POD; s <= WALK_OUTSIDE; s++) {
+		if (q->from == FROM_SOURCE && s != q->source)
+			continue;
+		if (q->from == FROM_ANYWHERE && s == WALK_POD &&
+			!explain_tells_pods(view, fe->ip.family))
+			continue;
+		packet.source = s;
+		packet.src = source_ip(view, s, fe);
+		if (packet.src.family)
+			json_array_append_new(
+				ret, explain_path(x, &packet, &p->endpoints, fe->local));
+	}
+	return ret;
+}
+
+/* An address of a port */
+
+/* The fact is claimed for that address of the port. */
+static bool fact_is_of_frontend(const struct explainer *x, const struct served_port *p,
+	const struct frontend *fe, const struct fact_key *key)
+{
+	const uint8_t proto = p->port->proto;
+	struct ip ip = fact_ip(key);
+	struct fact_key vs;
+
+	switch ((enum fact_kind)key->kind) {
+	case FACT_VS:
+	case FACT_RS:
+		if (!key->proto)
+			return fe->local && p->mark && key->family == fe->ip.family &&
+				fact_fwmark(key) == p->mark;
+		return ip_eq(&ip, &fe->ip) && key->port == fe->port && key->proto == proto;
+	case FACT_DISPATCH:
+		vs = resolve_frontend_key(x->in->view, fe, proto);
+		return fact_key_eq(key, &vs);
+	case FACT_MEMBER:
+		return ip_eq(&ip, &fe->ip) &&
+			(!key->port || (key->port == fe->port && key->proto == proto));
+	case FACT_ROUTE:
+	case FACT_ADDR:
+		return ip_eq(&ip, &fe->ip);
+	case FACT_LINK:
+	case FACT_SET:
+	case FACT_CHAIN:
+	case FACT_JUMP:
+	case FACT_KINDS:
+		return false;
+	}
+	return false;
+}
+
+/* The facts of that address that are not in sync, in words. */
+static json_t *explain_problems(
+	const struct explainer *x, const struct served_port *p, const struct frontend *fe)
+{
+	const struct publication *pub = p->slot->published;
+	json_t *ret = json_array();
+
+	for (size_t i = 0; pub && i < pub->n_facts && !x->in->dry; i++) {
+		const struct fact_key *key = &pub->facts[i].key;
+		_cleanup_(buf_done) struct buf words = { 0 };
+		struct fact_state state = { 0 };
+
+		if (!fact_is_of_frontend(x, p, fe, key))
+			continue;
+		ledger_state(x->walk.ledger, key, &state);
+		if (report_fault(&words, key, &state, x->in) != FAULT_NONE)
+			json_array_append_new(ret, json_string(buf_str(&words)));
+	}
+	return ret;
+}
+
+struct draining_list {
+	const struct ledger *ledger;
+	json_t *list;
+};
+
+static void add_draining(const struct rs_conns *conns, void *arg)
+{
+	const struct draining_list *d = arg;
+	struct ip ip = fact_ip2(&conns->key);
+	struct fact_state state;
+	char s[IP_STRLEN];
+
+	if (ledger_state(d->ledger, &conns->key, &state) && state.claimant &&
+		state.claimant->born == CLAIMANT_LAST)
+		json_array_append_new(d->list,
+			json_pack("{s:s, s:i, s:I, s:I}", "address", ip_print(&ip, s), "port",
+				(int)conns->key.port2, "active", (json_int_t)conns->active,
+				"inactive", (json_int_t)conns->inactive));
+}
+
+/* Adds to the report's entry of an address what explains it. */
+static void explain_address(const struct explainer *x, const struct served_port *p,
+	const struct frontend *fe, json_t *address)
+{
+	const struct fact_key vs = resolve_frontend_key(x->in->view, fe, p->port->proto);
+	const char *holder = report_holder(x->walk.ledger, p->slot, &vs);
+	struct draining_list draining = { x->walk.ledger, json_array() };
+	json_t *rivals = json_array();
+
+	for (size_t i = 0; !holder && i < x->n_slots; i++)
+		if (x->slots[i] != p->slot && publication_claims(x->slots[i]->published, &vs))
+			json_array_append_new(rivals, json_string(x->slots[i]->name));
+	if (!holder && x->in->conns)
+		x->in->conns(&vs, add_draining, &draining, x->in->conns_arg);
+
+	json_object_set_new(address, "trafficPolicy", json_string(fe->local ? "Local" : "Cluster"));
+	json_object_set_new(address, "heldBy", holder ? json_string(holder) : json_null());
+	json_object_set_new(address, "alsoWantedBy", rivals);
+	json_object_set_new(
+		address, "problems", holder ? json_array() : explain_problems(x, p, fe));
+	json_object_set_new(address, "draining", draining.list);
+	json_object_set_new(address, "paths", holder ? json_array() : explain_paths(x, p, fe));
+	if (x->in->dry)
+		json_object_set_new(address, "present", json_null());
+}
+
+/* A Service */
+
+/* The query is about that Service: by name, or it claims the address and port. */
+static bool query_selects(
 	const struct explain_query *q, const struct slot *slot, const struct node_view *view)
 {
-	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
+	const struct frontend vip = { .kind = FRONTEND_CLUSTER_IP, .ip = q->ip, .port = q->port };
+	const struct frontend node = { .kind = FRONTEND_NODE_PORT, .ip = q->ip, .port = q->port };
 
 	if (*q->name)
 		return !strcmp(slot->service->ns, q->ns) && !strcmp(slot->service->name, q->name);
 	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
-		if ((!q->proto || q->proto == protos[i]) && claims(q, slot, protos[i], view))
+		const struct fact_key vip_key = resolve_frontend_key(view, &vip, protos[i]);
+		const struct fact_key node_key = resolve_frontend_key(view, &node, protos[i]);
+
+		if (q->proto && q->proto != protos[i])
+			continue;
+		if (publication_claims(slot->published, &vip_key))
+			return true;
+		if (node_view_is_nodeport_address(view, &q->ip) &&
+			publication_claims(slot->published, &node_key))
 			return true;
 	}
 	return false;
 }
 
-static int cmp_slot(const void *a, const void *b)
+static bool query_selects_port(const struct explain_query *q, const struct service_port *port)
 {
-	const struct slot *const *x = a, *const *y = b;
-
-	return strcmp((*x)->name, (*y)->name);
+	if (q->proto && q->proto != port->proto)
+		return false;
+	if (!*q->name)
+		return true; /* its addresses decide */
+	if (*q->port_name)
+		return !strcmp(q->port_name, port->name);
+	return !q->port || q->port == port->port || q->port == port->node_port;
 }
 
-static void find_slots(struct explainer *x)
+struct explained_port {
+	size_t at; /* the next of the port's addresses */
+	json_t *addresses;
+};
+
+/* Of "ports" and their "addresses" leaves those that are asked for, and explains these. */
+static void explain_ports(const struct explainer *x, const struct served_ports *served,
+	const struct slot *slot, json_t *service)
 {
-	x->slots = mem_zalloc(x->in->store->n_services, sizeof(*x->slots));
-	map_for_each_entry(const struct slot, slot, &x->in->store->slots, by_name)
-		if (slot->service)
-			x->slots[x->n_slots++] = slot;
-	if (x->n_slots)
-		qsort(x->slots, x->n_slots, sizeof(*x->slots), cmp_slot);
+	const struct explain_query *q = x->query;
+	json_t *all = json_object_get(service, "ports"), *asked = json_array();
+	const size_t n = json_array_size(all);
+	_cleanup_free_ struct explained_port *ports = mem_zalloc(n, sizeof(*ports));
+
+	for (size_t i = 0; i < n; i++)
+		ports[i].addresses = json_array();
+	for (size_t k = 0; k < served->n; k++) {
+		const struct served_port *p = &served->ports[k];
+		const size_t i = (size_t)(p->port - p->service->ports);
+		const json_t *addresses = json_object_get(json_array_get(all, i), "addresses");
+
+		for (size_t j = 0; j < p->frontends.n; j++) {
+			const struct frontend *fe = &p->frontends.fes[j];
+			json_t *address = json_array_get(addresses, ports[i].at++);
+
+			if (!query_selects_port(q, p->port))
+				continue;
+			if (!*q->name && !(ip_eq(&fe->ip, &q->ip) && fe->port == q->port))
+				continue;
+			explain_address(x, p, fe, address);
+			json_array_append(ports[i].addresses, address);
+		}
+	}
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *port = json_array_get(all, i);
+		bool any = json_array_size(ports[i].addresses);
+
+		json_object_set_new(port, "addresses", ports[i].addresses);
+		if (*q->name ? query_selects_port(q, &slot->service->ports[i]) : any)
+			json_array_append(asked, port);
+	}
+	json_object_set_new(service, "ports", asked);
 }
 
-/* One Service */
-
-static json_t *health_check_json(const struct explainer *x, const struct slot *slot)
+static json_t *explain_health_check(const struct explainer *x, const struct service *s)
 {
-	const struct service *s = slot->service;
-	struct health_check_list l = { 0 };
+	static const int families[] = { AF_INET, AF_INET6 };
+	_cleanup_(health_checks_done) struct health_check_list l = { 0 };
 	json_int_t ready = 0;
 
 	if (!service_has_health_check(s))
 		return json_null();
-	for (size_t f = 0; f < 2; f++) {
-		if (!node_view_serves(x->in->view, f ? AF_INET6 : AF_INET))
-			continue;
-		health_checks_list(x->in->store, x->in->view, f ? AF_INET6 : AF_INET, &l);
+	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
+		health_checks_list(x->in->store, x->in->view, families[f], &l);
 		for (size_t i = 0; i < l.n; i++)
 			if (!strcmp(l.checks[i].ns, s->ns) && !strcmp(l.checks[i].name, s->name))
 				ready += l.checks[i].local_ready;
 	}
-	health_checks_done(&l);
 	return json_pack(
 		"{s:i, s:I}", "port", (int)s->health_check_node_port, "localEndpoints", ready);
 }
 
-static json_t *ranges_json(const struct service *s)
-{
-	json_t *ret = json_array();
-	char text[CIDR_STRLEN];
-
-	for (size_t i = 0; i < s->n_source_ranges; i++)
-		json_array_append_new(ret, json_string(cidr_print(&s->source_ranges[i], text)));
-	return ret;
-}
-
-static int64_t drain_timeout(const struct explainer *x, const struct service *s)
-{
-	return s->drain_timeout >= 0 ? s->drain_timeout : x->in->view->options->drain_timeout;
-}
-
-static void add_ports(const struct explainer *x, const struct slot *slot,
-	const struct served_ports *served, const json_t *all, json_t *some)
-{
-	for (size_t i = 0; i < json_array_size(all); i++) {
-		const struct service_port *port = &slot->service->ports[i];
-		json_t *report = json_array_get(all, i);
-		bool shown = *x->query->name ? same_port(x->query, port)
-					     : !x->query->proto || port->proto == x->query->proto;
-
-		if (shown && (explain_port(x, served, port, report) || *x->query->name))
-			json_array_append(some, report);
-	}
-}
-
-static json_t *service_json(const struct explainer *x, const struct slot *slot)
+/* A new reference to one of "services". */
+static json_t *explain_service(const struct explainer *x, const struct slot *slot)
 {
 	const struct service *s = slot->service;
 	_cleanup_(served_ports_done) struct served_ports served = { 0 };
 	struct report_sums sums = { 0 };
-	json_t *ret = report_service(x->in, slot, &served, &sums), *ports = json_array();
+	json_t *ret = report_service(x->in, slot, &served, &sums), *ranges = json_array();
+	char text[CIDR_STRLEN];
 
-	add_ports(x, slot, &served, json_object_get(ret, "ports"), ports);
-	json_object_set_new(ret, "ports", ports);
+	explain_ports(x, &served, slot, ret);
+	for (size_t i = 0; i < s->n_source_ranges; i++)
+		json_array_append_new(ranges, json_string(cidr_print(&s->source_ranges[i], text)));
 	json_object_set_new(
 		ret, "internalTrafficPolicy", json_string(s->internal_local ? "Local" : "Cluster"));
 	json_object_set_new(ret, "externalTrafficPolicy",
 		json_string(service_external_local(s) ? "Local" : "Cluster"));
-	json_object_set_new(ret, "loadBalancerSourceRanges", ranges_json(s));
-	json_object_set_new(ret, "drainTimeoutMs", json_integer(drain_timeout(x, s)));
-	json_object_set_new(ret, "healthCheck", health_check_json(x, slot));
+	json_object_set_new(ret, "loadBalancerSourceRanges", ranges);
+	json_object_set_new(ret, "drainTimeoutMs",
+		json_integer(s->drain_timeout >= 0 ? s->drain_timeout
+						   : x->in->view->options->drain_timeout));
+	json_object_set_new(ret, "healthCheck", explain_health_check(x, s));
 	return ret;
 }
 
-/* Why nothing was found */
+/* Notes: why nothing was found */
 
-static void __attribute__((format(printf, 2, 3))) note(json_t *notes, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3))) add_note(json_t *notes, const char *fmt, ...)
 {
 	_cleanup_free_ char *text = NULL;
 	va_list ap;
@@ -154,77 +446,40 @@ static void __attribute__((format(printf, 2, 3))) note(json_t *notes, const char
 	va_end(ap);
 }
 
-static bool names_address(const struct service *s, const struct ip *ip)
-{
-	bool yes = false;
-
-	for (size_t i = 0; i < s->n_cluster_ips; i++)
-		yes = yes || ip_eq(&s->cluster_ips[i], ip);
-	for (size_t i = 0; i < s->n_external_ips; i++)
-		yes = yes || ip_eq(&s->external_ips[i], ip);
-	for (size_t i = 0; i < s->n_ingress; i++)
-		yes = yes || ip_eq(&s->ingress[i].ip, ip);
-	return yes;
-}
-
-static bool by_proxy(const struct service *s, const struct ip *ip)
-{
-	for (size_t i = 0; i < s->n_ingress; i++)
-		if (ip_eq(&s->ingress[i].ip, ip))
-			return s->ingress[i].proxy_mode;
-	return false;
-}
-
 static void note_ports(const struct service *s, json_t *notes)
 {
 	_cleanup_(buf_done) struct buf b = { 0 };
 
-	for (size_t i = 0; i < s->n_ports; i++)
-		buf_addf(&b, "%s%u/%s%s%s%s", i ? ", " : "", s->ports[i].port,
-			proto_name(s->ports[i].proto), *s->ports[i].name ? " (" : "",
-			s->ports[i].name, *s->ports[i].name ? ")" : "");
-	note(notes, "Service %s/%s has no such port; it has: %s", s->ns, s->name,
+	for (size_t i = 0; i < s->n_ports; i++) {
+		const struct service_port *p = &s->ports[i];
+
+		buf_addf(&b, "%s%u/%s", i ? ", " : "", p->port, proto_name(p->proto));
+		if (*p->name)
+			buf_addf(&b, " (%s)", p->name);
+	}
+	add_note(notes, "Service %s/%s has no such port; it has: %s", s->ns, s->name,
 		b.len ? buf_str(&b) : "none");
 }
 
-static void note_address_of(const struct explainer *x, const struct service *s, json_t *notes)
+/* The Service's object names the address. *ret_proxy: the load balancer delivers to it itself. */
+static bool service_names_address(const struct service *s, const struct ip *ip, bool *ret_proxy)
 {
-	const char *why = service_not_proxied(s);
+	bool named = false;
 
-	if (*why)
-		note(notes, "Service %s/%s has this address and is not proxied: %s", s->ns, s->name,
-			why);
-	else if (!node_view_serves(x->in->view, x->query->ip.family))
-		note(notes, "Service %s/%s has this address, and this node does not serve %s",
-			s->ns, s->name, family_name(x->query->ip.family));
-	else if (by_proxy(s, &x->query->ip))
-		note(notes,
-			"Service %s/%s has this address with ipMode Proxy: the load balancer itself "
-			"delivers to it",
-			s->ns, s->name);
-	else
-		note_ports(s, notes);
+	*ret_proxy = false;
+	for (size_t i = 0; i < s->n_cluster_ips; i++)
+		named = named || ip_eq(&s->cluster_ips[i], ip);
+	for (size_t i = 0; i < s->n_external_ips; i++)
+		named = named || ip_eq(&s->external_ips[i], ip);
+	for (size_t i = 0; i < s->n_ingress; i++)
+		if (ip_eq(&s->ingress[i].ip, ip)) {
+			*ret_proxy = s->ingress[i].proxy_mode;
+			return true;
+		}
+	return named;
 }
 
-static void note_node_port(const struct explainer *x, const struct service *s, json_t *notes)
-{
-	const struct explain_query *q = x->query;
-
-	for (size_t i = 0; i < s->n_ports; i++) {
-		if (!q->port || s->ports[i].node_port != q->port)
-			continue;
-		if (q->proto && s->ports[i].proto != q->proto)
-			note(notes, "Service %s/%s has this node port for %s only", s->ns, s->name,
-				proto_name(s->ports[i].proto));
-		else if (!node_view_is_nodeport_address(x->in->view, &q->ip))
-			note(notes,
-				"Service %s/%s has this node port, which stands on the addresses "
-				"of --nodeport-addresses only",
-				s->ns, s->name);
-	}
-}
-
-static bool has_endpoint(const struct slot *slot, const struct ip *ip)
+static bool slot_has_endpoint(const struct slot *slot, const struct ip *ip)
 {
 	list_for_each_entry(const struct slot_slice, it, &slot->slices, link) {
 		const struct slice *slice = it->slice;
@@ -237,48 +492,81 @@ static bool has_endpoint(const struct slot *slot, const struct ip *ip)
 	return false;
 }
 
-static void note_foreign(const struct explainer *x, json_t *notes)
+static void note_node_port(const struct explainer *x, const struct service *s, json_t *notes)
 {
-	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
-	struct fact_state state;
+	const struct explain_query *q = x->query;
 
-	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
-		const struct fact vs = fact_vs(&x->query->ip, x->query->port, protos[i]);
-
-		if (ledger_state(x->walk.ledger, &vs.key, &state) && state.foreign)
-			note(notes,
-				"somebody else made a virtual server for it (%s), which is "
-				"never touched",
-				proto_name(protos[i]));
+	for (size_t i = 0; i < s->n_ports; i++) {
+		if (!q->port || s->ports[i].node_port != q->port)
+			continue;
+		if (q->proto && s->ports[i].proto != q->proto)
+			add_note(notes, "Service %s/%s has this node port for %s only", s->ns,
+				s->name, proto_name(s->ports[i].proto));
+		else if (!node_view_is_nodeport_address(x->in->view, &q->ip))
+			add_note(notes,
+				"Service %s/%s has this node port, but --nodeport-addresses does "
+				"not select this address",
+				s->ns, s->name);
 	}
+}
+
+/* What one Service has to do with the address that is asked for. */
+static void note_address_of(const struct explainer *x, const struct slot *slot, json_t *notes)
+{
+	const struct ip *ip = &x->query->ip;
+	const struct service *s = slot->service;
+	const char *why = service_not_proxied(s);
+	bool proxy;
+
+	if (!service_names_address(s, ip, &proxy)) {
+		if (node_view_is_local(x->in->view, ip))
+			note_node_port(x, s, notes);
+	} else if (*why) {
+		add_note(notes, "Service %s/%s has this address, but is not proxied: %s", s->ns,
+			s->name, why);
+	} else if (!node_view_serves(x->in->view, ip->family)) {
+		add_note(notes, "Service %s/%s has this address, but this node does not serve %s",
+			s->ns, s->name, family_name(ip->family));
+	} else if (proxy) {
+		add_note(notes,
+			"Service %s/%s has this address with ipMode Proxy: the load balancer "
+			"itself delivers to it",
+			s->ns, s->name);
+	} else {
+		note_ports(s, notes);
+	}
+	if (slot_has_endpoint(slot, ip))
+		add_note(notes,
+			"this is the address of an endpoint of Service %s/%s: packets go to it "
+			"directly",
+			s->ns, s->name);
 }
 
 static void note_address(const struct explainer *x, json_t *notes)
 {
 	const struct ip *ip = &x->query->ip;
+	struct fact_state state;
 
-	note_foreign(x, notes);
-	for (size_t i = 0; i < x->n_slots; i++) {
-		const struct service *s = x->slots[i]->service;
+	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
+		const struct fact vs = fact_vs(ip, x->query->port, protos[i]);
 
-		if (names_address(s, ip))
-			note_address_of(x, s, notes);
-		else if (node_view_is_local(x->in->view, ip))
-			note_node_port(x, s, notes);
-		if (has_endpoint(x->slots[i], ip))
-			note(notes,
-				"it is the address of an endpoint of Service %s/%s: packets go there "
-				"directly",
-				s->ns, s->name);
+		if (ledger_state(x->walk.ledger, &vs.key, &state) && state.foreign)
+			add_note(notes,
+				"another program made a virtual server for this address and port "
+				"(%s); it is never touched",
+				proto_name(protos[i]));
 	}
+	for (size_t i = 0; i < x->n_slots; i++)
+		note_address_of(x, x->slots[i], notes);
 	if (json_array_size(notes))
 		return;
 	if (node_view_is_local(x->in->view, ip))
-		note(notes, "it is an address of this node, and no Service has that node port");
+		add_note(
+			notes, "this is an address of the node, and no Service has this node port");
 	else
-		note(notes,
+		add_note(notes,
 			"no Service that this node knows has this address: packets to it are "
-			"routed as any other");
+			"routed as usual");
 }
 
 static void note_service(const struct explainer *x, json_t *notes)
@@ -289,36 +577,35 @@ static void note_service(const struct explainer *x, json_t *notes)
 	if (slot && slot->service)
 		note_ports(slot->service, notes);
 	else if (slot)
-		note(notes, "there are endpoints for %s/%s, and no such Service", q->ns, q->name);
+		add_note(notes, "Service %s/%s does not exist, but has endpoints", q->ns, q->name);
 	else
-		note(notes, "no Service %s/%s", q->ns, q->name);
+		add_note(notes, "Service %s/%s does not exist", q->ns, q->name);
 }
 
+/* Why there is no path from pods. */
 static void note_pods(const struct node_view *view, const json_t *services, json_t *notes)
 {
-	bool told = explain_tells_pods(view, AF_INET) || explain_tells_pods(view, AF_INET6);
+	const json_t *service;
+	size_t i;
 
-	for (size_t i = 0; !told && i < json_array_size(services); i++) {
-		if (!json_array_size(json_object_get(json_array_get(services, i), "ports")))
+	if (explain_tells_pods(view, AF_INET) || explain_tells_pods(view, AF_INET6))
+		return;
+	json_array_foreach(services, i, service) {
+		if (!json_array_size(json_object_get(service, "ports")))
 			continue;
-		note(notes,
-			"pods cannot be told from what comes from outside: give --cluster-cidr "
-			"or another --detect-local-mode");
-		told = true;
+		add_note(notes,
+			"packets from pods cannot be told from packets from outside: set "
+			"--cluster-cidr or another --detect-local-mode");
+		return;
 	}
 }
+
+/* The explanation */
 
 static void explainer_done(struct explainer *x)
 {
 	walk_done(&x->walk);
 	free(x->slots);
-}
-
-/* Of a Service that is not proxied there are no ports to tell. */
-static bool found(const json_t *service)
-{
-	return json_array_size(json_object_get(service, "ports")) ||
-		!strcmp(json_string_value(json_object_get(service, "state")), "NotProxied");
 }
 
 json_t *explain(const struct report_input *in, const struct explain_query *q)
@@ -327,22 +614,27 @@ json_t *explain(const struct report_input *in, const struct explain_query *q)
 	json_t *services = json_array(), *notes = json_array();
 
 	walk_init(&x.walk, engine_ledger(in->engine), engine_rules(in->engine), in->view);
-	find_slots(&x);
+	x.slots = report_slots(in->store, &x.n_slots);
 	for (size_t i = 0; i < x.n_slots; i++) {
-		json_t *s = answers(q, x.slots[i], in->view) ? service_json(&x, x.slots[i]) : NULL;
+		const struct slot *slot = x.slots[i];
+		json_t *s;
 
-		if (s && found(s))
+		if (!query_selects(q, slot, in->view))
+			continue;
+		s = explain_service(&x, slot);
+		/* A Service that is not proxied may have no ports here, and is shown nevertheless.
+		 */
+		if (json_array_size(json_object_get(s, "ports")) ||
+			!strcmp(json_string_value(json_object_get(s, "state")), "NotProxied"))
 			json_array_append(services, s);
 		json_decref(s);
 	}
-	if (json_array_size(services)) {
+	if (json_array_size(services))
 		note_pods(in->view, services, notes);
-	} else {
-		if (*q->name)
-			note_service(&x, notes);
-		else
-			note_address(&x, notes);
-	}
+	else if (*q->name)
+		note_service(&x, notes);
+	else
+		note_address(&x, notes);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "apiVersion", "ipvsctl.io/v1",
 		"kind", "Explanation", "source", in->dry ? "manifests" : "daemon", "node",
 		in->view->options->node_name, "backend", in->backend, "services", services, "notes",

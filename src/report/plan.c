@@ -127,6 +127,7 @@ static json_t *plan_port_name(
 	const struct plan_ports *l, const struct slot *slot, const struct fact_key *key)
 {
 	const struct plan_port first = { *key, slot, slot->service->ports };
+	_cleanup_(buf_done) struct buf name = { 0 };
 	size_t from = 0, to = l->n;
 
 	while (from < to) {
@@ -137,10 +138,11 @@ static json_t *plan_port_name(
 		else
 			to = middle;
 	}
+	buf_adds(&name, slot->name);
 	if (from < l->n && l->ports[from].slot == slot && fact_key_eq(&l->ports[from].key, key) &&
 		*l->ports[from].port->name)
-		return json_sprintf("%s:%s", slot->name, l->ports[from].port->name);
-	return json_string(slot->name);
+		buf_addf(&name, ":%s", l->ports[from].port->name);
+	return json_string(buf_str(&name));
 }
 
 /* The port that gets what comes to this address, as plan_port_name(); "": none. */
@@ -362,13 +364,15 @@ static json_t *plan_conflicts(const struct plan *p, const struct plan_ports *por
 
 		for (size_t j = 0; pub && j < pub->n_facts; j++) {
 			const struct fact_key *key = &pub->facts[j].key;
-			json_t *o;
+			json_t *o, *address;
 
 			if (!fact_is_frontend(key) || !ledger_state(ledger, key, &state) ||
 				state.claimant == &pub->claimant)
 				continue;
 			o = json_pack("{s:o}", "service", plan_port_name(ports, p->slots[i], key));
-			json_object_update_new(o, report_vs_json(key));
+			address = report_vs_json(key);
+			json_object_update(o, address);
+			json_decref(address);
 			json_object_set_new(o, "heldBy", plan_owner(p, ports, key));
 			json_array_append_new(list, o);
 		}

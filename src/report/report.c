@@ -9,89 +9,33 @@
 #include "report_service.h"
 #include "report_words.h"
 
-/* Warnings quote file names, which may hold any bytes; JSON holds UTF-8 only. */
-static json_t *any_text(const char *s)
-{
-	_cleanup_free_ char *ascii = NULL;
-	json_t *ret = json_string(s);
-
-	if (ret)
-		return ret;
-	ascii = mem_strdup(s);
-	for (char *p = ascii; *p; p++)
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
-	return json_string(ascii);
-}
-
-static json_t *warnings_json(const struct report_input *in)
-{
-	json_t *ret = json_array();
-
-	for (size_t i = 0; i < in->n_warnings; i++)
-		json_array_append_new(ret, any_text(in->warnings[i]));
-	return ret;
-}
-
 /* What belongs to no Service */
 
-struct found {
+struct loose_fact {
 	struct fact_key key;
 	struct fact_state state;
 };
 
-struct search {
-	struct found *found;
+struct loose_facts {
+	bool foreign; /* look for foreign facts; else for failures that no Service reports */
+	struct loose_fact *facts;
 	size_t n, cap;
 };
 
-static void search_add(struct search *s, const struct fact_key *key, const struct fact_state *state)
+static void loose_facts_done(struct loose_facts *l)
 {
-	mem_grow(s->found, s->n, s->cap);
-	s->found[s->n++] = (struct found){ .key = *key, .state = *state };
+	free(l->facts);
 }
 
-static void search_done(struct search *s)
+static int loose_fact_compare(const void *a, const void *b)
 {
-	free(s->found);
+	const struct loose_fact *x = a, *y = b;
+
+	return fact_key_cmp(&x->key, &y->key);
 }
 
-static int cmp_found(const void *a, const void *b)
-{
-	return fact_key_cmp(&((const struct found *)a)->key, &((const struct found *)b)->key);
-}
-
-static void search_sort(struct search *s)
-{
-	if (s->n)
-		qsort(s->found, s->n, sizeof(*s->found), cmp_found);
-}
-
-static void find_foreign(const struct fact_key *key, const struct fact_state *state, void *arg)
-{
-	if (state->foreign)
-		search_add(arg, key, state);
-}
-
-static json_t *foreign_json(const struct ledger *ledger)
-{
-	_cleanup_(search_done) struct search s = { 0 };
-	json_t *ret = json_array();
-
-	ledger_each(ledger, FACT_VS, find_foreign, &s);
-	search_sort(&s);
-	for (size_t i = 0; i < s.n; i++) {
-		json_t *o = report_vs_json(&s.found[i].key);
-
-		json_object_set_new(
-			o, "scheduler", json_string(s.found[i].state.have.vs.scheduler));
-		json_array_append_new(ret, o);
-	}
-	return ret;
-}
-
-/* The node's own things, and what should go and does not: no Service tells of these. */
-static bool of_no_service(const struct fact_key *key, const struct fact_state *state)
+/* The node's own facts, and those that no Service claims any more. */
+static bool is_of_no_service(const struct fact_key *key, const struct fact_state *state)
 {
 	switch ((enum fact_kind)key->kind) {
 	case FACT_LINK:
@@ -111,92 +55,101 @@ static bool of_no_service(const struct fact_key *key, const struct fact_state *s
 	return false;
 }
 
-static void find_failing(const struct fact_key *key, const struct fact_state *state, void *arg)
+static void collect_loose(const struct fact_key *key, const struct fact_state *state, void *arg)
 {
-	if (state->error && of_no_service(key, state))
-		search_add(arg, key, state);
+	struct loose_facts *l = arg;
+
+	if (l->foreign ? !state->foreign : !state->error || !is_of_no_service(key, state))
+		return;
+	mem_grow(l->facts, l->n, l->cap);
+	l->facts[l->n++] = (struct loose_fact){ .key = *key, .state = *state };
+}
+
+static json_t *foreign_json(const struct ledger *ledger)
+{
+	_cleanup_(loose_facts_done) struct loose_facts l = { .foreign = true };
+	json_t *ret = json_array();
+
+	ledger_each(ledger, FACT_VS, collect_loose, &l);
+	if (l.n)
+		qsort(l.facts, l.n, sizeof(*l.facts), loose_fact_compare);
+	for (size_t i = 0; i < l.n; i++) {
+		json_t *o = report_vs_json(&l.facts[i].key);
+
+		json_object_set_new(
+			o, "scheduler", json_string(l.facts[i].state.have.vs.scheduler));
+		json_array_append_new(ret, o);
+	}
+	return ret;
 }
 
 static json_t *failures_json(const struct ledger *ledger, const struct report_input *in)
 {
-	_cleanup_(search_done) struct search s = { 0 };
+	_cleanup_(loose_facts_done) struct loose_facts l = { 0 };
 	json_t *ret = json_array();
 
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
-		ledger_each(ledger, kind, find_failing, &s);
-	search_sort(&s);
-	for (size_t i = 0; i < s.n && i < REPORT_MAX_FAILURES; i++) {
+		ledger_each(ledger, kind, collect_loose, &l);
+	if (l.n)
+		qsort(l.facts, l.n, sizeof(*l.facts), loose_fact_compare);
+	for (size_t i = 0; i < l.n && i < REPORT_MAX_FAILURES; i++) {
 		_cleanup_(buf_done) struct buf words = { 0 };
 
-		report_failure(&words, &s.found[i].key, &s.found[i].state, in);
+		report_failure(&words, &l.facts[i].key, &l.facts[i].state, in);
 		json_array_append_new(ret, json_string(buf_str(&words)));
 	}
 	return ret;
 }
 
+/* The summary */
+
 static void count_draining(const struct fact_key *key, const struct fact_state *state, void *arg)
 {
 	(void)key;
 	if (state->claimant && state->claimant->born == CLAIMANT_LAST)
-		++*(size_t *)arg;
-}
-
-static size_t draining(const struct ledger *ledger)
-{
-	size_t n = 0;
-
-	ledger_each(ledger, FACT_RS, count_draining, &n);
-	return n;
-}
-
-static uint64_t operations(const struct engine_stats *stats)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < FACT_KINDS; i++)
-		for (size_t j = 0; j < ARRAY_SIZE(stats->ops[i]); j++)
-			n += stats->ops[i][j];
-	return n;
-}
-
-static json_t *known(uint64_t n, bool is_known)
-{
-	return is_known ? json_integer((json_int_t)n) : json_null();
+		++*(json_int_t *)arg;
 }
 
 static json_t *summary_json(const struct report_input *in, const struct ledger_counts *counts,
 	const struct report_sums *sums, size_t foreign)
 {
 	const struct engine_stats *stats = engine_stats(in->engine);
+	json_int_t draining = 0, operations = 0;
+
+	ledger_each(engine_ledger(in->engine), FACT_RS, count_draining, &draining);
+	for (size_t i = 0; i < FACT_KINDS; i++)
+		for (size_t j = 0; j < ARRAY_SIZE(stats->ops[i]); j++)
+			operations += (json_int_t)stats->ops[i][j];
 
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "services",
 		(json_int_t)in->store->n_services, "ports", (json_int_t)sums->ports, "endpoints",
-		(json_int_t)sums->endpoints, "draining",
-		(json_int_t)draining(engine_ledger(in->engine)), "drift", (json_int_t)stats->drift,
-		"foreign", (json_int_t)foreign, "failing", (json_int_t)counts->failing, "pending",
-		(json_int_t)counts->pending, "operations", (json_int_t)operations(stats), "audits",
-		(json_int_t)stats->audits, "lastChangeMsAgo",
-		known(in->now - stats->last_change, stats->last_change), "lastSyncMicroseconds",
-		known(in->last_sync_us, in->last_sync_us));
+		(json_int_t)sums->endpoints, "draining", draining, "drift",
+		(json_int_t)stats->drift, "foreign", (json_int_t)foreign, "failing",
+		(json_int_t)counts->failing, "pending", (json_int_t)counts->pending, "operations",
+		operations, "audits", (json_int_t)stats->audits, "lastChangeMsAgo",
+		stats->last_change ? json_integer((json_int_t)(in->now - stats->last_change))
+				   : json_null(),
+		"lastSyncMicroseconds",
+		in->last_sync_us ? json_integer((json_int_t)in->last_sync_us) : json_null());
 }
 
 /* The pieces */
 
-struct item {
+struct report_item {
 	char *ns, *name;
 };
 
 struct report {
-	struct item *items; /* the Services that there were, by name */
+	struct report_item *items; /* the Services that there were at the begin, sorted */
 	size_t n, at;
 	struct report_sums sums;
 	struct served_ports served; /* of the Service at hand */
-	bool begun, any;	    /* `any`: a Service was told */
+	bool begun, any;	    /* `any`: a Service has been added */
 };
 
-static int cmp_item(const void *a, const void *b)
+static int report_item_compare(const void *a, const void *b)
 {
-	const struct item *x = a, *y = b;
+	const struct report_item *x = a, *y = b;
 	int c = strcmp(x->ns, y->ns);
 
 	return c ? c : strcmp(x->name, y->name);
@@ -211,10 +164,11 @@ struct report *report_begin(const struct report_input *in)
 		const struct service *s = slot->service;
 
 		if (s)
-			r->items[r->n++] = (struct item){ mem_strdup(s->ns), mem_strdup(s->name) };
+			r->items[r->n++] =
+				(struct report_item){ mem_strdup(s->ns), mem_strdup(s->name) };
 	}
 	if (r->n)
-		qsort(r->items, r->n, sizeof(*r->items), cmp_item);
+		qsort(r->items, r->n, sizeof(*r->items), report_item_compare);
 	return r;
 }
 
@@ -231,20 +185,37 @@ void report_free(struct report *r)
 	free(r);
 }
 
-static int add_text(const char *text, size_t len, void *arg)
-{
-	buf_add(arg, text, len);
-	return 0;
-}
-
 /* Takes the reference. */
 static void add_json(struct buf *out, json_t *tree)
 {
-	json_dump_callback(tree, add_text, out, JSON_COMPACT);
+	_cleanup_free_ char *text = json_dumps(tree, JSON_COMPACT);
+
+	buf_adds(out, text);
 	json_decref(tree);
 }
 
-/* An object without its end, so that more can follow. */
+/* Warnings quote file names, which may hold any bytes; JSON holds UTF-8 only. */
+static json_t *warnings_json(const struct report_input *in)
+{
+	json_t *ret = json_array();
+
+	for (size_t i = 0; i < in->n_warnings; i++) {
+		_cleanup_free_ char *ascii = NULL;
+		json_t *text = json_string(in->warnings[i]);
+
+		if (!text) {
+			ascii = mem_strdup(in->warnings[i]);
+			for (char *p = ascii; *p; p++)
+				if ((unsigned char)*p >= 0x80)
+					*p = '?';
+			text = json_string(ascii);
+		}
+		json_array_append_new(ret, text);
+	}
+	return ret;
+}
+
+/* An object without its closing brace. */
 static void add_head(struct buf *out, const struct report_input *in)
 {
 	json_t *input = json_pack(
@@ -259,7 +230,7 @@ static void add_head(struct buf *out, const struct report_input *in)
 	buf_adds(out, ",\"services\":[");
 }
 
-/* What is known when all Services are told. */
+/* The sums are complete only after the last Service. */
 static void add_tail(const struct report *r, struct buf *out, const struct report_input *in)
 {
 	const struct ledger *ledger = engine_ledger(in->engine);
@@ -277,27 +248,26 @@ static void add_tail(const struct report *r, struct buf *out, const struct repor
 	buf_adds(out, "}\n");
 }
 
-static void add_service(struct report *r, struct buf *out, const struct report_input *in)
-{
-	const struct item *item = &r->items[r->at++];
-	const struct slot *slot = store_find(in->store, item->ns, item->name);
-
-	if (!slot || !slot->service)
-		return;
-	buf_adds(out, r->any ? "," : "");
-	add_json(out, report_service(in, slot, &r->served, &r->sums));
-	r->any = true;
-}
-
 bool report_next(struct report *r, const struct report_input *in, struct buf *out)
 {
+	size_t start;
+
 	if (!r->begun)
 		add_head(out, in);
 	r->begun = true;
-	/* A piece of Services that are all gone would be empty. */
-	for (size_t i = 0, start = out->len;
-		r->at < r->n && (i < REPORT_PIECE || out->len == start); i++)
-		add_service(r, out, in);
+
+	/* A piece of Services that were all deleted would be empty. */
+	start = out->len;
+	for (size_t i = 0; r->at < r->n && (i < REPORT_PIECE || out->len == start); i++) {
+		const struct report_item *item = &r->items[r->at++];
+		const struct slot *slot = store_find(in->store, item->ns, item->name);
+
+		if (!slot || !slot->service)
+			continue;
+		buf_adds(out, r->any ? "," : "");
+		add_json(out, report_service(in, slot, &r->served, &r->sums));
+		r->any = true;
+	}
 	if (r->at < r->n)
 		return true;
 	add_tail(r, out, in);

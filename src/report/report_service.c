@@ -24,7 +24,7 @@ const struct slot **report_slots(const struct store *store, size_t *ret_n)
 	const struct slot **slots = mem_zalloc(store->n_services, sizeof(void *));
 	size_t n = 0;
 
-	map_for_each_entry(struct slot, slot, &store->slots, by_name) {
+	map_for_each_entry(const struct slot, slot, &store->slots, by_name) {
 		if (slot->service)
 			slots[n++] = slot;
 	}
@@ -34,8 +34,23 @@ const struct slot **report_slots(const struct store *store, size_t *ret_n)
 	return slots;
 }
 
-/* From the best to the worst: of several the last one is told. */
-enum state {
+const char *report_holder(
+	const struct ledger *ledger, const struct slot *slot, const struct fact_key *frontend)
+{
+	struct fact_state state;
+
+	if (!ledger_state(ledger, frontend, &state) || !state.claimant ||
+		state.claimant->born == CLAIMANT_LAST)
+		return NULL;
+	if (slot->published && state.claimant == &slot->published->claimant)
+		return NULL;
+	return state.claimant->name;
+}
+
+/* The state of a port or a Service */
+
+/* From the best to the worst. */
+enum service_state {
 	STATE_OK,
 	STATE_NOT_PROXIED,
 	STATE_DRAINING,
@@ -46,29 +61,29 @@ enum state {
 	STATE_FAILING
 };
 
-static const char *state_name(enum state state)
-{
-	static const char *const names[] = {
-		[STATE_OK] = "OK",
-		[STATE_NOT_PROXIED] = "NotProxied",
-		[STATE_DRAINING] = "Draining",
-		[STATE_NO_ENDPOINTS] = "NoEndpoints",
-		[STATE_DEGRADED] = "Degraded",
-		[STATE_PENDING] = "Pending",
-		[STATE_CONFLICT] = "Conflict",
-		[STATE_FAILING] = "Failing",
-	};
+static const char *const state_names[] = {
+	[STATE_OK] = "OK",
+	[STATE_NOT_PROXIED] = "NotProxied",
+	[STATE_DRAINING] = "Draining",
+	[STATE_NO_ENDPOINTS] = "NoEndpoints",
+	[STATE_DEGRADED] = "Degraded",
+	[STATE_PENDING] = "Pending",
+	[STATE_CONFLICT] = "Conflict",
+	[STATE_FAILING] = "Failing",
+};
 
-	return names[state];
-}
-
-struct verdict {
-	enum state state;
+/* The worst state so far, with the first reason for it. */
+struct service_verdict {
+	enum service_state state;
 	struct buf reason;
 };
 
-/* The first reason for the worst state stays. */
-static void raise_state(struct verdict *v, enum state state, const char *reason)
+static void verdict_done(struct service_verdict *v)
+{
+	buf_done(&v->reason);
+}
+
+static void verdict_raise(struct service_verdict *v, enum service_state state, const char *reason)
 {
 	if (state <= v->state)
 		return;
@@ -77,15 +92,29 @@ static void raise_state(struct verdict *v, enum state state, const char *reason)
 	buf_adds(&v->reason, reason);
 }
 
-static void verdict_done(struct verdict *v)
+/* Raises the verdict if a fact that the Service claims is not in sync. Returns whether the kernel
+ * has it. */
+static bool judge_fact(
+	const struct report_input *in, const struct fact_key *key, struct service_verdict *v)
 {
-	buf_done(&v->reason);
+	_cleanup_(buf_done) struct buf words = { 0 };
+	struct fact_state state = { 0 };
+	enum report_fault fault;
+
+	if (in->dry)
+		return false;
+	ledger_state(engine_ledger(in->engine), key, &state);
+	fault = report_fault(&words, key, &state, in);
+	if (fault != FAULT_NONE)
+		verdict_raise(
+			v, fault == FAULT_FAILING ? STATE_FAILING : STATE_PENDING, buf_str(&words));
+	return state.present;
 }
 
-/* One port of a Service, or in one family what it needs to be told */
+/* One port of a Service */
 
-/* What the virtual servers of a port make of one endpoint. */
-struct tally {
+/* One endpoint, summed over the virtual servers of its port. */
+struct endpoint_tally {
 	bool used;
 	unsigned wanted, present; /* in so many virtual servers */
 	uint64_t active, inactive;
@@ -93,310 +122,234 @@ struct tally {
 
 struct port_report {
 	const struct report_input *in;
-	const struct ledger *ledger;
-	const struct slot *slot;
-	const struct service_port *port;
-	struct verdict verdict;
+	/* In the family at hand; the rest is of both families. */
+	const struct served_port *served;
+	struct endpoint_tally *tallies; /* beside its endpoints */
+
+	struct service_verdict verdict;
 	json_t *addresses, *endpoints, *fwmarks;
 	size_t ready, total;
 	size_t draining; /* endpoints, in the virtual server that has most of them */
-	size_t draining_here;
 	uint64_t active;
-	bool counted; /* the connections are */
-	/* Of the family that is being told */
-	const struct served_port *p;
-	struct tally *tallies; /* beside its endpoints */
+	bool counted; /* the connections are known */
 };
 
-/* What is wrong with a fact that the Service wants goes to the verdict. Returns whether it is in
- * the kernel. */
-static bool judge(const struct port_report *p, const struct fact_key *key, struct verdict *v)
+/* The connections of one virtual server. */
+struct conns_count {
+	struct port_report *r;
+	size_t draining; /* endpoints */
+};
+
+static void count_server_conns(const struct rs_conns *c, void *arg)
 {
-	_cleanup_(buf_done) struct buf words = { 0 };
-	struct fact_state s = { 0 };
-
-	if (p->in->dry)
-		return false;
-	ledger_state(p->ledger, key, &s);
-	switch (report_fault(&words, key, &s, p->in)) {
-	case FAULT_NONE:
-		break;
-	case FAULT_PENDING:
-		raise_state(v, STATE_PENDING, buf_str(&words));
-		break;
-	case FAULT_FAILING:
-		raise_state(v, STATE_FAILING, buf_str(&words));
-		break;
-	}
-	return s.present;
-}
-
-static bool on_iptables(const struct port_report *p)
-{
-	return p->in->view->backend == BACKEND_IPTABLES;
-}
-
-/* What the kernel has for an endpoint; on iptables one of weight 0 gets nothing. */
-static bool endpoint_key(const struct port_report *p, const struct fact_key *vs,
-	const struct candidate *ep, struct fact_key *ret)
-{
-	char hash[SERVICE_HASH_LEN], name[CHAIN_NAME_LEN + 1];
-
-	if (!on_iptables(p)) {
-		*ret = fact_rs(vs, &ep->ip, ep->port, ep->weight).key;
-		return true;
-	}
-	service_endpoint_hash(p->slot->service, p->port, &ep->ip, ep->port, hash);
-	service_chain_name(SERVICE_CHAIN_SEP, hash, name);
-	*ret = fact_chain(ep->ip.family, TABLE_NAT, name, 0).key;
-	return ep->weight;
-}
-
-/* Whether another Service owns what leads to the endpoints. */
-static bool in_conflict(const struct port_report *p, const struct fact_key *vs, struct verdict *v)
-{
-	_cleanup_(buf_done) struct buf words = { 0 };
-	struct fact_state s = { 0 };
-
-	if (!ledger_state(p->ledger, vs, &s) || !s.wanted ||
-		(p->slot->published && s.claimant == &p->slot->published->claimant) ||
-		s.claimant->born == CLAIMANT_LAST)
-		return false;
-	report_describe(&words, vs);
-	buf_addf(&words, " belongs to Service %s", s.claimant->name);
-	raise_state(v, STATE_CONFLICT, buf_str(&words));
-	return true;
-}
-
-static void count_conns(const struct rs_conns *c, void *arg)
-{
-	struct port_report *p = arg;
+	struct conns_count *count = arg;
+	struct port_report *r = count->r;
+	const struct endpoint_list *l = &r->served->endpoints;
 	const struct ip ip = fact_ip2(&c->key);
-	const struct candidate *ep = endpoints_find(&p->p->endpoints, &ip, c->key.port2);
-	struct fact_state s;
+	const struct candidate *ep = endpoints_find(l, &ip, c->key.port2);
+	struct fact_state state;
 
-	p->active += c->active;
-	if (ledger_state(p->ledger, &c->key, &s) && s.claimant && s.claimant->born == CLAIMANT_LAST)
-		p->draining_here++;
-	if (!ep)
-		return;
-	p->tallies[ep - p->p->endpoints.eps].active += c->active;
-	p->tallies[ep - p->p->endpoints.eps].inactive += c->inactive;
+	r->active += c->active;
+	if (ledger_state(engine_ledger(r->in->engine), &c->key, &state) && state.claimant &&
+		state.claimant->born == CLAIMANT_LAST)
+		count->draining++;
+	if (ep) {
+		r->tallies[ep - l->eps].active += c->active;
+		r->tallies[ep - l->eps].inactive += c->inactive;
+	}
 }
 
-static void tell_conns(struct port_report *p, const struct fact_key *vs)
+static void report_conns(struct port_report *r, const struct fact_key *vs)
 {
-	p->draining_here = 0;
-	if (p->in->conns && p->in->conns(vs, count_conns, p, p->in->conns_arg) < 0)
-		p->counted = false;
-	if (p->draining_here > p->draining)
-		p->draining = p->draining_here;
+	const struct report_input *in = r->in;
+	struct conns_count count = { .r = r };
+
+	if (in->conns && in->conns(vs, count_server_conns, &count, in->conns_arg) < 0)
+		r->counted = false;
+	if (count.draining > r->draining)
+		r->draining = count.draining;
 }
 
-static void tell_real_servers(
-	struct port_report *p, const struct frontend *fe, const struct fact_key *vs, bool ours)
+/* The endpoints of one virtual server; `ours`: no other Service has it. */
+static void report_real_servers(
+	struct port_report *r, const struct fact_key *vs, bool local_policy, bool ours)
 {
-	for (size_t i = 0; i < p->p->endpoints.n; i++) {
-		const struct candidate *ep = &p->p->endpoints.eps[i];
-		struct tally *t = &p->tallies[i];
+	const bool iptables = r->in->view->backend == BACKEND_IPTABLES;
+	const struct served_port *p = r->served;
+
+	for (size_t i = 0; i < p->endpoints.n; i++) {
+		const struct candidate *ep = &p->endpoints.eps[i];
+		struct endpoint_tally *t = &r->tallies[i];
+		char hash[SERVICE_HASH_LEN], chain[CHAIN_NAME_LEN + 1];
 		struct fact_key key;
 
-		if (fe->local ? !ep->in_local : !ep->in_cluster)
+		if (!candidate_is_in(ep, local_policy))
 			continue;
 		t->used = true;
-		if (!ours || !endpoint_key(p, vs, ep, &key))
+		/* With iptables an endpoint of weight 0 has no chain. */
+		if (!ours || (iptables && !ep->weight))
 			continue;
+		if (iptables) {
+			service_endpoint_hash(p->service, p->port, &ep->ip, ep->port, hash);
+			service_chain_name(SERVICE_CHAIN_SEP, hash, chain);
+			key = fact_chain(ep->ip.family, TABLE_NAT, chain, 0).key;
+		} else {
+			key = fact_rs(vs, &ep->ip, ep->port, ep->weight).key;
+		}
 		t->wanted++;
-		t->present += judge(p, &key, &p->verdict);
+		t->present += judge_fact(r->in, &key, &r->verdict);
 	}
 }
 
-static bool judge_vip(struct port_report *p, const struct ip *vip)
+static void report_frontend(struct port_report *r, const struct frontend *fe)
 {
-	const struct ip none = { 0 };
-	struct fact f = p->in->view->options->vip_mode == VIP_ADDRESS ? fact_addr(vip)
-								      : fact_route(vip, &none);
-
-	return judge(p, &f.key, &p->verdict);
-}
-
-static void tell_frontend(struct port_report *p, const struct frontend *fe)
-{
-	struct fact_key vs = resolve_frontend_key(p->in->view, fe, p->port->proto);
-	bool ours = !in_conflict(p, &vs, &p->verdict);
-	bool present = ours && judge(p, &vs, &p->verdict);
+	const struct node_view *view = r->in->view;
+	const struct fact_key vs = resolve_frontend_key(view, fe, r->served->port->proto);
+	const char *holder = report_holder(engine_ledger(r->in->engine), r->served->slot, &vs);
+	const struct ip no_source = { 0 };
+	bool present = !holder && judge_fact(r->in, &vs, &r->verdict);
 	char s[IP_STRLEN];
 
+	if (holder) {
+		_cleanup_(buf_done) struct buf words = { 0 };
+
+		report_describe(&words, &vs);
+		buf_addf(&words, " belongs to Service %s", holder);
+		verdict_raise(&r->verdict, STATE_CONFLICT, buf_str(&words));
+	}
 	if (present)
-		tell_conns(p, &vs);
-	tell_real_servers(p, fe, &vs, ours);
-	if (fe->vip)
-		present = judge_vip(p, &fe->ip) && present;
-	json_array_append_new(p->addresses,
+		report_conns(r, &vs);
+	report_real_servers(r, &vs, fe->local, !holder);
+	if (fe->vip) {
+		const struct fact vip = view->options->vip_mode == VIP_ADDRESS
+			? fact_addr(&fe->ip)
+			: fact_route(&fe->ip, &no_source);
+
+		present = judge_fact(r->in, &vip.key, &r->verdict) && present;
+	}
+	json_array_append_new(r->addresses,
 		json_pack("{s:s, s:i, s:s, s:b, s:b}", "address", ip_print(&fe->ip, s), "port",
 			(int)fe->port, "kind", frontend_kind_name(fe->kind), "vip", (int)fe->vip,
 			"present", (int)present));
 }
 
-static const char *endpoint_reason(const struct candidate *ep, const struct tally *t)
-{
-	if (t->used)
-		return endpoint_reason_text(
-			ep->endpoint->ready ? ENDPOINT_USED : ENDPOINT_USED_FALLBACK);
-	/* The list of the whole cluster would have it, but nothing here uses that list. */
-	if (ep->in_cluster)
-		return "on another node, and the traffic policy is Local";
-	return endpoint_reason_text(ep->reason);
-}
-
-static json_t *count(bool counted, uint64_t n)
+static json_t *conns_json(bool counted, uint64_t n)
 {
 	return counted ? json_integer((json_int_t)n) : json_null();
 }
 
-static void tell_endpoint(struct port_report *p, const struct candidate *ep, const struct tally *t)
+static void report_served_port(struct port_report *r, const struct served_port *p)
 {
+	_cleanup_free_ struct endpoint_tally *tallies =
+		mem_zalloc(p->endpoints.n, sizeof(*tallies));
 	char s[IP_STRLEN];
 
-	p->total++;
-	p->ready += t->used;
-	json_array_append_new(p->endpoints,
-		json_pack("{s:s, s:i, s:s, s:I, s:b, s:s, s:b, s:o, s:o}", "address",
-			ip_print(&ep->ip, s), "port", (int)ep->port, "node",
-			ep->endpoint->node_name, "weight", (json_int_t)ep->weight, "used",
-			(int)t->used, "reason", endpoint_reason(ep, t), "present",
-			(int)(t->wanted && t->present == t->wanted), "active",
-			count(p->counted, t->active), "inactive", count(p->counted, t->inactive)));
-}
+	r->served = p;
+	r->tallies = tallies;
+	for (size_t i = 0; i < p->frontends.n; i++)
+		report_frontend(r, &p->frontends.fes[i]);
+	/* The virtual server of packets from inside the cluster. */
+	if (p->mark) {
+		const struct fact_key vs = fact_vs_fwmark(p->family, p->mark).key;
 
-/* The virtual server of packets from inside of the cluster, where it has one. */
-static void tell_mark(struct port_report *p, int family)
-{
-	const uint32_t mark = p->p->mark;
-	const struct frontend all = { .kind = FRONTEND_CLUSTER_IP };
-	struct fact vs = fact_vs_fwmark(family, mark);
+		if (judge_fact(r->in, &vs, &r->verdict))
+			report_conns(r, &vs);
+		report_real_servers(r, &vs, false, true);
+		json_array_append_new(r->fwmarks, report_vs_json(&vs));
+	}
 
-	if (!mark)
-		return;
-	if (judge(p, &vs.key, &p->verdict))
-		tell_conns(p, &vs.key);
-	tell_real_servers(p, &all, &vs.key, true);
-	json_array_append_new(p->fwmarks,
-		json_pack("{s:I, s:s}", "fwmark", (json_int_t)mark, "family", family_name(family)));
-}
+	for (size_t i = 0; i < p->endpoints.n; i++) {
+		const struct candidate *ep = &p->endpoints.eps[i];
+		const struct endpoint_tally *t = &tallies[i];
 
-static void tell_family(struct port_report *p, const struct served_ports *served, int family)
-{
-	p->p = served_ports_find(served, p->port, family);
-	if (!p->p)
-		return;
-	p->tallies = mem_zalloc(p->p->endpoints.n, sizeof(*p->tallies));
-	for (size_t i = 0; i < p->p->frontends.n; i++)
-		tell_frontend(p, &p->p->frontends.fes[i]);
-	tell_mark(p, family);
-	for (size_t i = 0; i < p->p->endpoints.n; i++)
-		tell_endpoint(p, &p->p->endpoints.eps[i], &p->tallies[i]);
-	free(take(p->tallies));
-}
-
-static const char *requested_scheduler(const struct service *s, const struct node_view *view)
-{
-	return *s->scheduler ? s->scheduler : view->options->scheduler;
-}
-
-/* The iptables backend has the one. */
-static const char *used_scheduler(const struct port_report *p)
-{
-	return on_iptables(p) ? "random" : resolve_scheduler(p->slot->service, p->in->view);
-}
-
-static void judge_scheduler(struct port_report *p)
-{
-	const struct node_view *view = p->in->view;
-	const char *wanted = requested_scheduler(p->slot->service, view);
-	_cleanup_(buf_done) struct buf words = { 0 };
-
-	if (on_iptables(p) ? !limits_scheduler(p->slot->service, view)
-			   : !strcmp(wanted, used_scheduler(p)))
-		return;
-	buf_addf(&words, "%s has no scheduler \"%s\"; \"%s\" is used instead",
-		on_iptables(p) ? "iptables" : "the kernel", wanted, used_scheduler(p));
-	raise_state(&p->verdict, STATE_DEGRADED, buf_str(&words));
-}
-
-/* Set entries and whatever else the Service wants that no address of a port stands for. */
-static void judge_rest(struct port_report *p)
-{
-	const struct publication *pub = p->slot->published;
-
-	for (size_t i = 0; pub && i < pub->n_facts; i++) {
-		const struct fact_key *key = &pub->facts[i].key;
-
-		switch ((enum fact_kind)key->kind) {
-		case FACT_VS:
-		case FACT_RS:
-		case FACT_ROUTE:
-		case FACT_ADDR:
-			break;
-		case FACT_LINK:
-		case FACT_SET:
-		case FACT_MEMBER:
-		case FACT_CHAIN:
-		case FACT_DISPATCH:
-		case FACT_JUMP:
-		case FACT_KINDS:
-			judge(p, key, &p->verdict);
-			break;
-		}
+		r->total++;
+		r->ready += t->used;
+		json_array_append_new(r->endpoints,
+			json_pack("{s:s, s:i, s:s, s:I, s:b, s:s, s:b, s:o, s:o}", "address",
+				ip_print(&ep->ip, s), "port", (int)ep->port, "node",
+				ep->endpoint->node_name, "weight", (json_int_t)ep->weight, "used",
+				(int)t->used, "reason",
+				/* A list has it that no frontend here uses. */
+				report_endpoint_reason(ep, t->used, ep->in_cluster), "present",
+				(int)(t->wanted && t->present == t->wanted), "active",
+				conns_json(r->counted, t->active), "inactive",
+				conns_json(r->counted, t->inactive)));
 	}
 }
 
-static json_t *port_json(struct port_report *p)
-{
-	const struct service *s = p->slot->service;
+/* Shared by the ports of a Service */
 
-	return json_pack(
-		"{s:s, s:i, s:s, s:i, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:s, s:s}",
-		"name", p->port->name, "port", (int)p->port->port, "protocol",
-		proto_name(p->port->proto), "nodePort", (int)p->port->node_port, "scheduler",
-		used_scheduler(p), "requestedScheduler", requested_scheduler(s, p->in->view),
-		"persistenceSeconds", (json_int_t)(s->affinity_client_ip ? s->affinity_timeout : 0),
-		"addresses", take(p->addresses), "fwmarks", take(p->fwmarks), "endpoints",
-		take(p->endpoints), "ready", (json_int_t)p->ready, "total", (json_int_t)p->total,
-		"draining", (json_int_t)p->draining, "activeConnections",
-		count(p->counted, p->active), "state", state_name(p->verdict.state), "reason",
-		buf_str(&p->verdict.reason));
+struct service_common {
+	const char *scheduler, *requested_scheduler;
+	struct service_verdict verdict; /* of the facts that belong to no address of a port */
+};
+
+static void service_common_fill(
+	struct service_common *c, const struct report_input *in, const struct slot *slot)
+{
+	static const bool of_an_address[FACT_KINDS] = {
+		[FACT_VS] = true,
+		[FACT_RS] = true,
+		[FACT_ROUTE] = true,
+		[FACT_ADDR] = true,
+	};
+	const struct publication *pub = slot->published;
+	const struct service *s = slot->service;
+	const bool iptables = in->view->backend == BACKEND_IPTABLES;
+
+	c->requested_scheduler = *s->scheduler ? s->scheduler : in->view->options->scheduler;
+	c->scheduler = iptables ? "random" : resolve_scheduler(s, in->view);
+	/* With iptables a scheduler that takes turns is not degraded: chance comes close to it. */
+	if (iptables ? limits_scheduler(s, in->view)
+		     : strcmp(c->requested_scheduler, c->scheduler) != 0) {
+		_cleanup_(buf_done) struct buf words = { 0 };
+
+		buf_addf(&words, "%s has no scheduler \"%s\"; \"%s\" is used instead",
+			iptables ? "iptables" : "the kernel", c->requested_scheduler, c->scheduler);
+		verdict_raise(&c->verdict, STATE_DEGRADED, buf_str(&words));
+	}
+
+	for (size_t i = 0; pub && i < pub->n_facts; i++)
+		if (!of_an_address[pub->facts[i].key.kind])
+			judge_fact(in, &pub->facts[i].key, &c->verdict);
 }
 
-/* A new reference; the worst of the ports goes to `worst`. */
-static json_t *tell_port(struct port_report *p, const struct served_ports *served,
-	struct verdict *worst, struct report_sums *sums)
+/*
+ * Ends the report of a port, and returns a new reference to its entry of "ports". Raises *worst to
+ * the port's verdict.
+ */
+static json_t *port_json(struct port_report *r, const struct service *s,
+	const struct service_port *port, const struct service_common *common,
+	struct service_verdict *worst)
 {
+	struct service_verdict *v = &r->verdict;
 	json_t *ret;
 
-	p->addresses = json_array();
-	p->endpoints = json_array();
-	p->fwmarks = json_array();
-	tell_family(p, served, AF_INET);
-	tell_family(p, served, AF_INET6);
-	if (!json_array_size(p->addresses)) {
-		raise_state(&p->verdict, STATE_NOT_PROXIED,
-			"no address of a family that this node serves");
+	if (!json_array_size(r->addresses)) {
+		verdict_raise(v, STATE_NOT_PROXIED, "no address of a family that this node serves");
 	} else {
-		if (p->draining)
-			raise_state(&p->verdict, STATE_DRAINING, "");
-		if (!p->ready)
-			raise_state(&p->verdict, STATE_NO_ENDPOINTS, "");
-		judge_scheduler(p);
-		judge_rest(p);
+		if (r->draining)
+			verdict_raise(v, STATE_DRAINING, "");
+		if (!r->ready)
+			verdict_raise(v, STATE_NO_ENDPOINTS, "");
+		verdict_raise(v, common->verdict.state, buf_str(&common->verdict.reason));
 	}
-	sums->ports++;
-	sums->endpoints += p->total;
-	raise_state(worst, p->verdict.state, buf_str(&p->verdict.reason));
-	ret = port_json(p);
-	verdict_done(&p->verdict);
+	verdict_raise(worst, v->state, buf_str(&v->reason));
+	ret = json_pack(
+		"{s:s, s:i, s:s, s:i, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:s, s:s}",
+		"name", port->name, "port", (int)port->port, "protocol", proto_name(port->proto),
+		"nodePort", (int)port->node_port, "scheduler", common->scheduler,
+		"requestedScheduler", common->requested_scheduler, "persistenceSeconds",
+		(json_int_t)(s->affinity_client_ip ? s->affinity_timeout : 0), "addresses",
+		r->addresses, "fwmarks", r->fwmarks, "endpoints", r->endpoints, "ready",
+		(json_int_t)r->ready, "total", (json_int_t)r->total, "draining",
+		(json_int_t)r->draining, "activeConnections", conns_json(r->counted, r->active),
+		"state", state_names[v->state], "reason", buf_str(&v->reason));
+	verdict_done(v);
 	return ret;
 }
+
+/* One Service */
 
 static void add_limit(const char *words, void *arg)
 {
@@ -406,30 +359,42 @@ static void add_limit(const char *words, void *arg)
 json_t *report_service(const struct report_input *in, const struct slot *slot,
 	struct served_ports *served, struct report_sums *sums)
 {
-	_cleanup_(verdict_done) struct verdict worst = { 0 };
+	_cleanup_(verdict_done) struct service_verdict worst = { 0 };
+	_cleanup_free_ struct port_report *reports = NULL;
 	const struct service *s = slot->service;
 	const char *why = service_not_proxied(s);
+	const size_t n = *why ? 0 : s->n_ports;
+	struct service_common common = { 0 };
 	json_t *ports = json_array(), *limits = json_array();
 
+	if (*why)
+		verdict_raise(&worst, STATE_NOT_PROXIED, why);
+	else
+		limits_tell(slot, in->view, add_limit, limits);
 	served_ports_select(served, slot, in->view);
 	if (slot->published)
 		port_marks_fill(&slot->published->marks, served);
-	if (*why)
-		raise_state(&worst, STATE_NOT_PROXIED, why);
-	for (size_t i = 0; !*why && i < s->n_ports; i++) {
-		struct port_report p = {
-			.in = in,
-			.ledger = engine_ledger(in->engine),
-			.slot = slot,
-			.port = &s->ports[i],
-			.counted = in->conns,
-		};
 
-		json_array_append_new(ports, tell_port(&p, served, &worst, sums));
+	reports = mem_zalloc(n, sizeof(*reports));
+	for (size_t i = 0; i < n; i++)
+		reports[i] = (struct port_report){
+			.in = in,
+			.counted = in->conns,
+			.addresses = json_array(),
+			.endpoints = json_array(),
+			.fwmarks = json_array(),
+		};
+	for (size_t k = 0; k < served->n; k++)
+		report_served_port(&reports[served->ports[k].port - s->ports], &served->ports[k]);
+	service_common_fill(&common, in, slot);
+	for (size_t i = 0; i < n; i++) {
+		sums->ports++;
+		sums->endpoints += reports[i].total;
+		json_array_append_new(
+			ports, port_json(&reports[i], s, &s->ports[i], &common, &worst));
 	}
-	if (!*why)
-		limits_tell(slot, in->view, add_limit, limits);
+	verdict_done(&common.verdict);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "namespace", s->ns, "name", s->name,
-		"type", service_type_name(s->type), "state", state_name(worst.state), "reason",
+		"type", service_type_name(s->type), "state", state_names[worst.state], "reason",
 		buf_str(&worst.reason), "limits", limits, "ports", ports);
 }

@@ -5,7 +5,7 @@
 #include "core/served_port.h"
 #include "report/report.h"
 
-/* One Service of the report: what it answers on, who answers, and whether the kernel holds it. */
+/* One Service of the report: its addresses, its endpoints, and whether the kernel is in sync. */
 
 /* The n slots that have a Service, by name; freed by the caller. */
 const struct slot **report_slots(const struct store *store, size_t *ret_n);
@@ -16,9 +16,16 @@ struct report_sums {
 
 /*
  * A new reference to one entry of "services"; the slot has a Service. Fills `served` with its
- * served ports (served_ports_select()), and adds to *sums.
+ * served ports (served_ports_select()), and adds to *sums. "ports" has every port of the Service in
+ * its order, and none if the Service is not proxied; the "addresses" of a port are the frontends
+ * of its served ports, in their order.
  */
 json_t *report_service(const struct report_input *in, const struct slot *slot,
 	struct served_ports *served, struct report_sums *sums);
+
+/* The name of the older Service that has this frontend although the slot's Service asks for it;
+ * NULL: none. */
+const char *report_holder(
+	const struct ledger *ledger, const struct slot *slot, const struct fact_key *frontend);
 
 #endif

@@ -18,41 +18,11 @@ json_t *report_vs_json(const struct fact_key *vs)
 		"protocol", proto_name(vs->proto));
 }
 
-static void describe_vs(struct buf *b, const struct fact_key *key)
-{
-	struct ip ip = fact_ip(key);
-	char s[IP_PORT_STRLEN];
-
-	if (key->proto)
-		buf_addf(b, "virtual server %s/%s", ip_print_port(&ip, key->port, s),
-			proto_name(key->proto));
-	else
-		buf_addf(b, "virtual server of firewall mark %u (%s)", fact_fwmark(key),
-			family_name(key->family));
-}
-
-static void describe_rs(struct buf *b, const struct fact_key *key)
-{
-	struct ip ip = fact_ip2(key);
-	char s[IP_PORT_STRLEN];
-
-	buf_addf(b, "real server %s of ", ip_print_port(&ip, key->port2, s));
-	describe_vs(b, key);
-}
-
-static void describe_member(struct buf *b, const struct fact_key *key)
-{
-	char name[SET_NAME_LEN + 1];
-
-	buf_adds(b, "entry ");
-	fact_print_member(b, key);
-	buf_addf(b, " of ipset %s", set_name(key->set, key->family, name));
-}
-
 void report_describe(struct buf *b, const struct fact_key *key)
 {
-	struct ip ip = fact_ip(key);
-	char s[IP_STRLEN], set[SET_NAME_LEN + 1], port[IP_PORT_STRLEN];
+	const char *family = family_name(key->family);
+	struct ip ip = fact_ip(key), ip2 = fact_ip2(key);
+	char s[IP_PORT_STRLEN], set[SET_NAME_LEN + 1];
 
 	switch ((enum fact_kind)key->kind) {
 	case FACT_LINK:
@@ -62,25 +32,32 @@ void report_describe(struct buf *b, const struct fact_key *key)
 		buf_addf(b, "ipset %s", set_name(key->set, key->family, set));
 		break;
 	case FACT_MEMBER:
-		describe_member(b, key);
+		buf_adds(b, "entry ");
+		fact_print_member(b, key);
+		buf_addf(b, " of ipset %s", set_name(key->set, key->family, set));
 		break;
 	case FACT_CHAIN:
-		buf_addf(b, "%s iptables chain %s in table %s", family_name(key->family), key->name,
+		buf_addf(b, "%s iptables chain %s in table %s", family, key->name,
 			table_name(key->set));
 		break;
 	case FACT_DISPATCH:
-		buf_addf(b, "iptables entry for %s/%s", ip_print_port(&ip, key->port, port),
+		buf_addf(b, "iptables entry for %s/%s", ip_print_port(&ip, key->port, s),
 			proto_name(key->proto));
 		break;
 	case FACT_JUMP:
-		buf_addf(b, "%s iptables rule from %s to %s in table %s", family_name(key->family),
+		buf_addf(b, "%s iptables rule from %s to %s in table %s", family,
 			hook_name(key->port), key->name, table_name(key->set));
 		break;
-	case FACT_VS:
-		describe_vs(b, key);
-		break;
 	case FACT_RS:
-		describe_rs(b, key);
+		buf_addf(b, "real server %s of ", ip_print_port(&ip2, key->port2, s));
+		/* fallthrough */
+	case FACT_VS:
+		if (key->proto)
+			buf_addf(b, "virtual server %s/%s", ip_print_port(&ip, key->port, s),
+				proto_name(key->proto));
+		else
+			buf_addf(b, "virtual server of firewall mark %u (%s)", fact_fwmark(key),
+				family);
 		break;
 	case FACT_ROUTE:
 		buf_addf(b, "local route %s", ip_print(&ip, s));
@@ -119,4 +96,14 @@ enum report_fault report_fault(struct buf *b, const struct fact_key *key,
 		state->wanted && state->present ? " is being changed"
 						: " is not in the kernel yet");
 	return FAULT_PENDING;
+}
+
+const char *report_endpoint_reason(const struct candidate *ep, bool used, bool left_by_policy)
+{
+	if (used)
+		return endpoint_reason_text(
+			ep->endpoint->ready ? ENDPOINT_USED : ENDPOINT_USED_FALLBACK);
+	if (left_by_policy)
+		return "on another node, and the traffic policy is Local";
+	return endpoint_reason_text(ep->reason);
 }

@@ -56,20 +56,20 @@ static void what_makes_no_sense_is_refused_with_words(void **state)
 	} rows[] = {
 		{ "", NULL, "\"\" has no port; give ADDRESS:PORT" },
 		{ "10.0.0.1", NULL, "\"10.0.0.1\" has no port; give ADDRESS:PORT" },
-		{ "10.0.0.1:", NULL, "\"\" is no port, must be 1 to 65535" },
-		{ "10.0.0.1:65536", NULL, "\"65536\" is no port, must be 1 to 65535" },
-		{ "10.0.0.1:-1", NULL, "\"-1\" is no port, must be 1 to 65535" },
-		{ "10.0.0.1:80/x", NULL, "\"80/x\" is no port, must be 1 to 65535" },
+		{ "10.0.0.1:", NULL, "port \"\" is not a number from 1 to 65535" },
+		{ "10.0.0.1:65536", NULL, "port \"65536\" is not a number from 1 to 65535" },
+		{ "10.0.0.1:-1", NULL, "port \"-1\" is not a number from 1 to 65535" },
+		{ "10.0.0.1:80/x", NULL, "port \"80/x\" is not a number from 1 to 65535" },
 		{ "fd00::1", NULL, "\"fd00::1\" has no port; give [ADDRESS]:PORT" },
 		{ "[fd00::1]", NULL, "\"[fd00::1]\" has no port; give [ADDRESS]:PORT" },
-		{ "[10.0.0.1]:80", NULL, "\"[10.0.0.1\" is no address" },
-		{ "[]:80", NULL, "\"[]\" is no address" },
-		{ "a/", NULL, "\"a/\" is no NAMESPACE/NAME" },
-		{ "/b", NULL, "\"/b\" is no NAMESPACE/NAME" },
-		{ "a/b/c", NULL, "\"a/b/c\" is no NAMESPACE/NAME" },
-		{ "a/b:", NULL, "\"\" is no port" },
+		{ "[10.0.0.1]:80", NULL, "address \"[10.0.0.1\" is not an IP address" },
+		{ "[]:80", NULL, "address \"[]\" is not an IP address" },
+		{ "a/", NULL, "\"a/\" is not NAMESPACE/NAME" },
+		{ "/b", NULL, "\"/b\" is not NAMESPACE/NAME" },
+		{ "a/b/c", NULL, "\"a/b/c\" is not NAMESPACE/NAME" },
+		{ "a/b:", NULL, "port \"\" is not a number or a name" },
 		{ "a/b", "there", "from \"there\": must be pod, node, outside or an address" },
-		{ "10.0.0.1:80", "::1", "from ::1: is of the other address family" },
+		{ "10.0.0.1:80", "::1", "from ::1: must be an IPv4 address, too" },
 	};
 
 	(void)state;
@@ -374,25 +374,26 @@ static void what_is_not_found_says_why(void **state)
 		{ "10.20.30.41:81", "Service a/web has no such port; it has: 80/TCP (p)" },
 		{ "10.20.30.41:80/UDP", "Service a/web has no such port; it has: 80/TCP (p)" },
 		{ "a/web:81", "Service a/web has no such port; it has: 80/TCP (p)" },
-		{ "a/none", "no Service a/none" },
-		{ "a/loose", "there are endpoints for a/loose, and no such Service" },
+		{ "a/none", "Service a/none does not exist" },
+		{ "a/loose", "Service a/loose does not exist, but has endpoints" },
 		{ "100.101.102.103:31000",
-			"it is an address of this node, and no Service has that node port" },
+			"this is an address of the node, and no Service has this node port" },
 		{ "100.101.102.103:30001/UDP", "Service a/web has this node port for TCP only" },
 		{ "10.244.0.5:8080",
-			"it is the address of an endpoint of Service a/web: packets "
-			"go there directly" },
+			"this is the address of an endpoint of Service a/web: packets "
+			"go to it directly" },
 		{ "9.9.9.9:80",
 			"no Service that this node knows has this address: packets to it "
-			"are routed as any other" },
+			"are routed as usual" },
 		{ "7.7.7.7:80",
 			"Service a/web has this address with ipMode Proxy: the load "
 			"balancer itself delivers to it" },
 		{ "10.20.30.50:80",
-			"Service a/other has this address and is not proxied: Label "
+			"Service a/other has this address, but is not proxied: Label "
 			"service.kubernetes.io/service-proxy-name" },
 		{ "192.0.2.9:53/UDP",
-			"somebody else made a virtual server for it (UDP), which is never touched" },
+			"another program made a virtual server for this address and port "
+			"(UDP); it is never touched" },
 	};
 	struct world *w = *state;
 	struct report_input in;
