@@ -129,14 +129,6 @@ void fake_kernel_print(const struct fake_kernel *k, struct buf *ret)
 	}
 }
 
-static int add(struct fake_kernel *k, const struct fact *f)
-{
-	if (find(k, &f->key))
-		return -EEXIST;
-	fake_kernel_put_fact(k, f);
-	return 0;
-}
-
 static int carry_out(struct fake_kernel *k, const struct op *op)
 {
 	const struct fact *f = &op->fact;
@@ -148,15 +140,24 @@ static int carry_out(struct fake_kernel *k, const struct op *op)
 	if (f->key.kind == FACT_VS && op->type != OP_DEL && k->no_scheduler &&
 		!strcmp(f->val.vs.scheduler, k->no_scheduler))
 		return -EPROTONOSUPPORT;
-	if (op->type == OP_ADD)
-		return add(k, f);
-	if (!h)
-		return -ENOENT;
-	if (op->type == OP_SET)
+	switch (op->type) {
+	case OP_ADD:
+		if (h)
+			return -EEXIST;
+		fake_kernel_put_fact(k, f);
+		return 0;
+	case OP_SET:
+		if (!h)
+			return -ENOENT;
 		h->fact.val = f->val;
-	else
+		return 0;
+	case OP_DEL:
+		if (!h)
+			return -ENOENT;
 		fake_kernel_remove_key(k, &f->key);
-	return 0;
+		return 0;
+	}
+	return -EINVAL;
 }
 
 void fake_kernel_apply(struct fake_kernel *k, struct op *op)
@@ -222,14 +223,6 @@ void fake_kernel_answer(struct fake_kernel *k)
 	k->reading = false;
 }
 
-static bool skipped(
-	const struct fact *f, bool (*skip)(const struct fact_key *vs, void *arg), void *arg)
-{
-	struct fact_key vs;
-
-	return skip && f->key.kind == FACT_RS && fact_parent(&f->key, &vs) && skip(&vs, arg);
-}
-
 static int dump(struct adapter *a, enum fact_kind kind,
 	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
 {
@@ -242,9 +235,13 @@ static int dump(struct adapter *a, enum fact_kind kind,
 		k->before_dump(k, kind, k->arg);
 	map_for_each_entry(struct held, h, &k->facts, by_key) {
 		const struct fact *f = &h->fact;
+		struct fact_key vs;
 
-		if (f->key.kind == kind && !skipped(f, skip, arg))
-			fn(f, arg);
+		if (f->key.kind != kind)
+			continue;
+		if (kind == FACT_RS && skip && fact_parent(&f->key, &vs) && skip(&vs, arg))
+			continue;
+		fn(f, arg);
 	}
 	/* Late, as a dump that breaks off has told a part already. */
 	if (k->dump_error && kind == k->dump_error_kind)

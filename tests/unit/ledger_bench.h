@@ -5,7 +5,7 @@
 #include "core/ledger.h"
 #include "fixture.h"
 
-/* A ledger and the operations that were taken from it last; facts are lines of fact_print(). */
+/* A ledger and the operations that were taken last. Facts are given as lines of fact_print(). */
 
 #define VS "vs 10.96.0.1:80/TCP rr"
 #define VS_WRR "vs 10.96.0.1:80/TCP wrr"
@@ -34,7 +34,8 @@ struct bench {
 
 enum { ALL_KINDS = (1u << FACT_KINDS) - 1 };
 
-extern const struct claimant older, younger, twin, last; /* the twin is as old as the younger one */
+/* From old to young; the twin is as old as the younger one. */
+extern const struct claimant older, younger, twin, last;
 
 int bench_setup(void **state);
 int bench_teardown(void **state);
@@ -45,17 +46,17 @@ void bench_release(struct bench *b, const char *line, const struct claimant *who
 /* Claims and brings up VS with RS1 to RS3. */
 void bench_up(struct bench *b);
 
-/* The operations to do at that time, a line each; they are to be settled next. */
+/* Takes a batch and returns it, a line for each operation; bench_settle() must follow. */
 const char *bench_take(struct bench *b, uint64_t now);
-/* Answers all of them the same. */
+/* Gives all of the batch the same answer. */
 void bench_settle(struct bench *b, uint64_t now, int result);
-/* Takes one batch, which must be the expected one, and answers all of it the same. */
+/* Takes one batch, which must be `ops`, and gives all of it the same answer. */
 void bench_expect(struct bench *b, uint64_t now, const char *ops, int result);
-/* Does all that can be done at that time; returns what it was, a line each. */
+/* Takes and settles all operations that are due; returns them, a line each. */
 const char *bench_run(struct bench *b, uint64_t now);
 
 void bench_observe(struct bench *b, const char *line, bool ours);
-/* A whole audit that finds these facts, which are ours; returns the drift. */
+/* An audit of all kinds that finds these facts, which are ours; returns the drift. */
 size_t bench_audit(struct bench *b, const char *const lines[], size_t n);
 #define BENCH_AUDIT(b, ...)                                  \
 	bench_audit(b, (const char *const[]){ __VA_ARGS__ }, \
