@@ -42,10 +42,10 @@ struct manifest_problem {
 	unsigned line, column; /* 1-based; 0: not known */
 	const char *object;    /* "Service default/web"; "" for a problem of the whole file */
 	const char *field;     /* "spec.ports[0].port"; "" */
-	const char *message;   /* the mistake and its consequence */
+	const char *message;   /* the mistake and its consequence: "is 0, must be 1..65535; ..." */
 };
 
-/* One line: "PATH:LINE:COLUMN: OBJECT: FIELD: MESSAGE" without the unknown parts. */
+/* One line: "PATH:LINE:COLUMN: OBJECT: FIELD MESSAGE" without the unknown parts. */
 void manifest_problem_print(const struct manifest_problem *problem, struct buf *b);
 
 struct manifests_config {

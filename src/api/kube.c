@@ -192,7 +192,7 @@ static int on_view_object(const struct watch_object *o, void *arg, struct err *e
 		buf_adds(&text, *e.object ? e.object : "an object");
 		if (*e.field)
 			buf_addf(&text, ": %s", e.field);
-		buf_addf(&text, ": %s", e.message);
+		buf_addf(&text, " %s", e.message);
 		k->config.problem(buf_str(&text), k->config.arg);
 	}
 	if (!r && o->event == WATCH_PUT && is_selected(&object))

@@ -24,9 +24,8 @@ static void on_manifest_problem(const struct manifest_problem *p, void *arg)
 		buf_addf(&where, " column=%u", p->column);
 	if (*p->object)
 		buf_addf(&where, " object=\"%s\"", p->object);
-	if (*p->field)
-		buf_addf(&where, " field=%s", p->field);
-	log_warn("manifest problem", "%s err=\"%s\"", buf_str(&where), p->message);
+	log_warn("manifest problem", "%s err=\"%s%s%s\"", buf_str(&where), p->field,
+		*p->field ? " " : "", p->message);
 }
 
 static int start_manifests(struct inputs *in, struct err *err)

@@ -147,9 +147,10 @@ void manifest_problem_print(const struct manifest_problem *p, struct buf *b)
 		buf_addf(b, ":%u", p->line);
 	if (p->column)
 		buf_addf(b, ":%u", p->column);
+	buf_addc(b, ':');
 	if (*p->object)
-		buf_addf(b, ": %s", p->object);
+		buf_addf(b, " %s%s", p->object, *p->field ? ":" : "");
 	if (*p->field)
-		buf_addf(b, ": %s", p->field);
-	buf_addf(b, ": %s", p->message);
+		buf_addf(b, " %s", p->field);
+	buf_addf(b, " %s", p->message);
 }
