@@ -15,10 +15,11 @@
  */
 
 /*
- * Appends a rule of that family without "-A CHAIN " and newline: "-s 10.0.0.0/8 -j RETURN". The
- * form is that of iptables 1.8.9, in which a comment stands before all matches of modules.
+ * Appends a rule of that family: "-A CHAIN -s 10.0.0.0/8 -j RETURN", or without "-A CHAIN" where
+ * that is NULL. The form is that of iptables 1.8.9, in which a comment stands before all matches of
+ * modules.
  */
-void iptables_print_rule(struct buf *b, int family, const struct rule *rule);
+void iptables_print_rule(struct buf *b, int family, const char *chain, const struct rule *rule);
 /* Appends "-A CHAIN RULE" and a newline for each rule. */
 void iptables_print_rules(
 	struct buf *b, int family, const char *chain, const struct rule_list *rules);

@@ -23,7 +23,7 @@ struct difference {
 
 struct plan {
 	/* iptables_print_rule(): set by the caller before plan_text() or plan_json(). */
-	void (*print_rule)(struct buf *b, int family, const struct rule *rule);
+	void (*print_rule)(struct buf *b, int family, const char *chain, const struct rule *rule);
 	const struct node_view *view;
 	struct engine *engine;
 	const struct slot **slots; /* those with a Service, by name */

@@ -35,7 +35,7 @@ struct report_input {
 		void *arg, void *conns_arg);
 	void *conns_arg;
 	/* Prints rules for people: iptables_print_rule(). For explain() only. */
-	void (*print_rule)(struct buf *b, int family, const struct rule *rule);
+	void (*print_rule)(struct buf *b, int family, const char *chain, const struct rule *rule);
 };
 
 /*

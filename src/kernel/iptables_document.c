@@ -100,7 +100,7 @@ void document_add_jumps(struct document *d, const struct rule_pool *pool,
 			}
 			for (size_t at = 0; rules && rule_list_next(rules, &at, &rule);) {
 				buf_addf(&s.rules, "-I %s 1 ", hook_name(key->port));
-				iptables_print_rule(&s.rules, key->family, &rule);
+				iptables_print_rule(&s.rules, key->family, NULL, &rule);
 				buf_addc(&s.rules, '\n');
 			}
 		}

@@ -260,10 +260,12 @@ static void print_comment(struct buf *b, const char **comment)
 	*comment = NULL;
 }
 
-void iptables_print_rule(struct buf *b, int family, const struct rule *rule)
+void iptables_print_rule(struct buf *b, int family, const char *chain, const struct rule *rule)
 {
 	const char *comment = rule->comment;
 
+	if (chain)
+		buf_addf(b, "-A %s ", chain);
 	rule_for_each_match(m, rule) {
 		if (!is_basic(m))
 			print_comment(b, &comment);
@@ -279,8 +281,7 @@ void iptables_print_rules(
 	struct rule rule;
 
 	for (size_t at = 0; rule_list_next(rules, &at, &rule);) {
-		buf_addf(b, "-A %s ", chain);
-		iptables_print_rule(b, family, &rule);
+		iptables_print_rule(b, family, chain, &rule);
 		buf_addc(b, '\n');
 	}
 }

@@ -33,8 +33,7 @@ static json_t *walk_rule_json(const struct explainer *x, int family, const struc
 
 	if (!*rule->chain)
 		return json_null();
-	buf_addf(&text, "-A %s ", rule->chain);
-	x->in->print_rule(&text, family, &rule->rule);
+	x->in->print_rule(&text, family, rule->chain, &rule->rule);
 	return json_string(buf_str(&text));
 }
 

@@ -306,7 +306,7 @@ static json_t *child_or(json_t *object, const char *name, json_t *otherwise)
 
 /*
  * The rules of the chains or jumps of one family, by table and by the chain that they stand in.
- * Adds [CHAIN, RULE] to the table's list in `by_table` for each.
+ * Adds each with its chain to the table's list in `by_table`.
  */
 static json_t *plan_rules(const struct plan *p, enum fact_kind kind, int family, json_t *by_table)
 {
@@ -329,9 +329,11 @@ static json_t *plan_rules(const struct plan *p, enum fact_kind kind, int family,
 		all = child_or(by_table, table, json_array());
 		for (size_t at = 0; rules && rule_list_next(rules, &at, &rule);) {
 			buf_reset(&text);
-			p->print_rule(&text, family, &rule);
+			p->print_rule(&text, family, NULL, &rule);
 			json_array_append_new(list, json_string(buf_str(&text)));
-			json_array_append_new(all, json_pack("[s, s]", chain, buf_str(&text)));
+			buf_reset(&text);
+			p->print_rule(&text, family, chain, &rule);
+			json_array_append_new(all, json_string(buf_str(&text)));
 		}
 	}
 	return tables;
@@ -431,7 +433,7 @@ static void plan_ports_done(struct plan_ports *l)
  * All that a plan says. The member "text" has what the text shows beyond the JSON:
  *   services  their number
  *   vips      [{"address", "source", "by"}]
- *   rules     {"iptables": {TABLE: [[CHAIN, RULE]]}, "ip6tables": ...}, in the order of the facts
+ *   rules     {"iptables": {TABLE: [RULE]}, "ip6tables": ...}, in the order of the facts
  */
 static json_t *plan_tree(const struct plan *p)
 {
@@ -627,8 +629,7 @@ static void plan_print_rules(const json_t *rules, const char *program, struct bu
 		if (json_array_size(list))
 			buf_addf(out, "\nRules in %s, table %s:\n", program, table_name(t));
 		json_array_foreach(list, i, rule) {
-			buf_addf(out, "  -A %s %s\n", json_string_value(json_array_get(rule, 0)),
-				json_string_value(json_array_get(rule, 1)));
+			buf_addf(out, "  %s\n", json_string_value(rule));
 		}
 	}
 }

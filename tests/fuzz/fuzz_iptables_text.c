@@ -21,7 +21,7 @@ static void check_line(const char *text, size_t len, int family)
 		return;
 	rule_list_add(&a, &once.rule);
 	must(rule_list_next(&a, &at, &rule) && at == a.packed.len);
-	iptables_print_rule(&printed, family, &rule);
+	iptables_print_rule(&printed, family, NULL, &rule);
 	iptables_parse_rule(buf_str(&printed), printed.len, family, &again);
 	must(again.readable && !strcmp(again.target, once.target));
 	rule_list_add(&b, &again.rule);

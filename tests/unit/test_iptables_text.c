@@ -24,11 +24,11 @@ static void assert_read(const char *text, int family, const char *expected)
 	iptables_parse_rule(text, strlen(text), family, &r);
 	if (!r.readable)
 		fail_msg("cannot read %s", text);
-	iptables_print_rule(&b, family, &r.rule);
+	iptables_print_rule(&b, family, NULL, &r.rule);
 	assert_string_equal(buf_str(&b), expected);
 	rule_list_add(&list, &r.rule);
 	assert_true(rule_list_next(&list, &at, &rule));
-	iptables_print_rule(&packed, family, &rule);
+	iptables_print_rule(&packed, family, NULL, &rule);
 	assert_string_equal(buf_str(&packed), expected);
 	assert_false(rule_list_next(&list, &at, &rule));
 }
