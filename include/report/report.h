@@ -11,9 +11,9 @@
 #include "core/node_view.h"
 #include "core/store.h"
 
-/* What the daemon knows, as the JSON of ipvsctl-svc(1), "Status". */
+/* The state of the daemon and of all Services: the JSON of ipvsctl-svc(1), "Status". */
 
-/* Of the failures that belong to no Service, so many are told one by one. */
+/* At most so many failures that belong to no Service are listed. */
 enum { REPORT_MAX_FAILURES = 100 };
 
 struct report_input {
@@ -23,26 +23,28 @@ struct report_input {
 	const char *backend; /* "ipvs" */
 	const char *kernel;  /* "6.1.0-56-amd64" */
 	const char *input;   /* "manifests" or "apiserver" */
-	bool dry;	     /* the engine never reads the kernel: nothing is told of it */
+	bool dry;	     /* the engine never reads the kernel: its state is unknown */
 	uint64_t now;	     /* ms of the engine's clock */
-	/* How long the last change took from the input to the kernel, microseconds; 0: unknown. */
+	/* The time that the last change took from the input to the kernel, in us; 0: unknown. */
 	uint64_t last_sync_us;
-	/* Problems of the inputs and warnings about the node, each one sentence; may be NULL. */
+	/* Problems of the inputs and warnings about the node, a sentence each; may be NULL. */
 	const char *const *warnings;
 	size_t n_warnings;
-	/* Counts connections of one virtual server's real servers: ipvs_conns(); may be NULL. */
+	/*
+	 * Calls fn with the connections of each real server of a virtual server: ipvs_conns().
+	 * Returns 0, or a negative errno; NULL: connections are not counted.
+	 */
 	int (*conns)(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
 		void *arg, void *conns_arg);
 	void *conns_arg;
-	/* Prints rules for people: iptables_print_rule(). For explain() only. */
+	/* Prints a rule for people: iptables_print_rule(). For explain() only. */
 	void (*print_rule)(struct buf *b, int family, const char *chain, const struct rule *rule);
 };
 
 /*
- * {"apiVersion": "ipvsctl.io/v1", "kind": "Status", ...}, in pieces of some Services each: making
- * the whole at once would keep the loop for a second where there are many. Between two pieces
- * anything may change: each Service is told as it is then, in its place; one that is new is told
- * the next time.
+ * {"apiVersion": "ipvsctl.io/v1", "kind": "Status", ...}, in pieces of some Services each, so that
+ * many Services do not keep the loop for a second. Between two pieces anything may change: each
+ * Service is reported as it is then, a deleted one is left out, and so is a new one.
  */
 enum { REPORT_PIECE = 50 /* Services */ };
 

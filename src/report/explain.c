@@ -15,12 +15,20 @@
 #include "report_service.h"
 #include "report_words.h"
 
+/* A fact of a Service that is not in sync. */
+struct service_fault {
+	const struct fact_key *key;
+	json_t *words;
+};
+
 struct explainer {
 	const struct report_input *in;
 	const struct explain_query *query;
 	struct walk walk;
 	const struct slot **slots; /* those with a Service, by name */
 	size_t n_slots;
+	struct service_fault *faults; /* of the Service at hand */
+	size_t n_faults, cap_faults;
 };
 
 static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
@@ -126,7 +134,7 @@ static json_t *explain_path(const struct explainer *x, const struct walk_packet 
 	end = path.end == WALK_FORWARDED && !answered ? WALK_REJECTED : path.end;
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "from",
 		walk_source_name(packet->source), "address",
-		x->query->from == FROM_ADDRESS ? ip_print(&packet->src, s) : "", "verdict",
+		x->query->from == EXPLAIN_FROM_ADDRESS ? ip_print(&packet->src, s) : "", "verdict",
 		ends[end], "reason", path_reason(&path, answered, local_policy, endpoints), "rule",
 		walk_rule_json(x, packet->dst.family, &path.rule), "virtualServer",
 		path.end == WALK_FORWARDED && !path.choice ? report_vs_json(&path.vs) : json_null(),
@@ -182,7 +190,7 @@ static json_t *explain_paths(
 	struct walk_packet packet = { .dst = fe->ip, .port = fe->port, .proto = p->port->proto };
 	json_t *ret = json_array();
 
-	if (q->from == FROM_ADDRESS) {
+	if (q->from == EXPLAIN_FROM_ADDRESS) {
 		packet.src = q->from_ip;
 		packet.source = walk_source_of(view, &packet.src);
 		if (packet.src.family == packet.dst.family)
@@ -191,9 +199,9 @@ static json_t *explain_paths(
 		return ret;
 	}
 	for (enum walk_source s = WALK_POD; s <= WALK_OUTSIDE; s++) {
-		if (q->from == FROM_SOURCE && s != q->source)
+		if (q->from == EXPLAIN_FROM_SOURCE && s != q->source)
 			continue;
-		if (q->from == FROM_ANYWHERE && s == WALK_POD &&
+		if (q->from == EXPLAIN_FROM_ANYWHERE && s == WALK_POD &&
 			!explain_tells_pods(view, fe->ip.family))
 			continue;
 		packet.source = s;
@@ -241,27 +249,6 @@ static bool fact_is_of_frontend(const struct explainer *x, const struct served_p
 	return false;
 }
 
-/* The facts of that address that are not in sync, in words. */
-static json_t *explain_problems(
-	const struct explainer *x, const struct served_port *p, const struct frontend *fe)
-{
-	const struct publication *pub = p->slot->published;
-	json_t *ret = json_array();
-
-	for (size_t i = 0; pub && i < pub->n_facts && !x->in->dry; i++) {
-		const struct fact_key *key = &pub->facts[i].key;
-		_cleanup_(buf_done) struct buf words = { 0 };
-		struct fact_state state = { 0 };
-
-		if (!fact_is_of_frontend(x, p, fe, key))
-			continue;
-		ledger_state(x->walk.ledger, key, &state);
-		if (report_fault(&words, key, &state, x->in) != FAULT_NONE)
-			json_array_append_new(ret, json_string(buf_str(&words)));
-	}
-	return ret;
-}
-
 struct draining_list {
 	const struct ledger *ledger;
 	json_t *list;
@@ -289,19 +276,21 @@ static void explain_address(const struct explainer *x, const struct served_port 
 	const struct fact_key vs = resolve_frontend_key(x->in->view, fe, p->port->proto);
 	const char *holder = report_holder(x->walk.ledger, p->slot, &vs);
 	struct draining_list draining = { x->walk.ledger, json_array() };
-	json_t *rivals = json_array();
+	json_t *rivals = json_array(), *problems = json_array();
 
 	for (size_t i = 0; !holder && i < x->n_slots; i++)
 		if (x->slots[i] != p->slot && publication_claims(x->slots[i]->published, &vs))
 			json_array_append_new(rivals, json_string(x->slots[i]->name));
+	for (size_t i = 0; !holder && i < x->n_faults; i++)
+		if (fact_is_of_frontend(x, p, fe, x->faults[i].key))
+			json_array_append(problems, x->faults[i].words);
 	if (!holder && x->in->conns)
 		x->in->conns(&vs, add_draining, &draining, x->in->conns_arg);
 
 	json_object_set_new(address, "trafficPolicy", json_string(fe->local ? "Local" : "Cluster"));
 	json_object_set_new(address, "heldBy", holder ? json_string(holder) : json_null());
 	json_object_set_new(address, "alsoWantedBy", rivals);
-	json_object_set_new(
-		address, "problems", holder ? json_array() : explain_problems(x, p, fe));
+	json_object_set_new(address, "problems", problems);
 	json_object_set_new(address, "draining", draining.list);
 	json_object_set_new(address, "paths", holder ? json_array() : explain_paths(x, p, fe));
 	if (x->in->dry)
@@ -408,8 +397,34 @@ static json_t *explain_health_check(const struct explainer *x, const struct serv
 		"{s:i, s:I}", "port", (int)s->health_check_node_port, "localEndpoints", ready);
 }
 
+static void faults_clear(struct explainer *x)
+{
+	for (size_t i = 0; i < x->n_faults; i++)
+		json_decref(x->faults[i].words);
+	x->n_faults = 0;
+}
+
+static void faults_find(struct explainer *x, const struct slot *slot)
+{
+	const struct publication *pub = slot->published;
+
+	faults_clear(x);
+	for (size_t i = 0; pub && i < pub->n_facts && !x->in->dry; i++) {
+		const struct fact_key *key = &pub->facts[i].key;
+		_cleanup_(buf_done) struct buf words = { 0 };
+		struct fact_state state = { 0 };
+
+		ledger_state(x->walk.ledger, key, &state);
+		if (report_fault(&words, key, &state, x->in) == FAULT_NONE)
+			continue;
+		mem_grow(x->faults, x->n_faults, x->cap_faults);
+		x->faults[x->n_faults++] =
+			(struct service_fault){ key, json_string(buf_str(&words)) };
+	}
+}
+
 /* A new reference to one of "services". */
-static json_t *explain_service(const struct explainer *x, const struct slot *slot)
+static json_t *explain_service(struct explainer *x, const struct slot *slot)
 {
 	const struct service *s = slot->service;
 	_cleanup_(served_ports_done) struct served_ports served = { 0 };
@@ -417,6 +432,7 @@ static json_t *explain_service(const struct explainer *x, const struct slot *slo
 	json_t *ret = report_service(x->in, slot, &served, &sums), *ranges = json_array();
 	char text[CIDR_STRLEN];
 
+	faults_find(x, slot);
 	explain_ports(x, &served, slot, ret);
 	for (size_t i = 0; i < s->n_source_ranges; i++)
 		json_array_append_new(ranges, json_string(cidr_print(&s->source_ranges[i], text)));
@@ -603,6 +619,8 @@ static void note_pods(const struct node_view *view, const json_t *services, json
 
 static void explainer_done(struct explainer *x)
 {
+	faults_clear(x);
+	free(x->faults);
 	walk_done(&x->walk);
 	free(x->slots);
 }

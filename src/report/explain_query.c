@@ -72,13 +72,13 @@ static int parse_from(const char *from, struct explain_query *q, struct err *err
 {
 	if (!from)
 		return 0;
-	q->from = FROM_SOURCE;
+	q->from = EXPLAIN_FROM_SOURCE;
 	for (enum walk_source s = WALK_POD; s <= WALK_OUTSIDE; s++) {
 		q->source = s;
 		if (!strcmp(from, walk_source_name(s)))
 			return 0;
 	}
-	q->from = FROM_ADDRESS;
+	q->from = EXPLAIN_FROM_ADDRESS;
 	if (ip_parse(from, &q->from_ip))
 		return err_set(err, -EINVAL,
 			"from \"%s\": must be pod, node, outside or an address", from);

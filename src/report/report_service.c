@@ -248,7 +248,7 @@ static void report_served_port(struct port_report *r, const struct served_port *
 	r->tallies = tallies;
 	for (size_t i = 0; i < p->frontends.n; i++)
 		report_frontend(r, &p->frontends.fes[i]);
-	/* The virtual server of packets from inside the cluster. */
+	/* Packets from inside the cluster have a virtual server of their own. */
 	if (p->mark) {
 		const struct fact_key vs = fact_vs_fwmark(p->family, p->mark).key;
 
@@ -269,7 +269,7 @@ static void report_served_port(struct port_report *r, const struct served_port *
 				ip_print(&ep->ip, s), "port", (int)ep->port, "node",
 				ep->endpoint->node_name, "weight", (json_int_t)ep->weight, "used",
 				(int)t->used, "reason",
-				/* A list has it that no frontend here uses. */
+				/* Unused only because all frontends here have the policy Local. */
 				report_endpoint_reason(ep, t->used, ep->in_cluster), "present",
 				(int)(t->wanted && t->present == t->wanted), "active",
 				conns_json(r->counted, t->active), "inactive",

@@ -46,14 +46,12 @@ static int make(struct planned *t, const char *objects, struct fake_kernel *kern
 		.on_audit = on_audit,
 		.arg = t,
 	};
-
 	int r;
 
 	*t = (struct planned){ 0 };
 	store_init(&t->store);
 	fixture_load(&t->store, objects);
 	fixture_node_init(&t->node);
-	config.arg = t;
 	t->engine = engine_new(&config);
 	if (kernel)
 		engine_add_adapter(t->engine, &kernel->adapter);

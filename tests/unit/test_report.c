@@ -13,18 +13,14 @@
 
 #include "base/mem.h"
 #include "core/fact_text.h"
-#include "fake/kernel.h"
-#include "fixture.h"
 #include "report/report.h"
+#include "world.h"
 
-enum { MAX_STEPS = 100, START = 1000 };
+enum { START = 1000 /* the world's first moment */ };
 
 struct fixture {
-	struct fake_kernel kernel;
-	struct store store;
-	struct fixture_node node;
-	struct engine *engine;
-	const char *refuse; /* facts whose line begins so; NULL: none */
+	struct world *world; /* of both families */
+	const char *refuse;  /* facts whose line begins so; NULL: none */
 	int refusal;
 	struct report_input in;
 	json_t *report;
@@ -42,20 +38,17 @@ static int refuse(const struct op *op, void *arg)
 static int setup(void **state)
 {
 	struct fixture *f = new0(struct fixture);
+	void *world;
 
-	fake_kernel_init(&f->kernel);
-	f->kernel.fault = refuse;
-	f->kernel.arg = f;
-	store_init(&f->store);
-	fixture_node_init(&f->node);
-	f->node.view.store = &f->store;
-	f->engine =
-		engine_new(&(struct engine_config){ .store = &f->store, .view = &f->node.view });
-	engine_add_adapter(f->engine, &f->kernel.adapter);
+	world_setup(&world);
+	f->world = world;
+	f->world->kernel.fault = refuse;
+	f->world->kernel.arg = f;
+	f->world->node.view.ipv6 = true;
 	f->in = (struct report_input){
-		.store = &f->store,
-		.engine = f->engine,
-		.view = &f->node.view,
+		.store = &f->world->store,
+		.engine = f->world->engine,
+		.view = &f->world->node.view,
 		.backend = "ipvs",
 		.kernel = "6.1.0",
 		.input = "manifests",
@@ -68,22 +61,12 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
+	void *world = f->world;
 
 	json_decref(f->report);
-	engine_free(f->engine);
-	fake_kernel_done(&f->kernel);
-	store_done(&f->store);
+	world_teardown(&world);
 	free(f);
 	return 0;
-}
-
-static void step(struct fixture *f, uint64_t now)
-{
-	engine_fed(f->engine);
-	for (int i = 0; i < MAX_STEPS; i++)
-		if (engine_step(f->engine, now) > now)
-			return;
-	fail_msg("the engine does not come to rest");
 }
 
 /* All pieces together. */
@@ -101,8 +84,7 @@ static json_t *whole_report(const struct report_input *in)
 /* Loads, lets the engine work, and reports. */
 static void run(struct fixture *f, const char *lines)
 {
-	fixture_load(&f->store, lines);
-	step(f, START);
+	world_start(f->world, lines);
 	json_decref(f->report);
 	f->report = whole_report(&f->in);
 	assert_non_null(f->report);
@@ -268,7 +250,7 @@ static void before_the_first_sync_everything_is_pending(void **state)
 {
 	struct fixture *f = *state;
 
-	fixture_load(&f->store, WEB);
+	fixture_load(&f->world->store, WEB);
 	f->report = whole_report(&f->in);
 	assert_false(truth(json_object_get(f->report, "input"), "synced"));
 	assert_true(json_is_null(
@@ -292,7 +274,7 @@ static void what_the_kernel_refuses_is_failing_with_its_words(void **state)
 
 	f->refuse = "vs 10.20.30.41:80/TCP";
 	f->refusal = -EINVAL;
-	f->kernel.adapter.explain = explain;
+	f->world->kernel.adapter.explain = explain;
 	f->in.now = START + 12999;
 	run(f, WEB "service shop/other ip=10.20.30.42 port=:80/TCP\n");
 	assert_state(first_port(f, "web"), "Failing",
@@ -338,7 +320,7 @@ static void a_missing_scheduler_degrades_and_names_both(void **state)
 	struct fixture *f = *state;
 	json_t *port;
 
-	f->kernel.no_scheduler = "mh";
+	f->world->kernel.no_scheduler = "mh";
 	run(f,
 		"service shop/web ip=10.20.30.41 port=http:80/TCP scheduler=mh\n"
 		"slice shop/web-1 port=http:8080/TCP ep=10.244.0.1\n");
@@ -352,7 +334,7 @@ static void a_missing_scheduler_degrades_and_names_both(void **state)
 
 static void use_iptables(struct fixture *f)
 {
-	f->node.view.backend = BACKEND_IPTABLES;
+	f->world->node.view.backend = BACKEND_IPTABLES;
 	f->in.backend = "iptables";
 }
 
@@ -384,7 +366,7 @@ static void on_iptables_before_the_first_sync_everything_is_pending(void **state
 	struct fixture *f = *state;
 
 	use_iptables(f);
-	fixture_load(&f->store, WEB);
+	fixture_load(&f->world->store, WEB);
 	f->report = whole_report(&f->in);
 	assert_state(first_port(f, "web"), "Pending",
 		"iptables entry for 10.20.30.41:80/TCP is not in the kernel yet");
@@ -471,7 +453,7 @@ static void a_family_that_the_node_does_not_serve_is_left_out(void **state)
 {
 	struct fixture *f = *state;
 
-	f->node.view.ipv6 = false;
+	f->world->node.view.ipv6 = false;
 	run(f,
 		"service shop/six ip=fd00::1 port=:80/TCP\n"
 		"slice shop/six-1 port=:8080/TCP ep=fd01::1\n"
@@ -505,7 +487,7 @@ static void every_kind_of_address_is_told(void **state)
 	struct fixture *f = *state;
 	json_t *port;
 
-	f->node.view.ipv6 = false;
+	f->world->node.view.ipv6 = false;
 	run(f,
 		"service shop/web ip=10.20.30.41 port=:80/TCP:30080 type=LoadBalancer "
 		"external=50.60.70.81 lb=1.2.3.4 affinity=10800\n"
@@ -528,7 +510,7 @@ static void vips_as_addresses_are_present_too(void **state)
 {
 	struct fixture *f = *state;
 
-	f->node.options.vip_mode = VIP_ADDRESS;
+	f->world->node.options.vip_mode = VIP_ADDRESS;
 	run(f, WEB);
 	assert_state(first_port(f, "web"), "OK", "");
 	assert_true(truth(element(first_port(f, "web"), "addresses", 0), "present"));
@@ -599,10 +581,10 @@ static void virtual_servers_of_others_are_foreign(void **state)
 {
 	struct fixture *f = *state;
 
-	fake_kernel_put(&f->kernel, "vs 9.9.9.9:53/UDP wlc");
-	fake_kernel_put(&f->kernel, "rs 9.9.9.9:53/UDP 8.8.8.8:53 weight=1");
-	fake_kernel_put(&f->kernel, "vs 192.0.2.1:80/TCP rr");
-	fake_kernel_put(&f->kernel, "vs fwmark:7/IPv4 lc");
+	fake_kernel_put(&f->world->kernel, "vs 9.9.9.9:53/UDP wlc");
+	fake_kernel_put(&f->world->kernel, "rs 9.9.9.9:53/UDP 8.8.8.8:53 weight=1");
+	fake_kernel_put(&f->world->kernel, "vs 192.0.2.1:80/TCP rr");
+	fake_kernel_put(&f->world->kernel, "vs fwmark:7/IPv4 lc");
 	run(f, WEB);
 	assert_json(json_object_get(f->report, "foreign"),
 		"[{\"fwmark\": 7, \"family\": \"IPv4\", \"scheduler\": \"lc\"},"
@@ -630,7 +612,7 @@ static void what_does_not_go_away_is_a_failure_of_no_service(void **state)
 {
 	struct fixture *f = *state;
 
-	fake_kernel_put(&f->kernel, "route 10.20.30.99");
+	fake_kernel_put(&f->world->kernel, "route 10.20.30.99");
 	f->refuse = "route 10.20.30.99";
 	f->refusal = -EPERM;
 	run(f, WEB);
@@ -639,7 +621,7 @@ static void what_does_not_go_away_is_a_failure_of_no_service(void **state)
 		"[\"local route 10.20.30.99: Operation not permitted, for the last 0 s\"]");
 }
 
-static void tell_conns(const struct fact_key *vs, const char *rs, uint32_t active,
+static void count_conns(const struct fact_key *vs, const char *rs, uint32_t active,
 	void (*fn)(const struct rs_conns *c, void *arg), void *arg)
 {
 	struct ip ip = fixture_ip(rs);
@@ -658,8 +640,8 @@ static int conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c,
 	void *arg, void *conns_arg)
 {
 	(void)conns_arg;
-	tell_conns(vs, "10.244.0.1", 10, fn, arg);
-	tell_conns(vs, "10.244.9.9", 100, fn, arg);
+	count_conns(vs, "10.244.0.1", 10, fn, arg);
+	count_conns(vs, "10.244.9.9", 100, fn, arg);
 	return 0;
 }
 
@@ -709,7 +691,7 @@ static void an_endpoint_on_its_way_out_is_draining(void **state)
 
 	f->in.conns = conns;
 	run(f, WEB_ON_TWO);
-	ledger_claim(engine_ledger(f->engine), &rs, &last);
+	ledger_claim(engine_ledger(f->world->engine), &rs, &last);
 	run(f, "");
 	port = first_port(f, "web");
 	assert_state(port, "Draining", "");
@@ -765,10 +747,9 @@ static void what_changes_between_two_pieces_is_told_as_it_is_then(void **state)
 		char name[8];
 
 		snprintf(name, sizeof(name), "s%03d", i);
-		store_delete_service(&f->store, "a", name);
+		store_delete_service(&f->world->store, "a", name);
 	}
-	fixture_load(&f->store, "service a/new ip=10.20.31.1 port=http:80/TCP\n");
-	step(f, START);
+	world_load(f->world, "service a/new ip=10.20.31.1 port=http:80/TCP\n");
 	assert_false(report_next(r, &f->in, &b));
 	report_free(r);
 	report = json_loads(buf_str(&b), JSON_REJECT_DUPLICATES, NULL);
