@@ -20,18 +20,7 @@ const char *endpoint_reason_text(enum endpoint_reason reason)
 	return texts[reason];
 }
 
-/* The annotation of the slice counts before that of the endpoint's node; without either it is 1. */
-static uint32_t endpoint_weight(
-	const struct slice *slice, const struct endpoint *ep, const struct node_view *view)
-{
-	const struct node *node;
-
-	if (slice->weight >= 0)
-		return (uint32_t)slice->weight;
-	node = view->store && *ep->node_name ? store_node(view->store, ep->node_name) : NULL;
-	return node && node->weight >= 0 ? (uint32_t)node->weight : 1;
-}
-
+/* Appends the subset's endpoints of the family. */
 static void collect_subset(struct endpoint_list *l, const struct slice *slice,
 	const struct subset *subset, uint16_t port, int family, const struct node_view *view)
 {
@@ -39,14 +28,23 @@ static void collect_subset(struct endpoint_list *l, const struct slice *slice,
 
 	for (size_t i = 0; i < subset->n_endpoints; i++) {
 		const struct endpoint *ep = &subset->endpoints[i];
+		const struct node *node = NULL;
+		uint32_t weight = 1;
 
 		if (ep->ip.family != family)
 			continue;
+		/* The annotation of the slice counts before that of the endpoint's node. */
+		if (slice->weight >= 0)
+			weight = (uint32_t)slice->weight;
+		else if (view->store && *ep->node_name)
+			node = store_node(view->store, ep->node_name);
+		if (node && node->weight >= 0)
+			weight = (uint32_t)node->weight;
 		mem_grow(l->eps, l->n, l->cap);
 		l->eps[l->n] = (struct candidate){
 			.ip = ep->ip,
 			.port = port,
-			.weight = endpoint_weight(slice, ep, view),
+			.weight = weight,
 			.endpoint = ep,
 			.local = *us && !strcmp(ep->node_name, us),
 			.order = (unsigned)l->n,
@@ -80,43 +78,28 @@ static int compare_candidate(const void *va, const void *vb)
 	return c ? c : (pair[0]->order > pair[1]->order) - (pair[0]->order < pair[1]->order);
 }
 
-static void sort_candidates(struct endpoint_list *l)
-{
-	size_t n = 0;
-
-	if (l->n)
-		qsort(l->eps, l->n, sizeof(*l->eps), compare_candidate);
-	for (size_t i = 0; i < l->n; i++)
-		if (!n || compare_address(&l->eps[n - 1], &l->eps[i]))
-			l->eps[n++] = l->eps[i];
-	l->n = n;
-}
-
 /* Serves while it terminates: used where no endpoint is ready. */
 static bool endpoint_is_fallback(const struct endpoint *ep)
 {
 	return !ep->ready && ep->serving && ep->terminating;
 }
 
-static bool hints_name(const char *const *hints, size_t n, const char *us)
+enum topology { TOPOLOGY_NONE, TOPOLOGY_NODE, TOPOLOGY_ZONE };
+
+/* The endpoint's hints for that topology name our node or zone. */
+static bool endpoint_is_hinted(
+	const struct endpoint *ep, enum topology topology, const struct node_view *view)
 {
+	const bool zone = topology == TOPOLOGY_ZONE;
+	const char *const *hints = zone ? ep->zone_hints : ep->node_hints;
+	const char *us = zone ? view->zone : view->options->node_name;
+	size_t n = zone ? ep->n_zone_hints : ep->n_node_hints;
+
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(hints[i], us))
 			return true;
 	return false;
 }
-
-static bool hinted_for_node(const struct endpoint *ep, const struct node_view *view)
-{
-	return hints_name(ep->node_hints, ep->n_node_hints, view->options->node_name);
-}
-
-static bool hinted_for_zone(const struct endpoint *ep, const struct node_view *view)
-{
-	return hints_name(ep->zone_hints, ep->n_zone_hints, view->zone);
-}
-
-enum topology { TOPOLOGY_NONE, TOPOLOGY_NODE, TOPOLOGY_ZONE };
 
 /* Hints count only if every ready endpoint has one and one of them names us. */
 static enum topology topology_of(const struct endpoint_list *l, const struct node_view *view)
@@ -131,8 +114,8 @@ static enum topology topology_of(const struct endpoint_list *l, const struct nod
 			continue;
 		all_node = all_node && ep->n_node_hints;
 		all_zone = all_zone && ep->n_zone_hints;
-		any_node = any_node || hinted_for_node(ep, view);
-		any_zone = any_zone || hinted_for_zone(ep, view);
+		any_node = any_node || endpoint_is_hinted(ep, TOPOLOGY_NODE, view);
+		any_zone = any_zone || endpoint_is_hinted(ep, TOPOLOGY_ZONE, view);
 	}
 	if (all_node && any_node)
 		return TOPOLOGY_NODE;
@@ -147,9 +130,9 @@ static enum endpoint_reason cluster_reason(const struct endpoint *ep, enum topol
 		return any_ready ? ENDPOINT_TERMINATING : ENDPOINT_USED_FALLBACK;
 	if (!ep->ready)
 		return ENDPOINT_NOT_READY;
-	if (topology == TOPOLOGY_NODE && !hinted_for_node(ep, view))
+	if (topology == TOPOLOGY_NODE && !endpoint_is_hinted(ep, TOPOLOGY_NODE, view))
 		return ENDPOINT_OTHER_NODE;
-	if (topology == TOPOLOGY_ZONE && !hinted_for_zone(ep, view))
+	if (topology == TOPOLOGY_ZONE && !endpoint_is_hinted(ep, TOPOLOGY_ZONE, view))
 		return ENDPOINT_OTHER_ZONE;
 	return ENDPOINT_USED;
 }
@@ -159,6 +142,7 @@ void endpoints_select(const struct slot *slot, const struct service_port *port, 
 {
 	bool any_ready = false, local_ready = false;
 	enum topology topology;
+	size_t n = 0;
 
 	*ret = (struct endpoint_list){ .eps = ret->eps, .cap = ret->cap };
 	list_for_each_entry(struct slot_slice, it, &slot->slices, link)
@@ -171,7 +155,14 @@ void endpoints_select(const struct slot *slot, const struct service_port *port, 
 					collect_subset(ret, it->slice, subset,
 						subset->ports[j].port, family, view);
 		}
-	sort_candidates(ret);
+
+	/* One candidate for each address and port. */
+	if (ret->n)
+		qsort(ret->eps, ret->n, sizeof(*ret->eps), compare_candidate);
+	for (size_t i = 0; i < ret->n; i++)
+		if (!n || compare_address(&ret->eps[n - 1], &ret->eps[i]))
+			ret->eps[n++] = ret->eps[i];
+	ret->n = n;
 
 	topology = topology_of(ret, view);
 	for (size_t i = 0; i < ret->n; i++) {

@@ -92,31 +92,19 @@ void health_checks_done(struct health_check_list *l)
 	*l = (struct health_check_list){ 0 };
 }
 
-/* Nothing restricts NodePorts in this family, or a range that is everything lifts the restriction.
- */
-static bool everywhere(const struct node_view *view, int family)
-{
-	bool any = false;
-
-	if (view->options->nodeport_primary)
-		return false;
-	for (size_t i = 0; i < view->options->n_nodeport_addresses; i++) {
-		const struct cidr *range = &view->options->nodeport_addresses[i];
-
-		if (range->ip.family == family && !range->len)
-			return true;
-		any = any || range->ip.family == family;
-	}
-	return !any;
-}
-
 void health_checks_addresses(const struct node_view *view, int family, struct address_list *ret)
 {
 	static const uint8_t unspecified[16];
 	const struct ip any = ip_make(family, unspecified);
+	const struct options *o = view->options;
+	bool everywhere = options_all_nodeport_addresses(o, family);
 
+	/* A range that is everything lifts the restriction. */
+	for (size_t i = 0; !o->nodeport_primary && i < o->n_nodeport_addresses; i++)
+		if (o->nodeport_addresses[i].ip.family == family && !o->nodeport_addresses[i].len)
+			everywhere = true;
 	ret->n = 0;
-	if (everywhere(view, family)) {
+	if (everywhere) {
 		add_address(ret, &any);
 		return;
 	}

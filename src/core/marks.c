@@ -69,15 +69,6 @@ void marks_adopt(struct marks *m, const struct ip *ip, uint8_t proto, uint16_t p
 	m->use[index] = USE_RESERVED;
 }
 
-static uint32_t find_adopted(const struct marks *m, const struct frontend *fe, uint8_t proto)
-{
-	map_for_each_match_entry(
-		struct adopted, a, &m->adopted, hash_address(&fe->ip, proto, fe->port), by_address)
-		if (ip_eq(&a->ip, &fe->ip) && a->proto == proto && a->port == fe->port)
-			return a->index;
-	return 0;
-}
-
 static bool index_fits(uint32_t index, uint8_t proto)
 {
 	return index && (index & 1) == (proto != IPPROTO_TCP);
@@ -106,10 +97,14 @@ static uint32_t choose_index(
 
 	for (size_t i = 0; i < p->frontends.n; i++) {
 		const struct frontend *fe = &p->frontends.fes[i];
+		const uint32_t hash = hash_address(&fe->ip, proto, fe->port);
 
-		index = fe->kind == FRONTEND_CLUSTER_IP ? 0 : find_adopted(m, fe, proto);
-		if (index_fits(index, proto) && m->use[index] != USE_TAKEN)
-			return index;
+		if (fe->kind == FRONTEND_CLUSTER_IP)
+			continue;
+		map_for_each_match_entry(struct adopted, a, &m->adopted, hash, by_address)
+			if (ip_eq(&a->ip, &fe->ip) && a->proto == proto && a->port == fe->port &&
+				index_fits(a->index, proto) && m->use[a->index] != USE_TAKEN)
+				return a->index;
 	}
 	index = first_index(m, from, proto, USE_FREE);
 	return index ? index : first_index(m, from, proto, USE_RESERVED);
@@ -128,14 +123,6 @@ void port_marks_fill(const struct port_marks *marks, struct served_ports *served
 	}
 }
 
-static bool needs_mark(const struct served_port *p)
-{
-	for (size_t i = 0; i < p->frontends.n; i++)
-		if (p->frontends.fes[i].kind != FRONTEND_CLUSTER_IP && p->frontends.fes[i].local)
-			return true;
-	return false;
-}
-
 bool marks_assign(
 	struct marks *m, struct port_marks *marks, const char *service, struct served_ports *served)
 {
@@ -147,9 +134,13 @@ bool marks_assign(
 	for (size_t k = 0; m->n > 1 && k < served->n; k++) {
 		struct served_port *p = &served->ports[k];
 		uint32_t index = p->mark >> m->shift;
+		bool needed = false;
 
 		p->mark = 0;
-		if (!needs_mark(p))
+		for (size_t i = 0; i < p->frontends.n; i++)
+			needed |= p->frontends.fes[i].kind != FRONTEND_CLUSTER_IP &&
+				p->frontends.fes[i].local;
+		if (!needed)
 			continue;
 		if (!index)
 			index = choose_index(m, service, p);

@@ -29,23 +29,6 @@ void node_view_done(struct node_view *v)
 	*v = (struct node_view){ 0 };
 }
 
-static void take_node_object(struct node_view *v, const struct node *node)
-{
-	for (size_t f = 0; f < ARRAY_SIZE(node_families); f++) {
-		v->object_ip[f] = (struct ip){ 0 };
-		for (size_t i = 0; i < node->n_addresses && !v->object_ip[f].family; i++)
-			if (node->addresses[i].ip.family == node_families[f] &&
-				node_view_is_local(v, &node->addresses[i].ip))
-				v->object_ip[f] = node->addresses[i].ip;
-	}
-	snprintf(v->zone, sizeof(v->zone), "%s", node->zone);
-	memset(v->pod_cidrs, 0, sizeof(v->pod_cidrs));
-	v->n_pod_cidrs = node->n_pod_cidrs < NODE_VIEW_MAX_POD_CIDRS ? node->n_pod_cidrs
-								     : NODE_VIEW_MAX_POD_CIDRS;
-	for (size_t i = 0; i < v->n_pod_cidrs; i++)
-		v->pod_cidrs[i] = node->pod_cidrs[i];
-}
-
 bool node_view_update(struct node_view *v, struct ip *local, size_t n_local,
 	const struct ip primary[static 2], const struct store *store)
 {
@@ -57,8 +40,24 @@ bool node_view_update(struct node_view *v, struct ip *local, size_t n_local,
 	v->store = store;
 	v->local = local;
 	v->n_local = n_local;
-	if (node || !v->keep)
-		take_node_object(v, node ? node : &no_object);
+	if (!node && !v->keep)
+		node = &no_object;
+	if (node) {
+		snprintf(v->zone, sizeof(v->zone), "%s", node->zone);
+		memset(v->pod_cidrs, 0, sizeof(v->pod_cidrs));
+		memset(v->object_ip, 0, sizeof(v->object_ip));
+		v->n_pod_cidrs = node->n_pod_cidrs;
+		if (v->n_pod_cidrs > NODE_VIEW_MAX_POD_CIDRS)
+			v->n_pod_cidrs = NODE_VIEW_MAX_POD_CIDRS;
+		for (size_t i = 0; i < v->n_pod_cidrs; i++)
+			v->pod_cidrs[i] = node->pod_cidrs[i];
+	}
+	for (size_t i = 0; node && i < node->n_addresses; i++) {
+		const struct ip *ip = &node->addresses[i].ip;
+
+		if (!v->object_ip[ip->family == AF_INET6].family && node_view_is_local(v, ip))
+			v->object_ip[ip->family == AF_INET6] = *ip;
+	}
 	for (size_t f = 0; f < ARRAY_SIZE(node_families); f++) {
 		if (v->bind_address.family == node_families[f] &&
 			node_view_is_local(v, &v->bind_address))

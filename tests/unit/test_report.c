@@ -398,7 +398,7 @@ static void what_iptables_cannot_do_is_named(void **state)
 	assert_json(json_object_get(find_service(f, "web"), "limits"), "[]");
 	assert_json(json_object_get(find_service(f, "least"), "limits"),
 		"[\"scheduler \\\"lc\\\": endpoints are chosen by chance\","
-		" \"drain timeout: an endpoint that leaves keeps its connections until they end\"]");
+		" \"drain timeout: a removed endpoint keeps its connections until they end\"]");
 	assert_state(find_service(f, "least"), "Degraded",
 		"iptables has no scheduler \"lc\"; \"random\" is used instead");
 	assert_json(json_object_get(find_service(f, "turns"), "limits"),
