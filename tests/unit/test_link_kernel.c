@@ -268,16 +268,58 @@ static void addresses_of_the_node_that_change_are_noticed(void **state)
 	assert_int_equal(changed(), 0);
 }
 
-static void what_is_lost_counts_as_everything(void **state)
+enum { MANY_ROUTES = 4000 }; /* more than fit in one datagram, or in the queue of the monitor */
+
+static void add_many_routes(void)
 {
 	_cleanup_(buf_done) struct buf commands = { 0 };
 
-	(void)state;
-	for (int i = 0; i < 4000; i++)
+	for (int i = 0; i < MANY_ROUTES; i++)
 		buf_addf(&commands, "route add 10.%d.%d.0/24 dev eth0\n", 100 + i / 250, i % 250);
 	ip(buf_str(&commands));
+}
+
+static void what_is_lost_counts_as_everything(void **state)
+{
+	(void)state;
+	add_many_routes();
 	assert_int_equal(changed(), BOTH);
 	assert_int_equal(changed(), 0);
+}
+
+static int give_up(struct nlmsghdr *msg, void *arg)
+{
+	(void)msg;
+	(void)arg;
+	return -ECANCELED;
+}
+
+static int count_reply(struct nlmsghdr *msg, void *arg)
+{
+	(void)msg;
+	++*(size_t *)arg;
+	return 0;
+}
+
+/* The kernel answers EBUSY to a dump while another one on the same socket goes on. */
+static void a_dump_that_was_given_up_is_not_in_the_way(void **state)
+{
+	const struct rtmsg h = { .rtm_family = AF_INET };
+	struct nl_port *port;
+	struct err err;
+	size_t n = 0;
+
+	(void)state;
+	add_many_routes();
+	assert_int_equal(nl_port_open(NETLINK_ROUTE, &port, &err), 0);
+	assert_int_equal(nl_port_ask(port, nl_request_new(RTM_GETROUTE, NLM_F_DUMP, &h, sizeof(h)),
+				 give_up, NULL, NULL),
+		-ECANCELED);
+	assert_int_equal(nl_port_ask(port, nl_request_new(RTM_GETROUTE, NLM_F_DUMP, &h, sizeof(h)),
+				 count_reply, &n, &n),
+		0);
+	assert_true(n > MANY_ROUTES);
+	nl_port_free(port);
 }
 
 static void the_device_comes_and_goes(void **state)
@@ -426,6 +468,7 @@ int main(void)
 		TEST(our_own_work_is_not_told),
 		TEST(addresses_of_the_node_that_change_are_noticed),
 		TEST(what_is_lost_counts_as_everything),
+		TEST(a_dump_that_was_given_up_is_not_in_the_way),
 	};
 	int failed;
 
