@@ -47,11 +47,6 @@ static int ipvs_take_family(struct nlmsghdr *msg, void *arg)
 	return ipvs_read_family(msg, arg);
 }
 
-static int ipvs_find_family(struct ipvs *v)
-{
-	return nl_port_ask(v->port, ipvs_msg_find_family(), ipvs_take_family, NULL, &v->family);
-}
-
 /*
  * To be called after an answer -ENOENT. Returns 1: the family has another number now, ask again; 0:
  * the answer was about something else; -EPFNOSUPPORT: the kernel has no IPVS any more; or a
@@ -60,7 +55,7 @@ static int ipvs_find_family(struct ipvs *v)
 static int ipvs_family_moved(struct ipvs *v)
 {
 	uint16_t before = v->family;
-	int r = ipvs_find_family(v);
+	int r = nl_port_ask(v->port, ipvs_msg_find_family(), ipvs_take_family, NULL, &v->family);
 
 	if (r)
 		return r == -ENOENT ? -EPFNOSUPPORT : r;
@@ -323,11 +318,12 @@ int ipvs_try_scheduler(struct adapter *a, const char *scheduler, struct err *err
 	return op.result ? ipvs_error(err, op.result, "cannot delete a virtual server") : 1;
 }
 
-int ipvs_new(struct adapter **ret, struct err *err)
+struct adapter *ipvs_from_port(struct nl_port *port, uint16_t family)
 {
 	struct ipvs *v = new0(struct ipvs);
-	int r = nl_port_open(NETLINK_GENERIC, &v->port, err);
 
+	v->port = port;
+	v->family = family;
 	v->adapter = (struct adapter){
 		.name = "ipvs",
 		.kinds = 1u << FACT_VS | 1u << FACT_RS,
@@ -336,28 +332,34 @@ int ipvs_new(struct adapter **ret, struct err *err)
 		.conns = ipvs_conns,
 		.explain = ipvs_explain,
 	};
-	if (r)
-		goto fail;
-	r = ipvs_find_family(v);
-	if (r) {
-		if (r == -ENOENT)
-			err_set(err, r, "the kernel has no IPVS (module ip_vs)");
-		else
-			ipvs_error(err, r, "cannot look for IPVS in the kernel");
-		goto fail;
-	}
-	/* Anybody may look up the family; its commands take the capability. */
-	r = nl_port_ask(v->port, ipvs_msg_info(v->family), NULL, NULL, NULL);
-	if (r) {
-		ipvs_error(err, r, "cannot talk to IPVS");
-		goto fail;
-	}
-	*ret = &v->adapter;
-	return 0;
+	return &v->adapter;
+}
 
-fail:
-	ipvs_free(&v->adapter);
-	return r;
+int ipvs_new(struct adapter **ret, struct err *err)
+{
+	struct nl_port *port;
+	uint16_t family = 0;
+	int r = nl_port_open(NETLINK_GENERIC, &port, err);
+
+	if (r)
+		return r;
+	r = nl_port_ask(port, ipvs_msg_find_family(), ipvs_take_family, NULL, &family);
+	if (r == -ENOENT) {
+		err_set(err, r, "the kernel has no IPVS (module ip_vs)");
+	} else if (r) {
+		ipvs_error(err, r, "cannot look for IPVS in the kernel");
+	} else {
+		/* Anybody may look up the family; its commands take the capability. */
+		r = nl_port_ask(port, ipvs_msg_info(family), NULL, NULL, NULL);
+		if (r)
+			ipvs_error(err, r, "cannot talk to IPVS");
+	}
+	if (r) {
+		nl_port_free(port);
+		return r;
+	}
+	*ret = ipvs_from_port(port, family);
+	return 0;
 }
 
 void ipvs_free(struct adapter *a)

@@ -37,4 +37,7 @@ int ipvs_read_stats(struct nlmsghdr *msg, struct vs_stats *ret);
 /* The kernel's answer to an operation in the terms of struct op. */
 int ipvs_result(const struct op *op, int answer);
 
+/* For tests: an adapter on a port of the caller's, which is taken over. */
+struct adapter *ipvs_from_port(struct nl_port *port, uint16_t family);
+
 #endif
