@@ -3,10 +3,13 @@
 #define BASE_CLOCK_H
 
 #include <stdint.h>
+#include <sys/time.h>
 
 /* Milliseconds of CLOCK_MONOTONIC, for the loop; core gets it as a parameter. */
 uint64_t clock_ms(void);
 /* Microseconds of the same clock, for measuring. */
 uint64_t clock_us(void);
+/* That many milliseconds as an event loop takes them. */
+struct timeval clock_timeval(uint64_t ms);
 
 #endif

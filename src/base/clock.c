@@ -15,3 +15,9 @@ uint64_t clock_ms(void)
 {
 	return clock_us() / 1000u;
 }
+
+struct timeval clock_timeval(uint64_t ms)
+{
+	return (struct timeval){ .tv_sec = (time_t)(ms / 1000),
+		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+}

@@ -113,7 +113,8 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
 	const struct engine_stats *stats = engine_stats(d->engine);
-	uint64_t batches = stats->batches, start = clock_us(), now, next, wait;
+	uint64_t batches = stats->batches, start = clock_us(), now, next;
+	struct timeval wait;
 
 	(void)fd;
 	(void)what;
@@ -126,10 +127,8 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	now = clock_ms();
-	wait = next > now ? next - now : 0;
-	event_add(d->step,
-		&(struct timeval){ .tv_sec = (time_t)(wait / 1000),
-			.tv_usec = (suseconds_t)(wait % 1000 * 1000) });
+	wait = clock_timeval(next > now ? next - now : 0);
+	event_add(d->step, &wait);
 }
 
 /*

@@ -50,6 +50,7 @@ static void on_manifests(evutil_socket_t fd, short what, void *arg)
 {
 	struct inputs *in = arg;
 	uint64_t now = clock_ms(), next;
+	struct timeval wait;
 
 	(void)fd;
 	(void)what;
@@ -59,11 +60,8 @@ static void on_manifests(evutil_socket_t fd, short what, void *arg)
 	if (next == UINT64_MAX) {
 		event_remove_timer(in->manifests_changed);
 	} else {
-		uint64_t ms = next > now ? next - now : 0;
-
-		event_add(in->manifests_changed,
-			&(struct timeval){ .tv_sec = (time_t)(ms / 1000),
-				.tv_usec = (suseconds_t)(ms % 1000) * 1000 });
+		wait = clock_timeval(next > now ? next - now : 0);
+		event_add(in->manifests_changed, &wait);
 	}
 }
 

@@ -6,6 +6,7 @@
 /* cmocka.h needs those above */
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/mem.h"
 
@@ -68,12 +69,36 @@ static void anything_else_is_refused(void **state)
 	}
 }
 
+static void milliseconds_become_a_timeval(void **state)
+{
+	static const struct {
+		uint64_t ms;
+		struct timeval tv;
+	} cases[] = {
+		{ 0, { 0, 0 } },
+		{ 1, { 0, 1000 } },
+		{ 999, { 0, 999000 } },
+		{ 1000, { 1, 0 } },
+		{ 61001, { 61, 1000 } },
+		{ UINT64_C(5000000000123), { 5000000000, 123000 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct timeval tv = clock_timeval(cases[i].ms);
+
+		assert_int_equal(tv.tv_sec, cases[i].tv.tv_sec);
+		assert_int_equal(tv.tv_usec, cases[i].tv.tv_usec);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(durations_are_read_as_go_does),
 		cmocka_unit_test(what_is_below_a_millisecond_does_not_become_nothing),
 		cmocka_unit_test(anything_else_is_refused),
+		cmocka_unit_test(milliseconds_become_a_timeval),
 	};
 
 	return cmocka_run_group_tests_name("duration", tests, NULL, NULL);
