@@ -32,7 +32,7 @@ struct http_answer {
 struct http_route {
 	const char *path;
 	/* `query` is the text behind the '?', "" if there is none. */
-	void (*get)(const char *query, struct http_answer *ret, void *arg);
+	void (*get)(const char *path, const char *query, struct http_answer *ret, void *arg);
 };
 
 struct http_listener_config {
@@ -41,8 +41,8 @@ struct http_listener_config {
 	struct http_address address;
 	const struct http_route *routes; /* valid as long as the listener */
 	size_t n_routes;
-	/* Called instead of a retry when the address cannot be bound; NULL: retry. */
-	void (*on_failure)(const struct err *err, void *arg);
+	/* Called with the name instead of a retry when the address cannot be bound; NULL: retry. */
+	void (*on_failure)(const char *name, const struct err *err, void *arg);
 	unsigned retry; /* milliseconds; 0: HTTP_LISTENER_RETRY */
 	void *arg;	/* for the routes too */
 };

@@ -56,7 +56,7 @@ struct metrics_requests {
 
 /* The numbers that the daemon counts. */
 struct metrics {
-	struct metrics_family families[2]; /* see metrics_of() */
+	struct metrics_family families[2]; /* IPv4, IPv6 */
 	/* Changes received from the sources: in total, and since the last sync */
 	uint64_t service_changes, service_changes_pending;
 	uint64_t endpoint_changes, endpoint_changes_pending;
@@ -66,7 +66,6 @@ struct metrics {
 };
 
 void metrics_init(struct metrics *m);
-struct metrics_family *metrics_of(struct metrics *m, int family);
 /* The method is "GET", "POST" or "PATCH". */
 struct metrics_requests *metrics_requests_of(struct metrics *m, const char *method);
 

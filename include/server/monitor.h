@@ -23,8 +23,9 @@ struct monitor_config {
 	/* Returns a new reference: the configuration in effect, served as the member
 	 * "kubeproxy.config.k8s.io" of /configz; NULL makes it status 500. */
 	json_t *(*configz)(void *arg);
-	/* --bind-address-hard-fail: an address cannot be bound; NULL: it is tried again. */
-	void (*on_failure)(enum monitor_server server, const struct err *err, void *arg);
+	/* --bind-address-hard-fail: the address of that server, "healthz" or "metrics", cannot be
+	 * bound; NULL: it is tried again. */
+	void (*on_failure)(const char *server, const struct err *err, void *arg);
 	void *arg;
 };
 

@@ -2,6 +2,7 @@
 #include "observe.h"
 
 #include <netinet/in.h>
+#include <string.h>
 #include <time.h>
 
 #include "api/http.h"
@@ -17,11 +18,6 @@ static const int observed_families[] = { AF_INET, AF_INET6 };
 #define for_each_family(o, i)                                      \
 	for (size_t i = 0; i < ARRAY_SIZE(observed_families); i++) \
 		if (node_view_serves((o)->config.view, observed_families[i]))
-
-static struct metrics_family *family_metrics(struct observe *o, size_t i)
-{
-	return metrics_of(&o->metrics, observed_families[i]);
-}
 
 static double unix_time(const struct timespec *ts)
 {
@@ -42,7 +38,7 @@ static struct timespec wall_clock(void)
 static void count_rules(const struct fact_key *key, const struct fact_state *state, void *arg)
 {
 	struct observe *o = arg;
-	struct metrics_tables *rules = &metrics_of(&o->metrics, key->family)->iptables_rules;
+	struct metrics_tables *rules = &o->metrics.families[key->family == AF_INET6].iptables_rules;
 	const struct rule_list *l =
 		rule_pool_get(engine_rules(o->config.engine), state->have.chain.rules);
 
@@ -82,7 +78,7 @@ static void render_metrics(struct buf *ret, void *arg)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(observed_families); i++) {
 		struct no_local n = no_local_count(c->store, c->view, observed_families[i]);
-		struct metrics_family *f = family_metrics(o, i);
+		struct metrics_family *f = &o->metrics.families[i];
 
 		f->no_local_internal = n.internal;
 		f->no_local_external = n.external;
@@ -126,13 +122,13 @@ static json_t *render_configz(void *arg)
 	return config_tree(o->config.config);
 }
 
-static void on_bind_failure(enum monitor_server server, const struct err *err, void *arg)
+static void on_bind_failure(const char *server, const struct err *err, void *arg)
 {
 	struct observe *o = arg;
-	const bool metrics = server == MONITOR_METRICS;
+	const bool metrics = !strcmp(server, "metrics");
 
 	log_error("cannot listen, ending as --bind-address-hard-fail demands",
-		"server=%s err=\"%s\"", metrics ? "metrics" : "healthz", err->msg);
+		"server=%s err=\"%s\"", server, err->msg);
 	announce_node(o->config.announcer, true,
 		metrics ? "FailedToStartMetricServer" : "FailedToStartProxierHealthcheck",
 		"StartKubeProxy", "%s", err->msg);
@@ -213,7 +209,7 @@ void observe_change(struct observe *o)
 	for_each_family(o, i)
 	{
 		health_queued(&o->health, observed_families[i], clock_ms());
-		family_metrics(o, i)->last_queued = unix_time(&wall);
+		o->metrics.families[i].last_queued = unix_time(&wall);
 	}
 }
 
@@ -228,7 +224,7 @@ static void observe_sync(struct observe *o)
 	o->sync_at = 0;
 	for_each_family(o, i)
 	{
-		struct metrics_family *m = family_metrics(o, i);
+		struct metrics_family *m = &o->metrics.families[i];
 		double seconds = (double)o->last_sync_us / 1e6;
 
 		histogram_observe(&m->sync, seconds);
@@ -241,7 +237,7 @@ static void observe_sync(struct observe *o)
 		const struct iptables_counts now =
 			iptables_counts(o->config.iptables, observed_families[i]);
 		struct metrics_tables *before = &o->rules_written[i];
-		struct metrics_tables *last = &family_metrics(o, i)->iptables_last;
+		struct metrics_tables *last = &o->metrics.families[i].iptables_last;
 
 		last->nat = now.written[TABLE_NAT] - before->nat;
 		last->filter = now.written[TABLE_FILTER] - before->filter;
@@ -266,13 +262,13 @@ static void observe_synced(struct observe *o)
 	for_each_family(o, i)
 	{
 		health_updated(&o->health, observed_families[i], &wall);
-		family_metrics(o, i)->last_synced = unix_time(&wall);
+		o->metrics.families[i].last_synced = unix_time(&wall);
 	}
 	/* From the change of an endpoint, as its slice's annotation has it, until now. */
 	for (size_t i = 0; i < c->store->n_triggers; i++) {
 		const struct trigger *t = &c->store->triggers[i];
 
-		histogram_observe(&metrics_of(&o->metrics, t->family)->programming,
+		histogram_observe(&o->metrics.families[t->family == AF_INET6].programming,
 			unix_time(&wall) - (double)t->time / 1e6);
 	}
 	store_forget_triggers(c->store);
@@ -307,7 +303,7 @@ void observe_step(struct observe *o, uint64_t start_us, bool wrote)
 		o->sync_at = start_us;
 	health_set_node(&o->health, store_node(c->store, c->view->options->node_name));
 	for (size_t i = 0; i < ARRAY_SIZE(observed_families); i++) {
-		struct metrics_family *m = family_metrics(o, i);
+		struct metrics_family *m = &o->metrics.families[i];
 		uint64_t failures = iptables_counts(c->iptables, observed_families[i]).failures;
 
 		if (o->synced_once)
@@ -320,7 +316,7 @@ void observe_step(struct observe *o, uint64_t start_us, bool wrote)
 
 void observe_flows(struct observe *o, int family, uint64_t start_us, unsigned deleted)
 {
-	struct metrics_family *f = metrics_of(&o->metrics, family);
+	struct metrics_family *f = &o->metrics.families[family == AF_INET6];
 
 	if (!o->config.engine)
 		return;

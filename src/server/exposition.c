@@ -21,18 +21,6 @@ void exposition_begin(
 	buf_addf(e->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, types[type]);
 }
 
-static void format_labels(char ret[static LABELS_MAX], const char *labels, va_list args)
-{
-	ret[0] = '\0';
-	if (labels)
-		vsnprintf(ret, LABELS_MAX, labels, args);
-}
-
-static void add_sample_name(struct exposition *e, const char *suffix, const char *labels)
-{
-	buf_addf(e->out, *labels ? "%s%s{%s} " : "%s%s%s ", e->name, suffix, labels);
-}
-
 /* Writes the shortest text that is read back as the same number. */
 static void add_real(struct buf *b, double value)
 {
@@ -48,27 +36,29 @@ static void add_real(struct buf *b, double value)
 
 void exposition_count(struct exposition *e, uint64_t value, const char *labels, ...)
 {
-	char text[LABELS_MAX];
+	char text[LABELS_MAX] = "";
 	va_list args;
 
 	va_start(args, labels);
-	format_labels(text, labels, args);
+	if (labels)
+		vsnprintf(text, sizeof(text), labels, args);
 	va_end(args);
 
-	add_sample_name(e, "", text);
-	buf_addf(e->out, "%" PRIu64 "\n", value);
+	buf_addf(e->out, *text ? "%s{%s} %" PRIu64 "\n" : "%s%s %" PRIu64 "\n", e->name, text,
+		value);
 }
 
 void exposition_real(struct exposition *e, double value, const char *labels, ...)
 {
-	char text[LABELS_MAX];
+	char text[LABELS_MAX] = "";
 	va_list args;
 
 	va_start(args, labels);
-	format_labels(text, labels, args);
+	if (labels)
+		vsnprintf(text, sizeof(text), labels, args);
 	va_end(args);
 
-	add_sample_name(e, "", text);
+	buf_addf(e->out, *text ? "%s{%s} " : "%s%s ", e->name, text);
 	add_real(e->out, value);
 	buf_addc(e->out, '\n');
 }
@@ -82,13 +72,14 @@ void exposition_single(struct exposition *e, const char *name, enum exposition_t
 
 void exposition_histogram(struct exposition *e, const struct histogram *h, const char *labels, ...)
 {
-	char text[LABELS_MAX];
+	char text[LABELS_MAX] = "";
 	const char *comma;
 	uint64_t n = 0;
 	va_list args;
 
 	va_start(args, labels);
-	format_labels(text, labels, args);
+	if (labels)
+		vsnprintf(text, sizeof(text), labels, args);
 	va_end(args);
 	comma = *text ? "," : "";
 
@@ -101,9 +92,8 @@ void exposition_histogram(struct exposition *e, const struct histogram *h, const
 	n += h->count[h->n];
 	buf_addf(e->out, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", e->name, text, comma, n);
 
-	add_sample_name(e, "_sum", text);
+	buf_addf(e->out, *text ? "%s_sum{%s} " : "%s_sum%s ", e->name, text);
 	add_real(e->out, h->sum);
-	buf_addc(e->out, '\n');
-	add_sample_name(e, "_count", text);
-	buf_addf(e->out, "%" PRIu64 "\n", n);
+	buf_addf(e->out, *text ? "\n%s_count{%s} %" PRIu64 "\n" : "\n%s_count%s %" PRIu64 "\n",
+		e->name, text, n);
 }

@@ -8,11 +8,6 @@
 
 enum { STATUS_OK = 200, STATUS_UNAVAILABLE = 503 };
 
-static struct health_family *health_family_of(struct health *h, int family)
-{
-	return &h->families[family == AF_INET6];
-}
-
 void health_init(struct health *h, uint64_t timeout, bool follows_node)
 {
 	*h = (struct health){ .timeout = timeout, .eligible = !follows_node };
@@ -20,7 +15,7 @@ void health_init(struct health *h, uint64_t timeout, bool follows_node)
 
 void health_queued(struct health *h, int family, uint64_t now)
 {
-	struct health_family *f = health_family_of(h, family);
+	struct health_family *f = &h->families[family == AF_INET6];
 
 	if (f->queued)
 		return;
@@ -30,7 +25,7 @@ void health_queued(struct health *h, int family, uint64_t now)
 
 void health_updated(struct health *h, int family, const struct timespec *wall)
 {
-	*health_family_of(h, family) =
+	h->families[family == AF_INET6] =
 		(struct health_family){ .updated = true, .last_updated = *wall };
 }
 
@@ -75,31 +70,29 @@ static void add_time_member(struct buf *b, const char *name, const struct timesp
 		buf_adds(b, "Z\"");
 }
 
-static const struct health_family *last_updated_family(const struct health *h)
-{
-	const struct health_family *a = &h->families[0], *b = &h->families[1];
-
-	if (!a->updated || !b->updated)
-		return a->updated ? a : b->updated ? b : NULL;
-	if (a->last_updated.tv_sec != b->last_updated.tv_sec)
-		return a->last_updated.tv_sec > b->last_updated.tv_sec ? a : b;
-	return a->last_updated.tv_nsec >= b->last_updated.tv_nsec ? a : b;
-}
-
 int health_answer(struct health *h, enum health_probe probe, uint64_t now,
 	const struct timespec *wall, struct buf *ret)
 {
-	const struct health_family *last = last_updated_family(h);
 	const bool healthy = health_ok(h, now);
 	const bool ok = healthy && (probe == HEALTH_LIVEZ || h->eligible);
 	const char *separator = ",\"status\":{";
+	const struct timespec *last = NULL; /* when a family was in sync */
+
+	for (size_t i = 0; i < ARRAY_SIZE(h->families); i++) {
+		const struct timespec *t = &h->families[i].last_updated;
+
+		if (h->families[i].updated &&
+			(!last || t->tv_sec > last->tv_sec ||
+				(t->tv_sec == last->tv_sec && t->tv_nsec > last->tv_nsec)))
+			last = t;
+	}
 
 	h->answers[probe][!ok]++;
 	buf_addc(ret, '{');
 	/* While all is well this is the current time, so that a monitor that reads nothing else
 	 * does not take an idle node for a stuck one. */
 	if (ok || last)
-		add_time_member(ret, "lastUpdated", ok ? wall : &last->last_updated);
+		add_time_member(ret, "lastUpdated", ok ? wall : last);
 	else
 		buf_adds(ret, "\"lastUpdated\":\"0001-01-01T00:00:00Z\"");
 	buf_addc(ret, ',');

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "http.h"
@@ -46,13 +47,14 @@ static void on_health_check(struct evhttp_request *req, void *arg)
 {
 	const struct service_check *c = arg;
 	const struct health_check_config *config = &c->server->config;
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
 	bool healthy = config->healthy(config->arg);
 	struct buf body = { 0 };
 	char weight[12];
 
 	snprintf(weight, sizeof(weight), "%" PRIu32, c->local_ready);
-	http_header(req, "X-Content-Type-Options", "nosniff");
-	http_header(req, "X-Load-Balancing-Endpoint-Weight", weight);
+	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+	evhttp_add_header(headers, "X-Load-Balancing-Endpoint-Weight", weight);
 	buf_addf(&body,
 		"{\n\t\"service\": {\n\t\t\"namespace\": \"%s\",\n\t\t\"name\": \"%s\"\n\t},\n"
 		"\t\"localEndpoints\": %" PRIu32 ",\n\t\"serviceProxyHealthy\": %s\n}",
@@ -63,28 +65,6 @@ static void on_health_check(struct evhttp_request *req, void *arg)
 
 /* Listening */
 
-static void service_check_close(struct service_check *c)
-{
-	http_free(take(c->http));
-	c->n_listeners = 0;
-}
-
-static bool service_check_listens_on(const struct service_check *c, const struct ip *ip)
-{
-	for (size_t i = 0; i < c->n_listeners; i++)
-		if (ip_eq(&c->listeners[i].ip, ip))
-			return true;
-	return false;
-}
-
-static bool server_has_address(const struct health_check_server *s, const struct ip *ip)
-{
-	for (size_t i = 0; i < s->n_addresses; i++)
-		if (ip_eq(&s->addresses[i], ip))
-			return true;
-	return false;
-}
-
 /*
  * Returns 0 or:
  * -EADDRNOTAVAIL: one address cannot be bound yet, as while the kernel checks that no other host
@@ -94,7 +74,6 @@ static bool server_has_address(const struct health_check_server *s, const struct
 static int service_check_listen(struct service_check *c, struct err *err)
 {
 	const struct health_check_server *s = c->server;
-	struct evhttp_bound_socket *socket;
 	size_t kept = 0;
 	int missing = 0;
 
@@ -104,18 +83,29 @@ static int service_check_listen(struct service_check *c, struct err *err)
 				.arg = c,
 				.timeout = SERVER_TCP_TIMEOUT });
 
-	for (size_t i = 0; i < c->n_listeners; i++)
-		if (server_has_address(s, &c->listeners[i].ip))
-			c->listeners[kept++] = c->listeners[i];
+	/* Close before opening: an address and the unspecified one exclude each other. */
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		const struct check_listener *l = &c->listeners[i];
+		size_t at = 0;
+
+		while (at < s->n_addresses && !ip_eq(&s->addresses[at], &l->ip))
+			at++;
+		if (at < s->n_addresses)
+			c->listeners[kept++] = *l;
 		else
-			http_stop(c->http, c->listeners[i].socket);
+			http_stop(c->http, l->socket);
+	}
 	c->n_listeners = kept;
 
 	for (size_t i = 0; i < s->n_addresses; i++) {
 		const struct ip *ip = &s->addresses[i];
+		struct evhttp_bound_socket *socket;
+		size_t at = 0;
 		int r;
 
-		if (service_check_listens_on(c, ip))
+		while (at < c->n_listeners && !ip_eq(&c->listeners[at].ip, ip))
+			at++;
+		if (at < c->n_listeners)
 			continue;
 		r = http_listen(c->http, ip, c->port, false, &socket, err);
 		if (r == -EADDRNOTAVAIL) {
@@ -123,7 +113,8 @@ static int service_check_listen(struct service_check *c, struct err *err)
 			continue;
 		}
 		if (r < 0) {
-			service_check_close(c);
+			http_free(take(c->http));
+			c->n_listeners = 0;
 			return r;
 		}
 		mem_grow(c->listeners, c->n_listeners, c->cap_listeners);
@@ -133,10 +124,11 @@ static int service_check_listen(struct service_check *c, struct err *err)
 	return missing;
 }
 
-/* Reports a failure once, until it listens on all addresses again. */
+/* Reports a failure once, until it listens on all addresses again; tries again until it does. */
 static void service_check_open(struct service_check *c)
 {
 	const struct health_check_config *config = &c->server->config;
+	const struct timeval retry = clock_timeval(config->retry);
 	const struct health_check check = {
 		.ns = c->ns, .name = c->name, .port = c->port, .local_ready = c->local_ready
 	};
@@ -144,22 +136,11 @@ static void service_check_open(struct service_check *c)
 	struct err err;
 
 	c->failed = service_check_listen(c, &err) < 0;
-	if (c->failed && !failed)
+	if (!c->failed)
+		return;
+	if (!failed)
 		config->on_failure(&check, &err, config->arg);
-}
-
-static void schedule_check_retry(struct health_check_server *s)
-{
-	const unsigned ms = s->config.retry;
-	const struct timeval tv = { .tv_sec = ms / 1000,
-		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
-
-	map_for_each_entry(struct service_check, c, &s->services, by_name)
-		if (c->failed) {
-			event_add(s->retry, &tv);
-			return;
-		}
-	event_del(s->retry);
+	event_add(c->server->retry, &retry);
 }
 
 static void on_check_retry(evutil_socket_t fd, short what, void *arg)
@@ -171,53 +152,27 @@ static void on_check_retry(evutil_socket_t fd, short what, void *arg)
 	map_for_each_entry(struct service_check, c, &s->services, by_name)
 		if (c->failed)
 			service_check_open(c);
-	schedule_check_retry(s);
 }
 
 /* Services */
 
-static uint32_t service_check_hash(const struct health_check *h)
+/* Finds the Service's check, or makes one that does not listen. */
+static struct service_check *service_check_of(
+	struct health_check_server *s, const struct health_check *h)
 {
-	return map_hash_str(h->ns) * 31 + map_hash_str(h->name);
-}
+	const uint32_t hash = map_hash_str(h->ns) * 31 + map_hash_str(h->name);
+	struct service_check *new;
 
-static struct service_check *service_check_find(
-	const struct health_check_server *s, const struct health_check *h)
-{
-	map_for_each_match_entry(
-		struct service_check, c, &s->services, service_check_hash(h), by_name)
+	map_for_each_match_entry(struct service_check, c, &s->services, hash, by_name)
 		if (!strcmp(c->ns, h->ns) && !strcmp(c->name, h->name))
 			return c;
-	return NULL;
-}
 
-static void service_check_update(struct health_check_server *s, const struct health_check *h)
-{
-	struct service_check *c = service_check_find(s, h);
-
-	if (!c) {
-		c = new0(struct service_check);
-		c->server = s;
-		c->ns = mem_strdup(h->ns);
-		c->name = mem_strdup(h->name);
-		map_add(&s->services, &c->by_name, service_check_hash(h));
-	}
-	if (c->port != h->port) {
-		service_check_close(c);
-		c->failed = false;
-	}
-	c->port = h->port;
-	c->local_ready = h->local_ready;
-	c->list = s->list;
-}
-
-static void service_check_free(struct service_check *c)
-{
-	service_check_close(c);
-	free(c->listeners);
-	free(c->ns);
-	free(c->name);
-	free(c);
+	new = new0(struct service_check);
+	new->server = s;
+	new->ns = mem_strdup(h->ns);
+	new->name = mem_strdup(h->name);
+	map_add(&s->services, &new->by_name, hash);
+	return new;
 }
 
 void health_check_server_reconcile(struct health_check_server *s, const struct ip *addresses,
@@ -235,21 +190,37 @@ void health_check_server_reconcile(struct health_check_server *s, const struct i
 	}
 
 	s->list++;
-	for (size_t i = 0; i < n_checks; i++)
-		service_check_update(s, &checks[i]);
-	/* Close before opening: a port may pass from one Service to another. */
-	map_for_each_entry(struct service_check, c, &s->services, by_name)
-		if (c->list != s->list) {
-			map_del(&s->services, &c->by_name);
-			service_check_free(c);
-		}
 	for (size_t i = 0; i < n_checks; i++) {
-		struct service_check *c = service_check_find(s, &checks[i]);
+		struct service_check *c = service_check_of(s, &checks[i]);
+
+		if (c->port != checks[i].port) {
+			http_free(take(c->http));
+			c->n_listeners = 0;
+			c->failed = false;
+		}
+		c->port = checks[i].port;
+		c->local_ready = checks[i].local_ready;
+		c->list = s->list;
+	}
+
+	/* Close before opening: a port may pass from one Service to another. */
+	map_for_each_entry(struct service_check, c, &s->services, by_name) {
+		if (c->list == s->list)
+			continue;
+		map_del(&s->services, &c->by_name);
+		http_free(c->http);
+		free(c->listeners);
+		free(c->ns);
+		free(c->name);
+		free(c);
+	}
+
+	for (size_t i = 0; i < n_checks; i++) {
+		struct service_check *c = service_check_of(s, &checks[i]);
 
 		if (moved || !c->http || c->failed)
 			service_check_open(c);
 	}
-	schedule_check_retry(s);
 }
 
 struct health_check_server *health_check_server_new(
@@ -271,8 +242,7 @@ void health_check_server_free(struct health_check_server *s)
 {
 	if (!s)
 		return;
-	map_for_each_entry(struct service_check, c, &s->services, by_name)
-		service_check_free(c);
+	health_check_server_reconcile(s, NULL, 0, NULL, 0);
 	map_done(&s->services);
 	event_free(s->retry);
 	free(s->addresses);

@@ -204,36 +204,16 @@ void http_stop(struct http *h, struct evhttp_bound_socket *socket)
 	evhttp_del_accept_socket(h->evhttp, socket);
 }
 
-uint16_t http_port(struct evhttp_bound_socket *socket)
-{
-	struct sockaddr_in6 in6;
-	socklen_t len = sizeof(in6);
-
-	if (getsockname(evhttp_bound_socket_get_fd(socket), (struct sockaddr *)&in6, &len) < 0)
-		return 0;
-	return ntohs(in6.sin6_port); /* an IPv4 address has it in the same place */
-}
-
 /* Answers */
 
-const char *http_path(struct evhttp_request *req)
+void http_target(struct evhttp_request *req, const char **ret_path, const char **ret_query)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-
-	return uri ? evhttp_uri_get_path(uri) : NULL;
-}
-
-const char *http_query(struct evhttp_request *req)
-{
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
 	const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
 
-	return query ? query : "";
-}
-
-void http_header(struct evhttp_request *req, const char *name, const char *value)
-{
-	evhttp_add_header(evhttp_request_get_output_headers(req), name, value);
+	*ret_path = path ? path : "";
+	*ret_query = query ? query : "";
 }
 
 static void free_body(const void *data, size_t len, void *arg)
@@ -245,14 +225,15 @@ static void free_body(const void *data, size_t len, void *arg)
 
 void http_reply(struct evhttp_request *req, int code, const char *type, char *body)
 {
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
 	size_t len = strlen(body);
 	char text[24];
 
-	http_header(req, "Content-Type", type);
+	evhttp_add_header(headers, "Content-Type", type);
 	if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) {
 		/* evhttp would send the body, and the client read it as the next answer. */
 		snprintf(text, sizeof(text), "%zu", len);
-		http_header(req, "Content-Length", text);
+		evhttp_add_header(headers, "Content-Length", text);
 		free(body);
 	} else {
 		evbuffer_add_reference(
@@ -266,12 +247,6 @@ struct reply_stream {
 	struct evhttp_request *req;
 };
 
-static void reply_stream_free(struct reply_stream *s)
-{
-	s->pieces.end(s->pieces.arg);
-	free(s);
-}
-
 /* If evhttp has let go of the request, evhttp_send_reply_end() frees it; otherwise evhttp does
  * (evhttp_connection_incoming_fail()). */
 static void on_client_gone(struct evhttp_connection *conn, void *arg)
@@ -281,7 +256,8 @@ static void on_client_gone(struct evhttp_connection *conn, void *arg)
 	(void)conn;
 	if (!evhttp_request_get_connection(s->req))
 		evhttp_send_reply_end(s->req);
-	reply_stream_free(s);
+	s->pieces.end(s->pieces.arg);
+	free(s);
 }
 
 static void send_piece(struct evhttp_connection *conn, void *arg)
@@ -300,7 +276,8 @@ static void send_piece(struct evhttp_connection *conn, void *arg)
 		evhttp_connection_set_closecb(conn, NULL, NULL);
 		evhttp_send_reply_chunk(s->req, out);
 		evhttp_send_reply_end(s->req);
-		reply_stream_free(s);
+		s->pieces.end(s->pieces.arg);
+		free(s);
 	}
 	evbuffer_free(out);
 }
@@ -312,7 +289,7 @@ void http_reply_pieces(
 	struct reply_stream *s = new0(struct reply_stream);
 
 	*s = (struct reply_stream){ .pieces = *pieces, .req = req };
-	http_header(req, "Content-Type", type);
+	evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", type);
 	evhttp_connection_set_closecb(conn, on_client_gone, s);
 	evhttp_send_reply_start(req, HTTP_OK, NULL);
 	send_piece(conn, s);

@@ -44,15 +44,9 @@ int http_listen(struct http *h, const struct ip *ip, uint16_t port, bool both,
 	struct evhttp_bound_socket **ret, struct err *err);
 /* Closes that listening socket; open connections stay. */
 void http_stop(struct http *h, struct evhttp_bound_socket *socket);
-/* The port that it is bound to. */
-uint16_t http_port(struct evhttp_bound_socket *socket);
 
-/* The requested path without the query; NULL if there is none. */
-const char *http_path(struct evhttp_request *req);
-/* The text behind the '?'; "" if there is none. */
-const char *http_query(struct evhttp_request *req);
-/* Adds a header to the answer. */
-void http_header(struct evhttp_request *req, const char *name, const char *value);
+/* The requested path, and the text behind the '?'; "" if there is none. */
+void http_target(struct evhttp_request *req, const char **ret_path, const char **ret_query);
 /* Answers; takes ownership of the body. */
 void http_reply(struct evhttp_request *req, int code, const char *type, char *body);
 

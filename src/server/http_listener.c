@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "server/http_listener.h"
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
+#include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "http.h"
@@ -23,15 +25,17 @@ static void on_route(struct evhttp_request *req, void *arg)
 {
 	const struct http_listener *l = arg;
 	struct http_answer answer = { .code = HTTP_OK };
-	const char *path = http_path(req);
 	const struct http_route *route = NULL;
+	const char *path, *query;
 
-	for (size_t i = 0; path && i < l->config.n_routes && !route; i++)
+	http_target(req, &path, &query);
+	for (size_t i = 0; i < l->config.n_routes && !route; i++)
 		if (!strcmp(path, l->config.routes[i].path))
 			route = &l->config.routes[i];
-	http_header(req, "X-Content-Type-Options", "nosniff");
+	evhttp_add_header(
+		evhttp_request_get_output_headers(req), "X-Content-Type-Options", "nosniff");
 	if (route) {
-		route->get(http_query(req), &answer, l->config.arg);
+		route->get(path, query, &answer, l->config.arg);
 	} else {
 		answer.code = HTTP_NOTFOUND;
 		answer.type = "text/plain; charset=utf-8";
@@ -40,24 +44,30 @@ static void on_route(struct evhttp_request *req, void *arg)
 	http_reply(req, answer.code, answer.type, buf_take(&answer.body));
 }
 
-static void listener_start(struct http_listener *l)
+/* A callback of the retry timer too. */
+static void listener_start(evutil_socket_t unused, short what, void *arg)
 {
+	struct http_listener *l = arg;
 	const struct http_listener_config *c = &l->config;
-	const struct timeval retry = { .tv_sec = c->retry / 1000,
-		.tv_usec = (suseconds_t)(c->retry % 1000) * 1000 };
+	const struct timeval retry = clock_timeval(c->retry);
 	struct evhttp_bound_socket *socket;
+	struct sockaddr_in6 in6 = { 0 };
+	socklen_t len = sizeof(in6);
 	char text[IP_PORT_STRLEN];
 	struct err err;
 
+	(void)unused;
+	(void)what;
 	if (!http_listen(l->http, &c->address.ip, c->address.port, true, &socket, &err)) {
-		l->port = http_port(socket);
+		getsockname(evhttp_bound_socket_get_fd(socket), (struct sockaddr *)&in6, &len);
+		l->port = ntohs(in6.sin6_port); /* an IPv4 address has it in the same place */
 		l->failed = false;
 		log_info("serving HTTP", "server=%s address=%s", c->name,
 			ip_print_port(&c->address.ip, l->port, text));
 		return;
 	}
 	if (c->on_failure) {
-		c->on_failure(&err, c->arg);
+		c->on_failure(c->name, &err, c->arg);
 		return;
 	}
 	if (!l->failed)
@@ -65,13 +75,6 @@ static void listener_start(struct http_listener *l)
 			"server=%s ms=%u err=\"%s\"", c->name, c->retry, err.msg);
 	l->failed = true;
 	event_add(l->retry, &retry);
-}
-
-static void on_listener_retry(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	listener_start(arg);
 }
 
 struct http_listener *http_listener_new(
@@ -85,10 +88,10 @@ struct http_listener *http_listener_new(
 	l->http = http_new(base,
 		&(struct http_config){
 			.handle = on_route, .arg = l, .timeout = SERVER_TCP_TIMEOUT });
-	l->retry = evtimer_new(base, on_listener_retry, l);
+	l->retry = evtimer_new(base, listener_start, l);
 	if (!l->retry)
 		abort(); /* out of memory, as in base/mem.h */
-	listener_start(l);
+	listener_start(-1, 0, l);
 	return l;
 }
 

@@ -63,11 +63,6 @@ void metrics_init(struct metrics *m)
 		m->requests[i].duration = HISTOGRAM(request_bounds);
 }
 
-struct metrics_family *metrics_of(struct metrics *m, int family)
-{
-	return &m->families[family == AF_INET6];
-}
-
 static const char *const request_methods[METRICS_METHODS] = { "GET", "POST", "PATCH" };
 
 struct metrics_requests *metrics_requests_of(struct metrics *m, const char *method)
@@ -130,11 +125,6 @@ static const struct family_metric family_metrics[] = {
 		FAMILY_TABLES, FIELD(iptables_last), true },
 };
 
-static bool family_is_served(const struct metrics_input *in, size_t family)
-{
-	return family ? in->ipv6 : in->ipv4;
-}
-
 static const char *const family_names[] = { "IPv4", "IPv6" };
 
 static void expose_family_metric(
@@ -153,7 +143,7 @@ static void expose_family_metric(
 		const struct metrics_tables *tables = field;
 		const char *family = family_names[f];
 
-		if (!family_is_served(in, f))
+		if (!(f ? in->ipv6 : in->ipv4))
 			continue;
 		switch (m->kind) {
 		case FAMILY_HISTOGRAM:
@@ -197,7 +187,7 @@ static void expose_kube_proxy(struct exposition *e, const struct metrics_input *
 	exposition_begin(e, "kubeproxy_sync_proxy_rules_no_local_endpoints_total", EXPOSITION_GAUGE,
 		"[ALPHA] Number of services with a Local traffic policy and no endpoints");
 	for (size_t f = 0; f < ARRAY_SIZE(family_names); f++) {
-		if (!family_is_served(in, f))
+		if (!(f ? in->ipv6 : in->ipv4))
 			continue;
 		exposition_count(e, m->families[f].no_local_external,
 			"ip_family=\"%s\",traffic_policy=\"external\"", family_names[f]);

@@ -16,76 +16,69 @@ struct monitor {
 static const char type_json[] = "application/json";
 static const char type_plain[] = "text/plain; charset=utf-8";
 
-static void answer_probe(struct monitor *m, enum health_probe probe, struct http_answer *ret)
+static const char path_livez[] = "/livez";
+
+static void get_probe(const char *path, const char *query, struct http_answer *ret, void *arg)
 {
+	const struct monitor *m = arg;
+	const enum health_probe probe = strcmp(path, path_livez) ? HEALTH_HEALTHZ : HEALTH_LIVEZ;
 	struct timespec wall;
 
+	(void)query;
 	clock_gettime(CLOCK_REALTIME, &wall);
 	ret->type = type_json;
 	ret->code = health_answer(m->config.health, probe, clock_ms(), &wall, &ret->body);
 }
 
-static void get_healthz(const char *query, struct http_answer *ret, void *arg)
-{
-	(void)query;
-	answer_probe(arg, HEALTH_HEALTHZ, ret);
-}
-
-static void get_livez(const char *query, struct http_answer *ret, void *arg)
-{
-	(void)query;
-	answer_probe(arg, HEALTH_LIVEZ, ret);
-}
-
 static const struct http_route healthz_routes[] = {
-	{ "/healthz", get_healthz },
-	{ "/livez", get_livez },
+	{ "/healthz", get_probe },
+	{ path_livez, get_probe },
 };
 
-static bool has_parameter(const char *query, const char *name)
+/* k8s.io/apiserver/pkg/server/healthz, with the one check that is always there */
+static void get_ping(const char *path, const char *query, struct http_answer *ret, void *arg)
 {
-	size_t len = strlen(name);
+	static const char name[] = "verbose";
+	const size_t len = strlen(name);
+	bool verbose = false;
 
+	(void)path;
+	(void)arg;
 	for (const char *p = query; *p; p += strcspn(p, "&"), p += *p == '&')
 		if (!strncmp(p, name, len) && strchr("=&", p[len]))
-			return true;
-	return false;
-}
-
-/* k8s.io/apiserver/pkg/server/healthz, with the one check that is always there */
-static void get_ping(const char *query, struct http_answer *ret, void *arg)
-{
-	(void)arg;
+			verbose = true;
 	ret->type = type_plain;
-	buf_adds(&ret->body,
-		has_parameter(query, "verbose") ? "[+]ping ok\nhealthz check passed\n" : "ok");
+	buf_adds(&ret->body, verbose ? "[+]ping ok\nhealthz check passed\n" : "ok");
 }
 
-static void get_metrics(const char *query, struct http_answer *ret, void *arg)
+static void get_metrics(const char *path, const char *query, struct http_answer *ret, void *arg)
 {
 	const struct monitor *m = arg;
 
+	(void)path;
 	(void)query;
 	ret->type = "text/plain; version=0.0.4; charset=utf-8";
 	m->config.metrics(&ret->body, m->config.arg);
 }
 
-static void get_proxy_mode(const char *query, struct http_answer *ret, void *arg)
+static void get_proxy_mode(const char *path, const char *query, struct http_answer *ret, void *arg)
 {
 	const struct monitor *m = arg;
 
+	(void)path;
 	(void)query;
 	ret->type = type_plain;
 	buf_adds(&ret->body, m->config.mode);
 }
 
-static void get_configz(const char *query, struct http_answer *ret, void *arg)
+static void get_configz(const char *path, const char *query, struct http_answer *ret, void *arg)
 {
 	const struct monitor *m = arg;
 	json_t *body =
 		json_pack("{s:o}", "kubeproxy.config.k8s.io", m->config.configz(m->config.arg));
 	_cleanup_free_ char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 
+	(void)path;
 	(void)query;
 	ret->type = type_json;
 	if (text)
@@ -103,29 +96,20 @@ static const struct http_route metrics_routes[] = {
 	{ "/healthz/ping", get_ping },
 };
 
-static void on_healthz_failure(const struct err *err, void *arg)
+static void on_monitor_failure(const char *name, const struct err *err, void *arg)
 {
 	const struct monitor *m = arg;
 
-	m->config.on_failure(MONITOR_HEALTHZ, err, m->config.arg);
-}
-
-static void on_metrics_failure(const struct err *err, void *arg)
-{
-	const struct monitor *m = arg;
-
-	m->config.on_failure(MONITOR_METRICS, err, m->config.arg);
+	m->config.on_failure(name, err, m->config.arg);
 }
 
 static const struct http_listener_config monitor_servers[MONITOR_SERVERS] = {
 	[MONITOR_HEALTHZ] = { .name = "healthz",
 		.routes = healthz_routes,
-		.n_routes = ARRAY_SIZE(healthz_routes),
-		.on_failure = on_healthz_failure },
+		.n_routes = ARRAY_SIZE(healthz_routes) },
 	[MONITOR_METRICS] = { .name = "metrics",
 		.routes = metrics_routes,
-		.n_routes = ARRAY_SIZE(metrics_routes),
-		.on_failure = on_metrics_failure },
+		.n_routes = ARRAY_SIZE(metrics_routes) },
 };
 
 struct monitor *monitor_new(struct event_base *base, const struct monitor_config *config)
@@ -138,8 +122,7 @@ struct monitor *monitor_new(struct event_base *base, const struct monitor_config
 
 		c.address = config->address[i];
 		c.arg = m;
-		if (!config->on_failure)
-			c.on_failure = NULL;
+		c.on_failure = config->on_failure ? on_monitor_failure : NULL;
 		if (c.address.ip.family)
 			m->listeners[i] = http_listener_new(base, &c);
 	}

@@ -58,20 +58,6 @@ static int read_boot_time(unsigned long long *ret)
 	return r;
 }
 
-static int count_fds(uint64_t *ret)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	uint64_t n = 0;
-
-	if (!dir)
-		return -errno;
-	for (const struct dirent *d = readdir(dir); d; d = readdir(dir))
-		n += *d->d_name != '.';
-	closedir(dir);
-	*ret = n - 1; /* without the directory's own */
-	return 0;
-}
-
 int process_read(struct process *ret)
 {
 	const double tick = 1.0 / (double)sysconf(_SC_CLK_TCK);
@@ -79,13 +65,24 @@ int process_read(struct process *ret)
 	unsigned long long boot = 0;
 	struct process p = { 0 };
 	struct rlimit limit;
-	int r;
+	DIR *dir;
+	int r = read_process_stat(&stat);
 
-	r = read_process_stat(&stat);
-	r = r ? r : read_boot_time(&boot);
-	r = r ? r : count_fds(&p.open_fds);
-	if (r < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return r < 0 ? r : -errno;
+	if (r >= 0)
+		r = read_boot_time(&boot);
+	if (r < 0)
+		return r;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return -errno;
+
+	dir = opendir("/proc/self/fd");
+	if (!dir)
+		return -errno;
+	for (const struct dirent *d = readdir(dir); d; d = readdir(dir))
+		p.open_fds += *d->d_name != '.';
+	closedir(dir);
+	p.open_fds--; /* the directory's own */
+
 	p.max_fds = limit.rlim_cur;
 	p.cpu_seconds = (double)(stat.user + stat.system) * tick;
 	p.start_time = (double)boot + (double)stat.start * tick;

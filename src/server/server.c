@@ -47,22 +47,14 @@ static void reply_error(struct evhttp_request *req, int code, const char *messag
 	json_decref(body);
 }
 
-static void get_status(struct evhttp_request *req, const struct server *s)
-{
-	http_reply_pieces(req, "application/json",
-		&(struct http_pieces){ .next = s->config.status_next,
-			.end = s->config.status_end,
-			.arg = s->config.status_begin(s->config.arg) });
-}
-
-static void get_explain(struct evhttp_request *req, const struct server *s)
+static void get_explain(struct evhttp_request *req, const char *text, const struct server *s)
 {
 	struct err err = { .msg = "give what=IP:PORT or what=NAMESPACE/NAME" };
 	struct evkeyvalq query;
 	json_t *body = NULL;
 	const char *what;
 
-	if (evhttp_parse_query_str(http_query(req), &query) < 0) {
+	if (evhttp_parse_query_str(text, &query) < 0) {
 		reply_error(req, HTTP_BADREQUEST, "the query cannot be parsed");
 		return;
 	}
@@ -80,68 +72,50 @@ static void get_explain(struct evhttp_request *req, const struct server *s)
 
 static void on_server_request(struct evhttp_request *req, void *arg)
 {
-	const char *path = http_path(req);
-	void (*get)(struct evhttp_request * req, const struct server *s) = NULL;
+	const struct server *s = arg;
+	const char *path, *query;
+	bool status, explain;
 
-	if (path && !strcmp(path, "/v1/status"))
-		get = get_status;
-	else if (path && !strcmp(path, "/v1/explain"))
-		get = get_explain;
-
-	if (!get) {
+	http_target(req, &path, &query);
+	status = !strcmp(path, "/v1/status");
+	explain = !strcmp(path, "/v1/explain");
+	if (!status && !explain) {
 		reply_error(req, HTTP_NOTFOUND,
 			"no such path; the paths are /v1/status and /v1/explain");
 	} else if (evhttp_request_get_command(req) != EVHTTP_REQ_GET) {
-		http_header(req, "Allow", "GET");
+		evhttp_add_header(evhttp_request_get_output_headers(req), "Allow", "GET");
 		reply_error(req, HTTP_BADMETHOD, "the method must be GET");
+	} else if (explain) {
+		get_explain(req, query, s);
 	} else {
-		get(req, arg);
+		http_reply_pieces(req, "application/json",
+			&(struct http_pieces){ .next = s->config.status_next,
+				.end = s->config.status_end,
+				.arg = s->config.status_begin(s->config.arg) });
 	}
 }
 
 /* The socket */
 
-static int make_socket_directory(const char *path, struct err *err)
-{
-	_cleanup_free_ char *dir = mem_strdup(path);
-	char *slash = strrchr(dir, '/');
-
-	if (!slash || slash == dir)
-		return 0;
-	*slash = '\0';
-	if (mkdir(dir, DIRECTORY_MODE) < 0 && errno != EEXIST)
-		return err_errno(err, -errno, "cannot create the directory %s", dir);
-	return 0;
-}
-
-/* Returns 1 if a process listens there, 0 if none does, or a negative errno. */
-static int socket_is_live(const struct sockaddr_un *un)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
-
-	if (fd < 0)
-		return -errno;
-	r = connect(fd, (const struct sockaddr *)un, sizeof(*un)) < 0 ? -errno : 1;
-	close(fd);
-	if (r == -EAGAIN) /* its queue is full */
-		return 1;
-	return r == -ECONNREFUSED ? 0 : r;
-}
-
 /* Removes the socket that a process which ended has left. */
 static int remove_stale_socket(const struct sockaddr_un *un, struct err *err)
 {
 	struct stat st;
-	int r;
+	int fd, r;
 
 	if (lstat(un->sun_path, &st) < 0)
 		return errno == ENOENT ? 0 : err_errno(err, -errno, "%s", un->sun_path);
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, -EEXIST, "%s exists and is not a socket", un->sun_path);
-	r = socket_is_live(un);
-	if (r > 0)
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_errno(err, -errno, "cannot create a UNIX socket");
+	r = connect(fd, (const struct sockaddr *)un, sizeof(*un)) < 0 ? -errno : 0;
+	close(fd);
+	if (!r || r == -EAGAIN) /* connected, or its queue is full */
 		return err_set(err, -EADDRINUSE, "another process listens on %s", un->sun_path);
-	if (r < 0)
+	if (r != -ECONNREFUSED)
 		return err_errno(err, r, "cannot find out who listens on %s", un->sun_path);
 	if (unlink(un->sun_path) < 0)
 		return err_errno(err, -errno, "cannot remove the old socket %s", un->sun_path);
@@ -150,7 +124,9 @@ static int remove_stale_socket(const struct sockaddr_un *un, struct err *err)
 
 static int server_listen(struct server *s, struct err *err)
 {
+	_cleanup_free_ char *dir = mem_strdup(s->path);
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	char *slash = strrchr(dir, '/');
 	int fd, r;
 
 	if (strlen(s->path) >= sizeof(un.sun_path))
@@ -158,9 +134,11 @@ static int server_listen(struct server *s, struct err *err)
 			"%s: the path of a socket must not be longer than %zu bytes", s->path,
 			sizeof(un.sun_path) - 1);
 	strcpy(un.sun_path, s->path);
-	r = make_socket_directory(s->path, err);
-	if (r < 0)
-		return r;
+	if (slash && slash != dir) {
+		*slash = '\0';
+		if (mkdir(dir, DIRECTORY_MODE) < 0 && errno != EEXIST)
+			return err_errno(err, -errno, "cannot create the directory %s", dir);
+	}
 	r = remove_stale_socket(&un, err);
 	if (r < 0)
 		return r;

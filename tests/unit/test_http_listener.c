@@ -23,18 +23,20 @@ struct fixture {
 	struct err err;
 };
 
-static void get_hello(const char *query, struct http_answer *ret, void *arg)
+static void get_hello(const char *path, const char *query, struct http_answer *ret, void *arg)
 {
 	struct fixture *f = arg;
 
+	assert_string_equal(path, "/hello");
 	f->asked++;
 	snprintf(f->query, sizeof(f->query), "%s", query);
 	ret->type = "text/plain";
 	buf_adds(&ret->body, "hello");
 }
 
-static void get_teapot(const char *query, struct http_answer *ret, void *arg)
+static void get_teapot(const char *path, const char *query, struct http_answer *ret, void *arg)
 {
+	(void)path;
 	(void)query;
 	(void)arg;
 	ret->code = 418;
@@ -46,10 +48,11 @@ static const struct http_route routes[] = {
 	{ "/teapot", get_teapot },
 };
 
-static void on_failure(const struct err *err, void *arg)
+static void on_failure(const char *name, const struct err *err, void *arg)
 {
 	struct fixture *f = arg;
 
+	assert_string_equal(name, "test");
 	f->failures++;
 	f->err = *err;
 }

@@ -328,7 +328,7 @@ static void syncs_fall_into_kube_proxys_buckets(void **state)
 {
 	static const char name[] = "kubeproxy_sync_proxy_rules_duration_seconds_bucket";
 	struct fixture *f = *state;
-	struct metrics_family *m = metrics_of(&f->metrics, AF_INET6);
+	struct metrics_family *m = &f->metrics.families[1];
 	const struct page *p;
 
 	histogram_observe(&m->sync, 0.001); /* a bound belongs to its bucket */
@@ -350,7 +350,7 @@ static void syncs_fall_into_kube_proxys_buckets(void **state)
 static void programming_has_kube_proxys_buckets(void **state)
 {
 	struct fixture *f = *state;
-	const struct histogram *h = &metrics_of(&f->metrics, AF_INET)->programming;
+	const struct histogram *h = &f->metrics.families[0].programming;
 	size_t i = 0;
 
 	assert_true(h->bounds[i++] == 0);
@@ -364,7 +364,7 @@ static void programming_has_kube_proxys_buckets(void **state)
 		assert_true(h->bounds[i++] == s);
 	assert_int_equal(i, h->n);
 	/* Clocks of two machines differ. */
-	histogram_observe(&metrics_of(&f->metrics, AF_INET)->programming, -0.5);
+	histogram_observe(&f->metrics.families[0].programming, -0.5);
 	assert_int_equal(h->count[0], 1);
 	render(f);
 }
@@ -372,7 +372,7 @@ static void programming_has_kube_proxys_buckets(void **state)
 static void what_was_fed_is_told(void **state)
 {
 	struct fixture *f = *state;
-	struct metrics_family *m = metrics_of(&f->metrics, AF_INET);
+	struct metrics_family *m = &f->metrics.families[0];
 	const struct page *p;
 
 	f->metrics.service_changes = 5;
