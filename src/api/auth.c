@@ -30,32 +30,34 @@ static bool is_given(const char *s)
 
 /* Sources */
 
-static void add_service_account_file(
-	struct credential *c, enum credential_kind kind, const char *dir, const char *name)
-{
-	_cleanup_(buf_done) struct buf path = { 0 };
-
-	buf_addf(&path, "%s/%s", dir, name);
-	credential_init(c, kind, "service account", buf_str(&path), NULL, 0);
-}
-
 /* A pod's environment and service account (k8s.io/client-go/rest InClusterConfig()) */
 static int read_pod(struct auth *a, const char *dir, struct err *err)
 {
 	const char *host = getenv("KUBERNETES_SERVICE_HOST");
 	const char *port = getenv("KUBERNETES_SERVICE_PORT");
-	_cleanup_(buf_done) struct buf url = { 0 };
+	_cleanup_(buf_done) struct buf url = { 0 }, token = { 0 }, ca = { 0 };
 	bool v6 = host && strchr(host, ':');
+	struct kubeconfig *k = &a->settings;
 
 	if (!is_given(host) || !is_given(port))
 		return err_set(err, -ENOENT,
 			"no API server is configured: give a kubeconfig or --master, or run in a pod, where KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are set");
 	buf_addf(&url, "https://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
+	buf_addf(&token, "%s/token", dir);
+	buf_addf(&ca, "%s/ca.crt", dir);
 	a->pod = true;
-	a->settings.server = arena_strdup(&a->settings.arena, buf_str(&url));
-	a->settings.server_key = "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT";
-	add_service_account_file(&a->settings.token, CREDENTIAL_TOKEN, dir, "token");
-	add_service_account_file(&a->settings.ca, CREDENTIAL_PEM, dir, "ca.crt");
+	k->server = arena_strdup(&k->arena, buf_str(&url));
+	k->server_key = "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT";
+	k->token = (struct credential){
+		.kind = CREDENTIAL_TOKEN,
+		.key = "service account",
+		.path = arena_strdup(&k->arena, buf_str(&token)),
+	};
+	k->ca = (struct credential){
+		.kind = CREDENTIAL_PEM,
+		.key = "service account",
+		.path = arena_strdup(&k->arena, buf_str(&ca)),
+	};
 	return 0;
 }
 
@@ -180,11 +182,6 @@ static int set_proxy(struct auth *a, struct err *err)
 
 /* Credentials */
 
-static struct pem as_pem(const struct credential *c)
-{
-	return (struct pem){ .data = c->value.len ? c->value.data : NULL, .len = c->value.len };
-}
-
 /* Fills in what auth_get() returns; credentials are for https only. */
 static void publish_credentials(struct auth *a)
 {
@@ -201,10 +198,10 @@ static void publish_credentials(struct auth *a)
 		return;
 	a->now.server_name = k->server_name;
 	a->now.insecure = k->insecure;
-	a->now.ca = as_pem(&k->ca);
-	a->now.cert = as_pem(&k->cert);
-	a->now.key = as_pem(&k->key);
-	a->now.token = k->token.value.len ? k->token.value.data : NULL;
+	a->now.ca = (struct pem){ k->ca.value.data, k->ca.value.len };
+	a->now.cert = (struct pem){ k->cert.value.data, k->cert.value.len };
+	a->now.key = (struct pem){ k->key.value.data, k->key.value.len };
+	a->now.token = k->token.value.data;
 	a->now.username = k->username;
 	a->now.password = k->password;
 	if (k->headers)
@@ -243,14 +240,9 @@ void auth_free(struct auth *a)
 	free(a);
 }
 
-static void auth_freep(struct auth **a)
-{
-	auth_free(*a);
-}
-
 int auth_load(const struct auth_config *config, struct auth **ret, struct err *err)
 {
-	_cleanup_(auth_freep) struct auth *a = new0(struct auth);
+	struct auth *a = new0(struct auth);
 	int r = read_settings(a, config, err);
 
 	if (!r)
@@ -259,14 +251,16 @@ int auth_load(const struct auth_config *config, struct auth **ret, struct err *e
 		r = set_proxy(a, err);
 	if (!r)
 		r = load_credentials(a, err);
-	if (r < 0)
+	if (r < 0) {
+		auth_free(a);
 		return r;
+	}
 	publish_credentials(a);
 	if (a->now.insecure)
 		log_warn(
 			"the API server's certificate will not be verified: anybody between it and this node can change what is proxied",
 			"server=\"%s\"", a->server);
-	*ret = take(a);
+	*ret = a;
 	return 0;
 }
 

@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -89,21 +88,9 @@ static int check_credential(
 	return 0;
 }
 
-void credential_init(struct credential *c, enum credential_kind kind, const char *key,
-	const char *path, const void *data, size_t len)
-{
-	*c = (struct credential){ .kind = kind, .key = mem_strdup(key) };
-	if (path)
-		c->path = mem_strdup(path);
-	if (data)
-		buf_add(&c->value, data, len);
-}
-
 void credential_done(struct credential *c)
 {
 	wipe(&c->value);
-	free(c->key);
-	free(c->path);
 	*c = (struct credential){ 0 };
 }
 

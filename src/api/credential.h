@@ -17,9 +17,9 @@ enum credential_kind { CREDENTIAL_TOKEN, CREDENTIAL_PEM };
 
 struct credential {
 	enum credential_kind kind;
-	char *key;	  /* for messages: "FILE: users[0].user.client-key" */
-	char *path;	  /* NULL: does not change */
-	struct buf value; /* empty: none */
+	const char *key;  /* for messages: "FILE: users[0].user.client-key"; the owner's */
+	const char *path; /* NULL: does not change; the owner's */
+	struct buf value; /* no data: none */
 	bool failing;	  /* the file could not be read again, which was logged */
 };
 
@@ -27,9 +27,7 @@ struct credential {
  * negative errno with words. */
 int credential_read_file(const char *path, size_t max, struct buf *ret, struct err *err);
 
-/* Strings are copied; `data` may be NULL, `path` too. */
-void credential_init(struct credential *c, enum credential_kind kind, const char *key,
-	const char *path, const void *data, size_t len);
+/* Overwrites and frees the value. */
 void credential_done(struct credential *c);
 /* Returns 0, or a negative errno with words if the file is unusable; the value stays. */
 int credential_load(struct credential *c, struct err *err);

@@ -91,8 +91,10 @@ static int read_kubeconfig_pem(
 		e = read_kubeconfig_path(k, obj, key, &path);
 	if (e)
 		return e;
+	*ret = (struct credential){ .kind = CREDENTIAL_PEM };
 	if (!text) {
-		credential_init(ret, CREDENTIAL_PEM, name_key(k, key), path, NULL, 0);
+		ret->key = name_key(k, key);
+		ret->path = path;
 		return 0;
 	}
 
@@ -102,7 +104,9 @@ static int read_kubeconfig_pem(
 	len = strpbrk(text, " \t\v\f") ? -1 : b64_pton(text, data, size);
 	if (len < 0)
 		return reader_fail_at(&k->reader, data_key, "is not base64");
-	credential_init(ret, CREDENTIAL_PEM, name_key(k, data_key), NULL, data, (size_t)len);
+	ret->key = name_key(k, data_key);
+	if (len)
+		buf_add(&ret->value, data, (size_t)len);
 	return 0;
 }
 
@@ -261,9 +265,13 @@ static int read_kubeconfig_user(struct kubeconfig_reader *k, const json_t *user)
 		e = read_kubeconfig_path(k, user, "tokenFile", &token_path);
 	if (e)
 		return e;
-	credential_init(&to->token, CREDENTIAL_TOKEN,
-		name_key(k, token_path ? "tokenFile" : "token"), token_path, token,
-		token ? strlen(token) : 0);
+	to->token = (struct credential){
+		.kind = CREDENTIAL_TOKEN,
+		.key = name_key(k, token_path ? "tokenFile" : "token"),
+		.path = token_path,
+	};
+	if (token)
+		buf_adds(&to->token.value, token);
 
 	e = read_kubeconfig_text(k, user, "username", &to->username);
 	if (!e)
