@@ -85,11 +85,6 @@ static bool same_text(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
-static uint32_t event_hash(const struct kube_event *e)
-{
-	return map_hash_str(e->reason) * 31 + map_hash_str(e->name ? e->name : "");
-}
-
 /* "OBJECT.HEX". As every name it is a DNS subdomain, so an object's name that had to be cut must
  * not end in a dot. */
 static char *event_object_name(
@@ -109,24 +104,21 @@ static char *event_object_name(
 	return buf_take(&name);
 }
 
-static struct series *find_series(const struct event_book *b, const struct kube_event *event)
+bool event_book_add(
+	struct event_book *b, const struct kube_event *event, uint64_t now, int64_t wall)
 {
-	map_for_each_match_entry(struct series, e, &b->by_key, event_hash(event), by_key) {
-		const struct kube_event *is = &e->event;
+	uint32_t hash =
+		map_hash_str(event->reason) * 31 + map_hash_str(event->name ? event->name : "");
+	struct series *e = NULL;
+
+	map_for_each_match_entry(struct series, old, &b->by_key, hash, by_key) {
+		const struct kube_event *is = &old->event;
 
 		if (is->warning == event->warning && same_text(is->reason, event->reason) &&
 			same_text(is->action, event->action) && same_text(is->ns, event->ns) &&
 			same_text(is->name, event->name) && same_text(is->uid, event->uid))
-			return e;
+			e = old;
 	}
-	return NULL;
-}
-
-bool event_book_add(
-	struct event_book *b, const struct kube_event *event, uint64_t now, int64_t wall)
-{
-	struct series *e = find_series(b, event);
-
 	if (!e && b->by_key.count >= EVENTS_MAX)
 		return false;
 	if (!e) {
@@ -144,7 +136,7 @@ bool event_book_add(
 		e->first = wall;
 		list_init(&e->link);
 		list_insert(&b->series, &e->link);
-		map_add(&b->by_key, &e->by_key, event_hash(event));
+		map_add(&b->by_key, &e->by_key, hash);
 	}
 	e->count++;
 	e->last = wall;
@@ -154,30 +146,27 @@ bool event_book_add(
 
 /* When */
 
-static uint64_t earlier_of(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
+struct series_plan {
+	uint64_t due; /* the time of the next request; UINT64_MAX: the server has everything */
+	uint64_t end; /* the event is kept until then, ms */
+	bool over;    /* to be forgotten */
+};
 
-static uint64_t end_of(const struct series *e)
+static struct series_plan plan_series(const struct series *e, uint64_t now)
 {
-	return (e->refused ? e->told_ms : e->last_ms) + EVENTS_KEPT_MS;
-}
+	uint64_t refresh = e->told_ms + EVENTS_REFRESH_MS;
+	struct series_plan p = {
+		.due = UINT64_MAX,
+		.end = (e->refused ? e->told_ms : e->last_ms) + EVENTS_KEPT_MS,
+	};
 
-/* The time of the next request; UINT64_MAX: the server has everything. */
-static uint64_t due(const struct series *e)
-{
-	if (e->refused || e->told == e->count)
-		return UINT64_MAX;
-	if (e->told < 2)
-		return 0;
-	return earlier_of(e->told_ms + EVENTS_REFRESH_MS, end_of(e));
-}
-
-/* An event that could not be sent in all that time is news no longer. */
-static bool is_over(const struct series *e, uint64_t now)
-{
-	return now >= end_of(e) && (!e->told || due(e) == UINT64_MAX);
+	if (!e->refused && e->told < 2 && e->told != e->count)
+		p.due = 0;
+	else if (!e->refused && e->told != e->count)
+		p.due = refresh < p.end ? refresh : p.end;
+	/* An event that could not be sent in all that time is news no longer. */
+	p.over = now >= p.end && (!e->told || p.due == UINT64_MAX);
+	return p;
 }
 
 uint64_t event_book_due(struct event_book *b, uint64_t now)
@@ -185,10 +174,13 @@ uint64_t event_book_due(struct event_book *b, uint64_t now)
 	uint64_t next = UINT64_MAX;
 
 	list_for_each_entry_safe(struct series, e, &b->series, link) {
-		if (e != b->asking && is_over(e, now))
+		struct series_plan p = plan_series(e, now);
+		uint64_t at = p.due < p.end ? p.due : p.end;
+
+		if (e != b->asking && p.over)
 			series_free(b, e);
-		else
-			next = earlier_of(next, earlier_of(due(e), end_of(e)));
+		else if (at < next)
+			next = at;
 	}
 	return next;
 }
@@ -221,19 +213,8 @@ static json_t *cut_text_json(const char *text, size_t max)
 	return json ? json : json_string("");
 }
 
-static json_t *series_json(const struct series *e)
-{
-	return json_pack(
-		"{s:i, s:o}", "count", (int)e->count, "lastObservedTime", time_json(e->last));
-}
-
-/* An Event about an object without a namespace is in this one. */
-static const char *namespace_of(const struct kube_event *event)
-{
-	return event->ns ? event->ns : "default";
-}
-
-static json_t *event_json(const struct event_book *b, const struct series *e)
+/* The Event without its series. */
+static json_t *event_json(const struct event_book *b, const struct series *e, const char *ns)
 {
 	const struct kube_event *event = &e->event;
 	_cleanup_(buf_done) struct buf instance = { 0 };
@@ -252,15 +233,12 @@ static json_t *event_json(const struct event_book *b, const struct series *e)
 	buf_addf(&instance, CONTROLLER "-%s", b->node_name);
 	json = json_pack("{s:s, s:s, s:{s:s, s:s}, s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:o}",
 		"apiVersion", "events.k8s.io/v1", "kind", "Event", "metadata", "name", e->name,
-		"namespace", namespace_of(event), "eventTime", time_json(e->first),
-		"reportingController", CONTROLLER, "reportingInstance",
-		cut_text_json(buf_str(&instance), INSTANCE_MAX), "type",
-		event->warning ? "Warning" : "Normal", "reason", event->reason, "action",
+		"namespace", ns, "eventTime", time_json(e->first), "reportingController",
+		CONTROLLER, "reportingInstance", cut_text_json(buf_str(&instance), INSTANCE_MAX),
+		"type", event->warning ? "Warning" : "Normal", "reason", event->reason, "action",
 		event->action, "note", cut_text_json(event->note, NOTE_MAX), "regarding",
 		regarding);
 	assert(json);
-	if (e->count > 1)
-		json_object_set_new(json, "series", series_json(e));
 	return json;
 }
 
@@ -268,14 +246,20 @@ bool event_book_next(struct event_book *b, uint64_t now, struct event_request *r
 {
 	assert(!b->asking);
 	list_for_each_entry(struct series, e, &b->series, link) {
-		_cleanup_(buf_done) struct buf path = { 0 };
+		/* An Event about an object without a namespace is in this one. */
+		const char *ns = e->event.ns ? e->event.ns : "default";
+		struct series_plan p = plan_series(e, now);
+		struct buf path = { 0 };
 		json_t *json;
 
-		if (due(e) > now || is_over(e, now))
+		if (p.due > now || p.over)
 			continue;
-		json = e->told ? json_pack("{s:o}", "series", series_json(e)) : event_json(b, e);
-		buf_addf(&path, "/apis/events.k8s.io/v1/namespaces/%s/events",
-			namespace_of(&e->event));
+		json = e->told ? json_object() : event_json(b, e, ns);
+		if (e->count > 1)
+			json_object_set_new(json, "series",
+				json_pack("{s:i, s:o}", "count", (int)e->count, "lastObservedTime",
+					time_json(e->last)));
+		buf_addf(&path, "/apis/events.k8s.io/v1/namespaces/%s/events", ns);
 		if (e->told)
 			buf_addf(&path, "/%s", e->name);
 		*ret = (struct event_request){
@@ -313,7 +297,7 @@ void event_book_settle(struct event_book *b, enum event_answer answer, uint64_t 
 		e->told = 0;
 		break;
 	case EVENT_FAILED:
-		if (now >= end_of(e))
+		if (now >= plan_series(e, now).end)
 			e->told = e->asked; /* too old to be sent once more */
 		/* The others come first the next time. */
 		list_remove(&e->link);
