@@ -53,24 +53,17 @@ struct http_request {
 	struct curl_slist *headers;
 	struct timer *idle;
 	uint64_t begun_ms, heard_ms;
-	bool running;	/* libcurl has it */
-	bool answered;	/* on_head was called */
-	bool cancelled; /* no callback is called any more */
+	unsigned status; /* of the answer; 0: on_head was not called yet */
+	bool running;	 /* libcurl has it */
+	bool cancelled;	 /* no callback is called any more */
 	char error[CURL_ERROR_SIZE];
 };
 
-static const char *method_name(enum http_method method)
-{
-	switch (method) {
-	case HTTP_METHOD_GET:
-		return "GET";
-	case HTTP_METHOD_POST:
-		return "POST";
-	case HTTP_METHOD_PATCH:
-		return "PATCH";
-	}
-	return "";
-}
+static const char *const http_method_names[] = {
+	[HTTP_METHOD_GET] = "GET",
+	[HTTP_METHOD_POST] = "POST",
+	[HTTP_METHOD_PATCH] = "PATCH",
+};
 
 /* Answers: called by libcurl */
 
@@ -91,38 +84,34 @@ static unsigned http_version(CURL *easy)
 	}
 }
 
-static unsigned http_status(CURL *easy)
+/* One line of the head; an empty one ends it. Informational answers (1xx) have heads of their own.
+ */
+static size_t on_header_line(char *line, size_t size, size_t n, void *arg)
 {
-	long status = 0;
-
-	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	return status > 0 ? (unsigned)status : 0;
-}
-
-static void observe_answer(const struct http_request *r, unsigned status)
-{
+	struct http_request *r = arg;
 	const struct http_observer *o = &r->client->observer;
-
-	if (o->answered)
-		o->answered(method_name(r->config.method), status, o->arg);
-}
-
-static void head_complete(struct http_request *r)
-{
-	struct http_head head = {
-		.status = http_status(r->easy),
-		.version = http_version(r->easy),
-	};
+	bool last = n && (*line == '\r' || *line == '\n');
+	struct http_head head = { 0 };
 	struct curl_header *warning;
 	curl_off_t seconds = 0;
 	char *type = NULL;
+	long status = 0;
 
+	r->heard_ms = timers_now(r->client->timers);
+	if (r->cancelled)
+		return 0;
+	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (!last || r->status || status < 200)
+		return size * n;
+
+	r->status = head.status = (unsigned)status;
+	head.version = http_version(r->easy);
 	if (head.status == UNAUTHORIZED)
 		auth_rejected(r->client->auth);
-	r->answered = true;
-	observe_answer(r, head.status);
+	if (o->answered)
+		o->answered(http_method_names[r->config.method], head.status, o->arg);
 	if (!r->config.on_head)
-		return;
+		return size * n;
 
 	curl_easy_getinfo(r->easy, CURLINFO_RETRY_AFTER, &seconds);
 	if (seconds > 0)
@@ -133,18 +122,6 @@ static void head_complete(struct http_request *r)
 	if (curl_easy_header(r->easy, "Warning", 0, CURLH_HEADER, -1, &warning) == CURLHE_OK)
 		head.warning = warning->value;
 	r->config.on_head(&head, r->config.arg);
-}
-
-/* One line of the head; an empty one ends it. Informational answers (1xx) have heads of their own.
- */
-static size_t on_header_line(char *line, size_t size, size_t n, void *arg)
-{
-	struct http_request *r = arg;
-	bool last = n && (*line == '\r' || *line == '\n');
-
-	r->heard_ms = timers_now(r->client->timers);
-	if (last && !r->answered && !r->cancelled && http_status(r->easy) >= 200)
-		head_complete(r);
 	return r->cancelled ? 0 : size * n;
 }
 
@@ -226,7 +203,7 @@ static void http_request_end(struct http_request *r, CURLcode code)
 	_cleanup_(buf_done) struct buf message = { 0 };
 	struct http_result result = {
 		.end = classify_end(r->easy, code),
-		.status = r->answered ? http_status(r->easy) : 0,
+		.status = r->status,
 		.took_ms = timers_now(r->client->timers) - r->begun_ms,
 	};
 	curl_off_t received = 0;
@@ -235,19 +212,19 @@ static void http_request_end(struct http_request *r, CURLcode code)
 	result.received = received > 0 ? (uint64_t)received : 0;
 	/* libcurl may quote a proxy's URL, and with it a password. */
 	if (code != CURLE_OK)
-		buf_addf(&message, "%s %s%s: %s", method_name(r->config.method),
+		buf_addf(&message, "%s %s%s: %s", http_method_names[r->config.method],
 			r->client->origin.server, r->path,
 			*r->error && !strchr(r->error, '@') ? r->error : curl_easy_strerror(code));
 	result.message = buf_str(&message);
 
 	/* The server may have refused credentials that were replaced on disk meanwhile. */
-	if (result.end == HTTP_END_TLS || (result.end == HTTP_END_LOST && !r->answered))
+	if (result.end == HTTP_END_TLS || (result.end == HTTP_END_LOST && !r->status))
 		auth_rejected(r->client->auth);
 	if (!r->cancelled) {
-		if (!r->answered)
-			observe_answer(r, 0);
+		if (!r->status && o->answered)
+			o->answered(http_method_names[r->config.method], 0, o->arg);
 		if (o->ended && !r->config.endless)
-			o->ended(method_name(r->config.method), result.took_ms, o->arg);
+			o->ended(http_method_names[r->config.method], result.took_ms, o->arg);
 		r->config.on_end(&result, r->config.arg);
 	}
 	http_request_free(r);
@@ -337,24 +314,16 @@ static void set_connection(const struct http_request *r, const struct credential
 	}
 }
 
-/*
- * As memory, not as files: libcurl compares the contents before it uses a connection again, so
- * rotated credentials are in force at once.
- */
-static void set_blob(CURL *easy, CURLoption option, const struct pem *pem)
-{
-	struct curl_blob blob = {
-		.data = (void *)pem->data,
-		.len = pem->len,
-		.flags = CURL_BLOB_COPY,
-	};
-
-	if (pem->data)
-		must_set(curl_easy_setopt(easy, option, &blob));
-}
-
 static void set_credentials(struct http_request *r, const struct credentials *c)
 {
+	const struct {
+		CURLoption option;
+		struct pem pem;
+	} blobs[] = {
+		{ CURLOPT_CAINFO_BLOB, c->ca },
+		{ CURLOPT_SSLCERT_BLOB, c->cert },
+		{ CURLOPT_SSLKEY_BLOB, c->key },
+	};
 	CURL *easy = r->easy;
 
 	must_set(curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2));
@@ -363,10 +332,21 @@ static void set_credentials(struct http_request *r, const struct credentials *c)
 	if (c->ca.data) { /* and no other: libcurl would add the system's directory */
 		must_set(curl_easy_setopt(easy, CURLOPT_CAINFO, NULL));
 		must_set(curl_easy_setopt(easy, CURLOPT_CAPATH, NULL));
-		set_blob(easy, CURLOPT_CAINFO_BLOB, &c->ca);
 	}
-	set_blob(easy, CURLOPT_SSLCERT_BLOB, &c->cert);
-	set_blob(easy, CURLOPT_SSLKEY_BLOB, &c->key);
+	/*
+	 * As memory, not as files: libcurl compares the contents before it uses a connection again,
+	 * so rotated credentials are in force at once.
+	 */
+	for (size_t i = 0; i < ARRAY_SIZE(blobs); i++) {
+		struct curl_blob blob = {
+			.data = (void *)blobs[i].pem.data,
+			.len = blobs[i].pem.len,
+			.flags = CURL_BLOB_COPY,
+		};
+
+		if (blob.data)
+			must_set(curl_easy_setopt(easy, blobs[i].option, &blob));
+	}
 	/* A key that wants a passphrase fails; without this OpenSSL would ask the terminal. */
 	must_set(curl_easy_setopt(easy, CURLOPT_KEYPASSWD, ""));
 
@@ -400,7 +380,8 @@ static void set_message(struct http_request *r, const struct http_request_config
 			easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body_len));
 		must_set(
 			curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, c->body_len ? c->body : ""));
-		must_set(curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method_name(c->method)));
+		must_set(curl_easy_setopt(
+			easy, CURLOPT_CUSTOMREQUEST, http_method_names[c->method]));
 		add_header_line(r, "Expect:"); /* "100-continue" costs a round trip */
 	}
 	for (const char *const *h = c->headers; h && *h; h++)
@@ -484,10 +465,14 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
 
 /* libcurl on the loop */
 
-static void drive_curl(struct http_client *c, curl_socket_t fd, int what)
+/* A socket is ready, or the timer went off, whose event has CURL_SOCKET_TIMEOUT (-1) for `fd`. */
+static void on_curl_event(evutil_socket_t fd, short what, void *arg)
 {
+	struct http_client *c = arg;
+	int ready =
+		(what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
 	int running, left;
-	CURLMcode code = curl_multi_socket_action(c->multi, fd, what, &running);
+	CURLMcode code = curl_multi_socket_action(c->multi, fd, ready, &running);
 	CURLMsg *msg;
 
 	assert(code == CURLM_OK);
@@ -501,19 +486,6 @@ static void drive_curl(struct http_client *c, curl_socket_t fd, int what)
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &r);
 		http_request_end(r, result);
 	}
-}
-
-static void on_socket_ready(evutil_socket_t fd, short what, void *arg)
-{
-	drive_curl(arg, fd,
-		(what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0));
-}
-
-static void on_curl_timer(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	drive_curl(arg, CURL_SOCKET_TIMEOUT, 0);
 }
 
 /* CURLMOPT_TIMERFUNCTION: there is one timer; -1 stops it. */
@@ -565,7 +537,7 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, v
 		events |= EV_READ;
 	if (what & CURL_POLL_OUT)
 		events |= EV_WRITE;
-	s->event = event_new(c->base, fd, events, on_socket_ready, c);
+	s->event = event_new(c->base, fd, events, on_curl_event, c);
 	if (!s->event || event_add(s->event, NULL) < 0)
 		abort();
 	return 0;
@@ -633,15 +605,10 @@ void http_client_free(struct http_client *c)
 	curl_global_cleanup();
 }
 
-static void http_client_freep(struct http_client **c)
-{
-	http_client_free(*c);
-}
-
 int http_client_new(
 	struct event_base *base, struct auth *auth, struct http_client **ret, struct err *err)
 {
-	_cleanup_(http_client_freep) struct http_client *c = new0(struct http_client);
+	struct http_client *c = new0(struct http_client);
 	int r;
 
 	c->base = base;
@@ -655,11 +622,13 @@ int http_client_new(
 	r = check_libcurl(err);
 	if (!r)
 		r = origin_init(&c->origin, auth_get(auth, timers_now(c->timers)), err);
-	if (r < 0)
+	if (r < 0) {
+		http_client_free(c);
 		return r;
+	}
 
 	c->multi = curl_multi_init();
-	c->curl_timer = evtimer_new(base, on_curl_timer, c);
+	c->curl_timer = event_new(base, CURL_SOCKET_TIMEOUT, 0, on_curl_event, c);
 	c->work = event_new(base, -1, 0, on_work, c);
 	if (!c->multi || !c->curl_timer || !c->work)
 		abort();
@@ -672,7 +641,7 @@ int http_client_new(
 	 * one on the same connection; they would wait for whatever comes next.
 	 */
 	curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
-	*ret = take(c);
+	*ret = c;
 	return 0;
 }
 
