@@ -22,7 +22,10 @@ struct difference {
 };
 
 struct plan {
-	/* iptables_print_rule(): set by the caller before plan_text() or plan_json(). */
+	/*
+	 * Appends a rule, with the chain that it stands in unless that is NULL:
+	 * iptables_print_rule(). Set by the caller before plan_text() or plan_json().
+	 */
 	void (*print_rule)(struct buf *b, int family, const char *chain, const struct rule *rule);
 	const struct node_view *view;
 	struct engine *engine;

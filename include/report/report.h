@@ -37,7 +37,8 @@ struct report_input {
 	int (*conns)(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
 		void *arg, void *conns_arg);
 	void *conns_arg;
-	/* Prints a rule for people: iptables_print_rule(). For explain() only. */
+	/* Appends a rule with the chain that it stands in: iptables_print_rule(). For explain()
+	 * only. */
 	void (*print_rule)(struct buf *b, int family, const char *chain, const struct rule *rule);
 };
 

@@ -13,7 +13,7 @@
 #include "report/explain.h"
 #include "world.h"
 
-/* What is asked */
+/* Queries */
 
 static void what_is_asked_is_an_address_or_a_service(void **state)
 {
@@ -83,7 +83,7 @@ static void what_makes_no_sense_is_refused_with_words(void **state)
 	}
 }
 
-/* What is answered */
+/* Explanations */
 
 static const char *text(const json_t *o, const char *key)
 {
@@ -120,7 +120,7 @@ static json_t *address_of(const json_t *answer)
 	return json_array_get(json_object_get(port, "addresses"), 0);
 }
 
-/* "forwarded 10.244.0.5 10.244.1.7*": those that are used, a star where the source is replaced. */
+/* "forwarded 10.244.0.5 10.244.1.7*": the endpoints in use, with a star if masqueraded. */
 static void print_path(struct buf *b, const json_t *path)
 {
 	const json_t *eps = json_object_get(path, "endpoints"), *ep;

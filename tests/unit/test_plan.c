@@ -36,7 +36,7 @@ static void on_audit(const struct err *err, void *arg)
 		t->audit = *err;
 }
 
-/* Without a kernel nothing is compared. */
+/* kernel NULL: compares nothing. */
 static int make(struct planned *t, const char *objects, struct fake_kernel *kernel)
 {
 	struct engine_config config = {
@@ -67,7 +67,7 @@ static void planned_done(struct planned *t)
 	store_done(&t->store);
 }
 
-/* A kernel that holds all that is planned for these objects. */
+/* A kernel that is in sync with these objects. */
 static void fill(struct fake_kernel *kernel, const char *objects)
 {
 	_cleanup_(planned_done) struct planned t;
