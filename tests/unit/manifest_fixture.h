@@ -23,8 +23,9 @@
 
 /* A directory of its own, a store, and manifests that are read from the directory. */
 struct fixture {
-	char *dir;
-	char path[4][128]; /* that path() returned last */
+	char top[64]; /* only of this process, as inotify reports what others do beside `dir` */
+	char dir[80];
+	char path[4][192]; /* that path() returned last */
 	unsigned n_path;
 	struct store store;
 	struct manifests *m;
@@ -66,11 +67,12 @@ static inline int setup(void **state)
 	/* In memory where that can be: one of the tests writes 10,000 files. */
 	if (!tmp)
 		tmp = access("/dev/shm", W_OK | X_OK) ? "/tmp" : "/dev/shm";
-	f->dir = mem_zalloc(64, 1);
-	snprintf(f->dir, 64, "%.40s/manifest-XXXXXX", tmp);
-	assert_non_null(mkdtemp(f->dir));
+	snprintf(f->top, sizeof(f->top), "%.40s/manifest-XXXXXX", tmp);
+	assert_non_null(mkdtemp(f->top));
+	snprintf(f->dir, sizeof(f->dir), "%s/dir", f->top);
+	assert_int_equal(mkdir(f->dir, 0755), 0);
 	/* for the tests that give up being root */
-	assert_int_equal(chmod(f->dir, 0755), 0);
+	assert_int_equal(chmod(f->top, 0755), 0);
 	store_init(&f->store);
 	*state = f;
 	return 0;
@@ -90,8 +92,7 @@ static inline int teardown(void **state)
 
 	manifests_free(f->m);
 	store_done(&f->store);
-	remove_tree(f->dir);
-	free(f->dir);
+	remove_tree(f->top);
 	free(f);
 	return 0;
 }
@@ -138,8 +139,8 @@ static inline const char *dirty(struct fixture *f, char ret[static 512])
 
 	ret[0] = '\0';
 	while ((slot = store_next_dirty(&f->store)))
-		len += (size_t)snprintf(ret + len, len < 512 ? 512 - len : 0, "%s%s",
-			len ? " " : "", slot->name);
+		len += (size_t)snprintf(
+			ret + len, len < 512 ? 512 - len : 0, "%s%s", len ? " " : "", slot->name);
 	return ret;
 }
 

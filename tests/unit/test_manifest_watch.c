@@ -573,7 +573,7 @@ static void after_any_history_the_store_is_what_a_fresh_load_gives(void **state)
 {
 	struct fixture *f = *state, fresh = { 0 };
 
-	fresh.dir = f->dir;
+	strcpy(fresh.dir, f->dir);
 	store_init(&fresh.store);
 	write_file(f, "target", SERVICE("s0", "10.0.0.1", "90") SERVICE("s7", "10.0.0.1", "90"));
 	assert_int_equal(mkdir(path(f, "d"), 0755), 0);
