@@ -340,15 +340,15 @@ static void draining_takes_all_that_is_queued(void **state)
 }
 
 /* Any process may send to a netlink socket. The kernel's address has the port id 0; in a UNIX
- * address, a long enough name stands in its place. */
+ * address, which must not be longer, a name takes that place. */
 static void datagrams_of_other_processes_are_ignored(void **state)
 {
 	struct fixture *f = *state;
 	struct sockaddr_un other = { .sun_family = AF_UNIX };
 	size_t n = 0;
 
-	snprintf(other.sun_path + 1, sizeof(other.sun_path) - 1, "ipvsctl-svc-nl-%d", getpid());
-	assert_int_equal(bind(f->kernel, (struct sockaddr *)&other, sizeof(other)), 0);
+	snprintf(other.sun_path + 1, sizeof(other.sun_path) - 1, "n%08x", (unsigned)getpid());
+	assert_int_equal(bind(f->kernel, (struct sockaddr *)&other, sizeof(struct sockaddr_nl)), 0);
 	queue_one(f, NLMSG_ERROR, 0, 1, -EPERM);
 	nl_port_batch(f->port, 1, build, answer, f);
 	assert_int_equal(f->results[0], 0);
