@@ -207,6 +207,52 @@ static void what_values_say_of_each_other_is_checked(void **state)
 	}
 }
 
+/* An address alone gets the port of the default; all else must be an address and a port. */
+static void listen_addresses_are_read_strictly(void **state)
+{
+	static const struct {
+		const char *text, *ip;
+		uint16_t port;
+	} good[] = {
+		{ "1.2.3.4", "1.2.3.4", 10249 },
+		{ "1.2.3.4:65535", "1.2.3.4", 65535 },
+		{ "::1", "::1", 10249 },
+		{ "fd00::1:80", "fd00::1:80", 10249 },
+		{ "[::1]:80", "::1", 80 },
+	};
+	static const char *const bad[] = { ":", ":80", "1.2.3.4:", "1.2.3.4:x", "1.2.3.4:0",
+		"1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4:+1", "1.2.3.4:~1", "1.2.3.4:1~", "[::1]",
+		"[::1]:", "[::1:80", "::1]:80", "[1.2.3.4]:80", "[]:80", "[:80", "localhost:80",
+		"[::1%lo]:80", "1.2.3.4:99999999999999999999",
+		"[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa]:1" };
+	static const char option[] = "--metrics-bind-address=";
+	char s[IP_STRLEN];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		_cleanup_(line_done) struct line l;
+		_cleanup_(buf_done) struct buf text = { 0 };
+
+		buf_addf(&text, "%s%s", option, good[i].text);
+		ok(&l, buf_str(&text));
+		assert_string_equal(ip_print(&l.c.metrics.ip, s), good[i].ip);
+		assert_int_equal(l.c.metrics.port, good[i].port);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		_cleanup_(line_done) struct line l;
+		_cleanup_(buf_done) struct buf text = { 0 }, words = { 0 };
+
+		buf_addf(&text, "%s%s", option, bad[i]);
+		if (parse(&l, OF_DAEMON, buf_str(&text)) != -EINVAL)
+			fail_msg("\"%s\" was taken", bad[i]);
+		buf_addf(&words,
+			"--metrics-bind-address: \"%s\" is neither an IP address nor one with a "
+			"port, such as 127.0.0.1:10249",
+			strchr(l.argv[1], '=') + 1);
+		assert_string_equal(l.err.msg, buf_str(&words));
+	}
+}
+
 static void periods_of_a_mode_that_is_not_used_do_not_matter(void **state)
 {
 	_cleanup_(line_done) struct line l;
@@ -223,6 +269,7 @@ int main(void)
 		cmocka_unit_test(all_wrong_values_are_named_at_once_with_their_keys),
 		cmocka_unit_test(wrong_types_are_named_with_what_is_wanted),
 		cmocka_unit_test(what_values_say_of_each_other_is_checked),
+		cmocka_unit_test(listen_addresses_are_read_strictly),
 		cmocka_unit_test(periods_of_a_mode_that_is_not_used_do_not_matter),
 	};
 
