@@ -255,23 +255,11 @@ static void check_overridden(struct config *c)
 			level->key);
 }
 
-static void check_input(struct config *c)
-{
-	_cleanup_(buf_done) struct buf api = { 0 };
-
-	if (!c->n_manifests || (!*c->kubeconfig && !*c->master))
-		return;
-	config_show(c, config_row(*c->kubeconfig ? "kubeconfig" : "master"), &api);
-	config_mistake(c, config_row("manifests"),
-		"excludes %s: Services come either from files or from an API server",
-		buf_str(&api));
-}
-
 static void check_values(struct config *c)
 {
 	const char *types;
 	json_t *gates;
-	_cleanup_(buf_done) struct buf unhonoured = { 0 };
+	_cleanup_(buf_done) struct buf unhonoured = { 0 }, api = { 0 };
 
 	set_cluster_presets(c);
 	set_port(c, "healthz-bind-address", "healthz-port", c->healthz_port, &c->healthz);
@@ -289,7 +277,12 @@ static void check_values(struct config *c)
 	if (c->once + c->cleanup + c->init_only > 1)
 		config_note(
 			c, &c->mistakes, "--once, --cleanup and --init-only exclude each other");
-	check_input(c);
+	if (c->n_manifests && (*c->kubeconfig || *c->master)) {
+		config_show(c, config_row(*c->kubeconfig ? "kubeconfig" : "master"), &api);
+		config_mistake(c, config_row("manifests"),
+			"excludes %s: Services come either from files or from an API server",
+			buf_str(&api));
+	}
 	if (config_unhonoured(c, &unhonoured))
 		config_note(c, &c->warnings, "accepted without effect: %s", buf_str(&unhonoured));
 }
@@ -308,24 +301,13 @@ static void take_default(struct config *c, const char *option, const char *entry
 		config_set(c, config_row(option), buf_str(&path), ORIGIN_OPTION, NULL);
 }
 
-/* All mistakes in one text, as far as there is room. */
-static int report_mistakes(const struct config_notes *m, struct err *err)
-{
-	const size_t room = sizeof(err->msg) - sizeof("; and 1234567890 more");
-	_cleanup_(buf_done) struct buf text = { 0 };
-	size_t i = 0, left_out;
-
-	for (; i < m->n && text.len + strlen(m->line[i]) + 2 <= room; i++)
-		buf_addf(&text, "%s%s", i ? "; " : "", m->line[i]);
-	left_out = m->n - i + m->left_out;
-	if (left_out && i)
-		buf_addf(&text, "; and %zu more", left_out);
-	return err_set(err, -EINVAL, "%s", i ? buf_str(&text) : m->line[0]);
-}
-
 int config_parse(struct config *c, unsigned groups, int argc, char *const argv[], int *ret_rest,
 	struct err *err)
 {
+	const size_t room = sizeof(err->msg) - sizeof("; and 1234567890 more");
+	const struct config_notes *m = &c->mistakes;
+	_cleanup_(buf_done) struct buf text = { 0 };
+	size_t i = 0, left_out;
 	int rest;
 
 	scout_args(c, groups, argc, argv);
@@ -338,8 +320,15 @@ int config_parse(struct config *c, unsigned groups, int argc, char *const argv[]
 		take_default(c, "manifests", "manifests.d");
 	check_values(c);
 
-	if (c->mistakes.n && !c->help && !c->version)
-		return report_mistakes(&c->mistakes, err);
-	*ret_rest = rest;
-	return 0;
+	if (!m->n || c->help || c->version) {
+		*ret_rest = rest;
+		return 0;
+	}
+	/* All mistakes in one text, as far as there is room. */
+	for (; i < m->n && text.len + strlen(m->line[i]) + 2 <= room; i++)
+		buf_addf(&text, "%s%s", i ? "; " : "", m->line[i]);
+	left_out = m->n - i + m->left_out;
+	if (left_out && i)
+		buf_addf(&text, "; and %zu more", left_out);
+	return err_set(err, -EINVAL, "%s", i ? buf_str(&text) : m->line[0]);
 }

@@ -80,8 +80,8 @@ static json_t *read_document(struct config *c)
 	return documents.first;
 }
 
-/* The section of the key, up to its last dot; NULL: it is not there, or no mapping. */
-static json_t *find_section(json_t *root, const char *key, const char **ret_name)
+/* The value of a key with dots; NULL: it is not there, or what a dot follows is no mapping. */
+static json_t *value_at(json_t *root, const char *key)
 {
 	const char *dot;
 
@@ -90,16 +90,7 @@ static json_t *find_section(json_t *root, const char *key, const char **ret_name
 
 		root = json_object_get(root, name);
 	}
-	*ret_name = key;
-	return root;
-}
-
-static json_t *value_at(json_t *root, const char *key)
-{
-	const char *name;
-
-	root = find_section(root, key, &name);
-	return json_object_get(root, name);
+	return json_object_get(root, key);
 }
 
 /* Values of the wrong kind */
@@ -154,17 +145,10 @@ static const char *shape_words(enum option_shape shape)
 }
 
 /* `path` is the key, with an index for an element of a list. */
-static void mistake_at(struct config *c, const char *path, const char *words)
-{
-	config_note(c, &c->mistakes, CONFIG_KIND ".%s: %s", path, words);
-}
-
 static void wrong_kind(struct config *c, const char *path, const char *must, const json_t *v)
 {
-	_cleanup_(buf_done) struct buf words = { 0 };
-
-	buf_addf(&words, "must be %s, not %s", must, kind_words(v));
-	mistake_at(c, path, buf_str(&words));
+	config_note(
+		c, &c->mistakes, CONFIG_KIND ".%s: must be %s, not %s", path, must, kind_words(v));
 }
 
 /* Values */
@@ -198,7 +182,7 @@ static void set_from_file(
 	struct err err;
 
 	if (config_set(c, o, text, ORIGIN_FILE, &err))
-		mistake_at(c, path, err.msg);
+		config_note(c, &c->mistakes, CONFIG_KIND ".%s: %s", path, err.msg);
 }
 
 /* Takes the value as one would write it on the command line. */
@@ -237,8 +221,10 @@ static void set_list(struct config *c, const struct option_row *o, const json_t 
 		if (o->type->shape == SHAPE_LIST) {
 			set_scalar(c, o, buf_str(&path), v);
 		} else if (!json_is_string(pattern) || !json_is_integer(verbosity)) {
-			mistake_at(c, buf_str(&path),
-				"must have a string filePattern and a number verbosity");
+			config_note(c, &c->mistakes,
+				CONFIG_KIND
+				".%s: must have a string filePattern and a number verbosity",
+				buf_str(&path));
 		} else {
 			buf_addf(&text, "%s=%" JSON_INTEGER_FORMAT, json_string_value(pattern),
 				json_integer_value(verbosity));
@@ -294,20 +280,6 @@ static void set_keys(struct config *c, json_t *root)
 
 /* Keys that nothing reads */
 
-/* A key of the table, or a section with one. */
-static bool is_known_path(const char *path)
-{
-	size_t n, len = strlen(path);
-	const struct option_row *rows = config_options(&n);
-
-	if (!strcmp(path, "apiVersion") || !strcmp(path, "kind"))
-		return true;
-	for (const struct option_row *o = rows; o < rows + n; o++)
-		if (o->key && !strncmp(o->key, path, len) && (!o->key[len] || o->key[len] == '.'))
-			return true;
-	return false;
-}
-
 /* `section` ends with a dot, or is empty. */
 static void check_members(struct config *c, json_t *map, const char *section, size_t len)
 {
@@ -319,9 +291,15 @@ static void check_members(struct config *c, json_t *map, const char *section, si
 		struct nearest nearest;
 		size_t n;
 		const struct option_row *rows = config_options(&n);
+		bool known;
 
 		buf_addf(&path, "%.*s%s", (int)len, section, name);
-		if (!strchr(name, '.') && is_known_path(buf_str(&path)))
+		known = !strcmp(buf_str(&path), "apiVersion") || !strcmp(buf_str(&path), "kind");
+		/* A key of the table, or a section with one. */
+		for (const struct option_row *o = rows; o < rows + n && !known; o++)
+			known = o->key && !strncmp(o->key, buf_str(&path), path.len) &&
+				(!o->key[path.len] || o->key[path.len] == '.');
+		if (known && !strchr(name, '.'))
 			continue;
 		nearest_init(&nearest, buf_str(&path), path.len);
 		for (const struct option_row *o = rows; o < rows + n; o++)
@@ -370,15 +348,12 @@ static void check_sections(struct config *c, json_t *root)
 
 static bool has_text_at(struct config *c, const json_t *root, const char *key, const char *must)
 {
-	const json_t *v = json_object_get(root, key);
-	_cleanup_(buf_done) struct buf words = { 0 };
+	const char *text = json_string_value(json_object_get(root, key));
 
-	if (json_is_string(v) && !strcmp(json_string_value(v), must))
+	if (text && !strcmp(text, must))
 		return true;
-	buf_addf(&words, "must be %s", must);
-	if (json_is_string(v))
-		buf_addf(&words, ", not %.60s", json_string_value(v));
-	mistake_at(c, key, buf_str(&words));
+	config_note(c, &c->mistakes, CONFIG_KIND ".%s: must be %s%s%.60s", key, must,
+		text ? ", not " : "", text ? text : "");
 	return false;
 }
 

@@ -102,18 +102,17 @@ json_t *config_value(const struct config *c, const struct option_row *o)
 
 /* Messages */
 
-/* A row is named by its key where its value comes from a file, or might. */
-static bool is_shown_as_key(const struct config *c, const struct option_row *o)
+bool config_show(const struct config *c, const struct option_row *o, struct buf *b)
 {
-	return !o->name || (o->key && *c->file && config_given(c, o)->origin != ORIGIN_OPTION);
-}
+	/* By its key where the value comes from a file, or might. */
+	const bool by_key =
+		!o->name || (o->key && *c->file && config_given(c, o)->origin != ORIGIN_OPTION);
 
-void config_show(const struct config *c, const struct option_row *o, struct buf *b)
-{
-	if (is_shown_as_key(c, o))
+	if (by_key)
 		buf_adds(b, o->key);
 	else
 		buf_addf(b, "--%s", o->name);
+	return by_key;
 }
 
 void config_note(struct config *c, struct config_notes *notes, const char *fmt, ...)
@@ -137,14 +136,15 @@ void config_mistake(struct config *c, const struct option_row *o, const char *fm
 	_cleanup_free_ char *words = NULL;
 	_cleanup_(buf_done) struct buf name = { 0 };
 	va_list ap;
+	bool by_key;
 
 	va_start(ap, fmt);
 	if (vasprintf(&words, fmt, ap) < 0)
 		abort();
 	va_end(ap);
-	config_show(c, o, &name);
-	config_note(c, &c->mistakes, "%s%s: %s", is_shown_as_key(c, o) ? CONFIG_KIND "." : "",
-		buf_str(&name), words);
+	by_key = config_show(c, o, &name);
+	config_note(
+		c, &c->mistakes, "%s%s: %s", by_key ? CONFIG_KIND "." : "", buf_str(&name), words);
 }
 
 /* Options without effect */

@@ -42,8 +42,8 @@ void config_set_presets(struct config *c);
 /* The value as it stands in a file; the caller has the reference. */
 json_t *config_value(const struct config *c, const struct option_row *o);
 
-/* Appends "--cluster-cidr", or "clusterCIDR" where a file is used for it. */
-void config_show(const struct config *c, const struct option_row *o, struct buf *b);
+/* Appends "--cluster-cidr", or "clusterCIDR" where a file is used for it; true: the latter. */
+bool config_show(const struct config *c, const struct option_row *o, struct buf *b);
 /* Adds a line; those above CONFIG_MAX_NOTES are counted. */
 void config_note(struct config *c, struct config_notes *notes, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

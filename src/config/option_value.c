@@ -15,7 +15,8 @@
 #include "base/mem.h"
 #include "config/config.h"
 
-#define BLANKS ", \t"  /* separate the elements of a list */
+#define BLANKS ", \t" /* separate the elements of a list */
+#define NOT_A_CIDR "\"%.60s\" is not a CIDR such as 10.0.0.0/8"
 #define NOWHERE "none" /* for a server that is not wanted */
 
 static const double REAL_MAX = 1e9;
@@ -313,13 +314,6 @@ static int set_interface(const char **place, const char *text, struct err *err)
 	return 0;
 }
 
-static int read_cidr(const char *text, struct cidr *ret, struct err *err)
-{
-	if (cidr_parse(text, ret))
-		return err_set(err, -EINVAL, "\"%.60s\" is not a CIDR such as 10.0.0.0/8", text);
-	return 0;
-}
-
 static int set_cidr_pair(struct cidr pair[static 2], const char *text, struct err *err)
 {
 	_cleanup_free_ char *copy = mem_strdup(text);
@@ -328,10 +322,9 @@ static int set_cidr_pair(struct cidr pair[static 2], const char *text, struct er
 	memset(pair, 0, 2 * sizeof(*pair));
 	for (char *e = strtok_r(copy, BLANKS, &save); e; e = strtok_r(NULL, BLANKS, &save)) {
 		struct cidr cidr;
-		int r = read_cidr(e, &cidr, err);
 
-		if (r < 0)
-			return r;
+		if (cidr_parse(e, &cidr))
+			return err_set(err, -EINVAL, NOT_A_CIDR, e);
 		if (pair[cidr.ip.family == AF_INET6].ip.family)
 			return err_set(
 				err, -EINVAL, "more than one %s CIDR", family_name(cidr.ip.family));
@@ -424,14 +417,9 @@ static int set_place(const struct option_row *o, void *target, const char *text,
 	return -EINVAL;
 }
 
-static size_t *count_place(void *target, const struct option_row *o)
-{
-	return (size_t *)(void *)((char *)target + o->count_at);
-}
-
 int option_add(const struct option_row *o, void *target, const char *element, struct err *err)
 {
-	size_t *n = count_place(target, o);
+	size_t *n = (void *)((char *)target + o->count_at);
 
 	if (o->type->place == PLACE_NONE)
 		return check_shape(o->type->shape, element, err);
@@ -445,10 +433,9 @@ int option_add(const struct option_row *o, void *target, const char *element, st
 		(*paths)[(*n)++] = element;
 	} else {
 		struct cidr cidr, *cidrs = option_place(target, o);
-		int r = read_cidr(element, &cidr, err);
 
-		if (r < 0)
-			return r;
+		if (cidr_parse(element, &cidr))
+			return err_set(err, -EINVAL, NOT_A_CIDR, element);
 		if (*n == OPTIONS_MAX_CIDRS)
 			return err_set(err, -EINVAL, "more than %d CIDRs", OPTIONS_MAX_CIDRS);
 		cidrs[(*n)++] = cidr;
@@ -488,8 +475,10 @@ int option_set(
 
 void option_clear(const struct option_row *o, void *target)
 {
+	size_t *n = (void *)((char *)target + o->count_at);
+
 	if (o->type->place == PLACE_CIDRS || o->type->place == PLACE_PATHS)
-		*count_place(target, o) = 0;
+		*n = 0;
 	if (o->type->clear)
 		o->type->clear(target);
 }
