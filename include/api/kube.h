@@ -49,8 +49,6 @@ struct kube;
 /* Begins to connect. Strings must outlive it. Returns 0, or a negative errno with words. */
 int kube_new(const struct kube_config *config, struct kube **ret, struct err *err);
 void kube_free(struct kube *k);
-/* Everything is followed without a gap right now. */
-bool kube_healthy(const struct kube *k);
 /* One kind of object that is followed. */
 struct kube_watch {
 	const char *resource; /* "services"; valid for ever */
@@ -59,7 +57,6 @@ struct kube_watch {
 enum { KUBE_WATCHES = 3 };
 /* Services, slices or Endpoints, and nodes, in this order. */
 void kube_watches(const struct kube *k, struct kube_watch ret[static KUBE_WATCHES]);
-bool kube_fed(const struct kube *k);
 uint64_t kube_received(const struct kube *k); /* bytes of all answers */
 /* For other requests to the same server. */
 struct http_client *kube_client(struct kube *k);

@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
 #include "api/http.h"
 #include "api/pace.h"
+#include "base/err.h"
 
 /*
  * Follows one resource of a Kubernetes API server: list, watch, and list again when the server does
@@ -26,8 +26,8 @@ enum {
 	WATCH_BACKOFF_FIRST_MS = 800, /* doubled up to the next, each drawn from [d, 2d) */
 	WATCH_BACKOFF_LAST_MS = 30000,
 	WATCH_BACKOFF_RESET_MS = 120000, /* unused for so long, the back-off begins anew */
-	WATCH_SILENT_MS = 10000,	 /* a stream that stalls before its view is complete is listed */
-	WATCH_SHORT_MS = 1000, /* a watch that ends sooner without an event has failed */
+	WATCH_SILENT_MS = 10000, /* a stream that stalls before its view is complete is listed */
+	WATCH_SHORT_MS = 1000,	 /* a watch that ends sooner without an event has failed */
 };
 
 enum watch_event { WATCH_PUT, WATCH_DELETE };
@@ -47,7 +47,7 @@ struct watch_config {
 	const char *label_selector, *field_selector; /* escaped, "metadata.name%3Dx"; "" */
 	/* A server that refuses the field selector (400) is asked for all objects. */
 	bool optional_fields;
-	bool json;	     /* ask for JSON only */
+	bool json;	   /* ask for JSON only */
 	struct pace *pace; /* of lists; watches are exempt */
 
 	void (*begin)(void *arg);
@@ -67,10 +67,13 @@ struct watch;
 /* Begins in the next turn of the loop. Strings are copied; `client` must outlive it. */
 struct watch *watch_new(const struct watch_config *config);
 void watch_free(struct watch *w);
-/* There has been a complete view since the start. */
-bool watch_synced(const struct watch *w);
-/* The watch is open, and there was no trouble since. */
-bool watch_healthy(const struct watch *w);
-uint64_t watch_received(const struct watch *w); /* bytes of all bodies */
+
+struct watch_state {
+	bool synced;	   /* there has been a complete view since the start */
+	bool healthy;	   /* the watch is open, and there was no trouble since */
+	uint64_t received; /* bytes of all bodies */
+};
+/* Zeroed for NULL. */
+struct watch_state watch_state(const struct watch *w);
 
 #endif

@@ -62,11 +62,6 @@ struct kube {
 
 /* Objects */
 
-static void object_freep(struct object *o)
-{
-	object_done(o);
-}
-
 static int decode_watched(enum object_kind kind, const struct watch_object *o, struct object *ret,
 	struct decode_error *err)
 {
@@ -125,30 +120,23 @@ static void remove_from_store(struct store *store, const struct object_id *id)
 	}
 }
 
-/* The selectors once more: a server that does not know them sends everything. */
-static bool is_selected(const struct object *o)
-{
-	return o->kind != OBJECT_SERVICE || (!o->service->headless && !o->service->other_proxy);
-}
-
 /* The first complete view */
-
-static bool node_suffices(const struct kube *k)
-{
-	const struct node *node = store_node(k->config.store, k->config.node_name);
-
-	return (k->no_addresses || (node && node->n_addresses)) &&
-		(k->no_pod_cidrs || !k->config.needs_pod_cidrs || (node && node->n_pod_cidrs));
-}
 
 static void check_fed(struct kube *k)
 {
 	const struct follow *f = k->follow;
+	const struct node *node;
+	bool addresses, pod_cidrs;
 
 	if (k->fed || !f[RESOURCE_SERVICES].complete ||
 		!(f[RESOURCE_SLICES].complete || f[RESOURCE_ENDPOINTS].complete))
 		return;
-	if (node_suffices(k)) {
+
+	/* The Node has what is needed of it, or the wait for that is over. */
+	node = store_node(k->config.store, k->config.node_name);
+	addresses = k->no_addresses || (node && node->n_addresses);
+	pod_cidrs = k->no_pod_cidrs || !k->config.needs_pod_cidrs || (node && node->n_pod_cidrs);
+	if (addresses && pod_cidrs) {
 		timer_stop(k->node_wait);
 		k->fed = true;
 		k->config.fed(k->config.arg);
@@ -178,11 +166,12 @@ static void on_view_begin(void *arg)
 
 static int on_view_object(const struct watch_object *o, void *arg, struct err *err)
 {
-	_cleanup_(object_freep) struct object object = { 0 };
+	_cleanup_(object_done) struct object object = { 0 };
 	const struct follow *f = arg;
 	struct kube *k = f->kube;
 	struct decode_error e = { 0 };
 	int r = decode_watched(f->info->kind, o, &object, &e);
+	bool put = !r && o->event == WATCH_PUT;
 
 	if (r == -EBADMSG)
 		return err_set(err, r, "%s", e.message);
@@ -195,7 +184,10 @@ static int on_view_object(const struct watch_object *o, void *arg, struct err *e
 		buf_addf(&text, " %s", e.message);
 		k->config.problem(buf_str(&text), k->config.arg);
 	}
-	if (!r && o->event == WATCH_PUT && is_selected(&object))
+	/* The selectors once more: a server that does not know them sends everything. */
+	if (put && object.kind == OBJECT_SERVICE)
+		put = !object.service->headless && !object.service->other_proxy;
+	if (put)
 		put_into_store(k->config.store, &object);
 	else if (*e.id.name) /* also where it cannot be decoded: the stored version is outdated */
 		remove_from_store(k->config.store, &e.id);
@@ -206,39 +198,26 @@ static int on_view_object(const struct watch_object *o, void *arg, struct err *e
 	return r ? err_set(err, r, "%s", e.message) : 0;
 }
 
-static void forget_all(const struct kube *k, enum view_kind view)
-{
-	store_view_begin(k->config.store, view);
-	store_view_end(k->config.store, view);
-}
-
 static void on_view_complete(void *arg)
 {
 	struct follow *f = arg;
 	struct kube *k = f->kube;
+	struct store *store = k->config.store;
+	bool slices = f->info->kind == OBJECT_ENDPOINT_SLICE;
+	enum view_kind other = slices ? VIEW_ENDPOINTS : VIEW_ENDPOINT_SLICES;
 
-	store_view_end(k->config.store, f->info->view);
+	store_view_end(store, f->info->view);
 	/* The same endpoints must not be in the store twice, from slices and from Endpoints. */
-	if (f->info->kind == OBJECT_ENDPOINTS) {
-		forget_all(k, VIEW_ENDPOINT_SLICES);
-	} else if (f->info->kind == OBJECT_ENDPOINT_SLICE) {
-		if (k->follow[RESOURCE_ENDPOINTS].watch)
-			timer_start(k->give_up_endpoints, 0);
-		forget_all(k, VIEW_ENDPOINTS);
+	if (slices || f->info->kind == OBJECT_ENDPOINTS) {
+		store_view_begin(store, other);
+		store_view_end(store, other);
 	}
+	if (slices && k->follow[RESOURCE_ENDPOINTS].watch)
+		timer_start(k->give_up_endpoints, 0);
 	f->complete = true;
 	check_fed(k);
 	if (k->fed)
 		k->config.changed(k->config.arg);
-}
-
-static void report_follow(struct follow *f, const char *message, unsigned retry_ms)
-{
-	const struct kube_config *c = &f->kube->config;
-
-	if (message || f->troubled)
-		c->trouble(f->info->name, message, retry_ms, c->arg);
-	f->troubled = message;
 }
 
 static void follow_resource(struct kube *k, enum kube_resource i, const char *field_selector);
@@ -249,14 +228,17 @@ static void on_watch_trouble(const char *message, unsigned status, unsigned retr
 {
 	struct follow *f = arg;
 	struct kube *k = f->kube;
+	const struct kube_config *c = &k->config;
 
 	if (status == NOT_FOUND && f->info->kind == OBJECT_ENDPOINT_SLICE &&
-		k->config.endpoints == ENDPOINTS_AUTO) {
+		c->endpoints == ENDPOINTS_AUTO) {
 		if (!k->follow[RESOURCE_ENDPOINTS].watch)
 			follow_resource(k, RESOURCE_ENDPOINTS, "");
 		message = NULL;
 	}
-	report_follow(f, message, retry_ms);
+	if (message || f->troubled)
+		c->trouble(f->info->name, message, retry_ms, c->arg);
+	f->troubled = message;
 }
 
 static void follow_resource(struct kube *k, enum kube_resource i, const char *field_selector)
@@ -286,9 +268,11 @@ static void give_up_endpoints(void *arg)
 	struct follow *f = &k->follow[RESOURCE_ENDPOINTS];
 
 	watch_free(take(f->watch));
-	report_follow(f, NULL, 0);
-	f->complete = false;
-	forget_all(k, VIEW_ENDPOINTS);
+	if (f->troubled)
+		k->config.trouble(f->info->name, NULL, 0, k->config.arg);
+	f->troubled = f->complete = false;
+	store_view_begin(k->config.store, VIEW_ENDPOINTS);
+	store_view_end(k->config.store, VIEW_ENDPOINTS);
 }
 
 int kube_new(const struct kube_config *config, struct kube **ret, struct err *err)
@@ -331,16 +315,11 @@ void kube_free(struct kube *k)
 	free(k);
 }
 
-static bool is_followed(const struct follow *f)
-{
-	return f->watch && watch_healthy(f->watch);
-}
-
 /* While Endpoints are followed in place of slices, the watch of slices is unhealthy. */
 void kube_watches(const struct kube *k, struct kube_watch ret[static KUBE_WATCHES])
 {
-	bool endpoints =
-		k->follow[RESOURCE_ENDPOINTS].watch && !is_followed(&k->follow[RESOURCE_SLICES]);
+	bool endpoints = k->follow[RESOURCE_ENDPOINTS].watch &&
+		!watch_state(k->follow[RESOURCE_SLICES].watch).healthy;
 	const struct follow *followed[KUBE_WATCHES] = {
 		&k->follow[RESOURCE_SERVICES],
 		&k->follow[endpoints ? RESOURCE_ENDPOINTS : RESOURCE_SLICES],
@@ -348,23 +327,10 @@ void kube_watches(const struct kube *k, struct kube_watch ret[static KUBE_WATCHE
 	};
 
 	for (size_t i = 0; i < KUBE_WATCHES; i++)
-		ret[i] = (struct kube_watch){ followed[i]->info->name, is_followed(followed[i]) };
-}
-
-bool kube_healthy(const struct kube *k)
-{
-	struct kube_watch watches[KUBE_WATCHES];
-
-	kube_watches(k, watches);
-	for (size_t i = 0; i < KUBE_WATCHES; i++)
-		if (!watches[i].healthy)
-			return false;
-	return true;
-}
-
-bool kube_fed(const struct kube *k)
-{
-	return k->fed;
+		ret[i] = (struct kube_watch){
+			.resource = followed[i]->info->name,
+			.healthy = watch_state(followed[i]->watch).healthy,
+		};
 }
 
 uint64_t kube_received(const struct kube *k)
@@ -372,7 +338,7 @@ uint64_t kube_received(const struct kube *k)
 	uint64_t n = 0;
 
 	for (enum kube_resource i = 0; i < RESOURCES; i++)
-		n += k->follow[i].watch ? watch_received(k->follow[i].watch) : 0;
+		n += watch_state(k->follow[i].watch).received;
 	return n;
 }
 

@@ -54,14 +54,13 @@ struct watch {
 	char *more;			     /* token of the next page; NULL or "": none */
 	bool unpaged;			     /* a token expired: everything at once */
 	bool in_view;			     /* between begin and complete */
-	bool synced, healthy;
+	struct watch_state state;
 	bool plain;	       /* without field selectors */
 	bool paced;	       /* the list has waited for its turn */
 	struct status refusal; /* of an ERROR event */
 	bool refused;
 	unsigned backoff_ms;
 	uint64_t backoff_used;
-	uint64_t received;
 };
 
 static unsigned next_backoff(struct watch *w)
@@ -79,20 +78,15 @@ static unsigned next_backoff(struct watch *w)
 
 /* Views */
 
-static void report_healthy(struct watch *w)
-{
-	if (!w->healthy)
-		w->config.trouble(NULL, 0, 0, w->config.arg);
-	w->healthy = true;
-}
-
 static void complete_view(struct watch *w)
 {
 	w->in_view = false;
 	w->phase = PHASE_WATCH; /* a stream goes on as one */
-	w->synced = true;
+	w->state.synced = true;
 	w->config.complete(w->config.arg);
-	report_healthy(w);
+	if (!w->state.healthy)
+		w->config.trouble(NULL, 0, 0, w->config.arg);
+	w->state.healthy = true;
 }
 
 /* An object that is not understood must not stop the others. Malformed bytes end the round: the
@@ -108,12 +102,16 @@ static int report_object(
 	return r == -EBADMSG ? r : 0;
 }
 
-static int take_watch_event(const char *data, size_t len, void *arg, struct err *err)
+/* An element of a list, or an event of a watch. */
+static int take_watched(const char *data, size_t len, void *arg, struct err *err)
 {
 	struct watch *w = arg;
 	struct event ev;
-	int r = event_parse(w->encoding, data, len, &ev, err);
+	int r;
 
+	if (w->phase == PHASE_LIST)
+		return report_object(w, WATCH_PUT, data, len, err);
+	r = event_parse(w->encoding, data, len, &ev, err);
 	if (r)
 		return r;
 	w->n_events++;
@@ -138,11 +136,6 @@ static int take_watch_event(const char *data, size_t len, void *arg, struct err 
 	return 0;
 }
 
-static int take_list_element(const char *data, size_t len, void *arg, struct err *err)
-{
-	return report_object(arg, WATCH_PUT, data, len, err);
-}
-
 static int take_list_end(const char *data, size_t len, void *arg, struct err *err)
 {
 	struct watch *w = arg;
@@ -153,42 +146,16 @@ static int take_list_end(const char *data, size_t len, void *arg, struct err *er
 
 /* The end of a request */
 
-/* The next view asks for no version where the list failed on its own, or between two pages. From a
- * watch the first try is at the version that we have: another server may still know it. */
-static void version_expired(struct watch *w)
-{
-	bool paging = w->phase == PHASE_LIST && w->more && *w->more;
-
-	free(take(w->more));
-	w->unpaged = paging;
-	if (w->phase != PHASE_WATCH)
-		w->version[0] = '\0';
-	w->phase = paging ? PHASE_LIST : PHASE_STREAM;
-}
-
-/* A server that cannot stream (an older one answers 400, 403 or 422), or cut the stream, is asked
- * for a list in this round. */
-static void round_failed(struct watch *w)
-{
-	bool streaming = w->phase == PHASE_STREAM;
-
-	if (w->phase == PHASE_LIST && w->status == BAD_REQUEST && w->config.optional_fields)
-		w->plain = true;
-	free(take(w->more));
-	w->phase = streaming ? PHASE_LIST : PHASE_STREAM;
-	if (streaming && !*w->version && !w->synced)
-		strcpy(w->version, "0");
-}
-
 static void request_finished(struct watch *w, enum watch_outcome outcome, const char *message)
 {
 	unsigned wait = w->retry_after_s * 1000;
 	const enum watch_phase was = w->phase;
+	bool paging = was == PHASE_LIST && w->more && *w->more;
 
 	stream_free(take(w->stream));
 	switch (outcome) {
 	case OUTCOME_DONE:
-		if (w->phase != PHASE_LIST || (w->more && *w->more))
+		if (was != PHASE_LIST || paging)
 			break;
 		free(take(w->more));
 		w->unpaged = false;
@@ -202,12 +169,27 @@ static void request_finished(struct watch *w, enum watch_outcome outcome, const 
 		 * fails on its version begins anew at once, but not in a circle. */
 		if (was == PHASE_WATCH || !*w->version)
 			wait = wait ? wait : next_backoff(w);
-		version_expired(w);
+		/* The next view asks for no version where the list failed on its own, or between
+		 * two pages. From a watch the first try is at the version that we have: another
+		 * server may still know it. */
+		if (was != PHASE_WATCH)
+			w->version[0] = '\0';
+		free(take(w->more));
+		w->unpaged = paging;
+		w->phase = paging ? PHASE_LIST : PHASE_STREAM;
 		break;
 	case OUTCOME_FAILED:
-		round_failed(w);
-		/* An older server refuses what it does not know; that is no trouble. */
-		if (w->phase == PHASE_LIST && w->status >= 400 && w->status < 500) {
+		if (was == PHASE_LIST && w->status == BAD_REQUEST && w->config.optional_fields)
+			w->plain = true;
+		/* A server that cannot stream, or cut the stream, is asked for a list in this
+		 * round. */
+		free(take(w->more));
+		w->phase = was == PHASE_STREAM ? PHASE_LIST : PHASE_STREAM;
+		if (was == PHASE_STREAM && !*w->version && !w->state.synced)
+			strcpy(w->version, "0");
+		/* An older server refuses what it does not know with 400, 403 or 422; that is no
+		 * trouble. */
+		if (was == PHASE_STREAM && w->status >= 400 && w->status < 500) {
 			timer_start(w->timer, wait);
 			return;
 		}
@@ -215,7 +197,7 @@ static void request_finished(struct watch *w, enum watch_outcome outcome, const 
 		break;
 	}
 	if (outcome != OUTCOME_DONE) {
-		w->healthy = false;
+		w->state.healthy = false;
 		w->config.trouble(message, w->status, wait, w->config.arg);
 	}
 	timer_start(w->timer, wait);
@@ -228,27 +210,6 @@ static enum watch_outcome classify_refusal(const struct status *s, unsigned http
 	return s->code == 429 || http_status == 429 ? OUTCOME_BUSY : OUTCOME_FAILED;
 }
 
-/* The request ended too soon to tell that there were no events. */
-static bool was_short(const struct watch *w)
-{
-	return !w->n_events && timers_now(w->timers) - w->started < WATCH_SHORT_MS;
-}
-
-/* The answer is another status than 200. */
-static void request_refused(struct watch *w)
-{
-	struct status s = { 0 };
-	char message[220];
-
-	if (w->error_body.len)
-		status_parse(w->encoding, w->error_body.data, w->error_body.len, &s, NULL);
-	if (s.retry_after_s && !w->retry_after_s)
-		w->retry_after_s = s.retry_after_s;
-	snprintf(message, sizeof(message), "HTTP status %u%s%s", w->status, *s.message ? ": " : "",
-		s.message);
-	request_finished(w, classify_refusal(&s, w->status), message);
-}
-
 /* Requests */
 
 static void on_watch_head(const struct http_head *head, void *arg)
@@ -256,7 +217,7 @@ static void on_watch_head(const struct http_head *head, void *arg)
 	static const char protobuf[] = "application/vnd.kubernetes.protobuf";
 	struct watch *w = arg;
 	const struct stream_handler handler = {
-		.object = w->phase == PHASE_LIST ? take_list_element : take_watch_event,
+		.object = take_watched,
 		.end = take_list_end,
 		.arg = w,
 	};
@@ -268,7 +229,9 @@ static void on_watch_head(const struct http_head *head, void *arg)
 	if (head->status != 200)
 		return;
 	if (w->phase == PHASE_WATCH) {
-		report_healthy(w);
+		if (!w->state.healthy)
+			w->config.trouble(NULL, 0, 0, w->config.arg);
+		w->state.healthy = true;
 		http_request_set_idle(w->request, w->idle_ms);
 	} else if (w->phase == PHASE_STREAM) {
 		/* Servers up to 1.18 ignore that they are asked for a list: it never ends. */
@@ -285,7 +248,7 @@ static void on_watch_body(const void *data, size_t len, void *arg)
 	struct watch *w = arg;
 	struct err err;
 
-	w->received += len;
+	w->state.received += len;
 	if (!w->stream) {
 		if (w->error_body.len + len <= MAX_ERROR_BODY)
 			buf_add(&w->error_body, data, len);
@@ -300,77 +263,82 @@ static void on_watch_body(const void *data, size_t len, void *arg)
 		w, w->refused ? classify_refusal(&w->refusal, 0) : OUTCOME_FAILED, err.msg);
 }
 
-/* The answer is complete, whatever it is. */
-static void request_answered(struct watch *w)
-{
-	struct err err = { 0 };
-
-	if (!w->stream)
-		request_refused(w);
-	else if (stream_finish(w->stream, &err))
-		request_finished(w, OUTCOME_FAILED, err.msg);
-	else if (w->phase == PHASE_WATCH && was_short(w))
-		request_finished(
-			w, OUTCOME_FAILED, "the watch ended within a second without an event");
-	else if (w->phase == PHASE_STREAM)
-		request_finished(
-			w, OUTCOME_FAILED, "the streaming list ended before it was complete");
-	else
-		request_finished(w, OUTCOME_DONE, "");
-}
-
 static void on_watch_end(const struct http_result *result, void *arg)
 {
 	struct watch *w = arg;
+	/* The request ended too soon to tell that there were no events. */
+	bool hasty = !w->n_events && timers_now(w->timers) - w->started < WATCH_SHORT_MS;
+	enum watch_outcome outcome = OUTCOME_FAILED;
+	const char *message = result->message;
+	struct status refusal = { 0 };
+	struct err err = { 0 };
+	char status_text[220];
 
 	w->request = NULL;
-	if (result->end == HTTP_END_ANSWERED)
-		request_answered(w);
-	else if (w->in_view && result->end != HTTP_END_UNREACHED)
-		request_finished(w, OUTCOME_FAILED, result->message);
-	else if (!w->status || was_short(w))
-		request_finished(w, OUTCOME_BUSY, result->message);
-	else /* a watch that was cut goes on from where it was */
-		request_finished(w, OUTCOME_DONE, result->message);
+	if (result->end != HTTP_END_ANSWERED) {
+		/* A watch that was cut goes on from where it was. */
+		if (!w->in_view || result->end == HTTP_END_UNREACHED)
+			outcome = !w->status || hasty ? OUTCOME_BUSY : OUTCOME_DONE;
+	} else if (!w->stream) { /* another status than 200 */
+		if (w->error_body.len)
+			status_parse(
+				w->encoding, w->error_body.data, w->error_body.len, &refusal, NULL);
+		if (refusal.retry_after_s && !w->retry_after_s)
+			w->retry_after_s = refusal.retry_after_s;
+		snprintf(status_text, sizeof(status_text), "HTTP status %u%s%s", w->status,
+			*refusal.message ? ": " : "", refusal.message);
+		outcome = classify_refusal(&refusal, w->status);
+		message = status_text;
+	} else if (stream_finish(w->stream, &err)) {
+		message = err.msg;
+	} else if (w->phase == PHASE_WATCH && hasty) {
+		message = "the watch ended within a second without an event";
+	} else if (w->phase == PHASE_STREAM) {
+		message = "the streaming list ended before it was complete";
+	} else {
+		outcome = OUTCOME_DONE;
+	}
+	request_finished(w, outcome, message);
 }
 
-/* Before the next parameter of a query. */
-static char separator(const struct buf *path)
+/* Adds the path and the query of the next request. A watch may be silent for a little longer than
+ * it is requested for: a server that is alive ends it in time. */
+static void add_watch_path(struct watch *w, struct buf *b)
 {
-	return strchr(buf_str(path), '?') ? '&' : '?';
-}
+	size_t query = strlen(w->path);
 
-/* A list from the watch cache ("0") or from etcd ("") comes in pages; at a version of our own the
- * server sends everything at once. */
-static void add_list_query(const struct watch *w, struct buf *b)
-{
-	if (w->more && *w->more) {
+	buf_adds(b, w->path);
+	if (*w->label_selector)
+		buf_addf(b, "&labelSelector=%s", w->label_selector);
+	if (*w->field_selector && !w->plain)
+		buf_addf(b, "&fieldSelector=%s", w->field_selector);
+
+	if (w->phase == PHASE_LIST && w->more && *w->more) {
 		char *escaped = curl_easy_escape(NULL, w->more, 0);
 
 		if (!escaped)
 			abort(); /* out of memory, as in base/mem.h */
-		buf_addf(b, "%climit=%d&continue=%s", separator(b), WATCH_PAGE, escaped);
+		buf_addf(b, "&limit=%d&continue=%s", WATCH_PAGE, escaped);
 		curl_free(escaped);
-		return;
+	} else if (w->phase == PHASE_LIST) {
+		/* A list from the watch cache ("0") or from etcd ("") comes in pages; at a version
+		 * of our own the server sends everything at once. */
+		if (!w->unpaged && (!*w->version || !strcmp(w->version, "0")))
+			buf_addf(b, "&limit=%d", WATCH_PAGE);
+		if (*w->version)
+			buf_addf(b, "&resourceVersion=%s", w->version);
+	} else {
+		unsigned timeout = WATCH_TIMEOUT_S + pace_jitter(WATCH_TIMEOUT_S);
+
+		w->idle_ms = timeout * 1100;
+		buf_addf(b, "&watch=true&allowWatchBookmarks=true&timeoutSeconds=%u", timeout);
+		if (w->phase == PHASE_STREAM)
+			buf_adds(b, "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
+		if (*w->version && strcmp(w->version, "0") != 0)
+			buf_addf(b, "&resourceVersion=%s", w->version);
 	}
-	if (!w->unpaged && (!*w->version || !strcmp(w->version, "0")))
-		buf_addf(b, "%climit=%d", separator(b), WATCH_PAGE);
-	if (*w->version)
-		buf_addf(b, "%cresourceVersion=%s", separator(b), w->version);
-}
-
-/* Returns how long the server is asked to keep the watch open, in seconds. */
-static unsigned add_watch_query(const struct watch *w, struct buf *b)
-{
-	unsigned timeout = WATCH_TIMEOUT_S + pace_jitter(WATCH_TIMEOUT_S);
-
-	buf_addf(b, "%cwatch=true&allowWatchBookmarks=true&timeoutSeconds=%u", separator(b),
-		timeout);
-	if (w->phase == PHASE_STREAM)
-		buf_adds(b, "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
-	if (*w->version && strcmp(w->version, "0") != 0)
-		buf_addf(b, "&resourceVersion=%s", w->version);
-	return timeout;
+	if (b->len > query)
+		b->data[query] = '?';
 }
 
 static void start_request(void *arg)
@@ -391,16 +359,6 @@ static void start_request(void *arg)
 		return;
 	}
 
-	buf_adds(&path, w->path);
-	if (*w->label_selector)
-		buf_addf(&path, "?labelSelector=%s", w->label_selector);
-	if (*w->field_selector && !w->plain)
-		buf_addf(&path, "%cfieldSelector=%s", separator(&path), w->field_selector);
-	if (w->phase == PHASE_LIST)
-		add_list_query(w, &path);
-	else /* a server that is alive ends the watch in time */
-		w->idle_ms = add_watch_query(w, &path) * 1100;
-
 	if (w->phase == PHASE_STREAM || (w->phase == PHASE_LIST && !w->more)) {
 		w->in_view = true;
 		w->config.begin(w->config.arg);
@@ -410,6 +368,7 @@ static void start_request(void *arg)
 	w->refused = false;
 	w->status = w->retry_after_s = 0;
 	buf_reset(&w->error_body);
+	add_watch_path(w, &path);
 	w->request = http_request_new(w->config.client,
 		&(struct http_request_config){
 			.method = HTTP_METHOD_GET,
@@ -452,17 +411,7 @@ void watch_free(struct watch *w)
 	free(w);
 }
 
-bool watch_synced(const struct watch *w)
+struct watch_state watch_state(const struct watch *w)
 {
-	return w->synced;
-}
-
-bool watch_healthy(const struct watch *w)
-{
-	return w->healthy;
-}
-
-uint64_t watch_received(const struct watch *w)
-{
-	return w->received;
+	return w ? w->state : (struct watch_state){ 0 };
 }

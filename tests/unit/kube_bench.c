@@ -155,8 +155,11 @@ bool is_fed(struct kube_bench *b, const void *arg)
 
 bool is_healthy(struct kube_bench *b, const void *arg)
 {
+	struct kube_watch watches[KUBE_WATCHES];
+
 	(void)arg;
-	return kube_healthy(b->kube);
+	kube_watches(b->kube, watches);
+	return watches[0].healthy && watches[1].healthy && watches[2].healthy;
 }
 
 void kube_bench_put_service(struct kube_bench *b, const char *name, unsigned port)

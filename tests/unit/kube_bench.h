@@ -50,7 +50,7 @@ void kube_bench_await(struct kube_bench *b, bool (*what)(struct kube_bench *b, c
 void kube_bench_settle(struct kube_bench *b);
 void kube_bench_elapse(struct kube_bench *b, uint64_t ms);
 
-/* Conditions for AWAIT: kube_config.fed was called; kube_healthy(). */
+/* Conditions for AWAIT: kube_config.fed was called; all watches are healthy. */
 bool is_fed(struct kube_bench *b, const void *arg);
 bool is_healthy(struct kube_bench *b, const void *arg);
 /* The Service has that port in the store. */

@@ -27,7 +27,7 @@ static void everything_that_exists_is_told(void **state)
 	assert_true(has_endpoint(b, "10.244.1.1"));
 	assert_non_null(store_node(&b->store, "node-a"));
 	assert_int_equal(b->problems + b->troubles, 0);
-	assert_true(kube_healthy(b->kube));
+	assert_true(is_healthy(b, NULL));
 }
 
 static void changes_follow_in_both_encodings(void **state)
@@ -244,7 +244,7 @@ static void a_server_that_is_down_is_waited_for(void **state)
 	kube_bench_elapse(b, 60000);
 	assert_int_equal(b->fed, 0);
 	assert_true(b->troubles > 3);
-	assert_false(kube_healthy(b->kube));
+	assert_false(is_healthy(b, NULL));
 	kube_watches(b->kube, watches);
 	for (size_t i = 0; i < KUBE_WATCHES; i++)
 		assert_false(watches[i].healthy);
@@ -256,7 +256,7 @@ static void a_server_that_is_down_is_waited_for(void **state)
 static bool is_troubled(struct kube_bench *b, const void *arg)
 {
 	(void)arg;
-	return !kube_healthy(b->kube) && b->troubles >= 3;
+	return !is_healthy(b, NULL) && b->troubles >= 3;
 }
 
 /* The watches go on from their versions: nothing is listed, and all troubles end. */
@@ -304,7 +304,7 @@ static void without_node(struct kube_bench *b)
 	kube_bench_start(b, false, ENDPOINTS_AUTO);
 	kube_bench_settle(b);
 	assert_true(has_services(b, NULL));
-	assert_true(kube_healthy(b->kube));
+	assert_true(is_healthy(b, NULL));
 }
 
 static void a_node_that_has_no_addresses_yet_is_waited_for(void **state)

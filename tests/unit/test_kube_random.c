@@ -66,7 +66,7 @@ struct history {
 	struct engine *engine;
 	struct fake_kernel kernel;
 	uint64_t now;
-	bool faults, started, all_touched, stray;
+	bool faults, fed, started, all_touched, stray;
 	unsigned token, changed;
 	struct truth truth[SERVICES];
 	size_t in_use; /* bytes, with nothing in the cluster */
@@ -426,7 +426,10 @@ static void on_changed(void *arg)
 
 static void on_fed(void *arg)
 {
-	engine_fed(((struct history *)arg)->engine);
+	struct history *h = arg;
+
+	h->fed = true;
+	engine_fed(h->engine);
 }
 
 static void on_trouble(const char *resource, const char *message, unsigned retry_ms, void *arg)
@@ -464,7 +467,7 @@ static void refresh_node(struct history *h)
 
 static void step(struct history *h, unsigned ms)
 {
-	check(h, list_empty(&h->store.dirty) || h->changed || !kube_fed(h->kube),
+	check(h, list_empty(&h->store.dirty) || h->changed || !h->fed,
 		"the store changed without a call of changed()");
 	h->changed = 0;
 	if (h->node_generation != h->store.node_generation)
@@ -585,7 +588,10 @@ static char *difference(struct history *h)
 
 static bool is_followed(void *arg)
 {
-	return kube_healthy(((struct history *)arg)->kube);
+	struct kube_watch watches[KUBE_WATCHES];
+
+	kube_watches(((struct history *)arg)->kube, watches);
+	return watches[0].healthy && watches[1].healthy && watches[2].healthy;
 }
 
 static void converge(struct history *h)

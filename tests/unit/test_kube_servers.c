@@ -145,7 +145,7 @@ static void without_slices_endpoints_are_followed_until_there_are_some(void **st
 	AWAIT(b, is_fed, NULL);
 	assert_true(has_endpoint(b, "10.244.1.7"));
 	assert_int_equal(b->troubles, 0);
-	assert_true(kube_healthy(b->kube));
+	assert_true(is_healthy(b, NULL));
 	assert_true(follows_endpoints_as(b, "endpoints"));
 	kube_bench_put_endpoints(b, "web", "10.244.1.8");
 	AWAIT(b, has_endpoint, "10.244.1.8");
@@ -174,7 +174,7 @@ static void the_source_of_endpoints_can_be_chosen(void **state)
 	kube_bench_start(b, false, ENDPOINTS_SLICES);
 	AWAIT(b, has_told, "endpointslices: HTTP status 404");
 	assert_false(b->fed);
-	assert_false(kube_healthy(b->kube));
+	assert_false(is_healthy(b, NULL));
 }
 
 /* How fast */

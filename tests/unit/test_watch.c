@@ -109,8 +109,9 @@ static void elapse(struct bench *b, uint64_t ms)
 static bool is_followed(void *arg)
 {
 	const struct bench *b = arg;
+	struct watch_state s = watch_state(b->watch);
 
-	return watch_synced(b->watch) && watch_healthy(b->watch);
+	return s.synced && s.healthy;
 }
 
 static bool is_in_trouble(void *arg)
@@ -137,7 +138,7 @@ static void a_server_that_says_nothing_any_more_is_told(void **state)
 	fake_api_order(
 		&b->api, "{\"fault\": {\"verb\": \"watch\", \"silent\": true, \"times\": 0}}");
 	AWAIT(b, is_in_trouble);
-	assert_false(watch_healthy(b->watch));
+	assert_false(watch_state(b->watch).healthy);
 	assert_non_null(strstr(buf_str(&b->told), "no data came for"));
 	fake_api_order(&b->api, "{\"clearFaults\": true}");
 	AWAIT(b, is_followed);
