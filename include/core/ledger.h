@@ -79,8 +79,11 @@ void ledger_publish(struct ledger *l, const struct fact *old, size_t n_old, cons
  */
 size_t ledger_take(struct ledger *l, uint64_t now, struct op *ops, size_t max, uint64_t *ret_next);
 void ledger_settle(struct ledger *l, const struct op *op, uint64_t now);
-/* Failed operations are retried with the next ledger_take(), before their back-off has passed. */
-void ledger_retry_now(struct ledger *l);
+/*
+ * Failed operations whose back-off ends at `now` or before are retried with the next ledger_take(),
+ * which calls this itself; UINT64_MAX: all of them.
+ */
+void ledger_retry(struct ledger *l, uint64_t now);
 
 /*
  * An audit tells what the kernel holds of the kinds in the mask (bit: 1 << kind). Each fact in the

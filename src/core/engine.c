@@ -143,7 +143,7 @@ void engine_reload(struct engine *e)
 	node_view_forget_missing_schedulers(e->config.view);
 	engine_node_changed(e);
 	engine_request_audit(e, FACT_ALL_KINDS);
-	ledger_retry_now(e->ledger);
+	ledger_retry(e->ledger, UINT64_MAX);
 	e->next_flows = 0;
 }
 

@@ -109,22 +109,18 @@ struct ledger *ledger_new(void)
 	return l;
 }
 
-static void ledger_entry_free(struct ledger_entry *e)
-{
-	for (struct claim *c = e->claims, *next; c; c = next) {
-		next = c->next;
-		free(c);
-	}
-	free(e->failure);
-	free(e);
-}
-
 void ledger_free(struct ledger *l)
 {
 	if (!l)
 		return;
-	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key)
-		ledger_entry_free(e);
+	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
+		for (struct claim *c = e->claims, *next; c; c = next) {
+			next = c->next;
+			free(c);
+		}
+		free(e->failure);
+		free(e);
+	}
 	map_done(&l->entries);
 	free(l);
 }
@@ -138,21 +134,7 @@ static struct ledger_entry *ledger_find(const struct ledger *l, const struct fac
 	return NULL;
 }
 
-static struct ledger_entry *ledger_entry_new(struct ledger *l, const struct fact_key *key)
-{
-	struct ledger_entry *e = new0(struct ledger_entry);
-
-	e->key = *key;
-	e->known = true;
-	list_init(&e->queue);
-	list_init(&e->sibling);
-	list_init(&e->children);
-	map_add(&l->entries, &e->by_key, map_hash(key, sizeof(*key)));
-	l->counts[key->kind].facts++;
-	return e;
-}
-
-/* Makes the entry, and the one of its parent, where there is none. */
+/* Makes the entry, and the one of its parent, where there is none. A parent has no parent itself. */
 static struct ledger_entry *ledger_get(struct ledger *l, const struct fact_key *key)
 {
 	struct ledger_entry *e = ledger_find(l, key);
@@ -160,11 +142,17 @@ static struct ledger_entry *ledger_get(struct ledger *l, const struct fact_key *
 
 	if (e)
 		return e;
-	e = ledger_entry_new(l, key);
+	e = new0(struct ledger_entry);
+	e->key = *key;
+	e->known = true;
+	list_init(&e->queue);
+	list_init(&e->sibling);
+	list_init(&e->children);
+	map_add(&l->entries, &e->by_key, map_hash(key, sizeof(*key)));
+	l->counts[key->kind].facts++;
+
 	if (fact_parent(key, &parent)) {
-		e->parent = ledger_find(l, &parent);
-		if (!e->parent)
-			e->parent = ledger_entry_new(l, &parent);
+		e->parent = ledger_get(l, &parent);
 		list_insert(&e->parent->children, &e->sibling);
 	}
 	return e;
@@ -193,17 +181,12 @@ static bool entry_is_leaving(const struct ledger_entry *e)
 	return e->present && !e->foreign && !entry_deciding_claim(e) && !e->n_staying;
 }
 
-static enum op_type op_type_for(bool wanted, bool present)
-{
-	return !wanted ? OP_DEL : present ? OP_SET : OP_ADD;
-}
-
 /* Whether there is an operation that makes the entry equal to its desired state. */
 static bool entry_next_op(const struct ledger_entry *e, enum op_type *ret)
 {
 	const struct claim *c = entry_deciding_claim(e);
 
-	*ret = op_type_for(c, e->present);
+	*ret = !c ? OP_DEL : e->present ? OP_SET : OP_ADD;
 	switch (*ret) {
 	case OP_ADD:
 		return !e->parent || e->parent->present;
@@ -215,49 +198,7 @@ static bool entry_next_op(const struct ledger_entry *e, enum op_type *ret)
 	return false;
 }
 
-static void entry_forget_failure(struct ledger_entry *e)
-{
-	free(e->failure);
-	e->failure = NULL;
-}
-
 /* Queues and counts */
-
-static void recount_one(size_t *total, bool *counted, bool now)
-{
-	*total += (size_t)now - (size_t)*counted;
-	*counted = now;
-}
-
-static void ledger_recount(struct ledger *l, struct ledger_entry *e)
-{
-	struct ledger_counts *c = &l->counts[e->key.kind];
-	bool wanted = entry_deciding_claim(e);
-
-	recount_one(&c->wanted, &e->counted.wanted, wanted);
-	recount_one(&c->present, &e->counted.present, e->present);
-	recount_one(&c->foreign, &e->counted.foreign, e->foreign);
-
-	if (e->counted.failing) {
-		c->failing--;
-		c->failing_ops[e->counted.failing - 1]--;
-	}
-	e->counted.failing = 0;
-	if (e->failure && e->failure->error) {
-		enum op_type type = op_type_for(wanted, e->present);
-
-		c->failing++;
-		c->failing_ops[type]++;
-		e->counted.failing = (uint8_t)(1 + type);
-	}
-}
-
-static void ledger_enqueue(struct ledger *l, struct ledger_entry *e, struct list *queue)
-{
-	list_insert(queue, &e->queue);
-	e->queued = true;
-	l->counts[e->key.kind].pending++;
-}
 
 static void ledger_requeue(struct ledger *l, struct ledger_entry *e);
 
@@ -293,35 +234,56 @@ static void ledger_keep_device(struct ledger *l, struct ledger_entry *e)
 	ledger_requeue_children(l, device);
 }
 
-/* To be called after any change of the entry. */
+/* To be called after any change of the entry: puts it on the queue of its next operation and counts
+ * it anew. */
 static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 {
+	struct ledger_counts *counts = &l->counts[e->key.kind];
+	const struct claim *c = entry_deciding_claim(e);
+	struct list *queue = NULL;
+	const bool wanted = c;
 	enum op_type type;
 
 	ledger_keep_device(l, e);
 	list_remove(&e->queue);
-	if (e->queued)
-		l->counts[e->key.kind].pending--;
-	e->queued = false;
-
 	if (!entry_next_op(e, &type)) {
 		/* A failed add whose parent has vanished is not over: the parent is tried again. */
-		if (e->present || !entry_deciding_claim(e))
-			entry_forget_failure(e);
+		if (e->present || !c)
+			free(take(e->failure));
 		if (!e->claims && !e->present && list_empty(&e->children))
 			list_insert(&l->garbage, &e->queue);
 	} else if (e->failure && e->failure->retry_at) {
-		ledger_enqueue(l, e, &l->delayed);
+		queue = &l->delayed;
 		if (e->failure->retry_at < l->next_due)
 			l->next_due = e->failure->retry_at;
 	} else {
 		size_t step = l->step_of[type][op_class_of(&e->key)];
-		const struct claim *c = entry_deciding_claim(e);
 		bool vital = op_order[step].vital && c && c->who->vital;
 
-		ledger_enqueue(l, e, &l->queue[vital ? PASS_VITAL : PASS_USUAL][step]);
+		queue = &l->queue[vital ? PASS_VITAL : PASS_USUAL][step];
 	}
-	ledger_recount(l, e);
+	if (queue)
+		list_insert(queue, &e->queue);
+
+	/* Each of these adds 1, 0 or -1. */
+	counts->pending += (size_t)(queue != NULL) - e->queued;
+	counts->wanted += (size_t)wanted - e->counted.wanted;
+	counts->present += (size_t)e->present - e->counted.present;
+	counts->foreign += (size_t)e->foreign - e->counted.foreign;
+	if (e->counted.failing) {
+		counts->failing--;
+		counts->failing_ops[e->counted.failing - 1]--;
+	}
+	e->queued = queue;
+	e->counted.wanted = wanted;
+	e->counted.present = e->present;
+	e->counted.foreign = e->foreign;
+	e->counted.failing = 0;
+	if (e->failure && e->failure->error) {
+		e->counted.failing = (uint8_t)(1 + type);
+		counts->failing++;
+		counts->failing_ops[type]++;
+	}
 }
 
 /* Frees entries that nobody wants and the kernel does not hold; a parent may follow its last child.
@@ -336,28 +298,22 @@ static void ledger_collect(struct ledger *l)
 		list_remove(&e->sibling);
 		map_del(&l->entries, &e->by_key);
 		l->counts[e->key.kind].facts--;
-		ledger_entry_free(e);
+		free(e);
 		if (parent)
 			ledger_requeue(l, parent);
 	}
 }
 
-/* The kernel drops the children with their parent, and a new parent has none. */
-static void ledger_set_childless(struct ledger *l, struct ledger_entry *e)
+/* The entry changed, and has no children now: the kernel drops the children with their parent, and
+ * a new parent has none. */
+static void ledger_requeue_childless(struct ledger *l, struct ledger_entry *e)
 {
+	ledger_requeue(l, e);
 	list_for_each_entry(struct ledger_entry, child, &e->children, sibling) {
 		child->present = false;
 		child->foreign = false;
 		ledger_requeue(l, child);
 	}
-}
-
-static void ledger_set_absent(struct ledger *l, struct ledger_entry *e)
-{
-	e->present = false;
-	e->foreign = false;
-	ledger_requeue(l, e);
-	ledger_set_childless(l, e);
 }
 
 /* Claims */
@@ -372,15 +328,6 @@ static struct claim *claim_detach(struct ledger_entry *e, const struct claimant 
 			return c;
 		}
 	return NULL;
-}
-
-/* A new desired state is tried at once, and the children follow their parent's new owner. */
-static void ledger_claims_changed(struct ledger *l, struct ledger_entry *e)
-{
-	entry_forget_failure(e);
-	ledger_requeue(l, e);
-	ledger_requeue_children(l, e);
-	ledger_collect(l);
 }
 
 void ledger_claim(struct ledger *l, const struct fact *f, const struct claimant *who)
@@ -401,7 +348,12 @@ void ledger_claim(struct ledger *l, const struct fact *f, const struct claimant 
 	if (e->foreign)
 		l->unsure |= 1u << e->key.kind;
 	e->foreign = false;
-	ledger_claims_changed(l, e);
+
+	/* A new desired state is tried at once, and the children follow their parent's owner. */
+	free(take(e->failure));
+	ledger_requeue(l, e);
+	ledger_requeue_children(l, e);
+	ledger_collect(l);
 }
 
 void ledger_release(struct ledger *l, const struct fact_key *key, const struct claimant *who)
@@ -411,7 +363,10 @@ void ledger_release(struct ledger *l, const struct fact_key *key, const struct c
 	if (!e)
 		return;
 	free(claim_detach(e, who));
-	ledger_claims_changed(l, e);
+	free(take(e->failure));
+	ledger_requeue(l, e);
+	ledger_requeue_children(l, e);
+	ledger_collect(l);
 }
 
 void ledger_publish(struct ledger *l, const struct fact *old, size_t n_old, const struct fact *new,
@@ -437,8 +392,7 @@ void ledger_publish(struct ledger *l, const struct fact *old, size_t n_old, cons
 
 /* Operations */
 
-/* Moves entries from `delayed` to their queues when their time has come. */
-static void ledger_wake_delayed(struct ledger *l, uint64_t now)
+void ledger_retry(struct ledger *l, uint64_t now)
 {
 	if (now < l->next_due)
 		return;
@@ -451,11 +405,6 @@ static void ledger_wake_delayed(struct ledger *l, uint64_t now)
 			l->next_due = e->failure->retry_at;
 		}
 	}
-}
-
-void ledger_retry_now(struct ledger *l)
-{
-	ledger_wake_delayed(l, UINT64_MAX);
 }
 
 /* Entries queued first are added first and deleted last. */
@@ -485,7 +434,7 @@ size_t ledger_take(struct ledger *l, uint64_t now, struct op *ops, size_t max, u
 {
 	size_t n = 0;
 
-	ledger_wake_delayed(l, now);
+	ledger_retry(l, now);
 	for (enum pass pass = 0; pass < PASSES; pass++)
 		for (size_t i = 0; i < OP_STEPS; i++) {
 			const struct op_step *step = &op_order[i];
@@ -517,24 +466,6 @@ static void entry_failed(struct ledger_entry *e, int error, uint64_t now)
 	e->failure->retry_at = now + ((uint64_t)BACKOFF_FIRST << shift);
 }
 
-/*
- * `gone`, the entry or its parent, is not in the kernel. The first such answer is news and acted on
- * at once; a kernel that repeats it is retried with back-off.
- */
-static void ledger_found_absent(struct ledger *l, struct ledger_entry *e, struct ledger_entry *gone,
-	const struct op *op, uint64_t now)
-{
-	if (op->type != OP_DEL) {
-		entry_failed(e, op->result, now);
-		if (e->failure->tries == 1) {
-			e->failure->error = 0;
-			e->failure->retry_at = 0;
-		}
-	}
-	ledger_set_absent(l, gone);
-	ledger_requeue(l, e);
-}
-
 void ledger_settle(struct ledger *l, const struct op *op, uint64_t now)
 {
 	struct ledger_entry *e = ledger_find(l, &op->fact.key);
@@ -547,16 +478,19 @@ void ledger_settle(struct ledger *l, const struct op *op, uint64_t now)
 	if (!e)
 		return;
 
-	if (!op->result && op->type == OP_DEL) {
-		entry_forget_failure(e);
-		ledger_set_absent(l, e);
-	} else if (!op->result) {
-		entry_forget_failure(e);
-		e->present = e->known = true;
-		e->have = op->fact.val;
-		ledger_requeue(l, e);
-		if (op->type == OP_ADD)
-			ledger_set_childless(l, e);
+	if (!op->result) {
+		free(take(e->failure));
+		e->present = op->type != OP_DEL;
+		if (e->present) {
+			e->known = true;
+			e->have = op->fact.val;
+		} else {
+			e->foreign = false;
+		}
+		if (op->type == OP_SET)
+			ledger_requeue(l, e);
+		else
+			ledger_requeue_childless(l, e);
 	} else if (lost || (op->result == -EEXIST && op->type == OP_ADD)) {
 		/*
 		 * It may be in the kernel, with any value. If the ledger takes it for present, the
@@ -574,10 +508,23 @@ void ledger_settle(struct ledger *l, const struct op *op, uint64_t now)
 		ledger_requeue(l, e);
 		if (!lost || !was_present)
 			ledger_requeue_children(l, e);
-	} else if (op->result == -ESRCH && e->parent) {
-		ledger_found_absent(l, e, e->parent, op, now);
-	} else if (op->result == -ENOENT && op->type != OP_ADD) {
-		ledger_found_absent(l, e, e, op, now);
+	} else if ((op->result == -ESRCH && e->parent) ||
+		(op->result == -ENOENT && op->type != OP_ADD)) {
+		struct ledger_entry *gone = op->result == -ESRCH ? e->parent : e;
+
+		/* The first such answer is news and acted on at once; a kernel that repeats it is
+		 * retried with back-off. */
+		if (op->type != OP_DEL) {
+			entry_failed(e, op->result, now);
+			if (e->failure->tries == 1) {
+				e->failure->error = 0;
+				e->failure->retry_at = 0;
+			}
+		}
+		gone->present = false;
+		gone->foreign = false;
+		ledger_requeue_childless(l, gone);
+		ledger_requeue(l, e);
 	} else {
 		entry_failed(e, op->result, now);
 		ledger_requeue(l, e);
@@ -613,7 +560,7 @@ void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
 		e->foreign = !e->claims && !ours;
 	if (differs) {
 		l->drift += !e->foreign && !entry_is_doubted(e);
-		entry_forget_failure(e);
+		free(take(e->failure));
 	}
 	e->present = e->known = true;
 	e->have = f->val;
@@ -638,8 +585,10 @@ size_t ledger_audit_end(struct ledger *l)
 	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
 		if (!ledger_vanished(l, e))
 			continue;
-		entry_forget_failure(e);
-		ledger_set_absent(l, e);
+		free(take(e->failure));
+		e->present = false;
+		e->foreign = false;
+		ledger_requeue_childless(l, e);
 	}
 	ledger_collect(l);
 	l->unsure &= ~l->auditing;
@@ -695,8 +644,10 @@ bool ledger_state(const struct ledger *l, const struct fact_key *key, struct fac
 
 struct op fact_state_op(const struct fact_key *key, const struct fact_state *state)
 {
+	enum op_type program = state->present ? OP_SET : OP_ADD;
+
 	return (struct op){
-		.type = op_type_for(state->wanted, state->present),
+		.type = state->wanted ? program : OP_DEL,
 		.result = state->error,
 		.fact = { .key = *key, .val = state->wanted ? state->want : state->have },
 	};
