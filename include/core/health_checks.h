@@ -2,8 +2,7 @@
 #ifndef CORE_HEALTH_CHECKS_H
 #define CORE_HEALTH_CHECKS_H
 
-#include "core/node_view.h"
-#include "core/store.h"
+#include "core/served_port.h"
 
 /*
  * Health checks of Services: a load balancer asks the node, at the Service's healthCheckNodePort,
@@ -23,6 +22,9 @@ struct health_check_list {
 
 /* The Service answers health checks. */
 bool service_has_health_check(const struct service *s);
+
+/* Addresses of ready endpoints on this node in that family, each counted once. */
+uint32_t health_check_local_ready(const struct served_ports *served, int family);
 
 /*
  * Fills `ret`, which is zeroed or was filled before, with the health checks of that family, those

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "core/served_port.h"
 
 bool service_has_health_check(const struct service *s)
 {
@@ -20,27 +19,25 @@ static void add_address(struct address_list *l, const struct ip *ip)
 }
 
 /*
- * The distinct addresses of ready endpoints on this node. Endpoints that terminate do not count,
- * even where they still serve for want of others: the load balancer should turn to another node
- * (EndpointsMap.LocalReadyEndpoints in kube-proxy).
+ * Endpoints that terminate do not count, even where they still serve for want of others: the load
+ * balancer should turn to another node (EndpointsMap.LocalReadyEndpoints in kube-proxy).
  */
-static uint32_t count_local_ready(
-	const struct served_ports *served, int family, struct address_list *scratch)
+uint32_t health_check_local_ready(const struct served_ports *served, int family)
 {
+	_cleanup_(address_list_done) struct address_list ready = { 0 };
 	uint32_t n = 0;
 
-	scratch->n = 0;
 	for (size_t k = 0; k < served->n; k++) {
 		const struct endpoint_list *l = &served->ports[k].endpoints;
 
 		for (size_t i = 0; served->ports[k].family == family && i < l->n; i++)
 			if (l->eps[i].local && l->eps[i].endpoint->ready)
-				add_address(scratch, &l->eps[i].ip);
+				add_address(&ready, &l->eps[i].ip);
 	}
-	if (scratch->n)
-		qsort(scratch->ips, scratch->n, sizeof(*scratch->ips), ip_compare);
-	for (size_t i = 0; i < scratch->n; i++)
-		n += !i || !ip_eq(&scratch->ips[i], &scratch->ips[i - 1]);
+	if (ready.n)
+		qsort(ready.ips, ready.n, sizeof(*ready.ips), ip_compare);
+	for (size_t i = 0; i < ready.n; i++)
+		n += !i || !ip_eq(&ready.ips[i], &ready.ips[i - 1]);
 	return n;
 }
 
@@ -56,7 +53,6 @@ void health_checks_list(const struct store *store, const struct node_view *view,
 	struct health_check_list *ret)
 {
 	_cleanup_(served_ports_done) struct served_ports served = { 0 };
-	_cleanup_(address_list_done) struct address_list scratch = { 0 };
 	_cleanup_free_ const struct slot **slots = NULL;
 	size_t n = 0, cap = 0;
 
@@ -81,7 +77,7 @@ void health_checks_list(const struct store *store, const struct node_view *view,
 			.ns = s->ns,
 			.name = s->name,
 			.port = s->health_check_node_port,
-			.local_ready = count_local_ready(&served, family, &scratch),
+			.local_ready = health_check_local_ready(&served, family),
 		};
 	}
 }

@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
-#include "core/served_port.h"
-
 /* A scheduler that takes turns, be it in proportion to weights, is kept on average. */
 static bool scheduler_takes_turns(const char *scheduler)
 {
@@ -20,11 +17,9 @@ bool limits_scheduler(const struct service *s, const struct node_view *view)
 		!scheduler_takes_turns(*s->scheduler ? s->scheduler : view->options->scheduler);
 }
 
-void limits_tell(const struct slot *slot, const struct node_view *view,
-	void (*fn)(const char *words, void *arg), void *arg)
+void limits_tell(const struct service *s, const struct served_ports *served,
+	const struct node_view *view, void (*fn)(const char *words, void *arg), void *arg)
 {
-	_cleanup_(served_ports_done) struct served_ports served = { 0 };
-	const struct service *s = slot->service;
 	const char *scheduler = *s->scheduler ? s->scheduler : view->options->scheduler;
 	bool by_default = !*s->scheduler && !strcmp(scheduler, LAST_SCHEDULER);
 	bool weights = false;
@@ -37,9 +32,8 @@ void limits_tell(const struct slot *slot, const struct node_view *view,
 			scheduler, scheduler_takes_turns(scheduler) ? ", not in turn" : "");
 		fn(words, arg);
 	}
-	served_ports_select(&served, slot, view);
-	for (size_t k = 0; k < served.n; k++) {
-		const struct endpoint_list *l = &served.ports[k].endpoints;
+	for (size_t k = 0; k < served->n; k++) {
+		const struct endpoint_list *l = &served->ports[k].endpoints;
 
 		for (size_t i = 1; i < l->n; i++)
 			weights |= l->eps[i].weight != l->eps[0].weight;

@@ -379,24 +379,6 @@ static void explain_ports(const struct explainer *x, const struct served_ports *
 	json_object_set_new(service, "ports", asked);
 }
 
-static json_t *explain_health_check(const struct explainer *x, const struct service *s)
-{
-	static const int families[] = { AF_INET, AF_INET6 };
-	_cleanup_(health_checks_done) struct health_check_list l = { 0 };
-	json_int_t ready = 0;
-
-	if (!service_has_health_check(s))
-		return json_null();
-	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
-		health_checks_list(x->in->store, x->in->view, families[f], &l);
-		for (size_t i = 0; i < l.n; i++)
-			if (!strcmp(l.checks[i].ns, s->ns) && !strcmp(l.checks[i].name, s->name))
-				ready += l.checks[i].local_ready;
-	}
-	return json_pack(
-		"{s:i, s:I}", "port", (int)s->health_check_node_port, "localEndpoints", ready);
-}
-
 static void faults_clear(struct explainer *x)
 {
 	for (size_t i = 0; i < x->n_faults; i++)
@@ -444,7 +426,13 @@ static json_t *explain_service(struct explainer *x, const struct slot *slot)
 	json_object_set_new(ret, "drainTimeoutMs",
 		json_integer(s->drain_timeout >= 0 ? s->drain_timeout
 						   : x->in->view->options->drain_timeout));
-	json_object_set_new(ret, "healthCheck", explain_health_check(x, s));
+	json_object_set_new(ret, "healthCheck",
+		!service_has_health_check(s)
+			? json_null()
+			: json_pack("{s:i, s:I}", "port", (int)s->health_check_node_port,
+				  "localEndpoints",
+				  (json_int_t)health_check_local_ready(&served, AF_INET) +
+					  health_check_local_ready(&served, AF_INET6)));
 	return ret;
 }
 

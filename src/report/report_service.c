@@ -367,13 +367,13 @@ json_t *report_service(const struct report_input *in, const struct slot *slot,
 	struct service_common common = { 0 };
 	json_t *ports = json_array(), *limits = json_array();
 
-	if (*why)
-		verdict_raise(&worst, STATE_NOT_PROXIED, why);
-	else
-		limits_tell(slot, in->view, add_limit, limits);
 	served_ports_select(served, slot, in->view);
 	if (slot->published)
 		port_marks_fill(&slot->published->marks, served);
+	if (*why)
+		verdict_raise(&worst, STATE_NOT_PROXIED, why);
+	else
+		limits_tell(s, served, in->view, add_limit, limits);
 
 	reports = mem_zalloc(n, sizeof(*reports));
 	for (size_t i = 0; i < n; i++)
