@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# completion.sh IPVSCTL-SVC IPVSCTL-SVCD: tests the completion for bash, which uses --help, and the
-# width of --help. Prints TAP.
+# completion.sh IPVSCTL-SVC IPVSCTL-SVCD: tests the completion for bash, which uses --help, the width
+# of --help, and the options before the command. Prints TAP.
 set -u
 svc=$(realpath "$1") svcd=$(realpath "$2")
 cd "$(dirname "$0")/.." || exit 1
@@ -54,5 +54,29 @@ narrow "$svc"
 for command in status explain plan top cleanup; do
 	narrow "$svc" $command
 done
+
+# says WORDS PATTERN CODE: ipvsctl-svc prints a line like that and exits with that code.
+says() {
+	local out code
+	# shellcheck disable=SC2086 # words
+	out=$("$svc" $1 2>&1)
+	code=$?
+	n=$((n + 1))
+	if [ $code = "$3" ] && grep -q -e "$2" <<<"$out"; then
+		echo "ok $n - \"ipvsctl-svc $1\" says \"$2\""
+	else
+		bad=1
+		echo "not ok $n - \"ipvsctl-svc $1\" says \"$2\""
+		echo "$out" | sed 's/^/# /'
+	fi
+}
+
+says "--version" "^ipvsctl-svc [0-9]" 0
+says "-h" "^Usage: ipvsctl-svc COMMAND" 0
+says "--version=false status --help" "^Usage: ipvsctl-svc status" 0
+says "--help=false --version=true" "^ipvsctl-svc [0-9]" 0
+says "--help=false" "^Usage: ipvsctl-svc COMMAND" 2
+says "--version=maybe" "^ipvsctl-svc: --version: \"maybe\" is neither true nor false" 2
+says "dance" "^ipvsctl-svc: no command \"dance\"" 2
 echo "1..$n"
 exit $bad

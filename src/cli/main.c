@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,10 +22,16 @@ static const struct command commands[] = {
 	{ "cleanup", "remove what kube-proxy left in the kernel", cleanup_main },
 };
 
+struct main_request {
+	bool help, version;
+};
+
+#define AT(field) .at = offsetof(struct main_request, field)
+
 static const struct option_row options[] = {
-	{ "help", .letter = 'h', .type = &type_bool,
+	{ "help", .letter = 'h', .type = &type_bool, AT(help),
 		.help = "show this help; `ipvsctl-svc COMMAND --help` for one command" },
-	{ "version", .letter = 'v', .type = &type_bool, .help = "show the version" },
+	{ "version", .letter = 'v', .type = &type_bool, AT(version), .help = "show the version" },
 };
 
 static void print_commands_help(FILE *out)
@@ -39,15 +46,6 @@ static void print_commands_help(FILE *out)
 		option_help(&options[i], out);
 }
 
-static enum exit_code run_command(int argc, char **argv)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(argv[0], commands[i].name))
-			return commands[i].run(argc, argv);
-	fprintf(stderr, "ipvsctl-svc: no command \"%s\"; see ipvsctl-svc --help\n", argv[0]);
-	return EXIT_CODE_USAGE;
-}
-
 int main(int argc, char **argv)
 {
 	struct command_line line = {
@@ -59,24 +57,40 @@ int main(int argc, char **argv)
 		.argv = argv,
 		.next = 1,
 	};
+	struct main_request request = { 0 };
 	struct command_line_item item;
+	const char *name;
 	struct err err;
-	int r = command_line_next(&line, &item, &err);
+	int r;
 
+	while ((r = command_line_next(&line, &item, &err)) > 0) {
+		r = option_set(item.option, &request, item.value, true, &err);
+		if (r < 0) {
+			err_prefix(&err, "%s", item.shown);
+			break;
+		}
+		if (request.help) {
+			print_commands_help(stdout);
+			return EXIT_CODE_OK;
+		}
+		if (request.version) {
+			puts("ipvsctl-svc " VERSION);
+			return EXIT_CODE_OK;
+		}
+	}
 	if (r < 0) {
 		fprintf(stderr, "ipvsctl-svc: %s\n", err.msg);
 		return EXIT_CODE_USAGE;
 	}
-	if (r > 0 && item.option->letter == 'h') {
-		print_commands_help(stdout);
-		return EXIT_CODE_OK;
+	if (line.next == argc) {
+		print_commands_help(stderr);
+		return EXIT_CODE_USAGE;
 	}
-	if (r > 0) {
-		puts("ipvsctl-svc " VERSION);
-		return EXIT_CODE_OK;
-	}
-	if (line.next < argc)
-		return (int)run_command(argc - line.next, argv + line.next);
-	print_commands_help(stderr);
+
+	name = argv[line.next];
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(name, commands[i].name))
+			return (int)commands[i].run(argc - line.next, argv + line.next);
+	fprintf(stderr, "ipvsctl-svc: no command \"%s\"; see ipvsctl-svc --help\n", name);
 	return EXIT_CODE_USAGE;
 }
