@@ -16,17 +16,16 @@
 
 enum { EXPLAIN_OPTIONS = OPTIONS_EXPLAIN | OPTIONS_INPUT | OPTIONS_POLICY };
 
-static void print_explain_help(void)
-{
-	printf("Usage: ipvsctl-svc explain IP:PORT[/PROTOCOL] | [NAMESPACE/]NAME[:PORT] "
-	       "[OPTIONS]\n\n"
-	       "Explains which Service has an address, where packets to it go from pods, from this\n"
-	       "node and from outside, with which source address, and why each endpoint gets them\n"
-	       "or not. Asks the daemon; with --manifests it shows what the daemon would do.\n\n");
-	config_help(EXPLAIN_OPTIONS, stdout);
-	printf("\nExit code: 0 fine, 1 degraded, pending, in conflict or failing, 2 wrong usage,\n"
-	       "3 the daemon is not reachable, 4 no permission, 5 no such address or Service.\n");
-}
+static const char explain_help[] =
+	"Usage: ipvsctl-svc explain IP:PORT[/PROTOCOL] | [NAMESPACE/]NAME[:PORT] "
+	"[OPTIONS]\n\n"
+	"Explains which Service has an address, where packets to it go from pods, from this\n"
+	"node and from outside, with which source address, and why each endpoint gets them\n"
+	"or not. Asks the daemon; with --manifests it shows what the daemon would do.\n\n";
+
+static const char explain_exit_codes[] =
+	"\nExit code: 0 fine, 1 degraded, pending, in conflict or failing, 2 wrong usage,\n"
+	"3 the daemon is not reachable, 4 no permission, 5 no such address or Service.\n";
 
 /* The text */
 
@@ -307,7 +306,9 @@ enum exit_code explain_main(int argc, char **argv)
 	if (config_parse(&d.config, EXPLAIN_OPTIONS, argc, argv, &rest, &err))
 		return command_complain(d.command, EXIT_CODE_USAGE, err.msg);
 	if (c->help) {
-		print_explain_help();
+		fputs(explain_help, stdout);
+		config_help(EXPLAIN_OPTIONS, stdout);
+		fputs(explain_exit_codes, stdout);
 		return EXIT_CODE_OK;
 	}
 	if (!*c->what)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel_view.h"
 
+#include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
 
@@ -13,11 +15,6 @@ struct vs_list {
 	size_t n, cap;
 };
 
-static void vs_list_done(struct vs_list *l)
-{
-	free(l->facts);
-}
-
 static void vs_list_add(const struct fact *f, void *arg)
 {
 	struct vs_list *l = arg;
@@ -26,20 +23,18 @@ static void vs_list_add(const struct fact *f, void *arg)
 	l->facts[l->n++] = *f;
 }
 
-static int cmp_vs_fact(const void *a, const void *b)
+/* For qsort() of structs that begin with their key: struct fact and struct rs_conns */
+static int cmp_by_key(const void *a, const void *b)
 {
-	return fact_key_cmp(&((const struct fact *)a)->key, &((const struct fact *)b)->key);
+	return fact_key_cmp(a, b);
 }
+
+static_assert(!offsetof(struct fact, key) && !offsetof(struct rs_conns, key), "as cmp_by_key()");
 
 struct rs_list {
 	struct rs_conns *conns;
 	size_t n, cap;
 };
-
-static void rs_list_done(struct rs_list *l)
-{
-	free(l->conns);
-}
 
 static void rs_list_add(const struct rs_conns *c, void *arg)
 {
@@ -49,23 +44,20 @@ static void rs_list_add(const struct rs_conns *c, void *arg)
 	l->conns[l->n++] = *c;
 }
 
-static int cmp_rs_conns(const void *a, const void *b)
-{
-	return fact_key_cmp(&((const struct rs_conns *)a)->key, &((const struct rs_conns *)b)->key);
-}
-
 /* Reads the real servers of a virtual server too. */
 static int read_virtual_server(
 	struct adapter *ipvs, const struct fact *vs, json_t **ret, struct err *err)
 {
-	_cleanup_(rs_list_done) struct rs_list l = { 0 };
+	struct rs_list l = { 0 };
 	int r = ipvs_conns(ipvs, &vs->key, rs_list_add, &l, err);
 	json_t *o, *real_servers;
 	struct ip ip = fact_ip(&vs->key);
 	char s[IP_STRLEN];
 
-	if (r < 0)
+	if (r < 0) {
+		free(l.conns);
 		return r;
+	}
 	if (vs->key.proto)
 		o = json_pack("{s:s, s:i, s:s}", "address", ip_print(&ip, s), "port",
 			(int)vs->key.port, "protocol", proto_name(vs->key.proto));
@@ -78,7 +70,7 @@ static int read_virtual_server(
 
 	real_servers = json_array();
 	if (l.n)
-		qsort(l.conns, l.n, sizeof(*l.conns), cmp_rs_conns);
+		qsort(l.conns, l.n, sizeof(*l.conns), cmp_by_key);
 	for (size_t i = 0; i < l.n; i++) {
 		const struct rs_conns *c = &l.conns[i];
 
@@ -88,6 +80,7 @@ static int read_virtual_server(
 				(int)c->key.port2, "weight", (json_int_t)c->weight, "active",
 				(json_int_t)c->active, "inactive", (json_int_t)c->inactive));
 	}
+	free(l.conns);
 	json_object_set_new(o, "realServers", real_servers);
 	*ret = o;
 	return 0;
@@ -100,7 +93,7 @@ static void add_trap_warning(const char *sentence, void *arg)
 
 static int read_virtual_servers(json_t *virtual_servers, json_t *warnings, struct err *err)
 {
-	_cleanup_(vs_list_done) struct vs_list l = { 0 };
+	struct vs_list l = { 0 };
 	struct trap_facts traps;
 	struct adapter *ipvs;
 	size_t n_servers = 0;
@@ -110,7 +103,7 @@ static int read_virtual_servers(json_t *virtual_servers, json_t *warnings, struc
 		return r;
 	r = ipvs->dump(ipvs, FACT_VS, NULL, vs_list_add, &l, err);
 	if (l.n)
-		qsort(l.facts, l.n, sizeof(*l.facts), cmp_vs_fact);
+		qsort(l.facts, l.n, sizeof(*l.facts), cmp_by_key);
 	for (size_t i = 0; r >= 0 && i < l.n; i++) {
 		json_t *vs;
 
@@ -124,6 +117,7 @@ static int read_virtual_servers(json_t *virtual_servers, json_t *warnings, struc
 		traps_read(ipvs, NULL, n_servers, &traps);
 		traps_judge(&traps, add_trap_warning, warnings);
 	}
+	free(l.facts);
 	ipvs_free(ipvs);
 	return r;
 }

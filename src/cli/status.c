@@ -49,18 +49,16 @@ static const struct option_row status_options[] = {
 	{ "help", .letter = 'h', .type = &type_bool, AT(help), .help = "show this help" },
 };
 
-static void print_status_help(void)
-{
-	printf("Usage: ipvsctl-svc status [OPTIONS] [NAME | NAMESPACE/NAME]...\n\n"
-	       "Shows the Services of this node and whether the kernel is in sync with them.\n"
-	       "Without a running daemon it shows the virtual servers in the kernel.\n\n"
-	       "Options:\n");
-	for (size_t i = 0; i < ARRAY_SIZE(status_options); i++)
-		option_help(&status_options[i], stdout);
-	printf("\nExit code: 0 in sync, 1 something is degraded, failing or pending,\n"
-	       "2 wrong usage, 3 neither the daemon nor the kernel answers, 4 no permission,\n"
-	       "5 no such Service.\n");
-}
+static const char status_help[] =
+	"Usage: ipvsctl-svc status [OPTIONS] [NAME | NAMESPACE/NAME]...\n\n"
+	"Shows the Services of this node and whether the kernel is in sync with them.\n"
+	"Without a running daemon it shows the virtual servers in the kernel.\n\n"
+	"Options:\n";
+
+static const char status_exit_codes[] =
+	"\nExit code: 0 in sync, 1 something is degraded, failing or pending,\n"
+	"2 wrong usage, 3 neither the daemon nor the kernel answers, 4 no permission,\n"
+	"5 no such Service.\n";
 
 /* The lines above the table */
 
@@ -126,18 +124,6 @@ static void add_summary(struct buf *out, const json_t *status)
 		buf_addf(out, "   Last sync: %.1fs\n", ms / 1000);
 }
 
-static void add_kernel_summary(struct buf *out, const json_t *status)
-{
-	const json_t *list = json_object_get(status, "virtualServers"), *vs;
-	size_t i, real_servers = 0;
-
-	json_array_foreach(list, i, vs) {
-		real_servers += json_array_size(json_object_get(vs, "realServers"));
-	}
-	buf_addf(out, "Virtual servers: %zu   Real servers: %zu\n", json_array_size(list),
-		real_servers);
-}
-
 static void add_lines(struct buf *out, const char *title, const json_t *lines)
 {
 	const json_t *line;
@@ -177,14 +163,22 @@ static void add_limits(struct buf *out, const json_t *services)
 
 void status_head(const json_t *status, struct buf *out)
 {
+	const json_t *list = json_object_get(status, "virtualServers"), *vs;
+	size_t i, real_servers = 0;
+
 	buf_addf(out, "Node: %s   Backend: %s (kernel %s)", tree_text(status, "node"),
 		tree_text(status, "backend"), tree_text(status, "kernel"));
 	add_input(out, status);
 	buf_addc(out, '\n');
-	if (is_from_kernel(status))
-		add_kernel_summary(out, status);
-	else
+	if (is_from_kernel(status)) {
+		json_array_foreach(list, i, vs) {
+			real_servers += json_array_size(json_object_get(vs, "realServers"));
+		}
+		buf_addf(out, "Virtual servers: %zu   Real servers: %zu\n", json_array_size(list),
+			real_servers);
+	} else {
 		add_summary(out, status);
+	}
 	add_lines(out, "Warning", json_object_get(status, "warnings"));
 	add_lines(out, "Failing", json_object_get(status, "failures"));
 	add_limits(out, json_object_get(status, "services"));
@@ -432,17 +426,6 @@ static enum exit_code fetch_status(const struct request *r, json_t **ret, struct
 	return EXIT_CODE_OK;
 }
 
-/* `name` is NAME or NAMESPACE/NAME. */
-static bool service_matches(const json_t *service, const char *name)
-{
-	const char *ns = tree_text(service, "namespace"), *slash = strchr(name, '/');
-	size_t len = slash ? (size_t)(slash - name) : 0;
-
-	if (slash && (strlen(ns) != len || strncmp(ns, name, len) != 0))
-		return false;
-	return !strcmp(slash ? slash + 1 : name, tree_text(service, "name"));
-}
-
 /* Keeps only the requested Services. Returns how many of the names no Service has. */
 static size_t select_services(const struct request *r, json_t *status)
 {
@@ -451,12 +434,15 @@ static size_t select_services(const struct request *r, json_t *status)
 	size_t missing = 0, i;
 
 	json_array_foreach(all, i, s) {
+		const char *ns = tree_text(s, "namespace"), *name = tree_text(s, "name");
+		_cleanup_(buf_done) struct buf full = { 0 };
 		bool named = !r->n_names;
 
-		if (r->ns && strcmp(tree_text(s, "namespace"), r->ns) != 0)
+		if (r->ns && strcmp(ns, r->ns) != 0)
 			continue;
+		buf_addf(&full, "%s/%s", ns, name);
 		for (size_t n = 0; n < r->n_names; n++)
-			if (service_matches(s, r->names[n]))
+			if (!strcmp(r->names[n], name) || !strcmp(r->names[n], buf_str(&full)))
 				named = found[n] = true;
 		if (named)
 			json_array_append(some, s);
@@ -547,7 +533,10 @@ enum exit_code status_main(int argc, char **argv)
 	if (request_parse(&r, status_options, ARRAY_SIZE(status_options), argc, argv, &err) < 0)
 		return command_complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	if (r.help) {
-		print_status_help();
+		fputs(status_help, stdout);
+		for (size_t i = 0; i < ARRAY_SIZE(status_options); i++)
+			option_help(&status_options[i], stdout);
+		fputs(status_exit_codes, stdout);
 		return EXIT_CODE_OK;
 	}
 	return r.watch ? watch_status(&r) : show_status(&r, false);

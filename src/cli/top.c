@@ -68,17 +68,15 @@ static const struct option_row top_options[] = {
 	{ "help", .letter = 'h', .type = &type_bool, AT(help), .help = "show this help" },
 };
 
-static void print_top_help(void)
-{
-	printf("Usage: ipvsctl-svc top [OPTIONS]\n\n"
-	       "Shows the traffic of Services as the kernel counts it; needs CAP_NET_ADMIN.\n"
-	       "Without a running daemon it shows the traffic of virtual servers.\n\n"
-	       "Options:\n");
-	for (size_t i = 0; i < ARRAY_SIZE(top_options); i++)
-		option_help(&top_options[i], stdout);
-	printf("\nExit code: 0 fine, 2 wrong usage, 3 the kernel does not answer,\n"
-	       "4 no permission.\n");
-}
+static const char top_help[] =
+	"Usage: ipvsctl-svc top [OPTIONS]\n\n"
+	"Shows the traffic of Services as the kernel counts it; needs CAP_NET_ADMIN.\n"
+	"Without a running daemon it shows the traffic of virtual servers.\n\n"
+	"Options:\n";
+
+static const char top_exit_codes[] =
+	"\nExit code: 0 fine, 2 wrong usage, 3 the kernel does not answer,\n"
+	"4 no permission.\n";
 
 /* Rates */
 
@@ -124,20 +122,24 @@ static void traffic_add(
 	t->out_bytes += counter_growth(a->out_bytes, b->out_bytes);
 }
 
-static json_t *rate_json(uint64_t n, double seconds)
-{
-	return json_integer((json_int_t)llround((double)n / seconds));
-}
-
 static void traffic_set(json_t *o, const struct traffic *t, double seconds)
 {
+	const struct {
+		const char *key;
+		uint64_t n;
+	} rates[] = {
+		{ "connectionsPerSecond", t->connections },
+		{ "inPacketsPerSecond", t->in_packets },
+		{ "outPacketsPerSecond", t->out_packets },
+		{ "inBytesPerSecond", t->in_bytes },
+		{ "outBytesPerSecond", t->out_bytes },
+	};
+
 	json_object_set_new(o, "active", json_integer((json_int_t)t->active));
 	json_object_set_new(o, "inactive", json_integer((json_int_t)t->inactive));
-	json_object_set_new(o, "connectionsPerSecond", rate_json(t->connections, seconds));
-	json_object_set_new(o, "inPacketsPerSecond", rate_json(t->in_packets, seconds));
-	json_object_set_new(o, "outPacketsPerSecond", rate_json(t->out_packets, seconds));
-	json_object_set_new(o, "inBytesPerSecond", rate_json(t->in_bytes, seconds));
-	json_object_set_new(o, "outBytesPerSecond", rate_json(t->out_bytes, seconds));
+	for (size_t i = 0; i < ARRAY_SIZE(rates); i++)
+		json_object_set_new(o, rates[i].key,
+			json_integer((json_int_t)llround((double)rates[i].n / seconds)));
 }
 
 struct top {
@@ -335,28 +337,24 @@ static enum exit_code fetch_names(const struct request *r, json_t **ret)
 	return EXIT_CODE_OK;
 }
 
-static void keep_namespace(json_t *top, const char *ns)
-{
-	json_t *all = json_object_get(top, "services"), *some = json_array(), *s;
-	size_t i;
-
-	json_array_foreach(all, i, s) {
-		if (!strcmp(tree_text(s, "namespace"), ns))
-			json_array_append(some, s);
-	}
-	json_object_set_new(top, "services", some);
-	json_object_set_new(top, "virtualServers", json_array());
-}
-
 static enum exit_code print_top(const struct request *r, json_t *top)
 {
 	_cleanup_(show_done) struct show t = { 0 };
 	_cleanup_(buf_done) struct buf out = { 0 };
+	json_t *all = json_object_get(top, "services"), *some, *s;
 	struct err err;
+	size_t i;
 	int e;
 
-	if (r->ns)
-		keep_namespace(top, r->ns);
+	if (r->ns) {
+		some = json_array();
+		json_array_foreach(all, i, s) {
+			if (!strcmp(tree_text(s, "namespace"), r->ns))
+				json_array_append(some, s);
+		}
+		json_object_set_new(top, "services", some);
+		json_object_set_new(top, "virtualServers", json_array());
+	}
 	if (r->watch && request_is_table(r) && isatty(STDOUT_FILENO))
 		buf_adds(&out, SHOW_CLEAR);
 	if (request_is_table(r)) {
@@ -414,7 +412,10 @@ enum exit_code top_main(int argc, char **argv)
 	if (request_parse(&r, top_options, ARRAY_SIZE(top_options), argc, argv, &err) < 0)
 		return command_complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	if (r.help) {
-		print_top_help();
+		fputs(top_help, stdout);
+		for (size_t i = 0; i < ARRAY_SIZE(top_options); i++)
+			option_help(&top_options[i], stdout);
+		fputs(top_exit_codes, stdout);
 		return EXIT_CODE_OK;
 	}
 	if (r.n_names) {
