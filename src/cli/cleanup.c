@@ -21,11 +21,8 @@
 #include "config/command_line.h"
 #include "config/config.h"
 #include "core/fact_text.h"
-#include "kernel/ipset.h"
-#include "kernel/iptables.h"
-#include "kernel/ipvs.h"
+#include "kernel/adapters.h"
 #include "kernel/leftovers.h"
-#include "kernel/link.h"
 #include "kernel/probe.h"
 #include "report/plan.h"
 
@@ -52,17 +49,15 @@ static const struct option_row cleanup_options[] = {
 	{ "help", .letter = 'h', .type = &type_bool, AT(help), .help = "show this help" },
 };
 
-static void print_cleanup_help(void)
-{
-	printf("Usage: ipvsctl-svc cleanup --of kube-proxy [OPTIONS]\n\n"
-	       "Removes what kube-proxy left in the kernel, in any of its modes. Objects that\n"
-	       "ipvsctl-svcd uses too are kept if it runs or has left its state.\n\n"
-	       "Options:\n");
-	for (size_t i = 0; i < ARRAY_SIZE(cleanup_options); i++)
-		option_help(&cleanup_options[i], stdout);
-	printf("\nExit code: 0 nothing is left, 1 something is left (with --dry-run: would be\n"
-	       "removed), 2 wrong usage, 4 no permission.\n");
-}
+static const char cleanup_help[] =
+	"Usage: ipvsctl-svc cleanup --of kube-proxy [OPTIONS]\n\n"
+	"Removes what kube-proxy left in the kernel, in any of its modes. Objects that\n"
+	"ipvsctl-svcd uses too are kept if it runs or has left its state.\n\n"
+	"Options:\n";
+
+static const char cleanup_exit_codes[] =
+	"\nExit code: 0 nothing is left, 1 something is left (with --dry-run: would be\n"
+	"removed), 2 wrong usage, 4 no permission.\n";
 
 static int cleanup_parse(int argc, char **argv, struct cleanup_request *ret, struct err *err)
 {
@@ -92,48 +87,19 @@ struct cleanup_run {
 	struct store store; /* stays empty */
 	struct engine *engine;
 	struct rule_pool rules; /* to be written: none */
-	struct adapter *ipvs, *link, *ipset, *iptables;
+	struct adapters adapters;
 	struct err audit; /* why the kernel could not be read */
 };
 
 static void cleanup_run_done(struct cleanup_run *r)
 {
 	engine_free(r->engine);
-	iptables_free(r->iptables);
-	ipset_free(r->ipset);
-	link_free(r->link);
-	ipvs_free(r->ipvs);
+	adapters_close(&r->adapters);
 	rule_pool_done(&r->rules);
 	store_done(&r->store);
 }
 
-/* An adapter whose part of the kernel is missing (-ENOENT) has nothing to remove and stays NULL. */
-static int cleanup_open_adapters(struct cleanup_run *r, struct err *err)
-{
-	int e = ipvs_new(&r->ipvs, err);
-
-	if (e == -ENOENT || e >= 0)
-		e = link_new(&r->link, err);
-	if (e >= 0)
-		e = ipset_new(&r->ipset, err);
-	if (e == -ENOENT)
-		e = 0;
-	if (e >= 0)
-		e = iptables_new(&r->rules, r->view.ipv4, r->view.ipv6, &r->iptables, err);
-	return e;
-}
-
-/* Does the daemon run or has it left its state? */
-
-static bool daemon_runs(const struct cleanup_request *q)
-{
-	json_t *status = NULL;
-	struct err err;
-	int r = client_get(q->socket, "/v1/status", &status, &err);
-
-	json_decref(status);
-	return r != -ENOENT && r != -ECONNREFUSED;
-}
+/* State of the daemon */
 
 static void note_state_of_ours(const struct fact *f, void *arg)
 {
@@ -148,14 +114,14 @@ static void note_state_of_ours(const struct fact *f, void *arg)
 /* Looks for routes and sets that kube-proxy never makes. */
 static bool has_state_of_ours(struct cleanup_run *r)
 {
+	struct adapter *link = r->adapters.link, *ipset = r->adapters.ipset;
 	bool found = false;
 	struct err err;
 
-	if (r->link &&
-		r->link->dump(r->link, FACT_ROUTE, NULL, note_state_of_ours, &found, &err) < 0)
+	/* A part that cannot be read may have some. */
+	if (link && link->dump(link, FACT_ROUTE, NULL, note_state_of_ours, &found, &err) < 0)
 		return true;
-	if (r->ipset &&
-		r->ipset->dump(r->ipset, FACT_SET, NULL, note_state_of_ours, &found, &err) < 0)
+	if (ipset && ipset->dump(ipset, FACT_SET, NULL, note_state_of_ours, &found, &err) < 0)
 		return true;
 	return found;
 }
@@ -180,13 +146,10 @@ static void cleanup_start_engine(struct cleanup_run *r, bool dry_run)
 		.on_audit = on_cleanup_audit,
 		.arg = r,
 	};
-	struct adapter *adapters[] = { r->ipvs, r->link, r->ipset, r->iptables };
 
 	engine_free(r->engine);
 	r->engine = engine_new(&config);
-	for (size_t i = 0; i < ARRAY_SIZE(adapters); i++)
-		if (adapters[i])
-			engine_add_adapter(r->engine, adapters[i]);
+	adapters_serve(&r->adapters, r->engine);
 	engine_release_all(r->engine);
 }
 
@@ -224,28 +187,6 @@ static ssize_t list_shared(struct cleanup_run *r, struct err *err)
 	return n;
 }
 
-static int remove_shared(struct cleanup_run *r, struct err *err)
-{
-	uint64_t start = clock_ms(), now = start;
-
-	cleanup_start_engine(r, false);
-	engine_fed(r->engine);
-	while (now - start < SETTLE_MS) {
-		uint64_t next = engine_step(r->engine, now);
-		const struct ledger *l = engine_ledger(r->engine);
-
-		if (engine_stats(r->engine)->synced && !ledger_counts(l).pending &&
-			!ledger_unsure(l))
-			return 0;
-		now = clock_ms();
-		if (next > now)
-			usleep((useconds_t)(next - now < NAP_MS ? next - now : NAP_MS) * 1000);
-		now = clock_ms();
-	}
-	return err_set(
-		err, -EIO, "not everything could be removed; ipvsctl-svcd --cleanup shows why");
-}
-
 /* Returns the number of leftovers, or a negative errno with a text. */
 static ssize_t clean_leftovers(const struct cleanup_run *r, bool print, struct err *err)
 {
@@ -263,14 +204,33 @@ static ssize_t clean_leftovers(const struct cleanup_run *r, bool print, struct e
 	return e < 0 ? e : (ssize_t)l.n;
 }
 
+/* Returns the number of shared objects, or a negative errno with a text. */
 static ssize_t clean_shared(struct cleanup_run *r, struct err *err)
 {
 	ssize_t n = list_shared(r, err), again;
+	uint64_t start = clock_ms(), now = start;
+	bool gone = false;
 
 	if (n <= 0 || r->q->dry_run)
 		return n;
-	if (remove_shared(r, err) < 0)
-		return -EIO;
+
+	cleanup_start_engine(r, false);
+	engine_fed(r->engine);
+	while (!gone && now - start < SETTLE_MS) {
+		uint64_t next = engine_step(r->engine, now);
+		const struct ledger *l = engine_ledger(r->engine);
+
+		gone = engine_stats(r->engine)->synced && !ledger_counts(l).pending &&
+			!ledger_unsure(l);
+		now = clock_ms();
+		if (!gone && next > now)
+			usleep((useconds_t)(next - now < NAP_MS ? next - now : NAP_MS) * 1000);
+		now = clock_ms();
+	}
+	if (!gone)
+		return err_set(err, -EIO,
+			"not everything could be removed; ipvsctl-svcd --cleanup shows why");
+
 	/* Leftover chains to which a shared chain referred could only be emptied before. */
 	again = clean_leftovers(r, false, err);
 	return again < 0 ? again : n;
@@ -278,10 +238,13 @@ static ssize_t clean_shared(struct cleanup_run *r, struct err *err)
 
 static enum exit_code cleanup_kube_proxy(struct cleanup_run *r)
 {
-	bool running = daemon_runs(r->q), keep;
 	ssize_t leftovers, shared = 0;
+	json_t *status = NULL;
 	struct err err = { 0 };
+	int asked = client_get(r->q->socket, "/v1/status", &status, &err);
+	bool running = asked != -ENOENT && asked != -ECONNREFUSED, keep;
 
+	json_decref(status);
 	if (running && r->q->force)
 		return command_complain(COMMAND, EXIT_CODE_DIFFERENT,
 			"ipvsctl-svcd runs here and would program again what --force removes: "
@@ -290,7 +253,8 @@ static enum exit_code cleanup_kube_proxy(struct cleanup_run *r)
 		return command_complain(COMMAND, EXIT_CODE_PERMISSION, err.msg);
 	r->view.ipv4 = probe_family(AF_INET);
 	r->view.ipv6 = probe_family(AF_INET6);
-	if (cleanup_open_adapters(r, &err) < 0)
+	if (adapters_open(&r->adapters, ADAPTERS_AVAILABLE, &r->rules, r->view.ipv4, r->view.ipv6,
+		    &err) < 0)
 		return command_complain(COMMAND, EXIT_CODE_DIFFERENT, err.msg);
 
 	keep = running || (!r->q->force && has_state_of_ours(r));
@@ -316,7 +280,10 @@ enum exit_code cleanup_main(int argc, char **argv)
 	if (cleanup_parse(argc, argv, &q, &err))
 		return command_complain(COMMAND, EXIT_CODE_USAGE, err.msg);
 	if (q.help) {
-		print_cleanup_help();
+		fputs(cleanup_help, stdout);
+		for (size_t i = 0; i < ARRAY_SIZE(cleanup_options); i++)
+			option_help(&cleanup_options[i], stdout);
+		fputs(cleanup_exit_codes, stdout);
 		return EXIT_CODE_OK;
 	}
 	r.q = &q;

@@ -15,9 +15,7 @@
 #include "base/mem.h"
 #include "config_watch.h"
 #include "core/fact_text.h"
-#include "kernel/ipset.h"
 #include "kernel/iptables.h"
-#include "kernel/ipvs.h"
 #include "kernel/link_monitor.h"
 #include "notify.h"
 #include "status.h"
@@ -262,37 +260,12 @@ int daemon_await_feed(struct daemon *d, struct err *err)
 
 /* Setting up */
 
-static int open_adapters(struct daemon *d, struct err *err)
-{
-	const struct node_view *view = &d->view;
-	/* Where IPVS is not used an earlier run may have left something; asking it would load it.
-	 */
-	bool ipvs_is_loaded = !access("/proc/net/ip_vs", F_OK);
-	int r = 0;
-
-	if (view->backend == BACKEND_IPVS || ipvs_is_loaded)
-		r = ipvs_new(&d->ipvs, err);
-	if (r >= 0)
-		r = link_new(&d->link, err);
-	if (r >= 0)
-		r = ipset_new(&d->ipset, err);
-	if (r >= 0)
-		r = iptables_new(
-			engine_rules(d->engine), view->ipv4, view->ipv6, &d->iptables, err);
-	if (r < 0)
-		return r;
-	struct adapter *adapters[] = { d->ipvs, d->link, d->ipset, d->iptables };
-
-	for (size_t i = 0; i < ARRAY_SIZE(adapters); i++)
-		if (adapters[i])
-			engine_add_adapter(d->engine, adapters[i]);
-	d->view.random_fully = iptables_info(d->iptables)->random_fully;
-	return 0;
-}
-
 int daemon_init(struct daemon *d, const struct config *config, const struct node_view *view,
 	const struct err *no_ipvs, struct err *err)
 {
+	/* Where IPVS is not used an earlier run may have left something; asking it would load it.
+	 */
+	const bool with_ipvs = view->backend == BACKEND_IPVS || !access("/proc/net/ip_vs", F_OK);
 	struct utsname name;
 	int r;
 
@@ -323,9 +296,12 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 		.delete_flows = on_stale_flows,
 		.arg = d,
 	});
-	r = open_adapters(d, err);
+	r = adapters_open(&d->adapters, with_ipvs ? ADAPTERS_ALL : ADAPTERS_NO_IPVS,
+		engine_rules(d->engine), view->ipv4, view->ipv6, err);
 	if (r < 0)
 		return r;
+	adapters_serve(&d->adapters, d->engine);
+	d->view.random_fully = iptables_info(d->adapters.iptables)->random_fully;
 	flows_init(&d->flows, &d->view, &d->observe);
 	r = daemon_read_node(d, err);
 	return r < 0 ? r : 0;
@@ -356,11 +332,8 @@ void daemon_done(struct daemon *d)
 		event_base_free(take(d->base));
 	engine_free(d->engine);
 	flows_done(&d->flows);
-	iptables_free(d->iptables);
+	adapters_close(&d->adapters);
 	free(d->mixed);
-	ipset_free(d->ipset);
-	link_free(d->link);
-	ipvs_free(d->ipvs);
 	store_done(&d->store);
 	node_view_done(&d->view);
 }
@@ -392,7 +365,7 @@ static void on_kernel(evutil_socket_t fd, short what, void *arg)
 	if (changed & LINK_CHANGED_ADDRESSES)
 		refresh_node(d);
 	if (changed & LINK_CHANGED_OURS)
-		engine_request_audit(d->engine, d->link->kinds);
+		engine_request_audit(d->engine, d->adapters.link->kinds);
 	if (changed)
 		step_now(d);
 }
@@ -428,10 +401,10 @@ static void on_rules_changed(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!iptables_disturbed(d->iptables, clock_ms(), engine_stats(d->engine)->drift))
+	if (!iptables_disturbed(d->adapters.iptables, clock_ms(), engine_stats(d->engine)->drift))
 		return;
 	log_debug("rules of iptables have changed, reading them", NULL);
-	engine_request_audit(d->engine, d->iptables->kinds);
+	engine_request_audit(d->engine, d->adapters.iptables->kinds);
 	step_now(d);
 }
 
@@ -466,7 +439,7 @@ int daemon_run(struct daemon *d, struct err *err)
 	struct err why;
 	int r, fd;
 
-	r = link_monitor_new(d->link, &d->monitor, err);
+	r = link_monitor_new(d->adapters.link, &d->monitor, err);
 	if (r >= 0)
 		r = status_serve(d, err);
 	if (r < 0)
@@ -477,7 +450,7 @@ int daemon_run(struct daemon *d, struct err *err)
 			.store = &d->store,
 			.view = &d->view,
 			.engine = d->engine,
-			.iptables = d->iptables,
+			.iptables = d->adapters.iptables,
 			.kube = d->inputs.kube,
 			.fallback = d->no_ipvs.code,
 			.announcer = &d->announcer,
@@ -492,8 +465,9 @@ int daemon_run(struct daemon *d, struct err *err)
 				d, &d->config_changed, config_watch_fd(d->config_watch), on_config);
 	}
 	watch_fd(d, &d->kernel_changed, link_monitor_fd(d->monitor), on_kernel);
-	watch_fd(d, &d->iptables_answered, iptables_watch(d->iptables), on_iptables_answer);
-	fd = iptables_watch_others(d->iptables, &why);
+	watch_fd(
+		d, &d->iptables_answered, iptables_watch(d->adapters.iptables), on_iptables_answer);
+	fd = iptables_watch_others(d->adapters.iptables, &why);
 	if (fd < 0)
 		log_warn("cannot watch for drift of iptables rules, only audits notice it",
 			"err=\"%s\"", why.msg);

@@ -8,11 +8,11 @@
 #include "announce.h"
 #include "base/err.h"
 #include "config/config.h"
-#include "core/adapter.h"
 #include "core/engine.h"
 #include "core/store.h"
 #include "flows.h"
 #include "inputs.h"
+#include "kernel/adapters.h"
 #include "kernel/link.h"
 #include "observe.h"
 #include "server/server.h"
@@ -25,8 +25,7 @@ struct daemon {
 	struct node_view view;
 	struct err no_ipvs; /* why --backend=auto became iptables; code 0: it did not */
 	struct engine *engine;
-	struct adapter *ipvs; /* NULL: it is neither used nor loaded */
-	struct adapter *link, *ipset, *iptables;
+	struct adapters adapters; /* ipvs is NULL where it is neither used nor loaded */
 	struct inputs inputs;
 	uint32_t node_generation; /* of the store, as the view has it */
 	struct announcer announcer;

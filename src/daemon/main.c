@@ -84,7 +84,7 @@ static int run(const struct config *c, const struct node_view *view, const struc
 	if (r >= 0 && !c->cleanup && view->backend == BACKEND_IPVS &&
 		(c->tcp_timeout || c->tcp_fin_timeout || c->udp_timeout))
 		r = ipvs_set_timeouts(
-			d.ipvs, c->tcp_timeout, c->tcp_fin_timeout, c->udp_timeout, &err);
+			d.adapters.ipvs, c->tcp_timeout, c->tcp_fin_timeout, c->udp_timeout, &err);
 	if (r < 0)
 		return fail(&err);
 	if (c->cleanup)

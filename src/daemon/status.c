@@ -22,7 +22,7 @@ static void print_leftovers(const struct daemon *d, struct buf *b)
 	_cleanup_(leftovers_done) struct leftovers l = { 0 };
 	struct err err;
 
-	iptables_leftovers(d->iptables, &l);
+	iptables_leftovers(d->adapters.iptables, &l);
 	if (leftovers_find_tables(&l, &err))
 		log_debug("cannot look for what kube-proxy left", "err=\"%s\"", err.msg);
 	for (size_t i = 0; i < l.n && i < LEFTOVERS_NAMED; i++) {
@@ -48,7 +48,7 @@ void status_find_mixed(struct daemon *d)
 {
 	struct buf b = { 0 };
 
-	iptables_print_mixed(d->iptables, &b);
+	iptables_print_mixed(d->adapters.iptables, &b);
 	if (b.len && !d->mixed)
 		log_warn("the other variant of iptables has rules for Services, too, and packets "
 			 "pass both; remove them with it",
@@ -95,7 +95,8 @@ static void collect_warnings(struct daemon *d, struct warnings *w)
 
 	ledger_each(engine_ledger(d->engine), FACT_VS, count_present, &n_estimated);
 	ledger_each(engine_ledger(d->engine), FACT_RS, count_present, &n_estimated);
-	traps_read(d->view.backend == BACKEND_IPVS ? d->ipvs : NULL, &d->view, n_estimated, &traps);
+	traps_read(d->view.backend == BACKEND_IPVS ? d->adapters.ipvs : NULL, &d->view, n_estimated,
+		&traps);
 	traps_judge(&traps, add_warning, w);
 
 	buf_reset(&b);
@@ -122,7 +123,7 @@ static int count_conns(const struct fact_key *vs, void (*fn)(const struct rs_con
 	struct daemon *d = conns_arg;
 	struct err err;
 
-	return ipvs_conns(d->ipvs, vs, fn, arg, &err);
+	return ipvs_conns(d->adapters.ipvs, vs, fn, arg, &err);
 }
 
 static struct report_input report_input(struct daemon *d)
