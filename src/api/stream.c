@@ -121,24 +121,11 @@ static void note_structure(struct json_state *j, char c)
 	}
 }
 
-/* Whether a character that is neither blank nor in a string may stand here: the document is one
- * object, and so is each element of "items". Nothing stands between two events of a watch. */
-static bool is_allowed(const struct stream *s, char c)
-{
-	const struct json_state *j = &s->json;
-
-	if (s->format == STREAM_JSON_WATCH)
-		return false;
-	if (!j->depth)
-		return c == '{' && !s->rest.len;
-	return !j->in_items || c == ',' || c == ']';
-}
-
 /* Takes one character that is not inside of an element. */
 static int take_outside(struct stream *s, char c, struct err *err)
 {
 	struct json_state *j = &s->json;
-	bool element = s->format == STREAM_JSON_WATCH ? !j->depth : j->in_items;
+	bool watch = s->format == STREAM_JSON_WATCH, element = watch ? !j->depth : j->in_items;
 
 	if (!j->in_string) {
 		if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
@@ -148,7 +135,10 @@ static int take_outside(struct stream *s, char c, struct err *err)
 			buf_addc(&s->buf, c);
 			return 0;
 		}
-		if (!is_allowed(s, c))
+		/* The document is one object, and so is each element of "items". Nothing stands
+		 * between two events of a watch. */
+		if (watch || (!j->depth && (c != '{' || s->rest.len)) ||
+			(j->in_items && c != ',' && c != ']'))
 			return err_set(err, -EBADMSG,
 				"the body is not a list or watch of the Kubernetes API");
 		/* The commas go with the elements that they part: the array is left empty. */
@@ -165,29 +155,22 @@ static int take_outside(struct stream *s, char c, struct err *err)
 	return 0;
 }
 
-/* The number of bytes of an element from here on without a bracket or quote to look at. */
-static size_t plain_run(const struct json_state *j, const char *p, size_t len)
-{
-	size_t i = 0;
-
-	if (j->in_string)
-		while (i < len && p[i] != '"' && p[i] != '\\')
-			i++;
-	else
-		while (i < len && p[i] != '"' && p[i] != '{' && p[i] != '}')
-			i++;
-	return i;
-}
-
 /* Takes bytes of an element; returns their number, or a negative errno. */
 static ssize_t take_inside(struct stream *s, const char *p, size_t len, struct err *err)
 {
 	struct json_state *j = &s->json;
-	size_t run = j->escaped ? 0 : plain_run(j, p, len);
-	size_t n = run < len ? run + 1 : run;
+	size_t run = 0, n;
 	char c;
 	int r;
 
+	/* Skip what is neither a bracket nor a quote. */
+	if (!j->escaped && j->in_string)
+		while (run < len && p[run] != '"' && p[run] != '\\')
+			run++;
+	else if (!j->escaped)
+		while (run < len && p[run] != '"' && p[run] != '{' && p[run] != '}')
+			run++;
+	n = run < len ? run + 1 : run;
 	buf_add(&s->buf, p, n);
 	if (s->buf.len > STREAM_MAX_OBJECT)
 		return too_large(err);
@@ -209,27 +192,6 @@ static ssize_t take_inside(struct stream *s, const char *p, size_t len, struct e
 	r = s->handler.object(s->buf.data, s->buf.len, s->handler.arg, err);
 	stream_empty(&s->buf);
 	return r ? r : (ssize_t)n;
-}
-
-static int feed_json(struct stream *s, const char *data, size_t len, struct err *err)
-{
-	while (len) {
-		ssize_t n = 1;
-
-		if (s->json.object_depth) {
-			n = take_inside(s, data, len, err);
-		} else {
-			int r = take_outside(s, *data, err);
-
-			if (r)
-				return r;
-		}
-		if (n < 0)
-			return (int)n;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
 }
 
 /* Protobuf */
@@ -383,11 +345,22 @@ static int feed_protobuf(struct stream *s, const char *data, size_t len, struct 
 
 int stream_feed(struct stream *s, const char *data, size_t len, struct err *err)
 {
-	if (!len)
-		return 0;
-	if (s->format == STREAM_JSON_LIST || s->format == STREAM_JSON_WATCH)
-		return feed_json(s, data, len, err);
-	return feed_protobuf(s, data, len, err);
+	if (len && (s->format == STREAM_PROTOBUF_LIST || s->format == STREAM_PROTOBUF_WATCH))
+		return feed_protobuf(s, data, len, err);
+	while (len) {
+		ssize_t n = 1;
+		int r = 0;
+
+		if (s->json.object_depth)
+			n = take_inside(s, data, len, err);
+		else
+			r = take_outside(s, *data, err);
+		if (r || n < 0)
+			return r ? r : (int)n;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
 }
 
 int stream_finish(struct stream *s, struct err *err)

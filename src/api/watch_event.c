@@ -36,22 +36,17 @@ static int no_version(struct err *err)
 }
 
 /* A version becomes part of a URL without being escaped; all that are known are numbers. */
-static bool is_version(const char *s, size_t len)
+static int copy_version(
+	char to[RESOURCE_VERSION_SIZE], const char *from, size_t len, struct err *err)
 {
 	static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyz"
 				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ-._~";
 
-	for (size_t i = 0; i < len; i++)
-		if (!s[i] || !strchr(allowed, s[i]))
-			return false;
-	return len < RESOURCE_VERSION_SIZE;
-}
-
-static int copy_version(
-	char to[RESOURCE_VERSION_SIZE], const char *from, size_t len, struct err *err)
-{
-	if (!is_version(from, len))
+	if (len >= RESOURCE_VERSION_SIZE)
 		return no_version(err);
+	for (size_t i = 0; i < len; i++)
+		if (!from[i] || !strchr(allowed, from[i]))
+			return no_version(err);
 	memcpy(to, from, len);
 	to[len] = '\0';
 	return 0;
@@ -97,14 +92,6 @@ static void json_freep(json_t **j)
 	json_decref(*j);
 }
 
-static int load_json(const char *data, size_t len, json_t **ret, struct err *err)
-{
-	json_error_t e;
-
-	*ret = json_loadb(data, len, 0, &e);
-	return *ret ? 0 : err_set(err, -EBADMSG, "not JSON: %s", e.text);
-}
-
 static const char *text_at(const json_t *o, const char *key)
 {
 	const char *s = json_string_value(json_object_get(o, key));
@@ -115,8 +102,8 @@ static const char *text_at(const json_t *o, const char *key)
 static int event_parse_json(const char *data, size_t len, struct event *ev, struct err *err)
 {
 	const struct text event = { data, len };
-	struct text type, object, meta, version, annotations, initial;
-	char word[40];
+	struct text type, object, meta, text, annotations, initial;
+	char word[40], version[RESOURCE_VERSION_SIZE];
 	ssize_t n;
 	int r;
 
@@ -136,10 +123,13 @@ static int event_parse_json(const char *data, size_t len, struct event *ev, stru
 		return 0;
 
 	n = 0;
-	if (skim_member(meta, "resourceVersion", &version))
-		n = skim_string(version, ev->version, sizeof(ev->version));
-	if (n < 0 || !is_version(ev->version, (size_t)n))
+	if (skim_member(meta, "resourceVersion", &text))
+		n = skim_string(text, version, sizeof(version));
+	if (n < 0)
 		return no_version(err);
+	r = copy_version(ev->version, version, (size_t)n, err);
+	if (r)
+		return r;
 	if (ev->type == EVENT_BOOKMARK && skim_member(meta, "annotations", &annotations) &&
 		skim_member(annotations, "k8s.io/initial-events-end", &initial) &&
 		skim_string(initial, word, sizeof("true")) >= 0)
@@ -149,15 +139,15 @@ static int event_parse_json(const char *data, size_t len, struct event *ev, stru
 
 static int status_parse_json(const char *data, size_t len, struct status *s, struct err *err)
 {
-	_cleanup_(json_freep) json_t *root = NULL;
+	json_error_t e;
+	_cleanup_(json_freep) json_t *root = json_loadb(data, len, 0, &e);
 	const json_t *details, *cause;
 	const char *message;
 	bool too_large = false;
 	size_t i;
-	int r = load_json(data, len, &root, err);
 
-	if (r)
-		return r;
+	if (!root)
+		return err_set(err, -EBADMSG, "not JSON: %s", e.text);
 	s->code = (int)clamp_number(json_integer_value(json_object_get(root, "code")), MAX_CODE);
 	message = text_at(root, "message");
 	copy_message(s, message, strlen(message));
@@ -171,22 +161,21 @@ static int status_parse_json(const char *data, size_t len, struct status *s, str
 	return 0;
 }
 
-/* A document without "items" must not be taken for an empty list. */
 static int list_end_json(const char *data, size_t len, char version[RESOURCE_VERSION_SIZE],
 	char **ret_continue, struct err *err)
 {
-	_cleanup_(json_freep) json_t *root = NULL;
-	const json_t *meta, *items;
-	const char *text;
-	int r = load_json(data, len, &root, err);
+	json_error_t e;
+	_cleanup_(json_freep) json_t *root = json_loadb(data, len, 0, &e);
+	const json_t *meta = json_object_get(root, "metadata");
+	const json_t *items = json_object_get(root, "items");
+	const char *text = text_at(meta, "resourceVersion");
+	int r;
 
-	if (r)
-		return r;
-	items = json_object_get(root, "items");
+	if (!root)
+		return err_set(err, -EBADMSG, "not JSON: %s", e.text);
+	/* A document without "items" must not be taken for an empty list. */
 	if (!json_is_array(items) && !json_is_null(items))
 		return err_set(err, -EBADMSG, "not a list: there are no items");
-	meta = json_object_get(root, "metadata");
-	text = text_at(meta, "resourceVersion");
 	r = *text ? copy_version(version, text, strlen(text), err) : no_version(err);
 	if (!r)
 		*ret_continue = mem_strdup(text_at(meta, "continue"));
@@ -220,31 +209,27 @@ static bool field_is(const struct pb_field *f, const char *s)
 	return f->type == PB_BYTES && f->len == strlen(s) && !memcmp(f->bytes, s, f->len);
 }
 
-static bool is_initial_end(const struct pb_field *annotation)
-{
-	struct pb pb = pb_sub(annotation);
-	bool key = false, value = false;
-	struct pb_field f;
-
-	while (pb_next(&pb, &f)) {
-		key |= f.number == 1 && field_is(&f, "k8s.io/initial-events-end");
-		value |= f.number == 2 && field_is(&f, "true");
-	}
-	return key && value;
-}
-
-/* ObjectMeta: 6 resourceVersion, 12 annotations */
+/* ObjectMeta: 6 resourceVersion, 12 annotations (1 key, 2 value) */
 static int read_event_meta(const struct pb_field *meta, struct event *ev, struct err *err)
 {
 	struct pb pb = pb_sub(meta);
-	struct pb_field f;
+	struct pb_field f, part;
 	int r = 0;
 
 	while (!r && pb_next(&pb, &f)) {
-		if (f.number == 6 && f.type == PB_BYTES)
+		if (f.number == 6 && f.type == PB_BYTES) {
 			r = copy_version(ev->version, (const char *)f.bytes, f.len, err);
-		else if (f.number == 12 && ev->type == EVENT_BOOKMARK)
-			ev->initial_end |= is_initial_end(&f);
+		} else if (f.number == 12 && ev->type == EVENT_BOOKMARK) {
+			struct pb annotation = pb_sub(&f);
+			bool key = false, value = false;
+
+			while (pb_next(&annotation, &part)) {
+				key |= part.number == 1 &&
+					field_is(&part, "k8s.io/initial-events-end");
+				value |= part.number == 2 && field_is(&part, "true");
+			}
+			ev->initial_end |= key && value;
+		}
 	}
 	return pb.bad ? not_protobuf(err) : r;
 }
