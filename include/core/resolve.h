@@ -2,7 +2,9 @@
 #ifndef CORE_RESOLVE_H
 #define CORE_RESOLVE_H
 
+#include "core/endpoints.h"
 #include "core/fact.h"
+#include "core/frontends.h"
 #include "core/node_view.h"
 #include "core/rule_pool.h"
 #include "core/served_port.h"
@@ -23,11 +25,25 @@ void fact_list_done(struct fact_list *l);
 void resolve_service(const struct served_ports *served, const struct node_view *view,
 	struct rule_pool *pool, struct fact_list *ret);
 
+/* What resolving one port takes, and where its rules and facts go. */
+struct resolver {
+	const struct node_view *view;
+	struct rule_pool *pool;
+	struct fact_list *out;
+};
+/* The facts that only that backend needs; resolve_service() adds those of both. */
+void resolve_ipvs_port(const struct resolver *r, const struct served_port *p);
+void resolve_iptables_port(const struct resolver *r, const struct served_port *p);
+
 /*
  * Appends the facts of the node that no Service brings: the device, the sets, the chains and the
  * jumps to them. Their rules go to the pool.
  */
 void resolve_node(const struct node_view *view, struct rule_pool *pool, struct fact_list *ret);
+
+/* The match for packets from pods of this node; MATCH_ANY: pods cannot be told from others. Its
+ * texts are those of the options. */
+struct rule_match resolve_match_pods(const struct node_view *view, int family);
 
 /* Chains that others look at by their names. */
 #define CHAIN_SOURCE_RANGES "KUBE-SOURCE-RANGES-FIREWALL" /* drops: loadBalancerSourceRanges */

@@ -139,17 +139,10 @@ struct rule {
 		if (it->type != MATCH_ANY)
 
 extern const struct rule_match match_any;
-struct rule_match match_of(enum match type); /* of one without a value */
 struct rule_match match_net(enum match source_or_destination, const struct cidr *net);
-struct rule_match match_ports(uint16_t first, uint16_t last);
-struct rule_match match_protocol(uint8_t protocol);
 struct rule_match match_set(enum set_id set, enum set_dirs dirs);
-struct rule_match match_mark(uint32_t value, uint32_t mask);
-struct rule_match match_states(unsigned states);
-struct rule_match match_not(struct rule_match m);
 extern const struct rule_target to_return, to_accept, to_drop, to_reject;
 struct rule_target jump_to(const char *chain);
-struct rule_target mark_with(uint32_t value, uint32_t mask);
 /* In the first free place; false: there is none. */
 bool rule_add_match(struct rule *rule, struct rule_match m);
 /* Whether one of the matches looks packets up in that set. */
@@ -166,10 +159,9 @@ void rule_list_add(struct rule_list *l, const struct rule *rule);
 /* Empties it and keeps the memory. */
 void rule_list_reset(struct rule_list *l);
 void rule_list_done(struct rule_list *l);
-/* hash_more() of the packed bytes; lists one behind the other have the hash of all their rules. */
-uint64_t rule_list_hash_more(uint64_t hash, const struct rule_list *l);
-uint64_t rule_list_hash(const struct rule_list *l);
-bool rule_list_eq(const struct rule_list *a, const struct rule_list *b);
+/* hash_more() of the packed bytes: HASH_EMPTY, or the hash of the rules that stand before these, so
+ * that lists one behind the other have the hash of all their rules. */
+uint64_t rule_list_hash(uint64_t before, const struct rule_list *l);
 /*
  * Reads the rule at *at, a position that begins as 0, and moves on. Texts of the rule stay valid as
  * long as the list is not changed. False: there are no more.

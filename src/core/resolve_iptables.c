@@ -15,8 +15,8 @@
 #include <netinet/in.h>
 
 #include "base/mem.h"
+#include "core/resolve.h"
 #include "core/service_chain.h"
-#include "resolve_own.h"
 
 /* One port while its chains are made. */
 struct port_chains {
@@ -39,14 +39,6 @@ static bool takes_part(const struct candidate *ep, bool local)
 	return ep->weight && candidate_is_in(ep, local);
 }
 
-static bool any_takes_part(const struct endpoint_list *l, bool local)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (takes_part(&l->eps[i], local))
-			return true;
-	return false;
-}
-
 static void endpoint_chain_name(const struct port_chains *c, const struct candidate *ep,
 	char name[static CHAIN_NAME_LEN + 1])
 {
@@ -54,21 +46,6 @@ static void endpoint_chain_name(const struct port_chains *c, const struct candid
 
 	service_endpoint_hash(c->p->service, c->p->port, &ep->ip, ep->port, hash);
 	service_chain_name(SERVICE_CHAIN_SEP, hash, name);
-}
-
-/* The record of an endpoint's clients is named after its chain. */
-static void add_endpoint_chain(struct port_chains *c, const struct candidate *ep)
-{
-	const bool affinity = c->p->service->affinity_client_ip;
-	char name[CHAIN_NAME_LEN + 1];
-
-	endpoint_chain_name(c, ep, name);
-	rule_list_add(&c->rules,
-		&(struct rule){ .match = { match_protocol(c->p->port->proto),
-					{ .type = affinity ? MATCH_REMEMBER : MATCH_ANY,
-						.client.record = name } },
-			.target = { .type = TARGET_DNAT, .to = { ep->ip, ep->port } } });
-	finish_chain(c, name);
 }
 
 static void lead_to_endpoint(
@@ -122,20 +99,6 @@ static void add_list(struct port_chains *c, bool local)
 	finish_chain(c, name);
 }
 
-/* With the comment "WHAT traffic for ns/name:port external destinations". */
-static void add_external_rule(
-	struct port_chains *c, const char *what, struct rule_match match, const char *target)
-{
-	buf_reset(&c->comment);
-	buf_addf(&c->comment, "%s traffic for ", what);
-	service_port_name(&c->comment, c->p->service, c->p->port);
-	buf_adds(&c->comment, " external destinations");
-	rule_list_add(&c->rules,
-		&(struct rule){ .match = { match },
-			.target = jump_to(target),
-			.comment = buf_str(&c->comment) });
-}
-
 /*
  * With the policy Local clients keep their addresses and reach the endpoints here; pods of this
  * node and the node itself may use all, and the node's packets are masqueraded, since its source
@@ -144,59 +107,63 @@ static void add_external_rule(
 static void add_external(struct port_chains *c, bool local)
 {
 	const struct rule_match pods = resolve_match_pods(c->r->view, c->p->family);
-	const struct rule_match node = match_of(MATCH_SOURCE_LOCAL);
+	const struct rule_match node = { MATCH_SOURCE_LOCAL };
 	char all[CHAIN_NAME_LEN + 1], name[CHAIN_NAME_LEN + 1];
+	const struct {
+		bool stands;
+		const char *what;
+		struct rule_match match;
+		const char *target;
+	} rows[] = {
+		{ !local, "masquerade", match_any, "KUBE-MARK-MASQ" },
+		{ local && pods.type != MATCH_ANY, "pod", pods, all },
+		{ local, "masquerade LOCAL", node, "KUBE-MARK-MASQ" },
+		{ local, "route LOCAL", node, all },
+	};
 
 	service_chain_name(SERVICE_CHAIN_SVC, c->hash, all);
-	if (!local) {
-		add_external_rule(c, "masquerade", match_any, "KUBE-MARK-MASQ");
-	} else {
-		if (pods.type != MATCH_ANY)
-			add_external_rule(c, "pod", pods, all);
-		add_external_rule(c, "masquerade LOCAL", node, "KUBE-MARK-MASQ");
-		add_external_rule(c, "route LOCAL", node, all);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!rows[i].stands)
+			continue;
+		buf_reset(&c->comment);
+		buf_addf(&c->comment, "%s traffic for ", rows[i].what);
+		service_port_name(&c->comment, c->p->service, c->p->port);
+		buf_adds(&c->comment, " external destinations");
+		rule_list_add(&c->rules,
+			&(struct rule){ .match = { rows[i].match },
+				.target = jump_to(rows[i].target),
+				.comment = buf_str(&c->comment) });
 	}
+
 	service_chain_name(local ? SERVICE_CHAIN_SVL : SERVICE_CHAIN_SVC, c->hash, name);
 	rule_list_add(&c->rules, &(struct rule){ .target = jump_to(name) });
 	service_chain_name(SERVICE_CHAIN_EXT, c->hash, name);
 	finish_chain(c, name);
 }
 
-static void add_dispatch(
-	const struct port_chains *c, const struct ip *ip, uint16_t port, enum service_chain chain)
+/* The chains of the port: one for each endpoint, and those that lead to them. */
+static void add_chains(struct port_chains *c, bool accessible)
 {
-	fact_list_add(c->r->out, fact_dispatch(ip, port, c->p->port->proto, chain, c->hash));
-}
-
-/*
- * Which addresses carry node ports is said by the node's rules, once for all Services; 127.0.0.1,
- * which is no frontend, may be among them.
- */
-static void add_node_port(const struct port_chains *c)
-{
-	const struct ip any = { .family = (uint8_t)c->p->family };
-	uint16_t port = c->p->port->node_port;
-
-	add_dispatch(c, &any, port, SERVICE_CHAIN_EXT);
-	if (c->p->port->proto != IPPROTO_SCTP)
-		fact_list_add(c->r->out,
-			fact_member(c->p->port->proto == IPPROTO_TCP ? SET_NODE_PORT_TCP
-								     : SET_NODE_PORT_UDP,
-				c->p->family, &any, 0, port, NULL));
-}
-
-static void add_chains(struct port_chains *c)
-{
-	bool accessible = service_externally_accessible(c->p->service, c->p->port, c->p->family);
-	bool external_local = accessible && service_external_local(c->p->service);
-	bool all = accessible || !c->p->service->internal_local;
-	bool local = external_local || c->p->service->internal_local;
+	const struct service *s = c->p->service;
+	bool external_local = accessible && service_external_local(s);
+	bool all = accessible || !s->internal_local;
+	bool local = external_local || s->internal_local;
 
 	for (size_t i = 0; i < c->p->endpoints.n; i++) {
 		const struct candidate *ep = &c->p->endpoints.eps[i];
+		struct rule rule = { .match = { { MATCH_PROTOCOL, .protocol = c->p->port->proto } },
+			.target = { TARGET_DNAT, .to = { ep->ip, ep->port } } };
+		char name[CHAIN_NAME_LEN + 1];
 
-		if ((all && takes_part(ep, false)) || (local && takes_part(ep, true)))
-			add_endpoint_chain(c, ep);
+		if (!(all && takes_part(ep, false)) && !(local && takes_part(ep, true)))
+			continue;
+		endpoint_chain_name(c, ep, name);
+		/* The record of an endpoint's clients is named after its chain. */
+		if (s->affinity_client_ip)
+			rule.match[1] =
+				(struct rule_match){ MATCH_REMEMBER, .client.record = name };
+		rule_list_add(&c->rules, &rule);
+		finish_chain(c, name);
 	}
 	if (all)
 		add_list(c, false);
@@ -204,33 +171,46 @@ static void add_chains(struct port_chains *c)
 		add_list(c, true);
 	if (accessible)
 		add_external(c, external_local);
-	if (c->p->port->node_port)
-		add_node_port(c);
-}
-
-static void add_frontend(const struct port_chains *c, const struct frontend *fe)
-{
-	enum set_id refused = fe->local && c->p->endpoints.any ? SET_NO_LOCAL : SET_NO_ENDPOINTS;
-
-	if (fe->kind == FRONTEND_CLUSTER_IP)
-		add_dispatch(
-			c, &fe->ip, fe->port, fe->local ? SERVICE_CHAIN_SVL : SERVICE_CHAIN_SVC);
-	else if (fe->kind != FRONTEND_NODE_PORT)
-		add_dispatch(c, &fe->ip, fe->port, SERVICE_CHAIN_EXT);
-	if (!any_takes_part(&c->p->endpoints, fe->local))
-		fact_list_add(c->r->out,
-			fact_member(
-				refused, c->p->family, &fe->ip, c->p->port->proto, fe->port, NULL));
 }
 
 void resolve_iptables_port(const struct resolver *r, const struct served_port *p)
 {
+	const struct ip any = { .family = (uint8_t)p->family };
+	const uint8_t proto = p->port->proto;
+	const uint16_t node_port = p->port->node_port;
 	struct port_chains c = { .r = r, .p = p };
 
 	service_port_hash(p->service, p->port, c.hash);
-	add_chains(&c);
-	for (size_t i = 0; i < p->frontends.n; i++)
-		add_frontend(&c, &p->frontends.fes[i]);
+	add_chains(&c, service_externally_accessible(p->service, p->port, p->family));
+
+	/* The node's rules say which addresses carry node ports, once for all Services; 127.0.0.1,
+	 * which is no frontend, may be among them. */
+	if (node_port)
+		fact_list_add(
+			r->out, fact_dispatch(&any, node_port, proto, SERVICE_CHAIN_EXT, c.hash));
+	if (node_port && proto != IPPROTO_SCTP)
+		fact_list_add(r->out,
+			fact_member(proto == IPPROTO_TCP ? SET_NODE_PORT_TCP : SET_NODE_PORT_UDP,
+				p->family, &any, 0, node_port, NULL));
+
+	for (size_t i = 0; i < p->frontends.n; i++) {
+		const struct frontend *fe = &p->frontends.fes[i];
+		enum set_id refused =
+			fe->local && p->endpoints.any ? SET_NO_LOCAL : SET_NO_ENDPOINTS;
+		enum service_chain chain = fe->kind != FRONTEND_CLUSTER_IP ? SERVICE_CHAIN_EXT
+			: fe->local					   ? SERVICE_CHAIN_SVL
+									   : SERVICE_CHAIN_SVC;
+		bool answered = false;
+
+		if (fe->kind != FRONTEND_NODE_PORT)
+			fact_list_add(
+				r->out, fact_dispatch(&fe->ip, fe->port, proto, chain, c.hash));
+		for (size_t k = 0; k < p->endpoints.n && !answered; k++)
+			answered = takes_part(&p->endpoints.eps[k], fe->local);
+		if (!answered)
+			fact_list_add(r->out,
+				fact_member(refused, p->family, &fe->ip, proto, fe->port, NULL));
+	}
 	rule_list_done(&c.rules);
 	buf_done(&c.comment);
 }

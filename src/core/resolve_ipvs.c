@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "resolve_own.h"
+#include "core/resolve.h"
 
 /*
  * A virtual server with the real servers of one traffic policy's list.

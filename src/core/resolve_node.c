@@ -23,34 +23,47 @@
  * VIPs are local with both backends: the node itself needs no route to them, they answer ICMP echo,
  * and packets that are not translated come to INPUT.
  */
+#include <assert.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "core/resolve.h"
-#include "resolve_own.h"
 
-/* The rules of one chain while they are made. */
-struct chain_rules {
+/* The chains of one family while they are made, one after the other. */
+struct node_rules {
 	const struct node_view *view;
+	struct rule_pool *pool;
+	struct fact_list *out;
 	int family;
-	struct rule_list list;
+	bool iptables; /* else IPVS */
+	uint32_t mark; /* of packets to be masqueraded */
+	struct cidr loopback;
+	struct rule_list list; /* of the chain at hand */
 };
 
 /* Sets of the addresses and ports that a Service with a VIP answers on. */
 static const enum set_id portals[] = { SET_CLUSTER_IP, SET_LOAD_BALANCER, SET_EXTERNAL_IP,
 	SET_EXTERNAL_IP_LOCAL };
 
-/* add_rule(c, target, comment, matches...) */
-#define add_rule(c, where, why, ...) \
-	rule_list_add(&(c)->list,    \
+/* add_rule(n, target, comment, matches...), to the chain at hand */
+#define add_rule(n, where, why, ...) \
+	rule_list_add(&(n)->list,    \
 		&(struct rule){ .match = { __VA_ARGS__ }, .target = where, .comment = why })
 
 /* A rule for what is in one of our sets, with the comment of the set. */
 static void add_set_rule(
-	struct chain_rules *c, enum set_id set, enum set_dirs dirs, struct rule_target target)
+	struct node_rules *n, enum set_id set, enum set_dirs dirs, struct rule_target target)
 {
-	add_rule(c, target, set_info(set)->comment, match_set(set, dirs));
+	add_rule(n, target, set_info(set)->comment, match_set(set, dirs));
+}
+
+/* The chain at hand is complete. */
+static void end_chain(struct node_rules *n, enum table table, const char *name)
+{
+	assert(chain_is_ours(table, name));
+	fact_list_add(n->out, fact_chain(n->family, table, name, rule_pool_put(n->pool, &n->list)));
+	rule_list_reset(&n->list);
 }
 
 struct rule_match resolve_match_pods(const struct node_view *view, int family)
@@ -65,350 +78,269 @@ struct rule_match resolve_match_pods(const struct node_view *view, int family)
 	return cidr ? match_net(MATCH_SOURCE, cidr) : match_any;
 }
 
-static struct cidr loopback_net(int family)
-{
-	struct cidr net = { .ip.family = (uint8_t)family, .len = family == AF_INET6 ? 128 : 8 };
-
-	net.ip.bytes[family == AF_INET6 ? 15 : 0] = family == AF_INET6 ? 1 : 127;
-	return net;
-}
-
-static uint32_t masquerade_mark(const struct chain_rules *c)
-{
-	return UINT32_C(1) << c->view->options->masquerade_bit;
-}
-
-/* Rules of both backends */
-
 /*
  * Cluster IP traffic that does not come from a pod of this node must find its way back, so it is
  * masqueraded. If pods cannot be told from others, only packets whose source address is the VIP
  * itself are masqueraded, see --vip-mode=address.
  */
-static void masquerade_cluster_ip(struct chain_rules *c)
+static void masquerade_cluster_ip(struct node_rules *n)
 {
-	const struct rule_match pods = resolve_match_pods(c->view, c->family);
-	const bool all = c->view->options->masquerade_all, told = pods.type != MATCH_ANY;
+	const struct rule_match pods = resolve_match_pods(n->view, n->family);
+	const bool all = n->view->options->masquerade_all, told = pods.type != MATCH_ANY;
+	struct rule_match others = match_any;
 
-	add_rule(c, jump_to("KUBE-MARK-MASQ"), set_info(SET_CLUSTER_IP)->comment,
-		told && !all ? match_not(pods) : match_any,
+	if (told && !all) {
+		others = pods;
+		others.negated = true;
+	}
+	add_rule(n, jump_to("KUBE-MARK-MASQ"), set_info(SET_CLUSTER_IP)->comment, others,
 		match_set(SET_CLUSTER_IP, told || all ? DIRS_DST_DST : DIRS_SRC_DST));
 }
 
-static void nat_postrouting(struct chain_rules *c)
+/* Drops what comes from outside of loadBalancerSourceRanges. Table nat cannot drop: it leaves that
+ * to the chain of this name in table filter. */
+static void end_source_ranges_chain(struct node_rules *n, enum table table)
 {
-	struct rule_target masquerade = { .type = TARGET_MASQUERADE };
-	uint32_t mark = masquerade_mark(c);
+	add_set_rule(n, SET_LOAD_BALANCER_SOURCE_CIDR, DIRS_DST_DST_SRC, to_return);
+	add_set_rule(n, SET_LOAD_BALANCER_SOURCE_IP, DIRS_DST_DST_SRC, to_return);
+	add_rule(n, table == TABLE_NAT ? to_accept : to_drop, NULL);
+	end_chain(n, table, CHAIN_SOURCE_RANGES);
+}
 
-	add_set_rule(c, SET_LOOP_BACK, DIRS_DST_DST_SRC, masquerade);
+/* The end of a chain that packets to Services have left by then: lets ICMP echo to a VIP pass and
+ * refuses all other new packets to one. */
+static void refuse_vips(struct node_rules *n)
+{
+	const uint8_t icmp = n->family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+
+	add_rule(n, to_return, NULL, match_set(SET_HEALTH_CHECK_NODE_PORT, DIRS_DST));
+	add_rule(n, to_return, NULL, { MATCH_PROTOCOL, .protocol = icmp }, { MATCH_ICMP_ECHO });
+	add_rule(n, to_reject, NULL, { MATCH_STATES, .states = STATE_NEW },
+		match_set(SET_IPVS_IPS, DIRS_DST));
+}
+
+/* The chains that both backends have. */
+static void add_common_chains(struct node_rules *n)
+{
+	const struct rule_match marked = { MATCH_MARK, .mark = { n->mark, n->mark } };
+	const struct rule_match unmarked = { MATCH_MARK, true, .mark = { n->mark, n->mark } };
+	const struct rule_target mark = { TARGET_MARK, .mark = { n->mark, n->mark } };
+	const struct rule_target unmark = { TARGET_MARK, .mark = { n->mark, 0 } };
+	struct rule_target masquerade = { TARGET_MASQUERADE };
+
+	add_set_rule(n, SET_LOOP_BACK, DIRS_DST_DST_SRC, masquerade);
 	/* A VIP on an interface becomes the source of the node's own connections, which no reply
 	 * would find. */
-	if (c->view->options->vip_mode == VIP_ADDRESS)
-		add_set_rule(c, SET_IPVS_IPS, DIRS_SRC, masquerade);
-	add_rule(c, to_return, NULL, match_not(match_mark(mark, mark)));
-	add_rule(c, mark_with(mark, 0), NULL);
-	masquerade.random_fully = c->view->random_fully;
-	add_rule(c, masquerade, "kubernetes service traffic requiring SNAT");
+	if (n->view->options->vip_mode == VIP_ADDRESS)
+		add_set_rule(n, SET_IPVS_IPS, DIRS_SRC, masquerade);
+	add_rule(n, to_return, NULL, unmarked);
+	add_rule(n, unmark, NULL);
+	masquerade.random_fully = n->view->random_fully;
+	add_rule(n, masquerade, "kubernetes service traffic requiring SNAT");
+	end_chain(n, TABLE_NAT, "KUBE-POSTROUTING");
+
+	add_rule(n, mark, NULL);
+	end_chain(n, TABLE_NAT, "KUBE-MARK-MASQ");
+
+	/* On iptables a packet that connection tracking does not take for a part of the connection
+	 * is not translated back: its sender would show up with the endpoint's address and be
+	 * answered with a reset (kubernetes/kubernetes#74839). */
+	if (n->iptables && n->view->drop_invalid)
+		add_rule(n, to_drop, NULL, { MATCH_STATES, .states = STATE_INVALID });
+	add_rule(n, to_accept, "kubernetes forwarding rules", marked);
+	add_rule(n, to_accept, "kubernetes forwarding conntrack rule",
+		{ MATCH_STATES, .states = STATE_RELATED | STATE_ESTABLISHED });
+	end_chain(n, TABLE_FILTER, "KUBE-FORWARD");
+
+	add_set_rule(n, SET_HEALTH_CHECK_NODE_PORT, DIRS_DST, to_accept);
+	end_chain(n, TABLE_FILTER, "KUBE-NODE-PORT");
+
+	end_source_ranges_chain(n, TABLE_FILTER);
 }
 
-static void nat_mark_masq(struct chain_rules *c)
+static void add_ipvs_nat_chains(struct node_rules *n)
 {
-	add_rule(c, mark_with(masquerade_mark(c), masquerade_mark(c)), NULL);
-}
-
-static void filter_forward(struct chain_rules *c)
-{
-	uint32_t mark = masquerade_mark(c);
-
-	add_rule(c, to_accept, "kubernetes forwarding rules", match_mark(mark, mark));
-	add_rule(c, to_accept, "kubernetes forwarding conntrack rule",
-		match_states(STATE_RELATED | STATE_ESTABLISHED));
-}
-
-static void filter_node_port(struct chain_rules *c)
-{
-	add_set_rule(c, SET_HEALTH_CHECK_NODE_PORT, DIRS_DST, to_accept);
-}
-
-/* Returns for clients in one of the loadBalancerSourceRanges. */
-static void return_allowed_sources(struct chain_rules *c)
-{
-	add_set_rule(c, SET_LOAD_BALANCER_SOURCE_CIDR, DIRS_DST_DST_SRC, to_return);
-	add_set_rule(c, SET_LOAD_BALANCER_SOURCE_IP, DIRS_DST_DST_SRC, to_return);
-}
-
-static void source_ranges(struct chain_rules *c)
-{
-	return_allowed_sources(c);
-	add_rule(c, to_drop, NULL);
-}
-
-static void check_source_ranges(struct chain_rules *c)
-{
-	add_set_rule(c, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
-}
-
-/* Ends a chain: lets ICMP echo to a VIP pass and refuses all other new packets to one. */
-static void refuse_vips(struct chain_rules *c)
-{
-	const uint8_t icmp = c->family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
-
-	add_rule(c, to_return, NULL, match_set(SET_HEALTH_CHECK_NODE_PORT, DIRS_DST));
-	add_rule(c, to_return, NULL, match_protocol(icmp), match_of(MATCH_ICMP_ECHO));
-	add_rule(c, to_reject, NULL, match_states(STATE_NEW), match_set(SET_IPVS_IPS, DIRS_DST));
-}
-
-/* Drops packets to a Local policy without endpoints here, unless IPVS has them marked. */
-static void drop_no_local(struct chain_rules *c, bool only_new)
-{
-	const uint32_t mask = c->view->options->mark_mask;
-
-	add_rule(c, to_drop, NULL, match_set(SET_NO_LOCAL, DIRS_DST_DST),
-		mask ? match_mark(0, mask) : match_any,
-		only_new ? match_states(STATE_NEW) : match_any);
-}
-
-/* An empty chain that kube-proxy's layout has. */
-static void no_rules(struct chain_rules *c)
-{
-	(void)c;
-}
-
-/* Rules of IPVS */
-
-/* Packets to this set of external addresses are for IPVS alone. */
-static void accept_external(struct chain_rules *c, enum set_id set)
-{
-	add_rule(c, to_accept, set_info(set)->comment, match_set(set, DIRS_DST_DST),
-		match_of(MATCH_DESTINATION_LOCAL));
-}
-
-static void ipvs_nat_services(struct chain_rules *c)
-{
-	const struct cidr loopback = loopback_net(c->family);
-
-	add_rule(c, to_return, NULL, match_net(MATCH_SOURCE, &loopback));
-	add_set_rule(c, SET_LOAD_BALANCER, DIRS_DST_DST, jump_to("KUBE-LOAD-BALANCER"));
-	masquerade_cluster_ip(c);
-	add_set_rule(c, SET_EXTERNAL_IP, DIRS_DST_DST, jump_to("KUBE-MARK-MASQ"));
-	accept_external(c, SET_EXTERNAL_IP);
-	accept_external(c, SET_EXTERNAL_IP_LOCAL);
-	add_rule(c, to_accept, NULL, match_set(SET_CLUSTER_IP, DIRS_DST_DST));
-	add_rule(c, to_accept, NULL, match_set(SET_LOAD_BALANCER, DIRS_DST_DST));
-	add_rule(c, jump_to("KUBE-NODE-PORT"), NULL, match_of(MATCH_DESTINATION_LOCAL));
-}
-
-static void ipvs_nat_load_balancer(struct chain_rules *c)
-{
-	add_set_rule(c, SET_LOAD_BALANCER_LOCAL, DIRS_DST_DST, to_return);
-	add_rule(c, jump_to("KUBE-MARK-MASQ"), NULL);
-}
-
-static void ipvs_nat_node_port(struct chain_rules *c)
-{
+	static const enum set_id external[] = { SET_EXTERNAL_IP, SET_EXTERNAL_IP_LOCAL };
 	static const struct {
 		uint8_t protocol;
 		enum set_id local, all;
 		enum set_dirs dirs;
-	} rows[] = {
+	} node_ports[] = {
 		{ IPPROTO_TCP, SET_NODE_PORT_LOCAL_TCP, SET_NODE_PORT_TCP, DIRS_DST },
 		{ IPPROTO_UDP, SET_NODE_PORT_LOCAL_UDP, SET_NODE_PORT_UDP, DIRS_DST },
 		{ IPPROTO_SCTP, SET_NODE_PORT_LOCAL_SCTP, SET_NODE_PORT_SCTP, DIRS_DST_DST },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct rule_match protocol = match_protocol(rows[i].protocol);
+	add_rule(n, to_return, NULL, match_net(MATCH_SOURCE, &n->loopback));
+	add_set_rule(n, SET_LOAD_BALANCER, DIRS_DST_DST, jump_to("KUBE-LOAD-BALANCER"));
+	masquerade_cluster_ip(n);
+	add_set_rule(n, SET_EXTERNAL_IP, DIRS_DST_DST, jump_to("KUBE-MARK-MASQ"));
+	/* From here on the packets are for IPVS alone. */
+	for (size_t i = 0; i < ARRAY_SIZE(external); i++)
+		add_rule(n, to_accept, set_info(external[i])->comment,
+			match_set(external[i], DIRS_DST_DST), { MATCH_DESTINATION_LOCAL });
+	add_rule(n, to_accept, NULL, match_set(SET_CLUSTER_IP, DIRS_DST_DST));
+	add_rule(n, to_accept, NULL, match_set(SET_LOAD_BALANCER, DIRS_DST_DST));
+	add_rule(n, jump_to("KUBE-NODE-PORT"), NULL, { MATCH_DESTINATION_LOCAL });
+	end_chain(n, TABLE_NAT, "KUBE-SERVICES");
 
-		add_rule(c, to_return, set_info(rows[i].local)->comment, protocol,
-			match_set(rows[i].local, rows[i].dirs));
-		add_rule(c, jump_to("KUBE-MARK-MASQ"), set_info(rows[i].all)->comment, protocol,
-			match_set(rows[i].all, rows[i].dirs));
+	for (size_t i = 0; i < ARRAY_SIZE(node_ports); i++) {
+		const enum set_id local = node_ports[i].local, all = node_ports[i].all;
+		const struct rule_match protocol = { MATCH_PROTOCOL,
+			.protocol = node_ports[i].protocol };
+
+		add_rule(n, to_return, set_info(local)->comment, protocol,
+			match_set(local, node_ports[i].dirs));
+		add_rule(n, jump_to("KUBE-MARK-MASQ"), set_info(all)->comment, protocol,
+			match_set(all, node_ports[i].dirs));
 	}
+	end_chain(n, TABLE_NAT, "KUBE-NODE-PORT");
+
+	add_set_rule(n, SET_LOAD_BALANCER_LOCAL, DIRS_DST_DST, to_return);
+	add_rule(n, jump_to("KUBE-MARK-MASQ"), NULL);
+	end_chain(n, TABLE_NAT, "KUBE-LOAD-BALANCER");
 }
 
-/* A packet that no Service answers must not reach a daemon of the node that listens on every
- * address. */
-static void ipvs_filter(struct chain_rules *c)
+static void add_ipvs_filter_chains(struct node_rules *n)
 {
-	static const enum set_id pass[] = { SET_LOAD_BALANCER, SET_CLUSTER_IP, SET_EXTERNAL_IP,
-		SET_EXTERNAL_IP_LOCAL };
+	add_set_rule(n, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
+	end_chain(n, TABLE_FILTER, "KUBE-PROXY-FIREWALL");
 
-	for (size_t i = 0; i < ARRAY_SIZE(pass); i++)
-		add_rule(c, to_return, NULL, match_set(pass[i], DIRS_DST_DST));
-	refuse_vips(c);
-}
+	/* A packet that no Service answers must not reach a daemon of the node that listens on
+	 * every address. */
+	add_rule(n, to_return, NULL, match_set(SET_LOAD_BALANCER, DIRS_DST_DST));
+	add_rule(n, to_return, NULL, match_set(SET_CLUSTER_IP, DIRS_DST_DST));
+	add_rule(n, to_return, NULL, match_set(SET_EXTERNAL_IP, DIRS_DST_DST));
+	add_rule(n, to_return, NULL, match_set(SET_EXTERNAL_IP_LOCAL, DIRS_DST_DST));
+	refuse_vips(n);
+	end_chain(n, TABLE_FILTER, "KUBE-IPVS-FILTER");
 
-/* Marks packets to an external address with a Local policy: they may go to every endpoint. */
-static void add_map_mark(struct chain_rules *c, struct rule_match who)
-{
-	const struct rule_target map_mark = { .type = TARGET_MAP_MARK,
-		.set = { SET_LOCAL_MARK, DIRS_DST_DST } };
-
-	add_rule(c, map_mark, NULL, who, match_set(SET_LOCAL_MARK, DIRS_DST_DST));
-}
-
-/* Packets that come in: mangle PREROUTING stands before everything that would answer. Connections
- * that exist already live on with an endpoint that is leaving. */
-static void ipvs_mangle_pods(struct chain_rules *c)
-{
-	const struct rule_match pods = resolve_match_pods(c->view, c->family);
-
-	if (pods.type != MATCH_ANY)
-		add_map_mark(c, pods);
-	drop_no_local(c, true);
+	/* kube-proxy's layout has this chain; it needs no rules here. */
+	end_chain(n, TABLE_FILTER, "KUBE-IPVS-OUT-FILTER");
 }
 
 /*
- * Packets of the node itself. IPVS takes them in LOCAL_OUT (-98), before filter OUTPUT (0) could
- * look at the VIP, so loadBalancerSourceRanges are checked once more in mangle OUTPUT (-150).
+ * Policies that IPVS does not know. Packets to an external address with a Local policy are marked
+ * if they may go to every endpoint. All others are dropped if there is no endpoint here, but only
+ * new ones: connections that exist already live on with an endpoint that is leaving.
  */
-static void ipvs_mangle_node(struct chain_rules *c)
+static void add_ipvs_mangle_chains(struct node_rules *n)
 {
-	add_map_mark(c, match_any);
-	drop_no_local(c, true);
-	check_source_ranges(c);
-}
+	const struct rule_match pods = resolve_match_pods(n->view, n->family);
+	const struct rule_match local = match_set(SET_LOCAL_MARK, DIRS_DST_DST);
+	const struct rule_match no_local = match_set(SET_NO_LOCAL, DIRS_DST_DST);
+	const struct rule_match new = { MATCH_STATES, .states = STATE_NEW };
+	const struct rule_match unmarked = { MATCH_MARK,
+		.mark = { 0, n->view->options->mark_mask } };
+	const struct rule_target map_mark = { TARGET_MAP_MARK,
+		.set = { SET_LOCAL_MARK, DIRS_DST_DST } };
 
-/* Rules of iptables */
+	/* PREROUTING of this table stands before everything that would answer. */
+	if (pods.type != MATCH_ANY)
+		add_rule(n, map_mark, NULL, pods, local);
+	add_rule(n, to_drop, NULL, no_local, unmarked, new);
+	end_chain(n, TABLE_MANGLE, "KUBE-IPVS-PODS");
+
+	/* IPVS takes packets of the node itself in LOCAL_OUT (-98), before filter OUTPUT (0) could
+	 * look at the VIP, so loadBalancerSourceRanges are checked in mangle OUTPUT (-150), too. */
+	add_rule(n, map_mark, NULL, local);
+	add_rule(n, to_drop, NULL, no_local, unmarked, new);
+	add_set_rule(n, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
+	end_chain(n, TABLE_MANGLE, "KUBE-IPVS-NODE");
+
+	end_source_ranges_chain(n, TABLE_MANGLE);
+}
 
 /* Leads packets to the addresses of the node that carry NodePorts to them. */
-static void add_node_port_addresses(struct chain_rules *c)
+static void add_node_port_addresses(struct node_rules *n)
 {
 	const struct rule_target node_port = jump_to("KUBE-NODE-PORT");
-	const struct cidr loopback = loopback_net(c->family);
-	const struct rule_match to_loopback = match_net(MATCH_DESTINATION, &loopback);
-	bool localhost = c->family == AF_INET && node_view_localhost_nodeports(c->view);
+	const struct rule_match to_loopback = match_net(MATCH_DESTINATION, &n->loopback);
+	bool localhost = n->family == AF_INET && node_view_localhost_nodeports(n->view);
+	struct rule_match elsewhere = to_loopback;
 
-	if (options_all_nodeport_addresses(c->view->options, c->family)) {
-		add_rule(c, node_port, NULL, localhost ? match_any : match_not(to_loopback),
-			match_of(MATCH_DESTINATION_LOCAL));
+	if (options_all_nodeport_addresses(n->view->options, n->family)) {
+		elsewhere.negated = true;
+		add_rule(n, node_port, NULL, localhost ? match_any : elsewhere,
+			{ MATCH_DESTINATION_LOCAL });
 		return;
 	}
-	for (size_t i = 0; i < c->view->n_local; i++) {
-		const struct cidr own = { .ip = c->view->local[i], .len = ip_bits(c->family) };
+	for (size_t i = 0; i < n->view->n_local; i++) {
+		const struct cidr own = { .ip = n->view->local[i], .len = ip_bits(n->family) };
 
-		if (own.ip.family == c->family && node_view_is_nodeport_address(c->view, &own.ip))
-			add_rule(c, node_port, NULL, match_net(MATCH_DESTINATION, &own));
+		if (own.ip.family == n->family && node_view_is_nodeport_address(n->view, &own.ip))
+			add_rule(n, node_port, NULL, match_net(MATCH_DESTINATION, &own));
 	}
 	if (localhost)
-		add_rule(c, node_port, NULL, to_loopback);
+		add_rule(n, node_port, NULL, to_loopback);
 }
 
-static void iptables_nat_services(struct chain_rules *c)
-{
-	check_source_ranges(c);
-	masquerade_cluster_ip(c);
-	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
-		add_rule(c, jump_to(CHAIN_DISPATCH), NULL, match_set(portals[i], DIRS_DST_DST));
-	/* A port of a VIP that no Service has is not a NodePort, though the VIP is an address of
-	 * the node. */
-	add_rule(c, to_return, NULL, match_set(SET_IPVS_IPS, DIRS_DST));
-	add_node_port_addresses(c);
-}
-
-static void iptables_nat_node_port(struct chain_rules *c)
+static void add_iptables_nat_chains(struct node_rules *n)
 {
 	const struct rule_target node_ports = jump_to(CHAIN_NODE_PORTS);
 
-	add_rule(c, node_ports, NULL, match_protocol(IPPROTO_TCP),
+	add_set_rule(n, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
+	masquerade_cluster_ip(n);
+	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
+		add_rule(n, jump_to(CHAIN_DISPATCH), NULL, match_set(portals[i], DIRS_DST_DST));
+	/* A port of a VIP that no Service has is not a NodePort, though the VIP is an address of
+	 * the node. */
+	add_rule(n, to_return, NULL, match_set(SET_IPVS_IPS, DIRS_DST));
+	add_node_port_addresses(n);
+	end_chain(n, TABLE_NAT, "KUBE-SERVICES");
+
+	add_rule(n, node_ports, NULL, { MATCH_PROTOCOL, .protocol = IPPROTO_TCP },
 		match_set(SET_NODE_PORT_TCP, DIRS_DST));
-	add_rule(c, node_ports, NULL, match_protocol(IPPROTO_UDP),
+	add_rule(n, node_ports, NULL, { MATCH_PROTOCOL, .protocol = IPPROTO_UDP },
 		match_set(SET_NODE_PORT_UDP, DIRS_DST));
-	add_rule(c, node_ports, NULL, match_protocol(IPPROTO_SCTP));
-}
+	add_rule(n, node_ports, NULL, { MATCH_PROTOCOL, .protocol = IPPROTO_SCTP });
+	end_chain(n, TABLE_NAT, "KUBE-NODE-PORT");
 
-/* The nat table cannot drop. Packets that are not translated here are dropped by the chain of the
- * same name in the filter table. */
-static void iptables_nat_source_ranges(struct chain_rules *c)
-{
-	return_allowed_sources(c);
-	add_rule(c, to_accept, NULL);
-}
-
-/*
- * Packets that connection tracking does not take for a part of the connection are not translated
- * either. As the address is the node's, its own TCP or SCTP would answer them with a reset and end
- * the connection.
- */
-static void drop_invalid(struct chain_rules *c)
-{
-	const struct rule_match invalid = match_states(STATE_INVALID);
-
-	if (!c->view->drop_invalid)
-		return;
-	add_rule(c, to_drop, NULL, invalid, match_set(SET_IPVS_IPS, DIRS_DST));
-	add_rule(c, to_drop, NULL, invalid, match_set(SET_NODE_PORT_SCTP, DIRS_DST_DST));
-	add_rule(c, to_drop, NULL, match_protocol(IPPROTO_TCP), invalid,
-		match_set(SET_NODE_PORT_TCP, DIRS_DST));
+	end_source_ranges_chain(n, TABLE_NAT);
 }
 
 /*
  * Packets that a Service with endpoints answers are translated before they come here. They are let
  * pass all the same: while IPVS takes over, or hands over, they come untranslated for a moment.
  */
-static void iptables_filter_services(struct chain_rules *c)
+static void add_iptables_filter_chains(struct node_rules *n)
 {
-	const struct cidr loopback = loopback_net(c->family);
+	const uint32_t mask = n->view->options->mark_mask;
+	const struct rule_match invalid = { MATCH_STATES, .states = STATE_INVALID };
+	const struct rule_match unmarked = { MATCH_MARK, .mark = { 0, mask } };
+	struct rule_match elsewhere = match_net(MATCH_SOURCE, &n->loopback);
 
-	add_rule(c, to_return, NULL, match_states(STATE_RELATED | STATE_ESTABLISHED | STATE_DNAT));
-	drop_invalid(c);
+	add_rule(n, to_return, NULL,
+		{ MATCH_STATES, .states = STATE_RELATED | STATE_ESTABLISHED | STATE_DNAT });
+
+	/* Packets that connection tracking does not take for a part of the connection are not
+	 * translated either. As the address is the node's, its own TCP or SCTP would answer them
+	 * with a reset and end the connection. */
+	if (n->view->drop_invalid) {
+		add_rule(n, to_drop, NULL, invalid, match_set(SET_IPVS_IPS, DIRS_DST));
+		add_rule(n, to_drop, NULL, invalid, match_set(SET_NODE_PORT_SCTP, DIRS_DST_DST));
+		add_rule(n, to_drop, NULL, { MATCH_PROTOCOL, .protocol = IPPROTO_TCP }, invalid,
+			match_set(SET_NODE_PORT_TCP, DIRS_DST));
+	}
+
 	/* With route_localnet others on the link could reach services that listen on 127.0.0.1. */
-	if (c->family == AF_INET && node_view_localhost_nodeports(c->view))
-		add_rule(c, to_drop, "block incoming localnet connections",
-			match_not(match_net(MATCH_SOURCE, &loopback)),
-			match_net(MATCH_DESTINATION, &loopback));
-	check_source_ranges(c);
-	drop_no_local(c, false);
-	add_set_rule(c, SET_NO_ENDPOINTS, DIRS_DST_DST, to_reject);
+	elsewhere.negated = true;
+	if (n->family == AF_INET && node_view_localhost_nodeports(n->view))
+		add_rule(n, to_drop, "block incoming localnet connections", elsewhere,
+			match_net(MATCH_DESTINATION, &n->loopback));
+
+	add_set_rule(n, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
+	/* Packets to a Local policy without endpoints here, unless IPVS has them marked. */
+	add_rule(n, to_drop, NULL, match_set(SET_NO_LOCAL, DIRS_DST_DST),
+		mask ? unmarked : match_any);
+	add_set_rule(n, SET_NO_ENDPOINTS, DIRS_DST_DST, to_reject);
 	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
-		add_rule(c, to_return, NULL, match_set(portals[i], DIRS_DST_DST));
-	refuse_vips(c);
+		add_rule(n, to_return, NULL, match_set(portals[i], DIRS_DST_DST));
+	refuse_vips(n);
+	end_chain(n, TABLE_FILTER, "KUBE-SERVICES");
 }
 
-/*
- * A packet that connection tracking does not take for a part of the connection is not translated
- * back: its sender would show up with the endpoint's address and be answered with a reset
- * (kubernetes/kubernetes#74839).
- */
-static void iptables_filter_forward(struct chain_rules *c)
-{
-	if (c->view->drop_invalid)
-		add_rule(c, to_drop, NULL, match_states(STATE_INVALID));
-	filter_forward(c);
-}
-
-/* The chains */
-
-enum { ON_IPVS = 1, ON_IPTABLES = 2 };
-
-static const struct node_chain {
-	unsigned backends; /* 0: of kube-proxy's iptables mode only; ours to delete */
-	enum table table;
-	const char *name;
-	void (*add_rules)(struct chain_rules *c);
-} node_chains[] = {
-	{ ON_IPVS, TABLE_NAT, "KUBE-SERVICES", ipvs_nat_services },
-	{ ON_IPTABLES, TABLE_NAT, "KUBE-SERVICES", iptables_nat_services },
-	{ ON_IPVS | ON_IPTABLES, TABLE_NAT, "KUBE-POSTROUTING", nat_postrouting },
-	{ ON_IPVS, TABLE_NAT, "KUBE-NODE-PORT", ipvs_nat_node_port },
-	{ ON_IPTABLES, TABLE_NAT, "KUBE-NODE-PORT", iptables_nat_node_port },
-	{ ON_IPVS, TABLE_NAT, "KUBE-LOAD-BALANCER", ipvs_nat_load_balancer },
-	{ ON_IPVS | ON_IPTABLES, TABLE_NAT, "KUBE-MARK-MASQ", nat_mark_masq },
-	{ ON_IPTABLES, TABLE_NAT, CHAIN_SOURCE_RANGES, iptables_nat_source_ranges },
-	{ ON_IPVS, TABLE_FILTER, "KUBE-FORWARD", filter_forward },
-	{ ON_IPTABLES, TABLE_FILTER, "KUBE-FORWARD", iptables_filter_forward },
-	{ ON_IPVS | ON_IPTABLES, TABLE_FILTER, "KUBE-NODE-PORT", filter_node_port },
-	{ ON_IPVS, TABLE_FILTER, "KUBE-PROXY-FIREWALL", check_source_ranges },
-	{ ON_IPVS | ON_IPTABLES, TABLE_FILTER, CHAIN_SOURCE_RANGES, source_ranges },
-	{ ON_IPVS, TABLE_FILTER, "KUBE-IPVS-FILTER", ipvs_filter },
-	{ ON_IPVS, TABLE_FILTER, "KUBE-IPVS-OUT-FILTER", no_rules },
-	{ ON_IPTABLES, TABLE_FILTER, "KUBE-SERVICES", iptables_filter_services },
-	{ ON_IPVS, TABLE_MANGLE, "KUBE-IPVS-PODS", ipvs_mangle_pods },
-	{ ON_IPVS, TABLE_MANGLE, "KUBE-IPVS-NODE", ipvs_mangle_node },
-	{ ON_IPVS, TABLE_MANGLE, CHAIN_SOURCE_RANGES, source_ranges },
-	{ 0, TABLE_FILTER, "KUBE-EXTERNAL-SERVICES", no_rules },
-	{ 0, TABLE_FILTER, "KUBE-NODEPORTS", no_rules },
-};
+enum { ON_IPVS = 1, ON_IPTABLES = 2, ON_BOTH = ON_IPVS | ON_IPTABLES };
 
 /* Inserted at the head of their built-in chain, one after the other. */
 static const struct node_jump {
@@ -417,16 +349,12 @@ static const struct node_jump {
 	enum hook from;
 	const char *to, *comment;
 } node_jumps[] = {
-	{ ON_IPVS | ON_IPTABLES, TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES",
-		"kubernetes service portals" },
-	{ ON_IPVS | ON_IPTABLES, TABLE_NAT, HOOK_PREROUTING, "KUBE-SERVICES",
-		"kubernetes service portals" },
-	{ ON_IPVS | ON_IPTABLES, TABLE_NAT, HOOK_POSTROUTING, "KUBE-POSTROUTING",
+	{ ON_BOTH, TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals" },
+	{ ON_BOTH, TABLE_NAT, HOOK_PREROUTING, "KUBE-SERVICES", "kubernetes service portals" },
+	{ ON_BOTH, TABLE_NAT, HOOK_POSTROUTING, "KUBE-POSTROUTING",
 		"kubernetes postrouting rules" },
-	{ ON_IPVS | ON_IPTABLES, TABLE_FILTER, HOOK_FORWARD, "KUBE-FORWARD",
-		"kubernetes forwarding rules" },
-	{ ON_IPVS | ON_IPTABLES, TABLE_FILTER, HOOK_INPUT, "KUBE-NODE-PORT",
-		"kubernetes health check rules" },
+	{ ON_BOTH, TABLE_FILTER, HOOK_FORWARD, "KUBE-FORWARD", "kubernetes forwarding rules" },
+	{ ON_BOTH, TABLE_FILTER, HOOK_INPUT, "KUBE-NODE-PORT", "kubernetes health check rules" },
 	{ ON_IPVS, TABLE_FILTER, HOOK_INPUT, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
 	{ ON_IPVS, TABLE_FILTER, HOOK_FORWARD, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
 	{ ON_IPVS, TABLE_FILTER, HOOK_INPUT, "KUBE-IPVS-FILTER", "kubernetes ipvs access filter" },
@@ -440,65 +368,64 @@ static const struct node_jump {
 		"kubernetes ipvs traffic policies" },
 };
 
-/* The mangle table serves the marks of IPVS. */
-static bool chain_stands(const struct node_view *view, unsigned backends, enum table table)
-{
-	unsigned backend = view->backend == BACKEND_IPTABLES ? ON_IPTABLES : ON_IPVS;
-
-	return backends & backend && (table != TABLE_MANGLE || view->options->mark_mask);
-}
-
 static void resolve_chains(
 	const struct node_view *view, int family, struct rule_pool *pool, struct fact_list *ret)
 {
-	struct chain_rules c = { .view = view, .family = family };
+	struct node_rules n = {
+		.view = view,
+		.pool = pool,
+		.out = ret,
+		.family = family,
+		.iptables = view->backend == BACKEND_IPTABLES,
+		.mark = UINT32_C(1) << view->options->masquerade_bit,
+	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(node_chains); i++) {
-		if (!chain_stands(view, node_chains[i].backends, node_chains[i].table))
-			continue;
-		rule_list_reset(&c.list);
-		node_chains[i].add_rules(&c);
-		fact_list_add(ret,
-			fact_chain(family, node_chains[i].table, node_chains[i].name,
-				rule_pool_put(pool, &c.list)));
+	if (family == AF_INET6)
+		n.loopback = (struct cidr){ { .family = AF_INET6, .bytes = { [15] = 1 } }, 128 };
+	else
+		n.loopback = (struct cidr){ { .family = AF_INET, .bytes = { 127 } }, 8 };
+
+	add_common_chains(&n);
+	if (n.iptables) {
+		add_iptables_nat_chains(&n);
+		add_iptables_filter_chains(&n);
+	} else {
+		add_ipvs_nat_chains(&n);
+		add_ipvs_filter_chains(&n);
+		if (view->options->mark_mask)
+			add_ipvs_mangle_chains(&n);
 	}
+
 	for (size_t i = 0; i < ARRAY_SIZE(node_jumps); i++) {
 		const struct node_jump *j = &node_jumps[i];
 
-		if (!chain_stands(view, j->backends, j->table))
+		if (!(j->backends & (n.iptables ? ON_IPTABLES : ON_IPVS)) ||
+			(j->table == TABLE_MANGLE && !view->options->mark_mask))
 			continue;
-		rule_list_reset(&c.list);
-		rule_list_add(
-			&c.list, &(struct rule){ .target = jump_to(j->to), .comment = j->comment });
+		add_rule(&n, jump_to(j->to), j->comment);
 		fact_list_add(ret,
-			fact_jump(family, j->table, j->from, j->to, rule_pool_put(pool, &c.list)));
+			fact_jump(family, j->table, j->from, j->to, rule_pool_put(pool, &n.list)));
+		rule_list_reset(&n.list);
 	}
-	rule_list_done(&c.list);
-}
-
-static bool set_stands(const struct node_view *view, enum set_id id)
-{
-	bool iptables = view->backend == BACKEND_IPTABLES;
-
-	if (id == SET_NO_ENDPOINTS)
-		return iptables;
-	if (id == SET_LOCAL_MARK)
-		return !iptables && view->options->mark_mask;
-	return id != SET_NO_LOCAL || iptables || view->options->mark_mask;
+	rule_list_done(&n.list);
 }
 
 void resolve_node(const struct node_view *view, struct rule_pool *pool, struct fact_list *ret)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
+	const bool iptables = view->backend == BACKEND_IPTABLES;
+	const bool marks = !iptables && view->options->mark_mask;
 
 	/* CNI plugins take the device for a sign of IPVS. */
-	if (view->backend != BACKEND_IPTABLES || view->options->vip_mode == VIP_ADDRESS)
+	if (!iptables || view->options->vip_mode == VIP_ADDRESS)
 		fact_list_add(ret, fact_link());
 	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
 		if (!node_view_serves(view, families[f]))
 			continue;
 		for (enum set_id id = 0; id < SET_COUNT; id++)
-			if (set_stands(view, id))
+			if ((id != SET_NO_ENDPOINTS || iptables) &&
+				(id != SET_LOCAL_MARK || marks) &&
+				(id != SET_NO_LOCAL || iptables || marks))
 				fact_list_add(ret, fact_set(id, families[f]));
 		resolve_chains(view, families[f], pool, ret);
 	}
@@ -506,11 +433,35 @@ void resolve_node(const struct node_view *view, struct rule_pool *pool, struct f
 
 bool chain_is_ours(enum table table, const char *name)
 {
+	static const struct {
+		enum table table;
+		const char *name;
+	} chains[] = {
+		{ TABLE_NAT, "KUBE-SERVICES" },
+		{ TABLE_NAT, "KUBE-POSTROUTING" },
+		{ TABLE_NAT, "KUBE-NODE-PORT" },
+		{ TABLE_NAT, "KUBE-LOAD-BALANCER" },
+		{ TABLE_NAT, "KUBE-MARK-MASQ" },
+		{ TABLE_NAT, CHAIN_SOURCE_RANGES },
+		{ TABLE_FILTER, "KUBE-SERVICES" },
+		{ TABLE_FILTER, "KUBE-FORWARD" },
+		{ TABLE_FILTER, "KUBE-NODE-PORT" },
+		{ TABLE_FILTER, "KUBE-PROXY-FIREWALL" },
+		{ TABLE_FILTER, CHAIN_SOURCE_RANGES },
+		{ TABLE_FILTER, "KUBE-IPVS-FILTER" },
+		{ TABLE_FILTER, "KUBE-IPVS-OUT-FILTER" },
+		{ TABLE_MANGLE, "KUBE-IPVS-PODS" },
+		{ TABLE_MANGLE, "KUBE-IPVS-NODE" },
+		{ TABLE_MANGLE, CHAIN_SOURCE_RANGES },
+		/* Of kube-proxy's iptables mode only: ours to delete. */
+		{ TABLE_FILTER, "KUBE-EXTERNAL-SERVICES" },
+		{ TABLE_FILTER, "KUBE-NODEPORTS" },
+	};
 	char hash[SERVICE_HASH_LEN];
 	enum service_chain chain;
 
-	for (size_t i = 0; i < ARRAY_SIZE(node_chains); i++)
-		if (node_chains[i].table == table && !strcmp(node_chains[i].name, name))
+	for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
+		if (chains[i].table == table && !strcmp(chains[i].name, name))
 			return true;
 	return table == TABLE_NAT && service_chain_parse(name, &chain, hash);
 }

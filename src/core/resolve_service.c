@@ -8,7 +8,6 @@
 
 #include "core/health_checks.h"
 #include "core/resolve.h"
-#include "resolve_own.h"
 
 static void add_member(const struct resolver *r, const struct served_port *p, enum set_id set,
 	const struct ip *ip, uint16_t port, const struct cidr *second)
@@ -88,53 +87,40 @@ static void add_frontend_members(
 	}
 }
 
-static void add_vip(const struct resolver *r, const struct served_port *p, const struct ip *vip)
-{
-	const struct ip *source = &r->view->node_ip[p->family == AF_INET6];
-
-	add_member(r, p, SET_IPVS_IPS, vip, 0, NULL);
-	if (r->view->options->vip_mode == VIP_ADDRESS)
-		fact_list_add(r->out, fact_addr(vip));
-	else
-		fact_list_add(r->out, fact_route(vip, source));
-}
-
-/*
- * Every endpoint here, whatever its state: it may reach itself through a connection that it holds.
- * With iptables those of other nodes too, as in kube-proxy's iptables mode: they may come here by
- * an external address.
- */
-static void add_loop_back(const struct resolver *r, const struct served_port *p)
-{
-	bool all = r->view->backend == BACKEND_IPTABLES;
-
-	for (size_t i = 0; i < p->endpoints.n; i++) {
-		const struct candidate *ep = &p->endpoints.eps[i];
-		const struct cidr self = { .ip = ep->ip, .len = ip_bits(p->family) };
-
-		if (ep->local || all)
-			add_member(r, p, SET_LOOP_BACK, &ep->ip, ep->port, &self);
-	}
-}
-
 void resolve_service(const struct served_ports *served, const struct node_view *view,
 	struct rule_pool *pool, struct fact_list *ret)
 {
 	const struct resolver r = { .view = view, .pool = pool, .out = ret };
+	const bool iptables = view->backend == BACKEND_IPTABLES;
 	const struct ip none = { 0 };
 
 	for (size_t k = 0; k < served->n; k++) {
 		const struct served_port *p = &served->ports[k];
+		const struct ip *source = &view->node_ip[p->family == AF_INET6];
 
-		add_loop_back(&r, p);
+		/* Every endpoint here, whatever its state: it may reach itself through a connection
+		 * that it holds. With iptables those of other nodes too, as in kube-proxy's
+		 * iptables mode: they may come here by an external address. */
+		for (size_t i = 0; i < p->endpoints.n; i++) {
+			const struct candidate *ep = &p->endpoints.eps[i];
+			const struct cidr self = { .ip = ep->ip, .len = ip_bits(p->family) };
+
+			if (ep->local || iptables)
+				add_member(&r, p, SET_LOOP_BACK, &ep->ip, ep->port, &self);
+		}
 		for (size_t i = 0; i < p->frontends.n; i++) {
 			const struct frontend *fe = &p->frontends.fes[i];
 
 			add_frontend_members(&r, p, fe);
-			if (fe->vip)
-				add_vip(&r, p, &fe->ip);
+			if (!fe->vip)
+				continue;
+			add_member(&r, p, SET_IPVS_IPS, &fe->ip, 0, NULL);
+			fact_list_add(ret,
+				view->options->vip_mode == VIP_ADDRESS
+					? fact_addr(&fe->ip)
+					: fact_route(&fe->ip, source));
 		}
-		if (view->backend == BACKEND_IPTABLES)
+		if (iptables)
 			resolve_iptables_port(&r, p);
 		else
 			resolve_ipvs_port(&r, p);

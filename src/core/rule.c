@@ -11,11 +11,6 @@ const struct rule_target to_return = { .type = TARGET_RETURN },
 			 to_accept = { .type = TARGET_ACCEPT }, to_drop = { .type = TARGET_DROP },
 			 to_reject = { .type = TARGET_REJECT };
 
-struct rule_match match_of(enum match type)
-{
-	return (struct rule_match){ .type = (uint8_t)type };
-}
-
 struct rule_match match_net(enum match type, const struct cidr *net)
 {
 	struct rule_match m = { .type = (uint8_t)type, .net.ip = net->ip };
@@ -25,46 +20,15 @@ struct rule_match match_net(enum match type, const struct cidr *net)
 	return m;
 }
 
-struct rule_match match_protocol(uint8_t protocol)
-{
-	return (struct rule_match){ .type = MATCH_PROTOCOL, .protocol = protocol };
-}
-
-struct rule_match match_ports(uint16_t first, uint16_t last)
-{
-	return (struct rule_match){ .type = MATCH_PORTS, .ports = { first, last } };
-}
-
 struct rule_match match_set(enum set_id set, enum set_dirs dirs)
 {
 	return (struct rule_match){ .type = MATCH_SET,
 		.set = { .id = (uint8_t)set, .dirs = (uint8_t)dirs } };
 }
 
-struct rule_match match_mark(uint32_t value, uint32_t mask)
-{
-	return (struct rule_match){ .type = MATCH_MARK, .mark = { value, mask } };
-}
-
-struct rule_match match_states(unsigned states)
-{
-	return (struct rule_match){ .type = MATCH_STATES, .states = (uint16_t)states };
-}
-
-struct rule_match match_not(struct rule_match m)
-{
-	m.negated = !m.negated;
-	return m;
-}
-
 struct rule_target jump_to(const char *chain)
 {
 	return (struct rule_target){ .type = TARGET_JUMP, .chain = chain };
-}
-
-struct rule_target mark_with(uint32_t value, uint32_t mask)
-{
-	return (struct rule_target){ .type = TARGET_MARK, .mark = { value, mask } };
 }
 
 bool rule_add_match(struct rule *rule, struct rule_match m)
@@ -163,8 +127,20 @@ static void code_match(struct rule_codec *c, struct rule_match *m)
 	}
 }
 
-static void code_target(struct rule_codec *c, struct rule_target *t)
+static void code_rule(struct rule_codec *c, struct rule *rule)
 {
+	struct rule_target *t = &rule->target;
+	uint8_t n = 0, done = 0;
+
+	rule_for_each_match(m, rule)
+		n++;
+	code_field(c, n);
+	for (struct rule_match *m = rule->match; done < n; m++)
+		if (!c->out || m->type != MATCH_ANY) {
+			code_match(c, m);
+			done++;
+		}
+
 	code_field(c, t->type);
 	switch ((enum target)t->type) {
 	case TARGET_JUMP:
@@ -192,21 +168,6 @@ static void code_target(struct rule_codec *c, struct rule_target *t)
 	case TARGETS:
 		break;
 	}
-}
-
-static void code_rule(struct rule_codec *c, struct rule *rule)
-{
-	uint8_t n = 0, done = 0;
-
-	rule_for_each_match(m, rule)
-		n++;
-	code_field(c, n);
-	for (struct rule_match *m = rule->match; done < n; m++)
-		if (!c->out || m->type != MATCH_ANY) {
-			code_match(c, m);
-			done++;
-		}
-	code_target(c, &rule->target);
 	code_text(c, &rule->comment);
 }
 
@@ -230,20 +191,9 @@ void rule_list_done(struct rule_list *l)
 	*l = (struct rule_list){ 0 };
 }
 
-uint64_t rule_list_hash_more(uint64_t hash, const struct rule_list *l)
+uint64_t rule_list_hash(uint64_t before, const struct rule_list *l)
 {
-	return hash_more(hash, buf_str(&l->packed), l->packed.len);
-}
-
-uint64_t rule_list_hash(const struct rule_list *l)
-{
-	return rule_list_hash_more(HASH_EMPTY, l);
-}
-
-bool rule_list_eq(const struct rule_list *a, const struct rule_list *b)
-{
-	return a->packed.len == b->packed.len &&
-		!memcmp(buf_str(&a->packed), buf_str(&b->packed), a->packed.len);
+	return hash_more(before, buf_str(&l->packed), l->packed.len);
 }
 
 bool rule_list_next(const struct rule_list *l, size_t *at, struct rule *ret)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 enum {
@@ -18,20 +19,20 @@ struct pooled_list {
 	char bytes[];
 };
 
-static struct pooled_list *find_pooled_list(const struct rule_pool *p, uint64_t hash)
+const struct rule_list *rule_pool_get(const struct rule_pool *p, uint64_t hash)
 {
 	map_for_each_match_entry(struct pooled_list, l, &p->lists, (uint32_t)hash, by_hash)
 		if (l->hash == hash)
-			return l;
+			return &l->list;
 	return NULL;
 }
 
 uint64_t rule_pool_put(struct rule_pool *p, const struct rule_list *l)
 {
-	const uint64_t hash = rule_list_hash(l);
+	const uint64_t hash = rule_list_hash(HASH_EMPTY, l);
 	struct pooled_list *kept;
 
-	if (find_pooled_list(p, hash))
+	if (rule_pool_get(p, hash))
 		return hash;
 	kept = mem_zalloc(1, sizeof(*kept) + l->packed.len);
 	kept->hash = hash;
@@ -44,13 +45,6 @@ uint64_t rule_pool_put(struct rule_pool *p, const struct rule_list *l)
 	return hash;
 }
 
-const struct rule_list *rule_pool_get(const struct rule_pool *p, uint64_t hash)
-{
-	const struct pooled_list *l = find_pooled_list(p, hash);
-
-	return l ? &l->list : NULL;
-}
-
 bool rule_pool_is_ripe(const struct rule_pool *p)
 {
 	return p->lists.count >= RIPE_LISTS && p->lists.count >= 2 * p->swept;
@@ -58,10 +52,8 @@ bool rule_pool_is_ripe(const struct rule_pool *p)
 
 void rule_pool_mark(struct rule_pool *p, uint64_t hash)
 {
-	struct pooled_list *l = find_pooled_list(p, hash);
-
-	if (l)
-		l->marked = true;
+	map_for_each_match_entry(struct pooled_list, l, &p->lists, (uint32_t)hash, by_hash)
+		l->marked |= l->hash == hash;
 }
 
 void rule_pool_sweep(struct rule_pool *p)

@@ -79,35 +79,28 @@ static bool is_desired(const struct walk *w, const struct fact *f, struct fact_s
 	return ledger_state(w->ledger, &f->key, ret) && ret->wanted;
 }
 
-static bool in_ranges_set(
-	const struct walk *w, enum set_id id, const struct walk_packet *p, struct fact_state *ret)
-{
-	for (int len = ip_bits(p->src.family); len >= 0; len--) {
-		struct cidr net = { .ip = p->src, .len = (uint8_t)len };
-		struct fact f;
-
-		for (int bit = len; bit < ip_bits(p->src.family); bit++)
-			net.ip.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
-		f = fact_member(id, p->dst.family, &p->dst, p->proto, p->port, &net);
-		if (is_desired(w, &f, ret))
-			return true;
-	}
-	return false;
-}
-
 /* Of the ports only that of the destination is known, and is looked up. */
 static bool in_set(const struct walk *w, const struct walk_packet *p, enum set_id id,
 	enum set_dirs dirs, struct fact_state *ret)
 {
-	const struct cidr src = { .ip = p->src, .len = ip_bits(p->src.family) };
+	const int family = p->dst.family, bits = ip_bits(p->src.family);
 	const bool from_source = dirs == DIRS_SRC || dirs == DIRS_SRC_DST;
-	struct fact f;
+	const bool has_nets = set_info(id)->type == SET_TYPE_HASH_IP_PORT_NET;
+	struct cidr src = { .ip = p->src, .len = (uint8_t)bits };
+	bool found = false;
 
-	if (set_info(id)->type == SET_TYPE_HASH_IP_PORT_NET)
-		return in_ranges_set(w, id, p, ret);
-	f = fact_member(
-		id, p->dst.family, from_source ? &p->src : &p->dst, p->proto, p->port, &src);
-	return is_desired(w, &f, ret);
+	/* In a set of networks the source is looked up with every prefix, the longest first. */
+	for (int len = bits; !found && len >= (has_nets ? 0 : bits); len--) {
+		struct fact f;
+
+		if (len < bits)
+			src.ip.bytes[len / 8] &= (uint8_t) ~(0x80u >> len % 8);
+		src.len = (uint8_t)len;
+		f = fact_member(
+			id, family, from_source ? &p->src : &p->dst, p->proto, p->port, &src);
+		found = is_desired(w, &f, ret);
+	}
+	return found;
 }
 
 /* Rules */
@@ -363,21 +356,6 @@ static bool ends_walk(enum verdict v, enum walk_end *ret)
 	return true;
 }
 
-/* ip_vs_service_find(): a mark comes first, and all of its 32 bits count. */
-static bool find_vs(const struct walk *w, const struct walk_packet *p, struct fact_key *ret)
-{
-	const struct fact by_mark = fact_vs_fwmark(p->dst.family, p->mark);
-	const struct fact by_address = fact_vs(&p->dst, p->port, p->proto);
-	struct fact_state state;
-
-	if (p->mark && is_desired(w, &by_mark, &state)) {
-		*ret = by_mark.key;
-		return true;
-	}
-	*ret = by_address.key;
-	return is_desired(w, &by_address, &state);
-}
-
 struct place {
 	enum table table;
 	enum hook hook;
@@ -402,14 +380,23 @@ void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_p
 	const size_t n = is_own ? ARRAY_SIZE(own) - !iptables : ARRAY_SIZE(from_others);
 	struct walk_path path = { .packet = *p };
 	struct walk_run r = { .walk = w, .packet = &path.packet };
+	struct fact vs = fact_vs(&p->dst, p->port, p->proto);
+	struct fact_state state;
 	bool stopped = false;
 
 	for (size_t i = 0; i < n && !stopped; i++)
 		stopped = ends_walk(run_hook(&r, places[i].table, places[i].hook), &path.end);
-	if (!stopped)
-		path.end = find_vs(w, &path.packet, &path.vs) ? WALK_FORWARDED : WALK_NOBODY;
-	else if (r.choice)
+	if (!stopped) {
+		/* ip_vs_service_find(): a mark comes first, and all of its 32 bits count. */
+		const struct fact marked = fact_vs_fwmark(p->dst.family, path.packet.mark);
+
+		if (path.packet.mark && is_desired(w, &marked, &state))
+			vs = marked;
+		path.vs = vs.key;
+		path.end = is_desired(w, &vs, &state) ? WALK_FORWARDED : WALK_NOBODY;
+	} else if (r.choice) {
 		path.vs = r.entry;
+	}
 	path.rule = r.decided;
 	path.masquerade = r.marked;
 	path.choice = r.choice;

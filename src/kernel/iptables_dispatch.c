@@ -76,7 +76,7 @@ static bool has_tree_rules(const char *name, const struct rule_list *rules, void
 
 	if (c)
 		c->needed = !empty_root || d->used;
-	if (c ? c->hash == rule_list_hash(rules) && c->needed : empty_root && !d->used)
+	if (c ? c->hash == rule_list_hash(HASH_EMPTY, rules) && c->needed : empty_root && !d->used)
 		return true;
 	d->sound = false;
 	return false;
@@ -158,7 +158,7 @@ static void write_tree_chain(const char *name, const struct rule_list *rules, vo
 {
 	const struct dispatch_writing *w = arg;
 	struct dispatch_chain *c = find_dispatch_chain(w->dispatch, name);
-	uint64_t hash = rule_list_hash(rules);
+	uint64_t hash = rule_list_hash(HASH_EMPTY, rules);
 
 	if (!rules->n && !w->dispatch->used) { /* only a root may be empty */
 		if (c)

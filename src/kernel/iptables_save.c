@@ -123,7 +123,7 @@ static void add_saved_rule(struct saved_table *t, const struct iptables_line *li
 	if (t->rule.readable) {
 		rule_list_reset(&t->packed);
 		rule_list_add(&t->packed, &t->rule.rule);
-		c->hash = rule_list_hash_more(c->hash, &t->packed);
+		c->hash = rule_list_hash(c->hash, &t->packed);
 	} else {
 		c->hash = hash_more(c->hash, line->rule, line->len);
 	}

@@ -419,9 +419,10 @@ static struct rule_match parse_protocol(struct rule_parser *p, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
 		if (!strcmp(protocols[i].name, name))
-			return match_protocol(protocols[i].protocol);
+			return (struct rule_match){ MATCH_PROTOCOL,
+				.protocol = protocols[i].protocol };
 	expect(p, false);
-	return match_protocol(0);
+	return (struct rule_match){ MATCH_PROTOCOL };
 }
 
 static struct rule_match parse_set_name(struct rule_parser *p)
@@ -456,7 +457,7 @@ static struct rule_match parse_states(struct rule_parser *p, const char *s)
 		expect(p, i < STATES);
 		states |= 1u << i;
 	}
-	return match_states(states);
+	return (struct rule_match){ MATCH_STATES, .states = (uint16_t)states };
 }
 
 static const char *parse_record(struct rule_parser *p)

@@ -146,8 +146,8 @@ static void add_leaf_rule(struct rule_list *l, const struct fact *f)
 		&(struct rule){
 			.match = { is_node_port(&f->key) ? match_any
 							 : match_net(MATCH_DESTINATION, &to),
-				match_protocol(f->key.proto),
-				match_ports(f->key.port, f->key.port) },
+				{ MATCH_PROTOCOL, .protocol = f->key.proto },
+				{ MATCH_PORTS, .ports = { f->key.port, f->key.port } } },
 			.target = jump_to(chain) });
 }
 
@@ -155,25 +155,25 @@ static void add_leaf_rule(struct rule_list *l, const struct fact *f)
 static void add_branch_rule(
 	struct rule_list *l, const struct fact_key *key, int d, const char *child)
 {
-	struct rule rule = { .target = jump_to(child) };
+	const struct rule_match protocol = { MATCH_PROTOCOL, .protocol = key->proto };
+	struct rule rule = { .match = { protocol }, .target = jump_to(child) };
 
 	if (d > address_digits(key)) {
 		/* "-p tcp -m tcp --dport 4096:8191": the ports that begin with the same digits. */
 		unsigned shift = 4 * (unsigned)(count_digits(key) - 1 - d);
 		unsigned first = (unsigned)key->port >> shift << shift;
+		unsigned last = first + (1u << shift) - 1;
 
-		rule.match[0] = match_protocol(key->proto);
-		rule.match[1] = match_ports((uint16_t)first, (uint16_t)(first + (1u << shift) - 1));
+		rule.match[1] = (struct rule_match){ MATCH_PORTS,
+			.ports = { (uint16_t)first, (uint16_t)last } };
 	} else if (d) {
 		/* "-d 0.0.0.5/0.0.0.15": that digit of the address, whatever the others are. */
-		struct rule_match m = { .type = MATCH_DESTINATION, .net.ip.family = key->family };
+		struct rule_match m = { MATCH_DESTINATION, .net.ip.family = key->family };
 		int from_end = d - 1, byte = (address_digits(key) - 1 - from_end) / 2;
 
 		m.net.ip.bytes[byte] = (uint8_t)(entry_digit(key, d) << (from_end % 2 * 4));
 		m.net.mask[byte] = (uint8_t)(0xfu << (from_end % 2 * 4));
 		rule.match[0] = m;
-	} else {
-		rule.match[0] = match_protocol(key->proto);
 	}
 	rule_list_add(l, &rule);
 }

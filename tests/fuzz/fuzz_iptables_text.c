@@ -25,7 +25,8 @@ static void check_line(const char *text, size_t len, int family)
 	iptables_parse_rule(buf_str(&printed), printed.len, family, &again);
 	must(again.readable && !strcmp(again.target, once.target));
 	rule_list_add(&b, &again.rule);
-	must(rule_list_eq(&a, &b));
+	must(a.packed.len == b.packed.len &&
+		!memcmp(buf_str(&a.packed), buf_str(&b.packed), a.packed.len));
 }
 
 /* The first byte says which family; each line is a rule. */

@@ -14,6 +14,7 @@
 
 #include "../../src/kernel/iptables_save.h"
 #include "../../src/kernel/iptables_tool.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "core/resolve.h"
 #include "rule_text.h"
@@ -47,7 +48,7 @@ static void assert_rules(const struct saved *s, struct fact f, const char *expec
 
 	assert_non_null(c);
 	rule_text_read(expected, f.key.family, &rules);
-	assert_int_equal(c->hash, rule_list_hash(&rules));
+	assert_int_equal(c->hash, rule_list_hash(HASH_EMPTY, &rules));
 }
 
 static void chains_and_jumps_of_ours_are_found(void **state)

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "core/resolve.h"
 #include "kernel/iptables_text.h"
@@ -214,7 +215,7 @@ static size_t check_wanted(enum backend backend)
 			continue;
 		rule_text_print(&text, &pool, f);
 		rule_text_read(buf_str(&text), f->key.family, &rules);
-		assert_true(rule_list_eq(&rules, rule_pool_get(&pool, f->val.chain.rules)));
+		assert_int_equal(rule_list_hash(HASH_EMPTY, &rules), f->val.chain.rules);
 		n++;
 	}
 	return n;

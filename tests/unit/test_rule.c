@@ -14,22 +14,29 @@
 
 static struct rule jump_rule(const char *chain)
 {
-	return (struct rule){ .match = { match_protocol(IPPROTO_TCP) }, .target = jump_to(chain) };
+	return (struct rule){ .match = { { MATCH_PROTOCOL, .protocol = IPPROTO_TCP } },
+		.target = jump_to(chain) };
+}
+
+static uint64_t hash_of(const struct rule_list *l)
+{
+	return rule_list_hash(HASH_EMPTY, l);
 }
 
 static void rules_come_back_in_their_order(void **state)
 {
 	_cleanup_(rule_list_done) struct rule_list l = { 0 };
 	const struct cidr net = { .ip = { .family = AF_INET, .bytes = { 10, 96 } }, .len = 12 };
-	const struct rule first = { .match = { match_not(match_net(MATCH_SOURCE, &net)),
-					    match_set(SET_CLUSTER_IP, DIRS_DST_DST) },
+	struct rule first = { .match = { match_net(MATCH_SOURCE, &net),
+				      match_set(SET_CLUSTER_IP, DIRS_DST_DST) },
 		.target = { .type = TARGET_MARK, .mark = { 0x4000, 0x4000 } },
-		.comment = "first" },
-			  second = jump_rule("B");
+		.comment = "first" };
+	const struct rule second = jump_rule("B");
 	struct rule r;
 	size_t at = 0;
 
 	(void)state;
+	first.match[0].negated = true;
 	rule_list_add(&l, &first);
 	rule_list_add(&l, &second);
 	assert_int_equal(l.n, 2);
@@ -53,25 +60,26 @@ static void rules_come_back_in_their_order(void **state)
 
 static void a_rule_has_room_for_so_many_matches(void **state)
 {
+	const struct rule_match m = { MATCH_STATES, .states = STATE_NEW };
 	struct rule r = { 0 };
 
 	(void)state;
 	for (int i = 0; i < RULE_MATCHES; i++)
-		assert_true(rule_add_match(&r, match_states(STATE_NEW)));
-	assert_false(rule_add_match(&r, match_states(STATE_NEW)));
+		assert_true(rule_add_match(&r, m));
+	assert_false(rule_add_match(&r, m));
 }
 
 static void free_places_among_matches_count_nothing(void **state)
 {
 	_cleanup_(rule_list_done) struct rule_list a = { 0 }, b = { 0 };
-	const struct rule_match m = match_states(STATE_NEW);
+	const struct rule_match m = { MATCH_STATES, .states = STATE_NEW };
 
 	(void)state;
 	rule_list_add(&a, &(struct rule){ .match = { m, m }, .target = to_drop });
 	rule_list_add(&b,
 		&(struct rule){
 			.match = { match_any, m, match_any, m, match_any }, .target = to_drop });
-	assert_true(rule_list_eq(&a, &b));
+	assert_int_equal(hash_of(&a), hash_of(&b));
 }
 
 static void equal_rules_have_equal_hashes(void **state)
@@ -80,17 +88,16 @@ static void equal_rules_have_equal_hashes(void **state)
 	const struct rule x = jump_rule("X"), y = jump_rule("Y");
 
 	(void)state;
-	assert_int_equal(rule_list_hash(&a), HASH_EMPTY);
+	assert_int_equal(hash_of(&a), HASH_EMPTY);
 	rule_list_add(&a, &x);
 	rule_list_add(&b, &y);
 	rule_list_add(&both, &x);
 	rule_list_add(&both, &y);
-	assert_int_not_equal(rule_list_hash(&a), rule_list_hash(&b));
-	assert_int_equal(rule_list_hash_more(rule_list_hash(&a), &b), rule_list_hash(&both));
-	assert_false(rule_list_eq(&a, &b));
+	assert_int_not_equal(hash_of(&a), hash_of(&b));
+	assert_int_equal(rule_list_hash(hash_of(&a), &b), hash_of(&both));
 	rule_list_reset(&b);
 	rule_list_add(&b, &x);
-	assert_true(rule_list_eq(&a, &b));
+	assert_int_equal(hash_of(&a), hash_of(&b));
 }
 
 static void a_sweep_leaves_what_is_marked(void **state)
@@ -106,7 +113,7 @@ static void a_sweep_leaves_what_is_marked(void **state)
 	assert_int_equal(rule_pool_put(&p, &l), gone);
 	assert_int_equal(p.lists.count, 2);
 	assert_int_equal(rule_pool_get(&p, kept)->n, 0);
-	assert_true(rule_list_eq(rule_pool_get(&p, gone), &l));
+	assert_int_equal(hash_of(rule_pool_get(&p, gone)), gone);
 	rule_pool_mark(&p, kept);
 	rule_pool_mark(&p, 1);
 	rule_pool_sweep(&p);
