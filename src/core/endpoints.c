@@ -78,10 +78,21 @@ static int compare_candidate(const void *va, const void *vb)
 	return c ? c : (pair[0]->order > pair[1]->order) - (pair[0]->order < pair[1]->order);
 }
 
-/* Serves while it terminates: used where no endpoint is ready. */
-static bool endpoint_is_fallback(const struct endpoint *ep)
+static bool endpoint_reason_is_used(enum endpoint_reason reason)
 {
-	return !ep->ready && ep->serving && ep->terminating;
+	return reason == ENDPOINT_USED || reason == ENDPOINT_USED_FALLBACK;
+}
+
+/*
+ * A new reason to leave an endpoint out, whatever the traffic policy and the topology, goes here
+ * and into enum endpoint_reason. Ready counts before terminating: an endpoint that is both is used,
+ * because its Service publishes not ready addresses.
+ */
+static enum endpoint_reason endpoint_eligibility(const struct endpoint *ep)
+{
+	if (ep->ready)
+		return ENDPOINT_USED;
+	return ep->serving && ep->terminating ? ENDPOINT_USED_FALLBACK : ENDPOINT_NOT_READY;
 }
 
 enum topology { TOPOLOGY_NONE, TOPOLOGY_NODE, TOPOLOGY_ZONE };
@@ -110,7 +121,7 @@ static enum topology topology_of(const struct endpoint_list *l, const struct nod
 	for (size_t i = 0; i < l->n; i++) {
 		const struct endpoint *ep = l->eps[i].endpoint;
 
-		if (!ep->ready)
+		if (l->eps[i].eligibility != ENDPOINT_USED)
 			continue;
 		all_node = all_node && ep->n_node_hints;
 		all_zone = all_zone && ep->n_zone_hints;
@@ -122,19 +133,16 @@ static enum topology topology_of(const struct endpoint_list *l, const struct nod
 	return all_zone && any_zone ? TOPOLOGY_ZONE : TOPOLOGY_NONE;
 }
 
-/* A new reason to leave an endpoint out goes here, and into enum endpoint_reason. */
-static enum endpoint_reason cluster_reason(const struct endpoint *ep, enum topology topology,
+/* The endpoint's place in the list of the Cluster policy. */
+static enum endpoint_reason cluster_reason(const struct candidate *c, enum topology topology,
 	bool any_ready, const struct node_view *view)
 {
-	if (endpoint_is_fallback(ep))
-		return any_ready ? ENDPOINT_TERMINATING : ENDPOINT_USED_FALLBACK;
-	if (!ep->ready)
-		return ENDPOINT_NOT_READY;
-	if (topology == TOPOLOGY_NODE && !endpoint_is_hinted(ep, TOPOLOGY_NODE, view))
-		return ENDPOINT_OTHER_NODE;
-	if (topology == TOPOLOGY_ZONE && !endpoint_is_hinted(ep, TOPOLOGY_ZONE, view))
-		return ENDPOINT_OTHER_ZONE;
-	return ENDPOINT_USED;
+	if (c->eligibility == ENDPOINT_USED_FALLBACK && any_ready)
+		return ENDPOINT_TERMINATING;
+	if (c->eligibility != ENDPOINT_USED || topology == TOPOLOGY_NONE ||
+		endpoint_is_hinted(c->endpoint, topology, view))
+		return c->eligibility;
+	return topology == TOPOLOGY_NODE ? ENDPOINT_OTHER_NODE : ENDPOINT_OTHER_ZONE;
 }
 
 void endpoints_select(const struct slot *slot, const struct service_port *port, int family,
@@ -164,21 +172,24 @@ void endpoints_select(const struct slot *slot, const struct service_port *port, 
 			ret->eps[n++] = ret->eps[i];
 	ret->n = n;
 
-	topology = topology_of(ret, view);
-	for (size_t i = 0; i < ret->n; i++) {
-		any_ready |= ret->eps[i].endpoint->ready;
-		local_ready |= ret->eps[i].endpoint->ready && ret->eps[i].local;
-	}
 	for (size_t i = 0; i < ret->n; i++) {
 		struct candidate *c = &ret->eps[i];
-		const bool ready = c->endpoint->ready, fallback = endpoint_is_fallback(c->endpoint);
 
-		c->reason = cluster_reason(c->endpoint, topology, any_ready, view);
-		c->in_cluster = c->reason <= ENDPOINT_USED_FALLBACK;
-		c->in_local = c->local && (local_ready ? ready : fallback);
+		c->eligibility = endpoint_eligibility(c->endpoint);
+		any_ready |= c->eligibility == ENDPOINT_USED;
+		local_ready |= c->eligibility == ENDPOINT_USED && c->local;
+	}
+	topology = topology_of(ret, view);
+	for (size_t i = 0; i < ret->n; i++) {
+		struct candidate *c = &ret->eps[i];
+
+		c->reason = cluster_reason(c, topology, any_ready, view);
+		c->in_cluster = endpoint_reason_is_used(c->reason);
+		c->in_local = c->local &&
+			c->eligibility == (local_ready ? ENDPOINT_USED : ENDPOINT_USED_FALLBACK);
 		ret->n_cluster += c->in_cluster;
 		ret->n_local += c->in_local;
-		ret->any = ret->any || ready || fallback;
+		ret->any = ret->any || endpoint_reason_is_used(c->eligibility);
 	}
 }
 

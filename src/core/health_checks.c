@@ -31,7 +31,7 @@ uint32_t health_check_local_ready(const struct served_ports *served, int family)
 		const struct endpoint_list *l = &served->ports[k].endpoints;
 
 		for (size_t i = 0; served->ports[k].family == family && i < l->n; i++)
-			if (l->eps[i].local && l->eps[i].endpoint->ready)
+			if (l->eps[i].local && l->eps[i].eligibility == ENDPOINT_USED)
 				add_address(&ready, &l->eps[i].ip);
 	}
 	if (ready.n)

@@ -101,8 +101,7 @@ enum report_fault report_fault(struct buf *b, const struct fact_key *key,
 const char *report_endpoint_reason(const struct candidate *ep, bool used, bool left_by_policy)
 {
 	if (used)
-		return endpoint_reason_text(
-			ep->endpoint->ready ? ENDPOINT_USED : ENDPOINT_USED_FALLBACK);
+		return endpoint_reason_text(ep->eligibility);
 	if (left_by_policy)
 		return "on another node, and the traffic policy is Local";
 	return endpoint_reason_text(ep->reason);

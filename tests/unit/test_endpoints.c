@@ -272,6 +272,11 @@ static void the_better_of_two_with_one_address_and_port_counts(void **state)
 			"10.1.0.1:8080 -- not ready\nnone\n" },
 		{ "ready beats not ready", "web-1 ep=10.1.0.1,-\nweb-2 ep=10.1.0.1",
 			"10.1.0.1:8080 C- ready\n" },
+		{ "one that does not end beats one that is ready and ends",
+			"web-1 ep=10.1.0.1,rst\nweb-2 ep=10.1.0.1,-",
+			"10.1.0.1:8080 -- not ready\nnone\n" },
+		{ "of two that end the ready one", "web-1 ep=10.1.0.1,st\nweb-2 ep=10.1.0.1,rst",
+			"10.1.0.1:8080 C- ready\n" },
 		{ "of equals that in the first slice",
 			"web-b ep=10.1.0.1@other\nweb-a ep=10.1.0.1@test-node",
 			"10.1.0.1:8080 CL ready\n" },
@@ -279,6 +284,21 @@ static void the_better_of_two_with_one_address_and_port_counts(void **state)
 			"web-1 ep=10.1.0.1\nweb-2 ep=10.1.0.1 port=p80:8081/TCP",
 			"10.1.0.1:8080 C- ready\n"
 			"10.1.0.1:8081 C- ready\n" },
+	};
+
+	(void)state;
+	check_all(rows, ARRAY_SIZE(rows));
+}
+
+/* With publishNotReadyAddresses an endpoint is ready until it is gone. */
+static void ready_counts_before_terminating(void **state)
+{
+	static const struct row rows[] = {
+		{ "alone", "web-1 ep=10.1.0.1@test-node,rst", "10.1.0.1:8080 CL ready\n" },
+		{ "beside one that serves while it ends",
+			"web-1 ep=10.1.0.1@test-node,rst ep=10.1.0.2@test-node,st",
+			"10.1.0.1:8080 CL ready\n"
+			"10.1.0.2:8080 -- terminating\n" },
 	};
 
 	(void)state;
@@ -367,6 +387,7 @@ int main(void)
 		cmocka_unit_test(zone_hints_are_followed_if_all_have_one_and_one_is_ours),
 		cmocka_unit_test(without_a_zone_or_a_name_of_our_own_there_is_no_topology),
 		cmocka_unit_test(the_better_of_two_with_one_address_and_port_counts),
+		cmocka_unit_test(ready_counts_before_terminating),
 		cmocka_unit_test(ports_are_found_by_name_and_protocol),
 		cmocka_unit_test(the_order_is_that_of_the_addresses),
 		cmocka_unit_test(families_are_never_crossed),
