@@ -20,8 +20,6 @@
 #include "notify.h"
 #include "status.h"
 
-enum { AWAIT_MS = 60000 /* for an API server, before --once gives up */ };
-
 /* Callbacks of the engine */
 
 static void on_failure(const struct op *op, void *arg)
@@ -241,19 +239,17 @@ int daemon_feed(struct daemon *d, struct err *err)
 	return 0;
 }
 
-int daemon_await_feed(struct daemon *d, struct err *err)
+int daemon_await_feed(struct daemon *d, unsigned limit_ms, struct err *err)
 {
-	static const struct timeval tick = { .tv_usec = 100000 };
-	uint64_t start = clock_ms();
+	const struct timeval limit = clock_timeval(limit_ms);
+	const struct engine_stats *stats = engine_stats(d->engine);
 
-	while (!engine_stats(d->engine)->fed) {
-		if (clock_ms() - start > AWAIT_MS)
-			return err_set(err, -ETIMEDOUT,
-				"the API server did not tell everything within %d s",
-				AWAIT_MS / 1000);
-		event_base_loopexit(d->base, &tick);
-		event_base_dispatch(d->base);
-	}
+	event_base_loopexit(d->base, &limit);
+	while (!stats->fed && !event_base_got_exit(d->base))
+		event_base_loop(d->base, EVLOOP_ONCE);
+	if (!stats->fed)
+		return err_set(err, -ETIMEDOUT,
+			"the API server did not tell everything within %u s", limit_ms / 1000);
 	event_del(d->step);
 	return 0;
 }

@@ -53,8 +53,8 @@ void daemon_done(struct daemon *d);
 
 /* As inputs_start(); the cluster hears that we start. */
 int daemon_feed(struct daemon *d, struct err *err);
-/* Waits until the input is complete. Returns 0, or -ETIMEDOUT with words. */
-int daemon_await_feed(struct daemon *d, struct err *err);
+/* Waits until the input is complete, and no longer. Returns 0, or -ETIMEDOUT with words. */
+int daemon_await_feed(struct daemon *d, unsigned limit_ms, struct err *err);
 /* Reads the interfaces and the Node object. Returns 1 if the view changed, 0 if not, or a negative
  * errno with words. */
 int daemon_read_node(struct daemon *d, struct err *err);

@@ -17,7 +17,11 @@
 #include "settle.h"
 #include "status.h"
 
-enum { EXIT_USAGE = 2, FILES_WANTED = 65536 };
+enum {
+	EXIT_USAGE = 2,
+	FILES_WANTED = 65536,
+	AWAIT_MS = 60000, /* for an API server, before --once gives up */
+};
 
 static void print_help(void)
 {
@@ -63,7 +67,7 @@ static int run_once(struct daemon *d, struct err *err)
 	int fed = daemon_feed(d, err), r;
 
 	if (fed >= 0)
-		fed = daemon_await_feed(d, err);
+		fed = daemon_await_feed(d, AWAIT_MS, err);
 	if (fed < 0)
 		log_error("the input is not complete", "err=\"%s\"", err->msg);
 	if (!engine_stats(d->engine)->fed)

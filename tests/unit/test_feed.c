@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* An API server that has no Node, or one without addresses: the daemon begins, and reports it. */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -107,7 +108,7 @@ static void feed(struct bench *b)
 	fake_api_elapse(
 		&b->api, b->d.base, timers, KUBE_NODE_WAIT_MS + KUBE_POD_CIDRS_WAIT_MS + 1000);
 	assert_true(engine_stats(b->d.engine)->fed);
-	assert_int_equal(daemon_await_feed(&b->d, &err), 0);
+	assert_int_equal(daemon_await_feed(&b->d, 0, &err), 0);
 }
 
 static void without_a_node_it_begins_and_the_cluster_hears_of_it(void **state)
@@ -185,6 +186,30 @@ static void addresses_that_cannot_be_read_leave_those_known_before(void **state)
 	assert_int_equal(d->view.node_ip[0].bytes[3], 1);
 }
 
+static void waiting_ends_when_the_input_is_complete(void **state)
+{
+	static const unsigned limit_ms = 3600000; /* never reached */
+	struct bench *b = *state;
+	struct err err;
+
+	put_node(b, "", "\"addresses\": [{\"type\": \"InternalIP\", \"address\": \"10.0.0.1\"}]");
+	assert_int_equal(daemon_feed(&b->d, &err), 0);
+	assert_false(engine_stats(b->d.engine)->fed);
+	assert_int_equal(daemon_await_feed(&b->d, limit_ms, &err), 0);
+	assert_true(engine_stats(b->d.engine)->fed);
+}
+
+static void waiting_for_an_input_has_a_limit(void **state)
+{
+	struct bench *b = *state;
+	struct err err;
+
+	assert_int_equal(daemon_feed(&b->d, &err), 0);
+	assert_int_equal(daemon_await_feed(&b->d, 0, &err), -ETIMEDOUT);
+	assert_string_equal(err.msg, "the API server did not tell everything within 0 s");
+	assert_false(engine_stats(b->d.engine)->fed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +217,8 @@ int main(void)
 		FEED_TEST(without_addresses_the_cluster_hears_of_that),
 		FEED_TEST(of_pod_cidrs_that_nobody_needs_nothing_is_told),
 		FEED_TEST(without_pod_cidrs_the_cluster_hears_of_that),
+		FEED_TEST(waiting_ends_when_the_input_is_complete),
+		FEED_TEST(waiting_for_an_input_has_a_limit),
 		cmocka_unit_test_setup_teardown(
 			addresses_that_cannot_be_read_leave_those_known_before, set_up, tear_down),
 	};
