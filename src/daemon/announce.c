@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "base/mem.h"
 
 enum { NOTE_SIZE = 1025 };
 
@@ -25,11 +24,6 @@ void announcer_init(struct announcer *a, struct http_client *client, const char 
 	a->store = store;
 	a->events = events_new(&(struct events_config){
 		.client = client, .node_name = node_name, .trouble = on_events_trouble });
-}
-
-void announcer_done(struct announcer *a)
-{
-	events_free(take(a->events));
 }
 
 void announce_node(struct announcer *a, bool warning, const char *reason, const char *action,

@@ -16,10 +16,9 @@ struct announcer {
 	const struct store *store; /* knows the Services' UIDs */
 };
 
-/* Each outlives the announcer. A zeroed announcer tells nobody. */
+/* Each outlives the announcer, whose events the caller frees. A zeroed announcer tells nobody. */
 void announcer_init(struct announcer *a, struct http_client *client, const char *node_name,
 	const struct store *store);
-void announcer_done(struct announcer *a);
 
 void announce_node(struct announcer *a, bool warning, const char *reason, const char *action,
 	const char *note, ...) __attribute__((format(printf, 5, 6)));

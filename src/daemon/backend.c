@@ -29,33 +29,6 @@ static int check_scheduler(const struct options *options, struct err *err)
 		options->scheduler, buf_str(&have));
 }
 
-static int choose(
-	const struct config *c, struct node_view *view, struct err *ret_no_ipvs, struct err *err)
-{
-	struct err reason;
-	int r;
-
-	*ret_no_ipvs = (struct err){ 0 };
-	if (view->backend == BACKEND_IPTABLES)
-		return 0;
-	r = probe_ipvs(&reason);
-	if (!r) {
-		view->backend = BACKEND_IPVS;
-		return 0;
-	}
-	if (c->options.backend == BACKEND_IPVS)
-		return err_set(err, r,
-			"IPVS cannot be used: %s; get the kernel module ip_vs (modprobe ip_vs), or do "
-			"without it: --backend=auto",
-			reason.msg);
-	view->backend = BACKEND_IPTABLES;
-	*ret_no_ipvs = reason;
-	log_warn("IPVS cannot be used, going on with iptables; get the kernel module ip_vs and "
-		 "restart, or say --backend=iptables",
-		"err=\"%s\"", reason.msg);
-	return 0;
-}
-
 static int setup_ipvs(const struct config *c, const struct node_view *view, struct err *err)
 {
 	struct sysctl wanted[SYSCTL_MAX_WANTED];
@@ -92,11 +65,27 @@ static int setup_iptables(const struct config *c, const struct node_view *view, 
 int backend_choose(
 	const struct config *c, struct node_view *view, struct err *ret_no_ipvs, struct err *err)
 {
+	struct err reason;
 	long liberal = 0;
-	int r = choose(c, view, ret_no_ipvs, err);
+	int r;
 
-	if (r < 0)
-		return r;
+	*ret_no_ipvs = (struct err){ 0 };
+	if (view->backend != BACKEND_IPTABLES) {
+		r = probe_ipvs(&reason);
+		if (r && c->options.backend == BACKEND_IPVS)
+			return err_set(err, r,
+				"IPVS cannot be used: %s; get the kernel module ip_vs (modprobe "
+				"ip_vs), or do without it: --backend=auto",
+				reason.msg);
+		view->backend = r ? BACKEND_IPTABLES : BACKEND_IPVS;
+		if (r) {
+			*ret_no_ipvs = reason;
+			log_warn("IPVS cannot be used, going on with iptables; get the kernel "
+				 "module ip_vs and restart, or say --backend=iptables",
+				"err=\"%s\"", reason.msg);
+		}
+	}
+
 	r = view->backend == BACKEND_IPVS ? setup_ipvs(c, view, err) : setup_iptables(c, view, err);
 	if (r >= 0)
 		r = sysctl_setup_conntrack(&c->conntrack, err);

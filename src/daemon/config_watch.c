@@ -17,14 +17,9 @@ struct config_watch {
 	struct buf first, last; /* contents at the start, and at the last look */
 };
 
-static void config_watch_freep(struct config_watch **w)
-{
-	config_watch_free(*w);
-}
-
 int config_watch_new(const char *path, struct config_watch **ret, struct err *err)
 {
-	_cleanup_(config_watch_freep) struct config_watch *w = new0(struct config_watch);
+	struct config_watch *w = new0(struct config_watch);
 	_cleanup_free_ char *copy = mem_strdup(path);
 	int r = 0;
 
@@ -38,11 +33,13 @@ int config_watch_new(const char *path, struct config_watch **ret, struct err *er
 		r = -errno;
 	if (!r)
 		r = config_read(path, &w->first);
-	if (r < 0)
+	if (r < 0) {
+		config_watch_free(w);
 		return err_errno(err, r, "%s", path);
+	}
 	buf_add(&w->last, buf_str(&w->first), w->first.len);
-	*ret = take(w);
-	return 0;
+	*ret = w;
+	return w->fd;
 }
 
 void config_watch_free(struct config_watch *w)
@@ -54,11 +51,6 @@ void config_watch_free(struct config_watch *w)
 	buf_done(&w->first);
 	buf_done(&w->last);
 	free(w);
-}
-
-int config_watch_fd(const struct config_watch *w)
-{
-	return w->fd;
 }
 
 static bool equals_content(const struct buf *a, const struct buf *b)

@@ -11,10 +11,10 @@
 
 struct config_watch;
 
-/* `path` must outlive it. Returns 0, or a negative errno with words. */
+/* `path` must outlive it. Returns a descriptor that is readable when config_watch_read() should be
+ * called, or a negative errno with words. */
 int config_watch_new(const char *path, struct config_watch **ret, struct err *err);
 void config_watch_free(struct config_watch *w);
-int config_watch_fd(const struct config_watch *w);
 
 /*
  * Looks at the file, once for each content. Returns 1 if it differs from the start, 0 if it does

@@ -311,7 +311,7 @@ static void free_event(struct event **ev)
 
 void daemon_done(struct daemon *d)
 {
-	announcer_done(&d->announcer);
+	events_free(take(d->announcer.events));
 	inputs_done(&d->inputs);
 	observe_done(&d->observe);
 	server_free(take(d->server));
@@ -327,7 +327,7 @@ void daemon_done(struct daemon *d)
 	if (d->base)
 		event_base_free(take(d->base));
 	engine_free(d->engine);
-	flows_done(&d->flows);
+	conntrack_free(take(d->flows.conntrack));
 	adapters_close(&d->adapters);
 	free(d->mixed);
 	store_done(&d->store);
@@ -335,12 +335,6 @@ void daemon_done(struct daemon *d)
 }
 
 /* Running */
-
-static void end_loop(struct daemon *d)
-{
-	notify("STOPPING=1");
-	event_base_loopbreak(d->base);
-}
 
 static void on_address_failure(void *arg)
 {
@@ -381,14 +375,8 @@ static void on_config(evutil_socket_t fd, short what, void *arg)
 	if (r <= 0)
 		return;
 	d->failure = "the configuration file has changed";
-	end_loop(d);
-}
-
-static void on_iptables_answer(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	step_now(arg);
+	notify("STOPPING=1");
+	event_base_loopbreak(d->base);
 }
 
 static void on_rules_changed(evutil_socket_t fd, short what, void *arg)
@@ -420,7 +408,8 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	}
 	log_info("stopping, the kernel's state stays as it is", "signal=%s",
 		sig == SIGTERM ? "SIGTERM" : "SIGINT");
-	end_loop(d);
+	notify("STOPPING=1");
+	event_base_loopbreak(d->base);
 }
 
 static void watch_fd(struct daemon *d, struct event **ev, int fd, event_callback_fn fn)
@@ -454,15 +443,14 @@ int daemon_run(struct daemon *d, struct err *err)
 			.arg = d });
 	inputs_watch(&d->inputs);
 	if (*d->config->file) {
-		if (config_watch_new(d->config->file, &d->config_watch, &why) < 0)
+		fd = config_watch_new(d->config->file, &d->config_watch, &why);
+		if (fd < 0)
 			log_warn("cannot watch the configuration file", "err=\"%s\"", why.msg);
 		else
-			watch_fd(
-				d, &d->config_changed, config_watch_fd(d->config_watch), on_config);
+			watch_fd(d, &d->config_changed, fd, on_config);
 	}
 	watch_fd(d, &d->kernel_changed, link_monitor_fd(d->monitor), on_kernel);
-	watch_fd(
-		d, &d->iptables_answered, iptables_watch(d->adapters.iptables), on_iptables_answer);
+	watch_fd(d, &d->iptables_answered, iptables_watch(d->adapters.iptables), on_step);
 	fd = iptables_watch_others(d->adapters.iptables, &why);
 	if (fd < 0)
 		log_warn("cannot watch for drift of iptables rules, only audits notice it",

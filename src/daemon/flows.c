@@ -18,11 +18,6 @@ void flows_init(struct flows *f, const struct node_view *view, struct observe *o
 			"err=\"%s\"", err.msg);
 }
 
-void flows_done(struct flows *f)
-{
-	conntrack_free(take(f->conntrack));
-}
-
 static int delete_family(
 	struct flows *f, const struct stale_list *stale, int family, bool *ret_more)
 {

@@ -11,14 +11,13 @@
 
 /* Deletes stale entries of the kernel's connection table for the engine. */
 struct flows {
-	struct conntrack *conntrack; /* NULL: the kernel cannot be asked */
+	struct conntrack *conntrack; /* NULL: the kernel cannot be asked; the caller frees it */
 	bool failed;		     /* the last deletion, which was logged */
 	const struct node_view *view;
 	struct observe *observe;
 };
 
 void flows_init(struct flows *f, const struct node_view *view, struct observe *observe);
-void flows_done(struct flows *f);
 /* As engine_config.delete_flows() has it. */
 int flows_delete(struct flows *f, const struct stale_list *stale, bool *ret_more);
 

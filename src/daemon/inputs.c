@@ -28,24 +28,6 @@ static void on_manifest_problem(const struct manifest_problem *p, void *arg)
 		*p->field ? " " : "", p->message);
 }
 
-static int start_manifests(struct inputs *in, struct err *err)
-{
-	const struct config *c = in->config.config;
-	struct manifests_config config = {
-		.paths = c->manifests,
-		.n_paths = c->n_manifests,
-		.store = in->config.store,
-		.service_range = { c->service_range[0], c->service_range[1] },
-		.on_problem = on_manifest_problem,
-	};
-	int r = manifests_new(&config, &in->manifests, err);
-
-	if (r >= 0)
-		r = manifests_load(in->manifests, err);
-	in->config.on_fed(in->config.arg);
-	return r;
-}
-
 static void on_manifests(evutil_socket_t fd, short what, void *arg)
 {
 	struct inputs *in = arg;
@@ -181,9 +163,24 @@ static int start_api(struct inputs *in, struct err *err)
 
 int inputs_start(struct inputs *in, const struct inputs_config *config, struct err *err)
 {
+	const struct config *c = config->config;
+	const struct manifests_config manifests = {
+		.paths = c->manifests,
+		.n_paths = c->n_manifests,
+		.store = config->store,
+		.service_range = { c->service_range[0], c->service_range[1] },
+		.on_problem = on_manifest_problem,
+	};
+	int r;
+
 	*in = (struct inputs){ .config = *config };
-	return config_input(config->config) == INPUT_API ? start_api(in, err)
-							 : start_manifests(in, err);
+	if (config_input(c) == INPUT_API)
+		return start_api(in, err);
+	r = manifests_new(&manifests, &in->manifests, err);
+	if (r >= 0)
+		r = manifests_load(in->manifests, err);
+	config->on_fed(config->arg);
+	return r;
 }
 
 void inputs_warn(const struct inputs *in, void (*fn)(const char *sentence, void *arg), void *arg)

@@ -23,44 +23,10 @@ enum {
 	AWAIT_MS = 60000, /* for an API server, before --once gives up */
 };
 
-static void print_help(void)
-{
-	printf("ipvsctl-svcd - programs Kubernetes Services as IPVS virtual servers on this node\n\n"
-	       "Usage: ipvsctl-svcd --manifests FILE|DIR [OPTIONS]\n"
-	       "       ipvsctl-svcd --kubeconfig FILE [OPTIONS]\n\n");
-	config_help(OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, stdout);
-}
-
-static int check_families(struct node_view *view, struct err *err)
-{
-	view->ipv4 = probe_family(AF_INET);
-	view->ipv6 = probe_family(AF_INET6);
-	if (!view->ipv4 && !view->ipv6)
-		return err_set(err, -ENOENT,
-			"neither iptables nor ip6tables works here: install iptables (1.8 or newer)");
-	if (!view->ipv4 || !view->ipv6)
-		log_info("serving one family only", "family=%s",
-			family_name(view->ipv4 ? AF_INET : AF_INET6));
-	return 0;
-}
-
-static int fail(const struct err *err)
-{
-	log_error("cannot go on", "err=\"%s\"", err->msg);
-	return EXIT_FAILURE;
-}
-
-static int run_cleanup(struct daemon *d)
-{
-	int r;
-
-	engine_fed(d->engine);
-	engine_release_all(d->engine);
-	r = settle(d->engine);
-	if (!r)
-		log_info("removed everything of ours", NULL);
-	return r ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+static const char svcd_help[] =
+	"ipvsctl-svcd - programs Kubernetes Services as IPVS virtual servers on this node\n\n"
+	"Usage: ipvsctl-svcd --manifests FILE|DIR [OPTIONS]\n"
+	"       ipvsctl-svcd --kubeconfig FILE [OPTIONS]\n\n";
 
 static int run_once(struct daemon *d, struct err *err)
 {
@@ -79,50 +45,54 @@ static int run_once(struct daemon *d, struct err *err)
 	return r || fed < 0 || inputs_problems(&d->inputs) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int run(const struct config *c, const struct node_view *view, const struct err *no_ipvs)
+/* Returns the exit code, or a negative errno with words. */
+static int run(const struct config *c, const struct node_view *view, const struct err *no_ipvs,
+	struct err *err)
 {
 	_cleanup_(daemon_done) struct daemon d;
-	struct err err = { 0 };
-	int r = daemon_init(&d, c, view, no_ipvs, &err);
+	int r = daemon_init(&d, c, view, no_ipvs, err);
 
 	if (r >= 0 && !c->cleanup && view->backend == BACKEND_IPVS &&
 		(c->tcp_timeout || c->tcp_fin_timeout || c->udp_timeout))
 		r = ipvs_set_timeouts(
-			d.adapters.ipvs, c->tcp_timeout, c->tcp_fin_timeout, c->udp_timeout, &err);
+			d.adapters.ipvs, c->tcp_timeout, c->tcp_fin_timeout, c->udp_timeout, err);
 	if (r < 0)
-		return fail(&err);
-	if (c->cleanup)
-		return run_cleanup(&d);
+		return r;
+	if (c->cleanup) {
+		engine_fed(d.engine);
+		engine_release_all(d.engine);
+		if (settle(d.engine))
+			return EXIT_FAILURE;
+		log_info("removed everything of ours", NULL);
+		return EXIT_SUCCESS;
+	}
 	if (c->once)
-		return run_once(&d, &err);
-	r = daemon_feed(&d, &err);
-	if (r >= 0)
-		r = daemon_run(&d, &err);
-	return r < 0 ? fail(&err) : EXIT_SUCCESS;
+		return run_once(&d, err);
+	r = daemon_feed(&d, err);
+	return r < 0 ? r : daemon_run(&d, err);
 }
 
-/* Best effort: nothing but the OOM killer's choice depends on it. */
-static void adjust_oom_score(int score)
+/* Best effort; failures are only logged. */
+static void set_process_limits(const struct config *c)
 {
-	FILE *f = fopen("/proc/self/oom_score_adj", "we");
+	struct rlimit limit;
+	FILE *f;
 
-	if (!f || fprintf(f, "%d", score) < 0 || fflush(f))
+	/* Each client of a server and each health check takes a descriptor; the usual limit of 1024
+	 * is for select(). */
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < FILES_WANTED) {
+		limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+		if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+			log_warn("cannot raise the limit of open files", "err=\"%m\"");
+	}
+	/* Nothing but the OOM killer's choice depends on its score. */
+	if (!c->adjust_oom_score)
+		return;
+	f = fopen("/proc/self/oom_score_adj", "we");
+	if (!f || fprintf(f, "%d", c->oom_score_adj) < 0 || fflush(f))
 		log_warn("cannot set the OOM score", "err=\"%m\"");
 	if (f)
 		fclose(f);
-}
-
-/* Each client of a server and each health check takes a descriptor; the usual limit of 1024 is for
- * select(). */
-static void raise_file_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_WANTED)
-		return;
-	limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		log_warn("cannot raise the limit of open files", "err=\"%m\"");
 }
 
 static void on_libevent(int severity, const char *message)
@@ -144,20 +114,31 @@ static int start(struct config *c)
 
 	log_set_level(c->log_level);
 	event_set_log_callback(on_libevent);
-	raise_file_limit();
 	for (size_t i = 0; i < c->warnings.n; i++)
 		log_warn("configuration", "err=\"%s\"", c->warnings.line[i]);
-	if (c->adjust_oom_score)
-		adjust_oom_score(c->oom_score_adj);
+	set_process_limits(c);
+
 	node_view_init(&view, &c->options);
 	r = probe_capabilities(&err);
-	if (r >= 0)
-		r = check_families(&view, &err);
+	if (r >= 0) {
+		view.ipv4 = probe_family(AF_INET);
+		view.ipv6 = probe_family(AF_INET6);
+		if (!view.ipv4 && !view.ipv6)
+			r = err_set(&err, -ENOENT,
+				"neither iptables nor ip6tables works here: install iptables (1.8 "
+				"or newer)");
+		else if (!view.ipv4 || !view.ipv6)
+			log_info("serving one family only", "family=%s",
+				family_name(view.ipv4 ? AF_INET : AF_INET6));
+	}
 	if (r >= 0 && !c->cleanup)
 		r = backend_choose(c, &view, &no_ipvs, &err);
-	if (r < 0)
-		return fail(&err);
-	return c->init_only ? EXIT_SUCCESS : run(c, &view, &no_ipvs);
+	if (r >= 0)
+		r = c->init_only ? EXIT_SUCCESS : run(c, &view, &no_ipvs, &err);
+	if (r >= 0)
+		return r;
+	log_error("cannot go on", "err=\"%s\"", err.msg);
+	return EXIT_FAILURE;
 }
 
 int main(int argc, char *argv[])
@@ -178,7 +159,8 @@ int main(int argc, char *argv[])
 		return EXIT_USAGE;
 	}
 	if (c.help) {
-		print_help();
+		fputs(svcd_help, stdout);
+		config_help(OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, stdout);
 		return EXIT_SUCCESS;
 	}
 	if (c.version) {

@@ -24,14 +24,6 @@ static double unix_time(const struct timespec *ts)
 	return (double)ts->tv_sec + (double)ts->tv_nsec / 1e9;
 }
 
-static struct timespec wall_clock(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts;
-}
-
 /* Metrics */
 
 /* A chain that others changed has no rules here; it is about to be repaired. */
@@ -157,8 +149,9 @@ static void on_check_failure(const struct health_check *check, const struct err 
 void observe_init(struct observe *o, const struct observe_config *config)
 {
 	const struct config *c = config->config;
-	const struct timespec wall = wall_clock();
+	struct timespec wall;
 
+	clock_gettime(CLOCK_REALTIME, &wall);
 	*o = (struct observe){ .config = *config };
 	config->store->triggers_since = wall.tv_sec * (int64_t)1000000;
 	health_init(&o->health, 2 * (uint64_t)c->sync_period, config->kube);
@@ -200,10 +193,11 @@ void observe_done(struct observe *o)
 
 void observe_change(struct observe *o)
 {
-	const struct timespec wall = wall_clock();
+	struct timespec wall;
 
 	if (!o->config.engine)
 		return;
+	clock_gettime(CLOCK_REALTIME, &wall);
 	if (!o->changed_at)
 		o->changed_at = clock_us();
 	for_each_family(o, i)
@@ -250,9 +244,10 @@ static void observe_sync(struct observe *o)
 static void observe_synced(struct observe *o)
 {
 	const struct observe_config *c = &o->config;
-	const struct timespec wall = wall_clock();
 	const uint64_t resolves = engine_stats(c->engine)->resolves;
+	struct timespec wall;
 
+	clock_gettime(CLOCK_REALTIME, &wall);
 	observe_sync(o);
 	o->synced_once = true;
 	if (o->changed_at)

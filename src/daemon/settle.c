@@ -42,27 +42,21 @@ static void find_retry(const struct fact_key *key, const struct fact_state *stat
 		*(bool *)arg = true;
 }
 
-/* Counts up whenever something was done: the kernel was read first, resolved, or written. */
-static uint64_t progress_of(const struct engine *e)
-{
-	const struct engine_stats *stats = engine_stats(e);
-
-	return !!stats->audits + stats->resolves + stats->last_change;
-}
-
 int settle(struct engine *e)
 {
 	const struct engine_stats *stats = engine_stats(e);
 	const struct ledger *ledger = engine_ledger(e);
 	struct failing failing = { .engine = e };
-	uint64_t since = clock_ms(), now = since;
+	uint64_t since = clock_ms(), now = since, progress = 0;
 
 	while (now - since < SETTLE_TIME) {
-		uint64_t before = progress_of(e), next = engine_step(e, now);
+		uint64_t before = progress, next = engine_step(e, now);
 		bool retry = false;
 
 		now = clock_ms();
-		if (progress_of(e) != before)
+		/* Counts up whenever the kernel was read first, or something resolved or written. */
+		progress = !!stats->audits + stats->resolves + stats->last_change;
+		if (progress != before)
 			since = now;
 		if (stats->synced && !ledger_counts(ledger).pending && !ledger_unsure(ledger))
 			return 0;

@@ -117,7 +117,7 @@ static void collect_warnings(struct daemon *d, struct warnings *w)
 	}
 }
 
-static int count_conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
+static int status_conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
 	void *arg, void *conns_arg)
 {
 	struct daemon *d = conns_arg;
@@ -137,7 +137,7 @@ static struct report_input report_input(struct daemon *d)
 		.input = d->inputs.kube ? "apiserver" : "manifests",
 		.now = clock_ms(),
 		.last_sync_us = d->observe.last_sync_us,
-		.conns = d->view.backend == BACKEND_IPVS ? count_conns : NULL,
+		.conns = d->view.backend == BACKEND_IPVS ? status_conns : NULL,
 		.conns_arg = d,
 		.print_rule = iptables_print_rule,
 	};
