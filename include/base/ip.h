@@ -34,6 +34,9 @@ const char *ip_print(const struct ip *ip, char s[static IP_STRLEN]);
 const char *cidr_print(const struct cidr *c, char s[static CIDR_STRLEN]);
 /* "10.0.0.1:80" or "[fd00::1]:80". */
 const char *ip_print_port(const struct ip *ip, uint16_t port, char s[static IP_PORT_STRLEN]);
+/* The inverse; an address has brackets exactly if it has a colon. The port is decimal, 0 to 65535.
+ * Returns 0, or -EINVAL. */
+int ip_parse_port(const char *s, struct ip *ret_ip, uint16_t *ret_port);
 
 bool ip_eq(const struct ip *a, const struct ip *b);
 /* IPv4 before IPv6, then by address. */

@@ -124,6 +124,32 @@ const char *ip_print_port(const struct ip *ip, uint16_t port, char s[static IP_P
 	return s;
 }
 
+int ip_parse_port(const char *s, struct ip *ret_ip, uint16_t *ret_port)
+{
+	const char *colon = strrchr(s, ':'), *start = s, *end = colon;
+	const bool brackets = *s == '[';
+	char addr[IP_STRLEN];
+	uint64_t port;
+	struct ip ip;
+
+	if (!colon || (brackets && colon[-1] != ']'))
+		return -EINVAL;
+	if (brackets) {
+		start++;
+		end--;
+	}
+	if ((size_t)(end - start) >= sizeof(addr))
+		return -EINVAL;
+	memcpy(addr, start, (size_t)(end - start));
+	addr[end - start] = '\0';
+	if (ip_parse(addr, &ip) || brackets != (strchr(addr, ':') != NULL) ||
+		number_parse(colon + 1, UINT16_MAX, &port))
+		return -EINVAL;
+	*ret_ip = ip;
+	*ret_port = (uint16_t)port;
+	return 0;
+}
+
 bool ip_eq(const struct ip *a, const struct ip *b)
 {
 	return !memcmp(a, b, sizeof(*a));

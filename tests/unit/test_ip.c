@@ -185,6 +185,43 @@ static void ports_are_printed_as_urls_do(void **state)
 
 enum class { UNSPECIFIED = 1, LOOPBACK = 2, LINK_LOCAL = 4, MULTICAST = 8, BROADCAST = 16 };
 
+static void addresses_with_ports_are_read_back(void **state)
+{
+	static const char *const rows[] = { "10.0.0.1:80", "0.0.0.0:0", "255.255.255.255:65535",
+		"[::]:1", "[fd00::1]:65535" };
+	char s[IP_PORT_STRLEN];
+	uint16_t port;
+	struct ip ip;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(ip_parse_port(rows[i], &ip, &port), 0);
+		assert_string_equal(ip_print_port(&ip, port, s), rows[i]);
+	}
+	assert_int_equal(ip_parse_port("[::ffff:10.0.0.1]:80", &ip, &port), 0);
+	assert_string_equal(ip_print_port(&ip, port, s), "10.0.0.1:80");
+}
+
+static void garbage_is_no_address_with_port(void **state)
+{
+	static const char *const rows[] = { "", ":", ":80", "80", "10.0.0.1",
+		"10.0.0.1:", "10.0.0.1:65536", "10.0.0.1:-1", "10.0.0.1:http", "10.0.0.1:80 ",
+		"10.0.0.1 :80", "[10.0.0.1]:80", "fd00::1:80", "fd00::1", "[fd00::1]",
+		"[fd00::1]80", "[fd00::1]:", "[fd00::1:80", "fd00::1]:80", "[", "[:80", "[]:80",
+		"]:80", "[[fd00::1]]:80",
+		"[fd00:0000:0000:0000:0000:0000:0000:0000:0000:0001]:80" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct ip ip = { .family = 77 };
+		uint16_t port = 77;
+
+		assert_int_equal(ip_parse_port(rows[i], &ip, &port), -EINVAL);
+		assert_int_equal(ip.family, 77);
+		assert_int_equal(port, 77);
+	}
+}
+
 static void addresses_have_classes(void **state)
 {
 	static const struct {
@@ -251,6 +288,8 @@ int main(void)
 		cmocka_unit_test(a_prefix_contains_its_own_family_only),
 		cmocka_unit_test(no_address_is_contained_nowhere),
 		cmocka_unit_test(ports_are_printed_as_urls_do),
+		cmocka_unit_test(addresses_with_ports_are_read_back),
+		cmocka_unit_test(garbage_is_no_address_with_port),
 		cmocka_unit_test(addresses_have_classes),
 		cmocka_unit_test(ipv4_sorts_before_ipv6),
 	};
