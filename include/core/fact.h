@@ -67,13 +67,6 @@ enum service_chain {
 };
 enum { SERVICE_HASH_LEN = 16 };
 
-/* "KUBE-SVC-XPGD46QRK7WJZT7O" */
-const char *service_chain_name(enum service_chain chain, const char hash[static SERVICE_HASH_LEN],
-	char s[static CHAIN_NAME_LEN + 1]);
-/* The inverse; false: it is not such a name. */
-bool service_chain_parse(
-	const char *name, enum service_chain *ret_chain, char ret_hash[static SERVICE_HASH_LEN]);
-
 struct fact_key {
 	uint8_t kind;	/* enum fact_kind */
 	uint8_t family; /* AF_INET, AF_INET6; 0: FACT_LINK */
@@ -134,7 +127,7 @@ struct fact_val {
 static_assert(sizeof(struct fact_val) == 24, "values are compared as bytes: no padding");
 
 struct fact {
-	struct fact_key key;
+	struct fact_key key; /* comes first: see fact_compare() */
 	struct fact_val val;
 };
 
@@ -180,6 +173,8 @@ bool fact_diverts(const struct fact_key *key);
 
 /* Sorts for people: by kind, family, set, address, port. 0 exactly when the bytes are equal. */
 int fact_key_cmp(const struct fact_key *a, const struct fact_key *b);
+/* As fact_key_cmp(), for qsort() and bsearch(): of keys, and of facts, which begin with theirs. */
+int fact_compare(const void *a, const void *b);
 bool fact_key_eq(const struct fact_key *a, const struct fact_key *b);
 bool fact_val_eq(const struct fact_val *a, const struct fact_val *b);
 const char *fact_kind_name(enum fact_kind kind);

@@ -13,10 +13,15 @@
 
 /* "namespace/name:port", or "namespace/name" where the port has no name. */
 void service_port_name(struct buf *b, const struct service *s, const struct service_port *port);
-void service_port_hash(const struct service *s, const struct service_port *port,
-	char ret[static SERVICE_HASH_LEN]);
-/* Of the chain of one endpoint of that port. */
-void service_endpoint_hash(const struct service *s, const struct service_port *port,
-	const struct ip *ip, uint16_t endpoint_port, char ret[static SERVICE_HASH_LEN]);
+/* Of the chains of that port; of the chain of one of its endpoints, unless `endpoint` is NULL. */
+void service_chain_hash(const struct service *s, const struct service_port *port,
+	const struct ip *endpoint, uint16_t endpoint_port, char ret[static SERVICE_HASH_LEN]);
+
+/* "KUBE-SVC-XPGD46QRK7WJZT7O" */
+const char *service_chain_name(enum service_chain chain, const char hash[static SERVICE_HASH_LEN],
+	char s[static CHAIN_NAME_LEN + 1]);
+/* The inverse; false: it is not such a name. */
+bool service_chain_parse(
+	const char *name, enum service_chain *ret_chain, char ret_hash[static SERVICE_HASH_LEN]);
 
 #endif

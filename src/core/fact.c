@@ -52,39 +52,6 @@ bool hook_parse(const char *name, enum hook *ret)
 	return false;
 }
 
-static const char *const service_chains[SERVICE_CHAINS] = {
-	[SERVICE_CHAIN_SVC] = "KUBE-SVC-",
-	[SERVICE_CHAIN_SVL] = "KUBE-SVL-",
-	[SERVICE_CHAIN_EXT] = "KUBE-EXT-",
-	[SERVICE_CHAIN_FW] = "KUBE-FW-",
-	[SERVICE_CHAIN_SEP] = "KUBE-SEP-",
-};
-
-const char *service_chain_name(enum service_chain chain, const char hash[static SERVICE_HASH_LEN],
-	char s[static CHAIN_NAME_LEN + 1])
-{
-	snprintf(s, CHAIN_NAME_LEN + 1, "%s%.*s", service_chains[chain], SERVICE_HASH_LEN, hash);
-	return s;
-}
-
-bool service_chain_parse(
-	const char *name, enum service_chain *ret_chain, char ret_hash[static SERVICE_HASH_LEN])
-{
-	for (enum service_chain c = 0; c < SERVICE_CHAINS; c++) {
-		size_t n = strlen(service_chains[c]);
-
-		if (strncmp(name, service_chains[c], n) != 0)
-			continue;
-		if (strlen(name + n) != SERVICE_HASH_LEN ||
-			strspn(name + n, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != SERVICE_HASH_LEN)
-			return false;
-		*ret_chain = c;
-		memcpy(ret_hash, name + n, SERVICE_HASH_LEN);
-		return true;
-	}
-	return false;
-}
-
 const char *fact_kind_name(enum fact_kind kind)
 {
 	static const char *const names[] = {
@@ -110,16 +77,11 @@ const char *family_name(int family)
 
 const char *proto_name(uint8_t proto)
 {
-	switch (proto) {
-	case IPPROTO_TCP:
-		return "TCP";
-	case IPPROTO_UDP:
-		return "UDP";
-	case IPPROTO_SCTP:
-		return "SCTP";
-	default:
-		return "?";
-	}
+	static const char *const names[] = {
+		[IPPROTO_TCP] = "TCP", [IPPROTO_UDP] = "UDP", [IPPROTO_SCTP] = "SCTP"
+	};
+
+	return proto < ARRAY_SIZE(names) && names[proto] ? names[proto] : "?";
 }
 
 const char *proto_lower(uint8_t proto)
@@ -151,11 +113,6 @@ static struct fact fact_make(enum fact_kind kind, int family)
 	return f;
 }
 
-static void fact_put_ip(uint8_t bytes[16], const struct ip *ip)
-{
-	memcpy(bytes, ip->bytes, 16);
-}
-
 struct fact fact_link(void)
 {
 	struct fact f = fact_make(FACT_LINK, 0);
@@ -183,14 +140,14 @@ struct fact fact_member(enum set_id id, int family, const struct ip *ip, uint8_t
 
 	f.key.set = (uint8_t)id;
 	if (type != SET_TYPE_BITMAP_PORT)
-		fact_put_ip(f.key.addr, ip);
+		memcpy(f.key.addr, ip->bytes, sizeof(f.key.addr));
 	if (type != SET_TYPE_HASH_IP)
 		f.key.port = port;
 	if (type != SET_TYPE_HASH_IP && type != SET_TYPE_BITMAP_PORT)
 		f.key.proto = proto;
 	if (type == SET_TYPE_HASH_IP_PORT_IP || type == SET_TYPE_HASH_IP_PORT_NET) {
 		assert(second);
-		fact_put_ip(f.key.addr2, &second->ip);
+		memcpy(f.key.addr2, second->ip.bytes, sizeof(f.key.addr2));
 	}
 	if (type == SET_TYPE_HASH_IP_PORT_NET)
 		f.key.port2 = second->len;
@@ -231,7 +188,7 @@ struct fact fact_vs(const struct ip *ip, uint16_t port, uint8_t proto)
 {
 	struct fact f = fact_make(FACT_VS, ip->family);
 
-	fact_put_ip(f.key.addr, ip);
+	memcpy(f.key.addr, ip->bytes, sizeof(f.key.addr));
 	f.key.port = port;
 	f.key.proto = proto;
 	return f;
@@ -271,7 +228,7 @@ struct fact fact_rs(const struct fact_key *vs, const struct ip *ip, uint16_t por
 
 	memset(&f.val, 0, sizeof(f.val));
 	f.key.kind = FACT_RS;
-	fact_put_ip(f.key.addr2, ip);
+	memcpy(f.key.addr2, ip->bytes, sizeof(f.key.addr2));
 	f.key.port2 = port;
 	f.val.rs.weight = weight;
 	return f;
@@ -281,9 +238,9 @@ struct fact fact_route(const struct ip *vip, const struct ip *source)
 {
 	struct fact f = fact_make(FACT_ROUTE, vip->family);
 
-	fact_put_ip(f.key.addr, vip);
+	memcpy(f.key.addr, vip->bytes, sizeof(f.key.addr));
 	if (source->family == vip->family)
-		fact_put_ip(f.val.route.source, source);
+		memcpy(f.val.route.source, source->bytes, sizeof(f.val.route.source));
 	return f;
 }
 
@@ -291,7 +248,7 @@ struct fact fact_addr(const struct ip *vip)
 {
 	struct fact f = fact_make(FACT_ADDR, vip->family);
 
-	fact_put_ip(f.key.addr, vip);
+	memcpy(f.key.addr, vip->bytes, sizeof(f.key.addr));
 	return f;
 }
 
@@ -343,28 +300,25 @@ bool fact_parent(const struct fact_key *key, struct fact_key *ret)
 	return false;
 }
 
-static int fact_cmp_number(unsigned a, unsigned b)
-{
-	return (a > b) - (a < b);
-}
-
 int fact_key_cmp(const struct fact_key *a, const struct fact_key *b)
 {
-	int c = fact_cmp_number(a->kind, b->kind);
+	const int sets = (a->kind << 16 | a->family << 8 | a->set) -
+		(b->kind << 16 | b->family << 8 | b->set);
+	const int ports = (a->port << 8 | a->proto) - (b->port << 8 | b->proto);
+	int c = sets;
 
-	if (!c)
-		c = fact_cmp_number(a->family, b->family);
-	if (!c)
-		c = fact_cmp_number(a->set, b->set);
 	if (!c)
 		c = memcmp(a->addr, b->addr, sizeof(a->addr));
 	if (!c)
-		c = fact_cmp_number(a->port, b->port);
-	if (!c)
-		c = fact_cmp_number(a->proto, b->proto);
+		c = ports;
 	if (!c)
 		c = memcmp(a->addr2, b->addr2, sizeof(a->addr2));
-	return c ? c : fact_cmp_number(a->port2, b->port2);
+	return c ? c : a->port2 - b->port2;
+}
+
+int fact_compare(const void *a, const void *b)
+{
+	return fact_key_cmp(a, b);
 }
 
 bool fact_key_eq(const struct fact_key *a, const struct fact_key *b)

@@ -8,35 +8,21 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/service_chain.h"
 
 enum { FACT_MAX_WORDS = 8 };
 
 /* Printing */
 
-static void fact_text_ip(struct buf *b, const struct ip *ip)
-{
-	char s[IP_STRLEN];
-
-	buf_adds(b, ip_print(ip, s));
-}
-
-static void fact_text_ip_port(struct buf *b, const struct ip *ip, uint16_t port)
-{
-	char s[IP_PORT_STRLEN];
-
-	buf_adds(b, ip_print_port(ip, port, s));
-}
-
 static void fact_text_frontend(struct buf *b, const struct fact_key *key)
 {
-	struct ip ip = fact_ip(key);
+	const struct ip ip = fact_ip(key);
+	char s[IP_PORT_STRLEN];
 
-	if (!key->proto) {
+	if (key->proto)
+		buf_addf(b, "%s/%s", ip_print_port(&ip, key->port, s), proto_name(key->proto));
+	else
 		buf_addf(b, "fwmark:%u/%s", fact_fwmark(key), family_name(key->family));
-		return;
-	}
-	fact_text_ip_port(b, &ip, key->port);
-	buf_addf(b, "/%s", proto_name(key->proto));
 }
 
 void fact_print_member(struct buf *b, const struct fact_key *key)
@@ -44,12 +30,13 @@ void fact_print_member(struct buf *b, const struct fact_key *key)
 	struct ip ip = fact_ip(key), second = fact_ip2(key);
 	const char *proto = proto_lower(key->proto);
 	enum set_type type = set_info(key->set)->type;
+	char s[IP_STRLEN];
 
 	if (type == SET_TYPE_BITMAP_PORT) {
 		buf_addf(b, "%u", key->port);
 		return;
 	}
-	fact_text_ip(b, &ip);
+	buf_adds(b, ip_print(&ip, s));
 	if (type == SET_TYPE_HASH_IP)
 		return;
 	if (proto)
@@ -58,8 +45,7 @@ void fact_print_member(struct buf *b, const struct fact_key *key)
 		buf_addf(b, ",%u:%u", key->proto, key->port);
 	if (type == SET_TYPE_HASH_IP_PORT)
 		return;
-	buf_addc(b, ',');
-	fact_text_ip(b, &second);
+	buf_addf(b, ",%s", ip_print(&second, s));
 	if (type == SET_TYPE_HASH_IP_PORT_NET)
 		buf_addf(b, "/%u", key->port2);
 }
@@ -78,7 +64,7 @@ void fact_print(struct buf *b, const struct fact *f)
 	const struct ip ip = fact_ip(key), rs = fact_ip2(key);
 	const struct ip source = ip_make(key->family, val->route.source);
 	const uint32_t other_flags = val->vs.flags & ~(uint32_t)VS_PERSISTENT;
-	char set[SET_NAME_LEN + 1], chain[CHAIN_NAME_LEN + 1];
+	char set[SET_NAME_LEN + 1], chain[CHAIN_NAME_LEN + 1], address[IP_PORT_STRLEN];
 
 	buf_addf(b, "%s ", fact_kind_name(key->kind));
 	switch ((enum fact_kind)key->kind) {
@@ -122,21 +108,18 @@ void fact_print(struct buf *b, const struct fact *f)
 		break;
 	case FACT_RS:
 		fact_text_frontend(b, key);
-		buf_addc(b, ' ');
-		fact_text_ip_port(b, &rs, key->port2);
-		buf_addf(b, " weight=%u", val->rs.weight);
+		buf_addf(b, " %s weight=%u", ip_print_port(&rs, key->port2, address),
+			val->rs.weight);
 		if (val->rs.forwarding)
 			buf_addf(b, " forwarding=%u", val->rs.forwarding);
 		break;
 	case FACT_ROUTE:
-		fact_text_ip(b, &ip);
-		if (!ip_is_unspecified(&source)) {
-			buf_adds(b, " src=");
-			fact_text_ip(b, &source);
-		}
+		buf_adds(b, ip_print(&ip, address));
+		if (!ip_is_unspecified(&source))
+			buf_addf(b, " src=%s", ip_print(&source, address));
 		break;
 	case FACT_ADDR:
-		fact_text_ip(b, &ip);
+		buf_adds(b, ip_print(&ip, address));
 		break;
 	case FACT_KINDS:
 		break;
@@ -154,29 +137,6 @@ static uint32_t fact_parse_number(const char *s)
 	return (uint32_t)strtoul(s, NULL, 0);
 }
 
-static int fact_parse_family(const char *s)
-{
-	return !strcmp(s, family_name(AF_INET6)) ? AF_INET6 : AF_INET;
-}
-
-/* "10.0.0.1:80", "[fd00::1]:80"; changes s */
-static int fact_parse_ip_port(char *s, struct ip *ret_ip, uint16_t *ret_port)
-{
-	char *colon = strrchr(s, ':');
-
-	if (!colon)
-		return -EINVAL;
-	*colon = '\0';
-	if (*s == '[') {
-		if (colon[-1] != ']')
-			return -EINVAL;
-		colon[-1] = '\0';
-		s++;
-	}
-	*ret_port = (uint16_t)fact_parse_number(colon + 1);
-	return ip_parse(s, ret_ip);
-}
-
 /* The key of a virtual server; changes s */
 static int fact_parse_frontend(char *s, struct fact_key *ret)
 {
@@ -190,11 +150,12 @@ static int fact_parse_frontend(char *s, struct fact_key *ret)
 	*slash = '\0';
 	if (!strncmp(s, fwmark, strlen(fwmark))) {
 		uint32_t mark = fact_parse_number(s + strlen(fwmark));
+		int family = strcmp(slash + 1, family_name(AF_INET6)) ? AF_INET : AF_INET6;
 
-		*ret = fact_vs_fwmark(fact_parse_family(slash + 1), mark).key;
+		*ret = fact_vs_fwmark(family, mark).key;
 		return 0;
 	}
-	if (fact_parse_ip_port(s, &ip, &port))
+	if (ip_parse_port(s, &ip, &port))
 		return -EINVAL;
 	*ret = fact_vs(&ip, port, proto_parse(slash + 1)).key;
 	return ret->proto ? 0 : -EINVAL;
@@ -279,7 +240,7 @@ static int fact_parse_words(char *const w[FACT_MAX_WORDS], struct fact *ret)
 	case FACT_JUMP:
 		if (!table_parse(w[2], &table) || (kind == FACT_JUMP && !hook_parse(w[3], &hook)))
 			return -EINVAL;
-		family = fact_parse_family(w[1]);
+		family = strcmp(w[1], family_name(AF_INET6)) ? AF_INET : AF_INET6;
 		*ret = kind == FACT_CHAIN ? fact_chain(family, table, w[3], rules)
 					  : fact_jump(family, table, hook, w[4], rules);
 		return 0;
@@ -301,7 +262,7 @@ static int fact_parse_words(char *const w[FACT_MAX_WORDS], struct fact *ret)
 		ret->val.vs.timeout = fact_parse_number(persistence);
 		return 0;
 	case FACT_RS:
-		if (fact_parse_frontend(w[1], &key) || fact_parse_ip_port(w[2], &ip, &port) ||
+		if (fact_parse_frontend(w[1], &key) || ip_parse_port(w[2], &ip, &port) ||
 			ip.family != key.family)
 			return -EINVAL;
 		*ret = fact_rs(&key, &ip, port, fact_parse_number(fact_parse_option(w, "weight")));

@@ -60,6 +60,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/service_chain.h"
 
 #define VITAL .vital = true
 #define JOINS .joins = true

@@ -53,16 +53,10 @@ void publisher_sweep_rules(struct publisher *p)
 	rule_pool_sweep(&p->rules);
 }
 
-static int compare_key(const void *a, const void *b)
-{
-	return fact_key_cmp(&((const struct fact *)a)->key, &((const struct fact *)b)->key);
-}
-
 bool publication_claims(const struct publication *p, const struct fact_key *key)
 {
-	const struct fact f = { .key = *key };
-
-	return p && p->n_facts && bsearch(&f, p->facts, p->n_facts, sizeof(f), compare_key);
+	return p && p->n_facts &&
+		bsearch(key, p->facts, p->n_facts, sizeof(*p->facts), fact_compare);
 }
 
 struct publication *publisher_owner(const struct publisher *p, const struct fact_key *key)

@@ -11,21 +11,16 @@ void fact_list_add(struct fact_list *l, struct fact f)
 	l->facts[l->n++] = f;
 }
 
-static int cmp_fact(const void *a, const void *b)
-{
-	return fact_key_cmp(&((const struct fact *)a)->key, &((const struct fact *)b)->key);
-}
-
 void fact_list_finish(struct fact_list *l)
 {
 	size_t n = 0;
 
 	if (l->n)
-		qsort(l->facts, l->n, sizeof(*l->facts), cmp_fact);
+		qsort(l->facts, l->n, sizeof(*l->facts), fact_compare);
 	for (size_t i = 0; i < l->n; i++) {
 		struct fact f = l->facts[i];
 
-		if (n && !cmp_fact(&l->facts[n - 1], &f))
+		if (n && fact_key_eq(&l->facts[n - 1].key, &f.key))
 			continue;
 		l->facts[i] = l->facts[n];
 		l->facts[n++] = f;

@@ -44,7 +44,7 @@ static void endpoint_chain_name(const struct port_chains *c, const struct candid
 {
 	char hash[SERVICE_HASH_LEN];
 
-	service_endpoint_hash(c->p->service, c->p->port, &ep->ip, ep->port, hash);
+	service_chain_hash(c->p->service, c->p->port, &ep->ip, ep->port, hash);
 	service_chain_name(SERVICE_CHAIN_SEP, hash, name);
 }
 
@@ -180,7 +180,7 @@ void resolve_iptables_port(const struct resolver *r, const struct served_port *p
 	const uint16_t node_port = p->port->node_port;
 	struct port_chains c = { .r = r, .p = p };
 
-	service_port_hash(p->service, p->port, c.hash);
+	service_chain_hash(p->service, p->port, NULL, 0, c.hash);
 	add_chains(&c, service_externally_accessible(p->service, p->port, p->family));
 
 	/* The node's rules say which addresses carry node ports, once for all Services; 127.0.0.1,

@@ -29,6 +29,7 @@
 
 #include "base/mem.h"
 #include "core/resolve.h"
+#include "core/service_chain.h"
 
 /* The chains of one family while they are made, one after the other. */
 struct node_rules {

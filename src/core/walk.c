@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "core/resolve.h"
+#include "core/service_chain.h"
 
 enum { MAX_DEPTH = 8 /* of chains that call each other */ };
 

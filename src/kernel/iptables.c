@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/fact_text.h"
+#include "core/service_chain.h"
 #include "iptables_canary.h"
 #include "iptables_dispatch.h"
 #include "iptables_document.h"

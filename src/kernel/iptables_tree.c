@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "core/resolve.h"
+#include "core/service_chain.h"
 
 enum { NONE = -1, RADIX = 16, PORT_DIGITS = 4, NAME_SIZE = CHAIN_NAME_LEN + 1 };
 

@@ -12,6 +12,7 @@
 #include "core/health_checks.h"
 #include "core/publication.h"
 #include "core/resolve.h"
+#include "core/service_chain.h"
 #include "report_service.h"
 #include "report_words.h"
 

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "core/fact_text.h"
 #include "core/publication.h"
+#include "core/service_chain.h"
 #include "report_service.h"
 #include "report_words.h"
 

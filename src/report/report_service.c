@@ -190,7 +190,7 @@ static void report_real_servers(
 		if (!ours || (iptables && !ep->weight))
 			continue;
 		if (iptables) {
-			service_endpoint_hash(p->service, p->port, &ep->ip, ep->port, hash);
+			service_chain_hash(p->service, p->port, &ep->ip, ep->port, hash);
 			service_chain_name(SERVICE_CHAIN_SEP, hash, chain);
 			key = fact_chain(ep->ip.family, TABLE_NAT, chain, 0).key;
 		} else {

@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "core/resolve.h"
+#include "core/service_chain.h"
 #include "kernel/iptables_text.h"
 
 struct chain {

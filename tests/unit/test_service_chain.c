@@ -31,14 +31,11 @@ static void names_are_those_of_kube_proxy(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct service *s = fixture_service(rows[i].service);
 		char hash[SERVICE_HASH_LEN], name[CHAIN_NAME_LEN + 1];
-		struct ip ip;
+		struct ip ip = { 0 };
 
-		if (rows[i].ip) {
+		if (rows[i].ip)
 			ip = fixture_ip(rows[i].ip);
-			service_endpoint_hash(s, &s->ports[0], &ip, rows[i].port, hash);
-		} else {
-			service_port_hash(s, &s->ports[0], hash);
-		}
+		service_chain_hash(s, &s->ports[0], rows[i].ip ? &ip : NULL, rows[i].port, hash);
 		service_chain_name(rows[i].ip ? SERVICE_CHAIN_SEP : SERVICE_CHAIN_SVC, hash, name);
 		assert_string_equal(name, rows[i].name);
 		service_free(s);
