@@ -205,7 +205,7 @@ void canary_written_by(struct canary *c, pid_t pid)
 	if (!c || !c->port)
 		return;
 	c->writer = (uint32_t)pid;
-	setsockopt(nl_port_fd(c->port), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+	setsockopt(c->port->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
 /* Legacy */
@@ -280,7 +280,7 @@ int canary_add(struct canary *c, int family, bool nft, struct err *err)
 		return r;
 	r = nl_port_join(c->port, NFNLGRP_NFTABLES);
 	if (!r)
-		r = canary_watch_fd(c, nl_port_fd(c->port));
+		r = canary_watch_fd(c, c->port->fd);
 	return r ? err_errno(err, r, "cannot watch nf_tables") : 0;
 }
 

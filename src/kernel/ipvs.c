@@ -8,6 +8,7 @@
 #include "kernel/ipvs.h"
 
 #include <errno.h>
+#include <linux/ip_vs.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,11 +43,6 @@ static int ipvs_error(struct err *err, int code, const char *what)
 	return err_errno(err, code, "%s", what);
 }
 
-static int ipvs_take_family(struct nlmsghdr *msg, void *arg)
-{
-	return ipvs_read_family(msg, arg);
-}
-
 /*
  * To be called after an answer -ENOENT. Returns 1: the family has another number now, ask again; 0:
  * the answer was about something else; -EPFNOSUPPORT: the kernel has no IPVS any more; or a
@@ -55,7 +51,7 @@ static int ipvs_take_family(struct nlmsghdr *msg, void *arg)
 static int ipvs_family_moved(struct ipvs *v)
 {
 	uint16_t before = v->family;
-	int r = nl_port_ask(v->port, ipvs_msg_find_family(), ipvs_take_family, NULL, &v->family);
+	int r = nl_port_ask(v->port, ipvs_msg_find_family(), ipvs_read_family, NULL, &v->family);
 
 	if (r)
 		return r == -ENOENT ? -EPFNOSUPPORT : r;
@@ -112,19 +108,12 @@ static int ipvs_take_server(struct nlmsghdr *msg, void *arg)
 	return 0;
 }
 
-static int ipvs_read_servers(struct ipvs *v, const struct fact_key *vs, struct ipvs_reading *ret)
-{
-	ret->vs = vs;
-	ret->facts.n = 0;
-	return ipvs_ask(v, ipvs_msg_dump(v->family, vs), ipvs_take_server, &ret->facts.n, ret);
-}
-
 static int ipvs_dump(struct adapter *a, enum fact_kind kind,
 	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
 {
 	_cleanup_(ipvs_reading_done) struct ipvs_reading vs = { 0 }, rs = { 0 };
 	struct ipvs *v = container_of(a, struct ipvs, adapter);
-	int r = ipvs_read_servers(v, NULL, &vs);
+	int r = ipvs_ask(v, ipvs_msg_dump(v->family, NULL), ipvs_take_server, &vs.facts.n, &vs);
 
 	if (r)
 		return ipvs_error(err, r, "cannot read the virtual servers");
@@ -137,7 +126,9 @@ static int ipvs_dump(struct adapter *a, enum fact_kind kind,
 		}
 		if (skip && skip(key, arg))
 			continue;
-		r = ipvs_read_servers(v, key, &rs);
+		rs.vs = key;
+		rs.facts.n = 0;
+		r = ipvs_ask(v, ipvs_msg_dump(v->family, key), ipvs_take_server, &rs.facts.n, &rs);
 		if (r)
 			return ipvs_error(err, r, "cannot read the real servers");
 		for (size_t j = 0; j < rs.facts.n; j++)
@@ -149,8 +140,9 @@ static int ipvs_dump(struct adapter *a, enum fact_kind kind,
 int ipvs_conns(struct adapter *a, const struct fact_key *vs,
 	void (*fn)(const struct rs_conns *c, void *arg), void *arg, struct err *err)
 {
-	_cleanup_(ipvs_reading_done) struct ipvs_reading rs = { 0 };
-	int r = ipvs_read_servers(container_of(a, struct ipvs, adapter), vs, &rs);
+	_cleanup_(ipvs_reading_done) struct ipvs_reading rs = { .vs = vs };
+	struct ipvs *v = container_of(a, struct ipvs, adapter);
+	int r = ipvs_ask(v, ipvs_msg_dump(v->family, vs), ipvs_take_server, &rs.facts.n, &rs);
 
 	if (r)
 		return ipvs_error(err, r, "cannot read the connections of a virtual server");
@@ -160,7 +152,7 @@ int ipvs_conns(struct adapter *a, const struct fact_key *vs,
 }
 
 struct ipvs_batch {
-	uint16_t family;
+	struct ipvs *ipvs;
 	struct op *ops;
 };
 
@@ -168,7 +160,7 @@ static struct nl_msg *ipvs_batch_build(size_t i, void *arg)
 {
 	const struct ipvs_batch *b = arg;
 
-	return ipvs_msg_op(b->family, &b->ops[i]);
+	return ipvs_msg_op(b->ipvs->family, &b->ops[i]);
 }
 
 static void ipvs_batch_answer(size_t i, int result, void *arg)
@@ -178,53 +170,48 @@ static void ipvs_batch_answer(size_t i, int result, void *arg)
 	b->ops[i].result = result;
 }
 
-static void ipvs_send(struct ipvs *v, struct op *ops, size_t n)
-{
-	struct ipvs_batch b = { .family = v->family, .ops = ops };
-
-	nl_port_batch(v->port, n, ipvs_batch_build, ipvs_batch_answer, &b);
-}
-
-/*
- * IPVS loads the module of a scheduler itself, under its lock. For the two schedulers that have
- * state per network namespace (lblc and lblcr) that deadlocks with a namespace that is being
- * removed at the same time (seen on Linux 6.1), and namespaces come and go on a node all the time.
- * So their modules are loaded before.
- */
-static void ipvs_load_scheduler(struct ipvs *v, const char *scheduler)
-{
-	char module[SCHED_NAME_SIZE + 8];
-	const char *const argv[] = { "modprobe", "-q", module, NULL };
-	bool *loaded = !strcmp(scheduler, "lblc") ? &v->lblc : &v->lblcr;
-
-	if (strncmp(scheduler, "lblc", 4) != 0 || *loaded)
-		return;
-	snprintf(module, sizeof(module), "ip_vs_%s", scheduler);
-	exec_run(argv, NULL, 0, MODPROBE_MS, NULL, NULL);
-	*loaded = true;
-}
-
 static void ipvs_apply(struct adapter *a, struct op *ops, size_t n)
 {
 	struct ipvs *v = container_of(a, struct ipvs, adapter);
+	struct ipvs_batch b = { .ipvs = v, .ops = ops };
 	bool missing = false;
 	int moved;
 
-	for (size_t i = 0; i < n; i++)
-		if (ops[i].fact.key.kind == FACT_VS && ops[i].type != OP_DEL)
-			ipvs_load_scheduler(v, ops[i].fact.val.vs.scheduler);
-	ipvs_send(v, ops, n);
+	/*
+	 * IPVS loads the module of a scheduler itself, under its lock. For the two schedulers that
+	 * have state per network namespace (lblc and lblcr) that deadlocks with a namespace that is
+	 * being removed at the same time (seen on Linux 6.1), and namespaces come and go on a node
+	 * all the time. So their modules are loaded before.
+	 */
+	for (size_t i = 0; i < n; i++) {
+		const char *scheduler = ops[i].fact.val.vs.scheduler;
+		char module[SCHED_NAME_SIZE + 8];
+		const char *const argv[] = { "modprobe", "-q", module, NULL };
+		bool *loaded;
+
+		if (ops[i].fact.key.kind != FACT_VS || ops[i].type == OP_DEL ||
+			strncmp(scheduler, "lblc", 4) != 0)
+			continue;
+		loaded = !strcmp(scheduler, "lblc") ? &v->lblc : &v->lblcr;
+		if (*loaded)
+			continue;
+		snprintf(module, sizeof(module), "ip_vs_%s", scheduler);
+		exec_run(argv, NULL, 0, MODPROBE_MS, NULL, NULL);
+		*loaded = true;
+	}
+	nl_port_batch(v->port, n, ipvs_batch_build, ipvs_batch_answer, &b);
 
 	for (size_t i = 0; i < n; i++)
 		missing |= ops[i].result == -ENOENT;
 	moved = missing ? ipvs_family_moved(v) : 0;
-	for (size_t i = 0; moved && i < n; i++)
-		if (ops[i].result == -ENOENT) {
-			if (moved > 0)
-				ipvs_send(v, &ops[i], 1);
-			else
-				ops[i].result = moved;
-		}
+	for (size_t i = 0; moved && i < n; i++) {
+		if (ops[i].result != -ENOENT)
+			continue;
+		ops[i].result = moved;
+		b.ops = &ops[i];
+		if (moved > 0)
+			nl_port_batch(v->port, 1, ipvs_batch_build, ipvs_batch_answer, &b);
+	}
 	for (size_t i = 0; i < n; i++)
 		ops[i].result = ipvs_result(&ops[i], ops[i].result);
 }
@@ -257,15 +244,11 @@ int ipvs_set_timeouts(
 	return r ? ipvs_error(err, r, "cannot set the IPVS time-outs") : 0;
 }
 
-static int ipvs_take_timeouts(struct nlmsghdr *msg, void *arg)
-{
-	return ipvs_read_timeouts(msg, arg);
-}
-
 int ipvs_get_timeouts(struct adapter *a, struct ipvs_timeouts *ret, struct err *err)
 {
 	struct ipvs *v = container_of(a, struct ipvs, adapter);
-	int r = ipvs_ask(v, ipvs_msg_get_timeouts(v->family), ipvs_take_timeouts, NULL, ret);
+	int r = ipvs_ask(v, ipvs_msg_new(v->family, NLM_F_ACK, IPVS_CMD_GET_CONFIG),
+		ipvs_read_timeouts, NULL, ret);
 
 	return r ? ipvs_error(err, r, "cannot read the IPVS time-outs") : 0;
 }
@@ -343,14 +326,15 @@ int ipvs_new(struct adapter **ret, struct err *err)
 
 	if (r)
 		return r;
-	r = nl_port_ask(port, ipvs_msg_find_family(), ipvs_take_family, NULL, &family);
+	r = nl_port_ask(port, ipvs_msg_find_family(), ipvs_read_family, NULL, &family);
 	if (r == -ENOENT) {
 		err_set(err, r, "the kernel has no IPVS (module ip_vs)");
 	} else if (r) {
 		ipvs_error(err, r, "cannot look for IPVS in the kernel");
 	} else {
 		/* Anybody may look up the family; its commands take the capability. */
-		r = nl_port_ask(port, ipvs_msg_info(family), NULL, NULL, NULL);
+		r = nl_port_ask(
+			port, ipvs_msg_new(family, NLM_F_ACK, IPVS_CMD_GET_INFO), NULL, NULL, NULL);
 		if (r)
 			ipvs_error(err, r, "cannot talk to IPVS");
 	}

@@ -17,40 +17,24 @@ enum {
 /* The kernel's name of "no scheduler". */
 static const char no_scheduler[] = "none";
 
-/* The request, or NULL where building it failed. */
-static struct nl_msg *ipvs_msg_finish(struct nl_msg *msg, int r)
-{
-	if (!r)
-		return msg;
-	nlmsg_free(msg);
-	return NULL;
-}
-
 struct nl_msg *ipvs_msg_find_family(void)
 {
-	struct nl_msg *msg = nl_request_empty();
+	const struct genlmsghdr h = { .cmd = CTRL_CMD_GETFAMILY, .version = 1 };
+	struct nl_msg *msg = nl_request_new(GENL_ID_CTRL, NLM_F_ACK, &h, sizeof(h));
 
-	genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, GENL_ID_CTRL, 0, NLM_F_REQUEST | NLM_F_ACK,
-		CTRL_CMD_GETFAMILY, 1);
 	NLA_PUT_STRING(msg, CTRL_ATTR_FAMILY_NAME, IPVS_GENL_NAME);
 	return msg;
 
 nla_put_failure:
-	return ipvs_msg_finish(msg, -EMSGSIZE);
+	nlmsg_free(msg);
+	return NULL;
 }
 
-static struct nl_msg *ipvs_msg_new(uint16_t family, int flags, uint8_t command)
+struct nl_msg *ipvs_msg_new(uint16_t family, int flags, uint8_t command)
 {
-	struct nl_msg *msg = nl_request_empty();
+	const struct genlmsghdr h = { .cmd = command, .version = IPVS_GENL_VERSION };
 
-	genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, NLM_F_REQUEST | flags, command,
-		IPVS_GENL_VERSION);
-	return msg;
-}
-
-struct nl_msg *ipvs_msg_info(uint16_t family)
-{
-	return ipvs_msg_new(family, NLM_F_ACK, IPVS_CMD_GET_INFO);
+	return nl_request_new(family, flags, &h, sizeof(h));
 }
 
 /*
@@ -89,30 +73,6 @@ nla_put_failure:
 	return -EMSGSIZE;
 }
 
-/* With a value, also the four attributes on which ip_vs_genl_parse_dest() insists for NEW and
- * SET. */
-static int put_dest(struct nl_msg *msg, const struct fact_key *key, const struct fact_val *val)
-{
-	struct nlattr *nest = nla_nest_start(msg, IPVS_CMD_ATTR_DEST);
-
-	if (!nest)
-		return -EMSGSIZE;
-	NLA_PUT_U16(msg, IPVS_DEST_ATTR_ADDR_FAMILY, key->family);
-	NLA_PUT(msg, IPVS_DEST_ATTR_ADDR, ADDR_SIZE, key->addr2);
-	NLA_PUT_U16(msg, IPVS_DEST_ATTR_PORT, htons(key->port2));
-	if (val) {
-		NLA_PUT_U32(msg, IPVS_DEST_ATTR_FWD_METHOD, val->rs.forwarding);
-		NLA_PUT_U32(msg, IPVS_DEST_ATTR_WEIGHT, val->rs.weight);
-		NLA_PUT_U32(msg, IPVS_DEST_ATTR_U_THRESH, 0);
-		NLA_PUT_U32(msg, IPVS_DEST_ATTR_L_THRESH, 0);
-	}
-	nla_nest_end(msg, nest);
-	return 0;
-
-nla_put_failure:
-	return -EMSGSIZE;
-}
-
 struct nl_msg *ipvs_msg_op(uint16_t family, const struct op *op)
 {
 	static const struct {
@@ -127,11 +87,33 @@ struct nl_msg *ipvs_msg_op(uint16_t family, const struct op *op)
 	bool rs = key->kind == FACT_RS;
 	struct nl_msg *msg =
 		ipvs_msg_new(family, 0, rs ? commands[op->type].rs : commands[op->type].vs);
-	int r = put_service(msg, key, rs ? NULL : val);
+	struct nlattr *nest;
 
-	if (!r && rs)
-		r = put_dest(msg, key, val);
-	return ipvs_msg_finish(msg, r);
+	if (put_service(msg, key, rs ? NULL : val))
+		goto nla_put_failure;
+	if (!rs)
+		return msg;
+
+	/* With a value, also the four attributes on which ip_vs_genl_parse_dest() insists for NEW
+	 * and SET. */
+	nest = nla_nest_start(msg, IPVS_CMD_ATTR_DEST);
+	if (!nest)
+		goto nla_put_failure;
+	NLA_PUT_U16(msg, IPVS_DEST_ATTR_ADDR_FAMILY, key->family);
+	NLA_PUT(msg, IPVS_DEST_ATTR_ADDR, ADDR_SIZE, key->addr2);
+	NLA_PUT_U16(msg, IPVS_DEST_ATTR_PORT, htons(key->port2));
+	if (val) {
+		NLA_PUT_U32(msg, IPVS_DEST_ATTR_FWD_METHOD, val->rs.forwarding);
+		NLA_PUT_U32(msg, IPVS_DEST_ATTR_WEIGHT, val->rs.weight);
+		NLA_PUT_U32(msg, IPVS_DEST_ATTR_U_THRESH, 0);
+		NLA_PUT_U32(msg, IPVS_DEST_ATTR_L_THRESH, 0);
+	}
+	nla_nest_end(msg, nest);
+	return msg;
+
+nla_put_failure:
+	nlmsg_free(msg);
+	return NULL;
 }
 
 struct nl_msg *ipvs_msg_dump(uint16_t family, const struct fact_key *vs)
@@ -139,7 +121,11 @@ struct nl_msg *ipvs_msg_dump(uint16_t family, const struct fact_key *vs)
 	struct nl_msg *msg =
 		ipvs_msg_new(family, NLM_F_DUMP, vs ? IPVS_CMD_GET_DEST : IPVS_CMD_GET_SERVICE);
 
-	return ipvs_msg_finish(msg, vs ? put_service(msg, vs, NULL) : 0);
+	if (vs && put_service(msg, vs, NULL)) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	return msg;
 }
 
 struct nl_msg *ipvs_msg_set_timeouts(uint16_t family, uint32_t tcp, uint32_t tcp_fin, uint32_t udp)
@@ -152,15 +138,11 @@ struct nl_msg *ipvs_msg_set_timeouts(uint16_t family, uint32_t tcp, uint32_t tcp
 	return msg;
 
 nla_put_failure:
-	return ipvs_msg_finish(msg, -EMSGSIZE);
+	nlmsg_free(msg);
+	return NULL;
 }
 
-struct nl_msg *ipvs_msg_get_timeouts(uint16_t family)
-{
-	return ipvs_msg_new(family, NLM_F_ACK, IPVS_CMD_GET_CONFIG);
-}
-
-int ipvs_read_family(struct nlmsghdr *msg, uint16_t *ret)
+int ipvs_read_family(struct nlmsghdr *msg, void *ret)
 {
 	static const struct nla_policy policy[CTRL_ATTR_MAX + 1] = {
 		[CTRL_ATTR_FAMILY_ID] = { .type = NLA_U16 },
@@ -169,7 +151,7 @@ int ipvs_read_family(struct nlmsghdr *msg, uint16_t *ret)
 
 	if (genlmsg_parse(msg, 0, tb, CTRL_ATTR_MAX, policy) || !tb[CTRL_ATTR_FAMILY_ID])
 		return -EBADMSG;
-	*ret = nla_get_u16(tb[CTRL_ATTR_FAMILY_ID]);
+	*(uint16_t *)ret = nla_get_u16(tb[CTRL_ATTR_FAMILY_ID]);
 	return 0;
 }
 
@@ -178,7 +160,7 @@ static uint32_t optional_u32(const struct nlattr *attr)
 	return attr ? nla_get_u32(attr) : 0;
 }
 
-int ipvs_read_timeouts(struct nlmsghdr *msg, struct ipvs_timeouts *ret)
+int ipvs_read_timeouts(struct nlmsghdr *msg, void *ret)
 {
 	static const struct nla_policy policy[IPVS_CMD_ATTR_MAX + 1] = {
 		[IPVS_CMD_ATTR_TIMEOUT_TCP] = { .type = NLA_U32 },
@@ -189,7 +171,7 @@ int ipvs_read_timeouts(struct nlmsghdr *msg, struct ipvs_timeouts *ret)
 
 	if (genlmsg_parse(msg, 0, tb, IPVS_CMD_ATTR_MAX, policy))
 		return -EBADMSG;
-	*ret = (struct ipvs_timeouts){
+	*(struct ipvs_timeouts *)ret = (struct ipvs_timeouts){
 		.tcp = optional_u32(tb[IPVS_CMD_ATTR_TIMEOUT_TCP]),
 		.tcp_fin = optional_u32(tb[IPVS_CMD_ATTR_TIMEOUT_TCP_FIN]),
 		.udp = optional_u32(tb[IPVS_CMD_ATTR_TIMEOUT_UDP]),
@@ -197,22 +179,16 @@ int ipvs_read_timeouts(struct nlmsghdr *msg, struct ipvs_timeouts *ret)
 	return 0;
 }
 
-/* The attributes of the one nest in a reply. Returns 0, or -EBADMSG. */
-static int ipvs_parse_reply(struct nlmsghdr *msg, int attr, struct nlattr *tb[], int max,
-	const struct nla_policy *policy)
-{
-	static const struct nla_policy outer_policy[IPVS_CMD_ATTR_MAX + 1] = {
-		[IPVS_CMD_ATTR_SERVICE] = { .type = NLA_NESTED },
-		[IPVS_CMD_ATTR_DEST] = { .type = NLA_NESTED },
-	};
-	struct nlattr *outer[IPVS_CMD_ATTR_MAX + 1];
+/* All that a reply consists of is in one nest. */
+static const struct nla_policy reply_policy[IPVS_CMD_ATTR_MAX + 1] = {
+	[IPVS_CMD_ATTR_SERVICE] = { .type = NLA_NESTED },
+	[IPVS_CMD_ATTR_DEST] = { .type = NLA_NESTED },
+};
 
-	if (genlmsg_parse(msg, 0, outer, IPVS_CMD_ATTR_MAX, outer_policy))
-		return -EBADMSG;
-	return nl_parse_nested(outer[attr], tb, max, policy);
-}
-
-static int ipvs_parse_service(struct nlmsghdr *msg, struct nlattr *tb[IPVS_SVC_ATTR_MAX + 1])
+/* The attributes of a virtual server, and its identity as a fact. Returns 1, 0 or -EBADMSG as
+ * ipvs_read_vs(). Of an IPv4 address only the first four bytes count. */
+static int ipvs_parse_service(
+	struct nlmsghdr *msg, struct nlattr *tb[IPVS_SVC_ATTR_MAX + 1], struct fact *ret)
 {
 	static const struct nla_policy policy[IPVS_SVC_ATTR_MAX + 1] = {
 		[IPVS_SVC_ATTR_AF] = { .type = NLA_U16 },
@@ -227,17 +203,13 @@ static int ipvs_parse_service(struct nlmsghdr *msg, struct nlattr *tb[IPVS_SVC_A
 		[IPVS_SVC_ATTR_STATS64] = { .type = NLA_NESTED },
 	};
 
-	return ipvs_parse_reply(msg, IPVS_CMD_ATTR_SERVICE, tb, IPVS_SVC_ATTR_MAX, policy);
-}
-
-/* The identity of a virtual server. Returns 1, 0 or -EBADMSG as ipvs_read_vs(). Of an IPv4 address
- * only the first four bytes count. */
-static int read_vs_key(struct nlattr *tb[], struct fact *ret)
-{
+	struct nlattr *reply[IPVS_CMD_ATTR_MAX + 1];
 	uint16_t family, proto;
 	struct ip ip;
 
-	if (!tb[IPVS_SVC_ATTR_AF])
+	if (genlmsg_parse(msg, 0, reply, IPVS_CMD_ATTR_MAX, reply_policy) ||
+		nl_parse_nested(reply[IPVS_CMD_ATTR_SERVICE], tb, IPVS_SVC_ATTR_MAX, policy) ||
+		!tb[IPVS_SVC_ATTR_AF])
 		return -EBADMSG;
 	family = nla_get_u16(tb[IPVS_SVC_ATTR_AF]);
 	if (family != AF_INET && family != AF_INET6)
@@ -263,10 +235,8 @@ int ipvs_read_vs(struct nlmsghdr *msg, struct fact *ret)
 	struct ip_vs_flags flags;
 	const char *scheduler;
 	struct fact f;
-	int r = ipvs_parse_service(msg, tb);
+	int r = ipvs_parse_service(msg, tb, &f);
 
-	if (!r)
-		r = read_vs_key(tb, &f);
 	if (r <= 0)
 		return r;
 	if (!tb[IPVS_SVC_ATTR_SCHED_NAME] || !tb[IPVS_SVC_ATTR_FLAGS] || !tb[IPVS_SVC_ATTR_TIMEOUT])
@@ -301,10 +271,8 @@ int ipvs_read_stats(struct nlmsghdr *msg, struct vs_stats *ret)
 	};
 	struct nlattr *service[IPVS_SVC_ATTR_MAX + 1], *tb[IPVS_STATS_ATTR_MAX + 1], *stats;
 	struct fact vs;
-	int r = ipvs_parse_service(msg, service);
+	int r = ipvs_parse_service(msg, service, &vs);
 
-	if (!r)
-		r = read_vs_key(service, &vs);
 	if (r <= 0)
 		return r;
 	stats = service[IPVS_SVC_ATTR_STATS64] ? service[IPVS_SVC_ATTR_STATS64]
@@ -339,10 +307,11 @@ int ipvs_read_rs(struct nlmsghdr *msg, const struct fact_key *vs, struct fact *r
 		[IPVS_DEST_ATTR_PERSIST_CONNS] = { .type = NLA_U32 },
 		[IPVS_DEST_ATTR_ADDR_FAMILY] = { .type = NLA_U16 },
 	};
-	struct nlattr *tb[IPVS_DEST_ATTR_MAX + 1];
+	struct nlattr *reply[IPVS_CMD_ATTR_MAX + 1], *tb[IPVS_DEST_ATTR_MAX + 1];
 	struct ip ip;
 
-	if (ipvs_parse_reply(msg, IPVS_CMD_ATTR_DEST, tb, IPVS_DEST_ATTR_MAX, policy) ||
+	if (genlmsg_parse(msg, 0, reply, IPVS_CMD_ATTR_MAX, reply_policy) ||
+		nl_parse_nested(reply[IPVS_CMD_ATTR_DEST], tb, IPVS_DEST_ATTR_MAX, policy) ||
 		!tb[IPVS_DEST_ATTR_ADDR] || !tb[IPVS_DEST_ATTR_PORT] ||
 		!tb[IPVS_DEST_ATTR_FWD_METHOD] || !tb[IPVS_DEST_ATTR_WEIGHT])
 		return -EBADMSG;

@@ -15,18 +15,18 @@
 
 /* CTRL_CMD_GETFAMILY: asks for the number of the family; the kernel loads ip_vs for it. */
 struct nl_msg *ipvs_msg_find_family(void);
-/* Asks for the version, for which the kernel wants CAP_NET_ADMIN as for all commands of IPVS. */
-struct nl_msg *ipvs_msg_info(uint16_t family);
+/* A command without attributes: IPVS_CMD_GET_INFO, IPVS_CMD_GET_CONFIG. The kernel wants
+ * CAP_NET_ADMIN for each. */
+struct nl_msg *ipvs_msg_new(uint16_t family, int flags, uint8_t command);
 struct nl_msg *ipvs_msg_op(uint16_t family, const struct op *op);
 /* All virtual servers, or the real servers of one. */
 struct nl_msg *ipvs_msg_dump(uint16_t family, const struct fact_key *vs);
 /* Seconds; 0 leaves the kernel's value. */
 struct nl_msg *ipvs_msg_set_timeouts(uint16_t family, uint32_t tcp, uint32_t tcp_fin, uint32_t udp);
-struct nl_msg *ipvs_msg_get_timeouts(uint16_t family);
 
-/* Each returns 0, or -EBADMSG. */
-int ipvs_read_family(struct nlmsghdr *msg, uint16_t *ret);
-int ipvs_read_timeouts(struct nlmsghdr *msg, struct ipvs_timeouts *ret);
+/* For nl_port_ask(). Each returns 0, or -EBADMSG. */
+int ipvs_read_family(struct nlmsghdr *msg, void *ret);	 /* a uint16_t */
+int ipvs_read_timeouts(struct nlmsghdr *msg, void *ret); /* a struct ipvs_timeouts */
 
 /* Each returns 1, 0 (none of ours: no fact can express it), or -EBADMSG. */
 int ipvs_read_vs(struct nlmsghdr *msg, struct fact *ret);

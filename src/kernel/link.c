@@ -242,10 +242,9 @@ int link_new(struct adapter **ret, struct err *err)
 
 	if (r)
 		return r;
-	nl_port_set_strict(port);
 	l = new0(struct link);
 	l->port = port;
-	l->own.port = nl_port_id(port);
+	l->own.port = port->id;
 	l->adapter = (struct adapter){
 		.name = "link",
 		.kinds = 1u << FACT_LINK | 1u << FACT_ROUTE | 1u << FACT_ADDR,

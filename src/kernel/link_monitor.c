@@ -160,7 +160,7 @@ int link_monitor_new(struct adapter *own, struct link_monitor **ret, struct err 
 	if (own) {
 		m->own = link_own(own);
 		m->seen = *m->own;
-		r = drop_own(nl_port_fd(m->port), m->own->port);
+		r = drop_own(m->port->fd, m->own->port);
 	}
 	for (size_t i = 0; !r && i < ARRAY_SIZE(groups); i++)
 		r = nl_port_join(m->port, groups[i]);
@@ -190,7 +190,7 @@ void link_monitor_free(struct link_monitor *m)
 
 int link_monitor_fd(const struct link_monitor *m)
 {
-	return nl_port_fd(m->port);
+	return m->port->fd;
 }
 
 static void take_notification(struct nlmsghdr *msg, void *arg)

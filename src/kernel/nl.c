@@ -20,29 +20,14 @@
 
 enum { UNANSWERED = 1 }; /* a result that is no negative errno */
 
-struct nl_port {
-	int fd;
-	uint32_t id;
-	uint32_t seq; /* of the last request */
-	bool unread;  /* answers to a question that was given up may still come */
-	char *out;    /* NL_BATCH_MAX requests */
-	char *in;     /* NL_RECEIVE_SIZE */
-};
-
-struct nl_msg *nl_request_empty(void)
+struct nl_msg *nl_request_new(int type, int flags, const void *header, size_t header_len)
 {
 	struct nl_msg *msg = nlmsg_alloc_size(NL_REQUEST_MAX);
+	struct nlmsghdr *h;
 
 	if (!msg)
 		abort(); /* out of memory */
-	return msg;
-}
-
-struct nl_msg *nl_request_new(int type, int flags, const void *header, size_t header_len)
-{
-	struct nl_msg *msg = nl_request_empty();
-	struct nlmsghdr *h = nlmsg_put(msg, 0, 0, type, (int)header_len, NLM_F_REQUEST | flags);
-
+	h = nlmsg_put(msg, 0, 0, type, (int)header_len, NLM_F_REQUEST | flags);
 	memcpy(nlmsg_data(h), header, header_len);
 	return msg;
 }
@@ -89,6 +74,8 @@ int nl_port_open(int protocol, struct nl_port **ret, struct err *err)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	/* Errors come without a copy of the request that caused them (Linux 4.2). */
 	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
+	/* rtnetlink checks the headers of dumps and filters by them (Linux 4.20). */
+	setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
 
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
 		bind(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
@@ -111,23 +98,6 @@ void nl_port_free(struct nl_port *p)
 	free(p->out);
 	free(p->in);
 	free(p);
-}
-
-int nl_port_fd(const struct nl_port *p)
-{
-	return p->fd;
-}
-
-uint32_t nl_port_id(const struct nl_port *p)
-{
-	return p->id;
-}
-
-void nl_port_set_strict(struct nl_port *p)
-{
-	int on = 1;
-
-	setsockopt(p->fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
 }
 
 int nl_port_join(struct nl_port *p, unsigned group)
@@ -180,32 +150,23 @@ int nl_port_drain(struct nl_port *p, nl_message_fn message, void *arg)
 			continue;
 		if (n < 0)
 			break;
-		for (struct nlmsghdr *m = (struct nlmsghdr *)p->in; nlmsg_ok(m, left);
+		for (struct nlmsghdr *m = (struct nlmsghdr *)p->in; message && nlmsg_ok(m, left);
 			m = nlmsg_next(m, &left))
 			message(m, arg);
 	}
 	return lost ? -ENOBUFS : 0;
 }
 
-static void nl_ignore(struct nlmsghdr *msg, void *arg)
-{
-	(void)msg;
-	(void)arg;
-}
-
-/* A dump that was given up goes on as long as it is read, and keeps any other from starting:
- * EBUSY. */
-static void nl_drop_unread(struct nl_port *p)
-{
-	if (p->unread)
-		nl_port_drain(p, nl_ignore, NULL);
-	p->unread = false;
-}
-
 /* Returns 0, or a negative errno: the kernel saw none of it. */
 static int nl_transmit(struct nl_port *p, const void *data, size_t len)
 {
 	ssize_t n;
+
+	/* A dump that was given up goes on as long as it is read, and keeps any other from
+	 * starting: EBUSY. */
+	if (p->unread)
+		nl_port_drain(p, NULL, NULL);
+	p->unread = false;
 
 	do {
 		n = send(p->fd, data, len, 0);
@@ -232,7 +193,6 @@ static void nl_batch_answer(struct nlmsghdr *msg, void *arg)
 
 void nl_port_batch(struct nl_port *p, size_t n, nl_build_fn build, nl_answer_fn answer, void *arg)
 {
-	nl_drop_unread(p);
 	for (size_t from = 0; from < n; from += NL_BATCH_MAX) {
 		struct nl_batch b = { .first = p->seq + 1 };
 		size_t len = 0;
@@ -297,7 +257,6 @@ int nl_port_ask(
 		struct nlmsghdr *h = nlmsg_hdr(request);
 		bool interrupted = false;
 
-		nl_drop_unread(p);
 		h->nlmsg_seq = ++p->seq;
 		r = nl_transmit(p, h, h->nlmsg_len);
 		if (!r)

@@ -3,6 +3,7 @@
 #define KERNEL_NL_H
 
 #include <linux/netlink.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,8 +34,6 @@ enum {
  * Requests. Functions that build one return it, or NULL where it exceeds NL_REQUEST_MAX; running
  * out of memory aborts. nl fills in the sequence numbers.
  */
-/* Without a header, for genlmsg_put(). */
-struct nl_msg *nl_request_empty(void);
 /* With NLM_F_REQUEST, the flags and the family's header. */
 struct nl_msg *nl_request_new(int type, int flags, const void *header, size_t header_len);
 /* A request of nfnetlink; `type` is NFNL_SUBSYS_* << 8 | message. NFPROTO_IPV4 and NFPROTO_IPV6 are
@@ -45,17 +44,20 @@ struct nl_msg *nl_request_netfilter(int type, int flags, int family);
 int nl_parse_nested(
 	struct nlattr *nest, struct nlattr *tb[], int max, const struct nla_policy *policy);
 
-struct nl_port;
+/* Others only read `fd` and `id`; the rest belongs to nl.c. */
+struct nl_port {
+	int fd;
+	uint32_t id;  /* the port id: nlmsg_pid of the notifications that its requests cause */
+	uint32_t seq; /* of the last request */
+	bool unread;  /* answers to a question that was given up may still come */
+	char *out;    /* NL_BATCH_MAX requests */
+	char *in;     /* NL_RECEIVE_SIZE */
+};
 /* A socket of a protocol (NETLINK_ROUTE ...). Returns 0, or a negative errno with words. */
 int nl_port_open(int protocol, struct nl_port **ret, struct err *err);
 /* Takes ownership of a datagram socket. */
 struct nl_port *nl_port_from_fd(int fd);
 void nl_port_free(struct nl_port *p);
-int nl_port_fd(const struct nl_port *p);
-/* The port id: nlmsg_pid of the notifications that its requests cause. */
-uint32_t nl_port_id(const struct nl_port *p);
-/* Lets the kernel check the headers of rtnetlink dumps and filter by them (Linux 4.20). */
-void nl_port_set_strict(struct nl_port *p);
 /* Joins a multicast group. Returns 0, or a negative errno. */
 int nl_port_join(struct nl_port *p, unsigned group);
 
@@ -83,8 +85,8 @@ typedef int (*nl_reply_fn)(struct nlmsghdr *msg, void *arg);
 int nl_port_ask(
 	struct nl_port *p, struct nl_msg *request, nl_reply_fn reply, size_t *kept, void *arg);
 
-/* Hands over all messages that are queued, without blocking. Returns 0, or -ENOBUFS: some were
- * lost. */
+/* Hands over all messages that are queued, without blocking (NULL: ignores them). Returns 0, or
+ * -ENOBUFS: some were lost. */
 typedef void (*nl_message_fn)(struct nlmsghdr *msg, void *arg);
 int nl_port_drain(struct nl_port *p, nl_message_fn message, void *arg);
 

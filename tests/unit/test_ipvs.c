@@ -63,7 +63,7 @@ static void answer_lost(void)
 
 static void answer_family(uint32_t seq)
 {
-	struct nl_msg *msg = nl_request_empty();
+	struct nl_msg *msg = nlmsg_alloc_size(NL_REQUEST_MAX);
 
 	kernel.lookups++;
 	genlmsg_put(msg, 0, seq, GENL_ID_CTRL, 0, 0, CTRL_CMD_NEWFAMILY, 1);
@@ -77,7 +77,7 @@ static void answer_family(uint32_t seq)
 static void answer_virtual_server(uint32_t seq)
 {
 	const struct ip_vs_flags flags = { 0 };
-	struct nl_msg *msg = nl_request_empty();
+	struct nl_msg *msg = nlmsg_alloc_size(NL_REQUEST_MAX);
 	struct nlattr *nest;
 
 	genlmsg_put(msg, 0, seq, kernel.family, 0,

@@ -51,7 +51,7 @@ static struct nl_msg *build_request(const struct record *r)
 	if (record_is(r, "find family"))
 		return ipvs_msg_find_family();
 	if (record_is(r, "info"))
-		return ipvs_msg_info(FAMILY);
+		return ipvs_msg_new(FAMILY, NLM_F_ACK, IPVS_CMD_GET_INFO);
 	if (record_is(r, "dump vs"))
 		return ipvs_msg_dump(FAMILY, NULL);
 	if (record_is(r, "dump rs ")) {
@@ -108,7 +108,7 @@ struct reply {
 
 static struct reply reply_new(int attr)
 {
-	struct reply r = { .msg = nl_request_empty() };
+	struct reply r = { .msg = nlmsg_alloc_size(NL_REQUEST_MAX) };
 
 	genlmsg_put(r.msg, 0, 0, FAMILY, 0, 0, 0, IPVS_GENL_VERSION);
 	r.nest = nla_nest_start(r.msg, attr);

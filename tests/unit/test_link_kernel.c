@@ -54,7 +54,7 @@ static void await_output(const char *const argv[], const char *part, unsigned ti
 	assert_int_equal(nl_port_join(port, RTNLGRP_IPV6_ROUTE), 0);
 	for (;;) {
 		_cleanup_free_ char *text = run(NULL, argv);
-		struct pollfd p = { .fd = nl_port_fd(port), .events = POLLIN };
+		struct pollfd p = { .fd = port->fd, .events = POLLIN };
 
 		if (count(text, part) == times)
 			break;

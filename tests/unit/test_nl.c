@@ -310,8 +310,7 @@ static void silence_is_a_time_out(void **state)
 	static const struct timeval soon = { .tv_usec = 1000 };
 	struct fixture *f = *state;
 
-	assert_int_equal(
-		setsockopt(nl_port_fd(f->port), SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon)), 0);
+	assert_int_equal(setsockopt(f->port->fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon)), 0);
 	assert_int_equal(ask(f), -ETIMEDOUT);
 }
 
