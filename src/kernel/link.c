@@ -61,13 +61,6 @@ static void link_batch_answer(size_t i, int answer, void *arg)
 		op->fact.key.kind == FACT_ADDR && op->fact.key.family == AF_INET6;
 }
 
-static void link_send(struct link *l, struct op *ops, size_t n, int index)
-{
-	struct link_batch b = { .link = l, .ops = ops, .index = index };
-
-	nl_port_batch(l->port, n, link_batch_build, link_batch_answer, &b);
-}
-
 /* The device's own operations, one by one: there is one device. A device of another kind that has
  * the name is foreign: neither deleted nor used. */
 static void apply_device(struct link *l, struct op *op)
@@ -84,12 +77,14 @@ static void apply_device(struct link *l, struct op *op)
 	else if (op->type == OP_SET)
 		op->result = 0;
 	else
-		link_send(l, op, 1, d.index);
+		nl_port_batch(l->port, 1, link_batch_build, link_batch_answer,
+			&(struct link_batch){ .link = l, .ops = op, .index = d.index });
 }
 
 static void link_apply(struct adapter *a, struct op *ops, size_t n)
 {
 	struct link *l = container_of(a, struct link, adapter);
+	struct link_batch b = { .link = l, .ops = ops };
 	struct link_device d = { 0 };
 	int r = 0;
 
@@ -107,11 +102,12 @@ static void link_apply(struct adapter *a, struct op *ops, size_t n)
 			r = -ESRCH;
 		else if (!r && !d.dummy)
 			r = -ENOTUNIQ;
+		b.index = d.index;
 	}
 	for (size_t i = 0; r && i < n; i++)
 		ops[i].result = r;
 	if (!r)
-		link_send(l, ops, n, d.index);
+		nl_port_batch(l->port, n, link_batch_build, link_batch_answer, &b);
 }
 
 const char *link_explain(const struct op *op)
@@ -158,13 +154,6 @@ static int take_address(struct nlmsghdr *msg, void *arg)
 	return 0;
 }
 
-/* All addresses in the kernel's order; the caller frees ret->v, also after a failure. */
-static int ask_addresses(struct nl_port *p, int index, struct link_address_list *ret)
-{
-	*ret = (struct link_address_list){ .index = index };
-	return nl_port_ask(p, link_msg_dump_addresses(index), take_address, &ret->n, ret);
-}
-
 /* The device, or the addresses on it. */
 static int dump_device(struct link *l, enum fact_kind kind, dump_fn fn, void *arg, struct err *err)
 {
@@ -177,8 +166,10 @@ static int dump_device(struct link *l, enum fact_kind kind, dump_fn fn, void *ar
 		return link_error(err, r, "cannot read the device " LINK_NAME);
 	if (d.dummy && kind == FACT_LINK)
 		fn(&f, arg);
+	all.index = d.index;
 	if (d.dummy && kind == FACT_ADDR)
-		r = ask_addresses(l->port, d.index, &all);
+		r = nl_port_ask(
+			l->port, link_msg_dump_addresses(d.index), take_address, &all.n, &all);
 	if (r)
 		link_error(err, r, "cannot read the addresses on " LINK_NAME);
 	for (size_t i = 0; !r && i < all.n; i++) {
@@ -207,31 +198,29 @@ static int take_route(struct nlmsghdr *msg, void *arg)
 	return r < 0 ? r : 0;
 }
 
-static int dump_routes(struct link *l, int family, dump_fn fn, void *arg, struct err *err)
-{
-	struct route_list all = { .family = family };
-	int r = nl_port_ask(l->port, link_msg_dump_routes(family), take_route, &all.facts.n, &all);
-
-	/* The local table comes into being with the first local route: ENOENT until then. */
-	if (r == -ENOENT || r == -EOPNOTSUPP || r == -EAFNOSUPPORT)
-		r = 0;
-	for (size_t i = 0; !r && i < all.facts.n; i++)
-		fn(&all.facts.facts[i], arg);
-	fact_list_done(&all.facts);
-	return r ? link_error(err, r, "cannot read the local routes") : 0;
-}
-
 static int link_dump(struct adapter *a, enum fact_kind kind,
 	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
 {
+	static const int families[] = { AF_INET, AF_INET6 };
 	struct link *l = container_of(a, struct link, adapter);
-	int r;
+	int r = 0;
 
 	(void)skip;
 	if (kind != FACT_ROUTE)
 		return dump_device(l, kind, fn, arg, err);
-	r = dump_routes(l, AF_INET, fn, arg, err);
-	return r ? r : dump_routes(l, AF_INET6, fn, arg, err);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(families); i++) {
+		struct route_list all = { .family = families[i] };
+
+		r = nl_port_ask(
+			l->port, link_msg_dump_routes(families[i]), take_route, &all.facts.n, &all);
+		/* The local table comes into being with the first local route: ENOENT until then. */
+		if (r == -ENOENT || r == -EOPNOTSUPP || r == -EAFNOSUPPORT)
+			r = 0;
+		for (size_t j = 0; !r && j < all.facts.n; j++)
+			fn(&all.facts.facts[j], arg);
+		fact_list_done(&all.facts);
+	}
+	return r ? link_error(err, r, "cannot read the local routes") : 0;
 }
 
 int link_new(struct adapter **ret, struct err *err)
@@ -274,11 +263,6 @@ bool link_is_node_address(const struct ip *ip)
 	return !ip_is_loopback(ip) && !(ip->family == AF_INET6 && ip_is_link_local(ip));
 }
 
-static int compare_ips(const void *a, const void *b)
-{
-	return ip_cmp(a, b);
-}
-
 int link_addresses(struct ip **ret, size_t *ret_n, struct err *err)
 {
 	struct link_address_list all = { 0 };
@@ -292,7 +276,7 @@ int link_addresses(struct ip **ret, size_t *ret_n, struct err *err)
 		return r;
 	r = link_ask_device(p, &ours);
 	if (!r)
-		r = ask_addresses(p, 0, &all);
+		r = nl_port_ask(p, link_msg_dump_addresses(0), take_address, &all.n, &all);
 	nl_port_free(p);
 	if (r) {
 		free(all.v);
@@ -304,7 +288,7 @@ int link_addresses(struct ip **ret, size_t *ret_n, struct err *err)
 		if (all.v[i].index != ours.index && link_is_node_address(&all.v[i].ip))
 			ips[n++] = all.v[i].ip;
 	free(all.v);
-	qsort(ips, n, sizeof(*ips), compare_ips);
+	qsort(ips, n, sizeof(*ips), ip_compare);
 	for (size_t i = 0; i < n; i++)
 		if (!unique || !ip_eq(&ips[unique - 1], &ips[i]))
 			ips[unique++] = ips[i];

@@ -69,23 +69,10 @@ static unsigned watch_address(struct link_watch *watch, struct nlmsghdr *msg)
 	return deleted ? LINK_CHANGED_ADDRESSES | LINK_CHANGED_OURS : LINK_CHANGED_ADDRESSES;
 }
 
-static unsigned watch_route(const struct nlmsghdr *msg)
+unsigned link_watch_read(struct link_watch *watch, struct nlmsghdr *msg)
 {
 	const struct rtmsg *h = nlmsg_data(msg);
 
-	if (!nlmsg_valid_hdr(msg, sizeof(*h)))
-		return 0;
-	if (!h->rtm_dst_len && h->rtm_type == RTN_UNICAST)
-		return LINK_CHANGED_ADDRESSES;
-	if (h->rtm_table != RT_TABLE_LOCAL)
-		return 0;
-	if (msg->nlmsg_type == RTM_NEWROUTE)
-		return msg->nlmsg_flags & NLM_F_REPLACE ? LINK_CHANGED_OURS : 0;
-	return h->rtm_protocol == LINK_ROUTE_PROTOCOL ? LINK_CHANGED_OURS : 0;
-}
-
-unsigned link_watch_read(struct link_watch *watch, struct nlmsghdr *msg)
-{
 	switch (msg->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
@@ -95,7 +82,15 @@ unsigned link_watch_read(struct link_watch *watch, struct nlmsghdr *msg)
 		return watch_address(watch, msg);
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		return watch_route(msg);
+		if (!nlmsg_valid_hdr(msg, sizeof(*h)))
+			return 0;
+		if (!h->rtm_dst_len && h->rtm_type == RTN_UNICAST)
+			return LINK_CHANGED_ADDRESSES;
+		if (h->rtm_table != RT_TABLE_LOCAL)
+			return 0;
+		if (msg->nlmsg_type == RTM_NEWROUTE)
+			return msg->nlmsg_flags & NLM_F_REPLACE ? LINK_CHANGED_OURS : 0;
+		return h->rtm_protocol == LINK_ROUTE_PROTOCOL ? LINK_CHANGED_OURS : 0;
 	default:
 		return 0;
 	}

@@ -24,32 +24,6 @@ nla_put_failure:
 	return NULL;
 }
 
-/* Created as kube-proxy does: no queue, and never brought up. */
-static struct nl_msg *link_msg_device(const struct op *op, int index)
-{
-	const struct ifinfomsg by_name = { 0 }, by_index = { .ifi_index = index };
-	struct nlattr *info;
-	struct nl_msg *msg;
-
-	if (op->type == OP_SET)
-		return link_msg_find_device();
-	if (op->type == OP_DEL)
-		return nl_request_new(RTM_DELLINK, 0, &by_index, sizeof(by_index));
-	msg = nl_request_new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &by_name, sizeof(by_name));
-	NLA_PUT_STRING(msg, IFLA_IFNAME, LINK_NAME);
-	NLA_PUT_U32(msg, IFLA_TXQLEN, 0);
-	info = nla_nest_start(msg, IFLA_LINKINFO);
-	if (!info)
-		goto nla_put_failure;
-	NLA_PUT_STRING(msg, IFLA_INFO_KIND, dummy_kind);
-	nla_nest_end(msg, info);
-	return msg;
-
-nla_put_failure:
-	nlmsg_free(msg);
-	return NULL;
-}
-
 static struct nl_msg *link_msg_route(const struct op *op)
 {
 	static const int flags[] = {
@@ -113,11 +87,33 @@ nla_put_failure:
 
 struct nl_msg *link_msg_op(const struct op *op, int index)
 {
-	if (op->fact.key.kind == FACT_LINK)
-		return link_msg_device(op, index);
+	const struct ifinfomsg by_name = { 0 }, by_index = { .ifi_index = index };
+	struct nlattr *info;
+	struct nl_msg *msg;
+
 	if (op->fact.key.kind == FACT_ROUTE)
 		return link_msg_route(op);
-	return link_msg_address(op, index);
+	if (op->fact.key.kind == FACT_ADDR)
+		return link_msg_address(op, index);
+	if (op->type == OP_SET)
+		return link_msg_find_device();
+	if (op->type == OP_DEL)
+		return nl_request_new(RTM_DELLINK, 0, &by_index, sizeof(by_index));
+
+	/* The device is created as kube-proxy does: no queue, and never brought up. */
+	msg = nl_request_new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &by_name, sizeof(by_name));
+	NLA_PUT_STRING(msg, IFLA_IFNAME, LINK_NAME);
+	NLA_PUT_U32(msg, IFLA_TXQLEN, 0);
+	info = nla_nest_start(msg, IFLA_LINKINFO);
+	if (!info)
+		goto nla_put_failure;
+	NLA_PUT_STRING(msg, IFLA_INFO_KIND, dummy_kind);
+	nla_nest_end(msg, info);
+	return msg;
+
+nla_put_failure:
+	nlmsg_free(msg);
+	return NULL;
 }
 
 struct nl_msg *link_msg_dump_routes(int family)
@@ -139,7 +135,7 @@ struct nl_msg *link_msg_dump_addresses(int index)
 	return nl_request_new(RTM_GETADDR, NLM_F_DUMP, &h, sizeof(h));
 }
 
-int link_read_device(struct nlmsghdr *msg, struct link_device *ret)
+int link_read_device(struct nlmsghdr *msg, void *ret)
 {
 	static const struct nla_policy policy[IFLA_MAX + 1] = {
 		[IFLA_LINKINFO] = { .type = NLA_NESTED },
@@ -152,7 +148,7 @@ int link_read_device(struct nlmsghdr *msg, struct link_device *ret)
 
 	if (nlmsg_parse(msg, sizeof(*h), tb, IFLA_MAX, policy))
 		return -EBADMSG;
-	*ret = (struct link_device){
+	*(struct link_device *)ret = (struct link_device){
 		.index = h->ifi_index,
 		.dummy = !nl_parse_nested(tb[IFLA_LINKINFO], info, IFLA_INFO_MAX, info_policy) &&
 			info[IFLA_INFO_KIND] &&
@@ -170,11 +166,6 @@ static bool link_read_ip(int family, const struct nlattr *attr, struct ip *ret)
 	return true;
 }
 
-static bool attr_is_u32(const struct nlattr *attr, uint32_t value)
-{
-	return attr && nla_get_u32(attr) == value;
-}
-
 int link_read_route(struct nlmsghdr *msg, struct fact *ret)
 {
 	static const struct nla_policy policy[RTA_MAX + 1] = {
@@ -190,8 +181,9 @@ int link_read_route(struct nlmsghdr *msg, struct fact *ret)
 	if ((h->rtm_family != AF_INET && h->rtm_family != AF_INET6) ||
 		h->rtm_protocol != LINK_ROUTE_PROTOCOL || h->rtm_table != RT_TABLE_LOCAL ||
 		h->rtm_type != RTN_LOCAL || h->rtm_dst_len != ip_bits(h->rtm_family) ||
-		h->rtm_tos || !attr_is_u32(tb[RTA_PRIORITY], LINK_ROUTE_METRIC) ||
-		!attr_is_u32(tb[RTA_OIF], LINK_LO_INDEX))
+		h->rtm_tos || !tb[RTA_PRIORITY] || !tb[RTA_OIF] ||
+		nla_get_u32(tb[RTA_PRIORITY]) != LINK_ROUTE_METRIC ||
+		nla_get_u32(tb[RTA_OIF]) != LINK_LO_INDEX)
 		return 0;
 
 	if (!tb[RTA_DST] || !link_read_ip(h->rtm_family, tb[RTA_DST], &vip))
@@ -240,15 +232,10 @@ int link_result(const struct op *op, int answer)
 	return answer;
 }
 
-static int link_take_device(struct nlmsghdr *msg, void *arg)
-{
-	return link_read_device(msg, arg);
-}
-
 int link_ask_device(struct nl_port *p, struct link_device *ret)
 {
 	struct link_device found = { 0 };
-	int r = nl_port_ask(p, link_msg_find_device(), link_take_device, NULL, &found);
+	int r = nl_port_ask(p, link_msg_find_device(), link_read_device, NULL, &found);
 
 	if (r && r != -ENODEV)
 		return r;

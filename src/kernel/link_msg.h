@@ -31,8 +31,8 @@ struct nl_msg *link_msg_dump_routes(int family);
 /* Of all families; index 0: on all devices. */
 struct nl_msg *link_msg_dump_addresses(int index);
 
-/* Returns 0, or -EBADMSG. */
-int link_read_device(struct nlmsghdr *msg, struct link_device *ret);
+/* For nl_port_ask(); `ret` is a struct link_device. Returns 0, or -EBADMSG. */
+int link_read_device(struct nlmsghdr *msg, void *ret);
 /* Returns 1, 0 (none of ours), or -EBADMSG. */
 int link_read_route(struct nlmsghdr *msg, struct fact *ret);
 /* Returns 1, 0 (of another family than IPv4 and IPv6), or -EBADMSG. */
