@@ -39,15 +39,18 @@ const char *ip_print_port(const struct ip *ip, uint16_t port, char s[static IP_P
 int ip_parse_port(const char *s, struct ip *ret_ip, uint16_t *ret_port);
 
 bool ip_eq(const struct ip *a, const struct ip *b);
-/* IPv4 before IPv6, then by address. */
-int ip_cmp(const struct ip *a, const struct ip *b);
-/* As ip_cmp(), for qsort() and bsearch(). */
+/* Of two struct ip, as qsort() and bsearch() call it: IPv4 before IPv6, then by address. */
 int ip_compare(const void *a, const void *b);
-bool ip_is_unspecified(const struct ip *ip);
-bool ip_is_loopback(const struct ip *ip);
-bool ip_is_link_local(const struct ip *ip); /* unicast: 169.254/16, fe80::/10 */
-bool ip_is_multicast(const struct ip *ip);
-bool ip_is_broadcast(const struct ip *ip); /* 255.255.255.255 */
+/* Addresses that belong to no single host of the network, told from those that do. */
+enum ip_kind {
+	IP_HOST, /* also where there is no address */
+	IP_UNSPECIFIED,
+	IP_LOOPBACK,
+	IP_LINK_LOCAL, /* unicast: 169.254/16, fe80::/10 */
+	IP_MULTICAST,
+	IP_BROADCAST, /* 255.255.255.255 */
+};
+enum ip_kind ip_kind(const struct ip *ip);
 /* False if the families differ. */
 bool cidr_contains(const struct cidr *c, const struct ip *ip);
 /* One of the n does. */

@@ -129,7 +129,6 @@ int reader_value_cidr(struct reader *r, const struct value *v, struct cidr *ret)
  * depends on the host (Kubernetes: ValidateNonSpecialIP), or because they belong to no single host.
  */
 int reader_check_host(struct reader *r, const struct ip *ip);
-bool reader_is_host(const struct ip *ip);
 /* A DNS subdomain of at most NAME_MAX_LEN characters (RFC 1123). */
 int reader_check_name(struct reader *r, const char *name);
 /* A DNS label of at most 63 characters (RFC 1123). */

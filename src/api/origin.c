@@ -23,7 +23,7 @@ static bool is_loopback_host(const char *host)
 		snprintf(text, sizeof(text), "%.*s", (int)len - 2, host + 1);
 		host = text;
 	}
-	return !ip_parse(host, &ip) && ip_is_loopback(&ip);
+	return !ip_parse(host, &ip) && ip_kind(&ip) == IP_LOOPBACK;
 }
 
 /*

@@ -13,10 +13,29 @@
 /* ::ffff:0:0/96 */
 enum { MAPPED_BITS = 96 };
 
-static int parse_v4(const char *s, struct ip *ret)
+struct ip ip_make(int family, const void *bytes)
 {
-	struct ip ip = { .family = AF_INET };
+	struct ip ip = { .family = (uint8_t)family };
 
+	memcpy(ip.bytes, bytes, family == AF_INET ? 4 : 16);
+	return ip;
+}
+
+int ip_parse(const char *s, struct ip *ret)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct ip v4 = { .family = AF_INET };
+	uint8_t v6[16];
+
+	if (strchr(s, ':')) {
+		if (inet_pton(AF_INET6, s, v6) != 1)
+			return -EINVAL;
+		*ret = memcmp(v6, mapped, sizeof(mapped)) ? ip_make(AF_INET6, v6)
+							  : ip_make(AF_INET, v6 + sizeof(mapped));
+		return 0;
+	}
+
+	/* inet_pton() takes no leading zeros. */
 	for (int i = 0; i < 4; i++) {
 		unsigned octet = 0;
 
@@ -29,33 +48,11 @@ static int parse_v4(const char *s, struct ip *ret)
 			if (octet > 255)
 				return -EINVAL;
 		}
-		ip.bytes[i] = (uint8_t)octet;
+		v4.bytes[i] = (uint8_t)octet;
 	}
 	if (*s)
 		return -EINVAL;
-	*ret = ip;
-	return 0;
-}
-
-struct ip ip_make(int family, const void *bytes)
-{
-	struct ip ip = { .family = (uint8_t)family };
-
-	memcpy(ip.bytes, bytes, family == AF_INET ? 4 : 16);
-	return ip;
-}
-
-int ip_parse(const char *s, struct ip *ret)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	uint8_t bytes[16];
-
-	if (!strchr(s, ':'))
-		return parse_v4(s, ret);
-	if (inet_pton(AF_INET6, s, bytes) != 1)
-		return -EINVAL;
-	*ret = memcmp(bytes, mapped, sizeof(mapped)) ? ip_make(AF_INET6, bytes)
-						     : ip_make(AF_INET, bytes + 12);
+	*ret = v4;
 	return 0;
 }
 
@@ -155,46 +152,34 @@ bool ip_eq(const struct ip *a, const struct ip *b)
 	return !memcmp(a, b, sizeof(*a));
 }
 
-int ip_cmp(const struct ip *a, const struct ip *b)
+int ip_compare(const void *a, const void *b)
 {
-	if (a->family != b->family)
-		return a->family < b->family ? -1 : 1;
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+	const struct ip *p = a, *q = b;
+
+	if (p->family != q->family)
+		return p->family < q->family ? -1 : 1;
+	return memcmp(p->bytes, q->bytes, sizeof(p->bytes));
 }
 
-bool ip_is_unspecified(const struct ip *ip)
+enum ip_kind ip_kind(const struct ip *ip)
 {
-	static const uint8_t zero[16];
+	static const uint8_t zero[16], one[16] = { [15] = 1 }, ones[4] = { 255, 255, 255, 255 };
+	const uint8_t *b = ip->bytes;
 
-	return ip->family && !memcmp(ip->bytes, zero, sizeof(zero));
-}
-
-bool ip_is_loopback(const struct ip *ip)
-{
-	static const uint8_t one[16] = { [15] = 1 };
-
-	return ip->family == AF_INET ? ip->bytes[0] == 127
-				     : ip->family == AF_INET6 && !memcmp(ip->bytes, one, 16);
-}
-
-bool ip_is_link_local(const struct ip *ip)
-{
-	if (ip->family == AF_INET)
-		return ip->bytes[0] == 169 && ip->bytes[1] == 254;
-	return ip->family == AF_INET6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
-}
-
-bool ip_is_multicast(const struct ip *ip)
-{
-	return ip->family == AF_INET ? (ip->bytes[0] & 0xf0) == 0xe0
-				     : ip->family == AF_INET6 && ip->bytes[0] == 0xff;
-}
-
-bool ip_is_broadcast(const struct ip *ip)
-{
-	static const uint8_t ones[4] = { 255, 255, 255, 255 };
-
-	return ip->family == AF_INET && !memcmp(ip->bytes, ones, 4);
+	if (!ip->family)
+		return IP_HOST;
+	if (!memcmp(b, zero, sizeof(zero)))
+		return IP_UNSPECIFIED;
+	if (ip->family == AF_INET ? b[0] == 127 : !memcmp(b, one, sizeof(one)))
+		return IP_LOOPBACK;
+	if (ip->family == AF_INET ? b[0] == 169 && b[1] == 254
+				  : b[0] == 0xfe && (b[1] & 0xc0) == 0x80)
+		return IP_LINK_LOCAL;
+	if (ip->family == AF_INET ? (b[0] & 0xf0) == 0xe0 : b[0] == 0xff)
+		return IP_MULTICAST;
+	if (ip->family == AF_INET && !memcmp(b, ones, sizeof(ones)))
+		return IP_BROADCAST;
+	return IP_HOST;
 }
 
 bool cidr_contains(const struct cidr *c, const struct ip *ip)
@@ -205,11 +190,6 @@ bool cidr_contains(const struct cidr *c, const struct ip *ip)
 		return false;
 	mask_bytes(masked.bytes, c->len);
 	return ip_eq(&masked, &c->ip);
-}
-
-int ip_compare(const void *a, const void *b)
-{
-	return ip_cmp(a, b);
 }
 
 bool cidrs_contain(const struct cidr *cidrs, size_t n, const struct ip *ip)

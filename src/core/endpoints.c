@@ -56,7 +56,7 @@ static void collect_subset(struct endpoint_list *l, const struct slice *slice,
 static int compare_address(const void *va, const void *vb)
 {
 	const struct candidate *a = va, *b = vb;
-	int c = ip_cmp(&a->ip, &b->ip);
+	int c = ip_compare(&a->ip, &b->ip);
 
 	return c ? c : (int)a->port - (int)b->port;
 }

@@ -115,7 +115,7 @@ void fact_print(struct buf *b, const struct fact *f)
 		break;
 	case FACT_ROUTE:
 		buf_adds(b, ip_print(&ip, address));
-		if (!ip_is_unspecified(&source))
+		if (ip_kind(&source) != IP_UNSPECIFIED)
 			buf_addf(b, " src=%s", ip_print(&source, address));
 		break;
 	case FACT_ADDR:

@@ -90,7 +90,8 @@ void node_view_imagine(struct node_view *v, const struct node *node, const struc
 			primary[f] = *ip;
 			external[f] = node->addresses[i].external;
 		}
-		if (!ip_is_loopback(ip) && !(ip->family == AF_INET6 && ip_is_link_local(ip)))
+		if (ip_kind(ip) != IP_LOOPBACK &&
+			!(ip->family == AF_INET6 && ip_kind(ip) == IP_LINK_LOCAL))
 			local[n++] = *ip;
 	}
 	if (n)

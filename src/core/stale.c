@@ -60,7 +60,7 @@ void stale_copy(struct stale_list *l, const struct stale_list *from, size_t i)
 static int stale_cmp_address(
 	const struct ip *a, uint16_t a_port, const struct ip *b, uint16_t b_port)
 {
-	int c = ip_cmp(a, b);
+	int c = ip_compare(a, b);
 
 	return c ? c : (int)a_port - (int)b_port;
 }

@@ -68,7 +68,7 @@ enum walk_source walk_source_of(const struct node_view *view, const struct ip *i
 {
 	const struct cidr *pods = node_view_local_cidr(view, ip->family);
 
-	if (node_view_is_local(view, ip) || ip_is_loopback(ip))
+	if (node_view_is_local(view, ip) || ip_kind(ip) == IP_LOOPBACK)
 		return WALK_NODE;
 	return pods && cidr_contains(pods, ip) ? WALK_POD : WALK_OUTSIDE;
 }
@@ -133,7 +133,7 @@ static bool is_local(const struct walk *w, const struct ip *ip)
 	const struct fact route = fact_route(ip, &none), addr = fact_addr(ip);
 	struct fact_state state;
 
-	return node_view_is_local(w->view, ip) || ip_is_loopback(ip) ||
+	return node_view_is_local(w->view, ip) || ip_kind(ip) == IP_LOOPBACK ||
 		is_desired(w, &route, &state) || is_desired(w, &addr, &state);
 }
 

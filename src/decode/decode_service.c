@@ -328,7 +328,7 @@ static int read_ingress(struct reader *r, const struct value *v, void *item, con
 	e = reader_ip(r, v, ip, &ingress->ip);
 	e = e ?: reader_word(r, v, KEY("ipMode", 3), modes, &mode);
 	ingress->proxy_mode = mode == 1;
-	if (!e && (!ingress->ip.family || !reader_is_host(&ingress->ip)))
+	if (!e && (!ingress->ip.family || ip_kind(&ingress->ip) != IP_HOST))
 		return READER_SKIP;
 	return e;
 }

@@ -469,36 +469,20 @@ int reader_list(struct reader *r, const struct value *obj, struct key key, struc
 
 /* Rules for values */
 
-/* "a loopback"; NULL for an address that a host can have. */
-static const char *special_address(const struct ip *ip)
-{
-	if (ip_is_unspecified(ip))
-		return "the unspecified";
-	if (ip_is_loopback(ip))
-		return "a loopback";
-	if (ip_is_link_local(ip))
-		return "a link-local";
-	if (ip_is_multicast(ip))
-		return "a multicast";
-	if (ip_is_broadcast(ip))
-		return "the broadcast";
-	return NULL;
-}
-
-bool reader_is_host(const struct ip *ip)
-{
-	return !special_address(ip);
-}
-
 int reader_check_host(struct reader *r, const struct ip *ip)
 {
-	const char *special = special_address(ip);
+	static const char *const words[] = { [IP_UNSPECIFIED] = "the unspecified",
+		[IP_LOOPBACK] = "a loopback",
+		[IP_LINK_LOCAL] = "a link-local",
+		[IP_MULTICAST] = "a multicast",
+		[IP_BROADCAST] = "the broadcast" };
+	const enum ip_kind kind = ip_kind(ip);
 	char text[IP_STRLEN];
 
-	if (!special)
+	if (kind == IP_HOST)
 		return 0;
 	return reader_fail(
-		r, "is %s, %s address, which cannot be used here", ip_print(ip, text), special);
+		r, "is %s, %s address, which cannot be used here", ip_print(ip, text), words[kind]);
 }
 
 static int check_length(struct reader *r, const char *name, size_t max)

@@ -29,7 +29,7 @@ static bool is_node_port(const struct fact_key *key)
 {
 	struct ip ip = fact_ip(key);
 
-	return ip_is_unspecified(&ip);
+	return ip_kind(&ip) == IP_UNSPECIFIED;
 }
 
 static int address_digits(const struct fact_key *key)

@@ -260,7 +260,8 @@ void link_free(struct adapter *a)
 
 bool link_is_node_address(const struct ip *ip)
 {
-	return !ip_is_loopback(ip) && !(ip->family == AF_INET6 && ip_is_link_local(ip));
+	return ip_kind(ip) != IP_LOOPBACK &&
+		!(ip->family == AF_INET6 && ip_kind(ip) == IP_LINK_LOCAL);
 }
 
 int link_addresses(struct ip **ret, size_t *ret_n, struct err *err)

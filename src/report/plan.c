@@ -221,7 +221,7 @@ static json_t *plan_dispatch(const struct plan *p, const struct plan_ports *port
 
 	for (; n; n--, f++) {
 		struct ip ip = fact_ip(&f->key);
-		json_t *o = ip_is_unspecified(&ip)
+		json_t *o = ip_kind(&ip) == IP_UNSPECIFIED
 			? json_pack("{s:i, s:s, s:s}", "nodePort", (int)f->key.port, "family",
 				  family_name(f->key.family), "protocol", proto_name(f->key.proto))
 			: report_vs_json(&f->key);
@@ -250,7 +250,8 @@ static json_t *plan_vips(const struct plan *p)
 		for (; n; n--, f++) {
 			struct ip vip = fact_ip(&f->key);
 			struct ip source = ip_make(f->key.family, f->val.route.source);
-			bool has_source = kinds[i] == FACT_ROUTE && !ip_is_unspecified(&source);
+			bool has_source =
+				kinds[i] == FACT_ROUTE && ip_kind(&source) != IP_UNSPECIFIED;
 
 			json_array_append_new(list,
 				json_pack("{s:s, s:s, s:s}", "address", ip_print(&vip, vip_text),

@@ -178,7 +178,7 @@ int http_listen(struct http *h, const struct ip *ip, uint16_t port, bool both,
 	char text[IP_PORT_STRLEN];
 	int fd;
 
-	both = both && ip_is_unspecified(ip);
+	both = both && ip_kind(ip) == IP_UNSPECIFIED;
 	fd = tcp_listen(both ? &any6 : ip, port, !both);
 	if (fd == -EAFNOSUPPORT && both)
 		fd = tcp_listen(&any4, port, false);

@@ -109,7 +109,7 @@ static void minikubes_file_leaves_conntrack_alone(void **state)
 		"  tcpCloseWaitTimeout: 0s\n",
 		"");
 	assert_cidr(&l.c.options.cluster_cidr[0], "10.244.0.0/16");
-	assert_true(ip_is_unspecified(&l.c.metrics.ip));
+	assert_true(ip_kind(&l.c.metrics.ip) == IP_UNSPECIFIED);
 	assert_int_equal(l.c.metrics.port, 10249);
 	assert_int_equal(l.c.healthz.port, 10256);
 	assert_int_equal(l.c.conntrack.max_per_core, 0);

@@ -196,7 +196,7 @@ static unsigned look_up(const struct chains *t, const struct fact *f)
 {
 	char expected[CHAIN_NAME_LEN + 1], got[CHAIN_NAME_LEN + 1];
 	struct packet p = { fact_ip(&f->key), f->key.proto, f->key.port, 0 };
-	bool node_port = ip_is_unspecified(&p.to);
+	bool node_port = ip_kind(&p.to) == IP_UNSPECIFIED;
 
 	service_chain_name(f->val.dispatch.chain, f->val.dispatch.hash, expected);
 	assert_true(traverse(t, node_port ? CHAIN_NODE_PORTS : CHAIN_DISPATCH, &p, got));
