@@ -32,11 +32,10 @@ void map_del(struct map *m, struct map_node *node);
 void map_done(struct map *m);
 
 /*
- * The loops below are made of these. map_same() returns the first node with that hash from `n` on,
- * map_next() the node after `n` in the whole map, or the first of all for NULL.
+ * The loops below are made of these. map_match() returns the node after `n` that has the hash of
+ * both, map_next() the node after `n` in the whole map; for NULL they return the first one.
  */
-struct map_node *map_first(const struct map *m, uint32_t hash);
-struct map_node *map_same(struct map_node *n, uint32_t hash);
+struct map_node *map_match(const struct map *m, uint32_t hash, const struct map_node *n);
 struct map_node *map_next(const struct map *m, const struct map_node *n);
 
 /* The object of `type` whose `member` the node is; NULL for NULL. */
@@ -54,9 +53,9 @@ struct map_node *map_next(const struct map *m, const struct map_node *n);
  *
  * In the second, the current object may be deleted and none may be added.
  */
-#define map_for_each_match_entry(type, it, m, h, member)              \
-	for (type *it = map_entry(map_first(m, h), type, member); it; \
-		it = map_entry(map_same(it->member.next, h), type, member))
+#define map_for_each_match_entry(type, it, m, h, member)                    \
+	for (type *it = map_entry(map_match(m, h, NULL), type, member); it; \
+		it = map_entry(map_match(m, it->member.hash, &it->member), type, member))
 
 #define map_for_each_entry(type, it, m, member)                                           \
 	for (type *it = map_entry(map_next(m, NULL), type, member), *it##_next;           \

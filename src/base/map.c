@@ -39,30 +39,25 @@ uint32_t map_hash_str(const char *s)
 	return map_hash(s, strlen(s));
 }
 
-static void map_grow(struct map *m)
-{
-	size_t n = m->nbucket ? m->nbucket * 2 : 16;
-	struct map_node **bucket = mem_zalloc(n, sizeof(struct map_node *));
-
-	for (size_t i = 0; i < m->nbucket; i++)
-		for (struct map_node *it = m->bucket[i], *next; it; it = next) {
-			struct map_node **b = &bucket[it->hash & (n - 1)];
-
-			next = it->next;
-			it->next = *b;
-			*b = it;
-		}
-	free(m->bucket);
-	m->bucket = bucket;
-	m->nbucket = n;
-}
-
 void map_add(struct map *m, struct map_node *node, uint32_t hash)
 {
 	struct map_node **b;
 
-	if (m->count >= m->nbucket)
-		map_grow(m);
+	if (m->count >= m->nbucket) {
+		size_t n = m->nbucket ? m->nbucket * 2 : 16;
+		struct map_node **bucket = mem_zalloc(n, sizeof(struct map_node *));
+
+		for (size_t i = 0; i < m->nbucket; i++)
+			for (struct map_node *it = m->bucket[i], *next; it; it = next) {
+				next = it->next;
+				b = &bucket[it->hash & (n - 1)];
+				it->next = *b;
+				*b = it;
+			}
+		free(m->bucket);
+		m->bucket = bucket;
+		m->nbucket = n;
+	}
 	b = &m->bucket[hash & (m->nbucket - 1)];
 	node->hash = hash;
 	node->next = *b;
@@ -86,16 +81,17 @@ void map_done(struct map *m)
 	*m = (struct map){ 0 };
 }
 
-struct map_node *map_same(struct map_node *n, uint32_t hash)
+struct map_node *map_match(const struct map *m, uint32_t hash, const struct map_node *n)
 {
-	while (n && n->hash != hash)
-		n = n->next;
-	return n;
-}
+	struct map_node *it = NULL;
 
-struct map_node *map_first(const struct map *m, uint32_t hash)
-{
-	return m->nbucket ? map_same(m->bucket[hash & (m->nbucket - 1)], hash) : NULL;
+	if (n)
+		it = n->next;
+	else if (m->nbucket)
+		it = m->bucket[hash & (m->nbucket - 1)];
+	while (it && it->hash != hash)
+		it = it->next;
+	return it;
 }
 
 struct map_node *map_next(const struct map *m, const struct map_node *n)

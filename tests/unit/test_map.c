@@ -62,15 +62,17 @@ static void nodes_of_one_hash_are_all_walked(void **state)
 	struct item items[40] = { 0 };
 	struct map m = { 0 };
 	unsigned sum = 0;
+	uint32_t hash = 6;
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(items); i++) {
 		items[i].value = i;
 		map_add(&m, &items[i].node, 7 + i % 2 * 64); /* two hashes in one bucket */
 	}
-	map_for_each_match_entry(const struct item, it, &m, 7, node)
+	map_for_each_match_entry(const struct item, it, &m, ++hash, node)
 		sum += it->value;
 	assert_int_equal(sum, 380);
+	assert_int_equal(hash, 7); /* evaluated once */
 	map_done(&m);
 }
 
