@@ -33,20 +33,6 @@ static size_t print_head(char *line, size_t size, enum log_level level)
 		line, size, "time=%s.%03ldZ level=%s", when, ts.tv_nsec / 1000000, name[level]);
 }
 
-/* Whether the quote at p ends a value: nothing follows it, or " key=". */
-static bool ends_value(const char *p)
-{
-	size_t key;
-
-	if (!p[1])
-		return true;
-	if (p[1] != ' ')
-		return false;
-	p += 2;
-	key = strspn(p, "abcdefghijklmnopqrstuvwxyz_");
-	return key && p[key] == '=';
-}
-
 /*
  * Escapes the quotes inside of a value, which must not end it:
  * err="is "x", must be a number" becomes err="is \"x\", must be a number".
@@ -60,7 +46,10 @@ static size_t escape_fields(const char *fields, char *out, size_t size)
 		if (*p == '"' && !quoted) {
 			quoted = p > fields && p[-1] == '=';
 		} else if (*p == '"') {
-			quoted = !ends_value(p);
+			/* The quote that ends a value is followed by nothing or by " key=". */
+			size_t key = p[1] == ' ' ? strspn(p + 2, "abcdefghijklmnopqrstuvwxyz_") : 0;
+
+			quoted = p[1] && !(key && p[2 + key] == '=');
 			if (quoted)
 				out[n++] = '\\';
 		}

@@ -22,12 +22,6 @@ static uint32_t rotr(uint32_t x, int n)
 	return x >> n | x << (32 - n);
 }
 
-static void store_be32(uint8_t *p, uint32_t x)
-{
-	for (int i = 0; i < 4; i++)
-		p[i] = (uint8_t)(x >> (24 - 8 * i));
-}
-
 static void sha256_compress(uint32_t h[static 8], const uint8_t *block)
 {
 	uint32_t w[ROUNDS], s[8];
@@ -70,10 +64,10 @@ void sha256(const void *data, size_t len, uint8_t ret[static SHA256_SIZE])
 	if (rest)
 		memcpy(tail, (const uint8_t *)data + whole, rest);
 	tail[rest] = 0x80;
-	store_be32(tail + end - 8, (uint32_t)((uint64_t)len * 8 >> 32));
-	store_be32(tail + end - 4, (uint32_t)((uint64_t)len * 8));
+	for (size_t i = 0; i < 8; i++)
+		tail[end - 1 - i] = (uint8_t)((uint64_t)len * 8 >> 8 * i);
 	for (size_t i = 0; i < end; i += BLOCK)
 		sha256_compress(h, tail + i);
-	for (size_t i = 0; i < 8; i++)
-		store_be32(ret + 4 * i, h[i]);
+	for (size_t i = 0; i < SHA256_SIZE; i++)
+		ret[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
 }
