@@ -443,11 +443,13 @@ static void dump_chains(const struct iptables *t, const struct iptables_family *
 {
 	map_for_each_entry(struct saved_chain, c, &f->snapshot.chains, by_key) {
 		struct fact fact = { .key = c->key };
+		const struct memo *m;
 
 		if (c->key.kind != kind)
 			continue;
+		m = memo_find(&t->memos, &c->key);
 		memset(&fact.val, 0, sizeof(fact.val));
-		fact.val.chain.rules = memo_translate(&t->memos, &c->key, c->hash);
+		fact.val.chain.rules = m && m->rendered == c->hash ? m->written : c->hash;
 		fn(&fact, arg);
 	}
 }

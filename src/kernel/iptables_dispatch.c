@@ -26,8 +26,6 @@ struct dispatch_change {
 	bool gone;
 };
 
-static const char *const dispatch_roots[] = { CHAIN_DISPATCH, CHAIN_NODE_PORTS };
-
 static struct dispatch_chain *find_dispatch_chain(const struct dispatch *d, const char *name)
 {
 	map_for_each_match_entry(struct dispatch_chain, c, &d->chains, map_hash_str(name), by_name)
@@ -48,18 +46,12 @@ static void set_dispatch_chain(struct dispatch *d, const char *name, uint64_t ha
 	c->hash = hash;
 }
 
-static void forget_tree(struct dispatch *d)
+void dispatch_done(struct dispatch *d)
 {
 	map_for_each_entry(struct dispatch_chain, c, &d->chains, by_name)
 		free(c);
 	map_done(&d->chains);
-	d->chains = (struct map){ 0 };
 	fact_list_done(&d->entries);
-}
-
-void dispatch_done(struct dispatch *d)
-{
-	forget_tree(d);
 	fact_list_done(&d->next);
 	free(d->changes);
 	*d = (struct dispatch){ 0 };
@@ -92,14 +84,17 @@ static void keep_entry(const struct fact *entry, void *arg)
 void dispatch_learn(struct dispatch *d, struct saved *s)
 {
 	struct tree_check check = { has_tree_rules, keep_entry, d };
+	const int family = d->family;
 
-	forget_tree(d);
+	dispatch_done(d);
+	d->family = family;
 	map_for_each_entry(struct saved_chain, c, &s->tree, by_key)
 		set_dispatch_chain(d, c->key.name, c->hash);
 	d->used = d->next_used = s->tree_used;
 	d->sound = true;
 	fact_list_finish(&s->dispatch);
-	tree_sort(s->dispatch.facts, s->dispatch.n);
+	if (s->dispatch.n)
+		qsort(s->dispatch.facts, s->dispatch.n, sizeof(struct fact), tree_cmp);
 	tree_walk(s->dispatch.facts, s->dispatch.n, &check);
 	map_for_each_entry(struct dispatch_chain, c, &d->chains, by_name)
 		d->sound &= c->needed;
@@ -122,8 +117,8 @@ size_t dispatch_rules(const struct dispatch *d)
 {
 	size_t n = d->entries.n + d->chains.count;
 
-	for (size_t i = 0; i < ARRAY_SIZE(dispatch_roots); i++)
-		n -= find_dispatch_chain(d, dispatch_roots[i]) != NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(tree_roots); i++)
+		n -= find_dispatch_chain(d, tree_roots[i]) != NULL;
 	return n;
 }
 
@@ -175,31 +170,26 @@ static void write_tree_chain(const char *name, const struct rule_list *rules, vo
 	note_change(w->dispatch, name, hash, false);
 }
 
-static int compare_op_entry(const void *a, const void *b)
-{
-	const struct op *const *x = a, *const *y = b;
-
-	return tree_cmp(&(*x)->fact.key, &(*y)->fact.key);
-}
-
 /* The next entries are those of now with those of the operations, or without them. */
 static void merge_entries(struct dispatch *d, const struct op *const ops[], size_t n)
 {
-	_cleanup_free_ const struct op **sorted = mem_zalloc(n, sizeof(*sorted));
+	_cleanup_free_ struct fact *sorted = mem_zalloc(n, sizeof(*sorted));
+	const bool delete = ops[0]->type == OP_DEL;
 	size_t i = 0, j = 0;
 
-	memcpy(sorted, ops, n * sizeof(*sorted));
-	qsort(sorted, n, sizeof(*sorted), compare_op_entry);
+	for (size_t k = 0; k < n; k++)
+		sorted[k] = ops[k]->fact;
+	qsort(sorted, n, sizeof(*sorted), tree_cmp);
 	d->next.n = 0;
 	while (i < d->entries.n || j < n) {
 		int c = i == d->entries.n ? 1
 			: j == n	  ? -1
-				 : tree_cmp(&d->entries.facts[i].key, &sorted[j]->fact.key);
+					  : tree_cmp(&d->entries.facts[i], &sorted[j]);
 
 		if (c < 0)
 			fact_list_add(&d->next, d->entries.facts[i]);
-		else if (sorted[j]->type != OP_DEL)
-			fact_list_add(&d->next, sorted[j]->fact);
+		else if (!delete)
+			fact_list_add(&d->next, sorted[j]);
 		i += c <= 0;
 		j += c >= 0;
 	}
@@ -236,44 +226,38 @@ void dispatch_change(
 			remove_tree_chain(c->name, &w);
 }
 
-/* A root that is there already, or is written already, is left alone. */
-static void make_root(struct dispatch *d, const char *name, struct document_section *s)
-{
-	if (find_dispatch_chain(d, name))
-		return;
-	for (size_t i = 0; i < d->n_changes; i++)
-		if (!strcmp(d->changes[i].name, name))
-			return;
-	buf_addf(&s->headers, ":%s - [0:0]\n", name);
-	note_change(d, name, HASH_EMPTY, false);
-}
-
 void dispatch_follow(struct dispatch *d, const char *chain, const struct rule_list *rules,
 	struct document_section *s)
 {
+	const bool services = !strcmp(chain, "KUBE-SERVICES");
 	struct dispatch_writing w = { d, s };
 
-	/* KUBE-SERVICES, which stands already, may get its rules later. */
-	if (strcmp(chain, "KUBE-SERVICES") != 0) {
-		if (rules && rule_list_leads_to(rules, CHAIN_NODE_PORTS))
-			make_root(d, CHAIN_NODE_PORTS, s);
-		return;
-	}
-	d->next_used = rules && rule_list_leads_to(rules, CHAIN_DISPATCH);
-	for (size_t i = 0; i < ARRAY_SIZE(dispatch_roots); i++) {
-		const struct dispatch_chain *c = find_dispatch_chain(d, dispatch_roots[i]);
+	if (services)
+		d->next_used = rules && rule_list_leads_to(rules, CHAIN_DISPATCH);
+	for (size_t i = 0; i < ARRAY_SIZE(tree_roots); i++) {
+		const char *root = tree_roots[i];
+		const struct dispatch_chain *c = find_dispatch_chain(d, root);
+		/* KUBE-SERVICES uses both; it stands already and may get its rules later than
+		 * another chain that leads to the node ports. */
+		const bool needed = services ? d->next_used
+					     : !strcmp(root, CHAIN_NODE_PORTS) && rules &&
+				rule_list_leads_to(rules, root);
+		bool written = false;
 
-		if (d->next_used)
-			make_root(d, dispatch_roots[i], s);
-		else if (c && c->hash == HASH_EMPTY)
-			remove_tree_chain(dispatch_roots[i], &w);
+		for (size_t k = 0; k < d->n_changes; k++)
+			written |= !strcmp(d->changes[k].name, root);
+		if (needed && !c && !written) {
+			buf_addf(&s->headers, ":%s - [0:0]\n", root);
+			note_change(d, root, HASH_EMPTY, false);
+		}
+		if (services && !needed && c && c->hash == HASH_EMPTY)
+			remove_tree_chain(root, &w);
 	}
 }
 
-/* The kernel has the changes. */
-static void believe_changes(struct dispatch *d)
+void dispatch_end(struct dispatch *d, bool written)
 {
-	for (size_t i = 0; i < d->n_changes; i++) {
+	for (size_t i = 0; written && i < d->n_changes; i++) {
 		const struct dispatch_change *change = &d->changes[i];
 		struct dispatch_chain *c = find_dispatch_chain(d, change->name);
 
@@ -284,19 +268,14 @@ static void believe_changes(struct dispatch *d)
 			free(c);
 		}
 	}
-	d->used = d->next_used;
-	if (!d->changing)
-		return;
-	fact_list_done(&d->entries);
-	d->entries = d->next;
-	d->next = (struct fact_list){ 0 };
-	d->sound = true;
-}
-
-void dispatch_end(struct dispatch *d, bool written)
-{
+	if (written && d->changing) {
+		fact_list_done(&d->entries);
+		d->entries = d->next;
+		d->next = (struct fact_list){ 0 };
+		d->sound = true;
+	}
 	if (written)
-		believe_changes(d);
+		d->used = d->next_used;
 	d->next_used = d->used;
 	d->changing = false;
 	d->n_changes = 0;

@@ -38,18 +38,6 @@ static void finish_section(struct document *d, enum table table, struct document
 	buf_done(&s->deletions);
 }
 
-/* The rules that the operation writes; NULL: it deletes. */
-static const struct rule_list *rules_of_op(const struct rule_pool *pool, const struct op *op)
-{
-	const struct rule_list *rules;
-
-	if (op->type == OP_DEL)
-		return NULL;
-	rules = rule_pool_get(pool, op->fact.val.chain.rules);
-	assert(rules);
-	return rules;
-}
-
 void document_add_chains(struct document *d, const struct rule_pool *pool,
 	struct dispatch *dispatch, struct op *const ops[], size_t n)
 {
@@ -58,11 +46,14 @@ void document_add_chains(struct document *d, const struct rule_pool *pool,
 
 		for (size_t i = 0; i < n; i++) {
 			const struct fact_key *key = &ops[i]->fact.key;
-			const struct rule_list *rules;
+			const bool deletes = ops[i]->type == OP_DEL;
+			const struct rule_list *rules = NULL;
 
 			if (key->set != document_tables[t])
 				continue;
-			rules = rules_of_op(pool, ops[i]);
+			if (!deletes)
+				rules = rule_pool_get(pool, ops[i]->fact.val.chain.rules);
+			assert(rules || deletes);
 			buf_addf(&s.headers, ":%s - [0:0]\n", key->name);
 			if (rules) {
 				iptables_print_rules(&s.rules, key->family, key->name, rules);
@@ -86,12 +77,15 @@ void document_add_jumps(struct document *d, const struct rule_pool *pool,
 		for (size_t i = 0; i < n; i++) {
 			const struct fact_key *key = &ops[i]->fact.key;
 			const struct saved_chain *old = saved_find(snapshot, key);
-			const struct rule_list *rules;
+			const bool deletes = ops[i]->type == OP_DEL;
+			const struct rule_list *rules = NULL;
 			struct rule rule;
 
 			if (key->set != document_tables[t])
 				continue;
-			rules = rules_of_op(pool, ops[i]);
+			if (!deletes)
+				rules = rule_pool_get(pool, ops[i]->fact.val.chain.rules);
+			assert(rules || deletes);
 			for (const char *line = old ? buf_str(&old->literal) : "", *end; *line;
 				line = end + 1) {
 				end = strchrnul(line, '\n');

@@ -5,14 +5,9 @@
 
 #include "base/mem.h"
 
-static uint32_t memo_hash(const struct fact_key *key)
-{
-	return map_hash(key, sizeof(*key));
-}
-
 struct memo *memo_find(const struct map *memos, const struct fact_key *key)
 {
-	map_for_each_match_entry(struct memo, m, memos, memo_hash(key), by_key)
+	map_for_each_match_entry(struct memo, m, memos, map_hash(key, sizeof(*key)), by_key)
 		if (fact_key_eq(&m->key, key))
 			return m;
 	return NULL;
@@ -26,7 +21,7 @@ struct memo *memo_get(struct map *memos, const struct fact_key *key)
 		return m;
 	m = new0(struct memo);
 	m->key = *key;
-	map_add(memos, &m->by_key, memo_hash(key));
+	map_add(memos, &m->by_key, map_hash(key, sizeof(*key)));
 	return m;
 }
 
@@ -57,11 +52,4 @@ bool memo_written(struct map *memos, const struct op *op)
 	m->written = rules;
 	m->complaint = 0;
 	return doubtful;
-}
-
-uint64_t memo_translate(const struct map *memos, const struct fact_key *key, uint64_t told)
-{
-	const struct memo *m = memo_find(memos, key);
-
-	return m && m->rendered == told ? m->written : told;
 }

@@ -33,7 +33,5 @@ void memo_done(struct map *memos);
 /* The operation succeeded. Returns whether its rules should be read back: we had written the same
  * rules there already. */
 bool memo_written(struct map *memos, const struct op *op);
-/* The hash that counts for the rules that iptables tells for this key. */
-uint64_t memo_translate(const struct map *memos, const struct fact_key *key, uint64_t told);
 
 #endif

@@ -10,50 +10,27 @@
 #include "iptables_tree.h"
 #include "kernel/iptables_text.h"
 
-static uint32_t saved_hash(const struct fact_key *key)
+const struct saved_chain *saved_find(const struct saved *s, const struct fact_key *key)
 {
-	return map_hash(key, sizeof(*key));
-}
+	const uint32_t hash = map_hash(key, sizeof(*key));
 
-static struct saved_chain *find_saved_chain(const struct map *chains, const struct fact_key *key)
-{
-	map_for_each_match_entry(struct saved_chain, c, chains, saved_hash(key), by_key)
+	map_for_each_match_entry(struct saved_chain, c, &s->chains, hash, by_key)
 		if (fact_key_eq(&c->key, key))
 			return c;
 	return NULL;
 }
 
-const struct saved_chain *saved_find(const struct saved *s, const struct fact_key *key)
-{
-	return find_saved_chain(&s->chains, key);
-}
-
-static struct saved_chain *get_saved_chain(struct map *chains, const struct fact_key *key)
-{
-	struct saved_chain *c = find_saved_chain(chains, key);
-
-	if (c)
-		return c;
-	c = new0(struct saved_chain);
-	c->key = *key;
-	c->hash = HASH_EMPTY;
-	map_add(chains, &c->by_key, saved_hash(key));
-	return c;
-}
-
-static void saved_chains_done(struct map *chains)
-{
-	map_for_each_entry(struct saved_chain, c, chains, by_key) {
-		buf_done(&c->literal);
-		free(c);
-	}
-	map_done(chains);
-}
-
 void saved_done(struct saved *s)
 {
-	saved_chains_done(&s->chains);
-	saved_chains_done(&s->tree);
+	struct map *const maps[] = { &s->chains, &s->tree };
+
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+		map_for_each_entry(struct saved_chain, c, maps[i], by_key) {
+			buf_done(&c->literal);
+			free(c);
+		}
+		map_done(maps[i]);
+	}
 	fact_list_done(&s->dispatch);
 	leftovers_done(&s->left);
 	*s = (struct saved){ 0 };
@@ -67,7 +44,7 @@ void saved_keep_jumps(struct saved *s)
 		if (c->key.kind != FACT_JUMP)
 			continue;
 		map_del(&s->chains, &c->by_key);
-		map_add(&jumps.chains, &c->by_key, saved_hash(&c->key));
+		map_add(&jumps.chains, &c->by_key, map_hash(&c->key, sizeof(c->key)));
 	}
 	saved_done(s);
 	*s = jumps;
@@ -81,10 +58,19 @@ struct saved_table {
 	struct rule_list packed;
 };
 
-static void saved_table_done(struct saved_table *t)
+static struct saved_chain *get_saved_chain(struct map *chains, const struct fact_key *key)
 {
-	iptables_rule_done(&t->rule);
-	rule_list_done(&t->packed);
+	const uint32_t hash = map_hash(key, sizeof(*key));
+	struct saved_chain *new;
+
+	map_for_each_match_entry(struct saved_chain, c, chains, hash, by_key)
+		if (fact_key_eq(&c->key, key))
+			return c;
+	new = new0(struct saved_chain);
+	new->key = *key;
+	new->hash = HASH_EMPTY;
+	map_add(chains, &new->by_key, hash);
+	return new;
 }
 
 /* Of our chains; those of the tree are kept apart. */
@@ -139,7 +125,7 @@ static void add_saved_rule(struct saved_table *t, const struct iptables_line *li
 /* A table begins with "*TABLE" and ends with "COMMIT". */
 int saved_add(struct saved *s, enum table table, const char *text, struct err *err)
 {
-	_cleanup_(saved_table_done) struct saved_table t = { .saved = s, .table = table };
+	struct saved_table t = { .saved = s, .table = table };
 	bool begun = false, ended = false;
 	struct iptables_line line;
 
@@ -166,6 +152,8 @@ int saved_add(struct saved *s, enum table table, const char *text, struct err *e
 			break;
 		}
 	}
+	iptables_rule_done(&t.rule);
+	rule_list_done(&t.packed);
 	if (!ended)
 		return err_set(err, -EPROTO, "iptables-save did not print the whole table %s%s",
 			table_name(table),

@@ -27,11 +27,6 @@ enum {
 
 static const char lock_wait[] = "5"; /* seconds, as kube-proxy */
 
-static const char *plain_tool_name(int family)
-{
-	return family == AF_INET6 ? "ip6tables" : "iptables";
-}
-
 int iptables_tool_parse_version(const char *text, struct iptables_info *ret)
 {
 	struct iptables_info info = { 0 };
@@ -68,7 +63,8 @@ static int open_iptables_tool(const char *name, struct iptables_tool *ret, struc
 
 static const char *variant_tool_name(int family, bool nft, char ret[static TOOL_NAME_SIZE])
 {
-	snprintf(ret, TOOL_NAME_SIZE, "%s-%s", plain_tool_name(family), nft ? "nft" : "legacy");
+	snprintf(ret, TOOL_NAME_SIZE, "%s-%s", family == AF_INET6 ? "ip6tables" : "iptables",
+		nft ? "nft" : "legacy");
 	return ret;
 }
 
@@ -114,7 +110,7 @@ int iptables_tool_find(int family, struct iptables_tool *ret, struct err *err)
 {
 	struct iptables_tool t, other;
 	char name[TOOL_NAME_SIZE];
-	int r = open_iptables_tool(plain_tool_name(family), &t, err);
+	int r = open_iptables_tool(family == AF_INET6 ? "ip6tables" : "iptables", &t, err);
 
 	if (r)
 		return r;
@@ -137,8 +133,7 @@ bool iptables_tool_mixed(
 		0, MIXED_TIMEOUT_MS, NULL, NULL);
 }
 
-/* The program's exit status tells little: 4 is both "locked" and "no such match". */
-static int errno_of_complaint(const char *complaint)
+int iptables_tool_result(int r, struct err *words, struct err *err)
 {
 	static const struct {
 		const char *part;
@@ -148,25 +143,19 @@ static int errno_of_complaint(const char *complaint)
 		{ "Permission denied", -EPERM }, { "Operation not permitted", -EPERM },
 		{ "Can't open socket to ipset", -EPERM }, /* CAP_NET_RAW */
 	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (strstr(complaint, known[i].part))
-			return known[i].error;
-	return -EINVAL;
-}
-
-int iptables_tool_result(int r, struct err *words, struct err *err)
-{
 	char *advice = strstr(words->msg, " Try `");
+	const bool exited = r > 0;
 
 	if (!r)
 		return 0;
 	if (advice)
 		*advice = '\0';
-	if (r > 0)
-		r = errno_of_complaint(words->msg);
-	else if (r != -ETIMEDOUT)
-		r = -EOPNOTSUPP;
+	if (r != -ETIMEDOUT)
+		r = exited ? -EINVAL : -EOPNOTSUPP;
+	/* The exit status tells little: 4 is both "locked" and "no such match". */
+	for (size_t i = 0; exited && r == -EINVAL && i < ARRAY_SIZE(known); i++)
+		if (strstr(words->msg, known[i].part))
+			r = known[i].error;
 	return err_set(err, r, "%s", words->msg);
 }
 

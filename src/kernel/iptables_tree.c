@@ -14,6 +14,8 @@
 
 enum { NONE = -1, RADIX = 16, PORT_DIGITS = 4, NAME_SIZE = CHAIN_NAME_LEN + 1 };
 
+const char *const tree_roots[2] = { CHAIN_DISPATCH, CHAIN_NODE_PORTS };
+
 /* Entries that follow each other. */
 struct tree_range {
 	const struct fact *e;
@@ -32,20 +34,10 @@ static bool is_node_port(const struct fact_key *key)
 	return ip_kind(&ip) == IP_UNSPECIFIED;
 }
 
-static int address_digits(const struct fact_key *key)
-{
-	return ip_bits(key->family) / 4;
-}
-
-/* Digit 0 is the protocol. */
-static int count_digits(const struct fact_key *key)
-{
-	return 1 + address_digits(key) + PORT_DIGITS;
-}
-
+/* Digit 0 is the protocol, then come those of the address from its end, then those of the port. */
 static unsigned entry_digit(const struct fact_key *key, int d)
 {
-	const int n = address_digits(key), from_end = d - 1;
+	const int n = ip_bits(key->family) / 4, from_end = d - 1;
 
 	if (!d)
 		return key->proto == IPPROTO_TCP ? 0 : key->proto == IPPROTO_UDP ? 1 : 2;
@@ -54,24 +46,16 @@ static unsigned entry_digit(const struct fact_key *key, int d)
 	return (unsigned)key->port >> (4 * (PORT_DIGITS - 1 - (from_end - n))) & 0xfu;
 }
 
-int tree_cmp(const struct fact_key *a, const struct fact_key *b)
+int tree_cmp(const void *entry, const void *other)
 {
+	const struct fact_key *a = &((const struct fact *)entry)->key;
+	const struct fact_key *b = &((const struct fact *)other)->key;
+	const int digits = 1 + ip_bits(a->family) / 4 + PORT_DIGITS;
 	int c = is_node_port(a) - is_node_port(b);
 
-	for (int d = 0; !c && d < count_digits(a); d++)
+	for (int d = 0; !c && d < digits; d++)
 		c = (int)entry_digit(a, d) - (int)entry_digit(b, d);
 	return c;
-}
-
-static int compare_tree_entry(const void *a, const void *b)
-{
-	return tree_cmp(&((const struct fact *)a)->key, &((const struct fact *)b)->key);
-}
-
-void tree_sort(struct fact *entries, size_t n)
-{
-	if (n)
-		qsort(entries, n, sizeof(*entries), compare_tree_entry);
 }
 
 bool tree_is_root(const char *name)
@@ -136,32 +120,17 @@ static struct tree_node child_node(const struct tree_node *parent, int d, unsign
 	return n;
 }
 
-/* Leads to the chain of the entry. */
-static void add_leaf_rule(struct rule_list *l, const struct fact *f)
-{
-	const struct cidr to = { .ip = fact_ip(&f->key), .len = ip_bits(f->key.family) };
-	char chain[NAME_SIZE];
-
-	service_chain_name(f->val.dispatch.chain, f->val.dispatch.hash, chain);
-	rule_list_add(l,
-		&(struct rule){
-			.match = { is_node_port(&f->key) ? match_any
-							 : match_net(MATCH_DESTINATION, &to),
-				{ MATCH_PROTOCOL, .protocol = f->key.proto },
-				{ MATCH_PORTS, .ports = { f->key.port, f->key.port } } },
-			.target = jump_to(chain) });
-}
-
 /* Leads to the child that has the entries with the key's value of digit d. */
 static void add_branch_rule(
 	struct rule_list *l, const struct fact_key *key, int d, const char *child)
 {
+	const int n = ip_bits(key->family) / 4;
 	const struct rule_match protocol = { MATCH_PROTOCOL, .protocol = key->proto };
 	struct rule rule = { .match = { protocol }, .target = jump_to(child) };
 
-	if (d > address_digits(key)) {
+	if (d > n) {
 		/* "-p tcp -m tcp --dport 4096:8191": the ports that begin with the same digits. */
-		unsigned shift = 4 * (unsigned)(count_digits(key) - 1 - d);
+		unsigned shift = 4 * (unsigned)(n + PORT_DIGITS - d);
 		unsigned first = (unsigned)key->port >> shift << shift;
 		unsigned last = first + (1u << shift) - 1;
 
@@ -170,7 +139,7 @@ static void add_branch_rule(
 	} else if (d) {
 		/* "-d 0.0.0.5/0.0.0.15": that digit of the address, whatever the others are. */
 		struct rule_match m = { MATCH_DESTINATION, .net.ip.family = key->family };
-		int from_end = d - 1, byte = (address_digits(key) - 1 - from_end) / 2;
+		int from_end = d - 1, byte = (n - 1 - from_end) / 2;
 
 		m.net.ip.bytes[byte] = (uint8_t)(entry_digit(key, d) << (from_end % 2 * 4));
 		m.net.mask[byte] = (uint8_t)(0xfu << (from_end % 2 * 4));
@@ -179,18 +148,31 @@ static void add_branch_rule(
 	rule_list_add(l, &rule);
 }
 
+/* A chain with few entries leads to the chain of each, any other one to its children. */
 static void add_node_rules(struct rule_list *l, const struct tree_node *node, struct tree_range r)
 {
-	int d = split_digit(r);
+	const int d = split_digit(r);
 
-	for (size_t i = 0; d == NONE && i < r.n; i++)
-		add_leaf_rule(l, &r.e[i]);
 	for (unsigned v = 0; d != NONE && v < RADIX; v++) {
 		struct tree_range p = range_part(r, d, v);
 		struct tree_node child = child_node(node, d, v);
 
 		if (p.n)
 			add_branch_rule(l, &p.e[0].key, d, child.name);
+	}
+	for (size_t i = 0; d == NONE && i < r.n; i++) {
+		const struct fact_key *key = &r.e[i].key;
+		const struct cidr to = { .ip = fact_ip(key), .len = ip_bits(key->family) };
+		const struct rule_match address = match_net(MATCH_DESTINATION, &to);
+		char chain[NAME_SIZE];
+
+		service_chain_name(r.e[i].val.dispatch.chain, r.e[i].val.dispatch.hash, chain);
+		rule_list_add(l,
+			&(struct rule){
+				.match = { is_node_port(key) ? match_any : address,
+					{ MATCH_PROTOCOL, .protocol = key->proto },
+					{ MATCH_PORTS, .ports = { key->port, key->port } } },
+				.target = jump_to(chain) });
 	}
 }
 
@@ -235,25 +217,25 @@ size_t tree_count_vips(const struct fact *entries, size_t n)
 	return n;
 }
 
-static struct tree_range vip_range(const struct fact *e, size_t n)
+/* What hangs under the root. */
+static struct tree_range root_range(const char *root, const struct fact *e, size_t n)
 {
-	return (struct tree_range){ e, tree_count_vips(e, n) };
-}
+	size_t vips = tree_count_vips(e, n);
 
-static struct tree_range node_port_range(const struct fact *e, size_t n)
-{
-	size_t before = tree_count_vips(e, n);
-
-	return (struct tree_range){ e + before, n - before };
+	if (!strcmp(root, CHAIN_DISPATCH))
+		return (struct tree_range){ e, vips };
+	return (struct tree_range){ e + vips, n - vips };
 }
 
 void tree_diff(const struct fact *old, size_t n_old, const struct fact *new, size_t n_new,
 	const struct tree_changes *changes)
 {
-	struct tree_node addresses = root_node(CHAIN_DISPATCH), ports = root_node(CHAIN_NODE_PORTS);
+	for (size_t i = 0; i < ARRAY_SIZE(tree_roots); i++) {
+		const struct tree_node root = root_node(tree_roots[i]);
 
-	diff_node(&addresses, vip_range(old, n_old), vip_range(new, n_new), changes);
-	diff_node(&ports, node_port_range(old, n_old), node_port_range(new, n_new), changes);
+		diff_node(&root, root_range(root.name, old, n_old),
+			root_range(root.name, new, n_new), changes);
+	}
 }
 
 static void walk_node(const struct tree_node *node, struct tree_range r, bool reached,
@@ -277,10 +259,11 @@ static void walk_node(const struct tree_node *node, struct tree_range r, bool re
 
 void tree_walk(const struct fact *entries, size_t n, const struct tree_check *check)
 {
-	struct tree_node addresses = root_node(CHAIN_DISPATCH), ports = root_node(CHAIN_NODE_PORTS);
+	for (size_t i = 0; i < ARRAY_SIZE(tree_roots); i++) {
+		const struct tree_node root = root_node(tree_roots[i]);
 
-	walk_node(&addresses, vip_range(entries, n), true, check);
-	walk_node(&ports, node_port_range(entries, n), true, check);
+		walk_node(&root, root_range(root.name, entries, n), true, check);
+	}
 }
 
 bool tree_read_entry(const struct rule *rule, int family, struct fact *ret)

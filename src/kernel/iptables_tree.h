@@ -27,9 +27,12 @@ bool tree_is_root(const char *name);
 /* A chain of the tree, or one of chain_is_ours(). */
 bool iptables_chain_is_ours(enum table table, const char *name);
 
-/* The order in which the functions below want the entries of one family. */
-void tree_sort(struct fact *entries, size_t n);
-int tree_cmp(const struct fact_key *a, const struct fact_key *b);
+/* The roots: of entries with an address, and of node ports. */
+extern const char *const tree_roots[2];
+
+/* Compares two facts for qsort(): the order in which the functions below want the entries of one
+ * family. */
+int tree_cmp(const void *entry, const void *other);
 /* How many of them have an address; these come first. */
 size_t tree_count_vips(const struct fact *entries, size_t n);
 
