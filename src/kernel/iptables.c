@@ -55,6 +55,7 @@ struct iptables_family {
 /* Operations on one family, all of one kind; of chains those that delete stand last. */
 struct iptables_batch {
 	struct iptables_family *family;
+	enum fact_kind kind;
 	struct op **ops;
 	size_t n;
 };
@@ -93,37 +94,16 @@ struct iptables {
 
 /* Tasks */
 
-static void push_task(
-	struct iptables *t, enum iptables_task_type type, const struct iptables_batch *b)
+static void push_task(struct iptables *t, enum iptables_task_type type, struct iptables_batch batch)
 {
 	mem_grow(t->tasks, t->n_tasks, t->cap_tasks);
-	t->tasks[t->n_tasks++] = (struct iptables_task){ .type = type, .batch = *b };
-}
-
-static void push_reading(struct iptables *t, struct iptables_family *f)
-{
-	push_task(t, TASK_READ, &(struct iptables_batch){ .family = f });
-}
-
-static struct iptables_task *top_task(struct iptables *t)
-{
-	return &t->tasks[t->n_tasks - 1];
-}
-
-static struct iptables_task pop_task(struct iptables *t)
-{
-	return t->tasks[--t->n_tasks];
-}
-
-static enum fact_kind batch_kind(const struct iptables_batch *b)
-{
-	return b->ops[0]->fact.key.kind;
+	t->tasks[t->n_tasks++] = (struct iptables_task){ .type = type, .batch = batch };
 }
 
 /* The task on top has read its snapshot, or failed to. */
 static void end_reading(struct iptables *t, const struct err *err)
 {
-	struct iptables_family *f = pop_task(t).batch.family;
+	struct iptables_family *f = t->tasks[--t->n_tasks].batch.family;
 
 	f->read = true;
 	f->jumps = !err;
@@ -136,7 +116,7 @@ static void end_reading(struct iptables *t, const struct err *err)
 
 static void begin_reading(struct iptables *t)
 {
-	struct iptables_task *task = top_task(t);
+	struct iptables_task *task = &t->tasks[t->n_tasks - 1];
 	struct iptables_family *f = task->batch.family;
 	struct err err = { 0 };
 
@@ -154,7 +134,7 @@ static void begin_reading(struct iptables *t)
 static void take_saved_table(
 	struct iptables *t, int status, const struct buf *out, struct err *words)
 {
-	struct iptables_task *task = top_task(t);
+	struct iptables_task *task = &t->tasks[t->n_tasks - 1];
 	enum table table = document_tables[task->table++];
 	struct err err = { 0 };
 	int r = iptables_tool_result(status, words, &err);
@@ -190,7 +170,7 @@ static void log_failure(struct iptables *t, const struct iptables_batch *b, cons
 static void conclude(
 	struct iptables *t, const struct iptables_batch *b, int r, const struct err *err)
 {
-	const bool dispatch = batch_kind(b) == FACT_DISPATCH;
+	const bool dispatch = b->kind == FACT_DISPATCH;
 	const bool refused = r == -EINVAL || r == -EPERM || r == -EAGAIN;
 
 	if (r) {
@@ -210,7 +190,8 @@ static void conclude(
 /* The document goes to iptables-restore; if that cannot be run the task on top has failed. */
 static void start_document(struct iptables *t)
 {
-	struct iptables_batch b = top_task(t)->batch;
+	const struct iptables_task task = t->tasks[t->n_tasks - 1];
+	const struct iptables_batch b = task.batch;
 	struct err err = { 0 };
 	int r;
 
@@ -218,12 +199,13 @@ static void start_document(struct iptables *t)
 	r = iptables_tool_start_restore(&b.family->tool, t->exec, &t->document.text, &err);
 	t->from_memory = !b.family->read;
 	b.family->read = false;
-	b.family->jumps &= batch_kind(&b) != FACT_JUMP;
+	b.family->jumps &= b.kind != FACT_JUMP;
 	if (!r) {
 		canary_written_by(t->canary, exec_running(t->exec));
 		return;
 	}
-	if (pop_task(t).type == TASK_WRITE)
+	t->n_tasks--;
+	if (task.type == TASK_WRITE)
 		conclude(t, &b, r, &err);
 	dispatch_end(&b.family->dispatch, false);
 }
@@ -231,17 +213,17 @@ static void start_document(struct iptables *t)
 /* Jumps are replaced as they stand, so that they must be known. */
 static void begin_writing(struct iptables *t)
 {
-	const struct iptables_batch b = top_task(t)->batch;
-	const enum fact_kind kind = batch_kind(&b);
+	const struct iptables_batch b = t->tasks[t->n_tasks - 1].batch;
+	const enum fact_kind kind = b.kind;
 	struct iptables_family *f = b.family;
 
 	if (kind == FACT_JUMP && !f->read && !f->jumps) {
-		push_reading(t, f);
+		push_task(t, TASK_READ, (struct iptables_batch){ f });
 		return;
 	}
 	if (kind == FACT_JUMP && f->read && f->read_err.code) {
 		conclude(t, &b, f->read_err.code, &f->read_err);
-		pop_task(t);
+		t->n_tasks--;
 		return;
 	}
 
@@ -258,84 +240,59 @@ static void begin_writing(struct iptables *t)
 	}
 	dispatch_end(&f->dispatch, true);
 	conclude(t, &b, 0, NULL);
-	pop_task(t);
-}
-
-/*
- * Chains refer to each other, so that a part of a refused batch may need its other parts: chains
- * that are new are made first, and where all others are through, chains that are to go are emptied.
- * Chains that exist already keep their rules until they get others.
- */
-static void halve_batch(struct iptables *t, const struct iptables_batch *b)
-{
-	struct iptables_batch first = *b, second = *b;
-
-	first.n = b->n / 2;
-	second.ops += first.n;
-	second.n -= first.n;
-	push_task(t, TASK_WRITE, &second);
-	push_task(t, TASK_WRITE, &first);
-	if (batch_kind(b) == FACT_CHAIN)
-		push_task(t, TASK_PREPARE, b);
-}
-
-/* iptables names the number of the line that it refuses; people want to see the line. */
-static void quote_line(const struct buf *document, struct err *err)
-{
-	const char *number = strstr(err->msg, "line"), *line = buf_str(document);
-	const struct err words = *err;
-	unsigned long n = 0;
-
-	if (number)
-		n = strtoul(number + strcspn(number, "0123456789"), NULL, 10);
-	for (; n > 1 && *line; n--)
-		line = strchrnul(line, '\n') + 1;
-	if (n && *line == '-')
-		err_set(err, words.code, "%s, in: %.*s", words.msg, (int)strcspn(line, "\n"), line);
+	t->n_tasks--;
 }
 
 static void end_writing(struct iptables *t, int status, struct err *words)
 {
-	const struct iptables_batch b = pop_task(t).batch;
+	const struct iptables_batch b = t->tasks[--t->n_tasks].batch;
+	const struct iptables_batch first = { b.family, b.kind, b.ops, b.n / 2 };
+	const struct iptables_batch second = { b.family, b.kind, b.ops + b.n / 2, b.n - b.n / 2 };
 	struct err err = { 0 };
 	int r = iptables_tool_result(status, words, &err);
 
 	dispatch_end(&b.family->dispatch, !r);
-	if (r == -EINVAL && batch_kind(&b) == FACT_JUMP && t->from_memory) {
-		push_task(t, TASK_WRITE, &b); /* somebody else has changed the jumps */
+	if (r == -EINVAL && b.kind == FACT_JUMP && t->from_memory) {
+		push_task(t, TASK_WRITE, b); /* somebody else has changed the jumps */
 		return;
 	}
+	/* Chains refer to each other, so that a part of a refused batch may need its other parts:
+	 * chains that are new are made first, and where all others are through, chains that are to
+	 * go are emptied. Chains that exist already keep their rules until they get others. */
 	if (r == -EINVAL && b.n > 1) {
-		halve_batch(t, &b);
+		push_task(t, TASK_WRITE, second);
+		push_task(t, TASK_WRITE, first);
+		if (b.kind == FACT_CHAIN)
+			push_task(t, TASK_PREPARE, b);
 		return;
 	}
-	if (r)
-		quote_line(&t->document.text, &err);
+
+	/* iptables names the number of the line that it refuses; people want to see the line. */
+	if (r) {
+		const char *number = strstr(err.msg, "line"), *line = buf_str(&t->document.text);
+		const struct err told = err;
+		unsigned long n = 0;
+
+		if (number)
+			n = strtoul(number + strcspn(number, "0123456789"), NULL, 10);
+		for (; n > 1 && *line; n--)
+			line = strchrnul(line, '\n') + 1;
+		if (n && *line == '-')
+			err_set(&err, r, "%s, in: %.*s", told.msg, (int)strcspn(line, "\n"), line);
+	}
 	for (enum table table = 0; !r && table <= TABLE_MANGLE; table++)
 		b.family->counts.written[table] += t->document.rules[table];
 	conclude(t, &b, r, &err);
 }
 
-static void begin_preparing(struct iptables *t)
-{
-	const struct iptables_batch b = top_task(t)->batch;
-
-	document_reset(&t->document);
-	document_add_headers(&t->document, b.ops, b.n);
-	if (t->document.text.len)
-		start_document(t);
-	else
-		pop_task(t);
-}
-
 /* Where something that was written is doubtful, remembers how iptables tells it. */
 static void compare_written(struct iptables *t)
 {
-	const struct iptables_batch b = top_task(t)->batch;
+	const struct iptables_batch b = t->tasks[t->n_tasks - 1].batch;
 	struct iptables_family *f = b.family;
 
 	if (t->doubtful && !f->read) {
-		push_reading(t, f);
+		push_task(t, TASK_READ, (struct iptables_batch){ f });
 		return;
 	}
 	for (size_t i = 0; t->doubtful && !f->read_err.code && i < b.n; i++) {
@@ -351,14 +308,15 @@ static void compare_written(struct iptables *t)
 				"chain=%s", c->key.name);
 	}
 	t->doubtful = false;
-	pop_task(t);
+	t->n_tasks--;
 }
 
 /* Goes on; returns whether all tasks are done. */
 static bool advance_tasks(struct iptables *t)
 {
 	while (t->n_tasks) {
-		const struct iptables_task task = *top_task(t);
+		const struct iptables_task task = t->tasks[t->n_tasks - 1];
+		const struct iptables_batch *b = &task.batch;
 		_cleanup_(buf_done) struct buf out = { 0 };
 		struct err words = { 0 };
 		int status;
@@ -372,7 +330,12 @@ static bool advance_tasks(struct iptables *t)
 				begin_writing(t);
 				break;
 			case TASK_PREPARE:
-				begin_preparing(t);
+				document_reset(&t->document);
+				document_add_headers(&t->document, b->ops, b->n);
+				if (t->document.text.len)
+					start_document(t);
+				else
+					t->n_tasks--;
 				break;
 			case TASK_COMPARE:
 				compare_written(t);
@@ -388,19 +351,13 @@ static bool advance_tasks(struct iptables *t)
 			take_saved_table(t, status, &out, &words);
 			continue;
 		}
-		canary_after_write(t->canary, task.batch.family->family);
+		canary_after_write(t->canary, b->family->family);
 		if (task.type == TASK_WRITE)
 			end_writing(t, status, &words);
 		else /* TASK_PREPARE: if it failed, the parts will fail in their turn */
-			pop_task(t);
+			t->n_tasks--;
 	}
 	return true;
-}
-
-static void finish_tasks(struct iptables *t)
-{
-	while (!advance_tasks(t))
-		exec_wait(t->exec);
 }
 
 /* Reading */
@@ -420,52 +377,32 @@ static bool iptables_read_ahead(struct adapter *a)
 		t->read_begun = clock_ms();
 		for (size_t i = FAMILIES; i-- > 0;)
 			if (t->families[i].family)
-				push_reading(t, &t->families[i]);
+				push_task(t, TASK_READ, (struct iptables_batch){ &t->families[i] });
 	}
-	if (t->waits)
-		finish_tasks(t);
-	t->ahead = advance_tasks(t);
+	while (!(t->ahead = advance_tasks(t)) && t->waits)
+		exec_wait(t->exec);
 	if (t->ahead)
 		t->read_ms = clock_ms() - t->read_begun;
 	return t->ahead;
-}
-
-static bool all_read(const struct iptables *t)
-{
-	for (size_t i = 0; i < FAMILIES; i++)
-		if (t->families[i].family && !t->families[i].read)
-			return false;
-	return true;
-}
-
-static void dump_chains(const struct iptables *t, const struct iptables_family *f,
-	enum fact_kind kind, dump_fn fn, void *arg)
-{
-	map_for_each_entry(struct saved_chain, c, &f->snapshot.chains, by_key) {
-		struct fact fact = { .key = c->key };
-		const struct memo *m;
-
-		if (c->key.kind != kind)
-			continue;
-		m = memo_find(&t->memos, &c->key);
-		memset(&fact.val, 0, sizeof(fact.val));
-		fact.val.chain.rules = m && m->rendered == c->hash ? m->written : c->hash;
-		fn(&fact, arg);
-	}
 }
 
 static int iptables_dump(struct adapter *a, enum fact_kind kind,
 	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
 {
 	struct iptables *t = container_of(a, struct iptables, adapter);
+	bool read = true;
 
 	(void)skip;
-	if (kind == FACT_CHAIN ? !t->ahead : !all_read(t)) {
+	for (size_t i = 0; i < FAMILIES; i++)
+		read &= !t->families[i].family || t->families[i].read;
+	if (kind == FACT_CHAIN ? !t->ahead : !read) {
 		t->ahead = false;
 		iptables_read_ahead(a);
-		finish_tasks(t);
+		while (!advance_tasks(t))
+			exec_wait(t->exec);
 	}
 	t->ahead = false;
+
 	for (size_t i = 0; i < FAMILIES; i++) {
 		struct iptables_family *f = &t->families[i];
 
@@ -475,10 +412,21 @@ static int iptables_dump(struct adapter *a, enum fact_kind kind,
 			return err_set(err, f->read_err.code, "%s", f->read_err.msg);
 		if (kind == FACT_CHAIN)
 			dispatch_learn(&f->dispatch, &f->snapshot);
-		if (kind == FACT_DISPATCH)
+		if (kind == FACT_DISPATCH) {
 			dispatch_tell(&f->dispatch, fn, arg);
-		else
-			dump_chains(t, f, kind, fn, arg);
+			continue;
+		}
+
+		map_for_each_entry(struct saved_chain, c, &f->snapshot.chains, by_key) {
+			const struct memo *m = memo_find(&t->memos, &c->key);
+			struct fact fact = { .key = c->key };
+
+			if (c->key.kind != kind)
+				continue;
+			memset(&fact.val, 0, sizeof(fact.val));
+			fact.val.chain.rules = m && m->rendered == c->hash ? m->written : c->hash;
+			fn(&fact, arg);
+		}
 		if (kind != FACT_JUMP)
 			continue;
 
@@ -513,47 +461,44 @@ static int chain_rank(const struct fact_key *key)
 	return service_chain_parse(key->name, &chain, hash) ? ranks[chain] : 0;
 }
 
-/* By name, because iptables takes new chains fastest in the order in which it keeps them. */
-static int compare_chain_op(const void *a, const void *b)
+/*
+ * Chains go by name, because iptables takes new chains fastest in the order in which it keeps them.
+ * Jumps are each inserted at the head: those that an audit misses come back in the order in which
+ * they stood.
+ */
+static int compare_op(const void *a, const void *b)
 {
 	const struct op *x = *(struct op *const *)a, *y = *(struct op *const *)b;
-	int c = chain_rank(&x->fact.key) - chain_rank(&y->fact.key);
+	int c;
 
+	if (x->fact.key.kind != FACT_CHAIN)
+		return fact_key_cmp(&x->fact.key, &y->fact.key);
 	if ((x->type == OP_DEL) != (y->type == OP_DEL))
 		return x->type == OP_DEL ? 1 : -1;
+	c = chain_rank(&x->fact.key) - chain_rank(&y->fact.key);
 	if (x->type == OP_DEL)
 		c = -c;
 	return c ? c : strcmp(x->fact.key.name, y->fact.key.name);
 }
 
-/* Each is inserted at the head: jumps that an audit misses come back in the order in which they
- * stood. */
-static int compare_jump_op(const void *a, const void *b)
-{
-	const struct op *x = *(struct op *const *)a, *y = *(struct op *const *)b;
-
-	return fact_key_cmp(&x->fact.key, &y->fact.key);
-}
-
 /* The first part is written first. */
 static void push_batch(struct iptables *t, const struct iptables_batch *b)
 {
-	bool cut = batch_kind(b) == FACT_CHAIN && b->family->tool.info.nft;
+	bool cut = b->kind == FACT_CHAIN && b->family->tool.info.nft;
 	size_t max = cut ? NFT_CHAINS : b->n;
 
-	if (batch_kind(b) == FACT_CHAIN)
-		qsort(b->ops, b->n, sizeof(struct op *), compare_chain_op);
-	if (batch_kind(b) == FACT_JUMP)
-		qsort(b->ops, b->n, sizeof(struct op *), compare_jump_op);
+	if (b->kind != FACT_DISPATCH)
+		qsort(b->ops, b->n, sizeof(struct op *), compare_op);
 	for (size_t i = 0; i < b->n; i++)
 		b->ops[i]->result = -EINPROGRESS;
-	push_task(t, TASK_COMPARE, b);
+	push_task(t, TASK_COMPARE, *b);
 	for (size_t n = b->n; n;) {
-		struct iptables_batch part = { .family = b->family, .n = n % max ? n % max : max };
+		struct iptables_batch part = *b;
 
+		part.n = n % max ? n % max : max;
 		n -= part.n;
-		part.ops = b->ops + n;
-		push_task(t, TASK_WRITE, &part);
+		part.ops += n;
+		push_task(t, TASK_WRITE, part);
 	}
 }
 
@@ -567,17 +512,19 @@ static void iptables_apply(struct adapter *a, struct op *ops, size_t n)
 	for (size_t i = 0; i < n; i++)
 		ops[i].result = -EOPNOTSUPP; /* where the family is not served */
 	for (size_t f = FAMILIES; f-- > 0;) {
-		struct iptables_batch b = { &t->families[f], t->ops + used, 0 };
+		struct iptables_batch b = { .family = &t->families[f], .ops = t->ops + used };
 
 		for (size_t i = 0; i < n; i++)
-			if (ops[i].fact.key.family == b.family->family)
+			if (ops[i].fact.key.family == b.family->family) {
+				b.kind = ops[i].fact.key.kind;
 				b.ops[b.n++] = &ops[i];
+			}
 		used += b.n;
 		if (b.n)
 			push_batch(t, &b);
 	}
-	if (t->waits)
-		finish_tasks(t);
+	while (t->waits && !advance_tasks(t))
+		exec_wait(t->exec);
 }
 
 const char *iptables_explain(const struct op *op)
@@ -598,18 +545,10 @@ const char *iptables_explain(const struct op *op)
 	}
 }
 
-static int open_iptables_family(struct iptables *t, size_t i, int family, struct err *err)
-{
-	int r = iptables_tool_find(family, &t->families[i].tool, err);
-
-	if (!r)
-		t->families[i].family = t->families[i].dispatch.family = family;
-	return r;
-}
-
 int iptables_new(
 	const struct rule_pool *pool, bool ipv4, bool ipv6, struct adapter **ret, struct err *err)
 {
+	const int families[FAMILIES] = { ipv4 ? AF_INET : 0, ipv6 ? AF_INET6 : 0 };
 	struct iptables *t = new0(struct iptables);
 	int r;
 
@@ -626,10 +565,14 @@ int iptables_new(
 		.explain = iptables_explain,
 	};
 	r = exec_new(&t->exec, err);
-	if (!r && ipv4)
-		r = open_iptables_family(t, 0, AF_INET, err);
-	if (!r && ipv6)
-		r = open_iptables_family(t, 1, AF_INET6, err);
+	for (size_t i = 0; !r && i < FAMILIES; i++) {
+		struct iptables_family *f = &t->families[i];
+
+		if (families[i])
+			r = iptables_tool_find(families[i], &f->tool, err);
+		if (!r)
+			f->family = f->dispatch.family = families[i];
+	}
 	if (r) {
 		iptables_free(&t->adapter);
 		return r;
