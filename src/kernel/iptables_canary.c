@@ -30,9 +30,6 @@ enum {
 	TABLES = TABLE_MANGLE + 1,
 };
 
-/* Whether a change concerns our rules. */
-enum concern { CONCERN_NONE, CONCERN_PERHAPS, CONCERN_SURE };
-
 /* The tables of one family of the legacy variant. */
 struct shapes {
 	int family;
@@ -56,12 +53,6 @@ struct canary {
 	uint64_t told;	    /* when, in ms; 0: never */
 	uint64_t repairs;   /* until then */
 };
-
-static void close_canary_fd(int fd)
-{
-	if (fd >= 0)
-		close(fd);
-}
 
 static int canary_watch_fd(struct canary *c, int fd)
 {
@@ -91,10 +82,12 @@ void canary_free(struct canary *c)
 	if (!c)
 		return;
 	for (size_t i = 0; i < c->n_shapes; i++)
-		close_canary_fd(c->shapes[i].fd);
+		close(c->shapes[i].fd);
 	nl_port_free(c->port);
-	close_canary_fd(c->timer);
-	close_canary_fd(c->epoll);
+	if (c->timer >= 0)
+		close(c->timer);
+	if (c->epoll >= 0)
+		close(c->epoll);
 	free(c);
 }
 
@@ -113,9 +106,10 @@ static void set_ticking(const struct canary *c, bool on)
 	timerfd_settime(c->timer, 0, &t, NULL);
 }
 
-static void note_disturbance(struct canary *c, enum concern concern)
+/* Rules have changed: surely some of ours, or perhaps. */
+static void note_disturbance(struct canary *c, bool sure)
 {
-	c->sure |= concern == CONCERN_SURE;
+	c->sure |= sure;
 	c->again |= c->disturbed;
 	if (c->disturbed)
 		return;
@@ -129,8 +123,7 @@ static void note_disturbance(struct canary *c, enum concern concern)
 
 /* nf_tables */
 
-/* A rule that leaves a built-in chain may be our jump: not every kernel says which rule it was. */
-static enum concern concern_of_event(const struct canary *c, struct nlmsghdr *msg)
+static void take_nft_event(struct nlmsghdr *msg, void *arg)
 {
 	const struct nfgenmsg *header = NLMSG_DATA(msg);
 	/* The table is the first attribute of tables, chains and rules alike. */
@@ -138,8 +131,9 @@ static enum concern concern_of_event(const struct canary *c, struct nlmsghdr *ms
 		[NFTA_TABLE_NAME] = { .type = NLA_STRING },
 	};
 	struct nlattr *tb[NFTA_CHAIN_NAME + 1];
+	struct canary *c = arg;
 	int name = 0; /* attribute with the name of the chain; 0: there is none */
-	const char *chain;
+	bool sure;
 	enum table table;
 	enum hook hook;
 
@@ -148,7 +142,7 @@ static enum concern concern_of_event(const struct canary *c, struct nlmsghdr *ms
 		(c->writer && msg->nlmsg_pid == c->writer) ||
 		!(header->nfgen_family == AF_INET ? c->nft4
 						  : header->nfgen_family == AF_INET6 && c->nft6))
-		return CONCERN_NONE;
+		return;
 	switch (NFNL_MSG_TYPE(msg->nlmsg_type)) {
 	case NFT_MSG_DELTABLE:
 		break;
@@ -160,31 +154,21 @@ static enum concern concern_of_event(const struct canary *c, struct nlmsghdr *ms
 		name = NFTA_RULE_CHAIN;
 		break;
 	default:
-		return CONCERN_NONE;
+		return;
 	}
 
 	policy[name ? name : NFTA_TABLE_NAME].type = NLA_STRING;
 	if (nlmsg_parse(msg, sizeof(*header), tb, NFTA_CHAIN_NAME, policy) ||
 		!tb[NFTA_TABLE_NAME] || (name && !tb[name]) ||
 		!table_parse(nla_get_string(tb[NFTA_TABLE_NAME]), &table))
-		return CONCERN_NONE;
-	if (!name)
-		return CONCERN_SURE;
-	chain = nla_get_string(tb[name]);
-	if (iptables_chain_is_ours(table, chain))
-		return CONCERN_SURE;
-	return NFNL_MSG_TYPE(msg->nlmsg_type) == NFT_MSG_DELRULE && hook_parse(chain, &hook)
-		? CONCERN_PERHAPS
-		: CONCERN_NONE;
-}
-
-static void take_nft_event(struct nlmsghdr *msg, void *arg)
-{
-	struct canary *c = arg;
-	enum concern concern = concern_of_event(c, msg);
-
-	if (concern)
-		note_disturbance(c, concern);
+		return;
+	sure = !name || iptables_chain_is_ours(table, nla_get_string(tb[name]));
+	/* A rule that leaves a built-in chain may be our jump: not every kernel says which rule it
+	 * was. */
+	if (sure ||
+		(NFNL_MSG_TYPE(msg->nlmsg_type) == NFT_MSG_DELRULE &&
+			hook_parse(nla_get_string(tb[name]), &hook)))
+		note_disturbance(c, sure);
 }
 
 /*
@@ -230,28 +214,18 @@ static bool shapes_changed(struct shapes *s)
 	return changed;
 }
 
-static struct shapes *find_shapes(struct canary *c, int family)
-{
-	for (size_t i = 0; c && i < c->n_shapes; i++)
-		if (c->shapes[i].family == family)
-			return &c->shapes[i];
-	return NULL;
-}
-
 void canary_before_write(struct canary *c, int family)
 {
-	struct shapes *s = find_shapes(c, family);
-
-	if (s && shapes_changed(s))
-		note_disturbance(c, CONCERN_PERHAPS);
+	for (size_t i = 0; c && i < c->n_shapes; i++)
+		if (c->shapes[i].family == family && shapes_changed(&c->shapes[i]))
+			note_disturbance(c, false);
 }
 
 void canary_after_write(struct canary *c, int family)
 {
-	struct shapes *s = find_shapes(c, family);
-
-	if (s)
-		shapes_changed(s);
+	for (size_t i = 0; c && i < c->n_shapes; i++)
+		if (c->shapes[i].family == family)
+			shapes_changed(&c->shapes[i]);
 }
 
 /* Both */
@@ -291,7 +265,7 @@ bool canary_disturbed(struct canary *c, uint64_t now, uint64_t interval, uint64_
 
 	c->now = now;
 	if (c->port && nl_port_drain(c->port, take_nft_event, c))
-		note_disturbance(c, CONCERN_PERHAPS); /* messages were lost */
+		note_disturbance(c, false); /* messages were lost */
 	/* The timer only wakes the caller; `now` decides. */
 	if (read(c->timer, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		return false;
@@ -301,7 +275,7 @@ bool canary_disturbed(struct canary *c, uint64_t now, uint64_t interval, uint64_
 	before = c->disturbed;
 	for (size_t i = 0; i < c->n_shapes; i++)
 		if (shapes_changed(&c->shapes[i]))
-			note_disturbance(c, CONCERN_PERHAPS);
+			note_disturbance(c, false);
 	if (!before)
 		return false;
 	vain = !c->sure && c->told && c->repairs == repairs && now < c->told + interval;

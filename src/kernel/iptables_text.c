@@ -57,17 +57,14 @@ static const char *protocol_text(uint8_t protocol)
 	return "all";
 }
 
-/* Words that differ by family. */
+/* Words that differ by family: IPv4, IPv6. */
 static const struct family_words {
 	const char *echo_module, *echo_option, *echo_type, *port_unreachable, *whole_mask;
-} ipv4_words = { "icmp", "--icmp-type", "8", "icmp-port-unreachable", "255.255.255.255" },
-  ipv6_words = { "icmp6", "--icmpv6-type", "128", "icmp6-port-unreachable",
-	  "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" };
-
-static const struct family_words *words_of(int family)
-{
-	return family == AF_INET6 ? &ipv6_words : &ipv4_words;
-}
+} family_words[] = {
+	{ "icmp", "--icmp-type", "8", "icmp-port-unreachable", "255.255.255.255" },
+	{ "icmp6", "--icmpv6-type", "128", "icmp6-port-unreachable",
+		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
+};
 
 /* The protocol that a rule has been confined to; 0: none. */
 static uint8_t rule_protocol(const struct rule *rule)
@@ -79,25 +76,6 @@ static uint8_t rule_protocol(const struct rule *rule)
 }
 
 /* Printing */
-
-/* libxtables' xtables_save_string(): quotes only where they are needed. */
-static void print_text(struct buf *b, const char *s)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_-";
-
-	if (*s && !s[strspn(s, plain)]) {
-		buf_adds(b, s);
-		return;
-	}
-	buf_addc(b, '"');
-	for (; *s; s++) {
-		if (strchr("\"\\'", *s))
-			buf_addc(b, '\\');
-		buf_addc(b, *s);
-	}
-	buf_addc(b, '"');
-}
 
 /* "10.0.0.0/8", and "0.0.0.5/0.0.0.15" where the mask is no prefix. */
 static void print_net(struct buf *b, const struct rule_match *m)
@@ -119,25 +97,12 @@ static void print_net(struct buf *b, const struct rule_match *m)
 		buf_adds(b, ip_print(&mask, s));
 }
 
-static void print_set_name(struct buf *b, int family, uint8_t id, uint8_t dirs)
-{
-	char name[SET_NAME_LEN + 1];
-
-	buf_addf(b, "%s %s", set_name(id, family, name), dirs_text[dirs]);
-}
-
-/* A match that needs no module. */
-static bool is_basic(const struct rule_match *m)
-{
-	return m->type == MATCH_SOURCE || m->type == MATCH_DESTINATION ||
-		m->type == MATCH_INTERFACE || m->type == MATCH_PROTOCOL;
-}
-
 static void print_match(
 	struct buf *b, int family, const struct rule *rule, const struct rule_match *m)
 {
-	const struct family_words *words = words_of(family);
+	const struct family_words *words = &family_words[family == AF_INET6];
 	const char *not = m->negated ? "! " : "";
+	char set[SET_NAME_LEN + 1];
 
 	switch ((enum match)m->type) {
 	case MATCH_SOURCE:
@@ -165,8 +130,8 @@ static void print_match(
 			words->echo_type);
 		break;
 	case MATCH_SET:
-		buf_addf(b, "-m set %s--match-set ", not );
-		print_set_name(b, family, m->set.id, m->set.dirs);
+		buf_addf(b, "-m set %s--match-set %s %s", not, set_name(m->set.id, family, set),
+			dirs_text[m->set.dirs]);
 		break;
 	case MATCH_MARK:
 		buf_addf(b, "-m mark %s--mark 0x%" PRIx32, not, m->mark.value);
@@ -209,7 +174,7 @@ static void print_match(
 
 static void print_target(struct buf *b, int family, const struct rule_target *t)
 {
-	char s[IP_PORT_STRLEN];
+	char s[IP_PORT_STRLEN], set[SET_NAME_LEN + 1];
 
 	switch ((enum target)t->type) {
 	case TARGET_JUMP:
@@ -226,16 +191,16 @@ static void print_target(struct buf *b, int family, const struct rule_target *t)
 				buf_addf(b, "-j %s", plain_targets[i].name);
 		break;
 	case TARGET_REJECT:
-		buf_addf(b, "-j REJECT --reject-with %s", words_of(family)->port_unreachable);
+		buf_addf(b, "-j REJECT --reject-with %s",
+			family_words[family == AF_INET6].port_unreachable);
 		break;
 	case TARGET_MARK:
 		buf_addf(b, "-j MARK --set-xmark 0x%" PRIx32 "/0x%" PRIx32, t->mark.value,
 			t->mark.mask);
 		break;
 	case TARGET_MAP_MARK:
-		buf_adds(b, "-j SET --map-set ");
-		print_set_name(b, family, t->set.id, t->set.dirs);
-		buf_adds(b, " --map-mark");
+		buf_addf(b, "-j SET --map-set %s %s --map-mark", set_name(t->set.id, family, set),
+			dirs_text[t->set.dirs]);
 		break;
 	case TARGET_MASQUERADE:
 		buf_addf(b, "-j MASQUERADE%s", t->random_fully ? " --random-fully" : "");
@@ -249,15 +214,28 @@ static void print_target(struct buf *b, int family, const struct rule_target *t)
 	}
 }
 
-/* Only once. */
+/* As libxtables' xtables_save_string(), which quotes only where it must; *comment is printed once. */
 static void print_comment(struct buf *b, const char **comment)
 {
-	if (!*comment)
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-";
+	const char *s = *comment;
+
+	if (!s)
 		return;
-	buf_adds(b, "-m comment --comment ");
-	print_text(b, *comment);
-	buf_addc(b, ' ');
 	*comment = NULL;
+	buf_adds(b, "-m comment --comment ");
+	if (*s && !s[strspn(s, plain)]) {
+		buf_addf(b, "%s ", s);
+		return;
+	}
+	buf_addc(b, '"');
+	for (; *s; s++) {
+		if (strchr("\"\\'", *s))
+			buf_addc(b, '\\');
+		buf_addc(b, *s);
+	}
+	buf_adds(b, "\" ");
 }
 
 void iptables_print_rule(struct buf *b, int family, const char *chain, const struct rule *rule)
@@ -267,7 +245,10 @@ void iptables_print_rule(struct buf *b, int family, const char *chain, const str
 	if (chain)
 		buf_addf(b, "-A %s ", chain);
 	rule_for_each_match(m, rule) {
-		if (!is_basic(m))
+		bool module = m->type != MATCH_SOURCE && m->type != MATCH_DESTINATION &&
+			m->type != MATCH_INTERFACE && m->type != MATCH_PROTOCOL;
+
+		if (module)
 			print_comment(b, &comment);
 		print_match(b, family, rule, m);
 	}
@@ -295,6 +276,7 @@ void iptables_print_rules(
 struct rule_parser {
 	const char *at, *end;
 	int family;
+	const struct family_words *words;
 	char *word;   /* the next one; NULL: the end */
 	bool quoted;  /* the word stood in quotes: it is no option */
 	bool modules; /* a match of a module was read */
@@ -352,39 +334,41 @@ static const char *next_word(struct rule_parser *p)
 	return word ? word : "";
 }
 
-/* Reads the number at *s, decimal or with 0x hexadecimal, and moves on. */
-static uint32_t parse_number(struct rule_parser *p, const char **s, uint32_t max)
+/* "N" or "N/M", with that separator ('\0': none); decimal or with 0x hexadecimal. Returns whether
+ * there is an M. */
+static bool parse_numbers(
+	struct rule_parser *p, const char *s, char separator, uint32_t max, uint32_t ret[static 2])
 {
-	char *rest;
-	unsigned long long n = strtoull(*s, &rest, strncmp(*s, "0x", 2) ? 10 : 16);
+	for (int i = 0; i < 2; i++) {
+		char *rest;
+		unsigned long long n = strtoull(s, &rest, strncmp(s, "0x", 2) ? 10 : 16);
 
-	expect(p, **s >= '0' && **s <= '9' && n <= max);
-	*s = rest;
-	return (uint32_t)n;
-}
-
-static uint32_t parse_last_number(struct rule_parser *p, const char *s, uint32_t max)
-{
-	uint32_t n = parse_number(p, &s, max);
-
-	expect(p, !*s);
-	return n;
+		expect(p, *s >= '0' && *s <= '9' && n <= max);
+		ret[i] = (uint32_t)n;
+		if (i || !*rest || *rest != separator) {
+			expect(p, !*rest);
+			return i;
+		}
+		s = rest + 1;
+	}
+	return true;
 }
 
 /* VALUE or VALUE/MASK. */
-static void parse_mark(
-	struct rule_parser *p, const char *s, uint32_t *ret_value, uint32_t *ret_mask)
+static void parse_mark(struct rule_parser *p, uint32_t *ret_value, uint32_t *ret_mask)
 {
-	*ret_value = parse_number(p, &s, UINT32_MAX);
-	*ret_mask = *s == '/' ? parse_last_number(p, s + 1, UINT32_MAX) : UINT32_MAX;
-	expect(p, !*s || *s == '/');
+	uint32_t n[2];
+	bool masked = parse_numbers(p, next_word(p), '/', UINT32_MAX, n);
+
+	*ret_value = n[0];
+	*ret_mask = masked ? n[1] : UINT32_MAX;
 }
 
 /* ADDRESS, ADDRESS/LENGTH or ADDRESS/MASK. */
 static struct rule_match parse_net(struct rule_parser *p, enum match type, const char *s)
 {
 	struct rule_match m = { .type = (uint8_t)type, .net.ip.family = (uint8_t)p->family };
-	uint32_t len = ip_bits(p->family);
+	uint32_t len[2] = { ip_bits(p->family) };
 	const char *slash = strchrnul(s, '/');
 	char address[IP_STRLEN];
 
@@ -395,34 +379,10 @@ static struct rule_match parse_net(struct rule_parser *p, enum match type, const
 	if (*slash && inet_pton(p->family, slash + 1, m.net.mask) == 1)
 		return m;
 	if (*slash)
-		len = parse_last_number(p, slash + 1, len);
-	for (uint32_t bit = 0; p->rule->readable && bit < len; bit++)
+		parse_numbers(p, slash + 1, '\0', len[0], len);
+	for (uint32_t bit = 0; p->rule->readable && bit < len[0]; bit++)
 		m.net.mask[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
 	return m;
-}
-
-/* "eth0", or "veth+" for all that begin with veth. */
-static struct rule_match parse_interface(struct rule_parser *p)
-{
-	char *name = p->word;
-	struct rule_match m = { .type = MATCH_INTERFACE, .interface.name = next_word(p) };
-	size_t len = strlen(m.interface.name);
-
-	if (len && name[len - 1] == '+') {
-		name[len - 1] = '\0';
-		m.interface.prefix = true;
-	}
-	return m;
-}
-
-static struct rule_match parse_protocol(struct rule_parser *p, const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
-		if (!strcmp(protocols[i].name, name))
-			return (struct rule_match){ MATCH_PROTOCOL,
-				.protocol = protocols[i].protocol };
-	expect(p, false);
-	return (struct rule_match){ MATCH_PROTOCOL };
 }
 
 static struct rule_match parse_set_name(struct rule_parser *p)
@@ -460,26 +420,15 @@ static struct rule_match parse_states(struct rule_parser *p, const char *s)
 	return (struct rule_match){ MATCH_STATES, .states = (uint16_t)states };
 }
 
-static const char *parse_record(struct rule_parser *p)
-{
-	const char *name;
-
-	expect(p, next_is(p, "--name"));
-	name = next_word(p);
-	expect(p,
-		next_is(p, "--mask") && next_is(p, words_of(p->family)->whole_mask) &&
-			next_is(p, "--rsource"));
-	return name;
-}
-
 /* Behind "-m": the module and the one option of it that a rule of ours has. */
 static void parse_module(struct rule_parser *p)
 {
 	const char *module = next_word(p);
-	const struct family_words *words = words_of(p->family);
+	const struct family_words *words = p->words;
 	struct rule *rule = &p->rule->rule;
 	const uint8_t protocol = rule_protocol(rule);
 	struct rule_match m = { 0 };
+	uint32_t n[2];
 	bool negated;
 
 	if (!strcmp(module, "comment")) {
@@ -498,7 +447,7 @@ static void parse_module(struct rule_parser *p)
 		m = parse_set_name(p);
 	} else if (!strcmp(module, "mark") && next_is(p, "--mark")) {
 		m.type = MATCH_MARK;
-		parse_mark(p, next_word(p), &m.mark.value, &m.mark.mask);
+		parse_mark(p, &m.mark.value, &m.mark.mask);
 	} else if (!strcmp(module, "conntrack") && next_is(p, "--ctstate")) {
 		m = parse_states(p, next_word(p));
 	} else if (!strcmp(module, "addrtype") && next_is(p, "--src-type")) {
@@ -517,26 +466,29 @@ static void parse_module(struct rule_parser *p)
 		expect(p, *s >= '0' && *s <= '9' && !*end && share <= 1);
 		if (p->rule->readable)
 			m.share = (uint32_t)(share * RULE_SHARE_ALL + 0.5);
-	} else if (!strcmp(module, "recent") && next_is(p, "--set")) {
-		m.type = MATCH_REMEMBER;
-		m.client.record = parse_record(p);
-	} else if (!strcmp(module, "recent") && next_is(p, "--rcheck")) {
-		m.type = MATCH_REMEMBERED;
-		expect(p, next_is(p, "--seconds"));
-		m.client.seconds = parse_last_number(p, next_word(p), UINT32_MAX);
-		expect(p, next_is(p, "--reap"));
-		m.client.record = parse_record(p);
+	} else if (!strcmp(module, "recent")) {
+		m.type = next_is(p, "--set") ? MATCH_REMEMBER : MATCH_REMEMBERED;
+		if (m.type == MATCH_REMEMBERED) {
+			expect(p, next_is(p, "--rcheck") && next_is(p, "--seconds"));
+			parse_numbers(p, next_word(p), '\0', UINT32_MAX, n);
+			m.client.seconds = n[0];
+			expect(p, next_is(p, "--reap"));
+		}
+		expect(p, next_is(p, "--name"));
+		m.client.record = next_word(p);
+		expect(p,
+			next_is(p, "--mask") && next_is(p, words->whole_mask) &&
+				next_is(p, "--rsource"));
 	} else if (!strcmp(module, words->echo_module) && next_is(p, words->echo_option)) {
 		m.type = MATCH_ICMP_ECHO;
 		expect(p, next_is(p, words->echo_type));
 	} else if (protocol && !strcmp(module, protocol_text(protocol)) && next_is(p, "--dport")) {
-		const char *s = next_word(p);
+		bool range = parse_numbers(p, next_word(p), ':', UINT16_MAX, n);
 
 		m.type = MATCH_PORTS;
-		m.ports.first = m.ports.last = (uint16_t)parse_number(p, &s, UINT16_MAX);
-		if (*s == ':')
-			m.ports.last = (uint16_t)parse_last_number(p, s + 1, UINT16_MAX);
-		expect(p, (!*s || *s == ':') && m.ports.first <= m.ports.last);
+		m.ports.first = (uint16_t)n[0];
+		m.ports.last = (uint16_t)n[range];
+		expect(p, m.ports.first <= m.ports.last);
 	} else {
 		expect(p, false);
 	}
@@ -549,42 +501,39 @@ static void parse_module(struct rule_parser *p)
 static bool parse_basic(struct rule_parser *p)
 {
 	bool negated = next_is(p, "!");
-	struct rule_match m;
+	struct rule_match m = { 0 };
 
-	if (next_is(p, "-s"))
+	if (next_is(p, "-s")) {
 		m = parse_net(p, MATCH_SOURCE, next_word(p));
-	else if (next_is(p, "-d"))
+	} else if (next_is(p, "-d")) {
 		m = parse_net(p, MATCH_DESTINATION, next_word(p));
-	else if (next_is(p, "-i"))
-		m = parse_interface(p);
-	else if (next_is(p, "-p"))
-		m = parse_protocol(p, next_word(p));
-	else
+	} else if (next_is(p, "-i")) {
+		/* "eth0", or "veth+" for all that begin with veth. */
+		char *name = p->word;
+		size_t len = strlen(next_word(p));
+
+		m.type = MATCH_INTERFACE;
+		m.interface.name = name ? name : "";
+		m.interface.prefix = len && name[len - 1] == '+';
+		if (m.interface.prefix)
+			name[len - 1] = '\0';
+	} else if (next_is(p, "-p")) {
+		const char *name = next_word(p);
+
+		m.type = MATCH_PROTOCOL;
+		for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
+			if (!strcmp(protocols[i].name, name))
+				m.protocol = protocols[i].protocol;
+		expect(p, m.protocol != 0);
+	} else {
 		return false;
+	}
 	/* iptables tells them before all modules: elsewhere the rule is not ours. */
 	expect(p, !p->modules && !p->rule->rule.comment);
 	m.negated = negated;
 	if (p->rule->readable)
 		expect(p, rule_add_match(&p->rule->rule, m));
 	return true;
-}
-
-/* "10.0.0.1:80" or "[fd00::1]:80" */
-static void parse_destination(struct rule_parser *p, const char *s, struct rule_target *ret)
-{
-	const char *colon = strrchr(s, ':');
-	size_t brackets = p->family == AF_INET6, len = colon ? (size_t)(colon - s) : 0;
-	char address[IP_STRLEN];
-
-	ret->to.ip.family = (uint8_t)p->family;
-	expect(p,
-		len > 2 * brackets && len - 2 * brackets < sizeof(address) &&
-			(!brackets || (*s == '[' && colon[-1] == ']')));
-	if (!p->rule->readable)
-		return;
-	snprintf(address, sizeof(address), "%.*s", (int)(len - 2 * brackets), s + brackets);
-	expect(p, inet_pton(p->family, address, ret->to.ip.bytes) == 1);
-	ret->to.port = (uint16_t)parse_last_number(p, colon + 1, UINT16_MAX);
 }
 
 /* Behind "-j". */
@@ -602,11 +551,11 @@ static void parse_target(struct rule_parser *p, const char *name)
 		if (p->word)
 			expect(p,
 				next_is(p, "--reject-with") &&
-					next_is(p, words_of(p->family)->port_unreachable));
+					next_is(p, p->words->port_unreachable));
 	} else if (!strcmp(name, "MARK")) {
 		t->type = TARGET_MARK;
 		expect(p, next_is(p, "--set-xmark"));
-		parse_mark(p, next_word(p), &t->mark.value, &t->mark.mask);
+		parse_mark(p, &t->mark.value, &t->mark.mask);
 	} else if (!strcmp(name, "SET")) {
 		struct rule_match m;
 
@@ -622,7 +571,9 @@ static void parse_target(struct rule_parser *p, const char *name)
 	} else if (!strcmp(name, "DNAT")) {
 		t->type = TARGET_DNAT;
 		expect(p, next_is(p, "--to-destination"));
-		parse_destination(p, next_word(p), t);
+		expect(p,
+			!ip_parse_port(next_word(p), &t->to.ip, &t->to.port) &&
+				t->to.ip.family == p->family);
 	} else {
 		*t = jump_to(name);
 	}
@@ -633,6 +584,7 @@ void iptables_parse_rule(const char *text, size_t len, int family, struct iptabl
 	struct rule_parser p = { .at = text, .end = text + len, .family = family, .rule = ret };
 	const char *target = "";
 
+	p.words = &family_words[family == AF_INET6];
 	ret->rule = (struct rule){ 0 };
 	ret->readable = true;
 	buf_reset(&ret->words);

@@ -120,13 +120,6 @@ static int compare_doomed(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static struct doomed_chain *find_doomed(struct doomed_chain *chains, size_t n, const char *name)
-{
-	const struct doomed_chain key = { .name = name };
-
-	return bsearch(&key, chains, n, sizeof(key), compare_doomed);
-}
-
 void leftovers_document(
 	const struct leftovers *l, const char *text, int family, enum table table, struct buf *doc)
 {
@@ -148,13 +141,16 @@ void leftovers_document(
 	/* A rule that leads to one of the chains goes from a built-in chain. Elsewhere it belongs
 	 * to somebody else, and the chain stays for it. */
 	while (iptables_next_line(&text, &line)) {
+		const struct doomed_chain from = { .name = line.name },
+					  to = { .name = rule.target };
 		struct doomed_chain *target;
 		enum hook hook;
 
-		if (line.type != IPTABLES_LINE_RULE || find_doomed(chains, n, line.name))
+		if (line.type != IPTABLES_LINE_RULE ||
+			bsearch(&from, chains, n, sizeof(from), compare_doomed))
 			continue;
 		iptables_parse_rule(line.rule, line.len, family, &rule);
-		target = find_doomed(chains, n, rule.target);
+		target = bsearch(&to, chains, n, sizeof(to), compare_doomed);
 		if (target && hook_parse(line.name, &hook))
 			buf_addf(doc, "-D %s %.*s\n", line.name, (int)line.len, line.rule);
 		else if (target)
@@ -179,34 +175,6 @@ static int wait_for_tool(struct exec *x, struct buf *ret, struct err *err)
 	return iptables_tool_result(r, &words, err);
 }
 
-static int save_table(const struct iptables_tool *tool, struct exec *x, enum table table,
-	struct buf *ret, struct err *err)
-{
-	int r = iptables_tool_start_save(tool, x, table, err);
-
-	return r ? r : wait_for_tool(x, ret, err);
-}
-
-static int find_chains(int family, bool spare_ours, struct leftovers *ret, struct err *err)
-{
-	struct iptables_tool tool;
-	struct exec *x = NULL;
-	int r = iptables_tool_find(family, &tool, err);
-
-	if (!r)
-		r = exec_new(&x, err);
-	for (size_t i = 0; !r && i < ARRAY_SIZE(document_tables); i++) {
-		_cleanup_(buf_done) struct buf text = { 0 };
-
-		r = save_table(&tool, x, document_tables[i], &text, err);
-		if (!r)
-			leftovers_parse(
-				buf_str(&text), family, document_tables[i], spare_ours, ret);
-	}
-	exec_free(x);
-	return r;
-}
-
 int leftovers_find_tables(struct leftovers *ret, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(leftover_families); i++) {
@@ -227,12 +195,31 @@ int leftovers_find_tables(struct leftovers *ret, struct err *err)
 
 int leftovers_find(bool ipv4, bool ipv6, bool spare_ours, struct leftovers *ret, struct err *err)
 {
+	const bool served[] = { ipv4, ipv6 };
+	struct exec *x = NULL;
 	int r = 0;
 
-	if (ipv4)
-		r = find_chains(AF_INET, spare_ours, ret, err);
-	if (!r && ipv6)
-		r = find_chains(AF_INET6, spare_ours, ret, err);
+	for (size_t f = 0; !r && f < ARRAY_SIZE(leftover_families); f++) {
+		struct iptables_tool tool;
+
+		if (!served[f])
+			continue;
+		r = iptables_tool_find(leftover_families[f], &tool, err);
+		if (!r && !x)
+			r = exec_new(&x, err);
+		for (size_t i = 0; !r && i < ARRAY_SIZE(document_tables); i++) {
+			const enum table table = document_tables[i];
+			_cleanup_(buf_done) struct buf text = { 0 };
+
+			r = iptables_tool_start_save(&tool, x, table, err);
+			if (!r)
+				r = wait_for_tool(x, &text, err);
+			if (!r)
+				leftovers_parse(buf_str(&text), leftover_families[f], table,
+					spare_ours, ret);
+		}
+	}
+	exec_free(x);
 	return r ? r : leftovers_find_tables(ret, err);
 }
 
@@ -254,7 +241,9 @@ static int remove_chains(const struct leftovers *l, int family, enum table table
 	if (!r)
 		r = exec_new(&x, err);
 	if (!r)
-		r = save_table(&tool, x, table, &text, err);
+		r = iptables_tool_start_save(&tool, x, table, err);
+	if (!r)
+		r = wait_for_tool(x, &text, err);
 	if (!r) {
 		leftovers_document(l, buf_str(&text), family, table, &doc);
 		r = iptables_tool_start_restore(&tool, x, &doc, err);
