@@ -54,11 +54,15 @@ static struct ipset_data *ipset_begin(struct ipset *s, const char *name)
 	return data;
 }
 
-/* Sends a command about sets, which is never packed with others. */
-static int ipset_run(struct ipset *s, enum ipset_cmd cmd)
+/* Sends a command about a set, and about a second one unless that is NULL: such commands are never
+ * packed with others. */
+static int ipset_run(struct ipset *s, enum ipset_cmd cmd, const char *name, const char *second)
 {
+	struct ipset_data *data = ipset_begin(s, name);
 	uint32_t line;
 
+	if (second)
+		ipset_data_set(data, IPSET_OPT_SETNAME2, second);
 	return ipset_cmd(s->session, cmd, 0) < 0 ? ipset_reported(s, &line) : 0;
 }
 
@@ -89,20 +93,7 @@ static int ipset_create(struct ipset *s, const char *name, const struct fact *f)
 		if (f->val.set.marks)
 			ipset_data_set(data, IPSET_OPT_SKBINFO, &f->val.set.marks);
 	}
-	return ipset_run(s, IPSET_CMD_CREATE);
-}
-
-static int ipset_destroy(struct ipset *s, const char *name)
-{
-	ipset_begin(s, name);
-	return ipset_run(s, IPSET_CMD_DESTROY);
-}
-
-/* Gives the replacement the name: IPSET_CMD_SWAP or _RENAME. */
-static int ipset_exchange(struct ipset *s, enum ipset_cmd cmd, const char *name)
-{
-	ipset_data_set(ipset_begin(s, replacement), IPSET_OPT_SETNAME2, name);
-	return ipset_run(s, cmd);
+	return ipset_cmd(s->session, IPSET_CMD_CREATE, 0) < 0 ? ipset_reported(s, &line) : 0;
 }
 
 /* Adding a member that exists changes its mark. */
@@ -140,11 +131,6 @@ struct ipset_writing {
 	size_t n;
 	size_t settled; /* the results of those before are known */
 };
-
-static bool same_set(const struct op *a, const struct op *b)
-{
-	return a->fact.key.set == b->fact.key.set && a->fact.key.family == b->fact.key.family;
-}
 
 static int member_errno(int e)
 {
@@ -190,6 +176,7 @@ static size_t ipset_settle_failure(struct ipset_writing *w, size_t end)
 {
 	uint32_t line;
 	int e = ipset_reported(w->ipset, &line);
+	struct op *failed;
 	size_t i = line - 1;
 
 	/* No such line: what failed is unknown, so each of them gets a message of its own. */
@@ -203,9 +190,12 @@ static size_t ipset_settle_failure(struct ipset_writing *w, size_t end)
 		return end;
 	}
 
-	w->ops[i++].result = member_errno(e);
+	failed = &w->ops[i++];
+	failed->result = member_errno(e);
 	/* There is no such set, so all that follows to it has the same answer. */
-	for (; e == -ENOENT && i < w->n && same_set(&w->ops[i], &w->ops[line - 1]); i++)
+	for (; e == -ENOENT && i < w->n && w->ops[i].fact.key.set == failed->fact.key.set &&
+		w->ops[i].fact.key.family == failed->fact.key.family;
+		i++)
 		w->ops[i].result = -ESRCH;
 	return i;
 }
@@ -232,19 +222,6 @@ static void write_members(struct ipset_writing *w)
 	ipset_envopt_unset(session, IPSET_ENV_EXIST);
 }
 
-static int take_member(struct nlmsghdr *msg, void *arg)
-{
-	return ipset_read_members(msg, arg);
-}
-
-/* ip_set never says that a dump was interrupted. */
-static int ask_members(struct ipset *s, enum set_id id, int family, dump_fn fn, void *arg)
-{
-	struct ipset_reading r = { .id = id, .family = family, .fn = fn, .arg = arg };
-
-	return nl_port_ask(s->port, ipset_msg_list(id, family, false), take_member, NULL, &r);
-}
-
 struct member_ops {
 	struct op *ops;
 	size_t n, cap;
@@ -262,15 +239,21 @@ static void keep_member(const struct fact *f, void *arg)
 static int ipset_replace(struct ipset *s, const char *name, const struct fact *f)
 {
 	struct member_ops m = { 0 };
+	struct ipset_reading reading = {
+		.id = f->key.set, .family = f->key.family, .fn = keep_member, .arg = &m
+	};
 	struct ipset_writing w = { .ipset = s, .cmd = IPSET_CMD_ADD, .name = replacement };
 	int e;
 
-	ipset_destroy(s, replacement); /* the remains of a process that was killed */
+	/* A process that was killed may have left one. */
+	ipset_run(s, IPSET_CMD_DESTROY, replacement, NULL);
 	e = ipset_create(s, replacement, f);
 	if (e)
 		return e;
 
-	e = ask_members(s, f->key.set, f->key.family, keep_member, &m);
+	/* ip_set never says that a dump was interrupted. */
+	e = nl_port_ask(s->port, ipset_msg_list(reading.id, reading.family, false),
+		ipset_read_members, NULL, &reading);
 	w.ops = m.ops;
 	w.n = m.n;
 	if (!e)
@@ -280,14 +263,14 @@ static int ipset_replace(struct ipset *s, const char *name, const struct fact *f
 	free(m.ops);
 
 	if (!e)
-		e = ipset_exchange(s, IPSET_CMD_SWAP, name);
+		e = ipset_run(s, IPSET_CMD_SWAP, replacement, name);
 	/* Sets of unlike types cannot be swapped; one to which no rule refers can make way. */
 	if (e == -EPROTOTYPE) {
-		e = ipset_destroy(s, name);
+		e = ipset_run(s, IPSET_CMD_DESTROY, name, NULL);
 		if (!e)
-			e = ipset_exchange(s, IPSET_CMD_RENAME, name);
+			e = ipset_run(s, IPSET_CMD_RENAME, replacement, name);
 	}
-	ipset_destroy(s, replacement);
+	ipset_run(s, IPSET_CMD_DESTROY, replacement, NULL);
 	return e;
 }
 
@@ -314,7 +297,7 @@ static void ipset_apply(struct adapter *a, struct op *ops, size_t n)
 			ops[i].result = ipset_replace(s, name, f);
 			break;
 		case OP_DEL:
-			ops[i].result = ipset_destroy(s, name);
+			ops[i].result = ipset_run(s, IPSET_CMD_DESTROY, name, NULL);
 			break;
 		}
 	}
@@ -343,19 +326,6 @@ const char *ipset_explain(const struct op *op)
 	}
 }
 
-struct set_reply {
-	struct fact set;
-	bool found;
-};
-
-static int take_set(struct nlmsghdr *msg, void *arg)
-{
-	struct set_reply *r = arg;
-
-	r->found = true;
-	return ipset_read_set(msg, r->set.key.set, r->set.key.family, &r->set);
-}
-
 static int ipset_dump(struct adapter *a, enum fact_kind kind,
 	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
 {
@@ -364,21 +334,16 @@ static int ipset_dump(struct adapter *a, enum fact_kind kind,
 
 	(void)skip;
 	for (unsigned i = 0; i < 2 * SET_COUNT; i++) {
-		int family = i < SET_COUNT ? AF_INET : AF_INET6, e;
-		enum set_id id = i % SET_COUNT;
-		struct set_reply r = { .set = fact_set(id, family) };
+		struct ipset_reading r = { .id = i % SET_COUNT,
+			.family = i < SET_COUNT ? AF_INET : AF_INET6,
+			.fn = fn,
+			.arg = arg };
+		int e = nl_port_ask(s->port, ipset_msg_list(r.id, r.family, kind == FACT_SET),
+			kind == FACT_SET ? ipset_read_set : ipset_read_members, NULL, &r);
 
-		if (kind == FACT_MEMBER) {
-			e = ask_members(s, id, family, fn, arg);
-		} else {
-			e = nl_port_ask(
-				s->port, ipset_msg_list(id, family, true), take_set, NULL, &r);
-			if (!e && r.found)
-				fn(&r.set, arg);
-		}
 		if (e && e != -ENOENT)
 			return err_errno(
-				err, e, "cannot read ipset %s", set_name(id, family, name));
+				err, e, "cannot read ipset %s", set_name(r.id, r.family, name));
 	}
 	return 0;
 }
@@ -391,7 +356,7 @@ int ipset_new(struct adapter **ret, struct err *err)
 
 	if (e)
 		return e;
-	e = nl_port_ask(port, ipset_msg_try(), NULL, NULL, NULL);
+	e = nl_port_ask(port, ipset_msg_new(IPSET_CMD_PROTOCOL, NLM_F_ACK), NULL, NULL, NULL);
 	if (e) {
 		nl_port_free(port);
 		/* nfnetlink has no handler for the subsystem, or the kernel has no nfnetlink. */

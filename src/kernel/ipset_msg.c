@@ -52,7 +52,7 @@ static const struct nla_policy address_policy[IPSET_ATTR_IPADDR_MAX + 1] = {
 	[IPSET_ATTR_IPADDR_IPV6] = { .minlen = 16, .maxlen = 16 },
 };
 
-static struct nl_msg *ipset_msg_new(int command, int flags)
+struct nl_msg *ipset_msg_new(int command, int flags)
 {
 	struct nl_msg *msg =
 		nl_request_netfilter(NFNL_SUBSYS_IPSET << 8 | command, flags, AF_UNSPEC);
@@ -63,11 +63,6 @@ static struct nl_msg *ipset_msg_new(int command, int flags)
 nla_put_failure:
 	nlmsg_free(msg);
 	return NULL;
-}
-
-struct nl_msg *ipset_msg_try(void)
-{
-	return ipset_msg_new(IPSET_CMD_PROTOCOL, NLM_F_ACK);
 }
 
 struct nl_msg *ipset_msg_list(enum set_id id, int family, bool header_only)
@@ -88,67 +83,56 @@ nla_put_failure:
 	return NULL;
 }
 
-/* Returns false for a type that none of our sets has. */
-static bool set_type_by_name(const char *name, enum set_type *ret)
-{
-	for (enum set_type t = SET_TYPE_HASH_IP; t <= SET_TYPE_BITMAP_PORT; t++)
-		if (!strcmp(name, set_type_name(t))) {
-			*ret = t;
-			return true;
-		}
-	return false;
-}
-
-/* A set that can be one of ours, whatever its number of members. */
-static bool is_usable(
-	enum set_type type, int family, struct nlattr *const tb[], struct nlattr *const option[])
-{
-	if (option[IPSET_ATTR_TIMEOUT] || option[IPSET_ATTR_NETMASK])
-		return false;
-	if (type == SET_TYPE_BITMAP_PORT)
-		return option[IPSET_ATTR_PORT] && !nla_get_u16(option[IPSET_ATTR_PORT]) &&
-			option[IPSET_ATTR_PORT_TO] &&
-			nla_get_u16(option[IPSET_ATTR_PORT_TO]) == UINT16_MAX;
-	return tb[IPSET_ATTR_FAMILY] && nla_get_u8(tb[IPSET_ATTR_FAMILY]) == family &&
-		option[IPSET_ATTR_MAXELEM];
-}
-
-static bool has_flag(const struct nlattr *flags, uint32_t flag)
-{
-	return flags && ntohl(nla_get_u32(flags)) & flag;
-}
-
 static int read_header(struct nlattr *tb[], enum set_id id, int family, struct fact *ret)
 {
-	struct nlattr *option[IPSET_ATTR_CREATE_MAX + 1];
+	struct nlattr *option[IPSET_ATTR_CREATE_MAX + 1], *flags;
+	enum set_type type = SET_TYPE_HASH_IP;
 	struct fact f = fact_set(id, family);
-	enum set_type type;
+	bool usable;
 
 	if (nl_parse_nested(tb[IPSET_ATTR_DATA], option, IPSET_ATTR_CREATE_MAX, option_policy))
 		return -EBADMSG;
-	if (!set_type_by_name(nla_get_string(tb[IPSET_ATTR_TYPENAME]), &type) ||
-		!is_usable(type, family, tb, option)) {
-		/* A value that none of our sets has: a hash without, a bitmap with a limit. */
-		f.val.set.max_members = f.val.set.max_members ? 0 : UINT32_MAX;
-	} else {
+	while (type <= SET_TYPE_BITMAP_PORT &&
+		strcmp(nla_get_string(tb[IPSET_ATTR_TYPENAME]), set_type_name(type)) != 0)
+		type++;
+
+	/* A set that can be one of ours, whatever its number of members. */
+	if (type > SET_TYPE_BITMAP_PORT || option[IPSET_ATTR_TIMEOUT] || option[IPSET_ATTR_NETMASK])
+		usable = false;
+	else if (type == SET_TYPE_BITMAP_PORT)
+		usable = option[IPSET_ATTR_PORT] && !nla_get_u16(option[IPSET_ATTR_PORT]) &&
+			option[IPSET_ATTR_PORT_TO] &&
+			nla_get_u16(option[IPSET_ATTR_PORT_TO]) == UINT16_MAX;
+	else
+		usable = tb[IPSET_ATTR_FAMILY] && nla_get_u8(tb[IPSET_ATTR_FAMILY]) == family &&
+			option[IPSET_ATTR_MAXELEM];
+
+	if (usable) {
+		flags = option[IPSET_ATTR_CADT_FLAGS];
 		f.val.set.type = type;
 		f.val.set.max_members = type == SET_TYPE_BITMAP_PORT
 			? 0
 			: ntohl(nla_get_u32(option[IPSET_ATTR_MAXELEM]));
-		f.val.set.marks = has_flag(option[IPSET_ATTR_CADT_FLAGS], IPSET_FLAG_WITH_SKBINFO);
+		f.val.set.marks = flags && ntohl(nla_get_u32(flags)) & IPSET_FLAG_WITH_SKBINFO;
+	} else {
+		/* A value that none of our sets has: a hash without, a bitmap with a limit. */
+		f.val.set.max_members = f.val.set.max_members ? 0 : UINT32_MAX;
 	}
 	*ret = f;
 	return 0;
 }
 
-int ipset_read_set(struct nlmsghdr *msg, enum set_id id, int family, struct fact *ret)
+int ipset_read_set(struct nlmsghdr *msg, void *reading)
 {
+	const struct ipset_reading *r = reading;
 	struct nlattr *tb[IPSET_ATTR_CMD_MAX + 1];
+	struct fact f;
 
 	if (nlmsg_parse(msg, sizeof(struct nfgenmsg), tb, IPSET_ATTR_CMD_MAX, set_policy) ||
-		!tb[IPSET_ATTR_TYPENAME])
+		!tb[IPSET_ATTR_TYPENAME] || read_header(tb, r->id, r->family, &f))
 		return -EBADMSG;
-	return read_header(tb, id, family, ret);
+	r->fn(&f, r->arg);
+	return 0;
 }
 
 static int read_member_address(struct nlattr *nest, int family, struct ip *ret)
@@ -186,7 +170,8 @@ static int read_member(struct nlattr *data, const struct ipset_reading *r)
 			return -EBADMSG;
 	}
 	/* An exception from a network of the set is no member. */
-	if (has_flag(tb[IPSET_ATTR_CADT_FLAGS], IPSET_FLAG_NOMATCH))
+	if (tb[IPSET_ATTR_CADT_FLAGS] &&
+		ntohl(nla_get_u32(tb[IPSET_ATTR_CADT_FLAGS])) & IPSET_FLAG_NOMATCH)
 		return 0;
 
 	if (tb[IPSET_ATTR_PORT])
@@ -205,8 +190,9 @@ static int read_member(struct nlattr *data, const struct ipset_reading *r)
 	return 0;
 }
 
-int ipset_read_members(struct nlmsghdr *msg, struct ipset_reading *r)
+int ipset_read_members(struct nlmsghdr *msg, void *reading)
 {
+	struct ipset_reading *r = reading;
 	struct nlattr *tb[IPSET_ATTR_CMD_MAX + 1], *data;
 	struct fact ours = fact_set(r->id, r->family), f;
 	int left;

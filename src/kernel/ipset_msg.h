@@ -14,28 +14,28 @@
  * prints text and opens /etc/protocols for every element.
  */
 
-/* Asks for the version of the protocol. */
-struct nl_msg *ipset_msg_try(void);
+/* A command without a set: IPSET_CMD_PROTOCOL. */
+struct nl_msg *ipset_msg_new(int command, int flags);
 /* Asks for a set: its header, and its members unless `header_only`. -ENOENT: there is none. */
 struct nl_msg *ipset_msg_list(enum set_id id, int family, bool header_only);
 
-/*
- * The header of a set as a fact with the value that the kernel has. A set that cannot be one of
- * ours - of an unknown type or the other family, with a part of the ports, with members that
- * expire - gets a value that differs from fact_set(). Returns 0, or -EBADMSG.
- */
-int ipset_read_set(struct nlmsghdr *msg, enum set_id id, int family, struct fact *ret);
-
-/* The state of reading the messages of one answer. */
+/* The state of reading the messages of one answer: the argument of both readers, which are for
+ * nl_port_ask(). Each returns 0, or -EBADMSG. */
 struct ipset_reading {
 	enum set_id id;
 	int family;
-	dump_fn fn; /* gets each member; none of a set whose type is not that of fact_set() */
+	dump_fn fn;
 	void *arg;
 	bool unlike; /* the set is of another type */
 };
-/* One message of the answer. Returns 0, or -EBADMSG. */
-int ipset_read_members(struct nlmsghdr *msg, struct ipset_reading *r);
+/*
+ * Calls fn with the header of a set as a fact with the value that the kernel has. A set that cannot
+ * be one of ours - of an unknown type or the other family, with a part of the ports, with members
+ * that expire - gets a value that differs from fact_set().
+ */
+int ipset_read_set(struct nlmsghdr *msg, void *reading);
+/* Calls fn with each member; with none of a set whose type is not that of fact_set(). */
+int ipset_read_members(struct nlmsghdr *msg, void *reading);
 
 /* The errno behind libipset's error report, which is in words only; *ret_line is N of "Error in
  * line N: ", or 0. */

@@ -48,10 +48,8 @@ static void read_ipset(struct nlmsghdr *msg, unsigned which)
 	struct ipset_reading reading = { .id = which / 2 % SET_COUNT,
 		.family = which & 1 ? AF_INET6 : AF_INET,
 		.fn = check_fact };
-	struct fact f;
 
-	if (!ipset_read_set(msg, reading.id, reading.family, &f))
-		check_fact(&f, NULL);
+	ipset_read_set(msg, &reading);
 	ipset_read_members(msg, &reading);
 }
 

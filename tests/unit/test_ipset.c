@@ -130,10 +130,12 @@ static void members_are_read_from_recorded_messages(void **state)
 static struct fact read_set(const char *hex, enum set_id id, int family)
 {
 	_cleanup_free_ struct nlmsghdr *msg = record_bytes(hex);
-	struct fact f;
+	_cleanup_(fact_list_done) struct fact_list l = { 0 };
+	struct ipset_reading r = { .id = id, .family = family, .fn = collect, .arg = &l };
 
-	assert_int_equal(ipset_read_set(msg, id, family, &f), 0);
-	return f;
+	assert_int_equal(ipset_read_set(msg, &r), 0);
+	assert_int_equal(l.n, 1);
+	return l.facts[0];
 }
 
 static void marks_of_members_are_read(void **state)
@@ -205,11 +207,14 @@ static void read_damaged(struct nlmsghdr *msg)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(recorded); i++) {
 		_cleanup_(buf_done) struct buf b = { 0 };
-		struct fact f;
+		_cleanup_(fact_list_done) struct fact_list l = { 0 };
+		struct ipset_reading r = {
+			.id = recorded[i].id, .family = recorded[i].family, .fn = collect, .arg = &l
+		};
 		int e = read_members(msg, recorded[i].id, recorded[i].family, &b);
 
 		assert_true(e == 0 || e == -EBADMSG);
-		e = ipset_read_set(msg, recorded[i].id, recorded[i].family, &f);
+		e = ipset_read_set(msg, &r);
 		assert_true(e == 0 || e == -EBADMSG);
 	}
 }
