@@ -55,25 +55,6 @@ static int take_entry(struct nlmsghdr *msg, void *arg)
 	return 0;
 }
 
-/* Adds the stale entries of one part. A table that changes during each of CONNTRACK_TRIES dumps is
- * no failure: the entries of the last dump are worth having. */
-static int read_part(struct conntrack *conntrack, struct cleaning *c)
-{
-	const size_t before = c->n;
-	int e = 0;
-
-	for (int i = 0; i < CONNTRACK_TRIES; i++) {
-		c->n = before;
-		c->interrupted = false;
-		e = nl_port_ask(conntrack->port,
-			conntrack_msg_dump(c->family, c->part.proto, c->part.port), take_entry,
-			NULL, c);
-		if (e || !c->interrupted)
-			break;
-	}
-	return e;
-}
-
 /* The parts that hold entries of the list's frontends. Returns how many, or -1: more than
  * CONNTRACK_PARTS, which is impossible without ports. */
 static int list_parts(
@@ -127,8 +108,19 @@ int conntrack_clean(struct conntrack *conntrack, const struct stale_list *stale,
 	if (n < 0)
 		n = list_parts(&c, false, parts);
 	for (int i = 0; !e && i < n && !c.unfiltered; i++) {
+		const size_t before = c.n;
+
+		/* A table that changes during each of the dumps is no failure: the entries of the
+		 * last dump are worth having. */
 		c.part = parts[i];
-		e = read_part(conntrack, &c);
+		c.interrupted = true;
+		for (int j = 0; !e && c.interrupted && j < CONNTRACK_TRIES; j++) {
+			c.n = before;
+			c.interrupted = false;
+			e = nl_port_ask(conntrack->port,
+				conntrack_msg_dump(family, c.part.proto, c.part.port), take_entry,
+				NULL, &c);
+		}
 	}
 	if (!e && c.n)
 		nl_port_batch(conntrack->port, c.n, build_deletion, take_deletion, &c);
@@ -157,7 +149,11 @@ int conntrack_new(struct conntrack **ret, struct err *err)
 
 	if (e)
 		return e;
-	e = nl_port_ask(port, conntrack_msg_try(), NULL, NULL, NULL);
+	/* Statistics, of which only the errno matters. */
+	e = nl_port_ask(port,
+		nl_request_netfilter(
+			NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, AF_UNSPEC),
+		NULL, NULL, NULL);
 	if (!e) {
 		*ret = conntrack_from_port(port, CONNTRACK_MAX_STALE);
 		return 0;

@@ -15,19 +15,10 @@
  */
 enum { FILTER_PROTOCOL = 1 << 3, FILTER_TO_PORT = 1 << 5 };
 
-static struct nl_msg *conntrack_msg_new(int command, int flags, int family)
-{
-	return nl_request_netfilter(NFNL_SUBSYS_CTNETLINK << 8 | command, flags, family);
-}
-
-struct nl_msg *conntrack_msg_try(void)
-{
-	return conntrack_msg_new(IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, AF_UNSPEC);
-}
-
 struct nl_msg *conntrack_msg_dump(int family, uint8_t proto, uint16_t port)
 {
-	struct nl_msg *msg = conntrack_msg_new(IPCTNL_MSG_CT_GET, NLM_F_DUMP, family);
+	struct nl_msg *msg = nl_request_netfilter(
+		NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, family);
 	struct nlattr *tuple, *protocol, *filter;
 
 	tuple = nla_nest_start(msg, CTA_TUPLE_ORIG);
@@ -57,7 +48,8 @@ struct nl_msg *conntrack_msg_delete(const struct conntrack_entry *e)
 	const struct stale_flow *flow = &e->flow;
 	bool v6 = flow->to.family == AF_INET6;
 	int len = ip_bits(flow->to.family) / 8;
-	struct nl_msg *msg = conntrack_msg_new(IPCTNL_MSG_CT_DELETE, 0, flow->to.family);
+	struct nl_msg *msg = nl_request_netfilter(
+		NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, 0, flow->to.family);
 	struct nlattr *tuple, *nest;
 
 	tuple = nla_nest_start(msg, CTA_TUPLE_ORIG);
@@ -126,32 +118,26 @@ static uint16_t get_be16(struct nlattr *attr)
 	return attr ? ntohs(nla_get_u16(attr)) : 0;
 }
 
-static bool read_flow_addresses(struct nlattr *nest, int family, struct tuple *ret)
+static bool read_tuple(struct nlattr *nest, int family, struct tuple *ret)
 {
 	bool v6 = family == AF_INET6;
 	int from = v6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC, to = v6 ? CTA_IP_V6_DST : CTA_IP_V4_DST;
-	struct nlattr *tb[CTA_IP_MAX + 1];
-
-	if (nl_parse_nested(nest, tb, CTA_IP_MAX, address_policy) || !tb[from] || !tb[to])
-		return false;
-	ret->from = ip_make(family, nla_data(tb[from]));
-	ret->to = ip_make(family, nla_data(tb[to]));
-	return true;
-}
-
-static bool read_tuple(struct nlattr *nest, int family, struct tuple *ret)
-{
-	struct nlattr *tb[CTA_TUPLE_MAX + 1], *proto[CTA_PROTO_MAX + 1];
+	struct nlattr *tb[CTA_TUPLE_MAX + 1], *ip[CTA_IP_MAX + 1], *proto[CTA_PROTO_MAX + 1];
 
 	if (nl_parse_nested(nest, tb, CTA_TUPLE_MAX, tuple_policy) ||
-		!read_flow_addresses(tb[CTA_TUPLE_IP], family, ret) ||
+		nl_parse_nested(tb[CTA_TUPLE_IP], ip, CTA_IP_MAX, address_policy) || !ip[from] ||
+		!ip[to] ||
 		nl_parse_nested(tb[CTA_TUPLE_PROTO], proto, CTA_PROTO_MAX, protocol_policy) ||
 		!proto[CTA_PROTO_NUM] || !proto[CTA_PROTO_SRC_PORT] || !proto[CTA_PROTO_DST_PORT])
 		return false;
-	ret->proto = nla_get_u8(proto[CTA_PROTO_NUM]);
-	ret->from_port = get_be16(proto[CTA_PROTO_SRC_PORT]);
-	ret->to_port = get_be16(proto[CTA_PROTO_DST_PORT]);
-	ret->zone = get_be16(tb[CTA_TUPLE_ZONE]);
+	*ret = (struct tuple){
+		.from = ip_make(family, nla_data(ip[from])),
+		.to = ip_make(family, nla_data(ip[to])),
+		.from_port = get_be16(proto[CTA_PROTO_SRC_PORT]),
+		.to_port = get_be16(proto[CTA_PROTO_DST_PORT]),
+		.zone = get_be16(tb[CTA_TUPLE_ZONE]),
+		.proto = nla_get_u8(proto[CTA_PROTO_NUM]),
+	};
 	return true;
 }
 

@@ -20,8 +20,6 @@ struct conntrack_entry {
 	uint32_t id;
 };
 
-/* Asks for statistics: for the errno alone. */
-struct nl_msg *conntrack_msg_try(void);
 /* Asks for the entries of one family and protocol, to one port where it is not 0; before Linux 5.8
  * the answer has others, too. */
 struct nl_msg *conntrack_msg_dump(int family, uint8_t proto, uint16_t port);
