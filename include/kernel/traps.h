@@ -2,7 +2,6 @@
 #ifndef KERNEL_TRAPS_H
 #define KERNEL_TRAPS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/adapter.h"
@@ -25,8 +24,8 @@ struct trap_facts {
 	long ipvs_tcp_timeout, tcp_keepalive_time; /* seconds */
 	long rp_filter;				   /* of all interfaces */
 	long conntrack_count, conntrack_max;
-	bool pods_on_bridge; /* the node's address there is one of its pod CIDR */
-	long bridge_nf_call; /* of the family of those pods */
+	int bridge_family;   /* AF_INET, AF_INET6: of pods on a bridge; 0: there are none */
+	long bridge_nf_call; /* of that family */
 	long run_estimation; /* 0: IPVS estimates no rates */
 	size_t n_estimated;  /* virtual and real servers */
 };

@@ -44,26 +44,10 @@ static bool any_bridge(void)
 	return found;
 }
 
-/* The family in which the node has an address among those of its pods, as a bridge does that is
- * their gateway; 0: none. */
-static int family_of_bridged_pods(const struct node_view *view)
-{
-	if (view->options->detect_local == DETECT_BRIDGE_INTERFACE)
-		return AF_INET;
-	for (size_t i = 0; i < view->n_local; i++) {
-		const struct cidr *pods = node_view_local_cidr(view, view->local[i].family);
-
-		if (pods && cidr_contains(pods, &view->local[i]))
-			return view->local[i].family;
-	}
-	return 0;
-}
-
 void traps_read(struct adapter *ipvs, const struct node_view *view, size_t n_estimated,
 	struct trap_facts *ret)
 {
 	struct trap_facts f = { .n_estimated = n_estimated };
-	int bridge_family = view ? family_of_bridged_pods(view) : 0;
 	struct ipvs_timeouts timeouts;
 
 	sysctl_kernel_version(&f.major, &f.minor);
@@ -83,10 +67,21 @@ void traps_read(struct adapter *ipvs, const struct node_view *view, size_t n_est
 	f.conntrack_max = read_setting("net/netfilter/nf_conntrack_max");
 	f.run_estimation = read_setting("net/ipv4/vs/run_estimation");
 
-	f.pods_on_bridge = bridge_family && any_bridge();
+	/* The node has an address among those of its pods, as a bridge does that is their gateway.
+	 */
+	if (view && view->options->detect_local == DETECT_BRIDGE_INTERFACE)
+		f.bridge_family = AF_INET;
+	for (size_t i = 0; view && !f.bridge_family && i < view->n_local; i++) {
+		const struct cidr *pods = node_view_local_cidr(view, view->local[i].family);
+
+		if (pods && cidr_contains(pods, &view->local[i]))
+			f.bridge_family = view->local[i].family;
+	}
+	if (f.bridge_family && !any_bridge())
+		f.bridge_family = 0;
 	f.bridge_nf_call =
-		read_setting(bridge_family == AF_INET6 ? "net/bridge/bridge-nf-call-ip6tables"
-						       : "net/bridge/bridge-nf-call-iptables");
+		read_setting(f.bridge_family == AF_INET6 ? "net/bridge/bridge-nf-call-ip6tables"
+							 : "net/bridge/bridge-nf-call-iptables");
 	*ret = f;
 }
 
@@ -180,12 +175,13 @@ void traps_judge(const struct trap_facts *f, void (*fn)(const char *sentence, vo
 			"(net.netfilter.nf_conntrack_max): when the table is full, new connections "
 			"are dropped",
 			f->conntrack_count, f->conntrack_max);
-	if (f->pods_on_bridge && f->bridge_nf_call != 1)
+	if (f->bridge_family && f->bridge_nf_call != 1)
 		trap_report(&r,
 			"bridge: pods are connected to a bridge, and %s: a pod that connects through "
 			"a Service to a pod on the same bridge gets no answer",
-			f->bridge_nf_call == TRAP_UNKNOWN
-				? "the module br_netfilter is not loaded"
+			f->bridge_nf_call == TRAP_UNKNOWN ? "the module br_netfilter is not loaded"
+				: f->bridge_family == AF_INET6
+				? "net.bridge.bridge-nf-call-ip6tables is 0"
 				: "net.bridge.bridge-nf-call-iptables is 0");
 	if (f->rp_filter == 1)
 		trap_report(&r,

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -181,7 +182,7 @@ static void pods_on_a_bridge_need_br_netfilter(void **state)
 	struct trap_facts f = good(6, 12);
 
 	(void)state;
-	f.pods_on_bridge = true;
+	f.bridge_family = AF_INET;
 	assert_traps(&f,
 		"bridge: pods are connected to a bridge, and the module br_netfilter is not loaded: "
 		"a pod that connects through a Service to a pod on the same bridge gets no "
@@ -190,6 +191,11 @@ static void pods_on_a_bridge_need_br_netfilter(void **state)
 	assert_traps(&f,
 		"bridge: pods are connected to a bridge, and net.bridge.bridge-nf-call-iptables is "
 		"0: a pod that connects through a Service to a pod on the same bridge gets no "
+		"answer\n");
+	f.bridge_family = AF_INET6;
+	assert_traps(&f,
+		"bridge: pods are connected to a bridge, and net.bridge.bridge-nf-call-ip6tables "
+		"is 0: a pod that connects through a Service to a pod on the same bridge gets no "
 		"answer\n");
 	f.bridge_nf_call = 1;
 	assert_traps(&f, "");
@@ -240,7 +246,7 @@ static void this_node_can_be_read(void **state)
 	assert_int_not_equal(f.major, 0);
 	assert_int_equal(f.ipvs_tcp_timeout, TRAP_UNKNOWN);
 	assert_int_equal(f.n_estimated, 7);
-	assert_false(f.pods_on_bridge);
+	assert_int_equal(f.bridge_family, 0);
 }
 
 int main(void)
