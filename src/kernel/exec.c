@@ -105,13 +105,6 @@ pid_t exec_running(const struct exec *x)
 	return x->pid;
 }
 
-static bool try_dir(const char *dir, size_t len, const char *name, char ret[static PATH_MAX])
-{
-	int n = snprintf(ret, PATH_MAX, "%.*s/%s", (int)len, dir, name);
-
-	return len && n < PATH_MAX && !access(ret, X_OK);
-}
-
 /* A service's PATH often lacks the directories of administrative programs. */
 static bool find_program(const char *name, char ret[static PATH_MAX])
 {
@@ -123,8 +116,9 @@ static bool find_program(const char *name, char ret[static PATH_MAX])
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		for (const char *p = paths[i]; p && *p;) {
 			size_t len = strcspn(p, ":");
+			int n = snprintf(ret, PATH_MAX, "%.*s/%s", (int)len, p, name);
 
-			if (try_dir(p, len, name, ret))
+			if (len && n < PATH_MAX && !access(ret, X_OK))
 				return true;
 			p += len + (p[len] == ':');
 		}
@@ -303,14 +297,6 @@ static bool exec_collect(int *fd, struct buf *b, size_t max)
 	return true;
 }
 
-/* Kills the program; the result waits until it is gone. */
-static void condemn(struct exec *x, int verdict)
-{
-	x->verdict = verdict;
-	kill(-x->pid, SIGKILL);
-	exec_close_streams(x);
-}
-
 /* The result of a program that has ended with the status of waitpid(), as exec_run() returns it. */
 static int exec_result(struct exec *x, int status, struct buf *ret_out, struct err *err)
 {
@@ -347,16 +333,22 @@ static int exec_result(struct exec *x, int status, struct buf *ret_out, struct e
 /* The program closes its descriptors a moment before it can be reaped, so look in small steps. */
 int exec_advance(struct exec *x, struct buf *ret_out, struct err *err)
 {
-	int status;
+	int status, verdict = 0;
 	pid_t pid;
 
 	if (x->in >= 0)
 		exec_feed(x);
 	if (!exec_collect(&x->out, &x->output, EXEC_MAX_OUTPUT))
-		condemn(x, -EFBIG);
+		verdict = -EFBIG;
 	exec_collect(&x->err, &x->complaint, EXEC_MAX_ERROR);
-	if (!x->verdict && clock_ms() >= x->deadline)
-		condemn(x, -ETIMEDOUT);
+	if (!x->verdict && !verdict && clock_ms() >= x->deadline)
+		verdict = -ETIMEDOUT;
+	if (verdict) {
+		x->verdict = verdict;
+		kill(-x->pid, SIGKILL);
+		exec_close_streams(x);
+	}
+
 	if (x->out >= 0 || x->err >= 0)
 		return -EINPROGRESS;
 	pid = waitpid(x->pid, &status, WNOHANG);

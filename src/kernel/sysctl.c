@@ -153,19 +153,6 @@ int sysctl_setup(const struct sysctl *wanted, size_t n, struct err *err)
 	return first;
 }
 
-/*
- * nf_conntrack_max as kube-proxy computes it, but for one thing: there the cap beats a greater
- * minimum, although somebody asked for the minimum.
- */
-static long conntrack_max(const struct conntrack_settings *c, unsigned cpus)
-{
-	long max = (long)c->max_per_core * (long)cpus;
-
-	if (max > CONNTRACK_CAP)
-		max = CONNTRACK_CAP;
-	return max > (long)c->min ? max : (long)c->min;
-}
-
 size_t sysctl_wanted_conntrack(const struct conntrack_settings *c, unsigned cpus,
 	struct sysctl ret[static SYSCTL_MAX_CONNTRACK])
 {
@@ -177,9 +164,17 @@ size_t sysctl_wanted_conntrack(const struct conntrack_settings *c, unsigned cpus
 		{ "net/netfilter/nf_conntrack_udp_timeout", c->udp_timeout },
 		{ "net/netfilter/nf_conntrack_udp_timeout_stream", c->udp_stream_timeout },
 	};
-	const long max = c->max_per_core ? conntrack_max(c, cpus) : 0;
+	long max = (long)c->max_per_core * (long)cpus;
 	size_t n = 0;
 
+	/*
+	 * nf_conntrack_max as kube-proxy computes it, but for one thing: there the cap beats a
+	 * greater minimum, although somebody asked for the minimum.
+	 */
+	if (max > CONNTRACK_CAP)
+		max = CONNTRACK_CAP;
+	if (max && max < (long)c->min)
+		max = (long)c->min;
 	if (max) {
 		ret[n++] = (struct sysctl){ "net/netfilter/nf_conntrack_max", max };
 		ret[n++] = (struct sysctl){ "/sys/module/nf_conntrack/parameters/hashsize",
