@@ -41,26 +41,20 @@ static const struct {
 	unsigned number;
 } needed[] = { { "CAP_NET_ADMIN", CAP_NET_ADMIN }, { "CAP_NET_RAW", CAP_NET_RAW } };
 
-/* IPVS accepts capabilities only in the initial user namespace. */
-static bool in_initial_user_namespace(void)
-{
-	struct stat st;
-
-	return stat("/proc/self/ns/user", &st) || st.st_ino == initial_user_namespace;
-}
-
 int probe_capabilities(struct err *err)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
 	uint32_t have = syscall(SYS_capget, &header, data) ? 0 : data[0].effective;
 	bool is_root = geteuid() == 0;
+	struct stat st;
 
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!(have & 1u << needed[i].number))
 			return err_set(
 				err, -EPERM, "%s is missing: " HOW_TO_GET_THEM, needed[i].name);
-	if (!in_initial_user_namespace())
+	/* IPVS accepts capabilities only in the initial user namespace. */
+	if (!stat("/proc/self/ns/user", &st) && st.st_ino != initial_user_namespace)
 		return err_set(err, -EPERM,
 			"CAP_NET_ADMIN is held in a user namespace only, which IPVS does not "
 			"accept: run in the initial user namespace");
@@ -83,27 +77,22 @@ struct probe_answer {
 typedef int (*probe_trial_fn)(
 	struct adapter *ipvs, const char *scheduler, struct probe_answer *answer);
 
-/* IPVS refuses real servers in a namespace that has no routes at all. */
-static void bring_lo_up(void)
-{
-	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return;
-	ioctl(fd, SIOCSIFFLAGS, &ifr);
-	close(fd);
-}
-
 _Noreturn static void probe_child(probe_trial_fn trial, const char *scheduler, int fd)
 {
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 	struct probe_answer answer;
 	struct adapter *ipvs;
+	int any;
 
 	memset(&answer, 0, sizeof(answer));
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (!unshare(CLONE_NEWNET))
-		bring_lo_up();
+	/* IPVS refuses real servers in a namespace that has no routes at all. */
+	any = unshare(CLONE_NEWNET) ? -1 : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (any >= 0) {
+		ioctl(any, SIOCSIFFLAGS, &lo);
+		close(any);
+	}
+
 	answer.result = ipvs_new(&ipvs, &answer.err);
 	if (!answer.result)
 		answer.result = trial(ipvs, scheduler, &answer);
@@ -157,30 +146,23 @@ static int probe_run(
 	return r;
 }
 
-static int apply_one(struct adapter *a, enum op_type type, const struct fact *f)
-{
-	struct op op = { .type = type, .fact = *f };
-
-	a->apply(a, &op, 1);
-	return op.result;
-}
-
 static int try_servers(struct adapter *ipvs, const char *scheduler, struct probe_answer *answer)
 {
 	struct ip ip = ip_make(AF_INET, (const uint8_t[]){ 192, 0, 2, 1 }); /* RFC 5737 */
-	struct fact vs = fact_vs_fwmark(AF_INET, PROBE_MARK);
-	struct fact rs = fact_rs(&vs.key, &ip, PROBE_PORT, 1);
-	int r;
+	struct op vs = { .type = OP_ADD, .fact = fact_vs_fwmark(AF_INET, PROBE_MARK) };
+	struct op rs = { .type = OP_ADD, .fact = fact_rs(&vs.fact.key, &ip, PROBE_PORT, 1) };
 
-	strcpy(vs.val.vs.scheduler, scheduler);
-	r = apply_one(ipvs, OP_ADD, &vs);
-	if (r)
-		return err_errno(&answer->err, r, "IPVS refuses a virtual server");
-	r = apply_one(ipvs, OP_ADD, &rs);
-	if (r)
-		err_errno(&answer->err, r, "IPVS refuses a real server");
-	apply_one(ipvs, OP_DEL, &vs); /* with its real server */
-	return r;
+	strcpy(vs.fact.val.vs.scheduler, scheduler);
+	ipvs->apply(ipvs, &vs, 1);
+	if (vs.result)
+		return err_errno(&answer->err, vs.result, "IPVS refuses a virtual server");
+
+	ipvs->apply(ipvs, &rs, 1);
+	if (rs.result)
+		err_errno(&answer->err, rs.result, "IPVS refuses a real server");
+	vs.type = OP_DEL; /* with its real server */
+	ipvs->apply(ipvs, &vs, 1);
+	return rs.result;
 }
 
 int probe_ipvs(struct err *err)
@@ -190,24 +172,13 @@ int probe_ipvs(struct err *err)
 	return probe_run(try_servers, "rr", &answer, err);
 }
 
-static int try_scheduler(struct adapter *ipvs, const char *scheduler, struct probe_answer *answer)
-{
-	return ipvs_try_scheduler(ipvs, scheduler, &answer->err);
-}
-
-int probe_scheduler(const char *scheduler, struct err *err)
-{
-	struct probe_answer answer = { 0 };
-
-	return probe_run(try_scheduler, scheduler, &answer, err);
-}
-
-static int try_known_schedulers(
-	struct adapter *ipvs, const char *unused, struct probe_answer *answer)
+/* Tries one scheduler, or all that are known (NULL). */
+static int try_schedulers(struct adapter *ipvs, const char *scheduler, struct probe_answer *answer)
 {
 	int r = 0;
 
-	(void)unused;
+	if (scheduler)
+		return ipvs_try_scheduler(ipvs, scheduler, &answer->err);
 	for (unsigned i = 0; r >= 0 && known_schedulers[i]; i++) {
 		r = ipvs_try_scheduler(ipvs, known_schedulers[i], &answer->err);
 		if (r > 0)
@@ -216,10 +187,17 @@ static int try_known_schedulers(
 	return r < 0 ? r : 0;
 }
 
+int probe_scheduler(const char *scheduler, struct err *err)
+{
+	struct probe_answer answer = { 0 };
+
+	return probe_run(try_schedulers, scheduler, &answer, err);
+}
+
 int probe_schedulers(unsigned *ret_mask, struct err *err)
 {
 	struct probe_answer answer = { 0 };
-	int r = probe_run(try_known_schedulers, NULL, &answer, err);
+	int r = probe_run(try_schedulers, NULL, &answer, err);
 
 	if (!r)
 		*ret_mask = answer.mask;
