@@ -31,7 +31,7 @@ struct node_view {
 
 	const struct store *store; /* of nodes and their weights; NULL: none is known */
 	/*
-	 * Addresses on the node's interfaces other than kube-ipvs0, sorted by ip_cmp(), without
+	 * Addresses on the node's interfaces other than kube-ipvs0, sorted by ip_compare(), without
 	 * loopback and IPv6 link-local.
 	 */
 	struct ip *local;

@@ -44,7 +44,7 @@ const struct link_own *link_own(struct adapter *a);
 const char *link_explain(const struct op *op);
 
 /* The addresses on all interfaces but kube-ipvs0, whatever their state, which are
- * link_is_node_address(); sorted by ip_cmp(), without duplicates; the caller frees. */
+ * link_is_node_address(); sorted by ip_compare(), without duplicates; the caller frees. */
 int link_addresses(struct ip **ret, size_t *ret_n, struct err *err);
 /* The node's own address towards its default route; without one the first of link_addresses();
  * family 0: none. */
