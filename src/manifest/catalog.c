@@ -13,10 +13,10 @@
 
 /* An object that at least one file defines, or that is still in the store. */
 struct subject {
-	struct map_node by_id;
+	struct map_node by_title;
 	enum object_kind kind;
 	const char *ns, *name;
-	const char *title; /* "Service default/web" */
+	const char *title; /* "Service default/web": no other object has it */
 	struct list definitions;
 	struct list queued; /* on touched or starved, or alone */
 	struct list problems;
@@ -27,16 +27,6 @@ struct subject {
 	char text[];	       /* of the strings: most names are much shorter than they may be */
 };
 
-void catalog_init(struct catalog *c, struct store *store, const struct cidr ranges[2],
-	struct problems *problems)
-{
-	*c = (struct catalog){ .store = store, .problems = problems };
-	list_init(&c->touched);
-	list_init(&c->starved);
-	for (size_t i = 0; i < ARRAY_SIZE(c->pools); i++)
-		pool_init(&c->pools[i], &ranges[i]);
-}
-
 static void subject_free(struct catalog *c, struct subject *s)
 {
 	list_remove(&s->queued);
@@ -46,7 +36,7 @@ static void subject_free(struct catalog *c, struct subject *s)
 
 void catalog_done(struct catalog *c)
 {
-	map_for_each_entry(struct subject, s, &c->subjects, by_id)
+	map_for_each_entry(struct subject, s, &c->subjects, by_title)
 		subject_free(c, s);
 	map_done(&c->subjects);
 	for (size_t i = 0; i < ARRAY_SIZE(c->pools); i++)
@@ -55,15 +45,13 @@ void catalog_done(struct catalog *c)
 
 /* Definitions */
 
-static uint32_t hash_id(const struct object_id *id)
-{
-	return map_hash_str(id->ns) * 31 + map_hash_str(id->name) + (uint32_t)id->kind;
-}
-
 static struct subject *find_subject(const struct catalog *c, const struct object_id *id)
 {
-	map_for_each_match_entry(struct subject, s, &c->subjects, hash_id(id), by_id)
-		if (s->kind == id->kind && !strcmp(s->ns, id->ns) && !strcmp(s->name, id->name))
+	char title[OBJECT_ID_STRLEN];
+
+	object_id_print(id, title);
+	map_for_each_match_entry(struct subject, s, &c->subjects, map_hash_str(title), by_title)
+		if (!strcmp(s->title, title))
 			return s;
 	return NULL;
 }
@@ -82,22 +70,8 @@ static struct subject *add_subject(struct catalog *c, const struct object_id *id
 	list_init(&s->definitions);
 	list_init(&s->queued);
 	list_init(&s->problems);
-	map_add(&c->subjects, &s->by_id, hash_id(id));
+	map_add(&c->subjects, &s->by_title, map_hash_str(title));
 	return s;
-}
-
-static void touch_subject(struct catalog *c, struct subject *s)
-{
-	list_remove(&s->queued);
-	list_insert(&c->touched, &s->queued);
-}
-
-static struct definition *find_definition(struct subject *s, const char *path)
-{
-	list_for_each_entry(struct definition, d, &s->definitions, of_subject)
-		if (!strcmp(d->path, path))
-			return d;
-	return NULL;
 }
 
 struct definition *catalog_find(
@@ -105,59 +79,69 @@ struct definition *catalog_find(
 {
 	struct subject *s = find_subject(c, id);
 
-	return s ? find_definition(s, path) : NULL;
-}
-
-static void drop_object(struct definition *d)
-{
-	if (d->decoded)
-		object_done(&d->object);
-	d->decoded = false;
+	if (!s)
+		return NULL;
+	list_for_each_entry(struct definition, d, &s->definitions, of_subject)
+		if (!strcmp(d->path, path))
+			return d;
+	return NULL;
 }
 
 struct definition *catalog_define(struct catalog *c, const struct object_id *id, const char *path,
 	char *content, struct object *o)
 {
 	struct subject *s = find_subject(c, id);
-	struct definition *d;
+	struct definition *d = NULL;
+	struct list *pos;
 
 	if (!s)
 		s = add_subject(c, id);
-	d = find_definition(s, path);
-	if (!d) {
-		struct list *pos = &s->definitions;
+	pos = &s->definitions;
+	list_for_each_entry(struct definition, other, &s->definitions, of_subject) {
+		int order = strcmp(other->path, path);
 
-		list_for_each_entry(struct definition, later, &s->definitions, of_subject)
-			if (strcmp(later->path, path) >= 0) {
-				pos = &later->of_subject;
-				break;
-			}
+		if (order < 0)
+			continue;
+		if (!order)
+			d = other;
+		pos = &other->of_subject;
+		break;
+	}
+	if (d && !strcmp(d->content, content)) {
+		free(content);
+		object_done(o);
+		return d;
+	}
+	if (!d) {
 		d = new0(struct definition);
 		d->subject = s;
 		d->path = path;
 		list_init(&d->in_file);
 		list_insert(pos, &d->of_subject);
-	} else if (!strcmp(d->content, content)) {
-		free(content);
-		object_done(o);
-		return d;
 	}
+
 	free(d->content);
-	drop_object(d);
+	if (d->decoded)
+		object_done(&d->object);
 	d->content = content;
 	d->hash = hash_text(content);
 	d->object = *o;
 	d->decoded = true;
-	touch_subject(c, s);
+	list_remove(&s->queued);
+	list_insert(&c->touched, &s->queued);
 	return d;
 }
 
 void catalog_remove(struct catalog *c, struct definition *d)
 {
-	touch_subject(c, d->subject);
+	struct subject *s = d->subject;
+
+	list_remove(&s->queued);
+	list_insert(&c->touched, &s->queued);
 	list_remove(&d->in_file);
 	list_remove(&d->of_subject);
-	drop_object(d);
+	if (d->decoded)
+		object_done(&d->object);
 	free(d->content);
 	free(d);
 }
@@ -181,58 +165,44 @@ static void need_object(struct definition *d)
 
 /* Cluster IPs */
 
-static size_t slot_of_family(int family)
+/* The pool of the family that a Service lists first, or gets first without addresses of its own. */
+static size_t first_pool(const struct catalog *c, const struct object *o)
 {
-	return family == AF_INET6;
-}
+	int family = c->pools[0].range.ip.family ? AF_INET : AF_INET6;
 
-/* Which family a Service without addresses gets first: what it says, else what there is. */
-static int first_family(const struct catalog *c, const struct object *o)
-{
-	if (o->service->n_cluster_ips)
-		return o->service->cluster_ips[0].family;
 	if (o->wish.families[0])
-		return o->wish.families[0];
-	return c->pools[0].range.ip.family ? AF_INET : AF_INET6;
-}
-
-/* Headless and ExternalName Services have no address, and others proxy theirs themselves. */
-static bool needs_address(const struct object *o)
-{
-	const struct service *s = o->service;
-
-	return o->kind == OBJECT_SERVICE && s->type != SERVICE_EXTERNAL_NAME && !s->headless &&
-		!s->other_proxy;
-}
-
-bool catalog_can_assign(const struct catalog *c, const struct object *o)
-{
-	return !needs_address(o) || o->service->n_cluster_ips ||
-		c->pools[slot_of_family(first_family(c, o))].range.ip.family;
+		family = o->wish.families[0];
+	if (o->service->n_cluster_ips)
+		family = o->service->cluster_ips[0].family;
+	return family == AF_INET6;
 }
 
 /* Bit 0: IPv4, bit 1: IPv6 */
 static unsigned families_to_assign(const struct catalog *c, const struct object *o)
 {
-	unsigned first, second, wanted = 0;
+	const struct service *s = o->service;
 	bool dual = o->wish.prefer_dual_stack || o->wish.families[1];
+	unsigned first, second, wanted = 0;
 
-	if (!needs_address(o))
+	/* Headless, ExternalName and other proxies' Services get no address. */
+	if (o->kind != OBJECT_SERVICE || s->type == SERVICE_EXTERNAL_NAME || s->headless ||
+		s->other_proxy)
 		return 0;
-	first = (unsigned)slot_of_family(first_family(c, o));
+	first = (unsigned)first_pool(c, o);
 	second = !first;
-	if (!o->service->n_cluster_ips)
+	if (!s->n_cluster_ips)
 		wanted |= 1u << first;
-	if (dual && o->service->n_cluster_ips < 2 && c->pools[second].range.ip.family)
+	if (dual && s->n_cluster_ips < 2 && c->pools[second].range.ip.family)
 		wanted |= 1u << second;
 	return wanted;
 }
 
-static void release_address(struct catalog *c, size_t i, struct ip *ip)
+bool catalog_can_assign(const struct catalog *c, const struct object *o)
 {
-	if (ip->family)
-		pool_release(&c->pools[i], ip);
-	*ip = (struct ip){ 0 };
+	unsigned wanted = families_to_assign(c, o);
+	size_t first = wanted ? first_pool(c, o) : 0;
+
+	return !(wanted & 1u << first) || c->pools[first].range.ip.family;
 }
 
 /* Finds the addresses that the Service lacks. False where none is left, which becomes a problem. */
@@ -244,7 +214,7 @@ static bool allocate_addresses(struct catalog *c, struct subject *s, const struc
 
 	for (size_t i = 0; i < ARRAY_SIZE(s->assigned); i++) {
 		bool spare = o->wish.prefer_dual_stack && !o->wish.require_dual_stack &&
-			i != slot_of_family(first_family(c, o));
+			i != first_pool(c, o);
 
 		if (!(wanted & 1u << i) || s->assigned[i].family)
 			continue;
@@ -320,11 +290,6 @@ static struct definition *winner(const struct subject *s)
 		: container_of(s->definitions.next, struct definition, of_subject);
 }
 
-static bool is_stored(const struct subject *s, const struct definition *d)
-{
-	return s->stored && s->hash == d->hash;
-}
-
 /* Gives back the addresses that are not needed any more, before any subject asks for new ones. */
 static void settle_own_addresses(struct catalog *c, struct subject *s)
 {
@@ -332,7 +297,7 @@ static void settle_own_addresses(struct catalog *c, struct subject *s)
 	const struct object *o = NULL;
 	unsigned needed;
 
-	if (d && is_stored(s, d))
+	if (d && s->stored && s->hash == d->hash)
 		return;
 	if (d) {
 		need_object(d);
@@ -341,19 +306,23 @@ static void settle_own_addresses(struct catalog *c, struct subject *s)
 
 	/* The addresses that the Service brings itself are given to no other. */
 	for (size_t i = 0; i < ARRAY_SIZE(s->held); i++)
-		release_address(c, i, &s->held[i]);
+		pool_release(&c->pools[i], &s->held[i]);
+	memset(s->held, 0, sizeof(s->held));
 	for (size_t k = 0; o && o->kind == OBJECT_SERVICE && k < o->service->n_cluster_ips; k++) {
 		const struct ip *ip = &o->service->cluster_ips[k];
-		size_t i = slot_of_family(ip->family);
+		size_t i = ip->family == AF_INET6;
 
 		pool_hold(&c->pools[i], ip);
 		s->held[i] = *ip;
 	}
 
 	needed = o ? families_to_assign(c, o) : 0;
-	for (size_t i = 0; i < ARRAY_SIZE(s->assigned); i++)
-		if (!(needed & 1u << i))
-			release_address(c, i, &s->assigned[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(s->assigned); i++) {
+		if (needed & 1u << i)
+			continue;
+		pool_release(&c->pools[i], &s->assigned[i]);
+		s->assigned[i] = (struct ip){ 0 };
+	}
 }
 
 static void tell_losers(struct catalog *c, struct subject *s, const struct definition *first)
@@ -387,7 +356,7 @@ static void store_winner(struct catalog *c, struct subject *s, struct definition
 			list_insert(&c->starved, &s->queued);
 			return;
 		}
-		first = slot_of_family(first_family(c, &d->object));
+		first = first_pool(c, &d->object);
 		for (size_t k = 0; k < ARRAY_SIZE(s->assigned); k++) {
 			const struct ip *ip = &s->assigned[k ? !first : first];
 
@@ -408,12 +377,12 @@ static void settle_subject(struct catalog *c, struct subject *s)
 		withdraw_from_store(c, s);
 	else
 		tell_losers(c, s, d);
-	if (d && !is_stored(s, d))
+	if (d && !(s->stored && s->hash == d->hash))
 		store_winner(c, s, d);
 	problems_end(c->problems, &s->problems);
 	if (d)
 		return;
-	map_del(&c->subjects, &s->by_id);
+	map_del(&c->subjects, &s->by_title);
 	subject_free(c, s);
 }
 
@@ -429,15 +398,18 @@ void catalog_settle(struct catalog *c)
 	_cleanup_free_ struct subject **work = NULL;
 	size_t n = 0, cap = 0;
 
-	if (list_empty(&c->touched))
-		return;
-	/* Addresses may have become free. */
-	list_for_each_entry_safe(struct subject, s, &c->starved, queued)
-		touch_subject(c, s);
 	list_for_each_entry(struct subject, s, &c->touched, queued) {
 		mem_grow(work, n, cap);
 		work[n++] = s;
 	}
+	if (!work)
+		return;
+	/* Addresses may have become free. */
+	list_for_each_entry(struct subject, s, &c->starved, queued) {
+		mem_grow(work, n, cap);
+		work[n++] = s;
+	}
+
 	/* In order of name, so that the pools are asked in the same order at every start. */
 	qsort(work, n, sizeof(struct subject *), cmp_subjects);
 	for (size_t i = 0; i < n; i++)

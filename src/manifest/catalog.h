@@ -17,15 +17,17 @@
  * The objects that the files define. If several files define the same object, the first by path
  * counts. catalog_settle() brings the store up to date, for objects whose content changed only.
  * Services without a clusterIP get theirs here.
+ *
+ * The owner sets the store, the problems and the ranges of the pools, and initialises the lists.
  */
 struct catalog {
 	struct store *store;
 	struct problems *problems;
 	struct map subjects;
-	struct list touched; /* subjects to look at in catalog_settle() */
-	struct list starved; /* subjects for which no address was left */
-	struct pool pools[2];
-	bool changed; /* the store, since the caller last reset it */
+	struct list touched;  /* subjects to look at in catalog_settle() */
+	struct list starved;  /* subjects for which no address was left */
+	struct pool pools[2]; /* IPv4, IPv6 */
+	bool changed;	      /* the store, since the caller last reset it */
 };
 
 /* One object as one file defines it. */
@@ -42,8 +44,6 @@ struct definition {
 	unsigned line; /* of its document */
 };
 
-void catalog_init(struct catalog *c, struct store *store, const struct cidr ranges[2],
-	struct problems *problems);
 /* All definitions have been removed. */
 void catalog_done(struct catalog *c);
 

@@ -27,7 +27,7 @@ enum { ACTION_READ = 1, ACTION_CHECK = 2 };
 struct followed {
 	struct map_node by_path;
 	const struct root *root; /* that leads to it */
-	bool listed;		 /* the latest listing of the root has it */
+	unsigned listing;	 /* the latest one that has it */
 	unsigned actions;
 	struct list todo;  /* on manifests.todo while there are actions */
 	struct list gone;  /* on manifests.gone while it may come back */
@@ -42,6 +42,7 @@ struct manifests {
 	struct map files;
 	struct list todo;
 	struct list gone; /* the longest gone first */
+	unsigned listing; /* the current one: they are counted */
 	/* Of the current call: a load drops a missing file at once, a dispatch lets it come back.
 	 */
 	bool dispatching;
@@ -60,21 +61,32 @@ int manifests_new(const struct manifests_config *config, struct manifests **ret,
 
 	list_init(&m->todo);
 	list_init(&m->gone);
-	problems_init(&m->problems, config->on_problem, config->arg);
-	catalog_init(&m->catalog, config->store, config->service_range, &m->problems);
+	m->problems = (struct problems){ .on_problem = config->on_problem, .arg = config->arg };
+	list_init(&m->problems.all);
+	m->catalog = (struct catalog){ .store = config->store,
+		.problems = &m->problems,
+		.pools = { { .range = config->service_range[0] },
+			{ .range = config->service_range[1] } } };
+	list_init(&m->catalog.touched);
+	list_init(&m->catalog.starved);
 
+	/* A path that is given twice is one root, with or without a slash at its end. */
 	m->roots = mem_zalloc(config->n_paths, sizeof(*m->roots));
 	for (size_t i = 0; i < config->n_paths; i++) {
 		struct root *r = &m->roots[m->n_roots];
-		bool twice = false;
+		const char *path = config->paths[i];
+		size_t len = strlen(path), k = 0;
 
-		root_init(r, config->paths[i]);
-		for (size_t k = 0; k < m->n_roots; k++)
-			twice |= !strcmp(m->roots[k].path, r->path);
-		if (twice)
-			root_done(r);
-		else
-			m->n_roots++;
+		while (len > 1 && path[len - 1] == '/')
+			len--;
+		while (k < m->n_roots &&
+			(strncmp(m->roots[k].path, path, len) != 0 || m->roots[k].path[len]))
+			k++;
+		if (k < m->n_roots)
+			continue;
+		*r = (struct root){ .path = mem_strndup(path, len), .self = -1, .above = -1 };
+		list_init(&r->problems);
+		m->n_roots++;
 	}
 
 	m->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -109,17 +121,22 @@ static struct followed *follow(struct manifests *m, const struct root *root, con
 	f->root = root;
 	list_init(&f->todo);
 	list_init(&f->gone);
-	manifest_file_init(&f->file, path);
+	f->file.path = mem_strdup(path);
+	list_init(&f->file.definitions);
+	list_init(&f->file.problems);
 	map_add(&m->files, &f->by_path, map_hash_str(path));
 	return f;
 }
 
 static void unfollow(struct manifests *m, struct followed *f)
 {
+	list_for_each_entry_safe(struct definition, d, &f->file.definitions, in_file)
+		catalog_remove(&m->catalog, d);
+	problems_drop(&m->problems, &f->file.problems);
 	list_remove(&f->todo);
 	list_remove(&f->gone);
 	map_del(&m->files, &f->by_path);
-	manifest_file_done(&f->file, &m->catalog, &m->problems);
+	free(f->file.path);
 	free(f);
 }
 
@@ -133,9 +150,10 @@ void manifests_free(struct manifests *m)
 	catalog_done(&m->catalog);
 	for (size_t i = 0; i < m->n_roots; i++) {
 		problems_drop(&m->problems, &m->roots[i].problems);
-		root_done(&m->roots[i]);
+		free(m->roots[i].path);
+		free(m->roots[i].child);
 	}
-	problems_done(&m->problems);
+	free(m->problems.sorted);
 	free(m->roots);
 	if (m->inotify >= 0)
 		close(m->inotify);
@@ -154,22 +172,13 @@ size_t manifests_problems(struct manifests *m, const struct manifest_problem *co
 
 /* Problems of a path as a whole */
 
-static void add_root_problem(struct manifests *m, struct root *r, const char *message)
-{
-	problems_add(&m->problems, &r->problems,
-		&(struct manifest_problem){
-			.path = r->path, .object = "", .field = "", .message = message });
-}
-
 /* `e` is 0, 1 for too many files, or a negative errno; `watch` are words about the watch or NULL.
  */
 static void tell_root(struct manifests *m, struct root *r, int e, const char *watch)
 {
 	char message[200];
+	const char *const messages[] = { watch, e ? message : NULL };
 
-	problems_begin(&r->problems);
-	if (watch)
-		add_root_problem(m, r, watch);
 	if (e > 0)
 		snprintf(message, sizeof(message),
 			"there are more than %d manifests; some are not read", MANIFEST_MAX_FILES);
@@ -179,8 +188,16 @@ static void tell_root(struct manifests *m, struct root *r, int e, const char *wa
 	else if (e < 0)
 		snprintf(message, sizeof(message),
 			"cannot be read: %s; what it defined before stays", strerror(-e));
-	if (e)
-		add_root_problem(m, r, message);
+
+	problems_begin(&r->problems);
+	for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
+		const struct manifest_problem p = {
+			.path = r->path, .object = "", .field = "", .message = messages[i]
+		};
+
+		if (p.message)
+			problems_add(&m->problems, &r->problems, &p);
+	}
 	problems_end(&m->problems, &r->problems);
 }
 
@@ -194,19 +211,18 @@ static void remove_for_good(struct manifests *m, struct followed *f)
 	unfollow(m, f);
 }
 
-static bool may_come_back(const struct manifests *m, const struct followed *f)
+/* Returns whether the file is waited for; one that is not is freed. */
+static bool file_gone(struct manifests *m, struct followed *f)
 {
-	return m->dispatching && !list_empty(&f->file.definitions);
-}
+	bool wait = m->dispatching && !list_empty(&f->file.definitions);
 
-static void file_gone(struct manifests *m, struct followed *f)
-{
-	if (!may_come_back(m, f)) {
+	if (!wait) {
 		remove_for_good(m, f);
 	} else if (list_empty(&f->gone)) {
 		f->deadline = m->now + MANIFEST_GONE_MS;
 		list_insert(&m->gone, &f->gone);
 	}
+	return wait;
 }
 
 static bool is_missing(const char *path)
@@ -214,18 +230,6 @@ static bool is_missing(const char *path)
 	struct stat st;
 
 	return stat(path, &st) && (errno == ENOENT || errno == ENOTDIR);
-}
-
-static void remove_gone(struct manifests *m)
-{
-	list_for_each_entry_safe(struct followed, f, &m->gone, gone) {
-		if (f->deadline > m->now)
-			return;
-		list_remove(&f->gone);
-		/* One that is there again is being written: its writer's close will tell. */
-		if (is_missing(f->file.path))
-			remove_for_good(m, f);
-	}
 }
 
 uint64_t manifests_next(const struct manifests *m)
@@ -240,27 +244,17 @@ uint64_t manifests_next(const struct manifests *m)
 /* Returns 0, -ENOENT, or -EAGAIN: not there, but it may come back. Frees what does not. */
 static int read_followed(struct manifests *m, struct followed *f)
 {
-	bool wait;
-
-	if (!manifest_file_read(&f->file, &m->catalog, &m->problems)) {
-		list_remove(&f->gone);
-		return 0;
-	}
-	wait = may_come_back(m, f);
-	file_gone(m, f);
-	return wait ? -EAGAIN : -ENOENT;
+	if (manifest_file_read(&f->file, &m->catalog, &m->problems))
+		return file_gone(m, f) ? -EAGAIN : -ENOENT;
+	list_remove(&f->gone);
+	return 0;
 }
 
-static void unlist_all(struct manifests *m)
-{
-	map_for_each_entry(struct followed, f, &m->files, by_path)
-		f->listed = false;
-}
-
+/* Of the root's files those that its latest listing does not have. */
 static void drop_unlisted(struct manifests *m, const struct root *r)
 {
 	map_for_each_entry(struct followed, f, &m->files, by_path)
-		if (f->root == r && !f->listed)
+		if (f->root == r && f->listing != m->listing)
 			file_gone(m, f);
 }
 
@@ -324,11 +318,6 @@ static bool leads_elsewhere(const struct manifest_file *f)
 	return !f->read || stat(f->path, &st) || st.st_dev != f->dev || st.st_ino != f->ino;
 }
 
-static void add_path(struct buf *b, const struct root *r, const char *name)
-{
-	buf_addf(b, "%s/%s", strcmp(r->path, "/") ? r->path : "", name);
-}
-
 /*
  * Reads all files of a directory, or only the new ones and those that links lead to now. Returns 0,
  * 1 if there are too many files, or a negative errno.
@@ -343,13 +332,13 @@ static int read_directory(struct manifests *m, struct root *r, bool all)
 
 	if (e && e != -ENOENT)
 		return e;
-	unlist_all(m);
+	m->listing++;
 	for (size_t i = 0; i < l.n; i++) {
 		struct followed *f;
 		bool new;
 
 		buf_reset(&path);
-		add_path(&path, r, l.names[i]);
+		buf_addf(&path, "%s/%s", strcmp(r->path, "/") ? r->path : "", l.names[i]);
 		f = find_followed(m, buf_str(&path));
 		new = !f;
 		if (new && !stat(buf_str(&path), &st) && S_ISDIR(st.st_mode))
@@ -360,36 +349,12 @@ static int read_directory(struct manifests *m, struct root *r, bool all)
 		}
 		if (new)
 			f = follow(m, r, buf_str(&path));
-		f->listed = true;
+		f->listing = m->listing;
 		if (new || all || leads_elsewhere(&f->file))
 			read_followed(m, f);
 	}
 	drop_unlisted(m, r);
 	return e ? e : too_many;
-}
-
-static int read_single(struct manifests *m, struct root *r)
-{
-	struct followed *f = find_followed(m, r->path);
-	int e;
-
-	if (!f)
-		f = follow(m, r, r->path);
-	unlist_all(m);
-	f->listed = true;
-	e = read_followed(m, f);
-	drop_unlisted(m, r); /* the path was a directory before */
-	return e == -EAGAIN ? 0 : e;
-}
-
-/* Removes a watch that no path uses any more. */
-static void drop_watch(const struct manifests *m, int wd)
-{
-	for (size_t i = 0; i < m->n_roots; i++)
-		if (m->roots[i].self == wd || m->roots[i].above == wd)
-			return;
-	if (wd >= 0)
-		inotify_rm_watch(m->inotify, wd);
 }
 
 /*
@@ -398,30 +363,39 @@ static void drop_watch(const struct manifests *m, int wd)
  */
 static int refresh_root(struct manifests *m, struct root *r, struct err *err)
 {
-	int self = r->self, above = r->above;
+	const int before[] = { r->self, r->above };
 	struct err watch_err;
-	int w = root_watch(r, m->inotify, &watch_err);
-	int e = r->is_dir ? read_directory(m, r, true) : read_single(m, r);
+	int w = root_watch(r, m->inotify, &watch_err), e;
 
-	drop_watch(m, self);
-	drop_watch(m, above);
+	if (r->is_dir) {
+		e = read_directory(m, r, true);
+	} else {
+		struct followed *f = find_followed(m, r->path);
+
+		if (!f)
+			f = follow(m, r, r->path);
+		f->listing = ++m->listing;
+		e = read_followed(m, f);
+		if (e == -EAGAIN)
+			e = 0;
+		drop_unlisted(m, r); /* the path was a directory before */
+	}
+
+	/* Watches that no path uses any more. */
+	for (size_t i = 0; i < ARRAY_SIZE(before); i++) {
+		bool used = before[i] < 0;
+
+		for (size_t k = 0; k < m->n_roots; k++)
+			used |= m->roots[k].self == before[i] || m->roots[k].above == before[i];
+		if (!used)
+			inotify_rm_watch(m->inotify, before[i]);
+	}
+
 	r->refresh = r->relist = false;
 	tell_root(m, r, e, w ? watch_err.msg : NULL);
 	if (e < 0)
 		return err_errno(err, e, "%s cannot be read", r->path);
 	return w ? err_set(err, w, "%s: %s", r->path, watch_err.msg) : 0;
-}
-
-/* Leaves out the files that were read before: they may be being written. */
-static void relist_root(struct manifests *m, struct root *r)
-{
-	struct followed *f = find_followed(m, r->path);
-
-	r->relist = false;
-	if (r->is_dir)
-		tell_root(m, r, read_directory(m, r, false), NULL);
-	else if (f && leads_elsewhere(&f->file))
-		read_followed(m, f);
 }
 
 /* The error of the first path that has one. */
@@ -498,20 +472,6 @@ static bool is_new_link(const struct root *r, const char *name, uint32_t mask)
 	return !lstat(buf_str(&path), &st) && S_ISLNK(st.st_mode);
 }
 
-static void on_self_event(struct manifests *m, struct root *r, const struct inotify_event *ev)
-{
-	_cleanup_(buf_done) struct buf path = { 0 };
-
-	if (!ev->len) {
-		r->refresh |= !(ev->mask & IN_ATTRIB) || !list_empty(&r->problems);
-	} else if (is_manifest_name(ev->name)) {
-		add_path(&path, r, ev->name);
-		on_file_event(m, r, buf_str(&path), ev->mask);
-	} else {
-		r->relist |= is_new_link(r, ev->name, ev->mask);
-	}
-}
-
 static void on_above_event(struct manifests *m, struct root *r, const struct inotify_event *ev)
 {
 	bool single = r->is_parent && !r->is_dir && !(ev->mask & IN_ISDIR);
@@ -532,15 +492,25 @@ static void on_above_event(struct manifests *m, struct root *r, const struct ino
 
 static void on_inotify_event(struct manifests *m, const struct inotify_event *ev)
 {
+	_cleanup_(buf_done) struct buf path = { 0 };
+
 	if (ev->mask & IN_Q_OVERFLOW) {
 		m->overflow = true;
 		return;
 	}
 	for (size_t i = 0; i < m->n_roots; i++) {
 		struct root *r = &m->roots[i];
+		bool self = ev->wd == r->self;
 
-		if (ev->wd == r->self)
-			on_self_event(m, r, ev);
+		if (self && !ev->len) {
+			r->refresh |= !(ev->mask & IN_ATTRIB) || !list_empty(&r->problems);
+		} else if (self && is_manifest_name(ev->name)) {
+			buf_reset(&path);
+			buf_addf(&path, "%s/%s", strcmp(r->path, "/") ? r->path : "", ev->name);
+			on_file_event(m, r, buf_str(&path), ev->mask);
+		} else if (self) {
+			r->relist |= is_new_link(r, ev->name, ev->mask);
+		}
 		if (ev->wd == r->above)
 			on_above_event(m, r, ev);
 	}
@@ -591,18 +561,34 @@ bool manifests_dispatch(struct manifests *m, uint64_t now)
 	if (m->overflow)
 		refresh_all(m, NULL);
 	m->overflow = false;
-	for (size_t i = 0; i < m->n_roots; i++)
-		if (m->roots[i].refresh)
-			refresh_root(m, &m->roots[i], NULL);
-		else if (m->roots[i].relist)
-			relist_root(m, &m->roots[i]);
+	for (size_t i = 0; i < m->n_roots; i++) {
+		struct root *r = &m->roots[i];
+		struct followed *f = find_followed(m, r->path);
+
+		if (r->refresh)
+			refresh_root(m, r, NULL);
+		/* Not the files that were read before: they may be being written. */
+		else if (r->relist && r->is_dir)
+			tell_root(m, r, read_directory(m, r, false), NULL);
+		else if (r->relist && f && leads_elsewhere(&f->file))
+			read_followed(m, f);
+		r->relist = false;
+	}
 	while (!list_empty(&m->todo)) {
 		struct followed *f = container_of(m->todo.next, struct followed, todo);
 
 		list_remove(&f->todo);
 		do_actions(m, f);
 	}
-	remove_gone(m);
+
+	list_for_each_entry_safe(struct followed, f, &m->gone, gone) {
+		if (f->deadline > m->now)
+			break;
+		list_remove(&f->gone);
+		/* One that is there again is being written: its writer's close will tell. */
+		if (is_missing(f->file.path))
+			remove_for_good(m, f);
+	}
 	catalog_settle(&m->catalog);
 	return m->catalog.changed;
 }

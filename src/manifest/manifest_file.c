@@ -47,21 +47,6 @@ static void reading_done(struct reading *r)
 	buf_done(&r->text);
 }
 
-void manifest_file_init(struct manifest_file *f, const char *path)
-{
-	*f = (struct manifest_file){ .path = mem_strdup(path) };
-	list_init(&f->definitions);
-	list_init(&f->problems);
-}
-
-void manifest_file_done(struct manifest_file *f, struct catalog *catalog, struct problems *problems)
-{
-	list_for_each_entry_safe(struct definition, d, &f->definitions, in_file)
-		catalog_remove(catalog, d);
-	problems_drop(problems, &f->problems);
-	free(f->path);
-}
-
 /* Problems */
 
 /* A problem of the whole file, then its only one. `where` may be NULL. */
@@ -124,18 +109,6 @@ static void tell_object(
 
 /* Objects */
 
-/* An API server would allocate these; here they cannot be done without. */
-static int check_address(
-	const struct catalog *catalog, const struct object *o, struct decode_error *err)
-{
-	if (o->kind != OBJECT_SERVICE || catalog_can_assign(catalog, o))
-		return 0;
-	snprintf(err->field, sizeof(err->field), "spec.clusterIP");
-	snprintf(err->message, sizeof(err->message),
-		"is missing: only an API server can allocate one; set it or use --service-cluster-ip-range");
-	return -EINVAL;
-}
-
 static void warn_of_node_ports(struct reading *r, const char *object, const struct object *o)
 {
 	if (o->kind != OBJECT_SERVICE || !o->wish.node_ports || o->service->headless ||
@@ -175,13 +148,13 @@ static void take_object(struct reading *r, const json_t *tree)
 	}
 	if (d)
 		d->seen = true; /* it stays even where its new version is invalid */
-	if (!e) {
-		e = decode_object(tree, &o, &err);
-		if (!e) {
-			e = check_address(r->catalog, &o, &err);
-			if (e)
-				object_done(&o);
-		}
+	e = e ?: decode_object(tree, &o, &err);
+	if (!e && !catalog_can_assign(r->catalog, &o)) {
+		snprintf(err.field, sizeof(err.field), "spec.clusterIP");
+		snprintf(err.message, sizeof(err.message),
+			"is missing: only an API server can allocate one; set it or use --service-cluster-ip-range");
+		object_done(&o);
+		e = -EINVAL;
 	}
 	if (e) {
 		tell_object(r, err.object, err.field, "%s; %s", err.message,

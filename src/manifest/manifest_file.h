@@ -10,7 +10,11 @@
 #include "base/list.h"
 #include "catalog.h"
 
-/* One file: its latest content that was read, and the objects that it defines. */
+/*
+ * One file: its latest content that was read, and the objects that it defines. The holder fills in
+ * the path and empty lists; in the end it removes the definitions, drops the problems and frees the
+ * path.
+ */
 struct manifest_file {
 	char *path;
 	struct list definitions; /* of struct definition.in_file */
@@ -22,11 +26,6 @@ struct manifest_file {
 	size_t len;
 	uint64_t hash;
 };
-
-void manifest_file_init(struct manifest_file *f, const char *path);
-/* Removes the objects that the file defines. */
-void manifest_file_done(
-	struct manifest_file *f, struct catalog *catalog, struct problems *problems);
 
 /*
  * Reads the file if it changed, and tells the catalog which objects it defines and which no more.

@@ -23,11 +23,6 @@ static struct use *find_use(const struct pool *p, const struct ip *ip)
 	return NULL;
 }
 
-void pool_init(struct pool *p, const struct cidr *range)
-{
-	*p = (struct pool){ .range = *range };
-}
-
 void pool_done(struct pool *p)
 {
 	map_for_each_entry(struct use, use, &p->used, by_ip)

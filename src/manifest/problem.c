@@ -14,48 +14,10 @@ struct problem {
 	char *text[4]; /* path, object, field and message, owned */
 };
 
-void problems_init(struct problems *ps,
-	void (*on_problem)(const struct manifest_problem *problem, void *arg), void *arg)
-{
-	*ps = (struct problems){ .on_problem = on_problem, .arg = arg };
-	list_init(&ps->all);
-}
-
-static void forget_order(struct problems *ps)
-{
-	free(take(ps->sorted));
-}
-
-void problems_done(struct problems *ps)
-{
-	forget_order(ps);
-}
-
-static void problem_free(struct problems *ps, struct problem *p)
-{
-	forget_order(ps);
-	ps->n--;
-	list_remove(&p->of_owner);
-	list_remove(&p->in_all);
-	for (size_t i = 0; i < ARRAY_SIZE(p->text); i++)
-		free(p->text[i]);
-	free(p);
-}
-
 void problems_begin(struct list *owner)
 {
 	list_for_each_entry(struct problem, p, owner, of_owner)
 		p->told = false;
-}
-
-/* An edit above an object moves its line, but the problem stays the same. */
-static bool is_same_problem(const struct manifest_problem *a, const struct manifest_problem *b)
-{
-	bool same_place = a->line == b->line && a->column == b->column;
-
-	return !strcmp(a->path, b->path) && !strcmp(a->object, b->object) &&
-		!strcmp(a->field, b->field) && !strcmp(a->message, b->message) &&
-		(*a->object || same_place);
 }
 
 static struct problem *problem_new(const struct manifest_problem *p)
@@ -78,20 +40,25 @@ static struct problem *problem_new(const struct manifest_problem *p)
 
 void problems_add(struct problems *ps, struct list *owner, const struct manifest_problem *p)
 {
-	struct problem *problem = NULL;
+	struct problem *problem;
 
-	forget_order(ps);
-	list_for_each_entry(struct problem, known, owner, of_owner)
-		if (!known->told && is_same_problem(&known->p, p)) {
-			problem = known;
-			break;
-		}
-	if (problem) {
-		problem->told = true;
-		problem->p.line = p->line;
-		problem->p.column = p->column;
+	free(take(ps->sorted));
+	list_for_each_entry(struct problem, known, owner, of_owner) {
+		const struct manifest_problem *q = &known->p;
+
+		if (known->told || strcmp(q->path, p->path) != 0 ||
+			strcmp(q->object, p->object) != 0 || strcmp(q->field, p->field) != 0 ||
+			strcmp(q->message, p->message) != 0)
+			continue;
+		/* An edit above an object moves its line, but the problem stays the same. */
+		if (!*p->object && (q->line != p->line || q->column != p->column))
+			continue;
+		known->told = true;
+		known->p.line = p->line;
+		known->p.column = p->column;
 		return;
 	}
+
 	problem = problem_new(p);
 	problem->told = true;
 	ps->n++;
@@ -103,9 +70,17 @@ void problems_add(struct problems *ps, struct list *owner, const struct manifest
 
 void problems_end(struct problems *ps, struct list *owner)
 {
-	list_for_each_entry_safe(struct problem, p, owner, of_owner)
-		if (!p->told)
-			problem_free(ps, p);
+	list_for_each_entry_safe(struct problem, p, owner, of_owner) {
+		if (p->told)
+			continue;
+		free(take(ps->sorted));
+		ps->n--;
+		list_remove(&p->of_owner);
+		list_remove(&p->in_all);
+		for (size_t i = 0; i < ARRAY_SIZE(p->text); i++)
+			free(p->text[i]);
+		free(p);
+	}
 }
 
 void problems_drop(struct problems *ps, struct list *owner)

@@ -10,7 +10,8 @@
 /*
  * The present problems. Each one is on a list of its owner (a path, a file, an object), which adds
  * all its problems anew at each look: a known problem is not announced again, and a problem that is
- * not added again is over.
+ * not added again is over. The holder of the struct sets the callback, initialises the list, and at
+ * the end, when the owners have dropped their problems, frees `sorted`.
  */
 struct problems {
 	struct list all;
@@ -19,11 +20,6 @@ struct problems {
 	void (*on_problem)(const struct manifest_problem *problem, void *arg);
 	void *arg;
 };
-
-void problems_init(struct problems *ps,
-	void (*on_problem)(const struct manifest_problem *problem, void *arg), void *arg);
-/* The owners have dropped theirs. */
-void problems_done(struct problems *ps);
 
 /* Between begin and end the owner adds all its problems. Strings are copied. */
 void problems_begin(struct list *owner);

@@ -17,30 +17,6 @@
 static const uint32_t watch_mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
 	IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
-void root_init(struct root *r, const char *path)
-{
-	size_t len = strlen(path);
-
-	while (len > 1 && path[len - 1] == '/')
-		len--;
-	*r = (struct root){ .path = mem_strndup(path, len), .self = -1, .above = -1 };
-	list_init(&r->problems);
-}
-
-void root_done(struct root *r)
-{
-	free(r->path);
-	free(r->child);
-}
-
-/* A watch or a negative errno. */
-static int add_watch(int inotify, const char *path)
-{
-	int wd = inotify_add_watch(inotify, path, watch_mask);
-
-	return wd < 0 ? -errno : wd;
-}
-
 /* Cuts the last component off: "a/b" becomes "a", "a" becomes ".", "/a" becomes "/". Returns the
  * component; NULL where there is none left. */
 static char *cut_component(char *path)
@@ -74,7 +50,9 @@ static int watch_above(struct root *r, int inotify)
 		free(r->child);
 		r->child = child;
 		r->is_parent = first;
-		wd = add_watch(inotify, path);
+		wd = inotify_add_watch(inotify, path, watch_mask);
+		if (wd < 0)
+			wd = -errno;
 		if (wd != -ENOENT && wd != -ENOTDIR && wd != -EACCES)
 			break;
 	}
@@ -85,7 +63,7 @@ static int watch_above(struct root *r, int inotify)
 int root_watch(struct root *r, int inotify, struct err *err)
 {
 	struct stat st;
-	int e = 0, wd;
+	int e = 0;
 
 	/* The next directory on the way may have appeared before the one above was watched. */
 	for (int tries = 0; tries < 3; tries++) {
@@ -100,12 +78,10 @@ int root_watch(struct root *r, int inotify, struct err *err)
 	r->is_dir = !stat(r->path, &st) && S_ISDIR(st.st_mode);
 	r->self = -1;
 	if (r->is_dir) {
-		wd = add_watch(inotify, r->path);
-		if (wd >= 0)
-			r->self = wd;
+		r->self = inotify_add_watch(inotify, r->path, watch_mask);
 		/* A directory that cannot be read is reported by the attempt to read it. */
-		else if (!e && wd != -EACCES && wd != -ENOENT && wd != -ENOTDIR)
-			e = wd;
+		if (r->self < 0 && !e && errno != EACCES && errno != ENOENT && errno != ENOTDIR)
+			e = -errno;
 	}
 
 	if (e == -ENOSPC)

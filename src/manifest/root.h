@@ -9,7 +9,8 @@
 
 /*
  * One configured path and its inotify watches: on the directory itself, and on the deepest existing
- * directory above it, where it appears, disappears and is replaced.
+ * directory above it, where it appears, disappears and is replaced. The holder fills in the path,
+ * no watch (-1) and an empty list, and frees the path and the child.
  */
 struct root {
 	char *path; /* without a slash at its end */
@@ -23,8 +24,6 @@ struct root {
 	struct list problems;
 };
 
-void root_init(struct root *r, const char *path);
-void root_done(struct root *r);
 /*
  * Finds out what the path is now, and watches it. Returns 0, or a negative errno with words if
  * changes cannot be noticed.
