@@ -53,8 +53,8 @@ struct stale_list {
  * for stale and cuts off clients that it has led there itself.
  */
 void stale_add_served(struct stale_list *l, const struct served_ports *served);
-/* Appends a frontend without endpoints, as of a deleted Service: all its entries are stale. */
-void stale_add(struct stale_list *l, const struct ip *ip, uint16_t port, uint8_t proto);
+/* Appends a frontend. All entries of one without endpoints are stale, as of a deleted Service. */
+void stale_add(struct stale_list *l, struct stale_frontend fe);
 /* Appends one frontend of another list with its endpoints. */
 void stale_copy(struct stale_list *l, const struct stale_list *from, size_t i);
 /* Sorts by protocol, family, address and port; to be called before stale_find() and stale_match(). */
@@ -62,8 +62,9 @@ void stale_finish(struct stale_list *l);
 /* The first frontend with that protocol, address and port; NULL: there is none. */
 const struct stale_frontend *stale_find(
 	const struct stale_list *l, const struct stale_frontend *key);
-int stale_frontend_cmp(const struct stale_frontend *a, const struct stale_frontend *b);
-int stale_endpoint_cmp(const struct stale_endpoint *a, const struct stale_endpoint *b);
+/* For qsort() and bsearch(). */
+int stale_frontend_compare(const void *a, const void *b);
+int stale_endpoint_compare(const void *a, const void *b);
 void stale_done(struct stale_list *l);
 
 /* An entry of the connection table. */

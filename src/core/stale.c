@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-static void stale_add_frontend(struct stale_list *l, struct stale_frontend fe)
+void stale_add(struct stale_list *l, struct stale_frontend fe)
 {
 	mem_grow(l->frontends, l->n, l->cap);
 	l->frontends[l->n++] = fe;
@@ -31,18 +31,13 @@ void stale_add_served(struct stale_list *l, const struct served_ports *served)
 				(struct stale_endpoint){ .ip = c->ip, .port = c->port };
 		}
 		for (size_t i = 0; i < p->frontends.n; i++)
-			stale_add_frontend(l,
+			stale_add(l,
 				(struct stale_frontend){ .ip = p->frontends.fes[i].ip,
 					.port = p->frontends.fes[i].port,
 					.proto = p->port->proto,
 					.first = first,
 					.n = l->n_endpoints - first });
 	}
-}
-
-void stale_add(struct stale_list *l, const struct ip *ip, uint16_t port, uint8_t proto)
-{
-	stale_add_frontend(l, (struct stale_frontend){ .ip = *ip, .port = port, .proto = proto });
 }
 
 void stale_copy(struct stale_list *l, const struct stale_list *from, size_t i)
@@ -54,36 +49,25 @@ void stale_copy(struct stale_list *l, const struct stale_list *from, size_t i)
 		l->endpoints[l->n_endpoints++] = from->endpoints[fe.first + k];
 	}
 	fe.first = l->n_endpoints - fe.n;
-	stale_add_frontend(l, fe);
+	stale_add(l, fe);
 }
 
-static int stale_cmp_address(
-	const struct ip *a, uint16_t a_port, const struct ip *b, uint16_t b_port)
+int stale_frontend_compare(const void *a, const void *b)
 {
-	int c = ip_compare(a, b);
+	const struct stale_frontend *x = a, *y = b;
+	int c = (int)x->proto - (int)y->proto;
 
-	return c ? c : (int)a_port - (int)b_port;
+	if (!c)
+		c = ip_compare(&x->ip, &y->ip);
+	return c ? c : (int)x->port - (int)y->port;
 }
 
-int stale_frontend_cmp(const struct stale_frontend *a, const struct stale_frontend *b)
+int stale_endpoint_compare(const void *a, const void *b)
 {
-	return a->proto == b->proto ? stale_cmp_address(&a->ip, a->port, &b->ip, b->port)
-				    : (int)a->proto - (int)b->proto;
-}
+	const struct stale_endpoint *x = a, *y = b;
+	int c = ip_compare(&x->ip, &y->ip);
 
-int stale_endpoint_cmp(const struct stale_endpoint *a, const struct stale_endpoint *b)
-{
-	return stale_cmp_address(&a->ip, a->port, &b->ip, b->port);
-}
-
-static int stale_frontend_compare(const void *a, const void *b)
-{
-	return stale_frontend_cmp(a, b);
-}
-
-static int stale_endpoint_compare(const void *a, const void *b)
-{
-	return stale_endpoint_cmp(a, b);
+	return c ? c : (int)x->port - (int)y->port;
 }
 
 void stale_finish(struct stale_list *l)
@@ -107,13 +91,13 @@ const struct stale_frontend *stale_find(
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (stale_frontend_cmp(&l->frontends[middle], key) < 0)
+		if (stale_frontend_compare(&l->frontends[middle], key) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < l->n && !stale_frontend_cmp(&l->frontends[low], key) ? &l->frontends[low]
-									  : NULL;
+	return low < l->n && !stale_frontend_compare(&l->frontends[low], key) ? &l->frontends[low]
+									      : NULL;
 }
 
 bool stale_match(const struct stale_list *l, const struct stale_flow *flow)
@@ -125,7 +109,7 @@ bool stale_match(const struct stale_list *l, const struct stale_flow *flow)
 	const struct stale_frontend *first = stale_find(l, &key), *end = &l->frontends[l->n];
 
 	for (const struct stale_frontend *fe = first; fe && fe < end; fe++) {
-		if (stale_frontend_cmp(fe, &key))
+		if (stale_frontend_compare(fe, &key))
 			break;
 		if (l->translated && !flow->translated)
 			continue;

@@ -47,32 +47,29 @@ void stale_watch_free(struct stale_watch *w)
 
 void stale_watch_add(struct stale_watch *w, const struct ip *ip, uint16_t port, uint8_t proto)
 {
-	stale_add(&w->changed, ip, port, proto);
+	stale_add(&w->changed, (struct stale_frontend){ .ip = *ip, .port = port, .proto = proto });
 }
 
-static bool stale_same_endpoints(const struct stale_list *a, const struct stale_frontend *in_a,
-	const struct stale_list *b, const struct stale_frontend *in_b)
+void stale_watch_service(struct stale_watch *w, struct stale_service **at,
+	const struct claimant *who, const struct served_ports *served)
 {
-	if (in_a->n != in_b->n)
-		return false;
-	for (size_t i = 0; i < in_a->n; i++)
-		if (stale_endpoint_cmp(
-			    &a->endpoints[in_a->first + i], &b->endpoints[in_b->first + i]))
-			return false;
-	return true;
-}
-
-/* Merges the two sorted lists: frontends in one of them only, or with other endpoints, changed. */
-static void stale_watch_compare(
-	struct stale_watch *w, const struct stale_list *old, const struct stale_list *new)
-{
+	const struct stale_list none = { 0 }, *old = *at ? &(*at)->list : &none;
+	struct stale_list new = { 0 };
 	size_t i = 0, j = 0;
 
-	while (i < old->n || j < new->n) {
-		const struct stale_frontend *a = &old->frontends[i], *b = &new->frontends[j];
-		int c = i == old->n ? 1 : j == new->n ? -1 : stale_frontend_cmp(a, b);
+	stale_add_served(&new, served);
+	stale_finish(&new);
 
-		if (c || !stale_same_endpoints(old, a, new, b)) {
+	/* Merges the two lists: frontends in one of them only, or with other endpoints, changed. */
+	while (i < old->n || j < new.n) {
+		const struct stale_frontend *a = &old->frontends[i], *b = &new.frontends[j];
+		int c = i == old->n ? 1 : j == new.n ? -1 : stale_frontend_compare(a, b);
+		bool same = !c && a->n == b->n;
+
+		for (size_t k = 0; same && k < a->n; k++)
+			same = !stale_endpoint_compare(
+				&old->endpoints[a->first + k], &new.endpoints[b->first + k]);
+		if (!same) {
 			const struct stale_frontend *changed = c < 0 ? a : b;
 
 			stale_watch_add(w, &changed->ip, changed->port, changed->proto);
@@ -80,17 +77,7 @@ static void stale_watch_compare(
 		i += c <= 0;
 		j += c >= 0;
 	}
-}
 
-void stale_watch_service(struct stale_watch *w, struct stale_service **at,
-	const struct claimant *who, const struct served_ports *served)
-{
-	const struct stale_list none = { 0 };
-	struct stale_list new = { 0 };
-
-	stale_add_served(&new, served);
-	stale_finish(&new);
-	stale_watch_compare(w, *at ? &(*at)->list : &none, &new);
 	if (!new.n) {
 		if (*at)
 			stale_service_forget(*at);
@@ -117,27 +104,6 @@ struct stale_owner {
 	size_t i;			     /* of its frontends */
 };
 
-/* For each changed frontend the oldest Service that has it. */
-static struct stale_owner *stale_watch_owners(const struct stale_watch *w)
-{
-	const struct stale_list *changed = &w->changed;
-	struct stale_owner *owners = mem_zalloc(changed->n, sizeof(*owners));
-
-	list_for_each_entry(const struct stale_service, s, &w->services, link)
-		for (size_t i = 0; i < s->list.n; i++) {
-			const struct stale_frontend *at =
-				stale_find(changed, &s->list.frontends[i]);
-			struct stale_owner *owner;
-
-			if (!at)
-				continue;
-			owner = &owners[at - changed->frontends];
-			if (!owner->service || claimant_older(s->who, owner->service->who))
-				*owner = (struct stale_owner){ .service = s, .i = i };
-		}
-	return owners;
-}
-
 void stale_watch_list(struct stale_watch *w, struct stale_list *ret)
 {
 	_cleanup_free_ struct stale_owner *owners = NULL;
@@ -147,17 +113,28 @@ void stale_watch_list(struct stale_watch *w, struct stale_list *ret)
 	/* Without duplicates, so that the list does not grow while it waits. */
 	stale_finish(changed);
 	for (size_t i = 0; i < changed->n; i++)
-		if (!n || stale_frontend_cmp(&changed->frontends[n - 1], &changed->frontends[i]))
+		if (!n ||
+			stale_frontend_compare(&changed->frontends[n - 1], &changed->frontends[i]))
 			changed->frontends[n++] = changed->frontends[i];
 	changed->n = n;
 
-	owners = stale_watch_owners(w);
-	for (size_t i = 0; i < changed->n; i++) {
-		const struct stale_frontend *fe = &changed->frontends[i];
+	/* For each changed frontend the oldest Service that has it. */
+	owners = mem_zalloc(n, sizeof(*owners));
+	list_for_each_entry(const struct stale_service, s, &w->services, link)
+		for (size_t i = 0; i < s->list.n; i++) {
+			const struct stale_frontend *fe =
+				stale_find(changed, &s->list.frontends[i]);
+			struct stale_owner *o = fe ? &owners[fe - changed->frontends] : NULL;
+
+			if (o && (!o->service || claimant_older(s->who, o->service->who)))
+				*o = (struct stale_owner){ .service = s, .i = i };
+		}
+
+	for (size_t i = 0; i < n; i++) {
 		const struct stale_owner *o = &owners[i];
 
 		if (!o->service)
-			stale_add(ret, &fe->ip, fe->port, fe->proto);
+			stale_add(ret, changed->frontends[i]);
 		else if (o->service->list.frontends[o->i].n)
 			stale_copy(ret, &o->service->list, o->i);
 	}

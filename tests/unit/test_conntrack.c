@@ -256,7 +256,8 @@ static void add_frontend(const char *address, uint16_t port)
 	struct ip ip;
 
 	assert_int_equal(ip_parse(address, &ip), 0);
-	stale_add(&t.stale, &ip, port, IPPROTO_UDP);
+	stale_add(
+		&t.stale, (struct stale_frontend){ .ip = ip, .port = port, .proto = IPPROTO_UDP });
 	stale_finish(&t.stale);
 }
 

@@ -117,7 +117,7 @@ static void frontend(const char *to, uint16_t port)
 {
 	const struct ip ip = parse(to);
 
-	stale_add(&t.list, &ip, port, IPPROTO_UDP);
+	stale_add(&t.list, (struct stale_frontend){ .ip = ip, .port = port, .proto = IPPROTO_UDP });
 }
 
 /* With one endpoint, which may answer. */

@@ -349,7 +349,7 @@ static void a_service_that_is_gone_leaves_only_stale_flows(void **state)
 	struct ip ip = fixture_ip("10.20.0.10");
 
 	(void)state;
-	stale_add(&t.list, &ip, 53, IPPROTO_UDP);
+	stale_add(&t.list, (struct stale_frontend){ .ip = ip, .port = 53, .proto = IPPROTO_UDP });
 	stale_finish(&t.list);
 	assert_true(stale("10.20.0.10:53", "10.244.0.1:5353"));
 	assert_true(stale("10.20.0.10:53", "10.20.0.10:53"));
@@ -372,7 +372,9 @@ static void many_frontends_are_told_apart(void **state)
 	for (unsigned i = N; i > 0; i--) {
 		ip.bytes[2] = (uint8_t)(i >> 8);
 		ip.bytes[3] = (uint8_t)i;
-		stale_add(&t.list, &ip, (uint16_t)(2 * i), IPPROTO_UDP);
+		stale_add(&t.list,
+			(struct stale_frontend){
+				.ip = ip, .port = (uint16_t)(2 * i), .proto = IPPROTO_UDP });
 	}
 	stale_finish(&t.list);
 	for (unsigned i = 0; i <= N + 1; i++) {
