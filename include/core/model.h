@@ -11,9 +11,9 @@
 
 /*
  * Services, slices and nodes as decoded, with the API's defaults filled in: immutable, each in an
- * arena of its own, which also holds the object itself. Strings are never NULL unless said. Field
- * names are those of the Kubernetes API; where a field is not here, nothing depends on it. Decoders
- * have validated ranges and syntax.
+ * arena of its own, which also holds the object itself. Strings are never NULL. Fields are named as
+ * in the Kubernetes API; a field of the API that is missing here has no effect. The decoders have
+ * checked ranges and syntax.
  */
 
 /* RFC 1123 subdomain; name and namespace limits of Kubernetes */
@@ -36,26 +36,28 @@ struct service_port {
 
 struct ingress {
 	struct ip ip;
-	bool proxy_mode; /* status.loadBalancer.ingress[].ipMode is Proxy: not ours to answer */
+	/* status.loadBalancer.ingress[].ipMode is Proxy: the load balancer answers, the node must
+	 * not. */
+	bool proxy_mode;
 };
 
 struct service {
 	struct arena arena;
 	const char *ns, *name;
 	const char *resource_version; /* "" from manifests without one */
-	const char *uid;	      /* the same */
+	const char *uid;	      /* "" from manifests without one */
 	int64_t created;	      /* metadata.creationTimestamp, Unix seconds; 0: none */
 	enum service_type type;
 	bool headless;	  /* spec.clusterIP is None */
 	bool other_proxy; /* has the label service.kubernetes.io/service-proxy-name */
-	bool cluster_dns; /* has the label k8s-app: kube-dns, which every installer gives it */
+	bool cluster_dns; /* has the label k8s-app: kube-dns; every installer sets it */
 	struct ip cluster_ips[2];
-	size_t n_cluster_ips; /* 0: none assigned (yet), or headless */
+	size_t n_cluster_ips; /* 0: not assigned yet, or headless */
 	const struct service_port *ports;
 	size_t n_ports;
 	const struct ip *external_ips;
 	size_t n_external_ips;
-	const struct ingress *ingress; /* entries that are a hostname only are left out */
+	const struct ingress *ingress; /* without the entries that have only a hostname */
 	size_t n_ingress;
 	const struct cidr *source_ranges; /* spec.loadBalancerSourceRanges */
 	size_t n_source_ranges;
@@ -64,7 +66,7 @@ struct service {
 	bool external_local;	   /* spec.externalTrafficPolicy is Local */
 	bool internal_local;	   /* spec.internalTrafficPolicy is Local */
 	uint16_t health_check_node_port;
-	bool publish_not_ready; /* only meant for Endpoints objects: slices carry it in `ready` */
+	bool publish_not_ready; /* for Endpoints objects; EndpointSlices have it in `ready` */
 	const char *scheduler;	/* annotation ipvsctl.io/scheduler or
 				   kube-router.io/service.scheduler; "" */
 	int64_t drain_timeout;	/* annotation ipvsctl.io/drain-timeout, milliseconds; -1: none */
@@ -102,8 +104,8 @@ struct slice {
 	enum slice_kind kind;
 	const char *ns, *name;
 	const char *resource_version;
-	const char *
-		service; /* label kubernetes.io/service-name; the object's own name for Endpoints */
+	/* label kubernetes.io/service-name; the object's own name for Endpoints */
+	const char *service;
 	const struct subset *subsets;
 	size_t n_subsets;
 	int32_t weight;	      /* annotation ipvsctl.io/weight, 0..65535; -1: none */
@@ -129,12 +131,12 @@ struct node {
 	bool to_be_deleted_taint; /* ToBeDeletedByClusterAutoscaler */
 };
 
-/* Empty objects in an arena of their own; the caller fills them while decoding. Each _free takes
- * NULL. */
+/* Empty objects, each in an arena of its own, which the caller fills while decoding. Each _free()
+ * accepts NULL. */
 struct service *service_new(void);
 struct slice *slice_new(void);
 struct node *node_new(void);
-/* The API server's Service or the DNS of the cluster, without which others cannot start. */
+/* The Service is the API server or the cluster's DNS: other Services need it to start. */
 bool service_is_vital(const struct service *s);
 void service_free(struct service *s);
 void slice_free(struct slice *s);

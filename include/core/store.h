@@ -36,7 +36,7 @@ struct slot_slice {
 /* Kinds of objects of which an input tells a complete view. */
 enum view_kind { VIEW_SERVICES, VIEW_ENDPOINT_SLICES, VIEW_ENDPOINTS, VIEW_NODES, VIEW_KINDS };
 
-/* Since when a Service's endpoints are other ones, as a slice of it says that came. */
+/* When the endpoints of a Service changed, as one of its slices says. */
 struct trigger {
 	const struct slot *slot;
 	int64_t time; /* struct slice.trigger_time */
@@ -56,9 +56,9 @@ struct store {
 	/* Changes that were told, ever; what came in a version that is there already is none. */
 	uint64_t service_changes, slice_changes;
 	/*
-	 * Those since store_forget_triggers(), as far as they are later than this (Unix
-	 * microseconds; 0: none are kept). A slice that goes takes those of its Service along, as
-	 * in kube-proxy: they are not what is waited for.
+	 * Triggers later than `triggers_since` (Unix microseconds; 0: none are kept); the reader
+	 * sets `n_triggers` to 0. A slice that is deleted takes the triggers of its Service along,
+	 * as in kube-proxy: nobody waits for them.
 	 */
 	int64_t triggers_since;
 	struct trigger *triggers;
@@ -93,8 +93,6 @@ bool store_has_service(
 	struct store *s, const char *ns, const char *name, const char *resource_version);
 bool store_has_slice(struct store *s, enum slice_kind kind, const char *ns, const char *name,
 	const char *resource_version);
-
-void store_forget_triggers(struct store *s);
 
 /* NULL where unknown. Valid until the next change of that object. */
 struct slot *store_find(const struct store *s, const char *ns, const char *name);

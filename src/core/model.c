@@ -48,37 +48,30 @@ struct node *node_new(void)
 	return n;
 }
 
-/* The object lies in the arena that it holds: the arena is copied out before it goes. */
-static void arena_free(struct arena a)
-{
-	arena_done(&a);
-}
-
-static bool service_is_named(const struct service *s, const char *ns, const char *name)
-{
-	return !strcmp(s->ns, ns) && !strcmp(s->name, name);
-}
-
 bool service_is_vital(const struct service *s)
 {
-	return s->cluster_dns || service_is_named(s, "default", "kubernetes") ||
-		service_is_named(s, "kube-system", "kube-dns");
+	return s->cluster_dns || (!strcmp(s->ns, "default") && !strcmp(s->name, "kubernetes")) ||
+		(!strcmp(s->ns, "kube-system") && !strcmp(s->name, "kube-dns"));
 }
 
+/* Each object lies in the arena that it holds: the arena is copied out before it is freed. */
 void service_free(struct service *s)
 {
-	if (s)
-		arena_free(s->arena);
+	struct arena a = s ? s->arena : (struct arena){ 0 };
+
+	arena_done(&a);
 }
 
 void slice_free(struct slice *s)
 {
-	if (s)
-		arena_free(s->arena);
+	struct arena a = s ? s->arena : (struct arena){ 0 };
+
+	arena_done(&a);
 }
 
 void node_free(struct node *n)
 {
-	if (n)
-		arena_free(n->arena);
+	struct arena a = n ? n->arena : (struct arena){ 0 };
+
+	arena_done(&a);
 }

@@ -23,23 +23,17 @@ void store_init(struct store *s)
 	list_init(&s->dirty);
 }
 
-/* The slot has no slices any more. */
-static void slot_free(struct slot *slot)
-{
-	list_remove(&slot->dirty);
-	service_free(slot->service);
-	free(slot->name);
-	free(slot);
-}
-
 void store_done(struct store *s)
 {
 	map_for_each_entry(struct slot_slice, it, &s->slices, by_key) {
 		slice_free(it->slice);
 		free(it);
 	}
-	map_for_each_entry(struct slot, slot, &s->slots, by_name)
-		slot_free(slot);
+	map_for_each_entry(struct slot, slot, &s->slots, by_name) {
+		service_free(slot->service);
+		free(slot->name);
+		free(slot);
+	}
 	map_for_each_entry(struct store_node, n, &s->nodes, by_name) {
 		node_free(n->node);
 		free(n);
@@ -105,7 +99,9 @@ void store_prune(struct store *s, struct slot *slot)
 	if (slot->service || slot->n_slices || slot->published)
 		return;
 	map_del(&s->slots, &slot->by_name);
-	slot_free(slot);
+	list_remove(&slot->dirty);
+	free(slot->name);
+	free(slot);
 }
 
 void store_put_service(struct store *s, struct service *service)
@@ -121,20 +117,16 @@ void store_put_service(struct store *s, struct service *service)
 	store_mark_dirty(s, slot);
 }
 
-static void remove_service(struct store *s, struct slot *slot)
-{
-	service_free(take(slot->service));
-	s->n_services--;
-	s->service_changes++;
-	store_mark_dirty(s, slot);
-}
-
 void store_delete_service(struct store *s, const char *ns, const char *name)
 {
 	struct slot *slot = store_find(s, ns, name);
 
-	if (slot && slot->service)
-		remove_service(s, slot);
+	if (!slot || !slot->service)
+		return;
+	service_free(take(slot->service));
+	s->n_services--;
+	s->service_changes++;
+	store_mark_dirty(s, slot);
 }
 
 static struct slot_slice *find_slice(
@@ -147,39 +139,26 @@ static struct slot_slice *find_slice(
 	return NULL;
 }
 
-/* Triggers */
-
-void store_forget_triggers(struct store *s)
-{
-	s->n_triggers = 0;
-}
-
-static int slice_family(const struct slice *slice)
-{
-	for (size_t i = 0; i < slice->n_subsets; i++)
-		if (slice->subsets[i].n_endpoints)
-			return slice->subsets[i].endpoints[0].ip.family;
-	return 0;
-}
-
 /* A slice without endpoints is of the family that it had before, or else of its Service. */
 static void add_trigger(
 	struct store *s, const struct slot *slot, const struct slice *new, const struct slice *old)
 {
-	int family = slice_family(new);
+	const struct slice *const known[] = { new, old };
+	int family = 0;
 
-	if (!family && old)
-		family = slice_family(old);
+	for (size_t k = 0; k < ARRAY_SIZE(known) && known[k] && !family; k++)
+		for (size_t i = 0; i < known[k]->n_subsets && !family; i++)
+			if (known[k]->subsets[i].n_endpoints)
+				family = known[k]->subsets[i].endpoints[0].ip.family;
 	if (!family && slot->service && slot->service->n_cluster_ips)
 		family = slot->service->cluster_ips[0].family;
+
 	if (!s->triggers_since || new->trigger_time <= s->triggers_since || !family ||
 		s->n_triggers == STORE_MAX_TRIGGERS)
 		return;
 	mem_grow(s->triggers, s->n_triggers, s->cap_triggers);
 	s->triggers[s->n_triggers++] = (struct trigger){ slot, new->trigger_time, family };
 }
-
-/* Slices */
 
 static void detach_slice(struct store *s, struct slot_slice *it)
 {
@@ -199,24 +178,10 @@ static void detach_slice(struct store *s, struct slot_slice *it)
 	store_mark_dirty(s, slot);
 }
 
-/* Slices stay in order of kind and name, so that resolving does not depend on their arrival. */
-static void insert_slice(struct slot *slot, struct slot_slice *new)
-{
-	struct list *pos = &slot->slices;
-
-	list_for_each_entry(struct slot_slice, it, &slot->slices, link)
-		if (it->slice->kind > new->slice->kind ||
-			(it->slice->kind ==
-				new->slice->kind &&strcmp(it->slice->name, new->slice->name) > 0)) {
-			pos = &it->link;
-			break;
-		}
-	list_insert(pos, &new->link);
-}
-
 void store_put_slice(struct store *s, struct slice *slice)
 {
 	struct slot_slice *it = find_slice(s, slice->kind, slice->ns, slice->name);
+	struct list *pos;
 
 	/* The label that names the Service may have changed: the old slot loses it. */
 	if (it && strcmp(it->slice->service, slice->service) != 0) {
@@ -234,7 +199,19 @@ void store_put_slice(struct store *s, struct slice *slice)
 		it->slot = slot_get(s, slice->ns, slice->service);
 		it->slice = slice;
 		it->slot->n_slices++;
-		insert_slice(it->slot, it);
+
+		/* In order of kind and name, so that resolving does not depend on their arrival. */
+		pos = &it->slot->slices;
+		list_for_each_entry(struct slot_slice, other, &it->slot->slices, link) {
+			int c = (int)other->slice->kind - (int)slice->kind;
+
+			if (c > 0 || (!c && strcmp(other->slice->name, slice->name) > 0)) {
+				pos = &other->link;
+				break;
+			}
+		}
+		list_insert(pos, &it->link);
+
 		add_trigger(s, it->slot, slice, NULL);
 		map_add(&s->slices, &it->by_key, hash_names(slice->ns, slice->name));
 	}
@@ -297,20 +274,16 @@ void store_put_node(struct store *s, struct node *node)
 	s->node_generation += !same;
 }
 
-static void remove_node(struct store *s, struct store_node *n)
-{
-	map_del(&s->nodes, &n->by_name);
-	node_free(n->node);
-	free(n);
-	s->node_generation++;
-}
-
 void store_delete_node(struct store *s, const char *name)
 {
 	struct store_node *n = find_node(s, name);
 
-	if (n)
-		remove_node(s, n);
+	if (!n)
+		return;
+	map_del(&s->nodes, &n->by_name);
+	node_free(n->node);
+	free(n);
+	s->node_generation++;
 }
 
 void store_view_begin(struct store *s, enum view_kind kind)
@@ -318,50 +291,40 @@ void store_view_begin(struct store *s, enum view_kind kind)
 	s->view[kind]++;
 }
 
-static void end_slices(struct store *s, enum slice_kind kind)
-{
-	map_for_each_entry(struct slot_slice, it, &s->slices, by_key)
-		if (it->slice->kind == kind && it->view != s->view[slice_views[kind]])
-			detach_slice(s, it);
-}
-
 void store_view_end(struct store *s, enum view_kind kind)
 {
+	const uint32_t view = s->view[kind];
+
 	switch (kind) {
 	case VIEW_SERVICES:
 		map_for_each_entry(struct slot, slot, &s->slots, by_name)
-			if (slot->service && slot->view != s->view[VIEW_SERVICES])
-				remove_service(s, slot);
+			if (slot->service && slot->view != view)
+				store_delete_service(s, slot->service->ns, slot->service->name);
 		break;
 	case VIEW_ENDPOINT_SLICES:
-		end_slices(s, SLICE_ENDPOINT_SLICE);
-		break;
 	case VIEW_ENDPOINTS:
-		end_slices(s, SLICE_ENDPOINTS);
+		map_for_each_entry(struct slot_slice, it, &s->slices, by_key)
+			if (slice_views[it->slice->kind] == kind && it->view != view)
+				detach_slice(s, it);
 		break;
 	case VIEW_NODES:
 		map_for_each_entry(struct store_node, n, &s->nodes, by_name)
-			if (n->view != s->view[VIEW_NODES])
-				remove_node(s, n);
+			if (n->view != view)
+				store_delete_node(s, n->node->name);
 		break;
 	case VIEW_KINDS:
 		break;
 	}
 }
 
-/* Versions are opaque: they are the same or they are not. */
-static bool same_version(const char *a, const char *b)
-{
-	return *a && !strcmp(a, b);
-}
-
+/* Versions are opaque: they are the same or they are not. A version of "" is unknown. */
 bool store_has_service(
 	struct store *s, const char *ns, const char *name, const char *resource_version)
 {
 	struct slot *slot = store_find(s, ns, name);
+	const char *version = slot && slot->service ? slot->service->resource_version : "";
 
-	if (!slot || !slot->service ||
-		!same_version(slot->service->resource_version, resource_version))
+	if (!*version || strcmp(version, resource_version) != 0)
 		return false;
 	slot->view = s->view[VIEW_SERVICES];
 	return true;
@@ -371,8 +334,9 @@ bool store_has_slice(struct store *s, enum slice_kind kind, const char *ns, cons
 	const char *resource_version)
 {
 	struct slot_slice *it = find_slice(s, kind, ns, name);
+	const char *version = it ? it->slice->resource_version : "";
 
-	if (!it || !same_version(it->slice->resource_version, resource_version))
+	if (!*version || strcmp(version, resource_version) != 0)
 		return false;
 	it->view = s->view[slice_views[kind]];
 	return true;

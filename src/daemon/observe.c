@@ -266,7 +266,7 @@ static void observe_synced(struct observe *o)
 		histogram_observe(&o->metrics.families[t->family == AF_INET6].programming,
 			unix_time(&wall) - (double)t->time / 1e6);
 	}
-	store_forget_triggers(c->store);
+	c->store->n_triggers = 0;
 	if (!list_empty(&c->store->dirty))
 		observe_change(o); /* what came meanwhile waits from now on */
 	o->service_changes = c->store->service_changes;
