@@ -64,6 +64,7 @@
 
 #define VITAL .vital = true
 #define JOINS .joins = true
+#define SLOW .slow = true
 
 const struct op_step op_order[] = {
 	/*  1 */
@@ -117,7 +118,7 @@ const struct op_step op_order[] = {
 	{ OP_DEL, FACT_SET },
 	{ OP_DEL, FACT_LINK },
 	/* 13 */
-	{ OP_SET, FACT_VS },
+	{ OP_SET, FACT_VS, SLOW },
 };
 static_assert(ARRAY_SIZE(op_order) == OP_STEPS, "each type of operation on each class has a step");
 
@@ -135,6 +136,16 @@ enum op_class op_class_of(const struct fact_key *key)
 	if (service_chain_parse(key->name, &chain, hash))
 		return OP_CLASS_SERVICE_CHAIN;
 	return key->kind;
+}
+
+bool op_is_slow(const struct op *op)
+{
+	enum op_class class = op_class_of(&op->fact.key);
+
+	for (size_t i = 0; i < OP_STEPS; i++)
+		if (op_order[i].type == op->type && op_order[i].class == class)
+			return op_order[i].slow;
+	return false;
 }
 
 bool op_step_is_of_kind(const struct op_step *step, enum fact_kind kind)

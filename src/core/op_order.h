@@ -30,9 +30,12 @@ struct op_step {
 	uint8_t class; /* enum op_class, or enum fact_kind */
 	bool vital;    /* vital claimants have this step in a pass before all others */
 	bool joins;    /* goes into one batch with the rows of that sort around it */
+	bool slow;     /* 10 ms and more for each operation; carried out by core/hold */
 };
 extern const struct op_step op_order[OP_STEPS];
 
+/* The row of this operation is marked slow. */
+bool op_is_slow(const struct op *op);
 bool op_step_is_of_kind(const struct op_step *step, enum fact_kind kind);
 
 #endif
