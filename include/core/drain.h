@@ -43,16 +43,12 @@ void drain_expect(struct drain *d, const struct fact_key *vs, uint64_t timeout);
 /* Claims the facts whose delete is queued and that may have connections. To be called before
  * drain_poll(), and before operations are taken. */
 void drain_catch(struct drain *d, uint64_t now);
-/* Releases what has no connections any more or is past its deadline. Does nothing before
- * drain_next(). */
-void drain_poll(struct drain *d, uint64_t now);
+/* Releases facts that have no connections any more or are past their deadline. Returns when there
+ * is something to do again, before which a call does nothing; UINT64_MAX: nothing drains. */
+uint64_t drain_poll(struct drain *d, uint64_t now);
 /* Releases everything at once. */
 void drain_release_all(struct drain *d);
-/* When drain_poll() has something to do; UINT64_MAX: nothing drains. */
-uint64_t drain_next(const struct drain *d);
 /* How many real servers drain. */
 size_t drain_count(const struct drain *d);
-/* The claimant of draining facts: fact_state.claimant. */
-const struct claimant *drain_claimant(const struct drain *d);
 
 #endif

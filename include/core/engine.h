@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "core/adapter.h"
-#include "core/drain.h"
 #include "core/node_view.h"
 #include "core/rule_pool.h"
 #include "core/stale.h"
@@ -21,7 +20,7 @@
 
 struct engine_config {
 	struct store *store;
-	struct node_view *view;	 /* changed only through engine_policy_changed() */
+	struct node_view *view;	 /* whoever changes it calls engine_node_changed() */
 	uint64_t audit_interval; /* milliseconds; 0: only on request */
 	bool drain;		 /* real servers that leave keep their connections for a while */
 	bool dry_run;		 /* audits, and never applies */
@@ -31,12 +30,12 @@ struct engine_config {
 	void (*on_failure)(const struct op *op, void *arg);
 	/* The kernel does not know this scheduler; Services that asked for it get the default. */
 	void (*on_scheduler_missing)(const char *scheduler, void *arg);
-	/* This one did, and gets it now: told once, until its own can be had in between. May be
-	 * NULL. */
+	/* The Service asked for a scheduler that the kernel does not have, and gets the default.
+	 * Called once, and again only if its own was available in between. May be NULL. */
 	void (*on_degraded)(const struct service *service, void *arg);
 	/*
-	 * A Service wants an address and port that an older one has: told once, until it wants it
-	 * no longer or gets it. May be NULL.
+	 * A Service wants an address and port that an older Service has. Called once, and again
+	 * only if the Service gave them up or got them in between. May be NULL.
 	 */
 	void (*on_conflict)(const struct fact_key *frontend, const struct claimant *loser,
 		const struct claimant *owner, void *arg);
@@ -44,9 +43,9 @@ struct engine_config {
 	 * one (stats.last_audit). */
 	void (*on_audit)(const struct err *err, void *arg);
 	/*
-	 * Deletes the kernel's connection table's entries that are stale by this list. Returns how
-	 * many, and whether there are more, or a negative errno: then it is called again later,
-	 * with the same at least. NULL where there are none to delete.
+	 * Deletes the entries of the kernel's connection table that are stale by this list. Returns
+	 * their number, and whether there are more; or a negative errno, and is called again later
+	 * with at least the same frontends. NULL: the connection table is left alone.
 	 */
 	int (*delete_flows)(const struct stale_list *stale, bool *ret_more, void *arg);
 	void *arg;
@@ -65,6 +64,7 @@ struct engine_stats {
 	uint64_t last_change;	  /* time of the last successful operation, ms */
 	uint64_t last_audit;	  /* of all kinds, ms; 0: never */
 	uint64_t flows_deleted;	  /* entries of the connection table */
+	size_t draining;	  /* real servers that drain now */
 	/*
 	 * The sources are complete; nothing is left to do but what waits for its retry, and maybe
 	 * what the sources told while an adapter that answers later was at work.
@@ -91,10 +91,10 @@ uint64_t engine_step(struct engine *e, uint64_t now);
 void engine_request_audit(struct engine *e, unsigned kinds);
 /* The node view changed: resolves everything again. */
 void engine_node_changed(struct engine *e);
-/* For a person who changed something: the same, reads the kernel again, asks it again for the
- * schedulers that it did not have, and tries at once what failed. */
+/* As engine_node_changed(), and also audits, asks the kernel again for the schedulers that it did
+ * not have, and retries failed operations at once. */
 void engine_reload(struct engine *e);
-/* Wants nothing any more: everything of ours is removed by the next steps. */
+/* Releases all facts: the next steps remove everything of ours. */
 void engine_release_all(struct engine *e);
 
 /* Why an operation failed: the text of its errno, and the adapter's words where it has some. */
@@ -102,7 +102,6 @@ void engine_print_failure(const struct engine *e, struct buf *b, const struct op
 
 const struct engine_stats *engine_stats(const struct engine *e);
 struct ledger *engine_ledger(struct engine *e);
-const struct drain *engine_drain(const struct engine *e);
 const struct rule_pool *engine_rules(const struct engine *e);
 
 #endif

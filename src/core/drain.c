@@ -62,31 +62,21 @@ struct drain *drain_new(const struct drain_config *config)
 	return d;
 }
 
-static void drain_fact_free(struct drain_fact *f)
-{
-	fact_list_done(&f->kept);
-	free(f);
-}
-
-static void drain_forget_expected(struct drain *d)
-{
-	map_for_each_entry(struct drain_expected, e, &d->expected, by_key)
-		free(e);
-	map_done(&d->expected);
-	d->expected = (struct map){ 0 };
-}
-
 void drain_free(struct drain *d)
 {
 	if (!d)
 		return;
-	map_for_each_entry(struct drain_fact, f, &d->facts, by_key)
-		drain_fact_free(f);
-	map_done(&d->facts);
+	map_for_each_entry(struct drain_fact, f, &d->facts, by_key) {
+		fact_list_done(&f->kept);
+		free(f);
+	}
 	map_for_each_entry(struct drain_kept, k, &d->kept, by_key)
 		free(k);
+	map_for_each_entry(struct drain_expected, e, &d->expected, by_key)
+		free(e);
+	map_done(&d->facts);
 	map_done(&d->kept);
-	drain_forget_expected(d);
+	map_done(&d->expected);
 	free(d);
 }
 
@@ -286,7 +276,9 @@ void drain_catch(struct drain *d, uint64_t now)
 	if (d->n_rs)
 		ledger_each_queued(l, OP_SET, FACT_RS, drain_restart_timer, &c);
 
-	drain_forget_expected(d);
+	map_for_each_entry(struct drain_expected, e, &d->expected, by_key)
+		free(e);
+	map_done(&d->expected);
 	fact_list_done(&virtual_servers);
 	fact_list_done(&members);
 	fact_list_done(&real_servers);
@@ -343,49 +335,49 @@ static bool drain_is_busy(const struct drain *d, struct drain_fact *rs, uint64_t
 	return d->config.conns(&vs, drain_note_conns, &look, d->config.arg) < 0 || rs->busy;
 }
 
-static void drain_poll_fact(struct drain *d, struct drain_fact *f, uint64_t now)
+uint64_t drain_poll(struct drain *d, uint64_t now)
 {
 	struct ledger *l = d->config.ledger;
 	struct fact_state s;
 
-	if (f->released) {
-		/* Remembered until it is deleted or wanted again, so as not to be caught twice. */
-		if (!ledger_state(l, &f->key, &s) || !s.present || s.wanted) {
+	if (now < d->next)
+		return d->next;
+	map_for_each_entry(struct drain_fact, f, &d->facts, by_key) {
+		if (f->released) {
+			/* Remembered until it is deleted or wanted again, so as not to be caught
+			 * twice. */
+			f->look_at = now + LAST_LOOK;
+			if (ledger_state(l, &f->key, &s) && s.present && !s.wanted)
+				continue;
 			map_del(&d->facts, &f->by_key);
 			d->n_rs -= !f->is_vs;
-			drain_fact_free(f);
-		} else {
-			f->look_at = now + LAST_LOOK;
+			fact_list_done(&f->kept);
+			free(f);
+			continue;
 		}
-		return;
-	}
-	if (now < f->look_at)
-		return;
+		if (now < f->look_at)
+			continue;
 
-	if (f->is_vs) {
-		f->look_at = now + f->wait;
-		if (!drain_owns(d, &f->key) || !ledger_has_children(l, &f->key))
+		if (f->is_vs) {
+			f->look_at = now + f->wait;
+			if (!drain_owns(d, &f->key) || !ledger_has_children(l, &f->key))
+				drain_release(d, f);
+		} else if (now >= f->deadline || !drain_owns(d, &f->key) ||
+			!drain_is_busy(d, f, now)) {
 			drain_release(d, f);
-	} else if (now >= f->deadline || !drain_owns(d, &f->key) || !drain_is_busy(d, f, now)) {
-		drain_release(d, f);
-	} else {
-		f->wait = f->wait * 2 < LAST_LOOK ? f->wait * 2 : LAST_LOOK;
-		f->look_at = now + f->wait < f->deadline ? now + f->wait : f->deadline;
+		} else {
+			f->wait = f->wait * 2 < LAST_LOOK ? f->wait * 2 : LAST_LOOK;
+			f->look_at = now + f->wait < f->deadline ? now + f->wait : f->deadline;
+		}
 	}
-}
 
-void drain_poll(struct drain *d, uint64_t now)
-{
-	if (now < d->next)
-		return;
-	map_for_each_entry(struct drain_fact, f, &d->facts, by_key)
-		drain_poll_fact(d, f, now);
 	d->next = UINT64_MAX;
 	map_for_each_entry(struct drain_fact, f, &d->facts, by_key)
 		if (f->look_at < d->next)
 			d->next = f->look_at;
 	if (d->next <= now)
 		d->next = now + 1;
+	return d->next;
 }
 
 void drain_release_all(struct drain *d)
@@ -395,17 +387,7 @@ void drain_release_all(struct drain *d)
 			drain_release(d, f);
 }
 
-uint64_t drain_next(const struct drain *d)
-{
-	return d->next;
-}
-
 size_t drain_count(const struct drain *d)
 {
 	return d->n_rs;
-}
-
-const struct claimant *drain_claimant(const struct drain *d)
-{
-	return &d->claimant;
 }

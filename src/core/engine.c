@@ -12,6 +12,7 @@
 #include "core/hold.h"
 #include "core/marks.h"
 #include "core/stale_watch.h"
+#include "op_order.h"
 #include "ownership.h"
 #include "publisher.h"
 
@@ -21,13 +22,9 @@ enum {
 	BATCH_OPS = 1024,    /* in one call of an adapter */
 	RATE_FLOWS = 1000,   /* between readings of the connection table, which may be large */
 	FLOWS_RETRY = 10000, /* after one that failed */
-	/*
-	 * Changing the scheduler of a virtual server waits for an RCU grace period in the kernel
-	 * (ip_vs_edit_service()), 10 ms and more each.
-	 */
-	BATCH_VS_SET = 16,
-	RATE_LOST = 100,    /* between audits because of lost answers */
-	AUDIT_RETRY = 1000, /* after an audit that failed */
+	BATCH_SLOW = 16,     /* of operations that src/core/op_order.h calls slow */
+	RATE_LOST = 100,     /* between audits because of lost answers */
+	AUDIT_RETRY = 1000,  /* after an audit that failed */
 	/* At most this part of the time goes into reading what takes long to read. */
 	READING_SHARE = 20,
 };
@@ -95,8 +92,10 @@ struct engine *engine_new(const struct engine_config *config)
 		.on_degraded = config->on_degraded,
 		.on_conflict = config->on_conflict,
 		.arg = config->arg,
+		.node = { .born = 0, .name = "" },
+		.node_dirty = true,
 	};
-	publisher_init(&e->publisher);
+	list_init(&e->publisher.publications);
 	e->max_ops = BATCH_OPS;
 	e->ops = mem_zalloc(e->max_ops, sizeof(*e->ops));
 	return e;
@@ -174,11 +173,6 @@ struct ledger *engine_ledger(struct engine *e)
 	return e->ledger;
 }
 
-const struct drain *engine_drain(const struct engine *e)
-{
-	return e->drain;
-}
-
 const struct rule_pool *engine_rules(const struct engine *e)
 {
 	return &e->publisher.rules;
@@ -249,15 +243,10 @@ static bool settle_answers(struct engine *e, uint64_t now)
 
 /* Applies */
 
-static bool is_slow(const struct op *op)
-{
-	return op->type == OP_SET && op->fact.key.kind == FACT_VS;
-}
-
 /*
  * Hands the first n operations to their adapter. Claims may change while it works on them, so that
- * rules are forgotten only before it begins. A change of a virtual server is guarded, because the
- * kernel refuses connections meanwhile: see core/hold.h.
+ * rules are forgotten only before it begins. A slow operation changes a virtual server; the kernel
+ * refuses connections meanwhile, so that it is guarded: see core/hold.h.
  */
 static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 {
@@ -265,7 +254,7 @@ static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 	e->busy = a;
 	e->n_busy = n;
 	e->stats.batches++;
-	if (!is_slow(&e->ops[0])) {
+	if (!op_is_slow(&e->ops[0])) {
 		a->apply(a, e->ops, n);
 		return;
 	}
@@ -284,14 +273,6 @@ static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 	}
 }
 
-static void set_room(struct engine *e, size_t max_ops)
-{
-	if (e->max_ops == max_ops)
-		return;
-	e->max_ops = max_ops;
-	e->ops = mem_realloc(e->ops, e->max_ops, sizeof(*e->ops));
-}
-
 /* Applies operations until an adapter answers later or the step has done enough. Returns when to go
  * on: `now` while there is more, UINT64_MAX while an adapter is busy. */
 static uint64_t apply_some(struct engine *e, uint64_t now)
@@ -302,12 +283,15 @@ static uint64_t apply_some(struct engine *e, uint64_t now)
 		struct adapter *a;
 		size_t n;
 
-		set_room(e, BATCH_OPS);
+		if (e->max_ops != BATCH_OPS) {
+			e->max_ops = BATCH_OPS;
+			e->ops = mem_realloc(e->ops, e->max_ops, sizeof(*e->ops));
+		}
 		n = ledger_take(e->ledger, now, e->ops, BATCH_OPS, &next);
 		if (!n)
 			return next;
-		if (is_slow(&e->ops[0])) {
-			n = n < BATCH_VS_SET ? n : BATCH_VS_SET;
+		if (op_is_slow(&e->ops[0])) {
+			n = n < BATCH_SLOW ? n : BATCH_SLOW;
 			done += STEP_OPS;
 			e->holding = false;
 		}
@@ -315,7 +299,8 @@ static uint64_t apply_some(struct engine *e, uint64_t now)
 		assert(a);
 		/* The same operations again, and more of their kind and type, into more room. */
 		while (a->whole_queue && n == e->max_ops) {
-			set_room(e, 2 * e->max_ops);
+			e->max_ops *= 2;
+			e->ops = mem_realloc(e->ops, e->max_ops, sizeof(*e->ops));
 			n = ledger_take(e->ledger, now, e->ops, e->max_ops, &unused);
 		}
 		begin_apply(e, a, n);
@@ -446,32 +431,20 @@ static void adopt_mark(const struct fact *f, void *arg)
 		marks_adopt(arg, &ip, f->key.proto, f->key.port, f->val.member.mark);
 }
 
-/* Marks of an earlier run stay what they were; where they cannot be read, others do as well. */
-static void adopt_marks(struct engine *e)
-{
-	const uint32_t mask = e->config.view->options->mark_mask;
-	struct adapter *a = e->adapter[FACT_MEMBER];
-	struct marks *marks = marks_new(mask);
-	struct err err;
-
-	if (a && mask)
-		a->dump(a, FACT_MEMBER, NULL, adopt_mark, marks, &err);
-	e->publisher.marks = marks;
-}
-
 /* Stale entries of the connection table */
-
-static bool fails(const struct engine *e, enum fact_kind kind, enum op_type type)
-{
-	return ledger_counts_of(e->ledger, kind)->failing_ops[type];
-}
 
 /* Deletes the entries that are stale by now. Returns when to be called again. */
 static uint64_t clean_flows(struct engine *e, uint64_t now)
 {
+	/* While one of these fails, packets may still go the old way and make stale entries. */
+	static const struct {
+		enum fact_kind kind;
+		enum op_type type;
+	} ends_old_way[] = { { FACT_CHAIN, OP_SET }, { FACT_DISPATCH, OP_SET },
+		{ FACT_DISPATCH, OP_DEL }, { FACT_VS, OP_DEL }, { FACT_RS, OP_DEL } };
 	struct stale_watch *watch = e->publisher.stale;
 	struct stale_list stale = { 0 };
-	bool more = false, leads_astray;
+	bool more = false, again;
 	int r;
 
 	if (!watch || !stale_watch_any(watch))
@@ -484,12 +457,12 @@ static uint64_t clean_flows(struct engine *e, uint64_t now)
 	stale_done(&stale);
 	if (r > 0)
 		e->stats.flows_deleted += (uint64_t)r;
-	/* What could not be taken out of clients' way in the kernel may still make stale entries.
-	 */
-	leads_astray = fails(e, FACT_CHAIN, OP_SET) || fails(e, FACT_DISPATCH, OP_SET) ||
-		fails(e, FACT_DISPATCH, OP_DEL) || fails(e, FACT_VS, OP_DEL) ||
-		fails(e, FACT_RS, OP_DEL);
-	if (r < 0 || leads_astray)
+
+	again = r < 0;
+	for (size_t i = 0; i < ARRAY_SIZE(ends_old_way) && !again; i++)
+		again = ledger_counts_of(e->ledger, ends_old_way[i].kind)
+				->failing_ops[ends_old_way[i].type];
+	if (again)
 		return e->next_flows = now + FLOWS_RETRY;
 	e->next_flows = now + RATE_FLOWS;
 	if (more)
@@ -505,14 +478,22 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 uint64_t engine_step(struct engine *e, uint64_t now)
 {
-	uint64_t next;
+	const uint32_t mark_mask = e->config.view->options->mark_mask;
+	struct adapter *members = e->adapter[FACT_MEMBER];
+	uint64_t next, next_drain;
+	struct err err;
 	bool held;
 
-	/* 1. Nothing is done before the inputs are complete. */
+	/* 1. Nothing is done before the inputs are complete. Then marks of an earlier run stay what
+	 *    they were; where they cannot be read, others do as well. */
 	if (!e->stats.fed)
 		return UINT64_MAX;
-	if (!e->publisher.marks)
-		adopt_marks(e);
+	if (!e->publisher.marks) {
+		e->publisher.marks = marks_new(mark_mask);
+		if (members && mark_mask)
+			members->dump(
+				members, FACT_MEMBER, NULL, adopt_mark, e->publisher.marks, &err);
+	}
 	e->stats.synced = false;
 
 	/* 2. Resolve and publish, unless the end of a round waits. */
@@ -531,7 +512,8 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 
 	/* 5. Drain what is about to be deleted, then apply. */
 	drain_catch(e->drain, now);
-	drain_poll(e->drain, now);
+	next_drain = drain_poll(e->drain, now);
+	e->stats.draining = drain_count(e->drain);
 	next = apply_some(e, now);
 	if (e->busy)
 		return UINT64_MAX;
@@ -552,6 +534,6 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	/* 7. Sleep until the next thing is due. */
 	if (ledger_unsure(e->ledger) && !e->audit_failed)
 		next = earlier(next, e->stats.last_audit + RATE_LOST);
-	next = earlier(next, earlier(e->next_audit, drain_next(e->drain)));
+	next = earlier(next, earlier(e->next_audit, next_drain));
 	return next > now ? next : now + 1;
 }

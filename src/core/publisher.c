@@ -6,15 +6,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/drain.h"
 
 enum { RUN_SLOTS = 512 /* resolved in one run */ };
-
-void publisher_init(struct publisher *p)
-{
-	list_init(&p->publications);
-	p->node = (struct claimant){ .born = 0, .name = "" };
-	p->node_dirty = true;
-}
 
 static void publication_free(struct publication *pub)
 {
@@ -64,7 +58,7 @@ struct publication *publisher_owner(const struct publisher *p, const struct fact
 	struct fact_state s;
 
 	if (!ledger_state(p->ledger, key, &s) || !s.claimant || s.claimant == &p->node ||
-		s.claimant == drain_claimant(p->drain))
+		s.claimant->born == CLAIMANT_LAST)
 		return NULL;
 	return container_of(s.claimant, struct publication, claimant);
 }
@@ -216,23 +210,6 @@ static void wake_promoted(struct publisher *p, const struct publication *pub)
 	}
 }
 
-/*
- * The age of a Service decides conflicts. While it holds claims their order must not change under
- * them, so that a new age first releases everything.
- */
-static void take_age(struct publisher *p, struct publication *pub)
-{
-	const struct service *s = pub->slot->service;
-	uint64_t born = s && s->created > 0 ? (uint64_t)s->created : 1;
-
-	if (pub->claimant.born == born)
-		return;
-	ledger_publish(p->ledger, pub->facts, pub->n_facts, NULL, 0, &pub->claimant);
-	wake_promoted(p, pub);
-	pub->n_facts = 0;
-	pub->claimant.born = born;
-}
-
 /* Only the publication knows how long those virtual servers may drain that nobody wants now. */
 static void expect_draining(struct publisher *p, struct publication *pub, size_t n_old)
 {
@@ -249,21 +226,13 @@ static void expect_draining(struct publisher *p, struct publication *pub, size_t
 	pub->drain_timeout = s ? s->drain_timeout : -1;
 }
 
-static void check_degraded(struct publisher *p, struct publication *pub, bool any_facts)
-{
-	const struct service *s = pub->slot->service;
-	bool degraded =
-		any_facts && *s->scheduler && node_view_scheduler_missing(p->view, s->scheduler);
-
-	if (degraded && !pub->degraded && p->on_degraded)
-		p->on_degraded(s, p->arg);
-	pub->degraded = degraded;
-}
-
 static void publish_slot(struct publisher *p, struct slot *slot)
 {
+	const struct service *s = slot->service;
+	const uint64_t born = s && s->created > 0 ? (uint64_t)s->created : 1;
 	struct publication *pub = slot->published;
 	struct fact_list *new = &p->scratch;
+	bool degraded;
 	size_t n_old;
 
 	if (!pub) {
@@ -286,11 +255,23 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 		p->stats->marks_exhausted++;
 	resolve_service(&p->served, p->view, &p->rules, new);
 	fact_list_finish(new);
-	check_degraded(p, pub, new->n);
+	degraded = new->n && s->scheduler[0] && node_view_scheduler_missing(p->view, s->scheduler);
+	if (degraded && !pub->degraded && p->on_degraded)
+		p->on_degraded(s, p->arg);
+	pub->degraded = degraded;
 
 	/* Publish */
-	pub->claimant.vital = p->node.vital && slot->service && service_is_vital(slot->service);
-	take_age(p, pub);
+	pub->claimant.vital = p->node.vital && s && service_is_vital(s);
+
+	/* The age of a Service decides conflicts. The order of claims must not change while it
+	 * holds any, so a new age first releases everything. */
+	if (pub->claimant.born != born) {
+		ledger_publish(p->ledger, pub->facts, pub->n_facts, NULL, 0, &pub->claimant);
+		wake_promoted(p, pub);
+		pub->n_facts = 0;
+		pub->claimant.born = born;
+	}
+
 	yield_to_older(p, pub, new);
 	drop_unmarked(new);
 	wake_younger(p, pub, new);
@@ -306,7 +287,7 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 	if (p->stale)
 		stale_watch_service(p->stale, &pub->stale, &pub->claimant, &p->served);
 	p->stats->resolves++;
-	if (!slot->service) {
+	if (!s) {
 		publication_free(pub);
 		store_prune(p->store, slot);
 	}

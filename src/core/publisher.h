@@ -28,7 +28,7 @@ struct publisher {
 		const struct claimant *owner, void *arg);
 	void *arg;
 
-	/* Own state */
+	/* Own state: at first the list is empty, the node is dirty, and all else is zero. */
 	struct rule_pool rules;
 	struct list publications;
 	struct claimant node; /* of the facts that no Service brings */
@@ -40,8 +40,6 @@ struct publisher {
 	struct fact_list scratch;
 };
 
-/* Completes a publisher whose first part is filled in. */
-void publisher_init(struct publisher *p);
 /* The store still exists; the ledger may be gone. */
 void publisher_done(struct publisher *p);
 

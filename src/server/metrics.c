@@ -295,7 +295,7 @@ static void expose_engine(struct exposition *e, struct engine *engine)
 		"Audits that could not read the whole state of the kernel", stats->audit_failures);
 	exposition_single(e, "ipvsctl_draining", EXPOSITION_GAUGE,
 		"Real servers that drain: they keep their connections and get no new ones",
-		drain_count(engine_drain(engine)));
+		stats->draining);
 	expose_facts(e, engine_ledger(engine));
 }
 

@@ -239,7 +239,7 @@ static void step(struct churn *c)
 	engine_step(c->world->engine, c->world->now);
 	c->world->kernel.dump_error = 0;
 	if (stats->audits != audits && !ledger_counts(engine_ledger(c->world->engine)).pending &&
-		!drain_count(engine_drain(c->world->engine)))
+		!engine_stats(c->world->engine)->draining)
 		c->sets_broken = false;
 }
 
@@ -319,7 +319,7 @@ static void assert_like_new(struct churn *c, unsigned long done)
 	assert_int_equal(ledger_counts(engine_ledger(w->engine)).facts,
 		ledger_counts(engine_ledger(new->engine)).facts);
 	assert_int_equal(ledger_counts(engine_ledger(w->engine)).pending, 0);
-	assert_int_equal(drain_count(engine_drain(w->engine)), 0);
+	assert_int_equal(engine_stats(w->engine)->draining, 0);
 	world_teardown((void **)&new);
 }
 
