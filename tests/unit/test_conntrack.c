@@ -126,7 +126,7 @@ static void entries_are_read_from_recorded_messages(void **state)
 	}
 }
 
-static void what_has_no_ports_is_no_entry(void **state)
+static void an_entry_without_ports_is_ignored(void **state)
 {
 	_cleanup_free_ struct nlmsghdr *msg = record_bytes(of_icmp);
 	struct conntrack_entry e;
@@ -135,7 +135,7 @@ static void what_has_no_ports_is_no_entry(void **state)
 	assert_false(conntrack_read(msg, &e));
 }
 
-static void what_is_translated_says_so(void **state)
+static void translated_entries_are_marked(void **state)
 {
 	static const char confirmed[] = "0800030000000008"; /* CTA_STATUS, IPS_CONFIRMED */
 	_cleanup_free_ char *hex = mem_strdup(to_10_244_0_1);
@@ -184,7 +184,7 @@ static void assert_deletion(const char *of, const char *expected)
 }
 
 /* The client's direction, the zone and the number of the entry. */
-static void a_deletion_names_one_entry(void **state)
+static void a_deletion_identifies_one_entry(void **state)
 {
 	(void)state;
 	assert_deletion(to_10_244_0_1,
@@ -388,7 +388,7 @@ static void a_kernel_without_filters_is_asked_once(void **state)
 	assert_asked("dump delete delete ");
 }
 
-static void what_is_too_much_for_one_call_is_told(void **state)
+static void more_entries_than_one_call_deletes_are_reported(void **state)
 {
 	(void)state;
 	add_frontend("10.96.0.10", 53);
@@ -417,7 +417,7 @@ static void a_table_that_changes_is_read_again(void **state)
 	assert_asked("dump dump delete ");
 }
 
-static void a_table_that_never_stands_still_is_cleaned_of_what_was_seen(void **state)
+static void a_table_that_keeps_changing_is_cleaned_as_last_read(void **state)
 {
 	(void)state;
 	add_frontend("10.96.0.10", 53);
@@ -437,7 +437,7 @@ static void an_entry_that_ended_meanwhile_is_no_failure(void **state)
 }
 
 /* A dump that goes on where entries ended meanwhile tells their neighbours again. */
-static void an_entry_that_is_told_twice_counts_once(void **state)
+static void an_entry_that_is_listed_twice_counts_once(void **state)
 {
 	(void)state;
 	add_frontend("10.96.0.10", 53);
@@ -448,7 +448,7 @@ static void an_entry_that_is_told_twice_counts_once(void **state)
 	assert_asked("dump delete delete ");
 }
 
-static void a_refused_deletion_is_told(void **state)
+static void a_refused_deletion_is_an_error(void **state)
 {
 	(void)state;
 	add_frontend("10.96.0.10", 53);
@@ -460,7 +460,7 @@ static void a_refused_deletion_is_told(void **state)
 	assert_asked("dump delete delete ");
 }
 
-static void a_table_that_cannot_be_read_is_told(void **state)
+static void a_table_that_cannot_be_read_is_an_error(void **state)
 {
 	(void)state;
 	add_frontend("10.96.0.10", 53);
@@ -475,10 +475,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		cmocka_unit_test(entries_are_read_from_recorded_messages),
-		cmocka_unit_test(what_has_no_ports_is_no_entry),
-		cmocka_unit_test(what_is_translated_says_so),
+		cmocka_unit_test(an_entry_without_ports_is_ignored),
+		cmocka_unit_test(translated_entries_are_marked),
 		cmocka_unit_test(damaged_messages_do_no_harm),
-		cmocka_unit_test(a_deletion_names_one_entry),
+		cmocka_unit_test(a_deletion_identifies_one_entry),
 		cmocka_unit_test(a_dump_asks_for_one_family_and_protocol),
 		cmocka_unit_test(a_dump_can_ask_for_one_port),
 		TEST(nothing_is_asked_without_frontends),
@@ -487,13 +487,13 @@ int main(void)
 		TEST(few_ports_are_asked_for_one_by_one),
 		TEST(many_ports_are_asked_for_together),
 		TEST(a_kernel_without_filters_is_asked_once),
-		TEST(what_is_too_much_for_one_call_is_told),
+		TEST(more_entries_than_one_call_deletes_are_reported),
 		TEST(a_table_that_changes_is_read_again),
-		TEST(a_table_that_never_stands_still_is_cleaned_of_what_was_seen),
+		TEST(a_table_that_keeps_changing_is_cleaned_as_last_read),
 		TEST(an_entry_that_ended_meanwhile_is_no_failure),
-		TEST(an_entry_that_is_told_twice_counts_once),
-		TEST(a_refused_deletion_is_told),
-		TEST(a_table_that_cannot_be_read_is_told),
+		TEST(an_entry_that_is_listed_twice_counts_once),
+		TEST(a_refused_deletion_is_an_error),
+		TEST(a_table_that_cannot_be_read_is_an_error),
 #undef TEST
 	};
 

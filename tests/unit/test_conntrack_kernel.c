@@ -162,7 +162,7 @@ static size_t count(const char *text)
 	return n;
 }
 
-static void only_what_is_stale_goes(void **state)
+static void only_stale_entries_are_deleted(void **state)
 {
 	(void)state;
 	flow(1001, "10.96.0.10", 53, "10.244.1.1", 5353); /* an endpoint that stays */
@@ -235,7 +235,7 @@ static void each_of_many_is_deleted_once(void **state)
 	assert_int_equal(count("src="), 2 * ((MANY + 2) / 3 - (MANY + 5) / 6));
 }
 
-static void many_frontends_are_looked_for_at_once(void **state)
+static void entries_of_many_frontends_are_found_at_once(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 200; i++) {
@@ -256,10 +256,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, new_namespace, end_namespace)
-		TEST(only_what_is_stale_goes),
+		TEST(only_stale_entries_are_deleted),
 		TEST(an_empty_table_has_nothing_stale),
 		TEST(each_of_many_is_deleted_once),
-		TEST(many_frontends_are_looked_for_at_once),
+		TEST(entries_of_many_frontends_are_found_at_once),
 #undef TEST
 	};
 	struct err err;

@@ -20,7 +20,7 @@ enum { TIMEOUT_MS = 20000 };
 #define RUN(input, len, out, err, ...) \
 	exec_run((const char *const[]){ __VA_ARGS__, NULL }, input, len, TIMEOUT_MS, out, err)
 
-static void what_goes_in_comes_out(void **state)
+static void input_and_output_are_passed_on(void **state)
 {
 	_cleanup_(buf_done) struct buf out = { 0 };
 	struct err err;
@@ -30,7 +30,7 @@ static void what_goes_in_comes_out(void **state)
 	assert_string_equal(buf_str(&out), "hello\n");
 }
 
-static void more_than_a_pipe_holds_goes_both_ways(void **state)
+static void input_and_output_can_exceed_a_pipe(void **state)
 {
 	const size_t size = 8 << 20;
 	_cleanup_free_ char *input = mem_zalloc(1, size);
@@ -54,7 +54,7 @@ static void no_input_is_an_empty_input(void **state)
 	assert_string_equal(buf_str(&out), "");
 }
 
-static void what_the_output_held_before_is_gone(void **state)
+static void earlier_content_of_the_output_is_released(void **state)
 {
 	_cleanup_(buf_done) struct buf out = { 0 };
 	struct err err;
@@ -65,7 +65,7 @@ static void what_the_output_held_before_is_gone(void **state)
 	assert_string_equal(buf_str(&out), "new");
 }
 
-static void an_exit_status_comes_with_the_words_of_standard_error(void **state)
+static void an_exit_status_comes_with_standard_error(void **state)
 {
 	struct err err = { 0 };
 
@@ -75,7 +75,7 @@ static void an_exit_status_comes_with_the_words_of_standard_error(void **state)
 	assert_string_equal(err.msg, "one two");
 }
 
-static void an_exit_status_without_words_gets_some(void **state)
+static void an_exit_status_without_standard_error_has_words(void **state)
 {
 	struct err err = { 0 };
 
@@ -152,7 +152,7 @@ static void a_slow_program_that_closed_its_outputs_is_killed(void **state)
 	assert_int_equal(exec_run(argv, NULL, 0, 1, NULL, &err), -ETIMEDOUT);
 }
 
-static void death_by_a_signal_is_told(void **state)
+static void death_by_a_signal_is_reported(void **state)
 {
 	struct err err = { 0 };
 
@@ -210,7 +210,7 @@ static int finish(struct exec *x, struct buf *out, struct err *err)
 	return r;
 }
 
-static void others_go_on_while_a_program_runs(void **state)
+static void the_caller_continues_while_a_program_runs(void **state)
 {
 	const char *const argv[] = { "sh", "-c", "cat; sleep 600", NULL };
 	_cleanup_(buf_done) struct buf out = { 0 };
@@ -228,7 +228,7 @@ static void others_go_on_while_a_program_runs(void **state)
 	exec_free(x);
 }
 
-static void one_program_follows_the_other(void **state)
+static void programs_can_run_one_after_the_other(void **state)
 {
 	const char *const cat[] = { "cat", NULL }, *const no[] = { "no-such-program", NULL };
 	_cleanup_(buf_done) struct buf out = { 0 };
@@ -253,24 +253,24 @@ static void one_program_follows_the_other(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_goes_in_comes_out),
-		cmocka_unit_test(more_than_a_pipe_holds_goes_both_ways),
+		cmocka_unit_test(input_and_output_are_passed_on),
+		cmocka_unit_test(input_and_output_can_exceed_a_pipe),
 		cmocka_unit_test(no_input_is_an_empty_input),
-		cmocka_unit_test(what_the_output_held_before_is_gone),
-		cmocka_unit_test(an_exit_status_comes_with_the_words_of_standard_error),
-		cmocka_unit_test(an_exit_status_without_words_gets_some),
+		cmocka_unit_test(earlier_content_of_the_output_is_released),
+		cmocka_unit_test(an_exit_status_comes_with_standard_error),
+		cmocka_unit_test(an_exit_status_without_standard_error_has_words),
 		cmocka_unit_test(standard_error_is_cut_and_not_waited_for),
 		cmocka_unit_test(a_program_that_does_not_read_its_input_is_no_error),
 		cmocka_unit_test(a_missing_program_is_named),
 		cmocka_unit_test(programs_are_found_without_a_path),
 		cmocka_unit_test(a_slow_program_is_killed),
 		cmocka_unit_test(a_slow_program_that_closed_its_outputs_is_killed),
-		cmocka_unit_test(death_by_a_signal_is_told),
+		cmocka_unit_test(death_by_a_signal_is_reported),
 		cmocka_unit_test(messages_are_english),
 		cmocka_unit_test(the_program_inherits_no_descriptor),
 		cmocka_unit_test(ignored_signals_are_not_ignored_by_the_program),
-		cmocka_unit_test(others_go_on_while_a_program_runs),
-		cmocka_unit_test(one_program_follows_the_other),
+		cmocka_unit_test(the_caller_continues_while_a_program_runs),
+		cmocka_unit_test(programs_can_run_one_after_the_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,7 +165,7 @@ static void a_set_differs_by_whether_it_has_marks(void **state)
 	assert_true(fact_val_eq(&without.val, &local_mark.val));
 }
 
-static void members_of_a_set_of_another_type_are_not_told(void **state)
+static void members_of_a_set_of_another_type_are_ignored(void **state)
 {
 	(void)state;
 	assert_members(cluster_ip_udp_53_and_tcp_53, SET_LOOP_BACK, AF_INET, "");
@@ -173,7 +173,7 @@ static void members_of_a_set_of_another_type_are_not_told(void **state)
 	assert_members(node_port_tcp_30080, SET_CLUSTER_IP, AF_INET, "");
 }
 
-static void sets_as_we_make_them_are_equal_to_what_we_want(void **state)
+static void sets_that_we_create_equal_the_desired_sets(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(recorded); i++) {
@@ -184,7 +184,7 @@ static void sets_as_we_make_them_are_equal_to_what_we_want(void **state)
 	}
 }
 
-static void a_set_of_another_known_type_is_told_with_it(void **state)
+static void a_set_of_another_known_type_is_read_with_that_type(void **state)
 {
 	struct fact f = read_set(header_of_cluster_ip, SET_LOOP_BACK, AF_INET);
 
@@ -229,7 +229,7 @@ static void damaged_messages_do_no_harm(void **state)
 	}
 }
 
-static void words_become_errnos(void **state)
+static void error_reports_become_errnos(void **state)
 {
 	static const struct {
 		const char *text;
@@ -272,12 +272,12 @@ int main(void)
 		cmocka_unit_test(members_are_read_from_recorded_messages),
 		cmocka_unit_test(marks_of_members_are_read),
 		cmocka_unit_test(a_set_differs_by_whether_it_has_marks),
-		cmocka_unit_test(members_of_a_set_of_another_type_are_not_told),
-		cmocka_unit_test(sets_as_we_make_them_are_equal_to_what_we_want),
-		cmocka_unit_test(a_set_of_another_known_type_is_told_with_it),
+		cmocka_unit_test(members_of_a_set_of_another_type_are_ignored),
+		cmocka_unit_test(sets_that_we_create_equal_the_desired_sets),
+		cmocka_unit_test(a_set_of_another_known_type_is_read_with_that_type),
 		cmocka_unit_test(a_set_of_the_other_family_differs),
 		cmocka_unit_test(damaged_messages_do_no_harm),
-		cmocka_unit_test(words_become_errnos),
+		cmocka_unit_test(error_reports_become_errnos),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

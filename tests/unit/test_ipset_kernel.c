@@ -117,7 +117,7 @@ static size_t count_facts(enum fact_kind kind)
 	return l.n;
 }
 
-static void all_sets_are_made_as_kube_proxy_names_them(void **state)
+static void all_sets_have_the_names_of_kube_proxy(void **state)
 {
 	_cleanup_(fact_list_done) struct fact_list expected = { 0 };
 
@@ -138,7 +138,7 @@ static void all_sets_are_made_as_kube_proxy_names_them(void **state)
 				"maxelem 1048576 skbinfo"));
 }
 
-static void a_set_that_is_there_is_news(void **state)
+static void adding_an_existing_set_is_an_error(void **state)
 {
 	(void)state;
 	add_set(SET_CLUSTER_IP, AF_INET);
@@ -146,7 +146,7 @@ static void a_set_that_is_there_is_news(void **state)
 	apply(OP_ADD, fact_set(SET_CLUSTER_IP, AF_INET6), 0);
 }
 
-static void a_set_that_is_not_there_is_news(void **state)
+static void changing_or_deleting_a_missing_set_is_an_error(void **state)
 {
 	(void)state;
 	apply(OP_DEL, fact_set(SET_CLUSTER_IP, AF_INET), -ENOENT);
@@ -187,7 +187,7 @@ static void add_all_sets(void)
 	}
 }
 
-static void members_of_every_type_come_and_go(void **state)
+static void members_of_every_type_are_added_and_deleted(void **state)
 {
 	_cleanup_(fact_list_done) struct fact_list expected = { 0 }, nothing = { 0 };
 	struct op ops[ARRAY_SIZE(members)];
@@ -284,7 +284,7 @@ static void marks_of_many_members_are_changed_at_once(void **state)
 	}
 }
 
-static void a_member_that_lost_its_mark_is_told_without_one(void **state)
+static void a_member_that_lost_its_mark_is_read_without_one(void **state)
 {
 	(void)state;
 	add_set(SET_LOCAL_MARK, AF_INET);
@@ -335,7 +335,7 @@ static void a_replaced_set_keeps_the_marks_of_its_members(void **state)
 	assert_member(marked(1, 0x100000));
 }
 
-static void a_set_with_marks_that_ours_has_not_differs(void **state)
+static void a_set_with_marks_differs_from_one_without(void **state)
 {
 	_cleanup_(fact_list_done) struct fact_list have = { 0 };
 	struct fact ours = fact_set(SET_CLUSTER_IP, AF_INET);
@@ -352,7 +352,7 @@ static void a_set_with_marks_that_ours_has_not_differs(void **state)
 	assert_member(numbered(1));
 }
 
-static void many_members_fit_through(void **state)
+static void a_batch_of_many_members_is_written(void **state)
 {
 	const unsigned n = 100000;
 	_cleanup_free_ struct op *ops = numbered_ops(OP_ADD, n);
@@ -399,7 +399,7 @@ static void one_bad_member_does_not_stop_the_others(void **state)
 	assert_int_equal(count_facts(FACT_MEMBER), ARRAY_SIZE(ops) - ARRAY_SIZE(bad));
 }
 
-static void a_batch_of_bad_members_only_ends(void **state)
+static void a_batch_with_only_bad_members_ends(void **state)
 {
 	struct op ops[300];
 
@@ -411,7 +411,7 @@ static void a_batch_of_bad_members_only_ends(void **state)
 	assert_int_equal(count_results(ops, ARRAY_SIZE(ops), -EINVAL), ARRAY_SIZE(ops));
 }
 
-static void members_of_a_missing_set_are_orphans(void **state)
+static void members_of_a_missing_set_have_no_parent(void **state)
 {
 	struct op ops[] = {
 		{ OP_ADD, 1, member("KUBE-CLUSTER-IP 10.0.0.1,tcp:80") },
@@ -430,7 +430,7 @@ static void members_of_a_missing_set_are_orphans(void **state)
 	assert_int_equal(ops[3].result, 0);
 }
 
-static void members_are_orphans_when_somebody_destroyed_the_set(void **state)
+static void members_have_no_parent_after_somebody_destroys_the_set(void **state)
 {
 	const unsigned n = 200;
 	_cleanup_free_ struct op *ops = numbered_ops(OP_ADD, n);
@@ -446,7 +446,7 @@ static void members_are_orphans_when_somebody_destroyed_the_set(void **state)
 	assert_int_equal(count_results(ops, n, 0), n);
 }
 
-static void a_full_set_refuses_the_rest(void **state)
+static void a_full_set_refuses_further_members(void **state)
 {
 	const unsigned n = 300, max = 128;
 	_cleanup_free_ struct op *ops = numbered_ops(OP_ADD, n);
@@ -461,7 +461,7 @@ static void a_full_set_refuses_the_rest(void **state)
 	assert_int_equal(count_facts(FACT_MEMBER), max);
 }
 
-static void a_set_made_anew_by_somebody_else_takes_members(void **state)
+static void a_set_that_somebody_recreates_takes_members(void **state)
 {
 	(void)state;
 	add_set(SET_CLUSTER_IP, AF_INET);
@@ -472,7 +472,7 @@ static void a_set_made_anew_by_somebody_else_takes_members(void **state)
 }
 
 /* libipset sends the members of the first set only when those of the second one come. */
-static void a_failure_is_not_that_of_the_next_set(void **state)
+static void a_failure_in_one_set_does_not_affect_the_next(void **state)
 {
 	struct fact small = fact_set(SET_CLUSTER_IP, AF_INET);
 	struct op ops[] = {
@@ -493,7 +493,7 @@ static void a_failure_is_not_that_of_the_next_set(void **state)
 	assert_int_equal(ops[3].result, 0);
 }
 
-static void a_set_that_has_its_type_again_takes_members(void **state)
+static void a_set_takes_members_once_it_has_its_type_again(void **state)
 {
 	(void)state;
 	by_ipset("create KUBE-CLUSTER-IP hash:ip,port,ip\n");
@@ -590,7 +590,7 @@ static void members_that_do_not_fit_keep_the_old_set(void **state)
 	assert_false(ipset_shows("create ipvsctl-replacement"));
 }
 
-static void sets_that_cannot_be_ours_are_told_as_different(void **state)
+static void sets_with_other_properties_are_read_as_different(void **state)
 {
 	static const struct {
 		const char *create, *add;
@@ -629,7 +629,7 @@ static void sets_that_cannot_be_ours_are_told_as_different(void **state)
 		apply(OP_SET, fact_set(cases[i].id, AF_INET), 0);
 }
 
-static void sets_of_others_are_not_told(void **state)
+static void foreign_sets_are_ignored(void **state)
 {
 	(void)state;
 	by_ipset("create cali40all hash:net\nadd cali40all 10.0.0.0/8\n"
@@ -638,7 +638,7 @@ static void sets_of_others_are_not_told(void **state)
 	assert_int_equal(count_facts(FACT_MEMBER), 0);
 }
 
-static void an_exception_is_no_member(void **state)
+static void a_nomatch_entry_is_no_member(void **state)
 {
 	(void)state;
 	add_set(SET_LOAD_BALANCER_SOURCE_CIDR, AF_INET);
@@ -648,7 +648,7 @@ static void an_exception_is_no_member(void **state)
 	assert_int_equal(count_facts(FACT_MEMBER), 1);
 }
 
-static void options_that_do_not_matter_are_not_seen(void **state)
+static void options_that_do_not_matter_are_ignored(void **state)
 {
 	(void)state;
 	by_ipset("create KUBE-CLUSTER-IP hash:ip,port maxelem 1048576 counters comment\n"
@@ -661,35 +661,35 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, new_namespace, end_namespace)
-		TEST(all_sets_are_made_as_kube_proxy_names_them),
-		TEST(a_set_that_is_there_is_news),
-		TEST(a_set_that_is_not_there_is_news),
-		TEST(members_of_every_type_come_and_go),
+		TEST(all_sets_have_the_names_of_kube_proxy),
+		TEST(adding_an_existing_set_is_an_error),
+		TEST(changing_or_deleting_a_missing_set_is_an_error),
+		TEST(members_of_every_type_are_added_and_deleted),
 		TEST(adding_and_deleting_twice_is_no_error),
 		TEST(the_mark_of_a_member_can_be_changed),
 		TEST(marks_of_many_members_are_changed_at_once),
-		TEST(a_member_that_lost_its_mark_is_told_without_one),
+		TEST(a_member_that_lost_its_mark_is_read_without_one),
 		TEST(a_set_that_cannot_hold_marks_is_replaced),
 		TEST(a_replaced_set_keeps_the_marks_of_its_members),
-		TEST(a_set_with_marks_that_ours_has_not_differs),
-		TEST(many_members_fit_through),
+		TEST(a_set_with_marks_differs_from_one_without),
+		TEST(a_batch_of_many_members_is_written),
 		TEST(one_bad_member_does_not_stop_the_others),
-		TEST(a_batch_of_bad_members_only_ends),
-		TEST(members_of_a_missing_set_are_orphans),
-		TEST(members_are_orphans_when_somebody_destroyed_the_set),
-		TEST(a_full_set_refuses_the_rest),
-		TEST(a_set_made_anew_by_somebody_else_takes_members),
-		TEST(a_failure_is_not_that_of_the_next_set),
-		TEST(a_set_that_has_its_type_again_takes_members),
+		TEST(a_batch_with_only_bad_members_ends),
+		TEST(members_of_a_missing_set_have_no_parent),
+		TEST(members_have_no_parent_after_somebody_destroys_the_set),
+		TEST(a_full_set_refuses_further_members),
+		TEST(a_set_that_somebody_recreates_takes_members),
+		TEST(a_failure_in_one_set_does_not_affect_the_next),
+		TEST(a_set_takes_members_once_it_has_its_type_again),
 		TEST(a_set_of_another_type_takes_no_members_until_it_is_replaced),
 		TEST(a_set_in_use_is_replaced_with_its_members),
 		TEST(a_set_in_use_of_another_type_stays),
 		TEST(a_replacement_that_was_left_behind_does_no_harm),
 		TEST(members_that_do_not_fit_keep_the_old_set),
-		TEST(sets_that_cannot_be_ours_are_told_as_different),
-		TEST(sets_of_others_are_not_told),
-		TEST(an_exception_is_no_member),
-		TEST(options_that_do_not_matter_are_not_seen),
+		TEST(sets_with_other_properties_are_read_as_different),
+		TEST(foreign_sets_are_ignored),
+		TEST(a_nomatch_entry_is_no_member),
+		TEST(options_that_do_not_matter_are_ignored),
 #undef TEST
 	};
 	struct err err;

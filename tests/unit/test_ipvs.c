@@ -193,7 +193,7 @@ static void dumps_follow_a_module_that_is_loaded_again(void **state)
 	assert_int_equal(kernel.lookups, 1);
 }
 
-static void a_module_that_is_gone_has_an_error_of_its_own(void **state)
+static void an_unloaded_module_has_an_error_of_its_own(void **state)
 {
 	struct err err = { 0 };
 	size_t n = 0;
@@ -219,14 +219,14 @@ static void a_missing_real_server_is_not_a_missing_module(void **state)
 	assert_int_equal(kernel.lookups, 1);
 }
 
-static void a_lost_answer_is_told_as_lost(void **state)
+static void a_lost_answer_is_reported_as_lost(void **state)
 {
 	(void)state;
 	kernel.loses = true;
 	assert_int_equal(add_real_servers(), -ENOBUFS);
 }
 
-static void an_interrupted_dump_tells_nothing_twice(void **state)
+static void an_interrupted_dump_reports_each_fact_once(void **state)
 {
 	size_t n = 0;
 
@@ -250,10 +250,10 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(changes_follow_a_module_that_is_loaded_again),
 		TEST(dumps_follow_a_module_that_is_loaded_again),
-		TEST(a_module_that_is_gone_has_an_error_of_its_own),
+		TEST(an_unloaded_module_has_an_error_of_its_own),
 		TEST(a_missing_real_server_is_not_a_missing_module),
-		TEST(a_lost_answer_is_told_as_lost),
-		TEST(an_interrupted_dump_tells_nothing_twice),
+		TEST(a_lost_answer_is_reported_as_lost),
+		TEST(an_interrupted_dump_reports_each_fact_once),
 		TEST(time_outs_follow_a_module_that_is_loaded_again),
 #undef TEST
 	};

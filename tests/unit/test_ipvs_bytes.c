@@ -204,7 +204,7 @@ static void compare_reply(const struct record *r)
 	}
 }
 
-static void replies_tell_the_facts_that_are_in_the_kernel(void **state)
+static void replies_become_the_facts_that_are_in_the_kernel(void **state)
 {
 	(void)state;
 	assert_int_not_equal(recorded_each("ipvs-replies", compare_reply), 0);
@@ -281,7 +281,7 @@ static void a_time_out_counts_only_with_persistence(void **state)
 	assert_memory_equal(&f, &want, sizeof(f));
 }
 
-static void attributes_of_later_kernels_are_passed_over(void **state)
+static void attributes_of_later_kernels_are_ignored(void **state)
 {
 	struct fact f, want = parse("vs 10.96.0.10:80/TCP rr");
 	struct reply r = reply_new(IPVS_CMD_ATTR_SERVICE);
@@ -294,7 +294,7 @@ static void attributes_of_later_kernels_are_passed_over(void **state)
 	assert_memory_equal(&f, &want, sizeof(f));
 }
 
-static void virtual_servers_that_no_fact_can_say_are_none(void **state)
+static void virtual_servers_that_no_fact_can_express_are_ignored(void **state)
 {
 	struct reply r = reply_new(IPVS_CMD_ATTR_SERVICE);
 	struct fact f;
@@ -327,7 +327,7 @@ static void a_scheduler_name_must_end_within_its_sixteen_bytes(void **state)
 	assert_int_equal(read_vs(&r, &f), -EBADMSG);
 }
 
-static void a_reply_that_lacks_something_is_an_error(void **state)
+static void a_reply_without_a_required_attribute_is_an_error(void **state)
 {
 	struct reply r = reply_new(IPVS_CMD_ATTR_SERVICE);
 	struct fact f;
@@ -360,7 +360,7 @@ static void a_real_server_without_family_has_that_of_its_virtual_server(void **s
 	assert_memory_equal(&f, &want, sizeof(f));
 }
 
-static void answers_are_turned_into_the_words_of_the_ledger(void **state)
+static void answers_become_the_errnos_of_the_ledger(void **state)
 {
 	static const struct {
 		const char *op;
@@ -411,15 +411,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_are_those_that_the_kernel_accepted),
 		cmocka_unit_test(counters_are_read_in_either_width),
-		cmocka_unit_test(replies_tell_the_facts_that_are_in_the_kernel),
+		cmocka_unit_test(replies_become_the_facts_that_are_in_the_kernel),
 		cmocka_unit_test(damaged_replies_do_no_harm),
 		cmocka_unit_test(a_time_out_counts_only_with_persistence),
-		cmocka_unit_test(attributes_of_later_kernels_are_passed_over),
-		cmocka_unit_test(virtual_servers_that_no_fact_can_say_are_none),
+		cmocka_unit_test(attributes_of_later_kernels_are_ignored),
+		cmocka_unit_test(virtual_servers_that_no_fact_can_express_are_ignored),
 		cmocka_unit_test(a_scheduler_name_must_end_within_its_sixteen_bytes),
-		cmocka_unit_test(a_reply_that_lacks_something_is_an_error),
+		cmocka_unit_test(a_reply_without_a_required_attribute_is_an_error),
 		cmocka_unit_test(a_real_server_without_family_has_that_of_its_virtual_server),
-		cmocka_unit_test(answers_are_turned_into_the_words_of_the_ledger),
+		cmocka_unit_test(answers_become_the_errnos_of_the_ledger),
 		cmocka_unit_test(failures_are_explained_where_the_errno_is_not_enough),
 	};
 

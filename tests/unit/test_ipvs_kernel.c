@@ -47,7 +47,7 @@ static void apply(enum op_type type, const char *line, int expected)
 	kernel_apply(adapter, type, kernel_fact(line), expected);
 }
 
-static void virtual_servers_come_and_go(void **state)
+static void virtual_servers_are_created_and_deleted(void **state)
 {
 	(void)state;
 	apply(OP_ADD, "vs 10.96.0.10:80/TCP rr", 0);
@@ -85,7 +85,7 @@ static void a_virtual_server_changes_and_keeps_its_real_servers(void **state)
 	kernel_assert_facts(adapter, FACT_RS, "rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=1\n");
 }
 
-static void real_servers_come_and_go(void **state)
+static void real_servers_are_created_and_deleted(void **state)
 {
 	(void)state;
 	apply(OP_ADD, "vs 10.96.0.10:80/TCP rr", 0);
@@ -110,7 +110,7 @@ static void real_servers_come_and_go(void **state)
 		"rs 10.96.0.10:80/TCP 10.244.1.12:8080 weight=65535\n");
 }
 
-static void what_is_there_or_not_there_is_news(void **state)
+static void existing_and_missing_servers_have_results_of_their_own(void **state)
 {
 	(void)state;
 	apply(OP_SET, "vs 10.96.0.10:80/TCP rr", -ENOENT);
@@ -141,7 +141,7 @@ static void an_unknown_scheduler_has_an_error_of_its_own(void **state)
 	kernel_assert_facts(adapter, FACT_VS, "vs 10.96.0.10:80/TCP rr\n");
 }
 
-static void what_others_made_is_read_as_far_as_facts_can_say_it(void **state)
+static void foreign_servers_are_read_if_facts_can_express_them(void **state)
 {
 	(void)state;
 	by_ipvsadm("-A -t 1.2.3.4:80 -s rr -p 100 -M 255.255.255.0\n"
@@ -166,7 +166,7 @@ static void count(const struct fact *f, void *arg)
 	++*(size_t *)arg;
 }
 
-static void virtual_servers_that_are_skipped_are_not_asked(void **state)
+static void real_servers_of_skipped_virtual_servers_are_not_read(void **state)
 {
 	size_t n = 0;
 
@@ -210,7 +210,7 @@ static void add_stats(const struct vs_stats *s, void *arg)
 	buf_addf(b, ": %llu\n", (unsigned long long)s->connections);
 }
 
-static void what_virtual_servers_have_forwarded_is_counted(void **state)
+static void traffic_of_virtual_servers_is_counted(void **state)
 {
 	_cleanup_(buf_done) struct buf b = { 0 };
 	struct err err;
@@ -282,7 +282,7 @@ static void assert_all(enum fact_kind kind, const struct fact_list *expected)
 	assert_memory_equal(have.facts, expected->facts, have.n * sizeof(*have.facts));
 }
 
-static void many_are_read_back_as_they_were_written(void **state)
+static void many_servers_are_read_back_as_they_were_written(void **state)
 {
 	_cleanup_(fact_list_done) struct fact_list vs = many(FACT_VS), rs = many(FACT_RS);
 
@@ -306,17 +306,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, new_namespace, end_namespace)
-		TEST(virtual_servers_come_and_go),
+		TEST(virtual_servers_are_created_and_deleted),
 		TEST(a_virtual_server_changes_and_keeps_its_real_servers),
-		TEST(real_servers_come_and_go),
-		TEST(what_is_there_or_not_there_is_news),
+		TEST(real_servers_are_created_and_deleted),
+		TEST(existing_and_missing_servers_have_results_of_their_own),
 		TEST(an_unknown_scheduler_has_an_error_of_its_own),
-		TEST(what_others_made_is_read_as_far_as_facts_can_say_it),
-		TEST(virtual_servers_that_are_skipped_are_not_asked),
+		TEST(foreign_servers_are_read_if_facts_can_express_them),
+		TEST(real_servers_of_skipped_virtual_servers_are_not_read),
 		TEST(connections_are_those_of_one_virtual_server),
-		TEST(what_virtual_servers_have_forwarded_is_counted),
+		TEST(traffic_of_virtual_servers_is_counted),
 		TEST(time_outs_are_set_one_by_one),
-		TEST(many_are_read_back_as_they_were_written),
+		TEST(many_servers_are_read_back_as_they_were_written),
 #undef TEST
 	};
 	struct err err;

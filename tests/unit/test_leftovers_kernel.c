@@ -77,7 +77,7 @@ static void tables_of_nftables_are_found_and_deleted(void **state)
 	assert_int_equal(nft_has_table(AF_INET, "kube-proxy-too", &err), 1);
 }
 
-static void all_of_it_goes_and_what_is_others_stays(void **state)
+static void kube_proxys_rules_are_removed_and_foreign_rules_stay(void **state)
 {
 	static const char nat[] =
 		"*nat\n"
@@ -129,7 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KERNEL_TEST(tables_of_nftables_are_found_and_deleted),
-		KERNEL_TEST(all_of_it_goes_and_what_is_others_stays),
+		KERNEL_TEST(kube_proxys_rules_are_removed_and_foreign_rules_stay),
 	};
 
 	if (unshare(CLONE_NEWNET)) {

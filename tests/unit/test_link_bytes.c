@@ -103,7 +103,7 @@ static void compare_reply(const struct record *r)
 		assert_int_equal(link_read_route(r->messages[0], &f), 0);
 }
 
-static void replies_tell_what_is_in_the_kernel(void **state)
+static void replies_become_the_facts_that_are_in_the_kernel(void **state)
 {
 	(void)state;
 	assert_int_not_equal(recorded_each("link-replies", compare_reply), 0);
@@ -126,7 +126,7 @@ static void compare_event(const struct record *r)
 	assert_int_equal(watch.own_addresses6, 0);
 }
 
-static void notifications_tell_what_others_changed(void **state)
+static void notifications_report_changes_by_others(void **state)
 {
 	(void)state;
 	assert_int_not_equal(recorded_each("link-events", compare_event), 0);
@@ -158,7 +158,7 @@ static void damaged_messages_do_no_harm(void **state)
 }
 
 /* Two deletions, of which one was ours: the other one is told. */
-static void own_deletions_excuse_only_as_many_as_they_are(void **state)
+static void each_own_deletion_explains_one_notification(void **state)
 {
 	static const uint8_t vip[16] = { 0xfd, 0, 0, 0x96, [15] = 1 };
 	struct link_watch watch = { .index = 7, .own_addresses6 = 1 };
@@ -172,7 +172,7 @@ static void own_deletions_excuse_only_as_many_as_they_are(void **state)
 	nlmsg_free(msg);
 }
 
-static void answers_are_turned_into_the_words_of_the_ledger(void **state)
+static void answers_become_the_errnos_of_the_ledger(void **state)
 {
 	static const struct {
 		const char *op;
@@ -244,11 +244,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_are_those_that_the_kernel_accepted),
-		cmocka_unit_test(replies_tell_what_is_in_the_kernel),
-		cmocka_unit_test(notifications_tell_what_others_changed),
+		cmocka_unit_test(replies_become_the_facts_that_are_in_the_kernel),
+		cmocka_unit_test(notifications_report_changes_by_others),
 		cmocka_unit_test(damaged_messages_do_no_harm),
-		cmocka_unit_test(own_deletions_excuse_only_as_many_as_they_are),
-		cmocka_unit_test(answers_are_turned_into_the_words_of_the_ledger),
+		cmocka_unit_test(each_own_deletion_explains_one_notification),
+		cmocka_unit_test(answers_become_the_errnos_of_the_ledger),
 		cmocka_unit_test(failures_are_explained_where_the_errno_is_not_enough),
 		cmocka_unit_test(loopback_and_ipv6_link_local_are_no_addresses_of_the_node),
 	};

@@ -108,7 +108,7 @@ static unsigned changed(void)
 	return link_monitor_read(monitor);
 }
 
-static void routes_come_and_go(void **state)
+static void routes_are_added_and_deleted(void **state)
 {
 	(void)state;
 	apply(OP_ADD, "route 10.96.0.1", 0);
@@ -140,7 +140,7 @@ static void the_source_of_a_route_changes_in_place(void **state)
 	kernel_assert_facts(adapter, FACT_ROUTE, "route 10.96.0.1\nroute fd00:96::1\n");
 }
 
-static void what_is_there_or_not_there_is_news(void **state)
+static void existing_and_missing_routes_have_results_of_their_own(void **state)
 {
 	(void)state;
 	apply(OP_ADD, "route 10.96.0.1", 0);
@@ -156,7 +156,7 @@ static void what_is_there_or_not_there_is_news(void **state)
 	kernel_assert_facts(adapter, FACT_ROUTE, "route 10.96.0.1\nroute fd00:96::1\n");
 }
 
-static void routes_of_others_are_not_told(void **state)
+static void foreign_routes_are_ignored(void **state)
 {
 	(void)state;
 	ip("route add local 10.96.0.1 dev lo proto 200\n"
@@ -239,7 +239,7 @@ static void routes_that_others_delete_are_noticed(void **state)
 	assert_int_equal(changed(), LINK_CHANGED_OURS);
 }
 
-static void our_own_work_is_not_told(void **state)
+static void our_own_changes_are_not_reported(void **state)
 {
 	(void)state;
 	apply(OP_ADD, "route 10.96.0.1", 0);
@@ -251,7 +251,7 @@ static void our_own_work_is_not_told(void **state)
 	assert_int_equal(changed(), 0);
 }
 
-static void addresses_of_the_node_that_change_are_noticed(void **state)
+static void changes_of_the_nodes_addresses_are_noticed(void **state)
 {
 	(void)state;
 	changed();
@@ -279,7 +279,7 @@ static void add_many_routes(void)
 	ip(buf_str(&commands));
 }
 
-static void what_is_lost_counts_as_everything(void **state)
+static void lost_notifications_count_as_all_changes(void **state)
 {
 	(void)state;
 	add_many_routes();
@@ -302,7 +302,7 @@ static int count_reply(struct nlmsghdr *msg, void *arg)
 }
 
 /* The kernel answers EBUSY to a dump while another one on the same socket goes on. */
-static void a_dump_that_was_given_up_is_not_in_the_way(void **state)
+static void an_abandoned_dump_does_not_block_the_next(void **state)
 {
 	const struct rtmsg h = { .rtm_family = AF_INET };
 	struct nl_port *port;
@@ -322,7 +322,7 @@ static void a_dump_that_was_given_up_is_not_in_the_way(void **state)
 	nl_port_free(port);
 }
 
-static void the_device_comes_and_goes(void **state)
+static void the_device_is_created_and_deleted(void **state)
 {
 	(void)state;
 	apply(OP_SET, "link kube-ipvs0", -ENOENT);
@@ -336,7 +336,7 @@ static void the_device_comes_and_goes(void **state)
 	assert_int_equal(changed(), 0);
 }
 
-static void a_device_of_another_kind_is_not_ours(void **state)
+static void a_device_of_another_kind_is_foreign(void **state)
 {
 	(void)state;
 	ip("link add kube-ipvs0 type veth peer other0\n");
@@ -349,7 +349,7 @@ static void a_device_of_another_kind_is_not_ours(void **state)
 	assert_int_not_equal(if_nametoindex(LINK_NAME), 0);
 }
 
-static void addresses_come_and_go(void **state)
+static void addresses_are_added_and_deleted(void **state)
 {
 	(void)state;
 	apply(OP_ADD, "addr 10.96.0.1", -ESRCH);
@@ -399,7 +399,7 @@ static void vips_are_no_addresses_of_the_node(void **state)
 	assert_int_equal(n, 2);
 }
 
-static void what_others_do_to_the_device_is_noticed(void **state)
+static void changes_to_the_device_by_others_are_noticed(void **state)
 {
 	(void)state;
 	apply(OP_ADD, "link kube-ipvs0", 0);
@@ -438,12 +438,12 @@ static bool has_dummy_devices(void)
 static int run_device_tests(void)
 {
 	const struct CMUnitTest devices[] = {
-		TEST(the_device_comes_and_goes),
-		TEST(a_device_of_another_kind_is_not_ours),
-		TEST(addresses_come_and_go),
+		TEST(the_device_is_created_and_deleted),
+		TEST(a_device_of_another_kind_is_foreign),
+		TEST(addresses_are_added_and_deleted),
 		TEST(a_vip_can_be_an_address_and_a_route_at_once),
 		TEST(vips_are_no_addresses_of_the_node),
-		TEST(what_others_do_to_the_device_is_noticed),
+		TEST(changes_to_the_device_by_others_are_noticed),
 	};
 
 	if (has_dummy_devices())
@@ -457,18 +457,18 @@ static int run_device_tests(void)
 int main(void)
 {
 	const struct CMUnitTest routes[] = {
-		TEST(routes_come_and_go),
+		TEST(routes_are_added_and_deleted),
 		TEST(the_source_of_a_route_changes_in_place),
-		TEST(what_is_there_or_not_there_is_news),
-		TEST(routes_of_others_are_not_told),
+		TEST(existing_and_missing_routes_have_results_of_their_own),
+		TEST(foreign_routes_are_ignored),
 		TEST(the_node_keeps_the_routes_of_its_own_addresses),
 		TEST(one_bad_operation_does_not_stop_the_others),
 		TEST(the_node_has_the_addresses_of_its_interfaces),
 		TEST(routes_that_others_delete_are_noticed),
-		TEST(our_own_work_is_not_told),
-		TEST(addresses_of_the_node_that_change_are_noticed),
-		TEST(what_is_lost_counts_as_everything),
-		TEST(a_dump_that_was_given_up_is_not_in_the_way),
+		TEST(our_own_changes_are_not_reported),
+		TEST(changes_of_the_nodes_addresses_are_noticed),
+		TEST(lost_notifications_count_as_all_changes),
+		TEST(an_abandoned_dump_does_not_block_the_next),
 	};
 	int failed;
 

@@ -135,7 +135,7 @@ static void a_batch_is_sent_in_pieces_with_rising_sequence_numbers(void **state)
 	assert_int_equal(read_batch(f, &first, &last), 0);
 }
 
-static void what_is_not_answered_has_succeeded(void **state)
+static void a_request_without_an_answer_succeeded(void **state)
 {
 	struct fixture *f = *state;
 
@@ -153,7 +153,7 @@ static void no_operation_sends_nothing(void **state)
 	assert_int_equal(read_batch(f, &first, &last), 0);
 }
 
-static void failures_belong_to_the_request_with_their_number(void **state)
+static void a_failure_belongs_to_the_request_with_its_sequence_number(void **state)
 {
 	struct fixture *f = *state;
 
@@ -170,7 +170,7 @@ static void failures_belong_to_the_request_with_their_number(void **state)
 	assert_int_equal(f->results[10], UNTOLD);
 }
 
-static void answers_to_other_requests_are_passed_over(void **state)
+static void answers_to_other_requests_are_ignored(void **state)
 {
 	struct fixture *f = *state;
 
@@ -190,7 +190,7 @@ static void queue_lost(struct fixture *f)
 	assert_int_equal(send(f->kernel, big, NL_RECEIVE_SIZE + 1, 0), NL_RECEIVE_SIZE + 1);
 }
 
-static void after_a_loss_only_what_was_answered_is_known(void **state)
+static void after_a_loss_only_answered_requests_have_a_known_result(void **state)
 {
 	struct fixture *f = *state;
 
@@ -204,7 +204,7 @@ static void after_a_loss_only_what_was_answered_is_known(void **state)
 	assert_int_equal(f->results[3], -ENOBUFS);
 }
 
-static void what_could_not_be_sent_has_failed(void **state)
+static void requests_that_cannot_be_sent_fail(void **state)
 {
 	struct fixture *f = *state;
 
@@ -277,7 +277,7 @@ static void an_interrupted_dump_is_asked_again(void **state)
 	assert_int_equal(f->replies, 1);
 }
 
-static void a_table_that_never_stands_still_is_given_up(void **state)
+static void a_dump_of_a_table_that_keeps_changing_fails(void **state)
 {
 	struct fixture *f = *state;
 
@@ -305,7 +305,7 @@ static void a_reply_that_cannot_be_read_ends_the_question(void **state)
 	assert_int_equal(f->replies, 1);
 }
 
-static void silence_is_a_time_out(void **state)
+static void a_missing_answer_is_a_time_out(void **state)
 {
 	static const struct timeval soon = { .tv_usec = 1000 };
 	struct fixture *f = *state;
@@ -320,7 +320,7 @@ static void count(struct nlmsghdr *msg, void *arg)
 	++*(size_t *)arg;
 }
 
-static void draining_takes_all_that_is_queued(void **state)
+static void draining_takes_all_queued_messages(void **state)
 {
 	struct fixture *f = *state;
 	size_t n = 0;
@@ -377,7 +377,7 @@ static void a_request_that_cannot_be_built_does_not_stop_the_others(void **state
 	assert_int_equal(nl_port_ask(f->port, NULL, reply, NULL, f), -EMSGSIZE);
 }
 
-static void a_dump_that_is_not_counted_is_complete_when_interrupted(void **state)
+static void an_interrupted_dump_without_a_count_is_complete(void **state)
 {
 	struct fixture *f = *state;
 
@@ -414,23 +414,23 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		nl_test(a_batch_is_sent_in_pieces_with_rising_sequence_numbers),
-		nl_test(what_is_not_answered_has_succeeded),
+		nl_test(a_request_without_an_answer_succeeded),
 		nl_test(no_operation_sends_nothing),
-		nl_test(failures_belong_to_the_request_with_their_number),
-		nl_test(answers_to_other_requests_are_passed_over),
-		nl_test(after_a_loss_only_what_was_answered_is_known),
-		nl_test(what_could_not_be_sent_has_failed),
+		nl_test(a_failure_belongs_to_the_request_with_its_sequence_number),
+		nl_test(answers_to_other_requests_are_ignored),
+		nl_test(after_a_loss_only_answered_requests_have_a_known_result),
+		nl_test(requests_that_cannot_be_sent_fail),
 		nl_test(a_dump_ends_with_done),
 		nl_test(a_single_answer_ends_with_its_acknowledgement),
 		nl_test(an_error_ends_the_question),
 		nl_test(an_interrupted_dump_is_asked_again),
-		nl_test(a_table_that_never_stands_still_is_given_up),
+		nl_test(a_dump_of_a_table_that_keeps_changing_fails),
 		nl_test(a_reply_that_cannot_be_read_ends_the_question),
-		nl_test(silence_is_a_time_out),
-		nl_test(draining_takes_all_that_is_queued),
+		nl_test(a_missing_answer_is_a_time_out),
+		nl_test(draining_takes_all_queued_messages),
 		nl_test(datagrams_of_other_processes_are_ignored),
 		nl_test(a_request_that_cannot_be_built_does_not_stop_the_others),
-		nl_test(a_dump_that_is_not_counted_is_complete_when_interrupted),
+		nl_test(an_interrupted_dump_without_a_count_is_complete),
 		cmocka_unit_test(a_request_has_a_limit),
 		cmocka_unit_test(a_missing_nest_is_a_bad_message),
 	};

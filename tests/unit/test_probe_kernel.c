@@ -61,7 +61,7 @@ static void ipvs_works_or_is_missing(void **state)
 	assert_int_equal(count_virtual_servers(), 0);
 }
 
-static void schedulers_are_told_apart(void **state)
+static void known_and_unknown_schedulers_are_distinguished(void **state)
 {
 	struct err err = { 0 };
 	unsigned mask = 0;
@@ -89,7 +89,7 @@ static ino_t network_namespace(void)
 	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
 }
 
-static void the_namespace_of_the_caller_stays(void **state)
+static void the_caller_keeps_its_namespace(void **state)
 {
 	ino_t before = network_namespace();
 	struct err err;
@@ -172,7 +172,7 @@ static void enter_user_namespace(void)
 		_exit(1);
 }
 
-static void what_is_missing_is_named(void **state)
+static void missing_capabilities_are_named(void **state)
 {
 	struct err err;
 
@@ -186,7 +186,7 @@ static void what_is_missing_is_named(void **state)
 	assert_string_equal(words_after(become_nobody_with_ambient_capabilities, &err), "");
 }
 
-static void a_user_namespace_does_not_count(void **state)
+static void capabilities_in_a_user_namespace_do_not_count(void **state)
 {
 	pid_t pid = fork();
 	struct err err;
@@ -199,7 +199,7 @@ static void a_user_namespace_does_not_count(void **state)
 	}
 	waitpid(pid, &status, 0);
 	if (status) {
-		fputs("\nSKIPPED: a_user_namespace_does_not_count: not even root may create a user "
+		fputs("\nSKIPPED: capabilities_in_a_user_namespace_do_not_count: not even root may create a user "
 		      "namespace here\n\n",
 			stderr);
 		return;
@@ -240,7 +240,7 @@ static void write_program(const char *path, const char *complaint, int status)
 	fclose(f);
 }
 
-static void a_family_whose_tables_are_locked_is_there(void **state)
+static void a_family_with_locked_tables_is_served(void **state)
 {
 	char dir[] = "/tmp/probe.XXXXXX", path[sizeof(dir) + 16], *before = getenv("PATH");
 	_cleanup_free_ char *old = before ? strdup(before) : NULL;
@@ -263,13 +263,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ipvs_works_or_is_missing),
-		cmocka_unit_test(schedulers_are_told_apart),
-		cmocka_unit_test(the_namespace_of_the_caller_stays),
+		cmocka_unit_test(known_and_unknown_schedulers_are_distinguished),
+		cmocka_unit_test(the_caller_keeps_its_namespace),
 		cmocka_unit_test(root_has_the_capabilities),
-		cmocka_unit_test(what_is_missing_is_named),
-		cmocka_unit_test(a_user_namespace_does_not_count),
+		cmocka_unit_test(missing_capabilities_are_named),
+		cmocka_unit_test(capabilities_in_a_user_namespace_do_not_count),
 		cmocka_unit_test(ipv6_is_served_unless_it_is_disabled),
-		cmocka_unit_test(a_family_whose_tables_are_locked_is_there),
+		cmocka_unit_test(a_family_with_locked_tables_is_served),
 	};
 	struct err err = { 0 };
 

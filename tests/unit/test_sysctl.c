@@ -91,7 +91,7 @@ static void arp_is_touched_only_when_strict(void **state)
 	assert_null(find(s, n, "net/ipv4/conf/all/arp_ignore"));
 }
 
-static void iptables_wants_nothing_of_ipvs(void **state)
+static void the_iptables_backend_needs_no_ipvs_settings(void **state)
 {
 	struct sysctl s[SYSCTL_MAX_WANTED];
 	size_t n = sysctl_wanted_iptables(true, true, true, s);
@@ -118,7 +118,7 @@ static void a_setting_that_does_not_exist_is_named(void **state)
 	assert_string_equal(err.msg, "the kernel has no setting net.ipv4.no_such_setting");
 }
 
-static void what_is_not_a_number_is_refused(void **state)
+static void a_setting_that_is_no_number_is_an_error(void **state)
 {
 	long value;
 
@@ -160,7 +160,7 @@ static void nothing_is_touched_without_settings(void **state)
 	assert_int_equal(sysctl_setup_conntrack(&none, &err), 0);
 }
 
-static void a_minimum_alone_leaves_the_limit(void **state)
+static void a_minimum_alone_does_not_change_the_limit(void **state)
 {
 	const struct conntrack_settings c = { .min = 131072 };
 	struct sysctl s[SYSCTL_MAX_CONNTRACK];
@@ -204,7 +204,7 @@ static void the_limit_grows_with_the_cpus_between_minimum_and_cap(void **state)
 	}
 }
 
-static void each_setting_is_one_of_the_kernels(void **state)
+static void each_conntrack_setting_has_its_sysctl(void **state)
 {
 	static const struct {
 		struct conntrack_settings settings;
@@ -232,7 +232,7 @@ static void each_setting_is_one_of_the_kernels(void **state)
 	}
 }
 
-static void all_settings_fit(void **state)
+static void all_conntrack_settings_fit(void **state)
 {
 	const struct conntrack_settings all = { 32768, 131072, 1, 2, 3, 4, true };
 	struct sysctl s[SYSCTL_MAX_CONNTRACK];
@@ -260,16 +260,16 @@ int main(void)
 		cmocka_unit_test(conn_reuse_mode_depends_on_the_kernel),
 		cmocka_unit_test(ipv6_forwarding_comes_with_ipv6),
 		cmocka_unit_test(arp_is_touched_only_when_strict),
-		cmocka_unit_test(iptables_wants_nothing_of_ipvs),
+		cmocka_unit_test(the_iptables_backend_needs_no_ipvs_settings),
 		cmocka_unit_test(a_setting_that_does_not_exist_is_named),
-		cmocka_unit_test(what_is_not_a_number_is_refused),
+		cmocka_unit_test(a_setting_that_is_no_number_is_an_error),
 		cmocka_unit_test(a_right_setting_is_not_written),
 		cmocka_unit_test(the_running_kernel_has_a_version),
 		cmocka_unit_test(nothing_is_touched_without_settings),
-		cmocka_unit_test(a_minimum_alone_leaves_the_limit),
+		cmocka_unit_test(a_minimum_alone_does_not_change_the_limit),
 		cmocka_unit_test(the_limit_grows_with_the_cpus_between_minimum_and_cap),
-		cmocka_unit_test(each_setting_is_one_of_the_kernels),
-		cmocka_unit_test(all_settings_fit),
+		cmocka_unit_test(each_conntrack_setting_has_its_sysctl),
+		cmocka_unit_test(all_conntrack_settings_fit),
 		cmocka_unit_test(a_setting_outside_of_proc_is_named_by_its_path),
 	};
 

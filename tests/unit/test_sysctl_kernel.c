@@ -37,7 +37,7 @@ static void a_greater_value_can_be_right(void **state)
 	assert_int_equal(sysctl_ensure(&one, &err), 1);
 }
 
-static void read_only_is_an_error_only_where_it_is_wrong(void **state)
+static void a_read_only_setting_is_an_error_only_if_it_is_wrong(void **state)
 {
 	struct err err = { 0 };
 
@@ -53,7 +53,7 @@ static void read_only_is_an_error_only_where_it_is_wrong(void **state)
 	umount("/proc/sys");
 }
 
-static void all_settings_are_tried_and_the_first_failure_is_told(void **state)
+static void all_settings_are_tried_and_the_first_failure_is_reported(void **state)
 {
 	struct sysctl wanted[SYSCTL_MAX_WANTED];
 	struct err err = { 0 };
@@ -77,7 +77,7 @@ static void all_settings_are_tried_and_the_first_failure_is_told(void **state)
 
 /* Of a network namespace of its own: the limit belongs to the whole machine and cannot be written.
  */
-static void conntrack_is_set_up_as_far_as_it_can_be(void **state)
+static void conntrack_settings_are_written_in_spite_of_a_failure(void **state)
 {
 	const char *const liberal = "net/netfilter/nf_conntrack_tcp_be_liberal";
 	struct conntrack_settings c = {
@@ -113,9 +113,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_wrong_setting_is_changed_once),
 		cmocka_unit_test(a_greater_value_can_be_right),
-		cmocka_unit_test(read_only_is_an_error_only_where_it_is_wrong),
-		cmocka_unit_test(all_settings_are_tried_and_the_first_failure_is_told),
-		cmocka_unit_test(conntrack_is_set_up_as_far_as_it_can_be),
+		cmocka_unit_test(a_read_only_setting_is_an_error_only_if_it_is_wrong),
+		cmocka_unit_test(all_settings_are_tried_and_the_first_failure_is_reported),
+		cmocka_unit_test(conntrack_settings_are_written_in_spite_of_a_failure),
 	};
 
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||

@@ -47,7 +47,7 @@ static void assert_traps(const struct trap_facts *f, const char *want)
 	assert_string_equal(buf_str(&b), want);
 }
 
-static void a_good_node_has_none(void **state)
+static void a_good_node_has_no_traps(void **state)
 {
 	const struct trap_facts f = good(6, 12), old = good(5, 9);
 
@@ -56,7 +56,7 @@ static void a_good_node_has_none(void **state)
 	assert_traps(&old, "");
 }
 
-static void what_is_not_known_is_no_trap(void **state)
+static void unknown_values_are_no_trap(void **state)
 {
 	struct trap_facts f = good(6, 12);
 
@@ -83,7 +83,7 @@ static void connections_that_ipvs_forgets_before_the_first_keepalive_break(void 
 	assert_traps(&f, "");
 }
 
-static void settings_that_somebody_changed_are_named_with_what_follows(void **state)
+static void settings_that_somebody_changed_are_named_with_the_consequence(void **state)
 {
 	static const struct {
 		const char *path, *line;
@@ -252,10 +252,10 @@ static void this_node_can_be_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_good_node_has_none),
-		cmocka_unit_test(what_is_not_known_is_no_trap),
+		cmocka_unit_test(a_good_node_has_no_traps),
+		cmocka_unit_test(unknown_values_are_no_trap),
 		cmocka_unit_test(connections_that_ipvs_forgets_before_the_first_keepalive_break),
-		cmocka_unit_test(settings_that_somebody_changed_are_named_with_what_follows),
+		cmocka_unit_test(settings_that_somebody_changed_are_named_with_the_consequence),
 		cmocka_unit_test(a_greater_value_may_be_right),
 		cmocka_unit_test(kernels_before_5_9_reuse_connections),
 		cmocka_unit_test(many_estimators_on_an_old_kernel_delay_packets),
