@@ -9,6 +9,7 @@
 #include "core/fact.h"
 #include "core/ledger.h"
 #include "core/node_view.h"
+#include "core/resolve.h"
 #include "core/rule_pool.h"
 
 /*
@@ -21,8 +22,7 @@ struct walk {
 	const struct ledger *ledger;
 	const struct rule_pool *pool;
 	const struct node_view *view;
-	struct fact_key *jumps; /* wanted */
-	size_t n_jumps, cap_jumps;
+	struct fact_list jumps; /* desired; only the keys count */
 };
 
 void walk_init(struct walk *w, const struct ledger *ledger, const struct rule_pool *pool,

@@ -3,7 +3,6 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -27,15 +26,8 @@ static void collect_jump(const struct fact_key *key, const struct fact_state *st
 {
 	struct walk *w = arg;
 
-	if (!state->wanted)
-		return;
-	mem_grow(w->jumps, w->n_jumps, w->cap_jumps);
-	w->jumps[w->n_jumps++] = *key;
-}
-
-static int compare_jump_key(const void *a, const void *b)
-{
-	return fact_key_cmp(a, b);
+	if (state->wanted)
+		fact_list_add(&w->jumps, (struct fact){ .key = *key });
 }
 
 void walk_init(struct walk *w, const struct ledger *ledger, const struct rule_pool *pool,
@@ -43,13 +35,12 @@ void walk_init(struct walk *w, const struct ledger *ledger, const struct rule_po
 {
 	*w = (struct walk){ .ledger = ledger, .pool = pool, .view = view };
 	ledger_each(ledger, FACT_JUMP, collect_jump, w);
-	if (w->n_jumps)
-		qsort(w->jumps, w->n_jumps, sizeof(*w->jumps), compare_jump_key);
+	fact_list_finish(&w->jumps);
 }
 
 void walk_done(struct walk *w)
 {
-	free(w->jumps);
+	fact_list_done(&w->jumps);
 	*w = (struct walk){ 0 };
 }
 
@@ -117,37 +108,23 @@ struct walk_run {
 	const struct rule_list *choice;
 };
 
-static bool in_net(const struct rule_match *m, const struct ip *ip)
-{
-	bool in = m->net.ip.family == ip->family;
-
-	for (size_t i = 0; i < sizeof(ip->bytes); i++)
-		in = in && (ip->bytes[i] & m->net.mask[i]) == m->net.ip.bytes[i];
-	return in;
-}
-
-/* A node's address, or a VIP. */
-static bool is_local(const struct walk *w, const struct ip *ip)
-{
-	const struct ip none = { 0 };
-	const struct fact route = fact_route(ip, &none), addr = fact_addr(ip);
-	struct fact_state state;
-
-	return node_view_is_local(w->view, ip) || ip_kind(ip) == IP_LOOPBACK ||
-		is_desired(w, &route, &state) || is_desired(w, &addr, &state);
-}
-
 /* Whether the packet, the first one of its connection, has what the match asks for. */
 static bool match_holds(const struct walk *w, const struct walk_packet *p,
 	const struct rule_match *m, bool *unreadable)
 {
+	const bool source = m->type == MATCH_SOURCE || m->type == MATCH_SOURCE_LOCAL;
+	const struct ip *ip = source ? &p->src : &p->dst, no_source = { 0 };
+	const struct fact route = fact_route(ip, &no_source), addr = fact_addr(ip);
 	struct fact_state state;
+	bool in_net;
 
 	switch ((enum match)m->type) {
 	case MATCH_SOURCE:
-		return in_net(m, &p->src);
 	case MATCH_DESTINATION:
-		return in_net(m, &p->dst);
+		in_net = m->net.ip.family == ip->family;
+		for (size_t i = 0; i < sizeof(ip->bytes); i++)
+			in_net = in_net && (ip->bytes[i] & m->net.mask[i]) == m->net.ip.bytes[i];
+		return in_net;
 	case MATCH_INTERFACE: /* our rules name the interfaces of pods and no others */
 		*unreadable = strcmp(m->interface.name, w->view->options->interface) != 0;
 		return p->source == WALK_POD;
@@ -163,10 +140,10 @@ static bool match_holds(const struct walk *w, const struct walk_packet *p,
 		return (p->mark & m->mark.mask) == m->mark.value;
 	case MATCH_STATES:
 		return m->states & STATE_NEW;
-	case MATCH_SOURCE_LOCAL:
-		return is_local(w, &p->src);
+	case MATCH_SOURCE_LOCAL: /* an address of the node, or a VIP */
 	case MATCH_DESTINATION_LOCAL:
-		return is_local(w, &p->dst);
+		return node_view_is_local(w->view, ip) || ip_kind(ip) == IP_LOOPBACK ||
+			is_desired(w, &route, &state) || is_desired(w, &addr, &state);
 	case MATCH_SHARE: /* stand in lists of endpoints only, which are not run */
 	case MATCH_REMEMBER:
 	case MATCH_REMEMBERED:
@@ -240,19 +217,12 @@ static enum verdict run_target(struct walk_run *r, const struct rule_target *t, 
 	return VERDICT_UNREADABLE;
 }
 
-static struct walk_rule rule_in(const char *chain, const struct rule *rule)
-{
-	struct walk_rule ret = { .rule = *rule };
-
-	snprintf(ret.chain, sizeof(ret.chain), "%s", chain);
-	return ret;
-}
-
 static enum verdict run_rule(
 	struct walk_run *r, const char *chain, const struct rule *rule, unsigned depth)
 {
 	const uint32_t masquerade = UINT32_C(1) << r->walk->view->options->masquerade_bit;
 	const uint32_t before = r->packet->mark;
+	struct walk_rule here = { .rule = *rule };
 	bool holds = true, unreadable = false;
 	enum verdict v = VERDICT_CONTINUE;
 
@@ -265,10 +235,11 @@ static enum verdict run_rule(
 		v = VERDICT_UNREADABLE;
 	else if (holds)
 		v = run_target(r, &rule->target, depth);
+	snprintf(here.chain, sizeof(here.chain), "%s", chain);
 	if (v > VERDICT_ACCEPT && v != VERDICT_TRANSLATE && !*r->decided.chain)
-		r->decided = rule_in(chain, rule);
+		r->decided = here;
 	if (~before & r->packet->mark & masquerade)
-		r->marked = rule_in(chain, rule);
+		r->marked = here;
 	return v;
 }
 
@@ -317,8 +288,8 @@ static enum verdict run_chain(struct walk_run *r, const char *name, unsigned dep
 static enum verdict run_hook(struct walk_run *r, enum table table, enum hook hook)
 {
 	r->table = table;
-	for (size_t i = 0; i < r->walk->n_jumps; i++) {
-		const struct fact_key *key = &r->walk->jumps[i];
+	for (size_t i = 0; i < r->walk->jumps.n; i++) {
+		const struct fact_key *key = &r->walk->jumps.facts[i].key;
 		enum verdict v;
 
 		if (key->set != table || key->port != hook || key->family != r->packet->dst.family)

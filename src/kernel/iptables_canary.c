@@ -54,22 +54,17 @@ struct canary {
 	uint64_t repairs;   /* until then */
 };
 
-static int canary_watch_fd(struct canary *c, int fd)
-{
-	return epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){ .events = EPOLLIN })
-		? -errno
-		: 0;
-}
-
 int canary_new(struct canary **ret, struct err *err)
 {
+	struct epoll_event readable = { .events = EPOLLIN };
 	struct canary *c = new0(struct canary);
-	int r;
 
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	r = c->epoll < 0 || c->timer < 0 ? -errno : canary_watch_fd(c, c->timer);
-	if (r) {
+	if (c->epoll < 0 || c->timer < 0 ||
+		epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->timer, &readable)) {
+		int r = -errno;
+
 		canary_free(c);
 		return err_errno(err, r, "cannot wait for changes of iptables rules");
 	}
@@ -233,6 +228,7 @@ void canary_after_write(struct canary *c, int family)
 int canary_add(struct canary *c, int family, bool nft, struct err *err)
 {
 	struct shapes *s = &c->shapes[c->n_shapes];
+	struct epoll_event readable = { .events = EPOLLIN };
 	int r;
 
 	if (!nft) {
@@ -253,8 +249,8 @@ int canary_add(struct canary *c, int family, bool nft, struct err *err)
 	if (r)
 		return r;
 	r = nl_port_join(c->port, NFNLGRP_NFTABLES);
-	if (!r)
-		r = canary_watch_fd(c, c->port->fd);
+	if (!r && epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->port->fd, &readable))
+		r = -errno;
 	return r ? err_errno(err, r, "cannot watch nf_tables") : 0;
 }
 

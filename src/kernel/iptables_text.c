@@ -354,16 +354,6 @@ static bool parse_numbers(
 	return true;
 }
 
-/* VALUE or VALUE/MASK. */
-static void parse_mark(struct rule_parser *p, uint32_t *ret_value, uint32_t *ret_mask)
-{
-	uint32_t n[2];
-	bool masked = parse_numbers(p, next_word(p), '/', UINT32_MAX, n);
-
-	*ret_value = n[0];
-	*ret_mask = masked ? n[1] : UINT32_MAX;
-}
-
 /* ADDRESS, ADDRESS/LENGTH or ADDRESS/MASK. */
 static struct rule_match parse_net(struct rule_parser *p, enum match type, const char *s)
 {
@@ -429,7 +419,7 @@ static void parse_module(struct rule_parser *p)
 	const uint8_t protocol = rule_protocol(rule);
 	struct rule_match m = { 0 };
 	uint32_t n[2];
-	bool negated;
+	bool negated, masked;
 
 	if (!strcmp(module, "comment")) {
 		expect(p, !p->modules && !rule->comment);
@@ -447,7 +437,9 @@ static void parse_module(struct rule_parser *p)
 		m = parse_set_name(p);
 	} else if (!strcmp(module, "mark") && next_is(p, "--mark")) {
 		m.type = MATCH_MARK;
-		parse_mark(p, &m.mark.value, &m.mark.mask);
+		masked = parse_numbers(p, next_word(p), '/', UINT32_MAX, n);
+		m.mark.value = n[0];
+		m.mark.mask = masked ? n[1] : UINT32_MAX;
 	} else if (!strcmp(module, "conntrack") && next_is(p, "--ctstate")) {
 		m = parse_states(p, next_word(p));
 	} else if (!strcmp(module, "addrtype") && next_is(p, "--src-type")) {
@@ -540,6 +532,8 @@ static bool parse_basic(struct rule_parser *p)
 static void parse_target(struct rule_parser *p, const char *name)
 {
 	struct rule_target *t = &p->rule->rule.target;
+	uint32_t n[2];
+	bool masked;
 
 	for (size_t i = 0; i < ARRAY_SIZE(plain_targets); i++)
 		if (!strcmp(name, plain_targets[i].name)) {
@@ -555,7 +549,9 @@ static void parse_target(struct rule_parser *p, const char *name)
 	} else if (!strcmp(name, "MARK")) {
 		t->type = TARGET_MARK;
 		expect(p, next_is(p, "--set-xmark"));
-		parse_mark(p, &t->mark.value, &t->mark.mask);
+		masked = parse_numbers(p, next_word(p), '/', UINT32_MAX, n);
+		t->mark.value = n[0];
+		t->mark.mask = masked ? n[1] : UINT32_MAX;
 	} else if (!strcmp(name, "SET")) {
 		struct rule_match m;
 

@@ -99,14 +99,6 @@ static struct tree_range range_part(struct tree_range r, int d, unsigned value)
 	return p;
 }
 
-static struct tree_node root_node(const char *name)
-{
-	struct tree_node n = { .path = hash_text(name) };
-
-	snprintf(n.name, sizeof(n.name), "%s", name);
-	return n;
-}
-
 static struct tree_node child_node(const struct tree_node *parent, int d, unsigned value)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -231,8 +223,9 @@ void tree_diff(const struct fact *old, size_t n_old, const struct fact *new, siz
 	const struct tree_changes *changes)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(tree_roots); i++) {
-		const struct tree_node root = root_node(tree_roots[i]);
+		struct tree_node root = { .path = hash_text(tree_roots[i]) };
 
+		strcpy(root.name, tree_roots[i]);
 		diff_node(&root, root_range(root.name, old, n_old),
 			root_range(root.name, new, n_new), changes);
 	}
@@ -260,8 +253,9 @@ static void walk_node(const struct tree_node *node, struct tree_range r, bool re
 void tree_walk(const struct fact *entries, size_t n, const struct tree_check *check)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(tree_roots); i++) {
-		const struct tree_node root = root_node(tree_roots[i]);
+		struct tree_node root = { .path = hash_text(tree_roots[i]) };
 
+		strcpy(root.name, tree_roots[i]);
 		walk_node(&root, root_range(root.name, entries, n), true, check);
 	}
 }
