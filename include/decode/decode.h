@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "core/model.h"
+#include "decode/value.h"
 
 /*
  * The one door from the API's objects to the model, for JSON trees (of manifests through
@@ -77,14 +78,12 @@ int decode_id(const json_t *root, struct object_id *ret, struct decode_error *er
 int decode_object(const json_t *root, struct object *ret, struct decode_error *err);
 /*
  * As decode_object(), for an object that an API server has sent: an element of a list, or the
- * object of an event, whose kind is known from the requested resource. -ENOTSUP also for an
- * EndpointSlice that names no Service.
+ * object of an event, whose kind is known from the requested resource. `root` is a JSON tree
+ * (value_of_json()) or the object's own protobuf message (value_of_message()). -ENOTSUP also for an
+ * EndpointSlice that names no Service; -EBADMSG: the bytes are no such message.
  */
-int decode_element(
-	enum object_kind kind, const json_t *root, struct object *ret, struct decode_error *err);
-/* As decode_element(), from the bytes of the object's own message; -EBADMSG: they are none. */
-int decode_protobuf(enum object_kind kind, const void *data, size_t len, struct object *ret,
-	struct decode_error *err);
+int decode_accepted(
+	enum object_kind kind, struct value root, struct object *ret, struct decode_error *err);
 void object_done(struct object *o);
 
 #endif

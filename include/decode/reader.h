@@ -122,16 +122,17 @@ int reader_list(
 int reader_value_text(struct reader *r, const struct value *v, const char **ret);
 int reader_value_object(struct reader *r, const struct value *v);
 int reader_value_ip(struct reader *r, const struct value *v, struct ip *ret);
-int reader_value_cidr(struct reader *r, const struct value *v, struct cidr *ret);
+/* A struct cidr, in the form of reader_list.read; `arg` is not used. */
+int reader_value_cidr(struct reader *r, const struct value *v, void *ret_cidr, const void *arg);
 
 /*
  * Refuses addresses that can be neither a Service's nor an endpoint's, because their meaning
  * depends on the host (Kubernetes: ValidateNonSpecialIP), or because they belong to no single host.
  */
 int reader_check_host(struct reader *r, const struct ip *ip);
-/* A DNS subdomain of at most NAME_MAX_LEN characters (RFC 1123). */
-int reader_check_name(struct reader *r, const char *name);
-/* A DNS label of at most 63 characters (RFC 1123). */
-int reader_check_label(struct reader *r, const char *name);
+/* A DNS label of at most 63 characters, or labels with points between: at most NAME_MAX_LEN (RFC
+ * 1123). */
+enum reader_name { READER_LABEL, READER_SUBDOMAIN };
+int reader_check_name(struct reader *r, const char *name, enum reader_name form);
 
 #endif

@@ -70,14 +70,14 @@ static int decode_watched(enum object_kind kind, const struct watch_object *o, s
 	int r;
 
 	if (o->encoding == WATCH_PROTOBUF)
-		return decode_protobuf(kind, o->data, o->len, ret, err);
+		return decode_accepted(kind, value_of_message(o->data, o->len), ret, err);
 	root = json_loadb(o->data, o->len, 0, &syntax);
 	if (!root) {
 		*err = (struct decode_error){ 0 };
 		snprintf(err->message, sizeof(err->message), "is not JSON: %s", syntax.text);
 		return -EBADMSG;
 	}
-	r = decode_element(kind, root, ret, err);
+	r = decode_accepted(kind, value_of_json(root), ret, err);
 	json_decref(root);
 	return r;
 }

@@ -34,17 +34,6 @@ const char *object_id_print(const struct object_id *id, char s[static OBJECT_ID_
 
 /* Parts of several kinds */
 
-int decode_annotation(
-	struct reader *r, const struct value *meta, const char *name, const char **ret)
-{
-	return reader_entry(r, meta, KEY("annotations", 12), name, ret);
-}
-
-int decode_label(struct reader *r, const struct value *meta, const char *name, const char **ret)
-{
-	return reader_entry(r, meta, KEY("labels", 11), name, ret);
-}
-
 int decode_annotation_fail(struct reader *r, const char *name, const char *text, const char *rule)
 {
 	char quoted[QUOTE_SIZE];
@@ -59,7 +48,7 @@ int decode_weight(struct reader *r, const struct value *meta, int32_t *ret)
 	static const char key[] = "ipvsctl.io/weight";
 	const char *text = NULL;
 	uint64_t weight;
-	int e = decode_annotation(r, meta, key, &text);
+	int e = reader_entry(r, meta, META_ANNOTATIONS, key, &text);
 
 	if (e || !text)
 		return e;
@@ -84,28 +73,22 @@ int decode_protocol(struct reader *r, const struct value *port, struct key key, 
 int decode_check_port_name(struct reader *r, const char *name)
 {
 	reader_within(r, "name");
-	return *name ? reader_check_label(r, name) : 0;
+	return *name ? reader_check_name(r, name, READER_LABEL) : 0;
 }
 
 /* Which object it is */
 
-static int fail_foreign(struct decode_error *err, const char *field, const char *text)
-{
-	char quoted[QUOTE_SIZE];
-
-	snprintf(err->field, sizeof(err->field), "%s", field);
-	snprintf(err->message, sizeof(err->message), "is %s, which is not read here",
-		reader_quote(text, quoted));
-	return -ENOTSUP;
-}
-
 /* Only JSON has these fields: the kind of a protobuf message is known from the resource. */
 static int read_kind(struct reader *r, const struct value *root, enum object_kind *ret)
 {
-	const char *kind = NULL, *api = NULL, *slash, *version;
+	const char *kind = NULL, *api = NULL, *slash, *version, *field = "kind", *text;
+	char quoted[QUOTE_SIZE];
 	size_t group_len;
-	int e = reader_text(r, root, KEY("kind", 0), &kind);
+	int e;
 
+	if (!json_is_object(root->json))
+		return reader_fail(r, "must be a mapping with apiVersion, kind and metadata");
+	e = reader_text(r, root, KEY("kind", 0), &kind);
 	e = e ?: reader_text(r, root, KEY("apiVersion", 0), &api);
 	if (e)
 		return e;
@@ -113,6 +96,7 @@ static int read_kind(struct reader *r, const struct value *root, enum object_kin
 		return reader_fail_at(r, kind ? "apiVersion" : "kind", "is missing");
 
 	/* "group/version", or the version alone in the core group */
+	text = kind;
 	slash = strchr(api, '/');
 	version = slash ? slash + 1 : api;
 	group_len = slash ? (size_t)(slash - api) : 0;
@@ -121,10 +105,14 @@ static int read_kind(struct reader *r, const struct value *root, enum object_kin
 			strncmp(api, kinds[i].group, group_len) != 0)
 			continue;
 		*ret = (enum object_kind)i;
-		return strcmp(version, kinds[i].version) ? fail_foreign(r->err, "apiVersion", api)
-							 : 0;
+		if (!strcmp(version, kinds[i].version))
+			return 0;
+		field = "apiVersion";
+		text = api;
+		break;
 	}
-	return fail_foreign(r->err, "kind", kind);
+	reader_fail_at(r, field, "is %s, which is not read here", reader_quote(text, quoted));
+	return -ENOTSUP;
 }
 
 /* Name and namespace of an object whose kind is known. */
@@ -144,7 +132,7 @@ static int read_id(struct reader *r, struct decode_source *src, struct object_id
 	if (!name)
 		return reader_fail_at(r, "name", "is missing");
 	mark = reader_enter(r, "name");
-	e = reader_check_name(r, name);
+	e = reader_check_name(r, name, READER_SUBDOMAIN);
 	if (e)
 		return e;
 	reader_leave(r, mark);
@@ -155,7 +143,7 @@ static int read_id(struct reader *r, struct decode_source *src, struct object_id
 		if (e)
 			return e;
 		reader_enter(r, "namespace");
-		e = reader_check_label(r, ns);
+		e = reader_check_name(r, ns, READER_LABEL);
 		if (e)
 			return e;
 		strcpy(id->ns, ns);
@@ -163,16 +151,6 @@ static int read_id(struct reader *r, struct decode_source *src, struct object_id
 	r->err->id = *id;
 	object_id_print(id, r->err->object);
 	return 0;
-}
-
-static int read_kind_and_id(struct reader *r, struct decode_source *src, struct object_id *id)
-{
-	int e;
-
-	if (!json_is_object(src->root.json))
-		return reader_fail(r, "must be a mapping with apiVersion, kind and metadata");
-	e = read_kind(r, &src->root, &id->kind);
-	return e ?: read_id(r, src, id);
 }
 
 int decode_id(const json_t *root, struct object_id *ret, struct decode_error *err)
@@ -183,7 +161,8 @@ int decode_id(const json_t *root, struct object_id *ret, struct decode_error *er
 	int e;
 
 	*err = (struct decode_error){ 0 };
-	e = read_kind_and_id(&r, &src, &id);
+	e = read_kind(&r, &src.root, &id.kind);
+	e = e ?: read_id(&r, &src, &id);
 	if (!e)
 		*ret = id;
 	return e;
@@ -236,12 +215,12 @@ int decode_object(const json_t *root, struct object *ret, struct decode_error *e
 	int e;
 
 	*err = (struct decode_error){ 0 };
-	e = read_kind_and_id(&r, &src, &id);
+	e = read_kind(&r, &src.root, &id.kind);
+	e = e ?: read_id(&r, &src, &id);
 	return e ?: decode_contents(&r, &src, &id, ret);
 }
 
-/* An object that an API server has accepted, of a resource whose kind is known. */
-static int decode_accepted(
+int decode_accepted(
 	enum object_kind kind, struct value root, struct object *ret, struct decode_error *err)
 {
 	_cleanup_(reader_done) struct reader r = { .err = err, .lenient = true };
@@ -253,18 +232,6 @@ static int decode_accepted(
 	e = reader_value_object(&r, &src.root);
 	e = e ?: read_id(&r, &src, &id);
 	return e ?: decode_contents(&r, &src, &id, ret);
-}
-
-int decode_element(
-	enum object_kind kind, const json_t *root, struct object *ret, struct decode_error *err)
-{
-	return decode_accepted(kind, value_of_json(root), ret, err);
-}
-
-int decode_protobuf(enum object_kind kind, const void *data, size_t len, struct object *ret,
-	struct decode_error *err)
-{
-	return decode_accepted(kind, value_of_message(data, len), ret, err);
 }
 
 void object_done(struct object *o)

@@ -8,7 +8,7 @@
 /*
  * One function a kind; each fills the empty object that it gets. Kind, namespace and name have been
  * read by the caller, who found `meta` under the root's "metadata". They return 0, or a negative
- * errno as decode_object() and decode_protobuf() do with the reader's error filled in.
+ * errno as decode_object() and decode_accepted() do with the reader's error filled in.
  *
  * Field numbers are those of generated.proto in k8s.io/api/{core,discovery}/v1 and
  * k8s.io/apimachinery/pkg/apis/meta/v1.
@@ -27,10 +27,9 @@ int decode_node(struct reader *r, const struct decode_source *src, struct node *
  * are read with the reader at "metadata".
  */
 
-/* metadata.annotations[NAME] or metadata.labels[NAME], borrowed until reader_done() */
-int decode_annotation(
-	struct reader *r, const struct value *meta, const char *name, const char **ret);
-int decode_label(struct reader *r, const struct value *meta, const char *name, const char **ret);
+/* The maps of the metadata, for reader_entry() */
+#define META_LABELS KEY("labels", 11)
+#define META_ANNOTATIONS KEY("annotations", 12)
 /* The error that the annotation of that name is `text`, and must be as `rule` says: -EINVAL. */
 int decode_annotation_fail(struct reader *r, const char *name, const char *text, const char *rule);
 /* Annotation ipvsctl.io/weight */

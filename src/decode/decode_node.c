@@ -14,7 +14,7 @@ static int read_node_metadata(struct reader *r, const struct value *meta, struct
 
 	reader_within(r, "metadata");
 	e = reader_leave_out(r, reader_time(r, meta, KEY("deletionTimestamp", 9), &deleted));
-	e = e ?: reader_leave_out(r, decode_label(r, meta, zone_label, &zone));
+	e = e ?: reader_leave_out(r, reader_entry(r, meta, META_LABELS, zone_label, &zone));
 	e = e ?: reader_leave_out(r, decode_weight(r, meta, &n->weight));
 	e = e ?: reader_leave_out(r, reader_string(r, meta, version, &n->resource_version));
 	n->deleting = deleted != never;
@@ -23,18 +23,12 @@ static int read_node_metadata(struct reader *r, const struct value *meta, struct
 	return e;
 }
 
-static int read_pod_cidr(struct reader *r, const struct value *v, void *item, const void *arg)
-{
-	(void)arg;
-	return reader_value_cidr(r, v, item);
-}
-
 /* podCIDR is from before dual stack; the API keeps it equal to the first of podCIDRs. */
 static int read_pod_cidrs(struct reader *r, const struct value *spec, struct node *n)
 {
 	const struct key list_key = KEY("podCIDRs", 7);
 	struct value v = value_member(spec, KEY("podCIDR", 1));
-	struct reader_list list = { .size = sizeof(struct cidr), .read = read_pod_cidr };
+	struct reader_list list = { .size = sizeof(struct cidr), .read = reader_value_cidr };
 	struct cidr *single;
 	int e;
 
@@ -48,7 +42,7 @@ static int read_pod_cidrs(struct reader *r, const struct value *spec, struct nod
 		return 0;
 	single = arena_alloc(r->arena, 1, sizeof(*single));
 	reader_within(r, "podCIDR");
-	e = reader_value_cidr(r, &v, single);
+	e = reader_value_cidr(r, &v, single, NULL);
 	n->pod_cidrs = single;
 	n->n_pod_cidrs = !e;
 	return e;

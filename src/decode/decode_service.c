@@ -20,7 +20,7 @@ static int read_scheduler(
 {
 	const char *text = NULL;
 	size_t len;
-	int e = decode_annotation(r, meta, key, &text);
+	int e = reader_entry(r, meta, META_ANNOTATIONS, key, &text);
 
 	if (e || !text)
 		return e;
@@ -38,7 +38,7 @@ static int read_drain_timeout(struct reader *r, const struct value *meta, struct
 	static const char key[] = "ipvsctl.io/drain-timeout";
 	const char *text = NULL;
 	int64_t ms;
-	int e = decode_annotation(r, meta, key, &text);
+	int e = reader_entry(r, meta, META_ANNOTATIONS, key, &text);
 
 	if (e || !text)
 		return e;
@@ -63,9 +63,9 @@ static int read_service_metadata(struct reader *r, const struct value *meta, str
 	e = e ?: reader_leave_out(r, reader_string(r, meta, KEY("uid", 5), &s->uid));
 
 	/* Whatever its value is, the label gives the Service to another proxy. */
-	e = e ?: reader_leave_out(r, decode_label(r, meta, proxy_label, &other));
+	e = e ?: reader_leave_out(r, reader_entry(r, meta, META_LABELS, proxy_label, &other));
 	s->other_proxy = other;
-	e = e ?: reader_leave_out(r, decode_label(r, meta, "k8s-app", &app));
+	e = e ?: reader_leave_out(r, reader_entry(r, meta, META_LABELS, "k8s-app", &app));
 	s->cluster_dns = app && !strcmp(app, "kube-dns");
 
 	e = e ?: reader_leave_out(r, read_scheduler(r, meta, "ipvsctl.io/scheduler", s));
@@ -96,38 +96,34 @@ static int read_service_port(struct reader *r, const struct value *v, void *item
 	return e ?: decode_check_port_name(r, port->name);
 }
 
-static int cmp_port_number(const void *a, const void *b)
+/* What differs between the ports of one protocol. */
+enum port_rule { PORT_NUMBER, PORT_NAME, PORT_NODE_PORT };
+
+static int cmp_ports(const void *a, const void *b, void *arg)
 {
 	const struct service_port *p = *(const struct service_port *const *)a;
 	const struct service_port *q = *(const struct service_port *const *)b;
+	const enum port_rule *rule = arg;
 
-	return p->proto != q->proto ? p->proto - q->proto : p->port - q->port;
+	switch (*rule) {
+	case PORT_NUMBER:
+		return p->proto != q->proto ? p->proto - q->proto : p->port - q->port;
+	case PORT_NAME:
+		return p->proto != q->proto ? p->proto - q->proto : strcmp(p->name, q->name);
+	case PORT_NODE_PORT:
+		if (p->node_port != q->node_port)
+			return p->node_port - q->node_port;
+		/* Ports without a node port differ from each other. */
+		if (!p->node_port)
+			return p < q ? -1 : p > q;
+		return p->proto - q->proto;
+	}
+	return 0;
 }
 
-static int cmp_port_name(const void *a, const void *b)
-{
-	const struct service_port *p = *(const struct service_port *const *)a;
-	const struct service_port *q = *(const struct service_port *const *)b;
-
-	return p->proto != q->proto ? p->proto - q->proto : strcmp(p->name, q->name);
-}
-
-/* Ports without a node port differ from each other. */
-static int cmp_node_port(const void *a, const void *b)
-{
-	const struct service_port *p = *(const struct service_port *const *)a;
-	const struct service_port *q = *(const struct service_port *const *)b;
-
-	if (p->node_port != q->node_port)
-		return p->node_port - q->node_port;
-	if (!p->node_port)
-		return p < q ? -1 : p > q;
-	return p->proto - q->proto;
-}
-
-/* The index of the later one of two ports that the order takes as equal; n where all differ. */
-static size_t find_twin(const struct service_port *ports, size_t n,
-	int (*cmp)(const void *a, const void *b), size_t *ret_first)
+/* The index of the later one of two ports that the rule finds equal; n where all differ. */
+static size_t find_twin(
+	const struct service_port *ports, size_t n, enum port_rule rule, size_t *ret_first)
 {
 	_cleanup_free_ const struct service_port **sorted = NULL;
 
@@ -136,11 +132,11 @@ static size_t find_twin(const struct service_port *ports, size_t n,
 	sorted = mem_zalloc(n, sizeof(const struct service_port *));
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = &ports[i];
-	qsort(sorted, n, sizeof(const struct service_port *), cmp);
+	qsort_r(sorted, n, sizeof(const struct service_port *), cmp_ports, &rule);
 	for (size_t i = 1; i < n; i++) {
 		size_t a = (size_t)(sorted[i - 1] - ports), b = (size_t)(sorted[i] - ports);
 
-		if (cmp(&sorted[i - 1], &sorted[i]) != 0)
+		if (cmp_ports(&sorted[i - 1], &sorted[i], &rule) != 0)
 			continue;
 		*ret_first = a < b ? a : b;
 		return a < b ? b : a;
@@ -151,15 +147,9 @@ static size_t find_twin(const struct service_port *ports, size_t n,
 /* The ports of one protocol differ in number, name and node port. */
 static int read_service_ports(struct reader *r, const struct value *spec, struct service *s)
 {
-	static const struct {
-		int (*cmp)(const void *a, const void *b);
-		const char *key;
-	} rules[] = {
-		{ cmp_port_number, "port" },
-		{ cmp_port_name, "name" },
-		{ cmp_node_port, "nodePort" },
+	static const char *const keys[] = {
+		[PORT_NUMBER] = "port", [PORT_NAME] = "name", [PORT_NODE_PORT] = "nodePort"
 	};
-
 	struct reader_list list = { .size = sizeof(struct service_port),
 		.read = read_service_port };
 	struct service_port *ports;
@@ -167,13 +157,13 @@ static int read_service_ports(struct reader *r, const struct value *spec, struct
 
 	ports = list.items;
 	reader_within(r, "ports");
-	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+	for (enum port_rule rule = PORT_NUMBER; rule <= PORT_NODE_PORT; rule++) {
 		size_t first = 0, twin, mark;
 
-		while (!e && (twin = find_twin(ports, list.n, rules[i].cmp, &first)) < list.n) {
+		while (!e && (twin = find_twin(ports, list.n, rule, &first)) < list.n) {
 			mark = reader_enter_index(r, twin);
 			e = reader_leave_out(r,
-				reader_fail_at(r, rules[i].key,
+				reader_fail_at(r, keys[rule],
 					"is the same as that of ports[%zu], which has the same protocol",
 					first));
 			reader_leave(r, mark);
@@ -300,12 +290,6 @@ static int read_external_ip(struct reader *r, const struct value *v, void *item,
 	return e ?: reader_check_host(r, item);
 }
 
-static int read_source_range(struct reader *r, const struct value *v, void *item, const void *arg)
-{
-	(void)arg;
-	return reader_value_cidr(r, v, item);
-}
-
 /*
  * The status is written by others: a load balancer on the host itself (minikube's tunnel writes
  * 127.0.0.1) is no error, but left out like one that has a host name only.
@@ -369,17 +353,6 @@ static int read_affinity_timeout(struct reader *r, const struct value *spec, str
 	return e;
 }
 
-static int read_traffic_policy(
-	struct reader *r, const struct value *spec, struct key key, bool *ret_local)
-{
-	static const char *const words[] = { "Cluster", "Local", NULL };
-	unsigned policy = 0;
-	int e = reader_leave_out(r, reader_word(r, spec, key, words, &policy));
-
-	*ret_local = policy == 1;
-	return e;
-}
-
 static int read_type(
 	struct reader *r, const struct value *spec, struct service *s, struct service_wish *wish)
 {
@@ -399,54 +372,52 @@ static int read_type(
 	return e;
 }
 
-static int read_service_spec(
-	struct reader *r, const struct value *spec, struct service *s, struct service_wish *wish)
+int decode_service(struct reader *r, const struct decode_source *src, struct service *s,
+	struct service_wish *ret_wish)
 {
 	static const char *const affinities[] = { "None", "ClientIP", NULL };
+	static const char *const policies[] = { "Cluster", "Local", NULL };
 	const struct key range_key = KEY("loadBalancerSourceRanges", 9);
-	const struct key external_policy = KEY("externalTrafficPolicy", 11);
-	const struct key internal_policy = KEY("internalTrafficPolicy", 22);
+	const struct key external_key = KEY("externalTrafficPolicy", 11);
+	const struct key internal_key = KEY("internalTrafficPolicy", 22);
 	const struct key affinity_key = KEY("sessionAffinity", 7);
 	const struct key check_port = KEY("healthCheckNodePort", 12);
 	const struct key not_ready = KEY("publishNotReadyAddresses", 13);
-	struct reader_list external = { .size = sizeof(struct ip), .read = read_external_ip };
-	struct reader_list ranges = { .size = sizeof(struct cidr), .read = read_source_range };
-	unsigned affinity = 0;
+	struct reader_list external_ips = { .size = sizeof(struct ip), .read = read_external_ip };
+	struct reader_list ranges = { .size = sizeof(struct cidr), .read = reader_value_cidr };
+	unsigned affinity = 0, external = 0, internal = 0;
+	struct value spec = { 0 };
 	int64_t port = 0;
-	int e;
+	size_t mark;
+	int e = read_service_metadata(r, &src->meta, s);
 
-	reader_within(r, "spec");
-	e = reader_leave_out(r, read_type(r, spec, s, wish));
-	e = e ?: reader_leave_out(r, read_cluster_ips(r, spec, s));
-	e = e ?: reader_leave_out(r, read_ip_families(r, spec, s, wish));
-	e = e ?: reader_leave_out(r, read_service_ports(r, spec, s));
+	e = e ?: reader_leave_out(r, reader_object(r, &src->root, KEY("spec", 2), &spec));
+	mark = reader_enter(r, "spec");
+	e = e ?: reader_leave_out(r, read_type(r, &spec, s, ret_wish));
+	e = e ?: reader_leave_out(r, read_cluster_ips(r, &spec, s));
+	e = e ?: reader_leave_out(r, read_ip_families(r, &spec, s, ret_wish));
+	e = e ?: reader_leave_out(r, read_service_ports(r, &spec, s));
 
-	e = e ?: reader_leave_out(r, reader_list(r, spec, KEY("externalIPs", 5), &external));
-	s->external_ips = external.items;
-	s->n_external_ips = external.n;
-	e = e ?: reader_leave_out(r, reader_list(r, spec, range_key, &ranges));
+	e = e ?: reader_leave_out(r, reader_list(r, &spec, KEY("externalIPs", 5), &external_ips));
+	s->external_ips = external_ips.items;
+	s->n_external_ips = external_ips.n;
+	e = e ?: reader_leave_out(r, reader_list(r, &spec, range_key, &ranges));
 	s->source_ranges = ranges.items;
 	s->n_source_ranges = ranges.n;
 
 	s->affinity_timeout = AFFINITY_TIMEOUT_DEFAULT;
-	e = e ?: reader_leave_out(r, reader_word(r, spec, affinity_key, affinities, &affinity));
+	e = e ?: reader_leave_out(r, reader_word(r, &spec, affinity_key, affinities, &affinity));
 	s->affinity_client_ip = affinity == 1;
-	e = e ?: reader_leave_out(r, read_affinity_timeout(r, spec, s));
-	e = e ?: read_traffic_policy(r, spec, external_policy, &s->external_local);
-	e = e ?: read_traffic_policy(r, spec, internal_policy, &s->internal_local);
+	e = e ?: reader_leave_out(r, read_affinity_timeout(r, &spec, s));
 
-	e = e ?: reader_leave_out(r, reader_int(r, spec, check_port, 0, UINT16_MAX, &port));
+	e = e ?: reader_leave_out(r, reader_word(r, &spec, external_key, policies, &external));
+	s->external_local = external == 1;
+	e = e ?: reader_leave_out(r, reader_word(r, &spec, internal_key, policies, &internal));
+	s->internal_local = internal == 1;
+
+	e = e ?: reader_leave_out(r, reader_int(r, &spec, check_port, 0, UINT16_MAX, &port));
 	s->health_check_node_port = (uint16_t)port;
-	return e ?: reader_leave_out(r, reader_bool(r, spec, not_ready, &s->publish_not_ready));
-}
-
-int decode_service(struct reader *r, const struct decode_source *src, struct service *s,
-	struct service_wish *ret_wish)
-{
-	struct value spec = { 0 };
-	int e = read_service_metadata(r, &src->meta, s);
-
-	e = e ?: reader_leave_out(r, reader_object(r, &src->root, KEY("spec", 2), &spec));
-	e = e ?: read_service_spec(r, &spec, s, ret_wish);
+	e = e ?: reader_leave_out(r, reader_bool(r, &spec, not_ready, &s->publish_not_ready));
+	reader_leave(r, mark);
 	return e ?: reader_leave_out(r, read_service_status(r, &src->root, s));
 }

@@ -19,7 +19,9 @@ static int read_slice_metadata(struct reader *r, const struct value *meta, struc
 	e = e ?: reader_leave_out(r, reader_string(r, meta, version, &s->resource_version));
 
 	/* The time only serves to measure latency: one that cannot be read counts as absent. */
-	e = e ?: reader_leave_out(r, decode_annotation(r, meta, trigger_key, &trigger));
+	e = e
+		?: reader_leave_out(
+			   r, reader_entry(r, meta, META_ANNOTATIONS, trigger_key, &trigger));
 	if (!e && timestamp_parse(trigger, &s->trigger_time))
 		s->trigger_time = 0;
 	return e;
@@ -70,22 +72,10 @@ static int read_node_name(
 	if (e || !*ep->node_name)
 		return e;
 	reader_within(r, key.name);
-	return reader_check_name(r, ep->node_name);
+	return reader_check_name(r, ep->node_name, READER_SUBDOMAIN);
 }
 
 /* EndpointSlice */
-
-static int read_conditions(struct reader *r, const struct value *obj, struct endpoint *ep)
-{
-	struct value conditions = { 0 };
-	int e = reader_object(r, obj, KEY("conditions", 2), &conditions);
-
-	ep->ready = ep->serving = true;
-	reader_within(r, "conditions");
-	e = e ?: reader_bool(r, &conditions, KEY("ready", 1), &ep->ready);
-	e = e ?: reader_bool(r, &conditions, KEY("serving", 2), &ep->serving);
-	return e ?: reader_bool(r, &conditions, KEY("terminating", 3), &ep->terminating);
-}
 
 static int read_hint(struct reader *r, const struct value *v, void *item, const void *arg)
 {
@@ -140,12 +130,21 @@ static int read_endpoint(struct reader *r, const struct value *v, void *item, co
 {
 	const int *family = arg;
 	struct endpoint *ep = item;
+	struct value conditions = { 0 };
+	size_t mark;
 	int e = reader_value_object(r, v);
 
 	ep->node_name = "";
 	e = e ?: read_first_address(r, v, *family, &ep->ip);
 	e = e ?: read_node_name(r, v, KEY("nodeName", 6), ep);
-	e = e ?: read_conditions(r, v, ep);
+
+	e = e ?: reader_object(r, v, KEY("conditions", 2), &conditions);
+	ep->ready = ep->serving = true;
+	mark = reader_enter(r, "conditions");
+	e = e ?: reader_bool(r, &conditions, KEY("ready", 1), &ep->ready);
+	e = e ?: reader_bool(r, &conditions, KEY("serving", 2), &ep->serving);
+	e = e ?: reader_bool(r, &conditions, KEY("terminating", 3), &ep->terminating);
+	reader_leave(r, mark);
 	return e ?: read_hints(r, v, ep);
 }
 
@@ -172,13 +171,13 @@ static int read_service_label(struct reader *r, const struct value *meta, struct
 {
 	static const char key[] = "kubernetes.io/service-name";
 	const char *name = "";
-	int e = decode_label(r, meta, key, &name);
+	int e = reader_entry(r, meta, META_LABELS, key, &name);
 
 	if (e)
 		return e;
 	reader_within(r, "labels");
 	reader_enter_name(r, key);
-	e = *name ? reader_check_name(r, name)
+	e = *name ? reader_check_name(r, name, READER_SUBDOMAIN)
 		  : reader_fail(r, "is missing: it names the Service of the slice");
 	s->service = arena_strdup(r->arena, name);
 	return !*name && r->lenient ? -ENOTSUP : e;

@@ -22,26 +22,27 @@ void reader_done(struct reader *r)
 
 /* The path */
 
-static size_t enter_step(struct reader *r, struct reader_step step)
-{
-	assert(r->depth < READER_DEPTH);
-	r->steps[r->depth] = step;
-	return r->depth++;
-}
-
 size_t reader_enter(struct reader *r, const char *key)
 {
-	return enter_step(r, (struct reader_step){ .key = key });
+	assert(r->depth < READER_DEPTH);
+	r->steps[r->depth] = (struct reader_step){ .key = key };
+	return r->depth++;
 }
 
 size_t reader_enter_index(struct reader *r, size_t i)
 {
-	return enter_step(r, (struct reader_step){ .index = i });
+	size_t mark = reader_enter(r, NULL);
+
+	r->steps[mark].index = i;
+	return mark;
 }
 
 size_t reader_enter_name(struct reader *r, const char *key)
 {
-	return enter_step(r, (struct reader_step){ .key = key, .entry = true });
+	size_t mark = reader_enter(r, key);
+
+	r->steps[mark].entry = true;
+	return mark;
 }
 
 void reader_leave(struct reader *r, size_t mark)
@@ -103,14 +104,6 @@ int reader_fail_at(struct reader *r, const char *key, const char *fmt, ...)
 	return -EINVAL;
 }
 
-/* This replaces the error about any part that was left out before. */
-static int fail_bad_message(struct reader *r)
-{
-	r->err->message[0] = '\0';
-	reader_fail(r, "is not encoded as in the protobuf of Kubernetes");
-	return -EBADMSG;
-}
-
 const char *reader_quote(const char *s, char ret[static QUOTE_SIZE])
 {
 	enum { SHOWN = QUOTE_SIZE - 6 }; /* two quotes, three dots, the end */
@@ -162,28 +155,25 @@ static const char *describe_json(const json_t *v, char ret[static DESCRIPTION_SI
 	return "of an unknown type";
 }
 
-/* `e` is the result of a function of value.h. */
+/* `e` is the result of a function of value.h for a value that must be `wanted`. */
 static int fail_type(struct reader *r, int e, const char *wanted, const struct value *v)
 {
+	const char *advice = "";
 	char is[DESCRIPTION_SIZE];
 
-	if (e == -EBADMSG)
-		return fail_bad_message(r);
-	return reader_fail(r, "must be %s, but is %s", wanted, describe_json(v->json, is));
-}
-
-/* YAML reads a bare 80 or yes as a number or a boolean. */
-static int fail_not_string(struct reader *r, int e, const struct value *v)
-{
-	bool quotable = json_is_boolean(v->json) || json_is_number(v->json);
-	char is[DESCRIPTION_SIZE];
-
-	if (e == -EBADMSG)
-		return fail_bad_message(r);
+	if (e == -EBADMSG) {
+		/* This replaces the error about any part that was left out before. */
+		r->err->message[0] = '\0';
+		reader_fail(r, "is not encoded as in the protobuf of Kubernetes");
+		return -EBADMSG;
+	}
 	if (!v->json)
 		return reader_fail(r, "is not text in UTF-8");
-	return reader_fail(r, "must be a string, but is %s%s", describe_json(v->json, is),
-		quotable ? "; put it in quotes" : "");
+	/* YAML reads a bare 80 or yes as a number or a boolean. */
+	if (!strcmp(wanted, "a string") && (json_is_boolean(v->json) || json_is_number(v->json)))
+		advice = "; put it in quotes";
+	return reader_fail(
+		r, "must be %s, but is %s%s", wanted, describe_json(v->json, is), advice);
 }
 
 /* About a value that is text. */
@@ -210,7 +200,7 @@ static int read_text(struct reader *r, const struct value *v, struct text *ret)
 {
 	int e = value_text(v, ret);
 
-	return e ? fail_not_string(r, e, v) : 0;
+	return e ? fail_type(r, e, "a string", v) : 0;
 }
 
 int reader_value_text(struct reader *r, const struct value *v, const char **ret)
@@ -223,32 +213,30 @@ int reader_value_text(struct reader *r, const struct value *v, const char **ret)
 	return e;
 }
 
-static bool copy_text(struct text text, char ret[static ADDRESS_MAX])
-{
-	if (text.len >= ADDRESS_MAX)
-		return false;
-	memcpy(ret, text.s, text.len);
-	ret[text.len] = '\0';
-	return true;
-}
-
 int reader_value_ip(struct reader *r, const struct value *v, struct ip *ret)
 {
 	char s[ADDRESS_MAX];
 	struct text text;
 	int e = read_text(r, v, &text);
 
-	if (e || (copy_text(text, s) && !ip_parse(s, ret)))
+	if (e)
 		return e;
+	if (text.len < sizeof(s)) {
+		memcpy(s, text.s, text.len);
+		s[text.len] = '\0';
+		if (!ip_parse(s, ret))
+			return 0;
+	}
 	return fail_quoting(r, v, "which is not an IP address");
 }
 
-int reader_value_cidr(struct reader *r, const struct value *v, struct cidr *ret)
+int reader_value_cidr(struct reader *r, const struct value *v, void *ret_cidr, const void *arg)
 {
 	char s[ADDRESS_MAX];
 	struct text text;
 	int e = read_text(r, v, &text);
 
+	(void)arg;
 	if (e)
 		return e;
 
@@ -259,8 +247,12 @@ int reader_value_cidr(struct reader *r, const struct value *v, struct cidr *ret)
 		text.s++;
 		text.len--;
 	}
-	if (copy_text(text, s) && !cidr_parse(s, ret))
-		return 0;
+	if (text.len < sizeof(s)) {
+		memcpy(s, text.s, text.len);
+		s[text.len] = '\0';
+		if (!cidr_parse(s, ret_cidr))
+			return 0;
+	}
 	return fail_quoting(r, v, "must be ADDRESS/PREFIX-LENGTH");
 }
 
@@ -400,10 +392,8 @@ int reader_time(struct reader *r, const struct value *obj, struct key key, int64
 	e = value_time(&v, ret_us);
 	if (!e)
 		return 0;
-	if (!v.json)
-		return fail_bad_message(r);
 	if (!json_is_string(v.json))
-		return fail_not_string(r, e, &v);
+		return fail_type(r, v.json ? e : -EBADMSG, "a string", &v);
 	return fail_quoting(r, &v, "which is not a time such as 2026-01-31T12:00:00Z");
 }
 
@@ -485,60 +475,30 @@ int reader_check_host(struct reader *r, const struct ip *ip)
 		r, "is %s, %s address, which cannot be used here", ip_print(ip, text), words[kind]);
 }
 
-static int check_length(struct reader *r, const char *name, size_t max)
+int reader_check_name(struct reader *r, const char *name, enum reader_name form)
 {
-	size_t len = strlen(name);
+	const bool points = form == READER_SUBDOMAIN;
+	size_t len = strlen(name), max = points ? NAME_MAX_LEN : LABEL_MAX_LEN;
+	char quoted[QUOTE_SIZE];
+	bool valid = true;
 
 	if (!len)
 		return reader_fail(r, "is empty");
+	/* Of a subdomain Kubernetes limits the length of the whole, not of each label. */
 	if (len > max)
 		return reader_fail(r, "is %zu characters long, must be at most %zu", len, max);
-	return 0;
-}
 
-/* Letters, digits and '-', the first and the last no '-'. */
-static bool is_label(const char *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		bool alnum = (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= '0' && s[i] <= '9');
+	for (size_t i = 0; i < len && valid; i++) {
+		char c = name[i];
+		bool first = !i || name[i - 1] == '.';
+		bool last = i == len - 1 || name[i + 1] == '.';
 
-		if (!alnum && (s[i] != '-' || !i || i == len - 1))
-			return false;
-	}
-	return len;
-}
-
-int reader_check_label(struct reader *r, const char *name)
-{
-	char quoted[QUOTE_SIZE];
-	int e = check_length(r, name, LABEL_MAX_LEN);
-
-	if (e || is_label(name, strlen(name)))
-		return e;
-	return reader_fail(r,
-		"is %s, must be lower case letters, digits and '-', and begin and end with a letter or digit",
-		reader_quote(name, quoted));
-}
-
-int reader_check_name(struct reader *r, const char *name)
-{
-	char quoted[QUOTE_SIZE];
-	bool valid = true;
-	int e = check_length(r, name, NAME_MAX_LEN);
-
-	if (e)
-		return e;
-
-	/* Labels with points between; Kubernetes limits the length of the whole only. */
-	for (const char *s = name; valid && s;) {
-		size_t len = strcspn(s, ".");
-
-		valid = is_label(s, len);
-		s = s[len] ? s + len + 1 : NULL;
+		valid = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+			(!first && !last && (c == '-' || (c == '.' && points)));
 	}
 	if (valid)
 		return 0;
 	return reader_fail(r,
-		"is %s, must be lower case letters, digits, '-' and '.', and begin and end with a letter or digit",
-		reader_quote(name, quoted));
+		"is %s, must be lower case letters, %s, and begin and end with a letter or digit",
+		reader_quote(name, quoted), points ? "digits, '-' and '.'" : "digits and '-'");
 }

@@ -34,9 +34,9 @@ static int decode(const struct bench *b, const char *data, size_t len, struct ob
 	int r;
 
 	if (b->protobuf)
-		return decode_protobuf(b->kind, data, len, ret, e);
+		return decode_accepted(b->kind, value_of_message(data, len), ret, e);
 	root = json_loadb(data, len, 0, NULL);
-	r = root ? decode_element(b->kind, root, ret, e) : -1;
+	r = root ? decode_accepted(b->kind, value_of_json(root), ret, e) : -1;
 	json_decref(root);
 	return r;
 }

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	kind = data[0] % (OBJECT_NODE + 1);
 	check_fields(data + 1, size - 1);
-	r = decode_protobuf(kind, data + 1, size - 1, &o, &err);
+	r = decode_accepted(kind, value_of_message(data + 1, size - 1), &o, &err);
 	if (r) {
 		must(r == -EINVAL || r == -EBADMSG || r == -ENOTSUP);
 		must(err.message[0]);

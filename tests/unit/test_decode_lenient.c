@@ -15,9 +15,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "decode/decode.h"
 #include "encode.h"
 #include "same_object.h"
-#include "decode/decode.h"
 
 /* Both encodings give the same object, or the same error. Returns what they returned. */
 static int decode_both(
@@ -32,9 +32,10 @@ static int decode_both(
 
 	assert_non_null(tree);
 	message = encode_object(kind, tree);
-	r = decode_element(kind, tree, ret, err);
+	r = decode_accepted(kind, value_of_json(tree), ret, err);
 	json_decref(tree);
-	assert_int_equal(decode_protobuf(kind, message.data, message.len, &o, &other), r);
+	assert_int_equal(
+		decode_accepted(kind, value_of_message(message.data, message.len), &o, &other), r);
 	assert_string_equal(other.field, err->field);
 	assert_string_equal(other.message, err->message);
 	assert_string_equal(other.object, err->object);
@@ -457,7 +458,7 @@ static void wrong_types_in_json_are_left_out(void **state)
 	struct object o;
 
 	(void)state;
-	assert_int_equal(decode_element(OBJECT_SERVICE, tree, &o, &err), 0);
+	assert_int_equal(decode_accepted(OBJECT_SERVICE, value_of_json(tree), &o, &err), 0);
 	json_decref(tree);
 	assert_string_equal(err.field, "metadata.resourceVersion");
 	assert_string_equal(err.message, "must be a string, but is the number 5; put it in quotes");
@@ -467,7 +468,7 @@ static void wrong_types_in_json_are_left_out(void **state)
 	assert_int_equal(o.service->affinity_timeout, 10800);
 	object_done(&o);
 	tree = json_array();
-	assert_int_equal(decode_element(OBJECT_SERVICE, tree, &o, &err), -EINVAL);
+	assert_int_equal(decode_accepted(OBJECT_SERVICE, value_of_json(tree), &o, &err), -EINVAL);
 	assert_string_equal(err.message, "must be a mapping, but is a list");
 	json_decref(tree);
 }

@@ -16,15 +16,15 @@
 #include "../../src/api/watch_event.h"
 #include "base/mem.h"
 #include "bodies.h"
+#include "decode/decode.h"
 #include "message.h"
 #include "same_object.h"
-#include "decode/decode.h"
 
 static struct object must_decode(enum object_kind kind, const struct buf *message)
 {
 	struct decode_error err = { 0 };
 	struct object o;
-	int r = decode_protobuf(kind, message->data, message->len, &o, &err);
+	int r = decode_accepted(kind, value_of_message(message->data, message->len), &o, &err);
 
 	assert_string_equal(err.message, "");
 	assert_int_equal(r, 0);
@@ -35,7 +35,7 @@ static struct object must_decode_json(enum object_kind kind, const json_t *tree)
 {
 	struct decode_error err = { 0 };
 	struct object o;
-	int r = decode_element(kind, tree, &o, &err);
+	int r = decode_accepted(kind, value_of_json(tree), &o, &err);
 
 	assert_string_equal(err.message, "");
 	assert_int_equal(r, 0);
@@ -134,8 +134,9 @@ static void recorded_events_carry_the_same_objects_as_the_list(void **state)
 			assert_int_equal(event_parse(WATCH_PROTOBUF, cut.objects[k].data,
 						 cut.objects[k].len, &ev, &e),
 				0);
-			assert_int_equal(
-				decode_protobuf(recorded[i].kind, ev.data, ev.len, &a, &err), 0);
+			assert_int_equal(decode_accepted(recorded[i].kind,
+						 value_of_message(ev.data, ev.len), &a, &err),
+				0);
 			assert_same_object(&a, &b);
 			object_done(&a);
 			object_done(&b);
@@ -176,8 +177,9 @@ static void recorded_changes_are_the_same_in_both_encodings(void **state)
 			p = must_decode_json(watches[i].kind, tree);
 			json_decref(tree);
 			event_parse(WATCH_PROTOBUF, b.objects[k].data, b.objects[k].len, &ev, NULL);
-			assert_int_equal(
-				decode_protobuf(watches[i].kind, ev.data, ev.len, &q, &err), 0);
+			assert_int_equal(decode_accepted(watches[i].kind,
+						 value_of_message(ev.data, ev.len), &q, &err),
+				0);
 			if (p.kind == OBJECT_SERVICE) {
 				q.service->resource_version = p.service->resource_version;
 				q.service->uid = p.service->uid;
@@ -212,7 +214,8 @@ static void a_message_cut_short_is_an_error_or_a_shorter_object(void **state)
 				int r;
 
 				memcpy(copy, cut.objects[k].data, len);
-				r = decode_protobuf(recorded[i].kind, copy, len, &o, &err);
+				r = decode_accepted(
+					recorded[i].kind, value_of_message(copy, len), &o, &err);
 				if (!r)
 					object_done(&o);
 				else
@@ -237,7 +240,8 @@ static void a_corrupted_message_is_an_object_or_an_error(void **state)
 			int r;
 
 			first->data[bit / 8] ^= (char)(1 << bit % 8);
-			r = decode_protobuf(recorded[i].kind, first->data, first->len, &o, &err);
+			r = decode_accepted(recorded[i].kind,
+				value_of_message(first->data, first->len), &o, &err);
 			if (!r)
 				object_done(&o);
 			assert_true(!r || r == -EBADMSG || r == -EINVAL || r == -ENOTSUP);
@@ -308,7 +312,8 @@ static void fields_of_another_type_make_no_object_of_that_kind(void **state)
 		if (cases[i].kind == OBJECT_ENDPOINT_SLICE)
 			put_text(&object, 4, "IPv4");
 		put_wrong(&object, cases[i].path, cases[i].text);
-		assert_int_equal(decode_protobuf(cases[i].kind, object.data, object.len, &o, &err),
+		assert_int_equal(decode_accepted(cases[i].kind,
+					 value_of_message(object.data, object.len), &o, &err),
 			-EBADMSG);
 		assert_string_equal(err.field, cases[i].field);
 		assert_string_equal(err.message, "is not encoded as in the protobuf of Kubernetes");
@@ -335,8 +340,9 @@ static void text_that_is_no_utf_8_is_left_out(void **state)
 		put_message(&object, 1, &meta);
 		put_text(&spec, 3, "10.0.0.1");
 		put_message(&object, 2, &spec);
-		assert_int_equal(
-			decode_protobuf(OBJECT_SERVICE, object.data, object.len, &o, &err), 0);
+		assert_int_equal(decode_accepted(OBJECT_SERVICE,
+					 value_of_message(object.data, object.len), &o, &err),
+			0);
 		assert_string_equal(o.service->resource_version, "");
 		assert_int_equal(o.service->n_cluster_ips, 1);
 		assert_string_equal(err.field, "metadata.resourceVersion");

@@ -511,7 +511,8 @@ static void load_object(struct store *s, const json_t *json)
 	struct object o = { 0 };
 
 	for (enum object_kind k = OBJECT_SERVICE; k <= OBJECT_NODE; k++)
-		if (!strcmp(object_kind_name(k), kind) && decode_element(k, json, &o, &err))
+		if (!strcmp(object_kind_name(k), kind) &&
+			decode_accepted(k, value_of_json(json), &o, &err))
 			fail_msg("%s: %s", err.object, err.message);
 	if (o.kind == OBJECT_SERVICE)
 		store_put_service(s, take(o.service));
