@@ -35,66 +35,43 @@ static inline bool take_varint(struct pb *pb, uint64_t *ret)
 	return true;
 }
 
-static bool take_fixed(struct pb *pb, size_t size, uint64_t *ret)
+bool pb_next(struct pb *pb, struct pb_field *ret)
 {
-	uint64_t v = 0;
+	struct pb_field f = { 0 };
+	uint64_t tag, len;
 
-	if ((size_t)(pb->end - pb->p) < size)
-		return false;
-	for (size_t i = 0; i < size; i++)
-		v |= (uint64_t)pb->p[i] << (8 * i);
-	pb->p += size;
-	*ret = v;
-	return true;
-}
-
-static inline bool take_value(struct pb *pb, struct pb_field *f)
-{
-	uint64_t len;
-
-	switch (f->type) {
-	case PB_VARINT:
-		return take_varint(pb, &f->value);
-	case PB_FIXED64:
-		return take_fixed(pb, 8, &f->value);
-	case PB_BYTES:
-		if (!take_varint(pb, &len) || len > (size_t)(pb->end - pb->p))
-			return false;
-		f->bytes = pb->p;
-		f->len = (size_t)len;
-		pb->p += len;
-		return true;
-	case PB_FIXED32:
-		return take_fixed(pb, 4, &f->value);
-	default:
-		return false;
-	}
-}
-
-static inline bool take_field(struct pb *pb, struct pb_field *f)
-{
-	uint64_t tag;
-
-	*f = (struct pb_field){ 0 };
 	if (pb->bad || pb->p == pb->end)
 		return false;
 	pb->bad = true;
 	if (!take_varint(pb, &tag) || tag >> 32 || !(tag >> 3))
 		return false;
-	f->number = (uint32_t)(tag >> 3);
-	f->type = tag & 7;
-	if (!take_value(pb, f))
+	f.number = (uint32_t)(tag >> 3);
+	f.type = tag & 7;
+
+	switch (f.type) {
+	case PB_VARINT:
+		if (!take_varint(pb, &f.value))
+			return false;
+		break;
+	case PB_BYTES:
+		if (!take_varint(pb, &len) || len > (size_t)(pb->end - pb->p))
+			return false;
+		f.bytes = pb->p;
+		f.len = (size_t)len;
+		pb->p += len;
+		break;
+	case PB_FIXED64:
+	case PB_FIXED32:
+		len = f.type == PB_FIXED64 ? 8 : 4;
+		if (len > (size_t)(pb->end - pb->p))
+			return false;
+		for (size_t i = 0; i < len; i++)
+			f.value |= (uint64_t)*pb->p++ << (8 * i);
+		break;
+	default:
 		return false;
+	}
 	pb->bad = false;
-	return true;
-}
-
-bool pb_next(struct pb *pb, struct pb_field *ret)
-{
-	struct pb_field f;
-
-	if (!take_field(pb, &f))
-		return false;
 	*ret = f;
 	return true;
 }
@@ -103,7 +80,7 @@ bool pb_find(struct pb *pb, uint32_t number, struct pb_field *ret)
 {
 	struct pb_field f;
 
-	while (take_field(pb, &f)) {
+	while (pb_next(pb, &f)) {
 		if (f.number != number)
 			continue;
 		*ret = f;
@@ -116,7 +93,7 @@ bool pb_is_valid(struct pb pb)
 {
 	struct pb_field f;
 
-	while (take_field(&pb, &f))
+	while (pb_next(&pb, &f))
 		;
 	return !pb.bad;
 }

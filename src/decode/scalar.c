@@ -9,6 +9,8 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/mem.h"
+
 enum { MESSAGE_SIZE = 120 };
 
 /* Longer plain scalars are never numbers: 2^64 in binary with underscores fits easily. */
@@ -146,61 +148,49 @@ static json_t *resolve_number(const char *s, size_t len)
 	return v ? v : resolve_float(plain);
 }
 
-static json_t *resolve_string(const char *s, size_t len, char message[MESSAGE_SIZE])
-{
-	json_t *v = json_stringn(s, len);
-
-	if (!v)
-		snprintf(message, MESSAGE_SIZE, "is not valid UTF-8");
-	return v;
-}
-
-static json_t *resolve_plain(const char *s, size_t len, char message[MESSAGE_SIZE])
-{
-	/* JSON cannot express them; Kubernetes refuses them too. */
-	static const char *const not_json[] = { ".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF",
-		"+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", NULL };
-	json_t *v;
-
-	if (is_among(s, not_json)) {
-		snprintf(message, MESSAGE_SIZE, "%s is not a finite number", s);
-		return NULL;
-	}
-	v = resolve_word(s);
-	if (!v)
-		v = resolve_number(s, len);
-	return v ? v : resolve_string(s, len, message);
-}
-
-/* The tags that say more than "take it as it is". */
-static const char *const typed_tags[] = { YAML_INT_TAG, YAML_FLOAT_TAG, YAML_BOOL_TAG,
-	YAML_NULL_TAG, NULL };
-
-static bool tag_fits(const json_t *v, const char *tag)
-{
-	if (!strcmp(tag, YAML_INT_TAG))
-		return json_is_integer(v);
-	if (!strcmp(tag, YAML_FLOAT_TAG))
-		return json_is_number(v);
-	if (!strcmp(tag, YAML_BOOL_TAG))
-		return json_is_boolean(v);
-	return json_is_null(v);
-}
-
 json_t *scalar_value(
 	const char *text, size_t len, const char *tag, bool plain, char message[MESSAGE_SIZE])
 {
-	bool typed = tag && is_among(tag, typed_tags);
-	json_t *v;
+	/* The tags that say more than "take it as it is", and what fits them. */
+	static const struct {
+		const char *tag;
+		unsigned types; /* 1 << enum json_type */
+	} typed[] = {
+		{ YAML_INT_TAG, 1u << JSON_INTEGER },
+		{ YAML_FLOAT_TAG, 1u << JSON_INTEGER | 1u << JSON_REAL },
+		{ YAML_BOOL_TAG, 1u << JSON_TRUE | 1u << JSON_FALSE },
+		{ YAML_NULL_TAG, 1u << JSON_NULL },
+	};
+	/* JSON cannot express them; Kubernetes refuses them too. */
+	static const char *const not_json[] = { ".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF",
+		"+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", NULL };
+	unsigned types = 0;
+	json_t *v = NULL;
 
 	if (tag && !strcmp(tag, "tag:yaml.org,2002:binary")) {
 		snprintf(message, MESSAGE_SIZE, "has the tag !!binary, which is not supported");
 		return NULL;
 	}
-	if (!typed && (tag || !plain))
-		return resolve_string(text, len, message);
-	v = resolve_plain(text, len, message);
-	if (v && typed && !tag_fits(v, tag)) {
+	for (size_t i = 0; tag && i < ARRAY_SIZE(typed); i++)
+		if (!strcmp(tag, typed[i].tag))
+			types = typed[i].types;
+
+	if (types || (plain && !tag)) {
+		if (is_among(text, not_json)) {
+			snprintf(message, MESSAGE_SIZE, "%s is not a finite number", text);
+			return NULL;
+		}
+		v = resolve_word(text);
+		if (!v)
+			v = resolve_number(text, len);
+	}
+	if (!v)
+		v = json_stringn(text, len);
+	if (!v) {
+		snprintf(message, MESSAGE_SIZE, "is not valid UTF-8");
+		return NULL;
+	}
+	if (types && !(types & 1u << json_typeof(v))) {
 		json_decref(v);
 		snprintf(message, MESSAGE_SIZE, "does not fit its tag !!%s", strrchr(tag, ':') + 1);
 		return NULL;

@@ -76,27 +76,25 @@ bool skim_member(struct text object, const char *name, struct text *ret)
 	return false;
 }
 
-static ssize_t skim_copy(const char *s, size_t len, char *ret, size_t size)
-{
-	if (len >= size)
-		return -1;
-	memcpy(ret, s, len);
-	ret[len] = '\0';
-	return (ssize_t)len;
-}
-
 ssize_t skim_string(struct text value, char *ret, size_t size)
 {
-	json_t *string;
-	ssize_t n = -1;
+	json_t *string = NULL;
+	const char *s;
+	size_t len;
 
 	if (value.len < 2 || *value.s != '"')
 		return -1;
-	if (!memchr(value.s, '\\', value.len))
-		return skim_copy(value.s + 1, value.len - 2, ret, size);
-	string = json_loadb(value.s, value.len, JSON_DECODE_ANY, NULL);
-	if (string)
-		n = skim_copy(json_string_value(string), json_string_length(string), ret, size);
+	s = value.s + 1;
+	len = value.len - 2;
+	if (memchr(value.s, '\\', value.len)) {
+		string = json_loadb(value.s, value.len, JSON_DECODE_ANY, NULL);
+		s = json_string_value(string);
+		len = json_string_length(string);
+	}
+	if (s && len < size) {
+		memcpy(ret, s, len);
+		ret[len] = '\0';
+	}
 	json_decref(string);
-	return n;
+	return s && len < size ? (ssize_t)len : -1;
 }

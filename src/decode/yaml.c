@@ -44,8 +44,8 @@ struct anchor {
 
 struct loader {
 	yaml_parser_t parser;
-	struct frame stack[YAML_MAX_DEPTH];
-	unsigned depth;
+	struct frame stack[1 + YAML_MAX_DEPTH]; /* the first one is the document, no container */
+	unsigned depth;				/* index of the current one */
 	size_t nodes;
 	struct map anchors;
 	json_t *root; /* of the document; NULL until it is complete */
@@ -88,44 +88,35 @@ static struct anchor *find_anchor(const struct loader *l, const char *name)
 	return NULL;
 }
 
-static void anchor_free(struct anchor *a)
-{
-	json_decref(a->value);
-	free(a);
-}
-
 /* A name that is used again means the newer value from there on. */
 static void add_anchor(struct loader *l, const struct node *n)
 {
 	struct anchor *a = find_anchor(l, n->anchor);
 
 	if (a) {
-		map_del(&l->anchors, &a->by_name);
-		anchor_free(a);
+		json_decref(a->value);
+	} else {
+		a = mem_zalloc(1, sizeof(*a) + strlen(n->anchor) + 1);
+		strcpy(a->name, n->anchor);
+		map_add(&l->anchors, &a->by_name, map_hash_str(a->name));
 	}
-	a = mem_zalloc(1, sizeof(*a) + strlen(n->anchor) + 1);
-	strcpy(a->name, n->anchor);
 	a->value = json_incref(n->value);
 	a->nodes = n->nodes;
 	a->height = n->height;
-	map_add(&l->anchors, &a->by_name, map_hash_str(a->name));
 }
 
 static void drop_anchors(struct loader *l)
 {
-	map_for_each_entry(struct anchor, a, &l->anchors, by_name)
-		anchor_free(a);
+	map_for_each_entry(struct anchor, a, &l->anchors, by_name) {
+		json_decref(a->value);
+		free(a);
+	}
 	map_done(&l->anchors);
-}
-
-static struct frame *top_frame(struct loader *l)
-{
-	return l->depth ? &l->stack[l->depth - 1] : NULL;
 }
 
 static void drop_frame(struct loader *l)
 {
-	struct frame *f = &l->stack[--l->depth];
+	struct frame *f = &l->stack[l->depth--];
 
 	json_decref(f->container);
 	json_decref(f->merges);
@@ -133,9 +124,11 @@ static void drop_frame(struct loader *l)
 	free(f->anchor);
 }
 
-static bool expects_key(const struct frame *f)
+static bool expects_key(const struct loader *l)
 {
-	return f && json_is_object(f->container) && !f->key && !f->merging;
+	const struct frame *f = &l->stack[l->depth];
+
+	return json_is_object(f->container) && !f->key && !f->merging;
 }
 
 static int count_nodes(struct loader *l, size_t nodes, yaml_mark_t mark)
@@ -175,12 +168,12 @@ static int take_merge(struct loader *l, struct frame *f, const struct node *n)
 /* Puts a complete value where it belongs. Takes the reference, on failure too. */
 static int attach_node(struct loader *l, const struct node *n)
 {
-	struct frame *f = top_frame(l);
+	struct frame *f = &l->stack[l->depth];
 	int r = 0;
 
 	if (n->anchor)
 		add_anchor(l, n);
-	if (!f) {
+	if (!l->depth) {
 		l->root = n->value;
 		return 0;
 	}
@@ -202,7 +195,7 @@ static int attach_node(struct loader *l, const struct node *n)
 /* Keys are strings in JSON: Kubernetes writes a number or boolean the way JSON would. */
 static int take_key(struct loader *l, const json_t *v, yaml_mark_t mark)
 {
-	struct frame *f = top_frame(l);
+	struct frame *f = &l->stack[l->depth];
 	const char *key = "";
 	char number[64];
 
@@ -241,7 +234,6 @@ static int take_scalar(struct loader *l, const yaml_event_t *e)
 	const char *text = (const char *)e->data.scalar.value;
 	size_t len = e->data.scalar.length;
 	struct node n = { .nodes = 1, .mark = e->start_mark };
-	struct frame *f = top_frame(l);
 	char message[120];
 	int r = count_nodes(l, 1, e->start_mark);
 
@@ -249,8 +241,8 @@ static int take_scalar(struct loader *l, const yaml_event_t *e)
 		return r;
 	if (strlen(text) != len)
 		return fail_at_mark(l, e->start_mark, "a value must not contain a NUL character");
-	if (expects_key(f) && e->data.scalar.plain_implicit && !strcmp(text, "<<")) {
-		f->merging = true;
+	if (expects_key(l) && e->data.scalar.plain_implicit && !strcmp(text, "<<")) {
+		l->stack[l->depth].merging = true;
 		return 0;
 	}
 	n.value = scalar_value(text, len, (const char *)e->data.scalar.tag,
@@ -259,7 +251,7 @@ static int take_scalar(struct loader *l, const yaml_event_t *e)
 	if (!n.value)
 		return fail_at_mark(l, e->start_mark, "the value %s", message);
 	n.anchor = (const char *)e->data.scalar.anchor;
-	if (!expects_key(f))
+	if (!expects_key(l))
 		return attach_node(l, &n);
 	if (n.anchor)
 		add_anchor(l, &n);
@@ -283,7 +275,7 @@ static int take_alias(struct loader *l, const yaml_event_t *e)
 	r = count_nodes(l, a->nodes, e->start_mark);
 	if (r)
 		return r;
-	if (expects_key(top_frame(l)))
+	if (expects_key(l))
 		return take_key(l, a->value, e->start_mark);
 	return attach_node(l,
 		&(struct node){ .value = json_incref(a->value),
@@ -299,7 +291,7 @@ static int push_container(
 	size_t before = l->nodes;
 	int r = count_nodes(l, 1, mark);
 
-	if (!r && expects_key(top_frame(l)))
+	if (!r && expects_key(l))
 		r = fail_at_mark(l, mark, "a key must be a scalar");
 	if (!r && l->depth == YAML_MAX_DEPTH)
 		r = fail_at_mark(l, mark, "nested more than %d deep", YAML_MAX_DEPTH);
@@ -307,7 +299,7 @@ static int push_container(
 		json_decref(container);
 		return r;
 	}
-	l->stack[l->depth++] = (struct frame){ .container = container,
+	l->stack[++l->depth] = (struct frame){ .container = container,
 		.anchor = anchor ? mem_strdup((const char *)anchor) : NULL,
 		.nodes = before,
 		.mark = mark };
@@ -316,7 +308,7 @@ static int push_container(
 
 static int pop_container(struct loader *l)
 {
-	struct frame *f = top_frame(l);
+	struct frame *f = &l->stack[l->depth];
 	_cleanup_free_ char *anchor = take(f->anchor);
 	struct node n = { .anchor = anchor,
 		.nodes = l->nodes - f->nodes,
@@ -372,23 +364,11 @@ static int take_event(struct loader *l, const yaml_event_t *e)
 	return 0;
 }
 
-/* The most common fault of all, which libyaml calls a character that cannot start any token. */
-static bool is_tab(const char *text, size_t len, yaml_mark_t mark)
-{
-	const char *p = text, *end = text + len;
-
-	for (size_t line = 0; p && line < mark.line; line++) {
-		p = memchr(p, '\n', (size_t)(end - p));
-		p = p ? p + 1 : NULL;
-	}
-	/* Before a tab that indents there are blanks only, so a column is a byte. */
-	return p && mark.column < (size_t)(end - p) && p[mark.column] == '\t';
-}
-
 static int fail_parser(struct loader *l, const char *text, size_t len)
 {
 	const yaml_parser_t *p = &l->parser;
 	const char *problem = p->problem ? p->problem : "cannot be parsed";
+	const char *begin = text, *end = text + len; /* of the line */
 
 	if (p->error == YAML_READER_ERROR) {
 		/* Only a byte offset is known: lines and characters are counted here. */
@@ -406,8 +386,18 @@ static int fail_parser(struct loader *l, const char *text, size_t len)
 		snprintf(l->err->message, sizeof(l->err->message), "%s", problem);
 		return -EINVAL;
 	}
-	if (p->error == YAML_SCANNER_ERROR && is_tab(text, len, p->problem_mark))
+
+	/* The most common fault of all, which libyaml calls a character that cannot start any
+	 * token. Before a tab that indents there are blanks only, so a column is a byte. */
+	for (size_t line = 0; begin && line < p->problem_mark.line; line++) {
+		begin = memchr(begin, '\n', (size_t)(end - begin));
+		begin = begin ? begin + 1 : NULL;
+	}
+	if (p->error == YAML_SCANNER_ERROR && begin &&
+		p->problem_mark.column < (size_t)(end - begin) &&
+		begin[p->problem_mark.column] == '\t')
 		return fail_at_mark(l, p->problem_mark, "a tab cannot indent YAML, use blanks");
+
 	if (!p->context || p->context_mark.line == p->problem_mark.line)
 		return fail_at_mark(l, p->problem_mark, "%s", problem);
 	return fail_at_mark(l, p->problem_mark, "%s, %s that begins in line %zu", problem,

@@ -60,22 +60,10 @@ static bool skip_value(struct locator *l)
 	return true;
 }
 
-/* The first step of a path: "spec" of "spec.ports[0]", "[0]" of "[0].port", "[a.b/c]". */
-static size_t step_len(const char *path)
-{
-	const char *end;
-
-	if (*path != '[')
-		return strcspn(path, ".[");
-	end = strchr(path, ']');
-	return end ? (size_t)(end - path) + 1 : strlen(path);
-}
-
-/* To the value of the key that the path begins with. */
-static bool locate_key(struct locator *l)
+/* To the value of the key that the path begins with, which has that length. */
+static bool locate_key(struct locator *l, size_t len)
 {
 	const char *key = l->path;
-	size_t len = step_len(key);
 
 	if (*key == '[' && len >= 2) {
 		key++;
@@ -114,14 +102,20 @@ static void descend(struct locator *l)
 {
 	l->mark = l->event.start_mark;
 	while (*l->path) {
-		bool found = l->event.type == YAML_MAPPING_START_EVENT ? locate_key(l)
-			: l->event.type == YAML_SEQUENCE_START_EVENT   ? locate_element(l)
-								       : false;
+		/* The first step: "spec" of "spec.ports[0]", "[0]" of "[0].port", "[a.b/c]" */
+		size_t len = strcspn(l->path, *l->path == '[' ? "]" : ".[");
+		bool found = false;
 
+		if (*l->path == '[' && l->path[len])
+			len++;
+		if (l->event.type == YAML_MAPPING_START_EVENT)
+			found = locate_key(l, len);
+		else if (l->event.type == YAML_SEQUENCE_START_EVENT)
+			found = locate_element(l);
 		if (!found)
 			return;
 		l->mark = l->event.start_mark;
-		l->path += step_len(l->path);
+		l->path += len;
 		l->path += *l->path == '.';
 	}
 }

@@ -34,53 +34,47 @@ static void emit_scalar(yaml_emitter_t *e, const char *s, yaml_scalar_style_t st
 			&ev, NULL, NULL, (const yaml_char_t *)s, (int)strlen(s), 1, 1, style));
 }
 
-/* A string that needs no quotes: every reader of YAML 1.1 or 1.2 takes it for a string. */
-static bool is_plain(const char *s)
+/* Without quotes where every reader of YAML 1.1 or 1.2 takes it for a string nevertheless. */
+static void emit_string(yaml_emitter_t *e, const char *s)
 {
 	static const char *const words[] = { "null", "true", "false", "yes", "no", "on", "off", "y",
 		"n" };
+	bool plain = isalpha((unsigned char)*s);
 
-	if (!isalpha((unsigned char)*s))
-		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (!strcasecmp(s, words[i]))
-			return false;
-	return s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./")] ==
-		'\0';
-}
-
-static void emit_string(yaml_emitter_t *e, const char *s)
-{
-	emit_scalar(e, s, is_plain(s) ? YAML_PLAIN_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
+		plain = plain && strcasecmp(s, words[i]) != 0;
+	if (s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./")])
+		plain = false;
+	emit_scalar(e, s, plain ? YAML_PLAIN_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
 }
 
 static void emit_leaf(yaml_emitter_t *e, const json_t *node)
 {
 	_cleanup_free_ char *number = NULL;
+	const char *text = "null";
 
 	switch (json_typeof(node)) {
 	case JSON_STRING:
 		emit_string(e, json_string_value(node));
-		break;
+		return;
 	case JSON_INTEGER:
 	case JSON_REAL:
-		number = json_dumps(node, JSON_ENCODE_ANY);
+		text = number = json_dumps(node, JSON_ENCODE_ANY);
 		assert(number);
-		emit_scalar(e, number, YAML_PLAIN_SCALAR_STYLE);
 		break;
 	case JSON_TRUE:
-		emit_scalar(e, "true", YAML_PLAIN_SCALAR_STYLE);
+		text = "true";
 		break;
 	case JSON_FALSE:
-		emit_scalar(e, "false", YAML_PLAIN_SCALAR_STYLE);
+		text = "false";
 		break;
 	case JSON_NULL:
-		emit_scalar(e, "null", YAML_PLAIN_SCALAR_STYLE);
 		break;
 	case JSON_OBJECT:
 	case JSON_ARRAY:
-		break;
+		return;
 	}
+	emit_scalar(e, text, YAML_PLAIN_SCALAR_STYLE);
 }
 
 /* An object or array whose end has not been emitted yet. */
@@ -90,64 +84,48 @@ struct open_node {
 	size_t index; /* of an array: the next element */
 };
 
-/* The next value inside, its key already emitted; NULL at the end. */
-static json_t *next_value(yaml_emitter_t *e, struct open_node *o)
-{
-	json_t *value;
-
-	if (json_is_array(o->node))
-		return json_array_get(o->node, o->index++);
-	if (!o->iter)
-		return NULL;
-	emit_string(e, json_object_iter_key(o->iter));
-	value = json_object_iter_value(o->iter);
-	o->iter = json_object_iter_next(o->node, o->iter);
-	return value;
-}
-
-static bool is_container(const json_t *node)
-{
-	return json_is_object(node) || json_is_array(node);
-}
-
-static void open_container(yaml_emitter_t *e, struct open_node *o, json_t *node)
-{
-	yaml_event_t ev;
-
-	emit_event(e, &ev,
-		json_is_object(node) ? yaml_mapping_start_event_initialize(
-					       &ev, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE)
-				     : yaml_sequence_start_event_initialize(
-					       &ev, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE));
-	*o = (struct open_node){ .node = node, .iter = json_object_iter(node) };
-}
-
 static int emit_tree(yaml_emitter_t *e, json_t *tree, struct err *err)
 {
 	struct open_node stack[YAML_MAX_DEPTH];
+	json_t *value = tree;
 	size_t depth = 0;
 	yaml_event_t ev;
 
-	if (is_container(tree))
-		open_container(e, &stack[depth++], tree);
-	else
-		emit_leaf(e, tree);
-	while (depth) {
-		struct open_node *o = &stack[depth - 1];
-		json_t *value = next_value(e, o);
+	while (value) {
+		bool is_object = json_is_object(value);
 
-		if (!value) {
-			emit_event(e, &ev,
-				json_is_object(o->node) ? yaml_mapping_end_event_initialize(&ev)
-							: yaml_sequence_end_event_initialize(&ev));
-			depth--;
-		} else if (!is_container(value)) {
+		if (!is_object && !json_is_array(value)) {
 			emit_leaf(e, value);
 		} else if (depth == YAML_MAX_DEPTH) {
 			return err_set(err, -E2BIG, "the tree is nested deeper than %d levels",
 				YAML_MAX_DEPTH);
 		} else {
-			open_container(e, &stack[depth++], value);
+			emit_event(e, &ev,
+				is_object ? yaml_mapping_start_event_initialize(
+						    &ev, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE)
+					  : yaml_sequence_start_event_initialize(
+						    &ev, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE));
+			stack[depth++] = (struct open_node){ .node = value,
+				.iter = json_object_iter(value) };
+		}
+
+		/* On to the next value, out of the containers that are complete. */
+		for (value = NULL; depth && !value;) {
+			struct open_node *o = &stack[depth - 1];
+
+			if (o->iter) {
+				emit_string(e, json_object_iter_key(o->iter));
+				value = json_object_iter_value(o->iter);
+				o->iter = json_object_iter_next(o->node, o->iter);
+				continue;
+			}
+			value = json_array_get(o->node, o->index++); /* of an object: none */
+			if (value)
+				continue;
+			emit_event(e, &ev,
+				json_is_object(o->node) ? yaml_mapping_end_event_initialize(&ev)
+							: yaml_sequence_end_event_initialize(&ev));
+			depth--;
 		}
 	}
 	return 0;
