@@ -39,8 +39,4 @@ void served_ports_select(
 	struct served_ports *s, const struct slot *slot, const struct node_view *view);
 void served_ports_done(struct served_ports *s);
 
-/* NULL: the Service does not have that port in that family. */
-struct served_port *served_ports_find(
-	const struct served_ports *s, const struct service_port *port, int family);
-
 #endif

@@ -219,25 +219,11 @@ static bool drain_owns(const struct drain *d, const struct fact_key *key)
 	return ledger_state(d->config.ledger, key, &s) && s.present && s.claimant == &d->claimant;
 }
 
-struct drain_catching {
-	struct drain *d;
-	uint64_t now;
-};
-
-static void drain_restart_timer(const struct fact *rs, void *arg)
-{
-	const struct drain_catching *c = arg;
-	struct drain_fact *f = drain_find(c->d, &rs->key);
-
-	if (f && !f->released && drain_owns(c->d, &rs->key))
-		drain_start_timer(c->d, f, c->now);
-}
-
 void drain_catch(struct drain *d, uint64_t now)
 {
 	struct ledger *l = d->config.ledger;
-	struct drain_catching c = { .d = d, .now = now };
-	struct fact_list virtual_servers = { 0 }, members = { 0 }, real_servers = { 0 };
+	struct fact_list virtual_servers = { 0 }, members = { 0 };
+	struct fact_list real_servers = { 0 }, changing = { 0 };
 
 	/* A virtual server that has real servers stays for them, with the path to it. */
 	ledger_each_queued(l, OP_DEL, FACT_VS, drain_copy_fact, &virtual_servers);
@@ -274,7 +260,14 @@ void drain_catch(struct drain *d, uint64_t now)
 	/* A real server takes new connections until its weight of 0 is set. The operation may wait
 	 * for others, or the endpoint came back since the last look and has left again. */
 	if (d->n_rs)
-		ledger_each_queued(l, OP_SET, FACT_RS, drain_restart_timer, &c);
+		ledger_each_queued(l, OP_SET, FACT_RS, drain_copy_fact, &changing);
+	for (size_t i = 0; i < changing.n; i++) {
+		const struct fact_key *key = &changing.facts[i].key;
+		struct drain_fact *f = drain_find(d, key);
+
+		if (f && !f->released && drain_owns(d, key))
+			drain_start_timer(d, f, now);
+	}
 
 	map_for_each_entry(struct drain_expected, e, &d->expected, by_key)
 		free(e);
@@ -282,6 +275,7 @@ void drain_catch(struct drain *d, uint64_t now)
 	fact_list_done(&virtual_servers);
 	fact_list_done(&members);
 	fact_list_done(&real_servers);
+	fact_list_done(&changing);
 }
 
 /* Looking */

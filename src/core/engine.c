@@ -58,15 +58,10 @@ struct engine {
 	uint64_t rest_until; /* for regular audits of adapters that take long to read the kernel */
 };
 
-static uint64_t drain_timeout(const struct fact_key *vs, void *arg)
-{
-	return publisher_drain_timeout(&((const struct engine *)arg)->publisher, vs);
-}
-
 static int drain_conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
 	void *fn_arg, void *arg)
 {
-	const struct engine *e = arg;
+	const struct engine *e = container_of(arg, struct engine, publisher);
 	struct adapter *a = e->adapter[FACT_RS];
 	struct err err;
 
@@ -80,7 +75,11 @@ struct engine *engine_new(const struct engine_config *config)
 	e->config = *config;
 	e->ledger = ledger_new();
 	e->drain = drain_new(&(struct drain_config){
-		.ledger = e->ledger, .timeout = drain_timeout, .conns = drain_conns, .arg = e });
+		.ledger = e->ledger,
+		.timeout = publisher_drain_timeout,
+		.conns = drain_conns,
+		.arg = &e->publisher,
+	});
 	e->publisher = (struct publisher){
 		.ledger = e->ledger,
 		.drain = e->drain,

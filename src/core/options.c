@@ -20,15 +20,13 @@ void options_init(struct options *o)
 
 const char *backend_name(enum backend b)
 {
-	switch (b) {
-	case BACKEND_AUTO:
-		return "auto";
-	case BACKEND_IPVS:
-		return "ipvs";
-	case BACKEND_IPTABLES:
-		return "iptables";
-	}
-	return "?";
+	static const char *const names[] = {
+		[BACKEND_AUTO] = "auto",
+		[BACKEND_IPVS] = "ipvs",
+		[BACKEND_IPTABLES] = "iptables",
+	};
+
+	return names[b];
 }
 
 bool options_excluded(const struct options *o, const struct ip *ip)

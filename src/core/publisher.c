@@ -72,8 +72,9 @@ static bool may_drain(const struct publisher *p, const struct fact_key *vs)
 	return !p->releasing && p->drains && tcp;
 }
 
-uint64_t publisher_drain_timeout(const struct publisher *p, const struct fact_key *vs)
+uint64_t publisher_drain_timeout(const struct fact_key *vs, void *publisher)
 {
+	const struct publisher *p = publisher;
 	const struct publication *pub = publisher_owner(p, vs);
 	int64_t ms = p->view->options->drain_timeout;
 

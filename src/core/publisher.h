@@ -52,7 +52,7 @@ void publisher_sweep_rules(struct publisher *p);
 
 /* The Service that decides the fact's value; NULL: none does. */
 struct publication *publisher_owner(const struct publisher *p, const struct fact_key *key);
-/* How long real servers of this virtual server may drain, ms; 0: not at all. */
-uint64_t publisher_drain_timeout(const struct publisher *p, const struct fact_key *vs);
+/* struct drain_config, timeout: how long real servers of this virtual server may drain. */
+uint64_t publisher_drain_timeout(const struct fact_key *vs, void *publisher);
 
 #endif
