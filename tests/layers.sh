@@ -4,6 +4,7 @@
 # the picture in the README. Prints TAP.
 set -eu
 cd "$(dirname "$0")/.."
+. tests/source_tap.sh
 
 # LAYER -> LAYERS THAT IT MAY INCLUDE, beside itself.
 allowed='base ->
@@ -21,18 +22,6 @@ cli -> manifest kernel config report decode core base'
 # core is pure: no clock, no descriptor, no library but libc, no log.
 impure='base/(log|clock)\.h|event2/|curl/|yaml|jansson|netlink/|libipset/|libnetfilter|time\.h|sys/|unistd|fcntl|poll|net/|linux/'
 
-n=0 bad=0
-verdict() { # NAME WHAT-IS-WRONG
-	n=$((n + 1))
-	if [ -z "$2" ]; then
-		echo "ok $n - $1"
-	else
-		bad=1
-		echo "not ok $n - $1"
-		echo "$2" | sed 's/^/# /'
-	fi
-}
-
 # The edges of one layer as the source has them, with the places.
 includes_of() { # LAYER
 	grep -rnE '^#include "[a-z_]+/' "src/$1" "include/$1" 2>/dev/null |
@@ -40,32 +29,31 @@ includes_of() { # LAYER
 }
 
 layers=$(echo "$allowed" | sed 's/ ->.*//')
-verdict "the table names every layer" "$(
+point "the table names every layer" "$(
 	for dir in src/*/; do
 		echo "$layers" | grep -qx "$(basename "$dir")" || echo "not in the table: $dir"
 	done
 )"
 for layer in $layers; do
 	may=" $layer $(echo "$allowed" | sed -n "s/^$layer -> *//p") "
-	verdict "$layer includes only what the table allows" "$(
+	point "$layer includes only what the table allows" "$(
 		includes_of "$layer" | while read -r target place; do
 			case "$may" in *" $target "*) ;; *) echo "$place includes $target" ;; esac
 		done
 	)"
 done
-verdict "each allowed edge is used" "$(
+point "each allowed edge is used" "$(
 	echo "$allowed" | while read -r layer _ targets; do
 		for target in $targets; do
 			includes_of "$layer" | grep -q "^$target " || echo "$layer -> $target"
 		done
 	done
 )"
-verdict "core is pure" "$(grep -rnE "^#include [<\"]($impure)" include/core src/core || true)"
-verdict "the README's picture is the table" "$(
+point "core is pure" "$(grep -rnE "^#include [<\"]($impure)" include/core src/core || true)"
+point "the README's picture is the table" "$(
 	picture=$(sed -n 's/^\([a-z]*\) *──> *\(.*\)$/\1 -> \2/p' README.md | sed 's/  .*//')
 	table=$(echo "$allowed" | grep -- '-> .')
 	[ "$(echo "$picture" | sort)" = "$(echo "$table" | sort)" ] ||
 		printf 'README:\n%s\ntable:\n%s\n' "$picture" "$table"
 )"
-echo "1..$n"
-exit $bad
+points_end

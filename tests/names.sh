@@ -4,18 +4,7 @@
 # Prints TAP.
 set -eu
 cd "$(dirname "$0")/.."
-
-n=0 bad=0
-point() { # SENTENCE MISSING
-	n=$((n + 1))
-	if [ -z "$2" ]; then
-		echo "ok $n - $1"
-	else
-		bad=1
-		echo "not ok $n - $1"
-		echo "$2" | sed 's/^/# missing: /'
-	fi
-}
+. tests/source_tap.sh
 
 # The words between backticks that match a pattern; words in capitals are placeholders.
 words() { # DOCUMENT PATTERN
@@ -25,19 +14,18 @@ words() { # DOCUMENT PATTERN
 for document in README.md HACKING.md SECURITY.md tests/bench/README.md; do
 	point "$document names existing files" "$(
 		words "$document" '[a-z_.]+(/[a-zA-Z0-9_.-]+)+' | while read -r path; do
-			[ -e "$path" ] || [ -d "src/$path" ] || [ -f "src/$path.c" ] || echo "$path"
+			[ -e "$path" ] || [ -d "src/$path" ] || [ -f "src/$path.c" ] || echo "missing: $path"
 		done
 	)"
 	point "$document names existing functions" "$(
 		words "$document" '[a-z_0-9]+\(\)' | tr -d '()' | while read -r name; do
-			grep -rqw "$name" src include || [ "$name" = main ] || echo "$name()"
+			grep -rqw "$name" src include || [ "$name" = main ] || echo "missing: $name()"
 		done
 	)"
 	point "$document names existing test programs" "$(
 		words "$document" 'test_[a-z_]+' | while read -r name; do
-			[ -f "tests/unit/$name.c" ] || echo "$name"
+			[ -f "tests/unit/$name.c" ] || echo "missing: $name"
 		done
 	)"
 done
-echo "1..$n"
-exit $bad
+points_end

@@ -21,7 +21,7 @@ void exposition_begin(
 	buf_addf(e->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, types[type]);
 }
 
-/* Writes the shortest text that is read back as the same number. */
+/* The shortest text that is read back as the same number. */
 static void add_real(struct buf *b, double value)
 {
 	char s[40];
@@ -34,31 +34,33 @@ static void add_real(struct buf *b, double value)
 	buf_adds(b, s);
 }
 
-void exposition_count(struct exposition *e, uint64_t value, const char *labels, ...)
+/* "NAME{LABELS} " */
+static void add_name(struct exposition *e, const char *labels, va_list args)
 {
 	char text[LABELS_MAX] = "";
+
+	if (labels)
+		vsnprintf(text, sizeof(text), labels, args);
+	buf_addf(e->out, *text ? "%s{%s} " : "%s%s ", e->name, text);
+}
+
+void exposition_count(struct exposition *e, uint64_t value, const char *labels, ...)
+{
 	va_list args;
 
 	va_start(args, labels);
-	if (labels)
-		vsnprintf(text, sizeof(text), labels, args);
+	add_name(e, labels, args);
 	va_end(args);
-
-	buf_addf(e->out, *text ? "%s{%s} %" PRIu64 "\n" : "%s%s %" PRIu64 "\n", e->name, text,
-		value);
+	buf_addf(e->out, "%" PRIu64 "\n", value);
 }
 
 void exposition_real(struct exposition *e, double value, const char *labels, ...)
 {
-	char text[LABELS_MAX] = "";
 	va_list args;
 
 	va_start(args, labels);
-	if (labels)
-		vsnprintf(text, sizeof(text), labels, args);
+	add_name(e, labels, args);
 	va_end(args);
-
-	buf_addf(e->out, *text ? "%s{%s} " : "%s%s ", e->name, text);
 	add_real(e->out, value);
 	buf_addc(e->out, '\n');
 }
