@@ -35,43 +35,53 @@ static inline bool take_varint(struct pb *pb, uint64_t *ret)
 	return true;
 }
 
-bool pb_next(struct pb *pb, struct pb_field *ret)
+/* Inline, because decoding a large list spends most of its time here. Writes `f` on failure, too. */
+static inline bool take_field(struct pb *pb, struct pb_field *f)
 {
-	struct pb_field f = { 0 };
 	uint64_t tag, len;
 
+	*f = (struct pb_field){ 0 };
 	if (pb->bad || pb->p == pb->end)
 		return false;
 	pb->bad = true;
 	if (!take_varint(pb, &tag) || tag >> 32 || !(tag >> 3))
 		return false;
-	f.number = (uint32_t)(tag >> 3);
-	f.type = tag & 7;
+	f->number = (uint32_t)(tag >> 3);
+	f->type = tag & 7;
 
-	switch (f.type) {
+	switch (f->type) {
 	case PB_VARINT:
-		if (!take_varint(pb, &f.value))
+		if (!take_varint(pb, &f->value))
 			return false;
 		break;
 	case PB_BYTES:
 		if (!take_varint(pb, &len) || len > (size_t)(pb->end - pb->p))
 			return false;
-		f.bytes = pb->p;
-		f.len = (size_t)len;
+		f->bytes = pb->p;
+		f->len = (size_t)len;
 		pb->p += len;
 		break;
 	case PB_FIXED64:
 	case PB_FIXED32:
-		len = f.type == PB_FIXED64 ? 8 : 4;
+		len = f->type == PB_FIXED64 ? 8 : 4;
 		if (len > (size_t)(pb->end - pb->p))
 			return false;
 		for (size_t i = 0; i < len; i++)
-			f.value |= (uint64_t)*pb->p++ << (8 * i);
+			f->value |= (uint64_t)*pb->p++ << (8 * i);
 		break;
 	default:
 		return false;
 	}
 	pb->bad = false;
+	return true;
+}
+
+bool pb_next(struct pb *pb, struct pb_field *ret)
+{
+	struct pb_field f;
+
+	if (!take_field(pb, &f))
+		return false;
 	*ret = f;
 	return true;
 }
@@ -80,7 +90,7 @@ bool pb_find(struct pb *pb, uint32_t number, struct pb_field *ret)
 {
 	struct pb_field f;
 
-	while (pb_next(pb, &f)) {
+	while (take_field(pb, &f)) {
 		if (f.number != number)
 			continue;
 		*ret = f;
@@ -93,7 +103,7 @@ bool pb_is_valid(struct pb pb)
 {
 	struct pb_field f;
 
-	while (pb_next(&pb, &f))
+	while (take_field(&pb, &f))
 		;
 	return !pb.bad;
 }
