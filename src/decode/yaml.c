@@ -475,12 +475,13 @@ static bool keeps_limits(const char *text, size_t len)
 static int parse_json(const char *text, size_t len,
 	void (*fn)(json_t *doc, unsigned line, void *arg), void *arg, struct yaml_error *err)
 {
+	static const char blanks[] = { ' ', '\t', '\r', '\n' };
 	unsigned line = 1;
 	size_t start = 0;
 	json_error_t error;
 	json_t *doc;
 
-	for (; start < len && memchr(" \t\r\n", text[start], 4); start++)
+	for (; start < len && memchr(blanks, text[start], sizeof(blanks)); start++)
 		line += text[start] == '\n';
 	if (start == len || (text[start] != '{' && text[start] != '['))
 		return -ENOTSUP;
