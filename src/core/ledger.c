@@ -239,12 +239,12 @@ static void ledger_keep_device(struct ledger *l, struct ledger_entry *e)
 static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 {
 	struct ledger_counts *counts = &l->counts[e->key.kind];
-	const struct claim *c = entry_deciding_claim(e);
 	struct list *queue = NULL;
-	const bool wanted = c;
+	const struct claim *c;
 	enum op_type type;
 
 	ledger_keep_device(l, e);
+	c = entry_deciding_claim(e);
 	list_remove(&e->queue);
 	if (!entry_next_op(e, &type)) {
 		/* A failed add whose parent has vanished is not over: the parent is tried again. */
@@ -265,20 +265,27 @@ static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 	if (queue)
 		list_insert(queue, &e->queue);
 
-	/* Each of these adds 1, 0 or -1. */
-	counts->pending += (size_t)(queue != NULL) - e->queued;
-	counts->wanted += (size_t)wanted - e->counted.wanted;
-	counts->present += (size_t)e->present - e->counted.present;
-	counts->foreign += (size_t)e->foreign - e->counted.foreign;
+	if (e->queued != (queue != NULL)) {
+		queue ? counts->pending++ : counts->pending--;
+		e->queued = queue;
+	}
+	if (e->counted.wanted != (c != NULL)) {
+		c ? counts->wanted++ : counts->wanted--;
+		e->counted.wanted = c;
+	}
+	if (e->counted.present != e->present) {
+		e->present ? counts->present++ : counts->present--;
+		e->counted.present = e->present;
+	}
+	if (e->counted.foreign != e->foreign) {
+		e->foreign ? counts->foreign++ : counts->foreign--;
+		e->counted.foreign = e->foreign;
+	}
 	if (e->counted.failing) {
 		counts->failing--;
 		counts->failing_ops[e->counted.failing - 1]--;
+		e->counted.failing = 0;
 	}
-	e->queued = queue;
-	e->counted.wanted = wanted;
-	e->counted.present = e->present;
-	e->counted.foreign = e->foreign;
-	e->counted.failing = 0;
 	if (e->failure && e->failure->error) {
 		e->counted.failing = (uint8_t)(1 + type);
 		counts->failing++;
