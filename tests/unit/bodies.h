@@ -4,9 +4,9 @@
 
 #include <stddef.h>
 
+#include "api/stream.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "api/stream.h"
 
 /* Bodies as an API server sends them, and what stream.h cuts them into. */
 

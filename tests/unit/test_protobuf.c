@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "message.h"
 #include "decode/protobuf.h"
+#include "message.h"
 
 #define BYTES(...) (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })
 

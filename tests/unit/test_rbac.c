@@ -11,9 +11,9 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
+#include "api/events.h"
 #include "base/mem.h"
 #include "kube_bench.h"
-#include "api/events.h"
 #include "yaml_file.h"
 
 /* {"GROUP/RESOURCE VERB": true} */

@@ -12,10 +12,10 @@
 #include <string.h>
 
 #include "../../src/api/watch_event.h"
+#include "api/http.h"
 #include "base/mem.h"
 #include "bodies.h"
 #include "message.h"
-#include "api/http.h"
 
 static struct event must_parse(enum watch_encoding e, const char *data, size_t len)
 {
