@@ -5,6 +5,7 @@
  */
 #include "kubeconfig.h"
 
+#include <assert.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <resolv.h>
@@ -291,6 +292,7 @@ static int enter_named(struct kubeconfig_reader *k, const json_t *root, const ch
 	char quoted[QUOTE_SIZE];
 	size_t i;
 
+	assert(name);
 	reader_enter(&k->reader, list);
 	if (array && !json_is_null(array) && !json_is_array(array))
 		return reader_fail(&k->reader, "must be a list");

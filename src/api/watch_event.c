@@ -236,7 +236,7 @@ static int read_event_meta(const struct pb_field *meta, struct event *ev, struct
 
 static int event_parse_protobuf(const char *data, size_t len, struct event *ev, struct err *err)
 {
-	struct pb pb = pb_make(data, len), object, extension;
+	struct pb pb = pb_make(data, len), object = { 0 }, extension;
 	bool typed = false, has_object = false;
 	struct pb_field f, raw;
 	int r = 0;

@@ -218,19 +218,6 @@ void explain_text(const json_t *explanation, struct buf *out)
 
 /* The command */
 
-/* Puts --namespace before "NAME[:PORT]"; an address has a bracket, a dot or two colons. */
-static void qualify_name(const struct config *c, struct buf *ret)
-{
-	const char *what = c->what, *slash = strchr(what, '/'), *colon = strchr(what, ':');
-	bool bare = (!slash || (colon && colon < slash)) && *what != '[';
-	size_t len = strcspn(what, ":/");
-	bool address = !len || memchr(what, '.', len) || (colon && strchr(colon + 1, ':'));
-
-	if (bare && !address)
-		buf_addf(ret, "%s/", c->ns);
-	buf_adds(ret, what);
-}
-
 static enum exit_code ask_daemon(const struct dry *d, const char *what, json_t **ret)
 {
 	_cleanup_(buf_done) struct buf path = { 0 };
@@ -297,9 +284,11 @@ enum exit_code explain_main(int argc, char **argv)
 	_cleanup_(buf_done) struct buf what = { 0 };
 	_cleanup_(dry_done) struct dry d;
 	const struct config *c = &d.config;
+	const char *slash, *colon;
 	struct explain_query q;
 	enum exit_code code;
 	struct err err;
+	size_t len;
 	int rest;
 
 	dry_init(&d, "explain");
@@ -314,7 +303,15 @@ enum exit_code explain_main(int argc, char **argv)
 	if (!*c->what)
 		return command_complain(d.command, EXIT_CODE_USAGE,
 			"nothing to explain: give IP:PORT or NAMESPACE/NAME");
-	qualify_name(c, &what);
+
+	/* --namespace stands before "NAME[:PORT]"; an address has a bracket, a dot or two colons. */
+	slash = strchr(c->what, '/');
+	colon = strchr(c->what, ':');
+	len = strcspn(c->what, ":/");
+	if ((!slash || (colon && colon < slash)) && *c->what != '[' && len &&
+		!memchr(c->what, '.', len) && !(colon && strchr(colon + 1, ':')))
+		buf_addf(&what, "%s/", c->ns);
+	buf_adds(&what, c->what);
 	if (explain_parse(buf_str(&what), *c->from ? c->from : NULL, &q, &err) < 0)
 		return command_complain(d.command, EXIT_CODE_USAGE, err.msg);
 	code = c->n_manifests ? explain_manifests(&d, &q, &explanation)

@@ -310,18 +310,6 @@ static void check_members(struct config *c, json_t *map, const char *section, si
 	}
 }
 
-/* True if a row before this one has a key with the same beginning. */
-static bool is_repeated_section(const struct option_row *o, size_t len)
-{
-	size_t n;
-	const struct option_row *before = config_options(&n);
-
-	for (; before < o; before++)
-		if (before->key && !strncmp(before->key, o->key, len))
-			return true;
-	return false;
-}
-
 static void check_sections(struct config *c, json_t *root)
 {
 	size_t n;
@@ -334,9 +322,13 @@ static void check_sections(struct config *c, json_t *root)
 		while (dot && (dot = strchr(dot, '.'))) {
 			size_t len = (size_t)(++dot - o->key);
 			_cleanup_free_ char *path = mem_strndup(o->key, len - 1);
-			json_t *section = is_repeated_section(o, len) ? NULL : value_at(root, path);
+			json_t *section = value_at(root, path);
+			bool seen = false;
 
-			if (!section || json_is_null(section))
+			/* Each section once: at its first row. */
+			for (const struct option_row *before = rows; before < o && !seen; before++)
+				seen = before->key && !strncmp(before->key, o->key, len);
+			if (seen || !section || json_is_null(section))
 				continue;
 			if (json_is_object(section))
 				check_members(c, section, o->key, len);

@@ -166,14 +166,6 @@ static const struct gate {
 	{ "WatchListClient", .on = true },
 };
 
-static const struct gate *find_gate(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(gates); i++)
-		if (!strcmp(gates[i].name, name))
-			return &gates[i];
-	return NULL;
-}
-
 size_t config_unhonoured(const struct config *c, struct buf *text)
 {
 	size_t all = 0, n;
@@ -195,9 +187,12 @@ size_t config_unhonoured(const struct config *c, struct buf *text)
 		}
 		if (o->type == &type_kept_gates) {
 			json_object_foreach(value, name, v) {
-				const struct gate *gate = find_gate(name);
+				bool honoured = false;
 
-				if (gate && (gate->both || gate->on == json_is_true(v)))
+				for (size_t i = 0; i < ARRAY_SIZE(gates); i++)
+					honoured |= !strcmp(gates[i].name, name) &&
+						(gates[i].both || gates[i].on == json_is_true(v));
+				if (honoured)
 					continue;
 				buf_adds(text, text->len ? ", " : "");
 				config_show(c, o, text);

@@ -315,24 +315,13 @@ static void drain_note_conns(const struct rs_conns *c, void *arg)
 	f->busy = c->active || c->inactive;
 }
 
-/* One reading serves all real servers of the virtual server that drain. Connections that cannot be
- * counted are assumed. */
-static bool drain_is_busy(const struct drain *d, struct drain_fact *rs, uint64_t now)
-{
-	struct drain_look look = { .d = d, .now = now };
-	struct fact_key vs;
-
-	if (rs->looked == now)
-		return rs->busy;
-	fact_parent(&rs->key, &vs);
-	rs->busy = false;
-	return d->config.conns(&vs, drain_note_conns, &look, d->config.arg) < 0 || rs->busy;
-}
-
 uint64_t drain_poll(struct drain *d, uint64_t now)
 {
+	struct drain_look look = { .d = d, .now = now };
 	struct ledger *l = d->config.ledger;
 	struct fact_state s;
+	struct fact_key vs;
+	bool busy;
 
 	if (now < d->next)
 		return d->next;
@@ -356,8 +345,18 @@ uint64_t drain_poll(struct drain *d, uint64_t now)
 			f->look_at = now + f->wait;
 			if (!drain_owns(d, &f->key) || !ledger_has_children(l, &f->key))
 				drain_release(d, f);
-		} else if (now >= f->deadline || !drain_owns(d, &f->key) ||
-			!drain_is_busy(d, f, now)) {
+			continue;
+		}
+		busy = now < f->deadline && drain_owns(d, &f->key);
+		/* One reading serves all real servers of the virtual server that drain. Connections
+		 * that cannot be counted are assumed. */
+		if (busy && f->looked != now) {
+			fact_parent(&f->key, &vs);
+			f->busy = false;
+			if (d->config.conns(&vs, drain_note_conns, &look, d->config.arg) < 0)
+				f->busy = true;
+		}
+		if (!busy || !f->busy) {
 			drain_release(d, f);
 		} else {
 			f->wait = f->wait * 2 < LAST_LOOK ? f->wait * 2 : LAST_LOOK;

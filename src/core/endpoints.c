@@ -78,11 +78,6 @@ static int compare_candidate(const void *va, const void *vb)
 	return c ? c : (pair[0]->order > pair[1]->order) - (pair[0]->order < pair[1]->order);
 }
 
-static bool endpoint_reason_is_used(enum endpoint_reason reason)
-{
-	return reason == ENDPOINT_USED || reason == ENDPOINT_USED_FALLBACK;
-}
-
 /*
  * A new reason to leave an endpoint out, whatever the traffic policy and the topology, goes here
  * and into enum endpoint_reason. Ready counts before terminating: an endpoint that is both is used,
@@ -184,12 +179,13 @@ void endpoints_select(const struct slot *slot, const struct service_port *port, 
 		struct candidate *c = &ret->eps[i];
 
 		c->reason = cluster_reason(c, topology, any_ready, view);
-		c->in_cluster = endpoint_reason_is_used(c->reason);
+		c->in_cluster = c->reason == ENDPOINT_USED || c->reason == ENDPOINT_USED_FALLBACK;
 		c->in_local = c->local &&
 			c->eligibility == (local_ready ? ENDPOINT_USED : ENDPOINT_USED_FALLBACK);
 		ret->n_cluster += c->in_cluster;
 		ret->n_local += c->in_local;
-		ret->any = ret->any || endpoint_reason_is_used(c->eligibility);
+		ret->any = ret->any || c->eligibility == ENDPOINT_USED ||
+			c->eligibility == ENDPOINT_USED_FALLBACK;
 	}
 }
 

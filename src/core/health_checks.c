@@ -12,12 +12,6 @@ bool service_has_health_check(const struct service *s)
 		s->health_check_node_port && !*service_not_proxied(s);
 }
 
-static void add_address(struct address_list *l, const struct ip *ip)
-{
-	mem_grow(l->ips, l->n, l->cap);
-	l->ips[l->n++] = *ip;
-}
-
 /*
  * Endpoints that terminate do not count, even where they still serve for want of others: the load
  * balancer should turn to another node (EndpointsMap.LocalReadyEndpoints in kube-proxy).
@@ -31,8 +25,10 @@ uint32_t health_check_local_ready(const struct served_ports *served, int family)
 		const struct endpoint_list *l = &served->ports[k].endpoints;
 
 		for (size_t i = 0; served->ports[k].family == family && i < l->n; i++)
-			if (l->eps[i].local && l->eps[i].eligibility == ENDPOINT_USED)
-				add_address(&ready, &l->eps[i].ip);
+			if (l->eps[i].local && l->eps[i].eligibility == ENDPOINT_USED) {
+				mem_grow(ready.ips, ready.n, ready.cap);
+				ready.ips[ready.n++] = l->eps[i].ip;
+			}
 	}
 	if (ready.n)
 		qsort(ready.ips, ready.n, sizeof(*ready.ips), ip_compare);
@@ -101,13 +97,17 @@ void health_checks_addresses(const struct node_view *view, int family, struct ad
 			everywhere = true;
 	ret->n = 0;
 	if (everywhere) {
-		add_address(ret, &any);
+		mem_grow(ret->ips, ret->n, ret->cap);
+		ret->ips[ret->n++] = any;
 		return;
 	}
-	for (size_t i = 0; i < view->n_local; i++)
-		if (view->local[i].family == family &&
-			node_view_is_nodeport_address(view, &view->local[i]))
-			add_address(ret, &view->local[i]);
+	for (size_t i = 0; i < view->n_local; i++) {
+		if (view->local[i].family != family ||
+			!node_view_is_nodeport_address(view, &view->local[i]))
+			continue;
+		mem_grow(ret->ips, ret->n, ret->cap);
+		ret->ips[ret->n++] = view->local[i];
+	}
 }
 
 void address_list_done(struct address_list *l)

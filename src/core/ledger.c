@@ -222,6 +222,7 @@ static void ledger_keep_device(struct ledger *l, struct ledger_entry *e)
 
 	if (stays == e->stays)
 		return;
+	assert(device); /* an entry without one neither stays nor stayed */
 	was_leaving = entry_is_leaving(device);
 	if (stays)
 		device->n_staying++;
@@ -578,19 +579,15 @@ void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
 	ledger_collect(l);
 }
 
-static bool ledger_vanished(const struct ledger *l, const struct ledger_entry *e)
-{
-	return l->auditing & 1u << e->key.kind && e->present && e->seen != l->audit;
-}
-
 size_t ledger_audit_end(struct ledger *l)
 {
 	/* All are counted before any is acted on, because an absent parent makes its children
 	 * absent. */
 	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key)
-		l->drift += ledger_vanished(l, e) && !e->foreign && !entry_is_doubted(e);
+		if (l->auditing & 1u << e->key.kind && e->present && e->seen != l->audit)
+			l->drift += !e->foreign && !entry_is_doubted(e);
 	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
-		if (!ledger_vanished(l, e))
+		if (!(l->auditing & 1u << e->key.kind) || !e->present || e->seen == l->audit)
 			continue;
 		free(take(e->failure));
 		e->present = false;

@@ -28,21 +28,6 @@ static void match_member_mark(const struct fact_key *key, const struct fact_stat
 }
 
 /*
- * The bits of the mask are ours alone. A mark of an earlier mask is in our set, unless the daemon
- * was killed just then: members that lead to a virtual server are added after it and deleted before
- * it.
- */
-static bool mark_is_ours(const struct ledger *l, const struct node_view *view, uint32_t mark)
-{
-	struct mark_search s = { .mark = mark };
-
-	if (!(mark & ~view->options->mark_mask))
-		return true;
-	ledger_each(l, FACT_MEMBER, match_member_mark, &s);
-	return s.found;
-}
-
-/*
  * The sets tell who made a virtual server: ours is a member of one of them, since members are added
  * before it and deleted after it, by us as by kube-proxy. NodePorts are sets of ports, for the
  * node's own addresses.
@@ -52,10 +37,20 @@ static bool virtual_server_is_ours(
 {
 	static const enum set_id portals[] = { SET_CLUSTER_IP, SET_EXTERNAL_IP,
 		SET_EXTERNAL_IP_LOCAL, SET_LOAD_BALANCER, SET_NODE_PORT_SCTP };
+	struct mark_search search = { .mark = fact_fwmark(vs) };
 	struct ip ip = fact_ip(vs);
 
-	if (!vs->proto)
-		return mark_is_ours(l, view, fact_fwmark(vs));
+	/*
+	 * The bits of the mask are ours alone. A mark of an earlier mask is in our set, unless the
+	 * daemon was killed just then: members that lead to a virtual server are added after it and
+	 * deleted before it.
+	 */
+	if (!vs->proto) {
+		search.found = !(search.mark & ~view->options->mark_mask);
+		if (!search.found)
+			ledger_each(l, FACT_MEMBER, match_member_mark, &search);
+		return search.found;
+	}
 	if (options_excluded(view->options, &ip))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)

@@ -30,20 +30,21 @@ void publisher_done(struct publisher *p)
 	served_ports_done(&p->served);
 }
 
-static void mark_rules(struct publisher *p, const struct fact *facts, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (facts[i].key.kind == FACT_CHAIN || facts[i].key.kind == FACT_JUMP)
-			rule_pool_mark(&p->rules, facts[i].val.chain.rules);
-}
-
 void publisher_sweep_rules(struct publisher *p)
 {
 	if (!rule_pool_is_ripe(&p->rules))
 		return;
-	mark_rules(p, p->node_facts.facts, p->node_facts.n);
+	for (size_t i = 0; i < p->node_facts.n; i++) {
+		const struct fact *f = &p->node_facts.facts[i];
+
+		if (f->key.kind == FACT_CHAIN || f->key.kind == FACT_JUMP)
+			rule_pool_mark(&p->rules, f->val.chain.rules);
+	}
+	/* A Service has chains, and no jumps. */
 	list_for_each_entry(struct publication, pub, &p->publications, link)
-		mark_rules(p, pub->facts, pub->n_facts);
+		for (size_t i = 0; i < pub->n_facts; i++)
+			if (pub->facts[i].key.kind == FACT_CHAIN)
+				rule_pool_mark(&p->rules, pub->facts[i].val.chain.rules);
 	rule_pool_sweep(&p->rules);
 }
 
@@ -111,15 +112,6 @@ static struct publication *other_owner(
 	return owner == pub ? NULL : owner;
 }
 
-/* The member says how packets to this one frontend are treated. */
-static bool speaks_for(const struct fact *member, const struct fact_key *vs)
-{
-	return member->key.kind == FACT_MEMBER && member->key.set >= SET_CLUSTER_IP &&
-		member->key.set <= SET_LOAD_BALANCER_FW && member->key.family == vs->family &&
-		member->key.port == vs->port && member->key.proto == vs->proto &&
-		!memcmp(member->key.addr, vs->addr, sizeof(vs->addr));
-}
-
 /*
  * Where an older Service has the same address and port, its set members decide who is masqueraded
  * and who may come: ours must not mix with them. The claim on the frontend stays, to be promoted
@@ -144,9 +136,16 @@ static void yield_to_older(struct publisher *p, struct publication *pub, struct 
 			p->on_conflict(&vs, &pub->claimant, &owner->claimant, p->arg);
 		mem_grow(lost, n_lost, cap);
 		lost[n_lost++] = vs;
-		for (size_t j = 0; j < new->n; j++)
-			if (!speaks_for(&new->facts[j], &vs))
+		for (size_t j = 0; j < new->n; j++) {
+			const struct fact_key *m = &new->facts[j].key;
+			bool of_frontend = m->kind == FACT_MEMBER && m->set >= SET_CLUSTER_IP &&
+				m->set <= SET_LOAD_BALANCER_FW && m->family == vs.family &&
+				m->port == vs.port && m->proto == vs.proto &&
+				!memcmp(m->addr, vs.addr, sizeof(vs.addr));
+
+			if (!of_frontend)
 				new->facts[n++] = new->facts[j];
+		}
 		i -= new->n - n; /* members stand before frontends */
 		new->n = n;
 	}
@@ -185,18 +184,6 @@ static void drop_unmarked(struct fact_list *new)
 		}
 		new->n = n;
 		i--;
-	}
-}
-
-/* A younger Service that has one of these frontends gives way: it is resolved again. */
-static void wake_younger(
-	struct publisher *p, const struct publication *pub, const struct fact_list *new)
-{
-	for (size_t i = 0; i < new->n; i++) {
-		const struct publication *other = other_owner(p, pub, &new->facts[i].key);
-
-		if (other && !claimant_older(&other->claimant, &pub->claimant))
-			store_mark_dirty(p->store, other->slot);
 	}
 }
 
@@ -256,7 +243,8 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 		p->stats->marks_exhausted++;
 	resolve_service(&p->served, p->view, &p->rules, new);
 	fact_list_finish(new);
-	degraded = new->n && s->scheduler[0] && node_view_scheduler_missing(p->view, s->scheduler);
+	degraded =
+		s && new->n && * s->scheduler &&node_view_scheduler_missing(p->view, s->scheduler);
 	if (degraded && !pub->degraded && p->on_degraded)
 		p->on_degraded(s, p->arg);
 	pub->degraded = degraded;
@@ -275,7 +263,13 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 
 	yield_to_older(p, pub, new);
 	drop_unmarked(new);
-	wake_younger(p, pub, new);
+	/* A younger Service that has one of these frontends gives way: it is resolved again. */
+	for (size_t i = 0; i < new->n; i++) {
+		const struct publication *other = other_owner(p, pub, &new->facts[i].key);
+
+		if (other && !claimant_older(&other->claimant, &pub->claimant))
+			store_mark_dirty(p->store, other->slot);
+	}
 	ledger_publish(p->ledger, pub->facts, pub->n_facts, new->facts, new->n, &pub->claimant);
 	wake_promoted(p, pub);
 	expect_draining(p, pub, n_old);

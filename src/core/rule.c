@@ -204,6 +204,7 @@ bool rule_list_next(const struct rule_list *l, size_t *at, struct rule *ret)
 		return false;
 	*ret = (struct rule){ 0 };
 	code_rule(&c, ret);
+	/* The packed form has "" for none. */
 	if (!*ret->comment)
 		ret->comment = NULL;
 	*at = (size_t)(c.in - buf_str(&l->packed));

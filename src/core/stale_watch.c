@@ -124,9 +124,12 @@ void stale_watch_list(struct stale_watch *w, struct stale_list *ret)
 		for (size_t i = 0; i < s->list.n; i++) {
 			const struct stale_frontend *fe =
 				stale_find(changed, &s->list.frontends[i]);
-			struct stale_owner *o = fe ? &owners[fe - changed->frontends] : NULL;
+			struct stale_owner *o;
 
-			if (o && (!o->service || claimant_older(s->who, o->service->who)))
+			if (!fe)
+				continue;
+			o = &owners[fe - changed->frontends];
+			if (!o->service || claimant_older(s->who, o->service->who))
 				*o = (struct stale_owner){ .service = s, .i = i };
 		}
 

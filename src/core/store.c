@@ -242,26 +242,17 @@ const struct node *store_node(const struct store *s, const char *name)
 	return n ? n->node : NULL;
 }
 
-/* A heartbeat changes nothing that anybody here looks at. */
-static bool node_same(const struct node *a, const struct node *b)
-{
-	if (a->weight != b->weight || strcmp(a->zone, b->zone) != 0 ||
-		a->n_addresses != b->n_addresses || a->n_pod_cidrs != b->n_pod_cidrs)
-		return false;
-	for (size_t i = 0; i < a->n_addresses; i++)
-		if (!ip_eq(&a->addresses[i].ip, &b->addresses[i].ip))
-			return false;
-	for (size_t i = 0; i < a->n_pod_cidrs; i++)
-		if (memcmp(&a->pod_cidrs[i], &b->pod_cidrs[i], sizeof(*a->pod_cidrs)) != 0)
-			return false;
-	return true;
-}
-
 void store_put_node(struct store *s, struct node *node)
 {
 	struct store_node *n = find_node(s, node->name);
-	bool same = n && node_same(n->node, node);
+	const struct node *old = n ? n->node : NULL;
+	bool same = old && old->weight == node->weight && !strcmp(old->zone, node->zone) &&
+		old->n_addresses == node->n_addresses && old->n_pod_cidrs == node->n_pod_cidrs;
 
+	for (size_t i = 0; same && i < node->n_addresses; i++)
+		same = ip_eq(&old->addresses[i].ip, &node->addresses[i].ip);
+	for (size_t i = 0; same && i < node->n_pod_cidrs; i++)
+		same = !memcmp(&old->pod_cidrs[i], &node->pod_cidrs[i], sizeof(*node->pod_cidrs));
 	if (n) {
 		node_free(n->node);
 		n->node = node;
@@ -271,7 +262,7 @@ void store_put_node(struct store *s, struct node *node)
 		map_add(&s->nodes, &n->by_name, map_hash_str(node->name));
 	}
 	n->view = s->view[VIEW_NODES];
-	s->node_generation += !same;
+	s->node_generation += !same; /* a heartbeat changes nothing that counts here */
 }
 
 void store_delete_node(struct store *s, const char *name)

@@ -53,11 +53,6 @@ void config_watch_free(struct config_watch *w)
 	free(w);
 }
 
-static bool equals_content(const struct buf *a, const struct buf *b)
-{
-	return a->len == b->len && !memcmp(buf_str(a), buf_str(b), a->len);
-}
-
 int config_watch_read(struct config_watch *w, struct err *err)
 {
 	char *const argv[] = { "ipvsctl-svcd", "--config", (char *)w->path, NULL };
@@ -70,11 +65,13 @@ int config_watch_read(struct config_watch *w, struct err *err)
 	while (read(w->fd, events, sizeof(events)) > 0)
 		;
 	config_init(&c);
-	if (config_read(w->path, &now) < 0 || equals_content(&now, &w->last))
+	if (config_read(w->path, &now) < 0)
+		return 0;
+	if (now.len == w->last.len && !memcmp(buf_str(&now), buf_str(&w->last), now.len))
 		return 0;
 	buf_reset(&w->last);
 	buf_add(&w->last, buf_str(&now), now.len);
-	if (equals_content(&now, &w->first))
+	if (now.len == w->first.len && !memcmp(buf_str(&now), buf_str(&w->first), now.len))
 		return 0;
 
 	r = config_parse(&c, OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, ARRAY_SIZE(argv) - 1,

@@ -84,19 +84,6 @@ static bool locate_key(struct locator *l, size_t len)
 	return false;
 }
 
-static bool locate_element(struct locator *l)
-{
-	unsigned long wanted = *l->path == '[' ? strtoul(l->path + 1, NULL, 10) : ULONG_MAX;
-
-	for (unsigned long i = 0; locate_next(l) && l->event.type != YAML_SEQUENCE_END_EVENT; i++) {
-		if (i == wanted)
-			return true;
-		if (!skip_value(l))
-			return false;
-	}
-	return false;
-}
-
 /* The current event is the document's root. */
 static void descend(struct locator *l)
 {
@@ -104,16 +91,23 @@ static void descend(struct locator *l)
 	while (*l->path) {
 		/* The first step: "spec" of "spec.ports[0]", "[0]" of "[0].port", "[a.b/c]" */
 		size_t len = strcspn(l->path, *l->path == '[' ? "]" : ".[");
-		bool found = false;
+		unsigned long element = ULONG_MAX;
 
-		if (*l->path == '[' && l->path[len])
-			len++;
-		if (l->event.type == YAML_MAPPING_START_EVENT)
-			found = locate_key(l, len);
-		else if (l->event.type == YAML_SEQUENCE_START_EVENT)
-			found = locate_element(l);
-		if (!found)
+		if (*l->path == '[') {
+			element = strtoul(l->path + 1, NULL, 10);
+			len += l->path[len] != '\0';
+		}
+		if (l->event.type == YAML_MAPPING_START_EVENT) {
+			if (!locate_key(l, len))
+				return;
+		} else if (l->event.type == YAML_SEQUENCE_START_EVENT) {
+			for (unsigned long i = 0; i <= element; i++)
+				if (!locate_next(l) || l->event.type == YAML_SEQUENCE_END_EVENT ||
+					(i < element && !skip_value(l)))
+					return;
+		} else {
 			return;
+		}
 		l->mark = l->event.start_mark;
 		l->path += len;
 		l->path += *l->path == '.';

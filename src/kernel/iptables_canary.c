@@ -110,6 +110,7 @@ static void note_disturbance(struct canary *c, bool sure)
 		return;
 	c->disturbed = true;
 	c->ticks = 0;
+	/* Legacy tables are looked at by ticks in any case. */
 	if (c->n_shapes)
 		return;
 	c->next_tick = c->now + TICK_MS;

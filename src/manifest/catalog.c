@@ -136,6 +136,7 @@ void catalog_remove(struct catalog *c, struct definition *d)
 {
 	struct subject *s = d->subject;
 
+	/* The definitions that are left decide what the subject is. */
 	list_remove(&s->queued);
 	list_insert(&c->touched, &s->queued);
 	list_remove(&d->in_file);

@@ -79,22 +79,6 @@ static const char *path_reason(const struct walk_path *path, bool answered, bool
 	return "";
 }
 
-/*
- * The path leads to all endpoints in spite of the policy Local: to the virtual server of a firewall
- * mark or, with iptables, to the chain of all endpoints.
- */
-static bool path_uses_all_endpoints(const struct walk_path *path)
-{
-	char hash[SERVICE_HASH_LEN];
-	enum service_chain chain;
-
-	if (path->end != WALK_FORWARDED)
-		return false;
-	if (!path->choice)
-		return !path->vs.proto;
-	return service_chain_parse(path->chain, &chain, hash) && chain == SERVICE_CHAIN_SVC;
-}
-
 /* A new reference to one of "paths". */
 static json_t *explain_path(const struct explainer *x, const struct walk_packet *packet,
 	const struct endpoint_list *endpoints, bool local_policy)
@@ -106,6 +90,8 @@ static json_t *explain_path(const struct explainer *x, const struct walk_packet 
 		[WALK_REJECTED] = "rejected",
 		[WALK_UNREADABLE] = "unknown",
 	};
+	char hash[SERVICE_HASH_LEN];
+	enum service_chain chain;
 	json_t *list = json_array();
 	bool answered = false;
 	struct walk_path path;
@@ -113,7 +99,14 @@ static json_t *explain_path(const struct explainer *x, const struct walk_packet 
 	char s[IP_STRLEN];
 
 	walk_to_vs(&x->walk, packet, &path);
-	local_policy = local_policy && !path_uses_all_endpoints(&path);
+
+	/* In spite of the policy Local the virtual server of a firewall mark or, with iptables, the
+	 * chain of all endpoints leads to all of them. */
+	if (path.end == WALK_FORWARDED &&
+		(path.choice ? service_chain_parse(path.chain, &chain, hash) &&
+					chain == SERVICE_CHAIN_SVC
+			     : !path.vs.proto))
+		local_policy = false;
 	for (size_t i = 0; i < endpoints->n; i++) {
 		const struct candidate *ep = &endpoints->eps[i];
 		bool used = walk_leads_to(&x->walk, &path, &ep->ip, ep->port);
@@ -483,19 +476,6 @@ static bool service_names_address(const struct service *s, const struct ip *ip, 
 	return named;
 }
 
-static bool slot_has_endpoint(const struct slot *slot, const struct ip *ip)
-{
-	list_for_each_entry(const struct slot_slice, it, &slot->slices, link) {
-		const struct slice *slice = it->slice;
-
-		for (size_t i = 0; i < slice->n_subsets; i++)
-			for (size_t j = 0; j < slice->subsets[i].n_endpoints; j++)
-				if (ip_eq(&slice->subsets[i].endpoints[j].ip, ip))
-					return true;
-	}
-	return false;
-}
-
 static void note_node_port(const struct explainer *x, const struct service *s, json_t *notes)
 {
 	const struct explain_query *q = x->query;
@@ -520,7 +500,7 @@ static void note_address_of(const struct explainer *x, const struct slot *slot, 
 	const struct ip *ip = &x->query->ip;
 	const struct service *s = slot->service;
 	const char *why = service_not_proxied(s);
-	bool proxy;
+	bool proxy, found = false;
 
 	if (!service_names_address(s, ip, &proxy)) {
 		if (node_view_is_local(x->in->view, ip))
@@ -539,7 +519,14 @@ static void note_address_of(const struct explainer *x, const struct slot *slot, 
 	} else {
 		note_ports(s, notes);
 	}
-	if (slot_has_endpoint(slot, ip))
+	list_for_each_entry(const struct slot_slice, it, &slot->slices, link)
+		for (size_t i = 0; i < it->slice->n_subsets; i++) {
+			const struct subset *set = &it->slice->subsets[i];
+
+			for (size_t j = 0; j < set->n_endpoints; j++)
+				found |= ip_eq(&set->endpoints[j].ip, ip);
+		}
+	if (found)
 		add_note(notes,
 			"this is the address of an endpoint of Service %s/%s: packets go to it "
 			"directly",
@@ -573,19 +560,6 @@ static void note_address(const struct explainer *x, json_t *notes)
 			"routed as usual");
 }
 
-static void note_service(const struct explainer *x, json_t *notes)
-{
-	const struct explain_query *q = x->query;
-	const struct slot *slot = store_find(x->in->store, q->ns, q->name);
-
-	if (slot && slot->service)
-		note_ports(slot->service, notes);
-	else if (slot)
-		add_note(notes, "Service %s/%s does not exist, but has endpoints", q->ns, q->name);
-	else
-		add_note(notes, "Service %s/%s does not exist", q->ns, q->name);
-}
-
 /* Why there is no path from pods. */
 static void note_pods(const struct node_view *view, const json_t *services, json_t *notes)
 {
@@ -617,6 +591,7 @@ static void explainer_done(struct explainer *x)
 json_t *explain(const struct report_input *in, const struct explain_query *q)
 {
 	_cleanup_(explainer_done) struct explainer x = { .in = in, .query = q };
+	const struct slot *asked = *q->name ? store_find(in->store, q->ns, q->name) : NULL;
 	json_t *services = json_array(), *notes = json_array();
 
 	walk_init(&x.walk, engine_ledger(in->engine), engine_rules(in->engine), in->view);
@@ -637,10 +612,13 @@ json_t *explain(const struct report_input *in, const struct explain_query *q)
 	}
 	if (json_array_size(services))
 		note_pods(in->view, services, notes);
-	else if (*q->name)
-		note_service(&x, notes);
-	else
+	else if (!*q->name)
 		note_address(&x, notes);
+	else if (asked && asked->service)
+		note_ports(asked->service, notes);
+	else
+		add_note(notes, "Service %s/%s does not exist%s", q->ns, q->name,
+			asked ? ", but has endpoints" : "");
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "apiVersion", "ipvsctl.io/v1",
 		"kind", "Explanation", "source", in->dry ? "manifests" : "daemon", "node",
 		in->view->options->node_name, "backend", in->backend, "services", services, "notes",

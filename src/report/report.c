@@ -215,21 +215,6 @@ static json_t *warnings_json(const struct report_input *in)
 	return ret;
 }
 
-/* An object without its closing brace. */
-static void add_head(struct buf *out, const struct report_input *in)
-{
-	json_t *input = json_pack(
-		"{s:s, s:b}", "kind", in->input, "synced", (int)engine_stats(in->engine)->fed);
-
-	add_json(out,
-		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "apiVersion", "ipvsctl.io/v1",
-			"kind", "Status", "source", "daemon", "node", in->view->options->node_name,
-			"backend", in->backend, "kernel", in->kernel, "input", input, "warnings",
-			warnings_json(in)));
-	out->len--;
-	buf_adds(out, ",\"services\":[");
-}
-
 /* The sums are complete only after the last Service. */
 static void add_tail(const struct report *r, struct buf *out, const struct report_input *in)
 {
@@ -252,9 +237,20 @@ bool report_next(struct report *r, const struct report_input *in, struct buf *ou
 {
 	size_t start;
 
-	if (!r->begun)
-		add_head(out, in);
-	r->begun = true;
+	/* The object's head, without its closing brace. */
+	if (!r->begun) {
+		json_t *input = json_pack("{s:s, s:b}", "kind", in->input, "synced",
+			(int)engine_stats(in->engine)->fed);
+
+		add_json(out,
+			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "apiVersion",
+				"ipvsctl.io/v1", "kind", "Status", "source", "daemon", "node",
+				in->view->options->node_name, "backend", in->backend, "kernel",
+				in->kernel, "input", input, "warnings", warnings_json(in)));
+		out->len--;
+		buf_adds(out, ",\"services\":[");
+		r->begun = true;
+	}
 
 	/* A piece of Services that were all deleted would be empty. */
 	start = out->len;

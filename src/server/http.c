@@ -89,6 +89,7 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 
 	if (!bev)
 		return NULL;
+	/* Its descriptor is set behind our back: see `fresh`. */
 	bufferevent_incref(bev);
 	mem_grow(h->fresh, h->n_fresh, h->cap_fresh);
 	h->fresh[h->n_fresh++] = bev;
