@@ -14,9 +14,9 @@
  * A Kubernetes API server as a source: Services, EndpointSlices (or Endpoints) and one Node are
  * followed into the store, with the selectors that kube-proxy uses.
  *
- * When all Services and endpoints are known, `fed` waits for a Node object with addresses, and then
- * for one with pod CIDRs if they are needed; for each at most so long. (kube-proxy ends without pod
- * CIDRs, and no Service works at all.)
+ * When all Services and endpoints are known, `fed` waits up to KUBE_NODE_WAIT_MS for a Node object
+ * with addresses and then, if pod CIDRs are needed, up to KUBE_POD_CIDRS_WAIT_MS for these. After
+ * that it is called without them. (kube-proxy exits without pod CIDRs, so that no Service works.)
  */
 enum { KUBE_NODE_WAIT_MS = 30000, KUBE_POD_CIDRS_WAIT_MS = 300000 };
 

@@ -22,7 +22,7 @@ char *buf_reserve(struct buf *b, size_t more);
 const char *buf_str(const struct buf *b);
 /* Empties it and keeps the memory. */
 void buf_reset(struct buf *b);
-/* Hands the string over to the caller, who frees it. */
+/* Returns the string, never NULL, which the caller frees, and leaves the buffer empty. */
 char *buf_take(struct buf *b);
 void buf_done(struct buf *b);
 

@@ -9,7 +9,7 @@
 uint64_t clock_ms(void);
 /* Microseconds of the same clock, for measuring. */
 uint64_t clock_us(void);
-/* That many milliseconds as an event loop takes them. */
+/* Converts milliseconds for libevent. */
 struct timeval clock_timeval(uint64_t ms);
 
 #endif

@@ -6,12 +6,14 @@
 #include <stdint.h>
 
 /*
- * FNV-1a with 64 bits: for what is told apart by its hash alone. The names of iptables chains are
- * made of it, so it must never change. Tables of objects use map_hash() of base/map.h.
+ * FNV-1a with 64 bits, for values that are compared only by their hashes. The names of iptables
+ * chains contain such hashes, so the function must never change. Tables of objects use map_hash()
+ * of base/map.h.
  */
 #define HASH_EMPTY UINT64_C(0xcbf29ce484222325)
 
-/* The hash of what `hash` is of, followed by the data. */
+/* Continues a hash: if `hash` is that of the bytes A (HASH_EMPTY: none), returns the hash of A
+ * followed by the data. */
 uint64_t hash_more(uint64_t hash, const void *data, size_t len);
 uint64_t hash_text(const char *s);
 

@@ -53,7 +53,7 @@ enum ip_kind {
 enum ip_kind ip_kind(const struct ip *ip);
 /* False if the families differ. */
 bool cidr_contains(const struct cidr *c, const struct ip *ip);
-/* One of the n does. */
+/* One of the n CIDRs contains the address. */
 bool cidrs_contain(const struct cidr *cidrs, size_t n, const struct ip *ip);
 /* 32 or 128. */
 uint8_t ip_bits(int family);

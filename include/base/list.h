@@ -23,7 +23,8 @@ static inline bool list_empty(const struct list *l)
 	return l->next == l;
 }
 
-/* Before `pos`; with `pos` the head: at the end. `node` must not be on a list. */
+/* Inserts the node before `pos`, or at the end if `pos` is the head. `node` must not be on a list;
+ * it need not be initialised. */
 static inline void list_insert(struct list *pos, struct list *node)
 {
 	node->prev = pos->prev;

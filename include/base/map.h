@@ -8,9 +8,9 @@
 #include "base/list.h"
 
 /*
- * A hash map through the objects themselves: the memory and the speed of the tables under it are
- * the product. The map neither copies nor owns; equality is the caller's, who walks the nodes of
- * one hash. A zeroed map is empty and ready.
+ * A hash map through the objects themselves, so that an entry costs no allocation of its own. The
+ * map neither copies nor owns objects. It compares hashes only: the caller walks the nodes with one
+ * hash and compares the keys. A zeroed map is empty and ready.
  */
 struct map_node {
 	struct map_node *next;
@@ -32,8 +32,9 @@ void map_del(struct map *m, struct map_node *node);
 void map_done(struct map *m);
 
 /*
- * The loops below are made of these. map_match() returns the node after `n` that has the hash of
- * both, map_next() the node after `n` in the whole map; for NULL they return the first one.
+ * For the loops below. map_match() returns the next node after `n` with this hash, which `n` has,
+ * too; map_next() returns the next node of the whole map. If `n` is NULL, they return the first
+ * node; at the end they return NULL.
  */
 struct map_node *map_match(const struct map *m, uint32_t hash, const struct map_node *n);
 struct map_node *map_next(const struct map *m, const struct map_node *n);

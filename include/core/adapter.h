@@ -32,15 +32,15 @@ struct adapter {
 	void (*apply)(struct adapter *a, struct op *ops, size_t n);
 	bool whole_queue; /* apply() is best given all operations at once that ledger_take() has */
 	/*
-	 * An adapter that has others do the work may answer later: it leaves results at
-	 * -EINPROGRESS, and the operations stay where they are, until advance() returns true. It is
-	 * given nothing else meanwhile. Its owner knows when it is worth to ask. NULL: it always
-	 * answers at once.
+	 * For an adapter that runs other programs: apply() leaves results at -EINPROGRESS, and
+	 * advance() returns true once all of them are written. Until then `ops` stay valid, and
+	 * the adapter gets no other call. Its owner knows when to call engine_step() again. NULL:
+	 * apply() always answers at once.
 	 */
 	bool (*advance)(struct adapter *a);
 	/*
-	 * Begins, and goes on, to read what the next dumps of its kinds will tell; returns whether
-	 * that is done, well or badly. NULL: dump() does not take long.
+	 * Starts or continues to read the kernel for the next dumps of all its kinds. Returns true
+	 * when dump() can answer at once; it reports a failure to read. NULL: dump() is fast.
 	 */
 	bool (*read_ahead)(struct adapter *a);
 	/*
@@ -53,13 +53,14 @@ struct adapter {
 		bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg,
 		struct err *err);
 	/*
-	 * Calls fn for each real server of the virtual server; one that does not exist has none.
-	 * NULL where the adapter knows of no connections.
+	 * Calls fn for each real server of the virtual server. If the virtual server does not
+	 * exist, it has no real servers. Returns 0, or a negative errno with words. NULL: the
+	 * adapter does not count connections.
 	 */
 	int (*conns)(struct adapter *a, const struct fact_key *vs,
 		void (*fn)(const struct rs_conns *c, void *arg), void *arg, struct err *err);
-	/* Why an operation failed, where errno says less; NULL where it says enough. May be NULL
-	 * itself. */
+	/* Returns a constant text that explains a failure better than its errno, or NULL if there
+	 * is none. The pointer may be NULL. */
 	const char *(*explain)(const struct op *op);
 };
 

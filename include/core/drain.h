@@ -10,14 +10,14 @@
 #include "core/ledger.h"
 
 /*
- * TCP real servers that nobody wants any more keep their connections for a while. The drain is the
- * last claimant: it wants these real servers with weight 0 until they have no connections left or
- * their deadline has passed. An endpoint that comes back outranks it. A virtual server that is to
- * be deleted stays, with the addresses and set members that lead packets to it, as long as one of
- * its real servers drains.
+ * A TCP real server that no Service claims any more drains: it keeps its connections until its
+ * time-out. The drain is the last claimant. It claims the real server with weight 0 until there are
+ * no connections left or the deadline has passed; the claim of a Service outranks it. While a real
+ * server drains, its virtual server stays, with the addresses and set members that lead packets to
+ * it.
  *
- * The drain looks at the deletes that are queued and not at what changed. So it also drains what an
- * earlier run of the daemon left behind, and a restart only starts the time-outs anew.
+ * The drain looks at queued deletes, not at changes of Services. So it also drains real servers
+ * that an earlier run of the daemon left behind. A restart begins their time-outs anew.
  *
  * All times are milliseconds.
  */

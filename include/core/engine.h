@@ -39,8 +39,8 @@ struct engine_config {
 	 */
 	void (*on_conflict)(const struct fact_key *frontend, const struct claimant *loser,
 		const struct claimant *owner, void *arg);
-	/* An audit failed, or is repaired again (err == NULL). Nothing is written before the first
-	 * one (stats.last_audit). */
+	/* Audits began to fail, or succeed again (err == NULL). Nothing is written before the first
+	 * success (stats.last_audit). */
 	void (*on_audit)(const struct err *err, void *arg);
 	/*
 	 * Deletes the entries of the kernel's connection table that are stale by this list. Returns
@@ -57,8 +57,7 @@ struct engine_stats {
 	uint64_t batches;
 	uint64_t audits, audit_failures;
 	uint64_t audit_us; /* how long the last one took */
-	uint64_t drift; /* facts that an audit found changed behind our back; not those of the first
-			   audit */
+	uint64_t drift;	   /* facts that audits after the first one found changed by others */
 	uint64_t resolves;
 	uint64_t marks_exhausted; /* resolves that wanted more firewall marks than there are */
 	uint64_t last_change;	  /* time of the last successful operation, ms */
@@ -66,8 +65,9 @@ struct engine_stats {
 	uint64_t flows_deleted;	  /* entries of the connection table */
 	size_t draining;	  /* real servers that drain now */
 	/*
-	 * The sources are complete; nothing is left to do but what waits for its retry, and maybe
-	 * what the sources told while an adapter that answers later was at work.
+	 * `fed`: the sources are complete. `synced`: only failed operations that wait for their
+	 * retry are left, and perhaps changes that arrived while an adapter was busy, which the
+	 * next step resolves.
 	 */
 	bool fed, synced;
 };

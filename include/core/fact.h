@@ -13,8 +13,8 @@
 #include "core/set.h"
 
 /*
- * A fact is one thing that should be, or is, true in the kernel: a fixed-size key, which is what
- * the kernel itself compares, and a small value. Facts hold no pointers; they are compared, hashed
+ * A fact is one thing that should be, or is, in the kernel: a fixed-size key, by which the kernel
+ * itself identifies it, and a small value. Facts hold no pointers; they are compared, hashed
  * and copied as memory, so all bytes that a kind does not use are zero. core/fact_text.h has them
  * as text.
  *

@@ -15,7 +15,8 @@
 void limits_tell(const struct service *s, const struct served_ports *served,
 	const struct node_view *view, void (*fn)(const char *words, void *arg), void *arg);
 
-/* The limit that is more than a matter of degree: a scheduler that does not take turns. */
+/* The Service's scheduler is neither rr nor wrr, which random choice equals on average; its ports
+ * are then Degraded. False on IPVS. */
 bool limits_scheduler(const struct service *s, const struct node_view *view);
 
 #endif

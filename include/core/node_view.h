@@ -51,10 +51,11 @@ void node_view_init(struct node_view *v, const struct options *options);
 void node_view_done(struct node_view *v);
 
 /*
- * Takes the addresses, which are as `local` above, and the Node object of our name in the store;
- * `primary`: the addresses that the kernel would send from (IPv4, IPv6). The node's own address of
- * a family, which must be on an interface, is the bind address, else the Node object's first one,
- * else the primary one. Returns whether anything changed.
+ * Updates the view from the addresses and from this node's Node object in the store. Takes
+ * ownership of `local`, which is as in struct node_view and is freed with free(). `primary`: the
+ * addresses that the kernel would send from (IPv4, IPv6). The node's own address of a family is the
+ * first of these that is on an interface: the bind address, the Node object's addresses, the
+ * primary one. Returns whether anything changed.
  */
 bool node_view_update(struct node_view *v, struct ip *local, size_t n_local,
 	const struct ip primary[static 2], const struct store *store);

@@ -12,8 +12,8 @@
 #include "core/marks.h"
 
 /*
- * What the engine claims for one Service, and remembers about it from one change to the next. The
- * engine owns and writes it; everybody else finds it by slot.published and reads.
+ * The facts that the engine claims for one Service, and its memory of the Service from one change
+ * to the next. The engine owns and writes it; everybody else reads it through slot.published.
  */
 struct publication {
 	struct list link;	  /* on the publisher's list */
@@ -29,7 +29,7 @@ struct publication {
 	size_t n_lost;
 };
 
-/* The Service wants that fact, whoever has it. NULL wants nothing. */
+/* The Service claims the fact, even if an older claimant decides its value. False for NULL. */
 bool publication_claims(const struct publication *p, const struct fact_key *key);
 
 #endif

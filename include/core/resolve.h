@@ -9,7 +9,8 @@
 #include "core/rule_pool.h"
 #include "core/served_port.h"
 
-/* From what the sources told to what the kernel should hold: pure functions, no previous result. */
+/* Computes desired facts from a Service with its endpoints and the node view. Pure functions: the
+ * result does not depend on an earlier one. */
 
 struct fact_list {
 	struct fact *facts;

@@ -76,8 +76,9 @@ int reader_fail_at(struct reader *r, const char *key, const char *fmt, ...)
 enum { QUOTE_SIZE = 68 };
 const char *reader_quote(const char *s, char ret[static QUOTE_SIZE]);
 /*
- * Takes the result of reading a part of an object that can be left as if it were absent: 0 instead
- * of -EINVAL where the reader is lenient. Elements of lists are such parts everywhere.
+ * Around the result of reading a part that a lenient reader may leave out: turns -EINVAL into 0, so
+ * that the part counts as absent. A strict reader, and any other result, return `e`. Elements of
+ * lists need no such call: reader_each() and reader_list() leave them out.
  */
 int reader_leave_out(const struct reader *r, int e);
 

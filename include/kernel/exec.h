@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+/* Bytes of standard output and standard error */
 enum { EXEC_MAX_OUTPUT = 256 << 20, EXEC_MAX_ERROR = 4096 };
 
 /*
@@ -33,7 +34,7 @@ struct exec;
 int exec_new(struct exec **ret, struct err *err);
 /* Kills a program that still runs. */
 void exec_free(struct exec *x);
-/* Readable when exec_advance() has something to do. */
+/* Readable when exec_advance() has something to do; owned by `x`. */
 int exec_fd(const struct exec *x);
 /* The input must stay until the program has ended. Returns 0, or as exec_run(). */
 int exec_start(struct exec *x, const char *const argv[], const char *input, size_t input_len,

@@ -6,7 +6,7 @@
 #include "core/adapter.h"
 
 /*
- * ipsets: FACT_SET and FACT_MEMBER of the sets of core/fact.h, written with libipset's session API
+ * ipsets: FACT_SET and FACT_MEMBER of the sets of core/set.h, written with libipset's session API
  * in aggregated messages, read back with one raw netlink dump a set (libipset prints text and opens
  * /etc/protocols for every element). libipset keeps state of its own for the process: all adapters
  * belong to one thread.

@@ -43,12 +43,13 @@ int iptables_new(
 	const struct rule_pool *pool, bool ipv4, bool ipv6, struct adapter **ret, struct err *err);
 void iptables_free(struct adapter *a);
 
-/* From now on the adapter answers later instead of waiting for iptables. Returns a descriptor that
- * is readable when the adapter should be asked again. */
+/* From now on the adapter answers later instead of waiting for iptables. Returns a descriptor of
+ * the adapter that is readable when advance() or read_ahead() should be called. */
 int iptables_watch(struct adapter *a);
 /*
- * From now on changes that others make to our rules are noticed. Returns a descriptor that is
- * readable when iptables_disturbed() should be called, or a negative errno with words.
+ * From now on the adapter notices changes that others make to our rules. Returns a descriptor of
+ * the adapter that is readable when iptables_disturbed() should be called, or a negative errno with
+ * words.
  */
 int iptables_watch_others(struct adapter *a, struct err *err);
 /*
@@ -58,7 +59,8 @@ int iptables_watch_others(struct adapter *a, struct err *err);
  */
 bool iptables_disturbed(struct adapter *a, uint64_t now, uint64_t repairs);
 
-/* What the result of a failed operation of this adapter means; NULL: what the errno says. */
+/* The reason behind the result of a failed operation of this adapter; NULL: the errno says it all.
+ */
 const char *iptables_explain(const struct op *op);
 const struct iptables_info *iptables_info(const struct adapter *a);
 

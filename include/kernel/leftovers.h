@@ -31,13 +31,14 @@ void leftovers_add(struct leftovers *l, const struct leftover *one);
 /* Adds the tables of nf_tables. Returns 0, or a negative errno with words. */
 int leftovers_find_tables(struct leftovers *ret, struct err *err);
 /*
- * Adds these, and the chains of the families given; with `spare_ours` only those that ipvsctl-svcd
- * never has. Returns 0, or a negative errno with words: the list is then not complete.
+ * Adds the tables of nf_tables, and the chains of these families; with `spare_ours` only the chains
+ * that ipvsctl-svcd never has. Returns 0, or a negative errno with words: the list is then not
+ * complete.
  */
 int leftovers_find(bool ipv4, bool ipv6, bool spare_ours, struct leftovers *ret, struct err *err);
 /*
- * Removes them. A chain that rules of others refer to is emptied and stays. Returns 0, or the first
- * failure with words; the rest is removed nevertheless.
+ * Removes all leftovers of the list. A chain to which rules of others refer is emptied and stays.
+ * Returns 0, or the first failure with words; the rest is removed nevertheless.
  */
 int leftovers_remove(const struct leftovers *l, struct err *err);
 void leftovers_done(struct leftovers *l);
@@ -45,8 +46,9 @@ void leftovers_done(struct leftovers *l);
 /* "chain IPv4 filter KUBE-EXTERNAL-SERVICES", "nftables table ip kube-proxy" */
 void leftover_print(struct buf *b, const struct leftover *l);
 
-/* The work on text, which needs no kernel: on what iptables-save prints of one table. */
+/* The functions below need no kernel. `text` is the output of iptables-save for one table. */
 
+/* Some release of kube-proxy makes a chain of that name in that table. */
 bool leftovers_is_kube_proxys(enum table table, const char *chain);
 /* Adds the chain if it is kube-proxy's. */
 void leftovers_note(

@@ -12,10 +12,10 @@
 
 /*
  * rtnetlink: the device kube-ipvs0 (FACT_LINK), VIPs as local routes (FACT_ROUTE) and as addresses
- * on that device (FACT_ADDR); and, as another interface, the node's own addresses. kernel/
- * link_monitor.h has the notifications.
+ * on that device (FACT_ADDR); and, as another interface, the node's own addresses. Notifications
+ * are in kernel/link_monitor.h.
  *
- * A route of ours is what `ip route add local VIP/32 dev lo proto 200 metric 1024` makes. The
+ * `ip route add local VIP/32 dev lo proto 200 metric 1024` would add a route of ours. The
  * metric is a part of what the kernel compares, so the route that the kernel adds for an address
  * (metric 0, and preferred) is another one: a VIP that is still an address on kube-ipvs0 can have
  * its route already, and no address of the node can lose its own.
@@ -27,6 +27,7 @@ enum {
 	LINK_ROUTE_METRIC = 1024,  /* IP6_RT_PRIO_USER: what IPv6 routes get anyway */
 };
 
+/* Returns 0, or a negative errno with words. */
 int link_new(struct adapter **ret, struct err *err);
 void link_free(struct adapter *a);
 
@@ -43,8 +44,9 @@ const struct link_own *link_own(struct adapter *a);
  */
 const char *link_explain(const struct op *op);
 
-/* The addresses on all interfaces but kube-ipvs0, whatever their state, which are
- * link_is_node_address(); sorted by ip_compare(), without duplicates; the caller frees. */
+/* The addresses on all interfaces but kube-ipvs0, up or down, for which link_is_node_address() is
+ * true. Sorted by ip_compare(), without duplicates; the caller frees. Returns 0, or a negative
+ * errno with words. */
 int link_addresses(struct ip **ret, size_t *ret_n, struct err *err);
 /* The node's own address towards its default route; without one the first of link_addresses();
  * family 0: none. */

@@ -12,15 +12,16 @@
  * _IPV4_IFADDR, _IPV6_IFADDR, _IPV4_ROUTE, _IPV6_ROUTE).
  *
  * Changes made by the adapter `own` (kernel/link.h; NULL: none) are left out, in one of two ways:
- * 1. Where the kernel names the sender, a socket filter drops the notification before it takes room
- *    in the queue.
- * 2. Deletions of links and IPv6 addresses, for which not every kernel names the sender, are
- * counted against what the adapter deleted since the queue was last empty.
+ * 1. If the kernel names the sender, a socket filter drops the notification before it takes room in
+ *    the queue.
+ * 2. Not every kernel names the sender for deletions of links and IPv6 addresses. The monitor
+ *    ignores as many of these as the adapter has made since the queue was last empty.
  */
 struct link_monitor;
 /* `own` must outlive the monitor. Returns 0, or a negative errno with words. */
 int link_monitor_new(struct adapter *own, struct link_monitor **ret, struct err *err);
 void link_monitor_free(struct link_monitor *m);
+/* Readable when link_monitor_read() should be called; owned by the monitor. */
 int link_monitor_fd(const struct link_monitor *m);
 
 enum {

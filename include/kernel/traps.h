@@ -9,8 +9,8 @@
 #include "kernel/sysctl.h"
 
 /*
- * Settings of the node with which IPVS works but fails in ways that are hard to find: ipvsctl-
- * svc(1), "Traps". Reading and judging are apart, so that the judgement can be tested.
+ * Settings of the node with which IPVS fails in ways that are hard to find; see "Traps" in
+ * ipvsctl-svc(1). Reading and judging are apart, so that the judgement can be tested.
  */
 
 enum { TRAP_UNKNOWN = -1 };

@@ -38,10 +38,10 @@ struct plan {
 };
 
 /*
- * Resolves all Services of the store, which is also the engine's, and with `compare` reads the
- * kernel through the engine's adapters. The arguments outlive the plan. Returns 0, or -EIO if the
- * kernel could not be read; the engine has told its on_audit why. The plan then lacks only the
- * differences.
+ * Resolves all Services of the store, which is also the engine's. `compare`: the engine has
+ * adapters, through which it reads the kernel. The arguments outlive the plan. Returns 0, or -EIO
+ * if the kernel could not be read; the engine's on_audit gets the reason, and the plan lacks only
+ * the differences. plan_done() in both cases.
  */
 int plan_make(struct plan *p, struct engine *engine, const struct store *store,
 	const struct node_view *view, bool compare);

@@ -6,9 +6,9 @@
 #include "api/http.h"
 
 /*
- * The Events that there are, and the requests to the API server for them. `now` is milliseconds of
- * a monotonic clock, `wall` Unix microseconds. One request is under way at a time:
- * event_book_settle() follows event_book_next().
+ * The event book: all Events that are kept, and the requests that bring them to the API server.
+ * `now` is milliseconds of a monotonic clock, `wall` Unix microseconds. One request is under way at
+ * a time: event_book_settle() follows event_book_next().
  */
 
 struct event_book;

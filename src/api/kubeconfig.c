@@ -83,8 +83,11 @@ static int read_kubeconfig_path(
 static int read_kubeconfig_pem(
 	struct kubeconfig_reader *k, const json_t *obj, const char *key, struct credential *ret)
 {
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *data_key = join_text(k, key, "-data", ""), *text = NULL, *path = NULL;
 	unsigned char *data;
+	char *digit, *last;
 	size_t size;
 	int e = read_kubeconfig_text(k, obj, data_key, &text), len;
 
@@ -99,7 +102,17 @@ static int read_kubeconfig_pem(
 		return 0;
 	}
 
-	/* Go's decoder skips line breaks, b64_pton() all kinds of space. */
+	/*
+	 * Go's decoder skips line breaks, b64_pton() all kinds of space. Go's ignores the unused
+	 * bits of the last digit, four before "==" and two before "=", b64_pton() refuses them.
+	 */
+	digit = arena_strdup(&k->to->arena, text);
+	text = digit;
+	size = strcspn(text, "=");
+	last = size && text[size] ? strchr(digits, text[size - 1]) : NULL;
+	if (last && text[size])
+		digit[size - 1] =
+			digits[(last - digits) & (strchr(&text[size + 1], '=') ? 0x30 : 0x3c)];
 	size = strlen(text) / 4 * 3 + 3;
 	data = arena_alloc(&k->to->arena, size, 1);
 	len = strpbrk(text, " \t\v\f") ? -1 : b64_pton(text, data, size);

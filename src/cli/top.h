@@ -27,7 +27,7 @@ struct top_samples {
  */
 json_t *top_json(const struct top_samples *before, const struct top_samples *after, double seconds,
 	const json_t *status);
-/* For qsort(): by what the kernel identifies a virtual server by. */
+/* For qsort(): by the key of the virtual server. */
 int top_sample_cmp(const void *a, const void *b);
 /* The table; show_done() afterwards. */
 void top_table(const json_t *top, struct show *ret);

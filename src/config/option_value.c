@@ -345,7 +345,7 @@ static int read_address_port(const char *text, struct listen_address *ret)
 	if (!colon || option_read_number(colon + 1, 1, UINT16_MAX, &port, NULL))
 		return -EINVAL;
 	host = brackets ? mem_strndup(text + 1, len - 2) : mem_strndup(text, len);
-	if (ip_parse(host, &ret->ip) || (ret->ip.family == AF_INET6) != brackets)
+	if (ip_parse(host, &ret->ip) || (strchr(host, ':') != NULL) != brackets)
 		return -EINVAL;
 	ret->port = (uint16_t)port;
 	return 0;

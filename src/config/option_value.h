@@ -7,7 +7,7 @@
 
 #include "config/option.h"
 
-/* Types of values with a place in the target; what is there stands behind each. */
+/* Types of values that are stored in the target; the comment names the type of the member. */
 
 extern const struct option_type type_number; /* unsigned of 1, 2 or 4 bytes: min to max */
 extern const struct option_type type_real;   /* double */
@@ -41,7 +41,7 @@ int option_read_number(const char *text, long min, long max, long *ret, struct e
 int option_read_duration(const char *text, int64_t *ret_ms, struct err *err); /* not negative */
 int option_read_choice(const char *text, const char *const names[], unsigned *ret, struct err *err);
 
-/* Each setting of a list adds to it. */
+/* The value is a list: each option_set() adds to it. */
 bool option_is_list(const struct option_row *o);
 /* Adds an element by the place of the list. Returns 0, or -EINVAL with words. */
 int option_add(const struct option_row *o, void *target, const char *element, struct err *err);
@@ -56,7 +56,7 @@ json_t *option_duration_json(int64_t ms);
 json_t *option_text_json(const char *text);
 /* Text of the right shape, as it would stand in the file. */
 json_t *option_shape_json(enum option_shape shape, const char *text);
-/* The text is what Go leaves a value at that is not given: 0 or "". */
+/* The text is Go's zero value of this shape, 0 or "": for kube-proxy, a value that is not given. */
 bool option_is_zero(enum option_shape shape, const char *text);
 
 #endif

@@ -12,8 +12,8 @@
  * ledger walks the table from the top and carries out the first row that has operations waiting.
  */
 
-/* What the order tells apart: the kinds of facts, and those members and chains that have a place
- * of their own. */
+/* A class of facts has a place of its own in the order. Each kind is a class. The classes below are
+ * members and chains that have another place than the rest of their kind. */
 enum op_class {
 	OP_CLASS_DIVERSION = FACT_KINDS,
 	OP_CLASS_ENTRANCE,

@@ -187,7 +187,7 @@ static void drop_unmarked(struct fact_list *new)
 	}
 }
 
-/* So does a Service that waited behind what this one no longer claims. */
+/* Requeues each Service that now has an address and port of which this one gave up its claim. */
 static void wake_promoted(struct publisher *p, const struct publication *pub)
 {
 	for (size_t i = 0; i < pub->n_facts; i++) {

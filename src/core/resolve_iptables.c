@@ -4,11 +4,11 @@
  * does (pkg/proxy/iptables/proxier.go), and for each address and port that it answers on the chain
  * that a new connection enters.
  *
- * Chains and entries depend on the Service alone, their rules on its endpoints: what comes and goes
- * with an endpoint is a chain for itself and the rules that lead to it. What no rule translates is
- * refused or dropped in the filter table (resolve_node.c), so that a Service without
- * endpoints needs no rule of its own; packets to itself are masqueraded by a set (KUBE-LOOP-BACK),
- * so that an endpoint needs none either.
+ * A new endpoint adds one chain of its own and changes the rules that lead to it; all other chains
+ * and entries depend on the Service alone. The filter table refuses or drops packets that no rule
+ * has translated (resolve_node.c), so that a Service without endpoints needs no rule of its own. A
+ * set (KUBE-LOOP-BACK) selects the packets of an endpoint to itself, which are masqueraded, so that
+ * an endpoint needs no rule for them.
  *
  * Connections are spread by chance, in proportion to the endpoints' weights.
  */

@@ -20,19 +20,19 @@
 static void add_virtual_server(
 	const struct resolver *r, const struct served_port *p, struct fact vs, bool local_policy)
 {
-	char *scheduler = vs.val.vs.scheduler;
+	const char *scheduler = resolve_scheduler(p->service, r->view);
 
-	snprintf(scheduler, SCHED_NAME_SIZE, "%s", resolve_scheduler(p->service, r->view));
 	if (p->service->affinity_client_ip && vs.key.proto) {
 		vs.val.vs.flags |= VS_PERSISTENT;
 		vs.val.vs.timeout = p->service->affinity_timeout;
 	} else if (p->service->affinity_client_ip && !node_view_scheduler_missing(r->view, "sh")) {
-		strcpy(scheduler, "sh");
+		scheduler = "sh";
 	}
 	if (!strcmp(scheduler, "sh"))
 		vs.val.vs.flags |= VS_SCHED_SH_FALLBACK;
 	else if (!strcmp(scheduler, "mh"))
 		vs.val.vs.flags |= VS_SCHED_MH_PORT;
+	snprintf(vs.val.vs.scheduler, SCHED_NAME_SIZE, "%s", scheduler);
 	fact_list_add(r->out, vs);
 	for (size_t i = 0; i < p->endpoints.n; i++) {
 		const struct candidate *ep = &p->endpoints.eps[i];

@@ -335,8 +335,8 @@ struct place {
 
 /*
  * IPVS takes packets of others in LOCAL_IN behind all filters, and the node's own in LOCAL_OUT
- * before them (net/netfilter/ipvs/ip_vs_core.c, ip_vs_ops). Without it what is not translated comes
- * to INPUT in both cases, as every VIP is local.
+ * before them (net/netfilter/ipvs/ip_vs_core.c, ip_vs_ops). On iptables, untranslated packets come
+ * to INPUT in both cases, because every VIP is local.
  */
 static const struct place from_others[] = { { TABLE_MANGLE, HOOK_PREROUTING },
 	{ TABLE_NAT, HOOK_PREROUTING }, { TABLE_MANGLE, HOOK_INPUT },

@@ -8,8 +8,8 @@
 #include "core/store.h"
 
 /*
- * Events that the cluster is told, of this node or of a Service. Without an API server nobody is
- * told, so that each call stands beside a line in the log.
+ * Sends Events about this node or a Service to the API server. Without an API server nothing is
+ * sent, so the caller logs the same message, too.
  */
 struct announcer {
 	struct events *events;	   /* NULL: nobody to tell */

@@ -39,8 +39,8 @@ struct daemon {
 	char kernel[65];  /* release of the running kernel */
 	uint64_t started; /* ms */
 	char *mixed; /* programs of the other variant of iptables that has rules, too; NULL: none */
-	const char *failure; /* it must end, for that reason; NULL: it must not */
-	bool ready;	     /* the first sync is through and was logged */
+	const char *failure; /* why the daemon ends with an error; NULL: it does not */
+	bool ready;	     /* the first sync has ended and was logged */
 };
 
 /*

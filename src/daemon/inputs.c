@@ -42,7 +42,8 @@ static void on_manifests(evutil_socket_t fd, short what, void *arg)
 	if (next == UINT64_MAX) {
 		event_remove_timer(in->manifests_changed);
 	} else {
-		wait = clock_timeval(next > now ? next - now : 0);
+		/* Never 0: libevent forgets a persistent event whose time-out is over at once. */
+		wait = clock_timeval(next > now ? next - now : 1);
 		event_add(in->manifests_changed, &wait);
 	}
 }

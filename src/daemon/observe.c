@@ -110,8 +110,10 @@ static void on_request_end(const char *method, uint64_t took_ms, void *arg)
 static json_t *render_configz(void *arg)
 {
 	const struct observe *o = arg;
+	struct config effective = *o->config.config;
 
-	return config_tree(o->config.config);
+	effective.options.backend = o->config.view->backend;
+	return config_tree(&effective);
 }
 
 static void on_bind_failure(const char *server, const struct err *err, void *arg)

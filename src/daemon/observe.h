@@ -49,8 +49,9 @@ struct observe {
 	uint64_t resolves; /* of the engine, when the health checks were reconciled last */
 };
 
-/* Everything below does nothing on a zeroed struct, as for --once. */
+/* Starts the servers. Copies `config`, but not what it points to. */
 void observe_init(struct observe *o, const struct observe_config *config);
+/* This and the functions below do nothing on a zeroed struct, as with --once. */
 void observe_done(struct observe *o);
 /* The store changed. */
 void observe_change(struct observe *o);

@@ -11,7 +11,7 @@ struct daemon;
 /* Starts the server, if there is to be one. Returns 0, or a negative errno with words. */
 int status_serve(struct daemon *d, struct err *err);
 
-/* Logs what kube-proxy left behind that is neither used nor removed. */
+/* Logs the leftovers of kube-proxy that the daemon neither adopts nor removes. */
 void status_log_leftovers(const struct daemon *d);
 /* Looks whether both variants of iptables have rules for Services, and logs it once. */
 void status_find_mixed(struct daemon *d);

@@ -29,7 +29,8 @@ struct nl_msg *conntrack_msg_delete(const struct conntrack_entry *e);
 /* Reads an entry of a protocol with ports; false: it is none. */
 bool conntrack_read(struct nlmsghdr *msg, struct conntrack_entry *ret);
 
-/* For tests: on a port of the caller's, which is taken over. */
+/* For tests: takes ownership of the port. `max_stale` stands for CONNTRACK_MAX_STALE. Defined in
+ * conntrack.c. */
 struct conntrack *conntrack_from_port(struct nl_port *port, size_t max_stale);
 
 #endif

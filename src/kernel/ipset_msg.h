@@ -9,7 +9,7 @@
 #include "nl.h"
 
 /*
- * What ip_set and libipset say, as facts and errno. Sets are read in raw netlink
+ * Answers of ip_set and libipset as facts and errno. Sets are read in raw netlink
  * (NFNL_SUBSYS_IPSET, linux/netfilter/ipset/ip_set.h), 30 times faster than with libipset, which
  * prints text and opens /etc/protocols for every element.
  */

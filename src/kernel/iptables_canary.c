@@ -12,7 +12,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-/* In this order they do not define the same twice. */
+/* <netinet/in.h> comes first: then the kernel's headers do not define its types again. */
 #include <netinet/in.h>
 
 #include <linux/netfilter_ipv4/ip_tables.h>

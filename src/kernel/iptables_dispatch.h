@@ -28,7 +28,7 @@ struct dispatch {
 	size_t n_changes, cap_changes;
 };
 
-/* Takes over what was read. */
+/* Makes the tree equal to the one that was read. Sorts s->dispatch, and keeps no pointer to `s`. */
 void dispatch_learn(struct dispatch *d, struct saved *s);
 /*
  * Calls fn for each entry that connections can reach. Where the tree has anything else, fn is also
@@ -38,7 +38,7 @@ void dispatch_tell(const struct dispatch *d, dump_fn fn, void *arg);
 /* How many rules the tree has, if it is sound. */
 size_t dispatch_rules(const struct dispatch *d);
 
-/* Appends to the section of table nat what the operations, all of one type, make of the tree. */
+/* Appends to the section of table nat how these operations, all of one type, change the tree. */
 void dispatch_change(
 	struct dispatch *d, const struct op *const ops[], size_t n, struct document_section *s);
 /*
@@ -48,7 +48,8 @@ void dispatch_change(
  */
 void dispatch_follow(struct dispatch *d, const char *chain, const struct rule_list *rules,
 	struct document_section *s);
-/* Ends what one of these two began: whether the kernel has the document. */
+/* Ends a dispatch_change() or dispatch_follow(). `written`: the kernel has the document; else the
+ * tree stays as it was. */
 void dispatch_end(struct dispatch *d, bool written);
 void dispatch_done(struct dispatch *d);
 

@@ -16,7 +16,7 @@
 #include "link_msg.h"
 #include "nl.h"
 
-/* One of ours is gone: by our own hand, where such a deletion is still to be notified. */
+/* An object of ours was deleted: by us, as long as *own counts notifications still to come. */
 static unsigned gone(uint32_t *own)
 {
 	if (!*own)

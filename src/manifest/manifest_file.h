@@ -20,7 +20,7 @@ struct manifest_file {
 	struct list definitions; /* of struct definition.in_file */
 	struct list problems;
 	bool unreadable; /* at the last try */
-	bool read;	 /* the rest is about something */
+	bool read;	 /* there is a content: the members below describe it */
 	dev_t dev;
 	ino_t ino;
 	size_t len;

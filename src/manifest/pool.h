@@ -18,7 +18,7 @@ struct pool {
 void pool_done(struct pool *p);
 /* Counts one more user of an address; addresses outside of the range are ignored. */
 void pool_hold(struct pool *p, const struct ip *ip);
-/* The opposite; addresses that are not held are ignored, too. */
+/* Counts one user less; addresses that are not held are ignored. */
 void pool_release(struct pool *p, const struct ip *ip);
 /* Finds an unused address, and holds it. Returns 0, or -ENOSPC. */
 int pool_allocate(struct pool *p, const char *name, struct ip *ret);

@@ -107,12 +107,20 @@ static void plan_ports_fill(struct plan_ports *l, const struct plan *p)
 		served_ports_select(&served, p->slots[i], p->view);
 		for (size_t k = 0; k < served.n; k++) {
 			const struct served_port *s = &served.ports[k];
+			/* iptables has one entry for a NodePort, whatever addresses carry it. */
+			const struct frontend node_port = { .kind = FRONTEND_NODE_PORT,
+				.ip = { .family = (uint8_t)s->family },
+				.port = s->port->node_port };
 
-			for (size_t j = 0; j < s->frontends.n; j++) {
+			for (size_t j = 0; j <= s->frontends.n; j++) {
+				const struct frontend *fe =
+					j < s->frontends.n ? &s->frontends.fes[j] : &node_port;
+
+				if (!fe->port)
+					continue;
 				mem_grow(l->ports, l->n, l->cap);
 				l->ports[l->n++] = (struct plan_port){
-					.key = resolve_frontend_key(
-						p->view, &s->frontends.fes[j], s->port->proto),
+					.key = resolve_frontend_key(p->view, fe, s->port->proto),
 					.slot = s->slot,
 					.port = s->port,
 				};

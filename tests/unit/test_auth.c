@@ -479,6 +479,20 @@ static void files_that_are_of_no_use_are_named_with_their_key(void **state)
 	refuse_one("server: 'https://b'", "tokenFile: token", message);
 }
 
+/* As Go's decoder does; the last digit has four unused bits before "==", two before "=". */
+static void unused_bits_of_inline_data_are_ignored(void **state)
+{
+	(void)state;
+	refuse_one("server: 'https://b'", "client-key-data: aGVsbG9vb29==, client-key: client.key",
+		"users[1].user.client-key-data: is not base64");
+	refuse_one("server: 'https://b'",
+		"client-certificate-data: aGVsbG9=, client-key: client.key",
+		"users[1].user.client-certificate-data: the value holds no PEM block");
+	refuse_one("server: 'https://b'",
+		"client-certificate-data: aGVsbR==, client-key: client.key",
+		"users[1].user.client-certificate-data: the value holds no PEM block");
+}
+
 static void broken_inline_data_is_refused(void **state)
 {
 	static const char *const broken[] = { "LS0", "LS0*", "LS0tLQ===", "=", "L===" };
@@ -631,6 +645,7 @@ int main(void)
 		TEST(plugins_are_refused_with_what_to_do),
 		TEST(credentials_that_contradict_are_refused),
 		TEST(files_that_are_of_no_use_are_named_with_their_key),
+		TEST(unused_bits_of_inline_data_are_ignored),
 		TEST(broken_inline_data_is_refused),
 		TEST(errors_do_not_show_secrets),
 		TEST(a_token_file_is_read_again_when_it_is_old),

@@ -457,6 +457,40 @@ static void lists_drop_all_but_the_first_of_equal_keys(void **state)
 	assert_string_equal(buf_str(&b), "vs 10.0.0.1:80/TCP rr\nroute 10.0.0.1\nroute 10.0.0.2\n");
 }
 
+/* Values are compared as bytes: a name must not leave the rest of a longer one behind it. */
+static void nothing_stands_behind_the_name_of_a_scheduler(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list list = { 0 };
+	struct served_ports served = { 0 };
+	struct fixture_node node;
+	struct store store;
+	size_t n = 0;
+
+	(void)state;
+	store_init(&store);
+	fixture_load(&store,
+		"service a/web ip=10.20.30.41 external=1.2.3.4 etp=Local affinity=100 "
+		"scheduler=lblcr port=p80:80/TCP");
+	fixture_node_init(&node);
+	served_ports_select(&served, store_find(&store, "a", "web"), &node.view);
+	for (size_t i = 0; i < served.n; i++)
+		served.ports[i].mark = 0x100000;
+	resolve_service(&served, &node.view, NULL, &list);
+	for (size_t i = 0; i < list.n; i++) {
+		const char *name = list.facts[i].val.vs.scheduler;
+
+		if (list.facts[i].key.kind != FACT_VS || list.facts[i].key.proto)
+			continue;
+		assert_string_equal(name, "sh");
+		for (size_t k = strlen(name); k < SCHED_NAME_SIZE; k++)
+			assert_int_equal(name[k], 0);
+		n++;
+	}
+	assert_int_equal(n, 1);
+	served_ports_done(&served);
+	store_done(&store);
+}
+
 static void excluded_addresses_are_told_by_range(void **state)
 {
 	struct fixture_node p;
@@ -486,6 +520,7 @@ int main(void)
 		cmocka_unit_test(families_stand_side_by_side),
 		cmocka_unit_test(vips_can_be_addresses_as_in_kube_proxy),
 		cmocka_unit_test(lists_drop_all_but_the_first_of_equal_keys),
+		cmocka_unit_test(nothing_stands_behind_the_name_of_a_scheduler),
 		cmocka_unit_test(excluded_addresses_are_told_by_range),
 	};
 
