@@ -43,7 +43,7 @@ static const struct option_row cleanup_options[] = {
 	{ "dry-run", .type = &type_bool, AT(dry_run),
 		.help = "show what would be removed, and remove nothing" },
 	{ "force", .type = &type_bool, AT(force),
-		.help = "also remove what ipvsctl-svcd shares with it; the daemon must be stopped" },
+		.help = "also remove objects that ipvsctl-svcd shares with kube-proxy; stop the daemon first" },
 	{ "socket", .arg = "PATH", .preset = DEFAULT_STATUS_SOCKET, .type = &type_text, AT(socket),
 		.help = "the daemon's socket" },
 	{ "help", .letter = 'h', .type = &type_bool, AT(help), .help = "show this help" },

@@ -69,7 +69,8 @@ int client_get(const char *socket_path, const char *path, json_t **ret, struct e
 	if (!curl)
 		return err_set(err, -ENOMEM, "cannot set up an HTTP client");
 	if (strlen(socket_path) >= sizeof((struct sockaddr_un){ 0 }.sun_path))
-		return err_set(err, -ENAMETOOLONG, "the path of a socket must not be that long");
+		return err_set(
+			err, -ENAMETOOLONG, "the path of the socket is longer than 107 bytes");
 	r = client_transfer(curl, socket_path, path, &body, err);
 	if (r < 0)
 		return r;

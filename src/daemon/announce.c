@@ -12,7 +12,7 @@ static void on_events_trouble(const char *message, void *arg)
 {
 	(void)arg;
 	if (message)
-		log_warn("cannot send Events to the API server; nothing else depends on them",
+		log_warn("cannot send Events to the API server, retrying each for 6 minutes",
 			"err=\"%s\"", message);
 	else
 		log_info("the API server takes Events again", NULL);

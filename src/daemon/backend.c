@@ -42,7 +42,7 @@ static int setup_ipvs(const struct config *c, const struct node_view *view, stru
 	n = sysctl_wanted(major, minor, c->strict_arp, view->ipv6, wanted);
 	r = sysctl_setup(wanted, n, err);
 	if (r < 0)
-		err_prefix(err, "a kernel setting that IPVS needs");
+		err_prefix(err, "cannot make a kernel setting that IPVS needs");
 	return r;
 }
 
@@ -55,7 +55,7 @@ static int setup_iptables(const struct config *c, const struct node_view *view, 
 	int r = sysctl_setup(wanted, n, err);
 
 	if (r < 0)
-		err_prefix(err, "a kernel setting that the iptables backend needs");
+		err_prefix(err, "cannot make a kernel setting that the iptables backend needs");
 	/* This brings the module whose settings are made next, as the probe of IPVS does. */
 	else if (!conntrack_new(&conntrack, NULL))
 		conntrack_free(conntrack);

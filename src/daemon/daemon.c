@@ -207,8 +207,9 @@ static void on_fed(void *arg)
 	struct daemon *d = arg;
 
 	if (d->inputs.kube) {
-		log_info("the API server has told everything", "services=%zu received=%llu ms=%llu",
-			d->store.n_services, (unsigned long long)kube_received(d->inputs.kube),
+		log_info("the API server has sent all objects",
+			"services=%zu received=%llu ms=%llu", d->store.n_services,
+			(unsigned long long)kube_received(d->inputs.kube),
 			(unsigned long long)(clock_ms() - d->started));
 		check_node_object(d);
 	}
@@ -249,7 +250,7 @@ int daemon_await_feed(struct daemon *d, unsigned limit_ms, struct err *err)
 		event_base_loop(d->base, EVLOOP_ONCE);
 	if (!stats->fed)
 		return err_set(err, -ETIMEDOUT,
-			"the API server did not tell everything within %u s", limit_ms / 1000);
+			"the API server did not send all objects within %u s", limit_ms / 1000);
 	event_del(d->step);
 	return 0;
 }
@@ -445,7 +446,9 @@ int daemon_run(struct daemon *d, struct err *err)
 	if (*d->config->file) {
 		fd = config_watch_new(d->config->file, &d->config_watch, &why);
 		if (fd < 0)
-			log_warn("cannot watch the configuration file", "err=\"%s\"", why.msg);
+			log_warn(
+				"cannot watch the configuration file, changes of it need a restart",
+				"err=\"%s\"", why.msg);
 		else
 			watch_fd(d, &d->config_changed, fd, on_config);
 	}

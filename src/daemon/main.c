@@ -83,14 +83,15 @@ static void set_process_limits(const struct config *c)
 	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < FILES_WANTED) {
 		limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
 		if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-			log_warn("cannot raise the limit of open files", "err=\"%m\"");
+			log_warn("cannot raise the limit of open files, keeping the old one",
+				"err=\"%m\"");
 	}
 	/* Nothing but the OOM killer's choice depends on its score. */
 	if (!c->adjust_oom_score)
 		return;
 	f = fopen("/proc/self/oom_score_adj", "we");
 	if (!f || fprintf(f, "%d", c->oom_score_adj) < 0 || fflush(f))
-		log_warn("cannot set the OOM score", "err=\"%m\"");
+		log_warn("cannot set the OOM score, keeping the old one", "err=\"%m\"");
 	if (f)
 		fclose(f);
 }
@@ -137,7 +138,7 @@ static int start(struct config *c)
 		r = c->init_only ? EXIT_SUCCESS : run(c, &view, &no_ipvs, &err);
 	if (r >= 0)
 		return r;
-	log_error("cannot go on", "err=\"%s\"", err.msg);
+	log_error("the daemon cannot run, exiting", "err=\"%s\"", err.msg);
 	return EXIT_FAILURE;
 }
 

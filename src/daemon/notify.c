@@ -27,6 +27,7 @@ void notify(const char *state)
 		return;
 	if (sendto(fd, state, strlen(state), 0, (struct sockaddr *)&addr,
 		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
-		log_warn("cannot notify the service manager", "socket=\"%s\" err=%m", path);
+		log_warn("cannot notify the service manager, going on without",
+			"socket=\"%s\" err=\"%m\"", path);
 	close(fd);
 }

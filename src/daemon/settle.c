@@ -71,6 +71,7 @@ int settle(struct engine *e)
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
 		ledger_each(ledger, kind, log_failing, &failing);
 	if (!failing.n)
-		log_error("not in sync in time", "seconds=%d", SETTLE_TIME / 1000);
+		log_error(
+			"not in sync and no progress, giving up", "seconds=%d", SETTLE_TIME / 1000);
 	return -EIO;
 }

@@ -51,7 +51,7 @@ void status_find_mixed(struct daemon *d)
 	iptables_print_mixed(d->adapters.iptables, &b);
 	if (b.len && !d->mixed)
 		log_warn("the other variant of iptables has rules for Services, too, and packets "
-			 "pass both; remove them with it",
+			 "pass both; remove these rules with that program",
 			"program=\"%s\"", buf_str(&b));
 	free(d->mixed);
 	d->mixed = b.len ? buf_take(&b) : NULL;

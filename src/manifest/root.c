@@ -86,6 +86,6 @@ int root_watch(struct root *r, int inotify, struct err *err)
 
 	if (e == -ENOSPC)
 		return err_set(err, e,
-			"changes of it cannot be noticed: no inotify watch is left (fs.inotify.max_user_watches)");
-	return e ? err_errno(err, e, "changes of it cannot be noticed") : 0;
+			"cannot watch it for changes: no inotify watch is left (fs.inotify.max_user_watches)");
+	return e ? err_errno(err, e, "cannot watch it for changes") : 0;
 }

@@ -206,7 +206,7 @@ static void waiting_for_an_input_has_a_limit(void **state)
 
 	assert_int_equal(daemon_feed(&b->d, &err), 0);
 	assert_int_equal(daemon_await_feed(&b->d, 0, &err), -ETIMEDOUT);
-	assert_string_equal(err.msg, "the API server did not tell everything within 0 s");
+	assert_string_equal(err.msg, "the API server did not send all objects within 0 s");
 	assert_false(engine_stats(b->d.engine)->fed);
 }
 
