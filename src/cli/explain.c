@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "explain.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -198,7 +196,8 @@ static void add_service_text(struct buf *out, const json_t *service, bool ipvs)
 	}
 }
 
-void explain_text(const json_t *explanation, struct buf *out)
+/* Appends the Explanation of ipvsctl-svc(1) as text for people. */
+static void explain_text(const json_t *explanation, struct buf *out)
 {
 	const json_t *services = json_object_get(explanation, "services"), *s;
 	const json_t *notes = json_object_get(explanation, "notes"), *note;

@@ -186,14 +186,14 @@ void status_head(const json_t *status, struct buf *out)
 
 /* States */
 
-struct service_state {
+struct state_look {
 	const char *name;
 	enum colour colour;
 	bool fine;
 };
 
 /* The states of report_service.c. A state that only a newer daemon knows counts as fine. */
-static const struct service_state service_states[] = {
+static const struct state_look state_looks[] = {
 	{ "OK", COLOUR_GREEN, true },
 	{ "NotProxied", COLOUR_NONE, true },
 	{ "Draining", COLOUR_YELLOW, true },
@@ -204,13 +204,13 @@ static const struct service_state service_states[] = {
 	{ "Failing", COLOUR_RED, false },
 };
 
-static const struct service_state *service_state_of(const json_t *o)
+static const struct state_look *state_look_of(const json_t *o)
 {
-	static const struct service_state unknown = { "", COLOUR_NONE, true };
+	static const struct state_look unknown = { "", COLOUR_NONE, true };
 
-	for (size_t i = 0; i < ARRAY_SIZE(service_states); i++)
-		if (!strcmp(service_states[i].name, tree_text(o, "state")))
-			return &service_states[i];
+	for (size_t i = 0; i < ARRAY_SIZE(state_looks); i++)
+		if (!strcmp(state_looks[i].name, tree_text(o, "state")))
+			return &state_looks[i];
 	return &unknown;
 }
 
@@ -220,7 +220,7 @@ bool status_services_are_fine(const json_t *services)
 	size_t i;
 
 	json_array_foreach(services, i, s) {
-		if (!service_state_of(s)->fine)
+		if (!state_look_of(s)->fine)
 			return false;
 	}
 	return true;
@@ -301,7 +301,7 @@ static void add_port_row(struct show *t, const json_t *service, const json_t *po
 	struct buf *cell;
 	size_t i;
 
-	show_row(t, service_state_of(port)->colour);
+	show_row(t, state_look_of(port)->colour);
 	buf_adds(show_cell(t), tree_text(service, "namespace"));
 	buf_adds(show_cell(t), tree_text(service, "name"));
 	buf_addf(show_cell(t), "%lld/%s", tree_number(port, "port"), tree_text(port, "protocol"));
@@ -337,7 +337,7 @@ static void add_service_rows(struct show *t, const json_t *service, bool wide)
 	if (json_array_size(ports))
 		return;
 	/* A Service that is not proxied has no ports. */
-	show_row(t, service_state_of(service)->colour);
+	show_row(t, state_look_of(service)->colour);
 	buf_adds(show_cell(t), tree_text(service, "namespace"));
 	buf_adds(show_cell(t), tree_text(service, "name"));
 	show_cell(t);

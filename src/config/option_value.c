@@ -107,7 +107,8 @@ static int read_pair(const char *element, size_t *ret_name_len, const char **ret
 
 /* Writing */
 
-json_t *option_duration_json(int64_t ms)
+/* As Go prints a duration: "1m30s", "24h0m0s", "500ms". */
+static json_t *option_duration_json(int64_t ms)
 {
 	_cleanup_(buf_done) struct buf b = { 0 };
 	long long s = ms / 1000, rest = ms % 1000;

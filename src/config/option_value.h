@@ -50,8 +50,6 @@ void option_clear(const struct option_row *o, void *target);
 /* The value as JSON; the caller has the reference. NULL: its text is the value. */
 json_t *option_get(const struct option_row *o, const void *target);
 
-/* As Go prints a duration: "1m30s", "24h0m0s", "500ms". */
-json_t *option_duration_json(int64_t ms);
 /* A string of any bytes; those that are not ASCII become '?' unless all is UTF-8. */
 json_t *option_text_json(const char *text);
 /* Text of the right shape, as it would stand in the file. */

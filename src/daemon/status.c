@@ -144,7 +144,7 @@ static struct report_input report_input(struct daemon *d)
 }
 
 /* A status under way: it is written in pieces, between other work. */
-struct status {
+struct status_answer {
 	struct daemon *d;
 	struct report *report;
 	struct warnings warnings;
@@ -152,7 +152,7 @@ struct status {
 
 static void *status_begin(void *arg)
 {
-	struct status *s = new0(struct status);
+	struct status_answer *s = new0(struct status_answer);
 	struct report_input in = report_input(arg);
 
 	s->d = arg;
@@ -163,7 +163,7 @@ static void *status_begin(void *arg)
 
 static bool status_next(void *arg, struct buf *out)
 {
-	struct status *s = arg;
+	struct status_answer *s = arg;
 	struct report_input in = report_input(s->d);
 
 	in.warnings = (const char *const *)s->warnings.line;
@@ -173,7 +173,7 @@ static bool status_next(void *arg, struct buf *out)
 
 static void status_end(void *arg)
 {
-	struct status *s = arg;
+	struct status_answer *s = arg;
 
 	for (size_t i = 0; i < s->warnings.n; i++)
 		free(s->warnings.line[i]);

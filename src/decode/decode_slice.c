@@ -211,7 +211,7 @@ int decode_endpoint_slice(struct reader *r, const struct decode_source *src, str
 
 /* Endpoints */
 
-struct address_list {
+struct endpoint_addresses {
 	struct endpoint *endpoints;
 	size_t n;
 	bool ready; /* which of the two lists it is */
@@ -219,7 +219,7 @@ struct address_list {
 
 static int read_endpoints_address(struct reader *r, const struct value *v, size_t i, void *arg)
 {
-	struct address_list *list = arg;
+	struct endpoint_addresses *list = arg;
 	struct endpoint *ep = &list->endpoints[list->n];
 	size_t mark;
 	int e = reader_value_object(r, v);
@@ -244,7 +244,7 @@ static int read_subset(struct reader *r, const struct value *v, void *item, cons
 	const struct port_keys keys = {
 		.protocol = KEY("protocol", 3), .port = KEY("port", 2), .required = true
 	};
-	struct address_list list = { .ready = true };
+	struct endpoint_addresses list = { .ready = true };
 	struct subset *subset = item;
 	int e = reader_value_object(r, v);
 

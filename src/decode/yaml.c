@@ -57,7 +57,7 @@ struct loader {
 };
 
 /* A value that an event completes, with its anchor and its size. */
-struct node {
+struct yaml_node {
 	json_t *value; /* owned */
 	const char *anchor;
 	size_t nodes;
@@ -89,7 +89,7 @@ static struct anchor *find_anchor(const struct loader *l, const char *name)
 }
 
 /* A name that is used again means the newer value from there on. */
-static void add_anchor(struct loader *l, const struct node *n)
+static void add_anchor(struct loader *l, const struct yaml_node *n)
 {
 	struct anchor *a = find_anchor(l, n->anchor);
 
@@ -142,7 +142,7 @@ static int count_nodes(struct loader *l, size_t nodes, yaml_mark_t mark)
 }
 
 /* The value of `<<`: a mapping, or a sequence of mappings of which the earlier ones win. */
-static int take_merge(struct loader *l, struct frame *f, const struct node *n)
+static int take_merge(struct loader *l, struct frame *f, const struct yaml_node *n)
 {
 	size_t i;
 	json_t *it;
@@ -166,7 +166,7 @@ static int take_merge(struct loader *l, struct frame *f, const struct node *n)
 }
 
 /* Puts a complete value where it belongs. Takes the reference, on failure too. */
-static int attach_node(struct loader *l, const struct node *n)
+static int attach_node(struct loader *l, const struct yaml_node *n)
 {
 	struct frame *f = &l->stack[l->depth];
 	int r = 0;
@@ -233,7 +233,7 @@ static int take_scalar(struct loader *l, const yaml_event_t *e)
 {
 	const char *text = (const char *)e->data.scalar.value;
 	size_t len = e->data.scalar.length;
-	struct node n = { .nodes = 1, .mark = e->start_mark };
+	struct yaml_node n = { .nodes = 1, .mark = e->start_mark };
 	char message[120];
 	int r = count_nodes(l, 1, e->start_mark);
 
@@ -278,7 +278,7 @@ static int take_alias(struct loader *l, const yaml_event_t *e)
 	if (expects_key(l))
 		return take_key(l, a->value, e->start_mark);
 	return attach_node(l,
-		&(struct node){ .value = json_incref(a->value),
+		&(struct yaml_node){ .value = json_incref(a->value),
 			.nodes = a->nodes,
 			.height = a->height,
 			.mark = e->start_mark });
@@ -310,7 +310,7 @@ static int pop_container(struct loader *l)
 {
 	struct frame *f = &l->stack[l->depth];
 	_cleanup_free_ char *anchor = take(f->anchor);
-	struct node n = { .anchor = anchor,
+	struct yaml_node n = { .anchor = anchor,
 		.nodes = l->nodes - f->nodes,
 		.height = f->height + 1,
 		.mark = f->mark };
