@@ -42,7 +42,10 @@ struct conntrack_settings {
 	bool tcp_be_liberal; /* packets outside of the window are not invalid */
 };
 
-enum { OPTIONS_MAX_CIDRS = 64, INTERFACE_NAME_SIZE = 16 };
+enum {
+	OPTIONS_MAX_CIDRS = 64,
+	INTERFACE_NAME_SIZE = 17, /* IFNAMSIZ, with its NUL, and "+" */
+};
 
 struct options {
 	char node_name[NAME_MAX_LEN + 1];
@@ -54,8 +57,9 @@ struct options {
 	/* Adjacent bits of the packets' mark that are ours for in-cluster traffic; 0: none. */
 	uint32_t mark_mask;
 	enum detect_local detect_local;
-	struct cidr cluster_cidr[2];	     /* IPv4, IPv6; family 0: none */
-	char interface[INTERFACE_NAME_SIZE]; /* of the bridge, or the name prefix */
+	struct cidr cluster_cidr[2]; /* IPv4, IPv6; family 0: none */
+	/* The interface of pods as rules match it: the bridge, or the name prefix with "+". */
+	char interface[INTERFACE_NAME_SIZE];
 	struct cidr nodeport_addresses[OPTIONS_MAX_CIDRS];
 	size_t n_nodeport_addresses; /* 0: every address of the node */
 	bool nodeport_primary;	     /* --nodeport-addresses=primary */

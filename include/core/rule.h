@@ -68,11 +68,8 @@ struct rule_match {
 			struct ip ip;
 			uint8_t mask[16];
 		} net;
-		struct {
-			const char *name;
-			bool prefix; /* every interface whose name begins like that */
-		} interface;
-		uint8_t protocol; /* IPPROTO_* */
+		const char *interface; /* a "+" at its end stands for any ending, as in iptables */
+		uint8_t protocol;      /* IPPROTO_* */
 		struct {
 			uint16_t first, last; /* both included */
 		} ports;

@@ -214,7 +214,8 @@ static void check_detect_local(struct config *c)
 			config_row(bridge ? "pod-bridge-interface" : "pod-interface-name-prefix"),
 			"is required with %s=%s", buf_str(&option),
 			bridge ? "BridgeInterface" : "InterfaceNamePrefix");
-	snprintf(c->options.interface, sizeof(c->options.interface), "%s", interface);
+	snprintf(c->options.interface, sizeof(c->options.interface), "%s%s", interface,
+		bridge ? "" : "+");
 }
 
 /*

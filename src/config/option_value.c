@@ -305,7 +305,7 @@ static int set_duration(const struct option_row *o, void *place, const char *tex
 
 static int set_interface(const char **place, const char *text, struct err *err)
 {
-	bool valid = strlen(text) < INTERFACE_NAME_SIZE;
+	bool valid = strlen(text) < INTERFACE_NAME_SIZE - 1;
 
 	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
 		valid = valid && *p != '/' && !isspace(*p) && !iscntrl(*p);

@@ -73,9 +73,7 @@ struct rule_match resolve_match_pods(const struct node_view *view, int family)
 	const struct cidr *cidr = node_view_local_cidr(view, family);
 
 	if (options_detect_by_interface(o))
-		return (struct rule_match){ .type = MATCH_INTERFACE,
-			.interface = { .name = o->interface,
-				.prefix = o->detect_local == DETECT_INTERFACE_NAME_PREFIX } };
+		return (struct rule_match){ .type = MATCH_INTERFACE, .interface = o->interface };
 	return cidr ? match_net(MATCH_SOURCE, cidr) : match_any;
 }
 

@@ -91,8 +91,7 @@ static void code_match(struct rule_codec *c, struct rule_match *m)
 		code_field(c, m->net);
 		break;
 	case MATCH_INTERFACE:
-		code_text(c, &m->interface.name);
-		code_field(c, m->interface.prefix);
+		code_text(c, &m->interface);
 		break;
 	case MATCH_PROTOCOL:
 		code_field(c, m->protocol);

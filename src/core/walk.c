@@ -126,7 +126,7 @@ static bool match_holds(const struct walk *w, const struct walk_packet *p,
 			in_net = in_net && (ip->bytes[i] & m->net.mask[i]) == m->net.ip.bytes[i];
 		return in_net;
 	case MATCH_INTERFACE: /* our rules name the interfaces of pods and no others */
-		*unreadable = strcmp(m->interface.name, w->view->options->interface) != 0;
+		*unreadable = strcmp(m->interface, w->view->options->interface) != 0;
 		return p->source == WALK_POD;
 	case MATCH_PROTOCOL:
 		return m->protocol == p->proto;

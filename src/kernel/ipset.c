@@ -360,7 +360,7 @@ int ipset_new(struct adapter **ret, struct err *err)
 	if (e) {
 		nl_port_free(port);
 		/* nfnetlink has no handler for the subsystem, or the kernel has no nfnetlink. */
-		if (e == -EINVAL || e == -EPROTONOSUPPORT)
+		if (e == -EINVAL || e == -ENOENT || e == -EPROTONOSUPPORT)
 			return err_set(err, -ENOENT, "this kernel has no ip_set (CONFIG_IP_SET)");
 		if (e == -EPERM)
 			return err_set(err, e, "ipset: not permitted: CAP_NET_ADMIN is missing");

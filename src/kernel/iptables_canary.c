@@ -266,9 +266,10 @@ bool canary_disturbed(struct canary *c, uint64_t now, uint64_t interval, uint64_
 	/* The timer only wakes the caller; `now` decides. */
 	if (read(c->timer, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		return false;
-	if ((!c->disturbed && !c->n_shapes) || now < c->next_tick)
+	/* The timer has a phase of its own and is late at times: half a tick is tolerated. */
+	if ((!c->disturbed && !c->n_shapes) || now + TICK_MS / 2 < c->next_tick)
 		return false;
-	c->next_tick += ((now - c->next_tick) / TICK_MS + 1) * TICK_MS;
+	c->next_tick = now + TICK_MS;
 	before = c->disturbed;
 	for (size_t i = 0; i < c->n_shapes; i++)
 		if (shapes_changed(&c->shapes[i]))

@@ -114,7 +114,7 @@ static void print_match(
 		print_net(b, m);
 		break;
 	case MATCH_INTERFACE:
-		buf_addf(b, "%s-i %s%s", not, m->interface.name, m->interface.prefix ? "+" : "");
+		buf_addf(b, "%s-i %s", not, m->interface);
 		break;
 	case MATCH_PROTOCOL:
 		buf_addf(b, "%s-p %s", not, protocol_text(m->protocol));
@@ -500,15 +500,8 @@ static bool parse_basic(struct rule_parser *p)
 	} else if (next_is(p, "-d")) {
 		m = parse_net(p, MATCH_DESTINATION, next_word(p));
 	} else if (next_is(p, "-i")) {
-		/* "eth0", or "veth+" for all that begin with veth. */
-		char *name = p->word;
-		size_t len = strlen(next_word(p));
-
 		m.type = MATCH_INTERFACE;
-		m.interface.name = name ? name : "";
-		m.interface.prefix = len && name[len - 1] == '+';
-		if (m.interface.prefix)
-			name[len - 1] = '\0';
+		m.interface = next_word(p);
 	} else if (next_is(p, "-p")) {
 		const char *name = next_word(p);
 

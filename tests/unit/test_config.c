@@ -103,7 +103,7 @@ static void pods_are_recognised_by_what_the_mode_names(void **state)
 		"--detect-local-mode=interfacenameprefix --pod-interface-name-prefix=cali "
 		"--pod-bridge-interface=cni0");
 	assert_int_equal(prefix.c.options.detect_local, DETECT_INTERFACE_NAME_PREFIX);
-	assert_string_equal(prefix.c.options.interface, "cali");
+	assert_string_equal(prefix.c.options.interface, "cali+");
 	ok(&node, "--detect-local-mode=NodeCIDR");
 	assert_int_equal(node.c.options.detect_local, DETECT_NODE_CIDR);
 }

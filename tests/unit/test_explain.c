@@ -264,7 +264,7 @@ static void pods_can_be_told_by_their_interface(void **state)
 	struct world *w = *state;
 
 	w->node.options.detect_local = DETECT_INTERFACE_NAME_PREFIX;
-	strcpy(w->node.options.interface, "cali");
+	strcpy(w->node.options.interface, "cali+");
 	world_start(w, "service a/web ip=10.20.30.41 port=p:80/TCP\n" SLICE);
 	check(w, rows, ARRAY_SIZE(rows));
 }
@@ -419,7 +419,7 @@ static void what_is_not_found_says_why(void **state)
 static void a_rule_that_cannot_be_walked_is_never_guessed(void **state)
 {
 	static const struct rule rules[] = {
-		{ .match = { { .type = MATCH_INTERFACE, .interface.name = "eth7" } },
+		{ .match = { { .type = MATCH_INTERFACE, .interface = "eth7" } },
 			.target = { .type = TARGET_DROP } },
 		{ .match = { { .type = MATCH_SHARE, .share = RULE_SHARE_ALL } },
 			.target = { .type = TARGET_DROP } },

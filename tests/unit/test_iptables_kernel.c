@@ -251,7 +251,7 @@ static void rules_of_all_options_read_as_they_were_written(void **state)
 	bridge.detect_local = DETECT_BRIDGE_INTERFACE;
 	strcpy(bridge.interface, "cni0");
 	prefix.detect_local = DETECT_INTERFACE_NAME_PREFIX;
-	strcpy(prefix.interface, "cali");
+	strcpy(prefix.interface, "cali+");
 	for (size_t i = 0; i < ARRAY_SIZE(all_options); i++) {
 		resolve(all_options[i], i != 2);
 		apply_all(OP_ADD, FACT_CHAIN);

@@ -199,7 +199,7 @@ static void detect_bridge(struct fixture_node *p)
 static void detect_prefix(struct fixture_node *p)
 {
 	p->options.detect_local = DETECT_INTERFACE_NAME_PREFIX;
-	strcpy(p->options.interface, "veth");
+	strcpy(p->options.interface, "veth+");
 }
 
 #define COMMENT \
@@ -260,7 +260,7 @@ static void the_masquerade_bit_can_be_any(void **state)
 static void all_ways(struct fixture_node *p)
 {
 	p->options.detect_local = DETECT_INTERFACE_NAME_PREFIX;
-	strcpy(p->options.interface, "cali");
+	strcpy(p->options.interface, "cali+");
 	p->options.vip_mode = VIP_ADDRESS;
 }
 
