@@ -15,8 +15,8 @@
 void limits_tell(const struct service *s, const struct served_ports *served,
 	const struct node_view *view, void (*fn)(const char *words, void *arg), void *arg);
 
-/* The Service's scheduler is neither rr nor wrr, which random choice equals on average; its ports
- * are then Degraded. False on IPVS. */
-bool limits_scheduler(const struct service *s, const struct node_view *view);
+/* The iptables backend keeps the shares of that scheduler on average: it takes turns, be it in
+ * proportion to weights. To do without another one is more than a matter of degree. */
+bool limits_keeps_scheduler(const char *scheduler);
 
 #endif

@@ -294,6 +294,12 @@ static void print_endpoints(const json_t *endpoints, struct buf *out)
 	}
 }
 
+static void print_persistence(const json_t *o, struct buf *out)
+{
+	if (tree_number(o, "persistenceSeconds"))
+		buf_addf(out, "%llds", tree_number(o, "persistenceSeconds"));
+}
+
 static void add_port_row(struct show *t, const json_t *service, const json_t *port, bool wide)
 {
 	const json_t *addresses = json_object_get(port, "addresses"), *a;
@@ -313,9 +319,7 @@ static void add_port_row(struct show *t, const json_t *service, const json_t *po
 	if (json_is_integer(active))
 		buf_addf(cell, "%lld", json_integer_value(active));
 	if (wide) {
-		cell = show_cell(t);
-		if (tree_number(port, "persistenceSeconds"))
-			buf_addf(cell, "%llds", tree_number(port, "persistenceSeconds"));
+		print_persistence(port, show_cell(t));
 		cell = show_cell(t);
 		json_array_foreach(addresses, i, a) {
 			buf_adds(cell, i ? ", " : "");
@@ -364,9 +368,7 @@ static void add_virtual_server_row(struct show *t, const json_t *vs, bool wide)
 	buf_addf(show_cell(t), "%lld", active);
 	if (!wide)
 		return;
-	cell = show_cell(t);
-	if (tree_number(vs, "persistenceSeconds"))
-		buf_addf(cell, "%llds", tree_number(vs, "persistenceSeconds"));
+	print_persistence(vs, show_cell(t));
 	cell = show_cell(t);
 	json_array_foreach(list, i, rs) {
 		buf_adds(cell, i ? ", " : "");

@@ -5,16 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A scheduler that takes turns, be it in proportion to weights, is kept on average. */
-static bool scheduler_takes_turns(const char *scheduler)
+bool limits_keeps_scheduler(const char *scheduler)
 {
 	return !strcmp(scheduler, "rr") || !strcmp(scheduler, "wrr");
-}
-
-bool limits_scheduler(const struct service *s, const struct node_view *view)
-{
-	return view->backend == BACKEND_IPTABLES &&
-		!scheduler_takes_turns(*s->scheduler ? s->scheduler : view->options->scheduler);
 }
 
 void limits_tell(const struct service *s, const struct served_ports *served,
@@ -29,7 +22,7 @@ void limits_tell(const struct service *s, const struct served_ports *served,
 		return;
 	if (!by_default) {
 		snprintf(words, sizeof(words), "scheduler \"%s\": endpoints are chosen by chance%s",
-			scheduler, scheduler_takes_turns(scheduler) ? ", not in turn" : "");
+			scheduler, limits_keeps_scheduler(scheduler) ? ", not in turn" : "");
 		fn(words, arg);
 	}
 	for (size_t k = 0; k < served->n; k++) {

@@ -300,7 +300,7 @@ static void service_common_fill(
 	c->requested_scheduler = *s->scheduler ? s->scheduler : in->view->options->scheduler;
 	c->scheduler = iptables ? "random" : resolve_scheduler(s, in->view);
 	/* With iptables a scheduler that takes turns is not degraded: chance comes close to it. */
-	if (iptables ? limits_scheduler(s, in->view)
+	if (iptables ? !limits_keeps_scheduler(c->requested_scheduler)
 		     : strcmp(c->requested_scheduler, c->scheduler) != 0) {
 		_cleanup_(buf_done) struct buf words = { 0 };
 
