@@ -25,6 +25,7 @@ enum {
 	MAX_AT_ONCE = 32,
 	MAX_ANSWERS = 8,
 	MIN_ASKS = 6,
+	MANY_ASKS = 20,
 	MAX_ASKS = 200, /* by chance, one of three is missed in (2/3)^200 of all cases */
 	MIN_REFUSALS = 2,
 	ANSWER_SECONDS = 120, /* what is wanted has so much time to come */
@@ -180,8 +181,13 @@ static void print(const struct flow *f)
 static bool ask_in(struct survey *s, nfds_t i, struct flow *f, int r)
 {
 	while (f->asked == 0 || !enough(f, r)) {
-		int fd = start(f);
+		int fd;
 
+		/* Two clients of one virtual server that ask in step take turns: each would hear one
+		 * of two servers for ever. A pause of random length breaks the step. */
+		if (f->asked > MANY_ASKS)
+			usleep((useconds_t)(random() % 2000));
+		fd = start(f);
 		if (fd >= 0) {
 			s->active[i] = f;
 			s->fds[i] = (struct pollfd){ .fd = fd, .events = POLLOUT };
@@ -252,6 +258,7 @@ int survey(int argc, char **argv)
 
 	if (argc != 1 || (s.silence_ms = atoi(argv[0])) <= 0)
 		peer_usage();
+	srandom((unsigned)getpid());
 	while (fgets(line, sizeof(line), stdin)) {
 		if (s.n == MAX_FLOWS)
 			peer_usage();
