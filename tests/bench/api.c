@@ -240,21 +240,23 @@ static double resident(const char *what)
 	return kb * 1024 / 1e6;
 }
 
-static void set_policy(struct fixture_node *p, const struct store *store)
+/* The view points to the options, which outlive it. */
+static void set_node(struct options *o, struct node_view *view, const struct store *store)
 {
 	static struct ip node;
 
-	policy_init(p);
-	if (cidr_parse("10.128.0.0/9", &p->options.cluster_cidr[0]) < 0 ||
+	options_init(o);
+	if (cidr_parse("10.128.0.0/9", &o->cluster_cidr[0]) < 0 ||
 		ip_parse("192.168.50.1", &node) < 0)
-		errx(1, "cannot make a policy");
-	strcpy(p->options.node_name, "node-1");
-	p->view.ipv6 = false;
-	p->view.zone = "zone-a";
-	p->view.node_ip[0] = node;
-	p->view.local = &node;
-	p->view.n_local = 1;
-	p->view.store = store;
+		errx(1, "cannot set up a node");
+	strcpy(o->node_name, "node-1");
+	node_view_init(view, o);
+	view->ipv6 = false;
+	strcpy(view->zone, "zone-a");
+	view->node_ip[0] = node;
+	view->local = &node;
+	view->n_local = 1;
+	view->store = store;
 }
 
 static void follow(unsigned port, bool json)
@@ -273,15 +275,16 @@ static void follow(unsigned port, bool json)
 		.problem = on_problem,
 		.arg = &c };
 	double start, cpu, memory, before;
-	struct fixture_node node;
+	struct options options;
+	struct node_view view;
 	struct err e;
 	char url[64];
 
 	store_init(&c.store);
-	set_policy(&node.view, &c.store);
+	set_node(&options, &view, &c.store);
 	c.step = event_new(c.base, -1, 0, on_step, &c);
 	c.engine = engine_new(
-		&(struct engine_config){ .store = &c.store, .view = &node.view, .dry_run = true });
+		&(struct engine_config){ .store = &c.store, .view = &view, .dry_run = true });
 	engine_add_adapter(c.engine, &adapter);
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
 	if (auth_load(&(struct auth_config){ .master = url }, &config.auth, &e) < 0)
