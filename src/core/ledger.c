@@ -258,7 +258,9 @@ static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 		if (e->failure->retry_at < l->next_due)
 			l->next_due = e->failure->retry_at;
 	} else {
-		size_t step = l->step_of[type][op_class_of(&e->key)];
+		bool revives = type == OP_SET && e->key.kind == FACT_RS && e->known &&
+			!e->have.rs.weight && c->val.rs.weight;
+		size_t step = l->step_of[type][revives ? OP_CLASS_REVIVAL : op_class_of(&e->key)];
 		bool vital = op_order[step].vital && c && c->who->vital;
 
 		queue = &l->queue[vital ? PASS_VITAL : PASS_USUAL][step];

@@ -21,7 +21,9 @@
  *
  *  5. Jumps from the built-in chains: packets enter the chains of step 3, which are complete.
  *
- *  6. Virtual servers, and then the real servers behind them.
+ *  6. Virtual servers, and then the real servers behind them. A real server that still drains, with
+ *     weight 0, gets its weight back here: a virtual server whose real servers all have weight 0
+ *     refuses connections, so it must not be led to (step 7).
  *
  *  7. Diversions: members of KUBE-LOCAL-MARK lead packets from the virtual server of an address to
  *     the virtual server of a mark, which by now has its real servers.
@@ -89,6 +91,7 @@ const struct op_step op_order[] = {
 	/*  6 */
 	{ OP_ADD, FACT_VS, VITAL },
 	{ OP_ADD, FACT_RS, VITAL },
+	{ OP_SET, OP_CLASS_REVIVAL, VITAL },
 	/*  7 */
 	{ OP_ADD, OP_CLASS_DIVERSION, VITAL },
 	{ OP_SET, OP_CLASS_DIVERSION },
@@ -153,6 +156,8 @@ bool op_step_is_of_kind(const struct op_step *step, enum fact_kind kind)
 	switch (step->class) {
 	case OP_CLASS_DIVERSION:
 		return kind == FACT_MEMBER;
+	case OP_CLASS_REVIVAL:
+		return kind == FACT_RS;
 	case OP_CLASS_ENTRANCE:
 	case OP_CLASS_SERVICE_CHAIN:
 		return kind == FACT_CHAIN;
