@@ -14,8 +14,9 @@
 
 /*
  * Walks the first packet of a connection through the desired facts (jumps, chains, sets, virtual
- * servers, dispatch entries) as netfilter and IPVS would, so that an explanation cannot differ from
- * what is programmed. A walk ends at a rule that it cannot interpret, and says so.
+ * servers, dispatch entries) as netfilter and IPVS would. An explanation reads the same facts that
+ * are programmed. It does not walk FORWARD, OUTPUT of filter, or rules of other programs. A walk
+ * ends at a rule that it cannot interpret, and says so.
  */
 
 struct walk {
