@@ -22,17 +22,21 @@
  * of operations.
  */
 enum fact_kind {
-	FACT_LINK,     /* the dummy device kube-ipvs0 */
-	FACT_SET,      /* an ipset */
-	FACT_MEMBER,   /* an element of an ipset */
-	FACT_CHAIN,    /* an iptables chain of ours, with all its rules */
-	FACT_DISPATCH, /* the chain of table nat that new connections to an address and port
+	FACT_LINK,	  /* a dummy device: kube-ipvs0 or kube-ipvs1 */
+	FACT_POLICY_RULE, /* an `ip rule`: packets with a mark look up a table of routes first */
+	FACT_SET,	  /* an ipset */
+	FACT_MEMBER,	  /* an element of an ipset */
+	FACT_CHAIN,	  /* an iptables chain of ours, with all its rules */
+	FACT_DISPATCH,	  /* the chain of table nat that new connections to an address and port
 			  enter: the virtual server of the iptables backend */
-	FACT_JUMP,     /* the rule in a built-in chain that leads to a chain of ours */
-	FACT_VS,       /* an IPVS virtual server */
-	FACT_RS,       /* a real server of a virtual server */
-	FACT_ROUTE,    /* a VIP made local by a route of type local */
-	FACT_ADDR,     /* a VIP made local by an address on kube-ipvs0 */
+	FACT_JUMP,	  /* the rule in a built-in chain that leads to a chain of ours */
+	FACT_VS,	  /* an IPVS virtual server */
+	FACT_RS,	  /* a real server of a virtual server */
+	FACT_HELD,  /* an IPv4 address on kube-ipvs1, which the kernel knows and does not take:
+			  it sends ICMP and resets from it, and routes packets to it as before */
+	FACT_ROUTE, /* a VIP made local by a route of type local, for all packets or for those
+			  that look up its table */
+	FACT_ADDR,  /* a VIP made local by an address on kube-ipvs0 */
 	FACT_KINDS
 };
 
@@ -69,19 +73,23 @@ enum { SERVICE_HASH_LEN = 16 };
 
 struct fact_key {
 	uint8_t kind;	/* enum fact_kind */
-	uint8_t family; /* AF_INET, AF_INET6; 0: FACT_LINK */
+	uint8_t family; /* AF_INET, AF_INET6; 0: LINK */
 	uint8_t proto;	/* IPPROTO_*: MEMBER, DISPATCH, VS, RS */
 	uint8_t set;	/* enum set_id: SET, MEMBER; enum table: CHAIN, JUMP */
-	uint16_t port;	/* host order: MEMBER, DISPATCH, VS, RS; enum hook: JUMP */
+	uint16_t port; /* host order: MEMBER, DISPATCH, VS, RS; enum hook: JUMP; ROUTE: the table, 0
+			   is table local */
 	uint16_t port2; /* RS: the real server's port; MEMBER of hash:ip,port,net: prefix length */
 	union {
 		struct {
-			/* MEMBER, DISPATCH, VS, RS, ROUTE, ADDR: the VIP; DISPATCH of a node port:
-			 * zero */
+			/* MEMBER, DISPATCH, VS, RS, HELD, ROUTE, ADDR: the VIP; DISPATCH of a node
+			 * port: zero */
 			uint8_t addr[16];
 			uint8_t addr2[16]; /* RS: the real server; MEMBER: the second address */
 		};
 		char name[32]; /* CHAIN, JUMP: the chain of ours; LINK: the device */
+		struct {
+			uint32_t priority, mark, mask, table;
+		} policy_rule; /* POLICY_RULE */
 	};
 };
 static_assert(sizeof(struct fact_key) == 40, "keys are hashed and compared as bytes: no padding");
@@ -90,6 +98,16 @@ static_assert(sizeof(struct fact_key) == 40, "keys are hashed and compared as by
 enum { VS_PERSISTENT = 0x1, VS_SCHED_SH_FALLBACK = 0x8, VS_SCHED_MH_PORT = 0x10 };
 /* IP_VS_SCHEDNAME_MAXLEN with its NUL */
 enum { SCHED_NAME_SIZE = 16 };
+/* What is wrong with a held address; never desired. */
+enum {
+	HELD_LOCAL = 0x1,  /* the kernel routes it to kube-ipvs1: the address is taken as a whole */
+	HELD_THROW = 0x2,  /* the route that prevents this while it is added was left behind */
+	HELD_ABSENT = 0x4, /* only one of those two is left of it, and no address */
+};
+
+/* The devices that carry addresses. */
+#define LINK_VIPS "kube-ipvs0" /* FACT_ADDR */
+#define LINK_HELD "kube-ipvs1" /* FACT_HELD */
 
 struct fact_val {
 	union {
@@ -111,6 +129,12 @@ struct fact_val {
 			uint32_t mark, mask; /* of a set with marks; else 0 */
 		} member;
 		struct {
+			uint32_t up; /* 1: kube-ipvs1 is up, which is never desired */
+		} link;
+		struct {
+			uint32_t flaws; /* HELD_* */
+		} held;
+		struct {
 			uint64_t rules; /* rule_list_hash() */
 		} chain;		/* CHAIN, JUMP */
 		struct {
@@ -131,7 +155,10 @@ struct fact {
 	struct fact_val val;
 };
 
-struct fact fact_link(void);
+/* LINK_VIPS or LINK_HELD. */
+struct fact fact_link(const char *device);
+struct fact fact_policy_rule(
+	int family, uint32_t priority, uint32_t mark, uint32_t mask, uint32_t table);
 struct fact fact_set(enum set_id id, int family);
 /* Arguments that the type of the set does not use are ignored. */
 struct fact fact_member(enum set_id id, int family, const struct ip *ip, uint8_t proto,
@@ -152,7 +179,10 @@ struct fact fact_vs_fwmark(int family, uint32_t mark);
 struct fact fact_rs(const struct fact_key *vs, const struct ip *ip, uint16_t port, uint32_t weight);
 /* A source of another family than the VIP's is none. */
 struct fact fact_route(const struct ip *vip, const struct ip *source);
+/* In a table that only a policy rule leads to; 1..65535. */
+struct fact fact_route_in_table(const struct ip *vip, uint16_t table);
 struct fact fact_addr(const struct ip *vip);
+struct fact fact_held(const struct ip *vip);
 
 struct ip fact_ip(const struct fact_key *key);	  /* addr */
 struct ip fact_ip2(const struct fact_key *key);	  /* addr2 */
@@ -162,7 +192,8 @@ uint32_t fact_fwmark(const struct fact_key *key); /* of a virtual server with pr
 bool fact_is_frontend(const struct fact_key *key);
 
 /*
- * The fact without which this one cannot be in the kernel: RS -> VS, MEMBER -> SET, ADDR -> LINK.
+ * The fact without which this one cannot be in the kernel: RS -> VS, MEMBER -> SET, ADDR and HELD ->
+ * LINK.
  * When the kernel deletes the parent it deletes the children with it.
  */
 bool fact_parent(const struct fact_key *key, struct fact_key *ret);
@@ -170,6 +201,8 @@ bool fact_parent(const struct fact_key *key, struct fact_key *ret);
 /* A member of KUBE-LOCAL-MARK: it leads packets from the virtual server of an address to the one of
  * a mark. */
 bool fact_diverts(const struct fact_key *key);
+/* A member of KUBE-EXTERNAL-PORT: it leads packets to an address and port of others to us. */
+bool fact_exposes(const struct fact_key *key);
 
 /* Sorts for people: by kind, family, set, address, port. 0 exactly when the bytes are equal. */
 int fact_key_cmp(const struct fact_key *a, const struct fact_key *b);

@@ -11,6 +11,7 @@
  * ipvsctl-svc(1), plan.
  *
  *	link kube-ipvs0
+ *	policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512
  *	set KUBE-CLUSTER-IP hash:ip,port maxelem=1048576
  *	member KUBE-CLUSTER-IP 10.96.0.10,tcp:80
  *	member KUBE-LOCAL-MARK 203.0.113.1,tcp:80 mark=0x100000 mask=0xfff00000
@@ -19,7 +20,9 @@
  *	jump IPv4 nat PREROUTING KUBE-SERVICES text=0123456789abcdef
  *	vs 10.96.0.10:80/TCP rr persistence=10800
  *	rs 10.96.0.10:80/TCP 10.244.1.11:8080 weight=1
+ *	held 203.0.113.1
  *	route 10.96.0.10 src=192.168.50.1
+ *	route 203.0.113.1 table=2512
  *	addr 10.96.0.10
  *
  * A virtual server that is selected by firewall mark is "fwmark:MARK/IPv4". The dispatch entry of a

@@ -6,7 +6,7 @@
 
 /*
  * The ipsets of ours: those of kube-proxy's IPVS mode (pkg/proxy/ipvs/ipset.go), with its names,
- * types and comments, because dashboards and CNI plugins match on them, and three more.
+ * types and comments, because dashboards and CNI plugins match on them, and four more.
  *
  * A Service's members are added in this order and deleted backwards: the ones that accept come
  * before the ones that reject.
@@ -33,6 +33,7 @@ enum set_id {
 	SET_NODE_PORT_LOCAL_SCTP,
 	SET_HEALTH_CHECK_NODE_PORT,
 	SET_IPVS_IPS,
+	SET_EXTERNAL_PORT, /* not kube-proxy's: taken from addresses that stay with their owners */
 	SET_COUNT
 };
 

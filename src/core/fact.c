@@ -56,6 +56,7 @@ const char *fact_kind_name(enum fact_kind kind)
 {
 	static const char *const names[] = {
 		[FACT_LINK] = "link",
+		[FACT_POLICY_RULE] = "policy-rule",
 		[FACT_SET] = "set",
 		[FACT_MEMBER] = "member",
 		[FACT_CHAIN] = "chain",
@@ -63,6 +64,7 @@ const char *fact_kind_name(enum fact_kind kind)
 		[FACT_JUMP] = "jump",
 		[FACT_VS] = "vs",
 		[FACT_RS] = "rs",
+		[FACT_HELD] = "held",
 		[FACT_ROUTE] = "route",
 		[FACT_ADDR] = "addr",
 	};
@@ -113,11 +115,23 @@ static struct fact fact_make(enum fact_kind kind, int family)
 	return f;
 }
 
-struct fact fact_link(void)
+struct fact fact_link(const char *device)
 {
 	struct fact f = fact_make(FACT_LINK, 0);
 
-	strcpy(f.key.name, "kube-ipvs0");
+	snprintf(f.key.name, sizeof(f.key.name), "%s", device);
+	return f;
+}
+
+struct fact fact_policy_rule(
+	int family, uint32_t priority, uint32_t mark, uint32_t mask, uint32_t table)
+{
+	struct fact f = fact_make(FACT_POLICY_RULE, family);
+
+	f.key.policy_rule.priority = priority;
+	f.key.policy_rule.mark = mark;
+	f.key.policy_rule.mask = mask;
+	f.key.policy_rule.table = table;
 	return f;
 }
 
@@ -244,11 +258,28 @@ struct fact fact_route(const struct ip *vip, const struct ip *source)
 	return f;
 }
 
+struct fact fact_route_in_table(const struct ip *vip, uint16_t table)
+{
+	static const struct ip no_source;
+	struct fact f = fact_route(vip, &no_source);
+
+	f.key.port = table;
+	return f;
+}
+
 struct fact fact_addr(const struct ip *vip)
 {
 	struct fact f = fact_make(FACT_ADDR, vip->family);
 
 	memcpy(f.key.addr, vip->bytes, sizeof(f.key.addr));
+	return f;
+}
+
+struct fact fact_held(const struct ip *vip)
+{
+	struct fact f = fact_addr(vip);
+
+	f.key.kind = FACT_HELD;
 	return f;
 }
 
@@ -272,6 +303,11 @@ bool fact_diverts(const struct fact_key *key)
 	return key->kind == FACT_MEMBER && key->set == SET_LOCAL_MARK;
 }
 
+bool fact_exposes(const struct fact_key *key)
+{
+	return key->kind == FACT_MEMBER && key->set == SET_EXTERNAL_PORT;
+}
+
 bool fact_parent(const struct fact_key *key, struct fact_key *ret)
 {
 	switch ((enum fact_kind)key->kind) {
@@ -285,9 +321,13 @@ bool fact_parent(const struct fact_key *key, struct fact_key *ret)
 		*ret = fact_set(key->set, key->family).key;
 		return true;
 	case FACT_ADDR:
-		*ret = fact_link().key;
+		*ret = fact_link(LINK_VIPS).key;
+		return true;
+	case FACT_HELD:
+		*ret = fact_link(LINK_HELD).key;
 		return true;
 	case FACT_LINK:
+	case FACT_POLICY_RULE:
 	case FACT_SET:
 	case FACT_CHAIN:
 	case FACT_DISPATCH:

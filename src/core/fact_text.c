@@ -70,6 +70,13 @@ void fact_print(struct buf *b, const struct fact *f)
 	switch ((enum fact_kind)key->kind) {
 	case FACT_LINK:
 		buf_adds(b, key->name);
+		if (val->link.up)
+			buf_adds(b, " up=1");
+		break;
+	case FACT_POLICY_RULE:
+		buf_addf(b, "%s %u mark=0x%x mask=0x%x table=%u", family_name(key->family),
+			key->policy_rule.priority, key->policy_rule.mark, key->policy_rule.mask,
+			key->policy_rule.table);
 		break;
 	case FACT_SET:
 		buf_addf(b, "%s %s", set_name(key->set, key->family, set),
@@ -113,8 +120,15 @@ void fact_print(struct buf *b, const struct fact *f)
 		if (val->rs.forwarding)
 			buf_addf(b, " forwarding=%u", val->rs.forwarding);
 		break;
+	case FACT_HELD:
+		buf_adds(b, ip_print(&ip, address));
+		if (val->held.flaws)
+			buf_addf(b, " flaws=0x%x", val->held.flaws);
+		break;
 	case FACT_ROUTE:
 		buf_adds(b, ip_print(&ip, address));
+		if (key->port)
+			buf_addf(b, " table=%u", key->port);
 		if (ip_kind(&source) != IP_UNSPECIFIED)
 			buf_addf(b, " src=%s", ip_print(&source, address));
 		break;
@@ -202,6 +216,9 @@ static int fact_parse_words(char *const w[FACT_MAX_WORDS], struct fact *ret)
 	uint32_t marks = fact_parse_number(fact_parse_option(w, "skbinfo"));
 	const char *persistence = fact_parse_option(w, "persistence");
 	const char *src = fact_parse_option(w, "src");
+	uint32_t mark = fact_parse_number(fact_parse_option(w, "mark"));
+	uint32_t mask = fact_parse_number(fact_parse_option(w, "mask"));
+	uint32_t ip_table = fact_parse_number(fact_parse_option(w, "table"));
 	enum fact_kind kind = 0;
 	enum set_type type = 0;
 	enum table table;
@@ -218,7 +235,14 @@ static int fact_parse_words(char *const w[FACT_MAX_WORDS], struct fact *ret)
 		kind++;
 	switch (kind) {
 	case FACT_LINK:
-		*ret = fact_link();
+		if (strcmp(w[1], LINK_VIPS) != 0 && strcmp(w[1], LINK_HELD) != 0)
+			return -EINVAL;
+		*ret = fact_link(w[1]);
+		ret->val.link.up = fact_parse_number(fact_parse_option(w, "up"));
+		return 0;
+	case FACT_POLICY_RULE:
+		family = strcmp(w[1], family_name(AF_INET6)) ? AF_INET : AF_INET6;
+		*ret = fact_policy_rule(family, fact_parse_number(w[2]), mark, mask, ip_table);
 		return 0;
 	case FACT_SET:
 		while (type < SET_TYPE_BITMAP_PORT && strcmp(w[2], set_type_name(type)) != 0)
@@ -233,8 +257,8 @@ static int fact_parse_words(char *const w[FACT_MAX_WORDS], struct fact *ret)
 	case FACT_MEMBER:
 		if (!set_by_name(w[1], &set, &family) || fact_parse_member(w[2], set, family, ret))
 			return -EINVAL;
-		ret->val.member.mark = fact_parse_number(fact_parse_option(w, "mark"));
-		ret->val.member.mask = fact_parse_number(fact_parse_option(w, "mask"));
+		ret->val.member.mark = mark;
+		ret->val.member.mask = mask;
 		return 0;
 	case FACT_CHAIN:
 	case FACT_JUMP:
@@ -272,6 +296,13 @@ static int fact_parse_words(char *const w[FACT_MAX_WORDS], struct fact *ret)
 		if (ip_parse(w[1], &ip) || (*src && ip_parse(src, &source)))
 			return -EINVAL;
 		*ret = fact_route(&ip, &source);
+		ret->key.port = (uint16_t)ip_table;
+		return 0;
+	case FACT_HELD:
+		if (ip_parse(w[1], &ip))
+			return -EINVAL;
+		*ret = fact_held(&ip);
+		ret->val.held.flaws = fact_parse_number(fact_parse_option(w, "flaws"));
 		return 0;
 	case FACT_ADDR:
 		if (ip_parse(w[1], &ip))

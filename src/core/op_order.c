@@ -5,7 +5,9 @@
  * packets are led away from an old path before it is taken down. The steps, by their numbers in the
  * table:
  *
- *  1. The device comes first, because addresses are put on it.
+ *  1. The devices come first, because addresses are put on them; and the policy rules, without
+ *     which the kernel looks up the tables local and main as one, so that no route in the first can
+ *     say "look further" (step 10).
  *
  *  2. Sets, and then their members. Rules refer to sets, and a restart recognises our virtual
  *     servers by the members. From here to step 5, changes run together with the adds: a set, chain
@@ -36,7 +38,10 @@
  *  9. Diversions are deleted before the real servers behind the mark lose their weight (step 11) or
  *     are deleted (step 12).
  *
- * 10. Routes and addresses make the VIPs local. From here on clients reach them.
+ * 10. Held addresses, then routes and addresses, which make the VIPs local. From here on clients
+ *     reach them. An address that stays with its owner is reached last, by the members of
+ *     KUBE-EXTERNAL-PORT: before it has its route the packets would go to the owner, and before it
+ *     has its virtual server to a daemon of this node.
  *
  * 11. The other changes: weights of real servers, sources of routes.
  *
@@ -72,6 +77,8 @@ const struct op_step op_order[] = {
 	/*  1 */
 	{ OP_ADD, FACT_LINK, VITAL },
 	{ OP_SET, FACT_LINK, VITAL },
+	{ OP_ADD, FACT_POLICY_RULE, VITAL },
+	{ OP_SET, FACT_POLICY_RULE, VITAL },
 	/*  2 */
 	{ OP_ADD, FACT_SET, VITAL },
 	{ OP_SET, FACT_SET, VITAL },
@@ -101,15 +108,21 @@ const struct op_step op_order[] = {
 	/*  9 */
 	{ OP_DEL, OP_CLASS_DIVERSION },
 	/* 10 */
+	{ OP_ADD, FACT_HELD, VITAL },
+	{ OP_SET, FACT_HELD, VITAL },
 	{ OP_ADD, FACT_ROUTE, VITAL },
 	{ OP_ADD, FACT_ADDR, VITAL },
+	{ OP_ADD, OP_CLASS_EXPOSURE },
+	{ OP_SET, OP_CLASS_EXPOSURE },
 	/* 11 */
 	{ OP_SET, FACT_RS },
 	{ OP_SET, FACT_ROUTE },
 	{ OP_SET, FACT_ADDR },
 	/* 12 */
+	{ OP_DEL, OP_CLASS_EXPOSURE },
 	{ OP_DEL, FACT_ADDR },
 	{ OP_DEL, FACT_ROUTE },
+	{ OP_DEL, FACT_HELD },
 	{ OP_DEL, FACT_RS },
 	{ OP_DEL, FACT_VS },
 	{ OP_DEL, FACT_JUMP },
@@ -119,6 +132,7 @@ const struct op_step op_order[] = {
 	{ OP_DEL, FACT_CHAIN, JOINS },
 	{ OP_DEL, FACT_MEMBER },
 	{ OP_DEL, FACT_SET },
+	{ OP_DEL, FACT_POLICY_RULE },
 	{ OP_DEL, FACT_LINK },
 	/* 13 */
 	{ OP_SET, FACT_VS, SLOW },
@@ -132,6 +146,8 @@ enum op_class op_class_of(const struct fact_key *key)
 
 	if (fact_diverts(key))
 		return OP_CLASS_DIVERSION;
+	if (fact_exposes(key))
+		return OP_CLASS_EXPOSURE;
 	if (key->kind != FACT_CHAIN || key->set != TABLE_NAT)
 		return key->kind;
 	if (!strcmp(key->name, "KUBE-SERVICES") || !strcmp(key->name, "KUBE-NODE-PORT"))
@@ -155,6 +171,7 @@ bool op_step_is_of_kind(const struct op_step *step, enum fact_kind kind)
 {
 	switch (step->class) {
 	case OP_CLASS_DIVERSION:
+	case OP_CLASS_EXPOSURE:
 		return kind == FACT_MEMBER;
 	case OP_CLASS_REVIVAL:
 		return kind == FACT_RS;

@@ -18,7 +18,8 @@ enum op_class {
 	OP_CLASS_DIVERSION = FACT_KINDS,
 	OP_CLASS_ENTRANCE,
 	OP_CLASS_SERVICE_CHAIN,
-	OP_CLASS_REVIVAL, /* of a real server: its weight leaves 0; only a change is one */
+	OP_CLASS_EXPOSURE, /* members of KUBE-EXTERNAL-PORT */
+	OP_CLASS_REVIVAL,  /* of a real server: its weight leaves 0; only a change is one */
 	OP_CLASSES
 };
 enum op_class op_class_of(const struct fact_key *key);

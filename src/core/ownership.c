@@ -72,13 +72,15 @@ bool ownership_is_ours(
 		return virtual_server_is_ours(l, view, key);
 	case FACT_ADDR:
 		return !options_excluded(view->options, &ip) && has_member(l, SET_IPVS_IPS, key);
-	case FACT_LINK: /* by their names, and routes by their protocol number */
+	case FACT_LINK: /* by their names; routes and policy rules by their protocol number */
+	case FACT_POLICY_RULE:
 	case FACT_SET:
 	case FACT_MEMBER:
 	case FACT_CHAIN:
 	case FACT_DISPATCH:
 	case FACT_JUMP:
 	case FACT_RS:
+	case FACT_HELD:
 	case FACT_ROUTE:
 	case FACT_KINDS:
 		return true;

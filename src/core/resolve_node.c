@@ -417,12 +417,12 @@ void resolve_node(const struct node_view *view, struct rule_pool *pool, struct f
 
 	/* CNI plugins take the device for a sign of IPVS. */
 	if (!iptables || view->options->vip_mode == VIP_ADDRESS)
-		fact_list_add(ret, fact_link());
+		fact_list_add(ret, fact_link(LINK_VIPS));
 	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
 		if (!node_view_serves(view, families[f]))
 			continue;
 		for (enum set_id id = 0; id < SET_COUNT; id++)
-			if ((id != SET_NO_ENDPOINTS || iptables) &&
+			if (id != SET_EXTERNAL_PORT && (id != SET_NO_ENDPOINTS || iptables) &&
 				(id != SET_LOCAL_MARK || marks) &&
 				(id != SET_NO_LOCAL || iptables || marks))
 				fact_list_add(ret, fact_set(id, families[f]));

@@ -61,6 +61,8 @@ static const struct set_info sets[SET_COUNT] = {
 	[SET_HEALTH_CHECK_NODE_PORT] = { "HEALTH-CHECK-NODE-PORT",
 		"Kubernetes health check node port", SET_TYPE_BITMAP_PORT },
 	[SET_IPVS_IPS] = { "IPVS-IPS", "Addresses on the ipvs interface", SET_TYPE_HASH_IP },
+	[SET_EXTERNAL_PORT] = { "EXTERNAL-PORT",
+		"Kubernetes service ports of addresses that are not local", SET_TYPE_HASH_IP_PORT },
 };
 
 const struct set_info *set_info(enum set_id id)

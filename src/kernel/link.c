@@ -158,7 +158,7 @@ static int take_address(struct nlmsghdr *msg, void *arg)
 static int dump_device(struct link *l, enum fact_kind kind, dump_fn fn, void *arg, struct err *err)
 {
 	struct link_address_list all = { 0 };
-	struct fact f = fact_link();
+	struct fact f = fact_link(LINK_VIPS);
 	struct link_device d;
 	int r = link_ask_device(l->port, &d);
 

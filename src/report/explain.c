@@ -230,10 +230,12 @@ static bool fact_is_of_frontend(const struct explainer *x, const struct served_p
 	case FACT_MEMBER:
 		return ip_eq(&ip, &fe->ip) &&
 			(!key->port || (key->port == fe->port && key->proto == proto));
+	case FACT_HELD:
 	case FACT_ROUTE:
 	case FACT_ADDR:
 		return ip_eq(&ip, &fe->ip);
 	case FACT_LINK:
+	case FACT_POLICY_RULE:
 	case FACT_SET:
 	case FACT_CHAIN:
 	case FACT_JUMP:

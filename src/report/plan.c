@@ -398,6 +398,7 @@ static json_t *plan_differences(const struct plan *p)
 	/* The words of a fact's line before its value. */
 	static const int key_words[FACT_KINDS] = {
 		[FACT_LINK] = 2,
+		[FACT_POLICY_RULE] = 6,
 		[FACT_SET] = 2,
 		[FACT_MEMBER] = 3,
 		[FACT_CHAIN] = 4,
@@ -405,6 +406,7 @@ static json_t *plan_differences(const struct plan *p)
 		[FACT_JUMP] = 5,
 		[FACT_VS] = 2,
 		[FACT_RS] = 3,
+		[FACT_HELD] = 2,
 		[FACT_ROUTE] = 2,
 		[FACT_ADDR] = 2,
 	};

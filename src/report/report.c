@@ -39,6 +39,7 @@ static bool is_of_no_service(const struct fact_key *key, const struct fact_state
 {
 	switch ((enum fact_kind)key->kind) {
 	case FACT_LINK:
+	case FACT_POLICY_RULE:
 	case FACT_SET:
 	case FACT_CHAIN:
 	case FACT_JUMP:
@@ -47,6 +48,7 @@ static bool is_of_no_service(const struct fact_key *key, const struct fact_state
 	case FACT_DISPATCH:
 	case FACT_VS:
 	case FACT_RS:
+	case FACT_HELD:
 	case FACT_ROUTE:
 	case FACT_ADDR:
 	case FACT_KINDS:

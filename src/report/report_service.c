@@ -290,6 +290,7 @@ static void service_common_fill(
 	static const bool of_an_address[FACT_KINDS] = {
 		[FACT_VS] = true,
 		[FACT_RS] = true,
+		[FACT_HELD] = true,
 		[FACT_ROUTE] = true,
 		[FACT_ADDR] = true,
 	};

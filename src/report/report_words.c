@@ -28,6 +28,10 @@ void report_describe(struct buf *b, const struct fact_key *key)
 	case FACT_LINK:
 		buf_addf(b, "device %s", key->name);
 		break;
+	case FACT_POLICY_RULE:
+		buf_addf(b, "%s policy rule %u for mark 0x%x", family, key->policy_rule.priority,
+			key->policy_rule.mark);
+		break;
 	case FACT_SET:
 		buf_addf(b, "ipset %s", set_name(key->set, key->family, set));
 		break;
@@ -59,8 +63,13 @@ void report_describe(struct buf *b, const struct fact_key *key)
 			buf_addf(b, "virtual server of firewall mark %u (%s)", fact_fwmark(key),
 				family);
 		break;
+	case FACT_HELD:
+		buf_addf(b, "address %s on " LINK_HELD, ip_print(&ip, s));
+		break;
 	case FACT_ROUTE:
 		buf_addf(b, "local route %s", ip_print(&ip, s));
+		if (key->port)
+			buf_addf(b, " in table %u", key->port);
 		break;
 	case FACT_ADDR:
 		buf_addf(b, "address %s", ip_print(&ip, s));

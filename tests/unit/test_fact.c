@@ -16,6 +16,9 @@
  * port. */
 static const char *const sorted[] = {
 	"link kube-ipvs0",
+	"link kube-ipvs1",
+	"policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512",
+	"policy-rule IPv6 90 mark=0x1000 mask=0x1000 table=2512",
 	"set KUBE-LOOP-BACK hash:ip,port,ip maxelem=1048576",
 	"set KUBE-CLUSTER-IP hash:ip,port maxelem=65536",
 	"set KUBE-NODE-PORT-TCP bitmap:port",
@@ -65,8 +68,12 @@ static const char *const sorted[] = {
 	"rs 10.96.0.10:80/TCP 10.244.1.11:8081 weight=65535",
 	"rs 10.96.0.10:80/TCP 10.244.1.12:8080 weight=1 forwarding=3",
 	"rs [fd00::a]:80/TCP [fd00:1::b]:8080 weight=1",
+	"held 203.0.113.1",
+	"held 203.0.113.2 flaws=0x3",
 	"route 10.96.0.10",
 	"route 10.96.0.11 src=192.168.50.1",
+	"route 203.0.113.1",
+	"route 203.0.113.1 table=2512",
 	"route fd00::a src=2001:db8::1",
 	"addr 10.96.0.10",
 	"addr fd00::a",
@@ -294,13 +301,16 @@ static void children_name_the_parent_that_the_kernel_drops_them_with(void **stat
 		{ "member KUBE-6-NODE-PORT-TCP 30001", "set KUBE-6-NODE-PORT-TCP bitmap:port" },
 		{ "addr 10.96.0.10", "link kube-ipvs0" },
 		{ "addr fd00::a", "link kube-ipvs0" },
+		{ "held 203.0.113.1", "link kube-ipvs1" },
 		{ "link kube-ipvs0", NULL },
+		{ "policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512", NULL },
 		{ "set KUBE-IPVS-IPS hash:ip maxelem=1048576", NULL },
 		{ "chain IPv4 nat KUBE-SERVICES text=0123456789abcdef", NULL },
 		{ "jump IPv4 nat OUTPUT KUBE-SERVICES text=0123456789abcdef", NULL },
 		{ "dispatch 10.96.0.10:80/TCP KUBE-SVC-XPGD46QRK7WJZT7O", NULL },
 		{ "vs 10.96.0.10:80/TCP rr", NULL },
 		{ "route 10.96.0.10", NULL },
+		{ "route 203.0.113.1 table=2512", NULL },
 	};
 
 	(void)state;
@@ -326,7 +336,7 @@ static void made_facts_leave_no_byte_undefined(void **state)
 		struct fact made;
 		const char *line;
 	} rows[] = {
-		{ fact_link(), "link kube-ipvs0" },
+		{ fact_link(LINK_VIPS), "link kube-ipvs0" },
 		{ fact_set(SET_CLUSTER_IP, AF_INET),
 			"set KUBE-CLUSTER-IP hash:ip,port maxelem=1048576" },
 		{ fact_set(SET_NODE_PORT_UDP, AF_INET6), "set KUBE-6-NODE-PORT-UDP bitmap:port" },

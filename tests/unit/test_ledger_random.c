@@ -149,7 +149,7 @@ static void add_address(struct history *h, unsigned i, struct fact_list *ret)
 static void claims_of_node(struct history *h, struct fact_list *ret)
 {
 	if (rnd(h, 8))
-		fact_list_add(ret, fact_link());
+		fact_list_add(ret, fact_link(LINK_VIPS));
 	if (rnd(h, 8))
 		fact_list_add(ret, fact_set(SET_CLUSTER_IP, AF_INET));
 	if (rnd(h, 8))
@@ -277,7 +277,7 @@ static void others_own(struct history *h, struct fact f)
 static void others_add(struct history *h)
 {
 	unsigned i = FOREIGN + rnd(h, ADDRESSES - FOREIGN);
-	struct fact link = fact_link(), f = rnd(h, 3) ? make_vs(h, i) : make_addr(i);
+	struct fact link = fact_link(LINK_VIPS), f = rnd(h, 3) ? make_vs(h, i) : make_addr(i);
 	struct fact_state s;
 
 	if (fake_kernel_find(&h->kernel, &f.key) || wanted_by_anyone(h, &f.key) ||
@@ -396,7 +396,7 @@ static bool others_need_link(const struct history *h)
 /* Or of ours, as long as it is there. */
 static bool device_stays(const struct history *h)
 {
-	const struct fact link = fact_link();
+	const struct fact link = fact_link(LINK_VIPS);
 
 	if (others_need_link(h))
 		return true;
@@ -412,7 +412,7 @@ static bool device_stays(const struct history *h)
 static const struct fact *expected(const struct history *h, const struct fact_key *key)
 {
 	const struct fact *f = wanted(h, key);
-	const struct fact link = fact_link();
+	const struct fact link = fact_link(LINK_VIPS);
 	struct fact_key parent;
 
 	if (!f || !fact_parent(key, &parent) || wanted(h, &parent))
@@ -432,7 +432,7 @@ static void expect_all(const struct history *h, struct fact_list *ret)
 	for (size_t i = 0; i < h->others.n; i++)
 		fact_list_add(ret, h->others.facts[i]);
 	if (device_stays(h))
-		fact_list_add(ret, fact_link());
+		fact_list_add(ret, fact_link(LINK_VIPS));
 	fact_list_finish(ret);
 }
 

@@ -422,7 +422,7 @@ static void changes_to_the_device_by_others_are_noticed(void **state)
 
 static bool has_dummy_devices(void)
 {
-	struct op op = { .type = OP_ADD, .fact = fact_link() };
+	struct op op = { .type = OP_ADD, .fact = fact_link(LINK_VIPS) };
 	bool has = !new_namespace(NULL);
 
 	if (has) {
