@@ -11,7 +11,13 @@
 struct store;
 
 /* As many as a Node object has: one of each family. */
-enum { NODE_VIEW_MAX_POD_CIDRS = 2, NODE_VIEW_MAX_SCHEDULERS = 16 };
+enum { NODE_VIEW_MAX_POD_CIDRS = 2, NODE_VIEW_MAX_SCHEDULERS = 16, NODE_VIEW_MAX_OWN_PORTS = 4 };
+
+/* An address and TCP port that no Service may have as an external address. */
+struct node_socket {
+	struct ip ip; /* family 0: every address of the node */
+	uint16_t port;
+};
 
 /*
  * The daemon's view of the node that it runs on: the options, the addresses on the interfaces, the
@@ -28,6 +34,10 @@ struct node_view {
 	bool drop_invalid;	/* drop what connection tracking finds invalid; only on iptables */
 	struct ip bind_address; /* preferred as the node's own address; family 0: none */
 	bool keep;		/* zone and pod CIDRs outlive the Node object: pods run on */
+	bool policy_routing[2]; /* IPv4, IPv6: the kernel has `ip rule` (default: true) */
+	/* The daemon's own servers: health and metrics. */
+	struct node_socket own_ports[NODE_VIEW_MAX_OWN_PORTS];
+	size_t n_own_ports;
 
 	const struct store *store; /* of nodes and their weights; NULL: none is known */
 	/*
@@ -41,6 +51,11 @@ struct node_view {
 	char zone[64];		/* label topology.kubernetes.io/zone (at most 63 characters); "" */
 	struct cidr pod_cidrs[NODE_VIEW_MAX_POD_CIDRS];
 	size_t n_pod_cidrs;
+	/* The API server: what its URL resolves to, and the endpoints of default/kubernetes. */
+	struct node_socket *api_servers; /* sorted by node_socket_compare() */
+	size_t n_api_servers;
+	struct node_socket *api_in_use; /* of these, what the URL resolves to */
+	size_t n_api_in_use;
 	/* Schedulers that the kernel turned out not to have. */
 	char missing_schedulers[NODE_VIEW_MAX_SCHEDULERS][SCHED_NAME_SIZE];
 	size_t n_missing_schedulers;
@@ -64,6 +79,13 @@ bool node_view_update(struct node_view *v, struct ip *local, size_t n_local,
  * a family is the first internal one, else the first external one, as Kubernetes has it.
  */
 void node_view_imagine(struct node_view *v, const struct node *node, const struct store *store);
+/*
+ * The addresses and ports that the URL of the API server resolves to, in any order; copied. They
+ * count from the next node_view_update() on. Returns whether they changed.
+ */
+bool node_view_set_api_in_use(struct node_view *v, const struct node_socket *sockets, size_t n);
+/* For qsort() and bsearch(). */
+int node_socket_compare(const void *a, const void *b);
 /* The kernel lacks the scheduler. Returns false where there is no room to remember it. */
 bool node_view_add_missing_scheduler(struct node_view *v, const char *scheduler);
 void node_view_forget_missing_schedulers(struct node_view *v);

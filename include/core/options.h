@@ -22,6 +22,10 @@ const char *backend_name(enum backend b);
 
 enum vip_mode { VIP_ROUTE, VIP_ADDRESS };
 
+/* How much of an external or load balancer address becomes ours that is on no interface of the
+ * node: the ports of the Services that name it, or the whole address. */
+enum external_addresses { EXTERNAL_PORTS, EXTERNAL_LOCAL };
+
 /* How packets of this node's pods are recognised. */
 enum detect_local {
 	DETECT_CLUSTER_CIDR,
@@ -66,8 +70,23 @@ struct options {
 	bool localhost_nodeports;    /* --iptables-localhost-nodeports; only on iptables */
 	struct cidr exclude[OPTIONS_MAX_CIDRS]; /* --ipvs-exclude-cidrs */
 	size_t n_exclude;
-	bool external_ips;     /* spec.externalIPs count: the gate AllowServiceExternalIPs */
-	int64_t drain_timeout; /* milliseconds */
+	bool external_ips; /* spec.externalIPs count: the gate AllowServiceExternalIPs */
+	enum external_addresses external_addresses;
+	/* Pools of addresses that nobody else has: taken as a whole even with EXTERNAL_PORTS. */
+	struct cidr local_ranges[OPTIONS_MAX_CIDRS]; /* --local-address-ranges */
+	size_t n_local_ranges;
+	/* Where spec.externalIPs, or addresses in status.loadBalancer, may be; n 0: anywhere. */
+	struct cidr external_ip_ranges[OPTIONS_MAX_CIDRS];
+	size_t n_external_ip_ranges;
+	struct cidr load_balancer_ranges[OPTIONS_MAX_CIDRS];
+	size_t n_load_balancer_ranges;
+	struct cidr cluster_ip_ranges[2]; /* --service-cluster-ip-range; family 0: unknown */
+	/* EXTERNAL_PORTS: packets to such a port have this bit of the mark from mangle PREROUTING
+	 * to mangle INPUT, and a policy rule leads them to the table, where the address is local. */
+	uint8_t external_mark_bit;	 /* 0..31; neither masquerade_bit nor in mark_mask */
+	uint16_t external_table;	 /* 1..65535, not 253..255: default, main, local */
+	uint16_t external_rule_priority; /* 1..32765: behind table local, before main */
+	int64_t drain_timeout;		 /* milliseconds */
 };
 
 void options_init(struct options *o);

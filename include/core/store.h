@@ -50,7 +50,9 @@ struct store {
 	struct map slices; /* of slot_slice, by kind/namespace/name */
 	struct map nodes;  /* of struct store_node */
 	struct list dirty;
-	uint32_t node_generation; /* counts changes of addresses, pod CIDRs, zones, weights */
+	/* Counts changes of nodes' addresses, pod CIDRs, zones and weights, and of the endpoints of
+	 * default/kubernetes. */
+	uint32_t node_generation;
 	size_t n_services;
 	uint32_t view[VIEW_KINDS]; /* number of the running or last view */
 	/* Changes received so far. An object in the version that the store has is not a change. */

@@ -20,13 +20,79 @@ void node_view_init(struct node_view *v, const struct options *options)
 		.ipv6 = true,
 		.random_fully = true,
 		.drop_invalid = true,
+		.policy_routing = { true, true },
 	};
 }
 
 void node_view_done(struct node_view *v)
 {
 	free(v->local);
+	free(v->api_servers);
+	free(v->api_in_use);
 	*v = (struct node_view){ 0 };
+}
+
+int node_socket_compare(const void *a, const void *b)
+{
+	const struct node_socket *x = a, *y = b;
+	const int c = ip_compare(&x->ip, &y->ip);
+
+	return c ? c : x->port - y->port;
+}
+
+bool node_view_set_api_in_use(struct node_view *v, const struct node_socket *sockets, size_t n)
+{
+	struct node_socket *copy = mem_zalloc(n, sizeof(*copy));
+	bool changed;
+
+	if (n) {
+		memcpy(copy, sockets, n * sizeof(*copy));
+		qsort(copy, n, sizeof(*copy), node_socket_compare);
+	}
+	changed = n != v->n_api_in_use || (n && memcmp(copy, v->api_in_use, n * sizeof(*copy)));
+	free(v->api_in_use);
+	v->api_in_use = copy;
+	v->n_api_in_use = n;
+	return changed;
+}
+
+/* Whatever the endpoints' readiness: they are the API server's addresses. */
+static bool update_api_servers(struct node_view *v, const struct store *store)
+{
+	const struct slot *slot = store_find(store, "default", "kubernetes");
+	struct node_socket *was = v->api_servers;
+	const size_t n_was = v->n_api_servers;
+	size_t cap = 0;
+	bool changed;
+
+	v->api_servers = NULL;
+	v->n_api_servers = 0;
+	for (size_t i = 0; i < v->n_api_in_use; i++) {
+		mem_grow(v->api_servers, v->n_api_servers, cap);
+		v->api_servers[v->n_api_servers++] = v->api_in_use[i];
+	}
+	if (slot)
+		list_for_each_entry(const struct slot_slice, it, &slot->slices, link)
+			for (size_t i = 0; i < it->slice->n_subsets; i++) {
+				const struct subset *set = &it->slice->subsets[i];
+
+				for (size_t j = 0; j < set->n_endpoints * set->n_ports; j++) {
+					struct node_socket s;
+
+					memset(&s, 0, sizeof(s));
+					s.ip = set->endpoints[j / set->n_ports].ip;
+					s.port = set->ports[j % set->n_ports].port;
+					mem_grow(v->api_servers, v->n_api_servers, cap);
+					v->api_servers[v->n_api_servers++] = s;
+				}
+			}
+	if (v->n_api_servers)
+		qsort(v->api_servers, v->n_api_servers, sizeof(*v->api_servers),
+			node_socket_compare);
+	changed = v->n_api_servers != n_was ||
+		(n_was && memcmp(was, v->api_servers, n_was * sizeof(*was)) != 0);
+	free(was);
+	return changed;
 }
 
 bool node_view_update(struct node_view *v, struct ip *local, size_t n_local,
@@ -67,7 +133,8 @@ bool node_view_update(struct node_view *v, struct ip *local, size_t n_local,
 		else
 			v->node_ip[f] = primary[f];
 	}
-	changed = !was.store || was.n_local != n_local ||
+	changed = update_api_servers(v, store);
+	changed = changed || !was.store || was.n_local != n_local ||
 		(n_local && memcmp(was.local, local, n_local * sizeof(*local)) != 0) ||
 		memcmp(was.node_ip, v->node_ip, sizeof(v->node_ip)) != 0 ||
 		strcmp(was.zone, v->zone) != 0 || was.n_pod_cidrs != v->n_pod_cidrs ||

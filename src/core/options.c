@@ -14,6 +14,9 @@ void options_init(struct options *o)
 		.localhost_nodeports = true,
 		.detect_local = DETECT_CLUSTER_CIDR,
 		.external_ips = true,
+		.external_mark_bit = 12,
+		.external_table = 2512,
+		.external_rule_priority = 90,
 		.drain_timeout = 60000,
 	};
 }

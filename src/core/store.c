@@ -104,6 +104,12 @@ void store_prune(struct store *s, struct slot *slot)
 	free(slot);
 }
 
+/* The API server's addresses are a part of the node view. */
+static bool slot_is_api_server(const struct slot *slot)
+{
+	return !strcmp(slot->name, "default/kubernetes");
+}
+
 void store_put_service(struct store *s, struct service *service)
 {
 	struct slot *slot = slot_get(s, service->ns, service->name);
@@ -175,6 +181,7 @@ static void detach_slice(struct store *s, struct slot_slice *it)
 		if (s->triggers[i].slot != slot)
 			s->triggers[n++] = s->triggers[i];
 	s->n_triggers = n;
+	s->node_generation += slot_is_api_server(slot);
 	store_mark_dirty(s, slot);
 }
 
@@ -216,6 +223,7 @@ void store_put_slice(struct store *s, struct slice *slice)
 		map_add(&s->slices, &it->by_key, hash_names(slice->ns, slice->name));
 	}
 	it->view = s->view[slice_views[slice->kind]];
+	s->node_generation += slot_is_api_server(it->slot);
 	store_mark_dirty(s, it->slot);
 }
 
