@@ -71,7 +71,6 @@ struct config {
 	/* Inputs; strings are "" where they are not given */
 	const char **manifests;
 	size_t n_manifests;
-	struct cidr service_range[2]; /* --service-cluster-ip-range: IPv4, IPv6; family 0: none */
 	const char *kubeconfig, *master;
 	bool in_cluster; /* KUBERNETES_SERVICE_HOST is set, as in a pod */
 	enum endpoints_source endpoints_source;

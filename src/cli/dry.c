@@ -32,7 +32,8 @@ enum exit_code dry_load(struct dry *d, struct err *err)
 		.paths = c->manifests,
 		.n_paths = c->n_manifests,
 		.store = &d->store,
-		.service_range = { c->service_range[0], c->service_range[1] },
+		.service_range = { c->options.cluster_ip_ranges[0],
+			c->options.cluster_ip_ranges[1] },
 	};
 	int e = manifests_new(&config, &d->manifests, err);
 	size_t n = 0;

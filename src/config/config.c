@@ -237,6 +237,25 @@ static void check_marks(struct config *c)
 		*mask = __builtin_popcount(below) > __builtin_popcount(above) ? below : above;
 }
 
+/* A packet to a port of an external address can have the bits of other purposes at the same time. */
+static void check_external_mark(struct config *c)
+{
+	const struct option_row *o = config_row("external-mark-bit");
+	_cleanup_(buf_done) struct buf other = { 0 };
+
+	if (c->options.external_addresses == EXTERNAL_LOCAL)
+		return;
+	if (c->options.external_mark_bit == c->options.masquerade_bit) {
+		config_show(c, config_row("iptables-masquerade-bit"), &other);
+		config_mistake(c, o, "must differ from %s, which is bit %u too", buf_str(&other),
+			c->options.masquerade_bit);
+	} else if (c->options.mark_mask & UINT32_C(1) << c->options.external_mark_bit) {
+		config_show(c, config_row("mark-mask"), &other);
+		config_mistake(c, o, "bit %u must not be in %s, which is 0x%x",
+			c->options.external_mark_bit, buf_str(&other), c->options.mark_mask);
+	}
+}
+
 /* Where the file has kube-proxy's key and ours for one thing, ours counts. */
 static void check_overridden(struct config *c)
 {
@@ -274,6 +293,7 @@ static void check_values(struct config *c)
 
 	check_detect_local(c);
 	check_marks(c);
+	check_external_mark(c);
 	check_overridden(c);
 	if (c->once + c->cleanup + c->init_only > 1)
 		config_note(

@@ -19,7 +19,13 @@
 
 #define DEFAULT_MARK_MASK "0xfff00000"
 
-enum { MASQUERADE_BIT_MAX = 31 };
+enum {
+	MARK_BIT_MAX = 31,
+	RULE_PRIORITY_MAX = 32765, /* the kernel's own rule for table main has 32766 */
+	/* The kernel's own tables: default, main and local (linux/rtnetlink.h). */
+	KERNEL_TABLES_MIN = 253,
+	KERNEL_TABLES_MAX = 255,
+};
 
 /* The node's name, as Kubernetes writes it: without blanks around it, in lower case. */
 static int set_hostname(const struct option_row *o, void *target, const char *text, struct err *err)
@@ -142,6 +148,23 @@ static json_t *get_mark_mask(const struct option_row *o, const void *target)
 static const struct option_type type_mark_mask = { SHAPE_TEXT, .set = set_mark_mask,
 	.get = get_mark_mask };
 
+static int set_external_table(
+	const struct option_row *o, void *target, const char *text, struct err *err)
+{
+	long v = 0;
+	int r = option_read_number(text, o->min, o->max, &v, err);
+
+	if (r < 0)
+		return r;
+	if (v >= KERNEL_TABLES_MIN && v <= KERNEL_TABLES_MAX)
+		return err_set(err, -EINVAL, "\"%.60s\" is a table of the kernel itself", text);
+	((struct config *)target)->options.external_table = (uint16_t)v;
+	return 0;
+}
+
+static const struct option_type type_external_table = { SHAPE_NUMBER, PLACE_UNSIGNED,
+	.set = set_external_table };
+
 static int add_nodeport_address(
 	const struct option_row *o, void *target, const char *element, struct err *err)
 {
@@ -263,6 +286,12 @@ static const char *const vip_modes[] = {
 	NULL,
 };
 
+static const char *const external_modes[] = {
+	[EXTERNAL_PORTS] = "ports",
+	[EXTERNAL_LOCAL] = "local",
+	NULL,
+};
+
 static const char *const detect_modes[] = {
 	[DETECT_CLUSTER_CIDR] = "ClusterCIDR",
 	[DETECT_NODE_CIDR] = "NodeCIDR",
@@ -337,12 +366,39 @@ static const struct option_row config_rows[] = {
 		"masquerade all traffic to cluster IPs", &type_bool, AT(options.masquerade_all) },
 	{ "iptables-masquerade-bit", "iptables.masqueradeBit", OPTIONS_POLICY, FILE_WINS, "BIT",
 		"14", "bit of the packet mark that requests masquerading", &type_number,
-		AT(options.masquerade_bit), .max = MASQUERADE_BIT_MAX },
+		AT(options.masquerade_bit), .max = MARK_BIT_MAX },
 	{ "mark-mask", "ipvsctl.markMask", OPTIONS_POLICY, EMPTY_IS_PRESET, "MASK",
 		DEFAULT_MARK_MASK,
 		"bits of the packet mark reserved for Services with a Local traffic policy; "
 		"0: none",
 		&type_mark_mask },
+	{ "service-cluster-ip-range", "ipvsctl.serviceClusterIPRange", OPTIONS_POLICY, 0,
+		"CIDR[,CIDR]", NULL,
+		"address range of cluster IPs, one for each IP family; with --manifests, missing "
+		"ones are allocated from it",
+		&type_cidr_pair, AT(options.cluster_ip_ranges) },
+	{ "external-addresses", "ipvsctl.externalAddresses", OPTIONS_POLICY, 0, "MODE", "ports",
+		"what to take of an external or load balancer address that is not the node's: the "
+		"Services' 'ports', or make all of it 'local'",
+		&type_choice, AT(options.external_addresses), .names = external_modes },
+	{ "local-address-ranges", "ipvsctl.localAddressRanges", OPTIONS_POLICY, 0, "CIDR,...", NULL,
+		"pools of addresses that no host has: made local as a whole", &type_cidrs,
+		AT(options.local_ranges), COUNT_AT(options.n_local_ranges) },
+	{ "external-ip-ranges", "ipvsctl.externalIPRanges", OPTIONS_POLICY, 0, "CIDR,...", NULL,
+		"refuse external IPs outside of these ranges", &type_cidrs,
+		AT(options.external_ip_ranges), COUNT_AT(options.n_external_ip_ranges) },
+	{ "load-balancer-ranges", "ipvsctl.loadBalancerRanges", OPTIONS_POLICY, 0, "CIDR,...", NULL,
+		"refuse load balancer addresses outside of these ranges", &type_cidrs,
+		AT(options.load_balancer_ranges), COUNT_AT(options.n_load_balancer_ranges) },
+	{ "external-mark-bit", "ipvsctl.externalMarkBit", OPTIONS_POLICY, 0, "BIT", "12",
+		"bit of the packet mark for ports of external addresses", &type_number,
+		AT(options.external_mark_bit), .max = MARK_BIT_MAX },
+	{ "external-table", "ipvsctl.externalTable", OPTIONS_POLICY, 0, "NUMBER", "2512",
+		"routing table for packets with that bit", &type_external_table,
+		AT(options.external_table), .min = 1, .max = UINT16_MAX },
+	{ "external-rule-priority", "ipvsctl.externalRulePriority", OPTIONS_POLICY, 0, "NUMBER",
+		"90", "priority of the policy rule that leads to that table", &type_number,
+		AT(options.external_rule_priority), .min = 1, .max = RULE_PRIORITY_MAX },
 	{ "nodeport-addresses", "nodePortAddresses", OPTIONS_POLICY, FILE_WINS, "CIDR,...", NULL,
 		"node addresses that serve NodePorts, or 'primary'", &type_nodeport_addresses,
 		AT(options.nodeport_addresses), COUNT_AT(options.n_nodeport_addresses) },
@@ -357,10 +413,6 @@ static const struct option_row config_rows[] = {
 	{ "manifests", "ipvsctl.manifests", OPTIONS_INPUT, 0, "FILE|DIR", NULL,
 		"read Services and endpoints from here; may be repeated", &type_paths,
 		AT(manifests), COUNT_AT(n_manifests) },
-	{ "service-cluster-ip-range", "ipvsctl.serviceClusterIPRange", OPTIONS_INPUT, 0,
-		"CIDR[,CIDR]", NULL,
-		"allocate missing cluster IPs from this range, one for each IP family",
-		&type_cidr_pair, AT(service_range) },
 	{ "kubeconfig", "clientConnection.kubeconfig", OPTIONS_DAEMON, FILE_WINS, "FILE", NULL,
 		"how to reach the API server; the default in a pod is its service account",
 		&type_text, AT(kubeconfig) },

@@ -169,7 +169,8 @@ int inputs_start(struct inputs *in, const struct inputs_config *config, struct e
 		.paths = c->manifests,
 		.n_paths = c->n_manifests,
 		.store = config->store,
-		.service_range = { c->service_range[0], c->service_range[1] },
+		.service_range = { c->options.cluster_ip_ranges[0],
+			c->options.cluster_ip_ranges[1] },
 		.on_problem = on_manifest_problem,
 	};
 	int r;

@@ -65,6 +65,53 @@ static void policy_options_reach_the_policy(void **state)
 	assert_int_equal(l.c.options.drain_timeout, 90000);
 }
 
+static void options_of_external_addresses_reach_the_policy(void **state)
+{
+	_cleanup_(line_done) struct line none, l, plan;
+
+	(void)state;
+	ok(&none, "");
+	assert_int_equal(none.c.options.external_addresses, EXTERNAL_PORTS);
+	assert_int_equal(none.c.options.external_mark_bit, 12);
+	assert_int_equal(none.c.options.external_table, 2512);
+	assert_int_equal(none.c.options.external_rule_priority, 90);
+	assert_int_equal(none.c.options.n_local_ranges, 0);
+	assert_int_equal(none.c.options.n_external_ip_ranges, 0);
+	assert_int_equal(none.c.options.n_load_balancer_ranges, 0);
+	assert_int_equal(none.c.options.cluster_ip_ranges[0].ip.family, 0);
+	ok(&l,
+		"--external-addresses local --local-address-ranges 192.0.2.0/28,2001:db8::/64 "
+		"--external-ip-ranges=198.51.100.0/24 --external-ip-ranges=203.0.113.0/24 "
+		"--load-balancer-ranges=192.0.2.0/24 --service-cluster-ip-range=10.96.0.0/12,fd00::/108 "
+		"--external-mark-bit=0 --external-table=65535 --external-rule-priority=32765");
+	assert_int_equal(l.c.options.external_addresses, EXTERNAL_LOCAL);
+	assert_int_equal(l.c.options.n_local_ranges, 2);
+	assert_cidr(&l.c.options.local_ranges[1], "2001:db8::/64");
+	assert_int_equal(l.c.options.n_external_ip_ranges, 2);
+	assert_cidr(&l.c.options.external_ip_ranges[1], "203.0.113.0/24");
+	assert_int_equal(l.c.options.n_load_balancer_ranges, 1);
+	assert_cidr(&l.c.options.load_balancer_ranges[0], "192.0.2.0/24");
+	assert_cidr(&l.c.options.cluster_ip_ranges[0], "10.96.0.0/12");
+	assert_cidr(&l.c.options.cluster_ip_ranges[1], "fd00::/108");
+	assert_int_equal(l.c.options.external_mark_bit, 0);
+	assert_int_equal(l.c.options.external_table, 65535);
+	assert_int_equal(l.c.options.external_rule_priority, 32765);
+	assert_int_equal(
+		parse(&plan, OF_PLAN, "a --external-addresses=local --external-table=7"), 0);
+	assert_int_equal(plan.c.options.external_table, 7);
+}
+
+static void the_external_mark_counts_only_where_ports_are_taken(void **state)
+{
+	_cleanup_(line_done) struct line l;
+
+	(void)state;
+	ok(&l, "--external-addresses=local --iptables-masquerade-bit=12");
+	assert_mistake(OF_DAEMON, "--iptables-masquerade-bit=12",
+		"--external-mark-bit: must differ from --iptables-masquerade-bit, which is bit 12 "
+		"too");
+}
+
 static void marks_leave_the_masquerade_bit_alone(void **state)
 {
 	static const struct {
@@ -120,8 +167,8 @@ static void daemon_options_reach_the_config(void **state)
 	assert_int_equal(l.c.n_manifests, 2);
 	assert_string_equal(l.c.manifests[0], "a");
 	assert_string_equal(l.c.manifests[1], "b");
-	assert_cidr(&l.c.service_range[0], "10.96.0.0/16");
-	assert_cidr(&l.c.service_range[1], "fd00::/108");
+	assert_cidr(&l.c.options.cluster_ip_ranges[0], "10.96.0.0/16");
+	assert_cidr(&l.c.options.cluster_ip_ranges[1], "fd00::/108");
 	assert_int_equal(l.c.options.backend, BACKEND_IPVS);
 	assert_true(l.c.strict_arp);
 	assert_int_equal(l.c.tcp_timeout, 900);
@@ -291,9 +338,36 @@ static void wrong_values_are_refused_in_words(void **state)
 		{ "--mark-mask=0x80000000",
 			"--mark-mask: \"0x80000000\" is not two or more adjacent bits" },
 		{ "--mark-mask=0xffffffff",
-			"--mark-mask: must not contain the masquerade bit, which is bit 14" },
+			"--mark-mask: must not contain the masquerade bit, which is bit 14; "
+			"--external-mark-bit: bit 12 must not be in --mark-mask, which is "
+			"0xffffffff" },
 		{ "--mark-mask=0xffff0000 --iptables-masquerade-bit=16",
 			"--mark-mask: must not contain the masquerade bit, which is bit 16" },
+		{ "--external-mark-bit=14",
+			"--external-mark-bit: must differ from --iptables-masquerade-bit, which is "
+			"bit 14 too" },
+		{ "--external-mark-bit=20",
+			"--external-mark-bit: bit 20 must not be in --mark-mask, which is "
+			"0xfff00000" },
+		{ "--external-mark-bit=32",
+			"--external-mark-bit: \"32\" is not a number between 0 and 31" },
+		{ "--external-table=0",
+			"--external-table: \"0\" is not a number between 1 and 65535" },
+		{ "--external-table=65536",
+			"--external-table: \"65536\" is not a number between 1 and 65535" },
+		{ "--external-table=253",
+			"--external-table: \"253\" is a table of the kernel itself" },
+		{ "--external-table=255",
+			"--external-table: \"255\" is a table of the kernel itself" },
+		{ "--external-rule-priority=0",
+			"--external-rule-priority: \"0\" is not a number between 1 and 32765" },
+		{ "--external-rule-priority=32766",
+			"--external-rule-priority: \"32766\" is not a number between 1 and "
+			"32765" },
+		{ "--external-addresses=none",
+			"--external-addresses: \"none\" is none of ports, local" },
+		{ "--external-ip-ranges=192.0.2.1",
+			"--external-ip-ranges: \"192.0.2.1\" is not a CIDR such as 10.0.0.0/8" },
 		{ "--nodeport-addresses=primary,10.0.0.0/8",
 			"--nodeport-addresses: \"primary\" and CIDRs exclude each other" },
 		{ "--nodeport-addresses=10.0.0.0/8 --nodeport-addresses=primary",
@@ -416,6 +490,8 @@ int main(void)
 		cmocka_unit_test(without_options_the_defaults_hold),
 		cmocka_unit_test(the_table_tells_the_defaults_that_hold),
 		cmocka_unit_test(policy_options_reach_the_policy),
+		cmocka_unit_test(options_of_external_addresses_reach_the_policy),
+		cmocka_unit_test(the_external_mark_counts_only_where_ports_are_taken),
 		cmocka_unit_test(marks_leave_the_masquerade_bit_alone),
 		cmocka_unit_test(pods_are_recognised_by_what_the_mode_names),
 		cmocka_unit_test(daemon_options_reach_the_config),

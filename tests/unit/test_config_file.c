@@ -308,10 +308,33 @@ static void our_options_count_over_the_file(void **state)
 	assert_int_equal(l.c.options.vip_mode, VIP_ROUTE);
 	assert_int_equal(l.c.options.drain_timeout, 2000);
 	assert_int_equal(l.c.audit_interval, 2000);
-	assert_int_equal(l.c.service_range[0].ip.family, 0);
-	assert_cidr(&l.c.service_range[1], "fd00::/108");
+	assert_int_equal(l.c.options.cluster_ip_ranges[0].ip.family, 0);
+	assert_cidr(&l.c.options.cluster_ip_ranges[1], "fd00::/108");
 	assert_int_equal(l.c.endpoints_source, ENDPOINTS_AUTO);
 	assert_string_equal(l.c.status_socket, "/b");
+}
+
+static void the_external_mark_bit_is_named_by_its_key_with_the_other(void **state)
+{
+	_cleanup_(line_done) struct line bit, mask, by_option;
+
+	(void)state;
+	assert_int_equal(parse_file(&bit, "iptables: {masqueradeBit: 12}\n", ""), -EINVAL);
+	assert_string_equal(bit.err.msg,
+		KEY
+		"ipvsctl.externalMarkBit: must differ from iptables.masqueradeBit, which is bit "
+		"12 too");
+	assert_int_equal(
+		parse_file(&mask, "ipvsctl: {markMask: \"0x3000\", externalMarkBit: 13}\n", ""),
+		-EINVAL);
+	assert_string_equal(mask.err.msg,
+		KEY "ipvsctl.externalMarkBit: bit 13 must not be in ipvsctl.markMask, which is "
+		    "0x3000");
+	assert_int_equal(
+		parse_file(&by_option, "iptables: {masqueradeBit: 12}\n", "--external-mark-bit=12"),
+		-EINVAL);
+	assert_string_equal(by_option.err.msg,
+		"--external-mark-bit: must differ from iptables.masqueradeBit, which is bit 12 too");
 }
 
 static void kube_proxys_options_are_ignored_beside_a_file_and_named(void **state)
@@ -556,6 +579,7 @@ int main(void)
 		cmocka_unit_test(unknown_keys_are_ignored_and_named),
 		cmocka_unit_test(notes_have_a_limit),
 		cmocka_unit_test(our_options_count_over_the_file),
+		cmocka_unit_test(the_external_mark_bit_is_named_by_its_key_with_the_other),
 		cmocka_unit_test(kube_proxys_options_are_ignored_beside_a_file_and_named),
 		cmocka_unit_test(the_place_of_config_among_the_options_does_not_matter),
 		cmocka_unit_test(in_the_file_our_section_counts_more_and_says_so),
