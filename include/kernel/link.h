@@ -11,9 +11,9 @@
 #include "core/adapter.h"
 
 /*
- * rtnetlink: the device kube-ipvs0 (FACT_LINK), VIPs as local routes (FACT_ROUTE) and as addresses
- * on that device (FACT_ADDR); and, as another interface, the node's own addresses. Notifications
- * are in kernel/link_monitor.h.
+ * rtnetlink: the devices kube-ipvs0 and kube-ipvs1 (FACT_LINK), VIPs as local routes (FACT_ROUTE) and
+ * as addresses on kube-ipvs0 (FACT_ADDR); and, as another interface, the node's own addresses.
+ * Notifications are in kernel/link_monitor.h.
  *
  * `ip route add local VIP/32 dev lo proto 200 metric 1024` would add a route of ours. The
  * metric is a part of what the kernel compares, so the route that the kernel adds for an address
@@ -21,7 +21,6 @@
  * its route already, and no address of the node can lose its own.
  */
 
-#define LINK_NAME "kube-ipvs0"
 enum {
 	LINK_ROUTE_PROTOCOL = 200, /* rtm_protocol: a route with it is ours */
 	LINK_ROUTE_METRIC = 1024,  /* IP6_RT_PRIO_USER: what IPv6 routes get anyway */
@@ -31,20 +30,25 @@ enum {
 int link_new(struct adapter **ret, struct err *err);
 void link_free(struct adapter *a);
 
+/* The devices of ours, LINK_VIPS and LINK_HELD. */
+enum link_device_id { LINK_DEVICE_VIPS, LINK_DEVICE_HELD, LINK_DEVICES };
+extern const char *const link_device_names[LINK_DEVICES];
+
 /* Tells the adapter's changes from those of others; for a link_monitor. */
 struct link_own {
-	uint32_t port;				    /* nlmsg_pid of its notifications */
-	uint32_t links_deleted, addresses6_deleted; /* so far */
+	uint32_t port;			      /* nlmsg_pid of its notifications */
+	uint32_t links_deleted[LINK_DEVICES]; /* so far */
+	uint32_t addresses6_deleted;	      /* so far */
 };
 const struct link_own *link_own(struct adapter *a);
 
 /*
  * The reason behind the result of a failed operation of this adapter; NULL: the errno says it all.
- * -ENOTUNIQ: there is a device kube-ipvs0 which is not a dummy device.
+ * -ENOTUNIQ: there is a device of that name which is not a dummy device.
  */
 const char *link_explain(const struct op *op);
 
-/* The addresses on all interfaces but kube-ipvs0, up or down, for which link_is_node_address() is
+/* The addresses on all interfaces but kube-ipvs0 and kube-ipvs1, up or down, for which link_is_node_address() is
  * true. Sorted by ip_compare(), without duplicates; the caller frees. Returns 0, or a negative
  * errno with words. */
 int link_addresses(struct ip **ret, size_t *ret_n, struct err *err);

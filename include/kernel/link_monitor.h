@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "core/adapter.h"
+#include "kernel/link.h"
 
 /*
  * Notifications of rtnetlink: addresses, links and routes that come and go (RTNLGRP_LINK,
@@ -29,8 +30,9 @@ enum {
 	 * link_primary_address() may differ. */
 	LINK_CHANGED_ADDRESSES = 1,
 	/*
-	 * kube-ipvs0, an address on it or a route of ours went away, or may have changed: the
-	 * kernel is silent about IPv6 routes that lose their source when that address goes.
+	 * A device of ours, an address on it or a route of ours went away, or may have changed: the
+	 * kernel is silent about IPv6 routes that lose their source when that address goes. Or
+	 * kube-ipvs1 is up, which makes all addresses on it local.
 	 */
 	LINK_CHANGED_OURS = 2,
 };
@@ -40,9 +42,9 @@ unsigned link_monitor_read(struct link_monitor *m);
 
 /* The state behind the judgement of notifications, without a socket: for link_monitor and tests. */
 struct link_watch {
-	int index; /* of kube-ipvs0; 0: it does not exist */
+	int index[LINK_DEVICES]; /* 0: the device does not exist */
 	/* Deletions by our own adapter whose notifications are still to come. */
-	uint32_t own_links, own_addresses6;
+	uint32_t own_links[LINK_DEVICES], own_addresses6;
 };
 struct nlmsghdr;
 /* A mask of LINK_CHANGED_* for one notification; 0 for one that cannot be read. */

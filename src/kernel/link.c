@@ -21,6 +21,11 @@ struct link {
 	struct link_own own;
 };
 
+const char *const link_device_names[LINK_DEVICES] = {
+	[LINK_DEVICE_VIPS] = LINK_VIPS,
+	[LINK_DEVICE_HELD] = LINK_HELD,
+};
+
 const struct link_own *link_own(struct adapter *a)
 {
 	return &container_of(a, struct link, adapter)->own;
@@ -38,7 +43,7 @@ static int link_error(struct err *err, int code, const char *what)
 struct link_batch {
 	struct link *link;
 	struct op *ops;
-	int index; /* of kube-ipvs0 */
+	int index; /* of the device that the operations need; 0: none */
 };
 
 static struct nl_msg *link_batch_build(size_t i, void *arg)
@@ -56,17 +61,18 @@ static void link_batch_answer(size_t i, int answer, void *arg)
 	op->result = link_result(op, answer);
 	if (op->result || op->type != OP_DEL)
 		return;
-	b->link->own.links_deleted += op->fact.key.kind == FACT_LINK;
+	for (size_t d = 0; op->fact.key.kind == FACT_LINK && d < LINK_DEVICES; d++)
+		b->link->own.links_deleted[d] += !strcmp(op->fact.key.name, link_device_names[d]);
 	b->link->own.addresses6_deleted +=
 		op->fact.key.kind == FACT_ADDR && op->fact.key.family == AF_INET6;
 }
 
-/* The device's own operations, one by one: there is one device. A device of another kind that has
- * the name is foreign: neither deleted nor used. */
+/* A device's own operations, one by one: there are two devices. A device of another kind that has
+ * the name is foreign: neither deleted nor used. kube-ipvs0 may be up, as far as we care. */
 static void apply_device(struct link *l, struct op *op)
 {
 	struct link_device d;
-	int r = link_ask_device(l->port, &d);
+	int r = link_ask_device(l->port, op->fact.key.name, &d);
 
 	if (r)
 		op->result = r;
@@ -74,7 +80,7 @@ static void apply_device(struct link *l, struct op *op)
 		op->result = op->type == OP_DEL ? -ENOENT : -ENOTUNIQ;
 	else if (!d.index && op->type != OP_ADD)
 		op->result = -ENOENT;
-	else if (op->type == OP_SET)
+	else if (op->type == OP_SET && strcmp(op->fact.key.name, LINK_HELD) != 0)
 		op->result = 0;
 	else
 		nl_port_batch(l->port, 1, link_batch_build, link_batch_answer,
@@ -97,7 +103,7 @@ static void link_apply(struct adapter *a, struct op *ops, size_t n)
 	}
 
 	if (ops->fact.key.kind == FACT_ADDR) {
-		r = link_ask_device(l->port, &d);
+		r = link_ask_device(l->port, LINK_VIPS, &d);
 		if (!r && !d.index)
 			r = -ESRCH;
 		else if (!r && !d.dummy)
@@ -112,17 +118,23 @@ static void link_apply(struct adapter *a, struct op *ops, size_t n)
 
 const char *link_explain(const struct op *op)
 {
+	struct fact_key device = op->fact.key;
+
 	switch (op->result) {
 	case -EPERM:
 		return "CAP_NET_ADMIN is missing";
 	case -ENOTUNIQ:
-		return "a device " LINK_NAME " exists already and is not a dummy device";
+		if (device.kind != FACT_LINK && !fact_parent(&op->fact.key, &device))
+			return NULL;
+		return strcmp(device.name, LINK_HELD) != 0
+			? "a device " LINK_VIPS " exists already and is not a dummy device"
+			: "a device " LINK_HELD " exists already and is not a dummy device";
 	case -EOPNOTSUPP:
 		return op->fact.key.kind == FACT_LINK
 			? "the kernel has no dummy devices (module dummy)"
 			: NULL;
 	case -EACCES:
-		return op->fact.key.kind == FACT_ADDR ? "IPv6 is disabled on " LINK_NAME : NULL;
+		return op->fact.key.kind == FACT_ADDR ? "IPv6 is disabled on " LINK_VIPS : NULL;
 	case -ENETDOWN:
 		return "the loopback device is down";
 	case -EINVAL:
@@ -154,26 +166,37 @@ static int take_address(struct nlmsghdr *msg, void *arg)
 	return 0;
 }
 
-/* The device, or the addresses on it. */
-static int dump_device(struct link *l, enum fact_kind kind, dump_fn fn, void *arg, struct err *err)
+static int dump_devices(struct link *l, dump_fn fn, void *arg, struct err *err)
+{
+	for (size_t i = 0; i < LINK_DEVICES; i++) {
+		struct fact f = fact_link(link_device_names[i]);
+		struct link_device d;
+		int r = link_ask_device(l->port, link_device_names[i], &d);
+
+		if (r)
+			return link_error(err, r, "cannot read the devices of ours");
+		f.val.link.up = i == LINK_DEVICE_HELD && d.up;
+		if (d.dummy)
+			fn(&f, arg);
+	}
+	return 0;
+}
+
+static int dump_addresses(struct link *l, dump_fn fn, void *arg, struct err *err)
 {
 	struct link_address_list all = { 0 };
-	struct fact f = fact_link(LINK_VIPS);
 	struct link_device d;
-	int r = link_ask_device(l->port, &d);
+	int r = link_ask_device(l->port, LINK_VIPS, &d);
 
-	if (r)
-		return link_error(err, r, "cannot read the device " LINK_NAME);
-	if (d.dummy && kind == FACT_LINK)
-		fn(&f, arg);
 	all.index = d.index;
-	if (d.dummy && kind == FACT_ADDR)
+	if (!r && d.dummy)
 		r = nl_port_ask(
 			l->port, link_msg_dump_addresses(d.index), take_address, &all.n, &all);
 	if (r)
-		link_error(err, r, "cannot read the addresses on " LINK_NAME);
+		link_error(err, r, "cannot read the addresses on " LINK_VIPS);
 	for (size_t i = 0; !r && i < all.n; i++) {
-		f = fact_addr(&all.v[i].ip);
+		struct fact f = fact_addr(&all.v[i].ip);
+
 		if (all.v[i].prefix_len == ip_bits(all.v[i].ip.family))
 			fn(&f, arg);
 	}
@@ -198,16 +221,11 @@ static int take_route(struct nlmsghdr *msg, void *arg)
 	return r < 0 ? r : 0;
 }
 
-static int link_dump(struct adapter *a, enum fact_kind kind,
-	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
+static int dump_routes(struct link *l, dump_fn fn, void *arg, struct err *err)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
-	struct link *l = container_of(a, struct link, adapter);
 	int r = 0;
 
-	(void)skip;
-	if (kind != FACT_ROUTE)
-		return dump_device(l, kind, fn, arg, err);
 	for (size_t i = 0; !r && i < ARRAY_SIZE(families); i++) {
 		struct route_list all = { .family = families[i] };
 
@@ -221,6 +239,19 @@ static int link_dump(struct adapter *a, enum fact_kind kind,
 		fact_list_done(&all.facts);
 	}
 	return r ? link_error(err, r, "cannot read the local routes") : 0;
+}
+
+static int link_dump(struct adapter *a, enum fact_kind kind,
+	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
+{
+	struct link *l = container_of(a, struct link, adapter);
+
+	(void)skip;
+	if (kind == FACT_LINK)
+		return dump_devices(l, fn, arg, err);
+	if (kind == FACT_ADDR)
+		return dump_addresses(l, fn, arg, err);
+	return dump_routes(l, fn, arg, err);
 }
 
 int link_new(struct adapter **ret, struct err *err)
@@ -267,7 +298,7 @@ bool link_is_node_address(const struct ip *ip)
 int link_addresses(struct ip **ret, size_t *ret_n, struct err *err)
 {
 	struct link_address_list all = { 0 };
-	struct link_device ours;
+	struct link_device ours[LINK_DEVICES];
 	struct nl_port *p;
 	struct ip *ips;
 	size_t n = 0, unique = 0;
@@ -275,7 +306,8 @@ int link_addresses(struct ip **ret, size_t *ret_n, struct err *err)
 
 	if (r)
 		return r;
-	r = link_ask_device(p, &ours);
+	for (size_t i = 0; !r && i < LINK_DEVICES; i++)
+		r = link_ask_device(p, link_device_names[i], &ours[i]);
 	if (!r)
 		r = nl_port_ask(p, link_msg_dump_addresses(0), take_address, &all.n, &all);
 	nl_port_free(p);
@@ -286,7 +318,9 @@ int link_addresses(struct ip **ret, size_t *ret_n, struct err *err)
 
 	ips = mem_zalloc(all.n, sizeof(*ips));
 	for (size_t i = 0; i < all.n; i++)
-		if (all.v[i].index != ours.index && link_is_node_address(&all.v[i].ip))
+		if (all.v[i].index != ours[LINK_DEVICE_VIPS].index &&
+			all.v[i].index != ours[LINK_DEVICE_HELD].index &&
+			link_is_node_address(&all.v[i].ip))
 			ips[n++] = all.v[i].ip;
 	free(all.v);
 	qsort(ips, n, sizeof(*ips), ip_compare);

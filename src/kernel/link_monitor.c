@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
@@ -12,7 +13,6 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
-#include "kernel/link.h"
 #include "link_msg.h"
 #include "nl.h"
 
@@ -34,19 +34,25 @@ static unsigned watch_link(struct link_watch *watch, struct nlmsghdr *msg)
 	};
 	struct nlattr *tb[IFLA_MAX + 1];
 	const struct ifinfomsg *h = nlmsg_data(msg);
+	unsigned changed = 0;
 
 	if (nlmsg_parse(msg, sizeof(*h), tb, IFLA_MAX, policy) || h->ifi_family != AF_UNSPEC ||
-		!tb[IFLA_IFNAME])
+		!tb[IFLA_IFNAME] || !h->ifi_index)
 		return 0;
-	if (msg->nlmsg_type == RTM_NEWLINK && !strcmp(nla_get_string(tb[IFLA_IFNAME]), LINK_NAME)) {
-		watch->index = h->ifi_index;
-		return 0;
+	for (size_t i = 0; i < LINK_DEVICES; i++) {
+		if (msg->nlmsg_type == RTM_NEWLINK &&
+			!strcmp(nla_get_string(tb[IFLA_IFNAME]), link_device_names[i])) {
+			watch->index[i] = h->ifi_index;
+			if (i == LINK_DEVICE_HELD && h->ifi_flags & IFF_UP)
+				changed |= LINK_CHANGED_OURS;
+		} else if (h->ifi_index == watch->index[i]) {
+			/* RTM_NEWLINK with another name: the device was renamed. */
+			watch->index[i] = 0;
+			changed |= msg->nlmsg_type == RTM_DELLINK ? gone(&watch->own_links[i])
+								  : LINK_CHANGED_OURS;
+		}
 	}
-	if (!watch->index || h->ifi_index != watch->index)
-		return 0;
-	/* RTM_NEWLINK with another name: kube-ipvs0 was renamed. */
-	watch->index = 0;
-	return msg->nlmsg_type == RTM_DELLINK ? gone(&watch->own_links) : LINK_CHANGED_OURS;
+	return changed;
 }
 
 static unsigned watch_address(struct link_watch *watch, struct nlmsghdr *msg)
@@ -56,11 +62,16 @@ static unsigned watch_address(struct link_watch *watch, struct nlmsghdr *msg)
 
 	if (link_read_address(msg, &a) <= 0)
 		return 0;
-	if (watch->index && a.index == watch->index) {
+	for (size_t i = 0; i < LINK_DEVICES; i++) {
+		if (!watch->index[i] || a.index != watch->index[i])
+			continue;
 		/* Addresses that go with a device which we delete are our own doing as well. */
-		if (!deleted || watch->own_links)
+		if (!deleted || watch->own_links[i])
 			return 0;
-		return a.ip.family == AF_INET6 ? gone(&watch->own_addresses6) : LINK_CHANGED_OURS;
+		if (a.ip.family == AF_INET)
+			return LINK_CHANGED_OURS;
+		/* IPv6 addresses are not held. */
+		return i == LINK_DEVICE_HELD ? 0 : gone(&watch->own_addresses6);
 	}
 	if (!link_is_node_address(&a.ip))
 		return 0;
@@ -125,21 +136,23 @@ static int drop_own(int fd, uint32_t sender)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) ? -errno : 0;
 }
 
-/* Looks up the device with another socket, because on the monitor's notifications come in
+/* Looks up the devices with another socket, because on the monitor's notifications come in
  * between. */
-static int find_index(int *ret, struct err *err)
+static int watch_find_devices(struct link_watch *watch, struct err *err)
 {
-	struct link_device d;
+	struct link_device d[LINK_DEVICES];
 	struct nl_port *p;
 	int r = nl_port_open(NETLINK_ROUTE, &p, err);
 
 	if (r)
 		return r;
-	r = link_ask_device(p, &d);
+	for (size_t i = 0; !r && i < LINK_DEVICES; i++)
+		r = link_ask_device(p, link_device_names[i], &d[i]);
 	nl_port_free(p);
 	if (r)
-		return err_errno(err, r, "cannot read the device " LINK_NAME);
-	*ret = d.index;
+		return err_errno(err, r, "cannot read the devices of ours");
+	for (size_t i = 0; i < LINK_DEVICES; i++)
+		watch->index[i] = d[i].index;
 	return 0;
 }
 
@@ -163,8 +176,8 @@ int link_monitor_new(struct adapter *own, struct link_monitor **ret, struct err 
 		err_errno(err, r, "cannot watch the node's addresses and routes");
 		goto fail;
 	}
-	/* After joining, so that no change of the device is missed. */
-	r = find_index(&m->watch.index, err);
+	/* After joining, so that no change of the devices is missed. */
+	r = watch_find_devices(&m->watch, err);
 	if (r)
 		goto fail;
 	*ret = m;
@@ -199,16 +212,18 @@ unsigned link_monitor_read(struct link_monitor *m)
 {
 	m->changed = 0;
 	if (m->own) {
-		m->watch.own_links = m->own->links_deleted - m->seen.links_deleted;
+		for (size_t i = 0; i < LINK_DEVICES; i++)
+			m->watch.own_links[i] = m->own->links_deleted[i] - m->seen.links_deleted[i];
 		m->watch.own_addresses6 = m->own->addresses6_deleted - m->seen.addresses6_deleted;
 		m->seen = *m->own;
 	}
 	if (nl_port_drain(m->port, take_notification, m)) {
 		m->changed = LINK_CHANGED_ADDRESSES | LINK_CHANGED_OURS;
-		find_index(&m->watch.index, NULL);
+		watch_find_devices(&m->watch, NULL);
 	}
 	/* The kernel queues notifications before it answers the request that caused them, so with
 	 * an empty queue none of our deletions is still to be notified. */
-	m->watch.own_links = m->watch.own_addresses6 = 0;
+	memset(m->watch.own_links, 0, sizeof(m->watch.own_links));
+	m->watch.own_addresses6 = 0;
 	return m->changed;
 }

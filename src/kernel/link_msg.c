@@ -2,6 +2,7 @@
 #include "link_msg.h"
 
 #include <errno.h>
+#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -11,12 +12,12 @@
 
 static const char dummy_kind[] = "dummy";
 
-struct nl_msg *link_msg_find_device(void)
+struct nl_msg *link_msg_find_device(const char *name)
 {
 	const struct ifinfomsg h = { 0 };
 	struct nl_msg *msg = nl_request_new(RTM_GETLINK, NLM_F_ACK, &h, sizeof(h));
 
-	NLA_PUT_STRING(msg, IFLA_IFNAME, LINK_NAME);
+	NLA_PUT_STRING(msg, IFLA_IFNAME, name);
 	return msg;
 
 nla_put_failure:
@@ -85,24 +86,22 @@ nla_put_failure:
 	return NULL;
 }
 
-struct nl_msg *link_msg_op(const struct op *op, int index)
+/* A device is created as kube-proxy does: no queue, and never brought up; OP_SET sets it down. Dummy
+ * devices have IFF_NOARP. */
+static struct nl_msg *link_msg_device(const struct op *op, int index)
 {
-	const struct ifinfomsg by_name = { 0 }, by_index = { .ifi_index = index };
+	const struct ifinfomsg by_name = { 0 }, by_index = { .ifi_index = index },
+			       down = { .ifi_index = index, .ifi_change = IFF_UP };
 	struct nlattr *info;
 	struct nl_msg *msg;
 
-	if (op->fact.key.kind == FACT_ROUTE)
-		return link_msg_route(op);
-	if (op->fact.key.kind == FACT_ADDR)
-		return link_msg_address(op, index);
 	if (op->type == OP_SET)
-		return link_msg_find_device();
+		return nl_request_new(RTM_NEWLINK, 0, &down, sizeof(down));
 	if (op->type == OP_DEL)
 		return nl_request_new(RTM_DELLINK, 0, &by_index, sizeof(by_index));
 
-	/* The device is created as kube-proxy does: no queue, and never brought up. */
 	msg = nl_request_new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &by_name, sizeof(by_name));
-	NLA_PUT_STRING(msg, IFLA_IFNAME, LINK_NAME);
+	NLA_PUT_STRING(msg, IFLA_IFNAME, op->fact.key.name);
 	NLA_PUT_U32(msg, IFLA_TXQLEN, 0);
 	info = nla_nest_start(msg, IFLA_LINKINFO);
 	if (!info)
@@ -114,6 +113,15 @@ struct nl_msg *link_msg_op(const struct op *op, int index)
 nla_put_failure:
 	nlmsg_free(msg);
 	return NULL;
+}
+
+struct nl_msg *link_msg_op(const struct op *op, int index)
+{
+	if (op->fact.key.kind == FACT_ROUTE)
+		return link_msg_route(op);
+	if (op->fact.key.kind == FACT_ADDR)
+		return link_msg_address(op, index);
+	return link_msg_device(op, index);
 }
 
 struct nl_msg *link_msg_dump_routes(int family)
@@ -153,6 +161,7 @@ int link_read_device(struct nlmsghdr *msg, void *ret)
 		.dummy = !nl_parse_nested(tb[IFLA_LINKINFO], info, IFLA_INFO_MAX, info_policy) &&
 			info[IFLA_INFO_KIND] &&
 			!strcmp(nla_get_string(info[IFLA_INFO_KIND]), dummy_kind),
+		.up = h->ifi_flags & IFF_UP,
 	};
 	return 0;
 }
@@ -232,10 +241,10 @@ int link_result(const struct op *op, int answer)
 	return answer;
 }
 
-int link_ask_device(struct nl_port *p, struct link_device *ret)
+int link_ask_device(struct nl_port *p, const char *name, struct link_device *ret)
 {
 	struct link_device found = { 0 };
-	int r = nl_port_ask(p, link_msg_find_device(), link_read_device, NULL, &found);
+	int r = nl_port_ask(p, link_msg_find_device(name), link_read_device, NULL, &found);
 
 	if (r && r != -ENODEV)
 		return r;

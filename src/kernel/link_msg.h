@@ -14,7 +14,7 @@ enum { LINK_LO_INDEX = 1 }; /* LOOPBACK_IFINDEX: the same in every network names
 
 struct link_device {
 	int index; /* 0: none */
-	bool dummy;
+	bool dummy, up;
 };
 
 struct link_address {
@@ -23,9 +23,8 @@ struct link_address {
 	uint8_t prefix_len;
 };
 
-/* Asks for the device kube-ipvs0. */
-struct nl_msg *link_msg_find_device(void);
-/* `index`: of kube-ipvs0; addresses, and the deletion of the device itself, need it. */
+struct nl_msg *link_msg_find_device(const char *name);
+/* `index`: of the device, for addresses on it and for operations on an existing device. */
 struct nl_msg *link_msg_op(const struct op *op, int index);
 struct nl_msg *link_msg_dump_routes(int family);
 /* Of all families; index 0: on all devices. */
@@ -41,8 +40,7 @@ int link_read_address(struct nlmsghdr *msg, struct link_address *ret);
 /* The kernel's answer to an operation in the terms of struct op. */
 int link_result(const struct op *op, int answer);
 
-/* Asks the kernel for the device kube-ipvs0; index 0: there is none. Returns 0, or a negative
- * errno. */
-int link_ask_device(struct nl_port *p, struct link_device *ret);
+/* Asks the kernel for a device; index 0: there is none. Returns 0, or a negative errno. */
+int link_ask_device(struct nl_port *p, const char *name, struct link_device *ret);
 
 #endif

@@ -55,7 +55,7 @@ static void read_ipset(struct nlmsghdr *msg, unsigned which)
 
 static void read_link(struct nlmsghdr *msg)
 {
-	struct link_watch watch = { .index = 2, .own_links = 1, .own_addresses6 = 1 };
+	struct link_watch watch = { .index = { 2, 3 }, .own_links = { 1 }, .own_addresses6 = 1 };
 	struct link_device device;
 	struct link_address address;
 	struct fact f;

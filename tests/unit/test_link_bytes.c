@@ -36,7 +36,7 @@ static struct nl_msg *build_request(const struct record *r)
 	struct op op;
 
 	if (record_is(r, "find device"))
-		return link_msg_find_device();
+		return link_msg_find_device(LINK_VIPS);
 	if (record_is(r, "dump routes IPv4"))
 		return link_msg_dump_routes(AF_INET);
 	if (record_is(r, "dump routes IPv6"))
@@ -86,6 +86,7 @@ static void compare_device(const struct record *r)
 	assert_int_equal(link_read_device(r->messages[0], &d), 0);
 	assert_int_equal(d.index, record_number(r, "index", 0));
 	assert_int_equal(d.dummy, strstr(r->notes, "kind=dummy") != NULL);
+	assert_int_equal(d.up, record_number(r, "up", 0));
 }
 
 static void compare_reply(const struct record *r)
@@ -112,8 +113,8 @@ static void replies_become_the_facts_that_are_in_the_kernel(void **state)
 static void compare_event(const struct record *r)
 {
 	struct link_watch watch = {
-		.index = (int)record_number(r, "index", 0),
-		.own_links = record_number(r, "own_links", 0),
+		.index = { (int)record_number(r, "index", 0), (int)record_number(r, "held", 0) },
+		.own_links = { record_number(r, "own_links", 0), record_number(r, "own_held", 0) },
 		.own_addresses6 = record_number(r, "own_addresses6", 0),
 	};
 	unsigned changed = 0;
@@ -122,7 +123,8 @@ static void compare_event(const struct record *r)
 		changed |= link_watch_read(&watch, r->messages[i]);
 	if (changed != record_number(r, "changed", ~0u))
 		fail_msg("\"%s\" is read as %u", r->title, changed);
-	assert_int_equal(watch.own_links, 0);
+	assert_int_equal(watch.own_links[LINK_DEVICE_VIPS], 0);
+	assert_int_equal(watch.own_links[LINK_DEVICE_HELD], 0);
 	assert_int_equal(watch.own_addresses6, 0);
 }
 
@@ -134,7 +136,7 @@ static void notifications_report_changes_by_others(void **state)
 
 static void read_damaged(struct nlmsghdr *msg)
 {
-	struct link_watch watch = { .index = 7 };
+	struct link_watch watch = { .index = { 7, 8 } };
 	struct link_address a;
 	struct link_device d;
 	struct fact f;
@@ -161,7 +163,7 @@ static void damaged_messages_do_no_harm(void **state)
 static void each_own_deletion_explains_one_notification(void **state)
 {
 	static const uint8_t vip[16] = { 0xfd, 0, 0, 0x96, [15] = 1 };
-	struct link_watch watch = { .index = 7, .own_addresses6 = 1 };
+	struct link_watch watch = { .index = { 7 }, .own_addresses6 = 1 };
 	const struct ifaddrmsg h = { .ifa_family = AF_INET6, .ifa_prefixlen = 128, .ifa_index = 7 };
 	struct nl_msg *msg = nl_request_new(RTM_DELADDR, 0, &h, sizeof(h));
 
@@ -191,6 +193,7 @@ static void answers_become_the_errnos_of_the_ledger(void **state)
 		{ "add link kube-ipvs0", -EEXIST, -EEXIST },
 		{ "add link kube-ipvs0", -EOPNOTSUPP, -EOPNOTSUPP },
 		{ "del link kube-ipvs0", -ENODEV, -ENOENT },
+		{ "set link kube-ipvs1", -ENODEV, -ENOENT },
 	};
 
 	(void)state;
@@ -207,7 +210,7 @@ static void failures_are_explained_where_the_errno_is_not_enough(void **state)
 
 	(void)state;
 	op.result = -ENOTUNIQ;
-	assert_non_null(strstr(link_explain(&op), "not a dummy device"));
+	assert_non_null(strstr(link_explain(&op), "kube-ipvs0 exists already and is not a dummy"));
 	op.result = -EOPNOTSUPP;
 	assert_non_null(strstr(link_explain(&op), "no dummy devices"));
 	op.result = -EPERM;

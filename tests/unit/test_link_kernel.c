@@ -346,7 +346,41 @@ static void a_device_of_another_kind_is_foreign(void **state)
 	apply(OP_DEL, "link kube-ipvs0", -ENOENT);
 	kernel_assert_facts(adapter, FACT_LINK, "");
 	kernel_assert_facts(adapter, FACT_ADDR, "");
-	assert_int_not_equal(if_nametoindex(LINK_NAME), 0);
+	assert_int_not_equal(if_nametoindex(LINK_VIPS), 0);
+}
+
+static void a_second_device_carries_held_addresses(void **state)
+{
+	(void)state;
+	apply(OP_SET, "link kube-ipvs1", -ENOENT);
+	apply(OP_ADD, "link kube-ipvs1", 0);
+	apply(OP_ADD, "link kube-ipvs0", 0);
+	apply(OP_ADD, "link kube-ipvs1", -EEXIST);
+	ip("link set kube-ipvs0 up\n");
+	kernel_assert_facts(adapter, FACT_LINK, "link kube-ipvs0\nlink kube-ipvs1\n");
+	apply(OP_DEL, "link kube-ipvs1", 0);
+	kernel_assert_facts(adapter, FACT_LINK, "link kube-ipvs0\n");
+	assert_int_equal(changed(), 0);
+	ip("link add kube-ipvs1 type veth peer other0\n");
+	apply(OP_ADD, "link kube-ipvs1", -ENOTUNIQ);
+	kernel_assert_facts(adapter, FACT_LINK, "link kube-ipvs0\n");
+}
+
+static void the_held_device_is_set_down(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "link kube-ipvs1", 0);
+	assert_int_equal(changed(), 0);
+	ip("link set kube-ipvs1 up\n");
+	assert_int_equal(changed(), LINK_CHANGED_OURS);
+	kernel_assert_facts(adapter, FACT_LINK, "link kube-ipvs1 up=1\n");
+	apply(OP_SET, "link kube-ipvs1", 0);
+	kernel_assert_facts(adapter, FACT_LINK, "link kube-ipvs1\n");
+	apply(OP_SET, "link kube-ipvs1", 0);
+	changed(); /* the kernel may tell late that it was up */
+	ip("link set kube-ipvs1 name other0\n");
+	assert_int_equal(changed(), LINK_CHANGED_OURS);
+	kernel_assert_facts(adapter, FACT_LINK, "");
 }
 
 static void addresses_are_added_and_deleted(void **state)
@@ -395,6 +429,8 @@ static void vips_are_no_addresses_of_the_node(void **state)
 	(void)state;
 	apply(OP_ADD, "link kube-ipvs0", 0);
 	apply(OP_ADD, "addr 10.96.0.1", 0);
+	ip("link add kube-ipvs1 type dummy\n"
+	   "addr add 10.96.0.2/32 dev kube-ipvs1\n");
 	assert_int_equal(link_addresses(&ips, &n, &err), 0);
 	assert_int_equal(n, 2);
 }
@@ -408,6 +444,11 @@ static void changes_to_the_device_by_others_are_noticed(void **state)
 	apply(OP_ADD, "addr fd00:96::2", 0);
 	apply(OP_ADD, "addr fd00:96::3", 0);
 	assert_int_equal(changed(), 0);
+	ip("link add kube-ipvs1 type dummy\n"
+	   "addr add 10.96.0.9/32 dev kube-ipvs1\n");
+	assert_int_equal(changed(), 0);
+	ip("addr del 10.96.0.9/32 dev kube-ipvs1\n");
+	assert_int_equal(changed(), LINK_CHANGED_OURS);
 	ip("addr del 10.96.0.1/32 dev kube-ipvs0\n");
 	assert_int_equal(changed(), LINK_CHANGED_OURS);
 	apply(OP_DEL, "addr fd00:96::1", 0);
@@ -440,6 +481,8 @@ static int run_device_tests(void)
 	const struct CMUnitTest devices[] = {
 		TEST(the_device_is_created_and_deleted),
 		TEST(a_device_of_another_kind_is_foreign),
+		TEST(a_second_device_carries_held_addresses),
+		TEST(the_held_device_is_set_down),
 		TEST(addresses_are_added_and_deleted),
 		TEST(a_vip_can_be_an_address_and_a_route_at_once),
 		TEST(vips_are_no_addresses_of_the_node),
@@ -448,7 +491,7 @@ static int run_device_tests(void)
 
 	if (has_dummy_devices())
 		return cmocka_run_group_tests(devices, NULL, NULL);
-	fputs("\nSKIPPED: the tests of the device " LINK_NAME
+	fputs("\nSKIPPED: the tests of the device " LINK_VIPS
 	      ": this kernel has no dummy devices\n\n",
 		stderr);
 	return 0;
