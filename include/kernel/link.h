@@ -12,18 +12,23 @@
 
 /*
  * rtnetlink: the devices kube-ipvs0 and kube-ipvs1 (FACT_LINK), VIPs as local routes (FACT_ROUTE) and
- * as addresses on kube-ipvs0 (FACT_ADDR); and, as another interface, the node's own addresses.
- * Notifications are in kernel/link_monitor.h.
+ * as addresses on kube-ipvs0 (FACT_ADDR), and policy rules (FACT_POLICY_RULE); and, as another
+ * interface, the node's own addresses and what it routes. Notifications are in
+ * kernel/link_monitor.h.
  *
  * `ip route add local VIP/32 dev lo proto 200 metric 1024` would add a route of ours. The
  * metric is a part of what the kernel compares, so the route that the kernel adds for an address
  * (metric 0, and preferred) is another one: a VIP that is still an address on kube-ipvs0 can have
  * its route already, and no address of the node can lose its own.
+ *
+ * `ip rule add pref 90 fwmark 0x1000/0x1000 lookup 2512 protocol 200` would add a rule of ours. A
+ * kernel without policy routing has no rules.
  */
 
 enum {
-	LINK_ROUTE_PROTOCOL = 200, /* rtm_protocol: a route with it is ours */
-	LINK_ROUTE_METRIC = 1024,  /* IP6_RT_PRIO_USER: what IPv6 routes get anyway */
+	/* rtm_protocol, FRA_PROTOCOL (Linux 4.17): a route or rule with it is ours */
+	LINK_ROUTE_PROTOCOL = 200,
+	LINK_ROUTE_METRIC = 1024, /* IP6_RT_PRIO_USER: what IPv6 routes get anyway */
 };
 
 /* Returns 0, or a negative errno with words. */
@@ -55,6 +60,22 @@ int link_addresses(struct ip **ret, size_t *ret_n, struct err *err);
 /* The node's own address towards its default route; without one the first of link_addresses();
  * family 0: none. */
 struct ip link_primary_address(int family, const struct ip *addresses, size_t n);
+
+/* A policy rule that leads to a table or drops packets. */
+struct link_rule {
+	int family;
+	uint32_t priority;
+	uint32_t mark, mask; /* mask 0: whatever the mark */
+	uint32_t table;	     /* 0: it drops packets */
+	bool selectors;	     /* besides the mark: not all sources, destinations, interfaces ... */
+	bool inverted;	     /* it selects the packets that mark and selectors do not select */
+	bool ours;
+};
+/* The rules of one family that are not ours, those of the kernel among them, by priority; the
+ * caller frees. Returns 0, or a negative errno with words. */
+int link_foreign_rules(int family, struct link_rule **ret, size_t *ret_n, struct err *err);
+/* Whether the kernel has policy rules of the family: 1, 0, or a negative errno with words. */
+int link_has_policy_routing(int family, struct err *err);
 
 /* Neither loopback (127/8, ::1) nor IPv6 link-local. */
 bool link_is_node_address(const struct ip *ip);

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "core/resolve.h"
 #include "link_msg.h"
+#include "link_rule_msg.h"
 #include "nl.h"
 
 struct link {
@@ -50,6 +51,8 @@ static struct nl_msg *link_batch_build(size_t i, void *arg)
 {
 	const struct link_batch *b = arg;
 
+	if (b->ops[i].fact.key.kind == FACT_POLICY_RULE)
+		return link_rule_msg_op(&b->ops[i]);
 	return link_msg_op(&b->ops[i], b->index);
 }
 
@@ -58,7 +61,8 @@ static void link_batch_answer(size_t i, int answer, void *arg)
 	const struct link_batch *b = arg;
 	struct op *op = &b->ops[i];
 
-	op->result = link_result(op, answer);
+	op->result = op->fact.key.kind == FACT_POLICY_RULE ? link_rule_result(op, answer)
+							   : link_result(op, answer);
 	if (op->result || op->type != OP_DEL)
 		return;
 	for (size_t d = 0; op->fact.key.kind == FACT_LINK && d < LINK_DEVICES; d++)
@@ -130,7 +134,11 @@ const char *link_explain(const struct op *op)
 			? "a device " LINK_VIPS " exists already and is not a dummy device"
 			: "a device " LINK_HELD " exists already and is not a dummy device";
 	case -EOPNOTSUPP:
-		return op->fact.key.kind == FACT_LINK
+	case -EAFNOSUPPORT:
+		if (op->fact.key.kind == FACT_POLICY_RULE)
+			return "the kernel has no policy routing (CONFIG_IP_MULTIPLE_TABLES, "
+			       "CONFIG_IPV6_MULTIPLE_TABLES)";
+		return op->fact.key.kind == FACT_LINK && op->result == -EOPNOTSUPP
 			? "the kernel has no dummy devices (module dummy)"
 			: NULL;
 	case -EACCES:
@@ -221,16 +229,65 @@ static int take_route(struct nlmsghdr *msg, void *arg)
 	return r < 0 ? r : 0;
 }
 
-static int dump_routes(struct link *l, dump_fn fn, void *arg, struct err *err)
+static const int link_families[] = { AF_INET, AF_INET6 };
+
+struct link_rule_list {
+	int family;
+	struct link_rule *v;
+	size_t n, cap;
+};
+
+static int take_rule(struct nlmsghdr *msg, void *arg)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
+	struct link_rule_list *l = arg;
+	struct link_rule rule;
+	int r = link_read_rule(msg, &rule);
+
+	if (r <= 0 || rule.family != l->family)
+		return r < 0 ? r : 0;
+	mem_grow(l->v, l->n, l->cap);
+	l->v[l->n++] = rule;
+	return 0;
+}
+
+/* 1, or 0: the kernel has no policy routing; or a negative errno. The caller frees `v`. */
+static int link_ask_rules(struct nl_port *p, int family, struct link_rule_list *ret)
+{
+	int r;
+
+	*ret = (struct link_rule_list){ .family = family };
+	r = nl_port_ask(p, link_rule_msg_dump(family), take_rule, &ret->n, ret);
+	if (r == -EOPNOTSUPP || r == -EAFNOSUPPORT)
+		return 0;
+	return r ? r : 1;
+}
+
+static int dump_rules(struct link *l, dump_fn fn, void *arg, struct err *err)
+{
 	int r = 0;
 
-	for (size_t i = 0; !r && i < ARRAY_SIZE(families); i++) {
-		struct route_list all = { .family = families[i] };
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(link_families); i++) {
+		struct link_rule_list all;
+		struct fact f;
 
-		r = nl_port_ask(
-			l->port, link_msg_dump_routes(families[i]), take_route, &all.facts.n, &all);
+		r = link_ask_rules(l->port, link_families[i], &all);
+		for (size_t j = 0; r >= 0 && j < all.n; j++)
+			if (link_rule_fact(&all.v[j], &f))
+				fn(&f, arg);
+		free(all.v);
+	}
+	return r < 0 ? link_error(err, r, "cannot read the policy rules") : 0;
+}
+
+static int dump_routes(struct link *l, dump_fn fn, void *arg, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(link_families); i++) {
+		struct route_list all = { .family = link_families[i] };
+
+		r = nl_port_ask(l->port, link_msg_dump_routes(link_families[i]), take_route,
+			&all.facts.n, &all);
 		/* The local table comes into being with the first local route: ENOENT until then. */
 		if (r == -ENOENT || r == -EOPNOTSUPP || r == -EAFNOSUPPORT)
 			r = 0;
@@ -249,6 +306,8 @@ static int link_dump(struct adapter *a, enum fact_kind kind,
 	(void)skip;
 	if (kind == FACT_LINK)
 		return dump_devices(l, fn, arg, err);
+	if (kind == FACT_POLICY_RULE)
+		return dump_rules(l, fn, arg, err);
 	if (kind == FACT_ADDR)
 		return dump_addresses(l, fn, arg, err);
 	return dump_routes(l, fn, arg, err);
@@ -267,7 +326,8 @@ int link_new(struct adapter **ret, struct err *err)
 	l->own.port = port->id;
 	l->adapter = (struct adapter){
 		.name = "link",
-		.kinds = 1u << FACT_LINK | 1u << FACT_ROUTE | 1u << FACT_ADDR,
+		.kinds = 1u << FACT_LINK | 1u << FACT_POLICY_RULE | 1u << FACT_ROUTE |
+			1u << FACT_ADDR,
 		.apply = link_apply,
 		.dump = link_dump,
 		.explain = link_explain,
@@ -285,6 +345,45 @@ void link_free(struct adapter *a)
 	l = container_of(a, struct link, adapter);
 	nl_port_free(l->port);
 	free(l);
+}
+
+/* Policy rules of the node */
+
+int link_foreign_rules(int family, struct link_rule **ret, size_t *ret_n, struct err *err)
+{
+	struct link_rule_list all;
+	struct nl_port *p;
+	size_t n = 0;
+	int r = nl_port_open(NETLINK_ROUTE, &p, err);
+
+	if (r)
+		return r;
+	r = link_ask_rules(p, family, &all);
+	nl_port_free(p);
+	if (r < 0) {
+		free(all.v);
+		return link_error(err, r, "cannot read the policy rules");
+	}
+	for (size_t i = 0; i < all.n; i++)
+		if (!all.v[i].ours)
+			all.v[n++] = all.v[i];
+	*ret = all.v;
+	*ret_n = n;
+	return 0;
+}
+
+int link_has_policy_routing(int family, struct err *err)
+{
+	struct link_rule_list all;
+	struct nl_port *p;
+	int r = nl_port_open(NETLINK_ROUTE, &p, err);
+
+	if (r)
+		return r;
+	r = link_ask_rules(p, family, &all);
+	nl_port_free(p);
+	free(all.v);
+	return r < 0 ? link_error(err, r, "cannot read the policy rules") : r;
 }
 
 /* The addresses of the node */

@@ -8,6 +8,7 @@
 #include "../../src/kernel/ipset_msg.h"
 #include "../../src/kernel/ipvs_msg.h"
 #include "../../src/kernel/link_msg.h"
+#include "../../src/kernel/link_rule_msg.h"
 #include "base/mem.h"
 #include "core/fact_text.h"
 #include "fuzz.h"
@@ -58,8 +59,10 @@ static void read_link(struct nlmsghdr *msg)
 	struct link_watch watch = { .index = { 2, 3 }, .own_links = { 1 }, .own_addresses6 = 1 };
 	struct link_device device;
 	struct link_address address;
+	struct link_rule rule;
 	struct fact f;
 
+	check(link_read_rule(msg, &rule), NULL);
 	check(link_read_device(msg, &device), NULL);
 	check(link_read_route(msg, &f), &f);
 	check(link_read_address(msg, &address), NULL);

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 
 #include "../../src/kernel/link_msg.h"
+#include "../../src/kernel/link_rule_msg.h"
 #include "core/fact_text.h"
 #include "kernel/link.h"
 #include "kernel/link_monitor.h"
@@ -41,9 +42,15 @@ static struct nl_msg *build_request(const struct record *r)
 		return link_msg_dump_routes(AF_INET);
 	if (record_is(r, "dump routes IPv6"))
 		return link_msg_dump_routes(AF_INET6);
+	if (record_is(r, "dump rules IPv4"))
+		return link_rule_msg_dump(AF_INET);
+	if (record_is(r, "dump rules IPv6"))
+		return link_rule_msg_dump(AF_INET6);
 	if (record_is(r, "dump addresses"))
 		return link_msg_dump_addresses(index);
 	op = parse_op(r->title);
+	if (op.fact.key.kind == FACT_POLICY_RULE)
+		return link_rule_msg_op(&op);
 	return link_msg_op(&op, index);
 }
 
@@ -66,6 +73,29 @@ static void compare_route(const struct record *r)
 	assert_int_equal(link_read_route(r->messages[0], &f), 1);
 	if (!fact_key_eq(&want.key, &f.key) || !fact_val_eq(&want.val, &f.val))
 		fail_msg("\"%s\" is read otherwise", r->title);
+}
+
+/* The notes have all of a rule; one of ours has its fact as title. */
+static void compare_rule(const struct record *r)
+{
+	struct link_rule rule;
+	struct fact want, f;
+
+	assert_int_equal(link_read_rule(r->messages[0], &rule), 1);
+	assert_int_equal(rule.family, strstr(r->title, "IPv6") ? AF_INET6 : AF_INET);
+	assert_int_equal(rule.priority, record_number(r, "priority", 0));
+	assert_int_equal(rule.mark, record_number(r, "mark", 0));
+	assert_int_equal(rule.mask, record_number(r, "mask", 0));
+	assert_int_equal(rule.table, record_number(r, "table", 0));
+	assert_int_equal(rule.selectors, record_number(r, "selectors", 0));
+	assert_int_equal(rule.inverted, record_number(r, "inverted", 0));
+	if (!record_is(r, "policy-rule ")) {
+		assert_false(link_rule_fact(&rule, &f));
+		return;
+	}
+	assert_int_equal(fact_parse(r->title, &want, NULL), 0);
+	assert_true(link_rule_fact(&rule, &f));
+	assert_true(fact_key_eq(&want.key, &f.key) && fact_val_eq(&want.val, &f.val));
 }
 
 static void compare_address(const struct record *r)
@@ -91,10 +121,15 @@ static void compare_device(const struct record *r)
 
 static void compare_reply(const struct record *r)
 {
+	struct link_rule rule;
 	struct fact f;
 
 	assert_int_equal(r->n, 1);
-	if (record_is(r, "route "))
+	if (record_is(r, "policy-rule ") || record_is(r, "foreign rule "))
+		compare_rule(r);
+	else if (record_is(r, "no rule:"))
+		assert_int_equal(link_read_rule(r->messages[0], &rule), 0);
+	else if (record_is(r, "route "))
 		compare_route(r);
 	else if (record_is(r, "address "))
 		compare_address(r);
@@ -138,9 +173,11 @@ static void read_damaged(struct nlmsghdr *msg)
 {
 	struct link_watch watch = { .index = { 7, 8 } };
 	struct link_address a;
+	struct link_rule rule;
 	struct link_device d;
 	struct fact f;
 
+	assert_true(link_read_rule(msg, &rule) >= -EBADMSG);
 	assert_true(link_read_route(msg, &f) >= -EBADMSG);
 	assert_true(link_read_address(msg, &a) >= -EBADMSG);
 	assert_true(link_read_device(msg, &d) >= -EBADMSG);
@@ -194,13 +231,19 @@ static void answers_become_the_errnos_of_the_ledger(void **state)
 		{ "add link kube-ipvs0", -EOPNOTSUPP, -EOPNOTSUPP },
 		{ "del link kube-ipvs0", -ENODEV, -ENOENT },
 		{ "set link kube-ipvs1", -ENODEV, -ENOENT },
+		{ "add policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512", -EEXIST, -EEXIST },
+		{ "set policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512", -EEXIST, 0 },
+		{ "del policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512", -ENOENT, -ENOENT },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct op op = parse_op(cases[i].op);
 
-		assert_int_equal(link_result(&op, cases[i].answer), cases[i].result);
+		assert_int_equal(op.fact.key.kind == FACT_POLICY_RULE
+				? link_rule_result(&op, cases[i].answer)
+				: link_result(&op, cases[i].answer),
+			cases[i].result);
 	}
 }
 
@@ -213,6 +256,9 @@ static void failures_are_explained_where_the_errno_is_not_enough(void **state)
 	assert_non_null(strstr(link_explain(&op), "kube-ipvs0 exists already and is not a dummy"));
 	op.result = -EOPNOTSUPP;
 	assert_non_null(strstr(link_explain(&op), "no dummy devices"));
+	op = parse_op("add policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512");
+	op.result = -EAFNOSUPPORT;
+	assert_non_null(strstr(link_explain(&op), "no policy routing"));
 	op.result = -EPERM;
 	assert_non_null(strstr(link_explain(&op), "CAP_NET_ADMIN"));
 	op.result = -EINVAL;

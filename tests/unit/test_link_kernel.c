@@ -184,6 +184,86 @@ static void the_node_keeps_the_routes_of_its_own_addresses(void **state)
 	   "route del local fd00:50::1 dev eth0 proto kernel table local\n");
 }
 
+#define RULE "90 mark=0x1000 mask=0x1000 table=2512"
+
+static void policy_rules_are_added_and_deleted(void **state)
+{
+	(void)state;
+	apply(OP_DEL, "policy-rule IPv4 " RULE, -ENOENT);
+	apply(OP_ADD, "policy-rule IPv4 " RULE, 0);
+	apply(OP_ADD, "policy-rule IPv6 " RULE, 0);
+	apply(OP_ADD, "policy-rule IPv4 " RULE, -EEXIST);
+	apply(OP_SET, "policy-rule IPv6 " RULE, 0);
+	kernel_assert_facts(adapter, FACT_POLICY_RULE,
+		"policy-rule IPv4 " RULE "\npolicy-rule IPv6 " RULE "\n");
+	assert_int_equal(changed(), 0);
+	apply(OP_DEL, "policy-rule IPv4 " RULE, 0);
+	apply(OP_DEL, "policy-rule IPv6 " RULE, 0);
+	apply(OP_DEL, "policy-rule IPv6 " RULE, -ENOENT);
+	kernel_assert_facts(adapter, FACT_POLICY_RULE, "");
+	apply(OP_SET, "policy-rule IPv6 " RULE, 0);
+	kernel_assert_facts(adapter, FACT_POLICY_RULE, "policy-rule IPv6 " RULE "\n");
+}
+
+static void a_rule_of_others_like_ours_stays(void **state)
+{
+	static const char *const show[] = { "ip", "rule", "show", "pref", "90", NULL };
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	ip("rule add pref 90 fwmark 0x1000/0x1000 lookup 2512 protocol static\n");
+	apply(OP_ADD, "policy-rule IPv4 " RULE, 0);
+	apply(OP_DEL, "policy-rule IPv4 " RULE, 0);
+	apply(OP_DEL, "policy-rule IPv4 " RULE, -ENOENT);
+	text = run(NULL, show);
+	assert_int_equal(count(text, "fwmark 0x1000/0x1000 lookup 2512 proto static"), 1);
+}
+
+/* Each differs in one thing from a rule of ours. */
+static void foreign_policy_rules_are_ignored(void **state)
+{
+	static const char *const likes[] = { "fwmark 0x1000/0x1000 lookup 2512",
+		"fwmark 0x1000/0x1000 lookup 2512 protocol 201", "lookup 2512 protocol 200",
+		"fwmark 0x1000/0x1000 lookup 2512 protocol 200 iif lo",
+		"fwmark 0x1000/0x1000 lookup 2512 protocol 200 oif lo",
+		"fwmark 0x1000/0x1000 lookup 2512 protocol 200 ipproto tcp",
+		"fwmark 0x1000/0x1000 lookup 2512 protocol 200 dport 80",
+		"fwmark 0x1000/0x1000 lookup 2512 protocol 200 uidrange 0-1",
+		"fwmark 0x1000/0x1000 lookup 2512 protocol 200 tos 0x10",
+		"fwmark 0x1000/0x1000 lookup 2512 protocol 200 suppress_prefixlength 0",
+		"fwmark 0x1000/0x1000 lookup 2512 protocol 200 suppress_ifgroup 7",
+		"fwmark 0x1000/0x1000 unreachable protocol 200",
+		"fwmark 0x1000/0x1000 nop protocol 200",
+		"not fwmark 0x1000/0x1000 lookup 2512 protocol 200" };
+	_cleanup_(buf_done) struct buf commands = { 0 };
+	_cleanup_free_ struct link_rule *rules = NULL;
+	struct err err;
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(likes); i++)
+		buf_addf(&commands, "rule add pref %zu %s\n", 100 + i, likes[i]);
+	free(RUN(buf_str(&commands), "ip", "-6", "-batch", "-"));
+	ip(buf_str(&commands));
+	ip("rule add pref 120 fwmark 0x1000/0x1000 to 10.0.0.0/8 lookup 2512 protocol 200\n"
+	   "rule add pref 121 fwmark 0x1000/0x1000 from 10.0.0.0/8 lookup 2512 protocol 200\n");
+	kernel_assert_facts(adapter, FACT_POLICY_RULE, "");
+	apply(OP_ADD, "policy-rule IPv4 " RULE, 0);
+	kernel_assert_facts(adapter, FACT_POLICY_RULE, "policy-rule IPv4 " RULE "\n");
+
+	/* With the kernel's: local, main, default; without: nop, ours. */
+	assert_int_equal(link_foreign_rules(AF_INET, &rules, &n, &err), 0);
+	assert_int_equal(n, ARRAY_SIZE(likes) + 2 + 3 - 1);
+	assert_int_equal(rules[0].table, RT_TABLE_LOCAL);
+	assert_int_equal(rules[1].priority, 100);
+	assert_int_equal(rules[1].mark, 0x1000);
+	assert_int_equal(rules[1].mask, 0x1000);
+	assert_int_equal(rules[1].table, 2512);
+	assert_false(rules[1].selectors);
+	assert_int_equal(link_has_policy_routing(AF_INET, &err), 1);
+	assert_int_equal(link_has_policy_routing(AF_INET6, &err), 1);
+}
+
 static void one_bad_operation_does_not_stop_the_others(void **state)
 {
 	struct op ops[400];
@@ -505,6 +585,9 @@ int main(void)
 		TEST(existing_and_missing_routes_have_results_of_their_own),
 		TEST(foreign_routes_are_ignored),
 		TEST(the_node_keeps_the_routes_of_its_own_addresses),
+		TEST(policy_rules_are_added_and_deleted),
+		TEST(a_rule_of_others_like_ours_stays),
+		TEST(foreign_policy_rules_are_ignored),
 		TEST(one_bad_operation_does_not_stop_the_others),
 		TEST(the_node_has_the_addresses_of_its_interfaces),
 		TEST(routes_that_others_delete_are_noticed),
