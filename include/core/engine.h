@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/adapter.h"
+#include "core/frontends.h"
 #include "core/node_view.h"
 #include "core/rule_pool.h"
 #include "core/stale.h"
@@ -17,6 +18,15 @@
  * complete and the kernel was read once. There is no full sync: an audit ends in the same queue as
  * an event.
  */
+
+/* The frontends of one Service that are refused from now on, or for another reason than before. */
+struct refused_frontends {
+	const struct service *service;
+	const struct frontend *frontend; /* the first of them */
+	uint8_t proto;			 /* of the first */
+	const char *holder;		 /* REFUSAL_HELD of the first: the Service that has it */
+	size_t n;
+};
 
 struct engine_config {
 	struct store *store;
@@ -33,12 +43,8 @@ struct engine_config {
 	/* The Service asked for a scheduler that the kernel does not have, and gets the default.
 	 * Called once, and again only if its own was available in between. May be NULL. */
 	void (*on_degraded)(const struct service *service, void *arg);
-	/*
-	 * A Service wants an address and port that an older Service has. Called once, and again
-	 * only if the Service gave them up or got them in between. May be NULL.
-	 */
-	void (*on_conflict)(const struct fact_key *frontend, const struct claimant *loser,
-		const struct claimant *owner, void *arg);
+	/* A Service does not get all frontends that it asks for. May be NULL. */
+	void (*on_refused)(const struct refused_frontends *refused, void *arg);
 	/* Audits began to fail, or succeed again (err == NULL). Nothing is written before the first
 	 * success (stats.last_audit). */
 	void (*on_audit)(const struct err *err, void *arg);
@@ -64,6 +70,7 @@ struct engine_stats {
 	uint64_t last_audit;	  /* of all kinds, ms; 0: never */
 	uint64_t flows_deleted;	  /* entries of the connection table */
 	size_t draining;	  /* real servers that drain now */
+	size_t refused[REFUSALS]; /* frontends that Services ask for and do not have */
 	/*
 	 * `fed`: the sources are complete. `synced`: only failed operations that wait for their
 	 * retry are left, and perhaps changes that arrived while an adapter was busy, which the

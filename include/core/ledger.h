@@ -28,8 +28,9 @@ struct claimant {
 
 bool claimant_older(const struct claimant *a, const struct claimant *b);
 /* `born` of the claimant behind all others, the only one that may want single real servers of
- * another claimant's virtual server. */
+ * another claimant's virtual server; and of the node, which is before all others. */
 #define CLAIMANT_LAST UINT64_MAX
+#define CLAIMANT_NODE 0
 
 enum op_type { OP_ADD, OP_SET, OP_DEL };
 const char *op_type_name(enum op_type type);
@@ -108,6 +109,9 @@ void ledger_each(const struct ledger *l, enum fact_kind kind,
 	void (*f)(const struct fact_key *key, const struct fact_state *state, void *arg),
 	void *arg);
 
+/* Calls f for every claimant of the fact, the deciding one first. */
+void ledger_each_claimant(const struct ledger *l, const struct fact_key *key,
+	void (*f)(const struct claimant *claimant, void *arg), void *arg);
 /* Calls f for every fact of that kind with a queued operation of that type, with the kernel's
  * value; f must not change the ledger. */
 void ledger_each_queued(const struct ledger *l, enum op_type type, enum fact_kind kind,

@@ -7,9 +7,30 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/map.h"
 #include "core/fact.h"
+#include "core/frontends.h"
 #include "core/ledger.h"
 #include "core/marks.h"
+#include "core/node_view.h"
+
+struct publication;
+
+/* A frontend that is external or refused, as the last publication left it: what others do may
+ * decide it anew. In the maps of src/core/rights.h. */
+struct wish {
+	struct map_node by_frontend, by_address;
+	struct publication *pub;
+	struct frontend fe;
+	uint8_t proto;
+};
+
+/* A cluster IP of the Service. In the map of src/core/rights.h. */
+struct allocated_ip {
+	struct map_node by_address;
+	const struct publication *pub;
+	struct ip ip;
+};
 
 /*
  * The facts that the engine claims for one Service, and its memory of the Service from one change
@@ -25,11 +46,30 @@ struct publication {
 	bool degraded;	       /* the scheduler that it asked for is missing */
 	struct port_marks marks;
 	struct stale_service *stale; /* of its UDP ports, see core/stale_watch.h; NULL: none */
-	struct fact_key *lost;	     /* frontends that older Services have */
-	size_t n_lost;
+	struct wish *wishes;	     /* sorted by wish_compare() */
+	size_t n_wishes, n_refused;
+	struct allocated_ip cluster_ips[2];
+	size_t n_cluster_ips;
+	uint16_t health_check_port; /* healthCheckNodePort as published; 0: none */
+	bool takes_ports[2];	    /* IPv4, IPv6: of addresses that stay with their owners */
 };
 
-/* The Service claims the fact, even if an older claimant decides its value. False for NULL. */
+/* The Service claims the fact. False for NULL. */
 bool publication_claims(const struct publication *p, const struct fact_key *key);
+/* The publication that this is a part of; NULL: the claimant is no Service. */
+struct publication *publication_of(const struct claimant *claimant);
+/* The Service that decides the fact's value; NULL: none does. */
+struct publication *publication_owner(const struct ledger *l, const struct fact_key *key);
+/* The Service that has the address and port; NULL: nobody has it. */
+struct publication *publication_holder(const struct ledger *l, const struct node_view *view,
+	const struct frontend *fe, uint8_t proto);
+/* NULL: the Service never asked for it, or has it and it is allocated. */
+const struct wish *publication_wish(
+	const struct publication *p, const struct frontend *fe, uint8_t proto);
+/* Why the Service does not have this frontend; REFUSAL_NONE: it has it, or never asked for it. */
+enum refusal publication_refusal(
+	const struct publication *p, const struct frontend *fe, uint8_t proto);
+/* For qsort() and bsearch(): by address, port and protocol. */
+int wish_compare(const void *a, const void *b);
 
 #endif

@@ -40,7 +40,12 @@ void resolve_iptables_port(const struct resolver *r, const struct served_port *p
  * Appends the facts of the node that no Service brings: the device, the sets, the chains and the
  * jumps to them. Their rules go to the pool.
  */
-void resolve_node(const struct node_view *view, struct rule_pool *pool, struct fact_list *ret);
+struct node_needs {
+	/* IPv4, IPv6: a Service takes ports of an address that stays with its owner (REACH_PORTS) */
+	bool takes_ports[2];
+};
+void resolve_node(const struct node_view *view, const struct node_needs *needs,
+	struct rule_pool *pool, struct fact_list *ret);
 
 /* The match for packets from pods of this node; MATCH_ANY: pods cannot be told from others. Its
  * texts are those of the options. */
@@ -61,5 +66,13 @@ const char *resolve_scheduler(const struct service *s, const struct node_view *v
  * addresses on iptables. */
 struct fact_key resolve_frontend_key(
 	const struct node_view *view, const struct frontend *fe, uint8_t proto);
+/*
+ * The entries of which only one Service may claim any: that of the frontend, and for an address
+ * that carries node ports, on iptables, that of the address and that of the node port. Returns
+ * their number.
+ */
+enum { RESOLVE_RIVAL_KEYS = 2 };
+size_t resolve_rival_keys(const struct node_view *view, const struct frontend *fe, uint8_t proto,
+	struct fact_key ret[static RESOLVE_RIVAL_KEYS]);
 
 #endif

@@ -20,7 +20,8 @@ struct served_port {
 	const struct service_port *port;
 	int family;
 	uint32_t mark; /* firewall mark of in-cluster traffic, see core/marks.h; 0: none */
-	struct frontend_list frontends; /* at least the cluster IP */
+	/* Those that the Service has, and those that it names and may not have. */
+	struct frontend_list frontends, refused;
 	struct endpoint_list endpoints;
 };
 
@@ -32,8 +33,8 @@ struct served_ports {
 
 /*
  * The ports that the slot's Service has in the families that this node serves; none where the
- * Service is not for us (service_not_proxied()). Marks are 0. Pointers stay valid as long as the
- * slot does not change.
+ * Service is not for us (service_not_proxied()). What is refused is known from the Service's
+ * publication. Marks are 0. Pointers stay valid as long as the slot does not change.
  */
 void served_ports_select(
 	struct served_ports *s, const struct slot *slot, const struct node_view *view);

@@ -23,11 +23,10 @@ void stale_watch_free(struct stale_watch *w);
 /*
  * Compares the frontends and endpoints of the Service's UDP ports with those of the last call,
  * which *at remembers; *at is NULL at first, and while there are no UDP ports. To be called for
- * every change of the Service, after `who`, its claimant, is up to date; without served ports when
- * the Service is deleted.
+ * every change of the Service; without served ports when the Service is deleted.
  */
-void stale_watch_service(struct stale_watch *w, struct stale_service **at,
-	const struct claimant *who, const struct served_ports *served);
+void stale_watch_service(
+	struct stale_watch *w, struct stale_service **at, const struct served_ports *served);
 /* Something else changed about this frontend, for instance it was deleted from the kernel. */
 void stale_watch_add(struct stale_watch *w, const struct ip *ip, uint16_t port, uint8_t proto);
 

@@ -37,6 +37,9 @@ struct report_input {
 	int (*conns)(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
 		void *arg, void *conns_arg);
 	void *conns_arg;
+	/* For explain() only: appends where packets to the address go, "via 10.0.0.1 dev eth0".
+	 * NULL: it is unknown. */
+	void (*print_route)(struct buf *b, const struct ip *dst);
 	/* Appends a rule with the chain that it stands in: iptables_print_rule(). For explain()
 	 * only. */
 	void (*print_rule)(struct buf *b, int family, const char *chain, const struct rule *rule);

@@ -111,18 +111,19 @@ static void add_address_text(struct buf *out, const json_t *port, const json_t *
 	tree_address_port(address, out);
 	buf_addf(out, "/%s  %s, traffic policy %s", tree_text(port, "protocol"),
 		tree_text(address, "kind"), tree_text(address, "trafficPolicy"));
-	if (*tree_text(address, "heldBy")) {
-		buf_addf(out, "\n    CONFLICT: the older Service %s claims it\n",
-			tree_text(address, "heldBy"));
+	if (!strcmp(tree_text(address, "state"), "Conflict") ||
+		!strcmp(tree_text(address, "state"), "Refused")) {
+		buf_addf(out, "\n    NOT SERVED: %s\n", tree_text(address, "reason"));
 		return;
 	}
 
+	if (!strcmp(tree_text(address, "taken"), "ports"))
+		buf_adds(out, ", other ports stay with the address's owner");
 	if (json_is_boolean(present))
 		buf_adds(out, json_is_true(present) ? ", in the kernel" : ", NOT in the kernel");
 	buf_addc(out, '\n');
 	add_list_line(out, "    not in sync: ", json_object_get(address, "problems"));
-	add_list_line(out,
-		"    also claimed by newer Services: ", json_object_get(address, "alsoWantedBy"));
+	add_list_line(out, "    also claimed by: ", json_object_get(address, "alsoWantedBy"));
 	json_array_foreach(draining, i, d) {
 		buf_adds(out, "    draining: ");
 		tree_address_port(d, out);

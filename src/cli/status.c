@@ -201,6 +201,7 @@ static const struct state_look state_looks[] = {
 	{ "Degraded", COLOUR_YELLOW, false },
 	{ "Pending", COLOUR_YELLOW, false },
 	{ "Conflict", COLOUR_RED, false },
+	{ "Refused", COLOUR_RED, false },
 	{ "Failing", COLOUR_RED, false },
 };
 
@@ -257,6 +258,13 @@ static const char *const kernel_titles[] = { "VIRTUAL-SERVER", "SCHEDULER", "REA
 static const char *const kernel_wide_titles[] = { "VIRTUAL-SERVER", "SCHEDULER", "REAL-SERVERS",
 	"WEIGHT", "ACTIVE", "PERSISTENCE", "LIST" };
 
+static bool is_served(const json_t *address)
+{
+	const char *state = tree_text(address, "state");
+
+	return strcmp(state, "Refused") != 0 && strcmp(state, "Conflict") != 0;
+}
+
 /* Shows the address that people know the Service by: a load balancer's before the cluster IP. */
 static void print_vip(const json_t *addresses, struct buf *out)
 {
@@ -264,7 +272,7 @@ static void print_vip(const json_t *addresses, struct buf *out)
 	size_t i, n = json_array_size(addresses);
 
 	json_array_foreach(addresses, i, a) {
-		if (!strcmp(tree_text(a, "kind"), "LoadBalancer")) {
+		if (!strcmp(tree_text(a, "kind"), "LoadBalancer") && is_served(a)) {
 			vip = a;
 			break;
 		}
@@ -324,6 +332,7 @@ static void add_port_row(struct show *t, const json_t *service, const json_t *po
 		json_array_foreach(addresses, i, a) {
 			buf_adds(cell, i ? ", " : "");
 			tree_address_port(a, cell);
+			buf_adds(cell, is_served(a) ? "" : " (not served)");
 		}
 		print_endpoints(json_object_get(port, "endpoints"), show_cell(t));
 	}

@@ -89,12 +89,13 @@ struct engine *engine_new(const struct engine_config *config)
 		.stats = &e->stats,
 		.drains = config->drain,
 		.on_degraded = config->on_degraded,
-		.on_conflict = config->on_conflict,
+		.on_refused = config->on_refused,
 		.arg = config->arg,
-		.node = { .born = 0, .name = "" },
+		.node = { .born = CLAIMANT_NODE, .name = "" },
 		.node_dirty = true,
 	};
 	list_init(&e->publisher.publications);
+	rights_init(&e->publisher.rights, e->ledger, config->view, config->store);
 	e->max_ops = BATCH_OPS;
 	e->ops = mem_zalloc(e->max_ops, sizeof(*e->ops));
 	return e;
@@ -258,7 +259,7 @@ static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		const struct publication *pub = publisher_owner(&e->publisher, &e->ops[i].fact.key);
+		const struct publication *pub = publication_owner(e->ledger, &e->ops[i].fact.key);
 		const struct hold h = {
 			.ledger = e->ledger,
 			.virtual_servers = e->adapter[FACT_VS],
@@ -498,6 +499,7 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	/* 2. Resolve and publish, unless the end of a round waits. */
 	if ((!e->holding || e->publisher.releasing) && publisher_run(&e->publisher))
 		return now;
+	memcpy(e->stats.refused, e->publisher.rights.refused, sizeof(e->stats.refused));
 
 	/* 3. Hear the adapter that answers later. */
 	if (!settle_answers(e, now))

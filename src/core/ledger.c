@@ -672,6 +672,15 @@ void ledger_each(const struct ledger *l, enum fact_kind kind,
 	}
 }
 
+void ledger_each_claimant(const struct ledger *l, const struct fact_key *key,
+	void (*f)(const struct claimant *claimant, void *arg), void *arg)
+{
+	const struct ledger_entry *e = ledger_find(l, key);
+
+	for (const struct claim *c = e ? e->claims : NULL; c; c = c->next)
+		f(c->who, arg);
+}
+
 void ledger_each_queued(const struct ledger *l, enum op_type type, enum fact_kind kind,
 	void (*f)(const struct fact *fact, void *arg), void *arg)
 {

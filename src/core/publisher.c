@@ -16,14 +16,17 @@ static void publication_free(struct publication *pub)
 	pub->slot->published = NULL;
 	free(pub->facts);
 	free(pub->marks.marks);
-	free(pub->lost);
+	free(pub->wishes);
 	free(pub);
 }
 
 void publisher_done(struct publisher *p)
 {
+	if (p->indexes_endpoints)
+		store_index_endpoints(p->store, NULL, NULL);
 	list_for_each_entry_safe(struct publication, pub, &p->publications, link)
 		publication_free(pub);
+	rights_done(&p->rights);
 	rule_pool_done(&p->rules);
 	fact_list_done(&p->node_facts);
 	fact_list_done(&p->scratch);
@@ -48,22 +51,6 @@ void publisher_sweep_rules(struct publisher *p)
 	rule_pool_sweep(&p->rules);
 }
 
-bool publication_claims(const struct publication *p, const struct fact_key *key)
-{
-	return p && p->n_facts &&
-		bsearch(key, p->facts, p->n_facts, sizeof(*p->facts), fact_compare);
-}
-
-struct publication *publisher_owner(const struct publisher *p, const struct fact_key *key)
-{
-	struct fact_state s;
-
-	if (!ledger_state(p->ledger, key, &s) || !s.claimant || s.claimant == &p->node ||
-		s.claimant->born == CLAIMANT_LAST)
-		return NULL;
-	return container_of(s.claimant, struct publication, claimant);
-}
-
 /* Connections of TCP only are worth to wait for. */
 static bool may_drain(const struct publisher *p, const struct fact_key *vs)
 {
@@ -76,7 +63,7 @@ static bool may_drain(const struct publisher *p, const struct fact_key *vs)
 uint64_t publisher_drain_timeout(const struct fact_key *vs, void *publisher)
 {
 	const struct publisher *p = publisher;
-	const struct publication *pub = publisher_owner(p, vs);
+	const struct publication *pub = publication_owner(p->ledger, vs);
 	int64_t ms = p->view->options->drain_timeout;
 
 	if (!may_drain(p, vs))
@@ -89,11 +76,14 @@ uint64_t publisher_drain_timeout(const struct fact_key *vs, void *publisher)
 static void publish_node(struct publisher *p)
 {
 	struct fact_list new = { 0 };
+	struct node_needs needs;
 
 	/* iptables takes much in one document faster than a little in each of two. */
 	p->node.vital = p->view->backend != BACKEND_IPTABLES;
+	for (size_t f = 0; f < ARRAY_SIZE(needs.takes_ports); f++)
+		needs.takes_ports[f] = p->n_taking_ports[f];
 	if (!p->releasing)
-		resolve_node(p->view, &p->rules, &new);
+		resolve_node(p->view, &needs, &p->rules, &new);
 	fact_list_finish(&new);
 	ledger_publish(p->ledger, p->node_facts.facts, p->node_facts.n, new.facts, new.n, &p->node);
 	fact_list_done(&p->node_facts);
@@ -101,111 +91,15 @@ static void publish_node(struct publisher *p)
 	p->node_dirty = false;
 }
 
-/* Conflicts of Services */
-
-/* Another Service that decides this frontend; NULL: none does. */
-static struct publication *other_owner(
-	const struct publisher *p, const struct publication *pub, const struct fact_key *key)
-{
-	struct publication *owner = fact_is_frontend(key) ? publisher_owner(p, key) : NULL;
-
-	return owner == pub ? NULL : owner;
-}
-
-/*
- * Where an older Service has the same address and port, its set members decide who is masqueraded
- * and who may come: ours must not mix with them. The claim on the frontend stays, to be promoted
- * when the other goes.
- */
-static void yield_to_older(struct publisher *p, struct publication *pub, struct fact_list *new)
-{
-	struct fact_key *lost = NULL;
-	size_t n_lost = 0, cap = 0;
-
-	for (size_t i = 0; i < new->n; i++) {
-		const struct fact_key vs = new->facts[i].key;
-		const struct publication *owner = other_owner(p, pub, &vs);
-		bool told = false;
-		size_t n = 0;
-
-		if (!owner || !claimant_older(&owner->claimant, &pub->claimant))
-			continue;
-		for (size_t j = 0; j < pub->n_lost && !told; j++)
-			told = fact_key_eq(&pub->lost[j], &vs);
-		if (p->on_conflict && !told)
-			p->on_conflict(&vs, &pub->claimant, &owner->claimant, p->arg);
-		mem_grow(lost, n_lost, cap);
-		lost[n_lost++] = vs;
-		for (size_t j = 0; j < new->n; j++) {
-			const struct fact_key *m = &new->facts[j].key;
-			bool of_frontend = m->kind == FACT_MEMBER && m->set >= SET_CLUSTER_IP &&
-				m->set <= SET_LOAD_BALANCER_FW && m->family == vs.family &&
-				m->port == vs.port && m->proto == vs.proto &&
-				!memcmp(m->addr, vs.addr, sizeof(vs.addr));
-
-			if (!of_frontend)
-				new->facts[n++] = new->facts[j];
-		}
-		i -= new->n - n; /* members stand before frontends */
-		new->n = n;
-	}
-	free(pub->lost);
-	pub->lost = lost;
-	pub->n_lost = n_lost;
-}
-
-/*
- * Without members that lead to it a virtual server by mark gets no packets, and the next daemon
- * does not find its mark in our set.
- */
-static void drop_unmarked(struct fact_list *new)
-{
-	for (size_t i = 0; i < new->n; i++) {
-		const struct fact_key vs = new->facts[i].key;
-		bool marked = false;
-		size_t n = i;
-
-		if (vs.kind != FACT_VS || vs.proto)
-			continue;
-		for (size_t j = 0; j < i && !marked; j++) { /* members stand before */
-			const struct fact *f = &new->facts[j];
-
-			marked = f->key.kind == FACT_MEMBER && f->key.set == SET_LOCAL_MARK &&
-				f->key.family == vs.family &&
-				f->val.member.mark == fact_fwmark(&vs);
-		}
-		if (marked)
-			continue;
-		for (size_t j = i + 1; j < new->n; j++) { /* real servers stand behind */
-			struct fact_key parent;
-
-			if (!fact_parent(&new->facts[j].key, &parent) || !fact_key_eq(&parent, &vs))
-				new->facts[n++] = new->facts[j];
-		}
-		new->n = n;
-		i--;
-	}
-}
-
-/* Requeues each Service that now has an address and port of which this one gave up its claim. */
-static void wake_promoted(struct publisher *p, const struct publication *pub)
-{
-	for (size_t i = 0; i < pub->n_facts; i++) {
-		const struct publication *other = other_owner(p, pub, &pub->facts[i].key);
-
-		if (other)
-			store_mark_dirty(p->store, other->slot);
-	}
-}
-
 /* Only the publication knows how long those virtual servers may drain that nobody wants now. */
-static void expect_draining(struct publisher *p, struct publication *pub, size_t n_old)
+static void expect_draining(
+	struct publisher *p, struct publication *pub, const struct fact *old, size_t n_old)
 {
 	const struct service *s = pub->slot->service;
 	struct fact_state state;
 
 	for (size_t i = 0; pub->drain_timeout >= 0 && i < n_old; i++) {
-		const struct fact_key *key = &pub->facts[i].key;
+		const struct fact_key *key = &old[i].key;
 
 		if (key->kind == FACT_VS && may_drain(p, key) &&
 			ledger_state(p->ledger, key, &state) && !state.wanted)
@@ -214,29 +108,101 @@ static void expect_draining(struct publisher *p, struct publication *pub, size_t
 	pub->drain_timeout = s ? s->drain_timeout : -1;
 }
 
+/* An external IP may be refused because an endpoint has it, so that endpoints are found by address
+ * from the first external IP on. */
+static void on_endpoint(const struct ip *ip, uint16_t port, uint8_t proto, void *arg)
+{
+	struct publisher *p = arg;
+
+	rights_endpoint_changed(&p->rights, ip, port, proto);
+}
+
+static void need_endpoints(struct publisher *p, const struct service *s)
+{
+	if (p->indexes_endpoints || !s || !s->n_external_ips)
+		return;
+	p->indexes_endpoints = true;
+	store_index_endpoints(p->store, on_endpoint, p);
+}
+
+/* Tells of the frontends that were not refused before, or for another reason. */
+static void tell_refused(
+	const struct publisher *p, const struct publication *pub, const struct old_wishes *old)
+{
+	struct refused_frontends told = { .service = pub->slot->service };
+
+	for (size_t i = 0; i < pub->n_wishes; i++) {
+		const struct wish *w = &pub->wishes[i];
+		const struct wish *was =
+			old->n ? bsearch(w, old->wishes, old->n, sizeof(*w), wish_compare) : NULL;
+		const struct publication *holder;
+
+		if (!w->fe.refusal || (was && was->fe.refusal == w->fe.refusal))
+			continue;
+		if (told.n++)
+			continue;
+		holder = publication_holder(p->ledger, p->view, &w->fe, w->proto);
+		told.frontend = &w->fe;
+		told.proto = w->proto;
+		told.holder = w->fe.refusal == REFUSAL_HELD && holder ? holder->slot->name : "";
+	}
+	if (told.n && p->on_refused)
+		p->on_refused(&told, p->arg);
+}
+
+/* The rules that lead packets to ports of others' addresses stand while any port is taken. */
+static void count_taken_ports(
+	struct publisher *p, const bool before[static 2], const bool after[static 2])
+{
+	for (size_t f = 0; f < ARRAY_SIZE(p->n_taking_ports); f++) {
+		const bool any = p->n_taking_ports[f];
+
+		p->n_taking_ports[f] += (size_t)after[f] - (size_t)before[f];
+		if (any != !!p->n_taking_ports[f])
+			p->node_dirty = true;
+	}
+}
+
+static struct publication *publication_new(struct publisher *p, struct slot *slot)
+{
+	struct publication *pub = new0(struct publication);
+
+	pub->slot = slot;
+	pub->claimant.name = slot->name;
+	list_init(&pub->link);
+	list_insert(&p->publications, &pub->link);
+	return slot->published = pub;
+}
+
 static void publish_slot(struct publisher *p, struct slot *slot)
 {
 	const struct service *s = slot->service;
 	const uint64_t born = s && s->created > 0 ? (uint64_t)s->created : 1;
-	struct publication *pub = slot->published;
+	struct publication *pub = slot->published ? slot->published : publication_new(p, slot);
+	const size_t n_old = pub->n_facts;
+	const bool took_ports[2] = { pub->takes_ports[0], pub->takes_ports[1] };
+	const bool renewed = n_old && pub->claimant.born != born;
+	struct old_wishes old_wishes = rights_forget(&p->rights, pub);
+	_cleanup_free_ struct fact *old_facts = take(pub->facts);
 	struct fact_list *new = &p->scratch;
 	bool degraded;
-	size_t n_old;
 
-	if (!pub) {
-		pub = slot->published = new0(struct publication);
-		pub->slot = slot;
-		pub->claimant.name = slot->name;
-		list_init(&pub->link);
-		list_insert(&p->publications, &pub->link);
-	}
-	n_old = pub->n_facts;
-
-	/* Resolve */
+	/* Decide. The order of claims must not change while there are any, so a new age first
+	 * releases everything. */
+	if (renewed)
+		ledger_publish(p->ledger, old_facts, n_old, NULL, 0, &pub->claimant);
+	pub->claimant.born = born;
+	pub->claimant.vital = p->node.vital && s && service_is_vital(s);
 	new->n = 0;
 	p->served.n = 0;
+	need_endpoints(p, s);
 	if (!p->releasing)
 		served_ports_select(&p->served, slot, p->view);
+	rights_decide(&p->rights, pub, &p->served);
+	tell_refused(p, pub, &old_wishes);
+	count_taken_ports(p, took_ports, pub->takes_ports);
+
+	/* Resolve */
 	if (p->releasing || p->view->backend == BACKEND_IPTABLES)
 		marks_release(p->marks, &pub->marks);
 	else if (!marks_assign(p->marks, &pub->marks, slot->name, &p->served))
@@ -250,37 +216,16 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 	pub->degraded = degraded;
 
 	/* Publish */
-	pub->claimant.vital = p->node.vital && s && service_is_vital(s);
-
-	/* The age of a Service decides conflicts. The order of claims must not change while it
-	 * holds any, so a new age first releases everything. */
-	if (pub->claimant.born != born) {
-		ledger_publish(p->ledger, pub->facts, pub->n_facts, NULL, 0, &pub->claimant);
-		wake_promoted(p, pub);
-		pub->n_facts = 0;
-		pub->claimant.born = born;
-	}
-
-	yield_to_older(p, pub, new);
-	drop_unmarked(new);
-	/* A younger Service that has one of these frontends gives way: it is resolved again. */
-	for (size_t i = 0; i < new->n; i++) {
-		const struct publication *other = other_owner(p, pub, &new->facts[i].key);
-
-		if (other && !claimant_older(&other->claimant, &pub->claimant))
-			store_mark_dirty(p->store, other->slot);
-	}
-	ledger_publish(p->ledger, pub->facts, pub->n_facts, new->facts, new->n, &pub->claimant);
-	wake_promoted(p, pub);
-	expect_draining(p, pub, n_old);
-
-	/* Remember */
-	pub->facts = mem_realloc(pub->facts, new->n, sizeof(*pub->facts));
+	ledger_publish(p->ledger, renewed ? NULL : old_facts, renewed ? 0 : n_old, new->facts,
+		new->n, &pub->claimant);
+	pub->n_facts = new->n;
+	pub->facts = mem_zalloc(new->n, sizeof(*pub->facts));
 	if (new->n)
 		memcpy(pub->facts, new->facts, new->n * sizeof(*pub->facts));
-	pub->n_facts = new->n;
+	rights_settle(&p->rights, pub, &old_wishes, old_facts, n_old, renewed);
+	expect_draining(p, pub, old_facts, n_old);
 	if (p->stale)
-		stale_watch_service(p->stale, &pub->stale, &pub->claimant, &p->served);
+		stale_watch_service(p->stale, &pub->stale, &p->served);
 	p->stats->resolves++;
 	if (!s) {
 		publication_free(pub);
@@ -300,9 +245,14 @@ bool publisher_run(struct publisher *p)
 		publish_node(p);
 	for (int i = 0; i < RUN_SLOTS; i++) {
 		slot = store_next_dirty(p->store);
-		if (!slot)
-			return false;
-		publish_slot(p, slot);
+		if (slot) {
+			publish_slot(p, slot);
+			continue;
+		}
+		/* A Service may be the first that needs something of the node, or the last. */
+		if (p->node_dirty)
+			publish_node(p);
+		return false;
 	}
 	return true;
 }

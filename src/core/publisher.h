@@ -7,11 +7,11 @@
 #include "core/publication.h"
 #include "core/resolve.h"
 #include "core/stale_watch.h"
+#include "rights.h"
 
 /*
  * From objects to claims: resolves the node and dirty slots into facts and publishes these to the
- * ledger. Of Services that want the same address and port the older one gets it; the others are
- * resolved again when it goes.
+ * ledger. rights.h decides which frontends a Service gets.
  */
 struct publisher {
 	/* Given by the engine, which owns them */
@@ -24,11 +24,13 @@ struct publisher {
 	struct engine_stats *stats; /* counts resolves and exhausted marks */
 	bool drains;		    /* real servers keep their connections for a while */
 	void (*on_degraded)(const struct service *service, void *arg);
-	void (*on_conflict)(const struct fact_key *frontend, const struct claimant *loser,
-		const struct claimant *owner, void *arg);
+	void (*on_refused)(const struct refused_frontends *refused, void *arg);
 	void *arg;
 
 	/* Own state: at first the list is empty, the node is dirty, and all else is zero. */
+	struct rights rights;
+	bool indexes_endpoints;	  /* the store does, for `rights` */
+	size_t n_taking_ports[2]; /* Services with REACH_PORTS, of IPv4 and IPv6 */
 	struct rule_pool rules;
 	struct list publications;
 	struct claimant node; /* of the facts that no Service brings */
@@ -50,8 +52,6 @@ bool publisher_run(struct publisher *p);
  * up the rules of its operations. */
 void publisher_sweep_rules(struct publisher *p);
 
-/* The Service that decides the fact's value; NULL: none does. */
-struct publication *publisher_owner(const struct publisher *p, const struct fact_key *key);
 /* struct drain_config, timeout: how long real servers of this virtual server may drain. */
 uint64_t publisher_drain_timeout(const struct fact_key *vs, void *publisher);
 

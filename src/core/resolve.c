@@ -55,3 +55,16 @@ struct fact_key resolve_frontend_key(
 		SERVICE_CHAIN_SVC, any_hash)
 		.key;
 }
+
+size_t resolve_rival_keys(const struct node_view *view, const struct frontend *fe, uint8_t proto,
+	struct fact_key ret[static RESOLVE_RIVAL_KEYS])
+{
+	struct frontend rival = *fe;
+
+	ret[0] = resolve_frontend_key(view, fe, proto);
+	rival.kind = fe->kind == FRONTEND_NODE_PORT ? FRONTEND_EXTERNAL_IP : FRONTEND_NODE_PORT;
+	ret[1] = resolve_frontend_key(view, &rival, proto);
+	return view->backend == BACKEND_IPTABLES && node_view_is_nodeport_address(view, &fe->ip)
+		? 2
+		: 1;
+}

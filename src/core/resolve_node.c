@@ -37,8 +37,9 @@ struct node_rules {
 	struct rule_pool *pool;
 	struct fact_list *out;
 	int family;
-	bool iptables; /* else IPVS */
-	uint32_t mark; /* of packets to be masqueraded */
+	bool iptables;	  /* else IPVS */
+	bool takes_ports; /* of addresses that stay with their owners */
+	uint32_t mark;	  /* of packets to be masqueraded */
 	struct cidr loopback;
 	struct rule_list list; /* of the chain at hand */
 };
@@ -176,8 +177,7 @@ static void add_ipvs_nat_chains(struct node_rules *n)
 	add_set_rule(n, SET_EXTERNAL_IP, DIRS_DST_DST, jump_to("KUBE-MARK-MASQ"));
 	/* From here on the packets are for IPVS alone. */
 	for (size_t i = 0; i < ARRAY_SIZE(external); i++)
-		add_rule(n, to_accept, set_info(external[i])->comment,
-			match_set(external[i], DIRS_DST_DST), { MATCH_DESTINATION_LOCAL });
+		add_set_rule(n, external[i], DIRS_DST_DST, to_accept);
 	add_rule(n, to_accept, NULL, match_set(SET_CLUSTER_IP, DIRS_DST_DST));
 	add_rule(n, to_accept, NULL, match_set(SET_LOAD_BALANCER, DIRS_DST_DST));
 	add_rule(n, jump_to("KUBE-NODE-PORT"), NULL, { MATCH_DESTINATION_LOCAL });
@@ -248,6 +248,25 @@ static void add_ipvs_mangle_chains(struct node_rules *n)
 	end_chain(n, TABLE_MANGLE, "KUBE-IPVS-NODE");
 
 	end_source_ranges_chain(n, TABLE_MANGLE);
+}
+
+/*
+ * Packets to the ports that are taken of others' addresses. Their mark lives from here to INPUT,
+ * where IPVS gets them: IPVS compares whole marks, and a tunnel's outer packet, which inherits the
+ * mark, must find its way to an address that may be the same. Packets of the node itself need none:
+ * IPVS takes them before they are routed (LOCAL_OUT).
+ */
+static void add_external_chains(struct node_rules *n)
+{
+	const uint32_t bit = UINT32_C(1) << n->view->options->external_mark_bit;
+	const struct rule_target set = { TARGET_MARK, .mark = { bit, bit } };
+	const struct rule_target clear = { TARGET_MARK, .mark = { bit, 0 } };
+
+	add_set_rule(n, SET_EXTERNAL_PORT, DIRS_DST_DST, set);
+	end_chain(n, TABLE_MANGLE, "KUBE-IPVS-EXTERNAL");
+
+	add_rule(n, clear, NULL);
+	end_chain(n, TABLE_MANGLE, "KUBE-IPVS-TAKEN");
 }
 
 /* Leads packets to the addresses of the node that carry NodePorts to them. */
@@ -341,12 +360,20 @@ static void add_iptables_filter_chains(struct node_rules *n)
 
 enum { ON_IPVS = 1, ON_IPTABLES = 2, ON_BOTH = ON_IPVS | ON_IPTABLES };
 
+/* What a jump stands for. */
+enum node_jump_use {
+	USE_ALWAYS,
+	USE_MARKS, /* the traffic policies that need firewall marks */
+	USE_PORTS, /* ports of others' addresses */
+};
+
 /* Inserted at the head of their built-in chain, one after the other. */
 static const struct node_jump {
 	unsigned backends;
 	enum table table;
 	enum hook from;
 	const char *to, *comment;
+	enum node_jump_use use;
 } node_jumps[] = {
 	{ ON_BOTH, TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals" },
 	{ ON_BOTH, TABLE_NAT, HOOK_PREROUTING, "KUBE-SERVICES", "kubernetes service portals" },
@@ -361,14 +388,36 @@ static const struct node_jump {
 		"kubernetes ipvs access filter" },
 	{ ON_IPTABLES, TABLE_FILTER, HOOK_INPUT, "KUBE-SERVICES", "kubernetes service portals" },
 	{ ON_IPTABLES, TABLE_FILTER, HOOK_FORWARD, "KUBE-SERVICES", "kubernetes service portals" },
+	/* An address that is not local is looked for on its way out as well. */
+	{ ON_IPTABLES, TABLE_FILTER, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals",
+		USE_PORTS },
 	{ ON_IPVS, TABLE_MANGLE, HOOK_PREROUTING, "KUBE-IPVS-PODS",
-		"kubernetes ipvs traffic policies" },
-	{ ON_IPVS, TABLE_MANGLE, HOOK_OUTPUT, "KUBE-IPVS-NODE",
-		"kubernetes ipvs traffic policies" },
+		"kubernetes ipvs traffic policies", USE_MARKS },
+	{ ON_IPVS, TABLE_MANGLE, HOOK_OUTPUT, "KUBE-IPVS-NODE", "kubernetes ipvs traffic policies",
+		USE_MARKS },
+	{ ON_IPVS, TABLE_MANGLE, HOOK_PREROUTING, "KUBE-IPVS-EXTERNAL",
+		"kubernetes ports of external addresses", USE_PORTS },
+	{ ON_IPVS, TABLE_MANGLE, HOOK_INPUT, "KUBE-IPVS-TAKEN",
+		"kubernetes ports of external addresses", USE_PORTS },
 };
 
-static void resolve_chains(
-	const struct node_view *view, int family, struct rule_pool *pool, struct fact_list *ret)
+static bool jump_stands(const struct node_rules *n, const struct node_jump *j)
+{
+	if (!(j->backends & (n->iptables ? ON_IPTABLES : ON_IPVS)))
+		return false;
+	switch (j->use) {
+	case USE_ALWAYS:
+		return true;
+	case USE_MARKS:
+		return n->view->options->mark_mask;
+	case USE_PORTS:
+		return n->takes_ports;
+	}
+	return false;
+}
+
+static void resolve_chains(const struct node_view *view, int family, bool takes_ports,
+	struct rule_pool *pool, struct fact_list *ret)
 {
 	struct node_rules n = {
 		.view = view,
@@ -376,6 +425,7 @@ static void resolve_chains(
 		.out = ret,
 		.family = family,
 		.iptables = view->backend == BACKEND_IPTABLES,
+		.takes_ports = takes_ports,
 		.mark = UINT32_C(1) << view->options->masquerade_bit,
 	};
 
@@ -393,13 +443,14 @@ static void resolve_chains(
 		add_ipvs_filter_chains(&n);
 		if (view->options->mark_mask)
 			add_ipvs_mangle_chains(&n);
+		if (takes_ports)
+			add_external_chains(&n);
 	}
 
 	for (size_t i = 0; i < ARRAY_SIZE(node_jumps); i++) {
 		const struct node_jump *j = &node_jumps[i];
 
-		if (!(j->backends & (n.iptables ? ON_IPTABLES : ON_IPVS)) ||
-			(j->table == TABLE_MANGLE && !view->options->mark_mask))
+		if (!jump_stands(&n, j))
 			continue;
 		add_rule(&n, jump_to(j->to), j->comment);
 		fact_list_add(ret,
@@ -409,24 +460,53 @@ static void resolve_chains(
 	rule_list_done(&n.list);
 }
 
-void resolve_node(const struct node_view *view, struct rule_pool *pool, struct fact_list *ret)
+static bool set_stands(const struct node_view *view, enum set_id id, bool takes_ports)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
 	const bool iptables = view->backend == BACKEND_IPTABLES;
 	const bool marks = !iptables && view->options->mark_mask;
 
+	switch (id) {
+	case SET_NO_ENDPOINTS:
+		return iptables;
+	case SET_LOCAL_MARK:
+		return marks;
+	case SET_NO_LOCAL:
+		return iptables || marks;
+	case SET_EXTERNAL_PORT:
+		return !iptables && takes_ports;
+	default:
+		return true;
+	}
+}
+
+void resolve_node(const struct node_view *view, const struct node_needs *needs,
+	struct rule_pool *pool, struct fact_list *ret)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	const struct options *o = view->options;
+	const bool iptables = view->backend == BACKEND_IPTABLES;
+	const uint32_t bit = UINT32_C(1) << o->external_mark_bit;
+
 	/* CNI plugins take the device for a sign of IPVS. */
-	if (!iptables || view->options->vip_mode == VIP_ADDRESS)
+	if (!iptables || o->vip_mode == VIP_ADDRESS)
 		fact_list_add(ret, fact_link(LINK_VIPS));
 	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
-		if (!node_view_serves(view, families[f]))
+		const int family = families[f];
+		const bool takes_ports = needs->takes_ports[f];
+
+		if (!node_view_serves(view, family))
 			continue;
+		if (takes_ports && !iptables) {
+			fact_list_add(ret,
+				fact_policy_rule(family, o->external_rule_priority, bit, bit,
+					o->external_table));
+			if (family == AF_INET)
+				fact_list_add(ret, fact_link(LINK_HELD));
+		}
 		for (enum set_id id = 0; id < SET_COUNT; id++)
-			if (id != SET_EXTERNAL_PORT && (id != SET_NO_ENDPOINTS || iptables) &&
-				(id != SET_LOCAL_MARK || marks) &&
-				(id != SET_NO_LOCAL || iptables || marks))
-				fact_list_add(ret, fact_set(id, families[f]));
-		resolve_chains(view, families[f], pool, ret);
+			if (set_stands(view, id, takes_ports))
+				fact_list_add(ret, fact_set(id, family));
+		resolve_chains(view, family, takes_ports, pool, ret);
 	}
 }
 
@@ -451,6 +531,8 @@ bool chain_is_ours(enum table table, const char *name)
 		{ TABLE_FILTER, "KUBE-IPVS-OUT-FILTER" },
 		{ TABLE_MANGLE, "KUBE-IPVS-PODS" },
 		{ TABLE_MANGLE, "KUBE-IPVS-NODE" },
+		{ TABLE_MANGLE, "KUBE-IPVS-EXTERNAL" },
+		{ TABLE_MANGLE, "KUBE-IPVS-TAKEN" },
 		{ TABLE_MANGLE, CHAIN_SOURCE_RANGES },
 		/* Of kube-proxy's iptables mode only: ours to delete. */
 		{ TABLE_FILTER, "KUBE-EXTERNAL-SERVICES" },

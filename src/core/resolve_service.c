@@ -87,6 +87,21 @@ static void add_frontend_members(
 	}
 }
 
+/*
+ * Packets to a member of KUBE-EXTERNAL-PORT get a mark (resolve_node.c), by which they look up a
+ * table where the address is local; other packets to it are routed as before. IPv4 sends ICMP and
+ * resets only from addresses that it knows (__ip_dev_find() in net/ipv4/devinet.c), so it has to
+ * know this one, too.
+ */
+static void take_port(
+	const struct resolver *r, const struct served_port *p, const struct frontend *fe)
+{
+	if (p->family == AF_INET)
+		fact_list_add(r->out, fact_held(&fe->ip));
+	fact_list_add(r->out, fact_route_in_table(&fe->ip, r->view->options->external_table));
+	add_member(r, p, SET_EXTERNAL_PORT, &fe->ip, fe->port, NULL);
+}
+
 void resolve_service(const struct served_ports *served, const struct node_view *view,
 	struct rule_pool *pool, struct fact_list *ret)
 {
@@ -112,7 +127,9 @@ void resolve_service(const struct served_ports *served, const struct node_view *
 			const struct frontend *fe = &p->frontends.fes[i];
 
 			add_frontend_members(&r, p, fe);
-			if (!fe->vip)
+			if (fe->reach == REACH_PORTS && !iptables)
+				take_port(&r, p, fe);
+			if (fe->reach != REACH_WHOLE)
 				continue;
 			add_member(&r, p, SET_IPVS_IPS, &fe->ip, 0, NULL);
 			fact_list_add(ret,

@@ -6,6 +6,27 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/publication.h"
+
+/* Moves what the publication of the Service says is refused. */
+static void split_refused(struct served_port *p)
+{
+	const struct publication *pub = p->slot->published;
+	size_t n = 0;
+
+	p->refused.n = 0;
+	for (size_t i = 0; pub && pub->n_refused && i < p->frontends.n; i++) {
+		struct frontend fe = p->frontends.fes[i];
+
+		fe.refusal = publication_refusal(pub, &fe, p->port->proto);
+		if (fe.refusal)
+			frontend_list_add(&p->refused, &fe);
+		else
+			p->frontends.fes[n++] = fe;
+	}
+	if (pub && pub->n_refused)
+		p->frontends.n = n;
+}
 
 void served_ports_select(
 	struct served_ports *s, const struct slot *slot, const struct node_view *view)
@@ -29,11 +50,13 @@ void served_ports_select(
 				.port = port,
 				.family = families[f],
 				.frontends = p->frontends,
+				.refused = p->refused,
 				.endpoints = p->endpoints,
 			};
 			frontends_list(slot->service, port, families[f], view, &p->frontends);
 			if (!p->frontends.n)
 				continue;
+			split_refused(p);
 			endpoints_select(slot, port, families[f], view, &p->endpoints);
 			s->n++;
 		}
@@ -43,6 +66,7 @@ void served_ports_done(struct served_ports *s)
 {
 	for (size_t i = 0; i < s->cap; i++) {
 		frontends_done(&s->ports[i].frontends);
+		frontends_done(&s->ports[i].refused);
 		endpoints_done(&s->ports[i].endpoints);
 	}
 	free(s->ports);

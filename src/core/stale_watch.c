@@ -10,7 +10,6 @@
 struct stale_service {
 	struct list link;
 	struct stale_service **at; /* the pointer that remembers it */
-	const struct claimant *who;
 	struct stale_list list;
 };
 
@@ -50,8 +49,8 @@ void stale_watch_add(struct stale_watch *w, const struct ip *ip, uint16_t port, 
 	stale_add(&w->changed, (struct stale_frontend){ .ip = *ip, .port = port, .proto = proto });
 }
 
-void stale_watch_service(struct stale_watch *w, struct stale_service **at,
-	const struct claimant *who, const struct served_ports *served)
+void stale_watch_service(
+	struct stale_watch *w, struct stale_service **at, const struct served_ports *served)
 {
 	const struct stale_list none = { 0 }, *old = *at ? &(*at)->list : &none;
 	struct stale_list new = { 0 };
@@ -86,7 +85,6 @@ void stale_watch_service(struct stale_watch *w, struct stale_service **at,
 	if (!*at) {
 		*at = new0(struct stale_service);
 		(*at)->at = at;
-		(*at)->who = who;
 		list_init(&(*at)->link);
 		list_insert(&w->services, &(*at)->link);
 	}
@@ -118,19 +116,16 @@ void stale_watch_list(struct stale_watch *w, struct stale_list *ret)
 			changed->frontends[n++] = changed->frontends[i];
 	changed->n = n;
 
-	/* For each changed frontend the oldest Service that has it. */
+	/* For each changed frontend the Service that has it. */
 	owners = mem_zalloc(n, sizeof(*owners));
 	list_for_each_entry(const struct stale_service, s, &w->services, link)
 		for (size_t i = 0; i < s->list.n; i++) {
 			const struct stale_frontend *fe =
 				stale_find(changed, &s->list.frontends[i]);
-			struct stale_owner *o;
 
-			if (!fe)
-				continue;
-			o = &owners[fe - changed->frontends];
-			if (!o->service || claimant_older(s->who, o->service->who))
-				*o = (struct stale_owner){ .service = s, .i = i };
+			if (fe)
+				owners[fe - changed->frontends] =
+					(struct stale_owner){ .service = s, .i = i };
 		}
 
 	for (size_t i = 0; i < n; i++) {

@@ -27,6 +27,7 @@ void store_done(struct store *s)
 {
 	map_for_each_entry(struct slot_slice, it, &s->slices, by_key) {
 		slice_free(it->slice);
+		free(it->sockets);
 		free(it);
 	}
 	map_for_each_entry(struct slot, slot, &s->slots, by_name) {
@@ -41,6 +42,7 @@ void store_done(struct store *s)
 	map_done(&s->slots);
 	map_done(&s->slices);
 	map_done(&s->nodes);
+	map_done(&s->sockets);
 	free(s->triggers);
 }
 
@@ -145,6 +147,76 @@ static struct slot_slice *find_slice(
 	return NULL;
 }
 
+/* Endpoints by address and port */
+
+static uint32_t hash_socket(const struct ip *ip, uint16_t port, uint8_t proto)
+{
+	return map_hash(ip, sizeof(*ip)) * 31 + (uint32_t)port * 257 + proto;
+}
+
+static void unindex_slice(struct store *s, struct slot_slice *it)
+{
+	struct endpoint_socket *sockets = take(it->sockets);
+
+	for (size_t i = 0; i < it->n_sockets; i++) {
+		map_del(&s->sockets, &sockets[i].by_socket);
+		s->on_endpoint(
+			&sockets[i].ip, sockets[i].port, sockets[i].proto, s->on_endpoint_arg);
+	}
+	it->n_sockets = 0;
+	free(sockets);
+}
+
+static void index_slice(struct store *s, struct slot_slice *it)
+{
+	size_t cap = 0;
+
+	if (!s->on_endpoint)
+		return;
+	for (size_t i = 0; i < it->slice->n_subsets; i++) {
+		const struct subset *set = &it->slice->subsets[i];
+
+		for (size_t j = 0; j < set->n_endpoints * set->n_ports; j++) {
+			const struct endpoint_port *port = &set->ports[j % set->n_ports];
+
+			mem_grow(it->sockets, it->n_sockets, cap);
+			it->sockets[it->n_sockets++] = (struct endpoint_socket){
+				.slot = it->slot,
+				.ip = set->endpoints[j / set->n_ports].ip,
+				.port = port->port,
+				.proto = port->proto,
+			};
+		}
+	}
+	for (size_t i = 0; i < it->n_sockets; i++) {
+		struct endpoint_socket *e = &it->sockets[i];
+
+		map_add(&s->sockets, &e->by_socket, hash_socket(&e->ip, e->port, e->proto));
+		s->on_endpoint(&e->ip, e->port, e->proto, s->on_endpoint_arg);
+	}
+}
+
+void store_index_endpoints(struct store *s,
+	void (*fn)(const struct ip *ip, uint16_t port, uint8_t proto, void *arg), void *arg)
+{
+	map_for_each_entry(struct slot_slice, it, &s->slices, by_key)
+		unindex_slice(s, it);
+	s->on_endpoint = fn;
+	s->on_endpoint_arg = arg;
+	map_for_each_entry(struct slot_slice, it, &s->slices, by_key)
+		index_slice(s, it);
+}
+
+bool store_has_endpoint_of_other(const struct store *s, const struct slot *slot,
+	const struct ip *ip, uint16_t port, uint8_t proto)
+{
+	map_for_each_match_entry(
+		struct endpoint_socket, e, &s->sockets, hash_socket(ip, port, proto), by_socket)
+		if (e->slot != slot && e->port == port && e->proto == proto && ip_eq(&e->ip, ip))
+			return true;
+	return false;
+}
+
 /* A slice without endpoints is of the family that it had before, or else of its Service. */
 static void add_trigger(
 	struct store *s, const struct slot *slot, const struct slice *new, const struct slice *old)
@@ -171,6 +243,7 @@ static void detach_slice(struct store *s, struct slot_slice *it)
 	struct slot *slot = it->slot;
 	size_t n = 0;
 
+	unindex_slice(s, it);
 	map_del(&s->slices, &it->by_key);
 	slot->n_slices--;
 	list_remove(&it->link);
@@ -198,6 +271,7 @@ void store_put_slice(struct store *s, struct slice *slice)
 	s->slice_changes++;
 	if (it) {
 		add_trigger(s, it->slot, slice, it->slice);
+		unindex_slice(s, it);
 		slice_free(it->slice);
 		it->slice = slice;
 	} else {
@@ -222,6 +296,7 @@ void store_put_slice(struct store *s, struct slice *slice)
 		add_trigger(s, it->slot, slice, NULL);
 		map_add(&s->slices, &it->by_key, hash_names(slice->ns, slice->name));
 	}
+	index_slice(s, it);
 	it->view = s->view[slice_views[slice->kind]];
 	s->node_generation += slot_is_api_server(it->slot);
 	store_mark_dirty(s, it->slot);

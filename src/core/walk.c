@@ -95,6 +95,17 @@ static bool in_set(const struct walk *w, const struct walk_packet *p, enum set_i
 	return found;
 }
 
+/* The address is one of the node, or a VIP that is taken as a whole. */
+static bool is_local(const struct walk *w, const struct ip *ip)
+{
+	const struct ip no_source = { 0 };
+	const struct fact route = fact_route(ip, &no_source), addr = fact_addr(ip);
+	struct fact_state state;
+
+	return node_view_is_local(w->view, ip) || ip_kind(ip) == IP_LOOPBACK ||
+		is_desired(w, &route, &state) || is_desired(w, &addr, &state);
+}
+
 /* Rules */
 
 /* Where a packet is on its way. */
@@ -113,8 +124,7 @@ static bool match_holds(const struct walk *w, const struct walk_packet *p,
 	const struct rule_match *m, bool *unreadable)
 {
 	const bool source = m->type == MATCH_SOURCE || m->type == MATCH_SOURCE_LOCAL;
-	const struct ip *ip = source ? &p->src : &p->dst, no_source = { 0 };
-	const struct fact route = fact_route(ip, &no_source), addr = fact_addr(ip);
+	const struct ip *ip = source ? &p->src : &p->dst;
 	struct fact_state state;
 	bool in_net;
 
@@ -140,10 +150,9 @@ static bool match_holds(const struct walk *w, const struct walk_packet *p,
 		return (p->mark & m->mark.mask) == m->mark.value;
 	case MATCH_STATES:
 		return m->states & STATE_NEW;
-	case MATCH_SOURCE_LOCAL: /* an address of the node, or a VIP */
+	case MATCH_SOURCE_LOCAL:
 	case MATCH_DESTINATION_LOCAL:
-		return node_view_is_local(w->view, ip) || ip_kind(ip) == IP_LOOPBACK ||
-			is_desired(w, &route, &state) || is_desired(w, &addr, &state);
+		return is_local(w, ip);
 	case MATCH_SHARE: /* stand in lists of endpoints only, which are not run */
 	case MATCH_REMEMBER:
 	case MATCH_REMEMBERED:
@@ -336,13 +345,23 @@ struct place {
 /*
  * IPVS takes packets of others in LOCAL_IN behind all filters, and the node's own in LOCAL_OUT
  * before them (net/netfilter/ipvs/ip_vs_core.c, ip_vs_ops). On iptables, untranslated packets come
- * to INPUT in both cases, because every VIP is local.
+ * to INPUT in both cases where the VIP is local.
  */
 static const struct place from_others[] = { { TABLE_MANGLE, HOOK_PREROUTING },
 	{ TABLE_NAT, HOOK_PREROUTING }, { TABLE_MANGLE, HOOK_INPUT },
 	{ TABLE_FILTER, HOOK_INPUT } };
 static const struct place own[] = { { TABLE_MANGLE, HOOK_OUTPUT }, { TABLE_NAT, HOOK_OUTPUT },
 	{ TABLE_FILTER, HOOK_INPUT } };
+
+static bool comes_to_input(const struct walk *w, const struct walk_packet *p)
+{
+	const struct options *o = w->view->options;
+	const struct fact taken = fact_route_in_table(&p->dst, o->external_table);
+	struct fact_state state;
+
+	return is_local(w, &p->dst) ||
+		(p->mark & UINT32_C(1) << o->external_mark_bit && is_desired(w, &taken, &state));
+}
 
 void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_path *ret)
 {
@@ -354,11 +373,23 @@ void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_p
 	struct walk_run r = { .walk = w, .packet = &path.packet };
 	struct fact vs = fact_vs(&p->dst, p->port, p->proto);
 	struct fact_state state;
-	bool stopped = false;
+	bool stopped = false, routed = false, local = true;
 
-	for (size_t i = 0; i < n && !stopped; i++)
-		stopped = ends_walk(run_hook(&r, places[i].table, places[i].hook), &path.end);
-	if (!stopped) {
+	for (size_t i = 0; i < n && !stopped; i++) {
+		enum hook hook = places[i].hook;
+
+		if (hook == HOOK_INPUT && !routed) {
+			local = comes_to_input(w, &path.packet);
+			routed = true;
+		}
+		/* A packet to an address that stays with its owner goes on to it. */
+		if (hook == HOOK_INPUT && !local)
+			hook = is_own ? HOOK_OUTPUT : HOOK_FORWARD;
+		stopped = ends_walk(run_hook(&r, places[i].table, hook), &path.end);
+	}
+	if (!stopped && !local && !iptables) {
+		path.end = WALK_NOBODY;
+	} else if (!stopped) {
 		/* ip_vs_service_find(): a mark comes first, and all of its 32 bits count. */
 		const struct fact marked = fact_vs_fwmark(p->dst.family, path.packet.mark);
 

@@ -52,16 +52,30 @@ static void on_degraded(const struct service *service, void *arg)
 		d->config->options.node_name, service->scheduler, d->config->options.scheduler);
 }
 
-static void on_conflict(const struct fact_key *frontend, const struct claimant *loser,
-	const struct claimant *owner, void *arg)
+static void on_refused(const struct refused_frontends *refused, void *arg)
 {
-	struct ip ip = fact_ip(frontend);
-	char s[IP_PORT_STRLEN];
+	struct daemon *d = arg;
+	const struct frontend *fe = refused->frontend;
+	const struct service *s = refused->service;
+	const bool held = fe->refusal == REFUSAL_HELD;
+	_cleanup_(buf_done) struct buf why = { 0 }, more = { 0 };
+	char address[IP_PORT_STRLEN];
 
-	(void)arg;
-	log_warn("two Services claim the same address and port, the older one keeps it",
-		"address=%s/%s service=%s owner=%s", ip_print_port(&ip, frontend->port, s),
-		proto_name(frontend->proto), loser->name, owner->name);
+	ip_print_port(&fe->ip, fe->port, address);
+	if (held)
+		buf_addf(&why, "Service %s has it", refused->holder);
+	else
+		buf_adds(&why, refusal_text(fe->refusal));
+	if (refused->n > 1)
+		buf_addf(&more, ", and %zu more", refused->n - 1);
+	log_warn("a Service does not get an address and port that it asks for",
+		"service=%s/%s address=%s/%s kind=%s reason=%s err=\"%s\" addresses=%zu", s->ns,
+		s->name, address, proto_name(refused->proto), frontend_kind_name(fe->kind),
+		refusal_name(fe->refusal), buf_str(&why), refused->n);
+	announce_service(&d->announcer, s->ns, s->name, held ? "AddressConflict" : "AddressRefused",
+		"ChooseAddresses", "node %s does not serve %s %s/%s%s: %s",
+		d->config->options.node_name, frontend_kind_name(fe->kind), address,
+		proto_name(refused->proto), buf_str(&more), buf_str(&why));
 }
 
 static void on_audit(const struct err *err, void *arg)
@@ -288,7 +302,7 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 		.on_failure = on_failure,
 		.on_scheduler_missing = on_scheduler_missing,
 		.on_degraded = on_degraded,
-		.on_conflict = on_conflict,
+		.on_refused = on_refused,
 		.on_audit = on_audit,
 		.delete_flows = on_stale_flows,
 		.arg = d,

@@ -167,7 +167,7 @@ static struct ip source_ip(
 		return ip;
 	case WALK_NODE:
 		/* The kernel sends from the destination itself if it is on an interface. */
-		if (fe->vip && view->options->vip_mode == VIP_ADDRESS)
+		if (fe->reach == REACH_WHOLE && view->options->vip_mode == VIP_ADDRESS)
 			return fe->ip;
 		return view->node_ip[family == AF_INET6];
 	case WALK_OUTSIDE:
@@ -270,17 +270,20 @@ static void explain_address(const struct explainer *x, const struct served_port 
 	const struct frontend *fe, json_t *address)
 {
 	const struct fact_key vs = resolve_frontend_key(x->in->view, fe, p->port->proto);
-	const char *holder = report_holder(x->walk.ledger, p->slot, &vs);
+	const char *holder = report_holder(x->in, fe, p->port->proto);
+	const bool refused = fe->refusal;
 	struct draining_list draining = { x->walk.ledger, json_array() };
 	json_t *rivals = json_array(), *problems = json_array();
 
-	for (size_t i = 0; !holder && i < x->n_slots; i++)
-		if (x->slots[i] != p->slot && publication_claims(x->slots[i]->published, &vs))
+	for (size_t i = 0; !refused && i < x->n_slots; i++)
+		if (x->slots[i] != p->slot && x->slots[i]->published &&
+			publication_refusal(x->slots[i]->published, fe, p->port->proto) ==
+				REFUSAL_HELD)
 			json_array_append_new(rivals, json_string(x->slots[i]->name));
-	for (size_t i = 0; !holder && i < x->n_faults; i++)
+	for (size_t i = 0; !refused && i < x->n_faults; i++)
 		if (fact_is_of_frontend(x, p, fe, x->faults[i].key))
 			json_array_append(problems, x->faults[i].words);
-	if (!holder && x->in->conns)
+	if (!refused && x->in->conns)
 		x->in->conns(&vs, add_draining, &draining, x->in->conns_arg);
 
 	json_object_set_new(address, "trafficPolicy", json_string(fe->local ? "Local" : "Cluster"));
@@ -288,7 +291,7 @@ static void explain_address(const struct explainer *x, const struct served_port 
 	json_object_set_new(address, "alsoWantedBy", rivals);
 	json_object_set_new(address, "problems", problems);
 	json_object_set_new(address, "draining", draining.list);
-	json_object_set_new(address, "paths", holder ? json_array() : explain_paths(x, p, fe));
+	json_object_set_new(address, "paths", refused ? json_array() : explain_paths(x, p, fe));
 	if (x->in->dry)
 		json_object_set_new(address, "present", json_null());
 }
@@ -310,7 +313,8 @@ static bool query_selects(
 
 		if (q->proto && q->proto != protos[i])
 			continue;
-		if (publication_claims(slot->published, &vip_key))
+		if (publication_claims(slot->published, &vip_key) ||
+			(slot->published && publication_wish(slot->published, &vip, protos[i])))
 			return true;
 		if (node_view_is_nodeport_address(view, &q->ip) &&
 			publication_claims(slot->published, &node_key))
@@ -351,8 +355,10 @@ static void explain_ports(const struct explainer *x, const struct served_ports *
 		const size_t i = (size_t)(p->port - p->service->ports);
 		const json_t *addresses = json_object_get(json_array_get(all, i), "addresses");
 
-		for (size_t j = 0; j < p->frontends.n; j++) {
-			const struct frontend *fe = &p->frontends.fes[j];
+		for (size_t j = 0; j < p->frontends.n + p->refused.n; j++) {
+			const struct frontend *fe = j < p->frontends.n
+				? &p->frontends.fes[j]
+				: &p->refused.fes[j - p->frontends.n];
 			json_t *address = json_array_get(addresses, ports[i].at++);
 
 			if (!query_selects_port(q, p->port))
@@ -537,7 +543,9 @@ static void note_address_of(const struct explainer *x, const struct slot *slot, 
 
 static void note_address(const struct explainer *x, json_t *notes)
 {
-	const struct ip *ip = &x->query->ip;
+	const struct ip *ip = &x->query->ip, no_source = { 0 };
+	const struct fact whole[] = { fact_route(ip, &no_source), fact_addr(ip) };
+	_cleanup_(buf_done) struct buf route = { 0 };
 	struct fact_state state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
@@ -551,15 +559,20 @@ static void note_address(const struct explainer *x, json_t *notes)
 	}
 	for (size_t i = 0; i < x->n_slots; i++)
 		note_address_of(x, x->slots[i], notes);
-	if (json_array_size(notes))
+	if (node_view_is_local(x->in->view, ip)) {
+		if (!json_array_size(notes))
+			add_note(notes,
+				"this is an address of the node, and no Service has this node port");
 		return;
-	if (node_view_is_local(x->in->view, ip))
-		add_note(
-			notes, "this is an address of the node, and no Service has this node port");
-	else
-		add_note(notes,
-			"no Service that this node knows has this address: packets to it are "
-			"routed as usual");
+	}
+	if (ledger_state(x->walk.ledger, &whole[0].key, &state) && state.wanted)
+		return;
+	if (ledger_state(x->walk.ledger, &whole[1].key, &state) && state.wanted)
+		return;
+	if (x->in->print_route)
+		x->in->print_route(&route, ip);
+	add_note(notes, "no Service has this address and port: packets to it are routed %s",
+		route.len ? buf_str(&route) : "as usual");
 }
 
 /* Why there is no path from pods. */

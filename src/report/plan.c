@@ -112,9 +112,12 @@ static void plan_ports_fill(struct plan_ports *l, const struct plan *p)
 				.ip = { .family = (uint8_t)s->family },
 				.port = s->port->node_port };
 
-			for (size_t j = 0; j <= s->frontends.n; j++) {
-				const struct frontend *fe =
-					j < s->frontends.n ? &s->frontends.fes[j] : &node_port;
+			const size_t n = s->frontends.n + s->refused.n;
+
+			for (size_t j = 0; j <= n; j++) {
+				const struct frontend *fe = j == n ? &node_port
+					: j < s->frontends.n	   ? &s->frontends.fes[j]
+							     : &s->refused.fes[j - s->frontends.n];
 
 				if (!fe->port)
 					continue;
@@ -158,13 +161,9 @@ static json_t *plan_port_name(
 static json_t *plan_owner(
 	const struct plan *p, const struct plan_ports *ports, const struct fact_key *key)
 {
-	const struct publication *owner;
-	struct fact_state state;
+	const struct publication *owner = publication_owner(engine_ledger(p->engine), key);
 
-	if (!ledger_state(engine_ledger(p->engine), key, &state) || !state.claimant)
-		return json_string("");
-	owner = container_of((struct claimant *)state.claimant, struct publication, claimant);
-	return plan_port_name(ports, owner->slot, key);
+	return owner ? plan_port_name(ports, owner->slot, key) : json_string("");
 }
 
 /* The tree: a contract, to which keys may be added */
@@ -260,6 +259,9 @@ static json_t *plan_vips(const struct plan *p)
 			struct ip source = ip_make(f->key.family, f->val.route.source);
 			bool has_source =
 				kinds[i] == FACT_ROUTE && ip_kind(&source) != IP_UNSPECIFIED;
+
+			if (kinds[i] == FACT_ROUTE && f->key.port)
+				continue; /* plan_taken_by_port() */
 
 			json_array_append_new(list,
 				json_pack("{s:s, s:s, s:s}", "address", ip_print(&vip, vip_text),
@@ -364,31 +366,68 @@ static json_t *plan_not_proxied(const struct plan *p)
 	return list;
 }
 
-/* Addresses that a Service asks for while an older Service has them. */
-static json_t *plan_conflicts(const struct plan *p, const struct plan_ports *ports)
+/* Addresses that a Service asks for and does not get: those that another one has (`held`), or the
+ * others. */
+static json_t *plan_refused(const struct plan *p, const struct plan_ports *ports, bool held)
 {
-	const struct ledger *ledger = engine_ledger(p->engine);
 	json_t *list = json_array();
-	struct fact_state state;
+	char s[IP_STRLEN];
 
 	for (size_t i = 0; i < p->n_slots; i++) {
 		const struct publication *pub = p->slots[i]->published;
 
-		for (size_t j = 0; pub && j < pub->n_facts; j++) {
-			const struct fact_key *key = &pub->facts[j].key;
-			json_t *o, *address;
+		for (size_t j = 0; pub && j < pub->n_wishes; j++) {
+			const struct wish *w = &pub->wishes[j];
+			const struct fact_key key = resolve_frontend_key(p->view, &w->fe, w->proto);
+			json_t *o;
 
-			if (!fact_is_frontend(key) || !ledger_state(ledger, key, &state) ||
-				state.claimant == &pub->claimant)
+			if (!w->fe.refusal || held != (w->fe.refusal == REFUSAL_HELD))
 				continue;
-			o = json_pack("{s:o}", "service", plan_port_name(ports, p->slots[i], key));
-			address = report_vs_json(key);
-			json_object_update(o, address);
-			json_decref(address);
-			json_object_set_new(o, "heldBy", plan_owner(p, ports, key));
+			o = json_pack("{s:o, s:s, s:i, s:s}", "service",
+				plan_port_name(ports, p->slots[i], &key), "address",
+				ip_print(&w->fe.ip, s), "port", (int)w->fe.port, "protocol",
+				proto_name(w->proto));
+			if (held)
+				json_object_set_new(o, "heldBy", plan_owner(p, ports, &key));
+			else
+				json_object_set_new(
+					o, "reason", json_string(refusal_text(w->fe.refusal)));
 			json_array_append_new(list, o);
 		}
 	}
+	return list;
+}
+
+/* Addresses of which only the ports of Services are taken. */
+static json_t *plan_taken_by_port(const struct plan *p)
+{
+	size_t n;
+	const struct fact *f = plan_facts(p, FACT_ROUTE, &n);
+	json_t *list = json_array();
+	char s[IP_STRLEN];
+
+	for (; n; n--, f++) {
+		const struct ip vip = fact_ip(&f->key);
+
+		if (f->key.port)
+			json_array_append_new(list, json_string(ip_print(&vip, s)));
+	}
+	return list;
+}
+
+static json_t *plan_policy_rules(const struct plan *p)
+{
+	size_t n;
+	const struct fact *f = plan_facts(p, FACT_POLICY_RULE, &n);
+	json_t *list = json_array();
+
+	for (; n; n--, f++)
+		json_array_append_new(list,
+			json_pack("{s:s, s:I, s:I, s:I, s:I}", "family", family_name(f->key.family),
+				"priority", (json_int_t)f->key.policy_rule.priority, "mark",
+				(json_int_t)f->key.policy_rule.mark, "mask",
+				(json_int_t)f->key.policy_rule.mask, "table",
+				(json_int_t)f->key.policy_rule.table));
 	return list;
 }
 
@@ -471,13 +510,16 @@ static json_t *plan_tree(const struct plan *p)
 	if (iptables)
 		json_object_set_new(o, "dispatch", plan_dispatch(p, &ports));
 	json_object_set_new(o, "addresses", addresses);
+	json_object_set_new(o, "takenByPort", plan_taken_by_port(p));
+	json_object_set_new(o, "policyRules", plan_policy_rules(p));
 	json_object_set_new(o, "ipsets", plan_ipsets(p));
 	json_object_set_new(o, "chains", plan_rules(p, FACT_CHAIN, AF_INET, rules4));
 	json_object_set_new(o, "jumps", jumps4);
 	json_object_set_new(o, "chains6", plan_rules(p, FACT_CHAIN, AF_INET6, rules6));
 	json_object_set_new(o, "jumps6", jumps6);
 	json_object_set_new(o, "notProxied", plan_not_proxied(p));
-	json_object_set_new(o, "conflicts", plan_conflicts(p, &ports));
+	json_object_set_new(o, "conflicts", plan_refused(p, &ports, true));
+	json_object_set_new(o, "refused", plan_refused(p, &ports, false));
 	if (p->compared)
 		json_object_set_new(o, "differences", plan_differences(p));
 	json_object_set_new(o, "text",
@@ -575,6 +617,7 @@ static void plan_print_left_out(const json_t *tree, struct buf *out)
 {
 	const json_t *not_proxied = json_object_get(tree, "notProxied"), *o;
 	const json_t *conflicts = json_object_get(tree, "conflicts");
+	const json_t *refused = json_object_get(tree, "refused");
 	size_t i;
 
 	if (json_array_size(not_proxied))
@@ -583,12 +626,41 @@ static void plan_print_left_out(const json_t *tree, struct buf *out)
 		buf_addf(out, "  %s: %s\n", member_text(o, "service"), member_text(o, "reason"));
 	}
 	if (json_array_size(conflicts))
-		buf_adds(out, "\nConflicts, in which the older Service wins:\n");
+		buf_adds(out, "\nConflicts of Services:\n");
 	json_array_foreach(conflicts, i, o) {
 		buf_addf(out, "  %s does not get ", member_text(o, "service"));
 		plan_print_address_port(o, out);
 		buf_addf(out, "/%s, which belongs to %s\n", member_text(o, "protocol"),
 			member_text(o, "heldBy"));
+	}
+	if (json_array_size(refused))
+		buf_adds(out, "\nRefused:\n");
+	json_array_foreach(refused, i, o) {
+		buf_addf(out, "  %s does not get ", member_text(o, "service"));
+		plan_print_address_port(o, out);
+		buf_addf(out, "/%s: %s\n", member_text(o, "protocol"), member_text(o, "reason"));
+	}
+}
+
+/* The ports stand in the set KUBE-EXTERNAL-PORT. */
+static void plan_print_taken_by_port(const json_t *tree, struct buf *out)
+{
+	const json_t *addresses = json_object_get(tree, "takenByPort");
+	const json_t *rules = json_object_get(tree, "policyRules"), *o;
+	size_t i;
+
+	if (json_array_size(addresses))
+		buf_addf(out, "\nTaken port by port: %zu\n", json_array_size(addresses));
+	json_array_foreach(addresses, i, o) {
+		buf_addf(out, "  %s\n", json_string_value(o));
+	}
+	if (json_array_size(rules))
+		buf_adds(out, "\nPolicy rules:\n");
+	json_array_foreach(rules, i, o) {
+		buf_addf(out, "  %s %lld: from all fwmark 0x%llx/0x%llx lookup %lld\n",
+			member_text(o, "family"), member_number(o, "priority"),
+			member_number(o, "mark"), member_number(o, "mask"),
+			member_number(o, "table"));
 	}
 }
 
@@ -681,6 +753,7 @@ void plan_text(const struct plan *p, struct buf *out)
 		plan_print_virtual_servers(json_object_get(tree, "virtualServers"), out);
 	plan_print_left_out(tree, out);
 	plan_print_vips(json_object_get(more, "vips"), out);
+	plan_print_taken_by_port(tree, out);
 	plan_print_ipsets(json_object_get(tree, "ipsets"), out);
 	plan_print_rules(rules, "iptables", out);
 	plan_print_rules(rules, "ip6tables", out);

@@ -34,17 +34,13 @@ const struct slot **report_slots(const struct store *store, size_t *ret_n)
 	return slots;
 }
 
-const char *report_holder(
-	const struct ledger *ledger, const struct slot *slot, const struct fact_key *frontend)
+const char *report_holder(const struct report_input *in, const struct frontend *fe, uint8_t proto)
 {
-	struct fact_state state;
+	const struct publication *holder = fe->refusal == REFUSAL_HELD
+		? publication_holder(engine_ledger(in->engine), in->view, fe, proto)
+		: NULL;
 
-	if (!ledger_state(ledger, frontend, &state) || !state.claimant ||
-		state.claimant->born == CLAIMANT_LAST)
-		return NULL;
-	if (slot->published && state.claimant == &slot->published->claimant)
-		return NULL;
-	return state.claimant->name;
+	return holder ? holder->slot->name : NULL;
 }
 
 /* The state of a port or a Service */
@@ -58,6 +54,7 @@ enum service_state {
 	STATE_DEGRADED,
 	STATE_PENDING,
 	STATE_CONFLICT,
+	STATE_REFUSED,
 	STATE_FAILING
 };
 
@@ -69,6 +66,7 @@ static const char *const state_names[] = {
 	[STATE_DEGRADED] = "Degraded",
 	[STATE_PENDING] = "Pending",
 	[STATE_CONFLICT] = "Conflict",
+	[STATE_REFUSED] = "Refused",
 	[STATE_FAILING] = "Failing",
 };
 
@@ -170,9 +168,9 @@ static void report_conns(struct port_report *r, const struct fact_key *vs)
 		r->draining = count.draining;
 }
 
-/* The endpoints of one virtual server; `ours`: no other Service has it. */
-static void report_real_servers(
-	struct port_report *r, const struct fact_key *vs, bool local_policy, bool ours)
+/* The endpoints of one virtual server. */
+static void report_real_servers(struct port_report *r, const struct fact_key *vs, bool local_policy,
+	struct service_verdict *v)
 {
 	const bool iptables = r->in->view->backend == BACKEND_IPTABLES;
 	const struct served_port *p = r->served;
@@ -187,7 +185,7 @@ static void report_real_servers(
 			continue;
 		t->used = true;
 		/* With iptables an endpoint of weight 0 has no chain. */
-		if (!ours || (iptables && !ep->weight))
+		if (iptables && !ep->weight)
 			continue;
 		if (iptables) {
 			service_chain_hash(p->service, p->port, &ep->ip, ep->port, hash);
@@ -197,40 +195,70 @@ static void report_real_servers(
 			key = fact_rs(vs, &ep->ip, ep->port, ep->weight).key;
 		}
 		t->wanted++;
-		t->present += judge_fact(r->in, &key, &r->verdict);
+		t->present += judge_fact(r->in, &key, v);
 	}
+}
+
+/* Ends the entry of an address, and raises the verdict of its port. */
+static void add_address(struct port_report *r, const struct frontend *fe, bool present,
+	const struct service_verdict *v)
+{
+	char s[IP_STRLEN];
+
+	json_array_append_new(r->addresses,
+		json_pack("{s:s, s:i, s:s, s:b, s:s, s:b, s:s, s:s}", "address",
+			ip_print(&fe->ip, s), "port", (int)fe->port, "kind",
+			frontend_kind_name(fe->kind), "vip", (int)(fe->reach == REACH_WHOLE),
+			"taken", frontend_reach_name(fe->reach), "present", (int)present, "state",
+			state_names[v->state], "reason", buf_str(&v->reason)));
+	verdict_raise(&r->verdict, v->state, buf_str(&v->reason));
 }
 
 static void report_frontend(struct port_report *r, const struct frontend *fe)
 {
+	_cleanup_(verdict_done) struct service_verdict v = { 0 };
 	const struct node_view *view = r->in->view;
 	const struct fact_key vs = resolve_frontend_key(view, fe, r->served->port->proto);
-	const char *holder = report_holder(engine_ledger(r->in->engine), r->served->slot, &vs);
 	const struct ip no_source = { 0 };
-	bool present = !holder && judge_fact(r->in, &vs, &r->verdict);
-	char s[IP_STRLEN];
+	bool present = judge_fact(r->in, &vs, &v);
 
-	if (holder) {
-		_cleanup_(buf_done) struct buf words = { 0 };
-
-		report_describe(&words, &vs);
-		buf_addf(&words, " belongs to Service %s", holder);
-		verdict_raise(&r->verdict, STATE_CONFLICT, buf_str(&words));
-	}
 	if (present)
 		report_conns(r, &vs);
-	report_real_servers(r, &vs, fe->local, !holder);
-	if (fe->vip) {
+	report_real_servers(r, &vs, fe->local, &v);
+	if (fe->reach == REACH_WHOLE) {
 		const struct fact vip = view->options->vip_mode == VIP_ADDRESS
 			? fact_addr(&fe->ip)
 			: fact_route(&fe->ip, &no_source);
 
-		present = judge_fact(r->in, &vip.key, &r->verdict) && present;
+		present = judge_fact(r->in, &vip.key, &v) && present;
+	} else if (fe->reach == REACH_PORTS && view->backend != BACKEND_IPTABLES) {
+		const struct fact route =
+			fact_route_in_table(&fe->ip, view->options->external_table);
+		const struct fact held = fact_held(&fe->ip);
+
+		present = judge_fact(r->in, &route.key, &v) && present;
+		if (fe->ip.family == AF_INET)
+			present = judge_fact(r->in, &held.key, &v) && present;
 	}
-	json_array_append_new(r->addresses,
-		json_pack("{s:s, s:i, s:s, s:b, s:b}", "address", ip_print(&fe->ip, s), "port",
-			(int)fe->port, "kind", frontend_kind_name(fe->kind), "vip", (int)fe->vip,
-			"present", (int)present));
+	add_address(r, fe, present, &v);
+}
+
+static void report_refused(struct port_report *r, const struct frontend *fe)
+{
+	_cleanup_(verdict_done) struct service_verdict v = { 0 };
+	_cleanup_(buf_done) struct buf words = { 0 };
+	const uint8_t proto = r->served->port->proto;
+	const char *holder = report_holder(r->in, fe, proto);
+	char s[IP_PORT_STRLEN];
+
+	buf_addf(&words, "%s/%s ", ip_print_port(&fe->ip, fe->port, s), proto_name(proto));
+	if (fe->refusal == REFUSAL_HELD)
+		buf_addf(&words, "belongs to Service %s", holder ? holder : "");
+	else
+		buf_addf(&words, "is refused: %s", refusal_text(fe->refusal));
+	verdict_raise(
+		&v, fe->refusal == REFUSAL_HELD ? STATE_CONFLICT : STATE_REFUSED, buf_str(&words));
+	add_address(r, fe, false, &v);
 }
 
 static json_t *conns_json(bool counted, uint64_t n)
@@ -248,13 +276,15 @@ static void report_served_port(struct port_report *r, const struct served_port *
 	r->tallies = tallies;
 	for (size_t i = 0; i < p->frontends.n; i++)
 		report_frontend(r, &p->frontends.fes[i]);
+	for (size_t i = 0; i < p->refused.n; i++)
+		report_refused(r, &p->refused.fes[i]);
 	/* Packets from inside the cluster have a virtual server of their own. */
 	if (p->mark) {
 		const struct fact_key vs = fact_vs_fwmark(p->family, p->mark).key;
 
 		if (judge_fact(r->in, &vs, &r->verdict))
 			report_conns(r, &vs);
-		report_real_servers(r, &vs, false, true);
+		report_real_servers(r, &vs, false, &r->verdict);
 		json_array_append_new(r->fwmarks, report_vs_json(&vs));
 	}
 

@@ -327,6 +327,8 @@ void fixture_node_init(struct fixture_node *n)
 
 	options_init(&n->options);
 	strcpy(n->options.node_name, "test-node");
+	/* Tests of single ports of external addresses change this. */
+	n->options.external_addresses = EXTERNAL_LOCAL;
 	n->options.cluster_cidr[0] = fixture_cidr("10.244.0.0/16");
 	n->options.cluster_cidr[1] = fixture_cidr("2012::/64");
 	node_view_init(&n->view, &n->options);

@@ -168,7 +168,7 @@ static void nothing_is_refused_that_a_service_has(void **state)
 		char rule[128];
 
 		w->node.view.backend = backends[b];
-		resolve_node(&w->node.view, &pool, &facts);
+		resolve_node(&w->node.view, &(struct node_needs){ 0 }, &pool, &facts);
 		for (size_t i = 0; i < facts.n; i++)
 			if (facts.facts[i].key.kind == FACT_CHAIN &&
 				facts.facts[i].key.set == TABLE_FILTER &&

@@ -27,7 +27,7 @@
 	"service a/dns ip=10.96.0.2 port=dns:53/UDP\n" \
 	"slice a/dns-1 port=dns:5353/UDP ep=10.244.1.1\n"
 
-struct refusal {
+struct refused_kind {
 	enum fact_kind kind;
 	int error;
 	size_t asked;
@@ -35,7 +35,7 @@ struct refusal {
 
 static int refuse(const struct op *op, void *arg)
 {
-	struct refusal *r = arg;
+	struct refused_kind *r = arg;
 
 	if (op->fact.key.kind != r->kind || op->type == OP_DEL)
 		return 0;
@@ -43,7 +43,7 @@ static int refuse(const struct op *op, void *arg)
 	return r->error;
 }
 
-static void refuse_with(struct world *w, struct refusal *r)
+static void refuse_with(struct world *w, struct refused_kind *r)
 {
 	w->kernel.fault = refuse;
 	w->kernel.arg = r;
@@ -51,7 +51,7 @@ static void refuse_with(struct world *w, struct refusal *r)
 
 static void a_failure_is_told_once_and_retried_with_back_off(void **state)
 {
-	struct refusal r = { .kind = FACT_ROUTE, .error = -EPERM };
+	struct refused_kind r = { .kind = FACT_ROUTE, .error = -EPERM };
 	struct world *w = *state;
 
 	refuse_with(w, &r);
@@ -84,7 +84,7 @@ static void a_failure_is_told_once_and_retried_with_back_off(void **state)
 
 static void a_reload_retries_at_once(void **state)
 {
-	struct refusal r = { .kind = FACT_ROUTE, .error = -EPERM };
+	struct refused_kind r = { .kind = FACT_ROUTE, .error = -EPERM };
 	struct world *w = *state;
 
 	refuse_with(w, &r);
@@ -102,7 +102,7 @@ static void a_reload_retries_at_once(void **state)
 
 static void a_kernel_that_never_finds_the_parent_is_told_as_failure(void **state)
 {
-	struct refusal r = { .kind = FACT_RS, .error = -ESRCH };
+	struct refused_kind r = { .kind = FACT_RS, .error = -ESRCH };
 	struct world *w = *state;
 
 	refuse_with(w, &r);

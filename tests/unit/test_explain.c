@@ -383,7 +383,7 @@ static void what_is_not_found_says_why(void **state)
 			"this is the address of an endpoint of Service a/web: packets "
 			"go to it directly" },
 		{ "9.9.9.9:80",
-			"no Service that this node knows has this address: packets to it "
+			"no Service has this address and port: packets to it "
 			"are routed as usual" },
 		{ "7.7.7.7:80",
 			"Service a/web has this address with ipMode Proxy: the load "

@@ -35,7 +35,8 @@ static void print(struct buf *b, const struct frontend_list *l)
 	for (size_t i = 0; i < l->n; i++)
 		buf_addf(b, "%s %s%s%s\n", frontend_kind_name(l->fes[i].kind),
 			ip_print_port(&l->fes[i].ip, l->fes[i].port, s),
-			l->fes[i].vip ? " vip" : "", l->fes[i].local ? " local" : "");
+			l->fes[i].reach == REACH_WHOLE ? " vip" : "",
+			l->fes[i].local ? " local" : "");
 }
 
 static void check(const struct row *row, int family, const struct fixture_node *node)
@@ -83,10 +84,10 @@ static void a_port_answers_where_the_service_says(void **state)
 		{ "an address on an interface is local already",
 			"ip=10.20.30.41 external=100.101.102.103 lb=100.101.102.103",
 			"ClusterIP 10.20.30.41:80 vip\n"
-			"ExternalIP 100.101.102.103:80\n" },
+			"LoadBalancer 100.101.102.103:80\n" },
 		{ "one address twice", "ip=10.20.30.41 external=1.2.3.4,1.2.3.4 lb=1.2.3.4",
 			"ClusterIP 10.20.30.41:80 vip\n"
-			"ExternalIP 1.2.3.4:80 vip\n" },
+			"LoadBalancer 1.2.3.4:80 vip\n" },
 		{ "other families stay out", "ip=10.20.30.41 external=2012::51 lb=2012::52,1.2.3.4",
 			"ClusterIP 10.20.30.41:80 vip\n"
 			"LoadBalancer 1.2.3.4:80 vip\n" },

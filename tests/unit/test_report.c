@@ -182,7 +182,8 @@ static void the_contract_of_one_service(void **state)
 		"  \"nodePort\": 0, \"scheduler\": \"rr\", \"requestedScheduler\": \"rr\","
 		"  \"persistenceSeconds\": 0,"
 		"  \"addresses\": [{\"address\": \"10.20.30.41\", \"port\": 80,"
-		"   \"kind\": \"ClusterIP\", \"vip\": true, \"present\": true}],"
+		"   \"kind\": \"ClusterIP\", \"vip\": true, \"taken\": \"whole\","
+		"   \"present\": true, \"state\": \"OK\", \"reason\": \"\"}],"
 		"  \"fwmarks\": [],"
 		"  \"endpoints\": [{\"address\": \"10.244.0.1\", \"port\": 8080,"
 		"   \"node\": \"test-node\", \"weight\": 1, \"used\": true, \"reason\": \"ready\","
@@ -382,7 +383,7 @@ static void on_iptables_the_younger_of_two_services_is_in_conflict_too(void **st
 		    "slice shop/late-1 port=http:8080/TCP ep=10.244.0.2\n");
 	assert_state(first_port(f, "web"), "OK", "");
 	assert_state(first_port(f, "late"), "Conflict",
-		"iptables entry for 10.20.30.41:80/TCP belongs to Service shop/web");
+		"10.20.30.41:80/TCP belongs to Service shop/web");
 }
 
 static void what_iptables_cannot_do_is_named(void **state)
@@ -418,7 +419,7 @@ static void of_two_services_on_one_address_the_younger_is_in_conflict(void **sta
 		"slice z/old-1 port=:8080/TCP ep=10.244.0.2\n");
 	assert_state(first_port(f, "old"), "OK", "");
 	port = first_port(f, "young");
-	assert_state(port, "Conflict", "virtual server 1.2.3.4:80/TCP belongs to Service z/old");
+	assert_state(port, "Conflict", "1.2.3.4:80/TCP belongs to Service z/old");
 	assert_true(truth(element(port, "addresses", 0), "present"));
 	assert_false(truth(element(port, "addresses", 1), "present"));
 	assert_true(truth(element(port, "endpoints", 0), "present"));
@@ -497,13 +498,17 @@ static void every_kind_of_address_is_told(void **state)
 	assert_int_equal(number(port, "persistenceSeconds"), 10800);
 	assert_json(json_object_get(port, "addresses"),
 		"[{\"address\": \"10.20.30.41\", \"port\": 80, \"kind\": \"ClusterIP\","
-		"  \"vip\": true, \"present\": true},"
+		"  \"vip\": true, \"taken\": \"whole\","
+		"   \"present\": true, \"state\": \"OK\", \"reason\": \"\"},"
 		" {\"address\": \"50.60.70.81\", \"port\": 80, \"kind\": \"ExternalIP\","
-		"  \"vip\": true, \"present\": true},"
+		"  \"vip\": true, \"taken\": \"whole\","
+		"   \"present\": true, \"state\": \"OK\", \"reason\": \"\"},"
 		" {\"address\": \"1.2.3.4\", \"port\": 80, \"kind\": \"LoadBalancer\","
-		"  \"vip\": true, \"present\": true},"
+		"  \"vip\": true, \"taken\": \"whole\","
+		"   \"present\": true, \"state\": \"OK\", \"reason\": \"\"},"
 		" {\"address\": \"100.101.102.103\", \"port\": 30080, \"kind\": \"NodePort\","
-		"  \"vip\": false, \"present\": true}]");
+		"  \"vip\": false, \"taken\": \"node\","
+		"   \"present\": true, \"state\": \"OK\", \"reason\": \"\"}]");
 }
 
 static void vips_as_addresses_are_present_too(void **state)

@@ -27,7 +27,7 @@ static void node_facts_resolve(struct node_facts *n, void (*change)(struct fixtu
 	node.options.mark_mask = 0xfff00000;
 	if (change)
 		change(&node);
-	resolve_node(&node.view, &n->pool, &n->facts);
+	resolve_node(&node.view, &(struct node_needs){ 0 }, &n->pool, &n->facts);
 	fact_list_finish(&n->facts);
 }
 

@@ -36,15 +36,22 @@ static void on_degraded(const struct service *service, void *arg)
 	buf_addf(&w->told, "%s/%s degraded\n", service->ns, service->name);
 }
 
-static void on_conflict(const struct fact_key *frontend, const struct claimant *loser,
-	const struct claimant *owner, void *arg)
+static void on_refused(const struct refused_frontends *refused, void *arg)
 {
+	const struct frontend *fe = refused->frontend;
+	const struct service *service = refused->service;
 	struct world *w = arg;
-	struct ip ip = fact_ip(frontend);
 	char s[IP_PORT_STRLEN];
 
-	buf_addf(&w->told, "%s/%s: %s loses to %s\n", ip_print_port(&ip, frontend->port, s),
-		proto_name(frontend->proto), loser->name, owner->name);
+	buf_addf(&w->told, "%s/%s: %s/%s ", ip_print_port(&fe->ip, fe->port, s),
+		proto_name(refused->proto), service->ns, service->name);
+	if (fe->refusal == REFUSAL_HELD)
+		buf_addf(&w->told, "loses to %s", refused->holder);
+	else
+		buf_addf(&w->told, "refused: %s", refusal_name(fe->refusal));
+	if (refused->n > 1)
+		buf_addf(&w->told, " and %zu more", refused->n - 1);
+	buf_addc(&w->told, '\n');
 }
 
 static void on_audit(const struct err *err, void *arg)
@@ -67,7 +74,7 @@ void world_restart_with(struct world *w, struct engine_config config)
 	config.on_failure = on_failure;
 	config.on_scheduler_missing = on_scheduler_missing;
 	config.on_degraded = on_degraded;
-	config.on_conflict = on_conflict;
+	config.on_refused = on_refused;
 	config.on_audit = on_audit;
 	config.arg = w;
 	w->engine = engine_new(&config);

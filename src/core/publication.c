@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/publication.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "core/resolve.h"
+
+bool publication_claims(const struct publication *p, const struct fact_key *key)
+{
+	return p && p->n_facts &&
+		bsearch(key, p->facts, p->n_facts, sizeof(*p->facts), fact_compare);
+}
+
+struct publication *publication_of(const struct claimant *claimant)
+{
+	if (!claimant || claimant->born == CLAIMANT_NODE || claimant->born == CLAIMANT_LAST)
+		return NULL;
+	return container_of(claimant, struct publication, claimant);
+}
+
+struct publication *publication_owner(const struct ledger *l, const struct fact_key *key)
+{
+	struct fact_state s;
+
+	return ledger_state(l, key, &s) ? publication_of(s.claimant) : NULL;
+}
+
+struct publication *publication_holder(const struct ledger *l, const struct node_view *view,
+	const struct frontend *fe, uint8_t proto)
+{
+	struct fact_key keys[RESOLVE_RIVAL_KEYS];
+	const size_t n = resolve_rival_keys(view, fe, proto, keys);
+	struct publication *owner = NULL;
+
+	for (size_t i = 0; i < n && !owner; i++)
+		owner = publication_owner(l, &keys[i]);
+	return owner;
+}
+
+int wish_compare(const void *a, const void *b)
+{
+	const struct wish *x = a, *y = b;
+	const int c = frontend_compare(&x->fe, &y->fe);
+
+	return c ? c : x->proto - y->proto;
+}
+
+const struct wish *publication_wish(
+	const struct publication *p, const struct frontend *fe, uint8_t proto)
+{
+	const struct wish key = { .fe = *fe, .proto = proto };
+
+	return p->n_wishes ? bsearch(&key, p->wishes, p->n_wishes, sizeof(*p->wishes), wish_compare)
+			   : NULL;
+}
+
+enum refusal publication_refusal(
+	const struct publication *p, const struct frontend *fe, uint8_t proto)
+{
+	const struct wish *w = publication_wish(p, fe, proto);
+
+	return w ? w->fe.refusal : REFUSAL_NONE;
+}

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "rights.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/health_checks.h"
+#include "core/resolve.h"
+
+enum { KUBELET_PORT = 10250 };
+
+void rights_init(struct rights *r, const struct ledger *ledger, const struct node_view *view,
+	struct store *store)
+{
+	*r = (struct rights){ .ledger = ledger, .view = view, .store = store };
+}
+
+void rights_done(struct rights *r)
+{
+	map_done(&r->by_frontend);
+	map_done(&r->by_address);
+	map_done(&r->cluster_ips);
+}
+
+/* Wishes */
+
+static uint32_t hash_frontend(const struct ip *ip, uint16_t port, uint8_t proto)
+{
+	return map_hash(ip, sizeof(*ip)) * 31 + (uint32_t)port * 257 + proto;
+}
+
+static bool wish_is_for(const struct wish *w, const struct ip *ip, uint16_t port, uint8_t proto)
+{
+	return w->fe.port == port && w->proto == proto && ip_eq(&w->fe.ip, ip);
+}
+
+/* The first Service has the better right: see rights.h. */
+static bool outranks(const struct publication *a, enum authority of_a, const struct publication *b,
+	enum authority of_b)
+{
+	return of_a != of_b ? of_a < of_b : claimant_older(&a->claimant, &b->claimant);
+}
+
+/* Requeues the Service with the best right among those to which the frontend was refused because
+ * somebody had it; nobody has it now. */
+static void promote(const struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto)
+{
+	const struct wish *best = NULL;
+
+	map_for_each_match_entry(
+		struct wish, w, &r->by_frontend, hash_frontend(ip, port, proto), by_frontend)
+		if (wish_is_for(w, ip, port, proto) && w->fe.refusal == REFUSAL_HELD &&
+			(!best ||
+				outranks(w->pub, frontend_authority(w->fe.kind), best->pub,
+					frontend_authority(best->fe.kind))))
+			best = w;
+	if (best)
+		store_mark_dirty(r->store, best->pub->slot);
+}
+
+static void requeue_wishes(const struct rights *r, const struct ip *ip, uint16_t port,
+	uint8_t proto, const struct publication *but)
+{
+	map_for_each_match_entry(
+		struct wish, w, &r->by_frontend, hash_frontend(ip, port, proto), by_frontend)
+		if (wish_is_for(w, ip, port, proto) && w->pub != but)
+			store_mark_dirty(r->store, w->pub->slot);
+}
+
+/* Of a port of the node, on each of its addresses. */
+static void requeue_wishes_for_node_port(
+	const struct rights *r, uint16_t port, uint8_t proto, const struct publication *but)
+{
+	for (size_t i = 0; port && r->by_frontend.count && i < r->view->n_local; i++)
+		requeue_wishes(r, &r->view->local[i], port, proto, but);
+}
+
+void rights_endpoint_changed(struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto)
+{
+	requeue_wishes(r, ip, port, proto, NULL);
+}
+
+struct old_wishes rights_forget(struct rights *r, struct publication *pub)
+{
+	struct old_wishes old = { pub->wishes, pub->n_wishes };
+
+	for (size_t i = 0; i < old.n; i++) {
+		r->refused[old.wishes[i].fe.refusal]--;
+		map_del(&r->by_frontend, &old.wishes[i].by_frontend);
+		map_del(&r->by_address, &old.wishes[i].by_address);
+	}
+	pub->wishes = NULL;
+	pub->n_wishes = pub->n_refused = 0;
+	return old;
+}
+
+static void remember_wishes(struct rights *r, struct publication *pub)
+{
+	if (pub->n_wishes)
+		qsort(pub->wishes, pub->n_wishes, sizeof(*pub->wishes), wish_compare);
+	for (size_t i = 0; i < pub->n_wishes; i++) {
+		struct wish *w = &pub->wishes[i];
+
+		pub->n_refused += w->fe.refusal != REFUSAL_NONE;
+		r->refused[w->fe.refusal]++;
+		map_add(&r->by_frontend, &w->by_frontend,
+			hash_frontend(&w->fe.ip, w->fe.port, w->proto));
+		map_add(&r->by_address, &w->by_address, map_hash(&w->fe.ip, sizeof(w->fe.ip)));
+	}
+}
+
+/* Cluster IPs */
+
+/* Requeues the other Services that name the address as an external one. */
+static void cluster_ip_changed(
+	const struct rights *r, const struct publication *pub, const struct ip *ip)
+{
+	map_for_each_match_entry(
+		struct wish, w, &r->by_address, map_hash(ip, sizeof(*ip)), by_address)
+		if (w->pub != pub && ip_eq(&w->fe.ip, ip))
+			store_mark_dirty(r->store, w->pub->slot);
+}
+
+static bool has_ip(const struct ip *ips, size_t n, const struct ip *ip)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ip_eq(&ips[i], ip))
+			return true;
+	return false;
+}
+
+static void remember_cluster_ips(
+	struct rights *r, struct publication *pub, const struct served_ports *served)
+{
+	const struct service *s = served->n ? served->ports[0].service : NULL;
+	struct ip was[ARRAY_SIZE(pub->cluster_ips)];
+	const size_t n_was = pub->n_cluster_ips, n = s ? s->n_cluster_ips : 0;
+
+	for (size_t i = 0; i < n_was; i++) {
+		was[i] = pub->cluster_ips[i].ip;
+		map_del(&r->cluster_ips, &pub->cluster_ips[i].by_address);
+	}
+	pub->n_cluster_ips = n;
+	for (size_t i = 0; i < n; i++) {
+		struct allocated_ip *a = &pub->cluster_ips[i];
+
+		*a = (struct allocated_ip){ .pub = pub, .ip = s->cluster_ips[i] };
+		map_add(&r->cluster_ips, &a->by_address, map_hash(&a->ip, sizeof(a->ip)));
+		if (!has_ip(was, n_was, &a->ip))
+			cluster_ip_changed(r, pub, &a->ip);
+	}
+	for (size_t i = 0; i < n_was; i++)
+		if (!has_ip(s ? s->cluster_ips : NULL, n, &was[i]))
+			cluster_ip_changed(r, pub, &was[i]);
+}
+
+static bool is_cluster_ip_of_other(
+	const struct rights *r, const struct publication *pub, const struct ip *ip)
+{
+	map_for_each_match_entry(
+		struct allocated_ip, a, &r->cluster_ips, map_hash(ip, sizeof(*ip)), by_address)
+		if (a->pub != pub && ip_eq(&a->ip, ip))
+			return true;
+	return false;
+}
+
+/* Deciding */
+
+/* A range that holds the node's own address as well does not tell pods from others. */
+static bool is_for_pods(const struct node_view *view, const struct ip *ip)
+{
+	const size_t f = ip->family == AF_INET6;
+	const struct ip *own = &view->node_ip[f];
+	const struct cidr *cluster = &view->options->cluster_cidr[f];
+
+	if (cidr_contains(cluster, ip) && !cidr_contains(cluster, own))
+		return true;
+	for (size_t i = 0; i < view->n_pod_cidrs; i++)
+		if (cidr_contains(&view->pod_cidrs[i], ip) &&
+			!cidr_contains(&view->pod_cidrs[i], own))
+			return true;
+	return false;
+}
+
+/* Who listens on the node itself. */
+static enum refusal refusal_of_own_port(const struct rights *r, const struct ip *ip, uint16_t port)
+{
+	const struct node_view *view = r->view;
+	const struct ip none = { 0 };
+	const struct fact check =
+		fact_member(SET_HEALTH_CHECK_NODE_PORT, ip->family, &none, 0, port, NULL);
+	struct fact_state state;
+
+	if (port == KUBELET_PORT)
+		return REFUSAL_KUBELET;
+	for (size_t i = 0; i < view->n_own_ports; i++) {
+		const struct node_socket *own = &view->own_ports[i];
+
+		if (own->port == port && (!own->ip.family || ip_eq(&own->ip, ip)))
+			return REFUSAL_DAEMON;
+	}
+	return ledger_state(r->ledger, &check.key, &state) && state.wanted ? REFUSAL_HEALTH_CHECK
+									   : REFUSAL_NONE;
+}
+
+/* The reasons that hold whichever Service asks; of an external address only. */
+static enum refusal refusal_of_address(
+	const struct rights *r, const struct frontend *fe, uint8_t proto)
+{
+	const struct node_view *view = r->view;
+	const struct options *o = view->options;
+	const bool by_controller = fe->kind == FRONTEND_LOAD_BALANCER;
+	const struct cidr *ranges = by_controller ? o->load_balancer_ranges : o->external_ip_ranges;
+	const size_t n_ranges = by_controller ? o->n_load_balancer_ranges : o->n_external_ip_ranges;
+	struct node_socket at;
+
+	memset(&at, 0, sizeof(at));
+	at.ip = fe->ip;
+	at.port = fe->port;
+	if (ip_kind(&fe->ip) != IP_HOST)
+		return REFUSAL_SPECIAL;
+	if (proto == IPPROTO_TCP && view->n_api_servers &&
+		bsearch(&at, view->api_servers, view->n_api_servers, sizeof(at),
+			node_socket_compare))
+		return REFUSAL_API_SERVER;
+	if (cidrs_contain(o->cluster_ip_ranges, ARRAY_SIZE(o->cluster_ip_ranges), &fe->ip))
+		return REFUSAL_CLUSTER_IP;
+	if (is_for_pods(view, &fe->ip))
+		return REFUSAL_POD;
+	if (n_ranges && !cidrs_contain(ranges, n_ranges, &fe->ip))
+		return REFUSAL_RANGE;
+	return proto == IPPROTO_TCP && fe->reach == REACH_NODE
+		? refusal_of_own_port(r, &fe->ip, fe->port)
+		: REFUSAL_NONE;
+}
+
+struct contest {
+	const struct publication *pub;
+	const struct frontend *fe;
+	uint8_t proto;
+	bool lost;
+	struct store *requeue; /* the Services that lose are requeued; NULL: they are not */
+};
+
+static void contend(const struct claimant *claimant, void *arg)
+{
+	struct contest *c = arg;
+	const struct publication *other = publication_of(claimant);
+	const struct wish *wish;
+
+	if (!other || other == c->pub)
+		return;
+	/* External frontends are wishes, so a frontend that is none is allocated. */
+	wish = publication_wish(other, c->fe, c->proto);
+	if (outranks(other, wish ? frontend_authority(wish->fe.kind) : AUTHORITY_ALLOCATED, c->pub,
+		    frontend_authority(c->fe->kind)))
+		c->lost = true;
+	else if (c->requeue)
+		store_mark_dirty(c->requeue, other->slot);
+}
+
+/* Whether another Service that claims the frontend has the better right to it. */
+static bool is_held(const struct rights *r, const struct publication *pub,
+	const struct frontend *fe, uint8_t proto, struct store *requeue)
+{
+	struct contest c = { .pub = pub, .fe = fe, .proto = proto, .requeue = requeue };
+	struct fact_key keys[RESOLVE_RIVAL_KEYS];
+	const size_t n = resolve_rival_keys(r->view, fe, proto, keys);
+
+	for (size_t i = 0; i < n; i++)
+		ledger_each_claimant(r->ledger, &keys[i], contend, &c);
+	return c.lost;
+}
+
+/* An endpoint is no reason to refuse an address that a controller wrote: whoever may write endpoints
+ * could take the address from its Service. */
+static enum refusal decide_frontend(
+	struct rights *r, const struct publication *pub, const struct frontend *fe, uint8_t proto)
+{
+	const bool external = frontend_authority(fe->kind) != AUTHORITY_ALLOCATED;
+	const enum refusal refusal = external ? refusal_of_address(r, fe, proto) : REFUSAL_NONE;
+
+	if (refusal)
+		return refusal;
+	if (external && is_cluster_ip_of_other(r, pub, &fe->ip))
+		return REFUSAL_CLUSTER_IP;
+	if (fe->kind == FRONTEND_EXTERNAL_IP &&
+		store_has_endpoint_of_other(r->store, pub->slot, &fe->ip, fe->port, proto))
+		return REFUSAL_ENDPOINT;
+	return is_held(r, pub, fe, proto, NULL) ? REFUSAL_HELD : REFUSAL_NONE;
+}
+
+void rights_decide(struct rights *r, struct publication *pub, struct served_ports *served)
+{
+	size_t cap = 0;
+
+	remember_cluster_ips(r, pub, served);
+	pub->takes_ports[0] = pub->takes_ports[1] = false;
+	for (size_t k = 0; k < served->n; k++) {
+		struct served_port *p = &served->ports[k];
+		const uint8_t proto = p->port->proto;
+		size_t n = 0;
+
+		for (size_t i = 0; i < p->frontends.n; i++) {
+			struct frontend fe = p->frontends.fes[i];
+
+			fe.refusal = decide_frontend(r, pub, &fe, proto);
+			if (fe.refusal) {
+				frontend_list_add(&p->refused, &fe);
+			} else {
+				is_held(r, pub, &fe, proto, r->store);
+				pub->takes_ports[p->family == AF_INET6] |= fe.reach == REACH_PORTS;
+				p->frontends.fes[n++] = fe;
+			}
+			if (!fe.refusal && frontend_authority(fe.kind) == AUTHORITY_ALLOCATED)
+				continue;
+			mem_grow(pub->wishes, pub->n_wishes, cap);
+			pub->wishes[pub->n_wishes++] =
+				(struct wish){ .pub = pub, .fe = fe, .proto = proto };
+		}
+		p->frontends.n = n;
+	}
+	remember_wishes(r, pub);
+}
+
+/* The Service claimed that frontend and gave it up, or is no longer as old as it was. */
+static void promote_after(const struct rights *r, const struct fact_key *frontend)
+{
+	const struct ip ip = fact_ip(frontend);
+
+	/* The entry of a node port on iptables stands for all addresses of the node. */
+	if (frontend->kind == FACT_VS || ip_kind(&ip) != IP_UNSPECIFIED)
+		promote(r, &ip, frontend->port, frontend->proto);
+	for (size_t i = 0; frontend->kind == FACT_DISPATCH && i < r->view->n_local; i++)
+		if (ip_kind(&ip) == IP_UNSPECIFIED && r->view->local[i].family == ip.family)
+			promote(r, &r->view->local[i], frontend->port, frontend->proto);
+}
+
+void rights_settle(struct rights *r, struct publication *pub, struct old_wishes *old,
+	const struct fact *old_facts, size_t n_old, bool renewed)
+{
+	const struct service *s = pub->slot->service;
+	const uint16_t check_before = pub->health_check_port;
+	const uint16_t check =
+		s && pub->n_facts && service_has_health_check(s) ? s->health_check_node_port : 0;
+
+	for (size_t i = 0; r->refused[REFUSAL_HELD] && i < n_old; i++) {
+		const struct fact_key *key = &old_facts[i].key;
+
+		if (fact_is_frontend(key) && key->proto &&
+			(renewed || !publication_owner(r->ledger, key)))
+			promote_after(r, key);
+	}
+	for (size_t i = 0; i < old->n; i++) {
+		const struct wish *w = &old->wishes[i];
+
+		if (renewed || !publication_holder(r->ledger, r->view, &w->fe, w->proto))
+			promote(r, &w->fe.ip, w->fe.port, w->proto);
+	}
+	if (check != check_before) {
+		requeue_wishes_for_node_port(r, check_before, IPPROTO_TCP, pub);
+		requeue_wishes_for_node_port(r, check, IPPROTO_TCP, pub);
+	}
+	pub->health_check_port = check;
+	free(take(old->wishes));
+}

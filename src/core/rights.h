@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CORE_RIGHTS_H
+#define CORE_RIGHTS_H
+
+#include "base/map.h"
+#include "core/ledger.h"
+#include "core/node_view.h"
+#include "core/publication.h"
+#include "core/served_port.h"
+#include "core/store.h"
+
+/*
+ * Who may have which address and port.
+ *
+ * 1. Some are refused to every Service that names them as external addresses: see enum refusal.
+ * 2. Of Services that claim the same address and port one has it. A cluster IP or node port, which
+ *    is allocated, comes before a load balancer address, which a controller wrote, and that before
+ *    an external IP. Of equals the older Service has it, and of Services of the same age the one
+ *    whose name comes first.
+ *
+ * A Service loses single frontends, never all. What it loses, and every external address, it keeps
+ * as a wish, so that it is requeued when somebody else's change decides the wish anew.
+ */
+struct rights {
+	/* Given by the publisher */
+	const struct ledger *ledger;
+	const struct node_view *view;
+	struct store *store;
+
+	struct map by_frontend, by_address; /* of struct wish */
+	struct map cluster_ips;		    /* of struct allocated_ip */
+	size_t refused[REFUSALS];	    /* wishes, by their refusal */
+};
+
+void rights_init(struct rights *r, const struct ledger *ledger, const struct node_view *view,
+	struct store *store);
+/* The publications still exist, or were forgotten. */
+void rights_done(struct rights *r);
+
+/* The wishes of a Service before it is resolved again; the caller ends them with rights_settle(). */
+struct old_wishes {
+	struct wish *wishes;
+	size_t n;
+};
+struct old_wishes rights_forget(struct rights *r, struct publication *pub);
+
+/*
+ * Decides all frontends of the Service: moves those that it may not have to the refused ones of
+ * their port, keeps its wishes, and requeues the Services from which it takes a frontend or a
+ * cluster IP. Its wishes are forgotten before.
+ */
+void rights_decide(struct rights *r, struct publication *pub, struct served_ports *served);
+
+/*
+ * To be called when the claims of the Service are published. `old_facts`: its claims before.
+ * Requeues who may have now what the Service gave up. With `renewed` its age has changed, and
+ * others may have a better right to what it has.
+ */
+void rights_settle(struct rights *r, struct publication *pub, struct old_wishes *old,
+	const struct fact *old_facts, size_t n_old, bool renewed);
+
+/* An endpoint with this address and port came or went. */
+void rights_endpoint_changed(struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto);
+
+#endif
