@@ -3,6 +3,7 @@
 #define KERNEL_ADAPTERS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "core/adapter.h"
@@ -21,11 +22,12 @@ enum adapters_need {
 };
 
 /*
- * `pool` has the rules that iptables writes, and lives as long as the adapters. Returns 0, or a
- * negative errno with words: see the adapters. Call adapters_close() in both cases.
+ * `pool` has the rules that iptables writes, and lives as long as the adapters; `external_table` is
+ * that of the options. Returns 0, or a negative errno with words: see the adapters. Call
+ * adapters_close() in both cases.
  */
 int adapters_open(struct adapters *a, enum adapters_need need, const struct rule_pool *pool,
-	bool ipv4, bool ipv6, struct err *err);
+	bool ipv4, bool ipv6, uint16_t external_table, struct err *err);
 void adapters_close(struct adapters *a);
 /* Hands those that are open to the engine, which must end before them. */
 void adapters_serve(const struct adapters *a, struct engine *e);

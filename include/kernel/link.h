@@ -19,7 +19,8 @@
  * `ip route add local VIP/32 dev lo proto 200 metric 1024` would add a route of ours. The
  * metric is a part of what the kernel compares, so the route that the kernel adds for an address
  * (metric 0, and preferred) is another one: a VIP that is still an address on kube-ipvs0 can have
- * its route already, and no address of the node can lose its own.
+ * its route already, and no address of the node can lose its own. `table 2512` more would add it to
+ * a table of ours, which only a policy rule leads to.
  *
  * `ip rule add pref 90 fwmark 0x1000/0x1000 lookup 2512 protocol 200` would add a rule of ours. A
  * kernel without policy routing has no rules.
@@ -31,8 +32,9 @@ enum {
 	LINK_ROUTE_METRIC = 1024, /* IP6_RT_PRIO_USER: what IPv6 routes get anyway */
 };
 
-/* Returns 0, or a negative errno with words. */
-int link_new(struct adapter **ret, struct err *err);
+/* `table`: has the routes for marked packets (--external-table). Routes of ours are looked for in this
+ * table, in table local, and where rules of ours lead. Returns 0, or a negative errno with words. */
+int link_new(uint16_t table, struct adapter **ret, struct err *err);
 void link_free(struct adapter *a);
 
 /* The devices of ours, LINK_VIPS and LINK_HELD. */

@@ -308,7 +308,8 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 		.arg = d,
 	});
 	r = adapters_open(&d->adapters, with_ipvs ? ADAPTERS_ALL : ADAPTERS_NO_IPVS,
-		engine_rules(d->engine), view->ipv4, view->ipv6, err);
+		engine_rules(d->engine), view->ipv4, view->ipv6, view->options->external_table,
+		err);
 	if (r < 0)
 		return r;
 	adapters_serve(&d->adapters, d->engine);

@@ -10,23 +10,19 @@
 #include "kernel/link.h"
 
 int adapters_open(struct adapters *a, enum adapters_need need, const struct rule_pool *pool,
-	bool ipv4, bool ipv6, struct err *err)
+	bool ipv4, bool ipv6, uint16_t external_table, struct err *err)
 {
-	const struct {
-		int (*open)(struct adapter **ret, struct err *err);
-		struct adapter **at;
-	} parts[] = {
-		{ ipvs_new, &a->ipvs },
-		{ link_new, &a->link },
-		{ ipset_new, &a->ipset },
-	};
+	const bool may_lack = need == ADAPTERS_AVAILABLE;
+	int r = need == ADAPTERS_NO_IPVS ? 0 : ipvs_new(&a->ipvs, err);
 
-	for (size_t i = need == ADAPTERS_NO_IPVS; i < ARRAY_SIZE(parts); i++) {
-		int r = parts[i].open(parts[i].at, err);
-
-		if (r < 0 && !(r == -ENOENT && need == ADAPTERS_AVAILABLE))
-			return r;
-	}
+	if (r < 0 && !(r == -ENOENT && may_lack))
+		return r;
+	r = link_new(external_table, &a->link, err);
+	if (r < 0)
+		return r;
+	r = ipset_new(&a->ipset, err);
+	if (r < 0 && !(r == -ENOENT && may_lack))
+		return r;
 	return iptables_new(pool, ipv4, ipv6, &a->iptables, err);
 }
 

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct link {
 	struct adapter adapter;
 	struct nl_port *port;
 	struct link_own own;
+	uint16_t table; /* of routes for marked packets */
 };
 
 const char *const link_device_names[LINK_DEVICES] = {
@@ -214,6 +216,7 @@ static int dump_addresses(struct link *l, dump_fn fn, void *arg, struct err *err
 
 struct route_list {
 	int family;
+	uint16_t table; /* as in a key: 0 is table local */
 	struct fact_list facts;
 };
 
@@ -224,7 +227,7 @@ static int take_route(struct nlmsghdr *msg, void *arg)
 	struct fact f;
 	int r = link_read_route(msg, &f);
 
-	if (r > 0 && f.key.family == l->family)
+	if (r > 0 && f.key.family == l->family && f.key.port == l->table)
 		fact_list_add(&l->facts, f);
 	return r < 0 ? r : 0;
 }
@@ -279,21 +282,60 @@ static int dump_rules(struct link *l, dump_fn fn, void *arg, struct err *err)
 	return r < 0 ? link_error(err, r, "cannot read the policy rules") : 0;
 }
 
+enum { LINK_MAX_TABLES = 16 };
+
+/*
+ * The tables that can have routes of ours, as in a key: table local, the configured one, and those
+ * to which rules of ours lead, because the configuration may have named another table before.
+ * Returns their number, or a negative errno.
+ */
+static int find_tables(struct link *l, int family, uint16_t ret[static LINK_MAX_TABLES])
+{
+	struct link_rule_list rules;
+	int r = link_ask_rules(l->port, family, &rules), n = 0;
+
+	ret[n++] = 0;
+	if (l->table)
+		ret[n++] = l->table;
+	for (size_t i = 0; i < rules.n && n < LINK_MAX_TABLES; i++) {
+		uint32_t table = rules.v[i].table;
+		bool known = table == RT_TABLE_LOCAL;
+
+		for (int j = 0; j < n; j++)
+			known |= table == ret[j];
+		if (rules.v[i].ours && !known && table <= UINT16_MAX)
+			ret[n++] = (uint16_t)table;
+	}
+	free(rules.v);
+	return r < 0 ? r : n;
+}
+
+static int dump_table(struct link *l, int family, uint16_t table, dump_fn fn, void *arg)
+{
+	struct route_list all = { .family = family, .table = table };
+	int r = nl_port_ask(l->port, link_msg_dump_routes(family, table ? table : RT_TABLE_LOCAL),
+		take_route, &all.facts.n, &all);
+
+	/* A table comes into being with its first route: ENOENT until then. */
+	if (r == -ENOENT || r == -EOPNOTSUPP || r == -EAFNOSUPPORT)
+		r = 0;
+	for (size_t i = 0; !r && i < all.facts.n; i++)
+		fn(&all.facts.facts[i], arg);
+	fact_list_done(&all.facts);
+	return r;
+}
+
 static int dump_routes(struct link *l, dump_fn fn, void *arg, struct err *err)
 {
+	uint16_t tables[LINK_MAX_TABLES];
 	int r = 0;
 
-	for (size_t i = 0; !r && i < ARRAY_SIZE(link_families); i++) {
-		struct route_list all = { .family = link_families[i] };
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(link_families); i++) {
+		int n = find_tables(l, link_families[i], tables);
 
-		r = nl_port_ask(l->port, link_msg_dump_routes(link_families[i]), take_route,
-			&all.facts.n, &all);
-		/* The local table comes into being with the first local route: ENOENT until then. */
-		if (r == -ENOENT || r == -EOPNOTSUPP || r == -EAFNOSUPPORT)
-			r = 0;
-		for (size_t j = 0; !r && j < all.facts.n; j++)
-			fn(&all.facts.facts[j], arg);
-		fact_list_done(&all.facts);
+		r = n < 0 ? n : 0;
+		for (int j = 0; !r && j < n; j++)
+			r = dump_table(l, link_families[i], tables[j], fn, arg);
 	}
 	return r ? link_error(err, r, "cannot read the local routes") : 0;
 }
@@ -313,7 +355,7 @@ static int link_dump(struct adapter *a, enum fact_kind kind,
 	return dump_routes(l, fn, arg, err);
 }
 
-int link_new(struct adapter **ret, struct err *err)
+int link_new(uint16_t table, struct adapter **ret, struct err *err)
 {
 	struct link *l;
 	struct nl_port *port;
@@ -324,6 +366,7 @@ int link_new(struct adapter **ret, struct err *err)
 	l = new0(struct link);
 	l->port = port;
 	l->own.port = port->id;
+	l->table = table;
 	l->adapter = (struct adapter){
 		.name = "link",
 		.kinds = 1u << FACT_LINK | 1u << FACT_POLICY_RULE | 1u << FACT_ROUTE |

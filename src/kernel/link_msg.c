@@ -25,6 +25,12 @@ nla_put_failure:
 	return NULL;
 }
 
+/* A number that has no room in a struct rtmsg is in RTA_TABLE. */
+static uint8_t link_msg_table(uint32_t table)
+{
+	return table <= UINT8_MAX ? (uint8_t)table : RT_TABLE_UNSPEC;
+}
+
 static struct nl_msg *link_msg_route(const struct op *op)
 {
 	static const int flags[] = {
@@ -35,10 +41,11 @@ static struct nl_msg *link_msg_route(const struct op *op)
 	static const uint8_t no_source[16];
 	const struct fact_key *key = &op->fact.key;
 	const uint8_t *source = op->fact.val.route.source;
+	const uint32_t table = key->port ? key->port : RT_TABLE_LOCAL;
 	const struct rtmsg h = {
 		.rtm_family = key->family,
 		.rtm_dst_len = ip_bits(key->family),
-		.rtm_table = RT_TABLE_LOCAL,
+		.rtm_table = link_msg_table(table),
 		.rtm_protocol = LINK_ROUTE_PROTOCOL,
 		.rtm_scope = key->family == AF_INET ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE,
 		.rtm_type = RTN_LOCAL,
@@ -51,6 +58,8 @@ static struct nl_msg *link_msg_route(const struct op *op)
 	NLA_PUT_U32(msg, RTA_PRIORITY, LINK_ROUTE_METRIC);
 	if (op->type != OP_DEL && memcmp(source, no_source, sizeof(no_source)) != 0)
 		NLA_PUT(msg, RTA_PREFSRC, h.rtm_dst_len / 8, source);
+	if (!h.rtm_table)
+		NLA_PUT_U32(msg, RTA_TABLE, table);
 	return msg;
 
 nla_put_failure:
@@ -124,16 +133,23 @@ struct nl_msg *link_msg_op(const struct op *op, int index)
 	return link_msg_device(op, index);
 }
 
-struct nl_msg *link_msg_dump_routes(int family)
+struct nl_msg *link_msg_dump_routes(int family, uint32_t table)
 {
 	const struct rtmsg h = {
 		.rtm_family = (uint8_t)family,
-		.rtm_table = RT_TABLE_LOCAL,
+		.rtm_table = link_msg_table(table),
 		.rtm_protocol = LINK_ROUTE_PROTOCOL,
 		.rtm_type = RTN_LOCAL,
 	};
+	struct nl_msg *msg = nl_request_new(RTM_GETROUTE, NLM_F_DUMP, &h, sizeof(h));
 
-	return nl_request_new(RTM_GETROUTE, NLM_F_DUMP, &h, sizeof(h));
+	if (!h.rtm_table)
+		NLA_PUT_U32(msg, RTA_TABLE, table);
+	return msg;
+
+nla_put_failure:
+	nlmsg_free(msg);
+	return NULL;
 }
 
 struct nl_msg *link_msg_dump_addresses(int index)
@@ -180,18 +196,19 @@ int link_read_route(struct nlmsghdr *msg, struct fact *ret)
 	static const struct nla_policy policy[RTA_MAX + 1] = {
 		[RTA_OIF] = { .type = NLA_U32 },
 		[RTA_PRIORITY] = { .type = NLA_U32 },
+		[RTA_TABLE] = { .type = NLA_U32 },
 	};
 	struct nlattr *tb[RTA_MAX + 1];
 	const struct rtmsg *h = nlmsg_data(msg);
 	struct ip vip, source = { 0 };
+	uint32_t table;
 
 	if (nlmsg_parse(msg, sizeof(*h), tb, RTA_MAX, policy))
 		return -EBADMSG;
 	if ((h->rtm_family != AF_INET && h->rtm_family != AF_INET6) ||
-		h->rtm_protocol != LINK_ROUTE_PROTOCOL || h->rtm_table != RT_TABLE_LOCAL ||
-		h->rtm_type != RTN_LOCAL || h->rtm_dst_len != ip_bits(h->rtm_family) ||
-		h->rtm_tos || !tb[RTA_PRIORITY] || !tb[RTA_OIF] ||
-		nla_get_u32(tb[RTA_PRIORITY]) != LINK_ROUTE_METRIC ||
+		h->rtm_protocol != LINK_ROUTE_PROTOCOL || h->rtm_type != RTN_LOCAL ||
+		h->rtm_dst_len != ip_bits(h->rtm_family) || h->rtm_tos || !tb[RTA_PRIORITY] ||
+		!tb[RTA_OIF] || nla_get_u32(tb[RTA_PRIORITY]) != LINK_ROUTE_METRIC ||
 		nla_get_u32(tb[RTA_OIF]) != LINK_LO_INDEX)
 		return 0;
 
@@ -199,7 +216,12 @@ int link_read_route(struct nlmsghdr *msg, struct fact *ret)
 		return -EBADMSG;
 	if (tb[RTA_PREFSRC] && !link_read_ip(h->rtm_family, tb[RTA_PREFSRC], &source))
 		return -EBADMSG;
+	table = tb[RTA_TABLE] ? nla_get_u32(tb[RTA_TABLE]) : h->rtm_table;
+	if (!table || table > UINT16_MAX)
+		return 0;
 	*ret = fact_route(&vip, &source);
+	if (table != RT_TABLE_LOCAL)
+		ret->key.port = (uint16_t)table;
 	return 1;
 }
 

@@ -26,7 +26,9 @@ struct link_address {
 struct nl_msg *link_msg_find_device(const char *name);
 /* `index`: of the device, for addresses on it and for operations on an existing device. */
 struct nl_msg *link_msg_op(const struct op *op, int index);
-struct nl_msg *link_msg_dump_routes(int family);
+/* The routes of ours of one table, which a kernel before 4.20 does not single out. -ENOENT: there is
+ * no such table. */
+struct nl_msg *link_msg_dump_routes(int family, uint32_t table);
 /* Of all families; index 0: on all devices. */
 struct nl_msg *link_msg_dump_addresses(int index);
 

@@ -39,9 +39,9 @@ static struct nl_msg *build_request(const struct record *r)
 	if (record_is(r, "find device"))
 		return link_msg_find_device(LINK_VIPS);
 	if (record_is(r, "dump routes IPv4"))
-		return link_msg_dump_routes(AF_INET);
+		return link_msg_dump_routes(AF_INET, record_number(r, "table", RT_TABLE_LOCAL));
 	if (record_is(r, "dump routes IPv6"))
-		return link_msg_dump_routes(AF_INET6);
+		return link_msg_dump_routes(AF_INET6, record_number(r, "table", RT_TABLE_LOCAL));
 	if (record_is(r, "dump rules IPv4"))
 		return link_rule_msg_dump(AF_INET);
 	if (record_is(r, "dump rules IPv6"))
@@ -220,6 +220,7 @@ static void answers_become_the_errnos_of_the_ledger(void **state)
 		{ "add route 10.96.0.1", -EEXIST, -EEXIST },
 		{ "set route 10.96.0.1", -ENOENT, -ENOENT },
 		{ "del route 10.96.0.1", -ESRCH, -ENOENT },
+		{ "del route 10.96.0.1 table=2512", -ESRCH, -ENOENT },
 		{ "add route 10.96.0.1 src=10.0.0.9", -EINVAL, -EINVAL },
 		{ "add addr 10.96.0.1", -EEXIST, -EEXIST },
 		{ "add addr 10.96.0.1", -ENODEV, -ESRCH },

@@ -87,7 +87,7 @@ static int new_namespace(void **state)
 	ip("addr add 192.168.50.1/24 dev eth0\n"
 	   "addr add fd00:50::1/64 dev eth0 nodad\n");
 	await_output(routes6, "local fd00:50::1 dev eth0", 1);
-	return link_new(&adapter, &err) || link_monitor_new(adapter, &monitor, &err) ? -1 : 0;
+	return link_new(2512, &adapter, &err) || link_monitor_new(adapter, &monitor, &err) ? -1 : 0;
 }
 
 static int end_namespace(void **state)
@@ -124,6 +124,42 @@ static void routes_are_added_and_deleted(void **state)
 	apply(OP_DEL, "route fd00:96::1", 0);
 	kernel_assert_facts(
 		adapter, FACT_ROUTE, "route 10.96.0.1\nroute fd00:96::2 src=fd00:50::1\n");
+}
+
+static void a_table_of_its_own_can_have_the_route(void **state)
+{
+	static const char *const show[] = { "ip", "route", "show", "table", "2512", NULL };
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	kernel_assert_facts(adapter, FACT_ROUTE, "");
+	apply(OP_DEL, "route 192.0.2.1 table=2512", -ENOENT);
+	apply(OP_DEL, "route 2001:db8::1 table=2512", -ENOENT);
+	apply(OP_SET, "route 192.0.2.1 table=2512", -ENOENT);
+	apply(OP_SET, "route 2001:db8::1 table=2512", -ENOENT);
+	apply(OP_ADD, "route 192.0.2.1 table=2512", 0);
+	apply(OP_ADD, "route 192.0.2.1", 0);
+	apply(OP_ADD, "route 192.0.2.1 table=2512", -EEXIST);
+	apply(OP_ADD, "route 2001:db8::1 table=2512", 0);
+	apply(OP_ADD, "route 2001:db8::1 table=77", 0);
+	apply(OP_SET, "route 192.0.2.1 table=2512", 0);
+	/* Nothing leads to table 77 yet. */
+	kernel_assert_facts(adapter, FACT_ROUTE,
+		"route 192.0.2.1\nroute 192.0.2.1 table=2512\nroute 2001:db8::1 table=2512\n");
+	text = run(NULL, show);
+	assert_string_equal(text, "local 192.0.2.1 dev lo proto 200 scope host metric 1024 \n");
+
+	apply(OP_ADD, "policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512", 0);
+	apply(OP_ADD, "policy-rule IPv4 91 mark=0x1000 mask=0x1000 table=78", 0);
+	apply(OP_ADD, "policy-rule IPv6 91 mark=0x1000 mask=0x1000 table=77", 0);
+	apply(OP_DEL, "route 192.0.2.1", 0);
+	apply(OP_DEL, "route 192.0.2.1 table=2512", 0);
+	apply(OP_ADD, "route 192.0.2.1 table=78", 0);
+	ip("route add local 192.0.2.2 dev lo proto 200 metric 1024 table 66000\n");
+	kernel_assert_facts(adapter, FACT_ROUTE,
+		"route 192.0.2.1 table=78\nroute 2001:db8::1 table=77\n"
+		"route 2001:db8::1 table=2512\n");
+	assert_int_equal(changed(), 0);
 }
 
 static void the_source_of_a_route_changes_in_place(void **state)
@@ -581,6 +617,7 @@ int main(void)
 {
 	const struct CMUnitTest routes[] = {
 		TEST(routes_are_added_and_deleted),
+		TEST(a_table_of_its_own_can_have_the_route),
 		TEST(the_source_of_a_route_changes_in_place),
 		TEST(existing_and_missing_routes_have_results_of_their_own),
 		TEST(foreign_routes_are_ignored),
