@@ -9,6 +9,7 @@
 #include "api/auth.h"
 #include "api/timer.h"
 #include "base/err.h"
+#include "base/ip.h"
 
 /*
  * Requests to one API server: libcurl's multi interface on a libevent loop. HTTP/2 is used if the
@@ -47,6 +48,13 @@ struct http_observer {
 };
 /* From now on. `o` is copied. */
 void http_client_observe(struct http_client *c, const struct http_observer *o);
+/*
+ * `peer` is called when a connection to that address and TCP port begins, and when it has ended,
+ * whether it came about or not. With a proxy the address is the proxy's. It must not call a
+ * function of this header, and is called from http_client_free(), too. NULL: nobody follows.
+ */
+void http_client_follow_peers(struct http_client *c,
+	void (*peer)(const struct ip *ip, uint16_t port, bool open, void *arg), void *arg);
 /* The server's name, with its port if the URL has one: "10.0.0.1:6443". */
 const char *http_client_host(const struct http_client *c);
 /* The clock and the timers of everything that uses this client. */

@@ -7,6 +7,7 @@
 
 #include "api/auth.h"
 #include "base/err.h"
+#include "core/node_view.h"
 #include "core/options.h"
 #include "core/store.h"
 
@@ -40,6 +41,9 @@ struct kube_config {
 	void (*fed)(void *arg);
 	/* A resource cannot be followed; NULL message: it is followed again. */
 	void (*trouble)(const char *resource, const char *message, unsigned retry_ms, void *arg);
+	/* kube_servers() has changed; addresses in the URL are told before anything else. NULL:
+	 * nobody listens. */
+	void (*servers_changed)(void *arg);
 	/* An object is invalid and ignored, wholly or in part. */
 	void (*problem)(const char *message, void *arg);
 	void *arg;
@@ -58,6 +62,8 @@ enum { KUBE_WATCHES = 3 };
 /* Services, slices or Endpoints, and nodes, in this order. */
 void kube_watches(const struct kube *k, struct kube_watch ret[static KUBE_WATCHES]);
 uint64_t kube_received(const struct kube *k); /* bytes of all answers */
+/* Where the API server is now, as server_addresses_get(). */
+const struct node_socket *kube_servers(const struct kube *k, size_t *ret_n);
 /* For other requests to the same server. */
 struct http_client *kube_client(struct kube *k);
 

@@ -28,6 +28,10 @@ int ip_parse(const char *s, struct ip *ret);
 /* "ADDRESS/LEN"; host bits are cleared. Returns 0, or -EINVAL. */
 int cidr_parse(const char *s, struct cidr *ret);
 struct ip ip_make(int family, const void *bytes);
+/* Of a struct sockaddr_in or sockaddr_in6, with the same rule for IPv4-mapped addresses. Returns 0,
+ * or -EAFNOSUPPORT. */
+struct sockaddr;
+int ip_of_sockaddr(const struct sockaddr *sa, struct ip *ret, uint16_t *ret_port);
 
 /* Canonical text (RFC 5952 for IPv6) into `s`, which is returned. */
 const char *ip_print(const struct ip *ip, char s[static IP_STRLEN]);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/list.h"
@@ -31,7 +32,9 @@ struct http_client {
 	CURLM *multi;
 	struct event *curl_timer; /* the one that libcurl wants; its clock cannot be replaced */
 	struct event *work;
-	struct list requests, sockets;
+	struct list requests, sockets, connections;
+	void (*peer)(const struct ip *ip, uint16_t port, bool open, void *arg); /* may be NULL */
+	void *peer_arg;
 	struct http_observer observer; /* functions may be NULL */
 	struct origin origin;
 	char user_agent[128];
@@ -42,6 +45,14 @@ struct http_socket {
 	struct list node;
 	curl_socket_t fd;
 	struct event *event; /* NULL: nothing to wait for at the moment */
+};
+
+/* A connection of libcurl's, idle or not, from before connect() on */
+struct http_connection {
+	struct list node;
+	curl_socket_t fd;
+	struct ip ip;
+	uint16_t port;
 };
 
 struct http_request {
@@ -133,6 +144,57 @@ static size_t on_body_bytes(char *data, size_t size, size_t n, void *arg)
 	if (!r->cancelled && r->config.on_body)
 		r->config.on_body(data, size * n, r->config.arg);
 	return r->cancelled ? CURL_WRITEFUNC_ERROR : size * n;
+}
+
+/* Connections: called by libcurl */
+
+static void http_connection_end(struct http_client *c, struct http_connection *connection)
+{
+	if (c->peer)
+		c->peer(&connection->ip, connection->port, false, c->peer_arg);
+	list_remove(&connection->node);
+	free(connection);
+}
+
+/* libcurl closes each socket by this, but what it forgot would still be known by its number. */
+static void forget_connection(struct http_client *c, curl_socket_t fd)
+{
+	list_for_each_entry_safe(struct http_connection, it, &c->connections, node) {
+		if (it->fd == fd)
+			http_connection_end(c, it);
+	}
+}
+
+static int on_socket_closed(void *arg, curl_socket_t fd)
+{
+	forget_connection(arg, fd);
+	return close(fd);
+}
+
+static curl_socket_t on_socket_opened(
+	void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct http_client *c = arg;
+	struct http_connection *connection;
+	curl_socket_t fd =
+		socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	uint16_t port = 0;
+	struct ip ip;
+
+	(void)purpose;
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	forget_connection(c, fd);
+	if (ip_of_sockaddr(&address->addr, &ip, &port) < 0)
+		return fd;
+	connection = new0(struct http_connection);
+	connection->fd = fd;
+	connection->ip = ip;
+	connection->port = port;
+	list_insert(&c->connections, &connection->node);
+	if (c->peer)
+		c->peer(&ip, port, true, c->peer_arg);
+	return fd;
 }
 
 /* Unacknowledged data and unanswered keepalives both end the connection after this (tcp(7)). */
@@ -303,6 +365,10 @@ static void set_connection(const struct http_request *r, const struct credential
 	must_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L));
 	must_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S));
 	must_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_INTERVAL_S));
+	must_set(curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket_opened));
+	must_set(curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, r->client));
+	must_set(curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_socket_closed));
+	must_set(curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, r->client));
 	must_set(curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made));
 	must_set(curl_easy_setopt(easy, CURLOPT_CONNECT_TO, origin->connect_to));
 	must_set(curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L));
@@ -595,6 +661,8 @@ void http_client_free(struct http_client *c)
 	curl_multi_cleanup(c->multi);
 	list_for_each_entry_safe(struct http_socket, s, &c->sockets, node)
 		http_socket_free(s);
+	list_for_each_entry_safe(struct http_connection, connection, &c->connections, node)
+		http_connection_end(c, connection);
 	if (c->curl_timer)
 		event_free(c->curl_timer);
 	if (c->work)
@@ -616,6 +684,7 @@ int http_client_new(
 	c->timers = timers_new(base);
 	list_init(&c->requests);
 	list_init(&c->sockets);
+	list_init(&c->connections);
 	name_agent(c);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		abort();
@@ -648,6 +717,13 @@ int http_client_new(
 void http_client_observe(struct http_client *c, const struct http_observer *o)
 {
 	c->observer = *o;
+}
+
+void http_client_follow_peers(struct http_client *c,
+	void (*peer)(const struct ip *ip, uint16_t port, bool open, void *arg), void *arg)
+{
+	c->peer = peer;
+	c->peer_arg = arg;
 }
 
 const char *http_client_host(const struct http_client *c)

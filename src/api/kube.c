@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/http.h"
+#include "api/server_addresses.h"
 #include "api/watch.h"
 #include "base/buf.h"
 #include "base/mem.h"
@@ -52,6 +53,7 @@ struct follow {
 struct kube {
 	struct kube_config config;
 	struct http_client *client;
+	struct server_addresses *servers;
 	struct follow follow[RESOURCES];
 	struct timer *node_wait;
 	struct timer *give_up_endpoints; /* from outside of a watch's callback */
@@ -275,6 +277,29 @@ static void give_up_endpoints(void *arg)
 	store_view_end(k->config.store, VIEW_ENDPOINTS);
 }
 
+static void on_servers_changed(void *arg)
+{
+	const struct kube *k = arg;
+
+	if (k->config.servers_changed)
+		k->config.servers_changed(k->config.arg);
+}
+
+static void follow_servers(struct kube *k)
+{
+	struct timers *timers = http_client_timers(k->client);
+	const struct credentials *c = auth_get(k->config.auth, timers_now(timers));
+
+	k->servers = server_addresses_new(&(struct server_addresses_config){
+		.timers = timers,
+		.server = c->server,
+		.proxy = c->proxy,
+		.changed = on_servers_changed,
+		.arg = k,
+	});
+	http_client_follow_peers(k->client, server_addresses_peer, k->servers);
+}
+
 int kube_new(const struct kube_config *config, struct kube **ret, struct err *err)
 {
 	_cleanup_(buf_done) struct buf node = { 0 };
@@ -293,6 +318,7 @@ int kube_new(const struct kube_config *config, struct kube **ret, struct err *er
 	k->node_wait = timer_new(timers, on_node_wait, k);
 	k->give_up_endpoints = timer_new(timers, give_up_endpoints, k);
 
+	follow_servers(k);
 	follow_resource(k, RESOURCE_SERVICES, "spec.clusterIP%21%3DNone");
 	follow_resource(k,
 		config->endpoints == ENDPOINTS_LEGACY ? RESOURCE_ENDPOINTS : RESOURCE_SLICES, "");
@@ -311,6 +337,8 @@ void kube_free(struct kube *k)
 		watch_free(k->follow[i].watch);
 	timer_free(k->node_wait);
 	timer_free(k->give_up_endpoints);
+	http_client_follow_peers(k->client, NULL, NULL);
+	server_addresses_free(k->servers);
 	http_client_free(k->client);
 	free(k);
 }
@@ -340,6 +368,11 @@ uint64_t kube_received(const struct kube *k)
 	for (enum kube_resource i = 0; i < RESOURCES; i++)
 		n += watch_state(k->follow[i].watch).received;
 	return n;
+}
+
+const struct node_socket *kube_servers(const struct kube *k, size_t *ret_n)
+{
+	return server_addresses_get(k->servers, ret_n);
 }
 
 struct http_client *kube_client(struct kube *k)

@@ -21,17 +21,44 @@ struct ip ip_make(int family, const void *bytes)
 	return ip;
 }
 
+static struct ip make_v6(const uint8_t bytes[static 16])
+{
+	static const uint8_t mapped[MAPPED_BITS / 8] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(bytes, mapped, sizeof(mapped)) ? ip_make(AF_INET6, bytes)
+						     : ip_make(AF_INET, bytes + sizeof(mapped));
+}
+
+int ip_of_sockaddr(const struct sockaddr *sa, struct ip *ret, uint16_t *ret_port)
+{
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	switch (sa->sa_family) {
+	case AF_INET:
+		memcpy(&v4, sa, sizeof(v4));
+		*ret = ip_make(AF_INET, &v4.sin_addr);
+		*ret_port = ntohs(v4.sin_port);
+		return 0;
+	case AF_INET6:
+		memcpy(&v6, sa, sizeof(v6));
+		*ret = make_v6(v6.sin6_addr.s6_addr);
+		*ret_port = ntohs(v6.sin6_port);
+		return 0;
+	default:
+		return -EAFNOSUPPORT;
+	}
+}
+
 int ip_parse(const char *s, struct ip *ret)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	struct ip v4 = { .family = AF_INET };
 	uint8_t v6[16];
 
 	if (strchr(s, ':')) {
 		if (inet_pton(AF_INET6, s, v6) != 1)
 			return -EINVAL;
-		*ret = memcmp(v6, mapped, sizeof(mapped)) ? ip_make(AF_INET6, v6)
-							  : ip_make(AF_INET, v6 + sizeof(mapped));
+		*ret = make_v6(v6);
 		return 0;
 	}
 

@@ -235,6 +235,51 @@ static void requests_are_observed(void **state)
 	assert_string_equal(buf_str(&told), "GET 200, ");
 }
 
+static void note_peer(const struct ip *ip, uint16_t port, bool open, void *arg)
+{
+	char s[IP_PORT_STRLEN];
+
+	buf_addf(arg, "%s %s, ", open ? "open" : "closed", ip_print_port(ip, port, s));
+}
+
+static void connections_are_told_with_their_peers(void **state)
+{
+	struct caller *caller = *state;
+	_cleanup_(buf_done) struct buf told = { 0 }, want = { 0 };
+	struct call c = { 0 };
+	const char *host = http_client_host(caller->client);
+
+	http_client_follow_peers(caller->client, note_peer, &told);
+	buf_addf(&want, "open %s, ", host);
+	for (int i = 0; i < 3; i++) {
+		call_get(&c, caller, "/version");
+		call_done(&c);
+	}
+	assert_string_equal(buf_str(&told), buf_str(&want));
+	/* libcurl tries a request again that a connection lost which was used before. */
+	fake_api_order(&api, "{\"fault\": {\"drop\": true}}");
+	call_get(&c, caller, "/version");
+	call_done(&c);
+	buf_addf(&want, "closed %s, open %s, ", host, host);
+	assert_string_equal(buf_str(&told), buf_str(&want));
+
+	/* One that never comes about, after the old one. */
+	fake_api_order(&api, "{\"down\": true, \"close\": true}");
+	call_get(&c, caller, "/version");
+	call_done(&c);
+	fake_api_order(&api, "{\"down\": false}");
+	buf_addf(&want, "closed %s, open %s, closed %s, ", host, host, host);
+	assert_string_equal(buf_str(&told), buf_str(&want));
+
+	/* An idle one ends with the client. */
+	call_get(&c, caller, "/version");
+	call_done(&c);
+	buf_addf(&want, "open %s, closed %s, ", host, host);
+	caller_done(caller);
+	*caller = (struct caller){ 0 };
+	assert_string_equal(buf_str(&told), buf_str(&want));
+}
+
 static void the_host_is_that_of_the_url(void **state)
 {
 	const struct caller *c = *state;
@@ -591,6 +636,7 @@ int main(void)
 		TEST(a_body_is_posted_with_its_type),
 		TEST(a_patch_is_a_patch),
 		TEST(requests_are_observed),
+		TEST(connections_are_told_with_their_peers),
 		TEST(the_host_is_that_of_the_url),
 		TEST(a_server_that_is_down_is_unreached),
 		TEST(a_connection_that_ends_before_the_answer_is_lost),

@@ -314,6 +314,13 @@ static unsigned make_proxy(struct event_base *base, struct buf *seen, struct evc
 	return ntohs(sin.sin_port);
 }
 
+static void note_peer(const struct ip *ip, uint16_t port, bool open, void *arg)
+{
+	(void)ip;
+	if (open)
+		*(uint16_t *)arg = port;
+}
+
 static void a_proxy_is_asked_for_the_server_and_gets_no_credentials(void **state)
 {
 	struct event_base *base = event_base_new();
@@ -321,10 +328,12 @@ static void a_proxy_is_asked_for_the_server_and_gets_no_credentials(void **state
 	struct buf seen = { 0 };
 	char cluster[80], connect[80];
 	struct call c = { 0 };
+	const unsigned port = make_proxy(base, &seen, &listener);
+	uint16_t peer = 0;
 
-	snprintf(cluster, sizeof(cluster), "proxy-url: 'http://127.0.0.1:%u'",
-		make_proxy(base, &seen, &listener));
+	snprintf(cluster, sizeof(cluster), "proxy-url: 'http://127.0.0.1:%u'", port);
 	renew_caller(*state, cluster, "token: sesame");
+	http_client_follow_peers(((struct caller *)*state)->client, note_peer, &peer);
 	call_begin_get(&c, *state, "/version");
 	while (!c.ends) {
 		event_base_loop(base, EVLOOP_NONBLOCK);
@@ -333,6 +342,8 @@ static void a_proxy_is_asked_for_the_server_and_gets_no_credentials(void **state
 	snprintf(connect, sizeof(connect), "CONNECT 127.0.0.1:%u HTTP/1.1\r\n", api.port);
 	assert_memory_equal(buf_str(&seen), connect, strlen(connect));
 	assert_null(strstr(buf_str(&seen), "sesame"));
+	assert_int_equal(peer, port);
+	http_client_follow_peers(((struct caller *)*state)->client, NULL, NULL);
 	assert_int_equal(c.heads, 0);
 	assert_int_not_equal(c.result.end, HTTP_END_ANSWERED);
 	evconnlistener_free(listener);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -45,6 +46,30 @@ static void addresses_are_read_and_printed_canonically(void **state)
 		assert_int_equal(ip.family, rows[i].family);
 		assert_string_equal(ip_print(&ip, s), rows[i].canonical);
 	}
+}
+
+static void addresses_of_sockets_are_read(void **state)
+{
+	const struct sockaddr_in v4 = {
+		.sin_family = AF_INET, .sin_port = htons(6443), .sin_addr.s_addr = htonl(0x0a000001)
+	};
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(443) };
+	const struct sockaddr unix_socket = { .sa_family = AF_UNIX };
+	char s[IP_PORT_STRLEN];
+	uint16_t port = 0;
+	struct ip ip;
+
+	(void)state;
+	assert_int_equal(ip_of_sockaddr((const struct sockaddr *)&v4, &ip, &port), 0);
+	assert_string_equal(ip_print_port(&ip, port, s), "10.0.0.1:6443");
+	assert_int_equal(inet_pton(AF_INET6, "fd00::1", &v6.sin6_addr), 1);
+	assert_int_equal(ip_of_sockaddr((const struct sockaddr *)&v6, &ip, &port), 0);
+	assert_string_equal(ip_print_port(&ip, port, s), "[fd00::1]:443");
+	assert_int_equal(inet_pton(AF_INET6, "::ffff:10.0.0.2", &v6.sin6_addr), 1);
+	assert_int_equal(ip_of_sockaddr((const struct sockaddr *)&v6, &ip, &port), 0);
+	assert_string_equal(ip_print_port(&ip, port, s), "10.0.0.2:443");
+	assert_int_equal(ip_of_sockaddr(&unix_socket, &ip, &port), -EAFNOSUPPORT);
+	assert_int_equal(port, 443);
 }
 
 static void garbage_is_no_address(void **state)
@@ -275,6 +300,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_read_and_printed_canonically),
+		cmocka_unit_test(addresses_of_sockets_are_read),
 		cmocka_unit_test(garbage_is_no_address),
 		cmocka_unit_test(equal_addresses_are_equal_memory),
 		cmocka_unit_test(prefixes_lose_their_host_bits),
