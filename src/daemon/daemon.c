@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <malloc.h>
 #include <netinet/in.h>
@@ -232,6 +233,20 @@ static void on_fed(void *arg)
 	step_now(d);
 }
 
+/* Services that claim one of them are refused from now on, those that no longer do are not. */
+static void on_servers(void *arg)
+{
+	struct daemon *d = arg;
+	size_t n;
+	const struct node_socket *servers = kube_servers(d->inputs.kube, &n);
+
+	if (!node_view_set_api_in_use(&d->view, servers, n))
+		return;
+	log_debug("the API server's addresses have changed", "addresses=%zu", n);
+	refresh_node(d);
+	step_now(d);
+}
+
 int daemon_feed(struct daemon *d, struct err *err)
 {
 	const char *name = d->config->options.node_name;
@@ -241,6 +256,7 @@ int daemon_feed(struct daemon *d, struct err *err)
 			.store = &d->store,
 			.on_changed = on_store_changed,
 			.on_fed = on_fed,
+			.on_servers = on_servers,
 			.arg = d },
 		err);
 
@@ -271,6 +287,20 @@ int daemon_await_feed(struct daemon *d, unsigned limit_ms, struct err *err)
 
 /* Setting up */
 
+/* No Service may have the port of a server of ours as an external address. */
+static void add_own_port(struct node_view *view, const struct listen_address *a)
+{
+	struct node_socket *own = &view->own_ports[view->n_own_ports];
+
+	if (!a->ip.family)
+		return;
+	assert(view->n_own_ports < NODE_VIEW_MAX_OWN_PORTS);
+	own->port = a->port;
+	if (ip_kind(&a->ip) != IP_UNSPECIFIED) /* else family 0: every address of the node */
+		own->ip = a->ip;
+	view->n_own_ports++;
+}
+
 int daemon_init(struct daemon *d, const struct config *config, const struct node_view *view,
 	const struct err *no_ipvs, struct err *err)
 {
@@ -285,6 +315,8 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 	};
 	d->view.bind_address = config->bind_address;
 	d->view.keep = config_input(config) == INPUT_API;
+	add_own_port(&d->view, &config->healthz);
+	add_own_port(&d->view, &config->metrics);
 	store_init(&d->store);
 	uname(&name);
 	memcpy(d->kernel, name.release, sizeof(d->kernel));

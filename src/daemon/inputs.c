@@ -89,6 +89,13 @@ static void on_api_fed(void *arg)
 	in->config.on_fed(in->config.arg);
 }
 
+static void on_api_servers(void *arg)
+{
+	struct inputs *in = arg;
+
+	in->config.on_servers(in->config.arg);
+}
+
 static void on_object_problem(const char *message, void *arg)
 {
 	(void)arg;
@@ -147,6 +154,7 @@ static int start_api(struct inputs *in, struct err *err)
 		.needs_pod_cidrs = c->options.detect_local == DETECT_NODE_CIDR,
 		.changed = on_api_changed,
 		.fed = on_api_fed,
+		.servers_changed = on_api_servers,
 		.trouble = on_api_trouble,
 		.problem = on_object_problem,
 		.arg = in,

@@ -20,6 +20,7 @@ struct inputs_config {
 	struct store *store;
 	void (*on_changed)(void *arg); /* the store changed */
 	void (*on_fed)(void *arg);     /* the store is complete for the first time */
+	void (*on_servers)(void *arg); /* kube_servers() has changed */
 	void *arg;
 };
 

@@ -186,6 +186,22 @@ static void addresses_that_cannot_be_read_leave_those_known_before(void **state)
 	assert_int_equal(d->view.node_ip[0].bytes[3], 1);
 }
 
+static void the_servers_address_is_known_before_the_first_service(void **state)
+{
+	struct bench *b = *state;
+	struct daemon *d = &b->d;
+	char s[IP_PORT_STRLEN];
+	struct err err;
+
+	assert_int_equal(daemon_feed(d, &err), 0);
+	while (!d->view.n_api_servers)
+		event_base_loop(d->base, EVLOOP_ONCE);
+	assert_false(engine_stats(d->engine)->fed);
+	assert_int_equal(d->view.n_api_servers, 1);
+	ip_print_port(&d->view.api_servers[0].ip, d->view.api_servers[0].port, s);
+	assert_string_equal(s, b->url + strlen("http://"));
+}
+
 static void waiting_ends_when_the_input_is_complete(void **state)
 {
 	static const unsigned limit_ms = 3600000; /* never reached */
@@ -217,6 +233,7 @@ int main(void)
 		FEED_TEST(without_addresses_the_cluster_hears_of_that),
 		FEED_TEST(of_pod_cidrs_that_nobody_needs_nothing_is_told),
 		FEED_TEST(without_pod_cidrs_the_cluster_hears_of_that),
+		FEED_TEST(the_servers_address_is_known_before_the_first_service),
 		FEED_TEST(waiting_ends_when_the_input_is_complete),
 		FEED_TEST(waiting_for_an_input_has_a_limit),
 		cmocka_unit_test_setup_teardown(
