@@ -12,9 +12,9 @@
 
 /*
  * rtnetlink: the devices kube-ipvs0 and kube-ipvs1 (FACT_LINK), VIPs as local routes (FACT_ROUTE) and
- * as addresses on kube-ipvs0 (FACT_ADDR), and policy rules (FACT_POLICY_RULE); and, as another
- * interface, the node's own addresses and what it routes. Notifications are in
- * kernel/link_monitor.h.
+ * as addresses on kube-ipvs0 (FACT_ADDR), addresses on kube-ipvs1 that the kernel knows and does not
+ * take (FACT_HELD), and policy rules (FACT_POLICY_RULE); and, as another interface, the node's own
+ * addresses, rules and routes. Notifications are in kernel/link_monitor.h.
  *
  * `ip route add local VIP/32 dev lo proto 200 metric 1024` would add a route of ours. The
  * metric is a part of what the kernel compares, so the route that the kernel adds for an address

@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "core/resolve.h"
+#include "link_held.h"
 #include "link_msg.h"
 #include "link_rule_msg.h"
 #include "nl.h"
@@ -93,6 +94,20 @@ static void apply_device(struct link *l, struct op *op)
 			&(struct link_batch){ .link = l, .ops = op, .index = d.index });
 }
 
+/* A device of another kind has no addresses of ours, but a throw may have been left behind. */
+static void apply_held(struct link *l, struct op *ops, size_t n)
+{
+	struct link_device d;
+	int r = link_ask_device(l->port, LINK_HELD, &d);
+
+	if (!r && ops->type != OP_DEL)
+		r = !d.index ? -ESRCH : !d.dummy ? -ENOTUNIQ : 0;
+	for (size_t i = 0; r && i < n; i++)
+		ops[i].result = r;
+	if (!r)
+		link_held_apply(l->port, d.dummy ? d.index : 0, ops, n);
+}
+
 static void link_apply(struct adapter *a, struct op *ops, size_t n)
 {
 	struct link *l = container_of(a, struct link, adapter);
@@ -108,6 +123,10 @@ static void link_apply(struct adapter *a, struct op *ops, size_t n)
 		return;
 	}
 
+	if (ops->fact.key.kind == FACT_HELD) {
+		apply_held(l, ops, n);
+		return;
+	}
 	if (ops->fact.key.kind == FACT_ADDR) {
 		r = link_ask_device(l->port, LINK_VIPS, &d);
 		if (!r && !d.index)
@@ -232,6 +251,16 @@ static int take_route(struct nlmsghdr *msg, void *arg)
 	return r < 0 ? r : 0;
 }
 
+static int dump_held(struct link *l, dump_fn fn, void *arg, struct err *err)
+{
+	struct link_device d;
+	int r = link_ask_device(l->port, LINK_HELD, &d);
+
+	if (!r)
+		r = link_held_dump(l->port, d.dummy ? d.index : 0, fn, arg);
+	return r ? link_error(err, r, "cannot read the addresses on " LINK_HELD) : 0;
+}
+
 static const int link_families[] = { AF_INET, AF_INET6 };
 
 struct link_rule_list {
@@ -350,6 +379,8 @@ static int link_dump(struct adapter *a, enum fact_kind kind,
 		return dump_devices(l, fn, arg, err);
 	if (kind == FACT_POLICY_RULE)
 		return dump_rules(l, fn, arg, err);
+	if (kind == FACT_HELD)
+		return dump_held(l, fn, arg, err);
 	if (kind == FACT_ADDR)
 		return dump_addresses(l, fn, arg, err);
 	return dump_routes(l, fn, arg, err);
@@ -369,8 +400,8 @@ int link_new(uint16_t table, struct adapter **ret, struct err *err)
 	l->table = table;
 	l->adapter = (struct adapter){
 		.name = "link",
-		.kinds = 1u << FACT_LINK | 1u << FACT_POLICY_RULE | 1u << FACT_ROUTE |
-			1u << FACT_ADDR,
+		.kinds = 1u << FACT_LINK | 1u << FACT_POLICY_RULE | 1u << FACT_HELD |
+			1u << FACT_ROUTE | 1u << FACT_ADDR,
 		.apply = link_apply,
 		.dump = link_dump,
 		.explain = link_explain,

@@ -182,8 +182,7 @@ int link_read_device(struct nlmsghdr *msg, void *ret)
 	return 0;
 }
 
-/* Returns false where the attribute is too short for an address of that family. */
-static bool link_read_ip(int family, const struct nlattr *attr, struct ip *ret)
+bool link_read_ip(int family, const struct nlattr *attr, struct ip *ret)
 {
 	if (nla_len(attr) < ip_bits(family) / 8)
 		return false;

@@ -32,6 +32,8 @@ struct nl_msg *link_msg_dump_routes(int family, uint32_t table);
 /* Of all families; index 0: on all devices. */
 struct nl_msg *link_msg_dump_addresses(int index);
 
+/* False: the attribute is too short for an address of that family. */
+bool link_read_ip(int family, const struct nlattr *attr, struct ip *ret);
 /* For nl_port_ask(); `ret` is a struct link_device. Returns 0, or -EBADMSG. */
 int link_read_device(struct nlmsghdr *msg, void *ret);
 /* Returns 1, 0 (none of ours), or -EBADMSG. */

@@ -7,6 +7,7 @@
 #include "../../src/kernel/conntrack_msg.h"
 #include "../../src/kernel/ipset_msg.h"
 #include "../../src/kernel/ipvs_msg.h"
+#include "../../src/kernel/link_held.h"
 #include "../../src/kernel/link_msg.h"
 #include "../../src/kernel/link_rule_msg.h"
 #include "base/mem.h"
@@ -62,6 +63,7 @@ static void read_link(struct nlmsghdr *msg)
 	struct link_rule rule;
 	struct fact f;
 
+	check(link_held_read_route(msg, 2, &f), &f);
 	check(link_read_rule(msg, &rule), NULL);
 	check(link_read_device(msg, &device), NULL);
 	check(link_read_route(msg, &f), &f);

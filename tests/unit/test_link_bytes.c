@@ -9,7 +9,10 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "../../src/kernel/link_held.h"
 #include "../../src/kernel/link_msg.h"
 #include "../../src/kernel/link_rule_msg.h"
 #include "core/fact_text.h"
@@ -46,11 +49,17 @@ static struct nl_msg *build_request(const struct record *r)
 		return link_rule_msg_dump(AF_INET);
 	if (record_is(r, "dump rules IPv6"))
 		return link_rule_msg_dump(AF_INET6);
+	if (record_is(r, "dump held local"))
+		return link_held_msg_dump_local(index);
+	if (record_is(r, "dump held throw"))
+		return link_held_msg_dump_throw();
 	if (record_is(r, "dump addresses"))
 		return link_msg_dump_addresses(index);
 	op = parse_op(r->title);
 	if (op.fact.key.kind == FACT_POLICY_RULE)
 		return link_rule_msg_op(&op);
+	if (op.fact.key.kind == FACT_HELD)
+		return link_held_msg(&op, record_number(r, "step", 0), index);
 	return link_msg_op(&op, index);
 }
 
@@ -73,6 +82,18 @@ static void compare_route(const struct record *r)
 	assert_int_equal(link_read_route(r->messages[0], &f), 1);
 	if (!fact_key_eq(&want.key, &f.key) || !fact_val_eq(&want.val, &f.val))
 		fail_msg("\"%s\" is read otherwise", r->title);
+}
+
+static void compare_held(const struct record *r)
+{
+	int index = (int)record_number(r, "index", 0);
+	struct fact want, f;
+
+	assert_int_equal(fact_parse(r->title, &want, NULL), 0);
+	assert_int_equal(link_held_read_route(r->messages[0], index, &f), 1);
+	if (!fact_key_eq(&want.key, &f.key) || !fact_val_eq(&want.val, &f.val))
+		fail_msg("\"%s\" is read otherwise", r->title);
+	assert_int_equal(link_read_route(r->messages[0], &f), 0);
 }
 
 /* The notes have all of a rule; one of ours has its fact as title. */
@@ -129,6 +150,12 @@ static void compare_reply(const struct record *r)
 		compare_rule(r);
 	else if (record_is(r, "no rule:"))
 		assert_int_equal(link_read_rule(r->messages[0], &rule), 0);
+	else if (record_is(r, "held "))
+		compare_held(r);
+	else if (record_is(r, "not held:"))
+		assert_int_equal(
+			link_held_read_route(r->messages[0], (int)record_number(r, "index", 0), &f),
+			0);
 	else if (record_is(r, "route "))
 		compare_route(r);
 	else if (record_is(r, "address "))
@@ -177,6 +204,7 @@ static void read_damaged(struct nlmsghdr *msg)
 	struct link_device d;
 	struct fact f;
 
+	assert_true(link_held_read_route(msg, 7, &f) >= -EBADMSG);
 	assert_true(link_read_rule(msg, &rule) >= -EBADMSG);
 	assert_true(link_read_route(msg, &f) >= -EBADMSG);
 	assert_true(link_read_address(msg, &a) >= -EBADMSG);
@@ -248,6 +276,117 @@ static void answers_become_the_errnos_of_the_ledger(void **state)
 	}
 }
 
+static void the_steps_of_a_held_address_have_one_result(void **state)
+{
+	static const struct {
+		enum op_type type;
+		int index, answers[LINK_HELD_STEPS], result;
+		bool undo;
+	} cases[] = {
+		{ OP_ADD, 4, { 0, 0, 0, 0 }, 0, false },
+		{ OP_ADD, 4, { 0, 0, -ESRCH, 0 }, 0, false },
+		{ OP_SET, 4, { 0, 0, 0, 0 }, 0, false },
+		/* It exists, without and with a flaw. */
+		{ OP_ADD, 4, { 0, -EEXIST, -ESRCH, 0 }, -EEXIST, false },
+		{ OP_ADD, 4, { -EEXIST, -EEXIST, -ESRCH, 0 }, 0, false },
+		{ OP_ADD, 4, { 0, -EEXIST, 0, 0 }, 0, false },
+		{ OP_SET, 4, { 0, -EEXIST, -ESRCH, 0 }, 0, false },
+		{ OP_SET, 4, { -EEXIST, -EEXIST, 0, 0 }, 0, false },
+		/* A step failed: nothing, the address, or the throw is left. */
+		{ OP_ADD, 4, { -EPERM, -EPERM, -EPERM, -EPERM }, -EPERM, false },
+		{ OP_ADD, 4, { 0, -ENODEV, -ESRCH, 0 }, -ESRCH, false },
+		{ OP_ADD, 4, { -ENOMEM, 0, 0, -ESRCH }, -ENOMEM, true },
+		{ OP_ADD, 4, { 0, 0, -ENOMEM, 0 }, -ENOMEM, true },
+		{ OP_ADD, 4, { 0, 0, 0, -ENOMEM }, -ENOMEM, true },
+		{ OP_ADD, 4, { 0, -ENOMEM, -ESRCH, -EINVAL }, -ENOMEM, true },
+		{ OP_SET, 4, { 0, -EEXIST, -ENOMEM, 0 }, -ENOMEM, false },
+		{ OP_ADD, 4, { 0, 0, -ENOBUFS, 0 }, -ENOBUFS, false },
+		/* Deletion: anything was there, nothing was, the device is gone. */
+		{ OP_DEL, 4, { 0, -ESRCH, -ESRCH }, 0, false },
+		{ OP_DEL, 4, { -EADDRNOTAVAIL, 0, -ESRCH }, 0, false },
+		{ OP_DEL, 4, { -EADDRNOTAVAIL, -ESRCH, 0 }, 0, false },
+		{ OP_DEL, 4, { -EADDRNOTAVAIL, -ESRCH, -ESRCH }, -ENOENT, false },
+		{ OP_DEL, 4, { -ENODEV, -ESRCH, -ESRCH }, -ESRCH, false },
+		{ OP_DEL, 4, { 0, -ESRCH, -EPERM }, -EPERM, false },
+		{ OP_DEL, 4, { 0, -ENOBUFS, -ESRCH }, -ENOBUFS, false },
+		{ OP_DEL, 0, { 0 }, 0, false },
+		{ OP_DEL, 0, { -ESRCH }, -ESRCH, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool undo;
+		int result =
+			link_held_result(cases[i].type, cases[i].index, cases[i].answers, &undo);
+
+		if (result != cases[i].result || undo != cases[i].undo)
+			fail_msg("case %zu: %d, undo %d", i, result, undo);
+	}
+}
+
+/* How many requests the next datagram has; *ret_type: of the first. */
+static size_t read_requests(int fd, uint16_t *ret_type)
+{
+	static char buf[NL_BATCH_MAX * NL_REQUEST_MAX];
+	ssize_t len = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+	struct nlmsghdr h;
+	size_t n = 0;
+
+	for (ssize_t at = 0; at < len; at += h.nlmsg_len) {
+		memcpy(&h, buf + at, sizeof(h));
+		if (!n++)
+			*ret_type = h.nlmsg_type;
+	}
+	return n;
+}
+
+/* The other end of a socket pair plays the kernel. Its answers are queued before the requests, which
+ * are numbered from 1 on. */
+static void many_addresses_are_held_with_few_messages(void **state)
+{
+	static const struct {
+		uint32_t op, step;
+		int error;
+	} failures[] = { { 3, 1, -EEXIST }, { 3, 2, -ESRCH }, { 5, 2, -ENOMEM }, { 7, 2, -ESRCH } };
+	struct op ops[40];
+	struct nl_port *port;
+	uint16_t type = 0;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds), 0);
+	port = nl_port_from_fd(fds[0]);
+	for (size_t i = 0; i < ARRAY_SIZE(failures); i++) {
+		struct {
+			struct nlmsghdr h;
+			int error;
+		} answer = {
+			.h = { .nlmsg_len = sizeof(answer),
+				.nlmsg_type = NLMSG_ERROR,
+				.nlmsg_seq = 1 + failures[i].op * 4 + failures[i].step },
+			.error = failures[i].error,
+		};
+
+		assert_int_equal(send(fds[1], &answer, sizeof(answer), 0), sizeof(answer));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		ops[i] = parse_op("add held 192.0.2.1");
+		ops[i].fact.key.addr[3] = (uint8_t)i;
+	}
+	link_held_apply(port, 4, ops, ARRAY_SIZE(ops));
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
+		assert_int_equal(ops[i].result, i == 3 ? -EEXIST : i == 5 ? -ENOMEM : 0);
+
+	assert_int_equal(read_requests(fds[1], &type), NL_BATCH_MAX);
+	assert_int_equal(read_requests(fds[1], &type), 4 * ARRAY_SIZE(ops) - NL_BATCH_MAX);
+	/* The one that failed is taken back. */
+	assert_int_equal(read_requests(fds[1], &type), 3);
+	assert_int_equal(type, RTM_DELADDR);
+	assert_int_equal(read_requests(fds[1], &type), 0);
+	nl_port_free(port);
+	close(fds[1]);
+}
+
 static void failures_are_explained_where_the_errno_is_not_enough(void **state)
 {
 	struct op op = parse_op("add link kube-ipvs0");
@@ -257,6 +396,9 @@ static void failures_are_explained_where_the_errno_is_not_enough(void **state)
 	assert_non_null(strstr(link_explain(&op), "kube-ipvs0 exists already and is not a dummy"));
 	op.result = -EOPNOTSUPP;
 	assert_non_null(strstr(link_explain(&op), "no dummy devices"));
+	op = parse_op("add held 192.0.2.1");
+	op.result = -ENOTUNIQ;
+	assert_non_null(strstr(link_explain(&op), "kube-ipvs1 exists already and is not a dummy"));
 	op = parse_op("add policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512");
 	op.result = -EAFNOSUPPORT;
 	assert_non_null(strstr(link_explain(&op), "no policy routing"));
@@ -299,6 +441,8 @@ int main(void)
 		cmocka_unit_test(damaged_messages_do_no_harm),
 		cmocka_unit_test(each_own_deletion_explains_one_notification),
 		cmocka_unit_test(answers_become_the_errnos_of_the_ledger),
+		cmocka_unit_test(the_steps_of_a_held_address_have_one_result),
+		cmocka_unit_test(many_addresses_are_held_with_few_messages),
 		cmocka_unit_test(failures_are_explained_where_the_errno_is_not_enough),
 		cmocka_unit_test(loopback_and_ipv6_link_local_are_no_addresses_of_the_node),
 	};

@@ -521,6 +521,175 @@ static void addresses_are_added_and_deleted(void **state)
 	assert_int_equal(changed(), 0);
 }
 
+#define LOCAL_TABLE "ip", "-4", "route", "show", "table", "local"
+
+/* The routes for the address in table local are these. */
+static void assert_local_routes(const char *address, const char *expected)
+{
+	_cleanup_free_ char *text = RUN(NULL, LOCAL_TABLE, "to", "exact", address);
+
+	assert_string_equal(text, expected);
+}
+
+/* Where packets to the address go, as the kernel says: "local", "via", "dev". */
+static void assert_routed(const char *address, const char *expected)
+{
+	_cleanup_free_ char *text = RUN(NULL, "ip", "route", "get", address);
+	const char *local = strstr(text, "local ") == text ? "local" : "";
+
+	if (strcmp(local, expected) != 0)
+		fail_msg("%s is routed: %s", address, text);
+}
+
+/* A node that can hold addresses: it has a rule, a default route, and the device. */
+static void prepare_holding(void)
+{
+	apply(OP_ADD, "policy-rule IPv4 " RULE, 0);
+	apply(OP_ADD, "link kube-ipvs1", 0);
+	ip("route add default via 192.168.50.2\n");
+	changed();
+}
+
+static void held_addresses_are_known_and_not_taken(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	apply(OP_ADD, "held 192.0.2.1", -ESRCH);
+	apply(OP_SET, "held 192.0.2.1", -ESRCH);
+	apply(OP_DEL, "held 192.0.2.1", -ESRCH);
+	prepare_holding();
+	apply(OP_ADD, "held 192.0.2.1", 0);
+	apply(OP_ADD, "held 192.0.2.2", 0);
+	apply(OP_ADD, "held 192.0.2.1", -EEXIST);
+	apply(OP_SET, "held 192.0.2.1", 0);
+	apply(OP_SET, "held 192.0.2.3", 0);
+	kernel_assert_facts(adapter, FACT_HELD, "held 192.0.2.1\nheld 192.0.2.2\nheld 192.0.2.3\n");
+	text = RUN(NULL, "ip", "-o", "-4", "addr", "show", "dev", LINK_HELD);
+	assert_int_equal(count(text, "/32 scope host"), 3);
+	assert_routed("192.0.2.1", "");
+	assert_local_routes("192.0.2.1", "");
+	apply(OP_DEL, "held 192.0.2.1", 0);
+	apply(OP_DEL, "held 192.0.2.1", -ENOENT);
+	kernel_assert_facts(adapter, FACT_HELD, "held 192.0.2.2\nheld 192.0.2.3\n");
+	assert_int_equal(changed(), 0);
+	apply(OP_DEL, "link kube-ipvs1", 0);
+	kernel_assert_facts(adapter, FACT_HELD, "");
+	assert_int_equal(changed(), 0);
+}
+
+static void flaws_of_held_addresses_are_told_and_repaired(void **state)
+{
+	/* With the last address the kernel deletes all routes of a device. */
+	static const char *const flawed[] = { "192.0.2.4", "192.0.2.3", "192.0.2.2", "192.0.2.1" };
+	char line[40];
+
+	(void)state;
+	prepare_holding();
+	for (int round = OP_ADD; round <= OP_DEL; round++) {
+		ip("addr add 192.0.2.1/32 dev kube-ipvs1\n"
+		   "route add throw 192.0.2.2 table local proto 200\n"
+		   "addr add 192.0.2.3/32 dev kube-ipvs1\n"
+		   "route prepend throw 192.0.2.3 table local proto 200\n"
+		   "route add local 192.0.2.4 dev kube-ipvs1 table local\n"
+		   "route add throw 192.0.2.9 table local proto 201\n");
+		assert_routed("192.0.2.1", "local");
+		kernel_assert_facts(adapter, FACT_HELD,
+			"held 192.0.2.1 flaws=0x1\n"
+			"held 192.0.2.2 flaws=0x6\n"
+			"held 192.0.2.3 flaws=0x3\n"
+			"held 192.0.2.4 flaws=0x5\n");
+		for (size_t i = 0; i < ARRAY_SIZE(flawed); i++) {
+			snprintf(line, sizeof(line), "held %s", flawed[i]);
+			apply(round, line, 0);
+			/* The kernel added its own route to that of somebody else. */
+			if (i == 0 && round != OP_DEL)
+				apply(OP_SET, line, 0);
+			assert_routed(flawed[i], "");
+			assert_local_routes(flawed[i], "");
+		}
+		kernel_assert_facts(adapter, FACT_HELD,
+			round == OP_DEL ? ""
+					: "held 192.0.2.1\nheld 192.0.2.2\nheld 192.0.2.3\n"
+					  "held 192.0.2.4\n");
+		ip("addr flush dev kube-ipvs1\n"
+		   "route del throw 192.0.2.9 table local\n");
+	}
+	ip("route add throw 192.0.2.2 table local proto 200\n");
+	apply(OP_DEL, "link kube-ipvs1", 0);
+	kernel_assert_facts(adapter, FACT_HELD, "held 192.0.2.2 flaws=0x6\n");
+	apply(OP_DEL, "held 192.0.2.2", 0);
+	kernel_assert_facts(adapter, FACT_HELD, "");
+}
+
+static void a_device_that_is_set_up_takes_held_addresses_until_repaired(void **state)
+{
+	(void)state;
+	prepare_holding();
+	apply(OP_ADD, "held 192.0.2.1", 0);
+	apply(OP_ADD, "held 192.0.2.2", 0);
+	changed();
+	ip("link set kube-ipvs1 up\n");
+	assert_int_equal(changed(), LINK_CHANGED_OURS);
+	assert_routed("192.0.2.1", "local");
+	apply(OP_SET, "link kube-ipvs1", 0);
+	assert_routed("192.0.2.1", "local");
+	kernel_assert_facts(
+		adapter, FACT_HELD, "held 192.0.2.1 flaws=0x1\nheld 192.0.2.2 flaws=0x1\n");
+	apply(OP_SET, "held 192.0.2.1", 0);
+	apply(OP_SET, "held 192.0.2.2", 0);
+	kernel_assert_facts(adapter, FACT_HELD, "held 192.0.2.1\nheld 192.0.2.2\n");
+	assert_routed("192.0.2.1", "");
+}
+
+/* As when a node is taken over from kube-proxy. */
+static void a_vip_can_be_held_while_it_is_an_address(void **state)
+{
+	(void)state;
+	prepare_holding();
+	apply(OP_ADD, "link kube-ipvs0", 0);
+	apply(OP_ADD, "addr 192.0.2.1", 0);
+	apply(OP_ADD, "held 192.0.2.1", 0);
+	kernel_assert_facts(adapter, FACT_HELD, "held 192.0.2.1\n");
+	kernel_assert_facts(adapter, FACT_ADDR, "addr 192.0.2.1\n");
+	assert_routed("192.0.2.1", "local");
+	apply(OP_DEL, "addr 192.0.2.1", 0);
+	kernel_assert_facts(adapter, FACT_HELD, "held 192.0.2.1\n");
+	assert_routed("192.0.2.1", "");
+
+	/* And back: kube-proxy adds its address. */
+	apply(OP_ADD, "addr 192.0.2.1", 0);
+	apply(OP_DEL, "held 192.0.2.1", 0);
+	assert_routed("192.0.2.1", "local");
+	assert_local_routes("192.0.2.1",
+		"local 192.0.2.1 dev kube-ipvs0 proto kernel scope host src 192.0.2.1 \n");
+}
+
+/* As with --external-addresses=local, or when the address comes to this node. */
+static void other_local_routes_of_a_held_address_stay(void **state)
+{
+	(void)state;
+	prepare_holding();
+	apply(OP_ADD, "held 192.0.2.1", 0);
+	apply(OP_ADD, "held 192.0.2.2", 0);
+	apply(OP_ADD, "held 192.0.2.3", 0);
+	apply(OP_ADD, "route 192.0.2.1", 0);
+	apply(OP_ADD, "route 192.0.2.2 src=192.168.50.1", 0);
+	apply(OP_ADD, "route 192.0.2.3 table=2512", 0);
+	ip("addr add 192.0.2.3/32 dev eth1\n");
+	kernel_assert_facts(adapter, FACT_HELD, "held 192.0.2.1\nheld 192.0.2.2\nheld 192.0.2.3\n");
+	apply(OP_SET, "held 192.0.2.3", 0);
+	apply(OP_DEL, "held 192.0.2.1", 0);
+	apply(OP_DEL, "held 192.0.2.2", 0);
+	apply(OP_DEL, "held 192.0.2.3", 0);
+	kernel_assert_facts(adapter, FACT_ROUTE,
+		"route 192.0.2.1\nroute 192.0.2.2 src=192.168.50.1\n"
+		"route 192.0.2.3 table=2512\n");
+	assert_routed("192.0.2.1", "local");
+	assert_routed("192.0.2.2", "local");
+	assert_routed("192.0.2.3", "local");
+}
+
 /* As when a node is taken over from kube-proxy: no moment without one of the two. */
 static void a_vip_can_be_an_address_and_a_route_at_once(void **state)
 {
@@ -601,6 +770,11 @@ static int run_device_tests(void)
 		TEST(the_held_device_is_set_down),
 		TEST(addresses_are_added_and_deleted),
 		TEST(a_vip_can_be_an_address_and_a_route_at_once),
+		TEST(held_addresses_are_known_and_not_taken),
+		TEST(flaws_of_held_addresses_are_told_and_repaired),
+		TEST(a_device_that_is_set_up_takes_held_addresses_until_repaired),
+		TEST(a_vip_can_be_held_while_it_is_an_address),
+		TEST(other_local_routes_of_a_held_address_stay),
 		TEST(vips_are_no_addresses_of_the_node),
 		TEST(changes_to_the_device_by_others_are_noticed),
 	};
