@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/ip.h"
 #include "core/adapter.h"
@@ -62,6 +63,13 @@ int link_addresses(struct ip **ret, size_t *ret_n, struct err *err);
 /* The node's own address towards its default route; without one the first of link_addresses();
  * family 0: none. */
 struct ip link_primary_address(int family, const struct ip *addresses, size_t n);
+
+/*
+ * Appends where the kernel routes a packet of this node to the address, in the words of `ip route
+ * get`: "via 10.0.0.1 dev eth0", "dev eth0", "local", "unreachable". Returns 0, or a negative errno
+ * with words.
+ */
+int link_route_get(const struct ip *dst, struct buf *ret, struct err *err);
 
 /* A policy rule that leads to a table or drops packets. */
 struct link_rule {

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -458,6 +459,62 @@ int link_has_policy_routing(int family, struct err *err)
 	nl_port_free(p);
 	free(all.v);
 	return r < 0 ? link_error(err, r, "cannot read the policy rules") : r;
+}
+
+/* Routes of the node */
+
+static const char *hop_type_text(uint8_t type)
+{
+	switch (type) {
+	case RTN_LOCAL:
+		return "local";
+	case RTN_BROADCAST:
+		return "broadcast";
+	case RTN_ANYCAST:
+		return "anycast";
+	case RTN_MULTICAST:
+		return "multicast";
+	default:
+		return NULL;
+	}
+}
+
+int link_route_get(const struct ip *dst, struct buf *ret, struct err *err)
+{
+	char via[IP_STRLEN], device[IF_NAMESIZE];
+	struct link_hop hop = { 0 };
+	struct nl_port *p;
+	int r = nl_port_open(NETLINK_ROUTE, &p, err);
+
+	if (r)
+		return r;
+	r = nl_port_ask(p, link_msg_route_get(dst), link_read_hop, NULL, &hop);
+	nl_port_free(p);
+	/* A route that is no way is answered with the error that a packet would get. */
+	switch (r) {
+	case 0:
+		break;
+	case -ENETUNREACH:
+	case -EHOSTUNREACH:
+		buf_adds(ret, "unreachable");
+		return 0;
+	case -EACCES:
+		buf_adds(ret, "prohibited");
+		return 0;
+	case -EINVAL:
+		buf_adds(ret, "blackhole");
+		return 0;
+	default:
+		return link_error(err, r, "cannot ask for the route");
+	}
+	if (hop_type_text(hop.type)) {
+		buf_adds(ret, hop_type_text(hop.type));
+		return 0;
+	}
+	if (hop.via.family)
+		buf_addf(ret, "via %s ", ip_print(&hop.via, via));
+	buf_addf(ret, "dev %s", if_indextoname((unsigned)hop.index, device) ? device : "?");
+	return 0;
 }
 
 /* The addresses of the node */

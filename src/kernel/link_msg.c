@@ -152,6 +152,19 @@ nla_put_failure:
 	return NULL;
 }
 
+struct nl_msg *link_msg_route_get(const struct ip *dst)
+{
+	const struct rtmsg h = { .rtm_family = dst->family, .rtm_dst_len = ip_bits(dst->family) };
+	struct nl_msg *msg = nl_request_new(RTM_GETROUTE, NLM_F_ACK, &h, sizeof(h));
+
+	NLA_PUT(msg, RTA_DST, h.rtm_dst_len / 8, dst->bytes);
+	return msg;
+
+nla_put_failure:
+	nlmsg_free(msg);
+	return NULL;
+}
+
 struct nl_msg *link_msg_dump_addresses(int index)
 {
 	const struct ifaddrmsg h = { .ifa_index = (uint32_t)index };
@@ -222,6 +235,37 @@ int link_read_route(struct nlmsghdr *msg, struct fact *ret)
 	if (table != RT_TABLE_LOCAL)
 		ret->key.port = (uint16_t)table;
 	return 1;
+}
+
+/* RTA_VIA: a gateway of another family, which IPv4 routes can have. */
+int link_read_hop(struct nlmsghdr *msg, void *ret)
+{
+	static const struct nla_policy policy[RTA_MAX + 1] = {
+		[RTA_OIF] = { .type = NLA_U32 },
+		[RTA_VIA] = { .minlen = sizeof(struct rtvia) + 4 },
+	};
+	struct nlattr *tb[RTA_MAX + 1];
+	const struct rtmsg *h = nlmsg_data(msg);
+	struct link_hop hop = { 0 };
+
+	if (nlmsg_parse(msg, sizeof(*h), tb, RTA_MAX, policy) ||
+		(h->rtm_family != AF_INET && h->rtm_family != AF_INET6))
+		return -EBADMSG;
+	hop.type = h->rtm_type;
+	hop.index = tb[RTA_OIF] ? (int)nla_get_u32(tb[RTA_OIF]) : 0;
+	if (tb[RTA_GATEWAY] && !link_read_ip(h->rtm_family, tb[RTA_GATEWAY], &hop.via))
+		return -EBADMSG;
+	if (tb[RTA_VIA]) {
+		const struct rtvia *via = nla_data(tb[RTA_VIA]);
+		int family = via->rtvia_family;
+
+		if ((family != AF_INET && family != AF_INET6) ||
+			nla_len(tb[RTA_VIA]) < (int)sizeof(*via) + ip_bits(family) / 8)
+			return -EBADMSG;
+		hop.via = ip_make(family, via->rtvia_addr);
+	}
+	*(struct link_hop *)ret = hop;
+	return 0;
 }
 
 /* IFA_ADDRESS is the other end's address on a point-to-point interface. */

@@ -23,6 +23,13 @@ struct link_address {
 	uint8_t prefix_len;
 };
 
+/* Where the kernel sends a packet. */
+struct link_hop {
+	uint8_t type;  /* RTN_* */
+	int index;     /* of the device; 0: none */
+	struct ip via; /* the gateway; family 0: none */
+};
+
 struct nl_msg *link_msg_find_device(const char *name);
 /* `index`: of the device, for addresses on it and for operations on an existing device. */
 struct nl_msg *link_msg_op(const struct op *op, int index);
@@ -32,10 +39,15 @@ struct nl_msg *link_msg_dump_routes(int family, uint32_t table);
 /* Of all families; index 0: on all devices. */
 struct nl_msg *link_msg_dump_addresses(int index);
 
+/* Asks where a packet of this node to the address goes. */
+struct nl_msg *link_msg_route_get(const struct ip *dst);
+
 /* False: the attribute is too short for an address of that family. */
 bool link_read_ip(int family, const struct nlattr *attr, struct ip *ret);
 /* For nl_port_ask(); `ret` is a struct link_device. Returns 0, or -EBADMSG. */
 int link_read_device(struct nlmsghdr *msg, void *ret);
+/* For nl_port_ask(); `ret` is a struct link_hop. Returns 0, or -EBADMSG. */
+int link_read_hop(struct nlmsghdr *msg, void *ret);
 /* Returns 1, 0 (none of ours), or -EBADMSG. */
 int link_read_route(struct nlmsghdr *msg, struct fact *ret);
 /* Returns 1, 0 (of another family than IPv4 and IPv6), or -EBADMSG. */

@@ -61,9 +61,11 @@ static void read_link(struct nlmsghdr *msg)
 	struct link_device device;
 	struct link_address address;
 	struct link_rule rule;
+	struct link_hop hop;
 	struct fact f;
 
 	check(link_held_read_route(msg, 2, &f), &f);
+	check(link_read_hop(msg, &hop), NULL);
 	check(link_read_rule(msg, &rule), NULL);
 	check(link_read_device(msg, &device), NULL);
 	check(link_read_route(msg, &f), &f);

@@ -49,6 +49,12 @@ static struct nl_msg *build_request(const struct record *r)
 		return link_rule_msg_dump(AF_INET);
 	if (record_is(r, "dump rules IPv6"))
 		return link_rule_msg_dump(AF_INET6);
+	if (record_is(r, "get route to ")) {
+		struct ip dst;
+
+		assert_int_equal(ip_parse(r->title + strlen("get route to "), &dst), 0);
+		return link_msg_route_get(&dst);
+	}
 	if (record_is(r, "dump held local"))
 		return link_held_msg_dump_local(index);
 	if (record_is(r, "dump held throw"))
@@ -82,6 +88,19 @@ static void compare_route(const struct record *r)
 	assert_int_equal(link_read_route(r->messages[0], &f), 1);
 	if (!fact_key_eq(&want.key, &f.key) || !fact_val_eq(&want.val, &f.val))
 		fail_msg("\"%s\" is read otherwise", r->title);
+}
+
+/* "hop TYPE GATEWAY" */
+static void compare_hop(const struct record *r)
+{
+	char text[IP_STRLEN + 32], ip[IP_STRLEN];
+	struct link_hop hop;
+
+	assert_int_equal(link_read_hop(r->messages[0], &hop), 0);
+	snprintf(text, sizeof(text), "hop %u %s", hop.type,
+		hop.via.family ? ip_print(&hop.via, ip) : "none");
+	assert_string_equal(text, r->title);
+	assert_int_equal(hop.index, record_number(r, "index", 0));
 }
 
 static void compare_held(const struct record *r)
@@ -150,6 +169,8 @@ static void compare_reply(const struct record *r)
 		compare_rule(r);
 	else if (record_is(r, "no rule:"))
 		assert_int_equal(link_read_rule(r->messages[0], &rule), 0);
+	else if (record_is(r, "hop "))
+		compare_hop(r);
 	else if (record_is(r, "held "))
 		compare_held(r);
 	else if (record_is(r, "not held:"))
@@ -202,9 +223,11 @@ static void read_damaged(struct nlmsghdr *msg)
 	struct link_address a;
 	struct link_rule rule;
 	struct link_device d;
+	struct link_hop hop;
 	struct fact f;
 
 	assert_true(link_held_read_route(msg, 7, &f) >= -EBADMSG);
+	assert_true(link_read_hop(msg, &hop) >= -EBADMSG);
 	assert_true(link_read_rule(msg, &rule) >= -EBADMSG);
 	assert_true(link_read_route(msg, &f) >= -EBADMSG);
 	assert_true(link_read_address(msg, &a) >= -EBADMSG);

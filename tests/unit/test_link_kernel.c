@@ -316,6 +316,56 @@ static void one_bad_operation_does_not_stop_the_others(void **state)
 		assert_int_equal(ops[i].result, i == 7 ? -EEXIST : 0);
 }
 
+static void the_kernel_tells_where_packets_go(void **state)
+{
+	static const struct {
+		const char *dst, *words;
+	} cases[] = {
+		{ "192.0.2.1", "via 192.168.50.2 dev eth0" },
+		{ "192.168.50.9", "dev eth0" },
+		{ "192.168.50.1", "local" },
+		{ "192.168.50.255", "broadcast" },
+		{ "224.0.0.9", "multicast" },
+		{ "10.1.1.1", "unreachable" },
+		{ "10.2.1.1", "prohibited" },
+		{ "10.3.1.1", "blackhole" },
+		{ "10.4.1.1", "via fd00:50::2 dev eth0" },
+		{ "2001:db8::1", "unreachable" },
+		{ "2001:db8:1::1", "via fd00:50::2 dev eth0" },
+		{ "2001:db8:2::1", "prohibited" },
+		{ "2001:db8:3::1", "blackhole" },
+		{ "fd00:50::9", "dev eth0" },
+		{ "fd00:50::1", "local" },
+		{ "fd00:96::1", "local" },
+		{ "10.96.0.1", "local" },
+	};
+	struct err err;
+
+	(void)state;
+	ip("route add default via 192.168.50.2\n"
+	   "route add unreachable 10.1.0.0/16\n"
+	   "route add prohibit 10.2.0.0/16\n"
+	   "route add blackhole 10.3.0.0/16\n"
+	   "route add 10.4.0.0/16 via inet6 fd00:50::2\n"
+	   "route add 2001:db8:1::/48 via fd00:50::2\n"
+	   "route add prohibit 2001:db8:2::/48\n"
+	   "route add blackhole 2001:db8:3::/48\n");
+	apply(OP_ADD, "route 10.96.0.1", 0);
+	apply(OP_ADD, "route fd00:96::1", 0);
+	/* Local for marked packets only. */
+	apply(OP_ADD, "policy-rule IPv4 " RULE, 0);
+	apply(OP_ADD, "route 192.0.2.1 table=2512", 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(buf_done) struct buf words = { 0 };
+		struct ip dst;
+
+		assert_int_equal(ip_parse(cases[i].dst, &dst), 0);
+		assert_int_equal(link_route_get(&dst, &words, &err), 0);
+		if (strcmp(buf_str(&words), cases[i].words) != 0)
+			fail_msg("%s: %s", cases[i].dst, buf_str(&words));
+	}
+}
+
 static void the_node_has_the_addresses_of_its_interfaces(void **state)
 {
 	static const char *const expected[] = { "192.168.50.1", "192.168.51.1", "fd00:50::1" };
@@ -800,6 +850,7 @@ int main(void)
 		TEST(a_rule_of_others_like_ours_stays),
 		TEST(foreign_policy_rules_are_ignored),
 		TEST(one_bad_operation_does_not_stop_the_others),
+		TEST(the_kernel_tells_where_packets_go),
 		TEST(the_node_has_the_addresses_of_its_interfaces),
 		TEST(routes_that_others_delete_are_noticed),
 		TEST(our_own_changes_are_not_reported),
