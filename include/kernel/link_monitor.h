@@ -9,8 +9,8 @@
 #include "kernel/link.h"
 
 /*
- * Notifications of rtnetlink: addresses, links and routes that come and go (RTNLGRP_LINK,
- * _IPV4_IFADDR, _IPV6_IFADDR, _IPV4_ROUTE, _IPV6_ROUTE).
+ * Notifications of rtnetlink: addresses, links, routes and policy rules that come and go
+ * (RTNLGRP_LINK, _IPV4_IFADDR, _IPV6_IFADDR, _IPV4_ROUTE, _IPV6_ROUTE, _IPV4_RULE, _IPV6_RULE).
  *
  * Changes made by the adapter `own` (kernel/link.h; NULL: none) are left out, in one of two ways:
  * 1. If the kernel names the sender, a socket filter drops the notification before it takes room in
@@ -30,8 +30,8 @@ enum {
 	 * link_primary_address() may differ. */
 	LINK_CHANGED_ADDRESSES = 1,
 	/*
-	 * A device of ours, an address on it or a route of ours went away, or may have changed: the
-	 * kernel is silent about IPv6 routes that lose their source when that address goes. Or
+	 * A device of ours, an address on it, or a route or rule of ours went away, or may have
+	 * changed: the kernel is silent about IPv6 routes that lose their source when that address goes. Or
 	 * kube-ipvs1 is up, which makes all addresses on it local.
 	 */
 	LINK_CHANGED_OURS = 2,

@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "link_msg.h"
+#include "link_rule_msg.h"
 #include "nl.h"
 
 /* An object of ours was deleted: by us, as long as *own counts notifications still to come. */
@@ -80,9 +81,24 @@ static unsigned watch_address(struct link_watch *watch, struct nlmsghdr *msg)
 	return deleted ? LINK_CHANGED_ADDRESSES | LINK_CHANGED_OURS : LINK_CHANGED_ADDRESSES;
 }
 
-unsigned link_watch_read(struct link_watch *watch, struct nlmsghdr *msg)
+static unsigned watch_route(struct nlmsghdr *msg)
 {
 	const struct rtmsg *h = nlmsg_data(msg);
+
+	if (!nlmsg_valid_hdr(msg, sizeof(*h)))
+		return 0;
+	if (!h->rtm_dst_len && h->rtm_type == RTN_UNICAST)
+		return LINK_CHANGED_ADDRESSES;
+	if (msg->nlmsg_type == RTM_DELROUTE)
+		return h->rtm_protocol == LINK_ROUTE_PROTOCOL ? LINK_CHANGED_OURS : 0;
+	return h->rtm_table == RT_TABLE_LOCAL && msg->nlmsg_flags & NLM_F_REPLACE
+		? LINK_CHANGED_OURS
+		: 0;
+}
+
+unsigned link_watch_read(struct link_watch *watch, struct nlmsghdr *msg)
+{
+	struct link_rule rule;
 
 	switch (msg->nlmsg_type) {
 	case RTM_NEWLINK:
@@ -93,15 +109,9 @@ unsigned link_watch_read(struct link_watch *watch, struct nlmsghdr *msg)
 		return watch_address(watch, msg);
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		if (!nlmsg_valid_hdr(msg, sizeof(*h)))
-			return 0;
-		if (!h->rtm_dst_len && h->rtm_type == RTN_UNICAST)
-			return LINK_CHANGED_ADDRESSES;
-		if (h->rtm_table != RT_TABLE_LOCAL)
-			return 0;
-		if (msg->nlmsg_type == RTM_NEWROUTE)
-			return msg->nlmsg_flags & NLM_F_REPLACE ? LINK_CHANGED_OURS : 0;
-		return h->rtm_protocol == LINK_ROUTE_PROTOCOL ? LINK_CHANGED_OURS : 0;
+		return watch_route(msg);
+	case RTM_DELRULE:
+		return link_read_rule(msg, &rule) > 0 && rule.ours ? LINK_CHANGED_OURS : 0;
 	default:
 		return 0;
 	}
@@ -116,18 +126,27 @@ struct link_monitor {
 };
 
 /*
- * Changes by our adapter are dropped before they take room in the queue, which ten thousand routes
- * at the start would overflow. Links always pass, to learn the index of the device. BPF_ABS loads
- * convert from network byte order.
+ * What cannot matter is dropped before it takes room in the queue, which ten thousand routes at the
+ * start would overflow:
+ * 1. Changes by our adapter. But links always pass, to learn the indexes of the devices.
+ * 2. New routes that are no default routes and replace nothing. With each held address the kernel
+ *    adds one, and names no sender.
+ * BPF_ABS loads convert from network byte order.
  */
-static int drop_own(int fd, uint32_t sender)
+static int filter_notifications(int fd, uint32_t own)
 {
+	static const uint32_t dst_len = NLMSG_HDRLEN + offsetof(struct rtmsg, rtm_dst_len);
 	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(sender), 0, 4),
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWLINK), 2, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELLINK), 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWLINK), 9, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELLINK), 8, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWROUTE), 0, 4),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_flags)),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, htons(NLM_F_REPLACE), 2, 0),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, dst_len),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(own), 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 	};
@@ -159,7 +178,7 @@ static int watch_find_devices(struct link_watch *watch, struct err *err)
 int link_monitor_new(struct adapter *own, struct link_monitor **ret, struct err *err)
 {
 	static const unsigned groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
+		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE };
 	struct link_monitor *m = new0(struct link_monitor);
 	int r = nl_port_open(NETLINK_ROUTE, &m->port, err);
 
@@ -168,8 +187,9 @@ int link_monitor_new(struct adapter *own, struct link_monitor **ret, struct err 
 	if (own) {
 		m->own = link_own(own);
 		m->seen = *m->own;
-		r = drop_own(m->port->fd, m->own->port);
 	}
+	/* The monitor itself changes nothing. */
+	r = filter_notifications(m->port->fd, own ? m->own->port : m->port->id);
 	for (size_t i = 0; !r && i < ARRAY_SIZE(groups); i++)
 		r = nl_port_join(m->port, groups[i]);
 	if (r) {

@@ -401,7 +401,30 @@ static void routes_that_others_delete_are_noticed(void **state)
 	ip("route del local fd00:96::1 dev lo proto 200\n");
 	assert_int_equal(changed(), LINK_CHANGED_OURS);
 	apply(OP_ADD, "route 10.96.0.1", 0);
+	apply(OP_ADD, "route 192.0.2.1 table=2512", 0);
+	apply(OP_ADD, "route 2001:db8::1 table=2512", 0);
+	ip("route add local 192.0.2.2 dev lo table 2512\n"
+	   "route del local 192.0.2.2 table 2512\n");
+	assert_int_equal(changed(), 0);
+	ip("route del local 192.0.2.1 table 2512\n");
+	assert_int_equal(changed(), LINK_CHANGED_OURS);
+	ip("route del local 2001:db8::1 table 2512\n");
+	assert_int_equal(changed(), LINK_CHANGED_OURS);
 	ip("route replace local 10.96.0.1 dev eth0 proto 200 metric 1024\n");
+	assert_int_equal(changed(), LINK_CHANGED_OURS);
+}
+
+static void rules_that_others_delete_are_noticed(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "policy-rule IPv4 " RULE, 0);
+	apply(OP_ADD, "policy-rule IPv6 " RULE, 0);
+	ip("rule add pref 91 fwmark 0x1000/0x1000 lookup 2512\n"
+	   "rule del pref 91\n");
+	assert_int_equal(changed(), 0);
+	ip("rule del pref 90\n");
+	assert_int_equal(changed(), LINK_CHANGED_OURS);
+	free(RUN(NULL, "ip", "-6", "rule", "flush"));
 	assert_int_equal(changed(), LINK_CHANGED_OURS);
 }
 
@@ -436,19 +459,22 @@ static void changes_of_the_nodes_addresses_are_noticed(void **state)
 
 enum { MANY_ROUTES = 4000 }; /* more than fit in one datagram, or in the queue of the monitor */
 
-static void add_many_routes(void)
+static void many_routes(const char *command)
 {
 	_cleanup_(buf_done) struct buf commands = { 0 };
 
 	for (int i = 0; i < MANY_ROUTES; i++)
-		buf_addf(&commands, "route add 10.%d.%d.0/24 dev eth0\n", 100 + i / 250, i % 250);
+		buf_addf(&commands, "route %s 10.%d.%d.0/24 dev eth0\n", command, 100 + i / 250,
+			i % 250);
 	ip(buf_str(&commands));
 }
 
 static void lost_notifications_count_as_all_changes(void **state)
 {
 	(void)state;
-	add_many_routes();
+	many_routes("add");
+	assert_int_equal(changed(), 0);
+	many_routes("del");
 	assert_int_equal(changed(), BOTH);
 	assert_int_equal(changed(), 0);
 }
@@ -476,7 +502,7 @@ static void an_abandoned_dump_does_not_block_the_next(void **state)
 	size_t n = 0;
 
 	(void)state;
-	add_many_routes();
+	many_routes("add");
 	assert_int_equal(nl_port_open(NETLINK_ROUTE, &port, &err), 0);
 	assert_int_equal(nl_port_ask(port, nl_request_new(RTM_GETROUTE, NLM_F_DUMP, &h, sizeof(h)),
 				 give_up, NULL, NULL),
@@ -853,6 +879,7 @@ int main(void)
 		TEST(the_kernel_tells_where_packets_go),
 		TEST(the_node_has_the_addresses_of_its_interfaces),
 		TEST(routes_that_others_delete_are_noticed),
+		TEST(rules_that_others_delete_are_noticed),
 		TEST(our_own_changes_are_not_reported),
 		TEST(changes_of_the_nodes_addresses_are_noticed),
 		TEST(lost_notifications_count_as_all_changes),
