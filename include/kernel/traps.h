@@ -2,10 +2,13 @@
 #ifndef KERNEL_TRAPS_H
 #define KERNEL_TRAPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/adapter.h"
 #include "core/node_view.h"
+#include "kernel/link.h"
 #include "kernel/sysctl.h"
 
 /*
@@ -13,7 +16,7 @@
  * ipvsctl-svc(1). Reading and judging are apart, so that the judgement can be tested.
  */
 
-enum { TRAP_UNKNOWN = -1 };
+enum { TRAP_UNKNOWN = -1, TRAP_MAX_RULES = 16 };
 
 /* Numbers are TRAP_UNKNOWN where the kernel does not tell. */
 struct trap_facts {
@@ -28,12 +31,18 @@ struct trap_facts {
 	long bridge_nf_call; /* of that family */
 	long run_estimation; /* 0: IPVS estimates no rates */
 	size_t n_estimated;  /* virtual and real servers */
+	uint32_t external_mark, external_priority; /* of our policy rules; 0: there are none */
+	struct link_rule rules[TRAP_MAX_RULES];	   /* of others, the first that disturb ours */
+	size_t n_rules;
 };
 
-/* Reads some small files, and IPVS's timeouts where `ipvs` is not NULL. Without a view (NULL)
- * nothing is known of pods. */
+/*
+ * Reads some small files, IPVS's timeouts where `ipvs` is not NULL, and the policy rules of others
+ * where ours exist, for ports of external addresses (`external`). Without a view (NULL) nothing is
+ * known of pods and of our rules.
+ */
 void traps_read(struct adapter *ipvs, const struct node_view *view, size_t n_estimated,
-	struct trap_facts *ret);
+	bool external, struct trap_facts *ret);
 /* Calls fn with a sentence for each trap; it begins with the name of its paragraph in the man page.
  */
 void traps_judge(

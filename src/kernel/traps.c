@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,8 +45,42 @@ static bool any_bridge(void)
 	return found;
 }
 
+/* The mark of others can be ours, or have it as a part. */
+static bool rule_uses_mark(const struct link_rule *rule, uint32_t mark)
+{
+	return rule->mark & rule->mask & mark;
+}
+
+/* As fib_rule_match() judges a packet that has our mark alone and is selected by nothing else. */
+static bool rule_catches(const struct link_rule *rule, uint32_t mark)
+{
+	const bool selected = !rule->selectors && (mark & rule->mask) == (rule->mark & rule->mask);
+
+	return selected != rule->inverted;
+}
+
+/* The kernel asks rules of one priority in the order in which they were added. A route in table
+ * local is before ours anyway. */
+static bool rule_shadows(const struct link_rule *rule, const struct trap_facts *f)
+{
+	return rule->priority <= f->external_priority && rule->table != RT_TABLE_LOCAL &&
+		rule_catches(rule, f->external_mark);
+}
+
+static void read_foreign_rules(int family, struct trap_facts *f)
+{
+	_cleanup_free_ struct link_rule *rules = NULL;
+	size_t n = 0;
+
+	if (link_foreign_rules(family, &rules, &n, NULL) < 0)
+		return;
+	for (size_t i = 0; i < n && f->n_rules < TRAP_MAX_RULES; i++)
+		if (rule_uses_mark(&rules[i], f->external_mark) || rule_shadows(&rules[i], f))
+			f->rules[f->n_rules++] = rules[i];
+}
+
 void traps_read(struct adapter *ipvs, const struct node_view *view, size_t n_estimated,
-	struct trap_facts *ret)
+	bool external, struct trap_facts *ret)
 {
 	struct trap_facts f = { .n_estimated = n_estimated };
 	struct ipvs_timeouts timeouts;
@@ -82,6 +117,15 @@ void traps_read(struct adapter *ipvs, const struct node_view *view, size_t n_est
 	f.bridge_nf_call =
 		read_setting(f.bridge_family == AF_INET6 ? "net/bridge/bridge-nf-call-ip6tables"
 							 : "net/bridge/bridge-nf-call-iptables");
+
+	if (view && external) {
+		f.external_mark = 1u << view->options->external_mark_bit;
+		f.external_priority = view->options->external_rule_priority;
+		if (view->ipv4)
+			read_foreign_rules(AF_INET, &f);
+		if (view->ipv6)
+			read_foreign_rules(AF_INET6, &f);
+	}
 	*ret = f;
 }
 
@@ -145,6 +189,28 @@ static void judge_settings(const struct trap_facts *f, const struct trap_report 
 	}
 }
 
+/* Policy rules of others that disturb ours. One whose mark is ours is not told a second time. */
+static void judge_rules(const struct trap_facts *f, const struct trap_report *r)
+{
+	for (size_t i = 0; i < f->n_rules; i++) {
+		const struct link_rule *rule = &f->rules[i];
+
+		if (rule_uses_mark(rule, f->external_mark))
+			trap_report(r,
+				"mark-bit: the %s policy rule with priority %u is foreign and selects "
+				"mark 0x%x/0x%x, which has the bit 0x%x of --external-mark-bit: "
+				"packets to external addresses may be routed to the wrong place",
+				family_name(rule->family), rule->priority, rule->mark, rule->mask,
+				f->external_mark);
+		else if (rule_shadows(rule, f))
+			trap_report(r,
+				"policy-rule: the %s policy rule with priority %u is foreign, comes "
+				"before ours (priority %u) and selects packets from and to every "
+				"address: packets to external addresses may not reach Services",
+				family_name(rule->family), rule->priority, f->external_priority);
+	}
+}
+
 void traps_judge(const struct trap_facts *f, void (*fn)(const char *sentence, void *arg), void *arg)
 {
 	const struct trap_report r = { .fn = fn, .arg = arg };
@@ -187,4 +253,6 @@ void traps_judge(const struct trap_facts *f, void (*fn)(const char *sentence, vo
 		trap_report(&r,
 			"rp-filter: net.ipv4.conf.all.rp_filter is 1 (strict): packets are dropped "
 			"that do not arrive through the interface of the route back to their source");
+	if (f->external_mark)
+		judge_rules(f, &r);
 }

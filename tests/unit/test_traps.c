@@ -212,6 +212,100 @@ static void strict_reverse_path_filtering_is_named(void **state)
 		"that do not arrive through the interface of the route back to their source\n");
 }
 
+static struct trap_facts with_rule(struct link_rule rule)
+{
+	struct trap_facts f = good(6, 12);
+
+	f.external_mark = 0x1000;
+	f.external_priority = 90;
+	f.rules[f.n_rules++] = rule;
+	return f;
+}
+
+static void a_policy_rule_of_others_with_our_mark_bit_is_named(void **state)
+{
+	static const struct link_rule others[] = {
+		{ .family = AF_INET, .priority = 9, .mark = 0x200, .mask = 0xf00, .table = 2004 },
+		{ .family = AF_INET,
+			.priority = 5210,
+			.mark = 0x80000,
+			.mask = 0xff0000,
+			.table = 254 },
+		{ .family = AF_INET, .priority = 100, .mark = 0, .mask = 0x1000, .table = 100 },
+	};
+	struct trap_facts f = with_rule((struct link_rule){ .family = AF_INET,
+		.priority = 32765,
+		.mark = 0x1234,
+		.mask = 0xffffffff,
+		.table = 77 });
+
+	(void)state;
+	assert_traps(&f,
+		"mark-bit: the IPv4 policy rule with priority 32765 is foreign and selects mark "
+		"0x1234/0xffffffff, which has the bit 0x1000 of --external-mark-bit: packets to "
+		"external addresses may be routed to the wrong place\n");
+	f.rules[0].selectors = true;
+	f.rules[0].priority = 5;
+	f.rules[0].family = AF_INET6;
+	assert_traps(&f,
+		"mark-bit: the IPv6 policy rule with priority 5 is foreign and selects mark "
+		"0x1234/0xffffffff, which has the bit 0x1000 of --external-mark-bit: packets to "
+		"external addresses may be routed to the wrong place\n");
+	f.external_mark = 0;
+	assert_traps(&f, "");
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		f = with_rule(others[i]);
+		assert_traps(&f, "");
+	}
+}
+
+static void a_policy_rule_of_others_that_shadows_ours_is_named(void **state)
+{
+	static const struct link_rule shadows[] = {
+		{ .priority = 50, .table = 100 },
+		{ .priority = 50, .table = 0 },
+		{ .priority = 50, .table = 254 },
+		/* wg-quick: not fwmark 51820 */
+		{ .priority = 50,
+			.mark = 51820,
+			.mask = 0xffffffff,
+			.table = 51820,
+			.inverted = true },
+		{ .priority = 50, .table = 100, .selectors = true, .inverted = true },
+		/* Packets without marks of their own. */
+		{ .priority = 50, .mark = 0, .mask = 0xff0000, .table = 100 },
+	};
+	static const struct link_rule harmless[] = {
+		{ .priority = 0, .table = 255 },
+		{ .priority = 91, .table = 100 },
+		{ .priority = 50, .table = 100, .selectors = true },
+		{ .priority = 50, .mark = 0x200, .mask = 0xf00, .table = 100 },
+		{ .priority = 50, .mark = 0, .mask = 0xffff, .table = 100 },
+		{ .priority = 50, .table = 100, .inverted = true },
+	};
+	struct trap_facts f;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(shadows); i++) {
+		f = with_rule(shadows[i]);
+		f.rules[0].family = AF_INET;
+		assert_traps(&f,
+			"policy-rule: the IPv4 policy rule with priority 50 is foreign, comes before "
+			"ours (priority 90) and selects packets from and to every address: packets "
+			"to external addresses may not reach Services\n");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++) {
+		f = with_rule(harmless[i]);
+		assert_traps(&f, "");
+	}
+	/* It may have been added earlier. */
+	f = with_rule((struct link_rule){ .family = AF_INET6, .priority = 90, .table = 100 });
+	assert_traps(&f,
+		"policy-rule: the IPv6 policy rule with priority 90 is foreign, comes before ours "
+		"(priority 90) and selects packets from and to every address: packets to external "
+		"addresses may not reach Services\n");
+}
+
 static void every_name_has_its_paragraph_in_the_man_page(void **state)
 {
 	static const char *const names[] = { "bridge", "conn-reuse", "conntrack-full",
@@ -240,9 +334,21 @@ static void every_name_has_its_paragraph_in_the_man_page(void **state)
 static void this_node_can_be_read(void **state)
 {
 	struct trap_facts f;
+	struct options options;
+	struct node_view view;
 
 	(void)state;
-	traps_read(NULL, NULL, 7, &f);
+	options_init(&options);
+	node_view_init(&view, &options);
+	view.ipv4 = view.ipv6 = true;
+	traps_read(NULL, &view, 7, false, &f);
+	assert_int_equal(f.external_mark, 0);
+	traps_read(NULL, &view, 7, true, &f);
+	assert_int_equal(f.external_mark, 1u << options.external_mark_bit);
+	assert_int_equal(f.external_priority, options.external_rule_priority);
+	assert_in_range(f.n_rules, 0, TRAP_MAX_RULES);
+	node_view_done(&view);
+	traps_read(NULL, NULL, 7, false, &f);
 	assert_int_not_equal(f.major, 0);
 	assert_int_equal(f.ipvs_tcp_timeout, TRAP_UNKNOWN);
 	assert_int_equal(f.n_estimated, 7);
@@ -262,6 +368,8 @@ int main(void)
 		cmocka_unit_test(a_table_of_connections_is_full_at_nine_tenths),
 		cmocka_unit_test(pods_on_a_bridge_need_br_netfilter),
 		cmocka_unit_test(strict_reverse_path_filtering_is_named),
+		cmocka_unit_test(a_policy_rule_of_others_with_our_mark_bit_is_named),
+		cmocka_unit_test(a_policy_rule_of_others_that_shadows_ours_is_named),
 		cmocka_unit_test(every_name_has_its_paragraph_in_the_man_page),
 		cmocka_unit_test(this_node_can_be_read),
 	};
