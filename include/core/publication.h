@@ -66,10 +66,13 @@ struct publication *publication_holder(const struct ledger *l, const struct node
 /* NULL: the Service never asked for it, or has it and it is allocated. */
 const struct wish *publication_wish(
 	const struct publication *p, const struct frontend *fe, uint8_t proto);
+/* The Service asks for the address and port, of whatever kind, and does not have them by
+ * allocation. False for NULL. */
+bool publication_wishes(const struct publication *p, const struct frontend *fe, uint8_t proto);
 /* Why the Service does not have this frontend; REFUSAL_NONE: it has it, or never asked for it. */
 enum refusal publication_refusal(
 	const struct publication *p, const struct frontend *fe, uint8_t proto);
-/* For qsort() and bsearch(): by address, port and protocol. */
+/* For qsort() and bsearch(): by address, port, protocol and kind. */
 int wish_compare(const void *a, const void *b);
 
 #endif

@@ -313,14 +313,16 @@ static uint64_t apply_some(struct engine *e, uint64_t now)
 
 /* Audits: what the kernel holds, and what of it is ours */
 
+/* What was ours stays ours, although the set member that says so may be gone by now. */
 static void observe_fact(const struct fact *f, void *arg)
 {
 	struct engine *e = arg;
 	struct fact_state s;
-	bool wanted = ledger_state(e->ledger, &f->key, &s) && s.wanted;
+	const bool known =
+		ledger_state(e->ledger, &f->key, &s) && (s.wanted || (s.present && !s.foreign));
 
 	ledger_observe(
-		e->ledger, f, wanted || ownership_is_ours(e->ledger, e->config.view, &f->key));
+		e->ledger, f, known || ownership_is_ours(e->ledger, e->config.view, &f->key));
 }
 
 static bool skip_foreign(const struct fact_key *vs, void *arg)

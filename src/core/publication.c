@@ -42,9 +42,11 @@ struct publication *publication_holder(const struct ledger *l, const struct node
 int wish_compare(const void *a, const void *b)
 {
 	const struct wish *x = a, *y = b;
-	const int c = frontend_compare(&x->fe, &y->fe);
+	int c = frontend_compare(&x->fe, &y->fe);
 
-	return c ? c : x->proto - y->proto;
+	if (!c)
+		c = x->proto - y->proto;
+	return c ? c : (int)x->fe.kind - (int)y->fe.kind;
 }
 
 const struct wish *publication_wish(
@@ -54,6 +56,18 @@ const struct wish *publication_wish(
 
 	return p->n_wishes ? bsearch(&key, p->wishes, p->n_wishes, sizeof(*p->wishes), wish_compare)
 			   : NULL;
+}
+
+bool publication_wishes(const struct publication *p, const struct frontend *fe, uint8_t proto)
+{
+	struct frontend f = *fe;
+
+	for (enum frontend_kind kind = 0; p && kind <= FRONTEND_NODE_PORT; kind++) {
+		f.kind = kind;
+		if (publication_wish(p, &f, proto))
+			return true;
+	}
+	return false;
 }
 
 enum refusal publication_refusal(

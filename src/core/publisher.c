@@ -54,10 +54,18 @@ void publisher_sweep_rules(struct publisher *p)
 /* Connections of TCP only are worth to wait for. */
 static bool may_drain(const struct publisher *p, const struct fact_key *vs)
 {
+	const struct ip ip = fact_ip(vs);
+	const struct fact taken =
+		fact_member(SET_EXTERNAL_PORT, vs->family, &ip, vs->proto, vs->port, NULL);
+	struct fact_state virtual_server, exposure;
 	bool tcp = vs->proto ? vs->proto == IPPROTO_TCP
 			     : marks_is_tcp(p->view->options->mark_mask, fact_fwmark(vs));
 
-	return !p->releasing && p->drains && tcp;
+	if (p->releasing || !p->drains || !tcp)
+		return false;
+	/* A port that was taken from an address of others goes back to them at once. */
+	return !ledger_state(p->ledger, &taken.key, &exposure) || !exposure.present ||
+		(ledger_state(p->ledger, vs, &virtual_server) && virtual_server.wanted);
 }
 
 uint64_t publisher_drain_timeout(const struct fact_key *vs, void *publisher)
@@ -135,16 +143,15 @@ static void tell_refused(
 		const struct wish *w = &pub->wishes[i];
 		const struct wish *was =
 			old->n ? bsearch(w, old->wishes, old->n, sizeof(*w), wish_compare) : NULL;
-		const struct publication *holder;
 
 		if (!w->fe.refusal || (was && was->fe.refusal == w->fe.refusal))
 			continue;
 		if (told.n++)
 			continue;
-		holder = publication_holder(p->ledger, p->view, &w->fe, w->proto);
 		told.frontend = &w->fe;
 		told.proto = w->proto;
-		told.holder = w->fe.refusal == REFUSAL_HELD && holder ? holder->slot->name : "";
+		if (w->fe.refusal == REFUSAL_HELD)
+			told.holder = rights_holder(&p->rights, pub, &w->fe, w->proto);
 	}
 	if (told.n && p->on_refused)
 		p->on_refused(&told, p->arg);

@@ -260,7 +260,7 @@ static void add_external_chains(struct node_rules *n)
 {
 	const uint32_t bit = UINT32_C(1) << n->view->options->external_mark_bit;
 	const struct rule_target set = { TARGET_MARK, .mark = { bit, bit } };
-	const struct rule_target clear = { TARGET_MARK, .mark = { bit, 0 } };
+	const struct rule_target clear = { TARGET_MARK, .mark = { 0, bit } };
 
 	add_set_rule(n, SET_EXTERNAL_PORT, DIRS_DST_DST, set);
 	end_chain(n, TABLE_MANGLE, "KUBE-IPVS-EXTERNAL");

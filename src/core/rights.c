@@ -184,14 +184,41 @@ static bool is_for_pods(const struct node_view *view, const struct ip *ip)
 	return false;
 }
 
+struct other_claim {
+	const struct publication *pub;
+	bool found;
+};
+
+static void find_other_claim(const struct claimant *claimant, void *arg)
+{
+	struct other_claim *o = arg;
+
+	if (claimant != &o->pub->claimant)
+		o->found = true;
+}
+
+/* The health check node port of another Service, or of this one. */
+static bool is_health_check(const struct rights *r, const struct publication *pub, uint16_t port)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	const struct service *s = pub->slot->service;
+	struct other_claim other = { .pub = pub };
+	const struct ip none = { 0 };
+
+	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
+		const struct fact check =
+			fact_member(SET_HEALTH_CHECK_NODE_PORT, families[f], &none, 0, port, NULL);
+
+		ledger_each_claimant(r->ledger, &check.key, find_other_claim, &other);
+	}
+	return other.found || (service_has_health_check(s) && s->health_check_node_port == port);
+}
+
 /* Who listens on the node itself. */
-static enum refusal refusal_of_own_port(const struct rights *r, const struct ip *ip, uint16_t port)
+static enum refusal refusal_of_own_port(
+	const struct rights *r, const struct publication *pub, const struct ip *ip, uint16_t port)
 {
 	const struct node_view *view = r->view;
-	const struct ip none = { 0 };
-	const struct fact check =
-		fact_member(SET_HEALTH_CHECK_NODE_PORT, ip->family, &none, 0, port, NULL);
-	struct fact_state state;
 
 	if (port == KUBELET_PORT)
 		return REFUSAL_KUBELET;
@@ -201,13 +228,12 @@ static enum refusal refusal_of_own_port(const struct rights *r, const struct ip 
 		if (own->port == port && (!own->ip.family || ip_eq(&own->ip, ip)))
 			return REFUSAL_DAEMON;
 	}
-	return ledger_state(r->ledger, &check.key, &state) && state.wanted ? REFUSAL_HEALTH_CHECK
-									   : REFUSAL_NONE;
+	return is_health_check(r, pub, port) ? REFUSAL_HEALTH_CHECK : REFUSAL_NONE;
 }
 
-/* The reasons that hold whichever Service asks; of an external address only. */
-static enum refusal refusal_of_address(
-	const struct rights *r, const struct frontend *fe, uint8_t proto)
+/* Of an external address: who else needs it, apart from other Services' cluster IPs and frontends. */
+static enum refusal refusal_of_address(const struct rights *r, const struct publication *pub,
+	const struct frontend *fe, uint8_t proto)
 {
 	const struct node_view *view = r->view;
 	const struct options *o = view->options;
@@ -232,7 +258,7 @@ static enum refusal refusal_of_address(
 	if (n_ranges && !cidrs_contain(ranges, n_ranges, &fe->ip))
 		return REFUSAL_RANGE;
 	return proto == IPPROTO_TCP && fe->reach == REACH_NODE
-		? refusal_of_own_port(r, &fe->ip, fe->port)
+		? refusal_of_own_port(r, pub, &fe->ip, fe->port)
 		: REFUSAL_NONE;
 }
 
@@ -240,29 +266,47 @@ struct contest {
 	const struct publication *pub;
 	const struct frontend *fe;
 	uint8_t proto;
-	bool lost;
+	const struct publication *winner; /* with a better right; NULL: there is none */
 	struct store *requeue; /* the Services that lose are requeued; NULL: they are not */
 };
+
+/* By which authority the Service has the frontend. It may ask for it twice: the port of an external
+ * address may be the node port of another port. */
+static enum authority claim_authority(
+	const struct publication *pub, const struct frontend *fe, uint8_t proto)
+{
+	static const enum frontend_kind external[] = { FRONTEND_LOAD_BALANCER,
+		FRONTEND_EXTERNAL_IP };
+	struct frontend f = *fe;
+
+	for (size_t i = 0; i < ARRAY_SIZE(external); i++) {
+		const struct wish *wish;
+
+		f.kind = external[i];
+		wish = publication_wish(pub, &f, proto);
+		if (wish && !wish->fe.refusal)
+			return frontend_authority(f.kind);
+	}
+	return AUTHORITY_ALLOCATED;
+}
 
 static void contend(const struct claimant *claimant, void *arg)
 {
 	struct contest *c = arg;
 	const struct publication *other = publication_of(claimant);
-	const struct wish *wish;
 
 	if (!other || other == c->pub)
 		return;
-	/* External frontends are wishes, so a frontend that is none is allocated. */
-	wish = publication_wish(other, c->fe, c->proto);
-	if (outranks(other, wish ? frontend_authority(wish->fe.kind) : AUTHORITY_ALLOCATED, c->pub,
+	if (outranks(other, claim_authority(other, c->fe, c->proto), c->pub,
 		    frontend_authority(c->fe->kind)))
-		c->lost = true;
+		c->winner = other;
 	else if (c->requeue)
 		store_mark_dirty(c->requeue, other->slot);
 }
 
-/* Whether another Service that claims the frontend has the better right to it. */
-static bool is_held(const struct rights *r, const struct publication *pub,
+/* The Service that claims the frontend as well and has a better right to it; NULL: there is none.
+ * `requeue`: see struct contest. */
+static const struct publication *better_claim(const struct rights *r, const struct publication *pub,
 	const struct frontend *fe, uint8_t proto, struct store *requeue)
 {
 	struct contest c = { .pub = pub, .fe = fe, .proto = proto, .requeue = requeue };
@@ -271,7 +315,17 @@ static bool is_held(const struct rights *r, const struct publication *pub,
 
 	for (size_t i = 0; i < n; i++)
 		ledger_each_claimant(r->ledger, &keys[i], contend, &c);
-	return c.lost;
+	return c.winner;
+}
+
+/* Another port of the same Service has it as its node port. */
+static bool is_own_node_port(
+	const struct rights *r, const struct service *s, const struct frontend *fe, uint8_t proto)
+{
+	for (size_t i = 0; i < s->n_ports; i++)
+		if (s->ports[i].node_port == fe->port && s->ports[i].proto == proto)
+			return node_view_is_nodeport_address(r->view, &fe->ip);
+	return false;
 }
 
 /* An endpoint is no reason to refuse an address that a controller wrote: whoever may write endpoints
@@ -280,7 +334,8 @@ static enum refusal decide_frontend(
 	struct rights *r, const struct publication *pub, const struct frontend *fe, uint8_t proto)
 {
 	const bool external = frontend_authority(fe->kind) != AUTHORITY_ALLOCATED;
-	const enum refusal refusal = external ? refusal_of_address(r, fe, proto) : REFUSAL_NONE;
+	const enum refusal refusal =
+		external ? refusal_of_address(r, pub, fe, proto) : REFUSAL_NONE;
 
 	if (refusal)
 		return refusal;
@@ -289,7 +344,9 @@ static enum refusal decide_frontend(
 	if (fe->kind == FRONTEND_EXTERNAL_IP &&
 		store_has_endpoint_of_other(r->store, pub->slot, &fe->ip, fe->port, proto))
 		return REFUSAL_ENDPOINT;
-	return is_held(r, pub, fe, proto, NULL) ? REFUSAL_HELD : REFUSAL_NONE;
+	if (external && is_own_node_port(r, pub->slot->service, fe, proto))
+		return REFUSAL_HELD;
+	return better_claim(r, pub, fe, proto, NULL) ? REFUSAL_HELD : REFUSAL_NONE;
 }
 
 void rights_decide(struct rights *r, struct publication *pub, struct served_ports *served)
@@ -310,7 +367,7 @@ void rights_decide(struct rights *r, struct publication *pub, struct served_port
 			if (fe.refusal) {
 				frontend_list_add(&p->refused, &fe);
 			} else {
-				is_held(r, pub, &fe, proto, r->store);
+				better_claim(r, pub, &fe, proto, r->store);
 				pub->takes_ports[p->family == AF_INET6] |= fe.reach == REACH_PORTS;
 				p->frontends.fes[n++] = fe;
 			}
@@ -323,6 +380,14 @@ void rights_decide(struct rights *r, struct publication *pub, struct served_port
 		p->frontends.n = n;
 	}
 	remember_wishes(r, pub);
+}
+
+const char *rights_holder(const struct rights *r, const struct publication *pub,
+	const struct frontend *fe, uint8_t proto)
+{
+	const struct publication *winner = better_claim(r, pub, fe, proto, NULL);
+
+	return winner ? winner->slot->name : pub->slot->name;
 }
 
 /* The Service claimed that frontend and gave it up, or is no longer as old as it was. */

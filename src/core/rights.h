@@ -51,6 +51,11 @@ struct old_wishes rights_forget(struct rights *r, struct publication *pub);
  */
 void rights_decide(struct rights *r, struct publication *pub, struct served_ports *served);
 
+/* Who has the frontend that was refused with REFUSAL_HELD: perhaps another port of the Service
+ * itself. */
+const char *rights_holder(const struct rights *r, const struct publication *pub,
+	const struct frontend *fe, uint8_t proto);
+
 /*
  * To be called when the claims of the Service are published. `old_facts`: its claims before.
  * Requeues who may have now what the Service gave up. With `renewed` its age has changed, and

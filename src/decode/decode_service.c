@@ -282,17 +282,16 @@ static int read_ip_families(struct reader *r, const struct value *spec, const st
 
 /* Other addresses */
 
+/* An address that nobody may have is refused later (core/rights.c), where people see the reason. */
 static int read_external_ip(struct reader *r, const struct value *v, void *item, const void *arg)
 {
-	int e = reader_value_ip(r, v, item);
-
 	(void)arg;
-	return e ?: reader_check_host(r, item);
+	return reader_value_ip(r, v, item);
 }
 
 /*
  * The status is written by others: a load balancer on the host itself (minikube's tunnel writes
- * 127.0.0.1) is no error, but left out like one that has a host name only.
+ * 127.0.0.1) is no fault, but left out like one that has a host name only.
  */
 static int read_ingress(struct reader *r, const struct value *v, void *item, const void *arg)
 {
@@ -300,6 +299,7 @@ static int read_ingress(struct reader *r, const struct value *v, void *item, con
 	const struct key ip = KEY("ip", 1);
 	struct ingress *ingress = item;
 	struct value address;
+	enum ip_kind kind;
 	unsigned mode = 0;
 	int e = reader_value_object(r, v);
 
@@ -312,7 +312,8 @@ static int read_ingress(struct reader *r, const struct value *v, void *item, con
 	e = reader_ip(r, v, ip, &ingress->ip);
 	e = e ?: reader_word(r, v, KEY("ipMode", 3), modes, &mode);
 	ingress->proxy_mode = mode == 1;
-	if (!e && (!ingress->ip.family || ip_kind(&ingress->ip) != IP_HOST))
+	kind = ip_kind(&ingress->ip);
+	if (!e && (!ingress->ip.family || kind == IP_LOOPBACK || kind == IP_UNSPECIFIED))
 		return READER_SKIP;
 	return e;
 }

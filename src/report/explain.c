@@ -276,9 +276,8 @@ static void explain_address(const struct explainer *x, const struct served_port 
 	json_t *rivals = json_array(), *problems = json_array();
 
 	for (size_t i = 0; !refused && i < x->n_slots; i++)
-		if (x->slots[i] != p->slot && x->slots[i]->published &&
-			publication_refusal(x->slots[i]->published, fe, p->port->proto) ==
-				REFUSAL_HELD)
+		if (x->slots[i] != p->slot &&
+			publication_wishes(x->slots[i]->published, fe, p->port->proto))
 			json_array_append_new(rivals, json_string(x->slots[i]->name));
 	for (size_t i = 0; !refused && i < x->n_faults; i++)
 		if (fact_is_of_frontend(x, p, fe, x->faults[i].key))
@@ -314,7 +313,7 @@ static bool query_selects(
 		if (q->proto && q->proto != protos[i])
 			continue;
 		if (publication_claims(slot->published, &vip_key) ||
-			(slot->published && publication_wish(slot->published, &vip, protos[i])))
+			publication_wishes(slot->published, &vip, protos[i]))
 			return true;
 		if (node_view_is_nodeport_address(view, &q->ip) &&
 			publication_claims(slot->published, &node_key))

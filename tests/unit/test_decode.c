@@ -352,8 +352,6 @@ static void bad_services_are_refused_with_field_and_words(void **state)
 			"is the same as that of ports[0], which has the same protocol" },
 		{ "externalIPs: [198.51.100.1, nowhere]", "spec.externalIPs[1]",
 			"is \"nowhere\", which is not an IP address" },
-		{ "externalIPs: [127.0.0.1]", "spec.externalIPs[0]",
-			"is 127.0.0.1, a loopback address, which cannot be used here" },
 		{ "loadBalancerSourceRanges: [10.0.0.0/8, 10.0.0.0/33]",
 			"spec.loadBalancerSourceRanges[1]",
 			"is \"10.0.0.0/33\", must be ADDRESS/PREFIX-LENGTH" },

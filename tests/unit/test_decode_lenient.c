@@ -118,8 +118,8 @@ static void wrong_elements_of_a_service_are_left_out(void **state)
 	o = must_decode_both(OBJECT_SERVICE,
 		SERVICE("\"externalIPs\":[\"\",\"nowhere\",\"192.0.2.1\",\"127.0.0.1\",\"fd00::1\"]"),
 		"spec.externalIPs[0]", "is \"\", which is not an IP address");
-	assert_int_equal(o.service->n_external_ips, 2);
-	assert_ip(&o.service->external_ips[1], "fd00::1");
+	assert_int_equal(o.service->n_external_ips, 3);
+	assert_ip(&o.service->external_ips[2], "fd00::1");
 	object_done(&o);
 	o = must_decode_both(OBJECT_SERVICE,
 		SERVICE("\"loadBalancerSourceRanges\":[\"10.0.0.0/33\",\"10.0.0.0\",\"10.0.0.0/8\"]"),

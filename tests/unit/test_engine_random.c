@@ -42,7 +42,7 @@ struct churn {
 	struct world *world;
 	uint64_t random;
 	size_t fails_from; /* operations that are left until all fail: the daemon is about to die */
-	bool faults, marks, let_alone;
+	bool faults, marks, ports, let_alone;
 	bool sets_broken; /* members may be missing from our sets, or be gone before what they stand
 			     for */
 	struct {
@@ -108,6 +108,15 @@ static void make_service(struct churn *c, unsigned i, struct buf *b)
 		buf_addf(b, " port=b:53/UDP");
 	if (chance(c, 3))
 		buf_addf(b, " external=192.0.2.%u", 1 + rnd(c, 4));
+	/* Addresses of others: a cluster IP, an endpoint, the node. */
+	if (chance(c, 6))
+		buf_addf(b, " external=10.96.0.%u", 1 + rnd(c, SERVICES));
+	if (chance(c, 6))
+		buf_addf(b, " external=198.18.0.%u", 1 + rnd(c, 3));
+	if (chance(c, 6))
+		buf_addf(b, " external=100.101.102.103 port=c:%u/TCP", 30000 + rnd(c, 20));
+	if (chance(c, 6))
+		buf_addf(b, " type=LoadBalancer etp=Local healthcheck=%u", 30000 + rnd(c, 20));
 	if (chance(c, 3))
 		buf_addf(b, " lb=203.0.113.%u", 1 + rnd(c, 8));
 	if (chance(c, 4))
@@ -130,6 +139,8 @@ static void make_slice(struct churn *c, unsigned i, unsigned part, struct buf *b
 	static const char *const states[] = { "", ",-", ",st", ",s", ",r" };
 
 	buf_addf(b, "slice n/s%u-%u port=a:%u/TCP port=b:5353/UDP", i, part, 8080 + rnd(c, 2));
+	if (chance(c, 4))
+		buf_addf(b, " port=c:%u/TCP ep=198.18.0.%u", 80 + rnd(c, 3), 1 + rnd(c, 3));
 	for (unsigned k = rnd(c, 5); k; k--)
 		buf_addf(b, " ep=10.244.%u.%u@%s%s", part, 1 + rnd(c, 6),
 			chance(c, 2) ? "test-node" : "other",
@@ -190,9 +201,12 @@ static void meddle(struct churn *c)
 	struct fake_kernel *k = &c->world->kernel;
 	_cleanup_free_ struct fact *facts = fake_kernel_list(k);
 	struct fact f;
+	bool of_a_set;
 
 	f = facts[rnd(c, (unsigned)k->n_facts)];
-	if (is_others(&f))
+	of_a_set = f.key.kind == FACT_SET || f.key.kind == FACT_MEMBER;
+	/* A daemon that has not read the kernel yet knows from the sets alone what is its own. */
+	if (is_others(&f) || (of_a_set && !engine_stats(c->world->engine)->last_audit))
 		return;
 	c->count.deletions++;
 	if (f.key.kind == FACT_RS && chance(c, 2)) {
@@ -200,7 +214,7 @@ static void meddle(struct churn *c)
 		fake_kernel_put_fact(k, &f);
 		return;
 	}
-	c->sets_broken |= f.key.kind == FACT_SET || f.key.kind == FACT_MEMBER;
+	c->sets_broken |= of_a_set;
 	fake_kernel_remove_key(k, &f.key);
 }
 
@@ -209,6 +223,7 @@ static void start(struct churn *c, struct world *w)
 	world_restart_with(w, (struct engine_config){ .drain = true });
 	w->node.options.drain_timeout = 3000;
 	w->node.options.mark_mask = c->marks ? 0xfff00000 : 0;
+	w->node.options.external_addresses = c->ports ? EXTERNAL_PORTS : EXTERNAL_LOCAL;
 	load_all(w);
 }
 
@@ -344,16 +359,16 @@ static void one_round(struct churn *c, unsigned long done)
 	world_expect(c->world, OTHERS);
 }
 
-static void churn(void **state, bool marks)
+static void churn(void **state, bool marks, bool ports)
 {
-	struct churn c = { .world = *state, .random = seed, .marks = marks };
+	struct churn c = { .world = *state, .random = seed, .marks = marks, .ports = ports };
 
 	c.world->kernel.fault = fault;
 	c.world->kernel.active = active;
 	c.world->kernel.arg = &c;
 	put_others(c.world);
 	start(&c, c.world);
-	for (unsigned long done = 0; done < changes / 2; done += CHANGES_A_ROUND)
+	for (unsigned long done = 0; done < changes / 3; done += CHANGES_A_ROUND)
 		one_round(&c, done);
 	print_message("# %zu kills, %zu foreign deletions and changes, %zu faults\n", c.count.kills,
 		c.count.deletions, c.count.faults);
@@ -361,12 +376,17 @@ static void churn(void **state, bool marks)
 
 static void without_marks(void **state)
 {
-	churn(state, false);
+	churn(state, false, false);
 }
 
 static void with_marks(void **state)
 {
-	churn(state, true);
+	churn(state, true, true);
+}
+
+static void with_ports_of_external_addresses(void **state)
+{
+	churn(state, false, true);
 }
 
 static int teardown(void **state)
@@ -381,6 +401,8 @@ int main(int argc, char *argv[])
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(without_marks, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(with_marks, world_setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			with_ports_of_external_addresses, world_setup, teardown),
 	};
 
 	if (argc > 1)

@@ -18,7 +18,8 @@ struct node_facts {
 	struct buf text; /* of the chain that was asked for last */
 };
 
-static void node_facts_resolve(struct node_facts *n, void (*change)(struct fixture_node *p))
+static void node_facts_resolve_for(struct node_facts *n, void (*change)(struct fixture_node *p),
+	const struct node_needs *needs)
 {
 	struct fixture_node node;
 
@@ -27,8 +28,13 @@ static void node_facts_resolve(struct node_facts *n, void (*change)(struct fixtu
 	node.options.mark_mask = 0xfff00000;
 	if (change)
 		change(&node);
-	resolve_node(&node.view, &(struct node_needs){ 0 }, &n->pool, &n->facts);
+	resolve_node(&node.view, needs, &n->pool, &n->facts);
 	fact_list_finish(&n->facts);
+}
+
+static void node_facts_resolve(struct node_facts *n, void (*change)(struct fixture_node *p))
+{
+	node_facts_resolve_for(n, change, &(struct node_needs){ 0 });
 }
 
 static void node_facts_done(struct node_facts *n)
@@ -470,6 +476,34 @@ static void what_is_not_translated_is_dropped_or_refused(void **state)
 	node_facts_done(&n);
 }
 
+static void other_bit(struct fixture_node *p)
+{
+	p->options.mark_mask = 0;
+	p->options.external_mark_bit = 3;
+}
+
+/* The mark lives from PREROUTING to INPUT, with and without firewall marks of Services. */
+static void ports_of_others_addresses_are_marked_and_unmarked(void **state)
+{
+	static const struct node_needs only_ipv6 = { .takes_ports = { false, true } };
+	struct node_facts n;
+
+	(void)state;
+	node_facts_resolve_for(&n, other_bit, &only_ipv6);
+	assert_string_equal(chain(&n, AF_INET6, TABLE_MANGLE, "KUBE-IPVS-EXTERNAL"),
+		"-A KUBE-IPVS-EXTERNAL -m comment --comment \"Kubernetes service ports of addresses "
+		"that are not local\" -m set --match-set KUBE-6-EXTERNAL-PORT dst,dst -j MARK "
+		"--set-xmark 0x8/0x8\n");
+	assert_string_equal(chain(&n, AF_INET6, TABLE_MANGLE, "KUBE-IPVS-TAKEN"),
+		"-A KUBE-IPVS-TAKEN -j MARK --set-xmark 0x0/0x8\n");
+	/* Only IPv4 needs to know the addresses. */
+	assert_int_equal(count(&n, FACT_LINK, 0), 1);
+	assert_int_equal(count(&n, FACT_POLICY_RULE, AF_INET6), 1);
+	assert_int_equal(count(&n, FACT_POLICY_RULE, AF_INET), 0);
+	assert_int_equal(count(&n, FACT_CHAIN, AF_INET) + 2, count(&n, FACT_CHAIN, AF_INET6));
+	node_facts_done(&n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -483,6 +517,7 @@ int main(void)
 		cmocka_unit_test(node_ports_answer_where_they_should),
 		cmocka_unit_test(invalid_packets_are_dropped_before_they_are_forwarded),
 		cmocka_unit_test(what_is_not_translated_is_dropped_or_refused),
+		cmocka_unit_test(ports_of_others_addresses_are_marked_and_unmarked),
 	};
 
 	return cmocka_run_group_tests_name("resolve_node", tests, NULL, NULL);
