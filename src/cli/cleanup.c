@@ -103,8 +103,8 @@ static void cleanup_run_done(struct cleanup_run *r)
 
 static void note_state_of_ours(const struct fact *f, void *arg)
 {
-	static const unsigned sets =
-		1u << SET_LOCAL_MARK | 1u << SET_NO_LOCAL | 1u << SET_NO_ENDPOINTS;
+	static const unsigned sets = 1u << SET_LOCAL_MARK | 1u << SET_NO_LOCAL |
+		1u << SET_NO_ENDPOINTS | 1u << SET_EXTERNAL_PORT;
 	bool *found = arg;
 
 	if (f->key.kind == FACT_ROUTE || (f->key.kind == FACT_SET && (sets & 1u << f->key.set)))

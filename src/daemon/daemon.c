@@ -19,6 +19,7 @@
 #include "kernel/iptables.h"
 #include "kernel/link_monitor.h"
 #include "notify.h"
+#include "release.h"
 #include "status.h"
 
 /* Callbacks of the engine */
@@ -243,6 +244,8 @@ static void on_servers(void *arg)
 	if (!node_view_set_api_in_use(&d->view, servers, n))
 		return;
 	log_debug("the API server's addresses have changed", "addresses=%zu", n);
+	if (!engine_stats(d->engine)->fed)
+		release_api_servers(&d->adapters, &d->view);
 	refresh_node(d);
 	step_now(d);
 }

@@ -11,6 +11,7 @@
 #include "kernel/iptables_text.h"
 #include "kernel/ipvs.h"
 #include "kernel/leftovers.h"
+#include "kernel/link.h"
 #include "kernel/traps.h"
 #include "report/explain.h"
 #include "report/report.h"
@@ -96,7 +97,7 @@ static void collect_warnings(struct daemon *d, struct warnings *w)
 	ledger_each(engine_ledger(d->engine), FACT_VS, count_present, &n_estimated);
 	ledger_each(engine_ledger(d->engine), FACT_RS, count_present, &n_estimated);
 	traps_read(d->view.backend == BACKEND_IPVS ? d->adapters.ipvs : NULL, &d->view, n_estimated,
-		false, &traps);
+		ledger_counts_of(engine_ledger(d->engine), FACT_POLICY_RULE)->wanted, &traps);
 	traps_judge(&traps, add_warning, w);
 
 	buf_reset(&b);
@@ -126,6 +127,12 @@ static int status_conns(const struct fact_key *vs, void (*fn)(const struct rs_co
 	return ipvs_conns(d->adapters.ipvs, vs, fn, arg, &err);
 }
 
+/* Nothing where the kernel does not tell. */
+static void status_print_route(struct buf *b, const struct ip *dst)
+{
+	link_route_get(dst, b, NULL);
+}
+
 static struct report_input report_input(struct daemon *d)
 {
 	return (struct report_input){
@@ -139,6 +146,7 @@ static struct report_input report_input(struct daemon *d)
 		.last_sync_us = d->observe.last_sync_us,
 		.conns = d->view.backend == BACKEND_IPVS ? status_conns : NULL,
 		.conns_arg = d,
+		.print_route = status_print_route,
 		.print_rule = iptables_print_rule,
 	};
 }

@@ -296,6 +296,10 @@ static void expose_engine(struct exposition *e, struct engine *engine)
 	exposition_single(e, "ipvsctl_draining", EXPOSITION_GAUGE,
 		"Real servers that drain: they keep their connections and get no new ones",
 		stats->draining);
+	exposition_begin(e, "ipvsctl_refused_frontends", EXPOSITION_GAUGE,
+		"Addresses and ports that Services ask for and do not get, by reason");
+	for (enum refusal r = REFUSAL_NONE + 1; r < REFUSALS; r++)
+		exposition_count(e, stats->refused[r], "reason=\"%s\"", refusal_name(r));
 	expose_facts(e, engine_ledger(engine));
 }
 
