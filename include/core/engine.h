@@ -107,6 +107,11 @@ void engine_release_all(struct engine *e);
 /* Why an operation failed: the text of its errno, and the adapter's words where it has some. */
 void engine_print_failure(const struct engine *e, struct buf *b, const struct op *op);
 
+/* Calls fn for each external or refused frontend of a Service with this address and port; see its
+ * `refusal`. */
+void engine_each_wish(const struct engine *e, const struct ip *ip, uint16_t port, uint8_t proto,
+	void (*fn)(const struct slot *slot, const struct frontend *fe, void *arg), void *arg);
+
 const struct engine_stats *engine_stats(const struct engine *e);
 struct ledger *engine_ledger(struct engine *e);
 const struct rule_pool *engine_rules(const struct engine *e);

@@ -163,6 +163,12 @@ void engine_print_failure(const struct engine *e, struct buf *b, const struct op
 		buf_addf(b, " (%s)", why);
 }
 
+void engine_each_wish(const struct engine *e, const struct ip *ip, uint16_t port, uint8_t proto,
+	void (*fn)(const struct slot *slot, const struct frontend *fe, void *arg), void *arg)
+{
+	rights_each_wish(&e->publisher.rights, ip, port, proto, fn, arg);
+}
+
 const struct engine_stats *engine_stats(const struct engine *e)
 {
 	return &e->stats;

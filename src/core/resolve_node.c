@@ -5,12 +5,13 @@
  * a rule. Chains, comments and their order are those of kube-proxy's IPVS mode
  * (pkg/proxy/ipvs/proxier.go), except that
  *
- * 1. every rule always stands: a rule that refers to an empty set matches nothing, so rules need
- *    not come and go with the members;
+ * 1. rules do not come and go with the members of their sets: a rule that refers to an empty set
+ *    matches nothing. Only what takes ports of others' addresses comes and goes, because policy
+ *    rules slow down every packet that is routed;
  * 2. ICMP echo to a VIP is answered;
  * 3. packets to a Service's own address never reach the NodePort rules, which look at the port
  *    alone and would masquerade them if their port happens to be some NodePort;
- * 4. external IPs need no physdev rule (which would load br_netfilter): every VIP is local here.
+ * 4. external IPs need no physdev rule (which would load br_netfilter): what is not for IPVS passes.
  *
  * The iptables backend keeps the sets and differs in this:
  *
@@ -20,8 +21,10 @@
  * 2. Table filter: a packet to a Service that is not translated by then has no endpoint to go to.
  *    It is dropped or refused, as a packet to an unused port of a VIP is.
  *
- * VIPs are local with both backends: the node itself needs no route to them, they answer ICMP echo,
- * and packets that are not translated come to INPUT.
+ * A VIP that nobody else has is local with both backends: the node itself needs no route to it, it
+ * answers ICMP echo, and packets that are not translated come to INPUT. Packets to an address that
+ * stays with its owner and that are not translated are routed: they come to FORWARD, or from the
+ * node itself to OUTPUT.
  */
 #include <assert.h>
 #include <netinet/in.h>

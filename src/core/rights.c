@@ -36,6 +36,15 @@ static bool wish_is_for(const struct wish *w, const struct ip *ip, uint16_t port
 	return w->fe.port == port && w->proto == proto && ip_eq(&w->fe.ip, ip);
 }
 
+void rights_each_wish(const struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto,
+	void (*fn)(const struct slot *slot, const struct frontend *fe, void *arg), void *arg)
+{
+	map_for_each_match_entry(
+		struct wish, w, &r->by_frontend, hash_frontend(ip, port, proto), by_frontend)
+		if (wish_is_for(w, ip, port, proto))
+			fn(w->pub->slot, &w->fe, arg);
+}
+
 /* The first Service has the better right: see rights.h. */
 static bool outranks(const struct publication *a, enum authority of_a, const struct publication *b,
 	enum authority of_b)

@@ -37,6 +37,9 @@ void rights_init(struct rights *r, const struct ledger *ledger, const struct nod
 /* The publications still exist, or were forgotten. */
 void rights_done(struct rights *r);
 
+void rights_each_wish(const struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto,
+	void (*fn)(const struct slot *slot, const struct frontend *fe, void *arg), void *arg);
+
 /* The wishes of a Service before it is resolved again; the caller ends them with rights_settle(). */
 struct old_wishes {
 	struct wish *wishes;

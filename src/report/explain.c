@@ -265,6 +265,12 @@ static void add_draining(const struct rs_conns *conns, void *arg)
 				"inactive", (json_int_t)conns->inactive));
 }
 
+static void add_rival(const struct slot *slot, const struct frontend *fe, void *arg)
+{
+	if (fe->refusal == REFUSAL_HELD)
+		json_array_append_new(arg, json_string(slot->name));
+}
+
 /* Adds to the report's entry of an address what explains it. */
 static void explain_address(const struct explainer *x, const struct served_port *p,
 	const struct frontend *fe, json_t *address)
@@ -275,10 +281,9 @@ static void explain_address(const struct explainer *x, const struct served_port 
 	struct draining_list draining = { x->walk.ledger, json_array() };
 	json_t *rivals = json_array(), *problems = json_array();
 
-	for (size_t i = 0; !refused && i < x->n_slots; i++)
-		if (x->slots[i] != p->slot &&
-			publication_wishes(x->slots[i]->published, fe, p->port->proto))
-			json_array_append_new(rivals, json_string(x->slots[i]->name));
+	if (!refused)
+		engine_each_wish(
+			x->in->engine, &fe->ip, fe->port, p->port->proto, add_rival, rivals);
 	for (size_t i = 0; !refused && i < x->n_faults; i++)
 		if (fact_is_of_frontend(x, p, fe, x->faults[i].key))
 			json_array_append(problems, x->faults[i].words);
