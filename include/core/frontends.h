@@ -37,6 +37,7 @@ const char *frontend_reach_name(enum frontend_reach reach);
 enum refusal {
 	REFUSAL_NONE,
 	REFUSAL_HELD,	      /* another Service has it, with more authority or for longer */
+	REFUSAL_FOREIGN,      /* another program has a virtual server there */
 	REFUSAL_SPECIAL,      /* loopback, link-local, multicast, ...: see ip_kind() */
 	REFUSAL_RANGE,	      /* outside --external-ip-ranges or --load-balancer-ranges */
 	REFUSAL_API_SERVER,   /* the API server listens there */

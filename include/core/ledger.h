@@ -53,7 +53,8 @@ struct op {
 struct fact_state {
 	bool wanted, present;
 	bool known;   /* `have` is the kernel's value, and not only the most likely one */
-	bool foreign; /* present, not wanted and not made by us: never touched */
+	bool foreign; /* present and not made by us: never touched */
+	bool ours;    /* we made it, or may have, and no audit has found it absent since */
 	struct fact_val want, have;
 	const struct claimant *claimant; /* decides the value; NULL: not wanted */
 	int error;			 /* negative errno of the last attempt; 0: none */
@@ -95,6 +96,9 @@ void ledger_retry(struct ledger *l, uint64_t now);
 void ledger_audit_begin(struct ledger *l, unsigned kinds);
 void ledger_observe(struct ledger *l, const struct fact *f, bool ours);
 size_t ledger_audit_end(struct ledger *l);
+/* The fact is wanted, but others made what the kernel holds: it is left alone until it is gone, or
+ * until somebody claims it anew. */
+void ledger_disown(struct ledger *l, const struct fact_key *key);
 /* Ends an audit whose dump failed: facts that were not observed keep their state. */
 void ledger_audit_abort(struct ledger *l);
 /* An answer was lost, and no audit of that kind has ended since. */

@@ -70,7 +70,8 @@ struct options {
 	bool localhost_nodeports;    /* --iptables-localhost-nodeports; only on iptables */
 	struct cidr exclude[OPTIONS_MAX_CIDRS]; /* --ipvs-exclude-cidrs */
 	size_t n_exclude;
-	bool external_ips; /* spec.externalIPs count: the gate AllowServiceExternalIPs */
+	bool adopt_foreign; /* take virtual servers of others at the Services' addresses */
+	bool external_ips;  /* spec.externalIPs count: the gate AllowServiceExternalIPs */
 	enum external_addresses external_addresses;
 	/* Pools of addresses that nobody else has: taken as a whole even with EXTERNAL_PORTS. */
 	struct cidr local_ranges[OPTIONS_MAX_CIDRS]; /* --local-address-ranges */

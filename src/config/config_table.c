@@ -377,6 +377,9 @@ static const struct option_row config_rows[] = {
 		"address range of cluster IPs, one for each IP family; with --manifests, missing "
 		"ones are allocated from it",
 		&type_cidr_pair, AT(options.cluster_ip_ranges) },
+	{ "adopt-foreign", "ipvsctl.adoptForeign", OPTIONS_POLICY, 0, NULL, "false",
+		"take virtual servers that other programs made at the addresses of Services",
+		&type_bool, AT(options.adopt_foreign) },
 	{ "external-addresses", "ipvsctl.externalAddresses", OPTIONS_POLICY, 0, "MODE", "ports",
 		"what to take of an external or load balancer address that is not the node's: the "
 		"Services' 'ports', or make all of it 'local'",

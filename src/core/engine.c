@@ -202,6 +202,16 @@ static bool degrade_scheduler(struct engine *e, const char *scheduler)
 	return true;
 }
 
+/* Others made the virtual server that a Service wants: the Service is decided anew. */
+static void disown(struct engine *e, const struct fact_key *vs)
+{
+	const struct publication *pub = publication_owner(e->ledger, vs);
+
+	ledger_disown(e->ledger, vs);
+	if (pub)
+		store_mark_dirty(e->config.store, pub->slot);
+}
+
 static void settle_answer(struct engine *e, const struct op *op, uint64_t now)
 {
 	const struct fact_key *key = &op->fact.key;
@@ -222,6 +232,10 @@ static void settle_answer(struct engine *e, const struct op *op, uint64_t now)
 	if (key->kind == FACT_VS && op->result == -EPROTONOSUPPORT &&
 		degrade_scheduler(e, op->fact.val.vs.scheduler))
 		return;
+	/* It was not there at the last audit, and we have not made it since. */
+	if (key->kind == FACT_VS && key->proto && op->type == OP_ADD && op->result == -EEXIST &&
+		!before.ours && !e->config.view->options->adopt_foreign)
+		disown(e, key);
 	ledger_state(e->ledger, key, &after);
 	if (!after.error || !after.retry_at)
 		return; /* news, not a failure */
@@ -319,16 +333,16 @@ static uint64_t apply_some(struct engine *e, uint64_t now)
 
 /* Audits: what the kernel holds, and what of it is ours */
 
-/* What was ours stays ours, although the set member that says so may be gone by now. */
 static void observe_fact(const struct fact *f, void *arg)
 {
 	struct engine *e = arg;
-	struct fact_state s;
-	const bool known =
-		ledger_state(e->ledger, &f->key, &s) && (s.wanted || (s.present && !s.foreign));
+	const struct node_view *view = e->config.view;
+	struct fact_state s = { 0 };
 
-	ledger_observe(
-		e->ledger, f, known || ownership_is_ours(e->ledger, e->config.view, &f->key));
+	ledger_state(e->ledger, &f->key, &s);
+	ledger_observe(e->ledger, f, s.wanted || ownership_is_ours(e->ledger, view, &f->key));
+	if (s.wanted && !s.present && !ownership_of_wanted(e->ledger, view, &f->key))
+		disown(e, &f->key);
 }
 
 static bool skip_foreign(const struct fact_key *vs, void *arg)
@@ -383,6 +397,7 @@ static void end_audit(struct engine *e, const struct err *err, uint64_t now)
 		return;
 	}
 	drift = ledger_audit_end(e->ledger);
+	rights_audited(&e->publisher.rights);
 	if (e->audited)
 		e->stats.drift += drift;
 	e->stats.audits++;
@@ -397,6 +412,11 @@ static void end_audit(struct engine *e, const struct err *err, uint64_t now)
 	e->stats.last_audit = now;
 	e->next_audit = e->config.audit_interval ? now + e->config.audit_interval : UINT64_MAX;
 }
+
+/* Virtual servers come last: see ownership.h. */
+static const enum fact_kind audit_order[FACT_KINDS] = { FACT_LINK, FACT_POLICY_RULE, FACT_SET,
+	FACT_MEMBER, FACT_CHAIN, FACT_DISPATCH, FACT_JUMP, FACT_HELD, FACT_ROUTE, FACT_ADDR,
+	FACT_VS, FACT_RS };
 
 /* Reads the kernel where it is time to. Returns false while an adapter is still at it. */
 static bool audit(struct engine *e, uint64_t now)
@@ -418,7 +438,8 @@ static bool audit(struct engine *e, uint64_t now)
 	}
 	start = clock_us ? clock_us() : 0;
 	ledger_audit_begin(e->ledger, e->auditing);
-	for (enum fact_kind kind = 0; kind < FACT_KINDS && r >= 0; kind++) {
+	for (size_t i = 0; i < FACT_KINDS && r >= 0; i++) {
+		const enum fact_kind kind = audit_order[i];
 		struct adapter *a = audited[kind];
 
 		r = a ? a->dump(a, kind, skip_foreign, observe_fact, e, &err) : 0;
@@ -516,6 +537,8 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	/* 4. Audit; nothing is written before the first one. */
 	if (!audit(e, now))
 		return UINT64_MAX;
+	if (!list_empty(&e->config.store->dirty) && !e->holding)
+		return now; /* the audit found what Services wait for, or may not have */
 	if (!e->audited || e->config.dry_run)
 		return e->next_audit;
 

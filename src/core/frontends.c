@@ -48,6 +48,8 @@ static const struct {
 } refusals[REFUSALS] = {
 	[REFUSAL_NONE] = { "None", "" },
 	[REFUSAL_HELD] = { "Held", "" },
+	[REFUSAL_FOREIGN] = { "Foreign",
+		"another program made a virtual server there (--adopt-foreign takes it)" },
 	[REFUSAL_SPECIAL] = { "Special",
 		"a loopback, link-local, multicast, broadcast or unspecified address" },
 	[REFUSAL_RANGE] = { "Range", "outside the ranges that the node's options allow" },

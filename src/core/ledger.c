@@ -57,7 +57,7 @@ struct ledger_entry {
 	struct fact_val have;
 	uint32_t seen;	    /* the last audit that observed it */
 	uint32_t n_staying; /* of the device: how many children have `stays` set */
-	bool present : 1, known : 1, foreign : 1, queued : 1, stays : 1;
+	bool present : 1, known : 1, foreign : 1, ours : 1, queued : 1, stays : 1;
 	struct {
 		bool wanted, present, foreign;
 		uint8_t failing; /* 0: it does not; 1 + enum op_type */
@@ -187,6 +187,8 @@ static bool entry_next_op(const struct ledger_entry *e, enum op_type *ret)
 	const struct claim *c = entry_deciding_claim(e);
 
 	*ret = !c ? OP_DEL : e->present ? OP_SET : OP_ADD;
+	if (e->foreign || (e->parent && e->parent->foreign))
+		return false;
 	switch (*ret) {
 	case OP_ADD:
 		return !e->parent || e->parent->present;
@@ -490,7 +492,7 @@ void ledger_settle(struct ledger *l, const struct op *op, uint64_t now)
 
 	if (!op->result) {
 		free(take(e->failure));
-		e->present = op->type != OP_DEL;
+		e->present = e->ours = op->type != OP_DEL;
 		if (e->present) {
 			e->known = true;
 			e->have = op->fact.val;
@@ -511,6 +513,7 @@ void ledger_settle(struct ledger *l, const struct op *op, uint64_t now)
 
 		e->present = true;
 		e->known = false;
+		e->ours |= lost;
 		e->have = op->fact.val; /* most likely */
 		l->unsure |= 1u << e->key.kind;
 		if (lost)
@@ -566,8 +569,10 @@ void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
 	struct ledger_entry *e = ledger_get(l, &f->key);
 	bool differs = !e->present || (e->known && !fact_val_eq(&e->have, &f->val));
 
-	if (!e->present)
+	if (!e->present) {
 		e->foreign = !e->claims && !ours;
+		e->ours = !e->foreign;
+	}
 	if (differs) {
 		l->drift += !e->foreign && !entry_is_doubted(e);
 		free(take(e->failure));
@@ -578,6 +583,20 @@ void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
 	ledger_requeue(l, e);
 	if (differs)
 		ledger_requeue_children(l, e);
+	ledger_collect(l);
+}
+
+void ledger_disown(struct ledger *l, const struct fact_key *key)
+{
+	struct ledger_entry *e = ledger_find(l, key);
+
+	if (!e || !e->present || e->foreign)
+		return;
+	e->foreign = true;
+	e->ours = false;
+	free(take(e->failure));
+	ledger_requeue(l, e);
+	ledger_requeue_children(l, e);
 	ledger_collect(l);
 }
 
@@ -594,6 +613,7 @@ size_t ledger_audit_end(struct ledger *l)
 		free(take(e->failure));
 		e->present = false;
 		e->foreign = false;
+		e->ours = false;
 		ledger_requeue_childless(l, e);
 	}
 	ledger_collect(l);
@@ -622,6 +642,7 @@ static struct fact_state entry_state(const struct ledger_entry *e)
 		.present = e->present,
 		.known = e->known,
 		.foreign = e->foreign,
+		.ours = e->ours,
 		.have = e->have,
 	};
 

@@ -27,12 +27,25 @@ static void match_member_mark(const struct fact_key *key, const struct fact_stat
 		s->found = true;
 }
 
+static bool has_vip(const struct ledger *l, const struct node_view *view, const struct ip *ip)
+{
+	const struct ip no_source = { 0 };
+	const struct fact facts[] = { fact_route(ip, &no_source), fact_addr(ip),
+		fact_route_in_table(ip, view->options->external_table) };
+	struct fact_state s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
+		if (ledger_state(l, &facts[i].key, &s) && s.present)
+			return true;
+	return false;
+}
+
 /*
  * The sets tell who made a virtual server: ours is a member of one of them, since members are added
  * before it and deleted after it, by us as by kube-proxy. NodePorts are sets of ports, for the
  * node's own addresses.
  */
-static bool virtual_server_is_ours(
+static bool sets_have_virtual_server(
 	const struct ledger *l, const struct node_view *view, const struct fact_key *vs)
 {
 	static const enum set_id portals[] = { SET_CLUSTER_IP, SET_EXTERNAL_IP,
@@ -51,8 +64,6 @@ static bool virtual_server_is_ours(
 			ledger_each(l, FACT_MEMBER, match_member_mark, &search);
 		return search.found;
 	}
-	if (options_excluded(view->options, &ip))
-		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
 		if (has_member(l, portals[i], vs))
 			return true;
@@ -62,6 +73,15 @@ static bool virtual_server_is_ours(
 		(vs->proto == IPPROTO_UDP && has_member(l, SET_NODE_PORT_UDP, vs));
 }
 
+bool ownership_of_wanted(
+	const struct ledger *l, const struct node_view *view, const struct fact_key *key)
+{
+	const struct ip ip = fact_ip(key);
+
+	return key->kind != FACT_VS || view->options->adopt_foreign ||
+		sets_have_virtual_server(l, view, key) || (key->proto && has_vip(l, view, &ip));
+}
+
 bool ownership_is_ours(
 	const struct ledger *l, const struct node_view *view, const struct fact_key *key)
 {
@@ -69,7 +89,8 @@ bool ownership_is_ours(
 
 	switch ((enum fact_kind)key->kind) {
 	case FACT_VS:
-		return virtual_server_is_ours(l, view, key);
+		return (!key->proto || !options_excluded(view->options, &ip)) &&
+			sets_have_virtual_server(l, view, key);
 	case FACT_ADDR:
 		return !options_excluded(view->options, &ip) && has_member(l, SET_IPVS_IPS, key);
 	case FACT_LINK: /* by their names; routes and policy rules by their protocol number */

@@ -10,10 +10,17 @@
 
 /*
  * Whether a fact that an audit found, and that nobody wants, was made by us or by the kube-proxy
- * that we replace; everything else is foreign and never touched. Sets must be observed before
- * virtual servers and addresses are asked about, as the order of the kinds has it.
+ * that we replace; everything else is foreign and never touched. All other kinds must be observed
+ * before virtual servers are asked about.
  */
 bool ownership_is_ours(
+	const struct ledger *l, const struct node_view *view, const struct fact_key *key);
+
+/*
+ * The same of a fact that a Service wants. A virtual server of others at its address and port stays
+ * theirs: ours is a member of a set, or its address is a VIP that we, or kube-proxy, have made local.
+ */
+bool ownership_of_wanted(
 	const struct ledger *l, const struct node_view *view, const struct fact_key *key);
 
 #endif

@@ -91,6 +91,25 @@ void rights_endpoint_changed(struct rights *r, const struct ip *ip, uint16_t por
 	requeue_wishes(r, ip, port, proto, NULL);
 }
 
+/* Another program has a virtual server there. */
+static bool is_foreign(const struct rights *r, const struct frontend *fe, uint8_t proto)
+{
+	const struct fact vs = fact_vs(&fe->ip, fe->port, proto);
+	struct fact_state state;
+
+	return r->view->backend != BACKEND_IPTABLES && !r->view->options->adopt_foreign &&
+		ledger_state(r->ledger, &vs.key, &state) && state.foreign;
+}
+
+void rights_audited(const struct rights *r)
+{
+	if (!r->refused[REFUSAL_FOREIGN])
+		return;
+	map_for_each_entry(struct wish, w, &r->by_frontend, by_frontend)
+		if (w->fe.refusal == REFUSAL_FOREIGN && !is_foreign(r, &w->fe, w->proto))
+			store_mark_dirty(r->store, w->pub->slot);
+}
+
 struct old_wishes rights_forget(struct rights *r, struct publication *pub)
 {
 	struct old_wishes old = { pub->wishes, pub->n_wishes };
@@ -353,6 +372,8 @@ static enum refusal decide_frontend(
 	if (fe->kind == FRONTEND_EXTERNAL_IP &&
 		store_has_endpoint_of_other(r->store, pub->slot, &fe->ip, fe->port, proto))
 		return REFUSAL_ENDPOINT;
+	if (is_foreign(r, fe, proto))
+		return REFUSAL_FOREIGN;
 	if (external && is_own_node_port(r, pub->slot->service, fe, proto))
 		return REFUSAL_HELD;
 	return better_claim(r, pub, fe, proto, NULL) ? REFUSAL_HELD : REFUSAL_NONE;

@@ -67,6 +67,10 @@ const char *rights_holder(const struct rights *r, const struct publication *pub,
 void rights_settle(struct rights *r, struct publication *pub, struct old_wishes *old,
 	const struct fact *old_facts, size_t n_old, bool renewed);
 
+/* The kernel was read: requeues the Services to which a virtual server of others was in the way that
+ * is gone. */
+void rights_audited(const struct rights *r);
+
 /* An endpoint with this address and port came or went. */
 void rights_endpoint_changed(struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto);
 

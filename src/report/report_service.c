@@ -249,6 +249,7 @@ static void report_refused(struct port_report *r, const struct frontend *fe)
 	_cleanup_(buf_done) struct buf words = { 0 };
 	const uint8_t proto = r->served->port->proto;
 	const char *holder = report_holder(r->in, fe, proto);
+	const bool conflict = fe->refusal == REFUSAL_HELD || fe->refusal == REFUSAL_FOREIGN;
 	char s[IP_PORT_STRLEN];
 
 	buf_addf(&words, "%s/%s ", ip_print_port(&fe->ip, fe->port, s), proto_name(proto));
@@ -256,8 +257,7 @@ static void report_refused(struct port_report *r, const struct frontend *fe)
 		buf_addf(&words, "belongs to Service %s", holder ? holder : "");
 	else
 		buf_addf(&words, "is refused: %s", refusal_text(fe->refusal));
-	verdict_raise(
-		&v, fe->refusal == REFUSAL_HELD ? STATE_CONFLICT : STATE_REFUSED, buf_str(&words));
+	verdict_raise(&v, conflict ? STATE_CONFLICT : STATE_REFUSED, buf_str(&words));
 	add_address(r, fe, false, &v);
 }
 

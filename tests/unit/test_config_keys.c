@@ -147,6 +147,7 @@ static const struct key_case key_cases[] = {
 	{ "ipvsctl.drainTimeout", "500ms", "\"500ms\"" },
 	{ "ipvsctl.markMask", "\"0xff000000\"", "\"0xff000000\"" },
 	{ "ipvsctl.markMask", "\"0\"", "\"0x0\"" },
+	{ "ipvsctl.adoptForeign", "true", "true" },
 	{ "ipvsctl.externalAddresses", "local", "\"local\"" },
 	{ "ipvsctl.localAddressRanges", "[192.0.2.0/28]", "[\"192.0.2.0/28\"]" },
 	{ "ipvsctl.externalIPRanges", "[192.0.2.0/24, \"fd00::/8\"]",

@@ -302,6 +302,7 @@ static void a_foreign_virtual_server_is_adopted_with_all_that_hangs_on_it(void *
 {
 	struct world *w = *state;
 
+	w->node.options.adopt_foreign = true;
 	put(w, FOREIGN);
 	world_start(w, WEB);
 	world_load(w,
@@ -312,6 +313,82 @@ static void a_foreign_virtual_server_is_adopted_with_all_that_hangs_on_it(void *
 		"vs 192.0.2.1:80/TCP rr\n"
 		"rs 192.0.2.1:80/TCP 10.244.1.1:80 weight=1\n");
 	world_expect_gone(w, FOREIGN_RS);
+}
+
+#define EXT                                                               \
+	"service a/ext ip=10.96.0.2 external=192.0.2.1 port=p80:80/TCP\n" \
+	"slice a/ext-1 port=p80:80/TCP ep=10.244.1.1\n"
+#define EXT_REFUSED "192.0.2.1:80/TCP: a/ext refused: Foreign\n"
+
+static void expect_refused(struct world *w)
+{
+	world_expect(w, FOREIGN);
+	assert_non_null(strstr(world_told(w), EXT_REFUSED));
+	world_expect(w, "vs 10.96.0.2:80/TCP rr\n");
+	/* No member tells the next daemon that it is ours. */
+	world_expect_gone(w,
+		"member KUBE-EXTERNAL-IP 192.0.2.1,tcp:80\n"
+		"rs 192.0.2.1:80/TCP 10.244.1.1:80 weight=1\n");
+	world_forget(w);
+}
+
+/* Whether it was there first, comes before the Service, or before the operation on it. */
+static void a_foreign_virtual_server_stays_its_makers(void **state)
+{
+	struct world *w = *state;
+
+	put(w, FOREIGN);
+	world_start(w, WEB EXT);
+	expect_refused(w);
+
+	world_restart(w);
+	world_start(w, WEB);
+	world_load(w, EXT);
+	expect_refused(w);
+
+	fake_kernel_remove(&w->kernel, FOREIGN_VS);
+	world_restart(w);
+	world_start(w, WEB);
+	put(w, FOREIGN);
+	world_load(w, EXT);
+	expect_refused(w);
+	world_audit(w);
+	world_expect(w, FOREIGN);
+}
+
+static void a_foreign_virtual_server_that_goes_makes_room(void **state)
+{
+	struct world *w = *state;
+
+	put(w, FOREIGN);
+	world_start(w, WEB EXT);
+	expect_refused(w);
+	fake_kernel_remove(&w->kernel, FOREIGN_VS);
+	world_audit(w);
+	world_expect(w,
+		"rs 192.0.2.1:80/TCP 10.244.1.1:80 weight=1\n"
+		"member KUBE-EXTERNAL-IP 192.0.2.1,tcp:80\n");
+}
+
+/* A cluster IP whose sets were flushed while nobody looked still has its VIP. */
+static void a_virtual_server_at_a_vip_of_ours_is_ours(void **state)
+{
+	static const char *const evidence[] = { "route 10.96.0.2 src=100.101.102.103\n",
+		"link kube-ipvs0\naddr 10.96.0.2\n",
+		"set KUBE-CLUSTER-IP hash:ip,port maxelem=1048576\n"
+		"member KUBE-CLUSTER-IP 10.96.0.2,tcp:80\n" };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(evidence); i++) {
+		fake_kernel_done(&w->kernel);
+		fake_kernel_init(&w->kernel);
+		put(w, "vs 10.96.0.2:80/TCP wlc\n");
+		put(w, evidence[i]);
+		world_restart(w);
+		world_start(w, EXT);
+		world_expect(w, "vs 10.96.0.2:80/TCP rr\n");
+		assert_string_equal(world_told(w), "");
+	}
 }
 
 static void add_foreign(struct fake_kernel *k, enum fact_kind kind, void *arg)
@@ -454,6 +531,9 @@ int main(void)
 		WORLD_TEST(marks_of_another_mask_are_known_as_ours),
 		WORLD_TEST(marks_of_our_bits_are_ours),
 		WORLD_TEST(a_foreign_virtual_server_is_adopted_with_all_that_hangs_on_it),
+		WORLD_TEST(a_foreign_virtual_server_stays_its_makers),
+		WORLD_TEST(a_foreign_virtual_server_that_goes_makes_room),
+		WORLD_TEST(a_virtual_server_at_a_vip_of_ours_is_ours),
 		WORLD_TEST(one_that_comes_up_in_the_middle_of_an_audit_keeps_its_real_servers),
 		WORLD_TEST(leftovers_are_known_by_their_set_members),
 		WORLD_TEST(excluded_ranges_are_left_alone),
