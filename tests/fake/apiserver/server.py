@@ -467,6 +467,10 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.store.on_change = self.wake_all
         super().__init__(address, Handler)
 
+    def server_bind(self):
+        """Unlike the inherited one, asks no name server for the name of its address."""
+        socketserver.TCPServer.server_bind(self)
+
     # Time, and who waits for what
 
     def now(self):
