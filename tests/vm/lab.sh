@@ -36,6 +36,7 @@ CLIENT_IP6=fd00:50::10
 CLUSTER_CIDR=10.244.0.0/16,fd00:10:244::/48
 
 lab_number=0
+lab_namespaces=()
 lab_pids=()
 DAEMON_PID=
 
@@ -96,16 +97,21 @@ lab_pod() {
 	END
 }
 
-lab_network() {
-	local name i
-	for name in client node node-b a b c d; do
-		echo "netns add $LAB-$name"
-	done | ip -batch -
+# lab_namespaces_add NAME...: makes namespaces, which lab_down deletes.
+lab_namespaces_add() {
+	local name
+	lab_namespaces+=("$@")
+	printf "netns add $LAB-%s\n" "$@" | ip -batch -
 	# Without duplicate address detection an address works at once. Loops may reuse a client
 	# port after a second.
-	for name in client node node-b a b c d; do
+	for name in "$@"; do
 		inside "$name" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv4.tcp_tw_reuse=1
 	done
+}
+
+lab_network() {
+	local i
+	lab_namespaces_add client node node-b a b c d
 	ip link add eth0 netns "$LAB-client" type veth peer name eth0 netns "$LAB-node"
 	ip link add eth1 netns "$LAB-node" type veth peer name eth0 netns "$LAB-node-b"
 	{
@@ -204,9 +210,10 @@ lab_down() {
 	done
 	lab_pids=()
 	DAEMON_PID=
-	for name in client node node-b a b c d; do
+	for name in "${lab_namespaces[@]}"; do
 		ip netns del "$LAB-$name" 2>/dev/null
 	done
+	lab_namespaces=()
 }
 
 # lab_again: replaces the lab by a new one.
@@ -370,15 +377,20 @@ loop_never_answered() {
 
 # ---- The API server ----
 
-# api_start: starts the fake API server on the node. daemon_start then uses it.
+# api_start [NAMESPACE ADDRESS]: starts the fake API server there (default: on the node).
+# daemon_start then uses it.
 api_start() {
+	local where=${1:-node} address=${2:-127.0.0.1} host
+	host=$address
+	[[ $host != *:* ]] || host="[$host]"
 	KUBECONFIG=$WORK_LAB/kubeconfig
 	echo '{apiVersion: v1, kind: Config, current-context: c,
 		contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u, user: {}}],
-		clusters: [{name: c, cluster: {server: "http://127.0.0.1:6443"}}]}' >"$KUBECONFIG"
+		clusters: [{name: c, cluster: {server: "http://'"$host"':6443"}}]}' >"$KUBECONFIG"
 	mkfifo "$WORK_LAB/orders"
 	exec {API_ORDERS}<>"$WORK_LAB/orders"
-	enter node python3 "$(dirname "${BASH_SOURCE[0]}")/../fake/apiserver" --port 6443 <"$WORK_LAB/orders" >"$WORK_LAB/answers" 2>&1 &
+	enter "$where" python3 "$(dirname "${BASH_SOURCE[0]}")/../fake/apiserver" \
+		--address "$address" --port 6443 <"$WORK_LAB/orders" >"$WORK_LAB/answers" 2>&1 &
 	lab_pids+=($!)
 	API_ANSWERS=1
 	eventually 20 api_answered
@@ -494,7 +506,10 @@ kernel_state() {
 	in_node iptables-save | grep -v '^#' | sed 's/ \[[0-9:]*\]$//'
 	in_node ip6tables-save | grep -v '^#' | sed 's/ \[[0-9:]*\]$//'
 	{
-		in_node ip -o addr show | sed 's/  */ /g; s/valid_lft.*//'
+		in_node ip -o addr show | sed 's/^[0-9]*: //; s/  */ /g; s/valid_lft.*//'
+		in_node ip -o link show type dummy | sed 's/^[0-9]*: \([^ ]* [^ ]*\) .*/\1/'
+		in_node ip rule
+		in_node ip -6 rule
 		in_node ip route show table all | sort
 		in_node ip -6 route show table all | sort
 	} | grep -v -e fe80: -e ff00::
