@@ -27,7 +27,6 @@
 #include "peer.h"
 
 enum {
-	LIFETIME_SECONDS = 1800,
 	MAX_SOCKETS = 1024,
 	DEFAULT_WAIT_MS = 2000,
 	MAX_REAL_SERVERS = 64,
@@ -64,6 +63,16 @@ _Noreturn void peer_usage(void)
 		"peer connect\n"
 		"    connects to each line of its input, an IPv4 ADDRESS:PORT, one after another, and\n"
 		"    prints how many microseconds that took\n"
+		"peer store PORT\n"
+		"    serves \"peer transfer\" over TCP\n"
+		"peer transfer MILLISECONDS up|down BYTES ADDRESS PORT\n"
+		"    sends the bytes to a store, or receives them; prints \"done\"\n"
+		"peer datagram MILLISECONDS BYTES ADDRESS PORT\n"
+		"    sends a datagram that must not be fragmented, until it learns the MTU of the\n"
+		"    path, which it prints, or an answer comes\n"
+		"peer who-has MILLISECONDS INTERFACE SOURCE ADDRESS WITNESS\n"
+		"    asks on the link who has the address, and prints who answers until the host\n"
+		"    with the address WITNESS has answered\n"
 		"PROTO is tcp, udp or sctp.\n");
 	exit(2);
 }
@@ -620,5 +629,13 @@ int main(int argc, char **argv)
 		return change(argc - 2, argv + 2);
 	if (strcmp(argv[1], "connect") == 0)
 		return connect_timed();
+	if (strcmp(argv[1], "store") == 0)
+		store(argc - 2, argv + 2);
+	if (strcmp(argv[1], "transfer") == 0)
+		return transfer(argc - 2, argv + 2);
+	if (strcmp(argv[1], "datagram") == 0)
+		return datagram(argc - 2, argv + 2);
+	if (strcmp(argv[1], "who-has") == 0)
+		return who_has(argc - 2, argv + 2);
 	peer_usage();
 }

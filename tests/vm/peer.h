@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-enum { LINE_SIZE = 256 };
+enum { LINE_SIZE = 256, LIFETIME_SECONDS = 1800 };
 
 _Noreturn void peer_fail(const char *what);
 _Noreturn void peer_usage(void);
@@ -21,5 +21,9 @@ int64_t peer_now_us(void);
 const char *peer_error_word(int r);
 
 int survey(int argc, char **argv);
+int transfer(int argc, char **argv);
+int datagram(int argc, char **argv);
+_Noreturn void store(int argc, char **argv);
+int who_has(int argc, char **argv);
 
 #endif
