@@ -309,7 +309,8 @@ static void a_policy_rule_of_others_that_shadows_ours_is_named(void **state)
 static void every_name_has_its_paragraph_in_the_man_page(void **state)
 {
 	static const char *const names[] = { "bridge", "conn-reuse", "conntrack-full",
-		"conntrack-off", "estimators", "expire", "ip-forward", "rp-filter", "tcp-timeout" };
+		"conntrack-off", "estimators", "expire", "ip-forward", "mark-bit", "policy-rule",
+		"route-localnet", "rp-filter", "tcp-timeout" };
 	_cleanup_(buf_done) struct buf page = { 0 };
 	FILE *f = fopen("man/ipvsctl-svc.1.scd", "re");
 	const char *section;
