@@ -11,8 +11,10 @@
 
 /*
  * A TCP real server that no Service claims any more drains: it keeps its connections until its
- * time-out. The drain is the last claimant. It claims the real server with weight 0 until there are
- * no connections left or the deadline has passed; the claim of a Service outranks it. While a real
+ * time-out, which begins when its endpoint is deleted: an endpoint that is only not ready, or that
+ * terminates, may still answer. The drain is the last claimant. It claims the real server with weight
+ * 0 until there are no connections left or the deadline has passed; the claim of a Service outranks
+ * it. While a real
  * server drains, its virtual server stays, with the addresses and set members that lead packets to
  * it.
  *
@@ -28,6 +30,9 @@ struct drain_config {
 	struct ledger *ledger;
 	/* How long the real servers of this virtual server may drain; 0: not at all. */
 	uint64_t (*timeout)(const struct fact_key *vs, void *arg);
+	/* The endpoint of this real server still exists, though it gets no new connections. Asked at
+	 * every look; NULL: none does. */
+	bool (*listed)(const struct fact_key *rs, void *arg);
 	/* Counts connections: struct adapter, conns. */
 	int (*conns)(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *fn_arg),
 		void *fn_arg, void *arg);

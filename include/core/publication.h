@@ -43,7 +43,10 @@ struct publication {
 	struct fact *facts;	  /* claimed, sorted */
 	size_t n_facts;
 	int64_t drain_timeout; /* of the Service as published; see struct service */
-	bool degraded;	       /* the scheduler that it asked for is missing */
+	/* Its endpoints that are not ready or terminate, sorted by node_socket_compare(). */
+	struct node_socket *unready;
+	size_t n_unready;
+	bool degraded; /* the scheduler that it asked for is missing */
 	struct port_marks marks;
 	struct stale_service *stale; /* of its UDP ports, see core/stale_watch.h; NULL: none */
 	struct wish *wishes;	     /* sorted by wish_compare() */

@@ -22,6 +22,7 @@ struct drain_fact {
 	uint64_t timeout; /* of a virtual server: for its real servers */
 	uint64_t deadline, look_at, wait;
 	bool is_vs;
+	bool listed;	       /* at the last look: there is no deadline */
 	bool released;	       /* its delete is queued: not to be caught again */
 	bool busy;	       /* had connections at the last look, ... */
 	uint64_t looked;       /* ... which was then */
@@ -315,6 +316,18 @@ static void drain_note_conns(const struct rs_conns *c, void *arg)
 	f->busy = c->active || c->inactive;
 }
 
+/* The time-out begins when the endpoint is found to be deleted. */
+static void drain_postpone(const struct drain *d, struct drain_fact *rs, uint64_t now)
+{
+	const bool listed = d->config.listed && d->config.listed(&rs->key, d->config.arg);
+
+	if (listed)
+		rs->deadline = UINT64_MAX;
+	else if (rs->listed)
+		rs->deadline = now + rs->timeout;
+	rs->listed = listed;
+}
+
 uint64_t drain_poll(struct drain *d, uint64_t now)
 {
 	struct drain_look look = { .d = d, .now = now };
@@ -347,6 +360,7 @@ uint64_t drain_poll(struct drain *d, uint64_t now)
 				drain_release(d, f);
 			continue;
 		}
+		drain_postpone(d, f, now);
 		busy = now < f->deadline && drain_owns(d, &f->key);
 		/* One reading serves all real servers of the virtual server that drain. Connections
 		 * that cannot be counted are assumed. */

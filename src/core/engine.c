@@ -77,6 +77,7 @@ struct engine *engine_new(const struct engine_config *config)
 	e->drain = drain_new(&(struct drain_config){
 		.ledger = e->ledger,
 		.timeout = publisher_drain_timeout,
+		.listed = publisher_lists,
 		.conns = drain_conns,
 		.arg = &e->publisher,
 	});

@@ -17,6 +17,7 @@ static void publication_free(struct publication *pub)
 	free(pub->facts);
 	free(pub->marks.marks);
 	free(pub->wishes);
+	free(pub->unready);
 	free(pub);
 }
 
@@ -79,6 +80,46 @@ uint64_t publisher_drain_timeout(const struct fact_key *vs, void *publisher)
 	if (pub && pub->slot->service && pub->slot->service->drain_timeout >= 0)
 		ms = pub->slot->service->drain_timeout;
 	return ms > 0 ? (uint64_t)ms : 0;
+}
+
+bool publisher_lists(const struct fact_key *rs, void *publisher)
+{
+	const struct publisher *p = publisher;
+	const struct publication *pub;
+	struct node_socket endpoint;
+	struct fact_key vs;
+
+	fact_parent(rs, &vs);
+	pub = publication_owner(p->ledger, &vs);
+	memset(&endpoint, 0, sizeof(endpoint));
+	endpoint.ip = fact_ip2(rs);
+	endpoint.port = rs->port2;
+	return pub && pub->n_unready &&
+		bsearch(&endpoint, pub->unready, pub->n_unready, sizeof(endpoint),
+			node_socket_compare);
+}
+
+static void remember_unready(struct publication *pub, const struct served_ports *served)
+{
+	size_t cap = 0;
+
+	free(take(pub->unready));
+	pub->n_unready = 0;
+	for (size_t k = 0; k < served->n; k++)
+		for (size_t i = 0; i < served->ports[k].endpoints.n; i++) {
+			const struct candidate *ep = &served->ports[k].endpoints.eps[i];
+			struct node_socket *s;
+
+			if (ep->eligibility == ENDPOINT_USED)
+				continue;
+			mem_grow(pub->unready, pub->n_unready, cap);
+			s = &pub->unready[pub->n_unready++];
+			memset(s, 0, sizeof(*s));
+			s->ip = ep->ip;
+			s->port = ep->port;
+		}
+	if (pub->n_unready)
+		qsort(pub->unready, pub->n_unready, sizeof(*pub->unready), node_socket_compare);
 }
 
 static void publish_node(struct publisher *p)
@@ -231,6 +272,7 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 		memcpy(pub->facts, new->facts, new->n * sizeof(*pub->facts));
 	rights_settle(&p->rights, pub, &old_wishes, old_facts, n_old, renewed);
 	expect_draining(p, pub, old_facts, n_old);
+	remember_unready(pub, &p->served);
 	if (p->stale)
 		stale_watch_service(p->stale, &pub->stale, &p->served);
 	p->stats->resolves++;

@@ -52,6 +52,8 @@ bool publisher_run(struct publisher *p);
  * up the rules of its operations. */
 void publisher_sweep_rules(struct publisher *p);
 
+/* struct drain_config, listed. */
+bool publisher_lists(const struct fact_key *rs, void *publisher);
 /* struct drain_config, timeout: how long real servers of this virtual server may drain. */
 uint64_t publisher_drain_timeout(const struct fact_key *vs, void *publisher);
 

@@ -101,6 +101,47 @@ static void the_deadline_ends_it_at_last(void **state)
 	world_expect_gone(w, RS2);
 }
 
+/* It may still answer what it has begun; a restart of the daemon changes nothing of that. */
+static void the_deadline_counts_from_the_deletion(void **state)
+{
+	static const char *const listed[] = {
+		"slice a/web-1 port=p80:8080/TCP ep=10.244.1.1 ep=10.244.1.2,-\n",
+		"slice a/web-1 port=p80:8080/TCP ep=10.244.1.1 ep=10.244.1.2,st\n",
+		"slice a/web-1 port=p80:8080/TCP ep=10.244.1.1 ep=10.244.1.2,t\n",
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(listed); i++) {
+		uint32_t n = 1;
+
+		begin(w, &n, SERVICE BOTH);
+		world_load(w, listed[i]);
+		for (uint64_t t = 0; t < 10 * TIMEOUT; t += 5000)
+			world_sleep(w, 5000);
+		world_expect(w, RS2_DRAINS);
+		begin(w, &n, SERVICE);
+		world_load(w, listed[i]);
+		for (uint64_t t = 0; t < 2 * TIMEOUT; t += 5000)
+			world_sleep(w, 5000);
+		world_expect(w, RS2_DRAINS);
+		world_load(w, ONE);
+		for (uint64_t t = 0; t < TIMEOUT - 5000; t += 5000)
+			world_sleep(w, 5000);
+		world_expect(w, RS2_DRAINS);
+		for (uint64_t t = 0; t < 15000; t += 5000)
+			world_sleep(w, 5000);
+		world_expect_gone(w, RS2);
+		/* The connections of one that is listed may end, too. */
+		begin(w, &n, SERVICE BOTH);
+		world_load(w, listed[i]);
+		n = 0;
+		world_sleep(w, 5000);
+		world_expect_gone(w, RS2);
+		store_delete_service(&w->store, "a", "web");
+		world_sleep(w, 1);
+	}
+}
+
 /* Other operations come first, and take longer than it may drain. */
 static void it_begins_to_drain_with_its_weight(void **state)
 {
@@ -495,6 +536,7 @@ int main(void)
 		WORLD_TEST(a_busy_endpoint_keeps_its_connections),
 		WORLD_TEST(an_idle_endpoint_goes_after_the_first_look),
 		WORLD_TEST(the_deadline_ends_it_at_last),
+		WORLD_TEST(the_deadline_counts_from_the_deletion),
 		WORLD_TEST(it_begins_to_drain_with_its_weight),
 		WORLD_TEST(what_cannot_lose_its_weight_goes_all_the_same),
 		WORLD_TEST(one_that_comes_back_is_never_deleted),
