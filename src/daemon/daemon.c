@@ -327,7 +327,6 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 	if (!d->base)
 		return err_set(err, -ENOMEM, "cannot make an event loop");
 	d->step = evtimer_new(d->base, on_step, d);
-	signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of write(), not the end */
 	d->engine = engine_new(&(struct engine_config){
 		.store = &d->store,
 		.view = &d->view,
@@ -372,6 +371,7 @@ void daemon_done(struct daemon *d)
 	free_event(&d->kernel_changed);
 	free_event(&d->iptables_answered);
 	free_event(&d->rules_changed);
+	free_event(&d->log_flush);
 	for (size_t i = 0; i < ARRAY_SIZE(d->sigs); i++)
 		free_event(&d->sigs[i]);
 	link_monitor_free(take(d->monitor));
@@ -463,6 +463,14 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	event_base_loopbreak(d->base);
 }
 
+static void on_log_flush(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	log_flush();
+}
+
 static void watch_fd(struct daemon *d, struct event **ev, int fd, event_callback_fn fn)
 {
 	*ev = event_new(d->base, fd, EV_READ | EV_PERSIST, fn, d);
@@ -472,6 +480,7 @@ static void watch_fd(struct daemon *d, struct event **ev, int fd, event_callback
 int daemon_run(struct daemon *d, struct err *err)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	static const struct timeval log_flush_time = { .tv_sec = 5 };
 	struct err why;
 	int r, fd;
 
@@ -514,6 +523,8 @@ int daemon_run(struct daemon *d, struct err *err)
 		d->sigs[i] = evsignal_new(d->base, signals[i], on_signal, d);
 		event_add(d->sigs[i], NULL);
 	}
+	d->log_flush = event_new(d->base, -1, EV_PERSIST, on_log_flush, NULL);
+	event_add(d->log_flush, &log_flush_time);
 	refresh_node(d); /* what changed before the monitor listened */
 	step_now(d);
 	event_base_dispatch(d->base);

@@ -35,7 +35,7 @@ struct daemon {
 	struct server *server;
 	struct config_watch *config_watch;
 	struct event *step, *config_changed, *kernel_changed, *iptables_answered, *rules_changed,
-		*sigs[3];
+		*log_flush, *sigs[3];
 	char kernel[65];  /* release of the running kernel */
 	uint64_t started; /* ms */
 	char *mixed; /* programs of the other variant of iptables that has rules, too; NULL: none */

@@ -14,18 +14,9 @@ enum { MAX_WARNINGS = 1000 };
 
 static void on_manifest_problem(const struct manifest_problem *p, void *arg)
 {
-	_cleanup_(buf_done) struct buf where = { 0 };
-
 	(void)arg;
-	buf_addf(&where, "file=\"%s\"", p->path);
-	if (p->line)
-		buf_addf(&where, " line=%u", p->line);
-	if (p->column)
-		buf_addf(&where, " column=%u", p->column);
-	if (*p->object)
-		buf_addf(&where, " object=\"%s\"", p->object);
-	log_warn("manifest problem", "%s err=\"%s%s%s\"", buf_str(&where), p->field,
-		*p->field ? " " : "", p->message);
+	log_warn("manifest problem", "file=\"%s\" line=%u column=%u object=\"%s\" err=\"%s%s%s\"",
+		p->path, p->line, p->column, p->object, p->field, *p->field ? " " : "", p->message);
 }
 
 static void on_manifests(evutil_socket_t fd, short what, void *arg)

@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "backend.h"
 #include "base/log.h"
@@ -113,7 +115,9 @@ static int start(struct config *c)
 	struct node_view view;
 	int r;
 
+	signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of write(), not the end */
 	log_set_level(c->log_level);
+	log_open(STDERR_FILENO);
 	event_set_log_callback(on_libevent);
 	for (size_t i = 0; i < c->warnings.n; i++)
 		log_warn("configuration", "err=\"%s\"", c->warnings.line[i]);
@@ -146,7 +150,7 @@ int main(int argc, char *argv[])
 {
 	_cleanup_(config_done) struct config c;
 	struct err err;
-	int rest;
+	int rest, code;
 
 	config_init(&c);
 	c.default_dir = DEFAULT_CONFIG_DIR;
@@ -184,5 +188,7 @@ int main(int argc, char *argv[])
 			"FILE, or make " DEFAULT_CONFIG_DIR "/manifests.d\n");
 		return EXIT_USAGE;
 	}
-	return start(&c);
+	code = start(&c);
+	log_close();
+	return code;
 }
