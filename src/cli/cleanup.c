@@ -156,7 +156,7 @@ static void cleanup_start_engine(struct cleanup_run *r, bool dry_run)
 static void print_shared(const struct fact *f)
 {
 	_cleanup_(buf_done) struct buf line = { 0 };
-	const char *text;
+	char *text;
 
 	/* A dispatch entry without a port stands for a chain that we did not make, see
 	 * kernel/iptables_dispatch.c. */
@@ -166,7 +166,9 @@ static void print_shared(const struct fact *f)
 		fact_print(&line, f);
 	/* Of a chain only the name. */
 	text = strstr(buf_str(&line), " text=");
-	printf("%.*s\n", text ? (int)(text - line.data) : (int)line.len, buf_str(&line));
+	if (text)
+		*text = '\0';
+	command_print(stdout, buf_str(&line));
 }
 
 /* Prints what would be removed. Returns the number of objects, or -EIO with a text. */
@@ -197,7 +199,7 @@ static ssize_t clean_leftovers(const struct cleanup_run *r, bool print, struct e
 		_cleanup_(buf_done) struct buf line = { 0 };
 
 		leftover_print(&line, &l.v[i]);
-		printf("%s\n", buf_str(&line));
+		command_print(stdout, buf_str(&line));
 	}
 	if (!e && !r->q->dry_run)
 		e = leftovers_remove(&l, err);
@@ -259,10 +261,10 @@ static enum exit_code cleanup_kube_proxy(struct cleanup_run *r)
 
 	keep = running || (!r->q->force && has_state_of_ours(r));
 	if (keep)
-		fprintf(stderr,
-			"ipvsctl-svc cleanup: ipvsctl-svcd %s: keeping what it shares with "
-			"kube-proxy\n",
-			running ? "runs here" : "has left its state here");
+		command_complain(COMMAND, EXIT_CODE_OK,
+			running ? "ipvsctl-svcd runs here: keeping what it shares with kube-proxy"
+				: "ipvsctl-svcd has left its state here: keeping what it shares with "
+				  "kube-proxy");
 	leftovers = clean_leftovers(r, true, &err);
 	if (leftovers >= 0 && !keep)
 		shared = clean_shared(r, &err);

@@ -2,12 +2,25 @@
 #include "command.h"
 
 #include <errno.h>
-#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/printable.h"
 
 enum exit_code command_complain(const char *command, enum exit_code code, const char *text)
 {
-	fprintf(stderr, "ipvsctl-svc %s: %s\n", command, text);
+	_cleanup_(buf_done) struct buf line = { 0 };
+
+	buf_addf(&line, "ipvsctl-svc %s: %s", command, text);
+	command_print(stderr, buf_str(&line));
 	return code;
+}
+
+void command_print(FILE *file, const char *text)
+{
+	_cleanup_(buf_done) struct buf line = { 0 };
+
+	printable_add(&line, text);
+	fprintf(file, "%s\n", buf_str(&line));
 }
 
 enum exit_code exit_code_of(int error)

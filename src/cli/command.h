@@ -2,6 +2,8 @@
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
+#include <stdio.h>
+
 #include "base/buf.h"
 
 /* The commands of ipvsctl-svc. Each gets the arguments from its own name on, and returns the exit
@@ -24,6 +26,8 @@ enum exit_code cleanup_main(int argc, char **argv);
 
 /* Prints a text to standard error after the command's name. Returns the code. */
 enum exit_code command_complain(const char *command, enum exit_code code, const char *text);
+/* Prints one line, with '?' for what is not printable. */
+void command_print(FILE *file, const char *text);
 /* The exit code for a kernel or a daemon that does not answer: `error` is a negative errno. */
 enum exit_code exit_code_of(int error);
 /* Writes to standard output; complains if it cannot. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "dry.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 
 #include "base/mem.h"
 #include "kernel/link.h"
-#include "show.h"
 
 void dry_init(struct dry *d, const char *command)
 {
@@ -43,11 +43,10 @@ enum exit_code dry_load(struct dry *d, struct err *err)
 		n = manifests_problems(d->manifests, &problems);
 	}
 	for (size_t i = 0; i < n; i++) {
-		_cleanup_(buf_done) struct buf line = { 0 }, clean = { 0 };
+		_cleanup_(buf_done) struct buf line = { 0 };
 
 		manifest_problem_print(problems[i], &line);
-		show_text(&clean, buf_str(&line));
-		fprintf(stderr, "%s\n", buf_str(&clean));
+		command_print(stderr, buf_str(&line));
 	}
 	if (e < 0)
 		command_complain(d->command, EXIT_CODE_USAGE, err->msg);
@@ -69,11 +68,13 @@ int dry_take_node(struct dry *d, struct err *err)
 		node_view_imagine(&d->view, node, &d->store);
 		return 0;
 	}
-	if (d->store.nodes.count)
-		fprintf(stderr,
-			"ipvsctl-svc %s: no Node object is named \"%s\" (--hostname-override), "
-			"using the addresses of this machine\n",
-			d->command, name);
+	if (d->store.nodes.count) {
+		err_set(err, -ENOENT,
+			"no Node object is named \"%s\" (--hostname-override), using the addresses "
+			"of this machine",
+			name);
+		command_complain(d->command, EXIT_CODE_OK, err->msg);
+	}
 	e = link_addresses(&local, &n_local, err);
 	if (e < 0)
 		return e;

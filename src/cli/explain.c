@@ -8,6 +8,7 @@
 #include "command.h"
 #include "dry.h"
 #include "kernel/iptables_text.h"
+#include "report/clean.h"
 #include "report/explain.h"
 #include "status.h"
 #include "tree.h"
@@ -261,16 +262,18 @@ static enum exit_code explain_manifests(struct dry *d, const struct explain_quer
 	return EXIT_CODE_OK;
 }
 
-static enum exit_code print_explanation(const struct dry *d, const json_t *explanation)
+static enum exit_code print_explanation(const struct dry *d, json_t *explanation)
 {
 	const json_t *services = json_object_get(explanation, "services");
 	_cleanup_(buf_done) struct buf out = { 0 };
 	struct err err;
 
-	if (d->config.output == PLAN_TEXT)
+	if (d->config.output == PLAN_TEXT) {
+		report_clean(explanation);
 		explain_text(explanation, &out);
-	else if (tree_print(explanation, d->config.output == PLAN_YAML, &out, &err) < 0)
+	} else if (tree_print(explanation, d->config.output == PLAN_YAML, &out, &err) < 0) {
 		return command_complain(d->command, EXIT_CODE_UNREACHABLE, err.msg);
+	}
 	if (write_out(d->command, &out))
 		return EXIT_CODE_DIFFERENT;
 	if (!json_array_size(services))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/streams.h"
 #include "command.h"
 #include "config/command_line.h"
 
@@ -63,6 +64,7 @@ int main(int argc, char **argv)
 	struct err err;
 	int r;
 
+	streams_open();
 	while ((r = command_line_next(&line, &item, &err)) > 0) {
 		r = option_set(item.option, &request, item.value, true, &err);
 		if (r < 0) {

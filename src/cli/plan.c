@@ -76,9 +76,12 @@ static bool make_plan(struct plan_run *r, bool read_kernel)
 	}
 	if (plan_make(&r->plan, r->dry.engine, &r->dry.store, view, read_kernel && !failure))
 		failure = &r->audit;
-	if (failure)
-		fprintf(stderr, "ipvsctl-svc plan: not comparing with the kernel: %s\n",
-			failure->msg);
+	if (failure) {
+		struct err words = *failure;
+
+		err_prefix(&words, "not comparing with the kernel");
+		command_complain(r->dry.command, EXIT_CODE_DIFFERENT, words.msg);
+	}
 	r->plan.print_rule = iptables_print_rule;
 	if (!r->plan.compared)
 		return r->dry.config.diff != DIFF_YES;

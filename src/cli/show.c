@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/printable.h"
 
 enum { COLUMN_GAP = 2 };
 
@@ -50,25 +51,9 @@ struct buf *show_last_cell(struct show *t)
 	return show_cell(t);
 }
 
-void show_text(struct buf *out, const char *s)
-{
-	for (; *s; s++)
-		buf_addc(out, (unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s);
-}
-
 static const char *cell_text(const struct buf *cell)
 {
 	return cell->len ? buf_str(cell) : "-";
-}
-
-/* Counts characters, not bytes, of UTF-8. */
-static size_t text_width(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
 }
 
 struct sort_item {
@@ -110,8 +95,8 @@ int show_sort(struct show *t, const char *title, bool descending, struct err *er
 
 static void print_padded(struct buf *out, const char *s, size_t width)
 {
-	show_text(out, s);
-	for (size_t i = text_width(s); i < width + COLUMN_GAP; i++)
+	printable_add(out, s);
+	for (size_t i = printable_count(s); i < width + COLUMN_GAP; i++)
 		buf_addc(out, ' ');
 }
 
@@ -127,9 +112,9 @@ void show_print(const struct show *t, bool headers, bool colours, struct buf *ou
 	const size_t last = t->n_columns - 1;
 
 	for (size_t i = 0; i < last; i++) {
-		widths[i] = headers ? text_width(t->titles[i]) : 0;
+		widths[i] = headers ? printable_count(t->titles[i]) : 0;
 		for (size_t r = 0; r < t->n; r++) {
-			size_t width = text_width(cell_text(&t->rows[r].cells[i]));
+			size_t width = printable_count(cell_text(&t->rows[r].cells[i]));
 
 			if (width > widths[i])
 				widths[i] = width;
@@ -147,7 +132,7 @@ void show_print(const struct show *t, bool headers, bool colours, struct buf *ou
 		for (size_t i = 0; i < last; i++)
 			print_padded(out, cell_text(&row->cells[i]), widths[i]);
 		buf_adds(out, codes[colour]);
-		show_text(out, cell_text(&row->cells[last]));
+		printable_add(out, cell_text(&row->cells[last]));
 		buf_adds(out, colour == COLOUR_NONE ? "\n" : "\033[0m\n");
 	}
 }

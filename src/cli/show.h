@@ -10,7 +10,7 @@
 
 /*
  * Tables for people and for awk: titles in capitals, columns of text with two blanks between them,
- * nothing truncated. An empty cell is shown as "-", a control character as '?'.
+ * nothing truncated. An empty cell is shown as "-", what is not printable as '?'.
  */
 
 enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED };
@@ -46,8 +46,5 @@ void show_print(const struct show *t, bool headers, bool colours, struct buf *ou
 #define SHOW_CLEAR "\033[H\033[2J"
 /* True if standard output is a terminal with colours and NO_COLOR does not forbid them. */
 bool show_colours_wanted(void);
-
-/* Appends a text with '?' for control characters, so that it cannot control the terminal. */
-void show_text(struct buf *out, const char *s);
 
 #endif

@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/printable.h"
 #include "client.h"
 #include "command.h"
 #include "config/command_line.h"
 #include "config/config.h"
 #include "kernel_view.h"
+#include "report/clean.h"
 #include "request.h"
 #include "tree.h"
 
@@ -131,7 +133,7 @@ static void add_lines(struct buf *out, const char *title, const json_t *lines)
 
 	json_array_foreach(lines, i, line) {
 		buf_addf(out, "%s: ", title);
-		show_text(out, json_is_string(line) ? json_string_value(line) : "?");
+		printable_add(out, json_is_string(line) ? json_string_value(line) : "?");
 		buf_addc(out, '\n');
 	}
 }
@@ -152,7 +154,7 @@ static void add_limits(struct buf *out, const json_t *services)
 		buf_addf(out, "Limits: %s/%s: ", tree_text(s, "namespace"), tree_text(s, "name"));
 		json_array_foreach(limits, j, limit) {
 			buf_adds(out, j ? "; " : "");
-			show_text(out, json_is_string(limit) ? json_string_value(limit) : "?");
+			printable_add(out, json_is_string(limit) ? json_string_value(limit) : "?");
 		}
 		buf_addc(out, '\n');
 	}
@@ -440,6 +442,7 @@ static size_t select_services(const struct request *r, json_t *status)
 {
 	json_t *all = json_object_get(status, "services"), *some = json_array(), *s;
 	_cleanup_free_ bool *found = mem_zalloc(r->n_names, sizeof(*found));
+	_cleanup_(buf_done) struct buf text = { 0 };
 	size_t missing = 0, i;
 
 	json_array_foreach(all, i, s) {
@@ -459,8 +462,10 @@ static size_t select_services(const struct request *r, json_t *status)
 	for (i = 0; i < r->n_names; i++) {
 		if (found[i])
 			continue;
-		fprintf(stderr, "ipvsctl-svc status: no Service \"%s\"%s%s\n", r->names[i],
-			r->ns ? " in namespace " : "", r->ns ? r->ns : "");
+		buf_reset(&text);
+		buf_addf(&text, "no Service \"%s\"%s%s", r->names[i], r->ns ? " in namespace " : "",
+			r->ns ? r->ns : "");
+		command_complain(COMMAND, EXIT_CODE_NOT_FOUND, buf_str(&text));
 		missing++;
 	}
 	json_object_set_new(status, "services", some);
@@ -508,6 +513,8 @@ static enum exit_code show_status(const struct request *r, bool clear)
 		return EXIT_CODE_NOT_FOUND;
 	if (clear)
 		buf_adds(&out, SHOW_CLEAR);
+	if (request_is_table(r))
+		report_clean(status);
 	code = print_status(r, status, &note, &out);
 	if (!code)
 		code = write_out(COMMAND, &out);

@@ -16,6 +16,7 @@
 #include "command.h"
 #include "config/command_line.h"
 #include "config/config.h"
+#include "report/clean.h"
 #include "request.h"
 #include "tree.h"
 
@@ -358,6 +359,7 @@ static enum exit_code print_top(const struct request *r, json_t *top)
 	if (r->watch && request_is_table(r) && isatty(STDOUT_FILENO))
 		buf_adds(&out, SHOW_CLEAR);
 	if (request_is_table(r)) {
+		report_clean(top);
 		top_table(top, &t);
 		e = show_sort(&t, r->sort_by ? r->sort_by : "CPS", true, &err);
 		if (e >= 0)

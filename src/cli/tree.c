@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/printable.h"
 #include "decode/yaml.h"
 
 const char *tree_text(const json_t *object, const char *key)
@@ -51,7 +52,7 @@ int tree_print(const json_t *tree, bool yaml, struct buf *out, struct err *err)
 		return yaml_print(tree, out, err);
 	json = json_dumps(tree, JSON_INDENT(2) | JSON_ENCODE_ANY);
 	assert(json);
-	buf_adds(out, json);
+	printable_add_json(out, json);
 	buf_addc(out, '\n');
 	return 0;
 }

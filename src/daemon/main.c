@@ -12,6 +12,8 @@
 #include "backend.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/printable.h"
+#include "base/streams.h"
 #include "config/config.h"
 #include "daemon.h"
 #include "kernel/ipvs.h"
@@ -146,18 +148,28 @@ static int start(struct config *c)
 	return EXIT_FAILURE;
 }
 
+/* Prints words about the options, with what a file may have put into them. */
+static void complain(const char *words)
+{
+	_cleanup_(buf_done) struct buf line = { 0 };
+
+	printable_add(&line, words);
+	fprintf(stderr, "ipvsctl-svcd: %s\n", buf_str(&line));
+}
+
 int main(int argc, char *argv[])
 {
 	_cleanup_(config_done) struct config c;
 	struct err err;
 	int rest, code;
 
+	streams_open();
 	config_init(&c);
 	c.default_dir = DEFAULT_CONFIG_DIR;
 	if (config_parse(
 		    &c, OPTIONS_POLICY | OPTIONS_INPUT | OPTIONS_DAEMON, argc, argv, &rest, &err)) {
 		for (size_t i = 0; i < c.mistakes.n; i++)
-			fprintf(stderr, "ipvsctl-svcd: %s\n", c.mistakes.line[i]);
+			complain(c.mistakes.line[i]);
 		if (c.mistakes.left_out)
 			fprintf(stderr, "ipvsctl-svcd: and %u more mistakes\n",
 				c.mistakes.left_out);
@@ -173,19 +185,20 @@ int main(int argc, char *argv[])
 		return EXIT_SUCCESS;
 	}
 	if (rest < argc) {
-		fprintf(stderr, "ipvsctl-svcd: unexpected argument \"%s\"\n", argv[rest]);
+		err_set(&err, -EINVAL, "unexpected argument \"%s\"", argv[rest]);
+		complain(err.msg);
 		return EXIT_USAGE;
 	}
 	if (c.print_config || *c.write_config_to) {
 		if (!config_dump(&c, &err))
 			return EXIT_SUCCESS;
-		fprintf(stderr, "ipvsctl-svcd: %s\n", err.msg);
+		complain(err.msg);
 		return EXIT_FAILURE;
 	}
 	if (config_input(&c) == INPUT_NONE && !c.cleanup && !c.init_only) {
-		fprintf(stderr,
-			"ipvsctl-svcd: nothing to serve: give --manifests FILE|DIR or --kubeconfig "
-			"FILE, or make " DEFAULT_CONFIG_DIR "/manifests.d\n");
+		complain(
+			"nothing to serve: give --manifests FILE|DIR or --kubeconfig FILE, or make " DEFAULT_CONFIG_DIR
+			"/manifests.d");
 		return EXIT_USAGE;
 	}
 	code = start(&c);

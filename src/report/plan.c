@@ -10,6 +10,7 @@
 #include "core/fact_text.h"
 #include "core/publication.h"
 #include "core/service_chain.h"
+#include "report/clean.h"
 #include "report_service.h"
 #include "report_words.h"
 
@@ -745,6 +746,7 @@ void plan_text(const struct plan *p, struct buf *out)
 	const json_t *rules = json_object_get(more, "rules");
 	const json_t *differences = json_object_get(tree, "differences");
 
+	report_clean(tree);
 	buf_addf(out, "Node: %s   Backend: %s   Services: %lld\n", member_text(tree, "node"),
 		member_text(tree, "backend"), member_number(more, "services"));
 	if (dispatch)

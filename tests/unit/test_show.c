@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "report/clean.h"
 #include "show.h"
 #include "status.h"
 #include "tree.h"
@@ -98,7 +99,11 @@ static void a_text_cannot_steer_the_terminal(void **state)
 	struct show *t = *state;
 
 	add(t, "a\033[31mb", "1\n2", "\x7f");
-	assert_printed(t, false, false, "a?[31mb  1?2  ?\n");
+	add(t,
+		"a\xc2\x9b"
+		"31mb",
+		"\x9b", "\xe2\x80\xae");
+	assert_printed(t, false, false, "a?[31mb  1?2  ?\na?31mb   ?    ?\n");
 }
 
 static void widths_are_counted_in_characters(void **state)
@@ -283,6 +288,70 @@ static void warnings_failures_and_what_is_not_known_stand_in_the_head(void **sta
 	json_decref(status);
 }
 
+/* Puts the text behind every string. */
+static void infect(json_t *tree, const char *text)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	const char *key;
+	json_t *value;
+	size_t i;
+
+	json_object_foreach(tree, key, value)
+		infect(value, text);
+	json_array_foreach(tree, i, value)
+		infect(value, text);
+	if (!json_is_string(tree))
+		return;
+	buf_addf(&b, "%s%s", json_string_value(tree), text);
+	assert_return_code(json_string_set(tree, buf_str(&b)), 0);
+}
+
+static void no_value_can_begin_a_line_or_steer_the_terminal(void **state)
+{
+	json_t *status = load_quoted(example);
+	_cleanup_(buf_done) struct buf out = { 0 };
+	_cleanup_(show_done) struct show t;
+	size_t lines = 0;
+
+	(void)state;
+	json_array_append_new(json_object_get(status, "warnings"), json_string("w"));
+	infect(status, "\n\033[2J\x7f\xc2\x9b");
+	report_clean(status);
+	status_head(status, &out);
+	status_table(status, true, &t);
+	show_print(&t, true, false, &out);
+	for (const char *p = buf_str(&out); *p; p++) {
+		lines += *p == '\n';
+		assert_true(*p == '\n' || (unsigned char)*p >= ' ');
+		assert_int_not_equal(*p, '\x7f');
+	}
+	assert_int_equal(lines, 3 + 1 + 4);
+	assert_null(strstr(buf_str(&out), "\xc2\x9b"));
+	assert_non_null(strstr(buf_str(&out), "Node: worker-7??[2J??   "));
+	json_decref(status);
+}
+
+static void json_has_escapes_for_what_is_not_printable(void **state)
+{
+	_cleanup_(buf_done) struct buf out = { 0 };
+	json_t *tree = json_pack("[s]", "\033\x7f\xc2\x9b\xe2\x80\xa8 caf\xc3\xa9 \"\\");
+	json_t *again;
+
+	(void)state;
+	assert_int_equal(tree_print(tree, false, &out, NULL), 0);
+	assert_string_equal(
+		buf_str(&out), "[\n  \"\\u001B\\u007F\\u009B\\u2028 caf\xc3\xa9 \\\"\\\\\"\n]\n");
+	again = load(buf_str(&out));
+	assert_true(json_equal(again, tree));
+	json_decref(again);
+	buf_reset(&out);
+	assert_int_equal(tree_print(tree, true, &out, NULL), 0);
+	assert_null(strchr(buf_str(&out), '\033'));
+	assert_null(strchr(buf_str(&out), '\x7f'));
+	assert_null(strstr(buf_str(&out), "\xc2\x9b"));
+	json_decref(tree);
+}
+
 static void what_iptables_cannot_do_is_named_for_some(void **state)
 {
 	json_t *status = json_pack("{s:[]}", "services");
@@ -449,6 +518,8 @@ int main(void)
 		cmocka_unit_test(wide_shows_every_address_and_endpoint),
 		cmocka_unit_test(wide_shows_what_is_not_proxied_with_dashes),
 		cmocka_unit_test(warnings_failures_and_what_is_not_known_stand_in_the_head),
+		cmocka_unit_test(no_value_can_begin_a_line_or_steer_the_terminal),
+		cmocka_unit_test(json_has_escapes_for_what_is_not_printable),
 		cmocka_unit_test(what_iptables_cannot_do_is_named_for_some),
 		cmocka_unit_test(ages_have_one_unit),
 		cmocka_unit_test(the_kernel_alone_is_a_table_of_virtual_servers),
