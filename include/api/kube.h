@@ -41,6 +41,8 @@ struct kube_config {
 	void (*fed)(void *arg);
 	/* A resource cannot be followed; NULL message: it is followed again. */
 	void (*trouble)(const char *resource, const char *message, unsigned retry_ms, void *arg);
+	/* A resource is requested as a whole again, although nothing failed. */
+	void (*relist)(const char *resource, const char *why, void *arg);
 	/* kube_servers() has changed; addresses in the URL are told before anything else. NULL:
 	 * nobody listens. */
 	void (*servers_changed)(void *arg);
@@ -53,6 +55,8 @@ struct kube;
 /* Begins to connect. Strings must outlive it. Returns 0, or a negative errno with words. */
 int kube_new(const struct kube_config *config, struct kube **ret, struct err *err);
 void kube_free(struct kube *k);
+/* Everything is requested again. Objects that are the same do not count as changed. */
+void kube_resync(struct kube *k);
 /* One kind of object that is followed. */
 struct kube_watch {
 	const char *resource; /* "services"; valid for ever */

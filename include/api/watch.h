@@ -60,12 +60,16 @@ struct watch_config {
 	/* A request failed and is repeated in so many ms. `status` is HTTP's, or 0. NULL message:
 	 * the resource is followed again. */
 	void (*trouble)(const char *message, unsigned status, unsigned retry_ms, void *arg);
+	/* Everything is requested again, although nothing failed. */
+	void (*relist)(const char *why, void *arg);
 	void *arg;
 };
 
 struct watch;
 /* Begins in the next turn of the loop. Strings are copied; `client` must outlive it. */
 struct watch *watch_new(const struct watch_config *config);
+/* Requests everything again, as it is now, unless that is being done. */
+void watch_resync(struct watch *w);
 void watch_free(struct watch *w);
 
 struct watch_state {

@@ -45,6 +45,7 @@ struct service {
 	struct arena arena;
 	const char *ns, *name;
 	const char *resource_version; /* "" from manifests without one */
+	uint64_t hash;		      /* of the object as an API server encoded it; 0: unknown */
 	const char *uid;	      /* "" from manifests without one */
 	int64_t created;	      /* metadata.creationTimestamp, Unix seconds; 0: none */
 	enum service_type type;
@@ -104,6 +105,7 @@ struct slice {
 	enum slice_kind kind;
 	const char *ns, *name;
 	const char *resource_version;
+	uint64_t hash; /* of the object as an API server encoded it; 0: unknown */
 	/* label kubernetes.io/service-name; the object's own name for Endpoints */
 	const char *service;
 	const struct subset *subsets;

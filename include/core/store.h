@@ -69,7 +69,7 @@ struct store {
 	uint32_t node_generation;
 	size_t n_services;
 	uint32_t view[VIEW_KINDS]; /* number of the running or last view */
-	/* Changes received so far. An object in the version that the store has is not a change. */
+	/* Changes received so far. An object that the store has is not a change. */
 	uint64_t service_changes, slice_changes;
 	/*
 	 * Triggers later than `triggers_since` (Unix microseconds; 0: none are kept); the reader
@@ -104,12 +104,10 @@ void store_delete_node(struct store *s, const char *name);
  */
 void store_view_begin(struct store *s, enum view_kind kind);
 void store_view_end(struct store *s, enum view_kind kind);
-/* Whether the store has the object in this version. If so, it counts as put in the running view;
- * else the caller must put it. */
-bool store_has_service(
-	struct store *s, const char *ns, const char *name, const char *resource_version);
-bool store_has_slice(struct store *s, enum slice_kind kind, const char *ns, const char *name,
-	const char *resource_version);
+/* Whether the store has the object in this version and with this content. If so, it counts as put in
+ * the running view; else the caller must put it. */
+bool store_has_service(struct store *s, const struct service *service);
+bool store_has_slice(struct store *s, const struct slice *slice);
 
 /*
  * From now on the store knows which endpoints have an address and port; this costs memory for each

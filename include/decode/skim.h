@@ -12,6 +12,17 @@
  * right. In other text a value may be found, too, so the caller parses it before using it.
  */
 
+/* A walk through the members of the object that the text begins with. */
+struct skim {
+	const char *p; /* before the next member; NULL: there is none */
+	const char *end;
+};
+struct skim skim_members(struct text object);
+/* The next member's name, as it is escaped, and its value without blanks around it. False: there
+ * are no more. */
+bool skim_next(struct skim *s, struct text *ret_name, struct text *ret_value);
+bool skim_text_is(struct text t, const char *s);
+
 /* The value of the first member of that name in the object that the text begins with, without
  * blanks around it. */
 bool skim_member(struct text object, const char *name, struct text *ret);

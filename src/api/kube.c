@@ -11,8 +11,10 @@
 #include "api/server_addresses.h"
 #include "api/watch.h"
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "decode/decode.h"
+#include "decode/skim.h"
 
 /* Either slices or Endpoints tell of endpoints. */
 enum kube_resource {
@@ -84,18 +86,37 @@ static int decode_watched(enum object_kind kind, const struct watch_object *o, s
 	return r;
 }
 
-static void put_into_store(struct store *store, struct object *o)
+/* The same for an element of a list and for the object of an event, which has its kind and
+ * apiVersion in JSON. */
+static uint64_t hash_watched(const struct watch_object *o)
+{
+	struct skim members = skim_members((struct text){ o->data, o->len });
+	struct text name, value;
+	uint64_t hash = HASH_EMPTY;
+
+	if (o->encoding == WATCH_PROTOBUF)
+		return hash_more(hash, o->data, o->len);
+	while (skim_next(&members, &name, &value)) {
+		if (skim_text_is(name, "kind") || skim_text_is(name, "apiVersion"))
+			continue;
+		hash = hash_more(hash, name.s, name.len);
+		hash = hash_more(hash, value.s, value.len);
+	}
+	return hash;
+}
+
+static void put_into_store(struct store *store, struct object *o, uint64_t hash)
 {
 	switch (o->kind) {
 	case OBJECT_SERVICE:
-		if (!store_has_service(
-			    store, o->service->ns, o->service->name, o->service->resource_version))
+		o->service->hash = hash;
+		if (!store_has_service(store, o->service))
 			store_put_service(store, take(o->service));
 		break;
 	case OBJECT_ENDPOINTS:
 	case OBJECT_ENDPOINT_SLICE:
-		if (!store_has_slice(store, o->slice->kind, o->slice->ns, o->slice->name,
-			    o->slice->resource_version))
+		o->slice->hash = hash;
+		if (!store_has_slice(store, o->slice))
 			store_put_slice(store, take(o->slice));
 		break;
 	case OBJECT_NODE:
@@ -190,7 +211,7 @@ static int on_view_object(const struct watch_object *o, void *arg, struct err *e
 	if (put && object.kind == OBJECT_SERVICE)
 		put = !object.service->headless && !object.service->other_proxy;
 	if (put)
-		put_into_store(k->config.store, &object);
+		put_into_store(k->config.store, &object, hash_watched(o));
 	else if (*e.id.name) /* also where it cannot be decoded: the stored version is outdated */
 		remove_from_store(k->config.store, &e.id);
 	if (f->info->kind == OBJECT_NODE)
@@ -243,6 +264,14 @@ static void on_watch_trouble(const char *message, unsigned status, unsigned retr
 	f->troubled = message;
 }
 
+static void on_watch_relist(const char *why, void *arg)
+{
+	const struct follow *f = arg;
+	const struct kube_config *c = &f->kube->config;
+
+	c->relist(f->info->name, why, c->arg);
+}
+
 static void follow_resource(struct kube *k, enum kube_resource i, const char *field_selector)
 {
 	struct follow *f = &k->follow[i];
@@ -260,6 +289,7 @@ static void follow_resource(struct kube *k, enum kube_resource i, const char *fi
 		.object = on_view_object,
 		.complete = on_view_complete,
 		.trouble = on_watch_trouble,
+		.relist = on_watch_relist,
 		.arg = f,
 	});
 }
@@ -341,6 +371,13 @@ void kube_free(struct kube *k)
 	server_addresses_free(k->servers);
 	http_client_free(k->client);
 	free(k);
+}
+
+void kube_resync(struct kube *k)
+{
+	for (enum kube_resource i = 0; i < RESOURCES; i++)
+		if (k->follow[i].watch)
+			watch_resync(k->follow[i].watch);
 }
 
 /* While Endpoints are followed in place of slices, the watch of slices is unhealthy. */

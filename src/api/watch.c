@@ -6,9 +6,14 @@
  *	STREAM  a watch that begins with everything that exists, and goes on as the watch
  *	LIST    everything that exists in pages, for a server that cannot stream
  *	WATCH   from the version of the view, or of the last event
+ *	CHECK   a list of one object, before a watch follows another one: it tells the server's version
  *
  * A round is a complete view and the watches that follow it; it ends with trouble that only another
  * view can mend.
+ *
+ * After a restore of etcd the server's version may be lower than ours. It accepts a watch from our
+ * version nevertheless, and sends nothing until its own has reached it (apiserver/pkg/storage/cacher:
+ * cacheWatcher.process). Therefore the CHECK.
  */
 #include "api/watch.h"
 
@@ -25,7 +30,7 @@
 
 enum { MAX_ERROR_BODY = 64 << 10, BAD_REQUEST = 400 };
 
-enum watch_phase { PHASE_STREAM, PHASE_LIST, PHASE_WATCH };
+enum watch_phase { PHASE_STREAM, PHASE_LIST, PHASE_WATCH, PHASE_CHECK };
 
 /* How a request ended. */
 enum watch_outcome {
@@ -47,13 +52,14 @@ struct watch {
 	struct buf error_body;
 	unsigned status; /* of the answer; 0: none yet */
 	unsigned retry_after_s;
-	uint64_t started;		     /* of the request, ms */
-	unsigned idle_ms;		     /* of a watch that is followed */
-	size_t n_events;		     /* of the request */
-	char version[RESOURCE_VERSION_SIZE]; /* "": none known; "0": any will do */
-	char *more;			     /* token of the next page; NULL or "": none */
-	bool unpaged;			     /* a token expired: everything at once */
-	bool in_view;			     /* between begin and complete */
+	uint64_t started;			    /* of the request, ms */
+	unsigned idle_ms;			    /* of a watch that is followed */
+	size_t n_events;			    /* of the request */
+	char version[RESOURCE_VERSION_SIZE];	    /* "": none known; "0": any will do */
+	char server_version[RESOURCE_VERSION_SIZE]; /* of a CHECK; "": unknown */
+	char *more;				    /* token of the next page; NULL or "": none */
+	bool unpaged;				    /* a token expired: everything at once */
+	bool in_view;				    /* between begin and complete */
 	struct watch_state state;
 	bool plain;	       /* without field selectors */
 	bool paced;	       /* the list has waited for its turn */
@@ -111,6 +117,8 @@ static int take_watched(const char *data, size_t len, void *arg, struct err *err
 
 	if (w->phase == PHASE_LIST)
 		return report_object(w, WATCH_PUT, data, len, err);
+	if (w->phase == PHASE_CHECK)
+		return 0;
 	r = event_parse(w->encoding, data, len, &ev, err);
 	if (r)
 		return r;
@@ -139,12 +147,41 @@ static int take_watched(const char *data, size_t len, void *arg, struct err *err
 static int take_list_end(const char *data, size_t len, void *arg, struct err *err)
 {
 	struct watch *w = arg;
+	_cleanup_free_ char *more = NULL;
 
+	if (w->phase == PHASE_CHECK)
+		return list_end_parse(w->encoding, data, len, w->server_version, &more, err);
 	free(take(w->more));
 	return list_end_parse(w->encoding, data, len, w->version, &w->more, err);
 }
 
+/* Versions are opaque, unless both are numbers. */
+static bool version_is_before(const char *a, const char *b)
+{
+	static const char digits[] = "0123456789";
+	const size_t a_len = strlen(a), b_len = strlen(b);
+
+	if (!a_len || !b_len || strspn(a, digits) < a_len || strspn(b, digits) < b_len)
+		return false;
+	return a_len != b_len ? a_len < b_len : strcmp(a, b) < 0;
+}
+
 /* The end of a request */
+
+/* The server has told its version, or not; see the comment at the head of this file. */
+static void check_finished(struct watch *w)
+{
+	char why[RESOURCE_VERSION_SIZE * 2 + 80];
+
+	w->phase = PHASE_WATCH;
+	if (!version_is_before(w->server_version, w->version))
+		return;
+	snprintf(why, sizeof(why), "the server's version %s is older than %s, which it sent before",
+		w->server_version, w->version);
+	w->phase = PHASE_STREAM;
+	w->version[0] = '\0';
+	w->config.relist(why, w->config.arg);
+}
 
 static void request_finished(struct watch *w, enum watch_outcome outcome, const char *message)
 {
@@ -153,8 +190,16 @@ static void request_finished(struct watch *w, enum watch_outcome outcome, const 
 	bool paging = was == PHASE_LIST && w->more && *w->more;
 
 	stream_free(take(w->stream));
+	/* Whether the resource can be followed is for the watch to find out. */
+	if (was == PHASE_CHECK && outcome != OUTCOME_BUSY) {
+		check_finished(w);
+		timer_start(w->timer, 0);
+		return;
+	}
 	switch (outcome) {
 	case OUTCOME_DONE:
+		if (was == PHASE_WATCH)
+			w->phase = PHASE_CHECK;
 		if (was != PHASE_LIST || paging)
 			break;
 		free(take(w->more));
@@ -162,6 +207,8 @@ static void request_finished(struct watch *w, enum watch_outcome outcome, const 
 		complete_view(w);
 		break;
 	case OUTCOME_BUSY: /* pages go on with the next one */
+		if (was == PHASE_WATCH)
+			w->phase = PHASE_CHECK;
 		wait = wait ? wait : next_backoff(w);
 		break;
 	case OUTCOME_EXPIRED:
@@ -237,7 +284,7 @@ static void on_watch_head(const struct http_head *head, void *arg)
 		/* Servers up to 1.18 ignore that they are asked for a list: it never ends. */
 		http_request_set_idle(w->request, WATCH_SILENT_MS);
 	}
-	if (w->phase == PHASE_LIST)
+	if (w->phase == PHASE_LIST || w->phase == PHASE_CHECK)
 		w->stream = stream_new(json ? STREAM_JSON_LIST : STREAM_PROTOBUF_LIST, &handler);
 	else
 		w->stream = stream_new(json ? STREAM_JSON_WATCH : STREAM_PROTOBUF_WATCH, &handler);
@@ -277,7 +324,9 @@ static void on_watch_end(const struct http_result *result, void *arg)
 	w->request = NULL;
 	if (result->end != HTTP_END_ANSWERED) {
 		/* A watch that was cut goes on from where it was. */
-		if (!w->in_view || result->end == HTTP_END_UNREACHED)
+		if (w->phase == PHASE_CHECK)
+			outcome = OUTCOME_BUSY;
+		else if (!w->in_view || result->end == HTTP_END_UNREACHED)
 			outcome = !w->status || hasty ? OUTCOME_BUSY : OUTCOME_DONE;
 	} else if (!w->stream) { /* another status than 200 */
 		if (w->error_body.len)
@@ -313,7 +362,9 @@ static void add_watch_path(struct watch *w, struct buf *b)
 	if (*w->field_selector && !w->plain)
 		buf_addf(b, "&fieldSelector=%s", w->field_selector);
 
-	if (w->phase == PHASE_LIST && w->more && *w->more) {
+	if (w->phase == PHASE_CHECK) {
+		buf_adds(b, "&limit=1");
+	} else if (w->phase == PHASE_LIST && w->more && *w->more) {
 		char *escaped = curl_easy_escape(NULL, w->more, 0);
 
 		if (!escaped)
@@ -341,6 +392,11 @@ static void add_watch_path(struct watch *w, struct buf *b)
 		b->data[query] = '?';
 }
 
+static bool is_watching(const struct watch *w)
+{
+	return w->phase == PHASE_STREAM || w->phase == PHASE_WATCH;
+}
+
 static void start_request(void *arg)
 {
 	struct watch *w = arg;
@@ -351,7 +407,7 @@ static void start_request(void *arg)
 	_cleanup_(buf_done) struct buf path = { 0 };
 	unsigned wait = 0;
 
-	if (w->phase == PHASE_LIST && w->config.pace && !w->paced)
+	if (!is_watching(w) && w->config.pace && !w->paced)
 		wait = pace_take(w->config.pace, timers_now(w->timers));
 	w->paced = wait;
 	if (wait) {
@@ -367,6 +423,7 @@ static void start_request(void *arg)
 	w->n_events = 0;
 	w->refused = false;
 	w->status = w->retry_after_s = 0;
+	w->server_version[0] = '\0';
 	buf_reset(&w->error_body);
 	add_watch_path(w, &path);
 	w->request = http_request_new(w->config.client,
@@ -374,7 +431,7 @@ static void start_request(void *arg)
 			.method = HTTP_METHOD_GET,
 			.path = buf_str(&path),
 			.headers = headers,
-			.endless = w->phase != PHASE_LIST,
+			.endless = is_watching(w),
 			.on_head = on_watch_head,
 			.on_body = on_watch_body,
 			.on_end = on_watch_end,
@@ -394,6 +451,19 @@ struct watch *watch_new(const struct watch_config *config)
 	w->timer = timer_new(w->timers, start_request, w);
 	timer_start(w->timer, 0);
 	return w;
+}
+
+void watch_resync(struct watch *w)
+{
+	if (w->in_view && w->request)
+		return;
+	http_request_cancel(take(w->request));
+	stream_free(take(w->stream));
+	free(take(w->more));
+	w->version[0] = '\0';
+	w->unpaged = false;
+	w->phase = PHASE_STREAM;
+	timer_start(w->timer, 0);
 }
 
 void watch_free(struct watch *w)

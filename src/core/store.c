@@ -391,27 +391,36 @@ void store_view_end(struct store *s, enum view_kind kind)
 	}
 }
 
-/* Versions are opaque: they are the same or they are not. A version of "" is unknown. */
-bool store_has_service(
-	struct store *s, const char *ns, const char *name, const char *resource_version)
+/*
+ * Versions are opaque: they are the same or they are not; "" is unknown. The same version alone says
+ * nothing: after a restore of etcd it comes back with other content.
+ */
+static bool is_same_version(const char *a, uint64_t a_hash, const char *b, uint64_t b_hash)
 {
-	struct slot *slot = store_find(s, ns, name);
-	const char *version = slot && slot->service ? slot->service->resource_version : "";
+	return *a && !strcmp(a, b) && a_hash == b_hash;
+}
 
-	if (!*version || strcmp(version, resource_version) != 0)
+bool store_has_service(struct store *s, const struct service *service)
+{
+	struct slot *slot = store_find(s, service->ns, service->name);
+	const struct service *old = slot ? slot->service : NULL;
+
+	if (!old ||
+		!is_same_version(
+			old->resource_version, old->hash, service->resource_version, service->hash))
 		return false;
 	slot->view = s->view[VIEW_SERVICES];
 	return true;
 }
 
-bool store_has_slice(struct store *s, enum slice_kind kind, const char *ns, const char *name,
-	const char *resource_version)
+bool store_has_slice(struct store *s, const struct slice *slice)
 {
-	struct slot_slice *it = find_slice(s, kind, ns, name);
-	const char *version = it ? it->slice->resource_version : "";
+	struct slot_slice *it = find_slice(s, slice->kind, slice->ns, slice->name);
 
-	if (!*version || strcmp(version, resource_version) != 0)
+	if (!it ||
+		!is_same_version(it->slice->resource_version, it->slice->hash,
+			slice->resource_version, slice->hash))
 		return false;
-	it->view = s->view[slice_views[kind]];
+	it->view = s->view[slice_views[slice->kind]];
 	return true;
 }

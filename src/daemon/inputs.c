@@ -55,6 +55,8 @@ void inputs_reload(struct inputs *in)
 	if (in->manifests && manifests_load(in->manifests, &err) < 0)
 		log_error("cannot read a manifest path, its last good objects stay", "err=\"%s\"",
 			err.msg);
+	if (in->kube)
+		kube_resync(in->kube);
 }
 
 size_t inputs_problems(const struct inputs *in)
@@ -131,6 +133,13 @@ static void on_api_trouble(const char *resource, const char *message, unsigned r
 	*t = (struct input_trouble){ .resource = resource, .message = mem_strdup(message) };
 }
 
+static void on_api_relist(const char *resource, const char *why, void *arg)
+{
+	(void)arg;
+	log_info("reading a resource of the API server again", "resource=%s err=\"%s\"", resource,
+		why);
+}
+
 static int start_api(struct inputs *in, struct err *err)
 {
 	const struct config *c = in->config.config;
@@ -147,6 +156,7 @@ static int start_api(struct inputs *in, struct err *err)
 		.fed = on_api_fed,
 		.servers_changed = on_api_servers,
 		.trouble = on_api_trouble,
+		.relist = on_api_relist,
 		.problem = on_object_problem,
 		.arg = in,
 	};

@@ -47,32 +47,52 @@ static const char *skim_value(const char *p, const char *end)
 	return NULL;
 }
 
-bool skim_member(struct text object, const char *name, struct text *ret)
+struct skim skim_members(struct text object)
 {
 	const char *end = object.s + object.len, *p = skim_blanks(object.s, end);
-	size_t len = strlen(name);
 
-	if (!p || *p != '{')
+	return (struct skim){ p && *p == '{' ? p : NULL, end };
+}
+
+bool skim_next(struct skim *s, struct text *ret_name, struct text *ret_value)
+{
+	const char *key = s->p ? skim_blanks(s->p + 1, s->end) : NULL, *key_end, *value, *p;
+
+	s->p = NULL;
+	if (!key || *key != '"')
 		return false;
-	do {
-		const char *key = skim_blanks(p + 1, end), *key_end, *value;
+	key_end = skim_to_end(key, s->end);
+	p = key_end ? skim_blanks(key_end, s->end) : NULL;
+	if (!p || *p != ':')
+		return false;
+	value = skim_blanks(p + 1, s->end);
+	p = value ? skim_value(value, s->end) : NULL;
+	if (!p)
+		return false;
+	*ret_name = (struct text){ key + 1, (size_t)(key_end - key) - 2 };
+	*ret_value = (struct text){ value, (size_t)(p - value) };
+	p = skim_blanks(p, s->end);
+	if (p && *p == ',')
+		s->p = p;
+	return true;
+}
 
-		if (!key || *key != '"')
-			return false;
-		key_end = skim_to_end(key, end);
-		p = key_end ? skim_blanks(key_end, end) : NULL;
-		if (!p || *p != ':')
-			return false;
-		value = skim_blanks(p + 1, end);
-		p = value ? skim_value(value, end) : NULL;
-		if (!p)
-			return false;
-		if ((size_t)(key_end - key) == len + 2 && !memcmp(key + 1, name, len)) {
-			*ret = (struct text){ value, (size_t)(p - value) };
+bool skim_text_is(struct text t, const char *s)
+{
+	return t.len == strlen(s) && !memcmp(t.s, s, t.len);
+}
+
+bool skim_member(struct text object, const char *name, struct text *ret)
+{
+	struct skim s = skim_members(object);
+	struct text key, value;
+
+	while (skim_next(&s, &key, &value)) {
+		if (skim_text_is(key, name)) {
+			*ret = value;
 			return true;
 		}
-		p = skim_blanks(p, end);
-	} while (p && *p == ',');
+	}
 	return false;
 }
 

@@ -200,6 +200,13 @@ static void on_trouble(const char *resource, const char *message, unsigned retry
 	errx(1, "%s: %s", resource, message);
 }
 
+static void on_relist(const char *resource, const char *why, void *arg)
+{
+	(void)resource;
+	(void)why;
+	(void)arg;
+}
+
 static void on_problem(const char *message, void *arg)
 {
 	(void)arg;
@@ -272,6 +279,7 @@ static void follow(unsigned port, bool json)
 		.changed = on_changed,
 		.fed = on_fed,
 		.trouble = on_trouble,
+		.relist = on_relist,
 		.problem = on_problem,
 		.arg = &c };
 	double start, cpu, memory, before;

@@ -121,10 +121,36 @@ def an_expired_page_is_410(api):
 
 @check
 def a_version_of_the_future_is_504(api):
-    for query in {}, {"watch": "true"}:
+    for query in {}, STREAM:
         status, answer = api.get(SERVICES, resourceVersion="99999999", **query)
         assert (status, answer["reason"]) == (504, "Timeout")
         assert answer["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
+
+
+@check
+def a_watch_from_the_future_is_silent_until_then(api):
+    rv = api.order(get="state")["rv"]
+    api.order(put=put("missed"))
+    response = api.open(SERVICES, watch="true", timeoutSeconds=10, resourceVersion=str(int(rv) + 2),
+                        allowWatchBookmarks="true")
+    api.settle()
+    api.order(bookmark=True)
+    api.settle()
+    api.order(put=put("missed"))
+    api.settle()
+    api.order(put=put("told"))
+    api.settle()
+    api.order(elapse=10)
+    assert [json.loads(line)["object"]["metadata"]["name"] for line in response] == ["told"]
+
+
+@check
+def a_restore_brings_back_objects_and_version(api):
+    before = api.order(put=put("old"))["rv"]
+    api.order(backUp=True)
+    api.order(put=put("new"), delete={"kind": "Service", "name": "old"})
+    assert api.order(restore=True)["rv"] == before
+    assert "old" in api.names(SERVICES) and "new" not in api.names(SERVICES)
 
 
 @check

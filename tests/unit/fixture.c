@@ -166,6 +166,8 @@ static void add_service_word(struct service *s, char *word)
 		s->scheduler = value;
 	else if (!strcmp(word, "version"))
 		s->resource_version = value;
+	else if (!strcmp(word, "hash"))
+		s->hash = (uint64_t)atoll(value);
 	else if (!strcmp(word, "drain"))
 		s->drain_timeout = atoll(value);
 	else if (!strcmp(word, "created"))
@@ -244,6 +246,8 @@ static void add_slice_word(struct slice *s, struct subset *subset, char *word)
 		s->service = value;
 	else if (!strcmp(word, "version"))
 		s->resource_version = value;
+	else if (!strcmp(word, "hash"))
+		s->hash = (uint64_t)atoll(value);
 	else if (!strcmp(word, "kind"))
 		s->kind = strcmp(value, "Endpoints") ? SLICE_ENDPOINT_SLICE : SLICE_ENDPOINTS;
 	else if (!strcmp(word, "weight"))

@@ -24,12 +24,12 @@
  *	healthcheck=32000
  *	scheduler=mh, drain=5000	the annotations
  *	created=1700000000
- *	version=5			metadata.resourceVersion
+ *	version=5 hash=1		metadata.resourceVersion, hash of the encoded object
  *	headless, otherproxy
  *
  * A slice is "NAMESPACE/NAME" and any of
  *	service=NAME			default: its own name up to the last '-'
- *	kind=Endpoints, version=5
+ *	kind=Endpoints, version=5, hash=1
  *	port=p80:8080/TCP
  *	weight=5			the annotation
  *	ep=10.244.0.5@NODE,rst,z=a|b,n=c|d	repeat; "rst" stands for ready, serving and

@@ -37,6 +37,14 @@ static void on_trouble(const char *resource, const char *message, unsigned retry
 	buf_addf(&b->told, "%s: %s\n", resource, message ? message : "well");
 }
 
+static void on_relist(const char *resource, const char *why, void *arg)
+{
+	struct kube_bench *b = arg;
+
+	b->relists++;
+	buf_addf(&b->told, "%s: again: %s\n", resource, why);
+}
+
 static void on_problem(const char *message, void *arg)
 {
 	(void)message;
@@ -58,6 +66,7 @@ void kube_bench_start(struct kube_bench *b, bool json, enum endpoints_source end
 		.changed = on_changed,
 		.fed = on_fed,
 		.trouble = on_trouble,
+		.relist = on_relist,
 		.problem = on_problem,
 		.arg = b,
 	};

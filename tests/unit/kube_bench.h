@@ -16,8 +16,8 @@ struct kube_bench {
 	struct timers *timers; /* of `kube`; frozen: see fake/settle.h */
 	struct store store;
 	bool needs_pod_cidrs;
-	unsigned fed, troubles, recovered, problems;
-	struct buf told; /* messages of troubles, a line each */
+	unsigned fed, troubles, recovered, relists, problems;
+	struct buf told; /* messages of troubles and relists, a line each */
 };
 
 int kube_bench_setup(void **state);

@@ -281,6 +281,114 @@ static void a_server_that_comes_back_is_followed_again(void **state)
 	assert_int_equal(b->recovered, 3);
 }
 
+/* Restores of etcd */
+
+/* No watch tells of it, because the server's version is lower than ours. */
+static void a_server_whose_version_is_older_than_ours_is_noticed_at_once(void **state)
+{
+	struct kube_bench *b = *state;
+	uint64_t before;
+
+	for (unsigned json = 0; json < 2; json++) {
+		kube_bench_cluster(b);
+		kube_bench_start(b, json, ENDPOINTS_AUTO);
+		AWAIT(b, is_fed, NULL);
+		AWAIT(b, is_healthy, NULL);
+		fake_api_order(&b->api, "{\"backUp\": true}");
+		for (unsigned port = 81; port < 90; port++)
+			kube_bench_put_service(b, "web", port);
+		kube_bench_delete_service(b, "dns");
+		AWAIT(b, has_port, (&(struct port_of){ "dns", 0 }));
+		before = timers_now(b->timers);
+		fake_api_order(&b->api, "{\"restore\": true}");
+		AWAIT(b, has_port, (&(struct port_of){ "web", 80 }));
+		AWAIT(b, has_port, (&(struct port_of){ "dns", 53 }));
+		assert_in_range(timers_now(b->timers) - before, 0, 10000);
+		assert_non_null(strstr(buf_str(&b->told), "is older than"));
+		kube_bench_put_service(b, "web", 91);
+		AWAIT(b, has_port, (&(struct port_of){ "web", 91 }));
+		kube_bench_stop(b);
+	}
+}
+
+/* "web" is in the store as it was before a restore, in a version that the server has, too. */
+static void restore_other_content(struct kube_bench *b, bool json)
+{
+	kube_bench_cluster(b);
+	kube_bench_put_slice(b, "web", "10.244.1.1");
+	kube_bench_start(b, json, ENDPOINTS_AUTO);
+	AWAIT(b, is_fed, NULL);
+	fake_api_order(&b->api, "{\"backUp\": true}");
+	kube_bench_put_service(b, "web", 81);
+	kube_bench_put_slice(b, "web", "10.244.1.2");
+	AWAIT(b, has_endpoint, "10.244.1.2");
+	AWAIT(b, has_port, (&(struct port_of){ "web", 81 }));
+	fake_api_order(&b->api, "{\"down\": true}");
+	fake_api_order(&b->api, "{\"restore\": true}");
+	kube_bench_put_service(b, "web", 82);
+	kube_bench_put_slice(b, "web", "10.244.1.3");
+	kube_bench_changes(b);
+}
+
+static void after_a_relist_other_content_in_the_same_version_is_in_the_store(void **state)
+{
+	struct kube_bench *b = *state;
+
+	for (unsigned json = 0; json < 2; json++) {
+		restore_other_content(b, json);
+		kube_bench_put_service(b, "dns", 54);
+		fake_api_order(&b->api, "{\"expire\": true}");
+		fake_api_order(&b->api, "{\"down\": false}");
+		AWAIT(b, has_port, (&(struct port_of){ "dns", 54 }));
+		AWAIT(b, has_port, (&(struct port_of){ "web", 82 }));
+		AWAIT(b, has_endpoint, "10.244.1.3");
+		kube_bench_stop(b);
+	}
+}
+
+static void after_a_resync_other_content_in_the_same_version_is_in_the_store(void **state)
+{
+	struct kube_bench *b = *state;
+
+	for (unsigned json = 0; json < 2; json++) {
+		restore_other_content(b, json);
+		fake_api_order(&b->api, "{\"down\": false}");
+		AWAIT(b, is_healthy, NULL);
+		assert_true(has_port(b, &(struct port_of){ "web", 81 }));
+		kube_resync(b->kube);
+		kube_bench_settle(b);
+		assert_true(has_port(b, &(struct port_of){ "web", 82 }));
+		assert_true(has_endpoint(b, "10.244.1.3"));
+		assert_true(is_healthy(b, NULL));
+		kube_bench_stop(b);
+	}
+}
+
+/* In JSON an event's object has more members than the element of a list. */
+static void a_resync_of_what_has_not_changed_is_no_change(void **state)
+{
+	struct kube_bench *b = *state;
+
+	for (unsigned json = 0; json < 2; json++) {
+		kube_bench_cluster(b);
+		fake_api_order(&b->api, "{\"set\": {\"watchList\": true}}");
+		kube_bench_start(b, json, ENDPOINTS_AUTO);
+		AWAIT(b, is_fed, NULL);
+		kube_bench_changes(b);
+		fake_api_order(&b->api, "{\"set\": {\"watchList\": false}}");
+		kube_resync(b->kube);
+		AWAIT(b, is_healthy, NULL);
+		assert_int_equal(kube_bench_changes(b), 0);
+		kube_resync(b->kube);
+		kube_resync(b->kube);
+		kube_bench_settle(b);
+		assert_int_equal(kube_bench_changes(b), 0);
+		kube_bench_put_service(b, "web", 81);
+		AWAIT(b, has_port, (&(struct port_of){ "web", 81 }));
+		kube_bench_stop(b);
+	}
+}
+
 /* The Node object at start */
 
 #define POD_CIDRS "\"podCIDRs\": [\"10.244.3.0/24\"]"
@@ -377,6 +485,10 @@ int main(void)
 		KUBE_TEST(what_vanished_while_we_were_away_is_deleted),
 		KUBE_TEST(a_server_that_is_down_is_waited_for),
 		KUBE_TEST(a_server_that_comes_back_is_followed_again),
+		KUBE_TEST(a_server_whose_version_is_older_than_ours_is_noticed_at_once),
+		KUBE_TEST(after_a_relist_other_content_in_the_same_version_is_in_the_store),
+		KUBE_TEST(after_a_resync_other_content_in_the_same_version_is_in_the_store),
+		KUBE_TEST(a_resync_of_what_has_not_changed_is_no_change),
 		KUBE_TEST(a_node_that_has_no_addresses_yet_is_waited_for),
 		KUBE_TEST(without_a_node_the_rest_begins_after_a_while),
 		KUBE_TEST(pod_cidrs_are_waited_for_where_they_are_needed),

@@ -2,7 +2,8 @@
 /*
  * Random histories of a cluster, seen through a bad network: Services, slices and this Node change
  * while the fake API server refuses, expires, cuts, trickles, falls silent, goes away and comes
- * back with another token, and the fake kernel fails, too. Every now and then all of that stops:
+ * back with another token or with the content of a backup, and the fake kernel fails, too. Every now
+ * and then all of that stops:
  * then the kernel must hold what follows from the server's own objects, read from it directly into
  * a fresh engine. All the time nothing may be written for a Service that did not change.
  *
@@ -68,7 +69,7 @@ struct history {
 	uint64_t now;
 	bool faults, fed, started, all_touched, stray;
 	unsigned token, changed;
-	struct truth truth[SERVICES];
+	struct truth truth[SERVICES], backup[SERVICES];
 	size_t in_use; /* bytes, with nothing in the cluster */
 };
 
@@ -361,6 +362,26 @@ static void behave(struct history *h)
 	h->faults = false;
 }
 
+static void back_up(struct history *h)
+{
+	fake_api_order(&h->api, "{\"backUp\":true}");
+	memcpy(h->backup, h->truth, sizeof(h->backup));
+}
+
+/* What changed since the backup changes back. If the server has reached our version again before we
+ * are back, only a resync finds that out. */
+static void restore(struct history *h)
+{
+	fake_api_order(&h->api, "{\"restore\":true}");
+	for (unsigned i = 0; i < SERVICES; i++) {
+		struct truth *t = &h->truth[i];
+
+		h->backup[i].touched = t->touched;
+		h->backup[i].endpoint_touched = t->endpoint_touched;
+		*t = h->backup[i];
+	}
+}
+
 /* Operations on the kernel */
 
 /* A group of an IPv6 address, written in decimal digits. */
@@ -437,6 +458,13 @@ static void on_trouble(const char *resource, const char *message, unsigned retry
 	(void)resource;
 	(void)message;
 	(void)retry_ms;
+	(void)arg;
+}
+
+static void on_relist(const char *resource, const char *why, void *arg)
+{
+	(void)resource;
+	(void)why;
 	(void)arg;
 }
 
@@ -614,6 +642,7 @@ static void converge(struct history *h)
 	h->started = true;
 	fake_kernel_reset_log(&h->kernel);
 	buf_done(&h->kernel.log);
+	back_up(h);
 }
 
 /* While the cluster does not change, no fault of the server causes a write. */
@@ -630,8 +659,12 @@ static void stay(struct history *h)
 
 static void riot(struct history *h, unsigned n)
 {
+	unsigned restored = h->started && rnd(h, 2) ? rnd(h, n) : n;
+
 	h->faults = true;
 	for (unsigned i = 0; i < n; i++) {
+		if (i == restored)
+			restore(h);
 		change(h);
 		if (!rnd(h, 8))
 			misbehave(h);
@@ -640,6 +673,8 @@ static void riot(struct history *h, unsigned n)
 			step(h, rnd(h, 2000));
 		}
 	}
+	if (restored < n)
+		kube_resync(h->kube);
 }
 
 static void delete_everything(struct history *h)
@@ -687,6 +722,7 @@ static void begin(struct history *h, bool json)
 		.changed = on_changed,
 		.fed = on_fed,
 		.trouble = on_trouble,
+		.relist = on_relist,
 		.problem = on_problem,
 		.arg = h,
 	};

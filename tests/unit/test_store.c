@@ -266,6 +266,24 @@ static void a_view_that_is_begun_again_deletes_nothing_too_early(void **state)
 	assert_non_null(store_find(s, "a", "two")->service);
 }
 
+static bool has_service(struct store *s, const char *line)
+{
+	struct service *service = fixture_service(line);
+	bool has = store_has_service(s, service);
+
+	service_free(service);
+	return has;
+}
+
+static bool has_slice(struct store *s, const char *line)
+{
+	struct slice *slice = fixture_slice(line);
+	bool has = store_has_slice(s, slice);
+
+	slice_free(slice);
+	return has;
+}
+
 static void an_object_in_the_same_version_is_told_without_being_put(void **state)
 {
 	_cleanup_(buf_done) struct buf b = { 0 };
@@ -275,19 +293,31 @@ static void an_object_in_the_same_version_is_told_without_being_put(void **state
 		"service a/one version=5\nservice a/none\nslice a/one-1 version=7\n"
 		"slice a/two-1 version=8\n");
 	dirty(s, &b);
-	assert_false(store_has_service(s, "a", "one", "6"));
-	assert_false(store_has_service(s, "a", "none", "")); /* no version is no version */
-	assert_false(store_has_service(s, "a", "two", "8")); /* slices only */
-	assert_false(store_has_slice(s, SLICE_ENDPOINTS, "a", "one-1", "7"));
+	assert_false(has_service(s, "a/one version=6"));
+	assert_false(has_service(s, "a/none"));		 /* no version is no version */
+	assert_false(has_service(s, "a/two version=8")); /* slices only */
+	assert_false(has_slice(s, "a/one-1 version=7 kind=Endpoints"));
 	store_view_begin(s, VIEW_SERVICES);
-	assert_true(store_has_service(s, "a", "one", "5"));
+	assert_true(has_service(s, "a/one version=5"));
 	store_view_end(s, VIEW_SERVICES);
 	store_view_begin(s, VIEW_ENDPOINT_SLICES);
-	assert_true(store_has_slice(s, SLICE_ENDPOINT_SLICE, "a", "one-1", "7"));
+	assert_true(has_slice(s, "a/one-1 version=7"));
 	store_view_end(s, VIEW_ENDPOINT_SLICES);
 	assert_non_null(store_find(s, "a", "one")->service);
 	assert_int_equal(store_find(s, "a", "one")->n_slices, 1);
 	assert_string_equal(dirty(s, &b), "a/none a/two ");
+}
+
+/* After a restore of etcd. */
+static void the_same_version_with_other_content_is_another_object(void **state)
+{
+	struct store *s = *state;
+
+	fixture_load(s, "service a/one version=5 hash=1\nslice a/one-1 version=7 hash=2\n");
+	assert_true(has_service(s, "a/one version=5 hash=1"));
+	assert_false(has_service(s, "a/one version=5 hash=2"));
+	assert_true(has_slice(s, "a/one-1 version=7 hash=2"));
+	assert_false(has_slice(s, "a/one-1 version=7 hash=1"));
 }
 
 /* "SERVICE TIME FAMILY, ..." */
@@ -400,6 +430,8 @@ int main(void)
 			a_view_that_is_begun_again_deletes_nothing_too_early, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			an_object_in_the_same_version_is_told_without_being_put, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			the_same_version_with_other_content_is_another_object, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			slices_tell_since_when_endpoints_are_others, setup, teardown),

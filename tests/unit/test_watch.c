@@ -18,9 +18,9 @@ struct bench {
 	struct fake_api api;
 	struct caller caller;
 	struct watch *watch;
-	unsigned completed, troubles, at_once;
+	unsigned completed, troubles, at_once, relists;
 	unsigned retry_ms; /* of the last trouble */
-	struct buf told;   /* messages of troubles, a line each */
+	struct buf told;   /* messages of troubles and relists, a line each */
 };
 
 static int setup(void **state)
@@ -79,6 +79,14 @@ static void on_trouble(const char *message, unsigned status, unsigned retry_ms, 
 	buf_addf(&b->told, "%s\n", message);
 }
 
+static void on_relist(const char *why, void *arg)
+{
+	struct bench *b = arg;
+
+	b->relists++;
+	buf_addf(&b->told, "again: %s\n", why);
+}
+
 static void start(struct bench *b)
 {
 	b->watch = watch_new(&(struct watch_config){
@@ -90,6 +98,7 @@ static void start(struct bench *b)
 		.object = on_object,
 		.complete = on_complete,
 		.trouble = on_trouble,
+		.relist = on_relist,
 		.arg = b,
 	});
 }

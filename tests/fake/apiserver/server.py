@@ -154,7 +154,7 @@ class Watch:
             if bookmarks and (wanted != told or self.server.now() >= next_bookmark):
                 told = wanted
                 next_bookmark = self.server.now() + settings["bookmarkInterval"]
-                if not self.bookmark(rv):
+                if rv <= self.server.store.rv and not self.bookmark(rv):
                     return
             if self.server.now() >= until:
                 return
@@ -400,7 +400,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not ignored:
             self.check_watch(initial)
         with self.server.store.lock:
-            rv = self.server.store.check_version(self.query.get("resourceVersion", ""))
+            rv = self.server.store.check_version(self.query.get("resourceVersion", ""), not initial)
         content_type = protobuf.MEDIA_TYPE + ";stream=watch" if as_protobuf else "application/json"
         headers = {"Content-Type": self.answer.fault.get("contentType", content_type)}
         if resource.kind == "Endpoints":
@@ -639,6 +639,10 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
                 raise ValueError("there is no setting %s" % key)
             self.settings[key] = value
 
+    def restore_backup(self):
+        self.store.restore()
+        self.close_connections()
+
     def want_bookmark(self):
         self.bookmarks_wanted += 1
         self.store.advance(0)
@@ -688,6 +692,8 @@ CONTROLS = {
     "clearFaults": lambda s, _: s.faults.clear(),
     "set": Server.set,
     "expire": lambda s, _: s.store.expire(),  # versions and continue tokens
+    "backUp": lambda s, _: s.store.back_up(),
+    "restore": lambda s, _: s.restore_backup(),  # the backup; connections end
     "advance": lambda s, count: s.store.advance(count),  # the version, without a change
     "elapse": lambda s, seconds: s.elapse(seconds),  # sets the server's clock forward
     "bookmark": lambda s, _: s.want_bookmark(),  # to all watches that allow them

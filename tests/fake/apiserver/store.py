@@ -163,6 +163,7 @@ class Store:
         self.objects = {plural: {} for plural in RESOURCES}
         self.changes = {plural: [] for plural in RESOURCES}
         self.snapshots = {}  # (plural, rv): what a list that is being read page by page was
+        self.backup = None  # (rv, objects)
 
     def _key(self, resource, metadata):
         return (metadata.get("namespace") or "default" if resource.namespaced else "", metadata["name"])
@@ -224,19 +225,30 @@ class Store:
                 changes.clear()
             self.on_change()
 
+    def back_up(self):
+        with self.lock:
+            self.backup = self.rv, {plural: dict(objects) for plural, objects in self.objects.items()}
+
+    def restore(self):
+        """As etcd and the API servers after a restore: the objects and the version of the backup, and no history."""
+        with self.lock:
+            self.rv, objects = self.backup
+            self.objects = {plural: dict(entries) for plural, entries in objects.items()}
+            self.expire()
+
     def advance(self, count):
         """Advances the version, as changes of other resources do."""
         with self.lock:
             self.rv += count
             self.on_change()
 
-    def check_version(self, rv):
-        """Call it with the lock."""
+    def check_version(self, rv, future=False):
+        """Call it with the lock. Only a watch may begin in the future (apiserver/pkg/storage/cacher)."""
         if rv in ("", "0"):
             return 0
         if not rv.isdigit():
             raise Refused(400, "BadRequest", "Invalid value: \"%s\": strconv.ParseUint: invalid syntax" % rv)
-        if int(rv) > self.rv:
+        if int(rv) > self.rv and not future:
             raise too_large_version(rv, self.rv)
         return int(rv)
 
@@ -286,7 +298,7 @@ class Store:
             return self.rv, self._sorted(resource.plural, selector)
 
     def since(self, resource, rv):
-        """The changes after a version: (version, changes); None if it is too old."""
+        """The changes after a version: (the version that they lead to, changes); None if it is too old."""
         with self.lock:
             if rv < self.oldest:
                 return None
@@ -294,4 +306,4 @@ class Store:
             i = len(changes)
             while i and changes[i - 1].rv > rv:
                 i -= 1
-            return self.rv, changes[i:]
+            return max(rv, self.rv), changes[i:]
