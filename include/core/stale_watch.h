@@ -33,10 +33,11 @@ void stale_watch_add(struct stale_watch *w, const struct ip *ip, uint16_t port, 
 /* Whether there is a frontend to look for. */
 bool stale_watch_any(const struct stale_watch *w);
 /*
- * Fills a zeroed list with the frontends to look for, and finishes it. If several Services have a
- * frontend, the oldest decides, as in the ledger. A frontend that no Service has any more gets no
- * endpoints, so all its entries are stale. A frontend whose Service has no serving endpoints is
- * left out until it has some.
+ * Fills a list, in which only `translated` may be set, with the frontends to look for, and finishes
+ * it. A frontend that no Service has any more gets no endpoints, so all its entries are stale. So
+ * does, on iptables, one whose Service has no serving endpoints: as long as a client sends, its entry
+ * leads to an endpoint that is gone. IPVS ends such flows itself, so with it the frontend is left out
+ * until it has endpoints.
  */
 void stale_watch_list(struct stale_watch *w, struct stale_list *ret);
 /* The connection table was cleaned with the last list. */

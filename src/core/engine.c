@@ -481,8 +481,8 @@ static uint64_t clean_flows(struct engine *e, uint64_t now)
 		return UINT64_MAX;
 	if (now < e->next_flows)
 		return e->next_flows;
-	stale_watch_list(watch, &stale);
 	stale.translated = e->config.view->backend == BACKEND_IPTABLES;
+	stale_watch_list(watch, &stale);
 	r = stale.n ? e->config.delete_flows(&stale, &more, e->config.arg) : 0;
 	stale_done(&stale);
 	if (r > 0)

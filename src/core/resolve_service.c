@@ -102,6 +102,20 @@ static void take_port(
 	add_member(r, p, SET_EXTERNAL_PORT, &fe->ip, fe->port, NULL);
 }
 
+/* An endpoint that names no node is taken for one of this node unless the node's pod CIDRs tell that
+ * it is not. */
+static bool may_be_here(const struct node_view *view, const struct candidate *ep)
+{
+	bool told = false;
+
+	for (size_t i = 0; i < view->n_pod_cidrs; i++) {
+		told |= view->pod_cidrs[i].ip.family == ep->ip.family;
+		if (cidr_contains(&view->pod_cidrs[i], &ep->ip))
+			return true;
+	}
+	return ep->local || (!*ep->endpoint->node_name && !told);
+}
+
 void resolve_service(const struct served_ports *served, const struct node_view *view,
 	struct rule_pool *pool, struct fact_list *ret)
 {
@@ -120,7 +134,7 @@ void resolve_service(const struct served_ports *served, const struct node_view *
 			const struct candidate *ep = &p->endpoints.eps[i];
 			const struct cidr self = { .ip = ep->ip, .len = ip_bits(p->family) };
 
-			if (ep->local || iptables)
+			if (iptables || may_be_here(view, ep))
 				add_member(&r, p, SET_LOOP_BACK, &ep->ip, ep->port, &self);
 		}
 		for (size_t i = 0; i < p->frontends.n; i++) {

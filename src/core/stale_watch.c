@@ -133,7 +133,7 @@ void stale_watch_list(struct stale_watch *w, struct stale_list *ret)
 
 		if (!o->service)
 			stale_add(ret, changed->frontends[i]);
-		else if (o->service->list.frontends[o->i].n)
+		else if (o->service->list.frontends[o->i].n || ret->translated)
 			stale_copy(ret, &o->service->list, o->i);
 	}
 	stale_finish(ret);

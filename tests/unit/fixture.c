@@ -336,6 +336,9 @@ void fixture_node_init(struct fixture_node *n)
 	n->options.cluster_cidr[0] = fixture_cidr("10.244.0.0/16");
 	n->options.cluster_cidr[1] = fixture_cidr("2012::/64");
 	node_view_init(&n->view, &n->options);
+	n->view.pod_cidrs[0] = fixture_cidr("10.244.99.0/24");
+	n->view.pod_cidrs[1] = fixture_cidr("2012:0:0:0:99::/80");
+	n->view.n_pod_cidrs = 2;
 	strcpy(n->view.zone, "zone-a");
 	n->view.node_ip[0] = local[0];
 	n->view.node_ip[1] = local[1];

@@ -356,9 +356,30 @@ static void release_by_a_new_process_removes_what_an_earlier_one_made(void **sta
 	assert_int_equal(w->kernel.done[FACT_MEMBER][OP_DEL], 0); /* they go with their sets */
 }
 
+/* It reaches itself through the Service only if its packets are masqueraded. */
+static void an_endpoint_that_names_no_node_may_be_here(void **state)
+{
+	static const char objects[] =
+		"service a/web ip=10.96.0.1 port=p80:80/TCP\n"
+		"slice a/web-1 port=p80:8080/TCP ep=10.244.99.5 ep=10.244.1.5 ep=10.244.1.6@other\n";
+	struct world *w = *state;
+
+	world_start(w, objects);
+	world_expect(w, "member KUBE-LOOP-BACK 10.244.99.5,tcp:8080,10.244.99.5\n");
+	world_expect_gone(w, "member KUBE-LOOP-BACK 10.244.1.5,tcp:8080,10.244.1.5\n");
+	world_restart(w);
+	w->node.view.n_pod_cidrs = 0;
+	world_start(w, objects);
+	world_expect(w,
+		"member KUBE-LOOP-BACK 10.244.99.5,tcp:8080,10.244.99.5\n"
+		"member KUBE-LOOP-BACK 10.244.1.5,tcp:8080,10.244.1.5\n");
+	world_expect_gone(w, "member KUBE-LOOP-BACK 10.244.1.6,tcp:8080,10.244.1.6\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WORLD_TEST(an_endpoint_that_names_no_node_may_be_here),
 		WORLD_TEST(nothing_is_written_before_the_sources_have_told_all),
 		WORLD_TEST(nothing_is_written_before_the_kernel_was_read),
 		WORLD_TEST(a_service_is_made_before_anything_leads_to_it),

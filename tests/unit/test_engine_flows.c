@@ -158,6 +158,20 @@ static void without_endpoints_flows_stay_until_there_are_some(void **state)
 	assert_asked("10.96.0.53:53: 10.244.1.1:5353\n");
 }
 
+/* IPVS ends such flows itself (expire_nodest_conn). */
+static void on_iptables_flows_go_with_the_last_endpoint(void **state)
+{
+	struct world *w = *state;
+
+	world_restart_with(w, (struct engine_config){ .delete_flows = delete_flows });
+	w->node.view.backend = BACKEND_IPTABLES;
+	world_start(w, DNS BOTH);
+	world_sleep(w, SECOND);
+	buf_reset(&flows.lists);
+	world_load(w, NONE);
+	assert_asked("10.96.0.53:53:\n");
+}
+
 static void a_service_that_goes_takes_its_flows_along(void **state)
 {
 	struct world *w = *state;
@@ -361,6 +375,7 @@ int main(void)
 		TEST(changes_that_never_end_keep_no_flow),
 		TEST(what_is_not_about_udp_endpoints_is_nothing_to_look_for),
 		TEST(without_endpoints_flows_stay_until_there_are_some),
+		TEST(on_iptables_flows_go_with_the_last_endpoint),
 		TEST(a_service_that_goes_takes_its_flows_along),
 		TEST(so_does_one_that_went_while_nobody_looked),
 		TEST(of_two_services_on_one_address_the_older_decides),
