@@ -15,7 +15,8 @@
 /*
  * Walks the first packet of a connection through the desired facts (jumps, chains, sets, virtual
  * servers, dispatch entries) as netfilter and IPVS would. An explanation reads the same facts that
- * are programmed. It does not walk FORWARD, OUTPUT of filter, or rules of other programs. A walk
+ * are programmed. It walks FORWARD and OUTPUT of filter only where the address is not local, and no
+ * rules of other programs. A walk
  * ends at a rule that it cannot interpret, and says so.
  */
 

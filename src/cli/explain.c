@@ -23,8 +23,8 @@ static const char explain_help[] =
 	"or not. Asks the daemon; with --manifests it shows what the daemon would do.\n\n";
 
 static const char explain_exit_codes[] =
-	"\nExit code: 0 fine, 1 degraded, pending, in conflict or failing, 2 wrong usage,\n"
-	"3 the daemon is not reachable, 4 no permission, 5 no such address or Service.\n";
+	"\nExit code: 0 fine, 1 degraded, pending, in conflict, refused or failing,\n"
+	"2 wrong usage, 3 the daemon is not reachable, 4 no permission, 5 no such address or Service.\n";
 
 /* The text */
 

@@ -58,9 +58,9 @@ static const char status_help[] =
 	"Options:\n";
 
 static const char status_exit_codes[] =
-	"\nExit code: 0 in sync, 1 something is degraded, failing or pending,\n"
-	"2 wrong usage, 3 neither the daemon nor the kernel answers, 4 no permission,\n"
-	"5 no such Service.\n";
+	"\nExit code: 0 in sync, 1 something is degraded, pending, in conflict, refused or\n"
+	"failing, 2 wrong usage, 3 neither the daemon nor the kernel answers,\n"
+	"4 no permission, 5 no such Service.\n";
 
 /* The lines above the table */
 

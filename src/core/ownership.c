@@ -79,7 +79,8 @@ bool ownership_of_wanted(
 	const struct ip ip = fact_ip(key);
 
 	return key->kind != FACT_VS || view->options->adopt_foreign ||
-		sets_have_virtual_server(l, view, key) || (key->proto && has_vip(l, view, &ip));
+		sets_have_virtual_server(l, view, key) ||
+		(key->proto && !ledger_counts_of(l, FACT_MEMBER)->present && has_vip(l, view, &ip));
 }
 
 bool ownership_is_ours(

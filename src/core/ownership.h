@@ -18,7 +18,8 @@ bool ownership_is_ours(
 
 /*
  * The same of a fact that a Service wants. A virtual server of others at its address and port stays
- * theirs: ours is a member of a set, or its address is a VIP that we, or kube-proxy, have made local.
+ * theirs: ours is a member of a set or, where all sets have been flushed, its address is a VIP that
+ * we, or kube-proxy, have made local.
  */
 bool ownership_of_wanted(
 	const struct ledger *l, const struct node_view *view, const struct fact_key *key);

@@ -60,6 +60,7 @@ static void on_refused(const struct refused_frontends *refused, void *arg)
 	const struct frontend *fe = refused->frontend;
 	const struct service *s = refused->service;
 	const bool held = fe->refusal == REFUSAL_HELD;
+	const bool conflict = held || fe->refusal == REFUSAL_FOREIGN;
 	_cleanup_(buf_done) struct buf why = { 0 }, more = { 0 };
 	char address[IP_PORT_STRLEN];
 
@@ -74,10 +75,11 @@ static void on_refused(const struct refused_frontends *refused, void *arg)
 		"service=%s/%s address=%s/%s kind=%s reason=%s err=\"%s\" addresses=%zu", s->ns,
 		s->name, address, proto_name(refused->proto), frontend_kind_name(fe->kind),
 		refusal_name(fe->refusal), buf_str(&why), refused->n);
-	announce_service(&d->announcer, s->ns, s->name, held ? "AddressConflict" : "AddressRefused",
-		"ChooseAddresses", "node %s does not serve %s %s/%s%s: %s",
-		d->config->options.node_name, frontend_kind_name(fe->kind), address,
-		proto_name(refused->proto), buf_str(&more), buf_str(&why));
+	announce_service(&d->announcer, s->ns, s->name,
+		conflict ? "AddressConflict" : "AddressRefused", "ChooseAddresses",
+		"node %s does not serve %s %s/%s%s: %s", d->config->options.node_name,
+		frontend_kind_name(fe->kind), address, proto_name(refused->proto), buf_str(&more),
+		buf_str(&why));
 }
 
 static void on_audit(const struct err *err, void *arg)

@@ -367,9 +367,9 @@ static json_t *plan_not_proxied(const struct plan *p)
 	return list;
 }
 
-/* Addresses that a Service asks for and does not get: those that another one has (`held`), or the
- * others. */
-static json_t *plan_refused(const struct plan *p, const struct plan_ports *ports, bool held)
+/* Addresses that a Service asks for and does not get: those that another one or another program has
+ * (`conflicts`), or the others. */
+static json_t *plan_refused(const struct plan *p, const struct plan_ports *ports, bool conflicts)
 {
 	json_t *list = json_array();
 	char s[IP_STRLEN];
@@ -380,9 +380,11 @@ static json_t *plan_refused(const struct plan *p, const struct plan_ports *ports
 		for (size_t j = 0; pub && j < pub->n_wishes; j++) {
 			const struct wish *w = &pub->wishes[j];
 			const struct fact_key key = resolve_frontend_key(p->view, &w->fe, w->proto);
+			const bool held = w->fe.refusal == REFUSAL_HELD;
 			json_t *o;
 
-			if (!w->fe.refusal || held != (w->fe.refusal == REFUSAL_HELD))
+			if (!w->fe.refusal ||
+				conflicts != (held || w->fe.refusal == REFUSAL_FOREIGN))
 				continue;
 			o = json_pack("{s:o, s:s, s:i, s:s}", "service",
 				plan_port_name(ports, p->slots[i], &key), "address",
@@ -390,6 +392,8 @@ static json_t *plan_refused(const struct plan *p, const struct plan_ports *ports
 				proto_name(w->proto));
 			if (held)
 				json_object_set_new(o, "heldBy", plan_owner(p, ports, &key));
+			else if (conflicts)
+				json_object_set_new(o, "heldBy", json_string("another program"));
 			else
 				json_object_set_new(
 					o, "reason", json_string(refusal_text(w->fe.refusal)));

@@ -356,6 +356,22 @@ static void a_foreign_virtual_server_stays_its_makers(void **state)
 	world_expect(w, FOREIGN);
 }
 
+/* Neither does the cluster IP of a Service that has other ports. */
+static void a_restart_takes_no_foreign_virtual_server(void **state)
+{
+	static const char objects[] = "service a/two ip=10.96.0.3 port=a:80/TCP port=b:81/TCP\n"
+				      "slice a/two-1 port=a:80/TCP port=b:81/TCP ep=10.244.1.1\n";
+	struct world *w = *state;
+
+	fake_kernel_put(&w->kernel, "vs 10.96.0.3:80/TCP wlc");
+	for (int i = 0; i < 3; i++) {
+		world_restart(w);
+		world_start(w, objects);
+		world_expect(w, "vs 10.96.0.3:80/TCP wlc\nvs 10.96.0.3:81/TCP rr\n");
+		world_expect_gone(w, "member KUBE-CLUSTER-IP 10.96.0.3,tcp:80\n");
+	}
+}
+
 static void a_foreign_virtual_server_that_goes_makes_room(void **state)
 {
 	struct world *w = *state;
@@ -532,6 +548,7 @@ int main(void)
 		WORLD_TEST(marks_of_our_bits_are_ours),
 		WORLD_TEST(a_foreign_virtual_server_is_adopted_with_all_that_hangs_on_it),
 		WORLD_TEST(a_foreign_virtual_server_stays_its_makers),
+		WORLD_TEST(a_restart_takes_no_foreign_virtual_server),
 		WORLD_TEST(a_foreign_virtual_server_that_goes_makes_room),
 		WORLD_TEST(a_virtual_server_at_a_vip_of_ours_is_ours),
 		WORLD_TEST(one_that_comes_up_in_the_middle_of_an_audit_keeps_its_real_servers),
