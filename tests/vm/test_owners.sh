@@ -205,6 +205,53 @@ tenant_has_it() {
 	settled && addresses | grep "^balancer $POOL $1 "
 }
 
+# ---- An address of the API server that was taken before ----
+
+# What a version that takes whole addresses leaves behind, for a tenant's Service.
+leave_local_route() {
+	manifest tenant.yaml <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {name: tenant}
+		spec: {clusterIP: 10.96.0.90, externalIPs: [$NEAR], ports: [{port: 80, targetPort: 8080}]}
+		---
+		apiVersion: v1
+		kind: List
+		items:
+		$(slice tenant-4 tenant IPv4 "[{port: 8080}]" "{addresses: [$POD_A], nodeName: node-a}")
+	END
+	KUBECONFIG='' daemon_start "${OPTIONS[@]}" --external-addresses=local || return
+	daemon_end KILL
+	true
+}
+
+# What kube-proxy's IPVS mode leaves behind.
+leave_address() {
+	in_node sh -ec "
+		ip link add kube-ipvs0 type dummy
+		ip addr add $NEAR/32 dev kube-ipvs0
+		ipset create KUBE-IPVS-IPS hash:ip
+		ipset add KUBE-IPVS-IPS $NEAR
+		ipset create KUBE-EXTERNAL-IP hash:ip,port
+		ipset add KUBE-EXTERNAL-IP $NEAR,tcp:80
+		[ $BACKEND != ipvs ] || ipvsadm -A -t $NEAR:80 -s rr"
+}
+
+who_answers() {
+	names "$(ask node tcp $NEAR 22; ask client tcp $NEAR 22)"
+}
+
+# recovers NAME COMMAND: whether the daemon gets to the API server through what the command leaves.
+recovers() {
+	daemon_end TERM
+	in_node "$SVCD" --cleanup >/dev/null 2>&1
+	must "$1: the old state is made" "$2"
+	check "$1: the node has taken the API server's address" test "$(who_answers)" != near
+	must "$1: the daemon gets to the API server" daemon_start "${OPTIONS[@]}"
+	check "$1: all of it is programmed" eventually 60 settled
+	equal "$1: the address belongs to its owner again" "$(who_answers)" near
+}
+
 lab_up
 outside_up
 lab_background "$WORK/serve-api" far "$PEER" serve far tcp:6443
@@ -225,4 +272,6 @@ check "the daemon hears that they are deleted" eventually 60 lacks api-port
 check "all of it is removed" eventually 60 settled
 equal "nothing is left of them" "$(kernel_state)" "$before"
 ask_flows after-the-tenants a
+recovers "after a version that takes whole addresses" leave_local_route
+recovers "after kube-proxy" leave_address
 tap_done
