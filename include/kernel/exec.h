@@ -20,8 +20,8 @@ enum { EXEC_MAX_OUTPUT = 256 << 20, EXEC_MAX_ERROR = 4096 };
  * descriptor. It is ended with SIGKILL after timeout_ms.
  *
  * Returns its exit status (0..255), or a negative errno with words: -ENOENT (no such program),
- * -ETIMEDOUT, -ECHILD (it died of a signal), -EFBIG (more output than EXEC_MAX_OUTPUT). With an
- * exit status other than 0, `err` holds what it printed on standard error, on one line. `ret_out`
+ * -ETIMEDOUT, -ECHILD (it died of a signal), -EFBIG (more output than EXEC_MAX_OUTPUT), or a
+ * shortage (base/err.h). With an exit status other than 0, `err` holds what it printed on standard error, on one line. `ret_out`
  * may be NULL; else it is written whenever there is an exit status, and what it held before is
  * released.
  */

@@ -28,7 +28,8 @@
  * chain that lead to the chain. A jump is inserted at the head.
  *
  * Results: -EINVAL (iptables refuses the rules; its words are logged once), -EAGAIN (another
- * program holds the lock), -EPERM, -ETIMEDOUT, -EOPNOTSUPP (the program cannot be run).
+ * program holds the lock), -EPERM, -ETIMEDOUT, a shortage (base/err.h), -EOPNOTSUPP (the
+ * program cannot be run).
  */
 
 struct iptables_info {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,4 +49,26 @@ void err_prefix(struct err *err, const char *fmt, ...)
 	va_end(ap);
 	len = strlen(err->msg);
 	snprintf(err->msg + len, sizeof(err->msg) - len, ": %s", rest);
+}
+
+void err_suffix(struct err *err, const char *fmt, ...)
+{
+	va_list ap;
+	size_t len;
+
+	if (!err)
+		return;
+	len = strlen(err->msg);
+	len += (size_t)snprintf(err->msg + len, sizeof(err->msg) - len, "; ");
+	if (len >= sizeof(err->msg))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(err->msg + len, sizeof(err->msg) - len, fmt, ap);
+	va_end(ap);
+}
+
+bool err_is_shortage(int code)
+{
+	return code == -EMFILE || code == -ENFILE || code == -ENOMEM || code == -ENOBUFS ||
+		code == -EAGAIN;
 }

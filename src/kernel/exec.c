@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -105,6 +106,13 @@ pid_t exec_running(const struct exec *x)
 	return x->pid;
 }
 
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
+}
+
 /* A service's PATH often lacks the directories of administrative programs. */
 static bool find_program(const char *name, char ret[static PATH_MAX])
 {
@@ -118,7 +126,7 @@ static bool find_program(const char *name, char ret[static PATH_MAX])
 			size_t len = strcspn(p, ":");
 			int n = snprintf(ret, PATH_MAX, "%.*s/%s", (int)len, p, name);
 
-			if (len && n < PATH_MAX && !access(ret, X_OK))
+			if (len && n < PATH_MAX && is_program(ret))
 				return true;
 			p += len + (p[len] == ':');
 		}

@@ -153,17 +153,14 @@ static void log_failure(struct iptables *t, const struct iptables_batch *b, cons
 	struct memo *m = memo_get(&t->memos, &b->ops[0]->fact.key);
 	uint64_t complaint = hash_text(err->msg);
 	_cleanup_(buf_done) struct buf fact = { 0 };
-	struct err words = *err;
 
 	if (m->complaint == complaint)
 		return;
 	m->complaint = complaint;
-	for (char *p = words.msg; (p = strchr(p, '"'));)
-		*p = '\'';
 	fact_print(&fact, &b->ops[0]->fact);
 	log_warn("cannot change iptables rules, retrying later",
 		"program=%s fact=\"%s\" err=\"%s\"", b->family->tool.name, buf_str(&fact),
-		words.msg);
+		err->msg);
 }
 
 /* All operations of the batch get their result. */

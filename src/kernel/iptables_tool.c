@@ -86,39 +86,50 @@ static bool legacy_has(int family, enum table table)
 	return found;
 }
 
-static bool hints_at(int family, bool nft)
+/* Returns 1, 0, or a shortage with words. */
+static int hints_at(int family, bool nft, struct err *err)
 {
 	_cleanup_(buf_done) struct buf out = { 0 };
 	char variant[TOOL_NAME_SIZE], name[TOOL_NAME_SIZE + sizeof("-save")];
 	struct iptables_line line;
+	int r;
 
 	if (!nft && !legacy_has(family, TABLE_MANGLE))
-		return false;
+		return 0;
 	snprintf(name, sizeof(name), "%s-save", variant_tool_name(family, nft, variant));
-	if (exec_run((const char *const[]){ name, "-t", "mangle", NULL }, NULL, 0, TABLE_TIMEOUT_MS,
-		    &out, NULL))
-		return false;
+	r = exec_run((const char *const[]){ name, "-t", "mangle", NULL }, NULL, 0, TABLE_TIMEOUT_MS,
+		&out, err);
+	if (r)
+		return err_is_shortage(r) ? r : 0;
 	for (const char *at = buf_str(&out); iptables_next_line(&at, &line);)
 		if (line.type == IPTABLES_LINE_CHAIN &&
 			(!strcmp(line.name, "KUBE-IPTABLES-HINT") ||
 				!strcmp(line.name, "KUBE-KUBELET-CANARY")))
-			return true;
-	return false;
+			return 1;
+	return 0;
 }
 
 int iptables_tool_find(int family, struct iptables_tool *ret, struct err *err)
 {
 	struct iptables_tool t, other;
 	char name[TOOL_NAME_SIZE];
-	int r = open_iptables_tool(family == AF_INET6 ? "ip6tables" : "iptables", &t, err);
+	int r = open_iptables_tool(family == AF_INET6 ? "ip6tables" : "iptables", &t, err), hint;
 
 	if (r)
 		return r;
 	variant_tool_name(family, !t.info.nft, name);
-	if (hints_at(family, !t.info.nft) && !hints_at(family, t.info.nft) &&
-		!open_iptables_tool(name, &other, NULL))
-		t = other;
-	*ret = t;
+	hint = hints_at(family, !t.info.nft, err);
+	if (hint > 0) {
+		r = hints_at(family, t.info.nft, err);
+		hint = r < 0 ? r : !r;
+	}
+	if (hint > 0) {
+		r = open_iptables_tool(name, &other, err);
+		hint = err_is_shortage(r) ? r : !r;
+	}
+	if (hint < 0)
+		return hint;
+	*ret = hint ? other : t;
 	return 0;
 }
 
@@ -150,7 +161,7 @@ int iptables_tool_result(int r, struct err *words, struct err *err)
 		return 0;
 	if (advice)
 		*advice = '\0';
-	if (r != -ETIMEDOUT)
+	if (r != -ETIMEDOUT && !err_is_shortage(r))
 		r = exited ? -EINVAL : -EOPNOTSUPP;
 	/* The exit status tells little: 4 is both "locked" and "no such match". */
 	for (size_t i = 0; exited && r == -EINVAL && i < ARRAY_SIZE(known); i++)

@@ -6,8 +6,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -116,6 +119,58 @@ static void a_missing_program_is_named(void **state)
 	assert_string_equal(err.msg, "no-such-program: no such program in PATH");
 	assert_int_equal(RUN(NULL, 0, NULL, &err, "/no/such/program"), -ENOENT);
 	assert_non_null(strstr(err.msg, "/no/such/program"));
+}
+
+static void a_directory_is_no_program(void **state)
+{
+	const char *path = getenv("PATH");
+	_cleanup_free_ char *saved = path ? mem_strdup(path) : NULL;
+	char dir[] = "/tmp/test_exec.XXXXXX", name[sizeof(dir) + 16];
+	_cleanup_(buf_done) struct buf out = { 0 };
+	struct err err = { 0 };
+	int found, missing;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(name, sizeof(name), "%s/cat", dir);
+	assert_return_code(mkdir(name, 0755), errno);
+	setenv("PATH", dir, 1);
+	found = RUN("x", 1, &out, &err, "cat");
+	snprintf(name, sizeof(name), "%s/no-such-program", dir);
+	assert_return_code(mkdir(name, 0755), errno);
+	missing = RUN(NULL, 0, NULL, &err, "no-such-program");
+	if (saved)
+		setenv("PATH", saved, 1);
+	rmdir(name);
+	snprintf(name, sizeof(name), "%s/cat", dir);
+	rmdir(name);
+	rmdir(dir);
+	assert_int_equal(found, 0);
+	assert_string_equal(buf_str(&out), "x");
+	assert_int_equal(missing, -ENOENT);
+	assert_string_equal(err.msg, "no-such-program: no such program in PATH");
+}
+
+static void too_few_descriptors_are_a_shortage(void **state)
+{
+	struct rlimit before, few;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_return_code(getrlimit(RLIMIT_NOFILE, &before), errno);
+	for (few = before, few.rlim_cur = 3; few.rlim_cur < 20; few.rlim_cur++) {
+		int r;
+
+		assert_return_code(setrlimit(RLIMIT_NOFILE, &few), errno);
+		r = RUN(NULL, 0, NULL, &err, "true");
+		setrlimit(RLIMIT_NOFILE, &before);
+		if (!r)
+			break;
+		assert_int_equal(r, -EMFILE);
+		assert_true(err_is_shortage(r));
+		assert_non_null(strstr(err.msg, "Too many open files"));
+	}
+	assert_in_range(few.rlim_cur, 4, 19);
 }
 
 static void programs_are_found_without_a_path(void **state)
@@ -262,6 +317,8 @@ int main(void)
 		cmocka_unit_test(standard_error_is_cut_and_not_waited_for),
 		cmocka_unit_test(a_program_that_does_not_read_its_input_is_no_error),
 		cmocka_unit_test(a_missing_program_is_named),
+		cmocka_unit_test(a_directory_is_no_program),
+		cmocka_unit_test(too_few_descriptors_are_a_shortage),
 		cmocka_unit_test(programs_are_found_without_a_path),
 		cmocka_unit_test(a_slow_program_is_killed),
 		cmocka_unit_test(a_slow_program_that_closed_its_outputs_is_killed),
