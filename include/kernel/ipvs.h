@@ -48,9 +48,12 @@ struct vs_stats {
 int ipvs_stats(struct adapter *a, void (*fn)(const struct vs_stats *s, void *arg), void *arg,
 	struct err *err);
 
+/* The firewall mark of the virtual server that tries a scheduler; no packet has it. */
+enum { IPVS_SCHEDULER_MARK = 0x7fffffff };
 /*
  * Whether the kernel has that scheduler (it loads the module). Creates and deletes a virtual
- * server, so call it in a scratch network namespace. Returns 1, 0, or a negative errno with words.
+ * server, so call it in a scratch network namespace, or after probe_clean(). Returns 1, 0, or a
+ * negative errno with words.
  */
 int ipvs_try_scheduler(struct adapter *a, const char *scheduler, struct err *err);
 

@@ -6,12 +6,14 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "core/adapter.h"
 #include "core/options.h"
 
 /*
  * Tries what the daemon needs of this kernel, in a scratch network namespace. Creating one takes
  * CAP_SYS_ADMIN; without it, the trials take place in our own namespace, with a virtual server for
- * a firewall mark that no packet has, and are undone at once.
+ * a firewall mark that no packet has, and are undone at once. A trial that is killed in between
+ * leaves it: probe_clean() deletes it, and another trial is not disturbed by it.
  */
 
 /*
@@ -27,6 +29,15 @@ int probe_capabilities(struct err *err);
  */
 int probe_ipvs(struct err *err);
 
+/* The same trial in the namespace of the adapter. */
+int probe_servers(struct adapter *ipvs, struct err *err);
+/*
+ * Deletes the virtual servers of trials that were killed, in the namespace of the adapter. One with
+ * a real server that is none of a trial is somebody else's and stays. Returns 0, or a negative errno
+ * with words.
+ */
+int probe_clean(struct adapter *ipvs, struct err *err);
+
 /* Whether this kernel has that scheduler (it loads the module): 1, 0, or a negative errno with
  * words. */
 int probe_scheduler(const char *scheduler, struct err *err);
@@ -38,7 +49,10 @@ int probe_scheduler(const char *scheduler, struct err *err);
  */
 int probe_schedulers(unsigned *ret_mask, struct err *err);
 
-/* Whether a family can be served: iptables works for it, and IPv6 is not disabled. */
-bool probe_family(int family);
+/* Whether a family can be served: iptables works for it, and IPv6 is not disabled. Returns 1, 0, or
+ * a shortage (base/err.h) with words. */
+int probe_family(int family, struct err *err);
+/* Both families. Returns 0, or a shortage with words. */
+int probe_families(bool *ret_ipv4, bool *ret_ipv6, struct err *err);
 
 #endif

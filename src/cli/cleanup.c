@@ -253,10 +253,9 @@ static enum exit_code cleanup_kube_proxy(struct cleanup_run *r)
 			"stop it first");
 	if (probe_capabilities(&err) < 0)
 		return command_complain(COMMAND, EXIT_CODE_PERMISSION, err.msg);
-	r->view.ipv4 = probe_family(AF_INET);
-	r->view.ipv6 = probe_family(AF_INET6);
-	if (adapters_open(&r->adapters, ADAPTERS_AVAILABLE, &r->rules, r->view.ipv4, r->view.ipv6,
-		    r->options.external_table, &err) < 0)
+	if (probe_families(&r->view.ipv4, &r->view.ipv6, &err) < 0 ||
+		adapters_open(&r->adapters, ADAPTERS_AVAILABLE, &r->rules, r->view.ipv4,
+			r->view.ipv6, r->options.external_table, &err) < 0)
 		return command_complain(COMMAND, EXIT_CODE_DIFFERENT, err.msg);
 
 	keep = running || (!r->q->force && has_state_of_ours(r));

@@ -63,10 +63,9 @@ static bool make_plan(struct plan_run *r, bool read_kernel)
 
 	r->dry.engine = engine_new(&config);
 	if (read_kernel) {
-		view->ipv4 = probe_family(AF_INET);
-		view->ipv6 = probe_family(AF_INET6);
-		if (adapters_open(&r->adapters, ADAPTERS_ALL, engine_rules(r->dry.engine),
-			    view->ipv4, view->ipv6, view->options->external_table, &err) < 0) {
+		if (probe_families(&view->ipv4, &view->ipv6, &err) < 0 ||
+			adapters_open(&r->adapters, ADAPTERS_ALL, engine_rules(r->dry.engine),
+				view->ipv4, view->ipv6, view->options->external_table, &err) < 0) {
 			failure = &err;
 			view->ipv4 = view->ipv6 = true;
 		} else {

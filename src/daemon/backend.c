@@ -96,6 +96,9 @@ int backend_choose(
 	*ret_no_ipvs = (struct err){ 0 };
 	if (view->backend != BACKEND_IPTABLES) {
 		r = probe_ipvs(&reason);
+		if (err_is_shortage(r))
+			return err_set(
+				err, r, "cannot find out whether IPVS works: %s", reason.msg);
 		if (r && c->options.backend == BACKEND_IPVS)
 			return err_set(err, r,
 				"IPVS cannot be used: %s; get the kernel module ip_vs (modprobe "

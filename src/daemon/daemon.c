@@ -18,6 +18,7 @@
 #include "core/fact_text.h"
 #include "kernel/iptables.h"
 #include "kernel/link_monitor.h"
+#include "kernel/probe.h"
 #include "notify.h"
 #include "release.h"
 #include "status.h"
@@ -313,6 +314,7 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 	 */
 	const bool with_ipvs = view->backend == BACKEND_IPVS || !access("/proc/net/ip_vs", F_OK);
 	struct utsname name;
+	struct err why;
 	int r;
 
 	*d = (struct daemon){
@@ -349,6 +351,9 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 	if (r < 0)
 		return r;
 	adapters_serve(&d->adapters, d->engine);
+	if (d->adapters.ipvs && probe_clean(d->adapters.ipvs, &why) < 0)
+		log_warn("cannot remove what a trial of IPVS left, it is harmless", "err=\"%s\"",
+			why.msg);
 	d->view.random_fully = iptables_info(d->adapters.iptables)->random_fully;
 	flows_init(&d->flows, &d->view, &d->observe);
 	r = daemon_read_node(d, err);

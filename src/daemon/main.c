@@ -127,9 +127,9 @@ static int start(struct config *c)
 
 	node_view_init(&view, &c->options);
 	r = probe_capabilities(&err);
+	if (r >= 0)
+		r = probe_families(&view.ipv4, &view.ipv6, &err);
 	if (r >= 0) {
-		view.ipv4 = probe_family(AF_INET);
-		view.ipv6 = probe_family(AF_INET6);
 		if (!view.ipv4 && !view.ipv6)
 			r = err_set(&err, -ENOENT,
 				"neither iptables nor ip6tables works here: install iptables (1.8 "

@@ -22,7 +22,6 @@
 #include "nl.h"
 
 enum {
-	SCHEDULER_TRIAL_MARK = 0x7fffffff, /* of the virtual server that tries a scheduler */
 	MODPROBE_MS = 10000,
 };
 
@@ -286,7 +285,7 @@ int ipvs_stats(struct adapter *a, void (*fn)(const struct vs_stats *s, void *arg
 
 int ipvs_try_scheduler(struct adapter *a, const char *scheduler, struct err *err)
 {
-	struct op op = { .type = OP_ADD, .fact = fact_vs_fwmark(AF_INET, SCHEDULER_TRIAL_MARK) };
+	struct op op = { .type = OP_ADD, .fact = fact_vs_fwmark(AF_INET, IPVS_SCHEDULER_MARK) };
 
 	if (strlen(scheduler) >= SCHED_NAME_SIZE)
 		return 0;

@@ -25,7 +25,7 @@
 #include "kernel/sysctl.h"
 
 enum {
-	PROBE_MARK = 0x7ffffffe,
+	PROBE_MARK = 0x7ffffffe, /* beside IPVS_SCHEDULER_MARK */
 	PROBE_PORT = 20000,
 	PROBE_MS = 30000, /* loading modules takes a while */
 };
@@ -146,38 +146,83 @@ static int probe_run(
 	return r;
 }
 
+/* The virtual server of the trial, and its real server, at an address of RFC 5737. */
+static void trial_facts(struct fact *ret_vs, struct fact *ret_rs)
+{
+	const struct ip ip = ip_make(AF_INET, (const uint8_t[]){ 192, 0, 2, 1 });
+
+	*ret_vs = fact_vs_fwmark(AF_INET, PROBE_MARK);
+	strcpy(ret_vs->val.vs.scheduler, "rr");
+	*ret_rs = fact_rs(&ret_vs->key, &ip, PROBE_PORT, 1);
+}
+
+static void find_foreign(const struct rs_conns *c, void *arg)
+{
+	bool *foreign = arg;
+	struct fact vs, rs;
+
+	trial_facts(&vs, &rs);
+	*foreign |= !fact_key_eq(&c->key, &rs.key);
+}
+
+int probe_clean(struct adapter *ipvs, struct err *err)
+{
+	static const uint32_t marks[] = { PROBE_MARK, IPVS_SCHEDULER_MARK };
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		struct op vs = { .type = OP_DEL, .fact = fact_vs_fwmark(AF_INET, marks[i]) };
+		bool foreign = false;
+		int r = ipvs->conns(ipvs, &vs.fact.key, find_foreign, &foreign, err);
+
+		if (r < 0)
+			return r;
+		if (foreign)
+			continue;
+		ipvs->apply(ipvs, &vs, 1); /* with its real server */
+		if (vs.result && vs.result != -ENOENT)
+			return err_errno(err, vs.result,
+				"cannot delete the virtual server that a trial has left");
+	}
+	return 0;
+}
+
+int probe_servers(struct adapter *ipvs, struct err *err)
+{
+	struct op vs = { .type = OP_ADD }, rs = { .type = OP_ADD };
+	struct err unused;
+
+	trial_facts(&vs.fact, &rs.fact);
+	probe_clean(ipvs, &unused);
+	ipvs->apply(ipvs, &vs, 1);
+	/* If somebody has one with this mark, the kernel has IPVS. */
+	if (vs.result == -EEXIST)
+		return 0;
+	if (vs.result)
+		return err_errno(err, vs.result, "IPVS refuses a virtual server");
+	ipvs->apply(ipvs, &rs, 1);
+	probe_clean(ipvs, &unused);
+	return rs.result ? err_errno(err, rs.result, "IPVS refuses a real server") : 0;
+}
+
 static int try_servers(struct adapter *ipvs, const char *scheduler, struct probe_answer *answer)
 {
-	struct ip ip = ip_make(AF_INET, (const uint8_t[]){ 192, 0, 2, 1 }); /* RFC 5737 */
-	struct op vs = { .type = OP_ADD, .fact = fact_vs_fwmark(AF_INET, PROBE_MARK) };
-	struct op rs = { .type = OP_ADD, .fact = fact_rs(&vs.fact.key, &ip, PROBE_PORT, 1) };
-
-	strcpy(vs.fact.val.vs.scheduler, scheduler);
-	ipvs->apply(ipvs, &vs, 1);
-	if (vs.result)
-		return err_errno(&answer->err, vs.result, "IPVS refuses a virtual server");
-
-	ipvs->apply(ipvs, &rs, 1);
-	if (rs.result)
-		err_errno(&answer->err, rs.result, "IPVS refuses a real server");
-	vs.type = OP_DEL; /* with its real server */
-	ipvs->apply(ipvs, &vs, 1);
-	return rs.result;
+	(void)scheduler;
+	return probe_servers(ipvs, &answer->err);
 }
 
 int probe_ipvs(struct err *err)
 {
 	struct probe_answer answer = { 0 };
 
-	return probe_run(try_servers, "rr", &answer, err);
+	return probe_run(try_servers, NULL, &answer, err);
 }
 
 /* Tries one scheduler, or all that are known (NULL). */
 static int try_schedulers(struct adapter *ipvs, const char *scheduler, struct probe_answer *answer)
 {
-	int r = 0;
+	int r = probe_clean(ipvs, &answer->err);
 
-	if (scheduler)
+	if (r >= 0 && scheduler)
 		return ipvs_try_scheduler(ipvs, scheduler, &answer->err);
 	for (unsigned i = 0; r >= 0 && known_schedulers[i]; i++) {
 		r = ipvs_try_scheduler(ipvs, known_schedulers[i], &answer->err);
@@ -204,18 +249,39 @@ int probe_schedulers(unsigned *ret_mask, struct err *err)
 	return r;
 }
 
-bool probe_family(int family)
+int probe_family(int family, struct err *err)
 {
 	struct iptables_tool tool;
 	long disabled;
 	int r;
 
-	if (family == AF_INET6 &&
-		(sysctl_read("net/ipv6/conf/all/disable_ipv6", &disabled) || disabled))
-		return false;
-	if (iptables_tool_find(family, &tool, NULL))
-		return false;
-	r = iptables_tool_try(&tool, NULL);
+	if (family == AF_INET6) {
+		r = sysctl_read("net/ipv6/conf/all/disable_ipv6", &disabled);
+		if (err_is_shortage(r))
+			return err_errno(err, r, "cannot find out whether IPv6 is disabled");
+		if (r || disabled)
+			return 0;
+	}
+	r = iptables_tool_find(family, &tool, err);
+	if (r)
+		return err_is_shortage(r) ? r : 0;
+	r = iptables_tool_try(&tool, err);
 	/* A family whose tables somebody holds, or which takes long to answer, exists. */
-	return !r || r == -EAGAIN || r == -ETIMEDOUT;
+	if (!r || r == -EAGAIN || r == -ETIMEDOUT)
+		return 1;
+	return err_is_shortage(r) ? r : 0;
+}
+
+int probe_families(bool *ret_ipv4, bool *ret_ipv6, struct err *err)
+{
+	int four = probe_family(AF_INET, err), six;
+
+	if (four < 0)
+		return four;
+	six = probe_family(AF_INET6, err);
+	if (six < 0)
+		return six;
+	*ret_ipv4 = four;
+	*ret_ipv6 = six;
+	return 0;
 }

@@ -61,6 +61,87 @@ static void ipvs_works_or_is_missing(void **state)
 	assert_int_equal(count_virtual_servers(), 0);
 }
 
+static void keep_capabilities(uint32_t mask)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { mask, mask, mask }, { 0 } };
+
+	if (syscall(SYS_capset, &header, data))
+		abort();
+}
+
+static void leave_servers(void)
+{
+	static const char *const left[] = { "vs fwmark:2147483646/IPv4 rr",
+		"rs fwmark:2147483646/IPv4 192.0.2.1:20000 weight=1",
+		"vs fwmark:2147483647/IPv4 sh" };
+	struct adapter *a;
+	struct err err;
+
+	assert_int_equal(ipvs_new(&a, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(left); i++)
+		kernel_apply(a, OP_ADD, kernel_fact(left[i]), 0);
+	ipvs_free(a);
+}
+
+static void clean_servers(void)
+{
+	struct adapter *a;
+	struct err err;
+
+	assert_int_equal(ipvs_new(&a, &err), 0);
+	assert_int_equal(probe_clean(a, &err), 0);
+	ipvs_free(a);
+}
+
+/* The words of both trials in a process of its own, in this namespace or in one of theirs; "": both
+ * succeeded. */
+static const char *words_of_trial(bool here, struct err *ret)
+{
+	int fd[2], n;
+	pid_t pid;
+
+	assert_int_equal(pipe(fd), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		memset(ret, 0, sizeof(*ret));
+		if (here)
+			keep_capabilities(1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW);
+		if (!probe_ipvs(ret))
+			probe_scheduler("rr", ret);
+		_exit(write(fd[1], ret, sizeof(*ret)) < 0);
+	}
+	n = (int)read(fd[0], ret, sizeof(*ret));
+	close(fd[0]);
+	close(fd[1]);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(n, sizeof(*ret));
+	return ret->msg;
+}
+
+/* Without CAP_SYS_ADMIN the trial takes place here, where a killed one has left its servers. */
+static void a_killed_trial_decides_nothing_and_leaves_nothing(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	if (!kernel_has_ipvs())
+		return;
+	free(RUN(NULL, "ip", "link", "set", "lo", "up")); /* IPVS wants a route */
+	leave_servers();
+	assert_int_equal(count_virtual_servers(), 2);
+	assert_string_equal(words_of_trial(true, &err), "");
+	assert_int_equal(count_virtual_servers(), 0);
+
+	/* With it the trial takes place elsewhere, and the start of the daemon cleans. */
+	leave_servers();
+	assert_string_equal(words_of_trial(false, &err), "");
+	assert_int_equal(count_virtual_servers(), 2);
+	clean_servers();
+	assert_int_equal(count_virtual_servers(), 0);
+}
+
 static void known_and_unknown_schedulers_are_distinguished(void **state)
 {
 	struct err err = { 0 };
@@ -107,15 +188,6 @@ static void root_has_the_capabilities(void **state)
 	(void)state;
 	if (probe_capabilities(&err))
 		fail_msg("%s", err.msg);
-}
-
-static void keep_capabilities(uint32_t mask)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { { mask, mask, mask }, { 0 } };
-
-	if (syscall(SYS_capset, &header, data))
-		abort();
 }
 
 /* The words of probe_capabilities() in a process of its own that `prepare` changed; "": none. */
@@ -215,15 +287,15 @@ static void ipv6_is_served_unless_it_is_disabled(void **state)
 	long value;
 
 	(void)state;
-	assert_true(probe_family(AF_INET));
+	assert_true(probe_family(AF_INET, NULL));
 	if (sysctl_read(disable.path, &value)) {
-		assert_false(probe_family(AF_INET6));
+		assert_false(probe_family(AF_INET6, NULL));
 		return;
 	}
-	assert_true(probe_family(AF_INET6));
+	assert_true(probe_family(AF_INET6, NULL));
 	assert_int_equal(sysctl_ensure(&disable, &err), 1);
-	assert_false(probe_family(AF_INET6));
-	assert_true(probe_family(AF_INET));
+	assert_false(probe_family(AF_INET6, NULL));
+	assert_true(probe_family(AF_INET, NULL));
 }
 
 /* An iptables that says this of everything that it is asked to do. */
@@ -250,9 +322,9 @@ static void a_family_with_locked_tables_is_served(void **state)
 	snprintf(path, sizeof(path), "%s/iptables", dir);
 	setenv("PATH", dir, 1);
 	write_program(path, "Another app is currently holding the xtables lock.", 4);
-	assert_true(probe_family(AF_INET));
+	assert_true(probe_family(AF_INET, NULL));
 	write_program(path, "iptables: No chain/target/match by that name.", 1);
-	assert_false(probe_family(AF_INET));
+	assert_false(probe_family(AF_INET, NULL));
 	if (old)
 		setenv("PATH", old, 1);
 	remove(path);
@@ -263,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ipvs_works_or_is_missing),
+		cmocka_unit_test(a_killed_trial_decides_nothing_and_leaves_nothing),
 		cmocka_unit_test(known_and_unknown_schedulers_are_distinguished),
 		cmocka_unit_test(the_caller_keeps_its_namespace),
 		cmocka_unit_test(root_has_the_capabilities),
