@@ -44,8 +44,14 @@ int sysctl_setup(const struct sysctl *wanted, size_t n, struct err *err);
 size_t sysctl_wanted_conntrack(const struct conntrack_settings *c, unsigned cpus,
 	struct sysctl ret[static SYSCTL_MAX_CONNTRACK]);
 
-/* Ensures all of them; nf_conntrack must be loaded if there are any. */
-int sysctl_setup_conntrack(const struct conntrack_settings *c, struct err *err);
+/*
+ * Ensures all of them; nf_conntrack must be loaded if there are any. The limits are only ever raised.
+ * A limit that cannot be written is told to `warn`, with a remedy, and is no failure if it is not
+ * ours to write: nf_conntrack_max outside of the initial network namespace, and the size of the
+ * hash table in any case, as /sys is read-only in containers.
+ */
+int sysctl_setup_conntrack(const struct conntrack_settings *c,
+	void (*warn)(const struct err *why, void *arg), void *arg, struct err *err);
 
 /* The running kernel's version, e.g. 6.12 as major 6, minor 12. */
 void sysctl_kernel_version(unsigned *ret_major, unsigned *ret_minor);

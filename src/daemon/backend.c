@@ -86,6 +86,13 @@ static void find_policy_routing(const struct config *c, struct node_view *view)
 	}
 }
 
+static void warn_of_limit(const struct err *why, void *arg)
+{
+	(void)arg;
+	log_warn("cannot raise a limit of the connection table, going on with the present one",
+		"err=\"%s\"", why->msg);
+}
+
 int backend_choose(
 	const struct config *c, struct node_view *view, struct err *ret_no_ipvs, struct err *err)
 {
@@ -117,7 +124,7 @@ int backend_choose(
 		find_policy_routing(c, view);
 	r = view->backend == BACKEND_IPVS ? setup_ipvs(c, view, err) : setup_iptables(c, view, err);
 	if (r >= 0)
-		r = sysctl_setup_conntrack(&c->conntrack, err);
+		r = sysctl_setup_conntrack(&c->conntrack, warn_of_limit, NULL, err);
 	if (r >= 0 && !sysctl_read("net/netfilter/nf_conntrack_tcp_be_liberal", &liberal))
 		view->drop_invalid = !liberal;
 	return r;

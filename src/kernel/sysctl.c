@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -18,12 +19,20 @@ enum {
 	CONNTRACK_PER_BUCKET = 4, /* connections in one hash bucket of a full table */
 };
 
+static const char path_max[] = "net/netfilter/nf_conntrack_max";
+static const char path_hashsize[] = "/sys/module/nf_conntrack/parameters/hashsize";
+
+static void sysctl_file(const char *path, char ret[static PATH_MAX])
+{
+	snprintf(ret, PATH_MAX, "%s%s", *path == '/' ? "" : "/proc/sys/", path);
+}
+
 static int sysctl_open(const char *path, int flags)
 {
 	char file[PATH_MAX];
 	int fd;
 
-	snprintf(file, sizeof(file), "%s%s", *path == '/' ? "" : "/proc/sys/", path);
+	sysctl_file(path, file);
 	fd = open(file, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
@@ -83,8 +92,9 @@ int sysctl_ensure(const struct sysctl *s, struct err *err)
 		close(fd);
 	}
 	if (r)
-		return err_errno(err, r, "%s is %ld, must be %ld and cannot be written",
-			dotted_name(s->path, name), value, s->value);
+		return err_errno(err, r, "%s is %ld, must be %s%ld and cannot be written",
+			dotted_name(s->path, name), value, s->at_least ? "at least " : "",
+			s->value);
 	return 1;
 }
 
@@ -176,9 +186,9 @@ size_t sysctl_wanted_conntrack(const struct conntrack_settings *c, unsigned cpus
 	if (max && max < (long)c->min)
 		max = (long)c->min;
 	if (max) {
-		ret[n++] = (struct sysctl){ "net/netfilter/nf_conntrack_max", max };
-		ret[n++] = (struct sysctl){ "/sys/module/nf_conntrack/parameters/hashsize",
-			max / CONNTRACK_PER_BUCKET, .at_least = true };
+		ret[n++] = (struct sysctl){ path_max, max, .at_least = true };
+		ret[n++] = (struct sysctl){ path_hashsize, max / CONNTRACK_PER_BUCKET,
+			.at_least = true };
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
 		if (plain[i].value)
@@ -186,13 +196,53 @@ size_t sysctl_wanted_conntrack(const struct conntrack_settings *c, unsigned cpus
 	return n;
 }
 
-int sysctl_setup_conntrack(const struct conntrack_settings *c, struct err *err)
+/* What to do about a limit that cannot be raised here, but does not keep the daemon from running;
+ * NULL: it does. */
+static const char *limit_remedy(const char *path)
+{
+	char file[PATH_MAX];
+	struct stat st;
+
+	if (!strcmp(path, path_hashsize))
+		return "the table of connections gets slow when it is full; write it on the host, or "
+		       "give --conntrack-max-per-core=0";
+	/* The kernel lets nobody write it but in the initial network namespace. */
+	sysctl_file(path, file);
+	if (!strcmp(path, path_max) && !stat(file, &st) &&
+		!(st.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH)))
+		return "it belongs to the initial network namespace: write it there, or give "
+		       "--conntrack-max-per-core=0";
+	return NULL;
+}
+
+int sysctl_setup_conntrack(const struct conntrack_settings *c,
+	void (*warn)(const struct err *why, void *arg), void *arg, struct err *err)
 {
 	struct sysctl wanted[SYSCTL_MAX_CONNTRACK];
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t n = sysctl_wanted_conntrack(c, cpus > 0 ? (unsigned)cpus : 1, wanted);
+	int first = 0;
 
-	return sysctl_setup(wanted, n, err);
+	for (size_t i = 0; i < n; i++) {
+		struct err why = { 0 };
+		const char *remedy;
+		int r = sysctl_ensure(&wanted[i], &why);
+
+		if (r >= 0)
+			continue;
+		remedy = limit_remedy(wanted[i].path);
+		if (remedy) {
+			err_suffix(&why, "%s", remedy);
+			warn(&why, arg);
+		} else if (!first) {
+			first = r;
+			err_suffix(&why,
+				"write it beforehand (ipvsctl-svcd --init-only), or give the option "
+				"--conntrack-... as 0");
+			err_set(err, r, "%s", why.msg);
+		}
+	}
+	return first;
 }
 
 void sysctl_kernel_version(unsigned *ret_major, unsigned *ret_minor)
