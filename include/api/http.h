@@ -21,10 +21,10 @@
  */
 
 enum {
-	HTTP_CONNECT_TIMEOUT_MS = 30 * 1000, /* name, TCP and TLS together */
+	HTTP_CONNECT_TIMEOUT_MS = 10 * 1000, /* name, TCP and TLS together */
 	HTTP_IDLE_TIMEOUT_MS = 60 * 1000,    /* of a request that names none */
 	/* A connection whose peer does not answer to TCP ends after this, idle or not. */
-	HTTP_DEAD_AFTER_MS = 45 * 1000,
+	HTTP_DEAD_AFTER_MS = 20 * 1000,
 	HTTP_MAX_RETRY_AFTER_S = 3600, /* what a server may ask for */
 };
 

@@ -41,7 +41,7 @@ struct kube_config {
 	void (*fed)(void *arg);
 	/* A resource cannot be followed; NULL message: it is followed again. */
 	void (*trouble)(const char *resource, const char *message, unsigned retry_ms, void *arg);
-	/* A resource is requested as a whole again, although nothing failed. */
+	/* A resource is requested as a whole again, because our version is outdated or unknown. */
 	void (*relist)(const char *resource, const char *why, void *arg);
 	/* kube_servers() has changed; addresses in the URL are told before anything else. NULL:
 	 * nobody listens. */

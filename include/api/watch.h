@@ -8,6 +8,7 @@
 
 #include "api/http.h"
 #include "api/pace.h"
+#include "api/reach.h"
 #include "base/err.h"
 
 /*
@@ -23,11 +24,21 @@
 enum {
 	WATCH_PAGE = 500,      /* objects of a list in one answer */
 	WATCH_TIMEOUT_S = 300, /* requested duration of a watch: up to twice this, at random */
-	WATCH_BACKOFF_FIRST_MS = 800, /* doubled up to the next, each drawn from [d, 2d) */
+	/* After a refusal, doubled up to the next, each drawn from [d, 2d). If the server asks for
+	 * more (Retry-After), the last one is the limit, too. No answer at all: see api/reach.h. */
+	WATCH_BACKOFF_FIRST_MS = 800,
 	WATCH_BACKOFF_LAST_MS = 30000,
-	WATCH_BACKOFF_RESET_MS = 120000, /* unused for so long, the back-off begins anew */
+	/* A watch that was open for so long begins the back-off anew. A view that has become
+	 * outdated is requested at once again if it is at least so old. */
+	WATCH_STEADY_MS = 10000,
+	/* At random within these, nodes repeat what they all lose in the same moment, and begin what
+	 * all have to do next. */
+	WATCH_SPREAD_MS = 1000,
+	WATCH_RELIST_MS = 500,
 	WATCH_SILENT_MS = 10000, /* a stream that stalls before its view is complete is listed */
-	WATCH_SHORT_MS = 1000,	 /* a watch that ends sooner without an event has failed */
+	/* A watch that ends sooner without an event has failed. One that is open for so long, or
+	 * has an event, is followed. */
+	WATCH_SHORT_MS = 1000,
 };
 
 enum watch_event { WATCH_PUT, WATCH_DELETE };
@@ -47,8 +58,9 @@ struct watch_config {
 	const char *label_selector, *field_selector; /* escaped, "metadata.name%3Dx"; "" */
 	/* A server that refuses the field selector (400) is asked for all objects. */
 	bool optional_fields;
-	bool json;	   /* ask for JSON only */
-	struct pace *pace; /* of lists; watches are exempt */
+	bool json;	     /* ask for JSON only */
+	struct pace *pace;   /* of lists; watches are exempt */
+	struct reach *reach; /* shared by all watches of one server */
 
 	void (*begin)(void *arg);
 	/*
@@ -57,10 +69,10 @@ struct watch_config {
 	 */
 	int (*object)(const struct watch_object *o, void *arg, struct err *err);
 	void (*complete)(void *arg);
-	/* A request failed and is repeated in so many ms. `status` is HTTP's, or 0. NULL message:
-	 * the resource is followed again. */
+	/* A request failed and is repeated in so many ms. `status` is HTTP's, or 0: there was no
+	 * answer. NULL message: the resource is followed again. */
 	void (*trouble)(const char *message, unsigned status, unsigned retry_ms, void *arg);
-	/* Everything is requested again, although nothing failed. */
+	/* Everything is requested again, because our version is outdated or unknown. */
 	void (*relist)(const char *why, void *arg);
 	void *arg;
 };

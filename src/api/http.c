@@ -23,7 +23,12 @@
 #include "base/mem.h"
 #include "origin.h"
 
-enum { KEEPALIVE_IDLE_S = 30, KEEPALIVE_INTERVAL_S = 15, UNAUTHORIZED = 401 };
+enum {
+	KEEPALIVE_IDLE_S = 10,
+	KEEPALIVE_INTERVAL_S = 5,
+	NAMES_KEPT_S = 5, /* a server that is away may come back with another address */
+	UNAUTHORIZED = 401
+};
 
 struct http_client {
 	struct event_base *base;
@@ -67,6 +72,7 @@ struct http_request {
 	unsigned status; /* of the answer; 0: on_head was not called yet */
 	bool running;	 /* libcurl has it */
 	bool cancelled;	 /* no callback is called any more */
+	bool silent;	 /* it ended because no data came */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -259,6 +265,25 @@ static void http_request_free(struct http_request *r)
 	free(r);
 }
 
+/*
+ * The same words for the same failure: libcurl's often tell how many milliseconds it took. It may
+ * also quote a proxy's URL, and with it a password.
+ */
+static void add_failure(struct buf *b, const struct http_request *r, CURLcode code)
+{
+	long os_error = 0;
+
+	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &os_error);
+	if (code == CURLE_COULDNT_CONNECT && os_error)
+		buf_addf(b, "cannot connect: %s", strerror((int)os_error));
+	else if (code == CURLE_OPERATION_TIMEDOUT && !r->silent)
+		buf_addf(b, "no connection within %d s", HTTP_CONNECT_TIMEOUT_MS / 1000);
+	else if (*r->error && !strchr(r->error, '@'))
+		buf_adds(b, r->error);
+	else
+		buf_adds(b, curl_easy_strerror(code));
+}
+
 static void http_request_end(struct http_request *r, CURLcode code)
 {
 	const struct http_observer *o = &r->client->observer;
@@ -272,11 +297,11 @@ static void http_request_end(struct http_request *r, CURLcode code)
 
 	curl_easy_getinfo(r->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
 	result.received = received > 0 ? (uint64_t)received : 0;
-	/* libcurl may quote a proxy's URL, and with it a password. */
-	if (code != CURLE_OK)
-		buf_addf(&message, "%s %s%s: %s", http_method_names[r->config.method],
-			r->client->origin.server, r->path,
-			*r->error && !strchr(r->error, '@') ? r->error : curl_easy_strerror(code));
+	if (code != CURLE_OK) {
+		buf_addf(&message, "%s %s%s: ", http_method_names[r->config.method],
+			r->client->origin.server, r->path);
+		add_failure(&message, r, code);
+	}
 	result.message = buf_str(&message);
 
 	/* The server may have refused credentials that were replaced on disk meanwhile. */
@@ -329,6 +354,7 @@ static void on_idle(void *arg)
 	curl_easy_getinfo(r->easy, CURLINFO_LOCAL_PORT, &port);
 	if (port > 0)
 		shut_down_connection(r->client, (in_port_t)port);
+	r->silent = true;
 	snprintf(r->error, sizeof(r->error), "no data came for %.3g s", r->config.idle_ms / 1000.0);
 	http_request_end(r, CURLE_OPERATION_TIMEDOUT);
 }
@@ -362,6 +388,7 @@ static void set_connection(const struct http_request *r, const struct credential
 	must_set(curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
 	must_set(curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS));
 	must_set(curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_TIMEOUT_MS));
+	must_set(curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)NAMES_KEPT_S));
 	must_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L));
 	must_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S));
 	must_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_INTERVAL_S));

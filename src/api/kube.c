@@ -60,6 +60,7 @@ struct kube {
 	struct timer *node_wait;
 	struct timer *give_up_endpoints; /* from outside of a watch's callback */
 	struct pace pace;
+	struct reach *reach;
 	bool no_addresses, no_pod_cidrs; /* the wait for those of the Node is over */
 	bool fed;
 };
@@ -285,6 +286,7 @@ static void follow_resource(struct kube *k, enum kube_resource i, const char *fi
 		.optional_fields = i == RESOURCE_SERVICES,
 		.json = k->config.json,
 		.pace = &k->pace,
+		.reach = k->reach,
 		.begin = on_view_begin,
 		.object = on_view_object,
 		.complete = on_view_complete,
@@ -345,6 +347,7 @@ int kube_new(const struct kube_config *config, struct kube **ret, struct err *er
 		return r;
 	}
 	timers = http_client_timers(k->client);
+	k->reach = reach_new(timers);
 	k->node_wait = timer_new(timers, on_node_wait, k);
 	k->give_up_endpoints = timer_new(timers, give_up_endpoints, k);
 
@@ -365,6 +368,7 @@ void kube_free(struct kube *k)
 		return;
 	for (enum kube_resource i = 0; i < RESOURCES; i++)
 		watch_free(k->follow[i].watch);
+	reach_free(k->reach);
 	timer_free(k->node_wait);
 	timer_free(k->give_up_endpoints);
 	http_client_follow_peers(k->client, NULL, NULL);

@@ -28,15 +28,22 @@
 #include "base/mem.h"
 #include "watch_event.h"
 
-enum { MAX_ERROR_BODY = 64 << 10, BAD_REQUEST = 400 };
+enum {
+	MAX_ERROR_BODY = 64 << 10,
+	BAD_REQUEST = 400,
+	SERVER_ERRORS = 500, /* this status and higher ones */
+	BAD_GATEWAY = 502,
+	GATEWAY_TIMEOUT = 504
+};
 
 enum watch_phase { PHASE_STREAM, PHASE_LIST, PHASE_WATCH, PHASE_CHECK };
 
 /* How a request ended. */
 enum watch_outcome {
-	OUTCOME_DONE,	 /* well */
-	OUTCOME_BUSY,	 /* not reached, or told to come later: the request is repeated */
-	OUTCOME_EXPIRED, /* the server does not have our version */
+	OUTCOME_DONE,	   /* well */
+	OUTCOME_UNREACHED, /* no answer: the request is repeated when there may be one */
+	OUTCOME_BUSY,	   /* told to come later: the request is repeated */
+	OUTCOME_EXPIRED,   /* the server does not have our version */
 	OUTCOME_FAILED,
 };
 
@@ -47,13 +54,15 @@ struct watch {
 	enum watch_phase phase;
 	struct http_request *request;
 	struct timer *timer; /* starts the next request */
+	struct timer *proof; /* the watch is open long enough to be followed */
+	struct reach_waiter waiter;
 	struct stream *stream;
 	enum watch_encoding encoding;
 	struct buf error_body;
 	unsigned status; /* of the answer; 0: none yet */
 	unsigned retry_after_s;
 	uint64_t started;			    /* of the request, ms */
-	unsigned idle_ms;			    /* of a watch that is followed */
+	unsigned timeout_s;			    /* requested duration of a watch */
 	size_t n_events;			    /* of the request */
 	char version[RESOURCE_VERSION_SIZE];	    /* "": none known; "0": any will do */
 	char server_version[RESOURCE_VERSION_SIZE]; /* of a CHECK; "": unknown */
@@ -65,34 +74,51 @@ struct watch {
 	bool paced;	       /* the list has waited for its turn */
 	struct status refusal; /* of an ERROR event */
 	bool refused;
-	unsigned backoff_ms;
-	uint64_t backoff_used;
+	unsigned backoff_ms;   /* the next one; 0: the first */
+	uint64_t completed_at; /* the last view, ms */
 };
 
+/* How long to wait after a refusal. */
 static unsigned next_backoff(struct watch *w)
 {
-	uint64_t now = timers_now(w->timers);
-	unsigned d;
+	const unsigned asked_ms = w->retry_after_s * 1000;
+	unsigned d = w->backoff_ms ? w->backoff_ms : WATCH_BACKOFF_FIRST_MS;
 
-	if (!w->backoff_ms || now - w->backoff_used > WATCH_BACKOFF_RESET_MS)
-		w->backoff_ms = WATCH_BACKOFF_FIRST_MS;
-	d = w->backoff_ms;
+	if (asked_ms)
+		return (asked_ms < WATCH_BACKOFF_LAST_MS ? asked_ms : WATCH_BACKOFF_LAST_MS) +
+			pace_jitter(WATCH_SPREAD_MS);
 	w->backoff_ms = d * 2 < WATCH_BACKOFF_LAST_MS ? d * 2 : WATCH_BACKOFF_LAST_MS;
-	w->backoff_used = now;
 	return d + pace_jitter(d);
+}
+
+static bool is_watching(const struct watch *w)
+{
+	return w->phase == PHASE_STREAM || w->phase == PHASE_WATCH;
+}
+
+static void is_followed(void *arg)
+{
+	struct watch *w = arg;
+
+	timer_stop(w->proof);
+	if (!w->state.healthy)
+		w->config.trouble(NULL, 0, 0, w->config.arg);
+	w->state.healthy = true;
 }
 
 /* Views */
 
 static void complete_view(struct watch *w)
 {
+	bool streamed = w->phase == PHASE_STREAM;
+
 	w->in_view = false;
 	w->phase = PHASE_WATCH; /* a stream goes on as one */
 	w->state.synced = true;
+	w->completed_at = timers_now(w->timers);
 	w->config.complete(w->config.arg);
-	if (!w->state.healthy)
-		w->config.trouble(NULL, 0, 0, w->config.arg);
-	w->state.healthy = true;
+	if (streamed)
+		is_followed(w);
 }
 
 /* An object that is not understood must not stop the others. Malformed bytes end the round: the
@@ -106,6 +132,13 @@ static int report_object(
 	int r = w->config.object(&o, w->config.arg, err);
 
 	return r == -EBADMSG ? r : 0;
+}
+
+/* A watch may be silent for a little longer than it is requested for: a server that is alive ends it
+ * in time. */
+static unsigned watch_idle_ms(const struct watch *w)
+{
+	return w->timeout_s * 1100;
 }
 
 /* An element of a list, or an event of a watch. */
@@ -128,6 +161,8 @@ static int take_watched(const char *data, size_t len, void *arg, struct err *err
 		r = status_parse(w->encoding, ev.data, ev.len, &w->refusal, err);
 		return r ? r : err_set(err, -ECANCELED, "%s", w->refusal.message);
 	}
+	if (timer_is_running(w->proof))
+		is_followed(w);
 	/* While everything that exists comes, the versions are in no order. */
 	if (*ev.version && (!w->in_view || ev.type == EVENT_BOOKMARK))
 		memcpy(w->version, ev.version, sizeof(w->version));
@@ -140,7 +175,7 @@ static int take_watched(const char *data, size_t len, void *arg, struct err *err
 	if (!ev.initial_end)
 		return err_set(err, -ENOTSUP, "the server does not stream lists");
 	complete_view(w);
-	http_request_set_idle(w->request, w->idle_ms);
+	http_request_set_idle(w->request, watch_idle_ms(w));
 	return 0;
 }
 
@@ -183,47 +218,79 @@ static void check_finished(struct watch *w)
 	w->config.relist(why, w->config.arg);
 }
 
-static void request_finished(struct watch *w, enum watch_outcome outcome, const char *message)
+/* Returns how long to wait before everything is requested again. */
+static unsigned begin_anew(struct watch *w, const char *why, bool *ret_trouble)
 {
-	unsigned wait = w->retry_after_s * 1000;
 	const enum watch_phase was = w->phase;
 	bool paging = was == PHASE_LIST && w->more && *w->more;
+	/* Not in a circle: a view that is outdated at once, or fails without a version. */
+	bool again = was == PHASE_WATCH ? timers_now(w->timers) - w->completed_at < WATCH_STEADY_MS
+					: !*w->version;
+
+	/* The next view asks for no version where the list failed on its own, or between two pages.
+	 * From a watch the first try is at the version that we have: another server may still know
+	 * it. */
+	if (was != PHASE_WATCH)
+		w->version[0] = '\0';
+	free(take(w->more));
+	w->unpaged = paging;
+	w->phase = paging ? PHASE_LIST : PHASE_STREAM;
+	*ret_trouble = again;
+	if (again)
+		return next_backoff(w);
+	w->config.relist(why, w->config.arg);
+	return was == PHASE_WATCH ? pace_jitter(WATCH_RELIST_MS) : 0;
+}
+
+static void request_finished(struct watch *w, enum watch_outcome outcome, const char *message)
+{
+	const enum watch_phase was = w->phase;
+	bool paging = was == PHASE_LIST && w->more && *w->more;
+	uint64_t lasted = timers_now(w->timers) - w->started;
+	bool trouble = outcome != OUTCOME_DONE;
+	unsigned wait = 0;
 
 	stream_free(take(w->stream));
-	/* Whether the resource can be followed is for the watch to find out. */
-	if (was == PHASE_CHECK && outcome != OUTCOME_BUSY) {
-		check_finished(w);
-		timer_start(w->timer, 0);
-		return;
-	}
+	timer_stop(w->proof);
+	if (was == PHASE_WATCH && w->status == 200 && lasted >= WATCH_STEADY_MS)
+		w->backoff_ms = 0;
+	if (was == PHASE_CHECK && (outcome == OUTCOME_EXPIRED || outcome == OUTCOME_FAILED))
+		outcome = OUTCOME_DONE; /* it tells nothing; the watch finds out what is wrong */
+
 	switch (outcome) {
 	case OUTCOME_DONE:
-		if (was == PHASE_WATCH)
+		trouble = false;
+		if (was == PHASE_CHECK) {
+			check_finished(w);
+		} else if (was == PHASE_WATCH) {
+			/* If it was ended too early, so were those of other nodes. */
+			if (lasted < w->timeout_s * 1000) {
+				w->state.healthy = false;
+				wait = pace_jitter(WATCH_SPREAD_MS);
+			}
 			w->phase = PHASE_CHECK;
-		if (was != PHASE_LIST || paging)
-			break;
-		free(take(w->more));
-		w->unpaged = false;
-		complete_view(w);
+		} else if (!paging) {
+			free(take(w->more));
+			w->unpaged = false;
+			complete_view(w);
+		}
 		break;
-	case OUTCOME_BUSY: /* pages go on with the next one */
+	case OUTCOME_UNREACHED: /* pages go on with the next one */
 		if (was == PHASE_WATCH)
 			w->phase = PHASE_CHECK;
-		wait = wait ? wait : next_backoff(w);
+		w->backoff_ms = 0;
+		w->state.healthy = false;
+		wait = reach_lost(w->config.reach, &w->waiter);
+		w->config.trouble(message, 0, wait, w->config.arg);
+		return;
+	case OUTCOME_BUSY: /* the same */
+		if (was == PHASE_WATCH)
+			w->phase = PHASE_CHECK;
+		wait = next_backoff(w);
 		break;
 	case OUTCOME_EXPIRED:
-		/* A round is over, and those of other nodes may end in the same moment. A view that
-		 * fails on its version begins anew at once, but not in a circle. */
-		if (was == PHASE_WATCH || !*w->version)
-			wait = wait ? wait : next_backoff(w);
-		/* The next view asks for no version where the list failed on its own, or between
-		 * two pages. From a watch the first try is at the version that we have: another
-		 * server may still know it. */
-		if (was != PHASE_WATCH)
-			w->version[0] = '\0';
-		free(take(w->more));
-		w->unpaged = paging;
-		w->phase = paging ? PHASE_LIST : PHASE_STREAM;
+		w->state.healthy = false;
+		wait = begin_anew(w, message, &trouble);
 		break;
 	case OUTCOME_FAILED:
 		if (was == PHASE_LIST && w->status == BAD_REQUEST && w->config.optional_fields)
@@ -236,14 +303,12 @@ static void request_finished(struct watch *w, enum watch_outcome outcome, const 
 			strcpy(w->version, "0");
 		/* An older server refuses what it does not know with 400, 403 or 422; that is no
 		 * trouble. */
-		if (was == PHASE_STREAM && w->status >= 400 && w->status < 500) {
-			timer_start(w->timer, wait);
-			return;
-		}
-		wait = wait ? wait : next_backoff(w);
+		trouble = was != PHASE_STREAM || w->status < 400 || w->status >= SERVER_ERRORS;
+		if (trouble)
+			wait = next_backoff(w);
 		break;
 	}
-	if (outcome != OUTCOME_DONE) {
+	if (trouble) {
 		w->state.healthy = false;
 		w->config.trouble(message, w->status, wait, w->config.arg);
 	}
@@ -273,13 +338,15 @@ static void on_watch_head(const struct http_head *head, void *arg)
 	w->status = head->status;
 	w->retry_after_s = head->retry_after_s;
 	w->encoding = json ? WATCH_JSON : WATCH_PROTOBUF;
+	if (head->status < SERVER_ERRORS)
+		reach_answered(w->config.reach);
 	if (head->status != 200)
 		return;
 	if (w->phase == PHASE_WATCH) {
+		/* What is wrong with our version comes as an event. */
 		if (!w->state.healthy)
-			w->config.trouble(NULL, 0, 0, w->config.arg);
-		w->state.healthy = true;
-		http_request_set_idle(w->request, w->idle_ms);
+			timer_start(w->proof, WATCH_SHORT_MS);
+		http_request_set_idle(w->request, watch_idle_ms(w));
 	} else if (w->phase == PHASE_STREAM) {
 		/* Servers up to 1.18 ignore that they are asked for a list: it never ends. */
 		http_request_set_idle(w->request, WATCH_SILENT_MS);
@@ -310,48 +377,64 @@ static void on_watch_body(const void *data, size_t len, void *arg)
 		w, w->refused ? classify_refusal(&w->refusal, 0) : OUTCOME_FAILED, err.msg);
 }
 
+/* An answer with another status than 200 is complete. */
+static void refuse_watch(struct watch *w)
+{
+	struct status refusal = { 0 };
+	struct err err;
+	char text[220];
+	bool known = w->error_body.len &&
+		!status_parse(w->encoding, w->error_body.data, w->error_body.len, &refusal, &err) &&
+		refusal.code;
+
+	if (refusal.retry_after_s && !w->retry_after_s)
+		w->retry_after_s = refusal.retry_after_s;
+	snprintf(text, sizeof(text), "HTTP status %u%s%s", w->status, *refusal.message ? ": " : "",
+		refusal.message);
+	/* Not the API server's words, but those of a gateway that does not reach it. */
+	if (!known && w->status >= BAD_GATEWAY && w->status <= GATEWAY_TIMEOUT) {
+		request_finished(w, OUTCOME_UNREACHED, text);
+		return;
+	}
+	reach_answered(w->config.reach);
+	request_finished(w, classify_refusal(&refusal, w->status), text);
+}
+
 static void on_watch_end(const struct http_result *result, void *arg)
 {
 	struct watch *w = arg;
 	/* The request ended too soon to tell that there were no events. */
 	bool hasty = !w->n_events && timers_now(w->timers) - w->started < WATCH_SHORT_MS;
-	enum watch_outcome outcome = OUTCOME_FAILED;
+	enum watch_outcome outcome = OUTCOME_DONE;
 	const char *message = result->message;
-	struct status refusal = { 0 };
 	struct err err = { 0 };
-	char status_text[220];
 
 	w->request = NULL;
 	if (result->end != HTTP_END_ANSWERED) {
-		/* A watch that was cut goes on from where it was. */
-		if (w->phase == PHASE_CHECK)
+		if (!w->status)
+			outcome = OUTCOME_UNREACHED;
+		else if (w->in_view)
+			outcome = OUTCOME_FAILED;
+		else if (hasty || w->phase == PHASE_CHECK)
 			outcome = OUTCOME_BUSY;
-		else if (!w->in_view || result->end == HTTP_END_UNREACHED)
-			outcome = !w->status || hasty ? OUTCOME_BUSY : OUTCOME_DONE;
-	} else if (!w->stream) { /* another status than 200 */
-		if (w->error_body.len)
-			status_parse(
-				w->encoding, w->error_body.data, w->error_body.len, &refusal, NULL);
-		if (refusal.retry_after_s && !w->retry_after_s)
-			w->retry_after_s = refusal.retry_after_s;
-		snprintf(status_text, sizeof(status_text), "HTTP status %u%s%s", w->status,
-			*refusal.message ? ": " : "", refusal.message);
-		outcome = classify_refusal(&refusal, w->status);
-		message = status_text;
+		/* Else a watch was cut, and goes on from where it was. */
+	} else if (!w->stream) {
+		refuse_watch(w);
+		return;
 	} else if (stream_finish(w->stream, &err)) {
+		outcome = OUTCOME_FAILED;
 		message = err.msg;
 	} else if (w->phase == PHASE_WATCH && hasty) {
+		outcome = OUTCOME_FAILED;
 		message = "the watch ended within a second without an event";
 	} else if (w->phase == PHASE_STREAM) {
+		outcome = OUTCOME_FAILED;
 		message = "the streaming list ended before it was complete";
-	} else {
-		outcome = OUTCOME_DONE;
 	}
 	request_finished(w, outcome, message);
 }
 
-/* Adds the path and the query of the next request. A watch may be silent for a little longer than
- * it is requested for: a server that is alive ends it in time. */
+/* Adds the path and the query of the next request. */
 static void add_watch_path(struct watch *w, struct buf *b)
 {
 	size_t query = strlen(w->path);
@@ -379,10 +462,8 @@ static void add_watch_path(struct watch *w, struct buf *b)
 		if (*w->version)
 			buf_addf(b, "&resourceVersion=%s", w->version);
 	} else {
-		unsigned timeout = WATCH_TIMEOUT_S + pace_jitter(WATCH_TIMEOUT_S);
-
-		w->idle_ms = timeout * 1100;
-		buf_addf(b, "&watch=true&allowWatchBookmarks=true&timeoutSeconds=%u", timeout);
+		w->timeout_s = WATCH_TIMEOUT_S + pace_jitter(WATCH_TIMEOUT_S);
+		buf_addf(b, "&watch=true&allowWatchBookmarks=true&timeoutSeconds=%u", w->timeout_s);
 		if (w->phase == PHASE_STREAM)
 			buf_adds(b, "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
 		if (*w->version && strcmp(w->version, "0") != 0)
@@ -390,11 +471,6 @@ static void add_watch_path(struct watch *w, struct buf *b)
 	}
 	if (b->len > query)
 		b->data[query] = '?';
-}
-
-static bool is_watching(const struct watch *w)
-{
-	return w->phase == PHASE_STREAM || w->phase == PHASE_WATCH;
 }
 
 static void start_request(void *arg)
@@ -439,6 +515,14 @@ static void start_request(void *arg)
 		});
 }
 
+/* Called in the middle of another request. */
+static void on_reachable(void *arg)
+{
+	const struct watch *w = arg;
+
+	timer_start(w->timer, 0);
+}
+
 struct watch *watch_new(const struct watch_config *config)
 {
 	struct watch *w = new0(struct watch);
@@ -449,6 +533,8 @@ struct watch *watch_new(const struct watch_config *config)
 	w->field_selector = mem_strdup(config->field_selector);
 	w->timers = http_client_timers(config->client);
 	w->timer = timer_new(w->timers, start_request, w);
+	w->proof = timer_new(w->timers, is_followed, w);
+	reach_waiter_init(&w->waiter, on_reachable, w);
 	timer_start(w->timer, 0);
 	return w;
 }
@@ -463,6 +549,8 @@ void watch_resync(struct watch *w)
 	w->version[0] = '\0';
 	w->unpaged = false;
 	w->phase = PHASE_STREAM;
+	timer_stop(w->proof);
+	reach_leave(&w->waiter);
 	timer_start(w->timer, 0);
 }
 
@@ -472,6 +560,8 @@ void watch_free(struct watch *w)
 		return;
 	http_request_cancel(w->request);
 	timer_free(w->timer);
+	timer_free(w->proof);
+	reach_leave(&w->waiter);
 	stream_free(w->stream);
 	buf_done(&w->error_body);
 	free(w->path);

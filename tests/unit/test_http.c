@@ -304,6 +304,7 @@ static void a_server_that_is_down_is_unreached(void **state)
 	assert_memory_equal(c.message, "GET http://127.0.0.1:", strlen("GET http://127.0.0.1:"));
 	assert_contains(c.message, "/api/v1/services: ");
 	assert_null(strstr(c.message, "limit"));
+	assert_contains(c.message, ": cannot connect: Connection refused");
 	call_done(&c);
 	call_get(&c, *state, "/version");
 	assert_int_equal(c.result.status, 200);

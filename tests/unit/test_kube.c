@@ -281,6 +281,35 @@ static void a_server_that_comes_back_is_followed_again(void **state)
 	assert_int_equal(b->recovered, 3);
 }
 
+/* After a restart the server has no history: a watch is accepted, and refused in the same moment. */
+static void a_restart_is_one_trouble_and_one_recovery(void **state)
+{
+	struct kube_bench *b = *state;
+
+	for (unsigned json = 0; json < 2; json++) {
+		kube_bench_cluster(b);
+		fake_api_order(&b->api, "{\"set\": {\"watchList\": %s}}", json ? "false" : "true");
+		kube_bench_start(b, json, ENDPOINTS_AUTO);
+		AWAIT(b, is_fed, NULL);
+		kube_bench_elapse(b, 20000);
+		b->troubles = b->recovered = 0;
+		fake_api_order(&b->api, "{\"down\": true}");
+		AWAIT(b, is_troubled, NULL);
+		kube_bench_elapse(b, 20000);
+		kube_bench_put_service(b, "web", 81);
+		fake_api_order(&b->api, "{\"advance\": 1, \"expire\": true}");
+		buf_reset(&b->told);
+		fake_api_order(&b->api, "{\"down\": false}");
+		AWAIT(b, has_port, (&(struct port_of){ "web", 81 }));
+		AWAIT(b, is_healthy, NULL);
+		kube_bench_elapse(b, 20000);
+		assert_int_equal(b->recovered, 3);
+		assert_null(strstr(strstr(buf_str(&b->told), "well"), "refused"));
+		assert_int_equal(b->relists, 3 * (json + 1));
+		kube_bench_stop(b);
+	}
+}
+
 /* Restores of etcd */
 
 /* No watch tells of it, because the server's version is lower than ours. */
@@ -485,6 +514,7 @@ int main(void)
 		KUBE_TEST(what_vanished_while_we_were_away_is_deleted),
 		KUBE_TEST(a_server_that_is_down_is_waited_for),
 		KUBE_TEST(a_server_that_comes_back_is_followed_again),
+		KUBE_TEST(a_restart_is_one_trouble_and_one_recovery),
 		KUBE_TEST(a_server_whose_version_is_older_than_ours_is_noticed_at_once),
 		KUBE_TEST(after_a_relist_other_content_in_the_same_version_is_in_the_store),
 		KUBE_TEST(after_a_resync_other_content_in_the_same_version_is_in_the_store),

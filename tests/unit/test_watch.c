@@ -18,6 +18,7 @@ struct bench {
 	struct fake_api api;
 	struct caller caller;
 	struct watch *watch;
+	struct reach *reach;
 	unsigned completed, troubles, at_once, relists;
 	unsigned retry_ms; /* of the last trouble */
 	struct buf told;   /* messages of troubles and relists, a line each */
@@ -32,6 +33,7 @@ static int setup(void **state)
 		"{\"put\": {\"kind\": \"Service\", \"metadata\": {\"name\": \"web\"}, "
 		"\"spec\": {\"clusterIP\": \"10.96.0.9\"}}}");
 	caller_init(&b->caller, &b->api);
+	b->reach = reach_new(http_client_timers(b->caller.client));
 	*state = b;
 	return 0;
 }
@@ -41,6 +43,7 @@ static int teardown(void **state)
 	struct bench *b = *state;
 
 	watch_free(b->watch);
+	reach_free(b->reach);
 	caller_done(&b->caller);
 	fake_api_stop(&b->api);
 	buf_done(&b->told);
@@ -94,6 +97,7 @@ static void start(struct bench *b)
 		.path = "/api/v1/services",
 		.label_selector = "",
 		.field_selector = "",
+		.reach = b->reach,
 		.begin = on_begin,
 		.object = on_object,
 		.complete = on_complete,
@@ -160,7 +164,7 @@ static void back_offs_double_up_to_their_last(void **state)
 		WATCH_BACKOFF_LAST_MS, WATCH_BACKOFF_LAST_MS };
 	struct bench *b = *state;
 
-	fake_api_order(&b->api, "{\"down\": true}");
+	fake_api_order(&b->api, "{\"fault\": {\"status\": 500, \"times\": 0}}");
 	start(b);
 	elapse(b, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(first); i++) {
@@ -170,13 +174,91 @@ static void back_offs_double_up_to_their_last(void **state)
 		assert_int_equal(b->troubles, i + 1);
 		elapse(b, 1);
 	}
-	/* Without trouble for a while they begin anew. */
-	fake_api_order(&b->api, "{\"down\": false}");
-	elapse(b, 2 * WATCH_BACKOFF_LAST_MS + WATCH_BACKOFF_RESET_MS);
-	assert_true(is_followed(b));
-	fake_api_order(&b->api, "{\"down\": true}");
-	elapse(b, 0);
+	/* After a watch that was open for a while they begin anew. */
+	fake_api_order(&b->api, "{\"clearFaults\": true}");
+	AWAIT(b, is_followed);
+	elapse(b, WATCH_STEADY_MS);
+	fake_api_order(
+		&b->api, "{\"fault\": {\"verb\": \"watch\", \"status\": 500}, \"close\": true}");
+	b->troubles = 0;
+	elapse(b, WATCH_SPREAD_MS);
+	assert_int_equal(b->troubles, 1);
 	assert_in_range(b->retry_ms, WATCH_BACKOFF_FIRST_MS, 2 * WATCH_BACKOFF_FIRST_MS - 1);
+}
+
+static void a_server_that_asks_for_an_hour_is_asked_sooner(void **state)
+{
+	struct bench *b = *state;
+
+	fake_api_order(
+		&b->api, "{\"fault\": {\"status\": 429, \"retryAfter\": 3600, \"times\": 0}}");
+	start(b);
+	elapse(b, 0);
+	assert_int_equal(b->troubles, 1);
+	assert_in_range(
+		b->retry_ms, WATCH_BACKOFF_LAST_MS, WATCH_BACKOFF_LAST_MS + WATCH_SPREAD_MS - 1);
+}
+
+static void a_server_that_is_away_is_asked_at_least_every_ten_seconds(void **state)
+{
+	struct bench *b = *state;
+
+	start(b);
+	AWAIT(b, is_followed);
+	fake_api_order(&b->api, "{\"down\": true}");
+	elapse(b, WATCH_SPREAD_MS);
+	assert_int_equal(b->troubles, 1);
+	assert_in_range(b->retry_ms, REACH_FIRST_MS, 2 * REACH_FIRST_MS - 1);
+	for (unsigned ms = 0; ms < 600000; ms += b->retry_ms) {
+		b->troubles = 0;
+		elapse(b, b->retry_ms);
+		assert_int_equal(b->troubles, 1);
+		assert_in_range(b->retry_ms, REACH_FIRST_MS, 10000);
+	}
+	/* A message that changes would be logged each time. */
+	assert_null(strstr(buf_str(&b->told), " ms"));
+	fake_api_order(&b->api, "{\"down\": false}");
+	elapse(b, 10000 + WATCH_SHORT_MS);
+	assert_true(is_followed(b));
+}
+
+/* What stands before an API server answers for it. */
+static void a_gateway_without_a_server_is_no_answer(void **state)
+{
+	struct bench *b = *state;
+
+	fake_api_order(
+		&b->api, "{\"fault\": {\"status\": 503, \"body\": \"<html>\", \"times\": 0}}");
+	start(b);
+	elapse(b, 0);
+	for (unsigned i = 1; i < 20; i++) {
+		assert_int_equal(b->troubles, i);
+		assert_in_range(b->retry_ms, REACH_FIRST_MS, 2 * REACH_FIRST_MS - 1);
+		elapse(b, b->retry_ms);
+	}
+	assert_non_null(strstr(buf_str(&b->told), "HTTP status 503"));
+}
+
+/* As after the restart of an API server: it begins with an empty history. */
+static void an_outdated_version_is_no_trouble(void **state)
+{
+	struct bench *b = *state;
+	uint64_t before;
+
+	start(b);
+	AWAIT(b, is_followed);
+	elapse(b, WATCH_STEADY_MS);
+	fake_api_order(
+		&b->api, "{\"fault\": {\"verb\": \"watch\", \"error\": 410}, \"close\": true}");
+	before = timers_now(http_client_timers(b->caller.client));
+	b->completed = 0;
+	AWAIT(b, is_complete);
+	assert_true(is_followed(b));
+	assert_in_range(
+		timers_now(http_client_timers(b->caller.client)) - before, 0, 2 * WATCH_SPREAD_MS);
+	assert_int_equal(b->troubles, 0);
+	assert_int_equal(b->relists, 1);
+	assert_non_null(strstr(buf_str(&b->told), "too old resource version"));
 }
 
 /* WATCH 410, STREAM 422, LIST, WATCH 410, ... */
@@ -222,6 +304,10 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		TEST(a_server_that_says_nothing_any_more_is_told),
 		TEST(back_offs_double_up_to_their_last),
+		TEST(a_server_that_asks_for_an_hour_is_asked_sooner),
+		TEST(a_server_that_is_away_is_asked_at_least_every_ten_seconds),
+		TEST(a_gateway_without_a_server_is_no_answer),
+		TEST(an_outdated_version_is_no_trouble),
 		TEST(rounds_on_a_server_that_forgets_at_once_are_parted),
 		TEST(a_view_without_an_end_is_listed),
 		TEST(a_bookmark_before_the_end_of_a_view_tells_an_old_server),

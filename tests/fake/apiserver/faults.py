@@ -11,7 +11,7 @@ A fault is a dictionary. These keys select its requests:
 These keys are the effects:
 
     status       answers with that code (and "retryAfter" seconds)
-    body         answers with that text as a complete JSON body
+    body         answers with that text as a complete JSON body, and with "status", if there is one
     tooLarge     answers that the requested version is too large
     delay        answers that many seconds late, by the server's clock
     silent       does not answer

@@ -249,7 +249,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.before_answer(fault)
             self.authenticate()
             if "body" in fault:
-                self.send_body(200, {"Content-Type": "application/json"}, fault["body"].encode())
+                self.send_body(fault.get("status", 200), {"Content-Type": "application/json"}, fault["body"].encode())
             else:
                 self.route(url.path, resource, verb)
         except store.Refused as refused:
@@ -271,7 +271,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wait_for_hangup()
         if fault.get("drop"):
             self.hang_up(fault.get("reset"))
-        if "status" in fault:
+        if "status" in fault and "body" not in fault:
             raise faults.refusal(fault["status"], fault.get("retryAfter"))
         if "tooLarge" in fault:
             raise store.too_large_version(self.query.get("resourceVersion", ""), self.server.store.rv)
