@@ -7,7 +7,7 @@
  *
  *  1. The devices come first, because addresses are put on them; and the policy rules, without
  *     which the kernel looks up the tables local and main as one, so that no route in the first can
- *     say "look further" (step 10).
+ *     say "look further" (step 8).
  *
  *  2. Sets, and then their members. Rules refer to sets, and a restart recognises our virtual
  *     servers by the members. From here to step 5, changes run together with the adds: a set, chain
@@ -16,7 +16,7 @@
  *
  *  3. Chains. The chains of a Service come before the entrances, KUBE-SERVICES and KUBE-NODE-PORT,
  *     whose rules lead to them. A new entrance is harmless until something jumps to it (step 5), an
- *     existing one changes in step 8. Neighbouring rows of chains go into one batch, because a
+ *     existing one changes in step 9. Neighbouring rows of chains go into one batch, because a
  *     batch is one run of iptables-restore, and rules may refer to chains of the same batch.
  *
  *  4. Dispatch entries, the virtual servers of the iptables backend, lead to the chains of step 3.
@@ -30,18 +30,18 @@
  *  7. Diversions: members of KUBE-LOCAL-MARK lead packets from the virtual server of an address to
  *     the virtual server of a mark, which by now has its real servers.
  *
- *  8. Existing entrances change. They decide which backend gets the packets of a Service, so when
- *     the backend changes, both backends answer at this moment (steps 4 and 6). Existing chains of
- *     Services change afterwards: kube-proxy's masquerade by themselves while ours leave that to
- *     the entrance, so they must keep their rules while kube-proxy's entrance leads to them.
- *
- *  9. Diversions are deleted before the real servers behind the mark lose their weight (step 11) or
- *     are deleted (step 12).
- *
- * 10. Held addresses, then routes and addresses, which make the VIPs local. From here on clients
+ *  8. Held addresses, then routes and addresses, which make the VIPs local. From here on clients
  *     reach them. An address that stays with its owner is reached last, by the members of
  *     KUBE-EXTERNAL-PORT: before it has its route the packets would go to the owner, and before it
  *     has its virtual server to a daemon of this node.
+ *
+ *  9. Existing entrances change. They decide which backend gets the packets of a Service, so when
+ *     the backend changes, both backends answer at this moment (steps 4 to 8). Existing chains of
+ *     Services change afterwards: kube-proxy's masquerade by themselves while ours leave that to
+ *     the entrance, so they must keep their rules while kube-proxy's entrance leads to them.
+ *
+ * 10. Diversions are deleted before the real servers behind the mark lose their weight (step 11) or
+ *     are deleted (step 12).
  *
  * 11. The other changes: weights of real servers, sources of routes.
  *
@@ -103,17 +103,17 @@ const struct op_step op_order[] = {
 	{ OP_ADD, OP_CLASS_DIVERSION, VITAL },
 	{ OP_SET, OP_CLASS_DIVERSION },
 	/*  8 */
-	{ OP_SET, OP_CLASS_ENTRANCE },
-	{ OP_SET, OP_CLASS_SERVICE_CHAIN, JOINS },
-	/*  9 */
-	{ OP_DEL, OP_CLASS_DIVERSION },
-	/* 10 */
 	{ OP_ADD, FACT_HELD, VITAL },
 	{ OP_SET, FACT_HELD, VITAL },
 	{ OP_ADD, FACT_ROUTE, VITAL },
 	{ OP_ADD, FACT_ADDR, VITAL },
 	{ OP_ADD, OP_CLASS_EXPOSURE },
 	{ OP_SET, OP_CLASS_EXPOSURE },
+	/*  9 */
+	{ OP_SET, OP_CLASS_ENTRANCE },
+	{ OP_SET, OP_CLASS_SERVICE_CHAIN, JOINS },
+	/* 10 */
+	{ OP_DEL, OP_CLASS_DIVERSION },
 	/* 11 */
 	{ OP_SET, FACT_RS },
 	{ OP_SET, FACT_ROUTE },

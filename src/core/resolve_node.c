@@ -203,17 +203,49 @@ static void add_ipvs_nat_chains(struct node_rules *n)
 	end_chain(n, TABLE_NAT, "KUBE-LOAD-BALANCER");
 }
 
+/* The sets of TCP and UDP have ports alone; the virtual servers are at the addresses that carry node
+ * ports. */
+static void accept_node_ports(struct node_rules *n)
+{
+	static const struct {
+		uint8_t protocol;
+		enum set_id set;
+	} sets[] = { { IPPROTO_TCP, SET_NODE_PORT_TCP }, { IPPROTO_UDP, SET_NODE_PORT_UDP } };
+	const bool all = options_all_nodeport_addresses(n->view->options, n->family);
+
+	add_rule(n, to_accept, NULL, match_set(SET_NODE_PORT_SCTP, DIRS_DST_DST));
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+		const struct rule_match protocol = { MATCH_PROTOCOL, .protocol = sets[i].protocol };
+		const struct rule_match port = match_set(sets[i].set, DIRS_DST);
+
+		if (all)
+			add_rule(n, to_accept, NULL, protocol, port, { MATCH_DESTINATION_LOCAL });
+		for (size_t k = 0; !all && k < n->view->n_local; k++) {
+			const struct cidr own = { .ip = n->view->local[k],
+				.len = ip_bits(n->family) };
+
+			if (own.ip.family == n->family &&
+				node_view_is_nodeport_address(n->view, &own.ip))
+				add_rule(n, to_accept, NULL, match_net(MATCH_DESTINATION, &own),
+					protocol, port);
+		}
+	}
+}
+
 static void add_ipvs_filter_chains(struct node_rules *n)
 {
 	add_set_rule(n, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
 	end_chain(n, TABLE_FILTER, "KUBE-PROXY-FIREWALL");
 
+	/* IPVS takes packets behind INPUT, so a firewall that drops there by default, such as ufw or
+	 * firewalld, would stop all Services. Sources that a Service excludes are dropped here as
+	 * well, because the jump to KUBE-PROXY-FIREWALL may stand behind the one to this chain. */
+	add_set_rule(n, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
+	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
+		add_rule(n, to_accept, NULL, match_set(portals[i], DIRS_DST_DST));
+	accept_node_ports(n);
 	/* A packet that no Service answers must not reach a daemon of the node that listens on
 	 * every address. */
-	add_rule(n, to_return, NULL, match_set(SET_LOAD_BALANCER, DIRS_DST_DST));
-	add_rule(n, to_return, NULL, match_set(SET_CLUSTER_IP, DIRS_DST_DST));
-	add_rule(n, to_return, NULL, match_set(SET_EXTERNAL_IP, DIRS_DST_DST));
-	add_rule(n, to_return, NULL, match_set(SET_EXTERNAL_IP_LOCAL, DIRS_DST_DST));
 	refuse_vips(n);
 	end_chain(n, TABLE_FILTER, "KUBE-IPVS-FILTER");
 

@@ -57,9 +57,9 @@ static void one_batch_is_of_one_kind_and_type_make_before_break(void **state)
 	bench_expect(b, 0, "add jump IPv4 nat INPUT KUBE-NODE-PORT text=0000000000000001\n", 0);
 	bench_expect(b, 0, "add vs 10.96.0.9:80/TCP rr\nadd vs 10.96.0.8:80/TCP rr\n", 0);
 	bench_expect(b, 0, "add rs 10.96.0.2:80/TCP 10.1.0.1:80 weight=1\n", 0);
-	bench_expect(b, 0, "set chain IPv4 nat KUBE-SERVICES text=0000000000000002\n", 0);
 	bench_expect(b, 0, "add route 10.96.0.9\n", 0);
 	bench_expect(b, 0, "add addr 10.96.0.9\n", 0);
+	bench_expect(b, 0, "set chain IPv4 nat KUBE-SERVICES text=0000000000000002\n", 0);
 	bench_expect(b, 0, "delete " ADDR "\n", 0);
 	bench_expect(b, 0, "delete " ROUTE "\n", 0);
 	bench_expect(b, 0, "delete " VS "\n", 0);
@@ -69,6 +69,33 @@ static void one_batch_is_of_one_kind_and_type_make_before_break(void **state)
 	bench_expect(b, 0, "", 0);
 	assert_int_equal(b->next, UINT64_MAX);
 	assert_int_equal(bench_pending(b), 0);
+}
+
+/* While packets still go through the entrance of another backend, IPVS is ready for them. */
+static void ports_of_others_addresses_are_taken_before_an_entrance_changes(void **state)
+{
+	struct bench *b = *state;
+
+	ledger_audit_begin(b->l, 1u << FACT_CHAIN);
+	bench_observe(b, "chain IPv4 nat KUBE-SERVICES text=0000000000000001", true);
+	ledger_audit_end(b->l);
+	bench_claim(b, "chain IPv4 nat KUBE-SERVICES text=0000000000000002", &older);
+	bench_claim(b, "member KUBE-EXTERNAL-PORT 203.0.113.1,tcp:80", &older);
+	bench_claim(b, "set KUBE-EXTERNAL-PORT hash:ip,port maxelem=1048576", &older);
+	bench_claim(b, "route 203.0.113.1 table=2512", &older);
+	bench_claim(b, "held 203.0.113.1", &older);
+	bench_claim(b, "link kube-ipvs1", &older);
+	bench_claim(b, "policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512", &older);
+	bench_claim(b, "vs 203.0.113.1:80/TCP rr", &older);
+	bench_expect(b, 0, "add link kube-ipvs1\n", 0);
+	bench_expect(b, 0, "add policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512\n", 0);
+	bench_expect(b, 0, "add set KUBE-EXTERNAL-PORT hash:ip,port maxelem=1048576\n", 0);
+	bench_expect(b, 0, "add vs 203.0.113.1:80/TCP rr\n", 0);
+	bench_expect(b, 0, "add held 203.0.113.1\n", 0);
+	bench_expect(b, 0, "add route 203.0.113.1 table=2512\n", 0);
+	bench_expect(b, 0, "add member KUBE-EXTERNAL-PORT 203.0.113.1,tcp:80\n", 0);
+	bench_expect(b, 0, "set chain IPv4 nat KUBE-SERVICES text=0000000000000002\n", 0);
+	bench_expect(b, 0, "", 0);
 }
 
 static void what_makes_the_state_of_another_proxy_ours_comes_before_what_it_guards(void **state)
@@ -427,6 +454,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_operation_has_one_step),
+		LEDGER_TEST(ports_of_others_addresses_are_taken_before_an_entrance_changes),
 		LEDGER_TEST(one_batch_is_of_one_kind_and_type_make_before_break),
 		LEDGER_TEST(what_makes_the_state_of_another_proxy_ours_comes_before_what_it_guards),
 		LEDGER_TEST(what_vital_claimants_lack_comes_before_all_else),
