@@ -64,12 +64,15 @@ _Noreturn void peer_usage(void)
 		"    connects to each line of its input, an IPv4 ADDRESS:PORT, one after another, and\n"
 		"    prints how many microseconds that took\n"
 		"peer store PORT\n"
-		"    serves \"peer transfer\" over TCP\n"
+		"    serves \"peer transfer\" over TCP; takes datagrams and never reads them\n"
 		"peer transfer MILLISECONDS up|down BYTES ADDRESS PORT\n"
 		"    sends the bytes to a store, or receives them; prints \"done\"\n"
 		"peer datagram MILLISECONDS BYTES ADDRESS PORT\n"
 		"    sends a datagram that must not be fragmented, until it learns the MTU of the\n"
 		"    path, which it prints, or an answer comes\n"
+		"peer flood COUNT ADDRESS PORT\n"
+		"    sends that many small datagrams one after another, and prints how many\n"
+		"    microseconds that took\n"
 		"peer who-has MILLISECONDS INTERFACE SOURCE ADDRESS WITNESS\n"
 		"    asks on the link who has the address, and prints who answers until the host\n"
 		"    with the address WITNESS has answered\n"
@@ -635,6 +638,8 @@ int main(int argc, char **argv)
 		return transfer(argc - 2, argv + 2);
 	if (strcmp(argv[1], "datagram") == 0)
 		return datagram(argc - 2, argv + 2);
+	if (strcmp(argv[1], "flood") == 0)
+		return flood(argc - 2, argv + 2);
 	if (strcmp(argv[1], "who-has") == 0)
 		return who_has(argc - 2, argv + 2);
 	peer_usage();

@@ -23,6 +23,7 @@ const char *peer_error_word(int r);
 int survey(int argc, char **argv);
 int transfer(int argc, char **argv);
 int datagram(int argc, char **argv);
+int flood(int argc, char **argv);
 _Noreturn void store(int argc, char **argv);
 int who_has(int argc, char **argv);
 

@@ -18,7 +18,7 @@
 
 #include "peer.h"
 
-enum { CHUNK_SIZE = 16384, RESEND_MS = 100 };
+enum { CHUNK_SIZE = 16384, RESEND_MS = 100, FLOOD_BYTES = 18 };
 
 static char chunk[CHUNK_SIZE];
 
@@ -88,17 +88,19 @@ static void carry_out_order(int fd)
 	send_bytes(fd, up ? 1 : n, deadline_us);
 }
 
+/* Datagrams are taken and never read. */
 _Noreturn void store(int argc, char **argv)
 {
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
 	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+	int sink = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (argc != 1)
 		peer_usage();
 	any.sin6_port = htons((uint16_t)atoi(argv[0]));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0 ||
-		listen(fd, SOMAXCONN) < 0)
+		listen(fd, SOMAXCONN) < 0 || bind(sink, (struct sockaddr *)&any, sizeof(any)) < 0)
 		peer_fail("listen");
 	signal(SIGCHLD, SIG_IGN);
 	printf("serving\n");
@@ -191,4 +193,25 @@ int datagram(int argc, char **argv)
 	}
 	puts("timeout");
 	return 1;
+}
+
+int flood(int argc, char **argv)
+{
+	struct sockaddr_storage to;
+
+	if (argc != 3)
+		peer_usage();
+	long n = atol(argv[0]);
+	socklen_t len = peer_resolve(argv[1], argv[2], &to);
+	int fd = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&to, len) < 0)
+		peer_fail("connect");
+	int64_t start_us = peer_now_us();
+
+	for (long i = 0; i < n; i++)
+		if (send(fd, chunk, FLOOD_BYTES, 0) < 0 && errno != ECONNREFUSED)
+			peer_fail("send");
+	printf("%lld\n", (long long)(peer_now_us() - start_us));
+	return 0;
 }
