@@ -3,12 +3,11 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/auth.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -29,16 +28,14 @@ static void wipe(struct buf *b)
 
 int credential_read_file(const char *path, size_t max, struct buf *ret, struct err *err)
 {
-	/* Nonblocking: the path may be that of a FIFO that nobody writes to. */
-	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	_cleanup_(closep) int fd = file_open(path);
 	_cleanup_(wipe) struct buf data = { 0 };
-	struct stat st;
 	ssize_t n;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(err, -errno, "cannot read %s", path);
-	if (!S_ISREG(st.st_mode))
+	if (fd == -ENODEV || fd == -EISDIR)
 		return err_set(err, -EINVAL, "%s is not a regular file", path);
+	if (fd < 0)
+		return err_errno(err, fd, "cannot read %s", path);
 	while ((n = read(fd, buf_reserve(&data, READ_SIZE), READ_SIZE)) > 0) {
 		data.len += (size_t)n;
 		if (data.len > max)

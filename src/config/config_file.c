@@ -3,11 +3,11 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "config_values.h"
 #include "decode/yaml.h"
@@ -23,11 +23,11 @@ enum { READ_SIZE = 1 << 16 };
 
 int config_read(const char *path, struct buf *text)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
+	int fd = file_open(path), r = 0;
 	ssize_t n = 1;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	while (n && !r) {
 		n = read(fd, buf_reserve(text, READ_SIZE), READ_SIZE);
 		if (n < 0 && errno != EINTR)
@@ -64,7 +64,8 @@ static json_t *read_document(struct config *c)
 	int r = config_read(c->file, &text);
 
 	if (r < 0) {
-		config_note(c, &c->mistakes, "--config: cannot read %s: %s", c->file, strerror(-r));
+		config_note(c, &c->mistakes, "--config: cannot read %s: %s", c->file,
+			r == -ENODEV ? "it is not a regular file" : strerror(-r));
 		return NULL;
 	}
 	if (yaml_parse(buf_str(&text), text.len, take_first_document, &documents, &error)) {

@@ -2,7 +2,6 @@
 #include "manifest_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -273,15 +273,14 @@ static void close_file(int *fd)
  */
 static int read_file(const char *path, struct stat *ret_st, struct buf *ret)
 {
-	/* Neither wait for the writer of a FIFO nor become a terminal's owner. */
-	_cleanup_(close_file) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	_cleanup_(close_file) int fd = file_open(path);
 	struct stat st = { 0 };
 	ssize_t n = 1;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0)
+		return fd == -EISDIR ? -ENOENT : fd;
+	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -ENOENT : -ENODEV;
 	if (st.st_size > MANIFEST_MAX_FILE)
 		return -EFBIG;
 

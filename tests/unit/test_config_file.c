@@ -180,6 +180,8 @@ static void a_file_that_is_not_there_is_a_mistake(void **state)
 	assert_mistake(OF_DAEMON, "--config=/nonexistent",
 		"--config: cannot read /nonexistent: No such file or directory");
 	assert_mistake(OF_DAEMON, "--config=/", "--config: cannot read /: Is a directory");
+	assert_mistake(OF_DAEMON, "--config=/dev/full",
+		"--config: cannot read /dev/full: it is not a regular file");
 	assert_mistake(OF_DAEMON, "--config", "--config: needs a value");
 }
 
