@@ -19,7 +19,8 @@ struct server {
 	struct server_config config;
 	struct http *http;
 	char *path;
-	bool bound;
+	dev_t dev; /* of the socket's file */
+	ino_t ino; /* 0: it was not made */
 };
 
 /* Answers */
@@ -127,6 +128,7 @@ static int server_listen(struct server *s, struct err *err)
 	_cleanup_free_ char *dir = mem_strdup(s->path);
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	char *slash = strrchr(dir, '/');
+	struct stat st;
 	int fd, r;
 
 	if (strlen(s->path) >= sizeof(un.sun_path))
@@ -153,7 +155,10 @@ static int server_listen(struct server *s, struct err *err)
 		r = err_errno(err, -errno, "cannot create the socket %s", s->path);
 		goto fail;
 	}
-	s->bound = true;
+	if (!lstat(s->path, &st)) {
+		s->dev = st.st_dev;
+		s->ino = st.st_ino;
+	}
 	/* The umask may have taken the group's right to write. */
 	if (chmod(s->path, SOCKET_MODE) < 0 || listen(fd, UNIX_BACKLOG) < 0) {
 		r = err_errno(err, -errno, "cannot listen on %s", s->path);
@@ -191,10 +196,13 @@ int server_new(struct event_base *base, const struct server_config *config, stru
 
 void server_free(struct server *s)
 {
+	struct stat st;
+
 	if (!s)
 		return;
 	http_free(s->http);
-	if (s->bound)
+	/* A newer server may have put its own in place of ours. */
+	if (s->ino && !lstat(s->path, &st) && st.st_dev == s->dev && st.st_ino == s->ino)
 		unlink(s->path);
 	free(s->path);
 	free(s);

@@ -475,6 +475,22 @@ static void a_socket_in_use_is_left_alone(void **state)
 	assert_begins(answer, "HTTP/1.0 200 ");
 }
 
+/* Somebody removed our socket, so that another daemon could make its own. */
+static void the_socket_of_a_newer_server_survives_the_older_one(void **state)
+{
+	struct fixture *f = *state;
+	struct server *older = take(f->server);
+	_cleanup_free_ char *answer = NULL;
+
+	assert_return_code(unlink(f->path), errno);
+	assert_return_code(start(f), -f->err.code);
+	server_free(older);
+	answer = ask(f, "GET /v1/status HTTP/1.0\r\n\r\n");
+	assert_begins(answer, "HTTP/1.0 200 ");
+	server_free(take(f->server));
+	assert_int_equal(access(f->path, F_OK), -1);
+}
+
 static void a_file_that_is_no_socket_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -523,6 +539,7 @@ int main(void)
 		COLD_TEST(the_directory_is_made_and_the_socket_removed),
 		COLD_TEST(a_stale_socket_is_replaced),
 		TEST(a_socket_in_use_is_left_alone),
+		TEST(the_socket_of_a_newer_server_survives_the_older_one),
 		COLD_TEST(a_file_that_is_no_socket_is_left_alone),
 		COLD_TEST(a_path_that_is_too_long_is_an_error),
 	};
