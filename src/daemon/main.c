@@ -18,12 +18,15 @@
 #include "daemon.h"
 #include "kernel/ipvs.h"
 #include "kernel/probe.h"
+#include "netns_lock.h"
 #include "settle.h"
 #include "status.h"
 
 enum {
 	EXIT_USAGE = 2,
 	FILES_WANTED = 65536,
+	FILES_LEAST = 256,
+	LOCK_MS = 1000,	  /* for a daemon that is about to end */
 	AWAIT_MS = 60000, /* for an API server, before --once gives up */
 };
 
@@ -76,8 +79,8 @@ static int run(const struct config *c, const struct node_view *view, const struc
 	return r < 0 ? r : daemon_run(&d, err);
 }
 
-/* Best effort; failures are only logged. */
-static void set_process_limits(const struct config *c)
+/* Returns -EMFILE with words if there are too few descriptors; the other failures are only logged. */
+static int set_process_limits(const struct config *c, struct err *err)
 {
 	struct rlimit limit;
 	FILE *f;
@@ -90,14 +93,33 @@ static void set_process_limits(const struct config *c)
 			log_warn("cannot raise the limit of open files, keeping the old one",
 				"err=\"%m\"");
 	}
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < FILES_LEAST)
+		return err_set(err, -EMFILE,
+			"the limit of open files is %llu, and at least %d are needed: raise it "
+			"(LimitNOFILE= in systemd, ulimit -n in a shell)",
+			(unsigned long long)limit.rlim_cur, FILES_LEAST);
 	/* Nothing but the OOM killer's choice depends on its score. */
 	if (!c->adjust_oom_score)
-		return;
+		return 0;
 	f = fopen("/proc/self/oom_score_adj", "we");
 	if (!f || fprintf(f, "%d", c->oom_score_adj) < 0 || fflush(f))
 		log_warn("cannot set the OOM score, keeping the old one", "err=\"%m\"");
 	if (f)
 		fclose(f);
+	return 0;
+}
+
+/* Returns -EBUSY with words if another daemon serves this network namespace. */
+static int lock_network(const struct config *c, struct err *err)
+{
+	int fd = c->init_only ? 0 : netns_lock(LOCK_MS, err); /* closed by the end of the process */
+
+	if (fd < 0 && fd != -EBUSY)
+		log_warn(
+			"cannot make sure that no other daemon serves this network namespace, going "
+			"on without",
+			"err=\"%s\"", err->msg);
+	return fd == -EBUSY ? fd : 0;
 }
 
 static void on_libevent(int severity, const char *message)
@@ -123,10 +145,12 @@ static int start(struct config *c)
 	event_set_log_callback(on_libevent);
 	for (size_t i = 0; i < c->warnings.n; i++)
 		log_warn("configuration", "err=\"%s\"", c->warnings.line[i]);
-	set_process_limits(c);
-
 	node_view_init(&view, &c->options);
-	r = probe_capabilities(&err);
+	r = set_process_limits(c, &err);
+	if (r >= 0)
+		r = probe_capabilities(&err);
+	if (r >= 0)
+		r = lock_network(c, &err);
 	if (r >= 0)
 		r = probe_families(&view.ipv4, &view.ipv6, &err);
 	if (r >= 0) {
