@@ -26,6 +26,12 @@ enum {
 	/* A connection whose peer does not answer to TCP ends after this, idle or not. */
 	HTTP_DEAD_AFTER_MS = 20 * 1000,
 	HTTP_MAX_RETRY_AFTER_S = 3600, /* what a server may ask for */
+	HTTP_MAX_HEAD = 256 << 10,     /* bytes of an answer's head; more end the request */
+	/* How many bytes of a body are handed over in one turn of the loop, and how long that may
+	 * take. Other events come between two such portions, whatever the server sends and however
+	 * far it can be expanded. */
+	HTTP_TURN_BYTES = 128 << 10,
+	HTTP_TURN_US = 5000,
 };
 
 struct event_base;

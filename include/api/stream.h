@@ -20,7 +20,8 @@
  * 4. Protobuf watch: frames of a 4-byte big-endian length and a WatchEvent.
  */
 
-/* An object in etcd has at most 1.5 MiB; JSON makes it larger. */
+/* An object in etcd has at most 1.5 MiB; JSON makes it larger. The same limit holds for what
+ * belongs to no object: all of it in a list, between two events of a watch. */
 enum { STREAM_MAX_OBJECT = 16 << 20 };
 
 enum stream_format {

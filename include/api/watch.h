@@ -22,7 +22,12 @@
  */
 
 enum {
-	WATCH_PAGE = 500,      /* objects of a list in one answer */
+	WATCH_PAGE = 500, /* objects of a list in one answer */
+	/* Limits of a view, beside those of api/stream.h. A page may be empty only for want of
+	 * objects that match. */
+	WATCH_MAX_OBJECTS = 1000000,
+	WATCH_MAX_EMPTY_PAGES = 100, /* in a row */
+	WATCH_MAX_ANSWER_S = 600,    /* duration of an answer that is no open watch */
 	WATCH_TIMEOUT_S = 300, /* requested duration of a watch: up to twice this, at random */
 	/* After a refusal, doubled up to the next, each drawn from [d, 2d). If the server asks for
 	 * more (Retry-After), the last one is the limit, too. No answer at all: see api/reach.h. */

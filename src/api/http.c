@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "origin.h"
@@ -27,6 +28,8 @@ enum {
 	KEEPALIVE_IDLE_S = 10,
 	KEEPALIVE_INTERVAL_S = 5,
 	NAMES_KEPT_S = 5, /* a server that is away may come back with another address */
+	/* libcurl expands what it reads at once, and deflate by a factor of up to 1032. */
+	READ_SIZE = 2048,
 	UNAUTHORIZED = 401
 };
 
@@ -37,6 +40,7 @@ struct http_client {
 	CURLM *multi;
 	struct event *curl_timer; /* the one that libcurl wants; its clock cannot be replaced */
 	struct event *work;
+	struct event *next_turn; /* runs while requests are paused */
 	struct list requests, sockets, connections;
 	void (*peer)(const struct ip *ip, uint16_t port, bool open, void *arg); /* may be NULL */
 	void *peer_arg;
@@ -69,10 +73,15 @@ struct http_request {
 	struct curl_slist *headers;
 	struct timer *idle;
 	uint64_t begun_ms, heard_ms;
-	unsigned status; /* of the answer; 0: on_head was not called yet */
-	bool running;	 /* libcurl has it */
-	bool cancelled;	 /* no callback is called any more */
-	bool silent;	 /* it ended because no data came */
+	unsigned status;   /* of the answer; 0: on_head was not called yet */
+	bool running;	   /* libcurl has it */
+	bool cancelled;	   /* no callback is called any more */
+	bool silent;	   /* it ended because no data came */
+	bool paused;	   /* libcurl keeps the body back until the next turn */
+	size_t turn_bytes; /* of the body, handed over since the last pause */
+	uint64_t turn_us;  /* that this took */
+	size_t head_bytes;
+	const char *failure; /* why we ended it; NULL: we did not */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -117,6 +126,11 @@ static size_t on_header_line(char *line, size_t size, size_t n, void *arg)
 	r->heard_ms = timers_now(r->client->timers);
 	if (r->cancelled)
 		return 0;
+	r->head_bytes += n;
+	if (r->head_bytes > HTTP_MAX_HEAD) {
+		r->failure = "the head of the answer is larger than 256 KiB";
+		return 0;
+	}
 	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (!last || r->status || status < 200)
 		return size * n;
@@ -142,13 +156,27 @@ static size_t on_header_line(char *line, size_t size, size_t n, void *arg)
 	return r->cancelled ? 0 : size * n;
 }
 
+/* A pause keeps these bytes back, and all that follow. */
 static size_t on_body_bytes(char *data, size_t size, size_t n, void *arg)
 {
+	static const struct timeval at_once = { 0 };
 	struct http_request *r = arg;
+	struct http_client *c = r->client;
+	uint64_t began;
 
-	r->heard_ms = timers_now(r->client->timers);
-	if (!r->cancelled && r->config.on_body)
+	r->heard_ms = timers_now(c->timers);
+	if (r->cancelled)
+		return CURL_WRITEFUNC_ERROR;
+	if (r->turn_bytes + n > HTTP_TURN_BYTES || r->turn_us > HTTP_TURN_US) {
+		r->paused = true;
+		event_add(c->next_turn, &at_once);
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	began = clock_us();
+	if (r->config.on_body)
 		r->config.on_body(data, size * n, r->config.arg);
+	r->turn_bytes += n;
+	r->turn_us += clock_us() - began;
 	return r->cancelled ? CURL_WRITEFUNC_ERROR : size * n;
 }
 
@@ -276,6 +304,8 @@ static void add_failure(struct buf *b, const struct http_request *r, CURLcode co
 	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &os_error);
 	if (code == CURLE_COULDNT_CONNECT && os_error)
 		buf_addf(b, "cannot connect: %s", strerror((int)os_error));
+	else if (r->failure)
+		buf_adds(b, r->failure);
 	else if (code == CURLE_OPERATION_TIMEDOUT && !r->silent)
 		buf_addf(b, "no connection within %d s", HTTP_CONNECT_TIMEOUT_MS / 1000);
 	else if (*r->error && !strchr(r->error, '@'))
@@ -388,6 +418,7 @@ static void set_connection(const struct http_request *r, const struct credential
 	must_set(curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
 	must_set(curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS));
 	must_set(curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_TIMEOUT_MS));
+	must_set(curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)READ_SIZE));
 	must_set(curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)NAMES_KEPT_S));
 	must_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L));
 	must_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S));
@@ -556,6 +587,25 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* A timer, because an event that is active is called in the same turn. */
+static void on_next_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_client *c = arg;
+
+	(void)fd;
+	(void)what;
+	list_for_each_entry_safe(struct http_request, r, &c->requests, node) {
+		bool paused = r->paused && !r->cancelled;
+
+		r->paused = false;
+		if (!paused)
+			continue;
+		r->turn_bytes = 0;
+		r->turn_us = 0;
+		curl_easy_pause(r->easy, CURLPAUSE_CONT);
+	}
+}
+
 /* libcurl on the loop */
 
 /* A socket is ready, or the timer went off, whose event has CURL_SOCKET_TIMEOUT (-1) for `fd`. */
@@ -694,6 +744,8 @@ void http_client_free(struct http_client *c)
 		event_free(c->curl_timer);
 	if (c->work)
 		event_free(c->work);
+	if (c->next_turn)
+		event_free(c->next_turn);
 	timers_free(c->timers);
 	origin_done(&c->origin);
 	free(c);
@@ -726,7 +778,8 @@ int http_client_new(
 	c->multi = curl_multi_init();
 	c->curl_timer = event_new(base, CURL_SOCKET_TIMEOUT, 0, on_curl_event, c);
 	c->work = event_new(base, -1, 0, on_work, c);
-	if (!c->multi || !c->curl_timer || !c->work)
+	c->next_turn = evtimer_new(base, on_next_turn, c);
+	if (!c->multi || !c->curl_timer || !c->work || !c->next_turn)
 		abort();
 	curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
 	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);

@@ -39,6 +39,7 @@ struct stream {
 	struct stream_handler handler;
 	struct buf buf;	 /* the unit that is not complete yet */
 	struct buf rest; /* of a list: all but its elements */
+	size_t outside;	 /* bytes that are in no object: of a list, of a watch since the last one */
 	struct json_state json;
 	enum protobuf_place place;
 	uint64_t list_left; /* bytes of the list that `buf` does not hold yet */
@@ -127,11 +128,16 @@ static int take_outside(struct stream *s, char c, struct err *err)
 	struct json_state *j = &s->json;
 	bool watch = s->format == STREAM_JSON_WATCH, element = watch ? !j->depth : j->in_items;
 
+	if (++s->outside > STREAM_MAX_OBJECT)
+		return err_set(err, -EMSGSIZE, "more than %d MiB belong to no object",
+			STREAM_MAX_OBJECT >> 20);
 	if (!j->in_string) {
 		if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
 			return 0;
 		if (c == '{' && element) {
 			j->object_depth = 1;
+			if (watch)
+				s->outside = 0;
 			buf_addc(&s->buf, c);
 			return 0;
 		}
@@ -146,8 +152,6 @@ static int take_outside(struct stream *s, char c, struct err *err)
 			return 0;
 	}
 	buf_addc(&s->rest, c);
-	if (s->rest.len > STREAM_MAX_OBJECT)
-		return too_large(err);
 	if (j->in_string)
 		note_string(j, c);
 	else
@@ -336,7 +340,7 @@ static int feed_protobuf(struct stream *s, const char *data, size_t len, struct 
 
 	if (used == s->buf.len) {
 		stream_empty(&s->buf);
-	} else {
+	} else if (used) {
 		memmove(s->buf.data, s->buf.data + used, s->buf.len - used);
 		s->buf.len -= used;
 	}

@@ -64,6 +64,8 @@ struct watch {
 	uint64_t started;			    /* of the request, ms */
 	unsigned timeout_s;			    /* requested duration of a watch */
 	size_t n_events;			    /* of the request */
+	size_t n_objects, n_empty_pages;	    /* of the view; in a row */
+	size_t page_begins_at;			    /* n_objects before the page */
 	char version[RESOURCE_VERSION_SIZE];	    /* "": none known; "0": any will do */
 	char server_version[RESOURCE_VERSION_SIZE]; /* of a CHECK; "": unknown */
 	char *more;				    /* token of the next page; NULL or "": none */
@@ -148,6 +150,8 @@ static int take_watched(const char *data, size_t len, void *arg, struct err *err
 	struct event ev;
 	int r;
 
+	if (w->phase != PHASE_WATCH && ++w->n_objects > WATCH_MAX_OBJECTS)
+		return err_set(err, -E2BIG, "there are more than %d objects", WATCH_MAX_OBJECTS);
 	if (w->phase == PHASE_LIST)
 		return report_object(w, WATCH_PUT, data, len, err);
 	if (w->phase == PHASE_CHECK)
@@ -183,11 +187,18 @@ static int take_list_end(const char *data, size_t len, void *arg, struct err *er
 {
 	struct watch *w = arg;
 	_cleanup_free_ char *more = NULL;
+	int r;
 
 	if (w->phase == PHASE_CHECK)
 		return list_end_parse(w->encoding, data, len, w->server_version, &more, err);
 	free(take(w->more));
-	return list_end_parse(w->encoding, data, len, w->version, &w->more, err);
+	r = list_end_parse(w->encoding, data, len, w->version, &w->more, err);
+	if (r)
+		return r;
+	w->n_empty_pages = w->n_objects == w->page_begins_at ? w->n_empty_pages + 1 : 0;
+	if (*w->more && w->n_empty_pages == WATCH_MAX_EMPTY_PAGES)
+		return err_set(err, -E2BIG, "%d pages in a row are empty", WATCH_MAX_EMPTY_PAGES);
+	return 0;
 }
 
 /* Versions are opaque, unless both are numbers. */
@@ -357,27 +368,7 @@ static void on_watch_head(const struct http_head *head, void *arg)
 		w->stream = stream_new(json ? STREAM_JSON_WATCH : STREAM_PROTOBUF_WATCH, &handler);
 }
 
-static void on_watch_body(const void *data, size_t len, void *arg)
-{
-	struct watch *w = arg;
-	struct err err;
-
-	w->state.received += len;
-	if (!w->stream) {
-		if (w->error_body.len + len <= MAX_ERROR_BODY)
-			buf_add(&w->error_body, data, len);
-		return;
-	}
-	if (!stream_feed(w->stream, data, len, &err))
-		return;
-	if (w->refused && w->refusal.retry_after_s)
-		w->retry_after_s = w->refusal.retry_after_s;
-	http_request_cancel(take(w->request));
-	request_finished(
-		w, w->refused ? classify_refusal(&w->refusal, 0) : OUTCOME_FAILED, err.msg);
-}
-
-/* An answer with another status than 200 is complete. */
+/* An answer with another status than 200 is complete, or as much of it as is read. */
 static void refuse_watch(struct watch *w)
 {
 	struct status refusal = { 0 };
@@ -398,6 +389,35 @@ static void refuse_watch(struct watch *w)
 	}
 	reach_answered(w->config.reach);
 	request_finished(w, classify_refusal(&refusal, w->status), text);
+}
+
+static void on_watch_body(const void *data, size_t len, void *arg)
+{
+	struct watch *w = arg;
+	bool open = w->stream && w->phase == PHASE_WATCH;
+	struct err err;
+	int r = 0;
+
+	w->state.received += len;
+	if (!open && timers_now(w->timers) - w->started > WATCH_MAX_ANSWER_S * 1000)
+		r = err_set(&err, -ETIME, "the answer did not end within %d s", WATCH_MAX_ANSWER_S);
+	if (!r && !w->stream) {
+		if (w->error_body.len + len <= MAX_ERROR_BODY) {
+			buf_add(&w->error_body, data, len);
+			return;
+		}
+		http_request_cancel(take(w->request));
+		refuse_watch(w);
+		return;
+	}
+	r = r ? r : stream_feed(w->stream, data, len, &err);
+	if (!r)
+		return;
+	if (w->refused && w->refusal.retry_after_s)
+		w->retry_after_s = w->refusal.retry_after_s;
+	http_request_cancel(take(w->request));
+	request_finished(
+		w, w->refused ? classify_refusal(&w->refusal, 0) : OUTCOME_FAILED, err.msg);
 }
 
 static void on_watch_end(const struct http_result *result, void *arg)
@@ -491,6 +511,9 @@ static void start_request(void *arg)
 		return;
 	}
 
+	if (w->phase != PHASE_LIST || !w->more)
+		w->n_objects = w->n_empty_pages = 0;
+	w->page_begins_at = w->n_objects;
 	if (w->phase == PHASE_STREAM || (w->phase == PHASE_LIST && !w->more)) {
 		w->in_view = true;
 		w->config.begin(w->config.arg);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/list.h"
 #include "http_fixture.h"
 
 static int start(void **state)
@@ -109,6 +110,82 @@ static void a_large_answer_is_compressed_on_the_wire(void **state)
 	assert_true(c.body.len > 200000);
 	assert_true(c.result.received < c.body.len / 2);
 	assert_true(c.bodies > 1);
+	call_done(&c);
+}
+
+/* What does not end */
+
+static void turn(struct caller *c)
+{
+	for (int i = 0; i < 20; i++)
+		event_base_loop(c->base, EVLOOP_NONBLOCK);
+}
+
+struct endless {
+	struct call call;
+	size_t received; /* since the last turn of the loop */
+};
+
+static void forget_body(struct call *c)
+{
+	struct endless *e = container_of(c, struct endless, call);
+
+	e->received += c->body.len;
+	buf_reset(&c->body);
+}
+
+/* Two of them, and neither starves the other or an answer that ends. */
+static void an_endless_answer_leaves_the_loop_its_turns(void **state)
+{
+	static const char *const faults[] = { "\"gzip\": false", "\"gzip\": true" };
+	struct caller *caller = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+		struct endless endless[2] = { 0 };
+		struct call other = { 0 };
+		size_t all[2] = { 0 };
+
+		fake_api_order(&api,
+			"{\"fault\": {\"resource\": \"nodes\", \"body\": \"\", \"repeat\": \"  \", "
+			"\"times\": 2, %s}}",
+			faults[i]);
+		for (size_t k = 0; k < 2; k++) {
+			endless[k].call.in_body = forget_body;
+			call_begin_get(&endless[k].call, caller, "/api/v1/nodes");
+			call_await_head(&endless[k].call);
+		}
+		while (all[0] < 50 * HTTP_TURN_BYTES || all[1] < 50 * HTTP_TURN_BYTES) {
+			for (size_t k = 0; k < 2; k++)
+				endless[k].received = 0;
+			event_base_loop(caller->base, EVLOOP_ONCE);
+			for (size_t k = 0; k < 2; k++) {
+				assert_in_range(endless[k].received, 0, HTTP_TURN_BYTES);
+				all[k] += endless[k].received;
+			}
+		}
+		call_get(&other, caller, "/api/v1/services");
+		assert_int_equal(other.result.end, HTTP_END_ANSWERED);
+		assert_true(other.body.len > HTTP_TURN_BYTES);
+		for (size_t k = 0; k < 2; k++) {
+			assert_int_equal(endless[k].call.ends, 0);
+			http_request_cancel(endless[k].call.request);
+		}
+		turn(caller);
+		for (size_t k = 0; k < 2; k++)
+			call_done(&endless[k].call);
+		call_done(&other);
+	}
+}
+
+static void a_head_without_an_end_ends_the_request(void **state)
+{
+	struct call c = { 0 };
+
+	fake_api_order(&api, "{\"fault\": {\"headers\": 100000}}");
+	call_get(&c, *state, "/version");
+	assert_int_equal(c.heads, 0);
+	assert_int_equal(c.result.end, HTTP_END_FAILED);
+	assert_contains(c.message, "the head of the answer is larger than 256 KiB");
 	call_done(&c);
 }
 
@@ -500,12 +577,6 @@ static void cancel(struct call *c)
 	http_request_cancel(c->request);
 }
 
-static void turn(struct caller *c)
-{
-	for (int i = 0; i < 20; i++)
-		event_base_loop(c->base, EVLOOP_NONBLOCK);
-}
-
 static void a_cancelled_request_calls_nothing_back(void **state)
 {
 	struct caller *caller = *state;
@@ -633,6 +704,8 @@ int main(void)
 		TEST(the_servers_warning_is_told),
 		TEST(one_byte_at_a_time_is_the_same_body),
 		TEST(a_large_answer_is_compressed_on_the_wire),
+		TEST(an_endless_answer_leaves_the_loop_its_turns),
+		TEST(a_head_without_an_end_ends_the_request),
 		TEST(the_request_says_who_it_is_from),
 		TEST(a_body_is_posted_with_its_type),
 		TEST(a_patch_is_a_patch),

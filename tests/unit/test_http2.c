@@ -239,6 +239,37 @@ static void large_lists_come_whole_side_by_side(void **state)
 	}
 }
 
+static void forget_body(struct call *c)
+{
+	*(size_t *)c->arg += c->body.len;
+	buf_reset(&c->body);
+}
+
+/* The body is paused in each turn of the loop. */
+static void an_endless_answer_leaves_the_loop_its_turns(void **state)
+{
+	struct caller *caller = *state;
+	size_t received = 0, all = 0;
+	struct call c = { .in_body = forget_body, .arg = &received }, list = { 0 };
+
+	fake_api_order(
+		&api, "{\"fault\": {\"resource\": \"nodes\", \"body\": \"\", \"repeat\": \"  \"}}");
+	call_begin_get(&c, caller, "/api/v1/nodes");
+	call_await_head(&c);
+	while (all < 50 * HTTP_TURN_BYTES) {
+		received = 0;
+		event_base_loop(caller->base, EVLOOP_ONCE);
+		assert_in_range(received, 0, HTTP_TURN_BYTES);
+		all += received;
+	}
+	call_get(&list, caller, "/api/v1/services");
+	assert_int_equal(list.result.end, HTTP_END_ANSWERED);
+	assert_int_equal(c.ends, 0);
+	http_request_cancel(c.request);
+	call_done(&c);
+	call_done(&list);
+}
+
 static void a_watch_that_is_cut_is_lost(void **state)
 {
 	struct call c = { 0 };
@@ -293,6 +324,7 @@ int main(void)
 		TEST(watches_and_lists_run_side_by_side),
 		TEST(a_cancelled_watch_leaves_the_others_alone),
 		TEST(large_lists_come_whole_side_by_side),
+		TEST(an_endless_answer_leaves_the_loop_its_turns),
 		TEST(a_watch_that_is_cut_is_lost),
 		TEST(a_watch_that_its_server_ends_is_answered),
 		TEST(a_request_after_a_timeout_finds_another_connection),

@@ -416,16 +416,21 @@ static void a_message_cut_short_is_not_complete(void **state)
 static void objects_are_limited_in_size(void **state)
 {
 	static const char why[] = "an object is larger than 16 MiB";
+	static const char no_object[] = "more than 16 MiB belong to no object";
 	static const char frame[] = "\x01\0\0\x01";
 	static const char item[] = "k8s\0\x12\xff\xff\xff\xff\x0f\x12\x81\x80\x80\x08";
 	static const char envelope[] = "k8s\0\x0a\x81\x80\x80\x08";
 	static const struct {
 		enum stream_format format;
 		const char *head;
+		char more;
+		const char *why;
 	} json[] = {
-		{ STREAM_JSON_LIST, "{\"items\":[{\"a\":\"" },
-		{ STREAM_JSON_LIST, "{\"a\":\"" },
-		{ STREAM_JSON_WATCH, "{\"a\":\"" },
+		{ STREAM_JSON_LIST, "{\"items\":[{\"a\":\"", 'x', why },
+		{ STREAM_JSON_LIST, "{\"items\":[{}", ' ', no_object },
+		{ STREAM_JSON_LIST, "{\"a\":\"", 'x', no_object },
+		{ STREAM_JSON_WATCH, "{\"a\":\"", 'x', why },
+		{ STREAM_JSON_WATCH, "{}\n", '\n', no_object },
 	};
 
 	(void)state;
@@ -438,12 +443,12 @@ static void objects_are_limited_in_size(void **state)
 		struct err err = { 0 };
 
 		buf_adds(&body, json[i].head);
-		memset(buf_reserve(&body, STREAM_MAX_OBJECT), 'x', STREAM_MAX_OBJECT);
+		memset(buf_reserve(&body, STREAM_MAX_OBJECT), json[i].more, STREAM_MAX_OBJECT);
 		body.len += STREAM_MAX_OBJECT;
 		assert_int_equal(
 			cut_body(&cut, json[i].format, PIECES_RANDOM, body.data, body.len, &err),
 			-EMSGSIZE);
-		assert_string_equal(err.msg, why);
+		assert_string_equal(err.msg, json[i].why);
 		cut_done(&cut);
 	}
 }

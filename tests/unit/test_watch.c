@@ -298,6 +298,72 @@ static void a_bookmark_before_the_end_of_a_view_tells_an_old_server(void **state
 	assert_string_equal(buf_str(&b->told), "the server does not stream lists\n");
 }
 
+/* Answers without an end */
+
+/* Turns the loop, not the clock: the server is never idle. */
+static void await_trouble(struct bench *b, uint64_t step_ms)
+{
+	struct timers *timers = http_client_timers(b->caller.client);
+
+	while (!b->troubles) {
+		event_base_loop(b->caller.base, EVLOOP_ONCE);
+		timers_advance(timers, step_ms);
+	}
+}
+
+static void every_answer_has_an_end(void **state)
+{
+	static const struct {
+		const char *fault, *message;
+		uint64_t step_ms;
+	} rows[] = {
+		{ "\"body\": \"{\\\"items\\\":[\", \"repeat\": \"{},\"",
+			"there are more than 1000000 objects", 0 },
+		{ "\"body\": \"{\\\"items\\\":[\", \"repeat\": \" \", \"gzip\": true",
+			"more than 16 MiB belong to no object", 0 },
+		{ "\"body\": \"{\\\"items\\\":[\", \"repeat\": \"{                                                                }, \"",
+			"the answer did not end within 600 s", 5000 },
+		{ "\"body\": \"{\\\"kind\\\":\\\"\", \"repeat\": \"x\"",
+			"more than 16 MiB belong to no object", 0 },
+		{ "\"body\": \"{\\\"items\\\":[{\\\"\", \"repeat\": \"x\"",
+			"an object is larger than 16 MiB", 0 },
+		{ "\"status\": 500, \"body\": \"{\", \"repeat\": \"x\"", "HTTP status 500", 0 },
+	};
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		fake_api_order(&b->api,
+			"{\"set\": {\"watchList\": false}, \"clearFaults\": true, "
+			"\"fault\": {\"verb\": \"list\", %s}}",
+			rows[i].fault);
+		b->troubles = 0;
+		buf_reset(&b->told);
+		start(b);
+		await_trouble(b, rows[i].step_ms);
+		if (strncmp(buf_str(&b->told), rows[i].message, strlen(rows[i].message)) != 0)
+			fail_msg("%s: %s", rows[i].fault, buf_str(&b->told));
+		AWAIT(b, is_followed);
+		watch_free(take(b->watch));
+	}
+}
+
+static void empty_pages_without_an_end_are_told(void **state)
+{
+	struct bench *b = *state;
+
+	fake_api_order(&b->api,
+		"{\"set\": {\"watchList\": false}, \"fault\": {\"times\": 0, \"verb\": \"continue\", \"body\": "
+		"\"{\\\"metadata\\\":{\\\"resourceVersion\\\":\\\"5\\\",\\\"continue\\\":\\\"x\\\"},\\\"items\\\":[]}\"}}");
+	fake_api_order(&b->api,
+		"{\"fault\": {\"verb\": \"list\", \"body\": "
+		"\"{\\\"metadata\\\":{\\\"resourceVersion\\\":\\\"5\\\",\\\"continue\\\":\\\"x\\\"},\\\"items\\\":[]}\"}}");
+	start(b);
+	elapse(b, 0);
+	assert_string_equal(buf_str(&b->told), "100 pages in a row are empty\n");
+	fake_api_order(&b->api, "{\"clearFaults\": true}");
+	AWAIT(b, is_followed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +377,8 @@ int main(void)
 		TEST(rounds_on_a_server_that_forgets_at_once_are_parted),
 		TEST(a_view_without_an_end_is_listed),
 		TEST(a_bookmark_before_the_end_of_a_view_tells_an_old_server),
+		TEST(every_answer_has_an_end),
+		TEST(empty_pages_without_an_end_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

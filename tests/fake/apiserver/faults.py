@@ -12,6 +12,8 @@ These keys are the effects:
 
     status       answers with that code (and "retryAfter" seconds)
     body         answers with that text as a complete JSON body, and with "status", if there is one
+    repeat       that text follows "body" over and over, until the client hangs up
+    gzip         "body" and "repeat" are compressed
     tooLarge     answers that the requested version is too large
     delay        answers that many seconds late, by the server's clock
     silent       does not answer
@@ -25,6 +27,7 @@ These keys are the effects:
     trickle      sends one byte at a time, each with its own write
     garbage      a watch gets that text as an event
     contentType  the answer claims this content type
+    headers      the answer has so many more of them, of 90 bytes each
 """
 
 import threading
@@ -35,7 +38,7 @@ REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFo
            410: "Expired", 422: "Invalid", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable",
            504: "Timeout"}
 KEYS = {"resource", "verb", "skip", "times", "status", "body", "tooLarge", "retryAfter", "delay", "silent", "drop", "error",
-        "end", "stall", "after", "cut", "reset", "trickle", "garbage", "contentType"}
+        "end", "stall", "after", "cut", "reset", "trickle", "garbage", "contentType", "repeat", "gzip", "headers"}
 
 
 def refusal(code, retry_after=None):

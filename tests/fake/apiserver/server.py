@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import urllib.parse
+import zlib
 
 import faults
 import protobuf
@@ -44,6 +45,8 @@ class Answer:
         h.send_response(code)
         for name, value in headers.items():
             h.send_header(name, value)
+        for i in range(self.fault.get("headers", 0)):
+            h.send_header("X-More-%d" % i, "x" * 78)
         self.chunked = length is None
         h.send_header(*(("Transfer-Encoding", "chunked") if self.chunked else ("Content-Length", str(length))))
         h.end_headers()
@@ -248,7 +251,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             self.before_answer(fault)
             self.authenticate()
-            if "body" in fault:
+            if "repeat" in fault:
+                self.send_endless(fault)
+            elif "body" in fault:
                 self.send_body(fault.get("status", 200), {"Content-Type": "application/json"}, fault["body"].encode())
             else:
                 self.route(url.path, resource, verb)
@@ -340,6 +345,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         answer.head(code, headers, len(body))
         answer.body(body)
         answer.done()
+
+    def send_endless(self, fault):
+        headers = {"Content-Type": "application/json"}
+        block = fault["repeat"].encode()
+        begin, block = fault["body"].encode(), block * (100000 // len(block) + 1)
+        if fault.get("gzip"):
+            headers["Content-Encoding"] = "gzip"
+            deflate = zlib.compressobj(wbits=31)
+            begin, block = (deflate.compress(data) + deflate.flush(zlib.Z_FULL_FLUSH) for data in (begin, block * 10))
+        self.answer.head(fault.get("status", 200), headers)
+        self.answer.body(begin)
+        while True:
+            self.answer.body(block)
 
     def answer_fault(self):
         answer = getattr(self, "answer", None)
