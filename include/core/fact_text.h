@@ -12,7 +12,7 @@
  *
  *	link kube-ipvs0
  *	policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512
- *	set KUBE-CLUSTER-IP hash:ip,port maxelem=1048576
+ *	set KUBE-CLUSTER-IP hash:ip,port maxelem=65536
  *	member KUBE-CLUSTER-IP 10.96.0.10,tcp:80
  *	member KUBE-LOCAL-MARK 203.0.113.1,tcp:80 mark=0x100000 mask=0xfff00000
  *	chain IPv4 nat KUBE-SERVICES text=0123456789abcdef

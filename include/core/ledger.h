@@ -120,6 +120,8 @@ void ledger_each_claimant(const struct ledger *l, const struct fact_key *key,
  * value; f must not change the ledger. */
 void ledger_each_queued(const struct ledger *l, enum op_type type, enum fact_kind kind,
 	void (*f)(const struct fact *fact, void *arg), void *arg);
+/* How many facts whose parent is this one are wanted or present. */
+size_t ledger_count_children(const struct ledger *l, const struct fact_key *key);
 /* Whether a fact whose parent is this one is present. */
 bool ledger_has_children(const struct ledger *l, const struct fact_key *key);
 

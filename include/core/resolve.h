@@ -43,6 +43,8 @@ void resolve_iptables_port(const struct resolver *r, const struct served_port *p
 struct node_needs {
 	/* IPv4, IPv6: a Service takes ports of an address that stays with its owner (REACH_PORTS) */
 	bool takes_ports[2];
+	/* IPv4, IPv6: for how many members each set has room; 0: SET_MEMBERS */
+	uint32_t set_room[2][SET_COUNT];
 };
 void resolve_node(const struct node_view *view, const struct node_needs *needs,
 	struct rule_pool *pool, struct fact_list *ret);

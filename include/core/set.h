@@ -3,6 +3,8 @@
 #define CORE_SET_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /*
  * The ipsets of ours: those of kube-proxy's IPVS mode (pkg/proxy/ipvs/ipset.go), with its names,
@@ -45,8 +47,12 @@ enum set_type {
 	SET_TYPE_BITMAP_PORT
 };
 
-/* IPSET_MAXNAMELEN - 1: longer names are cut, as kube-proxy does */
-enum { SET_NAME_LEN = 31, SET_MAX_MEMBERS = 1048576 };
+enum {
+	SET_NAME_LEN = 31, /* IPSET_MAXNAMELEN - 1: longer names are cut, as kube-proxy does */
+	/* The size with which kube-proxy creates its sets. Of an existing set with another one it
+	 * accepts nothing (`ipset create -exist`), and does not work at all. */
+	SET_MEMBERS = 65536,
+};
 
 struct set_info {
 	const char *name;    /* in the IPv4 family, without "KUBE-" */
@@ -62,5 +68,11 @@ const char *set_name(enum set_id id, int family, char s[static SET_NAME_LEN + 1]
 bool set_by_name(const char *name, enum set_id *ret_id, int *ret_family);
 /* "hash:ip,port" */
 const char *set_type_name(enum set_type type);
+/*
+ * For how many members a set should have room that has n: SET_MEMBERS, or where these are too few,
+ * that many times a power of two. `now` is the room that it has, or 0: it keeps more room than it
+ * needs until an eighth of the smaller one would be free.
+ */
+uint32_t set_room(size_t n, uint32_t now);
 
 #endif

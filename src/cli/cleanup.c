@@ -222,7 +222,7 @@ static ssize_t clean_shared(struct cleanup_run *r, struct err *err)
 		uint64_t next = engine_step(r->engine, now);
 		const struct ledger *l = engine_ledger(r->engine);
 
-		gone = engine_stats(r->engine)->synced && !ledger_counts(l).pending &&
+		gone = next > now && engine_stats(r->engine)->synced && !ledger_counts(l).pending &&
 			!ledger_unsure(l);
 		now = clock_ms();
 		if (!gone && next > now)

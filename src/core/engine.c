@@ -538,7 +538,7 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	/* 4. Audit; nothing is written before the first one. */
 	if (!audit(e, now))
 		return UINT64_MAX;
-	if (!list_empty(&e->config.store->dirty) && !e->holding)
+	if (publisher_is_dirty(&e->publisher) && !e->holding)
 		return now; /* the audit found what Services wait for, or may not have */
 	if (!e->audited || e->config.dry_run)
 		return e->next_audit;
@@ -561,7 +561,7 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 		return now;
 	e->stats.synced = true;
 	next = earlier(next, clean_flows(e, now));
-	if (!list_empty(&e->config.store->dirty) || e->publisher.node_dirty)
+	if (publisher_is_dirty(&e->publisher))
 		return now;
 
 	/* 7. Sleep until the next thing is due. */

@@ -57,6 +57,7 @@ struct ledger_entry {
 	struct fact_val have;
 	uint32_t seen;	    /* the last audit that observed it */
 	uint32_t n_staying; /* of the device: how many children have `stays` set */
+	uint32_t n_children;
 	bool present : 1, known : 1, foreign : 1, ours : 1, queued : 1, stays : 1;
 	struct {
 		bool wanted, present, foreign;
@@ -154,6 +155,7 @@ static struct ledger_entry *ledger_get(struct ledger *l, const struct fact_key *
 	if (fact_parent(key, &parent)) {
 		e->parent = ledger_get(l, &parent);
 		list_insert(&e->parent->children, &e->sibling);
+		e->parent->n_children++;
 	}
 	return e;
 }
@@ -311,8 +313,10 @@ static void ledger_collect(struct ledger *l)
 		map_del(&l->entries, &e->by_key);
 		l->counts[e->key.kind].facts--;
 		free(e);
-		if (parent)
-			ledger_requeue(l, parent);
+		if (!parent)
+			continue;
+		parent->n_children--;
+		ledger_requeue(l, parent);
 	}
 }
 
@@ -712,6 +716,13 @@ void ledger_each_queued(const struct ledger *l, enum op_type type, enum fact_kin
 			list_for_each_entry(const struct ledger_entry, e, &l->queue[pass][i], queue)
 				f(&(struct fact){ .key = e->key, .val = e->have }, arg);
 		}
+}
+
+size_t ledger_count_children(const struct ledger *l, const struct fact_key *key)
+{
+	const struct ledger_entry *e = ledger_find(l, key);
+
+	return e ? e->n_children : 0;
 }
 
 bool ledger_has_children(const struct ledger *l, const struct fact_key *key)

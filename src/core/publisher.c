@@ -122,17 +122,47 @@ static void remember_unready(struct publication *pub, const struct served_ports 
 		qsort(pub->unready, pub->n_unready, sizeof(*pub->unready), node_socket_compare);
 }
 
+/* What the node has to have for its Services. The members that are still there count too, because a
+ * set must have room for all of them to become smaller. */
+static struct node_needs node_needs_now(const struct publisher *p)
+{
+	struct node_needs needs = { 0 };
+
+	for (size_t f = 0; f < ARRAY_SIZE(needs.takes_ports); f++) {
+		needs.takes_ports[f] = p->n_taking_ports[f];
+		for (enum set_id id = 0; id < SET_COUNT; id++) {
+			const struct fact set = fact_set(id, f ? AF_INET6 : AF_INET);
+
+			needs.set_room[f][id] = set_room(ledger_count_children(p->ledger, &set.key),
+				p->needs.set_room[f][id]);
+		}
+	}
+	return needs;
+}
+
+static bool node_is_dirty(const struct publisher *p)
+{
+	const struct node_needs needs = node_needs_now(p);
+
+	return p->node_dirty || needs.takes_ports[0] != p->needs.takes_ports[0] ||
+		needs.takes_ports[1] != p->needs.takes_ports[1] ||
+		memcmp(needs.set_room, p->needs.set_room, sizeof(needs.set_room)) != 0;
+}
+
+bool publisher_is_dirty(const struct publisher *p)
+{
+	return !list_empty(&p->store->dirty) || node_is_dirty(p);
+}
+
 static void publish_node(struct publisher *p)
 {
 	struct fact_list new = { 0 };
-	struct node_needs needs;
 
 	/* iptables takes much in one document faster than a little in each of two. */
 	p->node.vital = p->view->backend != BACKEND_IPTABLES;
-	for (size_t f = 0; f < ARRAY_SIZE(needs.takes_ports); f++)
-		needs.takes_ports[f] = p->n_taking_ports[f];
+	p->needs = node_needs_now(p);
 	if (!p->releasing)
-		resolve_node(p->view, &needs, &p->rules, &new);
+		resolve_node(p->view, &p->needs, &p->rules, &new);
 	fact_list_finish(&new);
 	ledger_publish(p->ledger, p->node_facts.facts, p->node_facts.n, new.facts, new.n, &p->node);
 	fact_list_done(&p->node_facts);
@@ -198,19 +228,6 @@ static void tell_refused(
 		p->on_refused(&told, p->arg);
 }
 
-/* The rules that lead packets to ports of others' addresses stand while any port is taken. */
-static void count_taken_ports(
-	struct publisher *p, const bool before[static 2], const bool after[static 2])
-{
-	for (size_t f = 0; f < ARRAY_SIZE(p->n_taking_ports); f++) {
-		const bool any = p->n_taking_ports[f];
-
-		p->n_taking_ports[f] += (size_t)after[f] - (size_t)before[f];
-		if (any != !!p->n_taking_ports[f])
-			p->node_dirty = true;
-	}
-}
-
 static struct publication *publication_new(struct publisher *p, struct slot *slot)
 {
 	struct publication *pub = new0(struct publication);
@@ -248,7 +265,8 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 		served_ports_select(&p->served, slot, p->view);
 	rights_decide(&p->rights, pub, &p->served);
 	tell_refused(p, pub, &old_wishes);
-	count_taken_ports(p, took_ports, pub->takes_ports);
+	for (size_t f = 0; f < ARRAY_SIZE(p->n_taking_ports); f++)
+		p->n_taking_ports[f] += (size_t)pub->takes_ports[f] - (size_t)took_ports[f];
 
 	/* Resolve */
 	if (p->releasing || p->view->backend == BACKEND_IPTABLES)
@@ -299,7 +317,7 @@ bool publisher_run(struct publisher *p)
 			continue;
 		}
 		/* A Service may be the first that needs something of the node, or the last. */
-		if (p->node_dirty)
+		if (node_is_dirty(p))
 			publish_node(p);
 		return false;
 	}

@@ -31,6 +31,7 @@ struct publisher {
 	struct rights rights;
 	bool indexes_endpoints;	  /* the store does, for `rights` */
 	size_t n_taking_ports[2]; /* Services with REACH_PORTS, of IPv4 and IPv6 */
+	struct node_needs needs;  /* as resolved */
 	struct rule_pool rules;
 	struct list publications;
 	struct claimant node; /* of the facts that no Service brings */
@@ -47,6 +48,8 @@ void publisher_done(struct publisher *p);
 
 /* Resolves what is dirty, up to a number of slots. Returns whether there may be more. */
 bool publisher_run(struct publisher *p);
+/* There is something to resolve: a Service, the node, or what Services need of the node. */
+bool publisher_is_dirty(const struct publisher *p);
 
 /* Forgets rules that no published fact stands for, where many are. No adapter may be busy: it looks
  * up the rules of its operations. */

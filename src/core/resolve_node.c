@@ -538,9 +538,14 @@ void resolve_node(const struct node_view *view, const struct node_needs *needs,
 			if (family == AF_INET)
 				fact_list_add(ret, fact_link(LINK_HELD));
 		}
-		for (enum set_id id = 0; id < SET_COUNT; id++)
+		for (enum set_id id = 0; id < SET_COUNT; id++) {
+			struct fact set = fact_set(id, family);
+
+			if (set.val.set.max_members && needs->set_room[f][id])
+				set.val.set.max_members = needs->set_room[f][id];
 			if (set_stands(view, id, takes_ports))
-				fact_list_add(ret, fact_set(id, family));
+				fact_list_add(ret, set);
+		}
 		resolve_chains(view, family, takes_ports, pool, ret);
 	}
 }

@@ -103,3 +103,12 @@ const char *set_type_name(enum set_type type)
 
 	return names[type];
 }
+
+uint32_t set_room(size_t n, uint32_t now)
+{
+	uint32_t room = SET_MEMBERS;
+
+	while (room < n || (room < now && room - room / 8 < n))
+		room *= 2;
+	return room;
+}

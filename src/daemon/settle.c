@@ -51,13 +51,15 @@ int settle(struct engine *e)
 
 	while (now - since < SETTLE_TIME) {
 		uint64_t before = progress, next = engine_step(e, now);
-		bool retry = false;
+		bool more = next <= now, retry = false;
 
 		now = clock_ms();
 		/* Counts up whenever the kernel was read first, or something resolved or written. */
 		progress = !!stats->audits + stats->resolves + stats->last_change;
 		if (progress != before)
 			since = now;
+		if (more)
+			continue;
 		if (stats->synced && !ledger_counts(ledger).pending && !ledger_unsure(ledger))
 			return 0;
 		for (enum fact_kind kind = 0; stats->synced && kind < FACT_KINDS; kind++)

@@ -15,7 +15,7 @@
 #define RS1_DRAINED "rs 10.96.0.1:80/TCP 10.1.0.1:8080 weight=0"
 #define RS2 "rs 10.96.0.1:80/TCP 10.1.0.2:8080 weight=1"
 #define RS3 "rs 10.96.0.1:80/TCP 10.1.0.3:8080 weight=1"
-#define SET "set KUBE-CLUSTER-IP hash:ip,port maxelem=1048576"
+#define SET "set KUBE-CLUSTER-IP hash:ip,port maxelem=65536"
 #define MEMBER "member KUBE-CLUSTER-IP 10.96.0.1,tcp:80"
 #define MEMBER2 "member KUBE-CLUSTER-IP 10.96.0.2,tcp:80"
 #define LINK "link kube-ipvs0"

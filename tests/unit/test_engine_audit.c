@@ -28,8 +28,8 @@
 #define FOREIGN_RS "rs 192.0.2.1:80/TCP 192.0.2.9:80 weight=1"
 #define FOREIGN FOREIGN_VS "\n" FOREIGN_RS "\n"
 
-#define SET_CIP "set KUBE-CLUSTER-IP hash:ip,port maxelem=1048576"
-#define SET_IPS "set KUBE-IPVS-IPS hash:ip maxelem=1048576"
+#define SET_CIP "set KUBE-CLUSTER-IP hash:ip,port maxelem=65536"
+#define SET_IPS "set KUBE-IPVS-IPS hash:ip maxelem=65536"
 
 static void put(struct world *w, const char *lines)
 {
@@ -391,7 +391,7 @@ static void a_virtual_server_at_a_vip_of_ours_is_ours(void **state)
 {
 	static const char *const evidence[] = { "route 10.96.0.2 src=100.101.102.103\n",
 		"link kube-ipvs0\naddr 10.96.0.2\n",
-		"set KUBE-CLUSTER-IP hash:ip,port maxelem=1048576\n"
+		"set KUBE-CLUSTER-IP hash:ip,port maxelem=65536\n"
 		"member KUBE-CLUSTER-IP 10.96.0.2,tcp:80\n" };
 	struct world *w = *state;
 

@@ -18,6 +18,8 @@
 #include "core/resolve.h"
 #include "recorded.h"
 
+enum { RECORDED_MEMBERS = 1048576 /* the room of the hash sets below */ };
+
 /* Recorded from Linux 6.18: answers to IPSET_CMD_LIST, with the members that the names tell. */
 static const char header_of_cluster_ip[] =
 	"90000000070602000100000000000000020000000500010006000000140002004b554245"
@@ -161,6 +163,7 @@ static void a_set_differs_by_whether_it_has_marks(void **state)
 	assert_int_equal(without.val.set.marks, 0);
 	with.val.set.marks = 0;
 	without.val.set.marks = 1;
+	cluster_ip.val.set.max_members = local_mark.val.set.max_members = RECORDED_MEMBERS;
 	assert_true(fact_val_eq(&with.val, &cluster_ip.val));
 	assert_true(fact_val_eq(&without.val, &local_mark.val));
 }
@@ -180,6 +183,8 @@ static void sets_that_we_create_equal_the_desired_sets(void **state)
 		struct fact f = read_set(recorded[i].hex, recorded[i].id, recorded[i].family);
 		struct fact want = fact_set(recorded[i].id, recorded[i].family);
 
+		if (want.val.set.max_members)
+			want.val.set.max_members = RECORDED_MEMBERS;
 		assert_memory_equal(&f, &want, sizeof(f));
 	}
 }
@@ -190,7 +195,7 @@ static void a_set_of_another_known_type_is_read_with_that_type(void **state)
 
 	(void)state;
 	assert_int_equal(f.val.set.type, SET_TYPE_HASH_IP_PORT);
-	assert_int_equal(f.val.set.max_members, 1048576);
+	assert_int_equal(f.val.set.max_members, RECORDED_MEMBERS);
 }
 
 static void a_set_of_the_other_family_differs(void **state)

@@ -3,7 +3,10 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/fact_text.h"
@@ -130,12 +133,39 @@ static void all_sets_have_the_names_of_kube_proxy(void **state)
 	}
 	assert_facts(FACT_SET, &expected);
 	assert_true(ipset_shows("create KUBE-CLUSTER-IP hash:ip,port family inet "
-				"hashsize 1024 maxelem 1048576"));
+				"hashsize 1024 maxelem 65536"));
 	assert_true(ipset_shows("create KUBE-6-LOAD-BALANCER-SOURCE-CID hash:ip,port,net "
-				"family inet6 hashsize 1024 maxelem 1048576"));
+				"family inet6 hashsize 1024 maxelem 65536"));
 	assert_true(ipset_shows("create KUBE-6-NODE-PORT-TCP bitmap:port range 0-65535"));
 	assert_true(ipset_shows("create KUBE-LOCAL-MARK hash:ip,port family inet hashsize 1024 "
-				"maxelem 1048576 skbinfo"));
+				"maxelem 65536 skbinfo"));
+}
+
+/* As it does in each of its syncs; a failure ends the sync. */
+static void kube_proxy_accepts_all_sets_but_those_of_ours(void **state)
+{
+	static const unsigned ours = 1u << SET_LOCAL_MARK | 1u << SET_NO_LOCAL |
+		1u << SET_NO_ENDPOINTS | 1u << SET_EXTERNAL_PORT;
+	static const int families[] = { AF_INET, AF_INET6 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		for (enum set_id id = 0; id < SET_COUNT; id++) {
+			const char *type = set_type_name(set_info(id)->type);
+			const char *family = families[i] == AF_INET6 ? "inet6" : "inet";
+			char name[SET_NAME_LEN + 1];
+
+			add_set(id, families[i]);
+			if (ours & 1u << id)
+				continue;
+			set_name(id, families[i], name);
+			if (set_info(id)->type == SET_TYPE_BITMAP_PORT)
+				free(RUN(NULL, "ipset", "create", name, type, "range", "0-65535",
+					"-exist"));
+			else
+				free(RUN(NULL, "ipset", "create", name, type, "family", family,
+					"hashsize", "1024", "maxelem", "65536", "-exist"));
+		}
 }
 
 static void adding_an_existing_set_is_an_error(void **state)
@@ -341,7 +371,7 @@ static void a_set_with_marks_differs_from_one_without(void **state)
 	struct fact ours = fact_set(SET_CLUSTER_IP, AF_INET);
 
 	(void)state;
-	by_ipset("create KUBE-CLUSTER-IP hash:ip,port maxelem 1048576 skbinfo\n"
+	by_ipset("create KUBE-CLUSTER-IP hash:ip,port maxelem 65536 skbinfo\n"
 		 "add KUBE-CLUSTER-IP 10.0.0.1,tcp:80 skbmark 0x1/0x1\n");
 	have = kernel_dump(adapter, FACT_SET);
 	assert_int_equal(have.n, 1);
@@ -352,13 +382,22 @@ static void a_set_with_marks_differs_from_one_without(void **state)
 	assert_member(numbered(1));
 }
 
+/* As many members as make the set grow. */
+static void add_large_set(void)
+{
+	struct fact large = fact_set(SET_CLUSTER_IP, AF_INET);
+
+	large.val.set.max_members = 2 * SET_MEMBERS;
+	apply(OP_ADD, large, 0);
+}
+
 static void a_batch_of_many_members_is_written(void **state)
 {
 	const unsigned n = 100000;
 	_cleanup_free_ struct op *ops = numbered_ops(OP_ADD, n);
 
 	(void)state;
-	add_set(SET_CLUSTER_IP, AF_INET);
+	add_large_set();
 	adapter->apply(adapter, ops, n);
 	assert_int_equal(count_results(ops, n, 0), n);
 	assert_int_equal(count_facts(FACT_MEMBER), n);
@@ -441,7 +480,7 @@ static void members_have_no_parent_after_somebody_destroys_the_set(void **state)
 	by_ipset("destroy KUBE-CLUSTER-IP\n");
 	adapter->apply(adapter, ops, n);
 	assert_int_equal(count_results(ops, n, -ESRCH), n);
-	add_set(SET_CLUSTER_IP, AF_INET);
+	add_large_set();
 	adapter->apply(adapter, ops, n);
 	assert_int_equal(count_results(ops, n, 0), n);
 }
@@ -542,7 +581,7 @@ static void a_set_in_use_is_replaced_with_its_members(void **state)
 	_cleanup_free_ struct op *ops = numbered_ops(OP_ADD, n);
 
 	(void)state;
-	by_ipset("create KUBE-CLUSTER-IP hash:ip,port maxelem 65536\n");
+	by_ipset("create KUBE-CLUSTER-IP hash:ip,port maxelem 1000\n");
 	adapter->apply(adapter, ops, n);
 	refer_to_cluster_ip();
 	apply(OP_SET, fact_set(SET_CLUSTER_IP, AF_INET), 0);
@@ -552,6 +591,72 @@ static void a_set_in_use_is_replaced_with_its_members(void **state)
 	assert_false(ipset_shows("create ipvsctl-replacement"));
 	/* the rule refers to the new one */
 	apply(OP_DEL, fact_set(SET_CLUSTER_IP, AF_INET), -EBUSY);
+}
+
+/* Sends packets of which each is refused that finds its address and port missing in the set. */
+struct sender {
+	atomic_bool ends;
+	atomic_uint sent, refused;
+};
+
+static void *send_packets(void *arg)
+{
+	struct sender *s = arg;
+	const struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(9),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	for (; !s->ends; s->sent++)
+		s->refused +=
+			sendto(fd, "", 0, 0, (const void *)&to, sizeof(to)) < 0 && errno == EPERM;
+	close(fd);
+	return NULL;
+}
+
+static void a_set_grows_and_shrinks_without_losing_a_member_for_a_moment(void **state)
+{
+	const unsigned n = SET_MEMBERS - 1;
+	_cleanup_free_ struct op *ops = numbered_ops(OP_ADD, n);
+	struct fact larger = fact_set(SET_CLUSTER_IP, AF_INET);
+	struct sender s = { 0 };
+	pthread_t thread;
+	unsigned before;
+
+	(void)state;
+	add_set(SET_CLUSTER_IP, AF_INET);
+	apply(OP_ADD, member("KUBE-CLUSTER-IP 127.0.0.1,udp:9"), 0);
+	adapter->apply(adapter, ops, n);
+	free(RUN(NULL, "ip", "link", "set", "lo", "up"));
+	free(RUN("*filter\n-A OUTPUT -p udp --dport 9 -m set ! --match-set KUBE-CLUSTER-IP dst,dst "
+		 "-j DROP\nCOMMIT\n",
+		"iptables-restore"));
+	assert_false(pthread_create(&thread, NULL, send_packets, &s));
+
+	larger.val.set.max_members = 2 * SET_MEMBERS;
+	apply(OP_SET, larger, 0);
+	apply(OP_ADD, numbered(n + 1), 0);
+	assert_int_equal(count_facts(FACT_MEMBER), SET_MEMBERS + 1);
+	apply(OP_DEL, numbered(n + 1), 0);
+	apply(OP_SET, fact_set(SET_CLUSTER_IP, AF_INET), 0);
+	assert_int_equal(count_facts(FACT_MEMBER), SET_MEMBERS);
+	by_ipset("-exist create KUBE-CLUSTER-IP hash:ip,port family inet hashsize 1024 maxelem "
+		 "65536\n");
+	for (before = s.sent; s.sent - before < 10;)
+		sched_yield();
+	s.ends = true;
+	pthread_join(thread, NULL);
+	assert_int_equal(s.refused, 0);
+
+	/* a packet would be refused */
+	apply(OP_DEL, member("KUBE-CLUSTER-IP 127.0.0.1,udp:9"), 0);
+	s.ends = false;
+	assert_false(pthread_create(&thread, NULL, send_packets, &s));
+	for (before = s.sent; s.sent - before < 10;)
+		sched_yield();
+	s.ends = true;
+	pthread_join(thread, NULL);
+	assert_true(s.refused);
 }
 
 static void a_set_in_use_of_another_type_stays(void **state)
@@ -568,10 +673,10 @@ static void a_replacement_that_was_left_behind_does_no_harm(void **state)
 {
 	(void)state;
 	by_ipset("create ipvsctl-replacement hash:net\nadd ipvsctl-replacement 10.0.0.0/8\n"
-		 "create KUBE-CLUSTER-IP hash:ip,port maxelem 65536\n");
+		 "create KUBE-CLUSTER-IP hash:ip,port maxelem 1000\n");
 	apply(OP_SET, fact_set(SET_CLUSTER_IP, AF_INET), 0);
 	assert_true(ipset_shows("create KUBE-CLUSTER-IP hash:ip,port family inet hashsize 1024 "
-				"maxelem 1048576"));
+				"maxelem 65536"));
 	assert_int_equal(count_facts(FACT_MEMBER), 0);
 }
 
@@ -598,11 +703,11 @@ static void sets_with_other_properties_are_read_as_different(void **state)
 	} cases[] = {
 		{ "create KUBE-CLUSTER-IP hash:net", "add KUBE-CLUSTER-IP 10.0.0.0/8",
 			SET_CLUSTER_IP },
-		{ "create KUBE-EXTERNAL-IP hash:ip,port family inet6 maxelem 1048576",
+		{ "create KUBE-EXTERNAL-IP hash:ip,port family inet6 maxelem 65536",
 			"add KUBE-EXTERNAL-IP fd00::1,tcp:80", SET_EXTERNAL_IP },
 		{ "create KUBE-NODE-PORT-TCP bitmap:port range 1-1023", "add KUBE-NODE-PORT-TCP 80",
 			SET_NODE_PORT_TCP },
-		{ "create KUBE-IPVS-IPS hash:ip maxelem 1048576 timeout 300",
+		{ "create KUBE-IPVS-IPS hash:ip maxelem 65536 timeout 300",
 			"add KUBE-IPVS-IPS 10.0.0.1", SET_IPVS_IPS },
 		{ "create KUBE-LOAD-BALANCER list:set", "create KUBE-LOAD-BALANCER-FW list:set",
 			SET_LOAD_BALANCER },
@@ -651,7 +756,7 @@ static void a_nomatch_entry_is_no_member(void **state)
 static void options_that_do_not_matter_are_ignored(void **state)
 {
 	(void)state;
-	by_ipset("create KUBE-CLUSTER-IP hash:ip,port maxelem 1048576 counters comment\n"
+	by_ipset("create KUBE-CLUSTER-IP hash:ip,port maxelem 65536 counters comment\n"
 		 "add KUBE-CLUSTER-IP 10.0.0.1,tcp:80 comment \"by hand\"\n");
 	apply(OP_ADD, numbered(2), 0);
 	assert_int_equal(count_facts(FACT_MEMBER), 2);
@@ -662,6 +767,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, new_namespace, end_namespace)
 		TEST(all_sets_have_the_names_of_kube_proxy),
+		TEST(kube_proxy_accepts_all_sets_but_those_of_ours),
 		TEST(adding_an_existing_set_is_an_error),
 		TEST(changing_or_deleting_a_missing_set_is_an_error),
 		TEST(members_of_every_type_are_added_and_deleted),
@@ -683,6 +789,7 @@ int main(void)
 		TEST(a_set_takes_members_once_it_has_its_type_again),
 		TEST(a_set_of_another_type_takes_no_members_until_it_is_replaced),
 		TEST(a_set_in_use_is_replaced_with_its_members),
+		TEST(a_set_grows_and_shrinks_without_losing_a_member_for_a_moment),
 		TEST(a_set_in_use_of_another_type_stays),
 		TEST(a_replacement_that_was_left_behind_does_no_harm),
 		TEST(members_that_do_not_fit_keep_the_old_set),

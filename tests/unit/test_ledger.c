@@ -11,8 +11,8 @@
 #include "base/mem.h"
 #include "ledger_bench.h"
 
-#define SET_SMALL "set KUBE-CLUSTER-IP hash:ip,port maxelem=65536"
-#define MARK_SET "set KUBE-LOCAL-MARK hash:ip,port maxelem=1048576 skbinfo=1"
+#define SET_SMALL "set KUBE-CLUSTER-IP hash:ip,port maxelem=1024"
+#define MARK_SET "set KUBE-LOCAL-MARK hash:ip,port maxelem=65536 skbinfo=1"
 #define MARK "member KUBE-LOCAL-MARK 10.96.0.1,tcp:80 mark=0x200000 mask=0xfff00000"
 #define MARK_VS "vs fwmark:2097152/IPv4 rr"
 #define MARK_RS "rs fwmark:2097152/IPv4 10.1.0.1:8080 weight=1"
@@ -81,7 +81,7 @@ static void ports_of_others_addresses_are_taken_before_an_entrance_changes(void 
 	ledger_audit_end(b->l);
 	bench_claim(b, "chain IPv4 nat KUBE-SERVICES text=0000000000000002", &older);
 	bench_claim(b, "member KUBE-EXTERNAL-PORT 203.0.113.1,tcp:80", &older);
-	bench_claim(b, "set KUBE-EXTERNAL-PORT hash:ip,port maxelem=1048576", &older);
+	bench_claim(b, "set KUBE-EXTERNAL-PORT hash:ip,port maxelem=65536", &older);
 	bench_claim(b, "route 203.0.113.1 table=2512", &older);
 	bench_claim(b, "held 203.0.113.1", &older);
 	bench_claim(b, "link kube-ipvs1", &older);
@@ -89,7 +89,7 @@ static void ports_of_others_addresses_are_taken_before_an_entrance_changes(void 
 	bench_claim(b, "vs 203.0.113.1:80/TCP rr", &older);
 	bench_expect(b, 0, "add link kube-ipvs1\n", 0);
 	bench_expect(b, 0, "add policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512\n", 0);
-	bench_expect(b, 0, "add set KUBE-EXTERNAL-PORT hash:ip,port maxelem=1048576\n", 0);
+	bench_expect(b, 0, "add set KUBE-EXTERNAL-PORT hash:ip,port maxelem=65536\n", 0);
 	bench_expect(b, 0, "add vs 203.0.113.1:80/TCP rr\n", 0);
 	bench_expect(b, 0, "add held 203.0.113.1\n", 0);
 	bench_expect(b, 0, "add route 203.0.113.1 table=2512\n", 0);

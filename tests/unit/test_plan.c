@@ -148,12 +148,12 @@ static void differences_are_shown_as_lines(void **state)
 	fake_kernel_remove(&kernel, "rs 10.20.30.41:80/TCP 10.244.0.5:8080 weight=1");
 	fake_kernel_put(&kernel, "rs 10.20.30.41:80/TCP 10.244.0.9:8080 weight=1");
 	fake_kernel_put(&kernel, "member KUBE-CLUSTER-IP 10.20.30.99,tcp:80");
-	fake_kernel_put(&kernel, "set KUBE-IPVS-IPS hash:ip maxelem=65536");
+	fake_kernel_put(&kernel, "set KUBE-IPVS-IPS hash:ip maxelem=1048576");
 	fake_kernel_put(&kernel, "chain IPv4 nat KUBE-MARK-MASQ text=0000000000000001");
 	fake_kernel_put(&kernel, "route 10.20.30.41");
 	assert_int_equal(make(&t, web, &kernel), 0);
 	buf_adds(&expected,
-		"~ set KUBE-IPVS-IPS hash:ip maxelem=1048576 (is hash:ip maxelem=65536)\n"
+		"~ set KUBE-IPVS-IPS hash:ip maxelem=65536 (is hash:ip maxelem=1048576)\n"
 		"- member KUBE-CLUSTER-IP 10.20.30.99,tcp:80\n~ ");
 	for (size_t i = 0; i < t.plan.facts.n; i++)
 		if (t.plan.facts.facts[i].key.kind == FACT_CHAIN &&

@@ -13,12 +13,12 @@
 #include "fixture.h"
 
 #define API "192.0.2.6"
-#define SETS                                                    \
-	"set KUBE-CLUSTER-IP hash:ip,port maxelem=1048576\n"    \
-	"set KUBE-EXTERNAL-IP hash:ip,port maxelem=1048576\n"   \
-	"set KUBE-LOAD-BALANCER hash:ip,port maxelem=1048576\n" \
-	"set KUBE-EXTERNAL-PORT hash:ip,port maxelem=1048576\n" \
-	"set KUBE-IPVS-IPS hash:ip maxelem=1048576\n"           \
+#define SETS                                                  \
+	"set KUBE-CLUSTER-IP hash:ip,port maxelem=65536\n"    \
+	"set KUBE-EXTERNAL-IP hash:ip,port maxelem=65536\n"   \
+	"set KUBE-LOAD-BALANCER hash:ip,port maxelem=65536\n" \
+	"set KUBE-EXTERNAL-PORT hash:ip,port maxelem=65536\n" \
+	"set KUBE-IPVS-IPS hash:ip maxelem=65536\n"           \
 	"link kube-ipvs0\n"
 /* Of other addresses, or ports: they stay. */
 #define OTHERS                                         \

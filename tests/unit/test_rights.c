@@ -302,7 +302,7 @@ static void a_range_of_nodes_and_pods_refuses_nothing(void **state)
 #define TAKEN                                                      \
 	"link kube-ipvs1\n"                                        \
 	"policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512\n" \
-	"set KUBE-EXTERNAL-PORT hash:ip,port maxelem=1048576\n"
+	"set KUBE-EXTERNAL-PORT hash:ip,port maxelem=65536\n"
 #define TAKEN_PORT                     \
 	"held 192.0.2.1\n"             \
 	"route 192.0.2.1 table=2512\n" \
