@@ -44,12 +44,19 @@ int http_client_new(
 /* Cancels all requests. Not from inside a callback. */
 void http_client_free(struct http_client *c);
 
+/* What a request took. The bytes are those of bodies, as they were before compression. */
+struct http_traffic {
+	uint64_t ms;
+	uint64_t sent, received;
+	unsigned status; /* 0: no answer came */
+};
+
 /* Sees all requests of a client but those that are cancelled. */
 struct http_observer {
 	/* An answer begins, or (status 0) the request ended without one. "GET", "POST", "PATCH" */
 	void (*answered)(const char *method, unsigned status, void *arg);
 	/* A request that is not endless has ended. */
-	void (*ended)(const char *method, uint64_t took_ms, void *arg);
+	void (*ended)(const char *method, const struct http_traffic *traffic, void *arg);
 	void *arg;
 };
 /* From now on. `o` is copied. */

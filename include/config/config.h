@@ -137,6 +137,15 @@ void config_done(struct config *c);
  */
 enum config_input config_input(const struct config *c);
 
+/* kube-proxy's feature gates whose subject exists here, as they are in force. */
+enum { CONFIG_MAX_GATES = 16 };
+struct config_gate {
+	const char *name, *stage; /* the stage of Kubernetes 1.36: "ALPHA", "BETA" or "" */
+	bool on;
+};
+/* Returns their number. */
+size_t config_gates(const struct config *c, struct config_gate ret[static CONFIG_MAX_GATES]);
+
 /* Appends the options that are given without effect, separated by commas. Returns their number. */
 size_t config_unhonoured(const struct config *c, struct buf *text);
 

@@ -51,7 +51,8 @@ struct metrics_family {
 /* Requests to the API server with one method */
 struct metrics_requests {
 	uint64_t answers[METRICS_STATUSES]; /* by HTTP status; [0]: no answer came */
-	struct histogram duration;	    /* seconds; without watches */
+	/* Without watches: seconds, and bytes of bodies */
+	struct histogram duration, request_size, response_size;
 };
 
 /* The numbers that the daemon counts. */
@@ -75,6 +76,12 @@ struct metrics_watch {
 	bool healthy;
 };
 
+/* A feature gate of kube-proxy */
+struct metrics_feature {
+	const char *name, *stage; /* "ALPHA", "BETA", "" */
+	bool on;
+};
+
 struct metrics_input {
 	const struct metrics *metrics;
 	const struct health *health;
@@ -86,6 +93,8 @@ struct metrics_input {
 	const char *api_host; /* "10.0.0.1:6443"; NULL: there is no API server */
 	const struct metrics_watch *watches;
 	size_t n_watches;
+	const struct metrics_feature *features;
+	size_t n_features;
 };
 
 /* Appends all metrics; those of the process are read from /proc. */

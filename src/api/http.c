@@ -81,6 +81,7 @@ struct http_request {
 	size_t turn_bytes; /* of the body, handed over since the last pause */
 	uint64_t turn_us;  /* that this took */
 	size_t head_bytes;
+	uint64_t received;
 	const char *failure; /* why we ended it; NULL: we did not */
 	char error[CURL_ERROR_SIZE];
 };
@@ -172,6 +173,7 @@ static size_t on_body_bytes(char *data, size_t size, size_t n, void *arg)
 		event_add(c->next_turn, &at_once);
 		return CURL_WRITEFUNC_PAUSE;
 	}
+	r->received += n;
 	began = clock_us();
 	if (r->config.on_body)
 		r->config.on_body(data, size * n, r->config.arg);
@@ -341,7 +343,10 @@ static void http_request_end(struct http_request *r, CURLcode code)
 		if (!r->status && o->answered)
 			o->answered(http_method_names[r->config.method], 0, o->arg);
 		if (o->ended && !r->config.endless)
-			o->ended(http_method_names[r->config.method], result.took_ms, o->arg);
+			o->ended(http_method_names[r->config.method],
+				&(struct http_traffic){ result.took_ms, r->config.body_len,
+					r->received, r->status },
+				o->arg);
 		r->config.on_end(&result, r->config.arg);
 	}
 	http_request_free(r);

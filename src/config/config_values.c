@@ -151,20 +151,30 @@ void config_mistake(struct config *c, const struct option_row *o, const char *fm
 
 /* kube-proxy's feature gates whose subject exists here, and their values here. */
 static const struct gate {
-	const char *name;
+	const char *name, *stage;
 	bool on;
 	bool both; /* either value is honoured */
 } gates[] = {
-	{ "AllowServiceExternalIPs", .on = true, .both = true },
-	{ "ClientsAllowCARotation", .on = true },
-	{ "ComponentFlagz", .on = false },
-	{ "ComponentStatusz", .on = false },
-	{ "LoggingAlphaOptions", .on = false },
-	{ "MultiCIDRServiceAllocator", .on = true },
-	{ "NativeHistograms", .on = false },
-	{ "PreferSameTrafficDistribution", .on = true },
-	{ "WatchListClient", .on = true },
+	{ "AllowServiceExternalIPs", "", .on = true, .both = true },
+	{ "ClientsAllowCARotation", "BETA", .on = true },
+	{ "ComponentFlagz", "BETA", .on = false },
+	{ "ComponentStatusz", "BETA", .on = false },
+	{ "LoggingAlphaOptions", "ALPHA", .on = false },
+	{ "MultiCIDRServiceAllocator", "", .on = true },
+	{ "NativeHistograms", "ALPHA", .on = false },
+	{ "PreferSameTrafficDistribution", "", .on = true },
+	{ "WatchListClient", "BETA", .on = true },
 };
+
+static_assert(ARRAY_SIZE(gates) <= CONFIG_MAX_GATES, "there is room for all of them");
+
+size_t config_gates(const struct config *c, struct config_gate ret[static CONFIG_MAX_GATES])
+{
+	for (size_t i = 0; i < ARRAY_SIZE(gates); i++)
+		ret[i] = (struct config_gate){ gates[i].name, gates[i].stage,
+			gates[i].both ? c->options.external_ips : gates[i].on };
+	return ARRAY_SIZE(gates);
+}
 
 size_t config_unhonoured(const struct config *c, struct buf *text)
 {

@@ -48,6 +48,8 @@ static void render_metrics(struct buf *ret, void *arg)
 	const struct observe_config *c = &o->config;
 	struct kube_watch watches[KUBE_WATCHES];
 	struct metrics_watch metrics_watches[KUBE_WATCHES];
+	struct config_gate gates[CONFIG_MAX_GATES];
+	struct metrics_feature features[CONFIG_MAX_GATES];
 	struct metrics_input in = {
 		.metrics = &o->metrics,
 		.health = &o->health,
@@ -59,7 +61,13 @@ static void render_metrics(struct buf *ret, void *arg)
 		.ipv6 = c->view->ipv6,
 		.watches = metrics_watches,
 		.n_watches = c->kube ? KUBE_WATCHES : 0,
+		.features = features,
+		.n_features = config_gates(c->config, gates),
 	};
+
+	for (size_t i = 0; i < in.n_features; i++)
+		features[i] =
+			(struct metrics_feature){ gates[i].name, gates[i].stage, gates[i].on };
 
 	if (c->kube) {
 		kube_watches(c->kube, watches);
@@ -97,12 +105,15 @@ static void on_answered(const char *method, unsigned status, void *arg)
 		r->answers[status]++;
 }
 
-static void on_request_end(const char *method, uint64_t took_ms, void *arg)
+static void on_request_end(const char *method, const struct http_traffic *t, void *arg)
 {
 	struct observe *o = arg;
+	struct metrics_requests *r = metrics_requests_of(&o->metrics, method);
 
-	histogram_observe(
-		&metrics_requests_of(&o->metrics, method)->duration, (double)took_ms / 1e3);
+	histogram_observe(&r->duration, (double)t->ms / 1e3);
+	histogram_observe(&r->request_size, (double)t->sent);
+	if (t->status)
+		histogram_observe(&r->response_size, (double)t->received);
 }
 
 /* Servers */

@@ -21,13 +21,15 @@ void exposition_begin(
 	buf_addf(e->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, types[type]);
 }
 
-/* The shortest text that is read back as the same number. */
+/* The shortest text that is read back as the same number, written as Go does: bounds are labels, and
+ * labels are compared as texts. */
 static void add_real(struct buf *b, double value)
 {
+	const bool exponent = value >= 1e6;
 	char s[40];
 
-	for (int digits = 15; digits <= 17; digits++) {
-		snprintf(s, sizeof(s), "%.*g", digits, value);
+	for (int digits = exponent ? 1 : 15; digits <= 17; digits++) {
+		snprintf(s, sizeof(s), exponent ? "%.*e" : "%.*g", digits - exponent, value);
 		if (strtod(s, NULL) == value)
 			break;
 	}

@@ -29,6 +29,9 @@ static const double latency_bounds[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025,
 /* client-go's */
 static const double request_bounds[] = { 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60 };
 
+static const double size_bounds[] = { 64, 256, 512, 1024, 4096, 16384, 65536, 262144, 1048576,
+	4194304, 16777216 };
+
 static_assert(
 	ARRAY_SIZE(programming_bounds) == HISTOGRAM_MAX_BUCKETS, "every bucket has its counter");
 
@@ -59,8 +62,11 @@ void metrics_init(struct metrics *m)
 		f->programming = HISTOGRAM(programming_bounds);
 		f->conntrack = HISTOGRAM(exponential_bounds);
 	}
-	for (size_t i = 0; i < METRICS_METHODS; i++)
+	for (size_t i = 0; i < METRICS_METHODS; i++) {
 		m->requests[i].duration = HISTOGRAM(request_bounds);
+		m->requests[i].request_size = HISTOGRAM(size_bounds);
+		m->requests[i].response_size = HISTOGRAM(size_bounds);
+	}
 }
 
 static const char *const request_methods[METRICS_METHODS] = { "GET", "POST", "PATCH" };
@@ -216,6 +222,21 @@ static void expose_kube_proxy(struct exposition *e, const struct metrics_input *
 /* client-go's metrics: component-base/metrics/prometheus/restclient/metrics.go */
 static void expose_client(struct exposition *e, const struct metrics_input *in)
 {
+	static const struct {
+		const char *name, *help;
+		size_t offset;
+	} histograms[] = {
+		{ "rest_client_request_duration_seconds",
+			"[ALPHA] Request latency in seconds. Broken down by verb, and host.",
+			offsetof(struct metrics_requests, duration) },
+		{ "rest_client_request_size_bytes",
+			"[ALPHA] Request size in bytes. Broken down by verb and host.",
+			offsetof(struct metrics_requests, request_size) },
+		{ "rest_client_response_size_bytes",
+			"[ALPHA] Response size in bytes. Broken down by verb and host.",
+			offsetof(struct metrics_requests, response_size) },
+	};
+
 	if (!in->api_host)
 		return;
 
@@ -236,11 +257,15 @@ static void expose_client(struct exposition *e, const struct metrics_input *in)
 					in->api_host, request_methods[i]);
 	}
 
-	exposition_begin(e, "rest_client_request_duration_seconds", EXPOSITION_HISTOGRAM,
-		"[ALPHA] Request latency in seconds. Broken down by verb, and host.");
-	for (size_t i = 0; i < METRICS_METHODS; i++)
-		exposition_histogram(e, &in->metrics->requests[i].duration,
-			"host=\"%s\",verb=\"%s\"", in->api_host, request_methods[i]);
+	for (size_t k = 0; k < ARRAY_SIZE(histograms); k++) {
+		exposition_begin(e, histograms[k].name, EXPOSITION_HISTOGRAM, histograms[k].help);
+		for (size_t i = 0; i < METRICS_METHODS; i++) {
+			const char *r = (const char *)&in->metrics->requests[i];
+
+			exposition_histogram(e, (const void *)(r + histograms[k].offset),
+				"host=\"%s\",verb=\"%s\"", in->api_host, request_methods[i]);
+		}
+	}
 }
 
 /* Our own */
@@ -353,6 +378,16 @@ static void expose_build(struct exposition *e)
 		machine.machine);
 }
 
+static void expose_features(struct exposition *e, const struct metrics_input *in)
+{
+	exposition_begin(e, "kubernetes_feature_enabled", EXPOSITION_GAUGE,
+		"[BETA] This metric records the data about the stage and enablement of a k8s "
+		"feature.");
+	for (size_t i = 0; i < in->n_features; i++)
+		exposition_count(e, in->features[i].on, "name=\"%s\",stage=\"%s\"",
+			in->features[i].name, in->features[i].stage);
+}
+
 static void expose_process(struct exposition *e)
 {
 	struct process p;
@@ -383,5 +418,6 @@ void metrics_render(const struct metrics_input *in, struct buf *ret)
 	expose_client(&e, in);
 	expose_own(&e, in);
 	expose_build(&e);
+	expose_features(&e, in);
 	expose_process(&e);
 }

@@ -465,6 +465,35 @@ static void external_ips_count_unless_the_gate_is_off(void **state)
 	assert_false(by_option.c.options.external_ips);
 }
 
+static bool gate_is_on(const struct config *c, const char *name)
+{
+	struct config_gate gates[CONFIG_MAX_GATES];
+	size_t n = config_gates(c, gates);
+
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(gates[i].name, name))
+			return gates[i].on;
+	fail_msg("there is no gate %s", name);
+	return false;
+}
+
+/* Not as they are given. */
+static void gates_are_told_as_they_are_in_force(void **state)
+{
+	_cleanup_(line_done) struct line l, changed;
+
+	(void)state;
+	ok(&l, "--manifests=/m");
+	assert_true(gate_is_on(&l.c, "AllowServiceExternalIPs"));
+	assert_true(gate_is_on(&l.c, "WatchListClient"));
+	assert_false(gate_is_on(&l.c, "NativeHistograms"));
+	ok(&changed,
+		"--manifests=/m "
+		"--feature-gates=AllowServiceExternalIPs=false,WatchListClient=false");
+	assert_false(gate_is_on(&changed.c, "AllowServiceExternalIPs"));
+	assert_true(gate_is_on(&changed.c, "WatchListClient"));
+}
+
 /* Defaults that depend */
 
 static void with_manifests_a_node_is_left_as_it_is(void **state)
@@ -589,6 +618,7 @@ int main(void)
 		cmocka_unit_test(a_mode_that_is_not_done_here_is_named),
 		cmocka_unit_test(what_has_no_effect_is_named_in_one_warning),
 		cmocka_unit_test(external_ips_count_unless_the_gate_is_off),
+		cmocka_unit_test(gates_are_told_as_they_are_in_force),
 		cmocka_unit_test(with_manifests_a_node_is_left_as_it_is),
 		cmocka_unit_test(servers_follow_the_family_of_the_files_bind_address),
 		cmocka_unit_test(the_input_is_what_is_given_or_the_pods_cluster),

@@ -265,10 +265,13 @@ static void note_answered(const char *method, unsigned status, void *arg)
 	buf_addf(arg, "%s %u, ", method, status);
 }
 
-static void note_ended(const char *method, uint64_t took_ms, void *arg)
+static void note_ended(const char *method, const struct http_traffic *t, void *arg)
 {
-	assert_true(took_ms < 1000000);
+	assert_true(t->ms < 1000000);
 	buf_addf(arg, "%s ended, ", method);
+	assert_int_equal(t->received > 0, t->status > 0);
+	if (t->sent)
+		buf_addf(arg, "%u %u, ", (unsigned)t->sent, (unsigned)t->received);
 }
 
 static void observe(struct caller *caller, struct buf *told, const struct http_request_config *r)
@@ -306,7 +309,7 @@ static void requests_are_observed(void **state)
 	observe(*state, &told, &get);
 	assert_string_equal(buf_str(&told), "GET 429, GET ended, ");
 	observe(*state, &told, &post);
-	assert_string_equal(buf_str(&told), "POST 201, POST ended, ");
+	assert_string_equal(buf_str(&told), "POST 201, POST ended, 2 3, ");
 	fake_api_order(&api, "{\"fault\": {\"verb\": \"watch\", \"end\": true, \"after\": 2}}");
 	observe(*state, &told, &watch);
 	assert_string_equal(buf_str(&told), "GET 200, ");

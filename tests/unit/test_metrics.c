@@ -287,8 +287,8 @@ static void kube_proxys_metrics_are_there(void **state)
 		"kubeproxy_sync_proxy_rules_iptables_restore_failures_total",
 		"kubeproxy_conntrack_reconciler_sync_duration_seconds",
 		"kubeproxy_conntrack_reconciler_deleted_entries_total", "kubernetes_build_info",
-		"process_cpu_seconds_total", "process_max_fds", "process_open_fds",
-		"process_resident_memory_bytes", "process_start_time_seconds",
+		"kubernetes_feature_enabled", "process_cpu_seconds_total", "process_max_fds",
+		"process_open_fds", "process_resident_memory_bytes", "process_start_time_seconds",
 		"process_virtual_memory_bytes" };
 	static const char *const of_iptables[] = {
 		"kubeproxy_sync_full_proxy_rules_duration_seconds",
@@ -505,6 +505,8 @@ static void requests_are_told_as_client_go_tells_them(void **state)
 	histogram_observe(&get->duration, 0.005);
 	histogram_observe(&get->duration, 0.006);
 	histogram_observe(&get->duration, 61);
+	histogram_observe(&get->request_size, 0);
+	histogram_observe(&get->response_size, 1 << 20);
 	assert_false(has(render(f), "rest_client_requests_total"));
 	f->in.api_host = "10.0.0.1:6443";
 	p = render(f);
@@ -519,8 +521,32 @@ static void requests_are_told_as_client_go_tells_them(void **state)
 	assert_true(DURATIONS("0.025") == 2);
 	assert_true(DURATIONS("60") == 2);
 	assert_true(DURATIONS("+Inf") == 3);
+#define SIZES(what, le)                                    \
+	value(p, "rest_client_" what "_size_bytes_bucket", \
+		"{host=\"10.0.0.1:6443\",verb=\"GET\",le=\"" le "\"}")
+	assert_true(SIZES("request", "64") == 1);
+	assert_true(SIZES("response", "262144") == 0);
+	assert_true(SIZES("response", "1.048576e+06") == 1);
+	assert_true(SIZES("response", "1.6777216e+07") == 1);
+#undef SIZES
 #undef DURATIONS
 #undef REQUESTS
+}
+
+static void feature_gates_are_told(void **state)
+{
+	static const struct metrics_feature features[] = { { "AllowServiceExternalIPs", "", false },
+		{ "WatchListClient", "BETA", true } };
+	struct fixture *f = *state;
+	const struct page *p;
+
+	f->in.features = features;
+	f->in.n_features = ARRAY_SIZE(features);
+	p = render(f);
+	assert_true(value(p, "kubernetes_feature_enabled",
+			    "{name=\"AllowServiceExternalIPs\",stage=\"\"}") == 0);
+	assert_true(value(p, "kubernetes_feature_enabled",
+			    "{name=\"WatchListClient\",stage=\"BETA\"}") == 1);
 }
 
 static void the_process_is_this_one(void **state)
@@ -551,6 +577,7 @@ int main(void)
 		TEST(a_fallback_is_told),
 		TEST(sources_are_told_by_resource),
 		TEST(requests_are_told_as_client_go_tells_them),
+		TEST(feature_gates_are_told),
 		TEST(the_process_is_this_one),
 	};
 
