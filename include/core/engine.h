@@ -45,6 +45,9 @@ struct engine_config {
 	void (*on_degraded)(const struct service *service, void *arg);
 	/* A Service does not get all frontends that it asks for. May be NULL. */
 	void (*on_refused)(const struct refused_frontends *refused, void *arg);
+	/* Whether endpoints of the Service may be in what could not be read, while the input is
+	 * incomplete. NULL: they are not. */
+	bool (*misses_endpoints)(const struct slot *slot, void *arg);
 	/* Audits began to fail, or succeed again (err == NULL). Nothing is written before the first
 	 * success (stats.last_audit). */
 	void (*on_audit)(const struct err *err, void *arg);
@@ -74,9 +77,9 @@ struct engine_stats {
 	/*
 	 * `fed`: the sources are complete. `synced`: only failed operations that wait for their
 	 * retry are left, and perhaps changes that arrived while an adapter was busy, which the
-	 * next step resolves.
+	 * next step resolves. `complete`: see engine_set_input_complete().
 	 */
-	bool fed, synced;
+	bool fed, synced, complete;
 };
 
 struct engine;
@@ -87,6 +90,12 @@ void engine_add_adapter(struct engine *e, struct adapter *a);
 
 /* The sources have told everything that they had at the start. */
 void engine_fed(struct engine *e);
+/*
+ * Not everything could be read at the start (false), or now everything could be (true, which is the
+ * default). Until then, what an earlier run left in the kernel stays, unless what could be read
+ * contradicts it. What this run has made goes with its object as always.
+ */
+void engine_set_input_complete(struct engine *e, bool complete);
 /*
  * Does a bounded piece of work and returns when it wants to be called again: `now` (more work is
  * ready), a later time, or UINT64_MAX (after a change in the store, or when an adapter that answers

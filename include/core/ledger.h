@@ -55,6 +55,7 @@ struct fact_state {
 	bool known;   /* `have` is the kernel's value, and not only the most likely one */
 	bool foreign; /* present and not made by us: never touched */
 	bool ours;    /* we made it, or may have, and no audit has found it absent since */
+	bool kept;    /* not wanted, but not deleted either: see ledger_keep() */
 	struct fact_val want, have;
 	const struct claimant *claimant; /* decides the value; NULL: not wanted */
 	int error;			 /* negative errno of the last attempt; 0: none */
@@ -99,6 +100,13 @@ size_t ledger_audit_end(struct ledger *l);
 /* The fact is wanted, but others made what the kernel holds: it is left alone until it is gone, or
  * until somebody claims it anew. */
 void ledger_disown(struct ledger *l, const struct fact_key *key);
+/*
+ * An orphan is a fact of ours that an audit found and that nobody has claimed since. It is deleted,
+ * unless it is kept; ledger_keep() decides that anew, and does nothing where the fact is no orphan.
+ */
+void ledger_keep(struct ledger *l, const struct fact_key *key, bool keep);
+/* No orphan is kept from now on. */
+void ledger_keep_none(struct ledger *l);
 /* Ends an audit whose dump failed: facts that were not observed keep their state. */
 void ledger_audit_abort(struct ledger *l);
 /* An answer was lost, and no audit of that kind has ended since. */
@@ -126,7 +134,7 @@ size_t ledger_count_children(const struct ledger *l, const struct fact_key *key)
 bool ledger_has_children(const struct ledger *l, const struct fact_key *key);
 
 struct ledger_counts {
-	size_t facts, wanted, present, pending, failing, foreign;
+	size_t facts, wanted, present, pending, failing, foreign, kept;
 	size_t failing_ops[3]; /* `failing` by enum op_type */
 };
 struct ledger_counts ledger_counts(const struct ledger *l);

@@ -47,6 +47,8 @@ struct publication {
 	struct node_socket *unready;
 	size_t n_unready;
 	bool degraded; /* the scheduler that it asked for is missing */
+	/* It publishes nothing yet: all its endpoints may be in what could not be read. */
+	bool withheld;
 	struct port_marks marks;
 	struct stale_service *stale; /* of its UDP ports, see core/stale_watch.h; NULL: none */
 	struct wish *wishes;	     /* sorted by wish_compare() */

@@ -13,6 +13,7 @@
 #include "core/marks.h"
 #include "core/stale_watch.h"
 #include "op_order.h"
+#include "orphan.h"
 #include "ownership.h"
 #include "publisher.h"
 
@@ -37,6 +38,7 @@ struct engine {
 	struct publisher publisher;
 	struct adapter *adapter[FACT_KINDS]; /* NULL: facts of that kind cannot be had */
 	uint64_t next_flows;
+	bool keeping; /* orphans, because the input is, or was until now, incomplete */
 
 	/* Operations under way */
 	struct op *ops; /* room for max_ops */
@@ -73,6 +75,7 @@ struct engine *engine_new(const struct engine_config *config)
 	struct engine *e = new0(struct engine);
 
 	e->config = *config;
+	e->stats.complete = true;
 	e->ledger = ledger_new();
 	e->drain = drain_new(&(struct drain_config){
 		.ledger = e->ledger,
@@ -91,6 +94,7 @@ struct engine *engine_new(const struct engine_config *config)
 		.drains = config->drain,
 		.on_degraded = config->on_degraded,
 		.on_refused = config->on_refused,
+		.misses_endpoints = config->misses_endpoints,
 		.arg = config->arg,
 		.node = { .born = CLAIMANT_NODE, .name = "" },
 		.node_dirty = true,
@@ -127,6 +131,18 @@ void engine_fed(struct engine *e)
 	e->stats.fed = true;
 }
 
+/* The orphans go only after the Services of the last objects have claimed what is theirs: see
+ * forget_orphans(). */
+void engine_set_input_complete(struct engine *e, bool complete)
+{
+	if (e->publisher.incomplete == !complete)
+		return;
+	e->publisher.incomplete = !complete;
+	e->stats.complete = complete;
+	e->keeping |= !complete;
+	store_mark_all_dirty(e->config.store);
+}
+
 void engine_request_audit(struct engine *e, unsigned kinds)
 {
 	e->audit_requested |= kinds;
@@ -150,6 +166,7 @@ void engine_reload(struct engine *e)
 void engine_release_all(struct engine *e)
 {
 	e->publisher.releasing = true;
+	engine_set_input_complete(e, true);
 	drain_release_all(e->drain);
 	engine_node_changed(e);
 }
@@ -344,6 +361,34 @@ static void observe_fact(const struct fact *f, void *arg)
 	ledger_observe(e->ledger, f, s.wanted || ownership_is_ours(e->ledger, view, &f->key));
 	if (s.wanted && !s.present && !ownership_of_wanted(e->ledger, view, &f->key))
 		disown(e, &f->key);
+	if (e->keeping && !s.wanted)
+		ledger_keep(e->ledger, &f->key, orphan_stays(&e->publisher, &f->key));
+}
+
+/* Orphans */
+
+static void find_kept_ports(const struct fact_key *key, const struct fact_state *state, void *arg)
+{
+	bool *keeps_ports = arg;
+
+	if (state->kept && fact_exposes(key))
+		keeps_ports[key->family == AF_INET6] = true;
+}
+
+/* The node's rules for ports of others' addresses stand for orphans, too. */
+static void count_kept_ports(struct engine *e)
+{
+	bool keeps[2] = { false, false };
+
+	ledger_each(e->ledger, FACT_MEMBER, find_kept_ports, keeps);
+	memcpy(e->publisher.keeps_ports, keeps, sizeof(keeps));
+}
+
+static void forget_orphans(struct engine *e)
+{
+	e->keeping = false;
+	ledger_keep_none(e->ledger);
+	count_kept_ports(e);
 }
 
 static bool skip_foreign(const struct fact_key *vs, void *arg)
@@ -399,6 +444,8 @@ static void end_audit(struct engine *e, const struct err *err, uint64_t now)
 	}
 	drift = ledger_audit_end(e->ledger);
 	rights_audited(&e->publisher.rights);
+	if (e->keeping)
+		count_kept_ports(e);
 	if (e->audited)
 		e->stats.drift += drift;
 	e->stats.audits++;
@@ -527,8 +574,14 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	e->stats.synced = false;
 
 	/* 2. Resolve and publish, unless the end of a round waits. */
-	if ((!e->holding || e->publisher.releasing) && publisher_run(&e->publisher))
-		return now;
+	if (!e->holding || e->publisher.releasing) {
+		if (publisher_run(&e->publisher))
+			return now;
+		if (e->keeping && !e->publisher.incomplete) {
+			forget_orphans(e);
+			return now;
+		}
+	}
 	memcpy(e->stats.refused, e->publisher.rights.refused, sizeof(e->stats.refused));
 
 	/* 3. Hear the adapter that answers later. */

@@ -59,8 +59,9 @@ struct ledger_entry {
 	uint32_t n_staying; /* of the device: how many children have `stays` set */
 	uint32_t n_children;
 	bool present : 1, known : 1, foreign : 1, ours : 1, queued : 1, stays : 1;
+	bool orphan : 1, kept : 1; /* see ledger_keep() */
 	struct {
-		bool wanted, present, foreign;
+		bool wanted, present, foreign, kept;
 		uint8_t failing; /* 0: it does not; 1 + enum op_type */
 	} counted;
 };
@@ -177,10 +178,10 @@ static const struct claim *entry_deciding_claim(const struct ledger_entry *e)
 	return owner ? c : NULL;
 }
 
-/* The device stays as long as an address stays on it. */
+/* The device stays as long as an address stays on it, and an orphan as long as it is kept. */
 static bool entry_is_leaving(const struct ledger_entry *e)
 {
-	return e->present && !e->foreign && !entry_deciding_claim(e) && !e->n_staying;
+	return e->present && !e->foreign && !entry_deciding_claim(e) && !e->n_staying && !e->kept;
 }
 
 /* Whether there is an operation that makes the entry equal to its desired state. */
@@ -221,7 +222,7 @@ static void ledger_keep_device(struct ledger *l, struct ledger_entry *e)
 {
 	struct ledger_entry *device = e->parent;
 	bool stays = device && device->key.kind == FACT_LINK && e->present &&
-		(e->foreign || entry_deciding_claim(e));
+		(e->foreign || e->kept || entry_deciding_claim(e));
 	bool was_leaving;
 
 	if (stays == e->stays)
@@ -248,6 +249,8 @@ static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 	const struct claim *c;
 	enum op_type type;
 
+	if (!e->present)
+		e->orphan = e->kept = false;
 	ledger_keep_device(l, e);
 	c = entry_deciding_claim(e);
 	list_remove(&e->queue);
@@ -287,6 +290,10 @@ static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 	if (e->counted.foreign != e->foreign) {
 		e->foreign ? counts->foreign++ : counts->foreign--;
 		e->counted.foreign = e->foreign;
+	}
+	if (e->counted.kept != e->kept) {
+		e->kept ? counts->kept++ : counts->kept--;
+		e->counted.kept = e->kept;
 	}
 	if (e->counted.failing) {
 		counts->failing--;
@@ -364,6 +371,7 @@ void ledger_claim(struct ledger *l, const struct fact *f, const struct claimant 
 	if (e->foreign)
 		l->unsure |= 1u << e->key.kind;
 	e->foreign = false;
+	e->orphan = e->kept = false;
 
 	/* A new desired state is tried at once, and the children follow their parent's owner. */
 	free(take(e->failure));
@@ -576,6 +584,7 @@ void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
 	if (!e->present) {
 		e->foreign = !e->claims && !ours;
 		e->ours = !e->foreign;
+		e->orphan = !e->claims && ours;
 	}
 	if (differs) {
 		l->drift += !e->foreign && !entry_is_doubted(e);
@@ -602,6 +611,29 @@ void ledger_disown(struct ledger *l, const struct fact_key *key)
 	ledger_requeue(l, e);
 	ledger_requeue_children(l, e);
 	ledger_collect(l);
+}
+
+static void entry_keep(struct ledger *l, struct ledger_entry *e, bool keep)
+{
+	if (e->kept == keep)
+		return;
+	e->kept = keep;
+	ledger_requeue(l, e);
+	ledger_requeue_children(l, e);
+}
+
+void ledger_keep(struct ledger *l, const struct fact_key *key, bool keep)
+{
+	struct ledger_entry *e = ledger_find(l, key);
+
+	if (e && e->orphan)
+		entry_keep(l, e, keep);
+}
+
+void ledger_keep_none(struct ledger *l)
+{
+	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key)
+		entry_keep(l, e, false);
 }
 
 size_t ledger_audit_end(struct ledger *l)
@@ -647,6 +679,7 @@ static struct fact_state entry_state(const struct ledger_entry *e)
 		.known = e->known,
 		.foreign = e->foreign,
 		.ours = e->ours,
+		.kept = e->kept,
 		.have = e->have,
 	};
 
@@ -754,6 +787,7 @@ struct ledger_counts ledger_counts(const struct ledger *l)
 		sum.pending += c->pending;
 		sum.failing += c->failing;
 		sum.foreign += c->foreign;
+		sum.kept += c->kept;
 		for (int t = 0; t < OP_TYPES; t++)
 			sum.failing_ops[t] += c->failing_ops[t];
 	}

@@ -129,7 +129,7 @@ static struct node_needs node_needs_now(const struct publisher *p)
 	struct node_needs needs = { 0 };
 
 	for (size_t f = 0; f < ARRAY_SIZE(needs.takes_ports); f++) {
-		needs.takes_ports[f] = p->n_taking_ports[f];
+		needs.takes_ports[f] = p->n_taking_ports[f] || p->keeps_ports[f];
 		for (enum set_id id = 0; id < SET_COUNT; id++) {
 			const struct fact set = fact_set(id, f ? AF_INET6 : AF_INET);
 
@@ -228,6 +228,11 @@ static void tell_refused(
 		p->on_refused(&told, p->arg);
 }
 
+bool publisher_misses_endpoints(const struct publisher *p, const struct slot *slot)
+{
+	return p->incomplete && p->misses_endpoints && p->misses_endpoints(slot, p->arg);
+}
+
 static struct publication *publication_new(struct publisher *p, struct slot *slot)
 {
 	struct publication *pub = new0(struct publication);
@@ -261,7 +266,9 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 	new->n = 0;
 	p->served.n = 0;
 	need_endpoints(p, s);
-	if (!p->releasing)
+	/* Without endpoints it would refuse the packets that orphans of it may still answer. */
+	pub->withheld = s && !slot->n_slices && !n_old && publisher_misses_endpoints(p, slot);
+	if (!p->releasing && !pub->withheld)
 		served_ports_select(&p->served, slot, p->view);
 	rights_decide(&p->rights, pub, &p->served);
 	tell_refused(p, pub, &old_wishes);

@@ -25,12 +25,14 @@ struct publisher {
 	bool drains;		    /* real servers keep their connections for a while */
 	void (*on_degraded)(const struct service *service, void *arg);
 	void (*on_refused)(const struct refused_frontends *refused, void *arg);
+	bool (*misses_endpoints)(const struct slot *slot, void *arg); /* of engine_config */
 	void *arg;
 
 	/* Own state: at first the list is empty, the node is dirty, and all else is zero. */
 	struct rights rights;
 	bool indexes_endpoints;	  /* the store does, for `rights` */
 	size_t n_taking_ports[2]; /* Services with REACH_PORTS, of IPv4 and IPv6 */
+	bool keeps_ports[2];	  /* so do orphans that are kept */
 	struct node_needs needs;  /* as resolved */
 	struct rule_pool rules;
 	struct list publications;
@@ -39,6 +41,7 @@ struct publisher {
 	bool node_dirty;
 	uint32_t node_generation;   /* of the store, as resolved */
 	bool releasing;		    /* nothing is desired any more */
+	bool incomplete;	    /* the input: see engine_set_input_complete() */
 	struct served_ports served; /* of the slot at hand */
 	struct fact_list scratch;
 };
@@ -54,6 +57,9 @@ bool publisher_is_dirty(const struct publisher *p);
 /* Forgets rules that no published fact stands for, where many are. No adapter may be busy: it looks
  * up the rules of its operations. */
 void publisher_sweep_rules(struct publisher *p);
+
+/* While the input is incomplete: more endpoints of the Service may be in what could not be read. */
+bool publisher_misses_endpoints(const struct publisher *p, const struct slot *slot);
 
 /* struct drain_config, listed. */
 bool publisher_lists(const struct fact_key *rs, void *publisher);
