@@ -74,6 +74,16 @@ void manifests_free(struct manifests *m);
  * if one of the paths cannot be read at all; whatever could be read is in the store nevertheless.
  */
 int manifests_load(struct manifests *m, struct err *err);
+/* The same, but a file that has disappeared may come back, as in manifests_dispatch(). */
+int manifests_reload(struct manifests *m, uint64_t now, struct err *err);
+/*
+ * Since the start, every file and every object in them could be read once, so that all objects are
+ * known that an earlier run may have known. A mistake made later changes nothing of that, because
+ * the version from before stays.
+ */
+bool manifests_complete(const struct manifests *m);
+/* Not complete, and an object of this name, or one named after it, may be in what is missing. */
+bool manifests_miss(const struct manifests *m, const char *name);
 /* Readable when something changed: then call manifests_dispatch(). Owned by m. */
 int manifests_fd(const struct manifests *m);
 /* Reads what changed. True when the store changed. Does not block. `now` is in milliseconds. */

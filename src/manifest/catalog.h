@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "core/store.h"
 #include "decode/decode.h"
+#include "mentions.h"
 #include "pool.h"
 #include "problem.h"
 
@@ -24,10 +25,11 @@ struct catalog {
 	struct store *store;
 	struct problems *problems;
 	struct map subjects;
-	struct list touched;  /* subjects to look at in catalog_settle() */
-	struct list starved;  /* subjects for which no address was left */
-	struct pool pools[2]; /* IPv4, IPv6 */
-	bool changed;	      /* the store, since the caller last reset it */
+	struct list touched;	/* subjects to look at in catalog_settle() */
+	struct list starved;	/* subjects for which no address was left */
+	struct pool pools[2];	/* IPv4, IPv6 */
+	struct mentions unread; /* in files and objects that could not be read */
+	bool changed;		/* the store, since the caller last reset it */
 };
 
 /* One object as one file defines it. */

@@ -43,11 +43,12 @@ struct manifests {
 	struct list todo;
 	struct list gone; /* the longest gone first */
 	unsigned listing; /* the current one: they are counted */
-	/* Of the current call: a load drops a missing file at once, a dispatch lets it come back.
+	/* Of the current call: the first load drops a missing file at once, later it may come back.
 	 */
-	bool dispatching;
+	bool running;
 	uint64_t now;
 	bool overflow; /* events were lost */
+	bool complete; /* see manifests_complete() */
 	struct problems problems;
 	struct catalog catalog;
 };
@@ -179,6 +180,7 @@ static void tell_root(struct manifests *m, struct root *r, int e, const char *wa
 	char message[200];
 	const char *const messages[] = { watch, e ? message : NULL };
 
+	r->error = e;
 	if (e > 0)
 		snprintf(message, sizeof(message),
 			"there are more than %d manifests; some are not read", MANIFEST_MAX_FILES);
@@ -214,7 +216,7 @@ static void remove_for_good(struct manifests *m, struct followed *f)
 /* Returns whether the file is waited for; one that is not is freed. */
 static bool file_gone(struct manifests *m, struct followed *f)
 {
-	bool wait = m->dispatching && !list_empty(&f->file.definitions);
+	bool wait = m->running && !list_empty(&f->file.definitions);
 
 	if (!wait) {
 		remove_for_good(m, f);
@@ -225,11 +227,14 @@ static bool file_gone(struct manifests *m, struct followed *f)
 	return wait;
 }
 
+/* Or no file: a directory, for instance. */
 static bool is_missing(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) && (errno == ENOENT || errno == ENOTDIR);
+	if (!stat(path, &st))
+		return !S_ISREG(st.st_mode);
+	return errno == ENOENT || errno == ENOTDIR;
 }
 
 uint64_t manifests_next(const struct manifests *m)
@@ -412,13 +417,53 @@ static int refresh_all(struct manifests *m, struct err *err)
 	return first;
 }
 
+/* The objects of an earlier run are known from now on: later mistakes leave the last version. */
+static void find_complete(struct manifests *m)
+{
+	if (m->complete)
+		return;
+	for (size_t i = 0; i < m->n_roots; i++) {
+		if (!m->roots[i].error)
+			continue;
+		m->catalog.unread.all = true;
+		return;
+	}
+	map_for_each_entry(const struct followed, f, &m->files, by_path)
+		if (f->file.incomplete)
+			return;
+	m->complete = true;
+}
+
+bool manifests_complete(const struct manifests *m)
+{
+	return m->complete;
+}
+
+bool manifests_miss(const struct manifests *m, const char *name)
+{
+	return !m->complete && mentions_has(&m->catalog.unread, name);
+}
+
 int manifests_load(struct manifests *m, struct err *err)
 {
 	int e;
 
-	m->dispatching = false;
+	m->running = false;
 	e = refresh_all(m, err);
 	catalog_settle(&m->catalog);
+	find_complete(m);
+	return e;
+}
+
+int manifests_reload(struct manifests *m, uint64_t now, struct err *err)
+{
+	int e;
+
+	m->running = true;
+	m->now = now;
+	e = refresh_all(m, err);
+	catalog_settle(&m->catalog);
+	find_complete(m);
 	return e;
 }
 
@@ -547,14 +592,19 @@ static void do_actions(struct manifests *m, struct followed *f)
 	}
 	if (read_followed(m, f))
 		return;
-	for (size_t i = 0; i < m->n_roots; i++)
-		if (!strcmp(m->roots[i].path, f->file.path))
-			problems_drop(&m->problems, &m->roots[i].problems);
+	for (size_t i = 0; i < m->n_roots; i++) {
+		struct root *r = &m->roots[i];
+
+		if (strcmp(r->path, f->file.path) != 0)
+			continue;
+		r->error = 0;
+		problems_drop(&m->problems, &r->problems);
+	}
 }
 
 bool manifests_dispatch(struct manifests *m, uint64_t now)
 {
-	m->dispatching = true;
+	m->running = true;
 	m->now = now;
 	m->catalog.changed = false;
 	read_events(m);
@@ -590,5 +640,6 @@ bool manifests_dispatch(struct manifests *m, uint64_t now)
 			remove_for_good(m, f);
 	}
 	catalog_settle(&m->catalog);
+	find_complete(m);
 	return m->catalog.changed;
 }

@@ -35,6 +35,9 @@ struct reading {
 	size_t n_documents, cap_documents;
 	const struct manifest_document *document; /* the current one */
 	const char *item;			  /* path of the object in it: "", or "items[5]" */
+	bool incomplete; /* an object could not be read, and no version of it is known */
+	bool nameless;	 /* one of these may be a version of any object */
+	bool again;	 /* objects of the file are known from an earlier reading */
 	size_t n_problems;
 	size_t located; /* bytes parsed again */
 };
@@ -125,12 +128,23 @@ static void warn_of_node_ports(struct reading *r, const char *object, const stru
 	}
 }
 
+/* No version of the object is known. */
+static void leave_out(struct reading *r, const json_t *tree)
+{
+	_cleanup_free_ char *text = json_dumps(tree, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	r->incomplete = true;
+	if (text)
+		mentions_add(&r->catalog->unread, text, strlen(text));
+}
+
 static void take_object(struct reading *r, const json_t *tree)
 {
 	struct decode_error err;
 	struct object_id id;
 	struct definition *d = NULL;
 	struct object o;
+	bool nameless;
 	char *content;
 	int e = decode_id(tree, &id, &err);
 
@@ -141,6 +155,8 @@ static void take_object(struct reading *r, const json_t *tree)
 	}
 	if (!e)
 		d = catalog_find(r->catalog, &id, r->file->path);
+	nameless = e;
+	r->nameless |= nameless;
 	if (d && d->seen) {
 		tell_object(r, err.object, "",
 			"is defined twice in this file; the second definition is left out");
@@ -157,8 +173,14 @@ static void take_object(struct reading *r, const json_t *tree)
 		e = -EINVAL;
 	}
 	if (e) {
+		/* An earlier run could not proxy to the names of hosts either. */
+		if (!d && (e != -ENOTSUP || strcmp(err.field, "addressType") != 0))
+			leave_out(r, tree);
 		tell_object(r, err.object, err.field, "%s; %s", err.message,
-			d ? "the version read before stays" : "the object is left out");
+			d ? "the version read before stays"
+				: !nameless || !r->again
+				? "the object is left out"
+				: "the object is left out, and what the file defined before stays");
 		return;
 	}
 
@@ -191,8 +213,11 @@ static void take_list(struct reading *r, const json_t *list, const char *kind)
 	char path[32];
 	size_t i;
 
-	if (!json_is_array(items) && !json_is_null(items))
+	if (!json_is_array(items) && !json_is_null(items)) {
+		leave_out(r, items);
+		r->nameless = true;
 		tell_object(r, "", "items", "must be a list; nothing is taken from it");
+	}
 	json_array_foreach(items, i, it) {
 		_cleanup_free_ char *inner = item_kind(it);
 
@@ -206,10 +231,12 @@ static void take_list(struct reading *r, const json_t *list, const char *kind)
 			if (!json_object_get(it, "apiVersion") && version)
 				json_object_set(it, "apiVersion", version);
 		}
-		if (inner)
-			tell_object(r, "", "", "is a list inside of a list, which is not read");
-		else
+		if (!inner) {
 			take_object(r, it);
+			continue;
+		}
+		leave_out(r, it);
+		tell_object(r, "", "", "is a list inside of a list, which is not read");
 	}
 	r->item = "";
 }
@@ -230,9 +257,13 @@ static void take_text(struct reading *r)
 	char message[64];
 
 	if (yaml_parse(buf_str(&r->text), r->text.len, keep_document, r, &err)) {
+		mentions_add(&r->catalog->unread, buf_str(&r->text), r->text.len);
+		f->incomplete |= !f->parsed;
 		tell_file(r, &err, "%s", err.message);
 		return;
 	}
+	f->parsed = true;
+	r->again = !list_empty(&f->definitions);
 	problems_begin(&f->problems);
 	list_for_each_entry(struct definition, d, &f->definitions, in_file)
 		d->seen = false;
@@ -253,8 +284,9 @@ static void take_text(struct reading *r)
 			&(struct manifest_problem){
 				.path = f->path, .object = "", .field = "", .message = message });
 	}
+	f->incomplete = r->incomplete;
 	list_for_each_entry_safe(struct definition, d, &f->definitions, in_file)
-		if (!d->seen)
+		if (!d->seen && !r->nameless)
 			catalog_remove(r->catalog, d);
 	problems_end(r->problems, &f->problems);
 }
@@ -312,13 +344,15 @@ int manifest_file_read(struct manifest_file *f, struct catalog *catalog, struct 
 	int e = read_file(f->path, &st, &r.text);
 	uint64_t hash;
 
-	if (e == -ENOENT || e == -ENOTDIR || e == -ESTALE) {
+	if (e == -ENOENT || e == -ENOTDIR || (e == -ENODEV && f->parsed)) {
 		log_debug("a manifest is gone", "file=\"%s\"", f->path);
 		return -ENOENT;
 	}
 	f->unreadable = e < 0;
 	if (e < 0) {
 		f->read = false;
+		f->incomplete |= !f->parsed;
+		catalog->unread.all |= f->incomplete;
 		if (e == -EFBIG)
 			tell_file(&r, NULL, "is larger than %d MiB", MANIFEST_MAX_FILE >> 20);
 		else if (e == -ENODEV)

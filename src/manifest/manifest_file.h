@@ -20,7 +20,10 @@ struct manifest_file {
 	struct list definitions; /* of struct definition.in_file */
 	struct list problems;
 	bool unreadable; /* at the last try */
-	bool read;	 /* there is a content: the members below describe it */
+	bool parsed;	 /* at some time */
+	/* No version of it, or of an object in it, could be read yet. */
+	bool incomplete;
+	bool read; /* there is a content: the members below describe it */
 	dev_t dev;
 	ino_t ino;
 	size_t len;
@@ -29,8 +32,8 @@ struct manifest_file {
 
 /*
  * Reads the file if it changed, and tells the catalog which objects it defines and which no more.
- * Any mistake in it becomes a problem of the file. Returns 0, or -ENOENT if it is not there (any
- * more); nothing has changed then.
+ * Any mistake in it becomes a problem of the file. Returns 0, or -ENOENT if it is not there, or no
+ * regular file any more; nothing has changed then.
  */
 int manifest_file_read(struct manifest_file *f, struct catalog *catalog, struct problems *problems);
 

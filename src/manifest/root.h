@@ -21,6 +21,7 @@ struct root {
 	char *child;	/* the name in it that leads to the path */
 	bool refresh;	/* something about the path itself changed */
 	bool relist;	/* links in the directory may lead elsewhere now */
+	int error;	/* of the last attempt to read it: see tell_root() in manifest.c */
 	struct list problems;
 };
 

@@ -440,6 +440,27 @@ static void an_invalid_object_leaves_its_valid_version_in_place(void **state)
 	assert_problems(f, "");
 }
 
+/* Its name is not known, so it may be a version of any object of the file. */
+static void an_object_without_a_name_deletes_none(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80") SERVICE("b", "10.0.0.2", "80"));
+	start(f);
+	must_load(f);
+	assert_dirty(f, "default/a default/b");
+	write_file(f, "a.yaml", SERVICE("yes", "10.0.0.1", "80") SERVICE("b", "10.0.0.2", "81"));
+	must_load(f);
+	assert_dirty(f, "default/b");
+	assert_problems(f,
+		"/a.yaml:4:18: : metadata.name: must be a string, but is the boolean true; put it "
+		"in quotes; the object is left out, and what the file defined before stays\n");
+	write_file(f, "a.yaml", SERVICE("b", "10.0.0.2", "81"));
+	must_load(f);
+	assert_dirty(f, "default/a");
+	assert_null(service(f, "a"));
+}
+
 static void of_two_files_the_first_by_path_counts(void **state)
 {
 	struct fixture *f = *state;
@@ -776,6 +797,7 @@ int main(void)
 		test(an_edit_of_one_object_in_a_thousand_dirties_one_slot),
 		test(a_broken_file_changes_nothing_that_was_good),
 		test(an_invalid_object_leaves_its_valid_version_in_place),
+		test(an_object_without_a_name_deletes_none),
 		test(of_two_files_the_first_by_path_counts),
 		test(the_same_content_in_another_file_is_no_change),
 		test(node_ports_that_are_missing_leave_the_cluster_ip),

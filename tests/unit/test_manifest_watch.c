@@ -152,6 +152,53 @@ static void a_file_that_disappears_is_given_a_moment(void **state)
 	assert_problems(f, "");
 }
 
+static void what_is_no_file_any_more_is_gone(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	write_file(f, "b.yaml", SERVICE("b", "10.0.0.2", "80"));
+	write_file(f, "c.yaml", SERVICE("c", "10.0.0.3", "80"));
+	assert_int_equal(mkdir(path(f, "d"), 0755), 0);
+	load(f);
+	/* A directory and a FIFO in its place, and a link that leads to a directory. */
+	assert_int_equal(unlink(path(f, "a.yaml")), 0);
+	assert_int_equal(mkdir(path(f, "a.yaml"), 0755), 0);
+	assert_int_equal(unlink(path(f, "b.yaml")), 0);
+	assert_int_equal(mkfifo(path(f, "b.yaml"), 0600), 0);
+	assert_int_equal(symlink("d", path(f, "link")), 0);
+	assert_int_equal(rename(path(f, "link"), path(f, "c.yaml")), 0);
+	assert_false(dispatch(f));
+	assert_true(time_passes(f, MANIFEST_GONE_MS));
+	assert_null(service(f, "a"));
+	assert_null(service(f, "b"));
+	assert_null(service(f, "c"));
+	assert_problems(f, "");
+	assert_true(manifests_next(f->m) == UINT64_MAX);
+
+	/* A directory that becomes a file again. */
+	assert_int_equal(rmdir(path(f, "a.yaml")), 0);
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	assert_true(dispatch(f));
+	assert_non_null(service(f, "a"));
+}
+
+static void a_file_that_disappears_before_a_reload_is_given_a_moment_too(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	load(f);
+	assert_int_equal(unlink(path(f, "a.yaml")), 0);
+	f->now = 1000;
+	assert_int_equal(manifests_reload(f->m, f->now, &err), 0);
+	assert_non_null(service(f, "a"));
+	assert_int_equal(manifests_next(f->m), 1000 + MANIFEST_GONE_MS);
+	assert_true(time_passes(f, MANIFEST_GONE_MS));
+	assert_null(service(f, "a"));
+}
+
 static void editors_that_move_the_old_version_away_do_not_hurt(void **state)
 {
 	struct fixture *f = *state;
@@ -414,6 +461,89 @@ static void a_path_may_appear_from_far_above(void **state)
 	assert_non_null(service(f, "a"));
 }
 
+static void the_input_is_complete_once_everything_could_be_read(void **state)
+{
+	static const char slice[] =
+		"{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4,\n"
+		" metadata: {name: web-1, labels: {kubernetes.io/service-name: web}},\n"
+		" endpoints: [{addresses: [10.1]}]}\n";
+	struct fixture *f = *state;
+
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80") "metadata: {name: shop-7\n");
+	write_file(f, "b.yaml", slice);
+	write_file(f, "c.yaml", "{apiVersion: apps/v1, kind: Deployment}\n");
+	load(f);
+	assert_false(manifests_complete(f->m));
+	assert_true(manifests_miss(f->m, "shop"));
+	assert_true(manifests_miss(f->m, "a"));
+	assert_true(manifests_miss(f->m, "web"));
+	assert_false(manifests_miss(f->m, "other"));
+	assert_false(manifests_miss(f->m, "we"));
+
+	/* What is gone is not missed. */
+	assert_int_equal(unlink(path(f, "b.yaml")), 0);
+	dispatch(f);
+	assert_false(manifests_complete(f->m));
+	write_file(f, "a.yaml", SERVICE("a", "10.0.0.1", "80"));
+	assert_true(dispatch(f));
+	assert_true(manifests_complete(f->m));
+	assert_false(manifests_miss(f->m, "web"));
+
+	/* From now on the last good version of everything is known. */
+	write_file(f, "a.yaml", "a: [\n");
+	write_file(f, "b.yaml", slice);
+	dispatch(f);
+	assert_true(manifests_complete(f->m));
+	assert_non_null(service(f, "a"));
+}
+
+/* Of a file that cannot be read, nothing is known. */
+static void an_unreadable_file_may_be_about_every_service(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		bool complete;
+	} cases[] = {
+		{ "a.yaml", SERVICE("a", "10.0.0.1", "80"), true },
+		{ "a.yaml", SERVICE("a", "10.0.0.1", "80000"), false },
+		{ "a.yaml", SERVICE("a", "10.0.0.1", "80") SERVICE("a", "10.0.0.1", "81"), true },
+		{ "a.yaml", "apiVersion: v1\nkind: Service\n", false },
+		{ "a.yaml", "{apiVersion: v1, kind: List, items: 5}\n", false },
+		{ "a.yaml", "{apiVersion: v1, kind: List, items: [{kind: List, items: []}]}\n",
+			false },
+		{ "a.yaml",
+			"{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: FQDN,"
+			" metadata: {name: web}}\n",
+			true },
+		{ "a.yaml", "", true },
+		{ "a.txt", "a: [\n", true },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		write_file(f, cases[i].name, cases[i].text);
+		load(f);
+		if (manifests_complete(f->m) != cases[i].complete)
+			fail_msg("case %zu", i);
+		manifests_free(take(f->m));
+		assert_int_equal(unlink(path(f, cases[i].name)), 0);
+	}
+	assert_int_equal(mkfifo(path(f, "a.yaml"), 0600), 0);
+	load(f);
+	assert_false(manifests_complete(f->m));
+	assert_true(manifests_miss(f->m, "other"));
+	manifests_free(take(f->m));
+
+	assert_int_equal(unlink(path(f, "a.yaml")), 0);
+	start_in(f, "missing");
+	assert_int_equal(manifests_load(f->m, &(struct err){ 0 }), -ENOENT);
+	assert_false(manifests_complete(f->m));
+	assert_true(manifests_miss(f->m, "other"));
+	assert_int_equal(mkdir(path(f, "missing"), 0755), 0);
+	dispatch(f);
+	assert_true(manifests_complete(f->m));
+}
+
 static void a_file_is_read_when_it_becomes_readable(void **state)
 {
 	struct fixture *f = *state;
@@ -608,6 +738,8 @@ int main(void)
 		test(a_new_file_is_not_read_before_its_writer_closes_it),
 		test(a_file_that_disappears_is_given_a_moment),
 		test(a_file_that_is_being_written_again_is_not_gone),
+		test(what_is_no_file_any_more_is_gone),
+		test(a_file_that_disappears_before_a_reload_is_given_a_moment_too),
 		test(editors_that_move_the_old_version_away_do_not_hurt),
 		test(a_file_that_vanishes_before_it_is_read_is_no_problem),
 		test(a_broken_edit_is_told_and_its_repair_too),
@@ -619,6 +751,8 @@ int main(void)
 		test(a_directory_may_be_replaced_at_once),
 		test(a_directory_may_be_a_link),
 		test(a_path_may_appear_from_far_above),
+		test(the_input_is_complete_once_everything_could_be_read),
+		test(an_unreadable_file_may_be_about_every_service),
 		test(a_file_is_read_when_it_becomes_readable),
 		test(lost_events_lead_to_a_full_reading),
 		test(after_any_history_the_store_is_what_a_fresh_load_gives),
