@@ -15,6 +15,8 @@
 
 /* At most so many failures that belong to no Service are listed. */
 enum { REPORT_MAX_FAILURES = 100 };
+/* At most so many frontends of an earlier run are listed. */
+enum { REPORT_MAX_UNKNOWN = 1000 };
 
 struct report_input {
 	const struct store *store;

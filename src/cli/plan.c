@@ -62,6 +62,7 @@ static bool make_plan(struct plan_run *r, bool read_kernel)
 	struct err err;
 
 	r->dry.engine = engine_new(&config);
+	engine_set_input_complete(r->dry.engine, manifests_complete(r->dry.manifests));
 	if (read_kernel) {
 		if (probe_families(&view->ipv4, &view->ipv6, &err) < 0 ||
 			adapters_open(&r->adapters, ADAPTERS_ALL, engine_rules(r->dry.engine),

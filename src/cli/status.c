@@ -58,8 +58,8 @@ static const char status_help[] =
 	"Options:\n";
 
 static const char status_exit_codes[] =
-	"\nExit code: 0 in sync, 1 something is degraded, pending, in conflict, refused or\n"
-	"failing, 2 wrong usage, 3 neither the daemon nor the kernel answers,\n"
+	"\nExit code: 0 in sync, 1 something is degraded, unknown, pending, in conflict, refused\n"
+	"or failing, 2 wrong usage, 3 neither the daemon nor the kernel answers,\n"
 	"4 no permission, 5 no such Service.\n";
 
 /* The lines above the table */
@@ -104,6 +104,7 @@ static void add_summary(struct buf *out, const json_t *status)
 		{ "Draining", "draining", true },
 		{ "Drift", "drift", true },
 		{ "Foreign", "foreign", true },
+		{ "Unknown", "unknown", false },
 		{ "Pending", "pending", false },
 		{ "Failing", "failing", false },
 	};
@@ -201,6 +202,7 @@ static const struct state_look state_looks[] = {
 	{ "Draining", COLOUR_YELLOW, true },
 	{ "NoEndpoints", COLOUR_YELLOW, true },
 	{ "Degraded", COLOUR_YELLOW, false },
+	{ "Unknown", COLOUR_YELLOW, false },
 	{ "Pending", COLOUR_YELLOW, false },
 	{ "Conflict", COLOUR_RED, false },
 	{ "Refused", COLOUR_RED, false },
@@ -231,10 +233,13 @@ bool status_services_are_fine(const json_t *services)
 
 bool status_is_fine(const json_t *status, bool all)
 {
+	const json_t *input = json_object_get(status, "input");
+
 	if (is_from_kernel(status))
 		return true;
 	return status_services_are_fine(json_object_get(status, "services")) &&
-		tree_true(json_object_get(status, "input"), "synced") &&
+		!json_array_size(json_object_get(status, "unknown")) &&
+		tree_true(input, "synced") && !json_is_false(json_object_get(input, "complete")) &&
 		(!all || !json_array_size(json_object_get(status, "failures")));
 }
 
@@ -360,6 +365,25 @@ static void add_service_rows(struct show *t, const json_t *service, bool wide)
 	status_print_state(service, show_last_cell(t));
 }
 
+/* A frontend of an earlier run: its Service is not known. */
+static void add_unknown_row(struct show *t, const json_t *frontend, bool wide)
+{
+	show_row(t, state_look_of(frontend)->colour);
+	buf_addc(show_cell(t), '-');
+	buf_addc(show_cell(t), '-');
+	buf_addf(show_cell(t), "%lld/%s", tree_number(frontend, "port"),
+		tree_text(frontend, "protocol"));
+	buf_addc(show_cell(t), '-');
+	buf_adds(show_cell(t), tree_text(frontend, "address"));
+	buf_adds(show_cell(t), tree_text(frontend, "scheduler"));
+	buf_addc(show_cell(t), '-');
+	show_cell(t);
+	for (size_t i = 0; wide && i < ARRAY_SIZE(status_wide_titles) - ARRAY_SIZE(status_titles);
+		i++)
+		show_cell(t);
+	status_print_state(frontend, show_cell(t));
+}
+
 static void add_virtual_server_row(struct show *t, const json_t *vs, bool wide)
 {
 	const json_t *list = json_object_get(vs, "realServers"), *rs;
@@ -406,6 +430,9 @@ void status_table(const json_t *status, bool wide, struct show *ret)
 		wide ? ARRAY_SIZE(status_wide_titles) : ARRAY_SIZE(status_titles));
 	json_array_foreach(services, i, s) {
 		add_service_rows(ret, s, wide);
+	}
+	json_array_foreach(json_object_get(status, "unknown"), i, s) {
+		add_unknown_row(ret, s, wide);
 	}
 }
 
@@ -469,6 +496,8 @@ static size_t select_services(const struct request *r, json_t *status)
 		missing++;
 	}
 	json_object_set_new(status, "services", some);
+	if (r->n_names || r->ns)
+		json_object_set_new(status, "unknown", json_array());
 	return missing;
 }
 

@@ -237,6 +237,24 @@ static void on_fed(void *arg)
 	step_now(d);
 }
 
+static void on_complete(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->incomplete)
+		log_info("every manifest could be read, the input is complete", NULL);
+	d->incomplete = false;
+	engine_set_input_complete(d->engine, true);
+	step_now(d);
+}
+
+static bool on_misses_endpoints(const struct slot *slot, void *arg)
+{
+	const struct daemon *d = arg;
+
+	return slot->service && inputs_miss(&d->inputs, slot->service->name);
+}
+
 /* Services that claim one of them are refused from now on, those that no longer do are not. */
 static void on_servers(void *arg)
 {
@@ -256,16 +274,26 @@ static void on_servers(void *arg)
 int daemon_feed(struct daemon *d, struct err *err)
 {
 	const char *name = d->config->options.node_name;
-	int r = inputs_start(&d->inputs,
+	int r;
+
+	engine_set_input_complete(d->engine, false);
+	r = inputs_start(&d->inputs,
 		&(struct inputs_config){ .config = d->config,
 			.base = d->base,
 			.store = &d->store,
 			.on_changed = on_store_changed,
 			.on_fed = on_fed,
+			.on_complete = on_complete,
 			.on_servers = on_servers,
 			.arg = d },
 		err);
 
+	if (d->inputs.manifests && !inputs_complete(&d->inputs)) {
+		d->incomplete = true;
+		log_warn("the input is incomplete, what an earlier run left in the kernel stays "
+			 "until every manifest could be read",
+			"problems=%zu", inputs_problems(&d->inputs));
+	}
 	if (r < 0 || !d->inputs.kube)
 		return r;
 	announcer_init(&d->announcer, kube_client(d->inputs.kube), name, &d->store);
@@ -341,6 +369,7 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 		.on_scheduler_missing = on_scheduler_missing,
 		.on_degraded = on_degraded,
 		.on_refused = on_refused,
+		.misses_endpoints = on_misses_endpoints,
 		.on_audit = on_audit,
 		.delete_flows = on_stale_flows,
 		.arg = d,

@@ -41,6 +41,7 @@ struct daemon {
 	char *mixed; /* programs of the other variant of iptables that has rules, too; NULL: none */
 	const char *failure; /* why the daemon ends with an error; NULL: it does not */
 	bool ready;	     /* the first sync has ended and was logged */
+	bool incomplete;     /* the input, and this was logged */
 };
 
 /*

@@ -19,17 +19,20 @@ static void on_manifest_problem(const struct manifest_problem *p, void *arg)
 		p->path, p->line, p->column, p->object, p->field, *p->field ? " " : "", p->message);
 }
 
-static void on_manifests(evutil_socket_t fd, short what, void *arg)
+/* Once, when what is in the store is all that there is. */
+static void tell_complete(struct inputs *in)
 {
-	struct inputs *in = arg;
-	uint64_t now = clock_ms(), next;
+	if (in->complete || (in->manifests && !manifests_complete(in->manifests)))
+		return;
+	in->complete = true;
+	in->config.on_complete(in->config.arg);
+}
+
+static void wait_for_manifests(struct inputs *in, uint64_t now)
+{
+	uint64_t next = manifests_next(in->manifests);
 	struct timeval wait;
 
-	(void)fd;
-	(void)what;
-	if (manifests_dispatch(in->manifests, now))
-		in->config.on_changed(in->config.arg);
-	next = manifests_next(in->manifests);
 	if (next == UINT64_MAX) {
 		event_remove_timer(in->manifests_changed);
 	} else {
@@ -37,6 +40,19 @@ static void on_manifests(evutil_socket_t fd, short what, void *arg)
 		wait = clock_timeval(next > now ? next - now : 1);
 		event_add(in->manifests_changed, &wait);
 	}
+}
+
+static void on_manifests(evutil_socket_t fd, short what, void *arg)
+{
+	struct inputs *in = arg;
+	uint64_t now = clock_ms();
+
+	(void)fd;
+	(void)what;
+	if (manifests_dispatch(in->manifests, now))
+		in->config.on_changed(in->config.arg);
+	tell_complete(in);
+	wait_for_manifests(in, now);
 }
 
 void inputs_watch(struct inputs *in)
@@ -50,13 +66,28 @@ void inputs_watch(struct inputs *in)
 
 void inputs_reload(struct inputs *in)
 {
+	const uint64_t now = clock_ms();
 	struct err err;
 
-	if (in->manifests && manifests_load(in->manifests, &err) < 0)
-		log_error("cannot read a manifest path, its last good objects stay", "err=\"%s\"",
-			err.msg);
+	if (in->manifests) {
+		if (manifests_reload(in->manifests, now, &err) < 0)
+			log_error("cannot read a manifest path, its last good objects stay",
+				"err=\"%s\"", err.msg);
+		tell_complete(in);
+		wait_for_manifests(in, now);
+	}
 	if (in->kube)
 		kube_resync(in->kube);
+}
+
+bool inputs_complete(const struct inputs *in)
+{
+	return in->complete;
+}
+
+bool inputs_miss(const struct inputs *in, const char *name)
+{
+	return in->manifests && manifests_miss(in->manifests, name);
 }
 
 size_t inputs_problems(const struct inputs *in)
@@ -80,6 +111,7 @@ static void on_api_fed(void *arg)
 	struct inputs *in = arg;
 
 	in->config.on_fed(in->config.arg);
+	tell_complete(in);
 }
 
 static void on_api_servers(void *arg)
@@ -191,6 +223,7 @@ int inputs_start(struct inputs *in, const struct inputs_config *config, struct e
 	if (r >= 0)
 		r = manifests_load(in->manifests, err);
 	config->on_fed(config->arg);
+	tell_complete(in);
 	return r;
 }
 

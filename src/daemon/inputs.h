@@ -20,6 +20,8 @@ struct inputs_config {
 	struct store *store;
 	void (*on_changed)(void *arg); /* the store changed */
 	void (*on_fed)(void *arg);     /* the store is complete for the first time */
+	/* Once, with or after on_fed: no object is missing because it could not be read. */
+	void (*on_complete)(void *arg);
 	void (*on_servers)(void *arg); /* kube_servers() has changed */
 	void *arg;
 };
@@ -36,6 +38,7 @@ struct inputs {
 	struct auth *auth;
 	struct kube *kube;
 	struct event *manifests_changed;
+	bool complete;
 	struct input_trouble trouble[4];
 };
 
@@ -51,6 +54,10 @@ void inputs_done(struct inputs *in);
 void inputs_watch(struct inputs *in);
 /* Reads the manifests again. */
 void inputs_reload(struct inputs *in);
+/* on_complete has been called. */
+bool inputs_complete(const struct inputs *in);
+/* The input is incomplete, and an object of this name, or named after it, may be missing. */
+bool inputs_miss(const struct inputs *in, const char *name);
 /* How many objects or files of the manifests are wrong. */
 size_t inputs_problems(const struct inputs *in);
 /* Calls fn with a sentence for each thing that is wrong with the inputs now, up to a limit. */

@@ -92,6 +92,14 @@ static void collect_warnings(struct daemon *d, struct warnings *w)
 			d->no_ipvs.msg);
 		add_warning(buf_str(&b), w);
 	}
+	if (engine_stats(d->engine)->fed && !engine_stats(d->engine)->complete) {
+		buf_reset(&b);
+		buf_addf(&b,
+			"the input is incomplete: %zu objects that an earlier run left in the "
+			"kernel stay until every manifest could be read",
+			ledger_counts(engine_ledger(d->engine)).kept);
+		add_warning(buf_str(&b), w);
+	}
 	inputs_warn(&d->inputs, add_warning, w);
 
 	ledger_each(engine_ledger(d->engine), FACT_VS, count_present, &n_estimated);

@@ -545,20 +545,36 @@ static void note_address_of(const struct explainer *x, const struct slot *slot, 
 			s->ns, s->name);
 }
 
+/* An earlier run left it, and it stays. */
+static bool is_kept(const struct explainer *x, const struct fact_key *key)
+{
+	struct fact_state state;
+
+	return ledger_state(x->walk.ledger, key, &state) && state.kept;
+}
+
 static void note_address(const struct explainer *x, json_t *notes)
 {
 	const struct ip *ip = &x->query->ip, no_source = { 0 };
 	const struct fact whole[] = { fact_route(ip, &no_source), fact_addr(ip) };
+	const char no_hash[SERVICE_HASH_LEN] = { 0 };
 	_cleanup_(buf_done) struct buf route = { 0 };
 	struct fact_state state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
 		const struct fact vs = fact_vs(ip, x->query->port, protos[i]);
+		const struct fact dispatch =
+			fact_dispatch(ip, x->query->port, protos[i], SERVICE_CHAIN_SVC, no_hash);
 
 		if (ledger_state(x->walk.ledger, &vs.key, &state) && state.foreign)
 			add_note(notes,
 				"another program made a virtual server for this address and port "
 				"(%s); it is never touched",
+				proto_name(protos[i]));
+		if (is_kept(x, &vs.key) || is_kept(x, &dispatch.key))
+			add_note(notes,
+				"an earlier run served this address and port (%s), and still the "
+				"kernel does: " REPORT_INCOMPLETE ", so its Service is unknown",
 				proto_name(protos[i]));
 	}
 	for (size_t i = 0; i < x->n_slots; i++)
@@ -569,10 +585,10 @@ static void note_address(const struct explainer *x, json_t *notes)
 				"this is an address of the node, and no Service has this node port");
 		return;
 	}
-	if (ledger_state(x->walk.ledger, &whole[0].key, &state) && state.wanted)
-		return;
-	if (ledger_state(x->walk.ledger, &whole[1].key, &state) && state.wanted)
-		return;
+	for (size_t i = 0; i < ARRAY_SIZE(whole); i++)
+		if (ledger_state(x->walk.ledger, &whole[i].key, &state) &&
+			(state.wanted || state.kept))
+			return;
 	if (x->in->print_route)
 		x->in->print_route(&route, ip);
 	add_note(notes, "no Service has this address and port: packets to it are routed %s",

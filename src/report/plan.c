@@ -29,7 +29,7 @@ static void plan_collect(const struct fact_key *key, const struct fact_state *st
 		fact_list_add(&p->facts, want);
 	if (state->wanted && state->present && fact_val_eq(&want.val, &have.val))
 		return;
-	if (!state->wanted && (!state->present || state->foreign))
+	if (!state->wanted && (!state->present || state->foreign || state->kept))
 		return;
 	if (!state->present)
 		d.type = OP_ADD;

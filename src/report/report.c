@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/publication.h"
 #include "core/resolve.h"
 #include "report_service.h"
 #include "report_words.h"
@@ -16,8 +17,10 @@ struct loose_fact {
 	struct fact_state state;
 };
 
+enum loose_type { LOOSE_FOREIGN, LOOSE_KEPT, LOOSE_FAILURE };
+
 struct loose_facts {
-	bool foreign; /* look for foreign facts; else for failures that no Service reports */
+	enum loose_type type;
 	struct loose_fact *facts;
 	size_t n, cap;
 };
@@ -60,8 +63,20 @@ static bool is_of_no_service(const struct fact_key *key, const struct fact_state
 static void collect_loose(const struct fact_key *key, const struct fact_state *state, void *arg)
 {
 	struct loose_facts *l = arg;
+	bool is = false;
 
-	if (l->foreign ? !state->foreign : !state->error || !is_of_no_service(key, state))
+	switch (l->type) {
+	case LOOSE_FOREIGN:
+		is = state->foreign;
+		break;
+	case LOOSE_KEPT: /* those that are selected by mark say nothing to people */
+		is = state->kept && key->proto;
+		break;
+	case LOOSE_FAILURE:
+		is = state->error && is_of_no_service(key, state);
+		break;
+	}
+	if (!is)
 		return;
 	mem_grow(l->facts, l->n, l->cap);
 	l->facts[l->n++] = (struct loose_fact){ .key = *key, .state = *state };
@@ -69,7 +84,7 @@ static void collect_loose(const struct fact_key *key, const struct fact_state *s
 
 static json_t *foreign_json(const struct ledger *ledger)
 {
-	_cleanup_(loose_facts_done) struct loose_facts l = { .foreign = true };
+	_cleanup_(loose_facts_done) struct loose_facts l = { .type = LOOSE_FOREIGN };
 	json_t *ret = json_array();
 
 	ledger_each(ledger, FACT_VS, collect_loose, &l);
@@ -85,9 +100,68 @@ static json_t *foreign_json(const struct ledger *ledger)
 	return ret;
 }
 
+/* Removes the frontends of Services that are known and withheld: these have rows of their own. */
+static void drop_withheld(struct loose_facts *l, const struct report_input *in)
+{
+	_cleanup_(served_ports_done) struct served_ports served = { 0 };
+	size_t n = 0;
+
+	map_for_each_entry(const struct slot, slot, &in->store->slots, by_name) {
+		if (!slot->service || !slot->published || !slot->published->withheld)
+			continue;
+		served_ports_select(&served, slot, in->view);
+		for (size_t k = 0; k < served.n; k++) {
+			const struct served_port *p = &served.ports[k];
+
+			for (size_t i = 0; i < p->frontends.n; i++) {
+				const struct loose_fact f = { .key = resolve_frontend_key(in->view,
+								      &p->frontends.fes[i],
+								      p->port->proto) };
+				struct loose_fact *found = bsearch(
+					&f, l->facts, l->n, sizeof(*l->facts), loose_fact_compare);
+
+				if (found)
+					found->state.kept = false;
+			}
+		}
+	}
+	for (size_t i = 0; i < l->n; i++)
+		if (l->facts[i].state.kept)
+			l->facts[n++] = l->facts[i];
+	l->n = n;
+}
+
+/* Frontends that an earlier run left and that stay because the input is incomplete. */
+static json_t *unknown_json(const struct report_input *in, size_t *ret_n)
+{
+	_cleanup_(loose_facts_done) struct loose_facts l = { .type = LOOSE_KEPT };
+	const struct ledger *ledger = engine_ledger(in->engine);
+	json_t *ret = json_array();
+
+	ledger_each(ledger, FACT_VS, collect_loose, &l);
+	ledger_each(ledger, FACT_DISPATCH, collect_loose, &l);
+	if (l.n) {
+		qsort(l.facts, l.n, sizeof(*l.facts), loose_fact_compare);
+		drop_withheld(&l, in);
+	}
+	for (size_t i = 0; i < l.n && i < REPORT_MAX_UNKNOWN; i++) {
+		json_t *o = report_vs_json(&l.facts[i].key);
+
+		json_object_set_new(o, "scheduler",
+			json_string(l.facts[i].key.kind == FACT_VS
+					? l.facts[i].state.have.vs.scheduler
+					: "random"));
+		json_object_set_new(o, "state", json_string("Unknown"));
+		json_object_set_new(o, "reason", json_string(REPORT_INCOMPLETE));
+		json_array_append_new(ret, o);
+	}
+	*ret_n = l.n;
+	return ret;
+}
+
 static json_t *failures_json(const struct ledger *ledger, const struct report_input *in)
 {
-	_cleanup_(loose_facts_done) struct loose_facts l = { 0 };
+	_cleanup_(loose_facts_done) struct loose_facts l = { .type = LOOSE_FAILURE };
 	json_t *ret = json_array();
 
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
@@ -113,7 +187,7 @@ static void count_draining(const struct fact_key *key, const struct fact_state *
 }
 
 static json_t *summary_json(const struct report_input *in, const struct ledger_counts *counts,
-	const struct report_sums *sums, size_t foreign)
+	const struct report_sums *sums, size_t foreign, size_t unknown)
 {
 	const struct engine_stats *stats = engine_stats(in->engine);
 	json_int_t draining = 0, operations = 0;
@@ -123,12 +197,13 @@ static json_t *summary_json(const struct report_input *in, const struct ledger_c
 		for (size_t j = 0; j < ARRAY_SIZE(stats->ops[i]); j++)
 			operations += (json_int_t)stats->ops[i][j];
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "services",
-		(json_int_t)in->store->n_services, "ports", (json_int_t)sums->ports, "endpoints",
-		(json_int_t)sums->endpoints, "draining", draining, "drift",
-		(json_int_t)stats->drift, "foreign", (json_int_t)foreign, "failing",
-		(json_int_t)counts->failing, "pending", (json_int_t)counts->pending, "operations",
-		operations, "audits", (json_int_t)stats->audits, "lastChangeMsAgo",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+		"services", (json_int_t)in->store->n_services, "ports", (json_int_t)sums->ports,
+		"endpoints", (json_int_t)sums->endpoints, "draining", draining, "drift",
+		(json_int_t)stats->drift, "foreign", (json_int_t)foreign, "unknown",
+		(json_int_t)unknown, "failing", (json_int_t)counts->failing, "pending",
+		(json_int_t)counts->pending, "operations", operations, "audits",
+		(json_int_t)stats->audits, "lastChangeMsAgo",
 		stats->last_change ? json_integer((json_int_t)(in->now - stats->last_change))
 				   : json_null(),
 		"lastSyncMicroseconds",
@@ -225,13 +300,17 @@ static void add_tail(const struct report *r, struct buf *out, const struct repor
 	json_t *foreign = counts.foreign ? foreign_json(ledger) : json_array();
 	json_t *failures = counts.failing ? failures_json(ledger, in) : json_array();
 	const size_t n_foreign = json_array_size(foreign);
+	size_t n_unknown = 0;
+	json_t *unknown = counts.kept ? unknown_json(in, &n_unknown) : json_array();
 
 	buf_adds(out, "],\"foreign\":");
 	add_json(out, foreign);
+	buf_adds(out, ",\"unknown\":");
+	add_json(out, unknown);
 	buf_adds(out, ",\"failures\":");
 	add_json(out, failures);
 	buf_adds(out, ",\"summary\":");
-	add_json(out, summary_json(in, &counts, &r->sums, n_foreign));
+	add_json(out, summary_json(in, &counts, &r->sums, n_foreign, n_unknown));
 	buf_adds(out, "}\n");
 }
 
@@ -241,8 +320,9 @@ bool report_next(struct report *r, const struct report_input *in, struct buf *ou
 
 	/* The object's head, without its closing brace. */
 	if (!r->begun) {
-		json_t *input = json_pack("{s:s, s:b}", "kind", in->input, "synced",
-			(int)engine_stats(in->engine)->fed);
+		json_t *input = json_pack("{s:s, s:b, s:b}", "kind", in->input, "synced",
+			(int)engine_stats(in->engine)->fed, "complete",
+			(int)engine_stats(in->engine)->complete);
 
 		add_json(out,
 			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "apiVersion",

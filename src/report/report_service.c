@@ -52,6 +52,7 @@ enum service_state {
 	STATE_DRAINING,
 	STATE_NO_ENDPOINTS,
 	STATE_DEGRADED,
+	STATE_UNKNOWN,
 	STATE_PENDING,
 	STATE_CONFLICT,
 	STATE_REFUSED,
@@ -64,6 +65,7 @@ static const char *const state_names[] = {
 	[STATE_DRAINING] = "Draining",
 	[STATE_NO_ENDPOINTS] = "NoEndpoints",
 	[STATE_DEGRADED] = "Degraded",
+	[STATE_UNKNOWN] = "Unknown",
 	[STATE_PENDING] = "Pending",
 	[STATE_CONFLICT] = "Conflict",
 	[STATE_REFUSED] = "Refused",
@@ -220,8 +222,19 @@ static void report_frontend(struct port_report *r, const struct frontend *fe)
 	const struct node_view *view = r->in->view;
 	const struct fact_key vs = resolve_frontend_key(view, fe, r->served->port->proto);
 	const struct ip no_source = { 0 };
-	bool present = judge_fact(r->in, &vs, &v);
+	const struct publication *pub = r->served->slot->published;
+	bool present;
 
+	/* What the kernel holds is of an earlier run. */
+	if (pub && pub->withheld) {
+		struct fact_state state = { 0 };
+
+		ledger_state(engine_ledger(r->in->engine), &vs, &state);
+		verdict_raise(&v, STATE_UNKNOWN, REPORT_INCOMPLETE);
+		add_address(r, fe, state.present, &v);
+		return;
+	}
+	present = judge_fact(r->in, &vs, &v);
 	if (present)
 		report_conns(r, &vs);
 	report_real_servers(r, &vs, fe->local, &v);

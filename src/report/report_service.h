@@ -5,6 +5,9 @@
 #include "core/served_port.h"
 #include "report/report.h"
 
+/* The reason of the state Unknown. */
+#define REPORT_INCOMPLETE "input incomplete"
+
 /* One Service of the report: its addresses, its endpoints, and whether the kernel is in sync. */
 
 /* The n slots that have a Service, by name; freed by the caller. */

@@ -284,6 +284,7 @@ static void expose_facts(struct exposition *e, const struct ledger *ledger)
 			{ "present", counts->present },
 			{ "failing", counts->failing },
 			{ "foreign", counts->foreign },
+			{ "kept", counts->kept },
 		};
 
 		for (size_t i = 0; i < ARRAY_SIZE(states); i++)
@@ -325,6 +326,9 @@ static void expose_engine(struct exposition *e, struct engine *engine)
 		"Addresses and ports that Services ask for and do not get, by reason");
 	for (enum refusal r = REFUSAL_NONE + 1; r < REFUSALS; r++)
 		exposition_count(e, stats->refused[r], "reason=\"%s\"", refusal_name(r));
+	exposition_single(e, "ipvsctl_input_complete", EXPOSITION_GAUGE,
+		"Whether all objects could be read since the start; if not, old state is kept",
+		stats->fed && stats->complete);
 	expose_facts(e, engine_ledger(engine));
 }
 

@@ -416,6 +416,26 @@ static void what_is_not_found_says_why(void **state)
 	}
 }
 
+static void what_an_earlier_run_left_is_said(void **state)
+{
+	struct world *w = *state;
+	struct report_input in;
+	json_t *answer, *notes;
+
+	world_start(w, "service a/web ip=10.20.30.41 port=p:80/TCP\n" SLICE);
+	world_restart(w);
+	engine_set_input_complete(w->engine, false);
+	world_start(w, "");
+	in = input_of(w);
+	answer = ask(&in, "10.20.30.41:80", NULL);
+	notes = json_object_get(answer, "notes");
+	assert_int_equal(json_array_size(notes), 1);
+	assert_string_equal(json_string_value(json_array_get(notes, 0)),
+		"an earlier run served this address and port (TCP), and still the kernel does: "
+		"input incomplete, so its Service is unknown");
+	json_decref(answer);
+}
+
 static void a_rule_that_cannot_be_walked_is_never_guessed(void **state)
 {
 	static const struct rule rules[] = {
@@ -480,6 +500,7 @@ int main(void)
 		WORLD_TEST(what_the_kernel_refuses_is_told_at_its_address),
 		WORLD_TEST(an_endpoint_that_drains_is_told),
 		WORLD_TEST(what_is_not_found_says_why),
+		WORLD_TEST(what_an_earlier_run_left_is_said),
 		cmocka_unit_test(a_rule_that_cannot_be_walked_is_never_guessed),
 	};
 

@@ -466,6 +466,22 @@ static void our_own_tell_of_the_kernel(void **state)
 	assert_false(has(p, "ipvsctl_watch_healthy"));
 }
 
+static void an_incomplete_input_is_told(void **state)
+{
+	struct fixture *f = *state;
+	const struct page *p;
+
+	world_start(f->world, "service a/web ip=10.96.0.1 port=p80:80/TCP");
+	assert_true(value(render(f), "ipvsctl_input_complete", "") == 1);
+	world_restart(f->world);
+	f->in.engine = f->world->engine;
+	engine_set_input_complete(f->world->engine, false);
+	world_start(f->world, "");
+	p = render(f);
+	assert_true(value(p, "ipvsctl_input_complete", "") == 0);
+	assert_true(value(p, "ipvsctl_facts", "{kind=\"vs\",state=\"kept\"}") == 1);
+}
+
 static void a_fallback_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -574,6 +590,7 @@ int main(void)
 		TEST(what_never_happened_has_no_time),
 		TEST(a_family_that_is_not_served_has_no_samples),
 		TEST(our_own_tell_of_the_kernel),
+		TEST(an_incomplete_input_is_told),
 		TEST(a_fallback_is_told),
 		TEST(sources_are_told_by_resource),
 		TEST(requests_are_told_as_client_go_tells_them),

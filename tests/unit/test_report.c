@@ -199,7 +199,8 @@ static void the_contract_of_the_whole(void **state)
 {
 	static const char *const warnings[] = { "a broken file" };
 	static const char *const keys[] = { "apiVersion", "kind", "source", "node", "backend",
-		"kernel", "input", "summary", "warnings", "failures", "services", "foreign" };
+		"kernel", "input", "summary", "warnings", "failures", "services", "foreign",
+		"unknown" };
 	struct fixture *f = *state;
 
 	f->in.warnings = warnings;
@@ -215,8 +216,8 @@ static void the_contract_of_the_whole(void **state)
 	assert_string_equal(text(f->report, "node"), "test-node");
 	assert_string_equal(text(f->report, "backend"), "ipvs");
 	assert_string_equal(text(f->report, "kernel"), "6.1.0");
-	assert_json(
-		json_object_get(f->report, "input"), "{\"kind\": \"manifests\", \"synced\": true}");
+	assert_json(json_object_get(f->report, "input"),
+		"{\"kind\": \"manifests\", \"synced\": true, \"complete\": true}");
 	assert_json(json_object_get(f->report, "warnings"), "[\"a broken file\"]");
 	assert_json(json_object_get(f->report, "failures"), "[]");
 	assert_json(json_object_get(f->report, "foreign"), "[]");
@@ -600,6 +601,40 @@ static void virtual_servers_of_others_are_foreign(void **state)
 	assert_int_equal(number(json_object_get(f->report, "summary"), "foreign"), 3);
 }
 
+static bool misses_shop(const struct slot *slot, void *arg)
+{
+	(void)arg;
+	return !strcmp(slot->service->name, "shop");
+}
+
+/* Of a Service that is known, but whose endpoints are not, its own row tells. */
+static void what_an_earlier_run_left_is_unknown(void **state)
+{
+	struct fixture *f = *state;
+	struct world *w = f->world;
+
+	run(f,
+		WEB "service a/shop ip=10.96.0.2 port=s:81/TCP\n"
+		    "slice a/shop-1 port=s:8080/TCP ep=10.244.2.1\n");
+	assert_json(json_object_get(f->report, "unknown"), "[]");
+
+	world_restart_with(w, (struct engine_config){ .misses_endpoints = misses_shop });
+	f->in.engine = w->engine;
+	engine_set_input_complete(w->engine, false);
+	run(f, "service a/shop ip=10.96.0.2 port=s:81/TCP\n");
+	assert_json(json_object_get(f->report, "unknown"),
+		"[{\"address\": \"10.20.30.41\", \"port\": 80, \"protocol\": \"TCP\","
+		"  \"scheduler\": \"rr\", \"state\": \"Unknown\","
+		"  \"reason\": \"input incomplete\"}]");
+	assert_int_equal(number(json_object_get(f->report, "summary"), "unknown"), 1);
+	assert_false(
+		json_is_true(json_object_get(json_object_get(f->report, "input"), "complete")));
+	assert_state(first_port(f, "shop"), "Unknown", "input incomplete");
+	assert_true(json_is_true(json_object_get(
+		json_array_get(json_object_get(first_port(f, "shop"), "addresses"), 0),
+		"present")));
+}
+
 static void failures_of_no_service_are_told_apart(void **state)
 {
 	struct fixture *f = *state;
@@ -792,6 +827,7 @@ int main(void)
 		TEST(without_a_usable_endpoint_there_are_none),
 		TEST(services_are_sorted_by_namespace_and_name),
 		TEST(virtual_servers_of_others_are_foreign),
+		TEST(what_an_earlier_run_left_is_unknown),
 		TEST(failures_of_no_service_are_told_apart),
 		TEST(what_does_not_go_away_is_a_failure_of_no_service),
 		TEST(connections_are_summed_over_the_addresses),

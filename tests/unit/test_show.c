@@ -433,6 +433,7 @@ static void some_states_are_not_fine(void **state)
 		{ "Draining", true },
 		{ "NoEndpoints", true },
 		{ "Degraded", false },
+		{ "Unknown", false },
 		{ "Pending", false },
 		{ "Conflict", false },
 		{ "Failing", false },
@@ -446,6 +447,27 @@ static void some_states_are_not_fine(void **state)
 		assert_int_equal(status_is_fine(status, true), cases[i].fine);
 		json_decref(status);
 	}
+}
+
+static void what_an_earlier_run_left_is_a_row_without_a_name(void **state)
+{
+	json_t *status = load_quoted(
+		"{'input': {'synced': true}, 'services': [], 'unknown': ["
+		"{'address': '10.96.0.1', 'port': 80, 'protocol': 'TCP', 'scheduler': 'rr',"
+		" 'state': 'Unknown', 'reason': 'input incomplete'}]}");
+	struct show t, wide;
+
+	(void)state;
+	assert_false(status_is_fine(status, true));
+	status_table(status, false, &t);
+	assert_printed(&t, false, false,
+		"-  -  80/TCP  -  10.96.0.1  rr  -  -  Unknown (input incomplete)\n");
+	status_table(status, true, &wide);
+	assert_printed(&wide, false, false,
+		"-  -  80/TCP  -  10.96.0.1  rr  -  -  -  -  -  Unknown (input incomplete)\n");
+	show_done(&t);
+	show_done(&wide);
+	json_decref(status);
 }
 
 static void failures_of_the_node_count_where_everything_is_shown(void **state)
@@ -524,6 +546,7 @@ int main(void)
 		cmocka_unit_test(ages_have_one_unit),
 		cmocka_unit_test(the_kernel_alone_is_a_table_of_virtual_servers),
 		cmocka_unit_test(some_states_are_not_fine),
+		cmocka_unit_test(what_an_earlier_run_left_is_a_row_without_a_name),
 		cmocka_unit_test(failures_of_the_node_count_where_everything_is_shown),
 		cmocka_unit_test(an_input_that_is_not_complete_is_not_fine),
 		cmocka_unit_test(a_tree_of_another_shape_is_shown_as_empty),
