@@ -15,6 +15,10 @@
  * A Kubernetes API server as a source: Services, EndpointSlices (or Endpoints) and one Node are
  * followed into the store, with the selectors that kube-proxy uses.
  *
+ * Of all Nodes only this one is followed, as in kube-proxy: if each node followed all of them, their
+ * heartbeats would grow with the square of the cluster. So the weight of a Node does not count. If
+ * each node knew its own alone, all would balance differently.
+ *
  * When all Services and endpoints are known, `fed` waits up to KUBE_NODE_WAIT_MS for a Node object
  * with addresses and then, if pod CIDRs are needed, up to KUBE_POD_CIDRS_WAIT_MS for these. After
  * that it is called without them. (kube-proxy exits without pod CIDRs, so that no Service works.)
@@ -65,6 +69,9 @@ struct kube_watch {
 enum { KUBE_WATCHES = 3 };
 /* Services, slices or Endpoints, and nodes, in this order. */
 void kube_watches(const struct kube *k, struct kube_watch ret[static KUBE_WATCHES]);
+/* The Node has an annotation with a weight: kube_ignored_weight says what is wrong with it. */
+bool kube_ignores_weight(const struct kube *k);
+extern const char kube_ignored_weight[];
 uint64_t kube_received(const struct kube *k); /* bytes of all answers */
 /* Where the API server is now, as server_addresses_get(). */
 const struct node_socket *kube_servers(const struct kube *k, size_t *ret_n);

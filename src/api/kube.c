@@ -61,9 +61,14 @@ struct kube {
 	struct timer *give_up_endpoints; /* from outside of a watch's callback */
 	struct pace pace;
 	struct reach *reach;
+	bool weight_ignored;
 	bool no_addresses, no_pod_cidrs; /* the wait for those of the Node is over */
 	bool fed;
 };
+
+const char kube_ignored_weight[] =
+	"metadata.annotations[ipvsctl.io/weight] does not count with an API server, because other "
+	"nodes do not know it; on an EndpointSlice it does";
 
 /* Objects */
 
@@ -179,6 +184,21 @@ static void on_node_wait(void *arg)
 	check_fed(k);
 }
 
+static void ignore_weight(struct kube *k, struct node *node)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	bool before = k->weight_ignored, ours = !strcmp(node->name, k->config.node_name);
+
+	if (ours)
+		k->weight_ignored = node->weight >= 0;
+	node->weight = -1;
+	if (!k->weight_ignored || before)
+		return;
+	buf_addf(&text, "Node %s: ", node->name);
+	buf_adds(&text, kube_ignored_weight);
+	k->config.problem(buf_str(&text), k->config.arg);
+}
+
 /* Callbacks of the watches */
 
 static void on_view_begin(void *arg)
@@ -211,6 +231,8 @@ static int on_view_object(const struct watch_object *o, void *arg, struct err *e
 	/* The selectors once more: a server that does not know them sends everything. */
 	if (put && object.kind == OBJECT_SERVICE)
 		put = !object.service->headless && !object.service->other_proxy;
+	if (put && object.kind == OBJECT_NODE)
+		ignore_weight(k, object.node);
 	if (put)
 		put_into_store(k->config.store, &object, hash_watched(o));
 	else if (*e.id.name) /* also where it cannot be decoded: the stored version is outdated */
@@ -400,6 +422,11 @@ void kube_watches(const struct kube *k, struct kube_watch ret[static KUBE_WATCHE
 			.resource = followed[i]->info->name,
 			.healthy = watch_state(followed[i]->watch).healthy,
 		};
+}
+
+bool kube_ignores_weight(const struct kube *k)
+{
+	return k->weight_ignored;
 }
 
 uint64_t kube_received(const struct kube *k)

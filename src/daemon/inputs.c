@@ -241,6 +241,12 @@ void inputs_warn(const struct inputs *in, void (*fn)(const char *sentence, void 
 			in->trouble[i].message);
 		fn(buf_str(&b), arg);
 	}
+	if (in->kube && kube_ignores_weight(in->kube)) {
+		buf_reset(&b);
+		buf_addf(&b, "Node %s: %s", in->config.config->options.node_name,
+			kube_ignored_weight);
+		fn(buf_str(&b), arg);
+	}
 	for (size_t i = 0; i < n && i < MAX_WARNINGS; i++) {
 		buf_reset(&b);
 		manifest_problem_print(problems[i], &b);

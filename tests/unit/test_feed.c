@@ -164,6 +164,42 @@ static void without_pod_cidrs_the_cluster_hears_of_that(void **state)
 	assert_null(note_of(b, "NodeAddressesUnknown"));
 }
 
+/* As on SIGHUP. */
+static void a_reload_reads_every_resource_again(void **state)
+{
+	struct bench *b = *state;
+	json_int_t before;
+
+	feed(b);
+	before = fake_api_count(&b->api, "requests");
+	inputs_reload(&b->d.inputs);
+	fake_api_settle(&b->api, b->d.base);
+	assert_int_equal(fake_api_count(&b->api, "requests"), before + KUBE_WATCHES);
+}
+
+static void note_warning(const char *sentence, void *arg)
+{
+	buf_addf(arg, "%s\n", sentence);
+}
+
+static void a_weight_that_does_not_count_is_a_warning(void **state)
+{
+	struct bench *b = *state;
+	_cleanup_(buf_done) struct buf told = { 0 };
+
+	feed(b);
+	inputs_warn(&b->d.inputs, note_warning, &told);
+	assert_string_equal(buf_str(&told), "");
+	fake_api_order(&b->api,
+		"{\"put\": {\"kind\": \"Node\", \"metadata\": {\"name\": \"%s\", \"annotations\": "
+		"{\"ipvsctl.io/weight\": \"0\"}}}}",
+		b->config.options.node_name);
+	fake_api_settle(&b->api, b->d.base);
+	inputs_warn(&b->d.inputs, note_warning, &told);
+	assert_memory_equal(buf_str(&told), "Node ", strlen("Node "));
+	assert_non_null(strstr(buf_str(&told), "does not count with an API server"));
+}
+
 #define FEED_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 /* A socket that cannot be had stands for all that can go wrong. */
@@ -233,6 +269,8 @@ int main(void)
 		FEED_TEST(without_addresses_the_cluster_hears_of_that),
 		FEED_TEST(of_pod_cidrs_that_nobody_needs_nothing_is_told),
 		FEED_TEST(without_pod_cidrs_the_cluster_hears_of_that),
+		FEED_TEST(a_reload_reads_every_resource_again),
+		FEED_TEST(a_weight_that_does_not_count_is_a_warning),
 		FEED_TEST(the_servers_address_is_known_before_the_first_service),
 		FEED_TEST(waiting_ends_when_the_input_is_complete),
 		FEED_TEST(waiting_for_an_input_has_a_limit),

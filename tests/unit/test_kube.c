@@ -418,6 +418,36 @@ static void a_resync_of_what_has_not_changed_is_no_change(void **state)
 	}
 }
 
+/* The weight of a Node */
+
+/* This node would be the only one that knows it. */
+static void the_weight_of_a_node_does_not_count_and_is_told_once(void **state)
+{
+	struct kube_bench *b = *state;
+
+	for (unsigned json = 0; json < 2; json++) {
+		kube_bench_cluster(b);
+		kube_bench_start(b, json, ENDPOINTS_AUTO);
+		AWAIT(b, is_fed, NULL);
+		assert_false(kube_ignores_weight(b->kube));
+		for (unsigned heartbeat = 0; heartbeat < 3; heartbeat++) {
+			fake_api_order(&b->api,
+				"{\"put\": {\"kind\": \"Node\", \"metadata\": {\"name\": \"node-a\", "
+				"\"annotations\": {\"ipvsctl.io/weight\": \"5\"}}, \"status\": "
+				"{\"addresses\": [" NODE_IP "]}}}");
+			kube_bench_settle(b);
+			assert_true(kube_ignores_weight(b->kube));
+			assert_int_equal(store_node(&b->store, "node-a")->weight, -1);
+			assert_int_equal(b->problems, 1);
+		}
+		kube_bench_put_node(b, "", NODE_IP);
+		kube_bench_settle(b);
+		assert_false(kube_ignores_weight(b->kube));
+		b->problems = 0;
+		kube_bench_stop(b);
+	}
+}
+
 /* The Node object at start */
 
 #define POD_CIDRS "\"podCIDRs\": [\"10.244.3.0/24\"]"
@@ -519,6 +549,7 @@ int main(void)
 		KUBE_TEST(after_a_relist_other_content_in_the_same_version_is_in_the_store),
 		KUBE_TEST(after_a_resync_other_content_in_the_same_version_is_in_the_store),
 		KUBE_TEST(a_resync_of_what_has_not_changed_is_no_change),
+		KUBE_TEST(the_weight_of_a_node_does_not_count_and_is_told_once),
 		KUBE_TEST(a_node_that_has_no_addresses_yet_is_waited_for),
 		KUBE_TEST(without_a_node_the_rest_begins_after_a_while),
 		KUBE_TEST(pod_cidrs_are_waited_for_where_they_are_needed),

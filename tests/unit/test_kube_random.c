@@ -228,10 +228,10 @@ static void put_node(struct history *h)
 	h->has_node = true;
 	fake_api_order(&h->api,
 		"{\"put\":{\"kind\":\"Node\",\"metadata\":{\"name\":\"test-node\",\"labels\":{"
-		"\"topology.kubernetes.io/zone\":\"%c\"},\"annotations\":{\"ipvsctl.io/weight\":\"%u\"}},"
+		"\"topology.kubernetes.io/zone\":\"%c\"}},"
 		"\"spec\":{\"podCIDRs\":[\"10.244.0.0/24\"]},\"status\":{\"addresses\":[{\"type\":"
 		"\"InternalIP\",\"address\":\"100.101.102.%u\"}]}}}",
-		'a' + rnd(h, 2), 1 + rnd(h, 2), 103 + rnd(h, 2));
+		'a' + rnd(h, 2), 103 + rnd(h, 2));
 }
 
 static void put_other_node(struct history *h)
