@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,4 +32,19 @@ int file_open(const char *path)
 	if (r < 0)
 		close(fd);
 	return r < 0 ? r : fd;
+}
+
+/*
+ * The kernel grants a read lease only on a file that nobody has open for writing. Whoever opens it
+ * in the moment before the lease is given back waits that long, and we get a signal, which would end
+ * us if it were SIGIO: SIGURG is ignored by default.
+ */
+bool file_is_being_written(int fd)
+{
+	if (fcntl(fd, F_SETSIG, SIGURG) < 0)
+		return false;
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+		return errno == EAGAIN;
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+	return false;
 }

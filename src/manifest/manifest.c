@@ -246,10 +246,11 @@ uint64_t manifests_next(const struct manifests *m)
 
 /* Reading */
 
-/* Returns 0, -ENOENT, or -EAGAIN: not there, but it may come back. Frees what does not. */
-static int read_followed(struct manifests *m, struct followed *f)
+/* Returns 0, -ENOENT, or -EAGAIN: not there, but it may come back. Frees what does not. `closed`: see
+ * manifest_file_read(). */
+static int read_followed(struct manifests *m, struct followed *f, bool closed)
 {
-	if (manifest_file_read(&f->file, &m->catalog, &m->problems))
+	if (manifest_file_read(&f->file, &m->catalog, &m->problems, closed))
 		return file_gone(m, f) ? -EAGAIN : -ENOENT;
 	list_remove(&f->gone);
 	return 0;
@@ -356,7 +357,7 @@ static int read_directory(struct manifests *m, struct root *r, bool all)
 			f = follow(m, r, buf_str(&path));
 		f->listing = m->listing;
 		if (new || all || leads_elsewhere(&f->file))
-			read_followed(m, f);
+			read_followed(m, f, false);
 	}
 	drop_unlisted(m, r);
 	return e ? e : too_many;
@@ -380,7 +381,7 @@ static int refresh_root(struct manifests *m, struct root *r, struct err *err)
 		if (!f)
 			f = follow(m, r, r->path);
 		f->listing = ++m->listing;
-		e = read_followed(m, f);
+		e = read_followed(m, f, false);
 		if (e == -EAGAIN)
 			e = 0;
 		drop_unlisted(m, r); /* the path was a directory before */
@@ -429,7 +430,7 @@ static void find_complete(struct manifests *m)
 		return;
 	}
 	map_for_each_entry(const struct followed, f, &m->files, by_path)
-		if (f->file.incomplete)
+		if (f->file.incomplete || f->file.half)
 			return;
 	m->complete = true;
 }
@@ -590,7 +591,7 @@ static void do_actions(struct manifests *m, struct followed *f)
 			file_gone(m, f);
 		return;
 	}
-	if (read_followed(m, f))
+	if (read_followed(m, f, true))
 		return;
 	for (size_t i = 0; i < m->n_roots; i++) {
 		struct root *r = &m->roots[i];
@@ -621,7 +622,7 @@ bool manifests_dispatch(struct manifests *m, uint64_t now)
 		else if (r->relist && r->is_dir)
 			tell_root(m, r, read_directory(m, r, false), NULL);
 		else if (r->relist && f && leads_elsewhere(&f->file))
-			read_followed(m, f);
+			read_followed(m, f, false);
 		r->relist = false;
 	}
 	while (!list_empty(&m->todo)) {

@@ -277,6 +277,13 @@ static void take_text(struct reading *r)
 		else
 			take_object(r, r->document->tree);
 	}
+	if (f->half)
+		problems_add(r->problems, &f->problems,
+			&(struct manifest_problem){ .path = f->path,
+				.object = "",
+				.field = "",
+				.message =
+					"is being written; it is read again when it is closed" });
 	if (r->n_problems > MANIFEST_MAX_PROBLEMS) {
 		snprintf(message, sizeof(message), "has %zu more problems, which are not listed",
 			r->n_problems - MANIFEST_MAX_PROBLEMS);
@@ -303,7 +310,8 @@ static void close_file(int *fd)
  * The whole file. Returns 0 or a negative errno; of these three are our own: -EFBIG above the
  * limit, -ENODEV for a special file, and -ENOENT also for a directory.
  */
-static int read_file(const char *path, struct stat *ret_st, struct buf *ret)
+static int read_file(
+	const char *path, struct stat *ret_st, struct buf *ret, bool *ret_being_written)
 {
 	_cleanup_(close_file) int fd = file_open(path);
 	struct stat st = { 0 };
@@ -332,16 +340,19 @@ static int read_file(const char *path, struct stat *ret_st, struct buf *ret)
 	if (ret->len > MANIFEST_MAX_FILE)
 		return -EFBIG;
 	*ret_st = st;
+	*ret_being_written = file_is_being_written(fd);
 	return 0;
 }
 
-int manifest_file_read(struct manifest_file *f, struct catalog *catalog, struct problems *problems)
+int manifest_file_read(
+	struct manifest_file *f, struct catalog *catalog, struct problems *problems, bool closed)
 {
 	_cleanup_(reading_done) struct reading r = {
 		.file = f, .catalog = catalog, .problems = problems
 	};
 	struct stat st = { 0 };
-	int e = read_file(f->path, &st, &r.text);
+	bool being_written, was_half = f->half;
+	int e = read_file(f->path, &st, &r.text, &being_written);
 	uint64_t hash;
 
 	if (e == -ENOENT || e == -ENOTDIR || (e == -ENODEV && f->parsed)) {
@@ -362,10 +373,15 @@ int manifest_file_read(struct manifest_file *f, struct catalog *catalog, struct 
 		return 0;
 	}
 
+	/* Its writer's close will tell. */
+	if (being_written && !closed && f->parsed && !f->half)
+		return 0;
+	f->half = being_written && !closed;
+	catalog->unread.all |= f->half;
 	hash = hash_text(buf_str(&r.text));
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
-	if (f->read && f->len == r.text.len && f->hash == hash)
+	if (f->read && f->len == r.text.len && f->hash == hash && f->half == was_half)
 		return 0;
 	f->read = true;
 	f->len = r.text.len;

@@ -23,6 +23,7 @@ struct manifest_file {
 	bool parsed;	 /* at some time */
 	/* No version of it, or of an object in it, could be read yet. */
 	bool incomplete;
+	bool half; /* it was read while somebody wrote it, and no other version is known */
 	bool read; /* there is a content: the members below describe it */
 	dev_t dev;
 	ino_t ino;
@@ -32,9 +33,11 @@ struct manifest_file {
 
 /*
  * Reads the file if it changed, and tells the catalog which objects it defines and which no more.
- * Any mistake in it becomes a problem of the file. Returns 0, or -ENOENT if it is not there, or no
- * regular file any more; nothing has changed then.
+ * While somebody writes it, it is read only if no version of it is known, or if `closed`: a writer
+ * has closed it just now. Any mistake in it becomes a problem of the file. Returns 0, or -ENOENT if
+ * it is not there, or no regular file any more; nothing has changed then.
  */
-int manifest_file_read(struct manifest_file *f, struct catalog *catalog, struct problems *problems);
+int manifest_file_read(
+	struct manifest_file *f, struct catalog *catalog, struct problems *problems, bool closed);
 
 #endif

@@ -95,6 +95,24 @@ static void a_directory_is_no_file(void **state)
 	assert_int_equal(file_open(f->dir), -EISDIR);
 }
 
+static void who_writes_a_file_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+	int writer = open(f->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	int fd = file_open(f->path), reader = file_open(f->path);
+
+	assert_true(fd >= 0 && reader >= 0);
+	assert_true(file_is_being_written(fd));
+	close(writer);
+	assert_false(file_is_being_written(fd));
+	/* The lease was given back: a writer need not wait. */
+	writer = open(f->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(writer >= 0);
+	close(writer);
+	close(reader);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -103,6 +121,7 @@ int main(void)
 		TEST(a_fifo_behind_a_link_is_not_touched),
 		TEST(a_device_is_not_opened),
 		TEST(a_directory_is_no_file),
+		TEST(who_writes_a_file_is_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,36 @@ static void a_file_is_not_read_before_its_writer_closes_it(void **state)
 	assert_int_equal(port(f, "b"), 81);
 }
 
+/* At a start whatever is there has to do; what it may lack is not gone. */
+static void a_file_that_is_being_written_at_the_start_is_incomplete(void **state)
+{
+	static const char text[] = SERVICE("a", "10.0.0.1", "80");
+	struct fixture *f = *state;
+	struct err err;
+	int fd = open(path(f, "a.yaml"), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	load(f);
+	assert_non_null(service(f, "a"));
+	assert_false(manifests_complete(f->m));
+	assert_true(manifests_miss(f->m, "other"));
+	assert_problems(
+		f, "/a.yaml:0:0: : : is being written; it is read again when it is closed\n");
+	/* Nothing more was written to it. */
+	close(fd);
+	dispatch(f);
+	assert_problems(f, "");
+	assert_true(manifests_complete(f->m));
+
+	/* Nor does a reload read half a file. */
+	fd = open(path(f, "a.yaml"), O_WRONLY | O_TRUNC | O_CLOEXEC);
+	assert_int_equal(manifests_reload(f->m, f->now, &err), 0);
+	assert_non_null(service(f, "a"));
+	close(fd);
+	assert_true(dispatch(f));
+	assert_null(service(f, "a"));
+}
+
 static void a_new_file_is_not_read_before_its_writer_closes_it(void **state)
 {
 	static const char text[] = "broken: [\n";
@@ -735,6 +765,7 @@ int main(void)
 		test(new_files_are_read),
 		test(an_edit_touches_what_it_changes),
 		test(a_file_is_not_read_before_its_writer_closes_it),
+		test(a_file_that_is_being_written_at_the_start_is_incomplete),
 		test(a_new_file_is_not_read_before_its_writer_closes_it),
 		test(a_file_that_disappears_is_given_a_moment),
 		test(a_file_that_is_being_written_again_is_not_gone),
