@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "core/health_checks.h"
+#include "server/http_pool.h"
 
 /*
  * Answers the health checks of Services of one family (healthCheckNodePort), as kube-proxy does
@@ -25,6 +26,7 @@ struct health_check_config {
 	void (*on_failure)(const struct health_check *check, const struct err *err, void *arg);
 	unsigned retry; /* milliseconds; 0: HEALTH_CHECK_RETRY */
 	void *arg;
+	struct http_pool *pool; /* NULL: each Service has its own limits */
 };
 
 struct health_check_server;

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/ip.h"
+#include "server/http_pool.h"
 
 /*
  * An HTTP server on one TCP address with a table of paths; other paths are 404. All methods get the
@@ -43,8 +44,9 @@ struct http_listener_config {
 	size_t n_routes;
 	/* Called with the name instead of a retry when the address cannot be bound; NULL: retry. */
 	void (*on_failure)(const char *name, const struct err *err, void *arg);
-	unsigned retry; /* milliseconds; 0: HTTP_LISTENER_RETRY */
-	void *arg;	/* for the routes too */
+	unsigned retry;		/* milliseconds; 0: HTTP_LISTENER_RETRY */
+	void *arg;		/* for the routes too */
+	struct http_pool *pool; /* NULL: one of its own */
 };
 
 struct http_listener;

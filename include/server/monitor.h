@@ -27,6 +27,7 @@ struct monitor_config {
 	 * bound; NULL: it is tried again. */
 	void (*on_failure)(const char *server, const struct err *err, void *arg);
 	void *arg;
+	struct http_pool *pool; /* NULL: each server has its own limits */
 };
 
 struct monitor;

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "server/http_pool.h"
 
 /*
  * HTTP on a UNIX socket (mode 0660): GET /v1/status and GET /v1/explain?what=WHAT[&from=FROM], see
@@ -19,13 +20,15 @@
  * The caller ignores SIGPIPE, so that a client that hangs up does not end the process.
  */
 
-/* Limits on clients, for this server and for the TCP servers */
+/* Limits on clients, for this server and for the TCP servers, beside those of http_pool.h */
 enum {
-	SERVER_MAX_CONNECTIONS = 100, /* of one server; one more closes the oldest */
-	SERVER_MAX_HEADERS = 8192,    /* bytes of one request's headers */
-	SERVER_MAX_BODY = 4096,	      /* bytes */
-	SERVER_TIMEOUT = 10,	      /* seconds that a connection may be idle */
-	SERVER_TCP_TIMEOUT = 120,     /* longer than a load balancer's time between two checks */
+	SERVER_MAX_HEADERS = 8192, /* bytes of one request's headers */
+	SERVER_MAX_BODY = 4096,	   /* bytes */
+	/* seconds that a connection may be idle, that a request may take to come, and that an answer
+	 * may wait for its client to read on */
+	SERVER_TIMEOUT = 10,
+	/* idle on TCP: longer than a load balancer's time between two checks */
+	SERVER_TCP_TIMEOUT = 120,
 };
 
 struct server;
@@ -42,6 +45,7 @@ struct server_config {
 	 * be NULL. */
 	json_t *(*explain)(const char *what, const char *from, struct err *err, void *arg);
 	void *arg;
+	struct http_pool *pool; /* NULL: one of its own */
 };
 
 /*

@@ -3,11 +3,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -22,6 +24,8 @@
 #include "notify.h"
 #include "release.h"
 #include "status.h"
+
+enum { FILES_RESERVED = 128 };
 
 /* Callbacks of the engine */
 
@@ -401,6 +405,7 @@ void daemon_done(struct daemon *d)
 	inputs_done(&d->inputs);
 	observe_done(&d->observe);
 	server_free(take(d->server));
+	http_pool_free(take(d->pool));
 	free_event(&d->step);
 	free_event(&d->config_changed);
 	config_watch_free(take(d->config_watch));
@@ -513,6 +518,16 @@ static void watch_fd(struct daemon *d, struct event **ev, int fd, event_callback
 	event_add(*ev, NULL);
 }
 
+/* The servers leave descriptors for the kernel's sockets, the API server and programs. */
+static struct http_pool *make_pool(void)
+{
+	struct rlimit files = { .rlim_cur = FILES_RESERVED + 1 };
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	return http_pool_new(&(struct http_pool_config){
+		.max_fd = files.rlim_cur < INT_MAX ? (int)files.rlim_cur - FILES_RESERVED : 0 });
+}
+
 int daemon_run(struct daemon *d, struct err *err)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
@@ -521,6 +536,7 @@ int daemon_run(struct daemon *d, struct err *err)
 	int r, fd;
 
 	r = link_monitor_new(d->adapters.link, &d->monitor, err);
+	d->pool = make_pool();
 	if (r >= 0)
 		r = status_serve(d, err);
 	if (r < 0)
@@ -535,6 +551,7 @@ int daemon_run(struct daemon *d, struct err *err)
 			.kube = d->inputs.kube,
 			.fallback = d->no_ipvs.code,
 			.announcer = &d->announcer,
+			.pool = d->pool,
 			.on_address_failure = on_address_failure,
 			.arg = d });
 	inputs_watch(&d->inputs);

@@ -32,6 +32,7 @@ struct daemon {
 	struct observe observe;
 	struct flows flows;
 	struct link_monitor *monitor;
+	struct http_pool *pool; /* of all servers */
 	struct server *server;
 	struct config_watch *config_watch;
 	struct event *step, *config_changed, *kernel_changed, *iptables_answered, *rules_changed,

@@ -179,7 +179,8 @@ void observe_init(struct observe *o, const struct observe_config *config)
 		o->health_checks[i] = health_check_server_new(config->base,
 			&(struct health_check_config){ .healthy = node_is_healthy,
 				.on_failure = on_check_failure,
-				.arg = o });
+				.arg = o,
+				.pool = config->pool });
 	}
 	o->monitor = monitor_new(config->base,
 		&(struct monitor_config){
@@ -190,7 +191,8 @@ void observe_init(struct observe *o, const struct observe_config *config)
 			.metrics = render_metrics,
 			.configz = render_configz,
 			.on_failure = c->bind_address_hard_fail ? on_bind_failure : NULL,
-			.arg = o });
+			.arg = o,
+			.pool = config->pool });
 }
 
 void observe_done(struct observe *o)

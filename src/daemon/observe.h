@@ -26,6 +26,7 @@ struct observe_config {
 	struct kube *kube; /* NULL: there is no API server */
 	bool fallback;	   /* the backend is iptables because IPVS cannot be used */
 	struct announcer *announcer;
+	struct http_pool *pool;
 	/* --bind-address-hard-fail: the daemon must end. */
 	void (*on_address_failure)(void *arg);
 	void *arg;

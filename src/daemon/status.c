@@ -215,6 +215,7 @@ int status_serve(struct daemon *d, struct err *err)
 		.status_end = status_end,
 		.explain = status_explain,
 		.arg = d,
+		.pool = d->pool,
 	};
 
 	return *config.socket_path ? server_new(d->base, &config, &d->server, err) : 0;

@@ -16,7 +16,7 @@
 
 struct check_listener {
 	struct ip ip;
-	struct evhttp_bound_socket *socket;
+	struct http_socket *socket;
 };
 
 /* One Service */
@@ -43,24 +43,23 @@ struct health_check_server {
 	struct event *retry;
 };
 
-static void on_health_check(struct evhttp_request *req, void *arg)
+static void on_health_check(struct http_request *req, const struct http_head *head, void *arg)
 {
 	const struct service_check *c = arg;
 	const struct health_check_config *config = &c->server->config;
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
 	bool healthy = config->healthy(config->arg);
 	struct buf body = { 0 };
 	char weight[12];
 
+	(void)head;
 	snprintf(weight, sizeof(weight), "%" PRIu32, c->local_ready);
-	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-	evhttp_add_header(headers, "X-Load-Balancing-Endpoint-Weight", weight);
+	http_add_header(req, "X-Content-Type-Options", "nosniff");
+	http_add_header(req, "X-Load-Balancing-Endpoint-Weight", weight);
 	buf_addf(&body,
 		"{\n\t\"service\": {\n\t\t\"namespace\": \"%s\",\n\t\t\"name\": \"%s\"\n\t},\n"
 		"\t\"localEndpoints\": %" PRIu32 ",\n\t\"serviceProxyHealthy\": %s\n}",
 		c->ns, c->name, c->local_ready, healthy ? "true" : "false");
-	http_reply(req, c->local_ready && healthy ? HTTP_OK : HTTP_SERVUNAVAIL, "application/json",
-		buf_take(&body));
+	http_reply(req, c->local_ready && healthy ? 200 : 503, "application/json", buf_take(&body));
 }
 
 /* Listening */
@@ -79,9 +78,11 @@ static int service_check_listen(struct service_check *c, struct err *err)
 
 	if (!c->http)
 		c->http = http_new(s->base,
-			&(struct http_config){ .handle = on_health_check,
+			&(struct http_config){ .name = "health check",
+				.handle = on_health_check,
 				.arg = c,
-				.timeout = SERVER_TCP_TIMEOUT });
+				.timeout = SERVER_TCP_TIMEOUT,
+				.pool = s->config.pool });
 
 	/* Close before opening: an address and the unspecified one exclude each other. */
 	for (size_t i = 0; i < c->n_listeners; i++) {
@@ -93,13 +94,13 @@ static int service_check_listen(struct service_check *c, struct err *err)
 		if (at < s->n_addresses)
 			c->listeners[kept++] = *l;
 		else
-			http_stop(c->http, l->socket);
+			http_stop(l->socket);
 	}
 	c->n_listeners = kept;
 
 	for (size_t i = 0; i < s->n_addresses; i++) {
 		const struct ip *ip = &s->addresses[i];
-		struct evhttp_bound_socket *socket;
+		struct http_socket *socket;
 		size_t at = 0;
 		int r;
 

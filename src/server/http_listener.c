@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "server/http_listener.h"
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,23 +19,20 @@ struct http_listener {
 	bool failed;
 };
 
-static void on_route(struct evhttp_request *req, void *arg)
+static void on_route(struct http_request *req, const struct http_head *head, void *arg)
 {
 	const struct http_listener *l = arg;
-	struct http_answer answer = { .code = HTTP_OK };
+	struct http_answer answer = { .code = 200 };
 	const struct http_route *route = NULL;
-	const char *path, *query;
 
-	http_target(req, &path, &query);
 	for (size_t i = 0; i < l->config.n_routes && !route; i++)
-		if (!strcmp(path, l->config.routes[i].path))
+		if (!strcmp(head->path, l->config.routes[i].path))
 			route = &l->config.routes[i];
-	evhttp_add_header(
-		evhttp_request_get_output_headers(req), "X-Content-Type-Options", "nosniff");
+	http_add_header(req, "X-Content-Type-Options", "nosniff");
 	if (route) {
-		route->get(path, query, &answer, l->config.arg);
+		route->get(head->path, head->query, &answer, l->config.arg);
 	} else {
-		answer.code = HTTP_NOTFOUND;
+		answer.code = 404;
 		answer.type = "text/plain; charset=utf-8";
 		buf_adds(&answer.body, "404 page not found\n");
 	}
@@ -50,17 +45,14 @@ static void listener_start(evutil_socket_t unused, short what, void *arg)
 	struct http_listener *l = arg;
 	const struct http_listener_config *c = &l->config;
 	const struct timeval retry = clock_timeval(c->retry);
-	struct evhttp_bound_socket *socket;
-	struct sockaddr_in6 in6 = { 0 };
-	socklen_t len = sizeof(in6);
+	struct http_socket *socket;
 	char text[IP_PORT_STRLEN];
 	struct err err;
 
 	(void)unused;
 	(void)what;
 	if (!http_listen(l->http, &c->address.ip, c->address.port, true, &socket, &err)) {
-		getsockname(evhttp_bound_socket_get_fd(socket), (struct sockaddr *)&in6, &len);
-		l->port = ntohs(in6.sin6_port); /* an IPv4 address has it in the same place */
+		l->port = http_socket_port(socket);
 		l->failed = false;
 		log_info("serving HTTP", "server=%s address=%s", c->name,
 			ip_print_port(&c->address.ip, l->port, text));
@@ -86,8 +78,11 @@ struct http_listener *http_listener_new(
 	if (!l->config.retry)
 		l->config.retry = HTTP_LISTENER_RETRY;
 	l->http = http_new(base,
-		&(struct http_config){
-			.handle = on_route, .arg = l, .timeout = SERVER_TCP_TIMEOUT });
+		&(struct http_config){ .name = l->config.name,
+			.handle = on_route,
+			.arg = l,
+			.timeout = SERVER_TCP_TIMEOUT,
+			.pool = l->config.pool });
 	l->retry = evtimer_new(base, listener_start, l);
 	if (!l->retry)
 		abort(); /* out of memory, as in base/mem.h */

@@ -122,6 +122,7 @@ struct monitor *monitor_new(struct event_base *base, const struct monitor_config
 
 		c.address = config->address[i];
 		c.arg = m;
+		c.pool = config->pool;
 		c.on_failure = config->on_failure ? on_monitor_failure : NULL;
 		if (c.address.ip.family)
 			m->listeners[i] = http_listener_new(base, &c);

@@ -2,7 +2,6 @@
 #include "server/server.h"
 
 #include <errno.h>
-#include <event2/keyvalq_struct.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/printable.h"
 #include "http.h"
 
 enum { UNIX_BACKLOG = 16, DIRECTORY_MODE = 0755, SOCKET_MODE = 0660 };
@@ -25,71 +25,80 @@ struct server {
 
 /* Answers */
 
-static void reply_json(struct evhttp_request *req, int code, const json_t *body)
-{
-	char *text = json_dumps(body, JSON_COMPACT);
-	size_t len;
+static const char type_json[] = "application/json";
 
-	if (!text) {
-		evhttp_send_reply(req, HTTP_INTERNAL, NULL, NULL);
-		return;
-	}
-	len = strlen(text);
-	text = mem_realloc(text, len + 2, 1);
-	memcpy(text + len, "\n", 2);
-	http_reply(req, code, "application/json", text);
+static void reply_json(struct http_request *req, int status, const json_t *body)
+{
+	struct buf text = { 0 };
+	char *json = json_dumps(body, JSON_COMPACT);
+
+	if (!json)
+		abort(); /* out of memory, as in base/mem.h */
+	buf_addf(&text, "%s\n", json);
+	free(json);
+	http_reply(req, status, type_json, buf_take(&text));
 }
 
-static void reply_error(struct evhttp_request *req, int code, const char *message)
+/* The words may hold a part of the request, even half a character of it. */
+static const char *explain_error(int status, const char *words, struct buf *ret)
 {
-	json_t *body = json_pack("{s:s}", "error", message);
+	_cleanup_(buf_done) struct buf clean = { 0 };
+	json_t *body;
+	char *json;
 
-	reply_json(req, code, body);
+	(void)status;
+	printable_add(&clean, words);
+	body = json_pack("{s:s}", "error", buf_str(&clean));
+	json = json_dumps(body, JSON_COMPACT);
+	if (!json)
+		abort(); /* out of memory, as in base/mem.h */
+	buf_addf(ret, "%s\n", json);
+	free(json);
 	json_decref(body);
+	return type_json;
 }
 
-static void get_explain(struct evhttp_request *req, const char *text, const struct server *s)
+static void reply_error(struct http_request *req, int status, const char *words)
+{
+	struct buf body = { 0 };
+	const char *type = explain_error(status, words, &body);
+
+	http_reply(req, status, type, buf_take(&body));
+}
+
+static void get_explain(struct http_request *req, const char *query, const struct server *s)
 {
 	struct err err = { .msg = "give what=IP:PORT or what=NAMESPACE/NAME" };
-	struct evkeyvalq query;
+	_cleanup_(buf_done) struct buf what = { 0 }, from = { 0 };
 	json_t *body = NULL;
-	const char *what;
+	int has_what = http_query_get(query, "what", &what, &err);
+	int has_from = has_what < 0 ? has_what : http_query_get(query, "from", &from, &err);
 
-	if (evhttp_parse_query_str(text, &query) < 0) {
-		reply_error(req, HTTP_BADREQUEST, "the query cannot be parsed");
-		return;
-	}
-	what = evhttp_find_header(&query, "what");
-	if (what)
+	if (has_what > 0 && has_from >= 0)
 		body = s->config.explain(
-			what, evhttp_find_header(&query, "from"), &err, s->config.arg);
+			buf_str(&what), has_from ? buf_str(&from) : NULL, &err, s->config.arg);
 	if (body)
-		reply_json(req, HTTP_OK, body);
+		reply_json(req, 200, body);
 	else
-		reply_error(req, HTTP_BADREQUEST, err.msg);
+		reply_error(req, 400, err.msg);
 	json_decref(body);
-	evhttp_clear_headers(&query);
 }
 
-static void on_server_request(struct evhttp_request *req, void *arg)
+static void on_server_request(struct http_request *req, const struct http_head *head, void *arg)
 {
 	const struct server *s = arg;
-	const char *path, *query;
-	bool status, explain;
+	const bool status = !strcmp(head->path, "/v1/status");
+	const bool explain = !strcmp(head->path, "/v1/explain");
 
-	http_target(req, &path, &query);
-	status = !strcmp(path, "/v1/status");
-	explain = !strcmp(path, "/v1/explain");
 	if (!status && !explain) {
-		reply_error(req, HTTP_NOTFOUND,
-			"no such path; the paths are /v1/status and /v1/explain");
-	} else if (evhttp_request_get_command(req) != EVHTTP_REQ_GET) {
-		evhttp_add_header(evhttp_request_get_output_headers(req), "Allow", "GET");
-		reply_error(req, HTTP_BADMETHOD, "the method must be GET");
+		reply_error(req, 404, "no such path; the paths are /v1/status and /v1/explain");
+	} else if (strcmp(head->method, "GET") != 0) {
+		http_add_header(req, "Allow", "GET");
+		reply_error(req, 405, "the method must be GET");
 	} else if (explain) {
-		get_explain(req, query, s);
+		get_explain(req, head->query, s);
 	} else {
-		http_reply_pieces(req, "application/json",
+		http_reply_pieces(req, type_json,
 			&(struct http_pieces){ .next = s->config.status_next,
 				.end = s->config.status_end,
 				.arg = s->config.status_begin(s->config.arg) });
@@ -164,10 +173,7 @@ static int server_listen(struct server *s, struct err *err)
 		r = err_errno(err, -errno, "cannot listen on %s", s->path);
 		goto fail;
 	}
-	if (!http_serve(s->http, fd)) {
-		r = err_set(err, -ENOMEM, "cannot serve HTTP on %s", s->path);
-		goto fail;
-	}
+	http_serve(s->http, fd);
 	return 0;
 fail:
 	close(fd);
@@ -183,8 +189,12 @@ int server_new(struct event_base *base, const struct server_config *config, stru
 	s->config = *config;
 	s->path = mem_strdup(config->socket_path);
 	s->http = http_new(base,
-		&(struct http_config){
-			.handle = on_server_request, .arg = s, .timeout = SERVER_TIMEOUT });
+		&(struct http_config){ .name = "status",
+			.handle = on_server_request,
+			.explain = explain_error,
+			.arg = s,
+			.timeout = SERVER_TIMEOUT,
+			.pool = config->pool });
 	r = server_listen(s, err);
 	if (r < 0) {
 		server_free(s);

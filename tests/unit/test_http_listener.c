@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -21,7 +22,15 @@ struct fixture {
 	char query[100];
 	unsigned asked, failures;
 	struct err err;
+	struct http_pool *pool; /* whose clock stands still */
 };
+
+static uint64_t now;
+
+static uint64_t test_clock(void)
+{
+	return now;
+}
 
 static void get_hello(const char *path, const char *query, struct http_answer *ret, void *arg)
 {
@@ -43,8 +52,25 @@ static void get_teapot(const char *path, const char *query, struct http_answer *
 	ret->type = "text/plain";
 }
 
+enum { BIG = 8 << 20, MEDIUM = 16 << 10 };
+
+static void get_much(const char *path, const char *query, struct http_answer *ret, void *arg)
+{
+	struct fixture *f = arg;
+	size_t len = strcmp(path, "/big") ? MEDIUM : BIG;
+
+	(void)query;
+	f->asked++;
+	ret->type = "text/plain";
+	memset(buf_reserve(&ret->body, len), 'x', len);
+	ret->body.len = len;
+	buf_adds(&ret->body, "end");
+}
+
 static const struct http_route routes[] = {
 	{ "/hello", get_hello },
+	{ "/big", get_much },
+	{ "/medium", get_much },
 	{ "/teapot", get_teapot },
 };
 
@@ -64,6 +90,8 @@ static int setup(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	log_set_level(LOG_ERROR);
 	f->base = event_base_new();
+	now = 1000000;
+	f->pool = http_pool_new(&(struct http_pool_config){ .clock = test_clock });
 	*state = f;
 	return 0;
 }
@@ -73,6 +101,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	http_listener_free(f->listener);
+	http_pool_free(f->pool);
 	event_base_free(f->base);
 	free(f);
 	return 0;
@@ -85,6 +114,7 @@ static struct http_listener_config config(struct fixture *f, const char *ip)
 		.routes = routes,
 		.n_routes = ARRAY_SIZE(routes),
 		.arg = f,
+		.pool = f->pool,
 	};
 
 	assert_int_equal(ip_parse(ip, &c.address.ip), 0);
@@ -248,7 +278,7 @@ static bool is_closed(int fd)
 
 static void who_keeps_connections_open_shuts_nobody_out(void **state)
 {
-	enum { MORE = 20, FLOOD = SERVER_MAX_CONNECTIONS + MORE };
+	enum { MORE = 20, FLOOD = HTTP_POOL_OF_SERVER + MORE };
 	struct fixture *f = *state;
 	uint16_t port = start(f, "127.0.0.1");
 	int fds[FLOOD], closed = 0;
@@ -258,6 +288,7 @@ static void who_keeps_connections_open_shuts_nobody_out(void **state)
 		assert_true(fds[i] >= 0);
 		http_client_send(fds[i], "GET /hel");
 		http_client_turn(f->base);
+		now += HTTP_POOL_PARTIAL;
 	}
 	expect_answer(f, "127.0.0.1", port, "GET /hello", "HTTP/1.1 200 ", "hello");
 	for (int i = 0; i < FLOOD; i++)
@@ -270,6 +301,33 @@ static void who_keeps_connections_open_shuts_nobody_out(void **state)
 		close(fds[i]);
 }
 
+static void a_probe_in_the_middle_of_a_flood_is_answered(void **state)
+{
+	enum { FLOOD = HTTP_POOL_OF_SERVER + 20 };
+	struct fixture *f = *state;
+	uint16_t port = start(f, "127.0.0.1");
+	_cleanup_(buf_done) struct buf answer = { 0 }, last = { 0 };
+	int probe = http_client_connect("127.0.0.1", port), fds[FLOOD];
+
+	http_client_send(probe, "GET /hello HT");
+	http_client_turn(f->base);
+	for (int i = 0; i < FLOOD; i++) {
+		fds[i] = http_client_connect("127.0.0.1", port);
+		http_client_turn(f->base);
+	}
+	http_client_send(probe, "TP/1.1\r\n\r\n");
+	http_client_receive(f->base, probe, "hello", &answer);
+	assert_non_null(strstr(buf_str(&answer), "HTTP/1.1 200 OK\r\n"));
+	/* Those who came later are served when the others had their time. */
+	http_client_send(fds[FLOOD - 1], "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n");
+	now += HTTP_POOL_SILENT;
+	http_client_receive(f->base, fds[FLOOD - 1], NULL, &last);
+	assert_non_null(strstr(buf_str(&last), "hello"));
+	close(probe);
+	for (int i = 0; i < FLOOD; i++)
+		close(fds[i]);
+}
+
 static void connections_that_end_make_room(void **state)
 {
 	struct fixture *f = *state;
@@ -277,24 +335,236 @@ static void connections_that_end_make_room(void **state)
 	int first = http_client_connect("127.0.0.1", port);
 
 	http_client_turn(f->base);
-	for (int i = 0; i < 3 * SERVER_MAX_CONNECTIONS; i++)
+	for (int i = 0; i < 3 * HTTP_POOL_OF_SERVER; i++)
 		expect_answer(f, "127.0.0.1", port, "GET /hello", "HTTP/1.1 200 ", "hello");
 	assert_false(is_closed(first));
 	close(first);
 }
 
-static void a_flood_in_one_turn_is_borne(void **state)
+/* Sends the request again and again until the kernel takes no more; returns how often as a whole. */
+static unsigned send_pipelined(struct fixture *f, int fd, const char *request)
 {
-	enum { FLOOD = SERVER_MAX_CONNECTIONS + 20 };
+	enum { TURNS = 100 };
+	const size_t len = strlen(request);
+	size_t sent = 0;
+
+	for (int idle = 0; idle < TURNS;) {
+		ssize_t n = send(fd, request + sent % len, len - sent % len, MSG_NOSIGNAL);
+
+		idle = n > 0 ? 0 : idle + 1;
+		sent += n > 0 ? (size_t)n : 0;
+		http_client_turn(f->base);
+	}
+	return (unsigned)(sent / len);
+}
+
+/* Of a client that does not read, no more is read either. */
+static void pipelined_requests_wait_behind_an_answer(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(buf_done) struct buf request = { 0 }, answers = { 0 };
+	int fd = http_client_connect("127.0.0.1", start(f, "127.0.0.1"));
+	unsigned sent, answered, n = 0;
+
+	buf_adds(&request, "GET /medium HTTP/1.1\r\nX: ");
+	while (request.len < SERVER_MAX_HEADERS / 2)
+		buf_addc(&request, 'x');
+	buf_adds(&request, "\r\n\r\n");
+	sent = send_pipelined(f, fd, buf_str(&request));
+	answered = f->asked;
+	assert_true(answered < sent);
+	shutdown(fd, SHUT_WR);
+	http_client_receive(f->base, fd, NULL, &answers);
+	for (const char *p = buf_str(&answers); (p = strstr(p, "HTTP/1.1 200 OK\r\n")); p++)
+		n++;
+	assert_int_equal(n, sent);
+	assert_int_equal(f->asked, sent);
+	close(fd);
+}
+
+static void other_clients_come_between_pipelined_requests(void **state)
+{
 	struct fixture *f = *state;
 	uint16_t port = start(f, "127.0.0.1");
-	int fds[FLOOD];
+	_cleanup_(buf_done) struct buf many = { 0 };
+	int first = http_client_connect("127.0.0.1", port), second;
 
-	for (int i = 0; i < FLOOD; i++)
+	second = http_client_connect("127.0.0.1", port);
+	http_client_turn(f->base);
+	for (int i = 0; i < 100; i++)
+		buf_adds(&many, "GET /hello?a HTTP/1.1\r\n\r\n");
+	http_client_send(first, buf_str(&many));
+	http_client_send(second, "GET /hello?b HTTP/1.1\r\n\r\n");
+	while (strcmp(f->query, "b") != 0)
+		event_base_loop(f->base, EVLOOP_ONCE);
+	assert_in_range(f->asked, 1, 2);
+	close(first);
+	close(second);
+}
+
+static void a_client_that_has_ended_its_side_gets_everything(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(buf_done) struct buf answer = { 0 };
+	int fd = http_client_connect("127.0.0.1", start(f, "127.0.0.1"));
+	const char *second;
+
+	http_client_send(fd, "GET /big HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n\r\nGET /hel");
+	shutdown(fd, SHUT_WR);
+	http_client_receive(f->base, fd, NULL, &answer);
+	second = strstr(buf_str(&answer), "xendHTTP/1.1 200 OK\r\n");
+	assert_non_null(second);
+	assert_string_equal(answer.data + answer.len - 5, "hello");
+	assert_int_equal(f->asked, 2);
+	close(fd);
+}
+
+static void unread_answers_have_a_limit_together(void **state)
+{
+	enum { CLIENTS = 12, FIT = HTTP_POOL_PENDING / BIG };
+	struct fixture *f = *state;
+	uint16_t port = start(f, "127.0.0.1");
+	_cleanup_(buf_done) struct buf answer = { 0 };
+	int fds[CLIENTS], closed = 0;
+
+	for (int i = 0; i < CLIENTS; i++) {
 		fds[i] = http_client_connect("127.0.0.1", port);
-	expect_answer(f, "127.0.0.1", port, "GET /hello", "HTTP/1.1 200 ", "hello");
-	for (int i = 0; i < FLOOD; i++)
+		http_client_send(fds[i], "GET /big HTTP/1.1\r\n\r\n");
+		while (f->asked <= (unsigned)i)
+			event_base_loop(f->base, EVLOOP_ONCE);
+		now++;
+	}
+	/* Those that are left get all of it; the kernel has a part of each. */
+	http_client_receive(f->base, fds[CLIENTS - 1], "xend", &answer);
+	assert_non_null(strstr(buf_str(&answer), "xend"));
+	for (int i = 0; i < CLIENTS - 1; i++) {
+		buf_reset(&answer);
+		http_client_receive(f->base, fds[i], "xend", &answer);
+		closed += !strstr(buf_str(&answer), "xend");
 		close(fds[i]);
+	}
+	assert_in_range(closed, CLIENTS - 2 * FIT, CLIENTS - FIT);
+	close(fds[CLIENTS - 1]);
+}
+
+static void the_descriptors_of_others_are_not_taken(void **state)
+{
+	enum { USABLE = 10, CLIENTS = 40 };
+	struct fixture *f = *state;
+	struct http_listener_config c = config(f, "127.0.0.1");
+	int fds[CLIENTS], lowest, highest;
+
+	for (int i = 0; i < CLIENTS; i++)
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	lowest = dup(0);
+	close(lowest);
+	http_pool_free(f->pool);
+	f->pool = http_pool_new(
+		&(struct http_pool_config){ .clock = test_clock, .max_fd = lowest + USABLE });
+	c.pool = f->pool;
+	f->listener = http_listener_new(f->base, &c);
+	for (int i = 0; i < CLIENTS; i++) {
+		struct sockaddr_storage sa;
+		socklen_t len =
+			http_client_address(&sa, "127.0.0.1", http_listener_port(f->listener));
+
+		connect(fds[i], (struct sockaddr *)&sa, len);
+		http_client_turn(f->base);
+		now += HTTP_POOL_SILENT;
+	}
+	highest = dup(0);
+	close(highest);
+	assert_in_range(highest, lowest + USABLE - 1, lowest + USABLE);
+	for (int i = 0; i < CLIENTS; i++)
+		close(fds[i]);
+}
+
+static void without_a_descriptor_connections_wait(void **state)
+{
+	struct fixture *f = *state;
+	uint16_t port = start(f, "127.0.0.1");
+	_cleanup_(buf_done) struct buf answer = { 0 };
+	int first = http_client_connect("127.0.0.1", port), second;
+	struct rlimit before, few;
+
+	http_client_turn(f->base); /* the first is accepted and may not go yet */
+	second = http_client_connect("127.0.0.1", port);
+	http_client_send(second, "GET /hello HTTP/1.1\r\n\r\n");
+	getrlimit(RLIMIT_NOFILE, &before);
+	few = before;
+	few.rlim_cur = 3;
+	setrlimit(RLIMIT_NOFILE, &few);
+	http_client_turn(f->base);
+	/* Nothing is left to do: the loop does not spin. */
+	assert_int_equal(event_base_get_num_events(f->base, EVENT_BASE_COUNT_ACTIVE), 0);
+	http_client_turn(f->base);
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(recv(second, &few, 1, MSG_DONTWAIT), -1);
+	/* One that ends gives its descriptor. */
+	close(first);
+	http_client_receive(f->base, second, "hello", &answer);
+	assert_non_null(strstr(buf_str(&answer), "hello"));
+	close(second);
+}
+
+static void what_is_no_request_is_told_so(void **state)
+{
+	static const struct {
+		const char *request, *status;
+	} cases[] = {
+		{ "nonsense\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n" },
+		{ "GET /hello HTTP/3.0\r\n\r\n", "HTTP/1.1 505 " },
+		{ "GET /hello HTTP/1.1\r\nContent-Length: 100000\r\n\r\n", "HTTP/1.1 413 " },
+		{ "GET /hello HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+			"HTTP/1.1 501 " },
+	};
+	struct fixture *f = *state;
+	uint16_t port = start(f, "127.0.0.1");
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(buf_done) struct buf answer = { 0 };
+		int fd = http_client_connect("127.0.0.1", port);
+
+		http_client_send(fd, cases[i].request);
+		http_client_receive(f->base, fd, NULL, &answer);
+		close(fd);
+		if (strncmp(buf_str(&answer), cases[i].status, strlen(cases[i].status)) != 0)
+			fail_msg("%s: %s", cases[i].request, buf_str(&answer));
+		assert_non_null(strstr(buf_str(&answer), "\r\nConnection: close\r\n"));
+	}
+	assert_int_equal(f->asked, 0);
+}
+
+/* The client sees the answer, although it was still sending. */
+static void a_head_that_does_not_end_is_refused_in_words(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(buf_done) struct buf request = { 0 }, answer = { 0 };
+	int fd = http_client_connect("127.0.0.1", start(f, "127.0.0.1"));
+
+	buf_adds(&request, "GET /hello HTTP/1.1\r\n");
+	while (request.len < 20 * SERVER_MAX_HEADERS)
+		buf_adds(&request, "X: y\r\n");
+	http_client_send(fd, buf_str(&request));
+	http_client_receive(f->base, fd, NULL, &answer);
+	assert_int_equal(strncmp(buf_str(&answer), "HTTP/1.1 431 ", 13), 0);
+	close(fd);
+}
+
+static void a_body_is_passed_over(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(buf_done) struct buf answer = { 0 };
+	int fd = http_client_connect("127.0.0.1", start(f, "127.0.0.1"));
+
+	http_client_send(fd, "PUT /hello HTTP/1.1\r\nContent-Length: 5\r\n\r\n12");
+	http_client_turn(f->base);
+	assert_int_equal(f->asked, 0);
+	http_client_send(fd, "345GET /teapot HTTP/1.1\r\nConnection: close\r\n\r\n");
+	http_client_receive(f->base, fd, NULL, &answer);
+	assert_int_equal(f->asked, 1);
+	assert_non_null(strstr(buf_str(&answer), "helloHTTP/1.1 418 "));
+	close(fd);
 }
 
 static void it_ends_with_clients_connected(void **state)
@@ -325,8 +595,17 @@ int main(void)
 		TEST(a_hard_failure_is_told_once_and_not_retried),
 		TEST(a_connection_is_kept_for_more_requests),
 		TEST(who_keeps_connections_open_shuts_nobody_out),
+		TEST(a_probe_in_the_middle_of_a_flood_is_answered),
 		TEST(connections_that_end_make_room),
-		TEST(a_flood_in_one_turn_is_borne),
+		TEST(pipelined_requests_wait_behind_an_answer),
+		TEST(other_clients_come_between_pipelined_requests),
+		TEST(a_client_that_has_ended_its_side_gets_everything),
+		TEST(unread_answers_have_a_limit_together),
+		TEST(the_descriptors_of_others_are_not_taken),
+		TEST(without_a_descriptor_connections_wait),
+		TEST(what_is_no_request_is_told_so),
+		TEST(a_head_that_does_not_end_is_refused_in_words),
+		TEST(a_body_is_passed_over),
 		TEST(it_ends_with_clients_connected),
 	};
 

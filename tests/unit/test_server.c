@@ -81,6 +81,10 @@ static json_t *make_explanation(const char *what, const char *from, struct err *
 		err_set(err, -EINVAL, "no sense");
 		return NULL;
 	}
+	if (!strncmp(what, "repeat:", 7)) {
+		err_set(err, -EINVAL, "no sense: %s", what);
+		return NULL;
+	}
 	return json_pack("{s:s, s:s}", "what", what, "from", from ? from : "-");
 }
 
@@ -269,6 +273,65 @@ static void what_is_to_be_explained_is_in_the_query(void **state)
 	assert_explanation(f, "", "HTTP/1.0 400 ", NULL, NULL);
 	assert_explanation(f, "?what=nonsense", "HTTP/1.0 400 ", NULL, NULL);
 	assert_explanation(f, "?x=1", "HTTP/1.0 400 ", NULL, NULL);
+}
+
+static void wrong_bytes_get_an_error_in_json(void **state)
+{
+	static const char *const requests[] = {
+		"GET /v1/explain?what=%ff HTTP/1.0\r\n\r\n",
+		"GET /v1/explain?what=x&from=%00 HTTP/1.0\r\n\r\n",
+		"GET /v1/explain?what=\xff\xfe HTTP/1.0\r\n\r\n",
+		"GET /v1/explain?what=x y HTTP/1.0\r\n\r\n",
+		"\x80\x81\r\n\r\n",
+		"GET /v1/status HTTP/1.0\r\nContent-Length: x\r\n\r\n",
+		"GET /v1/status HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+		_cleanup_free_ char *answer = ask(f, requests[i]);
+		json_t *body = body_of(answer);
+
+		assert_null(strstr(answer, " 200 "));
+		assert_non_null(strstr(answer, "\r\nContent-Type: application/json\r\n"));
+		assert_string_not_equal(json_string_value(json_object_get(body, "error")), "");
+		json_decref(body);
+	}
+	assert_int_equal(f->asked, 0);
+}
+
+/* The error repeats a question that is cut in the middle of a character. */
+static void an_error_is_json_wherever_it_is_cut(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t n = 1; n < 3; n++) {
+		_cleanup_(buf_done) struct buf query = { 0 };
+
+		buf_adds(&query, "?what=repeat:");
+		for (size_t i = 0; i < n; i++)
+			buf_addc(&query, 'x');
+		for (int i = 0; i < 500; i++)
+			buf_adds(&query, "%C3%A9");
+		assert_explanation(f, buf_str(&query), "HTTP/1.0 400 ", NULL, NULL);
+	}
+}
+
+static void a_client_that_has_ended_its_side_gets_the_status(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(buf_done) struct buf answer = { 0 };
+	int fd = connect_client(f);
+	json_t *body;
+
+	f->padding = 5000000;
+	send_text(f, fd, "GET /v1/status HTTP/1.0\r\n\r\n");
+	shutdown(fd, SHUT_WR);
+	http_client_receive(f->base, fd, NULL, &answer);
+	close(fd);
+	body = body_of(buf_str(&answer));
+	assert_int_equal(json_string_length(json_object_get(body, "padding")), f->padding);
+	json_decref(body);
 }
 
 static void another_path_is_not_found(void **state)
@@ -528,6 +591,9 @@ int main(void)
 		TEST(a_query_and_a_full_url_do_not_change_the_path),
 		TEST(a_long_answer_arrives_whole),
 		TEST(what_is_to_be_explained_is_in_the_query),
+		TEST(wrong_bytes_get_an_error_in_json),
+		TEST(an_error_is_json_wherever_it_is_cut),
+		TEST(a_client_that_has_ended_its_side_gets_the_status),
 		TEST(another_path_is_not_found),
 		TEST(another_method_is_not_allowed),
 		TEST(a_connection_takes_one_request_after_the_other),
