@@ -54,7 +54,7 @@ struct fact_state {
 	bool wanted, present;
 	bool known;   /* `have` is the kernel's value, and not only the most likely one */
 	bool foreign; /* present and not made by us: never touched */
-	bool ours;    /* we made it, or may have, and no audit has found it absent since */
+	bool ours;    /* we made it, or may have; what an audit misses it may find again */
 	bool kept;    /* not wanted, but not deleted either: see ledger_keep() */
 	struct fact_val want, have;
 	const struct claimant *claimant; /* decides the value; NULL: not wanted */

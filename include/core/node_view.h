@@ -11,9 +11,14 @@
 struct store;
 
 /* As many as a Node object has: one of each family. */
-enum { NODE_VIEW_MAX_POD_CIDRS = 2, NODE_VIEW_MAX_SCHEDULERS = 16, NODE_VIEW_MAX_OWN_PORTS = 4 };
+enum {
+	NODE_VIEW_MAX_POD_CIDRS = 2,
+	NODE_VIEW_MAX_SCHEDULERS = 16,
+	NODE_VIEW_MAX_OWN_PORTS = 4,
+	NODE_VIEW_MAX_API_SERVERS = 4096
+};
 
-/* An address and TCP port that no Service may have as an external address. */
+/* An address and port of one protocol, which the user of it knows. */
 struct node_socket {
 	struct ip ip; /* family 0: every address of the node */
 	uint16_t port;
@@ -41,7 +46,7 @@ struct node_view {
 
 	const struct store *store; /* of nodes and their weights; NULL: none is known */
 	/*
-	 * Addresses on the node's interfaces other than kube-ipvs0, sorted by ip_compare(), without
+	 * Addresses on the node's interfaces other than ours, sorted by ip_compare(), without
 	 * loopback and IPv6 link-local.
 	 */
 	struct ip *local;
@@ -91,7 +96,7 @@ bool node_view_add_missing_scheduler(struct node_view *v, const char *scheduler)
 void node_view_forget_missing_schedulers(struct node_view *v);
 
 bool node_view_serves(const struct node_view *v, int family);
-/* The address is on an interface of the node other than kube-ipvs0. */
+/* The address is on an interface of the node other than kube-ipvs0 and kube-ipvs1. */
 bool node_view_is_local(const struct node_view *v, const struct ip *ip);
 /* The address may carry NodePorts: it is local, and --nodeport-addresses selects it. */
 bool node_view_is_nodeport_address(const struct node_view *v, const struct ip *ip);

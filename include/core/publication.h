@@ -19,7 +19,7 @@ struct publication;
 /* A frontend that is external or refused, as the last publication left it: what others do may
  * decide it anew. In the maps of src/core/rights.h. */
 struct wish {
-	struct map_node by_frontend, by_address;
+	struct list same_frontend, same_address;
 	struct publication *pub;
 	struct frontend fe;
 	uint8_t proto;

@@ -25,19 +25,18 @@ struct slot {
 	struct publication *published;
 };
 
-/* An endpoint's address and port, in store.sockets. */
-struct endpoint_socket {
-	struct map_node by_socket;
+/* An endpoint with the ports of its subset, in store.endpoints. */
+struct endpoint_entry {
+	struct map_node by_ip;
 	const struct slot *slot;
+	const struct subset *subset;
 	struct ip ip;
-	uint16_t port;
-	uint8_t proto;
 };
 
 struct slot_slice {
 	struct list link;
-	struct endpoint_socket *sockets; /* of its endpoints, once store_index_endpoints() ran */
-	size_t n_sockets;
+	struct endpoint_entry *endpoints; /* once store_index_endpoints() ran */
+	size_t n_endpoints;
 	struct map_node by_key;
 	struct slot *slot;
 	struct slice *slice;
@@ -61,8 +60,8 @@ struct store {
 	struct map slices; /* of slot_slice, by kind/namespace/name */
 	struct map nodes;  /* of struct store_node */
 	struct list dirty;
-	struct map sockets; /* of struct endpoint_socket, as long as `on_endpoint` is set */
-	void (*on_endpoint)(const struct ip *ip, uint16_t port, uint8_t proto, void *arg);
+	struct map endpoints; /* of struct endpoint_entry, as long as `on_endpoint` is set */
+	void (*on_endpoint)(const struct ip *ip, void *arg);
 	void *on_endpoint_arg;
 	/* Counts changes of nodes' addresses, pod CIDRs, zones and weights, and of the endpoints of
 	 * default/kubernetes. */
@@ -110,11 +109,10 @@ bool store_has_service(struct store *s, const struct service *service);
 bool store_has_slice(struct store *s, const struct slice *slice);
 
 /*
- * From now on the store knows which endpoints have an address and port; this costs memory for each
- * endpoint. Calls fn for each one that comes or goes. NULL: no longer.
+ * From now on the store finds endpoints by their address; this costs memory for each endpoint. Calls
+ * fn with the address of each one that comes or goes. NULL: no longer.
  */
-void store_index_endpoints(struct store *s,
-	void (*fn)(const struct ip *ip, uint16_t port, uint8_t proto, void *arg), void *arg);
+void store_index_endpoints(struct store *s, void (*fn)(const struct ip *ip, void *arg), void *arg);
 /* An endpoint of another Service than the slot's has the address and port. */
 bool store_has_endpoint_of_other(const struct store *s, const struct slot *slot,
 	const struct ip *ip, uint16_t port, uint8_t proto);

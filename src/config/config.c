@@ -237,14 +237,29 @@ static void check_marks(struct config *c)
 		*mask = __builtin_popcount(below) > __builtin_popcount(above) ? below : above;
 }
 
+static bool bit_has_other_purpose(const struct config *c, unsigned bit)
+{
+	return bit == c->options.masquerade_bit || (c->options.mark_mask & UINT32_C(1) << bit);
+}
+
 /* A packet to a port of an external address can have the bits of other purposes at the same time. */
 static void check_external_mark(struct config *c)
 {
 	const struct option_row *o = config_row("external-mark-bit");
 	_cleanup_(buf_done) struct buf other = { 0 };
 
-	if (c->options.external_addresses == EXTERNAL_LOCAL)
+	if (c->options.external_addresses == EXTERNAL_LOCAL ||
+		c->options.backend == BACKEND_IPTABLES)
 		return;
+	/* The default gives way, first to bits 5 to 0, which other programs use least. */
+	for (unsigned i = 0; !config_is_given(c, o) && i < 32; i++) {
+		const unsigned bit = (37 - i) % 32;
+
+		if (!bit_has_other_purpose(c, c->options.external_mark_bit))
+			break;
+		if (!bit_has_other_purpose(c, bit))
+			c->options.external_mark_bit = (uint8_t)bit;
+	}
 	if (c->options.external_mark_bit == c->options.masquerade_bit) {
 		config_show(c, config_row("iptables-masquerade-bit"), &other);
 		config_mistake(c, o, "must differ from %s, which is bit %u too", buf_str(&other),

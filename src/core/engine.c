@@ -282,6 +282,32 @@ static bool settle_answers(struct engine *e, uint64_t now)
 /* Applies */
 
 /*
+ * A member that leads packets to us waits, as if it failed, for its virtual server: without one a
+ * daemon of the node that listens on every address would get them. Moves such operations behind the
+ * others, and returns the number of the others.
+ */
+static size_t put_off_exposures(struct engine *e, size_t n)
+{
+	size_t n_ready = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct op op = e->ops[i];
+		const struct ip ip = fact_ip(&op.fact.key);
+		const struct fact vs = fact_vs(&ip, op.fact.key.port, op.fact.key.proto);
+		struct fact_state s;
+
+		if (op.type == OP_ADD && fact_exposes(&op.fact.key) &&
+			!(ledger_state(e->ledger, &vs.key, &s) && s.present)) {
+			e->ops[i].result = -EAGAIN;
+			continue;
+		}
+		e->ops[i] = e->ops[n_ready];
+		e->ops[n_ready++] = op;
+	}
+	return n_ready;
+}
+
+/*
  * Hands the first n operations to their adapter. Claims may change while it works on them, so that
  * rules are forgotten only before it begins. A slow operation changes a virtual server; the kernel
  * refuses connections meanwhile, so that it is guarded: see core/hold.h.
@@ -293,7 +319,7 @@ static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 	e->n_busy = n;
 	e->stats.batches++;
 	if (!op_is_slow(&e->ops[0])) {
-		a->apply(a, e->ops, n);
+		a->apply(a, e->ops, put_off_exposures(e, n));
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -359,7 +385,7 @@ static void observe_fact(const struct fact *f, void *arg)
 
 	ledger_state(e->ledger, &f->key, &s);
 	ledger_observe(e->ledger, f, s.wanted || ownership_is_ours(e->ledger, view, &f->key));
-	if (s.wanted && !s.present && !ownership_of_wanted(e->ledger, view, &f->key))
+	if (s.wanted && !s.present && !ownership_of_wanted(e->ledger, view, f, &s.want))
 		disown(e, &f->key);
 	if (e->keeping && !s.wanted)
 		ledger_keep(e->ledger, &f->key, orphan_stays(&e->publisher, &f->key));

@@ -649,7 +649,6 @@ size_t ledger_audit_end(struct ledger *l)
 		free(take(e->failure));
 		e->present = false;
 		e->foreign = false;
-		e->ours = false;
 		ledger_requeue_childless(l, e);
 	}
 	ledger_collect(l);

@@ -76,7 +76,9 @@ static bool update_api_servers(struct node_view *v, const struct store *store)
 			for (size_t i = 0; i < it->slice->n_subsets; i++) {
 				const struct subset *set = &it->slice->subsets[i];
 
-				for (size_t j = 0; j < set->n_endpoints * set->n_ports; j++) {
+				for (size_t j = 0; j < set->n_endpoints * set->n_ports &&
+					v->n_api_servers < NODE_VIEW_MAX_API_SERVERS;
+					j++) {
 					struct node_socket s;
 
 					memset(&s, 0, sizeof(s));

@@ -66,11 +66,7 @@ static bool address_is_known(const struct publisher *p, const struct ip *ip)
 	for (size_t i = 0; i < ARRAY_SIZE(vips); i++)
 		if (has_owner(p, &vips[i]))
 			return true;
-	map_for_each_match_entry(
-		const struct wish, w, &p->rights.by_address, map_hash(ip, sizeof(*ip)), by_address)
-		if (ip_eq(&w->fe.ip, ip) && !w->fe.refusal)
-			return true;
-	return false;
+	return rights_granted_address(&p->rights, ip);
 }
 
 static bool member_stays(const struct publisher *p, const struct fact_key *key)

@@ -73,14 +73,18 @@ static bool sets_have_virtual_server(
 		(vs->proto == IPPROTO_UDP && has_member(l, SET_NODE_PORT_UDP, vs));
 }
 
-bool ownership_of_wanted(
-	const struct ledger *l, const struct node_view *view, const struct fact_key *key)
+bool ownership_of_wanted(const struct ledger *l, const struct node_view *view,
+	const struct fact *found, const struct fact_val *wanted)
 {
+	const struct fact_key *key = &found->key;
 	const struct ip ip = fact_ip(key);
 
-	return key->kind != FACT_VS || view->options->adopt_foreign ||
-		sets_have_virtual_server(l, view, key) ||
-		(key->proto && !ledger_counts_of(l, FACT_MEMBER)->present && has_vip(l, view, &ip));
+	if (key->kind != FACT_VS || view->options->adopt_foreign ||
+		sets_have_virtual_server(l, view, key))
+		return true;
+	if (!key->proto || !has_vip(l, view, &ip))
+		return false;
+	return fact_val_eq(&found->val, wanted) || !ledger_counts_of(l, FACT_MEMBER)->present;
 }
 
 bool ownership_is_ours(

@@ -10,18 +10,20 @@
 
 /*
  * Whether a fact that an audit found, and that nobody wants, was made by us or by the kube-proxy
- * that we replace; everything else is foreign and never touched. All other kinds must be observed
- * before virtual servers are asked about.
+ * that we replace; everything else is foreign and never touched. All kinds but real servers must be
+ * observed before virtual servers are asked about.
  */
 bool ownership_is_ours(
 	const struct ledger *l, const struct node_view *view, const struct fact_key *key);
 
 /*
  * The same of a fact that a Service wants. A virtual server of others at its address and port stays
- * theirs: ours is a member of a set or, where all sets have been flushed, its address is a VIP that
- * we, or kube-proxy, have made local.
+ * theirs. Ours is a member of a set; or it is as it should be, and its address is a VIP that we, or
+ * kube-proxy, have made local; or all sets have been flushed, and its address is such a VIP. The sets
+ * of node ports tell no address: another program's virtual server at a port that is a node port of a
+ * Service counts as ours on every address of the node.
  */
-bool ownership_of_wanted(
-	const struct ledger *l, const struct node_view *view, const struct fact_key *key);
+bool ownership_of_wanted(const struct ledger *l, const struct node_view *view,
+	const struct fact *found, const struct fact_val *wanted);
 
 #endif

@@ -25,9 +25,9 @@ void publisher_done(struct publisher *p)
 {
 	if (p->indexes_endpoints)
 		store_index_endpoints(p->store, NULL, NULL);
+	rights_done(&p->rights);
 	list_for_each_entry_safe(struct publication, pub, &p->publications, link)
 		publication_free(pub);
-	rights_done(&p->rights);
 	rule_pool_done(&p->rules);
 	fact_list_done(&p->node_facts);
 	fact_list_done(&p->scratch);
@@ -52,7 +52,7 @@ void publisher_sweep_rules(struct publisher *p)
 	rule_pool_sweep(&p->rules);
 }
 
-/* Connections of TCP only are worth to wait for. */
+/* Only TCP connections are waited for. */
 static bool may_drain(const struct publisher *p, const struct fact_key *vs)
 {
 	const struct ip ip = fact_ip(vs);
@@ -64,9 +64,11 @@ static bool may_drain(const struct publisher *p, const struct fact_key *vs)
 
 	if (p->releasing || !p->drains || !tcp)
 		return false;
-	/* A port that was taken from an address of others goes back to them at once. */
-	return !ledger_state(p->ledger, &taken.key, &exposure) || !exposure.present ||
-		(ledger_state(p->ledger, vs, &virtual_server) && virtual_server.wanted);
+	if (ledger_state(p->ledger, vs, &virtual_server) && virtual_server.wanted)
+		return true;
+	/* A port of others' goes back to them at once, and so does a refused one. */
+	return !(ledger_state(p->ledger, &taken.key, &exposure) && exposure.present) &&
+		!rights_refused(&p->rights, &ip, vs->port, vs->proto);
 }
 
 uint64_t publisher_drain_timeout(const struct fact_key *vs, void *publisher)
@@ -189,16 +191,16 @@ static void expect_draining(
 
 /* An external IP may be refused because an endpoint has it, so that endpoints are found by address
  * from the first external IP on. */
-static void on_endpoint(const struct ip *ip, uint16_t port, uint8_t proto, void *arg)
+static void on_endpoint(const struct ip *ip, void *arg)
 {
 	struct publisher *p = arg;
 
-	rights_endpoint_changed(&p->rights, ip, port, proto);
+	rights_endpoint_changed(&p->rights, ip);
 }
 
 static void need_endpoints(struct publisher *p, const struct service *s)
 {
-	if (p->indexes_endpoints || !s || !s->n_external_ips)
+	if (p->indexes_endpoints || !s || !s->n_external_ips || !p->view->options->external_ips)
 		return;
 	p->indexes_endpoints = true;
 	store_index_endpoints(p->store, on_endpoint, p);
@@ -255,6 +257,7 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 	struct old_wishes old_wishes = rights_forget(&p->rights, pub);
 	_cleanup_free_ struct fact *old_facts = take(pub->facts);
 	struct fact_list *new = &p->scratch;
+	const char *scheduler = s ? s->scheduler : "";
 	bool degraded;
 
 	/* Decide. The order of claims must not change while there are any, so a new age first
@@ -282,8 +285,7 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 		p->stats->marks_exhausted++;
 	resolve_service(&p->served, p->view, &p->rules, new);
 	fact_list_finish(new);
-	degraded =
-		s && new->n && * s->scheduler &&node_view_scheduler_missing(p->view, s->scheduler);
+	degraded = new->n &&*scheduler &&node_view_scheduler_missing(p->view, scheduler);
 	if (degraded && !pub->degraded && p->on_degraded)
 		p->on_degraded(s, p->arg);
 	pub->degraded = degraded;

@@ -173,6 +173,15 @@ static void add_chains(struct port_chains *c, bool accessible)
 		add_external(c, external_local);
 }
 
+/* Another Service has the node port. */
+static bool lost_node_port(const struct served_port *p)
+{
+	for (size_t i = 0; i < p->refused.n; i++)
+		if (p->refused.fes[i].kind == FRONTEND_NODE_PORT)
+			return true;
+	return false;
+}
+
 void resolve_iptables_port(const struct resolver *r, const struct served_port *p)
 {
 	const struct ip any = { .family = (uint8_t)p->family };
@@ -185,10 +194,10 @@ void resolve_iptables_port(const struct resolver *r, const struct served_port *p
 
 	/* The node's rules say which addresses carry node ports, once for all Services; 127.0.0.1,
 	 * which is no frontend, may be among them. */
-	if (node_port)
+	if (node_port && !lost_node_port(p))
 		fact_list_add(
 			r->out, fact_dispatch(&any, node_port, proto, SERVICE_CHAIN_EXT, c.hash));
-	if (node_port && proto != IPPROTO_SCTP)
+	if (node_port && !lost_node_port(p) && proto != IPPROTO_SCTP)
 		fact_list_add(r->out,
 			fact_member(proto == IPPROTO_TCP ? SET_NODE_PORT_TCP : SET_NODE_PORT_UDP,
 				p->family, &any, 0, node_port, NULL));

@@ -17,32 +17,106 @@ void rights_init(struct rights *r, const struct ledger *ledger, const struct nod
 	*r = (struct rights){ .ledger = ledger, .view = view, .store = store };
 }
 
-void rights_done(struct rights *r)
-{
-	map_done(&r->by_frontend);
-	map_done(&r->by_address);
-	map_done(&r->cluster_ips);
-}
-
 /* Wishes */
 
-static uint32_t hash_frontend(const struct ip *ip, uint16_t port, uint8_t proto)
+/* The wishes for one frontend or, with port 0, for one address. They are lists, because thousands of
+ * Services may share an address. */
+struct wish_group {
+	struct map_node by_key;
+	struct ip ip;
+	uint16_t port;
+	uint8_t proto;
+	struct list wishes;
+};
+
+static struct wish_group *group_find(
+	const struct map *groups, const struct ip *ip, uint16_t port, uint8_t proto)
 {
-	return map_hash(ip, sizeof(*ip)) * 31 + (uint32_t)port * 257 + proto;
+	const uint32_t hash = map_hash(ip, sizeof(*ip)) * 31 + (uint32_t)port * 257 + proto;
+
+	map_for_each_match_entry(struct wish_group, g, groups, hash, by_key)
+		if (g->port == port && g->proto == proto && ip_eq(&g->ip, ip))
+			return g;
+	return NULL;
 }
 
-static bool wish_is_for(const struct wish *w, const struct ip *ip, uint16_t port, uint8_t proto)
+static void group_add(
+	struct map *groups, const struct ip *ip, uint16_t port, uint8_t proto, struct list *wish)
 {
-	return w->fe.port == port && w->proto == proto && ip_eq(&w->fe.ip, ip);
+	struct wish_group *g = group_find(groups, ip, port, proto);
+
+	if (!g) {
+		g = new0(struct wish_group);
+		g->ip = *ip;
+		g->port = port;
+		g->proto = proto;
+		list_init(&g->wishes);
+		map_add(groups, &g->by_key,
+			map_hash(ip, sizeof(*ip)) * 31 + (uint32_t)port * 257 + proto);
+	}
+	list_init(wish);
+	list_insert(&g->wishes, wish);
+}
+
+static void group_remove(
+	struct map *groups, const struct ip *ip, uint16_t port, uint8_t proto, struct list *wish)
+{
+	struct wish_group *g = group_find(groups, ip, port, proto);
+
+	list_remove(wish);
+	if (!list_empty(&g->wishes))
+		return;
+	map_del(groups, &g->by_key);
+	free(g);
+}
+
+static void groups_done(struct map *groups)
+{
+	map_for_each_entry(struct wish_group, g, groups, by_key)
+		free(g);
+	map_done(groups);
+}
+
+void rights_done(struct rights *r)
+{
+	groups_done(&r->by_frontend);
+	groups_done(&r->by_address);
+	map_done(&r->cluster_ips);
 }
 
 void rights_each_wish(const struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto,
 	void (*fn)(const struct slot *slot, const struct frontend *fe, void *arg), void *arg)
 {
-	map_for_each_match_entry(
-		struct wish, w, &r->by_frontend, hash_frontend(ip, port, proto), by_frontend)
-		if (wish_is_for(w, ip, port, proto))
-			fn(w->pub->slot, &w->fe, arg);
+	const struct wish_group *g = group_find(&r->by_frontend, ip, port, proto);
+
+	if (!g)
+		return;
+	list_for_each_entry(const struct wish, w, &g->wishes, same_frontend)
+		fn(w->pub->slot, &w->fe, arg);
+}
+
+bool rights_refused(const struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto)
+{
+	const struct wish_group *g = group_find(&r->by_frontend, ip, port, proto);
+
+	if (!g)
+		return false;
+	list_for_each_entry(const struct wish, w, &g->wishes, same_frontend)
+		if (w->fe.refusal && w->fe.refusal != REFUSAL_HELD)
+			return true;
+	return false;
+}
+
+bool rights_granted_address(const struct rights *r, const struct ip *ip)
+{
+	const struct wish_group *g = group_find(&r->by_address, ip, 0, 0);
+
+	if (!g)
+		return false;
+	list_for_each_entry(const struct wish, w, &g->wishes, same_address)
+		if (!w->fe.refusal)
+			return true;
+	return false;
 }
 
 /* The first Service has the better right: see rights.h. */
@@ -53,14 +127,16 @@ static bool outranks(const struct publication *a, enum authority of_a, const str
 }
 
 /* Requeues the Service with the best right among those to which the frontend was refused because
- * somebody had it; nobody has it now. */
+ * somebody had it; nobody has it now, or with less authority than before. */
 static void promote(const struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto)
 {
+	const struct wish_group *g = group_find(&r->by_frontend, ip, port, proto);
 	const struct wish *best = NULL;
 
-	map_for_each_match_entry(
-		struct wish, w, &r->by_frontend, hash_frontend(ip, port, proto), by_frontend)
-		if (wish_is_for(w, ip, port, proto) && w->fe.refusal == REFUSAL_HELD &&
+	if (!g)
+		return;
+	list_for_each_entry(const struct wish, w, &g->wishes, same_frontend)
+		if (w->fe.refusal == REFUSAL_HELD &&
 			(!best ||
 				outranks(w->pub, frontend_authority(w->fe.kind), best->pub,
 					frontend_authority(best->fe.kind))))
@@ -69,26 +145,38 @@ static void promote(const struct rights *r, const struct ip *ip, uint16_t port, 
 		store_mark_dirty(r->store, best->pub->slot);
 }
 
-static void requeue_wishes(const struct rights *r, const struct ip *ip, uint16_t port,
-	uint8_t proto, const struct publication *but)
+/* Requeues the other Services that asked for a port on one of the node's addresses. */
+static void requeue_node_port(
+	const struct rights *r, uint16_t port, uint8_t proto, const struct publication *but)
 {
-	map_for_each_match_entry(
-		struct wish, w, &r->by_frontend, hash_frontend(ip, port, proto), by_frontend)
-		if (wish_is_for(w, ip, port, proto) && w->pub != but)
+	for (size_t i = 0; port && r->by_frontend.count && i < r->view->n_local; i++) {
+		const struct wish_group *g =
+			group_find(&r->by_frontend, &r->view->local[i], port, proto);
+
+		if (!g)
+			continue;
+		list_for_each_entry(const struct wish, w, &g->wishes, same_frontend)
+			if (w->pub != but)
+				store_mark_dirty(r->store, w->pub->slot);
+	}
+}
+
+/* Requeues the other Services that name the address as an external one. */
+static void requeue_address(
+	const struct rights *r, const struct ip *ip, const struct publication *but)
+{
+	const struct wish_group *g = group_find(&r->by_address, ip, 0, 0);
+
+	if (!g)
+		return;
+	list_for_each_entry(const struct wish, w, &g->wishes, same_address)
+		if (w->pub != but)
 			store_mark_dirty(r->store, w->pub->slot);
 }
 
-/* Of a port of the node, on each of its addresses. */
-static void requeue_wishes_for_node_port(
-	const struct rights *r, uint16_t port, uint8_t proto, const struct publication *but)
+void rights_endpoint_changed(struct rights *r, const struct ip *ip)
 {
-	for (size_t i = 0; port && r->by_frontend.count && i < r->view->n_local; i++)
-		requeue_wishes(r, &r->view->local[i], port, proto, but);
-}
-
-void rights_endpoint_changed(struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto)
-{
-	requeue_wishes(r, ip, port, proto, NULL);
+	requeue_address(r, ip, NULL);
 }
 
 /* Another program has a virtual server there. */
@@ -105,9 +193,10 @@ void rights_audited(const struct rights *r)
 {
 	if (!r->refused[REFUSAL_FOREIGN])
 		return;
-	map_for_each_entry(struct wish, w, &r->by_frontend, by_frontend)
-		if (w->fe.refusal == REFUSAL_FOREIGN && !is_foreign(r, &w->fe, w->proto))
-			store_mark_dirty(r->store, w->pub->slot);
+	map_for_each_entry(const struct wish_group, g, &r->by_frontend, by_key)
+		list_for_each_entry(const struct wish, w, &g->wishes, same_frontend)
+			if (w->fe.refusal == REFUSAL_FOREIGN && !is_foreign(r, &w->fe, w->proto))
+				store_mark_dirty(r->store, w->pub->slot);
 }
 
 struct old_wishes rights_forget(struct rights *r, struct publication *pub)
@@ -115,9 +204,11 @@ struct old_wishes rights_forget(struct rights *r, struct publication *pub)
 	struct old_wishes old = { pub->wishes, pub->n_wishes };
 
 	for (size_t i = 0; i < old.n; i++) {
-		r->refused[old.wishes[i].fe.refusal]--;
-		map_del(&r->by_frontend, &old.wishes[i].by_frontend);
-		map_del(&r->by_address, &old.wishes[i].by_address);
+		struct wish *w = &old.wishes[i];
+
+		r->refused[w->fe.refusal]--;
+		group_remove(&r->by_frontend, &w->fe.ip, w->fe.port, w->proto, &w->same_frontend);
+		group_remove(&r->by_address, &w->fe.ip, 0, 0, &w->same_address);
 	}
 	pub->wishes = NULL;
 	pub->n_wishes = pub->n_refused = 0;
@@ -133,23 +224,12 @@ static void remember_wishes(struct rights *r, struct publication *pub)
 
 		pub->n_refused += w->fe.refusal != REFUSAL_NONE;
 		r->refused[w->fe.refusal]++;
-		map_add(&r->by_frontend, &w->by_frontend,
-			hash_frontend(&w->fe.ip, w->fe.port, w->proto));
-		map_add(&r->by_address, &w->by_address, map_hash(&w->fe.ip, sizeof(w->fe.ip)));
+		group_add(&r->by_frontend, &w->fe.ip, w->fe.port, w->proto, &w->same_frontend);
+		group_add(&r->by_address, &w->fe.ip, 0, 0, &w->same_address);
 	}
 }
 
 /* Cluster IPs */
-
-/* Requeues the other Services that name the address as an external one. */
-static void cluster_ip_changed(
-	const struct rights *r, const struct publication *pub, const struct ip *ip)
-{
-	map_for_each_match_entry(
-		struct wish, w, &r->by_address, map_hash(ip, sizeof(*ip)), by_address)
-		if (w->pub != pub && ip_eq(&w->fe.ip, ip))
-			store_mark_dirty(r->store, w->pub->slot);
-}
 
 static bool has_ip(const struct ip *ips, size_t n, const struct ip *ip)
 {
@@ -177,11 +257,11 @@ static void remember_cluster_ips(
 		*a = (struct allocated_ip){ .pub = pub, .ip = s->cluster_ips[i] };
 		map_add(&r->cluster_ips, &a->by_address, map_hash(&a->ip, sizeof(a->ip)));
 		if (!has_ip(was, n_was, &a->ip))
-			cluster_ip_changed(r, pub, &a->ip);
+			requeue_address(r, &a->ip, pub);
 	}
 	for (size_t i = 0; i < n_was; i++)
 		if (!has_ip(s ? s->cluster_ips : NULL, n, &was[i]))
-			cluster_ip_changed(r, pub, &was[i]);
+			requeue_address(r, &was[i], pub);
 }
 
 static bool is_cluster_ip_of_other(
@@ -242,7 +322,7 @@ static bool is_health_check(const struct rights *r, const struct publication *pu
 	return other.found || (service_has_health_check(s) && s->health_check_node_port == port);
 }
 
-/* Who listens on the node itself. */
+/* Whether the kubelet, this daemon or a health check listens on that port of the node. */
 static enum refusal refusal_of_own_port(
 	const struct rights *r, const struct publication *pub, const struct ip *ip, uint16_t port)
 {
@@ -259,7 +339,7 @@ static enum refusal refusal_of_own_port(
 	return is_health_check(r, pub, port) ? REFUSAL_HEALTH_CHECK : REFUSAL_NONE;
 }
 
-/* Of an external address: who else needs it, apart from other Services' cluster IPs and frontends. */
+/* Why nobody may have this external frontend, whatever other Services claim. */
 static enum refusal refusal_of_address(const struct rights *r, const struct publication *pub,
 	const struct frontend *fe, uint8_t proto)
 {
@@ -279,6 +359,10 @@ static enum refusal refusal_of_address(const struct rights *r, const struct publ
 		bsearch(&at, view->api_servers, view->n_api_servers, sizeof(at),
 			node_socket_compare))
 		return REFUSAL_API_SERVER;
+	/* Where the address is taken as a whole, any port of it takes the API server's. */
+	for (size_t i = 0; fe->reach == REACH_WHOLE && i < view->n_api_servers; i++)
+		if (ip_eq(&view->api_servers[i].ip, &fe->ip))
+			return REFUSAL_API_SERVER;
 	if (cidrs_contain(o->cluster_ip_ranges, ARRAY_SIZE(o->cluster_ip_ranges), &fe->ip))
 		return REFUSAL_CLUSTER_IP;
 	if (is_for_pods(view, &fe->ip))
@@ -350,17 +434,23 @@ static const struct publication *better_claim(const struct rights *r, const stru
 static bool is_own_node_port(
 	const struct rights *r, const struct service *s, const struct frontend *fe, uint8_t proto)
 {
+	if (!node_view_is_nodeport_address(r->view, &fe->ip))
+		return false;
 	for (size_t i = 0; i < s->n_ports; i++)
 		if (s->ports[i].node_port == fe->port && s->ports[i].proto == proto)
-			return node_view_is_nodeport_address(r->view, &fe->ip);
+			return true;
 	return false;
 }
 
-/* An endpoint is no reason to refuse an address that a controller wrote: whoever may write endpoints
- * could take the address from its Service. */
-static enum refusal decide_frontend(
-	struct rights *r, const struct publication *pub, const struct frontend *fe, uint8_t proto)
+/*
+ * An endpoint is no reason to refuse an address that a controller wrote: whoever may write endpoints
+ * could take the address from its Service. Nor is one that the Service has itself: Services that
+ * select the same pods on the host network share their endpoints.
+ */
+static enum refusal decide_frontend(const struct rights *r, const struct publication *pub,
+	const struct served_port *p, const struct frontend *fe)
 {
+	const uint8_t proto = p->port->proto;
 	const bool external = frontend_authority(fe->kind) != AUTHORITY_ALLOCATED;
 	const enum refusal refusal =
 		external ? refusal_of_address(r, pub, fe, proto) : REFUSAL_NONE;
@@ -369,7 +459,7 @@ static enum refusal decide_frontend(
 		return refusal;
 	if (external && is_cluster_ip_of_other(r, pub, &fe->ip))
 		return REFUSAL_CLUSTER_IP;
-	if (fe->kind == FRONTEND_EXTERNAL_IP &&
+	if (fe->kind == FRONTEND_EXTERNAL_IP && !endpoints_find(&p->endpoints, &fe->ip, fe->port) &&
 		store_has_endpoint_of_other(r->store, pub->slot, &fe->ip, fe->port, proto))
 		return REFUSAL_ENDPOINT;
 	if (is_foreign(r, fe, proto))
@@ -393,7 +483,7 @@ void rights_decide(struct rights *r, struct publication *pub, struct served_port
 		for (size_t i = 0; i < p->frontends.n; i++) {
 			struct frontend fe = p->frontends.fes[i];
 
-			fe.refusal = decide_frontend(r, pub, &fe, proto);
+			fe.refusal = decide_frontend(r, pub, p, &fe);
 			if (fe.refusal) {
 				frontend_list_add(&p->refused, &fe);
 			} else {
@@ -454,9 +544,18 @@ void rights_settle(struct rights *r, struct publication *pub, struct old_wishes 
 		if (renewed || !publication_holder(r->ledger, r->view, &w->fe, w->proto))
 			promote(r, &w->fe.ip, w->fe.port, w->proto);
 	}
+	/* What it has now for another reason than before, others may have with more authority. */
+	for (size_t i = 0; r->refused[REFUSAL_HELD] && i < pub->n_wishes; i++) {
+		const struct wish *w = &pub->wishes[i];
+		const struct wish *was =
+			old->n ? bsearch(w, old->wishes, old->n, sizeof(*w), wish_compare) : NULL;
+
+		if (!w->fe.refusal && !(was && !was->fe.refusal))
+			promote(r, &w->fe.ip, w->fe.port, w->proto);
+	}
 	if (check != check_before) {
-		requeue_wishes_for_node_port(r, check_before, IPPROTO_TCP, pub);
-		requeue_wishes_for_node_port(r, check, IPPROTO_TCP, pub);
+		requeue_node_port(r, check_before, IPPROTO_TCP, pub);
+		requeue_node_port(r, check, IPPROTO_TCP, pub);
 	}
 	pub->health_check_port = check;
 	free(take(old->wishes));

@@ -27,18 +27,25 @@ struct rights {
 	const struct node_view *view;
 	struct store *store;
 
-	struct map by_frontend, by_address; /* of struct wish */
+	struct map by_frontend, by_address; /* of lists of struct wish */
 	struct map cluster_ips;		    /* of struct allocated_ip */
 	size_t refused[REFUSALS];	    /* wishes, by their refusal */
 };
 
 void rights_init(struct rights *r, const struct ledger *ledger, const struct node_view *view,
 	struct store *store);
-/* The publications still exist, or were forgotten. */
+/* Before the publications are freed. */
 void rights_done(struct rights *r);
 
+/* Calls fn for each external or refused frontend with this address and port. */
 void rights_each_wish(const struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto,
 	void (*fn)(const struct slot *slot, const struct frontend *fe, void *arg), void *arg);
+
+/* A Service asks for the frontend, and nobody may have it. */
+bool rights_refused(const struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto);
+
+/* A Service has an external frontend at that address. */
+bool rights_granted_address(const struct rights *r, const struct ip *ip);
 
 /* The wishes of a Service before it is resolved again; the caller ends them with rights_settle(). */
 struct old_wishes {
@@ -71,7 +78,7 @@ void rights_settle(struct rights *r, struct publication *pub, struct old_wishes 
  * is gone. */
 void rights_audited(const struct rights *r);
 
-/* An endpoint with this address and port came or went. */
-void rights_endpoint_changed(struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto);
+/* An endpoint with this address came or went. */
+void rights_endpoint_changed(struct rights *r, const struct ip *ip);
 
 #endif

@@ -27,7 +27,7 @@ void store_done(struct store *s)
 {
 	map_for_each_entry(struct slot_slice, it, &s->slices, by_key) {
 		slice_free(it->slice);
-		free(it->sockets);
+		free(it->endpoints);
 		free(it);
 	}
 	map_for_each_entry(struct slot, slot, &s->slots, by_name) {
@@ -42,7 +42,7 @@ void store_done(struct store *s)
 	map_done(&s->slots);
 	map_done(&s->slices);
 	map_done(&s->nodes);
-	map_done(&s->sockets);
+	map_done(&s->endpoints);
 	free(s->triggers);
 }
 
@@ -149,55 +149,43 @@ static struct slot_slice *find_slice(
 
 /* Endpoints by address and port */
 
-static uint32_t hash_socket(const struct ip *ip, uint16_t port, uint8_t proto)
-{
-	return map_hash(ip, sizeof(*ip)) * 31 + (uint32_t)port * 257 + proto;
-}
-
 static void unindex_slice(struct store *s, struct slot_slice *it)
 {
-	struct endpoint_socket *sockets = take(it->sockets);
+	struct endpoint_entry *endpoints = take(it->endpoints);
 
-	for (size_t i = 0; i < it->n_sockets; i++) {
-		map_del(&s->sockets, &sockets[i].by_socket);
-		s->on_endpoint(
-			&sockets[i].ip, sockets[i].port, sockets[i].proto, s->on_endpoint_arg);
+	for (size_t i = 0; i < it->n_endpoints; i++) {
+		map_del(&s->endpoints, &endpoints[i].by_ip);
+		s->on_endpoint(&endpoints[i].ip, s->on_endpoint_arg);
 	}
-	it->n_sockets = 0;
-	free(sockets);
+	it->n_endpoints = 0;
+	free(endpoints);
 }
 
 static void index_slice(struct store *s, struct slot_slice *it)
 {
-	size_t cap = 0;
+	size_t n = 0;
 
 	if (!s->on_endpoint)
 		return;
+	for (size_t i = 0; i < it->slice->n_subsets; i++)
+		n += it->slice->subsets[i].n_endpoints;
+	it->endpoints = mem_zalloc(n, sizeof(*it->endpoints));
 	for (size_t i = 0; i < it->slice->n_subsets; i++) {
 		const struct subset *set = &it->slice->subsets[i];
 
-		for (size_t j = 0; j < set->n_endpoints * set->n_ports; j++) {
-			const struct endpoint_port *port = &set->ports[j % set->n_ports];
+		for (size_t j = 0; j < set->n_endpoints; j++) {
+			struct endpoint_entry *e = &it->endpoints[it->n_endpoints++];
 
-			mem_grow(it->sockets, it->n_sockets, cap);
-			it->sockets[it->n_sockets++] = (struct endpoint_socket){
-				.slot = it->slot,
-				.ip = set->endpoints[j / set->n_ports].ip,
-				.port = port->port,
-				.proto = port->proto,
-			};
+			e->slot = it->slot;
+			e->subset = set;
+			e->ip = set->endpoints[j].ip;
+			map_add(&s->endpoints, &e->by_ip, map_hash(&e->ip, sizeof(e->ip)));
+			s->on_endpoint(&e->ip, s->on_endpoint_arg);
 		}
-	}
-	for (size_t i = 0; i < it->n_sockets; i++) {
-		struct endpoint_socket *e = &it->sockets[i];
-
-		map_add(&s->sockets, &e->by_socket, hash_socket(&e->ip, e->port, e->proto));
-		s->on_endpoint(&e->ip, e->port, e->proto, s->on_endpoint_arg);
 	}
 }
 
-void store_index_endpoints(struct store *s,
-	void (*fn)(const struct ip *ip, uint16_t port, uint8_t proto, void *arg), void *arg)
+void store_index_endpoints(struct store *s, void (*fn)(const struct ip *ip, void *arg), void *arg)
 {
 	map_for_each_entry(struct slot_slice, it, &s->slices, by_key)
 		unindex_slice(s, it);
@@ -211,9 +199,13 @@ bool store_has_endpoint_of_other(const struct store *s, const struct slot *slot,
 	const struct ip *ip, uint16_t port, uint8_t proto)
 {
 	map_for_each_match_entry(
-		struct endpoint_socket, e, &s->sockets, hash_socket(ip, port, proto), by_socket)
-		if (e->slot != slot && e->port == port && e->proto == proto && ip_eq(&e->ip, ip))
-			return true;
+		struct endpoint_entry, e, &s->endpoints, map_hash(ip, sizeof(*ip)), by_ip) {
+		if (e->slot == slot || !ip_eq(&e->ip, ip))
+			continue;
+		for (size_t i = 0; i < e->subset->n_ports; i++)
+			if (e->subset->ports[i].port == port && e->subset->ports[i].proto == proto)
+				return true;
+	}
 	return false;
 }
 

@@ -65,25 +65,26 @@ static int setup_iptables(const struct config *c, const struct node_view *view, 
 }
 
 /* Without policy routing an external address can only be taken as a whole. */
-static void find_policy_routing(const struct config *c, struct node_view *view)
+static int find_policy_routing(const struct config *c, struct node_view *view, struct err *err)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
-	struct err err;
 
 	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
 		int r;
 
 		if (!node_view_serves(view, families[f]))
 			continue;
-		r = link_has_policy_routing(families[f], &err);
-		view->policy_routing[f] = r > 0;
-		if (r > 0 || c->options.external_addresses == EXTERNAL_LOCAL)
-			continue;
-		log_warn("the kernel has no policy routing (CONFIG_IP_MULTIPLE_TABLES), so "
-			 "external addresses are taken as a whole and nobody else can be reached "
-			 "by them, as with --external-addresses=local",
-			"family=%s err=\"%s\"", family_name(families[f]), r < 0 ? err.msg : "");
+		r = link_has_policy_routing(families[f], err);
+		if (r < 0)
+			return r;
+		view->policy_routing[f] = r;
+		if (!r && c->options.external_addresses == EXTERNAL_PORTS)
+			log_warn("the kernel has no policy routing (CONFIG_IP_MULTIPLE_TABLES), so "
+				 "external addresses are taken as a whole and nobody else can be "
+				 "reached by them, as with --external-addresses=local",
+				"family=%s", family_name(families[f]));
 	}
+	return 0;
 }
 
 static void warn_of_limit(const struct err *why, void *arg)
@@ -120,8 +121,9 @@ int backend_choose(
 		}
 	}
 
-	if (view->backend == BACKEND_IPVS)
-		find_policy_routing(c, view);
+	r = view->backend == BACKEND_IPVS ? find_policy_routing(c, view, err) : 0;
+	if (r < 0)
+		return r;
 	r = view->backend == BACKEND_IPVS ? setup_ipvs(c, view, err) : setup_iptables(c, view, err);
 	if (r >= 0)
 		r = sysctl_setup_conntrack(&c->conntrack, warn_of_limit, NULL, err);

@@ -367,6 +367,16 @@ static json_t *plan_not_proxied(const struct plan *p)
 	return list;
 }
 
+/* The port that has a frontend which is refused to another; "": none. */
+static json_t *plan_holder(const struct plan *p, const struct plan_ports *ports,
+	const struct frontend *fe, uint8_t proto, const struct fact_key *key)
+{
+	const struct publication *holder =
+		publication_holder(engine_ledger(p->engine), p->view, fe, proto);
+
+	return holder ? plan_port_name(ports, holder->slot, key) : json_string("");
+}
+
 /* Addresses that a Service asks for and does not get: those that another one or another program has
  * (`conflicts`), or the others. */
 static json_t *plan_refused(const struct plan *p, const struct plan_ports *ports, bool conflicts)
@@ -391,7 +401,8 @@ static json_t *plan_refused(const struct plan *p, const struct plan_ports *ports
 				ip_print(&w->fe.ip, s), "port", (int)w->fe.port, "protocol",
 				proto_name(w->proto));
 			if (held)
-				json_object_set_new(o, "heldBy", plan_owner(p, ports, &key));
+				json_object_set_new(
+					o, "heldBy", plan_holder(p, ports, &w->fe, w->proto, &key));
 			else if (conflicts)
 				json_object_set_new(o, "heldBy", json_string("another program"));
 			else

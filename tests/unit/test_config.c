@@ -101,13 +101,32 @@ static void options_of_external_addresses_reach_the_policy(void **state)
 	assert_int_equal(plan.c.options.external_table, 7);
 }
 
-static void the_external_mark_counts_only_where_ports_are_taken(void **state)
+static void the_external_mark_has_a_bit_of_its_own(void **state)
 {
-	_cleanup_(line_done) struct line l;
+	static const struct {
+		const char *line;
+		uint8_t bit;
+	} cases[] = {
+		{ "", 12 },
+		/* The default gives way. */
+		{ "--iptables-masquerade-bit=12", 5 },
+		{ "--mark-mask=0x3000", 5 },
+		{ "--mark-mask=0x3fff", 31 },
+		{ "--iptables-masquerade-bit=12 --mark-mask=0xf0", 3 },
+		/* It has no effect. */
+		{ "--external-addresses=local --iptables-masquerade-bit=12", 12 },
+		{ "--backend=iptables --iptables-masquerade-bit=12", 12 },
+		{ "--backend=iptables --iptables-masquerade-bit=3 --external-mark-bit=3", 3 },
+	};
 
 	(void)state;
-	ok(&l, "--external-addresses=local --iptables-masquerade-bit=12");
-	assert_mistake(OF_DAEMON, "--iptables-masquerade-bit=12",
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(line_done) struct line l;
+
+		ok(&l, cases[i].line);
+		assert_int_equal(l.c.options.external_mark_bit, cases[i].bit);
+	}
+	assert_mistake(OF_DAEMON, "--iptables-masquerade-bit=12 --external-mark-bit=12",
 		"--external-mark-bit: must differ from --iptables-masquerade-bit, which is bit 12 "
 		"too");
 }
@@ -491,7 +510,7 @@ int main(void)
 		cmocka_unit_test(the_table_tells_the_defaults_that_hold),
 		cmocka_unit_test(policy_options_reach_the_policy),
 		cmocka_unit_test(options_of_external_addresses_reach_the_policy),
-		cmocka_unit_test(the_external_mark_counts_only_where_ports_are_taken),
+		cmocka_unit_test(the_external_mark_has_a_bit_of_its_own),
 		cmocka_unit_test(marks_leave_the_masquerade_bit_alone),
 		cmocka_unit_test(pods_are_recognised_by_what_the_mode_names),
 		cmocka_unit_test(daemon_options_reach_the_config),

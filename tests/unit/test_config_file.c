@@ -321,7 +321,10 @@ static void the_external_mark_bit_is_named_by_its_key_with_the_other(void **stat
 	_cleanup_(line_done) struct line bit, mask, by_option;
 
 	(void)state;
-	assert_int_equal(parse_file(&bit, "iptables: {masqueradeBit: 12}\n", ""), -EINVAL);
+	assert_int_equal(
+		parse_file(&bit, "iptables: {masqueradeBit: 12}\nipvsctl: {externalMarkBit: 12}\n",
+			""),
+		-EINVAL);
 	assert_string_equal(bit.err.msg,
 		KEY
 		"ipvsctl.externalMarkBit: must differ from iptables.masqueradeBit, which is bit "

@@ -87,6 +87,7 @@ static void some_addresses_are_refused_to_everybody(void **state)
 		local[0] = primary[0];
 		world_restart(w);
 		w->node.view.backend = backend;
+		w->node.options.external_addresses = EXTERNAL_PORTS;
 		w->node.options.cluster_ip_ranges[0] = fixture_cidr("10.96.0.0/16");
 		w->node.view.own_ports[0] = socket_of("0.0.0.0", 10256);
 		memset(&w->node.view.own_ports[0].ip, 0, sizeof(struct ip));
@@ -122,6 +123,30 @@ static void some_addresses_are_refused_to_everybody(void **state)
 	}
 }
 
+/* Any port of it would take the whole address. */
+static void the_api_servers_address_is_never_taken_as_a_whole(void **state)
+{
+	static const char *const ports[] = { "80/TCP", "6443/TCP", "6443/UDP" };
+	const struct node_socket api = socket_of("192.0.2.6", 6443);
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
+		struct ip primary[2] = { fixture_ip(NODE_IP) };
+		_cleanup_(buf_done) struct buf service = { 0 };
+
+		world_restart(w);
+		node_view_set_api_in_use(&w->node.view, &api, 1);
+		w->node.view.local = NULL;
+		w->node.view.n_local = 0;
+		node_view_update(&w->node.view, NULL, 0, primary, &w->store);
+		buf_addf(&service, "service a/web ip=10.96.0.7 external=192.0.2.6 port=p:%s\n",
+			ports[i]);
+		world_start(w, buf_str(&service));
+		world_expect_gone(w, "route 192.0.2.6\nmember KUBE-IPVS-IPS 192.0.2.6\n");
+		node_view_done(&w->node.view);
+	}
+}
+
 #define EXTERNAL "service a/tenant created=1 ip=10.95.0.7 external=192.0.2.1 port=p:80/TCP\n"
 #define TENANT "rs 192.0.2.1:80/TCP 10.244.1.7:80 weight=1\n"
 #define TENANT_EPS "slice a/tenant-1 port=p:80/TCP ep=10.244.1.7\n"
@@ -142,6 +167,23 @@ static void a_load_balancer_address_beats_an_older_external_ip(void **state)
 	store_delete_service(&w->store, "b", "lb");
 	world_step(w);
 	world_expect(w, TENANT);
+}
+
+/* The holder keeps naming the address, but as an external IP only. */
+static void who_loses_authority_may_lose_the_address(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w,
+		"service a/first created=1 ip=10.95.0.1 type=LoadBalancer lb=192.0.2.1 "
+		"port=p:80/TCP\n"
+		"service b/second created=2 ip=10.95.0.2 type=LoadBalancer lb=192.0.2.1 "
+		"port=p:80/TCP\n"
+		"slice a/first-1 port=p:80/TCP ep=10.244.1.1\n"
+		"slice b/second-1 port=p:80/TCP ep=10.244.1.2\n");
+	world_expect(w, "rs 192.0.2.1:80/TCP 10.244.1.1:80 weight=1\n");
+	world_load(w, "service a/first created=1 ip=10.95.0.1 external=192.0.2.1 port=p:80/TCP\n");
+	world_expect(w, "rs 192.0.2.1:80/TCP 10.244.1.2:80 weight=1\n");
 }
 
 static void a_newer_cluster_ip_beats_an_older_external_ip(void **state)
@@ -436,7 +478,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(some_addresses_are_refused_to_everybody),
+		WORLD_TEST(the_api_servers_address_is_never_taken_as_a_whole),
 		WORLD_TEST(a_load_balancer_address_beats_an_older_external_ip),
+		WORLD_TEST(who_loses_authority_may_lose_the_address),
 		WORLD_TEST(a_newer_cluster_ip_beats_an_older_external_ip),
 		WORLD_TEST(a_newer_node_port_beats_an_older_external_ip),
 		WORLD_TEST(promotion_goes_by_authority_and_age),
