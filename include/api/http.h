@@ -109,6 +109,8 @@ struct http_request_config {
 	size_t body_len;
 	bool endless;	  /* a watch: its duration says nothing about the server */
 	unsigned idle_ms; /* without a byte, ends the request; 0: HTTP_IDLE_TIMEOUT_MS */
+	/* Ends the request if more of the body comes so long after its begin; 0: never. */
+	unsigned limit_ms;
 
 	/* Once, before the first on_body; not at all if no answer comes. */
 	void (*on_head)(const struct http_head *head, void *arg);
@@ -125,6 +127,8 @@ struct http_request_config {
  */
 struct http_request *http_request_new(
 	struct http_client *c, const struct http_request_config *config);
+/* There is no limit_ms any more. */
+void http_request_lift_limit(struct http_request *r);
 /* Changes idle_ms. From one of its callbacks only. */
 void http_request_set_idle(struct http_request *r, unsigned idle_ms);
 /* No callback is called any more. NULL is accepted. */

@@ -88,6 +88,7 @@ static void send_next_event(void *arg)
 				.body = r.body,
 				.body_len = strlen(r.body),
 				.idle_ms = EVENTS_TIMEOUT_MS,
+				.limit_ms = EVENTS_TIMEOUT_MS,
 				.on_end = on_event_end,
 				.arg = e,
 			});

@@ -82,7 +82,7 @@ struct http_request {
 	uint64_t turn_us;  /* that this took */
 	size_t head_bytes;
 	uint64_t received;
-	const char *failure; /* why we ended it; NULL: we did not */
+	char failure[64]; /* why we ended it; "": we did not */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -129,7 +129,8 @@ static size_t on_header_line(char *line, size_t size, size_t n, void *arg)
 		return 0;
 	r->head_bytes += n;
 	if (r->head_bytes > HTTP_MAX_HEAD) {
-		r->failure = "the head of the answer is larger than 256 KiB";
+		snprintf(r->failure, sizeof(r->failure),
+			"the head of the answer is larger than %d KiB", HTTP_MAX_HEAD >> 10);
 		return 0;
 	}
 	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -172,6 +173,11 @@ static size_t on_body_bytes(char *data, size_t size, size_t n, void *arg)
 		r->paused = true;
 		event_add(c->next_turn, &at_once);
 		return CURL_WRITEFUNC_PAUSE;
+	}
+	if (r->config.limit_ms && r->heard_ms - r->begun_ms > r->config.limit_ms) {
+		snprintf(r->failure, sizeof(r->failure), "the answer did not end within %u s",
+			r->config.limit_ms / 1000);
+		return CURL_WRITEFUNC_ERROR;
 	}
 	r->received += n;
 	began = clock_us();
@@ -306,7 +312,7 @@ static void add_failure(struct buf *b, const struct http_request *r, CURLcode co
 	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &os_error);
 	if (code == CURLE_COULDNT_CONNECT && os_error)
 		buf_addf(b, "cannot connect: %s", strerror((int)os_error));
-	else if (r->failure)
+	else if (*r->failure)
 		buf_adds(b, r->failure);
 	else if (code == CURLE_OPERATION_TIMEDOUT && !r->silent)
 		buf_addf(b, "no connection within %d s", HTTP_CONNECT_TIMEOUT_MS / 1000);
@@ -556,6 +562,11 @@ struct http_request *http_request_new(
 	list_insert(&c->requests, &r->node);
 	event_active(c->work, EV_TIMEOUT, 0);
 	return r;
+}
+
+void http_request_lift_limit(struct http_request *r)
+{
+	r->config.limit_ms = 0;
 }
 
 void http_request_set_idle(struct http_request *r, unsigned idle_ms)

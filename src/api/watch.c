@@ -179,6 +179,7 @@ static int take_watched(const char *data, size_t len, void *arg, struct err *err
 	if (!ev.initial_end)
 		return err_set(err, -ENOTSUP, "the server does not stream lists");
 	complete_view(w);
+	http_request_lift_limit(w->request);
 	http_request_set_idle(w->request, watch_idle_ms(w));
 	return 0;
 }
@@ -357,6 +358,7 @@ static void on_watch_head(const struct http_head *head, void *arg)
 		/* What is wrong with our version comes as an event. */
 		if (!w->state.healthy)
 			timer_start(w->proof, WATCH_SHORT_MS);
+		http_request_lift_limit(w->request);
 		http_request_set_idle(w->request, watch_idle_ms(w));
 	} else if (w->phase == PHASE_STREAM) {
 		/* Servers up to 1.18 ignore that they are asked for a list: it never ends. */
@@ -394,14 +396,10 @@ static void refuse_watch(struct watch *w)
 static void on_watch_body(const void *data, size_t len, void *arg)
 {
 	struct watch *w = arg;
-	bool open = w->stream && w->phase == PHASE_WATCH;
 	struct err err;
-	int r = 0;
 
 	w->state.received += len;
-	if (!open && timers_now(w->timers) - w->started > WATCH_MAX_ANSWER_S * 1000)
-		r = err_set(&err, -ETIME, "the answer did not end within %d s", WATCH_MAX_ANSWER_S);
-	if (!r && !w->stream) {
+	if (!w->stream) {
 		if (w->error_body.len + len <= MAX_ERROR_BODY) {
 			buf_add(&w->error_body, data, len);
 			return;
@@ -410,8 +408,7 @@ static void on_watch_body(const void *data, size_t len, void *arg)
 		refuse_watch(w);
 		return;
 	}
-	r = r ? r : stream_feed(w->stream, data, len, &err);
-	if (!r)
+	if (!stream_feed(w->stream, data, len, &err))
 		return;
 	if (w->refused && w->refusal.retry_after_s)
 		w->retry_after_s = w->refusal.retry_after_s;
@@ -430,6 +427,10 @@ static void on_watch_end(const struct http_result *result, void *arg)
 	struct err err = { 0 };
 
 	w->request = NULL;
+	if (w->status && !w->stream) {
+		refuse_watch(w);
+		return;
+	}
 	if (result->end != HTTP_END_ANSWERED) {
 		if (!w->status)
 			outcome = OUTCOME_UNREACHED;
@@ -438,9 +439,6 @@ static void on_watch_end(const struct http_result *result, void *arg)
 		else if (hasty || w->phase == PHASE_CHECK)
 			outcome = OUTCOME_BUSY;
 		/* Else a watch was cut, and goes on from where it was. */
-	} else if (!w->stream) {
-		refuse_watch(w);
-		return;
 	} else if (stream_finish(w->stream, &err)) {
 		outcome = OUTCOME_FAILED;
 		message = err.msg;
@@ -531,6 +529,7 @@ static void start_request(void *arg)
 			.path = buf_str(&path),
 			.headers = headers,
 			.endless = is_watching(w),
+			.limit_ms = WATCH_MAX_ANSWER_S * 1000,
 			.on_head = on_watch_head,
 			.on_body = on_watch_body,
 			.on_end = on_watch_end,

@@ -200,6 +200,24 @@ static void nobody_waits_for_a_silent_server(void **state)
 	assert_int_equal(count(b, "events"), 0);
 }
 
+/* The clock goes on with each turn of the loop, because the server is never idle. */
+static void an_answer_without_an_end_ends(void **state)
+{
+	struct bench *b = *state;
+	struct timers *timers = http_client_timers(b->caller.client);
+
+	fake_api_order(
+		&b->api, "{\"fault\": {\"verb\": \"post\", \"body\": \"{\", \"repeat\": \"x\"}}");
+	tell(b, "web");
+	for (unsigned ms = 0; !b->troubles; ms += 100) {
+		assert_in_range(ms, 0, 10 * EVENTS_TIMEOUT_MS);
+		event_base_loop(b->caller.base, EVLOOP_ONCE);
+		timers_advance(timers, 100);
+	}
+	elapse(b, 2 * EVENTS_RETRY_MS);
+	assert_int_equal(count(b, "events"), 1);
+}
+
 static void without_a_server_nobody_is_told(void **state)
 {
 	(void)state;
@@ -216,6 +234,7 @@ int main(void)
 		TEST(a_server_that_is_down_gets_them_later),
 		TEST(an_error_of_the_server_is_not_the_end),
 		TEST(nobody_waits_for_a_silent_server),
+		TEST(an_answer_without_an_end_ends),
 		cmocka_unit_test(without_a_server_nobody_is_told),
 	};
 
