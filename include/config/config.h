@@ -102,7 +102,7 @@ struct config {
 	const char *file;	     /* --config; "": none */
 	const char *write_config_to; /* "": nowhere */
 	bool print_config;
-	bool once, cleanup, init_only;
+	bool once, cleanup, init_only, hand_over;
 	const char *what, *from, *ns, *socket; /* of explain; "" : not given */
 	enum plan_output output;
 	enum plan_diff diff;

@@ -26,6 +26,17 @@ enum vip_mode { VIP_ROUTE, VIP_ADDRESS };
  * node: the ports of the Services that name it, or the whole address. */
 enum external_addresses { EXTERNAL_PORTS, EXTERNAL_LOCAL };
 
+/*
+ * Whose layout the desired state has. kube-proxy knows neither our routes, marks and dispatch tree
+ * nor the policies, weights and schedulers that these make possible. What it knows has the same
+ * names with it and with us.
+ */
+enum layout {
+	LAYOUT_OWN,
+	LAYOUT_BOTH,	   /* ours, with what kube-proxy's needs to take its place at once */
+	LAYOUT_KUBE_PROXY, /* that of the mode of kube-proxy whose name the backend has */
+};
+
 /* How packets of this node's pods are recognised. */
 enum detect_local {
 	DETECT_CLUSTER_CIDR,
@@ -88,9 +99,15 @@ struct options {
 	uint16_t external_table;	 /* 1..65535, not 253..255: default, main, local */
 	uint16_t external_rule_priority; /* 1..32765: behind table local, before main */
 	int64_t drain_timeout;		 /* milliseconds */
+	enum layout layout;
 };
 
 void options_init(struct options *o);
+/* With LAYOUT_KUBE_PROXY the options are also those that kube-proxy has in effect. */
+void options_set_layout(struct options *o, enum layout layout);
+/* The mark of packets selects virtual servers for in-cluster traffic. mark_mask tells even without
+ * this which marks were ours. */
+bool options_use_marks(const struct options *o);
 /* --ipvs-exclude-cidrs contains the address. */
 bool options_excluded(const struct options *o, const struct ip *ip);
 /* --nodeport-addresses selects every address of the node of that family. */

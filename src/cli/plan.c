@@ -142,6 +142,8 @@ enum exit_code plan_main(int argc, char **argv)
 		fputs(plan_exit_codes, stdout);
 		return EXIT_CODE_OK;
 	}
+	if (r.dry.config.hand_over)
+		options_set_layout(&r.dry.config.options, LAYOUT_KUBE_PROXY);
 	if (!r.dry.config.n_manifests)
 		return command_complain(r.dry.command, EXIT_CODE_USAGE,
 			"nothing to plan: give --manifests FILE|DIR");

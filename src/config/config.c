@@ -310,9 +310,9 @@ static void check_values(struct config *c)
 	check_marks(c);
 	check_external_mark(c);
 	check_overridden(c);
-	if (c->once + c->cleanup + c->init_only > 1)
-		config_note(
-			c, &c->mistakes, "--once, --cleanup and --init-only exclude each other");
+	if (c->once + c->cleanup + c->init_only + c->hand_over > 1)
+		config_note(c, &c->mistakes,
+			"--once, --hand-over, --cleanup and --init-only exclude each other");
 	if (c->n_manifests && (*c->kubeconfig || *c->master)) {
 		config_show(c, config_row(*c->kubeconfig ? "kubeconfig" : "master"), &api);
 		config_mistake(c, config_row("manifests"),

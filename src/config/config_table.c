@@ -536,6 +536,9 @@ static const struct option_row config_rows[] = {
 	/* What to do */
 	{ "once", NULL, OPTIONS_DAEMON, 0, NULL, "false", "program the kernel once, and exit",
 		&type_bool, AT(once) },
+	{ "hand-over", NULL, OPTIONS_DAEMON | OPTIONS_PLAN, 0, NULL, "false",
+		"leave what kube-proxy would have made for the Services, and exit", &type_bool,
+		AT(hand_over) },
 	{ "cleanup", NULL, OPTIONS_DAEMON, 0, NULL, "false",
 		"remove everything of ours from the kernel, and exit", &type_bool, AT(cleanup) },
 	{ "init-only", NULL, OPTIONS_DAEMON, 0, NULL, "false",

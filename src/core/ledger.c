@@ -8,7 +8,8 @@
  *
  * An entry whose last attempt failed waits on the `delayed` list until its time has come. A child
  * waits on no queue while its parent is absent, and is not deleted by itself while its parent is
- * leaving, because the kernel drops the children with the parent.
+ * leaving, because the kernel drops the children with the parent. Members that lead packets
+ * somewhere are deleted all the same, as they have to go before what they lead to.
  *
  * Entries are freed only at the end of a public call, by ledger_collect(), so that walks inside may
  * touch any of them.
@@ -184,6 +185,13 @@ static bool entry_is_leaving(const struct ledger_entry *e)
 	return e->present && !e->foreign && !entry_deciding_claim(e) && !e->n_staying && !e->kept;
 }
 
+/* Its parent goes, and takes it along early enough. */
+static bool entry_goes_with_parent(const struct ledger_entry *e)
+{
+	return e->parent && entry_is_leaving(e->parent) && !fact_diverts(&e->key) &&
+		!fact_exposes(&e->key);
+}
+
 /* Whether there is an operation that makes the entry equal to its desired state. */
 static bool entry_next_op(const struct ledger_entry *e, enum op_type *ret)
 {
@@ -198,7 +206,7 @@ static bool entry_next_op(const struct ledger_entry *e, enum op_type *ret)
 	case OP_SET:
 		return !e->known || !fact_val_eq(&c->val, &e->have);
 	case OP_DEL:
-		return entry_is_leaving(e) && !(e->parent && entry_is_leaving(e->parent));
+		return entry_is_leaving(e) && !entry_goes_with_parent(e);
 	}
 	return false;
 }

@@ -21,6 +21,20 @@ void options_init(struct options *o)
 	};
 }
 
+void options_set_layout(struct options *o, enum layout layout)
+{
+	o->layout = layout;
+	if (layout != LAYOUT_KUBE_PROXY)
+		return;
+	o->vip_mode = VIP_ADDRESS;
+	o->external_addresses = EXTERNAL_LOCAL;
+}
+
+bool options_use_marks(const struct options *o)
+{
+	return o->mark_mask && o->layout != LAYOUT_KUBE_PROXY;
+}
+
 const char *backend_name(enum backend b)
 {
 	static const char *const names[] = {

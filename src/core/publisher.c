@@ -279,7 +279,8 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 		p->n_taking_ports[f] += (size_t)pub->takes_ports[f] - (size_t)took_ports[f];
 
 	/* Resolve */
-	if (p->releasing || p->view->backend == BACKEND_IPTABLES)
+	if (p->releasing || p->view->backend == BACKEND_IPTABLES ||
+		!options_use_marks(p->view->options))
 		marks_release(p->marks, &pub->marks);
 	else if (!marks_assign(p->marks, &pub->marks, slot->name, &p->served))
 		p->stats->marks_exhausted++;

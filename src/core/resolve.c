@@ -36,7 +36,8 @@ void fact_list_done(struct fact_list *l)
 
 const char *resolve_scheduler(const struct service *s, const struct node_view *view)
 {
-	if (*s->scheduler && !node_view_scheduler_missing(view, s->scheduler))
+	if (*s->scheduler && view->options->layout == LAYOUT_OWN &&
+		!node_view_scheduler_missing(view, s->scheduler))
 		return s->scheduler;
 	return node_view_scheduler_missing(view, view->options->scheduler)
 		? LAST_SCHEDULER

@@ -16,10 +16,13 @@
  *   hash there unless it may look for another one: VS_SCHED_SH_FALLBACK.
  * - "mh" hashes the client's address alone unless it is told to take the port too; one client would
  *   never spread over its connections: VS_SCHED_MH_PORT.
+ *
+ * kube-proxy has one scheduler for all Services, one weight for all endpoints, and no fallback.
  */
 static void add_virtual_server(
 	const struct resolver *r, const struct served_port *p, struct fact vs, bool local_policy)
 {
+	const bool own = r->view->options->layout == LAYOUT_OWN;
 	const char *scheduler = resolve_scheduler(p->service, r->view);
 
 	if (p->service->affinity_client_ip && vs.key.proto) {
@@ -28,7 +31,7 @@ static void add_virtual_server(
 	} else if (p->service->affinity_client_ip && !node_view_scheduler_missing(r->view, "sh")) {
 		scheduler = "sh";
 	}
-	if (!strcmp(scheduler, "sh"))
+	if (!strcmp(scheduler, "sh") && (own || !vs.key.proto))
 		vs.val.vs.flags |= VS_SCHED_SH_FALLBACK;
 	else if (!strcmp(scheduler, "mh"))
 		vs.val.vs.flags |= VS_SCHED_MH_PORT;
@@ -38,8 +41,23 @@ static void add_virtual_server(
 		const struct candidate *ep = &p->endpoints.eps[i];
 
 		if (candidate_is_in(ep, local_policy))
-			fact_list_add(r->out, fact_rs(&vs.key, &ep->ip, ep->port, ep->weight));
+			fact_list_add(
+				r->out, fact_rs(&vs.key, &ep->ip, ep->port, own ? ep->weight : 1));
 	}
+}
+
+/*
+ * Whether the virtual server at an address with a Local policy has the endpoints here. kube-proxy
+ * gives it all endpoints where none is here, unless the Service can only be reached from inside
+ * (kubernetes/kubernetes#97081).
+ */
+static bool has_local_list(
+	const struct resolver *r, const struct served_port *p, const struct frontend *fe)
+{
+	return fe->local &&
+		(r->view->options->layout != LAYOUT_KUBE_PROXY || p->endpoints.n_local ||
+			(p->service->internal_local &&
+				!service_externally_accessible(p->service, p->port, p->family)));
 }
 
 /*
@@ -52,7 +70,7 @@ static void add_virtual_server(
  */
 void resolve_ipvs_port(const struct resolver *r, const struct served_port *p)
 {
-	const uint32_t mask = r->view->options->mark_mask;
+	const bool marks = options_use_marks(r->view->options);
 	const uint8_t proto = p->port->proto;
 
 	if (p->mark)
@@ -60,16 +78,17 @@ void resolve_ipvs_port(const struct resolver *r, const struct served_port *p)
 	for (size_t i = 0; i < p->frontends.n; i++) {
 		const struct frontend *fe = &p->frontends.fes[i];
 
-		add_virtual_server(r, p, fact_vs(&fe->ip, fe->port, proto), fe->local);
+		add_virtual_server(
+			r, p, fact_vs(&fe->ip, fe->port, proto), has_local_list(r, p, fe));
 		if (!fe->local)
 			continue;
-		if (mask && !p->endpoints.n_local && p->endpoints.any)
+		if (marks && !p->endpoints.n_local && p->endpoints.any)
 			fact_list_add(r->out,
 				fact_member(
 					SET_NO_LOCAL, p->family, &fe->ip, proto, fe->port, NULL));
 		if (fe->kind != FRONTEND_CLUSTER_IP && p->mark)
 			fact_list_add(r->out,
 				fact_member_mark(SET_LOCAL_MARK, p->family, &fe->ip, proto,
-					fe->port, p->mark, mask));
+					fe->port, p->mark, r->view->options->mark_mask));
 	}
 }

@@ -444,7 +444,7 @@ static bool jump_stands(const struct node_rules *n, const struct node_jump *j)
 	case USE_ALWAYS:
 		return true;
 	case USE_MARKS:
-		return n->view->options->mark_mask;
+		return options_use_marks(n->view->options);
 	case USE_PORTS:
 		return n->takes_ports;
 	}
@@ -476,7 +476,7 @@ static void resolve_chains(const struct node_view *view, int family, bool takes_
 	} else {
 		add_ipvs_nat_chains(&n);
 		add_ipvs_filter_chains(&n);
-		if (view->options->mark_mask)
+		if (options_use_marks(view->options))
 			add_ipvs_mangle_chains(&n);
 		if (takes_ports)
 			add_external_chains(&n);
@@ -498,7 +498,7 @@ static void resolve_chains(const struct node_view *view, int family, bool takes_
 static bool set_stands(const struct node_view *view, enum set_id id, bool takes_ports)
 {
 	const bool iptables = view->backend == BACKEND_IPTABLES;
-	const bool marks = !iptables && view->options->mark_mask;
+	const bool marks = !iptables && options_use_marks(view->options);
 
 	switch (id) {
 	case SET_NO_ENDPOINTS:

@@ -108,6 +108,8 @@ static bool may_be_here(const struct node_view *view, const struct candidate *ep
 {
 	bool told = false;
 
+	if (view->options->layout == LAYOUT_KUBE_PROXY)
+		return ep->local;
 	for (size_t i = 0; i < view->n_pod_cidrs; i++) {
 		told |= view->pod_cidrs[i].ip.family == ep->ip.family;
 		if (cidr_contains(&view->pod_cidrs[i], &ep->ip))

@@ -16,6 +16,7 @@
 #include "base/streams.h"
 #include "config/config.h"
 #include "daemon.h"
+#include "hand_over.h"
 #include "kernel/ipvs.h"
 #include "kernel/probe.h"
 #include "netns_lock.h"
@@ -35,14 +36,22 @@ static const char svcd_help[] =
 	"Usage: ipvsctl-svcd --manifests FILE|DIR [OPTIONS]\n"
 	"       ipvsctl-svcd --kubeconfig FILE [OPTIONS]\n\n";
 
-static int run_once(struct daemon *d, struct err *err)
+/* Reads the input once. Returns 0, or a negative errno after logging why it is not complete. */
+static int feed_once(struct daemon *d, struct err *err)
 {
-	int fed = daemon_feed(d, err), r;
+	int fed = daemon_feed(d, err);
 
 	if (fed >= 0)
 		fed = daemon_await_feed(d, AWAIT_MS, err);
 	if (fed < 0)
 		log_error("the input is not complete", "err=\"%s\"", err->msg);
+	return fed;
+}
+
+static int run_once(struct daemon *d, struct err *err)
+{
+	int fed = feed_once(d, err), r;
+
 	if (!engine_stats(d->engine)->fed)
 		return EXIT_FAILURE;
 	r = settle(d->engine);
@@ -52,9 +61,21 @@ static int run_once(struct daemon *d, struct err *err)
 	return r || fed < 0 || inputs_problems(&d->inputs) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* What is left out of the input would be deleted, so that it has to be complete. */
+static int run_hand_over(struct daemon *d, struct options *options, struct err *err)
+{
+	if (feed_once(d, err) < 0)
+		return EXIT_FAILURE;
+	if (inputs_problems(&d->inputs)) {
+		log_error("the input has mistakes, handing over nothing", NULL);
+		return EXIT_FAILURE;
+	}
+	return hand_over(d, options) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 /* Returns the exit code, or a negative errno with words. */
-static int run(const struct config *c, const struct node_view *view, const struct err *no_ipvs,
-	struct err *err)
+static int run(
+	struct config *c, const struct node_view *view, const struct err *no_ipvs, struct err *err)
 {
 	_cleanup_(daemon_done) struct daemon d;
 	int r = daemon_init(&d, c, view, no_ipvs, err);
@@ -75,6 +96,8 @@ static int run(const struct config *c, const struct node_view *view, const struc
 	}
 	if (c->once)
 		return run_once(&d, err);
+	if (c->hand_over)
+		return run_hand_over(&d, &c->options, err);
 	r = daemon_feed(&d, err);
 	return r < 0 ? r : daemon_run(&d, err);
 }

@@ -405,7 +405,10 @@ static void wrong_values_are_refused_in_words(void **state)
 		{ "--manifests=", "--manifests: the path is empty" },
 		{ "--manifests", "--manifests: needs a value" },
 		{ "--manifests --once", "--manifests: needs a value" },
-		{ "--once --cleanup", "--once, --cleanup and --init-only exclude each other" },
+		{ "--once --cleanup",
+			"--once, --hand-over, --cleanup and --init-only exclude each other" },
+		{ "--hand-over --cleanup",
+			"--once, --hand-over, --cleanup and --init-only exclude each other" },
 		{ "--diff", "--diff: is not an option of this command" },
 	};
 

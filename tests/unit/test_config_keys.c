@@ -294,6 +294,7 @@ static const struct flag_case {
 	{ "--config=", NULL, NULL },
 	{ "--write-config-to=/tmp/x", NULL, NULL },
 	{ "--cleanup", NULL, NULL },
+	{ "--hand-over", NULL, NULL },
 	{ "--init-only", NULL, NULL },
 	{ "--version=raw", NULL, NULL },
 	{ "--help", NULL, NULL },

@@ -164,6 +164,28 @@ void world_forget(struct world *w)
 	buf_reset(&w->told);
 }
 
+/* Where the first or last line that begins so ends. */
+static const char *line_at(struct world *w, const char *start, bool last)
+{
+	const size_t len = strlen(start);
+	const char *found = NULL;
+
+	for (const char *line = world_log(w); *line && (last || !found); line++) {
+		if (!strncmp(line, start, len))
+			found = line;
+		line = strchr(line, '\n');
+	}
+	if (!found)
+		fail_msg("nothing does \"%s\" in\n%s", start, world_log(w));
+	return found;
+}
+
+void world_expect_order(struct world *w, const char *first, const char *then)
+{
+	if (line_at(w, first, true) > line_at(w, then, false))
+		fail_msg("not all of \"%s\" stand before \"%s\" in\n%s", first, then, world_log(w));
+}
+
 void world_expect(struct world *w, const char *lines)
 {
 	_cleanup_free_ char *copy = mem_strdup(lines);

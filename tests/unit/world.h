@@ -44,6 +44,9 @@ const char *world_log(struct world *w);
 /* What the engine told since then. */
 const char *world_told(struct world *w);
 void world_forget(struct world *w);
+/* Fails the test unless lines of world_log() begin with each of the two, and all of the first stand
+ * before all of the second. */
+void world_expect_order(struct world *w, const char *first, const char *then);
 /* Fails the test unless the kernel holds all of these facts, a line each. */
 void world_expect(struct world *w, const char *lines);
 /* Fails the test if the kernel holds any of these facts, a line each, with whatever value. */

@@ -4,26 +4,11 @@
 # objects are kept, differences are repaired, and foreign objects stay, also when kube-proxy's state
 # is cleaned up.
 . "$(dirname "$0")/lab.sh"
+. "$(dirname "$0")/kube-proxy.sh"
 
 NODE="(192\.168\.(50|60)\.1|fd00:(50|60)::1)"
 
 # ---- kube-proxy ----
-
-# sets FAMILY PREFIX: prints kube-proxy's sets of one family for `ipset restore`.
-sets() {
-	local name
-	for name in CLUSTER-IP:ip,port EXTERNAL-IP:ip,port EXTERNAL-IP-LOCAL:ip,port \
-		LOAD-BALANCER:ip,port LOAD-BALANCER-FW:ip,port LOAD-BALANCER-LOCAL:ip,port \
-		NODE-PORT-SCTP-HASH:ip,port NODE-PORT-LOCAL-SCTP-HASH:ip,port \
-		LOOP-BACK:ip,port,ip LOAD-BALANCER-SOURCE-IP:ip,port,ip \
-		LOAD-BALANCER-SOURCE-CIDR:ip,port,net IPVS-IPS:ip; do
-		echo "create $(cut -c -31 <<<"$2${name%%:*}") hash:${name#*:} family $1 hashsize 1024 maxelem 65536"
-	done
-	for name in NODE-PORT-TCP NODE-PORT-LOCAL-TCP NODE-PORT-UDP NODE-PORT-LOCAL-UDP \
-		HEALTH-CHECK-NODE-PORT; do
-		echo "create $2$name bitmap:port range 0-65535"
-	done
-}
 
 members() {
 	local vip
@@ -56,33 +41,6 @@ members() {
 	for vip in "${VIPS6[@]}"; do
 		echo "add KUBE-6-IPVS-IPS $vip"
 	done
-}
-
-# rules6: prints kube-proxy.rules for IPv6.
-rules6() {
-	sed -E -e 's/--match-set KUBE-/&6-/' -e 's/(--match-set [^ ]{31})[^ ]*/\1/' \
-		-e 's/127\.0\.0\.0\/8/::1\/128/' -e 's/10\.244\.0\.0\/16/fd00:10:244::\/48/' \
-		-e '/--vaddr/d' "$(dirname "$0")/kube-proxy.rules"
-}
-
-# jump TABLE FROM TO COMMENT: adds a jump in both families.
-jump() {
-	local program
-	for program in iptables ip6tables; do
-		in_node $program -w 5 -I "$2" -t "$1" -m comment --comment "$4" -j "$3"
-	done
-}
-
-jumps() {
-	jump nat OUTPUT KUBE-SERVICES "kubernetes service portals"
-	jump nat PREROUTING KUBE-SERVICES "kubernetes service portals"
-	jump nat POSTROUTING KUBE-POSTROUTING "kubernetes postrouting rules"
-	jump filter FORWARD KUBE-FORWARD "kubernetes forwarding rules"
-	jump filter INPUT KUBE-NODE-PORT "kubernetes health check rules"
-	jump filter INPUT KUBE-PROXY-FIREWALL "kube-proxy firewall rules"
-	jump filter FORWARD KUBE-PROXY-FIREWALL "kube-proxy firewall rules"
-	jump filter INPUT KUBE-IPVS-FILTER "kubernetes ipvs access filter"
-	jump filter OUTPUT KUBE-IPVS-OUT-FILTER "kubernetes ipvs access filter"
 }
 
 # virtual_server -t|-u ADDRESS PORT OPTIONS ENDPOINT...
@@ -133,13 +91,11 @@ kube_proxy() {
 		echo "addr add $vip/128 dev kube-ipvs0 nodad"
 	done | in_node ip -batch -
 	{
-		sets inet KUBE-
-		sets inet6 KUBE-6-
+		kube_proxy_sets inet KUBE-
+		kube_proxy_sets inet6 KUBE-6-
 		members
 	} | in_node ipset restore
-	in_node iptables-restore -w 5 --noflush --counters <"$(dirname "$0")/kube-proxy.rules"
-	rules6 | in_node ip6tables-restore -w 5 --noflush --counters
-	jumps
+	kube_proxy_rules
 	virtual_servers | in_node ipvsadm -R
 }
 

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "hand_over.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "settle.h"
+
+enum { LOOK_MS = 200 /* between looks at the connections that are left */ };
+
+/* A virtual server that is selected by mark. kube-proxy cannot even delete one. */
+static void count_marked(const struct fact_key *key, const struct fact_state *state, void *arg)
+{
+	*(size_t *)arg += !key->proto && state->present && !state->foreign;
+}
+
+static size_t marked_virtual_servers(struct engine *e)
+{
+	size_t n = 0;
+
+	ledger_each(engine_ledger(e), FACT_VS, count_marked, &n);
+	return n;
+}
+
+static void warn_of_large_set(const struct fact_key *key, const struct fact_state *state, void *arg)
+{
+	char name[SET_NAME_LEN + 1];
+
+	(void)arg;
+	if (!state->present || state->have.set.max_members <= SET_MEMBERS)
+		return;
+	log_warn("a set has more members than kube-proxy can handle: it will not work before "
+		 "Services or endpoints are deleted",
+		"set=%s members=%u", set_name(key->set, key->family, name), SET_MEMBERS);
+}
+
+static int take_layout(struct daemon *d, struct options *options, enum layout layout)
+{
+	options_set_layout(options, layout);
+	engine_node_changed(d->engine);
+	return settle(d->engine);
+}
+
+int hand_over(struct daemon *d, struct options *options)
+{
+	const char *mode = backend_name(d->view.backend);
+	int r = take_layout(d, options, LAYOUT_BOTH);
+	bool waits = false;
+
+	if (r) {
+		log_error(
+			"kube-proxy's layout cannot be prepared, keeping our own", "mode=%s", mode);
+		return r;
+	}
+	r = take_layout(d, options, LAYOUT_KUBE_PROXY);
+	while (!r && marked_virtual_servers(d->engine)) {
+		if (!waits)
+			log_info(
+				"waiting for connections that kube-proxy cannot carry on: those of "
+				"pods and of this node to Services with externalTrafficPolicy: "
+				"Local",
+				"seconds=%lld", (long long)options->drain_timeout / 1000);
+		waits = true;
+		usleep(LOOK_MS * 1000);
+		r = settle(d->engine);
+	}
+	ledger_each(engine_ledger(d->engine), FACT_SET, warn_of_large_set, NULL);
+	if (r)
+		log_error(
+			"not everything could be handed over to kube-proxy; say --hand-over again",
+			"mode=%s", mode);
+	else
+		log_info("handed over: kube-proxy can start now", "mode=%s services=%zu", mode,
+			d->store.n_services);
+	return r;
+}
