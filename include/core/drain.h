@@ -28,6 +28,7 @@ struct drain;
 
 struct drain_config {
 	struct ledger *ledger;
+	uint16_t external_table; /* struct options */
 	/* How long the real servers of this virtual server may drain; 0: not at all. */
 	uint64_t (*timeout)(const struct fact_key *vs, void *arg);
 	/* The endpoint of this real server still exists, though it gets no new connections. Asked at

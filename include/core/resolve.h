@@ -43,6 +43,9 @@ void resolve_iptables_port(const struct resolver *r, const struct served_port *p
 struct node_needs {
 	/* IPv4, IPv6: a Service takes ports of an address that stays with its owner (REACH_PORTS) */
 	bool takes_ports[2];
+	/* IPv4, IPv6: packets to such ports are led to IPVS. On iptables only as long as connections
+	 * through IPVS drain. */
+	bool leads_ports[2];
 	/* IPv4, IPv6: for how many members each set has room; 0: SET_MEMBERS */
 	uint32_t set_room[2][SET_COUNT];
 };

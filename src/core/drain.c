@@ -167,13 +167,18 @@ static void drain_keep(struct drain *d, struct drain_fact *vs, struct fact f)
 	fact_list_add(&vs->kept, f);
 }
 
-static void drain_keep_vip(struct drain *d, struct drain_fact *vs, const struct ip *ip)
+/* The address, or one port of an address that stays with its owner. */
+static void drain_keep_vip(
+	struct drain *d, struct drain_fact *vs, const struct ip *ip, uint8_t proto, uint16_t port)
 {
 	const struct ip none = { 0 };
 
 	drain_keep(d, vs, fact_member(SET_IPVS_IPS, ip->family, ip, 0, 0, NULL));
 	drain_keep(d, vs, fact_route(ip, &none));
 	drain_keep(d, vs, fact_addr(ip));
+	drain_keep(d, vs, fact_held(ip));
+	drain_keep(d, vs, fact_route_in_table(ip, d->config.external_table));
+	drain_keep(d, vs, fact_member(SET_EXTERNAL_PORT, ip->family, ip, proto, port, NULL));
 }
 
 /*
@@ -194,7 +199,7 @@ static void drain_keep_path(
 			drain_keep(d, vs,
 				fact_member(
 					sets[i], key->family, &ip, key->proto, key->port, NULL));
-		drain_keep_vip(d, vs, &ip);
+		drain_keep_vip(d, vs, &ip, key->proto, key->port);
 		return;
 	}
 	for (size_t i = 0; i < leaving_members->n; i++) {
@@ -203,7 +208,7 @@ static void drain_keep_path(
 
 		if (fact_diverts(&m->key) && m->key.family == key->family &&
 			m->val.member.mark == fact_fwmark(key))
-			drain_keep_vip(d, vs, &vip);
+			drain_keep_vip(d, vs, &vip, m->key.proto, m->key.port);
 	}
 }
 

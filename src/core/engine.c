@@ -79,6 +79,7 @@ struct engine *engine_new(const struct engine_config *config)
 	e->ledger = ledger_new();
 	e->drain = drain_new(&(struct drain_config){
 		.ledger = e->ledger,
+		.external_table = config->view->options->external_table,
 		.timeout = publisher_drain_timeout,
 		.listed = publisher_lists,
 		.conns = drain_conns,

@@ -66,9 +66,11 @@ static bool may_drain(const struct publisher *p, const struct fact_key *vs)
 		return false;
 	if (ledger_state(p->ledger, vs, &virtual_server) && virtual_server.wanted)
 		return true;
-	/* A port of others' goes back to them at once, and so does a refused one. */
-	return !(ledger_state(p->ledger, &taken.key, &exposure) && exposure.present) &&
-		!rights_refused(&p->rights, &ip, vs->port, vs->proto);
+	if (rights_refused(&p->rights, &ip, vs->port, vs->proto))
+		return false;
+	/* A port of others' goes back to them at once, unless only the backend has changed. */
+	return !(ledger_state(p->ledger, &taken.key, &exposure) && exposure.present) ||
+		rights_granted(&p->rights, &ip, vs->port, vs->proto);
 }
 
 uint64_t publisher_drain_timeout(const struct fact_key *vs, void *publisher)
@@ -131,7 +133,12 @@ static struct node_needs node_needs_now(const struct publisher *p)
 	struct node_needs needs = { 0 };
 
 	for (size_t f = 0; f < ARRAY_SIZE(needs.takes_ports); f++) {
+		const struct fact led = fact_set(SET_EXTERNAL_PORT, f ? AF_INET6 : AF_INET);
+
 		needs.takes_ports[f] = p->n_taking_ports[f] || p->keeps_ports[f];
+		needs.leads_ports[f] = p->view->backend == BACKEND_IPTABLES
+			? ledger_count_children(p->ledger, &led.key)
+			: needs.takes_ports[f];
 		for (enum set_id id = 0; id < SET_COUNT; id++) {
 			const struct fact set = fact_set(id, f ? AF_INET6 : AF_INET);
 
@@ -148,6 +155,8 @@ static bool node_is_dirty(const struct publisher *p)
 
 	return p->node_dirty || needs.takes_ports[0] != p->needs.takes_ports[0] ||
 		needs.takes_ports[1] != p->needs.takes_ports[1] ||
+		needs.leads_ports[0] != p->needs.leads_ports[0] ||
+		needs.leads_ports[1] != p->needs.leads_ports[1] ||
 		memcmp(needs.set_room, p->needs.set_room, sizeof(needs.set_room)) != 0;
 }
 

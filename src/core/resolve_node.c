@@ -42,6 +42,7 @@ struct node_rules {
 	int family;
 	bool iptables;	  /* else IPVS */
 	bool takes_ports; /* of addresses that stay with their owners */
+	bool leads_ports; /* to IPVS */
 	uint32_t mark;	  /* of packets to be masqueraded */
 	struct cidr loopback;
 	struct rule_list list; /* of the chain at hand */
@@ -400,6 +401,7 @@ enum node_jump_use {
 	USE_ALWAYS,
 	USE_MARKS, /* the traffic policies that need firewall marks */
 	USE_PORTS, /* ports of others' addresses */
+	USE_LEADS, /* the same, led to IPVS */
 };
 
 /* Inserted at the head of their built-in chain, one after the other. */
@@ -430,10 +432,10 @@ static const struct node_jump {
 		"kubernetes ipvs traffic policies", USE_MARKS },
 	{ ON_IPVS, TABLE_MANGLE, HOOK_OUTPUT, "KUBE-IPVS-NODE", "kubernetes ipvs traffic policies",
 		USE_MARKS },
-	{ ON_IPVS, TABLE_MANGLE, HOOK_PREROUTING, "KUBE-IPVS-EXTERNAL",
-		"kubernetes ports of external addresses", USE_PORTS },
-	{ ON_IPVS, TABLE_MANGLE, HOOK_INPUT, "KUBE-IPVS-TAKEN",
-		"kubernetes ports of external addresses", USE_PORTS },
+	{ ON_BOTH, TABLE_MANGLE, HOOK_PREROUTING, "KUBE-IPVS-EXTERNAL",
+		"kubernetes ports of external addresses", USE_LEADS },
+	{ ON_BOTH, TABLE_MANGLE, HOOK_INPUT, "KUBE-IPVS-TAKEN",
+		"kubernetes ports of external addresses", USE_LEADS },
 };
 
 static bool jump_stands(const struct node_rules *n, const struct node_jump *j)
@@ -447,11 +449,13 @@ static bool jump_stands(const struct node_rules *n, const struct node_jump *j)
 		return options_use_marks(n->view->options);
 	case USE_PORTS:
 		return n->takes_ports;
+	case USE_LEADS:
+		return n->leads_ports;
 	}
 	return false;
 }
 
-static void resolve_chains(const struct node_view *view, int family, bool takes_ports,
+static void resolve_chains(const struct node_view *view, int family, const struct node_needs *needs,
 	struct rule_pool *pool, struct fact_list *ret)
 {
 	struct node_rules n = {
@@ -460,7 +464,8 @@ static void resolve_chains(const struct node_view *view, int family, bool takes_
 		.out = ret,
 		.family = family,
 		.iptables = view->backend == BACKEND_IPTABLES,
-		.takes_ports = takes_ports,
+		.takes_ports = needs->takes_ports[family == AF_INET6],
+		.leads_ports = needs->leads_ports[family == AF_INET6],
 		.mark = UINT32_C(1) << view->options->masquerade_bit,
 	};
 
@@ -478,9 +483,9 @@ static void resolve_chains(const struct node_view *view, int family, bool takes_
 		add_ipvs_filter_chains(&n);
 		if (options_use_marks(view->options))
 			add_ipvs_mangle_chains(&n);
-		if (takes_ports)
-			add_external_chains(&n);
 	}
+	if (n.leads_ports)
+		add_external_chains(&n);
 
 	for (size_t i = 0; i < ARRAY_SIZE(node_jumps); i++) {
 		const struct node_jump *j = &node_jumps[i];
@@ -495,7 +500,7 @@ static void resolve_chains(const struct node_view *view, int family, bool takes_
 	rule_list_done(&n.list);
 }
 
-static bool set_stands(const struct node_view *view, enum set_id id, bool takes_ports)
+static bool set_stands(const struct node_view *view, enum set_id id, bool leads_ports)
 {
 	const bool iptables = view->backend == BACKEND_IPTABLES;
 	const bool marks = !iptables && options_use_marks(view->options);
@@ -508,7 +513,7 @@ static bool set_stands(const struct node_view *view, enum set_id id, bool takes_
 	case SET_NO_LOCAL:
 		return iptables || marks;
 	case SET_EXTERNAL_PORT:
-		return !iptables && takes_ports;
+		return leads_ports;
 	default:
 		return true;
 	}
@@ -527,11 +532,11 @@ void resolve_node(const struct node_view *view, const struct node_needs *needs,
 		fact_list_add(ret, fact_link(LINK_VIPS));
 	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
 		const int family = families[f];
-		const bool takes_ports = needs->takes_ports[f];
+		const bool leads_ports = needs->leads_ports[f];
 
 		if (!node_view_serves(view, family))
 			continue;
-		if (takes_ports && !iptables) {
+		if (leads_ports) {
 			fact_list_add(ret,
 				fact_policy_rule(family, o->external_rule_priority, bit, bit,
 					o->external_table));
@@ -543,10 +548,10 @@ void resolve_node(const struct node_view *view, const struct node_needs *needs,
 
 			if (set.val.set.max_members && needs->set_room[f][id])
 				set.val.set.max_members = needs->set_room[f][id];
-			if (set_stands(view, id, takes_ports))
+			if (set_stands(view, id, leads_ports))
 				fact_list_add(ret, set);
 		}
-		resolve_chains(view, family, takes_ports, pool, ret);
+		resolve_chains(view, family, needs, pool, ret);
 	}
 }
 

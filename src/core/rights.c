@@ -107,6 +107,18 @@ bool rights_refused(const struct rights *r, const struct ip *ip, uint16_t port, 
 	return false;
 }
 
+bool rights_granted(const struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto)
+{
+	const struct wish_group *g = group_find(&r->by_frontend, ip, port, proto);
+
+	if (!g)
+		return false;
+	list_for_each_entry(const struct wish, w, &g->wishes, same_frontend)
+		if (!w->fe.refusal)
+			return true;
+	return false;
+}
+
 bool rights_granted_address(const struct rights *r, const struct ip *ip)
 {
 	const struct wish_group *g = group_find(&r->by_address, ip, 0, 0);

@@ -44,6 +44,8 @@ void rights_each_wish(const struct rights *r, const struct ip *ip, uint16_t port
 /* A Service asks for the frontend, and nobody may have it. */
 bool rights_refused(const struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto);
 
+/* A Service has this external frontend. */
+bool rights_granted(const struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto);
 /* A Service has an external frontend at that address. */
 bool rights_granted_address(const struct rights *r, const struct ip *ip);
 

@@ -530,11 +530,59 @@ static void release_of_everything_ends_what_drains(void **state)
 	assert_int_equal(w->kernel.n_facts, 0);
 }
 
+#define EXTERNAL "service a/web ip=10.96.0.1 external=192.0.2.1 port=p80:80/TCP\n"
+#define TAKEN                                                      \
+	"policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512\n" \
+	"link kube-ipvs1\n"                                        \
+	"held 192.0.2.1\n"                                         \
+	"route 192.0.2.1 table=2512\n"                             \
+	"member KUBE-EXTERNAL-PORT 192.0.2.1,tcp:80\n"             \
+	"rs 192.0.2.1:80/TCP 10.244.1.1:8080 weight=0\n"
+
+/* What leads packets to a port of an address of others. */
+static void with_the_backend_a_path_to_an_address_of_others_stays(void **state)
+{
+	struct world *w = *state;
+	uint32_t n = 1;
+
+	world_restart_with(w, (struct engine_config){ .drain = true });
+	w->kernel.active = active;
+	w->kernel.arg = &n;
+	w->node.options.external_addresses = EXTERNAL_PORTS;
+	world_start(w, EXTERNAL ONE);
+	w->node.view.backend = BACKEND_IPTABLES;
+	engine_node_changed(w->engine);
+	world_step(w);
+	world_expect(w, TAKEN);
+	assert_non_null(strstr(world_log(w), "add dispatch 192.0.2.1:80/TCP"));
+	n = 0;
+	world_sleep(w, 5000);
+	world_sleep(w, 5000);
+	world_expect_gone(w, TAKEN);
+}
+
+/* They go back to their owner at once. */
+static void ports_of_others_do_not_drain(void **state)
+{
+	struct world *w = *state;
+	uint32_t n = 1;
+
+	world_restart_with(w, (struct engine_config){ .drain = true });
+	w->kernel.active = active;
+	w->kernel.arg = &n;
+	w->node.options.external_addresses = EXTERNAL_PORTS;
+	world_start(w, EXTERNAL ONE);
+	world_load(w, SERVICE);
+	world_expect_gone(w, TAKEN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(a_busy_endpoint_keeps_its_connections),
 		WORLD_TEST(an_idle_endpoint_goes_after_the_first_look),
+		WORLD_TEST(with_the_backend_a_path_to_an_address_of_others_stays),
+		WORLD_TEST(ports_of_others_do_not_drain),
 		WORLD_TEST(the_deadline_ends_it_at_last),
 		WORLD_TEST(the_deadline_counts_from_the_deletion),
 		WORLD_TEST(it_begins_to_drain_with_its_weight),

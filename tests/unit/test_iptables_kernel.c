@@ -84,7 +84,8 @@ static void resolve(const struct options *options, bool random_fully)
 	node_view_init(&view, options);
 	view.random_fully = random_fully;
 	fact_list_done(&t.facts);
-	resolve_node(&view, &(struct node_needs){ { true, true } }, &t.pool, &t.facts);
+	resolve_node(
+		&view, &(struct node_needs){ { true, true }, { true, true } }, &t.pool, &t.facts);
 	fact_list_finish(&t.facts);
 }
 

@@ -210,7 +210,7 @@ static size_t check_wanted(enum backend backend, const char *interface)
 	}
 	node_view_init(&view, &options);
 	view.backend = backend;
-	resolve_node(&view, &(struct node_needs){ { true, true } }, &pool, &facts);
+	resolve_node(&view, &(struct node_needs){ { true, true }, { true, true } }, &pool, &facts);
 	for (size_t i = 0; i < facts.n; i++) {
 		_cleanup_(rule_list_done) struct rule_list rules = { 0 };
 		_cleanup_(buf_done) struct buf text = { 0 };

@@ -495,7 +495,8 @@ static void other_bit(struct fixture_node *p)
 /* The mark lives from PREROUTING to INPUT, with and without firewall marks of Services. */
 static void ports_of_others_addresses_are_marked_and_unmarked(void **state)
 {
-	static const struct node_needs only_ipv6 = { .takes_ports = { false, true } };
+	static const struct node_needs only_ipv6 = { .takes_ports = { false, true },
+		.leads_ports = { false, true } };
 	struct node_facts n;
 
 	(void)state;
