@@ -148,6 +148,10 @@ creation() {
 	write_ranged_web
 	came "a Service is created"
 	remove_web
+	# Without a route to an external address the node itself cannot connect to it.
+	in_node ip route replace default via $CLIENT_IP
+	in_node ip -6 route del unreachable default
+	in_node ip -6 route add default via $CLIENT_IP6
 }
 
 # The clients that must see no error. Each has an address of its own, because IPVS finds the
@@ -270,7 +274,7 @@ another_version() {
 		END
 	} | in_node iptables-restore -w 5 --noflush &&
 		in_node ipset restore <<-END
-			create OTHER hash:ip,port family inet hashsize 4096 maxelem 65536
+			create OTHER hash:ip,port family inet hashsize 4096 maxelem 1048576
 			$(in_node ipset save KUBE-CLUSTER-IP | sed -n 's/^add KUBE-CLUSTER-IP/add OTHER/p')
 			swap OTHER KUBE-CLUSTER-IP
 			destroy OTHER
