@@ -61,11 +61,13 @@ enum http_slot_state {
 struct http_slot {
 	struct list in_pool;
 	const void *server;
-	/* Ends the connection, with http_pool_remove(). */
-	void (*evict)(struct http_slot *slot);
+	/* Ends the connection, with http_pool_remove(). May return false, but not for a connection
+	 * whose answer is under way: it is spared, because it has sent something just now. */
+	bool (*evict)(struct http_slot *slot);
 	enum http_slot_state state;
 	uint64_t since;	   /* in this state */
 	uint64_t progress; /* when it last took a part of its answer */
+	bool spared;	   /* in the present search */
 	size_t pending;	   /* bytes of its answer that wait here */
 };
 

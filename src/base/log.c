@@ -162,14 +162,15 @@ static size_t add_conversion(struct buf *b, const char *at, struct log_args *arg
 	case 'd':
 	case 'u':
 	case 'x':
-		if (size)
-			buf_addf(b, spec, va_arg(args->list, size_t));
-		else if (longs == 2)
+		if (longs == 2) {
 			buf_addf(b, spec, va_arg(args->list, unsigned long long));
-		else if (longs)
+			break;
+		}
+		if (longs || size) { /* which are the same in every ABI of Linux */
 			buf_addf(b, spec, va_arg(args->list, unsigned long));
-		else
-			buf_addf(b, spec, va_arg(args->list, unsigned));
+			break;
+		}
+		buf_addf(b, spec, va_arg(args->list, unsigned));
 		break;
 	default:
 		return 0;

@@ -90,9 +90,17 @@ static void request_free(struct http_request *c)
 		event_active(h->resume, EV_TIMEOUT, 0);
 }
 
-static void evict(struct http_slot *slot)
+static bool evict(struct http_slot *slot)
 {
-	request_free(container_of(slot, struct http_request, slot));
+	struct http_request *c = container_of(slot, struct http_request, slot);
+
+	/* What the client has sent may wait in the kernel because this turn of the loop is long. */
+	if ((slot->state == HTTP_SLOT_SILENT || slot->state == HTTP_SLOT_SENDS) &&
+		!c->head_length &&
+		(c->yields || poll(&(struct pollfd){ .fd = c->fd, .events = POLLIN }, 1, 0) == 1))
+		return false;
+	request_free(c);
+	return true;
 }
 
 static void wait_for(struct event *ev, uint64_t ms)
@@ -119,7 +127,7 @@ static void await_input(struct http_request *c)
 
 	if (c->slot.state == HTTP_SLOT_SENDS) {
 		past = http_pool_now(h->pool) - c->slot.since;
-		limit = SERVER_TIMEOUT * 1000;
+		limit = SERVER_TIMEOUT * (uint64_t)1000;
 		limit = past < limit ? limit - past : 0;
 	}
 	wait_for(c->readable, limit);
@@ -146,7 +154,7 @@ static void request_answered(struct http_request *c)
 		request_end(c);
 		return;
 	}
-	http_pool_enter(c->http->pool, &c->slot, HTTP_SLOT_RESTS);
+	http_pool_enter(c->http->pool, &c->slot, c->input.len ? HTTP_SLOT_SENDS : HTTP_SLOT_RESTS);
 	if (c->input.len || c->ended) {
 		yield(c, c->readable);
 		return;
@@ -186,7 +194,7 @@ static void request_write(struct http_request *c)
 		}
 		if (n < 0) {
 			http_pool_set_pending(c->http->pool, &c->slot, c->output.len - c->sent);
-			wait_for(c->writable, SERVER_TIMEOUT * 1000);
+			wait_for(c->writable, SERVER_TIMEOUT * (uint64_t)1000);
 			return;
 		}
 		c->sent += (size_t)n;

@@ -101,31 +101,45 @@ static int slot_rank(const struct http_slot *s)
 	return 0;
 }
 
-/* Ends the first connection that may go, of that server or, with NULL, of any. Returns 0, or the
- * milliseconds until one may go. */
-static unsigned end_one(struct http_pool *p, const void *server)
+/* The first connection that may go, of that server or, with NULL, of any; NULL: there is none, but
+ * in *ret_wait milliseconds. */
+static struct http_slot *find_first(
+	const struct http_pool *p, const void *server, uint64_t now, unsigned *ret_wait)
 {
-	const uint64_t now = http_pool_now(p);
 	struct http_slot *first = NULL;
-	uint64_t next = now + HTTP_POOL_STALLED;
 
+	*ret_wait = HTTP_POOL_SILENT;
 	list_for_each_entry(struct http_slot, s, &p->slots, in_pool) {
 		const uint64_t due = slot_due(s);
 
-		if (server && s->server != server)
+		if ((server && s->server != server) || s->spared)
 			continue;
-		if (due > now) {
-			next = due < next ? due : next;
+		if (due > now && due - now < *ret_wait)
+			*ret_wait = (unsigned)(due - now);
+		if (due > now)
 			continue;
-		}
 		if (!first || slot_rank(s) < slot_rank(first) ||
 			(slot_rank(s) == slot_rank(first) && s->since < first->since))
 			first = s;
 	}
-	if (!first)
-		return (unsigned)(next - now);
-	first->evict(first);
-	return 0;
+	return first;
+}
+
+/* Ends the first one. Returns 0, or the milliseconds until one may go. */
+static unsigned end_one(struct http_pool *p, const void *server)
+{
+	const uint64_t now = http_pool_now(p);
+	struct http_slot *first;
+	unsigned wait;
+
+	list_for_each_entry(struct http_slot, s, &p->slots, in_pool)
+		s->spared = false;
+	while ((first = find_first(p, server, now, &wait))) {
+		if (first->evict(first))
+			return 0;
+		first->spared = true;
+	}
+	return wait;
 }
 
 unsigned http_pool_make_room(struct http_pool *p, const void *server, size_t of_server)

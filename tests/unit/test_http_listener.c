@@ -328,6 +328,32 @@ static void a_probe_in_the_middle_of_a_flood_is_answered(void **state)
 		close(fds[i]);
 }
 
+/* Its request came while the loop was busy with something else. */
+static void a_probe_that_waits_in_the_kernel_is_answered(void **state)
+{
+	enum { MORE = 5 };
+	struct fixture *f = *state;
+	uint16_t port = start(f, "127.0.0.1");
+	_cleanup_(buf_done) struct buf answer = { 0 };
+	int fds[HTTP_POOL_OF_SERVER + MORE];
+
+	for (int i = 0; i < HTTP_POOL_OF_SERVER; i++) {
+		fds[i] = http_client_connect("127.0.0.1", port);
+		http_client_turn(f->base);
+		now++;
+	}
+	now += HTTP_POOL_SILENT;
+	for (int i = HTTP_POOL_OF_SERVER; i < HTTP_POOL_OF_SERVER + MORE; i++)
+		fds[i] = http_client_connect("127.0.0.1", port);
+	http_client_send(fds[0], "GET /hello HTTP/1.1\r\n\r\n");
+	http_client_receive(f->base, fds[0], "hello", &answer);
+	assert_non_null(strstr(buf_str(&answer), "hello"));
+	http_client_turn(f->base);
+	assert_true(is_closed(fds[1]));
+	for (int i = 0; i < HTTP_POOL_OF_SERVER + MORE; i++)
+		close(fds[i]);
+}
+
 static void connections_that_end_make_room(void **state)
 {
 	struct fixture *f = *state;
@@ -596,6 +622,7 @@ int main(void)
 		TEST(a_connection_is_kept_for_more_requests),
 		TEST(who_keeps_connections_open_shuts_nobody_out),
 		TEST(a_probe_in_the_middle_of_a_flood_is_answered),
+		TEST(a_probe_that_waits_in_the_kernel_is_answered),
 		TEST(connections_that_end_make_room),
 		TEST(pipelined_requests_wait_behind_an_answer),
 		TEST(other_clients_come_between_pipelined_requests),

@@ -24,16 +24,20 @@ static uint64_t test_clock(void)
 struct client {
 	struct http_slot slot;
 	struct http_pool *pool;
+	bool sends; /* at this moment */
 	bool gone;
 };
 
-static void evict(struct http_slot *slot)
+static bool evict(struct http_slot *slot)
 {
 	struct client *c = container_of(slot, struct client, slot);
 
 	assert_false(c->gone);
+	if (c->sends)
+		return false;
 	c->gone = true;
 	http_pool_remove(c->pool, slot);
+	return true;
 }
 
 struct fixture {
@@ -150,6 +154,27 @@ static void a_flood_ends_nobody_who_is_about_to_be_answered(void **state)
 	assert_false(takes->gone);
 }
 
+static void one_that_is_just_sending_is_spared(void **state)
+{
+	struct fixture *f = *state;
+	struct client *probe = connect_to(f, "a", HTTP_SLOT_SILENT);
+
+	while (f->n < HTTP_POOL_OF_SERVER)
+		connect_to(f, "a", HTTP_SLOT_SILENT);
+	now += 10000;
+	probe->sends = true;
+	assert_int_equal(make_room(f, "a"), 0);
+	assert_false(probe->gone);
+	assert_true(f->clients[1].gone);
+	for (size_t i = 2; i < f->n; i++)
+		f->clients[i].sends = true;
+	connect_to(f, "a", HTTP_SLOT_SILENT);
+	assert_int_equal(make_room(f, "a"), HTTP_POOL_SILENT);
+	probe->sends = false;
+	assert_int_equal(make_room(f, "a"), 0);
+	assert_true(probe->gone);
+}
+
 static void one_that_sends_or_takes_slowly_goes_at_last(void **state)
 {
 	struct fixture *f = *state;
@@ -171,7 +196,7 @@ static void one_that_sends_or_takes_slowly_goes_at_last(void **state)
 	assert_int_equal(make_room(f, "a"), 0);
 	assert_true(stalls->gone);
 	connect_to(f, "a", HTTP_SLOT_SENDS);
-	assert_int_equal(make_room(f, "a"), HTTP_POOL_STALLED - 1);
+	assert_int_equal(make_room(f, "a"), HTTP_POOL_SILENT); /* or later */
 	/* A byte now and then does not keep it for ever. */
 	now = START + HTTP_POOL_ANSWER;
 	for (size_t i = 0; i < f->n; i++)
@@ -246,6 +271,7 @@ int main(void)
 		TEST(below_the_limits_nobody_goes),
 		TEST(who_had_an_answer_goes_first),
 		TEST(a_flood_ends_nobody_who_is_about_to_be_answered),
+		TEST(one_that_is_just_sending_is_spared),
 		TEST(one_that_sends_or_takes_slowly_goes_at_last),
 		TEST(a_flood_of_one_server_leaves_the_others_alone),
 		TEST(all_servers_together_have_a_limit),
