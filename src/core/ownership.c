@@ -73,6 +73,17 @@ static bool sets_have_virtual_server(
 		(vs->proto == IPPROTO_UDP && has_member(l, SET_NODE_PORT_UDP, vs));
 }
 
+/* Cluster IPs are allocated, so that other programs have no use for them. */
+static bool is_wanted_cluster_ip(const struct ledger *l, const struct fact_key *vs)
+{
+	const struct ip ip = fact_ip(vs);
+	const struct fact member =
+		fact_member(SET_CLUSTER_IP, vs->family, &ip, vs->proto, vs->port, NULL);
+	struct fact_state s;
+
+	return ledger_state(l, &member.key, &s) && s.wanted;
+}
+
 bool ownership_of_wanted(const struct ledger *l, const struct node_view *view,
 	const struct fact *found, const struct fact_val *wanted)
 {
@@ -82,9 +93,12 @@ bool ownership_of_wanted(const struct ledger *l, const struct node_view *view,
 	if (key->kind != FACT_VS || view->options->adopt_foreign ||
 		sets_have_virtual_server(l, view, key))
 		return true;
-	if (!key->proto || !has_vip(l, view, &ip))
+	if (!key->proto)
 		return false;
-	return fact_val_eq(&found->val, wanted) || !ledger_counts_of(l, FACT_MEMBER)->present;
+	if (has_vip(l, view, &ip) && !ledger_counts_of(l, FACT_MEMBER)->present)
+		return true;
+	return fact_val_eq(&found->val, wanted) &&
+		(has_vip(l, view, &ip) || is_wanted_cluster_ip(l, key));
 }
 
 bool ownership_is_ours(

@@ -18,8 +18,9 @@ bool ownership_is_ours(
 
 /*
  * The same of a fact that a Service wants. A virtual server of others at its address and port stays
- * theirs. Ours is a member of a set; or it is as it should be, and its address is a VIP that we, or
- * kube-proxy, have made local; or all sets have been flushed, and its address is such a VIP. The sets
+ * theirs. Ours is a member of a set; or it is as it should be, and its address is a cluster IP or a
+ * VIP that we, or kube-proxy, have made local; or all sets have been flushed, and its address is such
+ * a VIP. The sets
  * of node ports tell no address: another program's virtual server at a port that is a node port of a
  * Service counts as ours on every address of the node.
  */

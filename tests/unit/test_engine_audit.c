@@ -407,6 +407,22 @@ static void a_virtual_server_at_a_vip_of_ours_is_ours(void **state)
 	}
 }
 
+/* Somebody deleted both the member and the VIP while nobody looked. */
+static void a_virtual_server_as_it_should_be_at_a_cluster_ip_is_ours(void **state)
+{
+	struct world *w = *state;
+
+	put(w,
+		"set KUBE-CLUSTER-IP hash:ip,port maxelem=65536\n"
+		"member KUBE-CLUSTER-IP 10.96.0.9,tcp:80\n"
+		"vs 10.96.0.2:80/TCP rr\n");
+	world_start(w, EXT);
+	assert_string_equal(world_told(w), "");
+	world_expect(w,
+		"member KUBE-CLUSTER-IP 10.96.0.2,tcp:80\n"
+		"route 10.96.0.2 src=100.101.102.103\n");
+}
+
 static void add_foreign(struct fake_kernel *k, enum fact_kind kind, void *arg)
 {
 	(void)arg;
@@ -551,6 +567,7 @@ int main(void)
 		WORLD_TEST(a_restart_takes_no_foreign_virtual_server),
 		WORLD_TEST(a_foreign_virtual_server_that_goes_makes_room),
 		WORLD_TEST(a_virtual_server_at_a_vip_of_ours_is_ours),
+		WORLD_TEST(a_virtual_server_as_it_should_be_at_a_cluster_ip_is_ours),
 		WORLD_TEST(one_that_comes_up_in_the_middle_of_an_audit_keeps_its_real_servers),
 		WORLD_TEST(leftovers_are_known_by_their_set_members),
 		WORLD_TEST(excluded_ranges_are_left_alone),
