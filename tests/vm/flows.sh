@@ -149,11 +149,30 @@ leads_to() {
 	done
 }
 
+# ask_in_doubt: asks the first few flows that came elsewhere once more, each alone: two clients of one
+# virtual server that ask in step hear one of two servers each.
+ask_in_doubt() {
+	local all=("${flows[@]}") heard=() again=() i
+	for i in "${!all[@]}"; do
+		heard[i]=${answers[i]:-nothing}
+		# shellcheck disable=SC2086
+		leads_to "${all[i]}" "${wanted[${all[i]}]}" ${heard[i]} >/dev/null || again+=("$i")
+	done
+	for i in "${again[@]:0:4}"; do
+		flows=("${all[i]}")
+		ask_all
+		heard[i]=${answers[0]:-nothing}
+	done
+	flows=("${all[@]}")
+	answers=("${heard[@]}")
+}
+
 # flows_ask NAME: asks the flows that were read since the last call, with the options of that name.
 flows_ask() {
 	local i flow sentence answers
 	[ ${#flows[@]} != 0 ] || return 0
 	ask_all
+	ask_in_doubt
 	for i in "${!flows[@]}"; do
 		flow=${flows[i]}
 		sentence="$1: $flow: ${wanted[$flow]}${reason[$flow]:+ (${reason[$flow]})}"

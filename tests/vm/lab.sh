@@ -170,7 +170,7 @@ lab_serve() {
 		lab_background "$WORK/serve-$pod" "$pod" "$PEER" serve "$pod" "${ports[@]}"
 	done
 	for pod in a b c; do
-		eventually 2 grep -q serving "$WORK/serve-$pod" || return
+		eventually 20 grep -q serving "$WORK/serve-$pod" || return
 	done
 }
 

@@ -100,7 +100,7 @@ outside_serve() {
 		lab_background "$WORK/serve-$name" $name "$PEER" serve $name "${ports[@]}"
 	done
 	for name in node node-b gw near far; do
-		eventually 2 grep -q serving "$WORK/serve-$name" || return
+		eventually 20 grep -q serving "$WORK/serve-$name" || return
 	done
 }
 

@@ -119,7 +119,7 @@ learns() {
 path_mtu() {
 	local address
 	lab_background "$WORK/store" b "$PEER" store 7000
-	must "a store serves" eventually 2 grep -q serving "$WORK/store"
+	must "a store serves" eventually 20 grep -q serving "$WORK/store"
 	# The endpoint sends through the small link between gw and far.
 	for address in "$POOL" "$POOL6"; do
 		moves "a client behind a link with a small MTU receives from $address" far down "$address"

@@ -111,7 +111,7 @@ prepare_lab() {
 	local name
 	lab_up
 	lab_background "$WORK/serve-node" node "$PEER" serve host tcp:80 tcp:9999 udp:80 udp:9999
-	eventually 2 grep -q serving "$WORK/serve-node"
+	eventually 20 grep -q serving "$WORK/serve-node"
 	for name in client node b; do
 		inside $name sysctl -qw net.ipv4.ping_group_range="0 0"
 	done
