@@ -351,7 +351,7 @@ int manifest_file_read(
 		.file = f, .catalog = catalog, .problems = problems
 	};
 	struct stat st = { 0 };
-	bool being_written, was_half = f->half;
+	bool being_written = false, was_half = f->half;
 	int e = read_file(f->path, &st, &r.text, &being_written);
 	uint64_t hash;
 

@@ -127,6 +127,8 @@ leads_to() {
 	read -ra words <<<"$1"
 	for name in "${@:3}"; do
 		translate "${words[0]}" "${words[2]}" "$name"
+		# A router may say that it does not find an address of nobody.
+		[ "$reached $CAME" != "dropped unreachable" ] || CAME=dropped
 		came+=("$CAME")
 	done
 	echo "came: ${came[*]}"

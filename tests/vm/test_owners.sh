@@ -273,5 +273,10 @@ check "all of it is removed" eventually 60 settled
 equal "nothing is left of them" "$(kernel_state)" "$before"
 ask_flows after-the-tenants a
 recovers "after a version that takes whole addresses" leave_local_route
-recovers "after kube-proxy" leave_address
+if in_node ip link add probe0 type dummy 2>/dev/null; then
+	in_node ip link del probe0
+	recovers "after kube-proxy" leave_address
+else
+	skip "after kube-proxy: the address is given back" "this kernel has no dummy devices"
+fi
 tap_done
