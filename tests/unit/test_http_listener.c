@@ -445,12 +445,29 @@ static void a_client_that_has_ended_its_side_gets_everything(void **state)
 	close(fd);
 }
 
+/* Whether the whole answer to /big comes. */
+static bool gets_all(struct fixture *f, int fd)
+{
+	static char data[1 << 16];
+	size_t got = 0;
+	ssize_t n = 1;
+
+	while (got < BIG && n) {
+		http_client_wait(f->base, fd, EV_READ);
+		n = recv(fd, data, sizeof(data), 0);
+		if (n > 0)
+			got += (size_t)n;
+		else if (n < 0 && errno != EAGAIN)
+			n = 0;
+	}
+	return got >= BIG;
+}
+
 static void unread_answers_have_a_limit_together(void **state)
 {
 	enum { CLIENTS = 12, FIT = HTTP_POOL_PENDING / BIG };
 	struct fixture *f = *state;
 	uint16_t port = start(f, "127.0.0.1");
-	_cleanup_(buf_done) struct buf answer = { 0 };
 	int fds[CLIENTS], closed = 0;
 
 	for (int i = 0; i < CLIENTS; i++) {
@@ -461,12 +478,9 @@ static void unread_answers_have_a_limit_together(void **state)
 		now++;
 	}
 	/* Those that are left get all of it; the kernel has a part of each. */
-	http_client_receive(f->base, fds[CLIENTS - 1], "xend", &answer);
-	assert_non_null(strstr(buf_str(&answer), "xend"));
+	assert_true(gets_all(f, fds[CLIENTS - 1]));
 	for (int i = 0; i < CLIENTS - 1; i++) {
-		buf_reset(&answer);
-		http_client_receive(f->base, fds[i], "xend", &answer);
-		closed += !strstr(buf_str(&answer), "xend");
+		closed += !gets_all(f, fds[i]);
 		close(fds[i]);
 	}
 	assert_in_range(closed, CLIENTS - 2 * FIT, CLIENTS - FIT);
@@ -511,8 +525,14 @@ static void without_a_descriptor_connections_wait(void **state)
 	uint16_t port = start(f, "127.0.0.1");
 	_cleanup_(buf_done) struct buf answer = { 0 };
 	int first = http_client_connect("127.0.0.1", port), second;
+	const char *preload = getenv("LD_PRELOAD");
 	struct rlimit before, few;
 
+	/* Its accept4() ends the connection when it returns EMFILE. */
+	if (preload && strstr(preload, "vgpreload")) {
+		close(first);
+		skip();
+	}
 	http_client_turn(f->base); /* the first is accepted and may not go yet */
 	second = http_client_connect("127.0.0.1", port);
 	http_client_send(second, "GET /hello HTTP/1.1\r\n\r\n");
