@@ -43,13 +43,16 @@ write_services() {
 
 # served NAME: asks for the Service from everywhere, and for the owners' other ports.
 served() {
-	local owner
-	for owner in far near node-b; do
-		each want client,node,b $owner:80 46 tcp,udp a,c node
-	done
+	services_want
 	each want client,b far:22 46 tcp far kept
 	each want node near:22 46 tcp near node
 	flows_ask "$1"
+}
+
+services_want() {
+	each want client,b far:80 46 tcp,udp a,c node
+	each want client,node near:80 46 tcp a,c node
+	each want b,node node-b:80 46 tcp a,c node
 }
 
 # ---- Settings that the daemon leaves alone ----
@@ -76,10 +79,7 @@ with_rules() {
 
 # What belongs to the owners is forwarded, so it needs the administrator's rules.
 only_services_are_served() {
-	local owner
-	for owner in far near node-b; do
-		each want client,node,b $owner:80 46 tcp,udp a,c node
-	done
+	services_want
 	each want client,b far:22 46 tcp dropped
 	flows_ask "$1"
 }
@@ -132,21 +132,19 @@ overlay() {
 
 repairs() {
 	reference=$(state)
-	noticed "a policy rule that is deleted" ip rule del pref 90
-	noticed "an IPv6 policy rule that is deleted" ip -6 rule del pref 90
+	noticed "policy rules that are deleted" sh -c "ip rule del pref 90; ip -6 rule del pref 90"
 	noticed "policy rules that are flushed" sh -c "
 		ip rule flush; ip rule add pref 32766 lookup main; ip rule add pref 32767 lookup default
 		ip -6 rule flush; ip -6 rule add pref 32766 lookup main"
-	noticed "a table of routes that is flushed" ip route flush table 2512
-	noticed "an IPv6 table of routes that is flushed" ip -6 route flush table 2512
+	noticed "tables of routes that are flushed" \
+		sh -c "ip route flush table 2512; ip -6 route flush table 2512"
 	noticed "the device of held addresses that is set up" ip link set kube-ipvs1 up
 	noticed "the device of held addresses that is deleted" ip link del kube-ipvs1
 	noticed "a held address that is deleted" ip addr del $FAR/32 dev kube-ipvs1
 	audited "a foreign address that becomes local" ip route add local $FAR/32 dev kube-ipvs1 table local
-	audited "a port of a foreign address that is deleted" ipset del KUBE-EXTERNAL-PORT $FAR,tcp:80
-	audited "a port of a foreign address that is added" ipset add KUBE-EXTERNAL-PORT $FAR,tcp:22
+	audited "ports of a foreign address that are changed" sh -c "
+		ipset del KUBE-EXTERNAL-PORT $FAR,tcp:80; ipset add KUBE-EXTERNAL-PORT $FAR,tcp:22"
 	noticed "a rule that is deleted" iptables -w -t mangle -F KUBE-IPVS-EXTERNAL
-	noticed "a jump that is deleted" iptables -w -t mangle -D PREROUTING 1
 	served "after the repairs"
 }
 
