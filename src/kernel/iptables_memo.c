@@ -41,10 +41,11 @@ bool memo_written(struct map *memos, const struct op *op)
 	if (m && op->type == OP_DEL) {
 		map_del(memos, &m->by_key);
 		free(m);
+		return false;
 	}
 	if (op->type == OP_SET)
 		m = memo_get(memos, &op->fact.key);
-	if (!m || op->type == OP_DEL)
+	if (!m)
 		return false;
 	doubtful = op->type == OP_SET && m->written == rules;
 	if (m->written != rules)

@@ -37,9 +37,9 @@ static struct {
 	unsigned changes; /* carried out */
 } kernel;
 
-static void answer(const struct nlmsghdr *h, size_t len)
+static void answer(const void *message, size_t len)
 {
-	assert_int_equal(write(kernel.fd, h, len), len);
+	assert_int_equal(write(kernel.fd, message, len), len);
 }
 
 static void answer_int(uint16_t type, uint32_t seq, int value)
@@ -50,7 +50,7 @@ static void answer_int(uint16_t type, uint32_t seq, int value)
 	} m = { .h = { .nlmsg_len = sizeof(m), .nlmsg_type = type, .nlmsg_seq = seq },
 		.value = value };
 
-	answer(&m.h, sizeof(m));
+	answer(&m, sizeof(m));
 }
 
 /* A datagram that does not fit is lost just as one that found no room in the queue. */
