@@ -29,7 +29,9 @@ struct drain;
 struct drain_config {
 	struct ledger *ledger;
 	uint16_t external_table; /* struct options */
-	/* How long the real servers of this virtual server may drain; 0: not at all. */
+	/* The real servers of this virtual server may drain. Asked again at every look. */
+	bool (*may_drain)(const struct fact_key *vs, void *arg);
+	/* How long they may; 0: not at all. */
 	uint64_t (*timeout)(const struct fact_key *vs, void *arg);
 	/* The endpoint of this real server still exists, though it gets no new connections. Asked at
 	 * every look; NULL: none does. */

@@ -22,9 +22,13 @@ void fact_list_add(struct fact_list *l, struct fact f);
 void fact_list_finish(struct fact_list *l);
 void fact_list_done(struct fact_list *l);
 
-/* Appends the facts of one Service; finish the list afterwards. Rules go to the pool. */
+/*
+ * Appends the facts of one Service; finish the list afterwards. Rules go to the pool.
+ * @param takes_ports As in struct node_needs. What takes the ports of others' addresses then stands
+ * for the external addresses on interfaces of the node, too: these may go to another host.
+ */
 void resolve_service(const struct served_ports *served, const struct node_view *view,
-	struct rule_pool *pool, struct fact_list *ret);
+	const bool takes_ports[static 2], struct rule_pool *pool, struct fact_list *ret);
 
 /* What resolving one port takes, and where its rules and facts go. */
 struct resolver {

@@ -24,6 +24,7 @@ struct drain_fact {
 	bool is_vs;
 	bool listed;	       /* at the last look: there is no deadline */
 	bool released;	       /* its delete is queued: not to be caught again */
+	bool ended;	       /* of a virtual server: its real servers may not drain any more */
 	bool busy;	       /* had connections at the last look, ... */
 	uint64_t looked;       /* ... which was then */
 	struct fact_list kept; /* of a virtual server: itself and the path to it, as claimed */
@@ -115,6 +116,8 @@ static uint64_t drain_timeout_of(const struct drain *d, const struct fact_key *v
 	const struct drain_fact *f = drain_find(d, vs);
 	const uint32_t hash = map_hash(vs, sizeof(*vs));
 
+	if (!d->config.may_drain(vs, d->config.arg))
+		return 0;
 	if (f)
 		return f->timeout;
 	map_for_each_match_entry(struct drain_expected, e, &d->expected, hash, by_key)
@@ -333,6 +336,33 @@ static void drain_postpone(const struct drain *d, struct drain_fact *rs, uint64_
 	rs->listed = listed;
 }
 
+/* Releases virtual servers that may not drain any more, with their real servers. */
+static void drain_end(struct drain *d, uint64_t now)
+{
+	struct fact_key key;
+	bool any = false;
+
+	map_for_each_entry(struct drain_fact, vs, &d->facts, by_key) {
+		if (!vs->is_vs || vs->released || now < vs->look_at ||
+			d->config.may_drain(&vs->key, d->config.arg))
+			continue;
+		vs->ended = any = true;
+		drain_release(d, vs);
+	}
+	if (!any)
+		return;
+	map_for_each_entry(struct drain_fact, rs, &d->facts, by_key) {
+		const struct drain_fact *vs;
+
+		if (rs->is_vs || rs->released)
+			continue;
+		fact_parent(&rs->key, &key);
+		vs = drain_find(d, &key);
+		if (vs && vs->ended)
+			drain_release(d, rs);
+	}
+}
+
 uint64_t drain_poll(struct drain *d, uint64_t now)
 {
 	struct drain_look look = { .d = d, .now = now };
@@ -343,6 +373,7 @@ uint64_t drain_poll(struct drain *d, uint64_t now)
 
 	if (now < d->next)
 		return d->next;
+	drain_end(d, now);
 	map_for_each_entry(struct drain_fact, f, &d->facts, by_key) {
 		if (f->released) {
 			/* Remembered until it is deleted or wanted again, so as not to be caught

@@ -80,6 +80,7 @@ struct engine *engine_new(const struct engine_config *config)
 	e->drain = drain_new(&(struct drain_config){
 		.ledger = e->ledger,
 		.external_table = config->view->options->external_table,
+		.may_drain = publisher_may_drain,
 		.timeout = publisher_drain_timeout,
 		.listed = publisher_lists,
 		.conns = drain_conns,

@@ -53,23 +53,25 @@ void publisher_sweep_rules(struct publisher *p)
 }
 
 /* Only TCP connections are waited for. */
-static bool may_drain(const struct publisher *p, const struct fact_key *vs)
+bool publisher_may_drain(const struct fact_key *vs, void *publisher)
 {
+	const struct publisher *p = publisher;
 	const struct ip ip = fact_ip(vs);
 	const struct fact taken =
 		fact_member(SET_EXTERNAL_PORT, vs->family, &ip, vs->proto, vs->port, NULL);
-	struct fact_state virtual_server, exposure;
+	struct fact_state exposure;
 	bool tcp = vs->proto ? vs->proto == IPPROTO_TCP
 			     : marks_is_tcp(p->view->options->mark_mask, fact_fwmark(vs));
 
 	if (p->releasing || !p->drains || !tcp)
 		return false;
-	if (ledger_state(p->ledger, vs, &virtual_server) && virtual_server.wanted)
+	if (publication_owner(p->ledger, vs))
 		return true;
 	if (rights_refused(&p->rights, &ip, vs->port, vs->proto))
 		return false;
 	/* A port of others' goes back to them at once, unless only the backend has changed. */
-	return !(ledger_state(p->ledger, &taken.key, &exposure) && exposure.present) ||
+	return node_view_is_local(p->view, &ip) ||
+		!(ledger_state(p->ledger, &taken.key, &exposure) && exposure.present) ||
 		rights_granted(&p->rights, &ip, vs->port, vs->proto);
 }
 
@@ -79,8 +81,6 @@ uint64_t publisher_drain_timeout(const struct fact_key *vs, void *publisher)
 	const struct publication *pub = publication_owner(p->ledger, vs);
 	int64_t ms = p->view->options->drain_timeout;
 
-	if (!may_drain(p, vs))
-		return 0;
 	if (pub && pub->slot->service && pub->slot->service->drain_timeout >= 0)
 		ms = pub->slot->service->drain_timeout;
 	return ms > 0 ? (uint64_t)ms : 0;
@@ -126,6 +126,36 @@ static void remember_unready(struct publication *pub, const struct served_ports 
 		qsort(pub->unready, pub->n_unready, sizeof(*pub->unready), node_socket_compare);
 }
 
+static bool takes_ports(const struct publisher *p, size_t family)
+{
+	return p->n_taking_ports[family] || p->keeps_ports[family];
+}
+
+static bool has_external_on_interface(const struct publication *pub, size_t family)
+{
+	for (size_t i = 0; i < pub->n_wishes; i++) {
+		const struct frontend *fe = &pub->wishes[i].fe;
+
+		if (!fe->refusal && fe->reach == REACH_NODE &&
+			(fe->ip.family == AF_INET6) == (family == 1))
+			return true;
+	}
+	return false;
+}
+
+/* Of external addresses on interfaces, ports are taken while those of other addresses are. */
+static void requeue_on_interfaces(struct publisher *p)
+{
+	for (size_t f = 0; f < ARRAY_SIZE(p->takes_ports); f++) {
+		if (p->takes_ports[f] == takes_ports(p, f))
+			continue;
+		p->takes_ports[f] = !p->takes_ports[f];
+		list_for_each_entry(struct publication, pub, &p->publications, link)
+			if (has_external_on_interface(pub, f))
+				store_mark_dirty(p->store, pub->slot);
+	}
+}
+
 /* What the node has to have for its Services. The members that are still there count too, because a
  * set must have room for all of them to become smaller. */
 static struct node_needs node_needs_now(const struct publisher *p)
@@ -135,7 +165,7 @@ static struct node_needs node_needs_now(const struct publisher *p)
 	for (size_t f = 0; f < ARRAY_SIZE(needs.takes_ports); f++) {
 		const struct fact led = fact_set(SET_EXTERNAL_PORT, f ? AF_INET6 : AF_INET);
 
-		needs.takes_ports[f] = p->n_taking_ports[f] || p->keeps_ports[f];
+		needs.takes_ports[f] = takes_ports(p, f);
 		needs.leads_ports[f] = p->view->backend == BACKEND_IPTABLES
 			? ledger_count_children(p->ledger, &led.key)
 			: needs.takes_ports[f];
@@ -191,8 +221,7 @@ static void expect_draining(
 	for (size_t i = 0; pub->drain_timeout >= 0 && i < n_old; i++) {
 		const struct fact_key *key = &old[i].key;
 
-		if (key->kind == FACT_VS && may_drain(p, key) &&
-			ledger_state(p->ledger, key, &state) && !state.wanted)
+		if (key->kind == FACT_VS && ledger_state(p->ledger, key, &state) && !state.wanted)
 			drain_expect(p->drain, key, (uint64_t)pub->drain_timeout);
 	}
 	pub->drain_timeout = s ? s->drain_timeout : -1;
@@ -293,7 +322,7 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 		marks_release(p->marks, &pub->marks);
 	else if (!marks_assign(p->marks, &pub->marks, slot->name, &p->served))
 		p->stats->marks_exhausted++;
-	resolve_service(&p->served, p->view, &p->rules, new);
+	resolve_service(&p->served, p->view, p->takes_ports, &p->rules, new);
 	fact_list_finish(new);
 	degraded = new->n &&*scheduler &&node_view_scheduler_missing(p->view, scheduler);
 	if (degraded && !pub->degraded && p->on_degraded)
@@ -331,6 +360,10 @@ bool publisher_run(struct publisher *p)
 		publish_node(p);
 	for (int i = 0; i < RUN_SLOTS; i++) {
 		slot = store_next_dirty(p->store);
+		if (!slot) {
+			requeue_on_interfaces(p);
+			slot = store_next_dirty(p->store);
+		}
 		if (slot) {
 			publish_slot(p, slot);
 			continue;

@@ -33,7 +33,8 @@ struct publisher {
 	bool indexes_endpoints;	  /* the store does, for `rights` */
 	size_t n_taking_ports[2]; /* Services with REACH_PORTS, of IPv4 and IPv6 */
 	bool keeps_ports[2];	  /* so do orphans that are kept */
-	struct node_needs needs;  /* as resolved */
+	bool takes_ports[2]; /* one of these, as Services were resolved; see resolve_service() */
+	struct node_needs needs; /* as resolved */
 	struct rule_pool rules;
 	struct list publications;
 	struct claimant node; /* of the facts that no Service brings */
@@ -61,6 +62,8 @@ void publisher_sweep_rules(struct publisher *p);
 /* While the input is incomplete: more endpoints of the Service may be in what could not be read. */
 bool publisher_misses_endpoints(const struct publisher *p, const struct slot *slot);
 
+/* struct drain_config, may_drain. */
+bool publisher_may_drain(const struct fact_key *vs, void *publisher);
 /* struct drain_config, listed. */
 bool publisher_lists(const struct fact_key *rs, void *publisher);
 /* struct drain_config, timeout: how long real servers of this virtual server may drain. */

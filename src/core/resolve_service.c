@@ -92,11 +92,14 @@ static void add_frontend_members(
  * table where the address is local; other packets to it are routed as before. IPv4 sends ICMP and
  * resets only from addresses that it knows (__ip_dev_find() in net/ipv4/devinet.c), so it has to
  * know this one, too.
+ *
+ * While the address is on an interface its own route is found first. When it goes to another host,
+ * packets come here until the others know it, and until then connections go on here.
  */
 static void take_port(
 	const struct resolver *r, const struct served_port *p, const struct frontend *fe)
 {
-	if (p->family == AF_INET)
+	if (p->family == AF_INET && fe->reach == REACH_PORTS)
 		fact_list_add(r->out, fact_held(&fe->ip));
 	fact_list_add(r->out, fact_route_in_table(&fe->ip, r->view->options->external_table));
 	add_member(r, p, SET_EXTERNAL_PORT, &fe->ip, fe->port, NULL);
@@ -118,8 +121,13 @@ static bool may_be_here(const struct node_view *view, const struct candidate *ep
 	return ep->local || (!*ep->endpoint->node_name && !told);
 }
 
+static bool is_external_on_interface(const struct frontend *fe)
+{
+	return fe->reach == REACH_NODE && frontend_authority(fe->kind) != AUTHORITY_ALLOCATED;
+}
+
 void resolve_service(const struct served_ports *served, const struct node_view *view,
-	struct rule_pool *pool, struct fact_list *ret)
+	const bool takes_ports[static 2], struct rule_pool *pool, struct fact_list *ret)
 {
 	const struct resolver r = { .view = view, .pool = pool, .out = ret };
 	const bool iptables = view->backend == BACKEND_IPTABLES;
@@ -128,6 +136,7 @@ void resolve_service(const struct served_ports *served, const struct node_view *
 	for (size_t k = 0; k < served->n; k++) {
 		const struct served_port *p = &served->ports[k];
 		const struct ip *source = &view->node_ip[p->family == AF_INET6];
+		const bool takes = takes_ports[p->family == AF_INET6];
 
 		/* Every endpoint here, whatever its state: it may reach itself through a connection
 		 * that it holds. With iptables those of other nodes too, as in kube-proxy's
@@ -143,7 +152,9 @@ void resolve_service(const struct served_ports *served, const struct node_view *
 			const struct frontend *fe = &p->frontends.fes[i];
 
 			add_frontend_members(&r, p, fe);
-			if (fe->reach == REACH_PORTS && !iptables)
+			if (!iptables &&
+				(fe->reach == REACH_PORTS ||
+					(takes && is_external_on_interface(fe))))
 				take_port(&r, p, fe);
 			if (fe->reach != REACH_WHOLE)
 				continue;

@@ -358,7 +358,7 @@ void fixture_resolve(const struct store *s, const char *ns, const char *name,
 	struct served_ports served = { 0 };
 
 	served_ports_select(&served, store_find(s, ns, name), view);
-	resolve_service(&served, view, pool, ret);
+	resolve_service(&served, view, (bool[2]){ false, false }, pool, ret);
 	served_ports_done(&served);
 }
 

@@ -576,6 +576,53 @@ static void ports_of_others_do_not_drain(void **state)
 	world_expect_gone(w, TAKEN);
 }
 
+#define OWN "service a/own ip=10.96.0.2 external=100.101.102.103 port=p80:80/TCP\n"
+#define OWN_EP "slice a/own-1 port=p80:8080/TCP ep=10.244.1.1 service=own\n"
+
+/* An address on an interface is the node's, until it goes to another host. */
+static void a_port_of_an_own_address_drains_while_it_is_here(void **state)
+{
+	struct world *w = *state;
+	uint32_t n = 1;
+
+	world_restart_with(w, (struct engine_config){ .drain = true });
+	w->kernel.active = active;
+	w->kernel.arg = &n;
+	w->node.options.external_addresses = EXTERNAL_PORTS;
+	world_start(w, EXTERNAL ONE OWN OWN_EP);
+	world_expect(w, "member KUBE-EXTERNAL-PORT 100.101.102.103,tcp:80\n");
+	store_delete_service(&w->store, "a", "own");
+	world_step(w);
+	world_expect(w, "rs 100.101.102.103:80/TCP 10.244.1.1:8080 weight=0\n");
+	w->node.view.n_local = 0;
+	engine_node_changed(w->engine);
+	world_sleep(w, 1000);
+	world_expect_gone(w,
+		"rs 100.101.102.103:80/TCP 10.244.1.1:8080 weight=0\n"
+		"member KUBE-EXTERNAL-PORT 100.101.102.103,tcp:80\n");
+}
+
+/* Nor do they go on draining when the Service is deleted after the backend was changed. */
+static void ports_of_others_end_draining_with_the_service(void **state)
+{
+	struct world *w = *state;
+	uint32_t n = 1;
+
+	world_restart_with(w, (struct engine_config){ .drain = true });
+	w->kernel.active = active;
+	w->kernel.arg = &n;
+	w->node.options.external_addresses = EXTERNAL_PORTS;
+	world_start(w, EXTERNAL ONE);
+	w->node.view.backend = BACKEND_IPTABLES;
+	engine_node_changed(w->engine);
+	world_step(w);
+	world_expect(w, TAKEN);
+	store_delete_service(&w->store, "a", "web");
+	world_sleep(w, 1000);
+	world_sleep(w, 1000);
+	world_expect_gone(w, TAKEN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -583,6 +630,8 @@ int main(void)
 		WORLD_TEST(an_idle_endpoint_goes_after_the_first_look),
 		WORLD_TEST(with_the_backend_a_path_to_an_address_of_others_stays),
 		WORLD_TEST(ports_of_others_do_not_drain),
+		WORLD_TEST(a_port_of_an_own_address_drains_while_it_is_here),
+		WORLD_TEST(ports_of_others_end_draining_with_the_service),
 		WORLD_TEST(the_deadline_ends_it_at_last),
 		WORLD_TEST(the_deadline_counts_from_the_deletion),
 		WORLD_TEST(it_begins_to_drain_with_its_weight),

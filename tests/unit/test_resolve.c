@@ -475,7 +475,7 @@ static void nothing_stands_behind_the_name_of_a_scheduler(void **state)
 	served_ports_select(&served, store_find(&store, "a", "web"), &node.view);
 	for (size_t i = 0; i < served.n; i++)
 		served.ports[i].mark = 0x100000;
-	resolve_service(&served, &node.view, NULL, &list);
+	resolve_service(&served, &node.view, (bool[2]){ false, false }, NULL, &list);
 	for (size_t i = 0; i < list.n; i++) {
 		const char *name = list.facts[i].val.vs.scheduler;
 

@@ -379,6 +379,34 @@ static void the_rules_stand_while_a_port_is_taken(void **state)
 	world_expect_gone(w, jumps);
 }
 
+/* When it goes to another host, connections go on here until packets find that host. */
+static void a_port_of_an_own_address_is_ready_to_be_taken(void **state)
+{
+	static const char ready[] = "route " NODE_IP " table=2512\n"
+				    "member KUBE-EXTERNAL-PORT " NODE_IP ",tcp:80\n";
+	static const char taken[] = "held " NODE_IP "\n";
+	struct world *w = *state;
+
+	w->node.options.external_addresses = EXTERNAL_PORTS;
+	world_start(w, "service a/own ip=10.95.0.9 external=" NODE_IP " port=p:80/TCP:30080\n");
+	world_expect_gone(w, ready);
+	world_load(w, EXTERNAL TENANT_EPS);
+	world_expect(w, ready);
+	world_expect_gone(w, taken);
+	assert_null(strstr(world_log(w), NODE_IP ",tcp:30080"));
+	w->node.view.n_local = 0;
+	engine_node_changed(w->engine);
+	world_step(w);
+	world_expect(w, ready);
+	world_expect(w, taken);
+	w->node.view.n_local = 1;
+	engine_node_changed(w->engine);
+	store_delete_service(&w->store, "a", "tenant");
+	world_step(w);
+	world_expect_gone(w, ready);
+	world_expect_gone(w, taken);
+}
+
 /* The address of an own interface, of a pool that nobody else has, without policy routing. */
 static void some_addresses_are_not_taken_port_by_port(void **state)
 {
@@ -490,6 +518,7 @@ int main(void)
 		WORLD_TEST(ranges_limit_external_addresses),
 		WORLD_TEST(a_range_of_nodes_and_pods_refuses_nothing),
 		WORLD_TEST(the_rules_stand_while_a_port_is_taken),
+		WORLD_TEST(a_port_of_an_own_address_is_ready_to_be_taken),
 		WORLD_TEST(some_addresses_are_not_taken_port_by_port),
 		WORLD_TEST(iptables_needs_no_address),
 		WORLD_TEST(the_order_of_taking_and_giving_back),
