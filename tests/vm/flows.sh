@@ -127,9 +127,9 @@ leads_to() {
 	read -ra words <<<"$1"
 	for name in "${@:3}"; do
 		translate "${words[0]}" "${words[2]}" "$name"
-		# A router may say that it does not find an address of nobody.
+		# A router may say that it does not find an address of nobody, or say so now and then.
 		[ "$reached $CAME" != "dropped unreachable" ] || CAME=dropped
-		came+=("$CAME")
+		[[ " ${came[*]} " = *" $CAME "* ]] || came+=("$CAME")
 	done
 	echo "came: ${came[*]}"
 	if [[ $reached = *'|'* ]]; then
