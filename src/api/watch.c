@@ -276,7 +276,7 @@ static void request_finished(struct watch *w, enum watch_outcome outcome, const 
 			check_finished(w);
 		} else if (was == PHASE_WATCH) {
 			/* If it was ended too early, so were those of other nodes. */
-			if (lasted < w->timeout_s * 1000) {
+			if (lasted < (uint64_t)w->timeout_s * 1000) {
 				w->state.healthy = false;
 				wait = pace_jitter(WATCH_SPREAD_MS);
 			}
