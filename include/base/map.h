@@ -14,6 +14,7 @@
  */
 struct map_node {
 	struct map_node *next;
+	struct map_node **at; /* what leads here: many nodes may have one hash */
 	uint32_t hash;
 };
 

@@ -39,10 +39,17 @@ uint32_t map_hash_str(const char *s)
 	return map_hash(s, strlen(s));
 }
 
+static void bucket_insert(struct map_node **bucket, struct map_node *node)
+{
+	node->next = *bucket;
+	node->at = bucket;
+	if (node->next)
+		node->next->at = &node->next;
+	*bucket = node;
+}
+
 void map_add(struct map *m, struct map_node *node, uint32_t hash)
 {
-	struct map_node **b;
-
 	if (m->count >= m->nbucket) {
 		size_t n = m->nbucket ? m->nbucket * 2 : 16;
 		struct map_node **bucket = mem_zalloc(n, sizeof(struct map_node *));
@@ -50,28 +57,22 @@ void map_add(struct map *m, struct map_node *node, uint32_t hash)
 		for (size_t i = 0; i < m->nbucket; i++)
 			for (struct map_node *it = m->bucket[i], *next; it; it = next) {
 				next = it->next;
-				b = &bucket[it->hash & (n - 1)];
-				it->next = *b;
-				*b = it;
+				bucket_insert(&bucket[it->hash & (n - 1)], it);
 			}
 		free(m->bucket);
 		m->bucket = bucket;
 		m->nbucket = n;
 	}
-	b = &m->bucket[hash & (m->nbucket - 1)];
 	node->hash = hash;
-	node->next = *b;
-	*b = node;
+	bucket_insert(&m->bucket[hash & (m->nbucket - 1)], node);
 	m->count++;
 }
 
 void map_del(struct map *m, struct map_node *node)
 {
-	struct map_node **p = &m->bucket[node->hash & (m->nbucket - 1)];
-
-	while (*p != node)
-		p = &(*p)->next;
-	*p = node->next;
+	*node->at = node->next;
+	if (node->next)
+		node->next->at = node->at;
 	m->count--;
 }
 
