@@ -35,7 +35,6 @@ enum {
 enum pass { PASS_VITAL, PASS_USUAL, PASSES };
 
 struct claim {
-	struct claim *next;
 	const struct claimant *who;
 	struct fact_val val;
 };
@@ -52,11 +51,12 @@ struct ledger_entry {
 	struct ledger_entry *parent; /* has an entry as long as it has children */
 	struct list sibling;	     /* on parent->children */
 	struct list children;
-	struct claim *claims;	 /* the oldest claimant first */
+	struct claim *claims;	 /* n_claims, the oldest claimant first */
 	struct failure *failure; /* NULL: the last attempt did not fail */
 	struct fact_key key;
 	struct fact_val have;
-	uint32_t seen;	    /* the last audit that observed it */
+	uint32_t seen; /* the last audit that observed it */
+	uint32_t n_claims;
 	uint32_t n_staying; /* of the device: how many children have `stays` set */
 	uint32_t n_children;
 	bool present : 1, known : 1, foreign : 1, ours : 1, queued : 1, stays : 1;
@@ -117,10 +117,7 @@ void ledger_free(struct ledger *l)
 	if (!l)
 		return;
 	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
-		for (struct claim *c = e->claims, *next; c; c = next) {
-			next = c->next;
-			free(c);
-		}
+		free(e->claims);
 		free(e->failure);
 		free(e);
 	}
@@ -162,6 +159,29 @@ static struct ledger_entry *ledger_get(struct ledger *l, const struct fact_key *
 	return e;
 }
 
+/* Where the claim of `who` is, or belongs. Thousands of Services may share an address or endpoint. */
+static uint32_t claim_position(const struct ledger_entry *e, const struct claimant *who)
+{
+	uint32_t from = 0, to = e->n_claims;
+
+	while (from < to) {
+		uint32_t middle = from + (to - from) / 2;
+
+		if (claimant_older(e->claims[middle].who, who))
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+static const struct claim *claim_find(const struct ledger_entry *e, const struct claimant *who)
+{
+	const uint32_t i = claim_position(e, who);
+
+	return i < e->n_claims && e->claims[i].who == who ? &e->claims[i] : NULL;
+}
+
 /*
  * The claim that decides the value; NULL: the fact is not wanted. A real server is wanted only by
  * the claimant that decides its virtual server: the endpoints of a Service that lost a conflict
@@ -169,14 +189,17 @@ static struct ledger_entry *ledger_get(struct ledger *l, const struct fact_key *
  */
 static const struct claim *entry_deciding_claim(const struct ledger_entry *e)
 {
-	const struct claim *owner = e->parent ? e->parent->claims : NULL;
-	const struct claim *c = e->claims;
+	const struct claim *last, *c;
 
+	if (!e->n_claims)
+		return NULL;
 	if (e->key.kind != FACT_RS)
-		return c;
-	while (c && owner && c->who != owner->who && c->who->born != CLAIMANT_LAST)
-		c = c->next;
-	return owner ? c : NULL;
+		return &e->claims[0];
+	if (!e->parent->n_claims)
+		return NULL;
+	c = claim_find(e, e->parent->claims[0].who);
+	last = &e->claims[e->n_claims - 1];
+	return c || last->who->born != CLAIMANT_LAST ? c : last;
 }
 
 /* The device stays as long as an address stays on it, and an orphan as long as it is kept. */
@@ -266,7 +289,7 @@ static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 		/* A failed add whose parent has vanished is not over: the parent is tried again. */
 		if (e->present || !c)
 			free(take(e->failure));
-		if (!e->claims && !e->present && list_empty(&e->children))
+		if (!e->n_claims && !e->present && list_empty(&e->children))
 			list_insert(&l->garbage, &e->queue);
 	} else if (e->failure && e->failure->retry_at) {
 		queue = &l->delayed;
@@ -327,6 +350,7 @@ static void ledger_collect(struct ledger *l)
 		list_remove(&e->sibling);
 		map_del(&l->entries, &e->by_key);
 		l->counts[e->key.kind].facts--;
+		free(e->claims);
 		free(e);
 		if (!parent)
 			continue;
@@ -349,32 +373,36 @@ static void ledger_requeue_childless(struct ledger *l, struct ledger_entry *e)
 
 /* Claims */
 
-static struct claim *claim_detach(struct ledger_entry *e, const struct claimant *who)
+/* The claim is new, or has another value. There is room for a power of two. */
+static void claim_put(
+	struct ledger_entry *e, const struct claimant *who, const struct fact_val *val)
 {
-	for (struct claim **p = &e->claims; *p; p = &(*p)->next)
-		if ((*p)->who == who) {
-			struct claim *c = *p;
+	const uint32_t i = claim_position(e, who), n = e->n_claims;
 
-			*p = c->next;
-			return c;
-		}
-	return NULL;
+	if (i == n || e->claims[i].who != who) {
+		if (!(n & (n - 1)))
+			e->claims = mem_realloc(e->claims, n ? 2 * n : 1, sizeof(*e->claims));
+		memmove(&e->claims[i + 1], &e->claims[i], (n - i) * sizeof(*e->claims));
+		e->n_claims++;
+	}
+	e->claims[i] = (struct claim){ .who = who, .val = *val };
+}
+
+static void claim_remove(struct ledger_entry *e, const struct claimant *who)
+{
+	const uint32_t i = claim_position(e, who);
+
+	if (i == e->n_claims || e->claims[i].who != who)
+		return;
+	e->n_claims--;
+	memmove(&e->claims[i], &e->claims[i + 1], (e->n_claims - i) * sizeof(*e->claims));
 }
 
 void ledger_claim(struct ledger *l, const struct fact *f, const struct claimant *who)
 {
 	struct ledger_entry *e = ledger_get(l, &f->key);
-	struct claim *c = claim_detach(e, who), **p = &e->claims;
 
-	if (!c)
-		c = new0(struct claim);
-	c->who = who;
-	c->val = f->val;
-	while (*p && claimant_older((*p)->who, who))
-		p = &(*p)->next;
-	c->next = *p;
-	*p = c;
-
+	claim_put(e, who, &f->val);
 	/* Children of a foreign fact were never read. */
 	if (e->foreign)
 		l->unsure |= 1u << e->key.kind;
@@ -394,7 +422,7 @@ void ledger_release(struct ledger *l, const struct fact_key *key, const struct c
 
 	if (!e)
 		return;
-	free(claim_detach(e, who));
+	claim_remove(e, who);
 	free(take(e->failure));
 	ledger_requeue(l, e);
 	ledger_requeue_children(l, e);
@@ -590,9 +618,9 @@ void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
 	bool differs = !e->present || (e->known && !fact_val_eq(&e->have, &f->val));
 
 	if (!e->present) {
-		e->foreign = !e->claims && !ours;
+		e->foreign = !e->n_claims && !ours;
 		e->ours = !e->foreign;
-		e->orphan = !e->claims && ours;
+		e->orphan = !e->n_claims && ours;
 	}
 	if (differs) {
 		l->drift += !e->foreign && !entry_is_doubted(e);
@@ -742,8 +770,8 @@ void ledger_each_claimant(const struct ledger *l, const struct fact_key *key,
 {
 	const struct ledger_entry *e = ledger_find(l, key);
 
-	for (const struct claim *c = e ? e->claims : NULL; c; c = c->next)
-		f(c->who, arg);
+	for (uint32_t i = 0; e && i < e->n_claims; i++)
+		f(e->claims[i].who, arg);
 }
 
 void ledger_each_queued(const struct ledger *l, enum op_type type, enum fact_kind kind,
