@@ -52,12 +52,28 @@ static inline bool candidate_is_in(const struct candidate *c, bool local_policy)
 	return local_policy ? c->in_local : c->in_cluster;
 }
 
+/* A port of endpoints, as one of a Service's slices has it. */
+struct slice_port {
+	const struct endpoint_port *port;
+	const struct slice *slice;
+	const struct subset *subset;
+	unsigned order; /* in the slices */
+};
+
+/* Those of all slices, so that each port of the Service finds its own. */
+struct slice_ports {
+	struct slice_port *ports; /* sorted by name and protocol, then in the order of the slices */
+	size_t n, cap;
+};
+
 /*
- * Fills `ret`, which is zeroed or was filled before (its memory is used again). Pointers stay valid
- * as long as the slot does not change.
+ * Both fill `ret`, which is zeroed or was filled before (its memory is used again). Pointers stay
+ * valid as long as the slot does not change.
  */
-void endpoints_select(const struct slot *slot, const struct service_port *port, int family,
+void slice_ports_list(const struct slot *slot, struct slice_ports *ret);
+void endpoints_select(const struct slice_ports *from, const struct service_port *port, int family,
 	const struct node_view *view, struct endpoint_list *ret);
+void slice_ports_done(struct slice_ports *l);
 /* The endpoint with that address and port; NULL: none has them. */
 struct candidate *endpoints_find(const struct endpoint_list *l, const struct ip *ip, uint16_t port);
 void endpoints_done(struct endpoint_list *l);

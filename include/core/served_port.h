@@ -29,6 +29,7 @@ struct served_port {
 struct served_ports {
 	struct served_port *ports; /* by family, then in the Service's order */
 	size_t n, cap;
+	struct slice_ports sources; /* of their endpoints */
 };
 
 /*

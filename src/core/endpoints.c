@@ -140,7 +140,66 @@ static enum endpoint_reason cluster_reason(const struct candidate *c, enum topol
 	return topology == TOPOLOGY_NODE ? ENDPOINT_OTHER_NODE : ENDPOINT_OTHER_ZONE;
 }
 
-void endpoints_select(const struct slot *slot, const struct service_port *port, int family,
+static int compare_port_key(const char *name, uint8_t proto, const struct endpoint_port *port)
+{
+	const int c = strcmp(name, port->name);
+
+	return c ? c : proto - port->proto;
+}
+
+static int compare_slice_port(const void *va, const void *vb)
+{
+	const struct slice_port *a = va, *b = vb;
+	const int c = compare_port_key(a->port->name, a->port->proto, b->port);
+
+	return c ? c : (a->order > b->order) - (a->order < b->order);
+}
+
+void slice_ports_list(const struct slot *slot, struct slice_ports *ret)
+{
+	ret->n = 0;
+	list_for_each_entry(const struct slot_slice, it, &slot->slices, link)
+		for (size_t i = 0; i < it->slice->n_subsets; i++) {
+			const struct subset *subset = &it->slice->subsets[i];
+
+			for (size_t j = 0; j < subset->n_ports; j++) {
+				mem_grow(ret->ports, ret->n, ret->cap);
+				ret->ports[ret->n] = (struct slice_port){
+					.port = &subset->ports[j],
+					.slice = it->slice,
+					.subset = subset,
+					.order = (unsigned)ret->n,
+				};
+				ret->n++;
+			}
+		}
+	if (ret->n)
+		qsort(ret->ports, ret->n, sizeof(*ret->ports), compare_slice_port);
+}
+
+void slice_ports_done(struct slice_ports *l)
+{
+	free(l->ports);
+	*l = (struct slice_ports){ 0 };
+}
+
+/* Where those of the Service's port begin. */
+static size_t first_slice_port(const struct slice_ports *l, const struct service_port *port)
+{
+	size_t from = 0, to = l->n;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (compare_port_key(port->name, port->proto, l->ports[middle].port) > 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+void endpoints_select(const struct slice_ports *from, const struct service_port *port, int family,
 	const struct node_view *view, struct endpoint_list *ret)
 {
 	bool any_ready = false, local_ready = false;
@@ -148,16 +207,13 @@ void endpoints_select(const struct slot *slot, const struct service_port *port, 
 	size_t n = 0;
 
 	*ret = (struct endpoint_list){ .eps = ret->eps, .cap = ret->cap };
-	list_for_each_entry(struct slot_slice, it, &slot->slices, link)
-		for (size_t i = 0; i < it->slice->n_subsets; i++) {
-			const struct subset *subset = &it->slice->subsets[i];
+	for (size_t i = first_slice_port(from, port); i < from->n; i++) {
+		const struct slice_port *p = &from->ports[i];
 
-			for (size_t j = 0; j < subset->n_ports; j++)
-				if (subset->ports[j].proto == port->proto &&
-					!strcmp(subset->ports[j].name, port->name))
-					collect_subset(ret, it->slice, subset,
-						subset->ports[j].port, family, view);
-		}
+		if (compare_port_key(port->name, port->proto, p->port))
+			break;
+		collect_subset(ret, p->slice, p->subset, p->port->port, family, view);
+	}
 
 	/* One candidate for each address and port. */
 	if (ret->n)

@@ -34,6 +34,8 @@ void served_ports_select(
 	static const int families[] = { AF_INET, AF_INET6 };
 
 	s->n = 0;
+	if (slot->service)
+		slice_ports_list(slot, &s->sources);
 	for (size_t f = 0; slot->service && f < ARRAY_SIZE(families); f++)
 		for (size_t i = 0; i < slot->service->n_ports; i++) {
 			const struct service_port *port = &slot->service->ports[i];
@@ -57,7 +59,7 @@ void served_ports_select(
 			if (!p->frontends.n)
 				continue;
 			split_refused(p);
-			endpoints_select(slot, port, families[f], view, &p->endpoints);
+			endpoints_select(&s->sources, port, families[f], view, &p->endpoints);
 			s->n++;
 		}
 }
@@ -70,5 +72,6 @@ void served_ports_done(struct served_ports *s)
 		endpoints_done(&s->ports[i].endpoints);
 	}
 	free(s->ports);
+	slice_ports_done(&s->sources);
 	*s = (struct served_ports){ 0 };
 }

@@ -273,15 +273,16 @@ void store_put_slice(struct store *s, struct slice *slice)
 		it->slice = slice;
 		it->slot->n_slices++;
 
-		/* In order of kind and name, so that resolving does not depend on their arrival. */
+		/* In order of kind and name, so that resolving does not depend on their arrival.
+		 * They mostly arrive in order. */
 		pos = &it->slot->slices;
-		list_for_each_entry(struct slot_slice, other, &it->slot->slices, link) {
+		for (struct list *l = pos->prev; l != &it->slot->slices; l = l->prev) {
+			const struct slot_slice *other = container_of(l, struct slot_slice, link);
 			int c = (int)other->slice->kind - (int)slice->kind;
 
-			if (c > 0 || (!c && strcmp(other->slice->name, slice->name) > 0)) {
-				pos = &other->link;
+			if (c < 0 || (!c && strcmp(other->slice->name, slice->name) < 0))
 				break;
-			}
+			pos = l;
 		}
 		list_insert(pos, &it->link);
 

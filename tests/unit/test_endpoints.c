@@ -68,6 +68,7 @@ static void check(const struct row *row, int family, const struct fixture_node *
 	struct service_port port = { .name = "p80", .proto = IPPROTO_TCP, .port = 80 };
 	_cleanup_(buf_done) struct buf b = { 0 };
 	struct endpoint_list list = { 0 };
+	struct slice_ports ports = { 0 };
 	struct fixture_node node;
 	struct store store;
 
@@ -77,12 +78,15 @@ static void check(const struct row *row, int family, const struct fixture_node *
 	fixture_load(&store, "service a/web ip=10.96.0.1");
 	load(&store, row->slices);
 	/* The list may have been filled before. */
-	for (int i = 0; i < 2; i++)
-		endpoints_select(store_find(&store, "a", "web"), &port, family, &node.view, &list);
+	for (int i = 0; i < 2; i++) {
+		slice_ports_list(store_find(&store, "a", "web"), &ports);
+		endpoints_select(&ports, &port, family, &node.view, &list);
+	}
 	print(&b, &list);
 	if (strcmp(buf_str(&b), row->expected) != 0)
 		fail_msg("%s: expected\n%sbut got\n%s", row->name, row->expected, buf_str(&b));
 	endpoints_done(&list);
+	slice_ports_done(&ports);
 	store_done(&store);
 }
 
