@@ -110,16 +110,34 @@ static uint32_t choose_index(
 	return index ? index : first_index(m, from, proto, USE_RESERVED);
 }
 
+/* By port, whatever the mark. */
+static int port_mark_compare(const void *a, const void *b)
+{
+	const struct port_mark *x = a, *y = b;
+
+	if (x->family != y->family)
+		return x->family - y->family;
+	return x->proto != y->proto ? x->proto - y->proto : x->port - y->port;
+}
+
+static const struct port_mark *port_mark_find(
+	const struct port_marks *marks, const struct port_mark *port)
+{
+	return marks->n ? bsearch(port, marks->marks, marks->n, sizeof(*port), port_mark_compare)
+			: NULL;
+}
+
 void port_marks_fill(const struct port_marks *marks, struct served_ports *served)
 {
-	for (size_t k = 0; k < served->n; k++) {
+	for (size_t k = 0; marks->n && k < served->n; k++) {
 		struct served_port *p = &served->ports[k];
+		const struct port_mark port = {
+			.family = (uint8_t)p->family, .proto = p->port->proto, .port = p->port->port
+		};
+		const struct port_mark *found = port_mark_find(marks, &port);
 
-		for (size_t i = 0; i < marks->n; i++)
-			if (marks->marks[i].family == p->family &&
-				marks->marks[i].proto == p->port->proto &&
-				marks->marks[i].port == p->port->port)
-				p->mark = marks->marks[i].mark;
+		if (found)
+			p->mark = found->mark;
 	}
 }
 
@@ -157,15 +175,12 @@ bool marks_assign(
 			.port = p->port->port,
 			.mark = p->mark };
 	}
-	/* Marks of ports that need none any more are free again. */
-	for (size_t i = 0; i < old.n; i++) {
-		bool kept = false;
-
-		for (size_t j = 0; j < marks->n; j++)
-			kept |= marks->marks[j].mark == old.marks[i].mark;
-		if (!kept)
+	if (marks->n)
+		qsort(marks->marks, marks->n, sizeof(*marks->marks), port_mark_compare);
+	/* A port keeps its mark; the marks of ports that need none any more are free again. */
+	for (size_t i = 0; i < old.n; i++)
+		if (!port_mark_find(marks, &old.marks[i]))
 			m->use[old.marks[i].mark >> m->shift] = USE_FREE;
-	}
 	free(old.marks);
 	return enough;
 }

@@ -442,16 +442,47 @@ static const struct publication *better_claim(const struct rights *r, const stru
 	return c.winner;
 }
 
-/* Another port of the same Service has it as its node port. */
-static bool is_own_node_port(
-	const struct rights *r, const struct service *s, const struct frontend *fe, uint8_t proto)
+/* The node ports of one Service, with their protocols. */
+struct own_node_ports {
+	uint32_t *keys; /* sorted */
+	size_t n;
+};
+
+static uint32_t node_port_key(uint16_t port, uint8_t proto)
 {
-	if (!node_view_is_nodeport_address(r->view, &fe->ip))
-		return false;
-	for (size_t i = 0; i < s->n_ports; i++)
-		if (s->ports[i].node_port == fe->port && s->ports[i].proto == proto)
-			return true;
-	return false;
+	return (uint32_t)port << 8 | proto;
+}
+
+static int node_port_key_compare(const void *a, const void *b)
+{
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void own_node_ports_list(struct own_node_ports *ret, const struct service *s)
+{
+	*ret = (struct own_node_ports){ .keys = mem_zalloc(s ? s->n_ports : 0, sizeof(uint32_t)) };
+	for (size_t i = 0; s && i < s->n_ports; i++)
+		if (s->ports[i].node_port)
+			ret->keys[ret->n++] =
+				node_port_key(s->ports[i].node_port, s->ports[i].proto);
+	qsort(ret->keys, ret->n, sizeof(*ret->keys), node_port_key_compare);
+}
+
+static void own_node_ports_done(struct own_node_ports *l)
+{
+	free(l->keys);
+}
+
+/* Another port of the same Service has it as its node port. */
+static bool is_own_node_port(const struct rights *r, const struct own_node_ports *own,
+	const struct frontend *fe, uint8_t proto)
+{
+	const uint32_t key = node_port_key(fe->port, proto);
+
+	return node_view_is_nodeport_address(r->view, &fe->ip) &&
+		bsearch(&key, own->keys, own->n, sizeof(key), node_port_key_compare);
 }
 
 /*
@@ -460,7 +491,7 @@ static bool is_own_node_port(
  * select the same pods on the host network share their endpoints.
  */
 static enum refusal decide_frontend(const struct rights *r, const struct publication *pub,
-	const struct served_port *p, const struct frontend *fe)
+	const struct served_port *p, const struct own_node_ports *own, const struct frontend *fe)
 {
 	const uint8_t proto = p->port->proto;
 	const bool external = frontend_authority(fe->kind) != AUTHORITY_ALLOCATED;
@@ -476,15 +507,17 @@ static enum refusal decide_frontend(const struct rights *r, const struct publica
 		return REFUSAL_ENDPOINT;
 	if (is_foreign(r, fe, proto))
 		return REFUSAL_FOREIGN;
-	if (external && is_own_node_port(r, pub->slot->service, fe, proto))
+	if (external && is_own_node_port(r, own, fe, proto))
 		return REFUSAL_HELD;
 	return better_claim(r, pub, fe, proto, NULL) ? REFUSAL_HELD : REFUSAL_NONE;
 }
 
 void rights_decide(struct rights *r, struct publication *pub, struct served_ports *served)
 {
+	_cleanup_(own_node_ports_done) struct own_node_ports own;
 	size_t cap = 0;
 
+	own_node_ports_list(&own, pub->slot->service);
 	remember_cluster_ips(r, pub, served);
 	pub->takes_ports[0] = pub->takes_ports[1] = false;
 	for (size_t k = 0; k < served->n; k++) {
@@ -495,7 +528,7 @@ void rights_decide(struct rights *r, struct publication *pub, struct served_port
 		for (size_t i = 0; i < p->frontends.n; i++) {
 			struct frontend fe = p->frontends.fes[i];
 
-			fe.refusal = decide_frontend(r, pub, p, &fe);
+			fe.refusal = decide_frontend(r, pub, p, &own, &fe);
 			if (fe.refusal) {
 				frontend_list_add(&p->refused, &fe);
 			} else {
