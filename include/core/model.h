@@ -19,6 +19,16 @@
 /* RFC 1123 subdomain; name and namespace limits of Kubernetes */
 enum { NAME_MAX_LEN = 253 };
 
+/* Limits of one Service. An API server has none but the size of an object (1.5 MiB), into which
+ * 100,000 addresses fit. */
+enum {
+	SERVICE_MAX_PORTS = 20000,
+	SERVICE_MAX_ADDRESSES = 1000, /* external IPs; and load balancer addresses */
+	SERVICE_MAX_SOURCE_RANGES = 10000,
+	/* Ports times addresses, and ports times load balancer addresses times source ranges. */
+	SERVICE_MAX_FRONTENDS = 100000,
+};
+
 enum service_type {
 	SERVICE_CLUSTER_IP,
 	SERVICE_NODE_PORT,

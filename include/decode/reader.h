@@ -111,6 +111,7 @@ int reader_each(struct reader *r, const struct value *obj, struct key key,
 enum { READER_SKIP = 1 };
 struct reader_list {
 	size_t size; /* of an item */
+	size_t max;  /* elements; further ones are mistakes; 0: no limit */
 	int (*read)(struct reader *r, const struct value *v, void *item, const void *arg);
 	const void *arg;
 	void *items; /* this and the next one are the result */

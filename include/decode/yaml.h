@@ -17,6 +17,7 @@
 enum {
 	YAML_MAX_DEPTH = 64,
 	YAML_MAX_NODES = 4000000, /* of one text, where an alias counts as its whole value */
+	YAML_MAX_TAGS = 100, /* %TAG directives of one text, each compared with all before it */
 };
 
 struct yaml_error {

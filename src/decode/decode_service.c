@@ -121,27 +121,28 @@ static int cmp_ports(const void *a, const void *b, void *arg)
 	return 0;
 }
 
-/* The index of the later one of two ports that the rule finds equal; n where all differ. */
-static size_t find_twin(
+/* Of each port, the first one that the rule finds equal to it; itself where there is none before. */
+static void find_twins(
 	const struct service_port *ports, size_t n, enum port_rule rule, size_t *ret_first)
 {
-	_cleanup_free_ const struct service_port **sorted = NULL;
+	_cleanup_free_ const struct service_port **sorted = mem_zalloc(n, sizeof(*sorted));
 
-	if (n < 2)
-		return n;
-	sorted = mem_zalloc(n, sizeof(const struct service_port *));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		sorted[i] = &ports[i];
-	qsort_r(sorted, n, sizeof(const struct service_port *), cmp_ports, &rule);
-	for (size_t i = 1; i < n; i++) {
-		size_t a = (size_t)(sorted[i - 1] - ports), b = (size_t)(sorted[i] - ports);
-
-		if (cmp_ports(&sorted[i - 1], &sorted[i], &rule) != 0)
-			continue;
-		*ret_first = a < b ? a : b;
-		return a < b ? b : a;
+		ret_first[i] = i;
 	}
-	return n;
+	qsort_r(sorted, n, sizeof(*sorted), cmp_ports, &rule);
+	for (size_t i = 1, from = 0; i <= n; i++) {
+		size_t first = (size_t)(sorted[from] - ports);
+
+		if (i < n && !cmp_ports(&sorted[from], &sorted[i], &rule))
+			continue;
+		for (size_t k = from; k < i; k++)
+			if ((size_t)(sorted[k] - ports) < first)
+				first = (size_t)(sorted[k] - ports);
+		for (; from < i; from++)
+			ret_first[sorted[from] - ports] = first;
+	}
 }
 
 /* The ports of one protocol differ in number, name and node port. */
@@ -151,25 +152,34 @@ static int read_service_ports(struct reader *r, const struct value *spec, struct
 		[PORT_NUMBER] = "port", [PORT_NAME] = "name", [PORT_NODE_PORT] = "nodePort"
 	};
 	struct reader_list list = { .size = sizeof(struct service_port),
+		.max = SERVICE_MAX_PORTS,
 		.read = read_service_port };
 	struct service_port *ports;
 	int e = reader_list(r, spec, KEY("ports", 1), &list);
 
 	ports = list.items;
 	reader_within(r, "ports");
-	for (enum port_rule rule = PORT_NUMBER; rule <= PORT_NODE_PORT; rule++) {
-		size_t first = 0, twin, mark;
+	for (enum port_rule rule = PORT_NUMBER; !e && list.n > 1 && rule <= PORT_NODE_PORT;
+		rule++) {
+		_cleanup_free_ size_t *first = mem_zalloc(list.n, sizeof(*first));
+		size_t n = 0;
 
-		while (!e && (twin = find_twin(ports, list.n, rule, &first)) < list.n) {
-			mark = reader_enter_index(r, twin);
+		find_twins(ports, list.n, rule, first);
+		for (size_t i = 0; !e && i < list.n; i++) {
+			size_t mark;
+
+			if (first[i] == i) {
+				ports[n++] = ports[i];
+				continue;
+			}
+			mark = reader_enter_index(r, i);
 			e = reader_leave_out(r,
 				reader_fail_at(r, keys[rule],
 					"is the same as that of ports[%zu], which has the same protocol",
-					first));
+					first[i]));
 			reader_leave(r, mark);
-			list.n--;
-			memmove(&ports[twin], &ports[twin + 1], (list.n - twin) * sizeof(*ports));
 		}
+		list.n = n;
 	}
 	s->ports = ports;
 	s->n_ports = list.n;
@@ -320,7 +330,9 @@ static int read_ingress(struct reader *r, const struct value *v, void *item, con
 
 static int read_service_status(struct reader *r, const struct value *root, struct service *s)
 {
-	struct reader_list list = { .size = sizeof(struct ingress), .read = read_ingress };
+	struct reader_list list = {
+		.size = sizeof(struct ingress), .max = SERVICE_MAX_ADDRESSES, .read = read_ingress
+	};
 	struct value status = { 0 }, lb = { 0 };
 	int e = reader_object(r, root, KEY("status", 3), &status);
 
@@ -373,6 +385,29 @@ static int read_type(
 	return e;
 }
 
+/*
+ * What is too much together is left out: first the external IPs. Without its source ranges a load
+ * balancer address would be open to all, so that it goes with them.
+ */
+static int check_size(struct reader *r, struct service *s)
+{
+	const size_t addresses = s->n_cluster_ips + s->n_external_ips + s->n_ingress;
+	const size_t ranges = s->n_ports * s->n_ingress * s->n_source_ranges;
+
+	if (s->n_ports * addresses <= SERVICE_MAX_FRONTENDS && ranges <= SERVICE_MAX_FRONTENDS)
+		return 0;
+	s->n_external_ips = 0;
+	if (ranges > SERVICE_MAX_FRONTENDS || s->n_ports * s->n_ingress > SERVICE_MAX_FRONTENDS)
+		s->n_ingress = 0;
+	reader_within(r, "spec");
+	if (ranges > SERVICE_MAX_FRONTENDS)
+		return reader_fail_at(r, "loadBalancerSourceRanges",
+			"times ports and load balancer addresses are %zu, must be at most %d",
+			ranges, SERVICE_MAX_FRONTENDS);
+	return reader_fail_at(r, "ports", "times addresses are %zu, must be at most %d",
+		s->n_ports * addresses, SERVICE_MAX_FRONTENDS);
+}
+
 int decode_service(struct reader *r, const struct decode_source *src, struct service *s,
 	struct service_wish *ret_wish)
 {
@@ -384,8 +419,12 @@ int decode_service(struct reader *r, const struct decode_source *src, struct ser
 	const struct key affinity_key = KEY("sessionAffinity", 7);
 	const struct key check_port = KEY("healthCheckNodePort", 12);
 	const struct key not_ready = KEY("publishNotReadyAddresses", 13);
-	struct reader_list external_ips = { .size = sizeof(struct ip), .read = read_external_ip };
-	struct reader_list ranges = { .size = sizeof(struct cidr), .read = reader_value_cidr };
+	struct reader_list external_ips = {
+		.size = sizeof(struct ip), .max = SERVICE_MAX_ADDRESSES, .read = read_external_ip
+	};
+	struct reader_list ranges = { .size = sizeof(struct cidr),
+		.max = SERVICE_MAX_SOURCE_RANGES,
+		.read = reader_value_cidr };
 	unsigned affinity = 0, external = 0, internal = 0;
 	struct value spec = { 0 };
 	int64_t port = 0;
@@ -420,5 +459,6 @@ int decode_service(struct reader *r, const struct decode_source *src, struct ser
 	s->health_check_node_port = (uint16_t)port;
 	e = e ?: reader_leave_out(r, reader_bool(r, &spec, not_ready, &s->publish_not_ready));
 	reader_leave(r, mark);
-	return e ?: reader_leave_out(r, read_service_status(r, &src->root, s));
+	e = e ?: reader_leave_out(r, read_service_status(r, &src->root, s));
+	return e ?: reader_leave_out(r, check_size(r, s));
 }

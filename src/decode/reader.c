@@ -443,7 +443,8 @@ static int read_item(struct reader *r, const struct value *v, size_t i, void *ar
 	void *item = (char *)list->items + list->n * list->size;
 	int e;
 
-	(void)i;
+	if (list->max && i >= list->max)
+		return reader_fail(r, "is beyond the limit of %zu elements", list->max);
 	memset(item, 0, list->size); /* an element that was left out may have written to it */
 	e = list->read(r, v, item, list->arg);
 	list->n += !e;

@@ -404,11 +404,33 @@ static int fail_parser(struct loader *l, const char *text, size_t len)
 		p->context, p->context_mark.line + 1);
 }
 
+/* Lines end with \n, \r, U+0085, U+2028 or U+2029; of the last three only the last byte is looked at. */
+static int check_tags(struct loader *l, const char *text, size_t len)
+{
+	static const char breaks[] = { '\n', '\r', '\x85', '\xa8', '\xa9' };
+	const char *tag = text, *end = text + len;
+	yaml_mark_t mark = { 0 };
+	unsigned n = 0;
+
+	for (; (tag = memmem(tag, (size_t)(end - tag), "%TAG", 4)); tag++) {
+		if (tag > text && !memchr(breaks, tag[-1], sizeof(breaks)))
+			continue;
+		if (++n <= YAML_MAX_TAGS)
+			continue;
+		for (const char *c = text; c < tag; c++)
+			mark.line += *c == '\n';
+		return fail_at_mark(l, mark, "more than %d %%TAG directives", YAML_MAX_TAGS);
+	}
+	return 0;
+}
+
 static int parse_yaml(struct loader *l, const char *text, size_t len)
 {
 	bool done = false;
-	int r = 0;
+	int r = check_tags(l, text, len);
 
+	if (r)
+		return r;
 	if (!yaml_parser_initialize(&l->parser))
 		abort(); /* out of memory, as everywhere */
 	yaml_parser_set_encoding(&l->parser, YAML_UTF8_ENCODING);

@@ -164,6 +164,71 @@ static void twins_among_the_ports_are_left_out(void **state)
 	object_done(&o);
 }
 
+/* Appends `"key":[n elements],`: ports, or addresses or ranges with the suffix. */
+static void add_elements(struct buf *b, const char *key, size_t n, const char *suffix)
+{
+	buf_addf(b, "\"%s\":[", key);
+	for (unsigned i = 0; i < n; i++) {
+		buf_adds(b, i ? "," : "");
+		if (!suffix)
+			buf_addf(b, "{\"port\":%u,\"name\":\"p%u\"}", i + 1, i);
+		else
+			buf_addf(b, "\"50.0.%u.%u%s\"", i / 256, i % 256, suffix);
+	}
+	buf_adds(b, "],");
+}
+
+/* Whoever writes the object decides how large it is. */
+static void what_is_too_much_is_left_out(void **state)
+{
+	static const struct {
+		size_t ports, external_ips, ranges, ingress;
+		const char *field, *message;
+		size_t wanted[4]; /* of each */
+	} cases[] = {
+		{ 20000, 3, 0, 0, "", "", { 20000, 3, 0, 0 } },
+		{ 20001, 0, 0, 0, "spec.ports[20000]", "is beyond the limit of 20000 elements",
+			{ 20000, 0, 0, 0 } },
+		{ 1, 1000, 10000, 9, "", "", { 1, 1000, 10000, 9 } },
+		{ 1, 60000, 0, 0, "spec.externalIPs[1000]", "is beyond the limit of 1000 elements",
+			{ 1, 1000, 0, 0 } },
+		{ 1, 0, 10001, 0, "spec.loadBalancerSourceRanges[10000]",
+			"is beyond the limit of 10000 elements", { 1, 0, 10000, 0 } },
+		{ 1, 0, 0, 1001, "status.loadBalancer.ingress[1000]",
+			"is beyond the limit of 1000 elements", { 1, 0, 0, 1000 } },
+		{ 200, 500, 0, 1, "spec.ports",
+			"times addresses are 100400, must be at most 100000", { 200, 0, 0, 1 } },
+		{ 200, 0, 0, 501, "spec.ports",
+			"times addresses are 100400, must be at most 100000", { 200, 0, 0, 0 } },
+		/* Without its ranges it would be open to all. */
+		{ 2, 1, 5001, 10, "spec.loadBalancerSourceRanges",
+			"times ports and load balancer addresses are 100020, must be at most 100000",
+			{ 2, 0, 5001, 0 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(buf_done) struct buf b = { 0 };
+		struct object o;
+
+		buf_adds(&b, "{\"metadata\":{\"name\":\"w\",\"namespace\":\"n\"},\"spec\":{");
+		add_elements(&b, "ports", cases[i].ports, NULL);
+		add_elements(&b, "externalIPs", cases[i].external_ips, "");
+		add_elements(&b, "loadBalancerSourceRanges", cases[i].ranges, "/32");
+		buf_adds(&b,
+			"\"clusterIP\":\"10.0.0.1\"},\"status\":{\"loadBalancer\":{\"ingress\":[");
+		for (unsigned k = 0; k < cases[i].ingress; k++)
+			buf_addf(&b, "%s{\"ip\":\"60.0.%u.%u\"}", k ? "," : "", k / 256, k % 256);
+		buf_adds(&b, "]}}}");
+		o = must_decode_both(OBJECT_SERVICE, buf_str(&b), cases[i].field, cases[i].message);
+		assert_int_equal(o.service->n_ports, cases[i].wanted[0]);
+		assert_int_equal(o.service->n_external_ips, cases[i].wanted[1]);
+		assert_int_equal(o.service->n_source_ranges, cases[i].wanted[2]);
+		assert_int_equal(o.service->n_ingress, cases[i].wanted[3]);
+		object_done(&o);
+	}
+}
+
 static void wrong_fields_of_a_service_count_as_absent(void **state)
 {
 	static const struct {
@@ -479,6 +544,7 @@ int main(void)
 		cmocka_unit_test(a_full_service_is_the_same_in_both_encodings),
 		cmocka_unit_test(wrong_elements_of_a_service_are_left_out),
 		cmocka_unit_test(twins_among_the_ports_are_left_out),
+		cmocka_unit_test(what_is_too_much_is_left_out),
 		cmocka_unit_test(wrong_fields_of_a_service_count_as_absent),
 		cmocka_unit_test(what_is_right_beside_what_is_wrong_is_kept),
 		cmocka_unit_test(services_without_an_address_have_none),

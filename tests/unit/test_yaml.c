@@ -294,6 +294,27 @@ static void expansion_has_a_limit(void **state)
 		"more than 4000000 values, where an alias counts as its whole value");
 }
 
+static void tag_directives_have_a_limit(void **state)
+{
+	static const char *const breaks[] = { "\n", "\r", "\r\n", "\xc2\x85", "\xe2\x80\xa8",
+		"\xe2\x80\xa9" };
+	struct yaml_error err;
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_SIZE(breaks); k++) {
+		_cleanup_(buf_done) struct buf text = { 0 };
+		const bool lf = strchr(breaks[k], '\n');
+
+		for (int i = 0; i < YAML_MAX_TAGS; i++)
+			buf_addf(&text, "%%TAG !t%d! tag:x,%d:%s", i, i, breaks[k]);
+		buf_adds(&text, "---\n50: '%TAG'\n...\n");
+		assert_int_equal(yaml_parse(buf_str(&text), text.len, ignore, NULL, &err), 0);
+		buf_addf(&text, "%%TAG !t! tag:x,1:%s---\na: 1\n", breaks[k]);
+		assert_refused(buf_str(&text), text.len, (lf ? YAML_MAX_TAGS : 0) + 4, 1,
+			"more than 100 %TAG directives");
+	}
+}
+
 static void json_keeps_the_limit_of_values(void **state)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
@@ -458,6 +479,7 @@ int main(void)
 		cmocka_unit_test(documents_before_a_fault_are_delivered),
 		cmocka_unit_test(depth_has_a_limit),
 		cmocka_unit_test(expansion_has_a_limit),
+		cmocka_unit_test(tag_directives_have_a_limit),
 		cmocka_unit_test(json_keeps_the_limit_of_values),
 		cmocka_unit_test(places_are_found_by_path),
 		cmocka_unit_test(printing_keeps_the_order_and_quotes_what_needs_it),
