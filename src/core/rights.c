@@ -26,6 +26,7 @@ struct wish_group {
 	struct ip ip;
 	uint16_t port;
 	uint8_t proto;
+	bool requeued; /* all their Services, and none of them was decided since */
 	struct list wishes;
 };
 
@@ -56,6 +57,7 @@ static void group_add(
 	}
 	list_init(wish);
 	list_insert(&g->wishes, wish);
+	g->requeued = false;
 }
 
 static void group_remove(
@@ -177,13 +179,18 @@ static void requeue_node_port(
 static void requeue_address(
 	const struct rights *r, const struct ip *ip, const struct publication *but)
 {
-	const struct wish_group *g = group_find(&r->by_address, ip, 0, 0);
+	struct wish_group *g = group_find(&r->by_address, ip, 0, 0);
 
-	if (!g)
+	/* Thousands of endpoints may have one address, too. */
+	if (!g || g->requeued)
 		return;
-	list_for_each_entry(const struct wish, w, &g->wishes, same_address)
+	g->requeued = true;
+	list_for_each_entry(const struct wish, w, &g->wishes, same_address) {
 		if (w->pub != but)
 			store_mark_dirty(r->store, w->pub->slot);
+		else
+			g->requeued = false;
+	}
 }
 
 void rights_endpoint_changed(struct rights *r, const struct ip *ip)
@@ -251,6 +258,22 @@ static bool has_ip(const struct ip *ips, size_t n, const struct ip *ip)
 	return false;
 }
 
+/* A Service has gained or lost the cluster IP: see is_cluster_ip_of_other(). Only whether nobody, one
+ * or several have it decides, else many Services with one address would all requeue each other. */
+static void cluster_ip_changed(
+	const struct rights *r, const struct ip *ip, const struct publication *pub)
+{
+	unsigned n_others = 0;
+
+	map_for_each_match_entry(
+		struct allocated_ip, a, &r->cluster_ips, map_hash(ip, sizeof(*ip)), by_address) {
+		n_others += a->pub != pub && ip_eq(&a->ip, ip);
+		if (n_others == 2)
+			return;
+	}
+	requeue_address(r, ip, pub);
+}
+
 static void remember_cluster_ips(
 	struct rights *r, struct publication *pub, const struct served_ports *served)
 {
@@ -269,11 +292,11 @@ static void remember_cluster_ips(
 		*a = (struct allocated_ip){ .pub = pub, .ip = s->cluster_ips[i] };
 		map_add(&r->cluster_ips, &a->by_address, map_hash(&a->ip, sizeof(a->ip)));
 		if (!has_ip(was, n_was, &a->ip))
-			requeue_address(r, &a->ip, pub);
+			cluster_ip_changed(r, &a->ip, pub);
 	}
 	for (size_t i = 0; i < n_was; i++)
 		if (!has_ip(s ? s->cluster_ips : NULL, n, &was[i]))
-			requeue_address(r, &was[i], pub);
+			cluster_ip_changed(r, &was[i], pub);
 }
 
 static bool is_cluster_ip_of_other(

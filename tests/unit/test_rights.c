@@ -198,7 +198,22 @@ static void a_newer_cluster_ip_beats_an_older_external_ip(void **state)
 	expect_told(w, "192.0.2.1:80/TCP: a/tenant refused: ClusterIP\n");
 	world_expect_gone(w, "vs 192.0.2.1:80/TCP none\n");
 	world_expect(w, "rs 192.0.2.1:443/TCP 10.244.1.8:443 weight=1\n");
+	/* With manifests several Services may have one cluster IP. */
+	for (int i = 0; i < 4; i++) {
+		char line[80];
+
+		snprintf(line, sizeof(line), "service c/s%d ip=192.0.2.1 port=p:443/TCP\n", i);
+		world_load(w, line);
+	}
 	store_delete_service(&w->store, "b", "new");
+	for (int i = 0; i < 4; i++) {
+		char name[8];
+
+		world_step(w);
+		world_expect_gone(w, TENANT);
+		snprintf(name, sizeof(name), "s%d", i);
+		store_delete_service(&w->store, "c", name);
+	}
 	world_step(w);
 	world_expect(w, TENANT);
 }
