@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/endpoints.h"
 #include "core/fact.h"
 #include "core/ledger.h"
 #include "core/node_view.h"
@@ -77,9 +78,9 @@ struct walk_path {
 /* Walks from the hook where the packet comes in, or is sent, to IPVS or to the chain that chooses
  * an endpoint. */
 void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_path *ret);
-/* Whether the packet may be forwarded to this endpoint, which does not drain. */
-bool walk_leads_to(
-	const struct walk *w, const struct walk_path *path, const struct ip *ip, uint16_t port);
+/* Whether the packet may be forwarded to each of the endpoints; those that drain are left out. */
+void walk_leads_to(const struct walk *w, const struct walk_path *path,
+	const struct endpoint_list *endpoints, bool *ret);
 /* Walks on to an endpoint. Returns whether the packet's source address is replaced, and by which
  * rule. */
 bool walk_masqueraded(const struct walk *w, const struct walk_path *path, const struct ip *ip,

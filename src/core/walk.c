@@ -407,30 +407,35 @@ void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_p
 	*ret = path;
 }
 
-bool walk_leads_to(
-	const struct walk *w, const struct walk_path *path, const struct ip *ip, uint16_t port)
+void walk_leads_to(const struct walk *w, const struct walk_path *path,
+	const struct endpoint_list *endpoints, bool *ret)
 {
+	const bool forwarded = path->end == WALK_FORWARDED;
 	struct fact_state state;
 	struct rule rule, last;
-	struct fact rs;
 
-	if (path->end != WALK_FORWARDED)
-		return false;
-	if (!path->choice) {
-		rs = fact_rs(&path->vs, ip, port, 0);
-		return is_desired(w, &rs, &state) && state.claimant->born != CLAIMANT_LAST;
+	for (size_t i = 0; i < endpoints->n; i++) {
+		const struct candidate *ep = &endpoints->eps[i];
+		const struct fact rs = fact_rs(&path->vs, &ep->ip, ep->port, 0);
+
+		ret[i] = forwarded && !path->choice && is_desired(w, &rs, &state) &&
+			state.claimant->born != CLAIMANT_LAST;
 	}
-	for (size_t at = 0; rule_list_next(path->choice, &at, &rule);) {
-		const struct rule_list *endpoint = rule.target.type == TARGET_JUMP
-			? chain_rules(w, ip->family, TABLE_NAT, rule.target.chain)
+	for (size_t at = 0;
+		forwarded && path->choice && rule_list_next(path->choice, &at, &rule);) {
+		const struct rule_list *chain = rule.target.type == TARGET_JUMP
+			? chain_rules(w, path->packet.dst.family, TABLE_NAT, rule.target.chain)
 			: NULL;
 
-		for (size_t k = 0; endpoint && rule_list_next(endpoint, &k, &last);)
-			if (last.target.type == TARGET_DNAT && last.target.to.port == port &&
-				ip_eq(&last.target.to.ip, ip))
-				return true;
+		for (size_t k = 0; chain && rule_list_next(chain, &k, &last);) {
+			const struct candidate *ep = last.target.type == TARGET_DNAT
+				? endpoints_find(endpoints, &last.target.to.ip, last.target.to.port)
+				: NULL;
+
+			if (ep)
+				ret[ep - endpoints->eps] = true;
+		}
 	}
-	return false;
 }
 
 bool walk_masqueraded(const struct walk *w, const struct walk_path *path, const struct ip *ip,

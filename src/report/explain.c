@@ -90,6 +90,7 @@ static json_t *explain_path(const struct explainer *x, const struct walk_packet 
 		[WALK_REJECTED] = "rejected",
 		[WALK_UNREADABLE] = "unknown",
 	};
+	_cleanup_free_ bool *leads = mem_zalloc(endpoints->n, sizeof(*leads));
 	char hash[SERVICE_HASH_LEN];
 	enum service_chain chain;
 	json_t *list = json_array();
@@ -107,9 +108,10 @@ static json_t *explain_path(const struct explainer *x, const struct walk_packet 
 					chain == SERVICE_CHAIN_SVC
 			     : !path.vs.proto))
 		local_policy = false;
+	walk_leads_to(&x->walk, &path, endpoints, leads);
 	for (size_t i = 0; i < endpoints->n; i++) {
 		const struct candidate *ep = &endpoints->eps[i];
-		bool used = walk_leads_to(&x->walk, &path, &ep->ip, ep->port);
+		const bool used = leads[i];
 		struct walk_rule rule = { 0 };
 		bool masqueraded =
 			used && walk_masqueraded(&x->walk, &path, &ep->ip, ep->port, &rule);
