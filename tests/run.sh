@@ -6,9 +6,10 @@
 # sanitizers, and runs all tests:
 #
 #  1. unit tests, golden cases and fuzz corpus, with the sanitizers;
-#  2. clang-format and clang-tidy, where they are installed;
-#  3. the iptables backend on this kernel, if it has no ip_vs;
-#  4. the scenarios of tests/vm with the real programs and a real IPVS: on this kernel if it has
+#  2. that no work grows faster than its input;
+#  3. clang-format and clang-tidy, where they are installed;
+#  4. the iptables backend on this kernel, if it has no ip_vs;
+#  5. the scenarios of tests/vm with the real programs and a real IPVS: on this kernel if it has
 #     ip_vs, else in a virtual machine with Debian's kernel.
 #
 # Everything is built in DIRECTORY (default: build, in this checkout). The last line is
@@ -125,7 +126,7 @@ echo "Building in $build"
 setup "$build/release"
 # Unit tests that need a kernel with IPVS run in the virtual machine, too.
 mapfile -t kernel_tests < <(list_kernel_tests "$build/release" .name)
-compile "$build/release" ipvsctl-svcd ipvsctl-svc peer "${kernel_tests[@]}"
+compile "$build/release" ipvsctl-svcd ipvsctl-svc peer growth "${kernel_tests[@]}"
 native=
 if kernel_has_ipvs; then
 	native=1
@@ -138,6 +139,7 @@ fi
 setup "$build/sanitize" -Db_sanitize=address,undefined
 compile "$build/sanitize"
 run_unit
+"$source_root/tests/growth/run" "$build/release" | "$source_root/tests/tally" "$counts" growth
 start_lint
 if [ -n "$native" ]; then
 	finish_lint

@@ -12,6 +12,7 @@
 
 struct held {
 	struct map_node by_key;
+	struct map_node by_parent; /* of a fact that has one */
 	struct fact fact;
 };
 
@@ -45,9 +46,13 @@ void fake_kernel_put_fact(struct fake_kernel *k, const struct fact *f)
 {
 	struct held *h = find(k, &f->key);
 
+	struct fact_key parent;
+
 	if (!h) {
 		h = new0(struct held);
 		map_add(&k->facts, &h->by_key, map_hash(&f->key, sizeof(f->key)));
+		if (fact_parent(&f->key, &parent))
+			map_add(&k->children, &h->by_parent, map_hash(&parent, sizeof(parent)));
 		k->n_facts++;
 	}
 	h->fact = *f;
@@ -55,30 +60,36 @@ void fake_kernel_put_fact(struct fake_kernel *k, const struct fact *f)
 
 static void forget(struct fake_kernel *k, struct held *h)
 {
+	struct fact_key parent;
+
 	map_del(&k->facts, &h->by_key);
+	if (fact_parent(&h->fact.key, &parent))
+		map_del(&k->children, &h->by_parent);
 	free(h);
 	k->n_facts--;
 }
 
-static bool has_children(enum fact_kind kind)
+static struct held *find_child(const struct fake_kernel *k, const struct fact_key *of)
 {
-	return kind == FACT_LINK || kind == FACT_SET || kind == FACT_VS;
+	struct fact_key parent;
+
+	map_for_each_match_entry(struct held, h, &k->children, map_hash(of, sizeof(*of)), by_parent)
+		if (fact_parent(&h->fact.key, &parent) && fact_key_eq(&parent, of))
+			return h;
+	return NULL;
 }
 
 void fake_kernel_remove_key(struct fake_kernel *k, const struct fact_key *key)
 {
 	struct held *h = find(k, key);
-	struct fact_key gone, parent;
+	struct fact_key gone;
 
 	if (!h)
 		return;
 	gone = h->fact.key;
 	forget(k, h);
-	if (!has_children(gone.kind))
-		return;
-	map_for_each_entry(struct held, child, &k->facts, by_key)
-		if (fact_parent(&child->fact.key, &parent) && fact_key_eq(&parent, &gone))
-			forget(k, child);
+	for (h = find_child(k, &gone); h; h = find_child(k, &gone))
+		forget(k, h);
 }
 
 void fake_kernel_put(struct fake_kernel *k, const char *line)
@@ -288,6 +299,7 @@ void fake_kernel_done(struct fake_kernel *k)
 	map_for_each_entry(struct held, h, &k->facts, by_key)
 		free(h);
 	map_done(&k->facts);
+	map_done(&k->children);
 	buf_done(&k->log);
 }
 

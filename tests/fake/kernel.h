@@ -17,6 +17,7 @@ enum { FAKE_ANSWER_LOST = 1 };
 struct fake_kernel {
 	struct adapter adapter; /* of all kinds */
 	struct map facts;
+	struct map children; /* the facts that have a parent, by it */
 	size_t n_facts;
 	size_t n_ops;			/* asked for, whatever the answer */
 	size_t done[FACT_KINDS][3];	/* carried out, by kind and enum op_type */
