@@ -22,6 +22,9 @@ enum { SYSCTL_MAX_WANTED = 8, SYSCTL_MAX_CONNTRACK = 7 };
  */
 int sysctl_read(const char *path, long *ret);
 
+/* Opens the setting's file; returns the descriptor, or a negative errno. */
+int sysctl_open(const char *path, int flags);
+
 /*
  * Reads the setting and writes it only if it is wrong, because /proc/sys may be read-only in a
  * container. Returns 1 (changed), 0 (was right), or a negative errno with words.

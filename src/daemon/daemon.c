@@ -132,7 +132,7 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
 	const struct engine_stats *stats = engine_stats(d->engine);
-	uint64_t batches = stats->batches, start = clock_us(), now, next;
+	uint64_t batches = stats->batches, start = clock_us(), now, next, reserve;
 	struct timeval wait;
 
 	(void)fd;
@@ -141,11 +141,13 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 	observe_step(&d->observe, start, stats->batches != batches);
 	if (stats->synced && !d->ready)
 		on_ready(d);
+	now = clock_ms();
+	reserve = reservation_step(&d->reservation, now);
+	next = next < reserve ? next : reserve;
 	if (next == UINT64_MAX) {
 		event_del(d->step);
 		return;
 	}
-	now = clock_ms();
 	wait = clock_timeval(next > now ? next - now : 0);
 	event_add(d->step, &wait);
 }
@@ -389,6 +391,7 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 			why.msg);
 	d->view.random_fully = iptables_info(d->adapters.iptables)->random_fully;
 	flows_init(&d->flows, &d->view, &d->observe);
+	reservation_init(&d->reservation, d->engine, &d->view, d->adapters.ipset);
 	r = daemon_read_node(d, err);
 	return r < 0 ? r : 0;
 }

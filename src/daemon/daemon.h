@@ -15,6 +15,7 @@
 #include "kernel/adapters.h"
 #include "kernel/link.h"
 #include "observe.h"
+#include "reservation.h"
 #include "server/server.h"
 
 /* The parts of the running daemon, wired together on one event loop. */
@@ -31,6 +32,7 @@ struct daemon {
 	struct announcer announcer;
 	struct observe observe;
 	struct flows flows;
+	struct reservation reservation;
 	struct link_monitor *monitor;
 	struct http_pool *pool; /* of all servers */
 	struct server *server;

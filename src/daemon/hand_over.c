@@ -65,6 +65,9 @@ int hand_over(struct daemon *d, struct options *options)
 		usleep(LOOK_MS * 1000);
 		r = settle(d->engine);
 	}
+	/* kube-proxy reserves no ports. */
+	if (!r)
+		r = reservation_release(&d->reservation);
 	ledger_each(engine_ledger(d->engine), FACT_SET, warn_of_large_set, NULL);
 	if (r)
 		log_error(

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "backend.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/printable.h"
@@ -55,6 +56,7 @@ static int run_once(struct daemon *d, struct err *err)
 	if (!engine_stats(d->engine)->fed)
 		return EXIT_FAILURE;
 	r = settle(d->engine);
+	reservation_step(&d->reservation, clock_ms());
 	if (!r)
 		log_info("in sync", "services=%zu", d->store.n_services);
 	status_log_leftovers(d);
@@ -89,7 +91,8 @@ static int run(
 	if (c->cleanup) {
 		engine_fed(d.engine);
 		engine_release_all(d.engine);
-		if (settle(d.engine))
+		r = settle(d.engine);
+		if (reservation_release(&d.reservation) || r)
 			return EXIT_FAILURE;
 		log_info("removed everything of ours", NULL);
 		return EXIT_SUCCESS;

@@ -107,6 +107,15 @@ static void collect_warnings(struct daemon *d, struct warnings *w)
 	traps_read(d->view.backend == BACKEND_IPVS ? d->adapters.ipvs : NULL, &d->view, n_estimated,
 		ledger_counts_of(engine_ledger(d->engine), FACT_POLICY_RULE)->wanted, &traps);
 	traps_judge(&traps, add_warning, w);
+	if (d->reservation.ports.n_lacking) {
+		buf_reset(&b);
+		buf_addf(&b,
+			"source-ports: ports at which this node serves Services (%zu of them) are "
+			"in net.ipv4.ip_local_port_range and cannot be reserved, so connections of "
+			"the node from such a port get no answer: %s",
+			d->reservation.ports.n_lacking, d->reservation.failure.msg);
+		add_warning(buf_str(&b), w);
+	}
 
 	buf_reset(&b);
 	buf_adds(&b, "kube-proxy left ");

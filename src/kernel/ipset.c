@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -252,8 +253,7 @@ static int ipset_replace(struct ipset *s, const char *name, const struct fact *f
 		return e;
 
 	/* ip_set never says that a dump was interrupted. */
-	e = nl_port_ask(s->port, ipset_msg_list(reading.id, reading.family, false),
-		ipset_read_members, NULL, &reading);
+	e = nl_port_ask(s->port, ipset_msg_list(name, false), ipset_read_members, NULL, &reading);
 	w.ops = m.ops;
 	w.n = m.n;
 	if (!e)
@@ -338,14 +338,82 @@ static int ipset_dump(struct adapter *a, enum fact_kind kind,
 			.family = i < SET_COUNT ? AF_INET : AF_INET6,
 			.fn = fn,
 			.arg = arg };
-		int e = nl_port_ask(s->port, ipset_msg_list(r.id, r.family, kind == FACT_SET),
-			kind == FACT_SET ? ipset_read_set : ipset_read_members, NULL, &r);
+		int e;
 
+		set_name(r.id, r.family, name);
+		e = nl_port_ask(s->port, ipset_msg_list(name, kind == FACT_SET),
+			kind == FACT_SET ? ipset_read_set : ipset_read_members, NULL, &r);
 		if (e && e != -ENOENT)
-			return err_errno(
-				err, e, "cannot read ipset %s", set_name(r.id, r.family, name));
+			return err_errno(err, e, "cannot read ipset %s", name);
 	}
 	return 0;
+}
+
+/* Sets of ports that are no facts: they are read and written as this set is. */
+enum { PORTS_LIKE = SET_NODE_PORT_TCP };
+
+static void read_port(const struct fact *f, void *arg)
+{
+	port_set_add(arg, f->key.port);
+}
+
+int ipset_read_ports(struct adapter *a, const char *name, struct port_set *ret, struct err *err)
+{
+	struct ipset *s = container_of(a, struct ipset, adapter);
+	struct port_set found = { 0 };
+	struct ipset_reading r = {
+		.id = PORTS_LIKE, .family = AF_INET, .fn = read_port, .arg = &found
+	};
+	int e = nl_port_ask(s->port, ipset_msg_list(name, false), ipset_read_members, NULL, &r);
+
+	if (e && e != -ENOENT)
+		return err_errno(err, e, "cannot read ipset %s", name);
+	*ret = found;
+	return 0;
+}
+
+/* Adds the ports to the set, or deletes them from it. */
+static int change_ports(
+	struct ipset *s, enum ipset_cmd cmd, const char *name, const struct port_set *ports)
+{
+	_cleanup_free_ struct op *ops = mem_zalloc(port_set_count(ports), sizeof(*ops));
+	struct ipset_writing w = { .ipset = s, .cmd = cmd, .name = name, .ops = ops };
+
+	for (unsigned port = 0; port <= UINT16_MAX; port++)
+		if (port_set_has(ports, (uint16_t)port))
+			ops[w.n++].fact =
+				fact_member(PORTS_LIKE, AF_INET, NULL, 0, (uint16_t)port, NULL);
+	write_members(&w);
+	for (size_t i = 0; i < w.n; i++)
+		if (ops[i].result)
+			return ops[i].result;
+	return 0;
+}
+
+int ipset_write_ports(
+	struct adapter *a, const char *name, const struct port_set *ports, struct err *err)
+{
+	struct ipset *s = container_of(a, struct ipset, adapter);
+	const struct fact like = fact_set(PORTS_LIKE, AF_INET);
+	struct port_set old, more, less;
+	int e = ipset_read_ports(a, name, &old, err);
+
+	if (e)
+		return e;
+	port_set_minus(ports, &old, &more);
+	port_set_minus(&old, ports, &less);
+	if (!port_set_count(ports)) {
+		e = ipset_run(s, IPSET_CMD_DESTROY, name, NULL);
+		e = e == -ENOENT ? 0 : e;
+	} else {
+		e = ipset_create(s, name, &like);
+		e = e == -EEXIST ? 0 : e;
+		if (!e)
+			e = change_ports(s, IPSET_CMD_ADD, name, &more);
+		if (!e)
+			e = change_ports(s, IPSET_CMD_DEL, name, &less);
+	}
+	return e ? err_errno(err, e, "cannot write ipset %s", name) : 0;
 }
 
 int ipset_new(struct adapter **ret, struct err *err)

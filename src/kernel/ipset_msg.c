@@ -65,14 +65,13 @@ nla_put_failure:
 	return NULL;
 }
 
-struct nl_msg *ipset_msg_list(enum set_id id, int family, bool header_only)
+struct nl_msg *ipset_msg_list(const char *name, bool header_only)
 {
 	struct nl_msg *msg = ipset_msg_new(IPSET_CMD_LIST, NLM_F_DUMP);
-	char name[SET_NAME_LEN + 1];
 
 	if (!msg)
 		return NULL;
-	NLA_PUT_STRING(msg, IPSET_ATTR_SETNAME, set_name(id, family, name));
+	NLA_PUT_STRING(msg, IPSET_ATTR_SETNAME, name);
 	if (header_only)
 		NLA_PUT_U32(
 			msg, IPSET_ATTR_FLAGS | NLA_F_NET_BYTEORDER, htonl(IPSET_FLAG_LIST_HEADER));

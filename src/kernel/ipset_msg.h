@@ -17,7 +17,7 @@
 /* A command without a set: IPSET_CMD_PROTOCOL. */
 struct nl_msg *ipset_msg_new(int command, int flags);
 /* Asks for a set: its header, and its members unless `header_only`. -ENOENT: there is none. */
-struct nl_msg *ipset_msg_list(enum set_id id, int family, bool header_only);
+struct nl_msg *ipset_msg_list(const char *name, bool header_only);
 
 /* The state of reading the messages of one answer: the argument of both readers, which are for
  * nl_port_ask(). Each returns 0, or -EBADMSG. */

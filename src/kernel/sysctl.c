@@ -27,7 +27,7 @@ static void sysctl_file(const char *path, char ret[static PATH_MAX])
 	snprintf(ret, PATH_MAX, "%s%s", *path == '/' ? "" : "/proc/sys/", path);
 }
 
-static int sysctl_open(const char *path, int flags)
+int sysctl_open(const char *path, int flags)
 {
 	char file[PATH_MAX];
 	int fd;

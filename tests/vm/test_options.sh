@@ -135,6 +135,38 @@ masquerade_all() {
 	daemon_end TERM
 }
 
+reserved() {
+	in_node sysctl -n net.ipv4.ip_local_reserved_ports
+}
+
+is_reserved() {
+	[ "$(reserved)" = "$1" ]
+}
+
+# The kernel may choose three ports, the first and the second one before the third.
+source_ports() {
+	in_node sysctl -qw net.ipv4.ip_local_port_range="30078 30081"
+	in_node sysctl -qw net.ipv4.ip_local_reserved_ports=30079
+	lab_background "$WORK/serve-client" client "$PEER" serve client tcp:7000
+	must "the client serves" eventually 20 grep -q serving "$WORK/serve-client"
+	must "the daemon starts where NodePorts are source ports" daemon_start
+	check "the NodePort is reserved" eventually 20 is_reserved 30079-30080
+	hold_open 2 node tcp $CLIENT_IP 7000
+	equal "connections of the node never use a NodePort as source port" \
+		"$(cut -d' ' -f1 <<<"$HELD" | tr '\n' ' ')" "client client "
+	hold_close
+	daemon_end TERM
+	equal "the NodePort stays reserved without the daemon" "$(reserved)" 30079-30080
+	must "the daemon starts again" daemon_start --drain-timeout 0s
+	rm "$MANIFESTS/web.yaml"
+	check "the port of a deleted Service is given back" eventually 20 is_reserved 30079
+	write_web
+	check "and reserved again" eventually 20 is_reserved 30079-30080
+	daemon_end TERM
+	check "--cleanup succeeds" in_node "$SVCD" --cleanup
+	equal "--cleanup leaves the ports that others have reserved" "$(reserved)" 30079
+}
+
 lab_up
 write_web
 refusals
@@ -142,4 +174,5 @@ once
 node_port_addresses
 vip_mode_address
 masquerade_all
+source_ports
 tap_done
