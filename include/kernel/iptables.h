@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "core/adapter.h"
 #include "core/rule_pool.h"
+#include "kernel/iptables_gate.h"
 #include "kernel/leftovers.h"
 
 /*
@@ -64,6 +65,9 @@ bool iptables_disturbed(struct adapter *a, uint64_t now, uint64_t repairs);
  */
 const char *iptables_explain(const struct op *op);
 const struct iptables_info *iptables_info(const struct adapter *a);
+
+/* What the last reading told of HOOK_FORWARD or HOOK_OUTPUT of table filter. */
+enum gate iptables_gate(const struct adapter *a, int family, enum hook hook);
 
 struct iptables_counts {
 	uint64_t failures;		    /* to write a batch or a part of it, ever */

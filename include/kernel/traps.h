@@ -8,6 +8,7 @@
 
 #include "core/adapter.h"
 #include "core/node_view.h"
+#include "kernel/iptables_gate.h"
 #include "kernel/link.h"
 #include "kernel/sysctl.h"
 
@@ -34,15 +35,17 @@ struct trap_facts {
 	uint32_t external_mark, external_priority; /* of our policy rules; 0: there are none */
 	struct link_rule rules[TRAP_MAX_RULES];	   /* of others, the first that disturb ours */
 	size_t n_rules;
+	enum hook gate_hook; /* of table filter, that packets to endpoints pass */
+	enum gate gates[2];  /* of this hook, IPv4 and IPv6 */
 };
 
 /*
- * Reads some small files, IPVS's timeouts where `ipvs` is not NULL, and the policy rules of others
- * where ours exist, for ports of external addresses (`external`). Without a view (NULL) nothing is
- * known of pods and of our rules.
+ * Reads some small files, IPVS's timeouts where `ipvs` is not NULL, what `iptables` knows of the rules
+ * of others where that is not NULL, and their policy rules where ours exist, for ports of external
+ * addresses (`external`). Without a view (NULL) nothing is known of pods and of our rules.
  */
-void traps_read(struct adapter *ipvs, const struct node_view *view, size_t n_estimated,
-	bool external, struct trap_facts *ret);
+void traps_read(struct adapter *ipvs, const struct adapter *iptables, const struct node_view *view,
+	size_t n_estimated, bool external, struct trap_facts *ret);
 /* Calls fn with a sentence for each trap; it begins with the name of its paragraph in the man page.
  */
 void traps_judge(

@@ -114,7 +114,7 @@ static int read_virtual_servers(json_t *virtual_servers, json_t *warnings, struc
 		json_array_append_new(virtual_servers, vs);
 	}
 	if (r >= 0) {
-		traps_read(ipvs, NULL, n_servers, false, &traps);
+		traps_read(ipvs, NULL, NULL, n_servers, false, &traps);
 		traps_judge(&traps, add_trap_warning, warnings);
 	}
 	free(l.facts);

@@ -104,7 +104,8 @@ static void collect_warnings(struct daemon *d, struct warnings *w)
 
 	ledger_each(engine_ledger(d->engine), FACT_VS, count_present, &n_estimated);
 	ledger_each(engine_ledger(d->engine), FACT_RS, count_present, &n_estimated);
-	traps_read(d->view.backend == BACKEND_IPVS ? d->adapters.ipvs : NULL, &d->view, n_estimated,
+	traps_read(d->view.backend == BACKEND_IPVS ? d->adapters.ipvs : NULL, d->adapters.iptables,
+		&d->view, n_estimated,
 		ledger_counts_of(engine_ledger(d->engine), FACT_POLICY_RULE)->wanted, &traps);
 	traps_judge(&traps, add_warning, w);
 	if (d->reservation.ports.n_lacking) {

@@ -46,8 +46,9 @@ struct iptables_family {
 	/* The snapshot is what iptables told after the last write; else it must be read. */
 	bool read;
 	bool jumps; /* its jumps are those of the last reading, and none was written since */
-	struct err read_err;   /* code 0: the snapshot is whole */
-	struct leftovers left; /* that the last dump met */
+	struct err read_err;	   /* code 0: the snapshot is whole */
+	struct leftovers left;	   /* that the last dump met */
+	enum gate forward, output; /* of table filter, at the last reading */
 	struct dispatch dispatch;
 	struct iptables_counts counts; /* all but the tree */
 };
@@ -135,6 +136,7 @@ static void take_saved_table(
 	struct iptables *t, int status, const struct buf *out, struct err *words)
 {
 	struct iptables_task *task = &t->tasks[t->n_tasks - 1];
+	struct iptables_family *f = task->batch.family;
 	enum table table = document_tables[task->table++];
 	struct err err = { 0 };
 	int r = iptables_tool_result(status, words, &err);
@@ -142,7 +144,11 @@ static void take_saved_table(
 	if (r)
 		err_prefix(&err, "cannot read table %s", table_name(table));
 	else
-		r = saved_add(&task->batch.family->snapshot, table, buf_str(out), &err);
+		r = saved_add(&f->snapshot, table, buf_str(out), &err);
+	if (!r && table == TABLE_FILTER) {
+		f->forward = iptables_gate_read(buf_str(out), f->family, HOOK_FORWARD);
+		f->output = iptables_gate_read(buf_str(out), f->family, HOOK_OUTPUT);
+	}
 	if (r)
 		end_reading(t, &err);
 }
@@ -638,6 +644,17 @@ const struct iptables_info *iptables_info(const struct adapter *a)
 	const struct iptables *t = container_of(a, struct iptables, adapter);
 
 	return &t->families[t->families[0].family ? 0 : 1].tool.info;
+}
+
+enum gate iptables_gate(const struct adapter *a, int family, enum hook hook)
+{
+	const struct iptables *t = container_of(a, struct iptables, adapter);
+
+	for (size_t i = 0; i < FAMILIES; i++)
+		if (t->families[i].family == family)
+			return hook == HOOK_FORWARD ? t->families[i].forward
+						    : t->families[i].output;
+	return GATE_OPEN;
 }
 
 struct iptables_counts iptables_counts(const struct adapter *a, int family)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "kernel/iptables.h"
 #include "kernel/ipvs.h"
 
 enum {
@@ -79,8 +80,8 @@ static void read_foreign_rules(int family, struct trap_facts *f)
 			f->rules[f->n_rules++] = rules[i];
 }
 
-void traps_read(struct adapter *ipvs, const struct node_view *view, size_t n_estimated,
-	bool external, struct trap_facts *ret)
+void traps_read(struct adapter *ipvs, const struct adapter *iptables, const struct node_view *view,
+	size_t n_estimated, bool external, struct trap_facts *ret)
 {
 	struct trap_facts f = { .n_estimated = n_estimated };
 	struct ipvs_timeouts timeouts;
@@ -117,6 +118,13 @@ void traps_read(struct adapter *ipvs, const struct node_view *view, size_t n_est
 	f.bridge_nf_call =
 		read_setting(f.bridge_family == AF_INET6 ? "net/bridge/bridge-nf-call-ip6tables"
 							 : "net/bridge/bridge-nf-call-iptables");
+
+	/* IPVS sends packets to endpoints as if they came from the node. */
+	if (view && iptables) {
+		f.gate_hook = view->backend == BACKEND_IPTABLES ? HOOK_FORWARD : HOOK_OUTPUT;
+		f.gates[0] = iptables_gate(iptables, AF_INET, f.gate_hook);
+		f.gates[1] = iptables_gate(iptables, AF_INET6, f.gate_hook);
+	}
 
 	if (view && external) {
 		f.external_mark = 1u << view->options->external_mark_bit;
@@ -211,6 +219,24 @@ static void judge_rules(const struct trap_facts *f, const struct trap_report *r)
 	}
 }
 
+/* A firewall that closes the way to endpoints. */
+static void judge_gates(const struct trap_facts *f, const struct trap_report *r)
+{
+	const bool forward = f->gate_hook == HOOK_FORWARD;
+
+	for (size_t i = 0; i < ARRAY_SIZE(f->gates); i++)
+		if (f->gates[i] != GATE_OPEN)
+			trap_report(r,
+				"%s: %s of chain %s in table filter (%s) drops new packets to pods, "
+				"and no rule before it accepts them: %s",
+				forward ? "forward-drop" : "output-drop",
+				f->gates[i] == GATE_POLICY ? "the policy" : "a rule",
+				hook_name(f->gate_hook), family_name(i ? AF_INET6 : AF_INET),
+				forward ? "connections to Services get no answer unless they are "
+					  "masqueraded"
+					: "connections to Services get no answer");
+}
+
 void traps_judge(const struct trap_facts *f, void (*fn)(const char *sentence, void *arg), void *arg)
 {
 	const struct trap_report r = { .fn = fn, .arg = arg };
@@ -255,4 +281,5 @@ void traps_judge(const struct trap_facts *f, void (*fn)(const char *sentence, vo
 			"that do not arrive through the interface of the route back to their source");
 	if (f->external_mark)
 		judge_rules(f, &r);
+	judge_gates(f, &r);
 }

@@ -306,11 +306,35 @@ static void a_policy_rule_of_others_that_shadows_ours_is_named(void **state)
 		"addresses may not reach Services\n");
 }
 
+static void a_firewall_before_the_endpoints_is_named(void **state)
+{
+	struct trap_facts f = good(6, 12);
+
+	(void)state;
+	f.gate_hook = HOOK_FORWARD;
+	assert_traps(&f, "");
+	f.gates[0] = GATE_POLICY;
+	f.gates[1] = GATE_RULE;
+	assert_traps(&f,
+		"forward-drop: the policy of chain FORWARD in table filter (IPv4) drops new packets "
+		"to pods, and no rule before it accepts them: connections to Services get no answer "
+		"unless they are masqueraded\n"
+		"forward-drop: a rule of chain FORWARD in table filter (IPv6) drops new packets to "
+		"pods, and no rule before it accepts them: connections to Services get no answer "
+		"unless they are masqueraded\n");
+	f.gate_hook = HOOK_OUTPUT;
+	f.gates[0] = GATE_OPEN;
+	assert_traps(&f,
+		"output-drop: a rule of chain OUTPUT in table filter (IPv6) drops new packets to "
+		"pods, and no rule before it accepts them: connections to Services get no answer\n");
+}
+
 static void every_name_has_its_paragraph_in_the_man_page(void **state)
 {
 	static const char *const names[] = { "bridge", "conn-reuse", "conntrack-full",
-		"conntrack-off", "estimators", "expire", "ip-forward", "mark-bit", "policy-rule",
-		"route-localnet", "rp-filter", "tcp-timeout" };
+		"conntrack-off", "estimators", "expire", "forward-drop", "ip-forward", "mark-bit",
+		"output-drop", "policy-rule", "route-localnet", "rp-filter", "source-ports",
+		"tcp-timeout" };
 	_cleanup_(buf_done) struct buf page = { 0 };
 	FILE *f = fopen("man/ipvsctl-svc.1.scd", "re");
 	const char *section;
@@ -342,14 +366,14 @@ static void this_node_can_be_read(void **state)
 	options_init(&options);
 	node_view_init(&view, &options);
 	view.ipv4 = view.ipv6 = true;
-	traps_read(NULL, &view, 7, false, &f);
+	traps_read(NULL, NULL, &view, 7, false, &f);
 	assert_int_equal(f.external_mark, 0);
-	traps_read(NULL, &view, 7, true, &f);
+	traps_read(NULL, NULL, &view, 7, true, &f);
 	assert_int_equal(f.external_mark, 1u << options.external_mark_bit);
 	assert_int_equal(f.external_priority, options.external_rule_priority);
 	assert_in_range(f.n_rules, 0, TRAP_MAX_RULES);
 	node_view_done(&view);
-	traps_read(NULL, NULL, 7, false, &f);
+	traps_read(NULL, NULL, NULL, 7, false, &f);
 	assert_int_not_equal(f.major, 0);
 	assert_int_equal(f.ipvs_tcp_timeout, TRAP_UNKNOWN);
 	assert_int_equal(f.n_estimated, 7);
@@ -371,6 +395,7 @@ int main(void)
 		cmocka_unit_test(strict_reverse_path_filtering_is_named),
 		cmocka_unit_test(a_policy_rule_of_others_with_our_mark_bit_is_named),
 		cmocka_unit_test(a_policy_rule_of_others_that_shadows_ours_is_named),
+		cmocka_unit_test(a_firewall_before_the_endpoints_is_named),
 		cmocka_unit_test(every_name_has_its_paragraph_in_the_man_page),
 		cmocka_unit_test(this_node_can_be_read),
 	};

@@ -132,6 +132,28 @@ rules_stand() {
 		"$(in_node "iptables-$other-save" 2>/dev/null | grep -c KUBE-)" 0
 }
 
+warns_of() {
+	in_node "$SVC" status --socket "$STATUS_SOCKET" | tee "$WORK/last" | grep -q "^Warning: $1: "
+}
+
+# A firewall that drops in FORWARD by default, as those of Docker and ufw do, and what accepts pods.
+firewall() {
+	check "$VARIANT: without a firewall there is no warning" not warns_of forward-drop
+	in_node iptables -P FORWARD DROP
+	kill -HUP "$DAEMON_PID"
+	check "$VARIANT: a policy of FORWARD that drops is named" eventually 20 warns_of forward-drop
+	check "$VARIANT: it does drop" unanswered b tcp 10.96.0.20 80
+	in_node iptables -A FORWARD -s 10.244.0.0/16 -j ACCEPT
+	in_node iptables -A FORWARD -d 10.244.0.0/16 -j ACCEPT
+	kill -HUP "$DAEMON_PID"
+	check "$VARIANT: once others accept pods it is no longer named" \
+		eventually 20 not warns_of forward-drop
+	answers "and Services answer" "a c" b tcp 10.96.0.20 80
+	in_node iptables -P FORWARD ACCEPT
+	in_node iptables -D FORWARD -s 10.244.0.0/16 -j ACCEPT
+	in_node iptables -D FORWARD -d 10.244.0.0/16 -j ACCEPT
+}
+
 with_variant() {
 	VARIANT=$1
 	lab_again
@@ -146,6 +168,7 @@ with_variant() {
 	packets
 	connections
 	repairs
+	firewall
 	daemon_end TERM
 	check "$VARIANT: --cleanup succeeds" daemon_run --backend iptables --cleanup
 	equal "$VARIANT: --cleanup leaves nothing" \

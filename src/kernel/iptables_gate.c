@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/iptables_gate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/resolve.h"
+#include "kernel/iptables_text.h"
+
+enum {
+	MAX_CHAINS = 64, /* that are followed; with more the gate is open */
+	MAX_PASSES = 8,	 /* over the text; a chain may stand before the one that leads to it */
+};
+
+struct gate_search {
+	int family;
+	bool closed, accepts, doubtful;
+	char chains[MAX_CHAINS][CHAIN_NAME_LEN + 1]; /* behind the hook; the first is its own */
+	size_t n_chains;
+	struct iptables_rule rule;
+};
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+	while (*words && strcmp(word, *words) != 0)
+		words++;
+	return *words;
+}
+
+/* Bridges of Docker and libvirt, whose rules are about their own containers. */
+static bool is_others_interface(const char *name)
+{
+	static const char *const begins[] = { "docker", "br-", "virbr" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(begins); i++)
+		if (!strncmp(name, begins[i], strlen(begins[i])))
+			return true;
+	return !strcmp(name, "lo");
+}
+
+/* Whether the rule can mean new connections to any port of any pod. */
+static bool rule_meets_pods(const struct iptables_rule *rule)
+{
+	static const char *const ports[] = { "--dport", "--dports", "--sport", "--sports",
+		"--ports", NULL };
+	static const char *const protocols[] = { "tcp", "udp", "sctp", "all", NULL };
+	const char *word = buf_str(&rule->words), *end = word + rule->words.len;
+	bool negated = false;
+
+	while (word < end) {
+		const char *option = word, *value = word + strlen(word) + 1;
+
+		word = value;
+		if (!strcmp(option, "!")) {
+			negated = true;
+			continue;
+		}
+		if (value >= end)
+			break;
+		if (is_one_of(option, ports))
+			return false;
+		if (!strcmp(option, "--comment"))
+			word += strlen(value) + 1;
+		if (!negated && !strcmp(option, "-p") && !is_one_of(value, protocols))
+			return false;
+		if (!negated && (!strcmp(option, "-i") || !strcmp(option, "-o")) &&
+			is_others_interface(value))
+			return false;
+		if (!negated && (!strcmp(option, "--ctstate") || !strcmp(option, "--state")) &&
+			!strstr(value, "NEW") && !strstr(value, "DNAT"))
+			return false;
+		negated = false;
+	}
+	return true;
+}
+
+/* Whether it has no match but a comment. */
+static bool rule_is_unconditional(const struct iptables_rule *rule)
+{
+	static const char comment[] = "-m\0comment\0--comment";
+	const char *word = buf_str(&rule->words), *end = word + rule->words.len;
+
+	while ((size_t)(end - word) > sizeof(comment) && !memcmp(word, comment, sizeof(comment))) {
+		word += sizeof(comment);
+		word += strlen(word) + 1;
+	}
+	return word < end && !strcmp(word, "-j");
+}
+
+static bool gate_follows(const struct gate_search *s, const char *chain)
+{
+	for (size_t i = 0; i < s->n_chains; i++)
+		if (!strcmp(s->chains[i], chain))
+			return true;
+	return false;
+}
+
+/* One pass over the rules; returns whether another chain was found behind the hook. */
+static bool gate_pass(struct gate_search *s, const char *text)
+{
+	const size_t n_before = s->n_chains;
+	struct iptables_line line;
+
+	while (!s->accepts && iptables_next_line(&text, &line)) {
+		const char *target = s->rule.target;
+
+		if (line.type != IPTABLES_LINE_RULE || !gate_follows(s, line.name))
+			continue;
+		iptables_parse_rule(line.rule, line.len, s->family, &s->rule);
+		if (!rule_meets_pods(&s->rule) || chain_is_ours(TABLE_FILTER, target))
+			continue;
+		if (!strcmp(target, "ACCEPT"))
+			s->accepts = true;
+		if (!strcmp(line.name, s->chains[0]) &&
+			(!strcmp(target, "DROP") || !strcmp(target, "REJECT")) &&
+			rule_is_unconditional(&s->rule))
+			s->closed = true;
+		if (!*target || gate_follows(s, target))
+			continue;
+		s->doubtful |= s->n_chains == MAX_CHAINS;
+		if (s->n_chains < MAX_CHAINS)
+			snprintf(s->chains[s->n_chains++], sizeof(s->chains[0]), "%s", target);
+	}
+	return s->n_chains > n_before;
+}
+
+enum gate iptables_gate_read(const char *text, int family, enum hook hook)
+{
+	struct gate_search s = { .family = family, .n_chains = 1 };
+	bool policy = false, more = true;
+	struct iptables_line line;
+
+	snprintf(s.chains[0], sizeof(s.chains[0]), "%s", hook_name(hook));
+	for (const char *at = text; iptables_next_line(&at, &line);)
+		if (line.type == IPTABLES_LINE_CHAIN && !strcmp(line.name, s.chains[0]))
+			policy = !strncmp(line.rule, "DROP ", strlen("DROP "));
+	for (int i = 0; i < MAX_PASSES && more && !s.accepts; i++)
+		more = gate_pass(&s, text) && (policy || s.closed);
+	iptables_rule_done(&s.rule);
+	if (s.accepts || s.doubtful || more)
+		return GATE_OPEN;
+	return s.closed ? GATE_RULE : policy ? GATE_POLICY : GATE_OPEN;
+}
