@@ -288,6 +288,17 @@ static void end_writing(struct iptables *t, int status, struct err *words)
 	conclude(t, &b, r, &err);
 }
 
+/*
+ * iptables tells rules in its own form, but each of them as one. Another number of rules is the work
+ * of somebody who changed the chain since we wrote it, such as a firewall that flushes all tables.
+ */
+static bool is_rendering(const struct iptables *t, const struct saved_chain *c, uint64_t written)
+{
+	const struct rule_list *rules = rule_pool_get(t->pool, written);
+
+	return rules && c->n_rules == rules->n;
+}
+
 /* Where something that was written is doubtful, remembers how iptables tells it. */
 static void compare_written(struct iptables *t)
 {
@@ -303,7 +314,7 @@ static void compare_written(struct iptables *t)
 		const struct saved_chain *c = saved_find(&f->snapshot, key);
 		struct memo *m = memo_find(&t->memos, key);
 
-		if (!c || !m || b.ops[i]->result)
+		if (!c || !m || b.ops[i]->result || !is_rendering(t, c, m->written))
 			continue;
 		m->rendered = c->hash;
 		if (c->hash != m->written)

@@ -13,9 +13,9 @@
  *
  * Whether a chain has the rules that we want is decided by their hash, so it matters that iptables
  * tells rules as we write them. As a guard against rewriting a chain for ever, rules that are
- * written a second time over a chain that looked different are read back at once. If they read
- * differently, this is how this iptables tells these rules, and counts as them from then on. New
- * chains, of which there may be a hundred thousand, need no memory for that.
+ * written a second time over a chain that looked different are read back at once. If they are as
+ * many and read differently, this is how this iptables tells these rules, and counts as them from
+ * then on. New chains, of which there may be a hundred thousand, need no memory for that.
  */
 struct memo {
 	struct map_node by_key;

@@ -106,6 +106,7 @@ static void add_saved_rule(struct saved_table *t, const struct iptables_line *li
 		return;
 	}
 
+	c->n_rules++;
 	if (t->rule.readable) {
 		rule_list_reset(&t->packed);
 		rule_list_add(&t->packed, &t->rule.rule);

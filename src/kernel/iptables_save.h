@@ -30,6 +30,7 @@ struct saved_chain {
 	/* rule_list_hash() of the rules. A rule that iptables_parse_rule() cannot read counts with
 	 * the bytes of its text, so that it differs from every rule of ours. */
 	uint64_t hash;
+	size_t n_rules;
 	struct buf literal; /* of a jump: the text behind "-A HOOK ", in lines */
 };
 

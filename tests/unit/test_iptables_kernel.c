@@ -117,6 +117,7 @@ static int end_namespace(void **state)
 {
 	(void)state;
 	iptables_free(take(t.adapter));
+	variant_link(&t.variant);
 	fact_list_done(&t.facts);
 	rule_pool_done(&t.pool);
 	return 0;
@@ -381,6 +382,24 @@ static void rules_of_kube_proxy_are_taken_over(void **state)
 	assert_all_held();
 }
 
+static void write_program(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	if (!f || fputs(text, f) == EOF || fclose(f) || chmod(path, 0700))
+		fail_msg("cannot write %s", path);
+}
+
+/* Puts another program in the place of iptables-restore, until variant_link() or the test's end. */
+static void replace_restore(const char *text)
+{
+	char path[PATH_SIZE + 24];
+
+	snprintf(path, sizeof(path), "%s/iptables-restore", t.variant.dir);
+	unlink(path);
+	write_program(path, text);
+}
+
 static void another_rendering_is_learnt(void **state)
 {
 	/* told without the host bits */
@@ -432,6 +451,31 @@ static void what_others_change_is_seen_although_a_rendering_was_learnt(void **st
 	assert_true(held(f));
 	restore("iptables-restore", "*nat\n-F KUBE-MARK-MASQ\nCOMMIT\n");
 	assert_false(held(f));
+}
+
+/* Others change the chain whenever it has been written. */
+static void what_others_do_meanwhile_is_no_rendering(void **state)
+{
+	static const char *const changes[] = { "-F", "-I", "-A" };
+	struct fact f = chain(TABLE_NAT, "KUBE-MARK-MASQ", "-A KUBE-MARK-MASQ -j RETURN\n");
+	char text[256];
+
+	(void)state;
+	apply(OP_ADD, f, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		snprintf(text, sizeof(text),
+			"#!/bin/sh\niptables-%s-restore \"$@\" &&\n"
+			"exec iptables-%s -w -t nat %s KUBE-MARK-MASQ%s\n",
+			t.variant.name, t.variant.name, changes[i], i ? " -j ACCEPT" : "");
+		replace_restore(text);
+		apply(OP_SET, f, 0);
+		assert_false(held(f));
+		apply(OP_SET, f, 0);
+		assert_false(held(f));
+		variant_link(&t.variant);
+		apply(OP_SET, f, 0);
+		assert_true(held(f));
+	}
 }
 
 static void a_changed_chain_is_written_again(void **state)
@@ -735,14 +779,6 @@ static void rules_in_the_other_variant_are_told(void **state)
 	assert_string_equal(buf_str(&b), nft ? "iptables-legacy" : "iptables-nft");
 }
 
-static void write_program(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "we");
-
-	if (!f || fputs(text, f) == EOF || fclose(f) || chmod(path, 0700))
-		fail_msg("cannot write %s", path);
-}
-
 static bool has_content(const char *path)
 {
 	struct stat st;
@@ -1032,21 +1068,6 @@ static void chains_may_stand_in_any_order(void **state)
 	assert_int_equal(count_held(), 0);
 }
 
-/* Puts a program that never ends in the place of iptables-restore. */
-static void replace_restore(void)
-{
-	char path[PATH_SIZE + 24];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/iptables-restore", t.variant.dir);
-	unlink(path);
-	f = fopen(path, "we");
-	assert_non_null(f);
-	fputs("#!/bin/sh\nexec sleep 600\n", f);
-	assert_int_equal(fchmod(fileno(f), 0755), 0);
-	fclose(f);
-}
-
 static void nobody_waits_for_a_program_that_hangs(void **state)
 {
 	struct op op = { OP_ADD, 1, chain(TABLE_NAT, "KUBE-MARK-MASQ", "") };
@@ -1054,13 +1075,12 @@ static void nobody_waits_for_a_program_that_hangs(void **state)
 
 	(void)state;
 	assert_true(fd >= 0);
-	replace_restore();
+	replace_restore("#!/bin/sh\nexec sleep 600\n");
 	t.adapter->apply(t.adapter, &op, 1);
 	assert_false(t.adapter->advance(t.adapter));
 	assert_false(t.adapter->advance(t.adapter));
 	assert_int_equal(op.result, -EINPROGRESS);
 	iptables_free(take(t.adapter)); /* kills it */
-	variant_link(&t.variant);
 }
 
 /* As the daemon does: the descriptor tells when to ask. */
@@ -1094,6 +1114,7 @@ static int test_variant(void)
 		TEST(another_rendering_is_learnt),
 		TEST(another_rendering_of_a_jump_is_learnt),
 		TEST(what_others_change_is_seen_although_a_rendering_was_learnt),
+		TEST(what_others_do_meanwhile_is_no_rendering),
 		TEST(a_changed_chain_is_written_again),
 		TEST(jumps_of_ours_that_stand_twice_become_one),
 		TEST(jumps_that_others_changed_since_they_were_read_are_read_again),
