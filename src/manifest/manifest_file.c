@@ -22,6 +22,10 @@
  */
 enum { MAX_LOCATED = 4 << 20 };
 
+/* Trees take ten times as much memory as their text: those of a larger file are not kept while it
+ * is parsed to its end. It is parsed once more instead. */
+enum { MAX_KEPT = 1 << 20 };
+
 /* One reading of one file. */
 struct reading {
 	struct manifest_file *file;
@@ -33,11 +37,11 @@ struct reading {
 		unsigned line;
 	} * documents;
 	size_t n_documents, cap_documents;
-	const struct manifest_document *document; /* the current one */
-	const char *item;			  /* path of the object in it: "", or "items[5]" */
-	bool incomplete; /* an object could not be read, and no version of it is known */
-	bool nameless;	 /* one of these may be a version of any object */
-	bool again;	 /* objects of the file are known from an earlier reading */
+	unsigned line;	  /* of the current document */
+	const char *item; /* path of the object in it: "", or "items[5]" */
+	bool incomplete;  /* an object could not be read, and no version of it is known */
+	bool nameless;	  /* one of these may be a version of any object */
+	bool again;	  /* objects of the file are known from an earlier reading */
 	size_t n_problems;
 	size_t located; /* bytes parsed again */
 };
@@ -90,7 +94,7 @@ static void tell_object(
 	_cleanup_(buf_done) struct buf path = { 0 };
 	char message[512];
 	struct manifest_problem p = { .path = r->file->path,
-		.line = r->document->line,
+		.line = r->line,
 		.object = object,
 		.field = field,
 		.message = message };
@@ -192,7 +196,7 @@ static void take_object(struct reading *r, const json_t *tree)
 	list_remove(&d->in_file);
 	list_insert(&r->file->definitions, &d->in_file);
 	d->seen = true;
-	d->line = r->document->line;
+	d->line = r->line;
 }
 
 /* "Service" for "ServiceList", "" for "List"; NULL for an object that is no list. */
@@ -241,13 +245,27 @@ static void take_list(struct reading *r, const json_t *list, const char *kind)
 	r->item = "";
 }
 
-static void keep_document(json_t *doc, unsigned line, void *arg)
+static void take_document(json_t *tree, unsigned line, void *arg)
+{
+	struct reading *r = arg;
+	_cleanup_free_ char *kind = item_kind(tree);
+
+	r->line = line;
+	if (kind)
+		take_list(r, tree, kind);
+	else
+		take_object(r, tree);
+}
+
+static void keep_document(json_t *tree, unsigned line, void *arg)
 {
 	struct reading *r = arg;
 
+	if (r->text.len > MAX_KEPT)
+		return;
 	mem_grow(r->documents, r->n_documents, r->cap_documents);
 	r->documents[r->n_documents++] =
-		(struct manifest_document){ .tree = json_incref(doc), .line = line };
+		(struct manifest_document){ .tree = json_incref(tree), .line = line };
 }
 
 static void take_text(struct reading *r)
@@ -268,15 +286,10 @@ static void take_text(struct reading *r)
 	list_for_each_entry(struct definition, d, &f->definitions, in_file)
 		d->seen = false;
 	r->item = "";
-	for (size_t i = 0; i < r->n_documents; i++) {
-		_cleanup_free_ char *kind = item_kind(r->documents[i].tree);
-
-		r->document = &r->documents[i];
-		if (kind)
-			take_list(r, r->document->tree, kind);
-		else
-			take_object(r, r->document->tree);
-	}
+	for (size_t i = 0; i < r->n_documents; i++)
+		take_document(r->documents[i].tree, r->documents[i].line, r);
+	if (r->text.len > MAX_KEPT)
+		yaml_parse(buf_str(&r->text), r->text.len, take_document, r, &err);
 	if (f->half)
 		problems_add(r->problems, &f->problems,
 			&(struct manifest_problem){ .path = f->path,

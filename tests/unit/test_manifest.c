@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "manifest_fixture.h"
 
+#include <jansson.h>
+#include <malloc.h>
 #include <netinet/in.h>
 
 /* What a load makes of files; test_manifest_watch.c has what happens while running. */
@@ -418,6 +420,51 @@ static void a_broken_file_changes_nothing_that_was_good(void **state)
 	assert_problems(f, "");
 }
 
+/* What jansson has allocated now, and the most that it ever had. */
+static size_t trees, most_trees;
+
+static void *allocate_tree(size_t size)
+{
+	void *p = malloc(size);
+
+	trees += malloc_usable_size(p);
+	most_trees = trees > most_trees ? trees : most_trees;
+	return p;
+}
+
+static void free_tree(void *p)
+{
+	trees -= malloc_usable_size(p);
+	free(p);
+}
+
+static void of_a_large_file_only_one_document_is_in_memory(void **state)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	struct fixture *f = *state;
+
+	buf_adds(&text, SERVICE("a", "10.0.0.1", "80"));
+	while (text.len < 2 << 20)
+		buf_adds(&text, "---\napiVersion: apps/v1\nkind: Deployment\nspec: [a, b, c]\n");
+	buf_adds(&text, "---\n" SERVICE("b", "10.0.0.2", "80"));
+	write_file(f, "a.yaml", buf_str(&text));
+	start(f);
+	trees = most_trees = 0;
+	json_set_alloc_funcs(allocate_tree, free_tree);
+	must_load(f);
+	json_set_alloc_funcs(malloc, free);
+	assert_dirty(f, "default/a default/b");
+	assert_in_range(most_trees, 1, 10000);
+
+	/* All or nothing, as with a small one. */
+	text.len -= strlen(SERVICE("b", "10.0.0.2", "80"));
+	buf_adds(&text, "a: [\n");
+	write_file(f, "a.yaml", buf_str(&text));
+	must_load(f);
+	assert_dirty(f, "");
+	assert_non_null(service(f, "b"));
+}
+
 static void an_invalid_object_leaves_its_valid_version_in_place(void **state)
 {
 	struct fixture *f = *state;
@@ -796,6 +843,7 @@ int main(void)
 		test(loading_again_touches_only_what_changed),
 		test(an_edit_of_one_object_in_a_thousand_dirties_one_slot),
 		test(a_broken_file_changes_nothing_that_was_good),
+		test(of_a_large_file_only_one_document_is_in_memory),
 		test(an_invalid_object_leaves_its_valid_version_in_place),
 		test(an_object_without_a_name_deletes_none),
 		test(of_two_files_the_first_by_path_counts),
