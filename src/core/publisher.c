@@ -8,7 +8,8 @@
 #include "base/mem.h"
 #include "core/drain.h"
 
-enum { RUN_SLOTS = 512 /* resolved in one run */ };
+/* Of one run: Services that are resolved, and their facts, old and new, with one Service more. */
+enum { RUN_SLOTS = 512, RUN_FACTS = 8192 };
 
 static void publication_free(struct publication *pub)
 {
@@ -284,7 +285,8 @@ static struct publication *publication_new(struct publisher *p, struct slot *slo
 	return slot->published = pub;
 }
 
-static void publish_slot(struct publisher *p, struct slot *slot)
+/* Returns the number of facts that it has looked at. */
+static size_t publish_slot(struct publisher *p, struct slot *slot)
 {
 	const struct service *s = slot->service;
 	const uint64_t born = s && s->created > 0 ? (uint64_t)s->created : 1;
@@ -346,11 +348,13 @@ static void publish_slot(struct publisher *p, struct slot *slot)
 		publication_free(pub);
 		store_prune(p->store, slot);
 	}
+	return n_old + new->n;
 }
 
 bool publisher_run(struct publisher *p)
 {
 	struct slot *slot;
+	size_t n_facts = 0;
 
 	if (p->node_generation != p->store->node_generation) {
 		p->node_generation = p->store->node_generation;
@@ -358,14 +362,14 @@ bool publisher_run(struct publisher *p)
 	}
 	if (p->node_dirty)
 		publish_node(p);
-	for (int i = 0; i < RUN_SLOTS; i++) {
+	for (int i = 0; i < RUN_SLOTS && n_facts < RUN_FACTS; i++) {
 		slot = store_next_dirty(p->store);
 		if (!slot) {
 			requeue_on_interfaces(p);
 			slot = store_next_dirty(p->store);
 		}
 		if (slot) {
-			publish_slot(p, slot);
+			n_facts += publish_slot(p, slot);
 			continue;
 		}
 		/* A Service may be the first that needs something of the node, or the last. */

@@ -212,6 +212,8 @@ static json_t *summary_json(const struct report_input *in, const struct ledger_c
 
 /* The pieces */
 
+enum { PIECE_SIZE = 1 << 16 /* bytes, with one Service more */ };
+
 struct report_item {
 	char *ns, *name;
 };
@@ -336,7 +338,9 @@ bool report_next(struct report *r, const struct report_input *in, struct buf *ou
 
 	/* A piece of Services that were all deleted would be empty. */
 	start = out->len;
-	for (size_t i = 0; r->at < r->n && (i < REPORT_PIECE || out->len == start); i++) {
+	for (size_t i = 0; r->at < r->n && out->len - start < PIECE_SIZE &&
+		(i < REPORT_PIECE || out->len == start);
+		i++) {
 		const struct report_item *item = &r->items[r->at++];
 		const struct slot *slot = store_find(in->store, item->ns, item->name);
 

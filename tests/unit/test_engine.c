@@ -250,6 +250,22 @@ static void work_in_one_step_is_bounded(void **state)
 	}
 	assert_int_equal(resolves, 1500);
 	assert_int_equal(w->kernel.done[FACT_ROUTE][OP_ADD], 1500);
+
+	/* Services with much to write count for more. */
+	buf_reset(&b);
+	for (unsigned i = 0; i < 500; i++) {
+		buf_addf(&b, "slice a/s%u-1 port=p80:8080/TCP", i);
+		for (unsigned k = 0; k < 30; k++)
+			buf_addf(&b, " ep=10.244.%u.%u", i & 255, k);
+		buf_adds(&b, "\n");
+	}
+	fixture_load(&w->store, buf_str(&b));
+	for (uint64_t next = w->now; next <= w->now;) {
+		next = engine_step(w->engine, w->now);
+		assert_true(engine_stats(w->engine)->resolves - resolves <= 8192 / 30 + 1);
+		resolves = engine_stats(w->engine)->resolves;
+	}
+	assert_int_equal(resolves, 2000);
 }
 
 static void endpoints_may_come_before_and_stay_after_their_service(void **state)

@@ -769,6 +769,24 @@ static void many_services_are_told_in_pieces(void **state)
 		buf_reset(&b);
 	assert_int_equal(pieces, 3);
 	report_free(r);
+
+	/* Services of much text count for more. */
+	buf_reset(&lines);
+	for (int i = 0; i < 2 * REPORT_PIECE + 1; i++) {
+		buf_addf(&lines, "slice a/s%03d-1 port=http:80/TCP", i);
+		for (int k = 0; k < 30; k++)
+			buf_addf(&lines, " ep=10.244.%d.%d", i, k);
+		buf_adds(&lines, "\n");
+	}
+	world_load(f->world, buf_str(&lines));
+	r = report_begin(&f->in);
+	buf_reset(&b);
+	for (pieces = 1; report_next(r, &f->in, &b); pieces++) {
+		assert_true(b.len < (1 << 16) + 10000);
+		buf_reset(&b);
+	}
+	assert_true(pieces > 6);
+	report_free(r);
 }
 
 static void what_changes_between_two_pieces_is_told_as_it_is_then(void **state)
