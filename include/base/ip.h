@@ -55,6 +55,8 @@ enum ip_kind {
 	IP_BROADCAST, /* 255.255.255.255 */
 };
 enum ip_kind ip_kind(const struct ip *ip);
+/* 127.0.0.0/8 or ::1/128 */
+struct cidr ip_loopback(int family);
 /* False if the families differ. */
 bool cidr_contains(const struct cidr *c, const struct ip *ip);
 /* One of the n CIDRs contains the address. */

@@ -95,6 +95,8 @@ int node_socket_compare(const void *a, const void *b);
 bool node_view_add_missing_scheduler(struct node_view *v, const char *scheduler);
 void node_view_forget_missing_schedulers(struct node_view *v);
 
+/* The layout is that of kube-proxy's iptables mode. */
+bool node_view_handed_over(const struct node_view *v);
 bool node_view_serves(const struct node_view *v, int family);
 /* The address is on an interface of the node other than kube-ipvs0 and kube-ipvs1. */
 bool node_view_is_local(const struct node_view *v, const struct ip *ip);

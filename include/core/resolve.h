@@ -41,6 +41,25 @@ void resolve_ipvs_port(const struct resolver *r, const struct served_port *p);
 void resolve_iptables_port(const struct resolver *r, const struct served_port *p);
 
 /*
+ * The rules of kube-proxy's iptables mode that stand in chains of the node for each address and
+ * port of each Service. Zeroed, there are none.
+ */
+enum portal_chain {
+	PORTAL_SERVICES,	  /* nat KUBE-SERVICES */
+	PORTAL_NODE_PORTS,	  /* nat KUBE-NODEPORTS */
+	PORTAL_REFUSALS,	  /* filter KUBE-SERVICES */
+	PORTAL_EXTERNAL_REFUSALS, /* filter KUBE-EXTERNAL-SERVICES */
+	PORTAL_HEALTH_CHECKS,	  /* filter KUBE-NODEPORTS */
+	PORTAL_FIREWALL,	  /* filter KUBE-PROXY-FIREWALL */
+	PORTAL_CHAINS
+};
+struct portals {
+	struct rule_list rules[2][PORTAL_CHAINS]; /* IPv4, IPv6 */
+};
+void portals_add(struct portals *portals, const struct served_ports *served);
+void portals_done(struct portals *portals);
+
+/*
  * Appends the facts of the node that no Service brings: the device, the sets, the chains and the
  * jumps to them. Their rules go to the pool.
  */
@@ -52,6 +71,8 @@ struct node_needs {
 	bool leads_ports[2];
 	/* IPv4, IPv6: for how many members each set has room; 0: SET_MEMBERS */
 	uint32_t set_room[2][SET_COUNT];
+	/* To hand over from the iptables backend; else NULL. */
+	const struct portals *portals;
 };
 void resolve_node(const struct node_view *view, const struct node_needs *needs,
 	struct rule_pool *pool, struct fact_list *ret);
@@ -62,8 +83,9 @@ struct rule_match resolve_match_pods(const struct node_view *view, int family);
 
 /* Chains that others look at by their names. */
 #define CHAIN_SOURCE_RANGES "KUBE-SOURCE-RANGES-FIREWALL" /* drops: loadBalancerSourceRanges */
+#define CHAIN_NODE_PORTS "KUBE-NODEPORTS" /* kube-proxy's iptables mode: leads to node ports */
 #define CHAIN_DISPATCH "KUBE-DISPATCH"	  /* iptables: leads to the chains of addresses and ports */
-#define CHAIN_NODE_PORTS "KUBE-NODEPORTS" /* iptables: leads to those of node ports */
+#define CHAIN_DISPATCH_PORTS "KUBE-PORT-DISPATCH" /* iptables: leads to those of node ports */
 
 /* A chain of that name is made by resolve_node() or resolve_service(), or was by kube-proxy. */
 bool chain_is_ours(enum table table, const char *name);

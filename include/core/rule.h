@@ -128,6 +128,7 @@ struct rule {
 	struct rule_match match[RULE_MATCHES]; /* free places count nothing, wherever they are */
 	struct rule_target target;
 	const char *comment; /* NULL: none */
+	bool comment_last;   /* it stands behind the matches, as in jumps of kube-proxy */
 };
 
 /* All but the free places. */
@@ -153,6 +154,7 @@ struct rule_list {
 
 /* Texts of the rule are copied. */
 void rule_list_add(struct rule_list *l, const struct rule *rule);
+void rule_list_append(struct rule_list *l, const struct rule_list *other);
 /* Empties it and keeps the memory. */
 void rule_list_reset(struct rule_list *l);
 void rule_list_done(struct rule_list *l);

@@ -40,5 +40,9 @@ struct served_ports {
 void served_ports_select(
 	struct served_ports *s, const struct slot *slot, const struct node_view *view);
 void served_ports_done(struct served_ports *s);
+/* Another Service has the node port. */
+bool served_port_lost_node_port(const struct served_port *p);
+/* Its load balancer addresses answer only sources in service.source_ranges. */
+bool served_port_is_restricted(const struct served_port *p);
 
 #endif

@@ -20,8 +20,8 @@
  * are read as kernel/iptables_text.h says, so that the form in which a version of iptables prints
  * them does not matter.
  *
- * Dispatch entries are a tree of chains under KUBE-DISPATCH and KUBE-NODEPORTS of table nat, which
- * exist as long as KUBE-SERVICES leads to them.
+ * Dispatch entries are a tree of chains under KUBE-DISPATCH and KUBE-PORT-DISPATCH of table nat,
+ * which exist as long as KUBE-SERVICES leads to them.
  *
  * The adapter reads, writes and deletes only these and the chains of chain_is_ours(), and in
  * built-in chains only rules whose target is one of them. A jump that is there twice, or with other

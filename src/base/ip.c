@@ -209,6 +209,13 @@ enum ip_kind ip_kind(const struct ip *ip)
 	return IP_HOST;
 }
 
+struct cidr ip_loopback(int family)
+{
+	if (family == AF_INET6)
+		return (struct cidr){ { .family = AF_INET6, .bytes = { [15] = 1 } }, 128 };
+	return (struct cidr){ { .family = AF_INET, .bytes = { 127 } }, 8 };
+}
+
 bool cidr_contains(const struct cidr *c, const struct ip *ip)
 {
 	struct ip masked = *ip;

@@ -158,10 +158,10 @@ static void print_shared(const struct fact *f)
 	_cleanup_(buf_done) struct buf line = { 0 };
 	char *text;
 
-	/* A dispatch entry without a port stands for a chain that we did not make, see
-	 * kernel/iptables_dispatch.c. */
+	/* A dispatch entry without a port stands for a chain that no entry needs, see
+	 * kernel/iptables_dispatch.h. */
 	if (f->key.kind == FACT_DISPATCH && !f->key.port)
-		buf_addf(&line, "chain %s nat KUBE-NODEPORTS", family_name(f->key.family));
+		buf_addf(&line, "chain %s nat " CHAIN_DISPATCH, family_name(f->key.family));
 	else
 		fact_print(&line, f);
 	/* Of a chain only the name. */

@@ -186,6 +186,11 @@ void node_view_forget_missing_schedulers(struct node_view *v)
 	v->n_missing_schedulers = 0;
 }
 
+bool node_view_handed_over(const struct node_view *v)
+{
+	return v->backend == BACKEND_IPTABLES && v->options->layout == LAYOUT_KUBE_PROXY;
+}
+
 bool node_view_serves(const struct node_view *v, int family)
 {
 	return family == AF_INET6 ? v->ipv6 : v->ipv4;

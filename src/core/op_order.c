@@ -14,10 +14,11 @@
  *     or jump that kube-proxy left behind becomes ours by a change, and the guards must be
  *     complete before step 6.
  *
- *  3. Chains. The chains of a Service come before the entrances, KUBE-SERVICES and KUBE-NODE-PORT,
- *     whose rules lead to them. A new entrance is harmless until something jumps to it (step 5), an
- *     existing one changes in step 9. Neighbouring rows of chains go into one batch, because a
- *     batch is one run of iptables-restore, and rules may refer to chains of the same batch.
+ *  3. Chains. The chains of a Service come before the entrances, KUBE-SERVICES and KUBE-NODE-PORT
+ *     (in kube-proxy's iptables mode KUBE-NODEPORTS), whose rules lead to them. A new entrance is
+ *     harmless until something jumps to it (step 5), an existing one changes in step 9.
+ *     Neighbouring rows of chains go into one batch, because a batch is one run of
+ *     iptables-restore, and rules may refer to chains of the same batch.
  *
  *  4. Dispatch entries, the virtual servers of the iptables backend, lead to the chains of step 3.
  *
@@ -45,9 +46,10 @@
  *
  * 11. The other changes: weights of real servers, sources of routes.
  *
- * 12. Deletes run backwards: VIPs, real servers, virtual servers, and then their guards. Deletes
- *     within a row run backwards too, last made first deleted: of one Service's members the ones
- *     that reject were made last.
+ * 12. Deletes run backwards: VIPs, real servers, virtual servers, and then their guards. A chain
+ *     goes after those that lead to it, because iptables refuses the other order. Deletes within a
+ *     row run backwards too, last made first deleted: of one Service's members the ones that reject
+ *     were made last.
  *
  * 13. Virtual servers change last, because a new scheduler costs an RCU grace period, 10 ms and
  *     more, for which no other operation shall wait. The kernel refuses new connections for that
@@ -67,6 +69,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/resolve.h"
 #include "core/service_chain.h"
 
 #define VITAL .vital = true
@@ -126,9 +129,9 @@ const struct op_step op_order[] = {
 	{ OP_DEL, FACT_RS },
 	{ OP_DEL, FACT_VS },
 	{ OP_DEL, FACT_JUMP },
+	{ OP_DEL, OP_CLASS_ENTRANCE },
 	{ OP_DEL, FACT_DISPATCH },
 	{ OP_DEL, OP_CLASS_SERVICE_CHAIN, JOINS },
-	{ OP_DEL, OP_CLASS_ENTRANCE },
 	{ OP_DEL, FACT_CHAIN, JOINS },
 	{ OP_DEL, FACT_MEMBER },
 	{ OP_DEL, FACT_SET },
@@ -150,7 +153,8 @@ enum op_class op_class_of(const struct fact_key *key)
 		return OP_CLASS_EXPOSURE;
 	if (key->kind != FACT_CHAIN || key->set != TABLE_NAT)
 		return key->kind;
-	if (!strcmp(key->name, "KUBE-SERVICES") || !strcmp(key->name, "KUBE-NODE-PORT"))
+	if (!strcmp(key->name, "KUBE-SERVICES") || !strcmp(key->name, "KUBE-NODE-PORT") ||
+		!strcmp(key->name, CHAIN_NODE_PORTS))
 		return OP_CLASS_ENTRANCE;
 	if (service_chain_parse(key->name, &chain, hash))
 		return OP_CLASS_SERVICE_CHAIN;

@@ -196,15 +196,31 @@ bool publisher_is_dirty(const struct publisher *p)
 	return !list_empty(&p->store->dirty) || node_is_dirty(p);
 }
 
+/* kube-proxy's iptables mode has rules for each Service in the chains of the node. */
+static bool needs_portals(const struct publisher *p)
+{
+	return p->view->backend == BACKEND_IPTABLES && p->view->options->layout != LAYOUT_OWN;
+}
+
 static void publish_node(struct publisher *p)
 {
+	struct portals portals = { 0 };
 	struct fact_list new = { 0 };
+	struct node_needs needs;
 
 	/* iptables takes much in one document faster than a little in each of two. */
 	p->node.vital = p->view->backend != BACKEND_IPTABLES;
-	p->needs = node_needs_now(p);
+	p->needs = needs = node_needs_now(p);
+	if (!p->releasing && needs_portals(p)) {
+		list_for_each_entry(struct publication, pub, &p->publications, link) {
+			served_ports_select(&p->served, pub->slot, p->view);
+			portals_add(&portals, &p->served);
+		}
+		needs.portals = &portals;
+	}
 	if (!p->releasing)
-		resolve_node(p->view, &p->needs, &p->rules, &new);
+		resolve_node(p->view, &needs, &p->rules, &new);
+	portals_done(&portals);
 	fact_list_finish(&new);
 	ledger_publish(p->ledger, p->node_facts.facts, p->node_facts.n, new.facts, new.n, &p->node);
 	fact_list_done(&p->node_facts);
@@ -344,6 +360,7 @@ static size_t publish_slot(struct publisher *p, struct slot *slot)
 	if (p->stale)
 		stale_watch_service(p->stale, &pub->stale, &p->served);
 	p->stats->resolves++;
+	p->node_dirty |= needs_portals(p);
 	if (!s) {
 		publication_free(pub);
 		store_prune(p->store, slot);
@@ -360,7 +377,8 @@ bool publisher_run(struct publisher *p)
 		p->node_generation = p->store->node_generation;
 		store_mark_all_dirty(p->store);
 	}
-	if (p->node_dirty)
+	/* Portals walk all Services: once, when these are published. */
+	if (p->node_dirty && !needs_portals(p))
 		publish_node(p);
 	for (int i = 0; i < RUN_SLOTS && n_facts < RUN_FACTS; i++) {
 		slot = store_next_dirty(p->store);

@@ -16,7 +16,7 @@
  * The iptables backend keeps the sets and differs in this:
  *
  * 1. Table nat: packets to an address and port of a Service are looked up in the tree under
- *    KUBE-DISPATCH, packets to a NodePort in the tree under KUBE-NODEPORTS. The adapter of
+ *    KUBE-DISPATCH, packets to a NodePort in the tree under KUBE-PORT-DISPATCH. The adapter of
  *    FACT_DISPATCH writes both trees. All other packets pass after a few lookups in sets.
  * 2. Table filter: a packet to a Service that is not translated by then has no endpoint to go to.
  *    It is dropped or refused, as a packet to an unused port of a VIP is.
@@ -25,6 +25,12 @@
  * answers ICMP echo, and packets that are not translated come to INPUT. Packets to an address that
  * stays with its owner and that are not translated are routed: they come to FORWARD, or from the
  * node itself to OUTPUT.
+ *
+ * kube-proxy's iptables mode has no sets. Its chains of the node have rules for each Service
+ * (portals.c), and those of Services mark what is to be masqueraded. To hand over, the iptables
+ * backend first adds the chains that it does not have itself (LAYOUT_BOTH): nothing leads to the
+ * one of table nat, and those of table filter drop and refuse what ours drop and refuse. Then they
+ * take the place of ours (LAYOUT_KUBE_PROXY).
  */
 #include <assert.h>
 #include <netinet/in.h>
@@ -41,11 +47,13 @@ struct node_rules {
 	struct fact_list *out;
 	int family;
 	bool iptables;	  /* else IPVS */
+	bool handed_over; /* to kube-proxy's iptables mode */
 	bool takes_ports; /* of addresses that stay with their owners */
 	bool leads_ports; /* to IPVS */
 	uint32_t mark;	  /* of packets to be masqueraded */
 	struct cidr loopback;
-	struct rule_list list; /* of the chain at hand */
+	const struct rule_list *portals; /* of struct node_needs, of this family */
+	struct rule_list list;		 /* of the chain at hand */
 };
 
 /* Sets of the addresses and ports that a Service with a VIP answers on. */
@@ -123,7 +131,7 @@ static void refuse_vips(struct node_rules *n)
 		match_set(SET_IPVS_IPS, DIRS_DST));
 }
 
-/* The chains that both backends have. */
+/* The chains of both backends and of kube-proxy's iptables mode. */
 static void add_common_chains(struct node_rules *n)
 {
 	const struct rule_match marked = { MATCH_MARK, .mark = { n->mark, n->mark } };
@@ -132,10 +140,11 @@ static void add_common_chains(struct node_rules *n)
 	const struct rule_target unmark = { TARGET_MARK, .mark = { n->mark, 0 } };
 	struct rule_target masquerade = { TARGET_MASQUERADE };
 
-	add_set_rule(n, SET_LOOP_BACK, DIRS_DST_DST_SRC, masquerade);
+	if (!n->handed_over)
+		add_set_rule(n, SET_LOOP_BACK, DIRS_DST_DST_SRC, masquerade);
 	/* A VIP on an interface becomes the source of the node's own connections, which no reply
 	 * would find. */
-	if (n->view->options->vip_mode == VIP_ADDRESS)
+	if (!n->handed_over && n->view->options->vip_mode == VIP_ADDRESS)
 		add_set_rule(n, SET_IPVS_IPS, DIRS_SRC, masquerade);
 	add_rule(n, to_return, NULL, unmarked);
 	add_rule(n, unmark, NULL);
@@ -155,7 +164,11 @@ static void add_common_chains(struct node_rules *n)
 	add_rule(n, to_accept, "kubernetes forwarding conntrack rule",
 		{ MATCH_STATES, .states = STATE_RELATED | STATE_ESTABLISHED });
 	end_chain(n, TABLE_FILTER, "KUBE-FORWARD");
+}
 
+/* The chains of both backends. */
+static void add_filter_chains(struct node_rules *n)
+{
 	add_set_rule(n, SET_HEALTH_CHECK_NODE_PORT, DIRS_DST, to_accept);
 	end_chain(n, TABLE_FILTER, "KUBE-NODE-PORT");
 
@@ -305,17 +318,17 @@ static void add_external_chains(struct node_rules *n)
 	end_chain(n, TABLE_MANGLE, "KUBE-IPVS-TAKEN");
 }
 
-/* Leads packets to the addresses of the node that carry NodePorts to them. */
-static void add_node_port_addresses(struct node_rules *n)
+/* Leads packets to the addresses of the node that carry NodePorts to the target. */
+static void add_node_port_addresses(
+	struct node_rules *n, struct rule_target target, const char *comment)
 {
-	const struct rule_target node_port = jump_to("KUBE-NODE-PORT");
 	const struct rule_match to_loopback = match_net(MATCH_DESTINATION, &n->loopback);
 	bool localhost = n->family == AF_INET && node_view_localhost_nodeports(n->view);
 	struct rule_match elsewhere = to_loopback;
 
 	if (options_all_nodeport_addresses(n->view->options, n->family)) {
 		elsewhere.negated = true;
-		add_rule(n, node_port, NULL, localhost ? match_any : elsewhere,
+		add_rule(n, target, comment, localhost ? match_any : elsewhere,
 			{ MATCH_DESTINATION_LOCAL });
 		return;
 	}
@@ -323,15 +336,15 @@ static void add_node_port_addresses(struct node_rules *n)
 		const struct cidr own = { .ip = n->view->local[i], .len = ip_bits(n->family) };
 
 		if (own.ip.family == n->family && node_view_is_nodeport_address(n->view, &own.ip))
-			add_rule(n, node_port, NULL, match_net(MATCH_DESTINATION, &own));
+			add_rule(n, target, comment, match_net(MATCH_DESTINATION, &own));
 	}
 	if (localhost)
-		add_rule(n, node_port, NULL, to_loopback);
+		add_rule(n, target, comment, to_loopback);
 }
 
 static void add_iptables_nat_chains(struct node_rules *n)
 {
-	const struct rule_target node_ports = jump_to(CHAIN_NODE_PORTS);
+	const struct rule_target node_ports = jump_to(CHAIN_DISPATCH_PORTS);
 
 	add_set_rule(n, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
 	masquerade_cluster_ip(n);
@@ -340,7 +353,7 @@ static void add_iptables_nat_chains(struct node_rules *n)
 	/* A port of a VIP that no Service has is not a NodePort, though the VIP is an address of
 	 * the node. */
 	add_rule(n, to_return, NULL, match_set(SET_IPVS_IPS, DIRS_DST));
-	add_node_port_addresses(n);
+	add_node_port_addresses(n, jump_to("KUBE-NODE-PORT"), NULL);
 	end_chain(n, TABLE_NAT, "KUBE-SERVICES");
 
 	add_rule(n, node_ports, NULL, { MATCH_PROTOCOL, .protocol = IPPROTO_TCP },
@@ -353,6 +366,17 @@ static void add_iptables_nat_chains(struct node_rules *n)
 	end_source_ranges_chain(n, TABLE_NAT);
 }
 
+/* With route_localnet others on the link could reach services that listen on 127.0.0.1. */
+static void block_localnet(struct node_rules *n, struct rule_match states)
+{
+	struct rule_match elsewhere = match_net(MATCH_SOURCE, &n->loopback);
+
+	elsewhere.negated = true;
+	if (n->family == AF_INET && node_view_localhost_nodeports(n->view))
+		add_rule(n, to_drop, "block incoming localnet connections", elsewhere,
+			match_net(MATCH_DESTINATION, &n->loopback), states);
+}
+
 /*
  * Packets that a Service with endpoints answers are translated before they come here. They are let
  * pass all the same: while IPVS takes over, or hands over, they come untranslated for a moment.
@@ -362,7 +386,6 @@ static void add_iptables_filter_chains(struct node_rules *n)
 	const uint32_t mask = n->view->options->mark_mask;
 	const struct rule_match invalid = { MATCH_STATES, .states = STATE_INVALID };
 	const struct rule_match unmarked = { MATCH_MARK, .mark = { 0, mask } };
-	struct rule_match elsewhere = match_net(MATCH_SOURCE, &n->loopback);
 
 	add_rule(n, to_return, NULL,
 		{ MATCH_STATES, .states = STATE_RELATED | STATE_ESTABLISHED | STATE_DNAT });
@@ -377,12 +400,7 @@ static void add_iptables_filter_chains(struct node_rules *n)
 			match_set(SET_NODE_PORT_TCP, DIRS_DST));
 	}
 
-	/* With route_localnet others on the link could reach services that listen on 127.0.0.1. */
-	elsewhere.negated = true;
-	if (n->family == AF_INET && node_view_localhost_nodeports(n->view))
-		add_rule(n, to_drop, "block incoming localnet connections", elsewhere,
-			match_net(MATCH_DESTINATION, &n->loopback));
-
+	block_localnet(n, match_any);
 	add_set_rule(n, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
 	/* Packets to a Local policy without endpoints here, unless IPVS has them marked. */
 	add_rule(n, to_drop, NULL, match_set(SET_NO_LOCAL, DIRS_DST_DST),
@@ -394,7 +412,49 @@ static void add_iptables_filter_chains(struct node_rules *n)
 	end_chain(n, TABLE_FILTER, "KUBE-SERVICES");
 }
 
-enum { ON_IPVS = 1, ON_IPTABLES = 2, ON_BOTH = ON_IPVS | ON_IPTABLES };
+/* The chain has the rules for the addresses and ports of Services, after those at hand. */
+static void end_portal_chain(
+	struct node_rules *n, enum table table, const char *name, enum portal_chain rules)
+{
+	rule_list_append(&n->list, &n->portals[rules]);
+	end_chain(n, table, name);
+}
+
+/* The chains of kube-proxy's iptables mode that ours can stand beside. */
+static void add_portal_chains(struct node_rules *n)
+{
+	const struct rule_match untranslated = { MATCH_STATES, true,
+		.states = STATE_RELATED | STATE_ESTABLISHED | STATE_DNAT };
+
+	end_portal_chain(n, TABLE_NAT, CHAIN_NODE_PORTS, PORTAL_NODE_PORTS);
+	end_portal_chain(n, TABLE_FILTER, CHAIN_NODE_PORTS, PORTAL_HEALTH_CHECKS);
+	end_portal_chain(n, TABLE_FILTER, "KUBE-PROXY-FIREWALL", PORTAL_FIREWALL);
+	/* kube-proxy blocks localnet in KUBE-FIREWALL, which belongs to the kubelet, too. */
+	block_localnet(n, untranslated);
+	end_portal_chain(n, TABLE_FILTER, "KUBE-EXTERNAL-SERVICES", PORTAL_EXTERNAL_REFUSALS);
+}
+
+/* Those that have the names of ours. */
+static void add_portal_entrances(struct node_rules *n)
+{
+	end_portal_chain(n, TABLE_FILTER, "KUBE-SERVICES", PORTAL_REFUSALS);
+
+	rule_list_append(&n->list, &n->portals[PORTAL_SERVICES]);
+	add_node_port_addresses(n, jump_to(CHAIN_NODE_PORTS),
+		"kubernetes service nodeports; NOTE: this must be the last rule in this chain");
+	end_chain(n, TABLE_NAT, "KUBE-SERVICES");
+}
+
+/* Whose chains jumps lead to: those of a backend, or of kube-proxy's iptables mode from the moment
+ * on that it is prepared, or takes over. */
+enum {
+	ON_IPVS = 1,
+	ON_IPTABLES = 2,
+	ON_BOTH = ON_IPVS | ON_IPTABLES,
+	ON_PREPARED = 4,
+	ON_HANDED_OVER = 8,
+	ON_ALL = ON_BOTH | ON_HANDED_OVER,
+};
 
 /* What a jump stands for. */
 enum node_jump_use {
@@ -402,21 +462,21 @@ enum node_jump_use {
 	USE_MARKS, /* the traffic policies that need firewall marks */
 	USE_PORTS, /* ports of others' addresses */
 	USE_LEADS, /* the same, led to IPVS */
+	USE_NEW,   /* new connections: always, for their packets alone */
 };
 
 /* Inserted at the head of their built-in chain, one after the other. */
 static const struct node_jump {
-	unsigned backends;
+	unsigned layouts;
 	enum table table;
 	enum hook from;
 	const char *to, *comment;
 	enum node_jump_use use;
 } node_jumps[] = {
-	{ ON_BOTH, TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals" },
-	{ ON_BOTH, TABLE_NAT, HOOK_PREROUTING, "KUBE-SERVICES", "kubernetes service portals" },
-	{ ON_BOTH, TABLE_NAT, HOOK_POSTROUTING, "KUBE-POSTROUTING",
-		"kubernetes postrouting rules" },
-	{ ON_BOTH, TABLE_FILTER, HOOK_FORWARD, "KUBE-FORWARD", "kubernetes forwarding rules" },
+	{ ON_ALL, TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals" },
+	{ ON_ALL, TABLE_NAT, HOOK_PREROUTING, "KUBE-SERVICES", "kubernetes service portals" },
+	{ ON_ALL, TABLE_NAT, HOOK_POSTROUTING, "KUBE-POSTROUTING", "kubernetes postrouting rules" },
+	{ ON_ALL, TABLE_FILTER, HOOK_FORWARD, "KUBE-FORWARD", "kubernetes forwarding rules" },
 	{ ON_BOTH, TABLE_FILTER, HOOK_INPUT, "KUBE-NODE-PORT", "kubernetes health check rules" },
 	{ ON_IPVS, TABLE_FILTER, HOOK_INPUT, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
 	{ ON_IPVS, TABLE_FILTER, HOOK_FORWARD, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
@@ -428,6 +488,22 @@ static const struct node_jump {
 	/* An address that is not local is looked for on its way out as well. */
 	{ ON_IPTABLES, TABLE_FILTER, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals",
 		USE_PORTS },
+	{ ON_PREPARED, TABLE_FILTER, HOOK_INPUT, "KUBE-EXTERNAL-SERVICES",
+		"kubernetes externally-visible service portals", USE_NEW },
+	{ ON_PREPARED, TABLE_FILTER, HOOK_FORWARD, "KUBE-EXTERNAL-SERVICES",
+		"kubernetes externally-visible service portals", USE_NEW },
+	{ ON_PREPARED, TABLE_FILTER, HOOK_INPUT, CHAIN_NODE_PORTS,
+		"kubernetes health check service ports" },
+	{ ON_HANDED_OVER, TABLE_FILTER, HOOK_FORWARD, "KUBE-SERVICES", "kubernetes service portals",
+		USE_NEW },
+	{ ON_HANDED_OVER, TABLE_FILTER, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals",
+		USE_NEW },
+	{ ON_PREPARED, TABLE_FILTER, HOOK_INPUT, "KUBE-PROXY-FIREWALL",
+		"kubernetes load balancer firewall", USE_NEW },
+	{ ON_PREPARED, TABLE_FILTER, HOOK_OUTPUT, "KUBE-PROXY-FIREWALL",
+		"kubernetes load balancer firewall", USE_NEW },
+	{ ON_PREPARED, TABLE_FILTER, HOOK_FORWARD, "KUBE-PROXY-FIREWALL",
+		"kubernetes load balancer firewall", USE_NEW },
 	{ ON_IPVS, TABLE_MANGLE, HOOK_PREROUTING, "KUBE-IPVS-PODS",
 		"kubernetes ipvs traffic policies", USE_MARKS },
 	{ ON_IPVS, TABLE_MANGLE, HOOK_OUTPUT, "KUBE-IPVS-NODE", "kubernetes ipvs traffic policies",
@@ -440,10 +516,13 @@ static const struct node_jump {
 
 static bool jump_stands(const struct node_rules *n, const struct node_jump *j)
 {
-	if (!(j->backends & (n->iptables ? ON_IPTABLES : ON_IPVS)))
+	const unsigned ours = n->handed_over ? ON_HANDED_OVER : n->iptables ? ON_IPTABLES : ON_IPVS;
+
+	if (!(j->layouts & (ours | (n->portals ? ON_PREPARED : 0))))
 		return false;
 	switch (j->use) {
 	case USE_ALWAYS:
+	case USE_NEW:
 		return true;
 	case USE_MARKS:
 		return options_use_marks(n->view->options);
@@ -464,18 +543,22 @@ static void resolve_chains(const struct node_view *view, int family, const struc
 		.out = ret,
 		.family = family,
 		.iptables = view->backend == BACKEND_IPTABLES,
+		.handed_over = node_view_handed_over(view),
 		.takes_ports = needs->takes_ports[family == AF_INET6],
 		.leads_ports = needs->leads_ports[family == AF_INET6],
 		.mark = UINT32_C(1) << view->options->masquerade_bit,
+		.loopback = ip_loopback(family),
+		.portals = needs->portals ? needs->portals->rules[family == AF_INET6] : NULL,
 	};
 
-	if (family == AF_INET6)
-		n.loopback = (struct cidr){ { .family = AF_INET6, .bytes = { [15] = 1 } }, 128 };
-	else
-		n.loopback = (struct cidr){ { .family = AF_INET, .bytes = { 127 } }, 8 };
-
 	add_common_chains(&n);
-	if (n.iptables) {
+	if (!n.handed_over)
+		add_filter_chains(&n);
+	if (n.portals)
+		add_portal_chains(&n);
+	if (n.handed_over) {
+		add_portal_entrances(&n);
+	} else if (n.iptables) {
 		add_iptables_nat_chains(&n);
 		add_iptables_filter_chains(&n);
 	} else {
@@ -490,9 +573,15 @@ static void resolve_chains(const struct node_view *view, int family, const struc
 	for (size_t i = 0; i < ARRAY_SIZE(node_jumps); i++) {
 		const struct node_jump *j = &node_jumps[i];
 
+		struct rule rule = { .target = jump_to(j->to), .comment = j->comment };
+
 		if (!jump_stands(&n, j))
 			continue;
-		add_rule(&n, jump_to(j->to), j->comment);
+		if (j->use == USE_NEW) {
+			rule.match[0] = (struct rule_match){ MATCH_STATES, .states = STATE_NEW };
+			rule.comment_last = true;
+		}
+		rule_list_add(&n.list, &rule);
 		fact_list_add(ret,
 			fact_jump(family, j->table, j->from, j->to, rule_pool_put(pool, &n.list)));
 		rule_list_reset(&n.list);
@@ -505,6 +594,8 @@ static bool set_stands(const struct node_view *view, enum set_id id, bool leads_
 	const bool iptables = view->backend == BACKEND_IPTABLES;
 	const bool marks = !iptables && options_use_marks(view->options);
 
+	if (node_view_handed_over(view))
+		return id == SET_EXTERNAL_PORT && leads_ports;
 	switch (id) {
 	case SET_NO_ENDPOINTS:
 		return iptables;
@@ -528,7 +619,7 @@ void resolve_node(const struct node_view *view, const struct node_needs *needs,
 	const uint32_t bit = UINT32_C(1) << o->external_mark_bit;
 
 	/* CNI plugins take the device for a sign of IPVS. */
-	if (!iptables || o->vip_mode == VIP_ADDRESS)
+	if (!iptables || (o->vip_mode == VIP_ADDRESS && !node_view_handed_over(view)))
 		fact_list_add(ret, fact_link(LINK_VIPS));
 	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
 		const int family = families[f];
@@ -580,8 +671,9 @@ bool chain_is_ours(enum table table, const char *name)
 		{ TABLE_MANGLE, "KUBE-IPVS-TAKEN" },
 		{ TABLE_MANGLE, CHAIN_SOURCE_RANGES },
 		/* Of kube-proxy's iptables mode only: ours to delete. */
+		{ TABLE_NAT, CHAIN_NODE_PORTS },
 		{ TABLE_FILTER, "KUBE-EXTERNAL-SERVICES" },
-		{ TABLE_FILTER, "KUBE-NODEPORTS" },
+		{ TABLE_FILTER, CHAIN_NODE_PORTS },
 	};
 	char hash[SERVICE_HASH_LEN];
 	enum service_chain chain;

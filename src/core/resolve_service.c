@@ -15,32 +15,13 @@ static void add_member(const struct resolver *r, const struct served_port *p, en
 	fact_list_add(r->out, fact_member(set, p->family, ip, p->port->proto, port, second));
 }
 
-/*
- * The ranges of one family say nothing about the other, and a range that is everything lifts the
- * restriction (pkg/proxy/serviceport.go).
- */
-static bool is_restricted(const struct served_port *p)
-{
-	const struct service *s = p->service;
-	bool any = false;
-
-	for (size_t i = 0; i < s->n_source_ranges; i++) {
-		if (s->source_ranges[i].ip.family != p->family)
-			continue;
-		if (!s->source_ranges[i].len)
-			return false;
-		any = true;
-	}
-	return any;
-}
-
 static void add_source_ranges(
 	const struct resolver *r, const struct served_port *p, const struct frontend *fe)
 {
 	const struct ip *node_ip = &r->view->node_ip[p->family == AF_INET6];
 	const struct cidr self = { .ip = fe->ip, .len = ip_bits(p->family) };
 
-	if (!is_restricted(p))
+	if (!served_port_is_restricted(p))
 		return;
 	add_member(r, p, SET_LOAD_BALANCER_FW, &fe->ip, fe->port, NULL);
 	for (size_t i = 0; i < p->service->n_source_ranges; i++) {
@@ -137,6 +118,12 @@ void resolve_service(const struct served_ports *served, const struct node_view *
 		const struct served_port *p = &served->ports[k];
 		const struct ip *source = &view->node_ip[p->family == AF_INET6];
 		const bool takes = takes_ports[p->family == AF_INET6];
+
+		/* kube-proxy's iptables mode needs no sets and no local addresses. */
+		if (node_view_handed_over(view)) {
+			resolve_iptables_port(&r, p);
+			continue;
+		}
 
 		/* Every endpoint here, whatever its state: it may reach itself through a connection
 		 * that it holds. With iptables those of other nodes too, as in kube-proxy's

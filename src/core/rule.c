@@ -168,6 +168,7 @@ static void code_rule(struct rule_codec *c, struct rule *rule)
 		break;
 	}
 	code_text(c, &rule->comment);
+	code_field(c, rule->comment_last);
 }
 
 void rule_list_add(struct rule_list *l, const struct rule *rule)
@@ -176,6 +177,12 @@ void rule_list_add(struct rule_list *l, const struct rule *rule)
 
 	code_rule(&(struct rule_codec){ .out = &l->packed }, &copy);
 	l->n++;
+}
+
+void rule_list_append(struct rule_list *l, const struct rule_list *other)
+{
+	buf_add(&l->packed, buf_str(&other->packed), other->packed.len);
+	l->n += other->n;
 }
 
 void rule_list_reset(struct rule_list *l)

@@ -64,6 +64,33 @@ void served_ports_select(
 		}
 }
 
+/*
+ * The ranges of one family say nothing about the other, and a range that is everything lifts the
+ * restriction (pkg/proxy/serviceport.go).
+ */
+bool served_port_is_restricted(const struct served_port *p)
+{
+	const struct service *s = p->service;
+	bool any = false;
+
+	for (size_t i = 0; i < s->n_source_ranges; i++) {
+		if (s->source_ranges[i].ip.family != p->family)
+			continue;
+		if (!s->source_ranges[i].len)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+bool served_port_lost_node_port(const struct served_port *p)
+{
+	for (size_t i = 0; i < p->refused.n; i++)
+		if (p->refused.fes[i].kind == FRONTEND_NODE_PORT)
+			return true;
+	return false;
+}
+
 void served_ports_done(struct served_ports *s)
 {
 	for (size_t i = 0; i < s->cap; i++) {

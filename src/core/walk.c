@@ -166,7 +166,7 @@ static bool match_holds(const struct walk *w, const struct walk_packet *p,
 
 static enum verdict run_chain(struct walk_run *r, const char *name, unsigned depth);
 
-/* Looks up what the tree of chains under CHAIN_DISPATCH or CHAIN_NODE_PORTS would find. */
+/* Looks up what the tree of chains under CHAIN_DISPATCH or CHAIN_DISPATCH_PORTS would find. */
 static enum verdict run_dispatch(struct walk_run *r, bool node_port, unsigned depth)
 {
 	static const char any_hash[SERVICE_HASH_LEN] = { 0 };
@@ -197,7 +197,7 @@ static enum verdict run_target(struct walk_run *r, const struct rule_target *t, 
 	case TARGET_GOTO:
 		if (!strcmp(t->chain, CHAIN_DISPATCH))
 			v = run_dispatch(r, false, depth);
-		else if (!strcmp(t->chain, CHAIN_NODE_PORTS))
+		else if (!strcmp(t->chain, CHAIN_DISPATCH_PORTS))
 			v = run_dispatch(r, true, depth);
 		else
 			v = run_chain(r, t->chain, depth + 1);

@@ -9,18 +9,26 @@
 
 enum { LOOK_MS = 200 /* between looks at the connections that are left */ };
 
-/* A virtual server that is selected by mark. kube-proxy cannot even delete one. */
-static void count_marked(const struct fact_key *key, const struct fact_state *state, void *arg)
+struct carried {
+	bool iptables; /* kube-proxy's iptables mode is to follow */
+	size_t n;
+};
+
+/* A virtual server that kube-proxy does not know. One that is selected by mark it cannot even
+ * delete. */
+static void count_unknown(const struct fact_key *key, const struct fact_state *state, void *arg)
 {
-	*(size_t *)arg += !key->proto && state->present && !state->foreign;
+	struct carried *c = arg;
+
+	c->n += state->present && !state->foreign && (!key->proto || c->iptables);
 }
 
-static size_t marked_virtual_servers(struct engine *e)
+static bool carries_connections(struct daemon *d)
 {
-	size_t n = 0;
+	struct carried c = { .iptables = d->view.backend == BACKEND_IPTABLES };
 
-	ledger_each(engine_ledger(e), FACT_VS, count_marked, &n);
-	return n;
+	ledger_each(engine_ledger(d->engine), FACT_VS, count_unknown, &c);
+	return c.n;
 }
 
 static void warn_of_large_set(const struct fact_key *key, const struct fact_state *state, void *arg)
@@ -54,13 +62,12 @@ int hand_over(struct daemon *d, struct options *options)
 		return r;
 	}
 	r = take_layout(d, options, LAYOUT_KUBE_PROXY);
-	while (!r && marked_virtual_servers(d->engine)) {
+	while (!r && carries_connections(d)) {
 		if (!waits)
 			log_info(
-				"waiting for connections that kube-proxy cannot carry on: those of "
-				"pods and of this node to Services with externalTrafficPolicy: "
-				"Local",
-				"seconds=%lld", (long long)options->drain_timeout / 1000);
+				"waiting for the end of connections that kube-proxy cannot carry on",
+				"mode=%s seconds=%lld", mode,
+				(long long)options->drain_timeout / 1000);
 		waits = true;
 		usleep(LOOK_MS * 1000);
 		r = settle(d->engine);

@@ -204,7 +204,7 @@ void dispatch_change(
 	size_t vips;
 
 	merge_entries(d, ops, n);
-	d->changing = true;
+	d->changing = d->next_sound = true;
 	d->next_used = d->used;
 	if (d->sound) {
 		tree_diff(d->entries.facts, d->entries.n, d->next.facts, d->next.n, &changes);
@@ -220,10 +220,17 @@ void dispatch_change(
 	if (!vips)
 		write_tree_chain(CHAIN_DISPATCH, &none, &w);
 	if (vips == d->next.n)
-		write_tree_chain(CHAIN_NODE_PORTS, &none, &w);
-	map_for_each_entry(struct dispatch_chain, c, &d->chains, by_name)
-		if (!c->needed && !tree_is_root(c->name))
+		write_tree_chain(CHAIN_DISPATCH_PORTS, &none, &w);
+	/* Until all is written, rules may lead to the rest: those of KUBE-NODEPORTS, which was the
+	 * root of node ports once. */
+	map_for_each_entry(struct dispatch_chain, c, &d->chains, by_name) {
+		if (c->needed || tree_is_root(c->name))
+			continue;
+		if (ops[0]->type == OP_DEL)
 			remove_tree_chain(c->name, &w);
+		else
+			d->next_sound = false;
+	}
 }
 
 void dispatch_follow(struct dispatch *d, const char *chain, const struct rule_list *rules,
@@ -240,7 +247,7 @@ void dispatch_follow(struct dispatch *d, const char *chain, const struct rule_li
 		/* KUBE-SERVICES uses both; it stands already and may get its rules later than
 		 * another chain that leads to the node ports. */
 		const bool needed = services ? d->next_used
-					     : !strcmp(root, CHAIN_NODE_PORTS) && rules &&
+					     : !strcmp(root, CHAIN_DISPATCH_PORTS) && rules &&
 				rule_list_leads_to(rules, root);
 		bool written = false;
 
@@ -272,7 +279,7 @@ void dispatch_end(struct dispatch *d, bool written)
 		fact_list_done(&d->entries);
 		d->entries = d->next;
 		d->next = (struct fact_list){ 0 };
-		d->sound = true;
+		d->sound = d->next_sound;
 	}
 	if (written)
 		d->used = d->next_used;

@@ -22,7 +22,7 @@ struct dispatch {
 	bool sound;		  /* the chains are those of the tree of the entries */
 	bool used;		  /* KUBE-SERVICES leads to the roots, which must be there */
 	/* What is being written; believed when the kernel has it. */
-	bool changing, next_used;
+	bool changing, next_used, next_sound;
 	struct fact_list next;
 	struct dispatch_change *changes;
 	size_t n_changes, cap_changes;
@@ -32,7 +32,8 @@ struct dispatch {
 void dispatch_learn(struct dispatch *d, struct saved *s);
 /*
  * Calls fn for each entry that connections can reach. Where the tree has anything else, fn is also
- * called for an entry with port 0, which nobody wants: whatever is written next repairs the tree.
+ * called for an entry with port 0, which nobody wants: whatever is written next repairs the tree,
+ * and a deletion removes the rest.
  */
 void dispatch_tell(const struct dispatch *d, dump_fn fn, void *arg);
 /* How many rules the tree has, if it is sound. */

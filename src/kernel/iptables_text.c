@@ -248,7 +248,7 @@ void iptables_print_rule(struct buf *b, int family, const char *chain, const str
 		bool module = m->type != MATCH_SOURCE && m->type != MATCH_DESTINATION &&
 			m->type != MATCH_INTERFACE && m->type != MATCH_PROTOCOL;
 
-		if (module)
+		if (module && !rule->comment_last)
 			print_comment(b, &comment);
 		print_match(b, family, rule, m);
 	}
@@ -422,7 +422,8 @@ static void parse_module(struct rule_parser *p)
 	bool negated, masked;
 
 	if (!strcmp(module, "comment")) {
-		expect(p, !p->modules && !rule->comment);
+		expect(p, !rule->comment);
+		rule->comment_last = p->modules;
 		expect(p, next_is(p, "--comment") && p->word && *p->word);
 		rule->comment = p->word;
 		if (p->word)
@@ -430,6 +431,7 @@ static void parse_module(struct rule_parser *p)
 		return;
 	}
 	p->modules = true;
+	expect(p, !rule->comment_last);
 	if (!strcmp(module, "statistic"))
 		expect(p, next_is(p, "--mode") && next_is(p, "random"));
 	negated = next_is(p, "!");

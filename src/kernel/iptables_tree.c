@@ -14,7 +14,7 @@
 
 enum { NONE = -1, RADIX = 16, PORT_DIGITS = 4, NAME_SIZE = CHAIN_NAME_LEN + 1 };
 
-const char *const tree_roots[2] = { CHAIN_DISPATCH, CHAIN_NODE_PORTS };
+const char *const tree_roots[2] = { CHAIN_DISPATCH, CHAIN_DISPATCH_PORTS };
 
 /* Entries that follow each other. */
 struct tree_range {
@@ -60,7 +60,7 @@ int tree_cmp(const void *entry, const void *other)
 
 bool tree_is_root(const char *name)
 {
-	return !strcmp(name, CHAIN_DISPATCH) || !strcmp(name, CHAIN_NODE_PORTS);
+	return !strcmp(name, CHAIN_DISPATCH) || !strcmp(name, CHAIN_DISPATCH_PORTS);
 }
 
 bool tree_has_chain(const char *name)
@@ -109,6 +109,16 @@ static struct tree_node child_node(const struct tree_node *parent, int d, unsign
 	memcpy(n.name, TREE_PREFIX, at);
 	for (unsigned bits = 0; bits < 64; bits += 5)
 		n.name[at++] = alphabet[n.path >> bits & 31];
+	return n;
+}
+
+static struct tree_node root_node(size_t i)
+{
+	/* Names of chains do not change with the version. The root of node ports had this name. */
+	static const char *const seeds[] = { CHAIN_DISPATCH, CHAIN_NODE_PORTS };
+	struct tree_node n = { .path = hash_text(seeds[i]) };
+
+	strcpy(n.name, tree_roots[i]);
 	return n;
 }
 
@@ -223,9 +233,8 @@ void tree_diff(const struct fact *old, size_t n_old, const struct fact *new, siz
 	const struct tree_changes *changes)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(tree_roots); i++) {
-		struct tree_node root = { .path = hash_text(tree_roots[i]) };
+		const struct tree_node root = root_node(i);
 
-		strcpy(root.name, tree_roots[i]);
 		diff_node(&root, root_range(root.name, old, n_old),
 			root_range(root.name, new, n_new), changes);
 	}
@@ -253,9 +262,8 @@ static void walk_node(const struct tree_node *node, struct tree_range r, bool re
 void tree_walk(const struct fact *entries, size_t n, const struct tree_check *check)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(tree_roots); i++) {
-		struct tree_node root = { .path = hash_text(tree_roots[i]) };
+		const struct tree_node root = root_node(i);
 
-		strcpy(root.name, tree_roots[i]);
 		walk_node(&root, root_range(root.name, entries, n), true, check);
 	}
 }

@@ -12,8 +12,8 @@
  * Which chains of table nat lead a connection to the chain of its Service: a pure function of the
  * set of dispatch entries, so that a restart finds what it would write.
  *
- * Entries with an address hang under KUBE-DISPATCH, node ports under KUBE-NODEPORTS. A chain with
- * no more than TREE_LEAF entries has a rule for each; one with more has a rule for each value of
+ * Entries with an address hang under KUBE-DISPATCH, node ports under KUBE-PORT-DISPATCH. A chain
+ * with no more than TREE_LEAF entries has a rule for each; one with more has a rule for each value of
  * the first digit in which they differ: the protocol, then the address in groups of four bits from
  * its end (cluster IPs are dense there), then the port in groups of four bits from its beginning.
  * The name of a chain is made of the digits that lead to it.

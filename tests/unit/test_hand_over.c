@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The way back to kube-proxy: its layout takes the place of ours. tests/kube-proxy compares it with
  * what kube-proxy itself made. */
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -186,6 +187,108 @@ static void connections_behind_a_mark_have_the_time_to_drain(void **state)
 	assert_kube_proxy_knows_all(w);
 }
 
+/* The iptables backend: kube-proxy's iptables mode has no sets and no local addresses. */
+
+static const char *const chains_of_ours[] = { "nat KUBE-NODE-PORT",
+	"nat KUBE-SOURCE-RANGES-FIREWALL", "filter KUBE-NODE-PORT",
+	"filter KUBE-SOURCE-RANGES-FIREWALL" };
+
+static void assert_iptables_mode(struct world *w)
+{
+	_cleanup_free_ struct fact *have = fake_kernel_list(&w->kernel);
+
+	for (size_t i = 0; i < w->kernel.n_facts; i++) {
+		_cleanup_(buf_done) struct buf line = { 0 };
+
+		fact_print(&line, &have[i]);
+		if (have[i].key.kind != FACT_CHAIN && have[i].key.kind != FACT_JUMP)
+			fail_msg("kube-proxy's iptables mode knows no \"%s\"", buf_str(&line));
+		for (size_t k = 0; k < ARRAY_SIZE(chains_of_ours); k++)
+			if (strstr(buf_str(&line), chains_of_ours[k]))
+				fail_msg(
+					"kube-proxy's iptables mode has no \"%s\"", buf_str(&line));
+	}
+}
+
+static void prepare_iptables(struct world *w, const char *objects)
+{
+	w->node.view.backend = BACKEND_IPTABLES;
+	world_start(w, objects);
+	world_restart_with(w, (struct engine_config){ .drain = true });
+	w->node.view.backend = BACKEND_IPTABLES;
+	options_set_layout(&w->node.options, LAYOUT_BOTH);
+	world_start(w, objects);
+}
+
+static void nothing_is_left_that_the_iptables_mode_does_not_know(void **state)
+{
+	struct world *w = *state;
+
+	prepare_iptables(w, SERVICES);
+	complete(w);
+	assert_iptables_mode(w);
+	for (enum hook hook = HOOK_INPUT; hook <= HOOK_FORWARD; hook++) {
+		const struct fact jump =
+			fact_jump(AF_INET, TABLE_FILTER, hook, "KUBE-EXTERNAL-SERVICES", 0);
+
+		assert_non_null(fake_kernel_find(&w->kernel, &jump.key));
+	}
+}
+
+static void an_entrance_changes_when_all_stands_and_before_anything_goes(void **state)
+{
+	static const char *const before[] = { "add chain IPv4 nat KUBE-NODEPORTS",
+		"add chain IPv4 filter KUBE-EXTERNAL-SERVICES",
+		"add jump IPv4 filter INPUT KUBE-EXTERNAL-SERVICES", "set chain IPv4 nat KUBE-SVC",
+		"set chain IPv4 nat KUBE-SEP" };
+	static const char *const after[] = { "delete dispatch", "delete route", "delete set",
+		"delete chain IPv4 nat KUBE-NODE-PORT",
+		"delete jump IPv4 filter INPUT KUBE-SERVICES" };
+	struct world *w = *state;
+
+	prepare_iptables(w, SERVICES);
+	for (size_t i = 0; i < ARRAY_SIZE(before); i++)
+		assert_non_null(strstr(world_log(w), before[i]));
+	assert_null(strstr(world_log(w), "set chain IPv4 nat KUBE-SERVICES"));
+	assert_null(strstr(world_log(w), "delete "));
+	world_forget(w);
+	complete(w);
+	for (size_t i = 0; i < ARRAY_SIZE(after); i++)
+		world_expect_order(w, "set chain IPv4 nat KUBE-SERVICES", after[i]);
+	world_expect_order(w, "delete dispatch", "delete chain IPv4 nat KUBE-SVL");
+}
+
+/* Else chains are deleted to which rules refer, and each has to be tried again. */
+static void what_was_handed_over_is_removed_without_a_retry(void **state)
+{
+	struct world *w = *state;
+
+	prepare_iptables(w, SERVICES);
+	complete(w);
+	world_restart(w);
+	w->node.view.backend = BACKEND_IPTABLES;
+	engine_release_all(w->engine);
+	world_start(w, "");
+	assert_int_equal(w->kernel.n_facts, 0);
+	world_expect_order(w, "delete jump", "delete chain IPv4 nat KUBE-SERVICES");
+	world_expect_order(
+		w, "delete chain IPv4 nat KUBE-SERVICES", "delete chain IPv4 nat KUBE-EXT-");
+	world_expect_order(
+		w, "delete chain IPv4 nat KUBE-NODEPORTS", "delete chain IPv4 nat KUBE-EXT-");
+	world_expect_order(
+		w, "delete chain IPv4 nat KUBE-SVC-", "delete chain IPv4 nat KUBE-MARK-MASQ");
+}
+
+static void ipvs_becomes_the_iptables_mode(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w, SERVICES);
+	prepare_iptables(w, SERVICES);
+	complete(w);
+	assert_iptables_mode(w);
+}
+
 static void what_was_handed_over_is_taken_over_again(void **state)
 {
 	struct world *w = *state;
@@ -212,6 +315,10 @@ int main(void)
 		WORLD_TEST(connections_of_an_endpoint_that_drains_stay),
 		WORLD_TEST(connections_behind_a_mark_have_the_time_to_drain),
 		WORLD_TEST(what_was_handed_over_is_taken_over_again),
+		WORLD_TEST(nothing_is_left_that_the_iptables_mode_does_not_know),
+		WORLD_TEST(an_entrance_changes_when_all_stands_and_before_anything_goes),
+		WORLD_TEST(what_was_handed_over_is_removed_without_a_retry),
+		WORLD_TEST(ipvs_becomes_the_iptables_mode),
 	};
 
 	return cmocka_run_group_tests_name("hand over", tests, NULL, NULL);

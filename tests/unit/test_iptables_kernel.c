@@ -838,7 +838,7 @@ static void resolve_dispatch(void)
 			fact_chain(family, TABLE_NAT, "KUBE-SERVICES",
 				rule_text_put(&t.pool, family,
 					"-A KUBE-SERVICES -j KUBE-DISPATCH\n"
-					"-A KUBE-SERVICES -j KUBE-NODEPORTS\n")));
+					"-A KUBE-SERVICES -j KUBE-PORT-DISPATCH\n")));
 		fact_list_add(&t.facts,
 			fact_chain(family, TABLE_NAT, "KUBE-SVC-" HASH,
 				rule_text_put(
@@ -952,7 +952,8 @@ static void half_of_the_rules_are_completed(void **state)
 	(void)state;
 	restore("iptables-restore", "*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n");
 	apply(OP_ADD,
-		chain(TABLE_NAT, "KUBE-NODE-PORT", "-A KUBE-NODE-PORT -p sctp -j KUBE-NODEPORTS\n"),
+		chain(TABLE_NAT, "KUBE-NODE-PORT",
+			"-A KUBE-NODE-PORT -p sctp -j KUBE-PORT-DISPATCH\n"),
 		0);
 	apply(OP_SET,
 		chain(TABLE_NAT, "KUBE-SERVICES",
@@ -974,7 +975,7 @@ static void dispatch_is_left_for_another_backend(void **state)
 	apply_all(OP_DEL, FACT_DISPATCH);
 	text = RUN(NULL, "iptables-save", "-t", "nat");
 	assert_null(strstr(text, "KUBE-DISPATCH"));
-	assert_null(strstr(text, "KUBE-NODEPORTS"));
+	assert_null(strstr(text, "KUBE-PORT-DISPATCH"));
 	assert_dispatch_held(0, true);
 }
 
@@ -1014,19 +1015,50 @@ static void a_foreign_chain_in_the_tree_is_deleted(void **state)
 	assert_false(saved_has("iptables-save", "nat", ":KUBE-DISPATCH-FOREIGN - [0:0]"));
 }
 
-/* kube-proxy has a chain of one of the names. */
-static void node_ports_of_kube_proxy_are_taken_over(void **state)
+static void node_ports_of_kube_proxy_are_no_part_of_the_tree(void **state)
 {
+	struct fact node_ports = fact_chain(AF_INET, TABLE_NAT, "KUBE-NODEPORTS", 0);
+
 	(void)state;
 	resolve_dispatch();
 	restore("iptables-restore",
 		"*nat\n:KUBE-NODEPORTS - [0:0]\n:KUBE-EXT-" HASH " - [0:0]\n"
 		"-A KUBE-NODEPORTS -p tcp -m comment --comment x -m tcp --dport 30000 "
 		"-j KUBE-EXT-" HASH "\nCOMMIT\n");
-	assert_dispatch_held(0, false);
+	assert_dispatch_held(0, true);
 	apply_all(OP_ADD, FACT_CHAIN);
 	apply_all(OP_ADD, FACT_DISPATCH);
 	assert_dispatch_held(160, true);
+	apply(OP_DEL, node_ports, 0);
+	assert_dispatch_held(160, true);
+}
+
+/* The root of its node ports was KUBE-NODEPORTS. Most of them are gone since. */
+static void an_earlier_tree_leads_on_until_ours_stands(void **state)
+{
+	const struct ip none = { .family = AF_INET };
+	size_t rules, n = 0;
+
+	(void)state;
+	add_dispatch();
+	free(RUN(NULL, "iptables", "-w", "5", "-t", "nat", "-E", "KUBE-PORT-DISPATCH",
+		"KUBE-NODEPORTS"));
+	new_adapter();
+	assert_dispatch_held(120, false);
+	rules = count_rules("iptables-save", "nat");
+
+	for (size_t i = 0; i < t.facts.n; i++)
+		if (t.facts.facts[i].key.family != AF_INET || t.facts.facts[i].key.port < 30035)
+			t.facts.facts[n++] = t.facts.facts[i];
+	t.facts.n = n;
+	apply_all(OP_ADD, FACT_DISPATCH);
+	assert_int_equal(count_rules("iptables-save", "nat"), rules + 5);
+
+	apply_all(OP_SET, FACT_CHAIN);
+	apply(OP_DEL, fact_chain(AF_INET, TABLE_NAT, "KUBE-NODEPORTS", 0), 0);
+	apply(OP_DEL, fact_dispatch(&none, 0, IPPROTO_TCP, SERVICE_CHAIN_SVC, HASH), 0);
+	assert_dispatch_held(125, true);
+	assert_true(count_rules("iptables-save", "nat") < rules);
 }
 
 static void an_entry_without_its_chain_does_not_stop_the_others(void **state)
@@ -1140,7 +1172,8 @@ static int test_variant(void)
 		TEST(dispatch_is_left_for_another_backend),
 		TEST(a_broken_tree_is_put_right),
 		TEST(a_foreign_chain_in_the_tree_is_deleted),
-		TEST(node_ports_of_kube_proxy_are_taken_over),
+		TEST(node_ports_of_kube_proxy_are_no_part_of_the_tree),
+		TEST(an_earlier_tree_leads_on_until_ours_stands),
 		TEST(an_entry_without_its_chain_does_not_stop_the_others),
 		TEST(chains_may_stand_in_any_order),
 		TEST(answers_come_later),

@@ -69,6 +69,7 @@ static void every_form_of_a_rule_is_read_as_the_same(void **state)
 		{ "-d 10.0.0.1/32 -p tcp -m tcp --dport 80 -j DROP", AF_INET, NULL },
 		{ "-p 17 -m udp --dport 4096:8191 -j DROP", AF_INET,
 			"-p udp -m udp --dport 4096:8191 -j DROP" },
+		{ "-m conntrack --ctstate NEW" COMMENT "\"two words\" -j DROP", AF_INET, NULL },
 		{ COMMENT "\"simple\" -j DROP", AF_INET, "-m comment --comment simple -j DROP" },
 		{ "-m comment --comment \"two words\" -j DROP", AF_INET, NULL },
 		{ COMMENT "\"type 'hash'\" -j DROP", AF_INET,
@@ -167,8 +168,9 @@ static void what_no_rule_of_ours_has_is_unreadable(void **state)
 			AF_INET, "DROP" },
 		{ "-m conntrack --ctstate NEW,OLD -j DROP", AF_INET, "DROP" },
 		{ "-m addrtype --dst-type BROADCAST -j DROP", AF_INET, "DROP" },
-		/* a comment elsewhere than before the modules, twice or empty */
-		{ "-m mark --mark 0x1" COMMENT "x -j DROP", AF_INET, "DROP" },
+		/* a comment between modules, before an address, twice or empty */
+		{ "-m mark --mark 0x1" COMMENT "x -m addrtype --dst-type LOCAL -j DROP", AF_INET,
+			"DROP" },
 		{ "-m comment --comment x -s 10.0.0.0/8 -j DROP", AF_INET, "DROP" },
 		{ "-m comment --comment x -m comment --comment y -j DROP", AF_INET, "DROP" },
 		{ "-m comment --comment \"\" -j DROP", AF_INET, "DROP" },

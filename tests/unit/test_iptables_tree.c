@@ -205,7 +205,7 @@ static unsigned look_up(const struct chains *t, const struct fact *f)
 	bool node_port = ip_kind(&p.to) == IP_UNSPECIFIED;
 
 	service_chain_name(f->val.dispatch.chain, f->val.dispatch.hash, expected);
-	assert_true(traverse(t, node_port ? CHAIN_NODE_PORTS : CHAIN_DISPATCH, &p, got));
+	assert_true(traverse(t, node_port ? CHAIN_DISPATCH_PORTS : CHAIN_DISPATCH, &p, got));
 	assert_string_equal(got, expected);
 	return p.rules;
 }
@@ -237,8 +237,8 @@ static void an_entry_is_a_rule(void **state)
 		"-j KUBE-SVC-AAAAAAAAAAAAAAAA\n"
 		"-A KUBE-DISPATCH -d 10.96.0.10/32 -p udp -m udp --dport 53 "
 		"-j KUBE-SVC-BAAAAAAABAAAAAAA\n");
-	assert_string_equal(find(&t, "KUBE-NODEPORTS")->text,
-		"-A KUBE-NODEPORTS -p sctp -m sctp --dport 30080 -j KUBE-SVC-CAAAAAAACAAAAAAA\n");
+	assert_string_equal(find(&t, "KUBE-PORT-DISPATCH")->text,
+		"-A KUBE-PORT-DISPATCH -p sctp -m sctp --dport 30080 -j KUBE-SVC-CAAAAAAACAAAAAAA\n");
 	assert_true(leads_nowhere(&t, "10.96.0.1", 80, IPPROTO_TCP));
 	table_done(&t);
 }
@@ -294,11 +294,11 @@ static void what_is_no_entry_is_not_read(void **state)
 		"-A KUBE-DISPATCH -d 10.0.0.1/32 -p tcp -m tcp --dport 1 -j ACCEPT",
 		"-A KUBE-DISPATCH -d 10.0.0.1/32 -p tcp -m tcp --dport 1 "
 		"-j KUBE-SVC-AAAAAAAAAAAAAAAA -m more",
-		"-A KUBE-NODEPORTS -p tcp -m comment --comment x -m tcp --dport 1 "
+		"-A KUBE-PORT-DISPATCH -p tcp -m comment --comment x -m tcp --dport 1 "
 		"-j KUBE-EXT-AAAAAAAAAAAAAAAA",
-		"-A KUBE-NODEPORTS ! -p tcp -j KUBE-EXT-AAAAAAAAAAAAAAAA",
-		"-A KUBE-NODEPORTS -p tcp -m tcp ! --dport 1 -j KUBE-EXT-AAAAAAAAAAAAAAAA",
-		"-A KUBE-NODEPORTS -p tcp -m tcp --dport 1 -g KUBE-EXT-AAAAAAAAAAAAAAAA",
+		"-A KUBE-PORT-DISPATCH ! -p tcp -j KUBE-EXT-AAAAAAAAAAAAAAAA",
+		"-A KUBE-PORT-DISPATCH -p tcp -m tcp ! --dport 1 -j KUBE-EXT-AAAAAAAAAAAAAAAA",
+		"-A KUBE-PORT-DISPATCH -p tcp -m tcp --dport 1 -g KUBE-EXT-AAAAAAAAAAAAAAAA",
 	};
 	struct fact f;
 
@@ -406,7 +406,7 @@ static void any_history_ends_in_the_tree_of_its_entries(void **state)
 			change(&t, old.facts, old.n, l.facts, l.n);
 			change(&scratch, NULL, 0, l.facts, l.n);
 			for (const char *const *root = (const char *const[]){ CHAIN_DISPATCH,
-				     CHAIN_NODE_PORTS, NULL };
+				     CHAIN_DISPATCH_PORTS, NULL };
 				*root; root++)
 				if (!find(&scratch, *root) && find(&t, *root))
 					chain_write(*root, &(struct rule_list){ 0 }, &scratch);
@@ -504,7 +504,7 @@ static void what_is_behind_a_broken_chain_is_not_found(void **state)
 	assert_int_equal(count_found(&t, &l), 165);
 	map_for_each_entry(struct chain, c, &t.map, by_name) {
 		size_t behind = !strcmp(c->name, CHAIN_DISPATCH) ? 160
-			: !strcmp(c->name, CHAIN_NODE_PORTS)	 ? 5
+			: !strcmp(c->name, CHAIN_DISPATCH_PORTS) ? 5
 								 : 10;
 
 		c->broken = true;

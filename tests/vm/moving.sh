@@ -47,7 +47,7 @@ write_services() {
 		apiVersion: v1
 		kind: Service
 		metadata: {name: none}
-		spec: {clusterIP: 10.96.0.30, ports: [{port: 80}]}
+		spec: {clusterIP: 10.96.0.30, clusterIPs: [10.96.0.30, "fd00:96::30"], ports: [{port: 80}]}
 		---
 		apiVersion: v1
 		kind: List
@@ -72,6 +72,8 @@ begin_loops() {
 	loop_start lb client -s 192.168.50.11 tcp 203.0.113.10 80
 	loop_start outsider client -s 192.168.50.13 tcp 203.0.113.10 80
 	loop_start none client tcp 10.96.0.30 80
+	loop_start cluster-6 client tcp fd00:96::10 80
+	loop_start port-6 client tcp $NODE_IP6 30080
 }
 
 # end_loops SENTENCE: checks that no client has seen an error.
@@ -86,6 +88,9 @@ end_loops() {
 	check "$1: other clients never reached the load balancer address" \
 		loop_never_answered outsider
 	check "$1: a Service without endpoints never answered" loop_never_answered none
+	check "$1: no connection over IPv6 failed" loop_never_failed cluster-6 "[ac] $NODE"
+	check "$1: no connection to a NodePort over IPv6 failed" \
+		loop_never_failed port-6 "[ac] $NODE"
 }
 
 rules() {

@@ -62,7 +62,7 @@ services() {
 }
 
 hand_over() {
-	daemon_run --cluster-cidr "$CLUSTER_CIDR" --hostname-override node-a --drain-timeout 20s \
+	daemon_run --cluster-cidr "$CLUSTER_CIDR" --hostname-override node-a --drain-timeout $((15 * PATIENCE))s \
 		--hand-over "$@" >>"$DAEMON_LOG" 2>&1
 }
 
@@ -103,7 +103,7 @@ address_stands_before_the_route_goes() {
 }
 
 hand_over_waits() {
-	grep -q 'waiting for connections that kube-proxy cannot carry on' "$DAEMON_LOG"
+	grep -q 'waiting for the end of connections' "$DAEMON_LOG"
 }
 
 VIPS="10.96.0.10/32 10.96.0.11/32 10.96.0.12/32 10.96.0.13/32 10.96.0.20/32 10.96.0.53/32
@@ -174,12 +174,12 @@ keep_ask udp # or IPVS would forget the flow on a slow machine
 hand_over &
 over=$!
 check "--hand-over waits for connections behind firewall marks" eventually 60 hand_over_waits
-loops_go_on
 keep_ask marked
 equal "connections behind a firewall mark continue" "$KEPT" "${before[marked]}"
 equal "new connections of pods go where kube-proxy leads them" \
 	"$(names "$(ask b -n 4 tcp 198.51.100.7 80)")" a
 check "... while no rule refers to marks" not grep -F LOCAL-MARK <<<"$(kernel_state)"
+loops_go_on
 wait $over
 equal "--hand-over succeeds" $? 0
 keep_ask marked
