@@ -43,6 +43,23 @@ static void warn_of_large_set(const struct fact_key *key, const struct fact_stat
 		"set=%s members=%u", set_name(key->set, key->family, name), SET_MEMBERS);
 }
 
+static void count_fact(const struct fact *f, void *arg)
+{
+	(void)f;
+	++*(size_t *)arg;
+}
+
+/* Of all modes and backends only kube-proxy's iptables mode has no set. */
+static bool is_handed_over(struct daemon *d)
+{
+	struct adapter *sets = d->adapters.ipset;
+	struct err err;
+	size_t n = 0;
+
+	return d->view.backend == BACKEND_IPTABLES &&
+		!sets->dump(sets, FACT_SET, NULL, count_fact, &n, &err) && !n;
+}
+
 static int take_layout(struct daemon *d, struct options *options, enum layout layout)
 {
 	options_set_layout(options, layout);
@@ -53,9 +70,12 @@ static int take_layout(struct daemon *d, struct options *options, enum layout la
 int hand_over(struct daemon *d, struct options *options)
 {
 	const char *mode = backend_name(d->view.backend);
-	int r = take_layout(d, options, LAYOUT_BOTH);
 	bool waits = false;
+	int r = 0;
 
+	/* With ours beside it, kube-proxy could not sync, and it may run. */
+	if (!is_handed_over(d))
+		r = take_layout(d, options, LAYOUT_BOTH);
 	if (r) {
 		log_error(
 			"kube-proxy's layout cannot be prepared, keeping our own", "mode=%s", mode);

@@ -195,6 +195,28 @@ kube_proxy_adds_jumps() {
 	done
 }
 
+# kube_proxy_begin: kube-proxy runs, and has something to sync all the time.
+kube_proxy_begin() {
+	mkdir -p "$WORK_LAB/kube-proxy"
+	rm -f "$WORK_LAB/kube-proxy/"*
+	(
+		WORK=$WORK_LAB/kube-proxy
+		while kill -0 $$ && [ ! -e "$WORK/end" ]; do
+			for family in 4 6; do
+				kube_proxy_syncs $family || echo "IPv$family" >>"$WORK/refused"
+			done
+		done 2>"$WORK/log"
+	) &
+	KUBE_PROXY_PID=$!
+}
+
+# kube_proxy_end: ends it. REFUSED has the families of the syncs that were refused.
+kube_proxy_end() {
+	touch "$WORK_LAB/kube-proxy/end"
+	wait "$KUBE_PROXY_PID"
+	REFUSED=$(cat "$WORK_LAB/kube-proxy/refused" 2>/dev/null)
+}
+
 # kube_proxy_syncs FAMILY [TABLE]: writes its rules, and deletes chains of Services that are not among
 # them.
 kube_proxy_syncs() {

@@ -74,7 +74,10 @@ from() {
 		keep_ask "$name"
 		equal "connections continue: $name" "$KEPT" "${before[$name]}"
 	done
-	check "--hand-over can be repeated" hand_over
+	kube_proxy_begin
+	check "--hand-over can be repeated, also while kube-proxy runs" hand_over
+	kube_proxy_end
+	equal "no sync of kube-proxy is refused meanwhile" "$REFUSED" ""
 	check "--hand-over had nothing to try again" not grep -E 'level=(error|warning)' "$DAEMON_LOG"
 	check "--cleanup succeeds" clean_up
 	check "--cleanup had nothing to try again" not grep -E 'iptables|refused|retrying' "$WORK_LAB/cleanup"
