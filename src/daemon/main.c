@@ -20,6 +20,7 @@
 #include "hand_over.h"
 #include "kernel/ipvs.h"
 #include "kernel/probe.h"
+#include "kernel/sysctl.h"
 #include "netns_lock.h"
 #include "settle.h"
 #include "status.h"
@@ -75,6 +76,26 @@ static int run_hand_over(struct daemon *d, struct options *options, struct err *
 	return hand_over(d, options) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int run_cleanup(struct daemon *d)
+{
+	long localnet;
+	int r;
+
+	engine_fed(d->engine);
+	engine_release_all(d->engine);
+	r = settle(d->engine);
+	if (reservation_release(&d->reservation) || r)
+		return EXIT_FAILURE;
+	log_info("removed everything of ours", NULL);
+	/* Others may need it. */
+	if (!sysctl_read("net/ipv4/conf/all/route_localnet", &localnet) && localnet)
+		log_info(
+			"net.ipv4.conf.all.route_localnet stays, so that hosts on the link reach what "
+			"listens on 127.0.0.1 unless a rule of others blocks them",
+			"value=%ld", localnet);
+	return EXIT_SUCCESS;
+}
+
 /* Returns the exit code, or a negative errno with words. */
 static int run(
 	struct config *c, const struct node_view *view, const struct err *no_ipvs, struct err *err)
@@ -88,15 +109,8 @@ static int run(
 			d.adapters.ipvs, c->tcp_timeout, c->tcp_fin_timeout, c->udp_timeout, err);
 	if (r < 0)
 		return r;
-	if (c->cleanup) {
-		engine_fed(d.engine);
-		engine_release_all(d.engine);
-		r = settle(d.engine);
-		if (reservation_release(&d.reservation) || r)
-			return EXIT_FAILURE;
-		log_info("removed everything of ours", NULL);
-		return EXIT_SUCCESS;
-	}
+	if (c->cleanup)
+		return run_cleanup(&d);
 	if (c->once)
 		return run_once(&d, err);
 	if (c->hand_over)

@@ -446,6 +446,11 @@ daemon_begin() {
 	DAEMON_PID=$!
 }
 
+# Prints the warnings and errors of the daemon that the last check ran, except for its own priority.
+complaints() {
+	grep -E 'level=(warning|error)' "$WORK/tap" | grep -v 'OOM score'
+}
+
 # daemon_start OPTION...: as daemon_begin, and waits until the daemon is ready.
 daemon_start() {
 	daemon_begin "$@"

@@ -84,6 +84,7 @@ round() {
 		"$(in_node "$SVC" status --socket "$STATUS_SOCKET" -o json | jq '.foreign | length')" 4
 	daemon_end TERM
 	check "$what: --cleanup succeeds" in_node "$SVCD" --cleanup
+	equal "$what: --cleanup complains of nothing" "$(complaints)" ""
 	equal "$what: --cleanup leaves exactly the state from before the start" \
 		"$(kernel_state)" "$BEFORE"
 	check "$what: --cleanup removes the device" not in_node ip link show kube-ipvs0

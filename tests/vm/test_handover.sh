@@ -233,5 +233,6 @@ daemon_end TERM
 check "--hand-over of what nobody holds on to ends at once" hand_over
 equal "nothing is left that kube-proxy does not know, again" "$(unknown_to_kube_proxy)" ""
 check "--cleanup succeeds" in_node "$SVCD" --cleanup
+equal "--cleanup complains of nothing" "$(complaints)" ""
 equal "--cleanup leaves the state from before the start" "$(kernel_state)" "$BEFORE"
 tap_done
