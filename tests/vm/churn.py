@@ -2,16 +2,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """churn.py DIRECTORY SEED
 
-Manifests that change at random: of each number that comes on standard input, so many times an object
-(a Service, or one of its two slices) is made, changed or deleted, never left as it was. The same
-seed makes the same objects. Answers each number with the number of objects that exist then.
+Objects that change at random, in manifests and in a fake API server at 127.0.0.1:6443: of each
+number that comes on standard input, so many times an object (a Service, or one of its two slices) is
+made, changed or deleted, never left as it was. The same seed makes the same objects. Answers each
+number with the numbers of objects that exist then, of files that were broken and of faults of the
+API server so far.
+
+Meanwhile files break and the API server fails, restarts, or is restored from a backup. Before the
+answer all files are whole again, and the API server serves the same objects.
 """
 
 import json
 import os
 import random
+import shutil
 import sys
 import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fake", "apiserver"))
+
+import server  # noqa: E402
 
 FILES = 8
 SERVICES = 8  # in each file
@@ -23,11 +34,93 @@ ENDPOINTS = range(11, 16)
 RANGES = ["10.0.0.0/8", "192.168.50.12/32", "fd00:50::/64"]
 
 
+# One in so many batches breaks a file or disturbs the API server, for at most LASTING batches.
+BREAKING = 6
+LASTING = 12
+
+
+class ApiServer:
+    """The fake API server, which keeps the objects of the manifests."""
+
+    def __init__(self, draw):
+        self.random = draw
+        self.server = server.Server(("127.0.0.1", 6443), None)
+        self.server.start()
+        addresses = [{"type": "InternalIP", "address": ip} for ip in ("192.168.50.1", "fd00:50::1")]
+        self.order(put={"kind": "Node", "metadata": {"name": "node-a"}, "status": {"addresses": addresses}})
+        self.order(backUp=True)
+        self.changed = {}  # since the backup: the object of each kind and name, or None
+        self.left = 0  # batches until it is up again
+        self.faults = 0
+
+    def order(self, **orders):
+        answer = self.server.control(orders)
+        if not answer["ok"]:
+            sys.exit(f"churn.py: the fake API server says: {answer['error']}")
+        return answer
+
+    def show(self, old, new):
+        key = (old or new)["kind"], (old or new)["metadata"]["name"]
+        self.changed[key] = new
+        self.order(**({"put": new} if new else {"delete": {"kind": key[0], "name": key[1]}}))
+
+    def restore(self):
+        """As after a restore of etcd: what changed since the backup is written again, so that versions come back
+        with other content."""
+        self.order(restore=True)
+        exists = {(o["kind"], o["metadata"]["name"]) for o in self.order(get="objects")["objects"]}
+        changed = list(self.changed.items())
+        self.random.shuffle(changed)
+        for key, new in changed:
+            if new:
+                self.order(put=new)
+            elif key in exists:
+                self.order(delete={"kind": key[0], "name": key[1]})
+
+    def back_up(self):
+        self.order(backUp=True)
+        self.changed.clear()
+
+    def disturb(self):
+        kind = self.random.choice(["down", "down and expired", "close", "expire", "restore", "back up", "refuse",
+                                   "drop", "gone", "garbage", "cut"])
+        self.faults += 1
+        if kind.startswith("down"):
+            self.order(down=True)
+            self.left = self.random.randrange(1, LASTING)
+        if kind.endswith("expired") or kind == "expire":
+            self.order(expire=True)
+        elif kind == "restore":
+            self.restore()
+        elif kind == "back up":
+            self.back_up()
+        else:
+            fault = {"refuse": {"status": 500}, "drop": {"drop": True, "reset": True},
+                     "gone": {"verb": "watch", "error": 410}, "garbage": {"verb": "watch", "garbage": "{]"},
+                     "cut": {"cut": 300}}.get(kind)
+            self.order(**({"fault": fault} if fault else {}), close=True)
+
+    def batch(self):
+        if self.left:
+            self.left -= 1
+            if not self.left:
+                self.order(down=False)
+        elif not self.random.randrange(BREAKING):
+            self.disturb()
+
+    def recover(self):
+        self.left = 0
+        self.order(down=False, clearFaults=True)
+
+
 class Churn:
     def __init__(self, directory, seed):
         self.directory = directory
         self.random = random.Random(seed)
         self.objects = [[None] * (3 * SERVICES) for _ in range(FILES)]
+        self.api = ApiServer(random.Random(seed))
+        self.broken = {}  # the files that are broken, and for how many batches
+        self.breaks = 0
 
     def chance(self, one_in):
         return not self.random.randrange(one_in)
@@ -107,22 +200,75 @@ class Churn:
         while new == old:
             new = self.drawn(file, place)
         self.objects[file][place] = new
+        self.api.show(old, new)
+
+    def path(self, file):
+        return os.path.join(self.directory, f"churn-{file}.json")
+
+    def replace(self, file, text):
+        path = self.path(file)
+        with open(path + ".new", "w", encoding="ascii") as f:
+            f.write(text)
+        self.remove(file, os.path.isdir)
+        os.rename(path + ".new", path)
+
+    def remove(self, file, whether=os.path.lexists):
+        path = self.path(file)
+        if whether(path):
+            shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+
+    def text(self, file):
+        items = [item for item in self.objects[file] if item]
+        return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
 
     def write(self, file):
-        path = os.path.join(self.directory, f"churn-{file}.json")
-        items = [item for item in self.objects[file] if item]
-        with open(path + ".new", "w", encoding="ascii") as f:
-            json.dump({"apiVersion": "v1", "kind": "List", "items": items}, f)
-        os.rename(path + ".new", path)
+        self.broken.pop(file, None)
+        self.replace(file, self.text(file))
+
+    def break_file(self, file):
+        text = self.text(file)
+        kind = self.random.choice(["half", "in place", "invalid", "no text", "no file", "directory", "fifo"])
+        if kind == "half":
+            self.replace(file, text[:len(text) // 2])
+        elif kind == "in place":
+            self.remove(file, os.path.isdir)
+            with open(self.path(file), "w", encoding="ascii") as f:
+                f.write(text[:len(text) // 3])
+        elif kind == "invalid":
+            self.replace(file, text.replace("10.96.0.", "10.96.256."))
+        elif kind == "no text":
+            self.replace(file, "")
+        else:
+            self.remove(file)
+        if kind == "directory":
+            os.mkdir(self.path(file))
+        elif kind == "fifo":
+            os.mkfifo(self.path(file))
+        self.broken[file] = self.random.randrange(LASTING)
+        self.breaks += 1
+
+    def batch(self, count):
+        file = self.random.randrange(FILES)
+        for _ in range(count):
+            self.change(file)
+        if not self.random.randrange(BREAKING):
+            self.break_file(file)
+        else:
+            self.write(file)
+        for other in list(self.broken):
+            self.broken[other] -= 1
+            if self.broken[other] < 0:
+                self.write(other)
+        self.api.batch()
 
     def changes(self, count):
         while count > 0:
-            file = self.random.randrange(FILES)
-            for _ in range(min(count, BATCH)):
-                self.change(file)
-            self.write(file)
+            self.batch(min(count, BATCH))
             count -= BATCH
             time.sleep(PAUSE)
+        for file in list(self.broken):
+            self.write(file)
+        self.api.recover()
 
     def existing(self):
         return sum(item is not None for items in self.objects for item in items)
@@ -132,7 +278,7 @@ def main():
     churn = Churn(sys.argv[1], int(sys.argv[2]))
     for line in sys.stdin:
         churn.changes(int(line))
-        print(churn.existing(), flush=True)
+        print(churn.existing(), churn.breaks, churn.api.faults, flush=True)
 
 
 main()

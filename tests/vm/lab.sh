@@ -377,16 +377,21 @@ loop_never_answered() {
 
 # ---- The API server ----
 
-# api_start [NAMESPACE ADDRESS]: starts the fake API server there (default: on the node).
-# daemon_start then uses it.
-api_start() {
-	local where=${1:-node} address=${2:-127.0.0.1} host
-	host=$address
+# api_use ADDRESS: daemon_start uses the API server there.
+api_use() {
+	local host=$1
 	[[ $host != *:* ]] || host="[$host]"
 	KUBECONFIG=$WORK_LAB/kubeconfig
 	echo '{apiVersion: v1, kind: Config, current-context: c,
 		contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u, user: {}}],
 		clusters: [{name: c, cluster: {server: "http://'"$host"':6443"}}]}' >"$KUBECONFIG"
+}
+
+# api_start [NAMESPACE ADDRESS]: starts the fake API server there (default: on the node).
+# daemon_start then uses it.
+api_start() {
+	local where=${1:-node} address=${2:-127.0.0.1}
+	api_use "$address"
 	mkfifo "$WORK_LAB/orders"
 	exec {API_ORDERS}<>"$WORK_LAB/orders"
 	enter "$where" python3 "$(dirname "${BASH_SOURCE[0]}")/../fake/apiserver" \
@@ -434,6 +439,7 @@ daemon_is_ready() {
 }
 
 # daemon_begin OPTION...: starts the daemon with the API server of KUBECONFIG or with the manifests.
+# Its log is appended to DAEMON_LOG, or goes to the pipe LOG_PIPE.
 daemon_begin() {
 	local input=(--manifests "$MANIFESTS")
 	[ -z "${KUBECONFIG:-}" ] || input=(--kubeconfig "$KUBECONFIG")
@@ -442,7 +448,7 @@ daemon_begin() {
 	eventually 10 test -S "$WORK_LAB/notify.sock"
 	NOTIFY_SOCKET=$WORK_LAB/notify.sock enter node "$SVCD" "${input[@]}" \
 		--status-socket "$STATUS_SOCKET" --cluster-cidr "$CLUSTER_CIDR" \
-		--hostname-override node-a "$@" >>"$DAEMON_LOG" 2>&1 </dev/null &
+		--hostname-override node-a "$@" >>"${LOG_PIPE:-$DAEMON_LOG}" 2>&1 </dev/null &
 	DAEMON_PID=$!
 }
 
@@ -455,6 +461,43 @@ complaints() {
 daemon_start() {
 	daemon_begin "$@"
 	eventually 120 daemon_is_ready && kill -0 "$DAEMON_PID"
+}
+
+# fill_pipe PIPE: writes filler until the next line finds no room.
+fill_pipe() {
+	python3 -c 'import os, sys
+fd = os.open(sys.argv[1], os.O_WRONLY | os.O_NONBLOCK)
+try:
+    while True: os.write(fd, b"x" * 511 + b"\n")
+except BlockingIOError: pass' "$1"
+}
+
+# daemon_memory: prints the resident memory of the daemon in KiB.
+daemon_memory() {
+	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$DAEMON_PID/status"
+}
+
+# flood SECONDS TEXT CONNECTIONS: opens connections to the daemon's port HEALTHZ, sends the text again
+# and again on each of them, reads nothing, and closes them after that time.
+HEALTHZ=127.0.0.1:10256
+flood() {
+	in_node python3 - "$HEALTHZ" "$@" <<-'END'
+		import select, socket, sys, time
+		where, seconds, text, count = sys.argv[1:]
+		host, port = where.split(":")
+		text, end, socks = text.encode().decode("unicode_escape").encode(), time.time() + float(seconds), []
+		while time.time() < end:
+		    if len(socks) < int(count):
+		        s = socket.socket()
+		        s.setblocking(False)
+		        s.connect_ex((host, int(port)))
+		        socks.append(s)
+		    for s in select.select([], socks, [], 0.01)[1] if text else []:
+		        try:
+		            s.send(text * 1000)
+		        except OSError:
+		            socks.remove(s)
+	END
 }
 
 # settled: whether the daemon has read its input and has no pending work.

@@ -4,8 +4,6 @@
 # that flood its ports or do not read, a second daemon, and what a killed daemon left.
 . "$(dirname "$0")/lab.sh"
 
-HEALTHZ=127.0.0.1:10256
-
 write_web() {
 	manifest web.yaml <<-END
 		apiVersion: v1
@@ -25,14 +23,9 @@ fails_with() {
 	[ $status = "$want" ] && grep -Eq -- "$text" "$WORK/said"
 }
 
-# Resident memory of the daemon in KiB.
-memory() {
-	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$DAEMON_PID/status"
-}
-
 grew_less_than() { # KIB-BEFORE MIB
 	local now
-	now=$(memory)
+	now=$(daemon_memory)
 	echo "$1 KiB before, $now KiB now"
 	[ $((now - $1)) -lt $(($2 * 1024)) ]
 }
@@ -41,41 +34,13 @@ probe_answers() {
 	in_node curl -sS -m $((5 * PATIENCE)) -o /dev/null "http://$HEALTHZ/livez"
 }
 
-# clients SECONDS SENDS CONNECTIONS: opens connections to the health port, sends the text again and
-# again on each of them, reads nothing, and closes them after that time.
-clients() {
-	in_node python3 - "$HEALTHZ" "$@" <<-'END'
-		import select, socket, sys, time
-		where, seconds, text, count = sys.argv[1:]
-		host, port = where.split(":")
-		text, end, socks = text.encode().decode("unicode_escape").encode(), time.time() + float(seconds), []
-		while time.time() < end:
-		    if len(socks) < int(count):
-		        s = socket.socket()
-		        s.setblocking(False)
-		        s.connect_ex((host, int(port)))
-		        socks.append(s)
-		    for s in select.select([], socks, [], 0.01)[1] if text else []:
-		        try:
-		            s.send(text * 1000)
-		        except OSError:
-		            socks.remove(s)
-	END
-}
-
 # ---- The log ----
 
 lab_up
-LOG=$DAEMON_LOG
-mkfifo "$WORK_LAB/log"
-exec {UNREAD}<>"$WORK_LAB/log"
-DAEMON_LOG=$WORK_LAB/log
-# Fills the pipe, so that the first line of the daemon finds no room.
-python3 -c 'import os, sys
-fd = os.open(sys.argv[1], os.O_WRONLY | os.O_NONBLOCK)
-try:
-    while True: os.write(fd, b"x" * 512)
-except BlockingIOError: pass' "$DAEMON_LOG"
+LOG_PIPE=$WORK_LAB/log
+mkfifo "$LOG_PIPE"
+exec {UNREAD}<>"$LOG_PIPE"
+fill_pipe "$LOG_PIPE"
 must "the daemon starts with a log that nobody reads" daemon_start --log-level debug \
 	--healthz-bind-address "$HEALTHZ"
 write_web 10.96.0.10
@@ -87,7 +52,7 @@ check "it goes on after SIGHUP" eventually 30 ipvs_has "-A -t 10.96.0.11:80 -s r
 daemon_end TERM
 equal "SIGTERM ends it" $? 0
 exec {UNREAD}>&-
-DAEMON_LOG=$LOG
+unset LOG_PIPE
 
 # ---- Other daemons ----
 
@@ -102,19 +67,19 @@ check "the first daemon still answers" settled
 
 # ---- Clients ----
 
-BEFORE=$(memory)
-clients 5 'GET /healthz HTTP/1.1\r\n\r\n' 20 &
+BEFORE=$(daemon_memory)
+flood 5 'GET /healthz HTTP/1.1\r\n\r\n' 20 &
 FLOOD=$!
 sleep 2
 check "while clients send requests and do not read, probes are answered" probe_answers
 check "memory stays small" grew_less_than "$BEFORE" 32
 wait $FLOOD
-clients 5 '' 900 &
+flood 5 '' 900 &
 FLOOD=$!
 sleep 2
 check "while a flood of connections stands, probes are answered" probe_answers
 wait $FLOOD
-clients 5 'GET /healthz HT' 900 &
+flood 5 'GET /healthz HT' 900 &
 FLOOD=$!
 sleep 2
 check "while a flood of half requests stands, probes are answered" eventually 10 probe_answers
