@@ -248,6 +248,8 @@ static void accept_node_ports(struct node_rules *n)
 
 static void add_ipvs_filter_chains(struct node_rules *n)
 {
+	const uint8_t icmp = n->family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+
 	add_set_rule(n, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
 	end_chain(n, TABLE_FILTER, "KUBE-PROXY-FIREWALL");
 
@@ -258,6 +260,10 @@ static void add_ipvs_filter_chains(struct node_rules *n)
 	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
 		add_rule(n, to_accept, NULL, match_set(portals[i], DIRS_DST_DST));
 	accept_node_ports(n);
+	/* The same holds for ICMP errors about connections of Services, which IPVS hands to the
+	 * endpoint: without them it does not learn the MTU of the path to its client. */
+	add_rule(n, to_accept, NULL, { MATCH_PROTOCOL, .protocol = icmp },
+		{ MATCH_STATES, .states = STATE_RELATED }, match_set(SET_IPVS_IPS, DIRS_DST));
 	/* A packet that no Service answers must not reach a daemon of the node that listens on
 	 * every address. */
 	refuse_vips(n);

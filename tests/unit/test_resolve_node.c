@@ -159,6 +159,8 @@ static void rules_look_as_iptables_save_prints_them(void **state)
 			"addrtype --dst-type LOCAL -j ACCEPT\n"
 			"-A KUBE-IPVS-FILTER -p udp -m set --match-set KUBE-NODE-PORT-UDP dst -m "
 			"addrtype --dst-type LOCAL -j ACCEPT\n"
+			"-A KUBE-IPVS-FILTER -p icmp -m conntrack --ctstate RELATED -m set "
+			"--match-set KUBE-IPVS-IPS dst -j ACCEPT\n"
 			"-A KUBE-IPVS-FILTER -m set --match-set KUBE-HEALTH-CHECK-NODE-PORT dst -j "
 			"RETURN\n"
 			"-A KUBE-IPVS-FILTER -p icmp -m icmp --icmp-type 8 -j RETURN\n"
@@ -172,6 +174,9 @@ static void rules_look_as_iptables_save_prints_them(void **state)
 	node_facts_resolve(&n, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		assert_string_equal(chain(&n, AF_INET, rows[i].table, rows[i].name), rows[i].rules);
+	assert_non_null(strstr(chain(&n, AF_INET6, TABLE_FILTER, "KUBE-IPVS-FILTER"),
+		"-p ipv6-icmp -m conntrack --ctstate RELATED -m set --match-set KUBE-6-IPVS-IPS dst "
+		"-j ACCEPT\n"));
 	assert_non_null(strstr(chain(&n, AF_INET6, TABLE_FILTER, "KUBE-IPVS-FILTER"),
 		"-p ipv6-icmp -m icmp6 --icmpv6-type 128 -j RETURN\n"));
 	assert_non_null(strstr(chain(&n, AF_INET6, TABLE_FILTER, "KUBE-IPVS-FILTER"),

@@ -110,10 +110,11 @@ moves() {
 	check "$1" inside "$2" "$PEER" transfer $((10000 * PATIENCE)) "$3" 300000 "$4" 83
 }
 
-# learns FROM MTU ADDRESS: whether the sender of datagrams that must not be fragmented learns the MTU.
+# learns FROM MTU ADDRESS [SIZE]: whether the sender of datagrams that must not be fragmented learns
+# the MTU.
 learns() {
 	equal "$1 learns the MTU of an endpoint's link through $3" \
-		"$(inside "$1" "$PEER" datagram $((10000 * PATIENCE)) 1400 "$3" 83)" "mtu $2"
+		"$(inside "$1" "$PEER" datagram $((10000 * PATIENCE)) "${4:-1400}" "$3" 83)" "mtu $2"
 }
 
 path_mtu() {
@@ -140,12 +141,44 @@ path_mtu() {
 	ip -n "$LAB-node" link set pod-b mtu 1500
 }
 
+# The pool is the node's as a whole, and so are ICMP messages to it. They pass a firewall that accepts
+# no more than neighbour discovery.
+path_mtu_of_pool() {
+	local address
+	in_node iptables -P INPUT DROP
+	in_node ip6tables -P INPUT DROP
+	in_node ip6tables -A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 135 -j ACCEPT
+	in_node ip6tables -A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 136 -j ACCEPT
+	# The endpoint forgets what it has learnt; of IPv6 only with the route.
+	inside b sysctl -qw net.ipv4.route.flush=1
+	ip -n "$LAB-b" route del ::/0
+	ip -n "$LAB-b" route add ::/0 via fe80::1 dev eth0
+	for address in "$POOL" "$POOL6"; do
+		moves "a client behind a link with a small MTU receives through a firewall from $address" \
+			far down "$address"
+	done
+	ip -n "$LAB-node" link set pod-b mtu 1280
+	learns far 1280 "$POOL" 1260
+	learns far 1280 "$POOL6" 1240
+	ip -n "$LAB-node" link set pod-b mtu 1500
+	in_node iptables -P INPUT ACCEPT
+	in_node ip6tables -P INPUT ACCEPT
+	in_node ip6tables -D INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 135 -j ACCEPT
+	in_node ip6tables -D INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 136 -j ACCEPT
+}
+
 # flows_asked OPTIONS: the daemon still runs with them.
 flows_asked() {
-	[ "$1" = by-default ] || return 0
-	equal "the node answers no ping for others" "$(echoes)" 0
-	links
-	path_mtu
+	case $1 in
+	by-default)
+		equal "the node answers no ping for others" "$(echoes)" 0
+		links
+		path_mtu
+		;;
+	with-whole-pools)
+		path_mtu_of_pool
+		;;
+	esac
 }
 
 lab_up
