@@ -135,6 +135,27 @@ masquerade_all() {
 	daemon_end TERM
 }
 
+warns_of() {
+	in_node "$SVC" status --socket "$STATUS_SOCKET" | tee "$WORK/last" | grep -q "^Warning: $1: "
+}
+
+# IPVS sends packets to endpoints through OUTPUT.
+output_drops() {
+	must "the daemon starts before a firewall" daemon_start
+	check "without a firewall there is no warning" not warns_of output-drop
+	in_node iptables -P OUTPUT DROP
+	kill -HUP "$DAEMON_PID"
+	check "a policy of OUTPUT that drops is named" eventually 20 warns_of output-drop
+	check "it does drop" unanswered client tcp 10.96.0.10 80
+	in_node iptables -A OUTPUT -d 10.244.0.0/16 -j ACCEPT
+	kill -HUP "$DAEMON_PID"
+	check "once pods are accepted it is no longer named" eventually 20 not warns_of output-drop
+	equal "and the Service answers" "$(names "$(ask client -n 4 tcp 10.96.0.10 80)")" "a c"
+	in_node iptables -D OUTPUT -d 10.244.0.0/16 -j ACCEPT
+	in_node iptables -P OUTPUT ACCEPT
+	daemon_end TERM
+}
+
 reserved() {
 	in_node sysctl -n net.ipv4.ip_local_reserved_ports
 }
@@ -174,5 +195,6 @@ once
 node_port_addresses
 vip_mode_address
 masquerade_all
+output_drops
 source_ports
 tap_done
