@@ -93,6 +93,9 @@ int reader_string(struct reader *r, const struct value *obj, struct key key, con
 /* The text must be one of `words` (NULL-terminated): its index. */
 int reader_word(struct reader *r, const struct value *obj, struct key key, const char *const *words,
 	unsigned *ret);
+/* The same, where an API server takes "" for unset: the field is no pointer in Go. */
+int reader_word_or_empty(struct reader *r, const struct value *obj, struct key key,
+	const char *const *words, unsigned *ret);
 int reader_ip(struct reader *r, const struct value *obj, struct key key, struct ip *ret);
 /* Unix microseconds */
 int reader_time(struct reader *r, const struct value *obj, struct key key, int64_t *ret_us);

@@ -28,7 +28,8 @@ struct yaml_error {
 /*
  * Calls fn for each document in order with its first line (1-based); fn takes its own reference if
  * it keeps the tree. Empty documents are passed over. Returns 0, or -EINVAL with an error;
- * documents before the fault have been delivered. JSON text is YAML too.
+ * documents before the fault have been delivered. JSON text is YAML too. A byte order mark of
+ * UTF-8 is passed over.
  */
 int yaml_parse(const char *text, size_t len, void (*fn)(json_t *doc, unsigned line, void *arg),
 	void *arg, struct yaml_error *err);
@@ -41,6 +42,9 @@ int yaml_parse(const char *text, size_t len, void (*fn)(json_t *doc, unsigned li
  */
 int yaml_locate(const char *text, size_t len, unsigned line, const char *path, unsigned *ret_line,
 	unsigned *ret_column);
+
+/* The length of the byte order mark that the text begins with. */
+size_t yaml_skip_mark(const char *text, size_t len);
 
 /*
  * One YAML document, which yaml_parse() and any YAML 1.1 or 1.2 parser reads back as the same tree.

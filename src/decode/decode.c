@@ -63,7 +63,7 @@ int decode_protocol(struct reader *r, const struct value *port, struct key key, 
 	static const char *const names[] = { "TCP", "UDP", "SCTP", NULL };
 	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
 	unsigned i = 0;
-	int e = reader_word(r, port, key, names, &i);
+	int e = reader_word_or_empty(r, port, key, names, &i);
 
 	if (!e)
 		*ret = protos[i];
@@ -81,7 +81,7 @@ int decode_check_port_name(struct reader *r, const char *name)
 /* Only JSON has these fields: the kind of a protobuf message is known from the resource. */
 static int read_kind(struct reader *r, const struct value *root, enum object_kind *ret)
 {
-	const char *kind = NULL, *api = NULL, *slash, *version, *field = "kind", *text;
+	const char *kind = NULL, *api = NULL, *slash, *version;
 	char quoted[QUOTE_SIZE];
 	size_t group_len;
 	int e;
@@ -96,7 +96,6 @@ static int read_kind(struct reader *r, const struct value *root, enum object_kin
 		return reader_fail_at(r, kind ? "apiVersion" : "kind", "is missing");
 
 	/* "group/version", or the version alone in the core group */
-	text = kind;
 	slash = strchr(api, '/');
 	version = slash ? slash + 1 : api;
 	group_len = slash ? (size_t)(slash - api) : 0;
@@ -107,11 +106,11 @@ static int read_kind(struct reader *r, const struct value *root, enum object_kin
 		*ret = (enum object_kind)i;
 		if (!strcmp(version, kinds[i].version))
 			return 0;
-		field = "apiVersion";
-		text = api;
-		break;
+		reader_fail_at(r, "apiVersion", "is %s, must be \"%.*s%s\"",
+			reader_quote(api, quoted), (int)(version - api), api, kinds[i].version);
+		return -ENOTSUP;
 	}
-	reader_fail_at(r, field, "is %s, which is not read here", reader_quote(text, quoted));
+	reader_fail_at(r, "kind", "is %s, which is not read here", reader_quote(kind, quoted));
 	return -ENOTSUP;
 }
 
@@ -142,6 +141,8 @@ static int read_id(struct reader *r, struct decode_source *src, struct object_id
 		e = reader_text(r, &src->meta, KEY("namespace", 3), &ns);
 		if (e)
 			return e;
+		if (!*ns)
+			ns = "default"; /* as kubectl reads it */
 		reader_enter(r, "namespace");
 		e = reader_check_name(r, ns, READER_LABEL);
 		if (e)

@@ -376,7 +376,7 @@ static int read_type(
 		NULL };
 	bool allocate = true;
 	unsigned type = SERVICE_CLUSTER_IP;
-	int e = reader_word(r, spec, KEY("type", 4), words, &type);
+	int e = reader_word_or_empty(r, spec, KEY("type", 4), words, &type);
 
 	e = e ?: reader_bool(r, spec, KEY("allocateLoadBalancerNodePorts", 20), &allocate);
 	s->type = (enum service_type)type;
@@ -446,11 +446,15 @@ int decode_service(struct reader *r, const struct decode_source *src, struct ser
 	s->n_source_ranges = ranges.n;
 
 	s->affinity_timeout = AFFINITY_TIMEOUT_DEFAULT;
-	e = e ?: reader_leave_out(r, reader_word(r, &spec, affinity_key, affinities, &affinity));
+	e = e
+		?: reader_leave_out(
+			   r, reader_word_or_empty(r, &spec, affinity_key, affinities, &affinity));
 	s->affinity_client_ip = affinity == 1;
 	e = e ?: reader_leave_out(r, read_affinity_timeout(r, &spec, s));
 
-	e = e ?: reader_leave_out(r, reader_word(r, &spec, external_key, policies, &external));
+	e = e
+		?: reader_leave_out(
+			   r, reader_word_or_empty(r, &spec, external_key, policies, &external));
 	s->external_local = external == 1;
 	e = e ?: reader_leave_out(r, reader_word(r, &spec, internal_key, policies, &internal));
 	s->internal_local = internal == 1;

@@ -371,6 +371,14 @@ int reader_word(struct reader *r, const struct value *obj, struct key key, const
 	return fail_quoting(r, &v, message);
 }
 
+int reader_word_or_empty(struct reader *r, const struct value *obj, struct key key,
+	const char *const *words, unsigned *ret)
+{
+	const struct value v = value_member(obj, key);
+
+	return value_is_there(&v) && value_is_empty(&v) ? 0 : reader_word(r, obj, key, words, ret);
+}
+
 int reader_ip(struct reader *r, const struct value *obj, struct key key, struct ip *ret)
 {
 	struct value v;

@@ -23,6 +23,8 @@
  * value were written out, because every walk through the tree meets the value that often.
  */
 
+#define UTF8_MARK "\xef\xbb\xbf"
+
 struct frame {
 	json_t *container; /* owned until it is attached */
 	char *key;	   /* of the value that comes next; NULL: a key comes next */
@@ -521,14 +523,63 @@ static int parse_json(const char *text, size_t len,
 	return 0;
 }
 
+/* A byte order mark, or every second byte of an ASCII character. */
+static bool is_utf16(const char *text, size_t len)
+{
+	return len >= 2 &&
+		(!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2) ||
+			!text[0] != !text[1]);
+}
+
+/*
+ * Adds the likely cause of an error that libyaml cannot know: Helm and others put {{ }} where values
+ * belong, and the second of two files that were joined may begin with a byte order mark.
+ */
+static void tell_cause(struct yaml_error *err, const char *text, size_t len)
+{
+	static const struct {
+		const char *bytes, *name, *words;
+	} causes[] = {
+		{ "{{", "{{", "is of a template, which has to be rendered first" },
+		{ UTF8_MARK, "byte order mark", "has to be removed" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(causes); i++) {
+		const char *at = memmem(text, len, causes[i].bytes, strlen(causes[i].bytes));
+		const size_t used = strlen(err->message);
+		unsigned line = 1;
+
+		if (!at)
+			continue;
+		for (const char *c = text; c < at; c++)
+			line += *c == '\n';
+		snprintf(err->message + used, sizeof(err->message) - used, "; the %s in line %u %s",
+			causes[i].name, line, causes[i].words);
+		return;
+	}
+}
+
+size_t yaml_skip_mark(const char *text, size_t len)
+{
+	return len >= 3 && !memcmp(text, UTF8_MARK, 3) ? 3 : 0;
+}
+
 int yaml_parse(const char *text, size_t len, void (*fn)(json_t *doc, unsigned line, void *arg),
 	void *arg, struct yaml_error *err)
 {
 	struct yaml_error as_json = { 0 }, as_yaml = { 0 };
 	struct loader l = { .fn = fn, .arg = arg, .err = &as_yaml };
-	int json = parse_json(text, len, fn, arg, &as_json), r;
+	const size_t mark = yaml_skip_mark(text, len);
 	bool further;
+	int json, r;
 
+	if (is_utf16(text, len)) {
+		*err = (struct yaml_error){ 1, 1, "the text is UTF-16, must be UTF-8" };
+		return -EINVAL;
+	}
+	text += mark;
+	len -= mark;
+	json = parse_json(text, len, fn, arg, &as_json);
 	if (!json)
 		return 0;
 	r = parse_yaml(&l, text, len);
@@ -540,5 +591,6 @@ int yaml_parse(const char *text, size_t len, void (*fn)(json_t *doc, unsigned li
 	further = as_yaml.line > as_json.line ||
 		(as_yaml.line == as_json.line && as_yaml.column > as_json.column);
 	*err = json == -EINVAL && !l.delivered && !further ? as_json : as_yaml;
+	tell_cause(err, text, len);
 	return r;
 }

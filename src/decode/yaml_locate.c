@@ -133,13 +133,14 @@ static bool find_document(struct locator *l, unsigned line)
 int yaml_locate(const char *text, size_t len, unsigned line, const char *path, unsigned *ret_line,
 	unsigned *ret_column)
 {
+	const size_t mark = yaml_skip_mark(text, len);
 	struct locator l = { .path = path };
 	bool found;
 
 	if (!yaml_parser_initialize(&l.parser))
 		abort(); /* out of memory, as everywhere */
 	yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&l.parser, (const unsigned char *)text, len);
+	yaml_parser_set_input_string(&l.parser, (const unsigned char *)text + mark, len - mark);
 	found = find_document(&l, line);
 	if (found)
 		descend(&l);

@@ -180,7 +180,10 @@ static void take_object(struct reading *r, const json_t *tree)
 		/* An earlier run could not proxy to the names of hosts either. */
 		if (!d && (e != -ENOTSUP || strcmp(err.field, "addressType") != 0))
 			leave_out(r, tree);
-		tell_object(r, err.object, err.field, "%s; %s", err.message,
+		tell_object(r, err.object, err.field, "%s%s; %s", err.message,
+			strstr(err.message, "\"{{") || strstr(err.message, "\"${")
+				? ", a template that was not rendered"
+				: "",
 			d ? "the version read before stays"
 				: !nameless || !r->again
 				? "the object is left out"

@@ -231,6 +231,35 @@ static void null_is_the_same_as_absent(void **state)
 	object_done(&o);
 }
 
+/* Where the Go struct holds no pointer, an API server takes "" for unset, and fills it in. */
+static void empty_is_the_same_as_absent_where_it_is_for_an_api_server(void **state)
+{
+	static const struct refusal pointers[] = {
+		{ "internalTrafficPolicy: ''", "spec.internalTrafficPolicy",
+			"is \"\", must be Cluster or Local" },
+		{ "ipFamilyPolicy: ''", "spec.ipFamilyPolicy",
+			"is \"\", must be SingleStack, PreferDualStack or RequireDualStack" },
+	};
+	struct object o = must_decode(
+		"{apiVersion: v1, kind: Service, metadata: {name: web, namespace: ''},"
+		" spec: {type: '', clusterIP: 10.0.0.1, sessionAffinity: '',"
+		" externalTrafficPolicy: '', ports: [{port: 80, protocol: '', name: ''}]}}");
+
+	(void)state;
+	assert_string_equal(o.service->ns, "default");
+	assert_int_equal(o.service->type, SERVICE_CLUSTER_IP);
+	assert_int_equal(o.service->ports[0].proto, IPPROTO_TCP);
+	assert_false(o.service->affinity_client_ip);
+	object_done(&o);
+	o = must_decode(
+		"{apiVersion: v1, kind: Endpoints, metadata: {name: web},"
+		" subsets: [{addresses: [{ip: 10.0.0.1}], ports: [{port: 80, protocol: ''}]}]}");
+	assert_int_equal(o.slice->subsets[0].ports[0].proto, IPPROTO_TCP);
+	object_done(&o);
+	assert_refusals("{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {%s}}",
+		"Service default/web", pointers, ARRAY_SIZE(pointers));
+}
+
 static void headless_and_external_name_need_no_address(void **state)
 {
 	static const char *const headless[] = { "clusterIP: None", "clusterIPs: [None]",
@@ -529,10 +558,9 @@ static void objects_of_others_are_told_apart_from_versions_of_ours(void **state)
 			"is \"Service\", which is not read here" },
 		{ "{kind: EndpointSlice, apiVersion: v1}", "kind",
 			"is \"EndpointSlice\", which is not read here" },
-		{ "{kind: Service, apiVersion: v2}", "apiVersion",
-			"is \"v2\", which is not read here" },
+		{ "{kind: Service, apiVersion: v2}", "apiVersion", "is \"v2\", must be \"v1\"" },
 		{ "{kind: EndpointSlice, apiVersion: discovery.k8s.io/v1beta1}", "apiVersion",
-			"is \"discovery.k8s.io/v1beta1\", which is not read here" },
+			"is \"discovery.k8s.io/v1beta1\", must be \"discovery.k8s.io/v1\"" },
 		{ "{kind: EndpointSlice, apiVersion: discovery.k8s.io/v1, addressType: FQDN,"
 		  " metadata: {name: a}}",
 			"addressType", "is FQDN: only IP addresses can be proxied to" },
@@ -882,6 +910,7 @@ int main(void)
 		cmocka_unit_test(a_full_service_keeps_every_field),
 		cmocka_unit_test(a_bare_service_gets_the_defaults),
 		cmocka_unit_test(null_is_the_same_as_absent),
+		cmocka_unit_test(empty_is_the_same_as_absent_where_it_is_for_an_api_server),
 		cmocka_unit_test(headless_and_external_name_need_no_address),
 		cmocka_unit_test(the_scheduler_annotation_has_an_alias),
 		cmocka_unit_test(load_balancers_may_do_without_node_ports),

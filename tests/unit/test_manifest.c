@@ -142,7 +142,12 @@ static void bad_objects_are_told_with_place_object_field_and_words(void **state)
 			"/a.yaml:3:18: : metadata.name: must be a string, but is the boolean true; put "
 			"it in quotes; the object is left out\n" },
 		{ "apiVersion: v2\nkind: Service\nmetadata: {name: web}\n",
-			"/a.yaml:1:13: : apiVersion: is \"v2\", which is not read here; the object is "
+			"/a.yaml:1:13: : apiVersion: is \"v2\", must be \"v1\"; the object is "
+			"left out\n" },
+		{ "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
+		  "spec: {clusterIP: '{{ .Values.ip }}'}\n",
+			"/a.yaml:4:19: Service default/web: spec.clusterIP: is \"{{ .Values.ip }}\", "
+			"which is not an IP address, a template that was not rendered; the object is "
 			"left out\n" },
 		{ "# first\n\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
 		  "spec:\n  clusterIP: 10.0.0.1\n  ports:\n  - port: 80\n  - port: '81'\n",

@@ -294,6 +294,48 @@ static void expansion_has_a_limit(void **state)
 		"more than 4000000 values, where an alias counts as its whole value");
 }
 
+static void the_encoding_is_utf8_with_or_without_a_mark(void **state)
+{
+	static const char text[] = "\xef\xbb\xbf"
+				   "a: 1\nb: 2\n";
+	unsigned line, column;
+
+	(void)state;
+	assert_loads(text, "1:{\"a\":1,\"b\":2}\n");
+	assert_loads("\xef\xbb\xbf{\"a\": \"\\ud83d\\ude00\"}", "1:{\"a\":\"\xf0\x9f\x98\x80\"}\n");
+	assert_int_equal(yaml_locate(text, sizeof(text) - 1, 1, "b", &line, &column), 0);
+	assert_int_equal(line, 2);
+	assert_refused("\xff\xfe"
+		       "a\0:\0 \0001\0",
+		10, 1, 1, "the text is UTF-16, must be UTF-8");
+	assert_refused("\xfe\xff\0a\0:\0 \0001", 10, 1, 1, "the text is UTF-16, must be UTF-8");
+	assert_refused("a\0:\0 \0001\0", 8, 1, 1, "the text is UTF-16, must be UTF-8");
+	assert_refused("\0a\0:\0 \0001", 8, 1, 1, "the text is UTF-16, must be UTF-8");
+}
+
+static void causes_that_the_parser_cannot_know_are_named(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "a: 1\nname: {{ .Values.name }}\n",
+			"; the {{ in line 2 is of a template, which has to be rendered first" },
+		{ "a: 1\n{{- if .Values.x }}\nname: b\n{{- end }}\n",
+			"; the {{ in line 2 is of a template, which has to be rendered first" },
+		{ "a: 1\n---\n\xef\xbb\xbf"
+		  "b: 1\nc: 2\n",
+			"; the byte order mark in line 3 has to be removed" },
+	};
+	struct yaml_error err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(buf_done) struct buf got = { 0 };
+
+		assert_int_equal(
+			yaml_parse(cases[i][0], strlen(cases[i][0]), collect, &got, &err), -EINVAL);
+		assert_non_null(strstr(err.message, cases[i][1]));
+	}
+}
+
 static void tag_directives_have_a_limit(void **state)
 {
 	static const char *const breaks[] = { "\n", "\r", "\r\n", "\xc2\x85", "\xe2\x80\xa8",
@@ -479,6 +521,8 @@ int main(void)
 		cmocka_unit_test(documents_before_a_fault_are_delivered),
 		cmocka_unit_test(depth_has_a_limit),
 		cmocka_unit_test(expansion_has_a_limit),
+		cmocka_unit_test(the_encoding_is_utf8_with_or_without_a_mark),
+		cmocka_unit_test(causes_that_the_parser_cannot_know_are_named),
 		cmocka_unit_test(tag_directives_have_a_limit),
 		cmocka_unit_test(json_keeps_the_limit_of_values),
 		cmocka_unit_test(places_are_found_by_path),
