@@ -121,6 +121,9 @@ void engine_print_failure(const struct engine *e, struct buf *b, const struct op
 void engine_each_wish(const struct engine *e, const struct ip *ip, uint16_t port, uint8_t proto,
 	void (*fn)(const struct slot *slot, const struct frontend *fe, void *arg), void *arg);
 
+/* A Service that has the cluster IP; NULL: none. */
+const struct slot *engine_cluster_ip_holder(const struct engine *e, const struct ip *ip);
+
 const struct engine_stats *engine_stats(const struct engine *e);
 struct ledger *engine_ledger(struct engine *e);
 const struct rule_pool *engine_rules(const struct engine *e);

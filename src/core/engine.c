@@ -189,6 +189,13 @@ void engine_each_wish(const struct engine *e, const struct ip *ip, uint16_t port
 	rights_each_wish(&e->publisher.rights, ip, port, proto, fn, arg);
 }
 
+const struct slot *engine_cluster_ip_holder(const struct engine *e, const struct ip *ip)
+{
+	const struct publication *pub = rights_cluster_ip_holder(&e->publisher.rights, ip, NULL);
+
+	return pub ? pub->slot : NULL;
+}
+
 const struct engine_stats *engine_stats(const struct engine *e)
 {
 	return &e->stats;

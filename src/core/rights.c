@@ -258,7 +258,7 @@ static bool has_ip(const struct ip *ips, size_t n, const struct ip *ip)
 	return false;
 }
 
-/* A Service has gained or lost the cluster IP: see is_cluster_ip_of_other(). Only whether nobody, one
+/* A Service has gained or lost the cluster IP: see decide_frontend(). Only whether nobody, one
  * or several have it decides, else many Services with one address would all requeue each other. */
 static void cluster_ip_changed(
 	const struct rights *r, const struct ip *ip, const struct publication *pub)
@@ -299,14 +299,14 @@ static void remember_cluster_ips(
 			cluster_ip_changed(r, &was[i], pub);
 }
 
-static bool is_cluster_ip_of_other(
-	const struct rights *r, const struct publication *pub, const struct ip *ip)
+const struct publication *rights_cluster_ip_holder(
+	const struct rights *r, const struct ip *ip, const struct publication *but)
 {
 	map_for_each_match_entry(
 		struct allocated_ip, a, &r->cluster_ips, map_hash(ip, sizeof(*ip)), by_address)
-		if (a->pub != pub && ip_eq(&a->ip, ip))
-			return true;
-	return false;
+		if (a->pub != but && ip_eq(&a->ip, ip))
+			return a->pub;
+	return NULL;
 }
 
 /* Deciding */
@@ -523,7 +523,7 @@ static enum refusal decide_frontend(const struct rights *r, const struct publica
 
 	if (refusal)
 		return refusal;
-	if (external && is_cluster_ip_of_other(r, pub, &fe->ip))
+	if (external && rights_cluster_ip_holder(r, &fe->ip, pub))
 		return REFUSAL_CLUSTER_IP;
 	if (fe->kind == FRONTEND_EXTERNAL_IP && !endpoints_find(&p->endpoints, &fe->ip, fe->port) &&
 		store_has_endpoint_of_other(r->store, pub->slot, &fe->ip, fe->port, proto))

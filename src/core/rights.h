@@ -41,6 +41,10 @@ void rights_done(struct rights *r);
 void rights_each_wish(const struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto,
 	void (*fn)(const struct slot *slot, const struct frontend *fe, void *arg), void *arg);
 
+/* A Service that has the cluster IP and is not `but`; NULL: none. */
+const struct publication *rights_cluster_ip_holder(
+	const struct rights *r, const struct ip *ip, const struct publication *but);
+
 /* A Service asks for the frontend, and nobody may have it. */
 bool rights_refused(const struct rights *r, const struct ip *ip, uint16_t port, uint8_t proto);
 

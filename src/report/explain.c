@@ -302,6 +302,19 @@ static void explain_address(const struct explainer *x, const struct served_port 
 		json_object_set_new(address, "present", json_null());
 }
 
+/* Notes */
+
+static void __attribute__((format(printf, 2, 3))) add_note(json_t *notes, const char *fmt, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) >= 0)
+		json_array_append_new(notes, json_string(text));
+	va_end(ap);
+}
+
 /* A Service */
 
 /* The query is about that Service: by name, or it claims the address and port. */
@@ -387,6 +400,29 @@ static void explain_ports(const struct explainer *x, const struct served_ports *
 	json_object_set_new(service, "ports", asked);
 }
 
+/* One endpoint is enough to say what is wrong. */
+static void note_virtual_endpoints(
+	const struct explainer *x, const struct served_ports *served, json_t *notes)
+{
+	for (size_t k = 0; k < served->n; k++) {
+		const struct endpoint_list *l = &served->ports[k].endpoints;
+
+		for (size_t i = 0; i < l->n; i++) {
+			const struct slot *holder =
+				engine_cluster_ip_holder(x->in->engine, &l->eps[i].ip);
+			char s[IP_PORT_STRLEN];
+
+			if (!holder)
+				continue;
+			add_note(notes,
+				"the endpoint %s is the cluster IP of Service %s: packets do not go "
+				"on from one Service to another",
+				ip_print_port(&l->eps[i].ip, l->eps[i].port, s), holder->name);
+			return;
+		}
+	}
+}
+
 static void faults_clear(struct explainer *x)
 {
 	for (size_t i = 0; i < x->n_faults; i++)
@@ -414,7 +450,7 @@ static void faults_find(struct explainer *x, const struct slot *slot)
 }
 
 /* A new reference to one of "services". */
-static json_t *explain_service(struct explainer *x, const struct slot *slot)
+static json_t *explain_service(struct explainer *x, const struct slot *slot, json_t *notes)
 {
 	const struct service *s = slot->service;
 	_cleanup_(served_ports_done) struct served_ports served = { 0 };
@@ -424,6 +460,7 @@ static json_t *explain_service(struct explainer *x, const struct slot *slot)
 
 	faults_find(x, slot);
 	explain_ports(x, &served, slot, ret);
+	note_virtual_endpoints(x, &served, notes);
 	for (size_t i = 0; i < s->n_source_ranges; i++)
 		json_array_append_new(ranges, json_string(cidr_print(&s->source_ranges[i], text)));
 	json_object_set_new(
@@ -444,18 +481,7 @@ static json_t *explain_service(struct explainer *x, const struct slot *slot)
 	return ret;
 }
 
-/* Notes: why nothing was found */
-
-static void __attribute__((format(printf, 2, 3))) add_note(json_t *notes, const char *fmt, ...)
-{
-	_cleanup_free_ char *text = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) >= 0)
-		json_array_append_new(notes, json_string(text));
-	va_end(ap);
-}
+/* Why nothing was found */
 
 static void note_ports(const struct service *s, json_t *notes)
 {
@@ -639,7 +665,7 @@ json_t *explain(const struct report_input *in, const struct explain_query *q)
 
 		if (!query_selects(q, slot, in->view))
 			continue;
-		s = explain_service(&x, slot);
+		s = explain_service(&x, slot, notes);
 		/* A Service that is not proxied may have no ports here, and is shown nevertheless.
 		 */
 		if (json_array_size(json_object_get(s, "ports")) ||

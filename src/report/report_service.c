@@ -322,7 +322,10 @@ static void report_served_port(struct port_report *r, const struct served_port *
 
 /* Shared by the ports of a Service */
 
+enum { PORTS_NAMED = 3 /* of endpoints; the rest is counted */ };
+
 struct service_common {
+	const struct slice_ports *sources; /* all ports of the endpoints */
 	const char *scheduler, *requested_scheduler;
 	struct service_verdict verdict; /* of the facts that belong to no address of a port */
 };
@@ -358,6 +361,36 @@ static void service_common_fill(
 			judge_fact(in, &pub->facts[i].key, &c->verdict);
 }
 
+/* Says so if none of the endpoints has a port of that name and protocol. */
+static void print_unmatched_port(
+	struct buf *b, const struct service_port *port, const struct slice_ports *sources)
+{
+	const struct slice_port *last = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < sources->n; i++) {
+		const struct slice_port *it = &sources->ports[i];
+
+		if (!strcmp(it->port->name, port->name) && it->port->proto == port->proto) {
+			buf_reset(b);
+			return;
+		}
+		if (!it->subset->n_endpoints ||
+			(last && !strcmp(it->port->name, last->port->name) &&
+				it->port->proto == last->port->proto))
+			continue;
+		last = it;
+		if (!n)
+			buf_addf(b, "no endpoint has a port \"%s\" for %s; they have ", port->name,
+				proto_name(port->proto));
+		if (++n <= PORTS_NAMED)
+			buf_addf(b, "%s\"%s\" for %s", n > 1 ? ", " : "", it->port->name,
+				proto_name(it->port->proto));
+	}
+	if (n > PORTS_NAMED)
+		buf_addf(b, " and %zu more", n - PORTS_NAMED);
+}
+
 /*
  * Ends the report of a port, and returns a new reference to its entry of "ports". Raises *worst to
  * the port's verdict.
@@ -366,6 +399,7 @@ static json_t *port_json(struct port_report *r, const struct service *s,
 	const struct service_port *port, const struct service_common *common,
 	struct service_verdict *worst)
 {
+	_cleanup_(buf_done) struct buf unmatched = { 0 };
 	struct service_verdict *v = &r->verdict;
 	json_t *ret;
 
@@ -374,8 +408,10 @@ static json_t *port_json(struct port_report *r, const struct service *s,
 	} else {
 		if (r->draining)
 			verdict_raise(v, STATE_DRAINING, "");
+		if (!r->total)
+			print_unmatched_port(&unmatched, port, common->sources);
 		if (!r->ready)
-			verdict_raise(v, STATE_NO_ENDPOINTS, "");
+			verdict_raise(v, STATE_NO_ENDPOINTS, buf_str(&unmatched));
 		verdict_raise(v, common->verdict.state, buf_str(&common->verdict.reason));
 	}
 	verdict_raise(worst, v->state, buf_str(&v->reason));
@@ -408,7 +444,7 @@ json_t *report_service(const struct report_input *in, const struct slot *slot,
 	const struct service *s = slot->service;
 	const char *why = service_not_proxied(s);
 	const size_t n = *why ? 0 : s->n_ports;
-	struct service_common common = { 0 };
+	struct service_common common = { .sources = &served->sources };
 	json_t *ports = json_array(), *limits = json_array();
 
 	served_ports_select(served, slot, in->view);

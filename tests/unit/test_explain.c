@@ -436,6 +436,25 @@ static void what_an_earlier_run_left_is_said(void **state)
 	json_decref(answer);
 }
 
+static void endpoints_that_are_services_are_noted(void **state)
+{
+	struct world *w = *state;
+	struct report_input in;
+	json_t *answer, *notes;
+
+	world_start(w,
+		"service a/web ip=10.20.30.41 port=p:80/TCP\n"
+		"slice a/web-1 port=p:8080/TCP ep=10.20.30.50 ep=10.244.0.1\n"
+		"service a/other ip=10.20.30.50 port=p:80/TCP\n");
+	in = input_of(w);
+	answer = ask(&in, "a/web", NULL);
+	notes = json_object_get(answer, "notes");
+	assert_string_equal(json_string_value(json_array_get(notes, 0)),
+		"the endpoint 10.20.30.50:8080 is the cluster IP of Service a/other: packets do not "
+		"go on from one Service to another");
+	json_decref(answer);
+}
+
 static void a_rule_that_cannot_be_walked_is_never_guessed(void **state)
 {
 	static const struct rule rules[] = {
@@ -501,6 +520,7 @@ int main(void)
 		WORLD_TEST(an_endpoint_that_drains_is_told),
 		WORLD_TEST(what_is_not_found_says_why),
 		WORLD_TEST(what_an_earlier_run_left_is_said),
+		WORLD_TEST(endpoints_that_are_services_are_noted),
 		cmocka_unit_test(a_rule_that_cannot_be_walked_is_never_guessed),
 	};
 

@@ -567,6 +567,26 @@ static void without_a_usable_endpoint_there_are_none(void **state)
 	assert_int_equal(number(first_port(f, "web"), "total"), 1);
 }
 
+static void ports_that_no_endpoint_has_are_told_with_those_that_they_have(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f,
+		"service shop/web ip=10.20.30.41 port=http:80/TCP port=dns:53/UDP\n"
+		"slice shop/web-1 port=web:8080/TCP port=dns:53/TCP port=a:1/TCP port=b:1/TCP "
+		"ep=10.244.0.1\n"
+		"slice shop/web-2 port=web:8080/TCP ep=10.244.0.2\n"
+		"service shop/gone ip=10.20.30.42 port=http:80/TCP\n"
+		"slice shop/gone-1 port=web:8080/TCP\n");
+	assert_state(first_port(f, "web"), "NoEndpoints",
+		"no endpoint has a port \"http\" for TCP; they have \"a\" for TCP, \"b\" for TCP, "
+		"\"dns\" for TCP and 1 more");
+	assert_state(element(find_service(f, "web"), "ports", 1), "NoEndpoints",
+		"no endpoint has a port \"dns\" for UDP; they have \"a\" for TCP, \"b\" for TCP, "
+		"\"dns\" for TCP and 1 more");
+	assert_state(first_port(f, "gone"), "NoEndpoints", "");
+}
+
 static void services_are_sorted_by_namespace_and_name(void **state)
 {
 	struct fixture *f = *state;
@@ -843,6 +863,7 @@ int main(void)
 		TEST(endpoints_that_are_left_out_say_why),
 		TEST(a_terminating_endpoint_that_is_used_says_so),
 		TEST(without_a_usable_endpoint_there_are_none),
+		TEST(ports_that_no_endpoint_has_are_told_with_those_that_they_have),
 		TEST(services_are_sorted_by_namespace_and_name),
 		TEST(virtual_servers_of_others_are_foreign),
 		TEST(what_an_earlier_run_left_is_unknown),
