@@ -57,6 +57,11 @@ kube_proxy_syncs() {
 	} | in_node nft -f -
 }
 
+kube_proxy_ends() {
+	in_node nft delete table ip kube-proxy
+	in_node nft delete table ip6 kube-proxy
+}
+
 kube_proxy_state() {
 	in_node nft list table ip kube-proxy
 	in_node nft list table ip6 kube-proxy
@@ -115,12 +120,12 @@ after() {
 	equal "after $1: kube-proxy's tables are as they were" "$(kube_proxy_state)" "$state"
 	equal "after $1: nothing of the daemon is left" \
 		"$(kernel_state | grep -E -e 'proto 200' -e kube-ipvs -e KUBE -e ipvsctl)" ""
-	in_node nft delete table ip kube-proxy
-	in_node nft delete table ip6 kube-proxy
+	kube_proxy_ends
 }
 
 lab_up
-in_node nft list ruleset >/dev/null 2>&1 || skip_all "nft does not work here"
+kube_proxy_syncs 2>/dev/null || skip_all "nft cannot do here what kube-proxy's nftables mode needs"
+kube_proxy_ends
 after iptables
 if in_node ipvsadm -Ln >/dev/null 2>&1; then
 	after ipvs
