@@ -8,10 +8,7 @@
 #include "core/resolve.h"
 #include "kernel/iptables_text.h"
 
-enum {
-	MAX_CHAINS = 64, /* that are followed; with more the gate is open */
-	MAX_PASSES = 8,	 /* over the text; a chain may stand before the one that leads to it */
-};
+enum { MAX_CHAINS = 32 /* that are followed; with more the gate is open */ };
 
 struct gate_search {
 	int family;
@@ -96,49 +93,57 @@ static bool gate_follows(const struct gate_search *s, const char *chain)
 	return false;
 }
 
-/* One pass over the rules; returns whether another chain was found behind the hook. */
-static bool gate_pass(struct gate_search *s, const char *text)
+/* A rule of the i-th chain. */
+static void gate_read_rule(struct gate_search *s, size_t i, const struct iptables_line *line)
 {
-	const size_t n_before = s->n_chains;
+	const char *target = s->rule.target;
+
+	iptables_parse_rule(line->rule, line->len, s->family, &s->rule);
+	if (!rule_meets_pods(&s->rule) || chain_is_ours(TABLE_FILTER, target))
+		return;
+	if (!strcmp(target, "ACCEPT"))
+		s->accepts = true;
+	if (!i && (!strcmp(target, "DROP") || !strcmp(target, "REJECT")) &&
+		rule_is_unconditional(&s->rule))
+		s->closed = true;
+	if (!*target || gate_follows(s, target))
+		return;
+	s->doubtful |= s->n_chains == MAX_CHAINS;
+	if (s->n_chains < MAX_CHAINS)
+		snprintf(s->chains[s->n_chains++], sizeof(s->chains[0]), "%s", target);
+}
+
+/* The rules of a chain stand together. They are looked for, because others may have very many. */
+static void gate_read_chain(struct gate_search *s, size_t i, const char *text)
+{
+	char begin[CHAIN_NAME_LEN + sizeof("\n-A  ")];
 	struct iptables_line line;
+	const char *at;
 
-	while (!s->accepts && iptables_next_line(&text, &line)) {
-		const char *target = s->rule.target;
-
-		if (line.type != IPTABLES_LINE_RULE || !gate_follows(s, line.name))
-			continue;
-		iptables_parse_rule(line.rule, line.len, s->family, &s->rule);
-		if (!rule_meets_pods(&s->rule) || chain_is_ours(TABLE_FILTER, target))
-			continue;
-		if (!strcmp(target, "ACCEPT"))
-			s->accepts = true;
-		if (!strcmp(line.name, s->chains[0]) &&
-			(!strcmp(target, "DROP") || !strcmp(target, "REJECT")) &&
-			rule_is_unconditional(&s->rule))
-			s->closed = true;
-		if (!*target || gate_follows(s, target))
-			continue;
-		s->doubtful |= s->n_chains == MAX_CHAINS;
-		if (s->n_chains < MAX_CHAINS)
-			snprintf(s->chains[s->n_chains++], sizeof(s->chains[0]), "%s", target);
-	}
-	return s->n_chains > n_before;
+	snprintf(begin, sizeof(begin), "\n-A %s ", s->chains[i]);
+	at = strstr(text, begin);
+	if (!at)
+		return;
+	at++;
+	while (!s->accepts && iptables_next_line(&at, &line) && line.type == IPTABLES_LINE_RULE &&
+		!strcmp(line.name, s->chains[i]))
+		gate_read_rule(s, i, &line);
 }
 
 enum gate iptables_gate_read(const char *text, int family, enum hook hook)
 {
 	struct gate_search s = { .family = family, .n_chains = 1 };
-	bool policy = false, more = true;
-	struct iptables_line line;
+	char closed[CHAIN_NAME_LEN + sizeof("\n: DROP ")];
+	bool policy;
 
 	snprintf(s.chains[0], sizeof(s.chains[0]), "%s", hook_name(hook));
-	for (const char *at = text; iptables_next_line(&at, &line);)
-		if (line.type == IPTABLES_LINE_CHAIN && !strcmp(line.name, s.chains[0]))
-			policy = !strncmp(line.rule, "DROP ", strlen("DROP "));
-	for (int i = 0; i < MAX_PASSES && more && !s.accepts; i++)
-		more = gate_pass(&s, text) && (policy || s.closed);
+	snprintf(closed, sizeof(closed), "\n:%s DROP ", s.chains[0]);
+	policy = strstr(text, closed);
+	gate_read_chain(&s, 0, text);
+	for (size_t i = 1; i < s.n_chains && (policy || s.closed) && !s.accepts; i++)
+		gate_read_chain(&s, i, text);
 	iptables_rule_done(&s.rule);
-	if (s.accepts || s.doubtful || more)
+	if (s.accepts || s.doubtful)
 		return GATE_OPEN;
 	return s.closed ? GATE_RULE : policy ? GATE_POLICY : GATE_OPEN;
 }

@@ -7,6 +7,7 @@
 #include "../../src/kernel/iptables_save.h"
 #include "base/mem.h"
 #include "fuzz.h"
+#include "kernel/iptables_gate.h"
 
 /* The first byte selects the table and the family. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -21,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	s.family = data[0] & 1 ? AF_INET6 : AF_INET;
 	r = saved_add(&s, (data[0] >> 1) % (TABLE_MANGLE + 1), text, &err);
 	must(!r || (r == -EPROTO && err.msg[0]));
+	must(iptables_gate_read(text, s.family, HOOK_FORWARD) <= GATE_RULE);
 	saved_done(&s);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -43,13 +44,30 @@
 	"-A ufw-before-input -i lo -j ACCEPT\n"                                        \
 	"-A ufw-before-input -s 192.168.0.0/16 -j ACCEPT\n"
 
+/* Adds the rules chain by chain, as iptables-save prints them. */
+static void add_grouped(struct buf *b, const char *rules)
+{
+	for (const char *p = rules; *p; p = strchr(p, '\n') + 1) {
+		const size_t len = strcspn(p + strlen("-A "), " ") + strlen("-A  ");
+		bool first = true;
+
+		for (const char *q = rules; q < p; q = strchr(q, '\n') + 1)
+			first = first && strncmp(p, q, len) != 0;
+		for (const char *q = p; first && *q; q = strchr(q, '\n') + 1)
+			if (!strncmp(p, q, len))
+				buf_add(b, q, strcspn(q, "\n") + 1);
+	}
+}
+
 static void assert_gate(const char *policy, const char *rules, enum gate expected)
 {
-	_cleanup_(buf_done) struct buf b = { 0 };
+	_cleanup_(buf_done) struct buf b = { 0 }, all = { 0 };
 
-	buf_addf(&b,
-		"*filter\n:INPUT DROP [0:0]\n:FORWARD %s [0:0]\n:OUTPUT ACCEPT [0:0]\n%s%sCOMMIT\n",
-		policy, OURS, rules);
+	buf_addf(&b, "*filter\n:INPUT DROP [0:0]\n:FORWARD %s [0:0]\n:OUTPUT ACCEPT [0:0]\n",
+		policy);
+	buf_addf(&all, "%s%s", OURS, rules);
+	add_grouped(&b, buf_str(&all));
+	buf_adds(&b, "COMMIT\n");
 	if (iptables_gate_read(buf_str(&b), AF_INET, HOOK_FORWARD) != expected)
 		fail_msg("%s\n%s", policy, rules);
 	assert_int_equal(iptables_gate_read(buf_str(&b), AF_INET, HOOK_OUTPUT), GATE_OPEN);
