@@ -111,6 +111,8 @@ struct config {
 	struct config_given given[CONFIG_MAX_OPTIONS]; /* by row of the table */
 	struct config_notes mistakes, warnings;
 	struct arena arena; /* of all strings that come from outside */
+	struct buf text;    /* of the file, to find the places of its mistakes */
+	unsigned text_line; /* in which its document begins */
 };
 
 void config_init(struct config *c);

@@ -32,6 +32,7 @@ void config_done(struct config *c)
 {
 	free(c->manifests);
 	arena_done(&c->arena);
+	buf_done(&c->text);
 	*c = (struct config){ 0 };
 }
 
@@ -283,11 +284,9 @@ static void check_overridden(struct config *c)
 
 	if (mode_text && *mode_text && config_given(c, backend)->origin == ORIGIN_FILE &&
 		strcasecmp(mode_text, backend_name(c->options.backend)) != 0)
-		config_note(c, &c->warnings, CONFIG_KIND ".%s: overridden by %s", mode->key,
-			backend->key);
+		config_note_key(c, &c->warnings, mode->key, "overridden by %s", backend->key);
 	if (debug && config_given(c, level)->origin == ORIGIN_FILE && c->log_level != LOG_DEBUG)
-		config_note(c, &c->warnings, CONFIG_KIND ".%s: overridden by %s", verbosity->key,
-			level->key);
+		config_note_key(c, &c->warnings, verbosity->key, "overridden by %s", level->key);
 }
 
 static void check_values(struct config *c)

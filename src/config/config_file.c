@@ -43,6 +43,7 @@ int config_read(const char *path, struct buf *text)
 
 struct file_documents {
 	json_t *first; /* NULL: none */
+	unsigned line; /* of the first */
 	size_t n;
 };
 
@@ -50,25 +51,25 @@ static void take_first_document(json_t *doc, unsigned line, void *arg)
 {
 	struct file_documents *d = arg;
 
-	(void)line;
-	if (!d->n++)
-		d->first = json_incref(doc);
+	if (d->n++)
+		return;
+	d->first = json_incref(doc);
+	d->line = line;
 }
 
 /* NULL where the file cannot be used, with the mistake noted. */
 static json_t *read_document(struct config *c)
 {
-	_cleanup_(buf_done) struct buf text = { 0 };
 	struct file_documents documents = { 0 };
 	struct yaml_error error;
-	int r = config_read(c->file, &text);
+	int r = config_read(c->file, &c->text);
 
 	if (r < 0) {
 		config_note(c, &c->mistakes, "--config: cannot read %s: %s", c->file,
 			r == -ENODEV ? "it is not a regular file" : strerror(-r));
 		return NULL;
 	}
-	if (yaml_parse(buf_str(&text), text.len, take_first_document, &documents, &error)) {
+	if (yaml_parse(buf_str(&c->text), c->text.len, take_first_document, &documents, &error)) {
 		config_note(c, &c->mistakes, "%s:%u:%u: %s", c->file, error.line, error.column,
 			error.message);
 		json_decref(take(documents.first));
@@ -78,6 +79,7 @@ static json_t *read_document(struct config *c)
 	if (documents.first && documents.n > 1)
 		config_note(c, &c->warnings, "%s: only the first of its %zu documents is used",
 			c->file, documents.n);
+	c->text_line = documents.line;
 	return documents.first;
 }
 
@@ -148,8 +150,7 @@ static const char *shape_words(enum option_shape shape)
 /* `path` is the key, with an index for an element of a list. */
 static void wrong_kind(struct config *c, const char *path, const char *must, const json_t *v)
 {
-	config_note(
-		c, &c->mistakes, CONFIG_KIND ".%s: must be %s, not %s", path, must, kind_words(v));
+	config_note_key(c, &c->mistakes, path, "must be %s, not %s", must, kind_words(v));
 }
 
 /* Values */
@@ -183,7 +184,7 @@ static void set_from_file(
 	struct err err;
 
 	if (config_set(c, o, text, ORIGIN_FILE, &err))
-		config_note(c, &c->mistakes, CONFIG_KIND ".%s: %s", path, err.msg);
+		config_note_key(c, &c->mistakes, path, "%s", err.msg);
 }
 
 /* Takes the value as one would write it on the command line. */
@@ -222,10 +223,8 @@ static void set_list(struct config *c, const struct option_row *o, const json_t 
 		if (o->type->shape == SHAPE_LIST) {
 			set_scalar(c, o, buf_str(&path), v);
 		} else if (!json_is_string(pattern) || !json_is_integer(verbosity)) {
-			config_note(c, &c->mistakes,
-				CONFIG_KIND
-				".%s: must have a string filePattern and a number verbosity",
-				buf_str(&path));
+			config_note_key(c, &c->mistakes, buf_str(&path),
+				"must have a string filePattern and a number verbosity");
 		} else {
 			buf_addf(&text, "%s=%" JSON_INTEGER_FORMAT, json_string_value(pattern),
 				json_integer_value(verbosity));
@@ -305,9 +304,9 @@ static void check_members(struct config *c, json_t *map, const char *section, si
 		nearest_init(&nearest, buf_str(&path), path.len);
 		for (const struct option_row *o = rows; o < rows + n; o++)
 			nearest_try(&nearest, o->key);
-		config_note(c, &c->warnings, CONFIG_KIND ".%.100s: unknown key, ignored%s%s%s",
-			buf_str(&path), nearest.found ? "; did you mean " : "",
-			nearest.found ? nearest.found : "", nearest.found ? "?" : "");
+		config_note_key(c, &c->warnings, buf_str(&path), "unknown key, ignored%s%s%s",
+			nearest.found ? "; did you mean " : "", nearest.found ? nearest.found : "",
+			nearest.found ? "?" : "");
 	}
 }
 
@@ -345,8 +344,8 @@ static bool has_text_at(struct config *c, const json_t *root, const char *key, c
 
 	if (text && !strcmp(text, must))
 		return true;
-	config_note(c, &c->mistakes, CONFIG_KIND ".%s: must be %s%s%.60s", key, must,
-		text ? ", not " : "", text ? text : "");
+	config_note_key(c, &c->mistakes, key, "must be %s%s%.60s", must, text ? ", not " : "",
+		text ? text : "");
 	return false;
 }
 

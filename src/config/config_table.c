@@ -91,9 +91,8 @@ static int set_mode(const struct option_row *o, void *target, const char *text, 
 	unsigned i;
 
 	if (!strcasecmp(text, "nftables")) {
-		config_note(c, &c->warnings,
-			CONFIG_KIND ".%s: \"nftables\" is not supported, using --backend=auto",
-			o->key);
+		config_note_key(c, &c->warnings, o->key,
+			"\"nftables\" is not supported, using --backend=auto");
 		text = "";
 	}
 	if (*text && option_read_choice(text, modes, &i, NULL))

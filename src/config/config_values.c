@@ -2,11 +2,13 @@
 #include "config_values.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "decode/yaml.h"
 #include "option_value.h"
 
 /* Rows and origins */
@@ -45,6 +47,22 @@ bool config_is_given(const struct config *c, const struct option_row *o)
 
 /* Setting */
 
+/* Kubernetes leaves $(NAME) as it is where the container has no such variable. */
+static int check_expanded(const char *text, enum config_origin origin, struct err *err)
+{
+	const char *at = strstr(text, "$(");
+	const int len = at ? (int)strcspn(at + 2, ")") : 0;
+
+	if (!at || !at[2 + len])
+		return 0;
+	if (origin == ORIGIN_FILE)
+		return err_set(err, -EINVAL,
+			"$(%.*s) is not expanded: only arguments of a container are", len, at + 2);
+	return err_set(err, -EINVAL,
+		"$(%.*s) is not expanded: the container has no environment variable of that name",
+		len, at + 2);
+}
+
 int config_set(struct config *c, const struct option_row *o, const char *text,
 	enum config_origin origin, struct err *err)
 {
@@ -59,7 +77,8 @@ int config_set(struct config *c, const struct option_row *o, const char *text,
 	/* A list on the command line replaces that of the file. */
 	if (option_is_list(o) && given->origin != origin)
 		option_clear(o, c);
-	r = option_set(o, c, text, origin != ORIGIN_FILE, err);
+	r = check_expanded(text, origin, err);
+	r = r ?: option_set(o, c, text, origin != ORIGIN_FILE, err);
 	if (r)
 		return r;
 
@@ -131,6 +150,25 @@ void config_note(struct config *c, struct config_notes *notes, const char *fmt, 
 	notes->line[notes->n++] = arena_strdup(&c->arena, text);
 }
 
+void config_note_key(
+	struct config *c, struct config_notes *notes, const char *key, const char *fmt, ...)
+{
+	_cleanup_(buf_done) struct buf place = { 0 };
+	_cleanup_free_ char *words = NULL;
+	unsigned line, column;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&words, fmt, ap) < 0)
+		abort();
+	va_end(ap);
+	/* The file is parsed again for each line, of which there are not many. */
+	if (notes->n < CONFIG_MAX_NOTES && c->text.len &&
+		!yaml_locate(buf_str(&c->text), c->text.len, c->text_line, key, &line, &column))
+		buf_addf(&place, "%s:%u:%u: ", c->file, line, column);
+	config_note(c, notes, "%s" CONFIG_KIND ".%.100s: %s", buf_str(&place), key, words);
+}
+
 void config_mistake(struct config *c, const struct option_row *o, const char *fmt, ...)
 {
 	_cleanup_free_ char *words = NULL;
@@ -143,8 +181,10 @@ void config_mistake(struct config *c, const struct option_row *o, const char *fm
 		abort();
 	va_end(ap);
 	by_key = config_show(c, o, &name);
-	config_note(
-		c, &c->mistakes, "%s%s: %s", by_key ? CONFIG_KIND "." : "", buf_str(&name), words);
+	if (by_key)
+		config_note_key(c, &c->mistakes, buf_str(&name), "%s", words);
+	else
+		config_note(c, &c->mistakes, "%s: %s", buf_str(&name), words);
 }
 
 /* Options without effect */

@@ -47,6 +47,9 @@ bool config_show(const struct config *c, const struct option_row *o, struct buf 
 /* Adds a line; those above CONFIG_MAX_NOTES are counted. */
 void config_note(struct config *c, struct config_notes *notes, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Adds a line with the place of the key in the file: "FILE:LINE:COLUMN: KIND.KEY: words". */
+void config_note_key(struct config *c, struct config_notes *notes, const char *key, const char *fmt,
+	...) __attribute__((format(printf, 4, 5)));
 /* Notes a mistake: words behind the full name of the option or key. */
 void config_mistake(struct config *c, const struct option_row *o, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

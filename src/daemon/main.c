@@ -173,6 +173,23 @@ static void on_libevent(int severity, const char *message)
 		"libevent", "err=\"%s\"", message);
 }
 
+/* The same on the log and, with --print-config, on standard error. */
+static void tell_warnings(const struct config *c, void (*fn)(const char *words))
+{
+	char rest[40];
+
+	for (size_t i = 0; i < c->warnings.n; i++)
+		fn(c->warnings.line[i]);
+	snprintf(rest, sizeof(rest), "and %u more warnings", c->warnings.left_out);
+	if (c->warnings.left_out)
+		fn(rest);
+}
+
+static void log_warning(const char *words)
+{
+	log_warn("configuration", "err=\"%s\"", words);
+}
+
 static int start(struct config *c)
 {
 	struct err err = { 0 }, no_ipvs = { 0 };
@@ -183,8 +200,7 @@ static int start(struct config *c)
 	log_set_level(c->log_level);
 	log_open(STDERR_FILENO);
 	event_set_log_callback(on_libevent);
-	for (size_t i = 0; i < c->warnings.n; i++)
-		log_warn("configuration", "err=\"%s\"", c->warnings.line[i]);
+	tell_warnings(c, log_warning);
 	node_view_init(&view, &c->options);
 	r = set_process_limits(c, &err);
 	if (r >= 0)
@@ -221,6 +237,14 @@ static void complain(const char *words)
 	fprintf(stderr, "ipvsctl-svcd: %s\n", buf_str(&line));
 }
 
+static void complain_warning(const char *words)
+{
+	_cleanup_(buf_done) struct buf line = { 0 };
+
+	buf_addf(&line, "warning: %s", words);
+	complain(buf_str(&line));
+}
+
 int main(int argc, char *argv[])
 {
 	_cleanup_(config_done) struct config c;
@@ -254,6 +278,7 @@ int main(int argc, char *argv[])
 		return EXIT_USAGE;
 	}
 	if (c.print_config || *c.write_config_to) {
+		tell_warnings(&c, complain_warning);
 		if (!config_dump(&c, &err))
 			return EXIT_SUCCESS;
 		complain(err.msg);

@@ -223,6 +223,35 @@ static void a_file_that_cannot_be_parsed_is_named_with_the_place(void **state)
 	assert_fault("# nothing\n", " is empty");
 }
 
+static void mistakes_and_warnings_have_their_place(void **state)
+{
+	_cleanup_(line_done) struct line l;
+	const char *place;
+
+	(void)state;
+	assert_fault(CONFIG_HEAD "ipvs:\n  tcpTimeout: 5x\n",
+		":4:15: " KEY "ipvs.tcpTimeout: \"5x\" is not a duration such as 1m30s");
+	assert_fault("# by hand\n\n---\n" CONFIG_HEAD
+		     "nodePortAddresses:\n- 10.0.0.0/8\n- 1.2.3.4/33\n",
+		":8:3: " KEY
+		"nodePortAddresses[1]: \"1.2.3.4/33\" is not a CIDR such as 10.0.0.0/8");
+	assert_fault(CONFIG_HEAD "ipvs: 5\n", ":3:7: " KEY "ipvs: must be a mapping, not a number");
+	assert_fault(CONFIG_HEAD "featureGates:\n  ComponentFlagz: 5\n",
+		":4:19: " KEY "featureGates.ComponentFlagz: must be true or false, not a number");
+	assert_fault("kind: KubeProxyConfiguration\napiVersion: v1\n",
+		":2:13: " KEY "apiVersion: must be kubeproxy.config.k8s.io/v1alpha1, not v1");
+	/* Of values that must fit each other. */
+	assert_fault(CONFIG_HEAD
+		"iptables: {masqueradeBit: 14}\nipvsctl:\n  markMask: \"0xc000\"\n",
+		":5:13: " KEY
+		"ipvsctl.markMask: must not contain the masquerade bit, which is bit 14");
+	assert_fault("\xff\xfek", ":1:1: the text is UTF-16, must be UTF-8");
+	assert_int_equal(parse_whole(&l, "\xef\xbb\xbf" CONFIG_HEAD "mood: ipvs\n", ""), 0);
+	assert_int_equal(l.c.warnings.n, 1);
+	place = strstr(l.c.warnings.line[0], ":3:7: " KEY "mood: unknown key, ignored");
+	assert_non_null(place);
+}
+
 static void a_file_has_a_limit(void **state)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
@@ -325,20 +354,20 @@ static void the_external_mark_bit_is_named_by_its_key_with_the_other(void **stat
 		parse_file(&bit, "iptables: {masqueradeBit: 12}\nipvsctl: {externalMarkBit: 12}\n",
 			""),
 		-EINVAL);
-	assert_string_equal(bit.err.msg,
+	assert_string_equal(without_place(bit.err.msg),
 		KEY
 		"ipvsctl.externalMarkBit: must differ from iptables.masqueradeBit, which is bit "
 		"12 too");
 	assert_int_equal(
 		parse_file(&mask, "ipvsctl: {markMask: \"0x3000\", externalMarkBit: 13}\n", ""),
 		-EINVAL);
-	assert_string_equal(mask.err.msg,
+	assert_string_equal(without_place(mask.err.msg),
 		KEY "ipvsctl.externalMarkBit: bit 13 must not be in ipvsctl.markMask, which is "
 		    "0x3000");
 	assert_int_equal(
 		parse_file(&by_option, "iptables: {masqueradeBit: 12}\n", "--external-mark-bit=12"),
 		-EINVAL);
-	assert_string_equal(by_option.err.msg,
+	assert_string_equal(without_place(by_option.err.msg),
 		"--external-mark-bit: must differ from iptables.masqueradeBit, which is bit 12 too");
 }
 
@@ -608,6 +637,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_is_not_there_is_a_mistake),
 		cmocka_unit_test(a_file_of_another_kind_is_only_that),
 		cmocka_unit_test(a_file_that_cannot_be_parsed_is_named_with_the_place),
+		cmocka_unit_test(mistakes_and_warnings_have_their_place),
 		cmocka_unit_test(a_file_has_a_limit),
 		cmocka_unit_test(of_several_documents_the_first_counts),
 		cmocka_unit_test(unknown_keys_are_ignored_and_named),

@@ -109,10 +109,29 @@ static const char *const wrong_values_words[] = {
 	KEY "nftables.minSyncPeriod: must be a duration such as \"1m30s\", not a number",
 };
 
+static void variables_that_were_not_expanded_are_named(void **state)
+{
+	_cleanup_(line_done) struct line l;
+
+	(void)state;
+	assert_mistake(OF_DAEMON, "--hostname-override=$(NODE_NAME)",
+		"--hostname-override: $(NODE_NAME) is not expanded: the container has no environment "
+		"variable of that name");
+	assert_mistake(OF_DAEMON, "--kubeconfig=/etc/$(DIR)/conf",
+		"--kubeconfig: $(DIR) is not expanded: the container has no environment variable of "
+		"that name");
+	assert_int_equal(parse_file(&l, "hostnameOverride: $(NODE_NAME)\n", ""), -EINVAL);
+	assert_string_equal(without_place(l.c.mistakes.line[0]),
+		KEY "hostnameOverride: $(NODE_NAME) is not expanded: only arguments of a container "
+		    "are");
+	line_done(&l);
+	ok(&l, "--manifests=/a$(b");
+}
+
 static bool is_said(const struct config_notes *notes, const char *words)
 {
 	for (size_t i = 0; i < notes->n; i++)
-		if (!strcmp(notes->line[i], words))
+		if (!strcmp(without_place(notes->line[i]), words))
 			return true;
 	return false;
 }
@@ -130,7 +149,7 @@ static void all_wrong_values_are_named_at_once_with_their_keys(void **state)
 		size_t k = 0;
 
 		while (k < ARRAY_SIZE(wrong_values_words) &&
-			strcmp(l.c.mistakes.line[i], wrong_values_words[k]) != 0)
+			strcmp(without_place(l.c.mistakes.line[i]), wrong_values_words[k]) != 0)
 			k++;
 		if (k == ARRAY_SIZE(wrong_values_words))
 			fail_msg("said too much: %s", l.c.mistakes.line[i]);
@@ -203,7 +222,7 @@ static void what_values_say_of_each_other_is_checked(void **state)
 
 		assert_int_equal(parse_file(&l, cases[i].file, cases[i].options), -EINVAL);
 		assert_int_equal(l.c.mistakes.n, 1);
-		assert_string_equal(l.c.mistakes.line[0], cases[i].words);
+		assert_string_equal(without_place(l.c.mistakes.line[0]), cases[i].words);
 	}
 }
 
@@ -267,6 +286,7 @@ static void periods_of_a_mode_that_is_not_used_do_not_matter(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(variables_that_were_not_expanded_are_named),
 		cmocka_unit_test(all_wrong_values_are_named_at_once_with_their_keys),
 		cmocka_unit_test(wrong_types_are_named_with_what_is_wanted),
 		cmocka_unit_test(what_values_say_of_each_other_is_checked),
