@@ -7,7 +7,12 @@
 #include "base/mem.h"
 #include "settle.h"
 
-enum { LOOK_MS = 200 /* between looks at the connections that are left */ };
+enum {
+	LOOK_MS = 200, /* between looks at the connections that are left */
+	/* The kernel makes the local route of an IPv6 address behind our back (addrconf_dad_work()
+	 * in net/ipv6/addrconf.c), and ours shall not go before. */
+	ADDRESSES_MS = 200,
+};
 
 struct carried {
 	bool iptables; /* kube-proxy's iptables mode is to follow */
@@ -70,17 +75,23 @@ static int take_layout(struct daemon *d, struct options *options, enum layout la
 int hand_over(struct daemon *d, struct options *options)
 {
 	const char *mode = backend_name(d->view.backend);
+	/* With ours beside it, kube-proxy could not sync, and it may run. */
+	const bool prepared = is_handed_over(d);
 	bool waits = false;
 	int r = 0;
 
-	/* With ours beside it, kube-proxy could not sync, and it may run. */
-	if (!is_handed_over(d))
+	/* Chains of kube-proxy drop what no rule has translated, such as all that is for IPVS. */
+	if (!prepared && d->view.backend == BACKEND_IPTABLES)
+		r = take_layout(d, options, LAYOUT_OWN);
+	if (!r && !prepared)
 		r = take_layout(d, options, LAYOUT_BOTH);
 	if (r) {
 		log_error(
 			"kube-proxy's layout cannot be prepared, keeping our own", "mode=%s", mode);
 		return r;
 	}
+	if (d->view.backend == BACKEND_IPVS)
+		usleep(ADDRESSES_MS * 1000);
 	r = take_layout(d, options, LAYOUT_KUBE_PROXY);
 	while (!r && carries_connections(d)) {
 		if (!waits)

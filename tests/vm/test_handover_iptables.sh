@@ -22,6 +22,27 @@ layout() {
 	rules | grep -E '^(\*|:KUBE-|-A [A-Z]+ .*-j KUBE-)' | grep -v CANARY | sed 's/ \[[0-9:]*\]$//'
 }
 
+# Counts packets of an admitted client that come to the node itself, before and behind table filter.
+count_admitted() {
+	in_node nft -f - <<-END
+		table ip count {
+			chain before {
+				type filter hook input priority -1
+				ip saddr 192.168.50.11 ip daddr 203.0.113.10 counter
+			}
+			chain behind {
+				type filter hook input priority 1
+				ip saddr 192.168.50.11 ip daddr 203.0.113.10 counter
+			}
+		}
+	END
+}
+
+# counted CHAIN
+counted() {
+	in_node nft list chain ip count "$1" | grep -oE 'packets [0-9]+'
+}
+
 # from BACKEND: hands over to kube-proxy's iptables mode.
 from() {
 	local name chains
@@ -47,6 +68,7 @@ from() {
 		keep_open client-6 2 client tcp fd00:96::10 80
 		before[client-6]=$KEPT
 	fi
+	count_admitted
 	begin_loops
 	loops_go_on
 	daemon_end TERM
@@ -57,6 +79,7 @@ from() {
 	fi
 	check "--hand-over succeeds" hand_over
 	loops_go_on
+	equal "no packet of an admitted client was dropped" "$(counted behind)" "$(counted before)"
 	equal "nothing is left that kube-proxy does not know" "$(unknown_to_kube_proxy)" ""
 	chains=$(layout)
 	check "kube-proxy can add its jumps" kube_proxy_adds_jumps
