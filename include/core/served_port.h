@@ -22,7 +22,8 @@ struct served_port {
 	uint32_t mark; /* firewall mark of in-cluster traffic, see core/marks.h; 0: none */
 	/* Those that the Service has, and those that it names and may not have. */
 	struct frontend_list frontends, refused;
-	struct endpoint_list endpoints;
+	struct endpoint_list endpoints; /* none where `beyond` */
+	bool beyond;			/* the limit SERVICE_MAX_REAL_SERVERS */
 };
 
 /* A zeroed list is empty; it keeps its memory from one Service to the next. */

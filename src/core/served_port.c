@@ -32,6 +32,8 @@ void served_ports_select(
 	struct served_ports *s, const struct slot *slot, const struct node_view *view)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
+	const struct slice_ports none = { 0 };
+	size_t n_servers = 0;
 
 	s->n = 0;
 	if (slot->service)
@@ -59,7 +61,14 @@ void served_ports_select(
 			if (!p->frontends.n)
 				continue;
 			split_refused(p);
-			endpoints_select(&s->sources, port, families[f], view, &p->endpoints);
+			if (n_servers <= SERVICE_MAX_REAL_SERVERS) {
+				endpoints_select(
+					&s->sources, port, families[f], view, &p->endpoints);
+				n_servers += p->frontends.n * p->endpoints.n;
+			}
+			p->beyond = n_servers > SERVICE_MAX_REAL_SERVERS;
+			if (p->beyond)
+				endpoints_select(&none, port, families[f], view, &p->endpoints);
 			s->n++;
 		}
 }

@@ -132,6 +132,7 @@ struct port_report {
 	size_t draining; /* endpoints, in the virtual server that has most of them */
 	uint64_t active;
 	bool counted; /* the connections are known */
+	bool beyond;  /* see struct served_port */
 };
 
 /* The connections of one virtual server. */
@@ -287,6 +288,7 @@ static void report_served_port(struct port_report *r, const struct served_port *
 
 	r->served = p;
 	r->tallies = tallies;
+	r->beyond |= p->beyond;
 	for (size_t i = 0; i < p->frontends.n; i++)
 		report_frontend(r, &p->frontends.fes[i]);
 	for (size_t i = 0; i < p->refused.n; i++)
@@ -399,7 +401,7 @@ static json_t *port_json(struct port_report *r, const struct service *s,
 	const struct service_port *port, const struct service_common *common,
 	struct service_verdict *worst)
 {
-	_cleanup_(buf_done) struct buf unmatched = { 0 };
+	_cleanup_(buf_done) struct buf why = { 0 };
 	struct service_verdict *v = &r->verdict;
 	json_t *ret;
 
@@ -408,10 +410,15 @@ static json_t *port_json(struct port_report *r, const struct service *s,
 	} else {
 		if (r->draining)
 			verdict_raise(v, STATE_DRAINING, "");
-		if (!r->total)
-			print_unmatched_port(&unmatched, port, common->sources);
+		if (r->beyond)
+			buf_addf(&why,
+				"with this port the Service has more than %d addresses times "
+				"endpoints",
+				SERVICE_MAX_REAL_SERVERS);
+		else if (!r->total)
+			print_unmatched_port(&why, port, common->sources);
 		if (!r->ready)
-			verdict_raise(v, STATE_NO_ENDPOINTS, buf_str(&unmatched));
+			verdict_raise(v, STATE_NO_ENDPOINTS, buf_str(&why));
 		verdict_raise(v, common->verdict.state, buf_str(&common->verdict.reason));
 	}
 	verdict_raise(worst, v->state, buf_str(&v->reason));

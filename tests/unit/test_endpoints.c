@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "core/endpoints.h"
+#include "core/served_port.h"
 #include "fixture.h"
 
 /*
@@ -382,6 +383,44 @@ static void weights_come_from_the_slice_then_from_the_node(void **state)
 	check_all(rows, ARRAY_SIZE(rows));
 }
 
+static void a_service_has_a_limit_of_real_servers(void **state)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct served_ports served = { 0 };
+	struct fixture_node node;
+	struct store store;
+
+	/* 30 ports, 300 slices of 30 endpoints: 9000 real servers a port */
+	(void)state;
+	fixture_node_init(&node);
+	store_init(&store);
+	buf_adds(&b, "service a/web ip=10.96.0.1");
+	for (int i = 0; i < 30; i++)
+		buf_addf(&b, " port=p%d:%d/TCP", i, i + 1);
+	buf_addc(&b, '\n');
+	for (int k = 0; k < 300; k++) {
+		buf_addf(&b, "slice a/web-%d", k);
+		for (int i = 0; i < 30; i++)
+			buf_addf(&b, " port=p%d:80/TCP ep=10.%d.%d.%d", i, 100 + (k >> 8), k & 255,
+				i + 1);
+		buf_addc(&b, '\n');
+	}
+	fixture_load(&store, buf_str(&b));
+	for (int again = 0; again < 2; again++) {
+		served_ports_select(&served, store_find(&store, "a", "web"), &node.view);
+		assert_int_equal(served.n, 30);
+		for (int i = 0; i < 30; i++) {
+			const bool beyond = (i + 1) * 9000 > SERVICE_MAX_REAL_SERVERS;
+
+			assert_int_equal(served.ports[i].beyond, beyond);
+			assert_int_equal(served.ports[i].endpoints.n, beyond ? 0 : 9000);
+			assert_int_equal(served.ports[i].endpoints.any, !beyond);
+		}
+	}
+	served_ports_done(&served);
+	store_done(&store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +434,7 @@ int main(void)
 		cmocka_unit_test(ports_are_found_by_name_and_protocol),
 		cmocka_unit_test(the_order_is_that_of_the_addresses),
 		cmocka_unit_test(families_are_never_crossed),
+		cmocka_unit_test(a_service_has_a_limit_of_real_servers),
 		cmocka_unit_test(weights_come_from_the_slice_then_from_the_node),
 	};
 
