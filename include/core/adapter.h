@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/port_set.h"
 #include "core/fact.h"
 #include "core/ledger.h"
 
@@ -59,6 +60,15 @@ struct adapter {
 	 */
 	int (*conns)(struct adapter *a, const struct fact_key *vs,
 		void (*fn)(const struct rs_conns *c, void *arg), void *arg, struct err *err);
+	/*
+	 * A note for later runs in this network namespace: a set of ports that is no fact and that
+	 * no rule refers to. A note that was never written is empty. Return 0, or a negative errno
+	 * with words. NULL: the adapter keeps no notes.
+	 */
+	int (*read_note)(
+		struct adapter *a, const char *name, struct port_set *ret, struct err *err);
+	int (*write_note)(struct adapter *a, const char *name, const struct port_set *ports,
+		struct err *err);
 	/* Returns a constant text that explains a failure better than its errno, or NULL if there
 	 * is none. The pointer may be NULL. */
 	const char *(*explain)(const struct op *op);

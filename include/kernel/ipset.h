@@ -3,7 +3,6 @@
 #define KERNEL_IPSET_H
 
 #include "base/err.h"
-#include "base/port_set.h"
 #include "core/adapter.h"
 
 /*
@@ -18,6 +17,8 @@
  * set, so that the rules that refer to it always find one. A set of another type to which rules
  * refer cannot be replaced: -EBUSY.
  *
+ * A note is a set of ports of that name; without ports it does not exist.
+ *
  * OP_ADD and OP_SET of a member do the same: they give it the mark of its fact.
  *
  * Results of members: -ESRCH (no such set), -EINVAL (the set is of another type or without marks,
@@ -28,15 +29,6 @@
 /* Returns 0, or a negative errno with words: -EPERM, -ENOENT (the kernel has no ip_set). */
 int ipset_new(struct adapter **ret, struct err *err);
 void ipset_free(struct adapter *a);
-
-/*
- * A set of ports of that name that is no fact and to which no rule refers: what is in it lives as
- * long as the network namespace. A set without ports does not exist. Both return 0, or a negative
- * errno with words.
- */
-int ipset_read_ports(struct adapter *a, const char *name, struct port_set *ret, struct err *err);
-int ipset_write_ports(
-	struct adapter *a, const char *name, const struct port_set *ports, struct err *err);
 
 /* The reason behind the result of a failed operation of this adapter; NULL: the errno says it all.
  */

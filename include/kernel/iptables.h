@@ -74,12 +74,12 @@ struct iptables_counts {
 	uint64_t written[TABLE_MANGLE + 1]; /* rules in chains of ours, ever, by table */
 	size_t tree;			    /* rules in the tree of dispatch entries, now */
 };
-/* Of a family; zeroed where it is not served. */
+/* Of a family; zeroed where it is not served, and for NULL. */
 struct iptables_counts iptables_counts(const struct adapter *a, int family);
 /* Appends the names of the other variant's programs, if that variant has rules for Services, too:
- * "iptables-legacy, ip6tables-legacy". Runs these programs. */
+ * "iptables-legacy, ip6tables-legacy". Runs these programs. Nothing for NULL. */
 void iptables_print_mixed(const struct adapter *a, struct buf *b);
-/* Adds the chains of kube-proxy that the last dump found and that are not ours. */
+/* Adds the chains of kube-proxy that the last dump found and that are not ours. Nothing for NULL. */
 void iptables_leftovers(const struct adapter *a, struct leftovers *ret);
 
 #endif

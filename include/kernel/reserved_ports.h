@@ -18,15 +18,15 @@
  * server, the virtual server gets the answers. So ports of virtual servers that the kernel would
  * choose (net.ipv4.ip_local_port_range) are reserved.
  *
- * The list has ports of others, too, which stay. An ipset notes which ports are ours, so that a later
- * run knows them. If others write the list while we run, every port in it is theirs from then on.
+ * The list has ports of others, too, which stay. A note (core/adapter.h) tells which ports are ours,
+ * so that a later run knows them. If others write the list while we run, every port in it is theirs from then on.
  */
 
 #define RESERVED_PORTS_NOTE "ipvsctl-reserved-ports"
 
 struct reserved_ports {
-	struct adapter *ipset; /* of the note */
-	bool known;	       /* the list is `list`, unless others have written it */
+	struct adapter *adapter; /* with the note */
+	bool known;		 /* the list is `list`, unless others have written it */
 	struct port_set list;
 	size_t n_lacking; /* ports that should be reserved and are not */
 };

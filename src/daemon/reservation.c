@@ -9,9 +9,9 @@
 enum { RATE_MS = 1000 /* the virtual servers are walked */ };
 
 void reservation_init(struct reservation *r, struct engine *e, const struct node_view *view,
-	struct adapter *ipset)
+	struct adapter *notes)
 {
-	*r = (struct reservation){ .engine = e, .view = view, .ports = { .ipset = ipset } };
+	*r = (struct reservation){ .engine = e, .view = view, .ports = { .adapter = notes } };
 }
 
 struct reservation_search {

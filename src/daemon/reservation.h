@@ -25,7 +25,7 @@ struct reservation {
 };
 
 void reservation_init(struct reservation *r, struct engine *e, const struct node_view *view,
-	struct adapter *ipset);
+	struct adapter *notes);
 /* To be called after each step of the engine. Returns when to call it again, or UINT64_MAX. */
 uint64_t reservation_step(struct reservation *r, uint64_t now);
 /* Gives back all that is ours. Returns 0, or a negative errno after logging why not. */

@@ -350,19 +350,20 @@ static int ipset_dump(struct adapter *a, enum fact_kind kind,
 }
 
 /* Sets of ports that are no facts: they are read and written as this set is. */
-enum { PORTS_LIKE = SET_NODE_PORT_TCP };
+static const enum set_id ports_like = SET_NODE_PORT_TCP;
 
 static void read_port(const struct fact *f, void *arg)
 {
 	port_set_add(arg, f->key.port);
 }
 
-int ipset_read_ports(struct adapter *a, const char *name, struct port_set *ret, struct err *err)
+static int ipset_read_note(
+	struct adapter *a, const char *name, struct port_set *ret, struct err *err)
 {
 	struct ipset *s = container_of(a, struct ipset, adapter);
 	struct port_set found = { 0 };
 	struct ipset_reading r = {
-		.id = PORTS_LIKE, .family = AF_INET, .fn = read_port, .arg = &found
+		.id = ports_like, .family = AF_INET, .fn = read_port, .arg = &found
 	};
 	int e = nl_port_ask(s->port, ipset_msg_list(name, false), ipset_read_members, NULL, &r);
 
@@ -382,7 +383,7 @@ static int change_ports(
 	for (unsigned port = 0; port <= UINT16_MAX; port++)
 		if (port_set_has(ports, (uint16_t)port))
 			ops[w.n++].fact =
-				fact_member(PORTS_LIKE, AF_INET, NULL, 0, (uint16_t)port, NULL);
+				fact_member(ports_like, AF_INET, NULL, 0, (uint16_t)port, NULL);
 	write_members(&w);
 	for (size_t i = 0; i < w.n; i++)
 		if (ops[i].result)
@@ -390,13 +391,13 @@ static int change_ports(
 	return 0;
 }
 
-int ipset_write_ports(
+static int ipset_write_note(
 	struct adapter *a, const char *name, const struct port_set *ports, struct err *err)
 {
 	struct ipset *s = container_of(a, struct ipset, adapter);
-	const struct fact like = fact_set(PORTS_LIKE, AF_INET);
+	const struct fact like = fact_set(ports_like, AF_INET);
 	struct port_set old, more, less;
-	int e = ipset_read_ports(a, name, &old, err);
+	int e = ipset_read_note(a, name, &old, err);
 
 	if (e)
 		return e;
@@ -443,6 +444,8 @@ int ipset_new(struct adapter **ret, struct err *err)
 		.apply = ipset_apply,
 		.dump = ipset_dump,
 		.explain = ipset_explain,
+		.read_note = ipset_read_note,
+		.write_note = ipset_write_note,
 	};
 	s->port = port;
 	s->session = ipset_session_init(NULL, NULL);

@@ -18,9 +18,9 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "canary.h"
 #include "core/fact_text.h"
 #include "core/service_chain.h"
-#include "iptables_canary.h"
 #include "iptables_dispatch.h"
 #include "iptables_document.h"
 #include "iptables_memo.h"
@@ -204,7 +204,7 @@ static void start_document(struct iptables *t)
 	b.family->read = false;
 	b.family->jumps &= b.kind != FACT_JUMP;
 	if (!r) {
-		canary_written_by(t->canary, exec_running(t->exec));
+		canary_written_by(t->canary, (uint32_t)exec_running(t->exec));
 		return;
 	}
 	t->n_tasks--;
@@ -673,7 +673,7 @@ struct iptables_counts iptables_counts(const struct adapter *a, int family)
 	const struct iptables *t = container_of(a, struct iptables, adapter);
 	struct iptables_counts counts = { 0 };
 
-	for (size_t i = 0; i < FAMILIES; i++)
+	for (size_t i = 0; a && i < FAMILIES; i++)
 		if (t->families[i].family == family) {
 			counts = t->families[i].counts;
 			counts.tree = dispatch_rules(&t->families[i].dispatch);
@@ -687,7 +687,7 @@ void iptables_print_mixed(const struct adapter *a, struct buf *b)
 	char name[TOOL_NAME_SIZE];
 	size_t n = 0;
 
-	for (size_t i = 0; i < FAMILIES; i++) {
+	for (size_t i = 0; a && i < FAMILIES; i++) {
 		const struct iptables_family *f = &t->families[i];
 
 		if (f->family && iptables_tool_mixed(f->family, &f->tool, name))
@@ -699,7 +699,7 @@ void iptables_leftovers(const struct adapter *a, struct leftovers *ret)
 {
 	const struct iptables *t = container_of(a, struct iptables, adapter);
 
-	for (size_t i = 0; i < FAMILIES; i++)
+	for (size_t i = 0; a && i < FAMILIES; i++)
 		for (size_t k = 0; k < t->families[i].left.n; k++)
 			leftovers_add(ret, &t->families[i].left.v[k]);
 }

@@ -7,6 +7,7 @@
  */
 #include "nl.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdbool.h>
@@ -16,6 +17,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 
 enum { UNANSWERED = 1 }; /* a result that is no negative errno */
@@ -219,6 +221,67 @@ void nl_port_batch(struct nl_port *p, size_t n, nl_build_fn build, nl_answer_fn 
 		for (uint32_t i = 0; i < b.n; i++)
 			answer(from + i, b.results[i] == UNANSWERED ? result : b.results[i], arg);
 	}
+}
+
+struct nl_transaction {
+	uint32_t first; /* sequence number of the beginning */
+	size_t n;
+	int *results;
+	int whole;   /* what is wrong with all of it */
+	bool failed; /* some request is at fault */
+};
+
+static void nl_transaction_answer(struct nlmsghdr *msg, void *arg)
+{
+	struct nl_transaction *t = arg;
+	const uint32_t i = msg->nlmsg_seq - t->first - 1;
+	const int error = msg->nlmsg_type == NLMSG_ERROR ? nl_error(msg) : 0;
+
+	if (!error)
+		return;
+	if (i < t->n && t->results[i] == UNANSWERED)
+		t->results[i] = error;
+	else if (i >= t->n && !t->whole)
+		t->whole = error;
+	t->failed = true;
+}
+
+static void add_request(struct buf *b, struct nl_msg *request, uint32_t seq)
+{
+	struct nlmsghdr *h = nlmsg_hdr(request);
+
+	h->nlmsg_seq = seq;
+	buf_add(b, h, NLMSG_ALIGN(h->nlmsg_len));
+	nlmsg_free(request);
+}
+
+/* The kernel checks the requests one by one, tells all that are at fault, and carries them out when
+ * none is and the end is there (nfnetlink_rcv_batch()). */
+void nl_port_transaction(struct nl_port *p, uint16_t subsystem, bool dry, struct nl_msg **requests,
+	size_t n, int *results)
+{
+	const struct nfgenmsg of = { .res_id = htons(subsystem) };
+	struct nl_transaction t = { .first = p->seq + 1, .n = n, .results = results };
+	_cleanup_(buf_done) struct buf out = { 0 };
+
+	add_request(&out, nl_request_new(NFNL_MSG_BATCH_BEGIN, 0, &of, sizeof(of)), ++p->seq);
+	for (size_t i = 0; i < n; i++) {
+		p->seq++;
+		results[i] = requests[i] ? UNANSWERED : -EMSGSIZE;
+		if (requests[i])
+			add_request(&out, requests[i], p->seq);
+		t.failed |= !requests[i];
+	}
+	if (!dry && !t.failed)
+		add_request(
+			&out, nl_request_new(NFNL_MSG_BATCH_END, 0, &of, sizeof(of)), p->seq + 1);
+	p->seq++;
+	t.whole = nl_transmit(p, out.data, out.len);
+	if (!t.whole)
+		t.whole = nl_port_drain(p, nl_transaction_answer, &t);
+	for (size_t i = 0; i < n; i++)
+		if (results[i] == UNANSWERED)
+			results[i] = t.whole ? t.whole : t.failed ? -ECANCELED : 0;
 }
 
 /* Reads the answer to the last request. Returns 0, or the negative errno that ends it. */

@@ -72,6 +72,15 @@ typedef void (*nl_answer_fn)(size_t i, int result, void *arg);
 void nl_port_batch(struct nl_port *p, size_t n, nl_build_fn build, nl_answer_fn answer, void *arg);
 
 /*
+ * Carries out n requests of a subsystem of nfnetlink (NFNL_SUBSYS_*) as one transaction: all of
+ * them or none. Frees them; NULL is a request that could not be built. Writes the result of each:
+ * 0, or a negative errno; -ECANCELED: it is not at fault, others are. A dry run finds the same
+ * faults and changes nothing.
+ */
+void nl_port_transaction(struct nl_port *p, uint16_t subsystem, bool dry, struct nl_msg **requests,
+	size_t n, int *results);
+
+/*
  * Sends one request, which has NLM_F_DUMP or NLM_F_ACK, and frees it. `reply` gets each message of
  * the answer (NULL: ignores them) and returns 0, or a negative errno: the rest is not read.
  *

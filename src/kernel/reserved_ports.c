@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "kernel/ipset.h"
 #include "kernel/sysctl.h"
 
 enum {
@@ -109,7 +108,7 @@ static int change_list(struct reserved_ports *r, const struct port_set *noted,
 
 	port_set_or(noted, ours, &either);
 	if (!e && !port_set_eq(&either, noted)) {
-		e = ipset_write_ports(r->ipset, RESERVED_PORTS_NOTE, &either, err);
+		e = r->adapter->write_note(r->adapter, RESERVED_PORTS_NOTE, &either, err);
 		if (e) {
 			close(fd);
 			return e;
@@ -133,7 +132,7 @@ int reserved_ports_sync(struct reserved_ports *r, const struct port_set *wanted,
 	if (!e)
 		e = read_list(&found, err);
 	if (!e)
-		e = ipset_read_ports(r->ipset, RESERVED_PORTS_NOTE, &noted, err);
+		e = r->adapter->read_note(r->adapter, RESERVED_PORTS_NOTE, &noted, err);
 	if (e)
 		return e;
 	port_set_and(wanted, &range, &need);
@@ -154,5 +153,5 @@ int reserved_ports_sync(struct reserved_ports *r, const struct port_set *wanted,
 	}
 	return port_set_eq(&ours, &noted)
 		? 0
-		: ipset_write_ports(r->ipset, RESERVED_PORTS_NOTE, &ours, err);
+		: r->adapter->write_note(r->adapter, RESERVED_PORTS_NOTE, &ours, err);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Any message is decoded or -EBADMSG, and no byte behind it is read. */
 #include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "../../src/kernel/link_held.h"
 #include "../../src/kernel/link_msg.h"
 #include "../../src/kernel/link_rule_msg.h"
+#include "../../src/kernel/nftables_msg.h"
 #include "base/mem.h"
 #include "core/fact_text.h"
 #include "fuzz.h"
@@ -73,6 +75,33 @@ static void read_link(struct nlmsghdr *msg)
 	link_watch_read(&watch, msg);
 }
 
+/* The rule is compared with one that has a bit of everything. */
+static void read_nftables(struct nlmsghdr *msg, unsigned which)
+{
+	const int family = which & 1 ? AF_INET6 : AF_INET;
+	const struct fact set = fact_set(which / 2 % SET_COUNT, family);
+	const struct nftables_dialect dialect = { family, TABLE_FILTER, 0xfff00000 };
+	const struct rule rule = { .match = { match_set(SET_CLUSTER_IP, DIRS_DST_DST),
+					   { MATCH_STATES, .states = STATE_NEW } },
+		.target = jump_to("KUBE-SERVICES") };
+	struct nl_msg *written = nftables_msg_rule(&dialect, "", &rule, 1);
+	struct nftables_chain chain;
+	struct nftables_rule told;
+	const char *name;
+	uint32_t flags;
+	struct fact f;
+
+	check(nftables_read_table(msg, &name, &flags), NULL);
+	check(nftables_read_chain(msg, &chain), NULL);
+	check(nftables_read_set(msg, &f), &f);
+	check(nftables_read_members(msg, &set.key, 0xfff00000, check_fact, NULL), NULL);
+	if (!nftables_read_rule(msg, &told) && told.expressions)
+		nftables_rule_holds(nlmsg_find_attr(nlmsg_hdr(written), sizeof(struct nfgenmsg),
+					    NFTA_RULE_EXPRESSIONS),
+			told.expressions);
+	nlmsg_free(written);
+}
+
 /* The first byte selects the decoder, the second one the set. The length is always correct, as nl.c
  * checks it. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -85,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	msg = mem_zalloc(1, size - 2);
 	memcpy(msg, data + 2, size - 2);
 	msg->nlmsg_len = (uint32_t)size - 2;
-	switch (data[0] % 4) {
+	switch (data[0] % 5) {
 	case 0:
 		read_ipvs(msg);
 		break;
@@ -97,6 +126,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 3:
 		conntrack_read(msg, &entry);
+		break;
+	case 4:
+		read_nftables(msg, data[1]);
 		break;
 	}
 	return 0;

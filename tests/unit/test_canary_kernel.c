@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <sched.h>
 
-#include "../../src/kernel/iptables_canary.h"
+#include "../../src/kernel/canary.h"
 #include "iptables_variant.h"
 #include "kernel/iptables.h"
 #include "rule_text.h"

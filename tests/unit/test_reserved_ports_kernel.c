@@ -32,7 +32,7 @@ static int new_namespace(void **state)
 	if (unshare(CLONE_NEWNET) || ipset_new(&adapter, &err))
 		return -1;
 	write_file(RANGE, "30000 60999\n");
-	daemon_ports = (struct reserved_ports){ .ipset = adapter };
+	daemon_ports = (struct reserved_ports){ .adapter = adapter };
 	return 0;
 }
 
@@ -45,7 +45,7 @@ static int end_namespace(void **state)
 
 static void restart(void)
 {
-	daemon_ports = (struct reserved_ports){ .ipset = adapter };
+	daemon_ports = (struct reserved_ports){ .adapter = adapter };
 }
 
 static int sync_ports(const char *wanted)
@@ -71,7 +71,7 @@ static void assert_noted(const char *expected)
 	struct port_set s;
 	struct err err;
 
-	assert_int_equal(ipset_read_ports(adapter, RESERVED_PORTS_NOTE, &s, &err), 0);
+	assert_int_equal(adapter->read_note(adapter, RESERVED_PORTS_NOTE, &s, &err), 0);
 	port_set_print(&b, &s);
 	assert_string_equal(buf_str(&b), expected);
 }

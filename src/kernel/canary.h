@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef KERNEL_IPTABLES_CANARY_H
-#define KERNEL_IPTABLES_CANARY_H
+#ifndef KERNEL_CANARY_H
+#define KERNEL_CANARY_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/err.h"
 
@@ -18,7 +17,10 @@
  */
 struct canary;
 int canary_new(struct canary **ret, struct err *err);
-/* Watches the rules of one family, too. Returns 0, or a negative errno with words. */
+/* Watches a table of nf_tables, too, all of which is ours. Returns 0, or a negative errno with
+ * words. The name is not copied. */
+int canary_add_table(struct canary *c, const char *name, struct err *err);
+/* Watches the rules of iptables in one family, too. Returns 0, or a negative errno with words. */
 int canary_add(struct canary *c, int family, bool nft, struct err *err);
 void canary_free(struct canary *c);
 /* Readable when canary_disturbed() should be called. */
@@ -34,7 +36,8 @@ bool canary_disturbed(struct canary *c, uint64_t now, uint64_t interval, uint64_
 /* Our own changes raise no alarm: a program that writes for us is about to start, has started, has
  * ended. The canary may be NULL. */
 void canary_before_write(struct canary *c, int family);
-void canary_written_by(struct canary *c, pid_t pid);
+/* By its process id, or the port id of a netlink socket. */
+void canary_written_by(struct canary *c, uint32_t id);
 void canary_after_write(struct canary *c, int family);
 
 #endif

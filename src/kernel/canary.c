@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "iptables_canary.h"
+#include "canary.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -41,7 +41,8 @@ struct canary {
 	int epoll, timer;
 	struct nl_port *port; /* notifications of nf_tables; NULL: no family uses it */
 	bool nft4, nft6;
-	uint32_t writer; /* nlmsg_pid of our own changes; 0: none yet */
+	const char *table; /* of ours; NULL: none */
+	uint32_t writer;   /* nlmsg_pid of our own changes; 0: none yet */
 	struct shapes shapes[FAMILIES];
 	size_t n_shapes;
 	uint64_t now;	    /* of the last canary_disturbed(), in ms */
@@ -119,10 +120,20 @@ static void note_disturbance(struct canary *c, bool sure)
 
 /* nf_tables */
 
+/* The table is the first attribute of tables, sets, elements, chains and rules alike. */
+static bool is_in_our_table(const struct canary *c, struct nlmsghdr *msg)
+{
+	struct nlattr *table;
+
+	if (!c->table || NFNL_MSG_TYPE(msg->nlmsg_type) == NFT_MSG_NEWGEN)
+		return false;
+	table = nlmsg_find_attr(msg, sizeof(struct nfgenmsg), NFTA_TABLE_NAME);
+	return table && !nla_strcmp(table, c->table);
+}
+
 static void take_nft_event(struct nlmsghdr *msg, void *arg)
 {
 	const struct nfgenmsg *header = NLMSG_DATA(msg);
-	/* The table is the first attribute of tables, chains and rules alike. */
 	struct nla_policy policy[NFTA_CHAIN_NAME + 1] = {
 		[NFTA_TABLE_NAME] = { .type = NLA_STRING },
 	};
@@ -135,9 +146,14 @@ static void take_nft_event(struct nlmsghdr *msg, void *arg)
 
 	if (NFNL_SUBSYS_ID(msg->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
 		msg->nlmsg_len < NLMSG_LENGTH(sizeof(*header)) ||
-		(c->writer && msg->nlmsg_pid == c->writer) ||
-		!(header->nfgen_family == AF_INET ? c->nft4
-						  : header->nfgen_family == AF_INET6 && c->nft6))
+		(c->writer && msg->nlmsg_pid == c->writer))
+		return;
+	if (is_in_our_table(c, msg)) {
+		note_disturbance(c, true);
+		return;
+	}
+	if (!(header->nfgen_family == AF_INET ? c->nft4
+					      : header->nfgen_family == AF_INET6 && c->nft6))
 		return;
 	switch (NFNL_MSG_TYPE(msg->nlmsg_type)) {
 	case NFT_MSG_DELTABLE:
@@ -172,11 +188,11 @@ static void take_nft_event(struct nlmsghdr *msg, void *arg)
  * (netlink_autobind()). Thousands of its notifications would overflow the queue, so a filter drops
  * them before they are queued. Filters read words in network order.
  */
-void canary_written_by(struct canary *c, pid_t pid)
+void canary_written_by(struct canary *c, uint32_t id)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl((uint32_t)pid), 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(id), 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 	};
@@ -184,7 +200,7 @@ void canary_written_by(struct canary *c, pid_t pid)
 
 	if (!c || !c->port)
 		return;
-	c->writer = (uint32_t)pid;
+	c->writer = id;
 	setsockopt(c->port->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
@@ -226,11 +242,25 @@ void canary_after_write(struct canary *c, int family)
 
 /* Both */
 
+static int watch_nf_tables(struct canary *c, struct err *err)
+{
+	struct epoll_event readable = { .events = EPOLLIN };
+	int r;
+
+	if (c->port)
+		return 0;
+	r = nl_port_open(NETLINK_NETFILTER, &c->port, err);
+	if (r)
+		return r;
+	r = nl_port_join(c->port, NFNLGRP_NFTABLES);
+	if (!r && epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->port->fd, &readable))
+		r = -errno;
+	return r ? err_errno(err, r, "cannot watch nf_tables") : 0;
+}
+
 int canary_add(struct canary *c, int family, bool nft, struct err *err)
 {
 	struct shapes *s = &c->shapes[c->n_shapes];
-	struct epoll_event readable = { .events = EPOLLIN };
-	int r;
 
 	if (!nft) {
 		s->family = family;
@@ -244,15 +274,13 @@ int canary_add(struct canary *c, int family, bool nft, struct err *err)
 	}
 
 	*(family == AF_INET ? &c->nft4 : &c->nft6) = true;
-	if (c->port)
-		return 0;
-	r = nl_port_open(NETLINK_NETFILTER, &c->port, err);
-	if (r)
-		return r;
-	r = nl_port_join(c->port, NFNLGRP_NFTABLES);
-	if (!r && epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->port->fd, &readable))
-		r = -errno;
-	return r ? err_errno(err, r, "cannot watch nf_tables") : 0;
+	return watch_nf_tables(c, err);
+}
+
+int canary_add_table(struct canary *c, const char *name, struct err *err)
+{
+	c->table = name;
+	return watch_nf_tables(c, err);
 }
 
 bool canary_disturbed(struct canary *c, uint64_t now, uint64_t interval, uint64_t repairs)

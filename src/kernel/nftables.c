@@ -1,0 +1,1068 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Operations become requests, one or more each, and these a transaction. The kernel tells every
+ * request that is at fault and carries out none of them; so those operations get their results, and
+ * the others are sent again.
+ */
+#include "kernel/nftables.h"
+
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "canary.h"
+#include "core/fact_text.h"
+#include "core/resolve.h"
+#include "nftables_msg.h"
+
+enum {
+	FAMILIES = 2,
+	HOOKS = HOOK_POSTROUTING + 1,
+	TABLES = TABLE_MANGLE + 1,
+	/* One transaction keeps all other writers of nf_tables waiting. */
+	MEMBERS = 512,
+	PENDING = 1,   /* a result that is no negative errno */
+	OF_NOBODY = -1 /* a request that belongs to no operation */
+};
+
+/* A chain at a hook, as it was read or written. */
+struct base_chain {
+	bool present;
+	bool right; /* at its hook, with its priority and type */
+	struct fact *jumps;
+	size_t n, cap;
+};
+
+struct nftables {
+	struct adapter adapter;
+	const struct rule_pool *pool;
+	uint32_t mark_mask;
+	struct nl_port *port;
+	struct canary *canary; /* NULL: nobody asked for one */
+	bool served[FAMILIES];
+	uint32_t flags; /* of our tables */
+	struct base_chain bases[FAMILIES][TABLES][HOOKS];
+	uint32_t room[FAMILIES][SET_COUNT]; /* what was asked for last; 0: never */
+};
+
+static const int families[FAMILIES] = { AF_INET, AF_INET6 };
+
+static size_t family_index(int family)
+{
+	return family == AF_INET6;
+}
+
+/* Requests */
+
+/* Requests of one transaction, each with the operation that it belongs to. */
+struct requests {
+	struct nl_msg **msgs;
+	size_t n, cap;
+	int *owners; /* as many */
+	size_t n_owners, owners_cap;
+};
+
+static void add_request(struct requests *r, int owner, struct nl_msg *msg)
+{
+	mem_grow(r->msgs, r->n, r->cap);
+	r->msgs[r->n++] = msg;
+	mem_grow(r->owners, r->n_owners, r->owners_cap);
+	r->owners[r->n_owners++] = owner;
+}
+
+static void add_tables(const struct nftables *t, struct requests *r)
+{
+	for (size_t f = 0; f < FAMILIES; f++)
+		if (t->served[f])
+			add_request(r, OF_NOBODY, nftables_msg_table(families[f], t->flags));
+}
+
+/* Deletes make no table. */
+static void add_tables_for(
+	const struct nftables *t, struct requests *r, const struct op *ops, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ops[i].type != OP_DEL) {
+			add_tables(t, r);
+			return;
+		}
+}
+
+/*
+ * Sends the requests and empties the list. Gives each operation that is at fault its result, and
+ * all of them where nobody's is; returns whether all of it was carried out.
+ */
+static bool transact(struct nftables *t, struct requests *r, bool dry, struct op *ops, size_t n)
+{
+	_cleanup_free_ int *results = mem_zalloc(r->n, sizeof(*results));
+	int whole = 0;
+	bool done = true;
+
+	nl_port_transaction(t->port, NFNL_SUBSYS_NFTABLES, dry, r->msgs, r->n, results);
+	for (size_t i = 0; i < r->n; i++) {
+		const int result = results[i];
+
+		done &= !result;
+		if (!result || result == -ECANCELED)
+			continue;
+		if (r->owners[i] == OF_NOBODY)
+			whole = result;
+		else if (ops[r->owners[i]].result == PENDING)
+			ops[r->owners[i]].result = result;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (ops[i].result == PENDING && (done || whole))
+			ops[i].result = whole;
+	free(take(r->msgs));
+	free(take(r->owners));
+	*r = (struct requests){ 0 };
+	return done;
+}
+
+static bool any_pending(const struct op *ops, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ops[i].result == PENDING)
+			return true;
+	return false;
+}
+
+/* Sets */
+
+static int take_sets(struct nlmsghdr *msg, void *arg)
+{
+	struct fact f;
+	const int r = nftables_read_set(msg, &f);
+
+	if (r <= 0)
+		return r;
+	fact_list_add(arg, f);
+	return 0;
+}
+
+/* Asks for all sets of ours, or what else `message` asks for. -ENOENT: there is no table. */
+static int ask(
+	struct nftables *t, int message, int family, nl_reply_fn take, size_t *kept, void *arg)
+{
+	const int r = nl_port_ask(
+		t->port, nftables_msg_of_table(message, NLM_F_DUMP, family), take, kept, arg);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+static int read_sets(struct nftables *t, struct fact_list *ret)
+{
+	int r = 0;
+
+	for (size_t f = 0; !r && f < FAMILIES; f++)
+		if (t->served[f])
+			r = ask(t, NFT_MSG_GETSET, families[f], take_sets, &ret->n, ret);
+	return r;
+}
+
+static bool has_form(const struct nftables *t, const struct fact *set)
+{
+	_cleanup_(fact_list_done) struct fact_list have = { 0 };
+
+	if (read_sets((struct nftables *)t, &have))
+		return false;
+	for (size_t i = 0; i < have.n; i++)
+		if (fact_key_eq(&have.facts[i].key, &set->key))
+			return have.facts[i].val.set.marks == set->val.set.marks;
+	return false;
+}
+
+/* Counts sets and chains; notes, and what others have added, keep the table as well. */
+static int count_object(struct nlmsghdr *msg, void *arg)
+{
+	struct nftables_chain chain;
+
+	if (NFNL_MSG_TYPE(msg->nlmsg_type) == NFT_MSG_NEWCHAIN) {
+		const int r = nftables_read_chain(msg, &chain);
+
+		*(size_t *)arg += !r && chain.name;
+		return r;
+	}
+	*(size_t *)arg += (size_t)nftables_read_any_set(msg);
+	return 0;
+}
+
+/* With the last of our objects their tables go. */
+static void remove_empty_tables(struct nftables *t)
+{
+	for (size_t f = 0; f < FAMILIES; f++) {
+		struct requests r = { 0 };
+		size_t n = 0;
+
+		if (!t->served[f] || ask(t, NFT_MSG_GETSET, families[f], count_object, NULL, &n) ||
+			ask(t, NFT_MSG_GETCHAIN, families[f], count_object, NULL, &n) || n)
+			continue;
+		add_request(&r, OF_NOBODY, nftables_msg_of_table(NFT_MSG_DELTABLE, 0, families[f]));
+		transact(t, &r, false, NULL, 0);
+	}
+}
+
+static void apply_sets(struct nftables *t, struct op *ops, size_t n)
+{
+	struct requests r = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		if (ops[i].type == OP_SET && has_form(t, &ops[i].fact))
+			ops[i].result = 0;
+	while (any_pending(ops, n)) {
+		add_tables_for(t, &r, ops, n);
+		for (size_t i = 0; i < n; i++) {
+			if (ops[i].result != PENDING)
+				continue;
+			if (ops[i].type != OP_ADD)
+				add_request(&r, (int)i,
+					nftables_msg_set(NFT_MSG_DELSET, &ops[i].fact.key));
+			if (ops[i].type != OP_DEL)
+				add_request(&r, (int)i,
+					nftables_msg_set(NFT_MSG_NEWSET, &ops[i].fact.key));
+		}
+		transact(t, &r, false, ops, n);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (!ops[i].result && ops[i].type != OP_DEL)
+			t->room[family_index(ops[i].fact.key.family)][ops[i].fact.key.set] =
+				ops[i].fact.val.set.max_members;
+	for (size_t i = 0; i < n; i++)
+		if (!ops[i].result && ops[i].type == OP_DEL) {
+			remove_empty_tables(t);
+			break;
+		}
+}
+
+/* Members */
+
+struct range {
+	struct map_node by_key;
+	struct fact fact;
+};
+
+static uint32_t range_hash(const struct fact_key *key)
+{
+	return map_hash(key, sizeof(*key));
+}
+
+static void keep_range(const struct fact *f, void *arg)
+{
+	struct range *r = new0(struct range);
+
+	r->fact = *f;
+	map_add(arg, &r->by_key, range_hash(&f->key));
+}
+
+struct member_reading {
+	const struct fact_key *set;
+	uint32_t mark_mask;
+	dump_fn fn;
+	void *arg;
+};
+
+static int take_members(struct nlmsghdr *msg, void *arg)
+{
+	const struct member_reading *r = arg;
+
+	return nftables_read_members(msg, r->set, r->mark_mask, r->fn, r->arg);
+}
+
+/*
+ * A range that lies within one which is there is refused, and Linux 6.1 says that it was added. The
+ * Service has other ranges by now, so the wider one makes way in the same transaction.
+ */
+static void remove_wider(struct map *ranges, struct requests *r, int owner, const struct fact *f)
+{
+	struct fact_key wider = f->key;
+
+	while (wider.port2) {
+		wider.port2--;
+		wider.addr2[wider.port2 / 8] &= (uint8_t) ~(0x80u >> wider.port2 % 8);
+		map_for_each_match_entry(struct range, it, ranges, range_hash(&wider), by_key) {
+			if (!fact_key_eq(&it->fact.key, &wider))
+				continue;
+			add_request(r, owner, nftables_msg_member(NFT_MSG_DELSETELEM, &it->fact));
+			map_del(ranges, &it->by_key);
+			free(it);
+			break;
+		}
+	}
+}
+
+static void read_ranges(struct nftables *t, int family, struct map *ret)
+{
+	const struct fact set = fact_set(SET_LOAD_BALANCER_SOURCE_CIDR, family);
+	struct member_reading reading = { &set.key, 0, keep_range, ret };
+
+	nl_port_ask(t->port, nftables_msg_members(&set.key), take_members, NULL, &reading);
+}
+
+static void forget_ranges(struct map *ranges)
+{
+	map_for_each_entry(struct range, it, ranges, by_key)
+		free(it);
+	map_done(ranges);
+}
+
+static int member_result(const struct op *op, int result)
+{
+	if (op->type == OP_DEL && result == -ENOENT)
+		return 0;
+	return result == -ENOENT ? -ESRCH : result;
+}
+
+static void apply_members(struct nftables *t, struct op *ops, size_t n)
+{
+	struct map ranges[FAMILIES] = { 0 };
+	struct requests r = { 0 };
+	bool read[FAMILIES] = { false, false };
+
+	while (any_pending(ops, n)) {
+		for (size_t i = 0; i < n; i++) {
+			const struct fact *f = &ops[i].fact;
+			const size_t family = family_index(f->key.family);
+
+			if (ops[i].result != PENDING)
+				continue;
+			if (ops[i].type == OP_DEL) {
+				add_request(&r, (int)i, nftables_msg_member(NFT_MSG_DELSETELEM, f));
+				continue;
+			}
+			if (f->key.set == SET_LOAD_BALANCER_SOURCE_CIDR) {
+				if (!read[family])
+					read_ranges(t, f->key.family, &ranges[family]);
+				read[family] = true;
+				remove_wider(&ranges[family], &r, (int)i, f);
+			}
+			if (ops[i].type == OP_SET)
+				add_request(&r, (int)i, nftables_msg_member(NFT_MSG_DELSETELEM, f));
+			add_request(&r, (int)i, nftables_msg_member(NFT_MSG_NEWSETELEM, f));
+		}
+		transact(t, &r, false, ops, n);
+		for (size_t i = 0; i < n; i++) {
+			/* It is there with another mark. */
+			if (ops[i].type == OP_ADD && ops[i].result == -EEXIST &&
+				set_info(ops[i].fact.key.set)->marks) {
+				ops[i].type = OP_SET;
+				ops[i].result = PENDING;
+			}
+		}
+		for (size_t f = 0; f < FAMILIES; f++) {
+			forget_ranges(&ranges[f]);
+			read[f] = false;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		ops[i].result = member_result(&ops[i], ops[i].result);
+}
+
+/* Chains */
+
+static struct nftables_dialect dialect_of(const struct nftables *t, const struct fact_key *key)
+{
+	return (struct nftables_dialect){ key->family, key->set, t->mark_mask };
+}
+
+/* A list that is missing is a mistake of the caller, which the kernel is not asked about. */
+static void add_rules(const struct nftables *t, struct requests *r, int owner, const char *chain,
+	const struct fact *f)
+{
+	const struct nftables_dialect dialect = dialect_of(t, &f->key);
+	const struct rule_list *list = rule_pool_get(t->pool, f->val.chain.rules);
+	struct rule rule;
+	size_t at = 0;
+
+	if (!list && f->val.chain.rules != HASH_EMPTY)
+		add_request(r, owner, NULL);
+	while (list && rule_list_next(list, &at, &rule))
+		add_request(
+			r, owner, nftables_msg_rule(&dialect, chain, &rule, f->val.chain.rules));
+}
+
+/* All chains exist before rules lead from one to another, and none leads anywhere when they go. */
+static void add_chains(const struct nftables *t, struct requests *r, const struct op *ops, size_t n)
+{
+	char name[NFTABLES_CHAIN_LEN + 1];
+
+	for (size_t i = 0; i < n; i++) {
+		const struct fact_key *key = &ops[i].fact.key;
+
+		if (ops[i].result != PENDING)
+			continue;
+		nftables_chain_name(key->set, key->name, name);
+		if (ops[i].type != OP_DEL)
+			add_request(
+				r, (int)i, nftables_msg_chain(NFT_MSG_NEWCHAIN, key->family, name));
+		add_request(r, (int)i, nftables_msg_flush(key->family, name));
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct fact_key *key = &ops[i].fact.key;
+
+		if (ops[i].result != PENDING)
+			continue;
+		nftables_chain_name(key->set, key->name, name);
+		if (ops[i].type == OP_DEL)
+			add_request(
+				r, (int)i, nftables_msg_chain(NFT_MSG_DELCHAIN, key->family, name));
+		else
+			add_rules(t, r, (int)i, name, &ops[i].fact);
+	}
+}
+
+static void apply_chains(struct nftables *t, struct op *ops, size_t n)
+{
+	struct requests r = { 0 };
+
+	while (any_pending(ops, n)) {
+		add_tables_for(t, &r, ops, n);
+		add_chains(t, &r, ops, n);
+		transact(t, &r, false, ops, n);
+	}
+}
+
+/* Jumps */
+
+static struct base_chain *base_of(struct nftables *t, const struct fact_key *jump)
+{
+	return &t->bases[family_index(jump->family)][jump->set][jump->port];
+}
+
+static struct fact *find_jump(const struct base_chain *b, const struct fact_key *jump)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (fact_key_eq(&b->jumps[i].key, jump))
+			return &b->jumps[i];
+	return NULL;
+}
+
+static void change_jump(struct base_chain *b, const struct op *op)
+{
+	struct fact *have = find_jump(b, &op->fact.key);
+
+	if (op->type == OP_DEL) {
+		if (have)
+			memmove(have, have + 1, (size_t)(b->jumps + --b->n - have) * sizeof(*have));
+	} else if (have) {
+		*have = op->fact;
+	} else {
+		mem_grow(b->jumps, b->n, b->cap);
+		b->jumps[b->n++] = op->fact;
+	}
+}
+
+static void add_base(const struct nftables *t, struct requests *r, const struct base_chain *b,
+	int family, enum table table, enum hook hook)
+{
+	char name[NFTABLES_CHAIN_LEN + 1];
+
+	nftables_chain_name(table, hook_name(hook), name);
+	if (b->present) {
+		add_request(r, OF_NOBODY, nftables_msg_flush(family, name));
+		if (!b->right || !b->n)
+			add_request(
+				r, OF_NOBODY, nftables_msg_chain(NFT_MSG_DELCHAIN, family, name));
+	}
+	if (b->n && !(b->present && b->right))
+		add_request(r, OF_NOBODY, nftables_msg_base_chain(family, table, hook));
+	for (size_t i = 0; i < b->n; i++)
+		add_rules(t, r, OF_NOBODY, name, &b->jumps[i]);
+}
+
+/* All of them take effect at once. */
+static void apply_jumps(struct nftables *t, struct op *ops, size_t n)
+{
+	bool touched[FAMILIES][TABLES][HOOKS] = { 0 };
+	struct requests r = { 0 };
+	bool done;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct fact_key *key = &ops[i].fact.key;
+
+		change_jump(base_of(t, key), &ops[i]);
+		touched[family_index(key->family)][key->set][key->port] = true;
+	}
+	add_tables_for(t, &r, ops, n);
+	for (size_t f = 0; f < FAMILIES; f++)
+		for (enum table table = TABLE_NAT; table <= TABLE_MANGLE; table++)
+			for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_POSTROUTING; hook++)
+				if (touched[f][table][hook])
+					add_base(t, &r, &t->bases[f][table][hook], families[f],
+						table, hook);
+	done = transact(t, &r, false, ops, n);
+	for (size_t i = 0; i < n; i++) {
+		struct base_chain *b = base_of(t, &ops[i].fact.key);
+
+		if (ops[i].result == PENDING)
+			ops[i].result = -ECANCELED;
+		if (done)
+			b->present = b->right = b->n != 0;
+		else
+			b->right = false; /* what stands there is unknown until it is read */
+	}
+}
+
+static void nftables_apply(struct adapter *a, struct op *ops, size_t n)
+{
+	struct nftables *t = container_of(a, struct nftables, adapter);
+
+	for (size_t i = 0; i < n; i++)
+		ops[i].result = PENDING;
+	switch (n ? (enum fact_kind)ops[0].fact.key.kind : FACT_KINDS) {
+	case FACT_SET:
+		apply_sets(t, ops, n);
+		break;
+	case FACT_MEMBER:
+		for (size_t i = 0; i < n; i += MEMBERS)
+			apply_members(t, ops + i, n - i < MEMBERS ? n - i : MEMBERS);
+		break;
+	case FACT_CHAIN:
+		apply_chains(t, ops, n);
+		break;
+	case FACT_JUMP:
+		apply_jumps(t, ops, n);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Reading */
+
+static int dump_sets(struct nftables *t, dump_fn fn, void *arg)
+{
+	_cleanup_(fact_list_done) struct fact_list sets = { 0 };
+	const int r = read_sets(t, &sets);
+
+	for (size_t i = 0; !r && i < sets.n; i++) {
+		struct fact *f = &sets.facts[i];
+		const uint32_t room = t->room[family_index(f->key.family)][f->key.set];
+
+		if (room)
+			f->val.set.max_members = room;
+		fn(f, arg);
+	}
+	return r;
+}
+
+static void keep_fact(const struct fact *f, void *arg)
+{
+	fact_list_add(arg, *f);
+}
+
+static int dump_members(struct nftables *t, dump_fn fn, void *arg)
+{
+	_cleanup_(fact_list_done) struct fact_list sets = { 0 }, members = { 0 };
+	int r = read_sets(t, &sets);
+
+	for (size_t i = 0; !r && i < sets.n; i++) {
+		const struct fact_key *set = &sets.facts[i].key;
+		struct member_reading reading = { set, t->mark_mask, keep_fact, &members };
+		const struct fact ours = fact_set(set->set, set->family);
+
+		if (sets.facts[i].val.set.marks != ours.val.set.marks)
+			continue;
+		members.n = 0;
+		r = nl_port_ask(
+			t->port, nftables_msg_members(set), take_members, &members.n, &reading);
+		for (size_t k = 0; !r && k < members.n; k++)
+			fn(&members.facts[k], arg);
+		if (r == -ENOENT) /* deleted meanwhile */
+			r = 0;
+	}
+	return r;
+}
+
+/* A chain as it is read. Its rules are compared one by one with those that it should have. */
+struct read_chain {
+	int family;
+	char name[NFTABLES_CHAIN_LEN + 1];
+	struct nftables_dialect dialect;
+	bool base, right;
+	enum hook hook;
+	bool ours;  /* a chain of facts, or at a hook */
+	bool other; /* it differs from what its rules' hash stands for */
+	uint64_t hash;
+	size_t at, n;		/* where in the list of rules the next one stands */
+	struct fact_list jumps; /* of a base chain */
+};
+
+struct chain_reading {
+	struct nftables *t;
+	struct read_chain *chains;
+	size_t n, cap;
+};
+
+/* Finds out what "nat-PREROUTING" or "nat-KUBE-SERVICES" is. */
+static void name_chain(struct read_chain *c, const struct nftables_chain *told)
+{
+	char table[8];
+	const char *dash = strchr(told->name, '-');
+	const size_t len = dash ? (size_t)(dash - told->name) : sizeof(table);
+	struct nftables_hook at;
+	enum table id;
+
+	if (len >= sizeof(table) || strlen(told->name) > NFTABLES_CHAIN_LEN)
+		return;
+	memcpy(table, told->name, len);
+	table[len] = '\0';
+	if (!table_parse(table, &id))
+		return;
+	memcpy(c->name, told->name, strlen(told->name) + 1);
+	c->dialect.table = id;
+	if (hook_parse(dash + 1, &c->hook)) {
+		c->base = true;
+		c->right = told->base && nftables_hook_of(id, c->hook, &at) &&
+			at.hook == told->hook && at.priority == told->priority &&
+			!strcmp(at.type, told->type);
+		c->ours = true;
+		return;
+	}
+	c->other = told->base;
+	c->ours = strlen(dash + 1) <= CHAIN_NAME_LEN && chain_is_ours(id, dash + 1);
+}
+
+static int take_chain(struct nlmsghdr *msg, void *arg)
+{
+	struct chain_reading *reading = arg;
+	struct nftables_chain told;
+	struct read_chain c = { .hash = HASH_EMPTY };
+	const int r = nftables_read_chain(msg, &told);
+
+	if (r || !told.name)
+		return r;
+	c.family = told.family;
+	c.dialect = (struct nftables_dialect){ told.family, TABLE_NAT, reading->t->mark_mask };
+	name_chain(&c, &told);
+	if (!c.ours)
+		return 0;
+	mem_grow(reading->chains, reading->n, reading->cap);
+	reading->chains[reading->n++] = c;
+	return 0;
+}
+
+static struct read_chain *find_chain(const struct chain_reading *r, int family, const char *name)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->chains[i].family == family && !strcmp(r->chains[i].name, name))
+			return &r->chains[i];
+	return NULL;
+}
+
+/* Whether the kernel has this rule as we write it. */
+static bool is_written_as(
+	const struct nftables_dialect *d, const struct rule *rule, const struct nftables_rule *told)
+{
+	struct nl_msg *msg = nftables_msg_rule(d, "", rule, 0);
+	struct nlattr *written = msg
+		? nlmsg_find_attr(nlmsg_hdr(msg), sizeof(struct nfgenmsg), NFTA_RULE_EXPRESSIONS)
+		: NULL;
+	const bool same = written && told->expressions
+		? nftables_rule_holds(written, told->expressions)
+		: msg && !written && !told->expressions;
+
+	nlmsg_free(msg);
+	return same;
+}
+
+/* A rule at a hook is a jump: the only rule of its fact. */
+static void compare_jump(
+	struct read_chain *c, const struct nftables_rule *told, const struct rule_list *list)
+{
+	const char *to = told->expressions ? nftables_rule_leads_to(told->expressions) : NULL;
+	const size_t prefix = strlen(table_name(c->dialect.table)) + 1;
+	struct rule rule;
+	size_t at = 0;
+
+	if (!to || strlen(to) <= prefix || !chain_is_ours(c->dialect.table, to + prefix)) {
+		c->other = true;
+		return;
+	}
+	if (!list || !rule_list_next(list, &at, &rule) || !is_written_as(&c->dialect, &rule, told))
+		c->other = true;
+	fact_list_add(&c->jumps,
+		fact_jump(c->family, c->dialect.table, c->hook, to + prefix, told->hash));
+}
+
+static void compare_rule(
+	struct read_chain *c, const struct nftables_rule *told, const struct rule_list *list)
+{
+	struct rule rule;
+
+	if (!c->n)
+		c->hash = told->hash;
+	c->n++;
+	if (!list || told->hash != c->hash || !rule_list_next(list, &c->at, &rule) ||
+		!is_written_as(&c->dialect, &rule, told))
+		c->other = true;
+}
+
+static int take_rule(struct nlmsghdr *msg, void *arg)
+{
+	struct chain_reading *reading = arg;
+	struct nftables_rule told;
+	struct read_chain *c;
+	const int r = nftables_read_rule(msg, &told);
+
+	if (r || !told.chain)
+		return r;
+	c = find_chain(reading, told.family, told.chain);
+	if (!c)
+		return 0;
+	if (c->base)
+		compare_jump(c, &told, rule_pool_get(reading->t->pool, told.hash));
+	else
+		compare_rule(c, &told, rule_pool_get(reading->t->pool, told.hash));
+	return 0;
+}
+
+/* A hash that no rules have in practice, for a chain that is not as its rules' hash says. */
+static uint64_t other_hash(uint64_t hash)
+{
+	return ~hash;
+}
+
+static void tell_chain(const struct nftables *t, struct read_chain *c, dump_fn fn, void *arg)
+{
+	const struct rule_list *list = rule_pool_get(t->pool, c->hash);
+	const bool whole = list ? c->n == list->n : !c->n;
+	const struct fact f = fact_chain(c->family, c->dialect.table, strchr(c->name, '-') + 1,
+		c->other || !whole ? other_hash(c->hash) : c->hash);
+
+	fn(&f, arg);
+}
+
+/* Remembers what stands at the hook. */
+static void tell_jumps(struct nftables *t, struct read_chain *c, dump_fn fn, void *arg)
+{
+	struct base_chain *b = &t->bases[family_index(c->family)][c->dialect.table][c->hook];
+
+	b->present = true;
+	b->right = c->right;
+	for (size_t i = 0; i < c->jumps.n; i++) {
+		struct fact f = c->jumps.facts[i];
+
+		if (find_jump(b, &f.key))
+			continue; /* twice: all of them are written again */
+		change_jump(b, &(struct op){ .type = OP_ADD, .fact = f });
+		if (c->other || !c->right)
+			f.val.chain.rules = other_hash(f.val.chain.rules);
+		fn(&f, arg);
+	}
+}
+
+static void forget_jumps(struct nftables *t)
+{
+	for (size_t f = 0; f < FAMILIES; f++)
+		for (enum table table = TABLE_NAT; table <= TABLE_MANGLE; table++)
+			for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_POSTROUTING; hook++) {
+				struct base_chain *b = &t->bases[f][table][hook];
+
+				b->present = b->right = false;
+				b->n = 0;
+			}
+}
+
+/* Rules are compared as they come, so a dump that was interrupted is read again from the start. */
+static int read_chains(struct nftables *t, struct chain_reading *r)
+{
+	int error = 0;
+
+	for (size_t f = 0; !error && f < FAMILIES; f++)
+		if (t->served[f])
+			error = ask(t, NFT_MSG_GETCHAIN, families[f], take_chain, &r->n, r);
+	for (size_t f = 0; !error && f < FAMILIES; f++)
+		if (t->served[f])
+			error = ask(t, NFT_MSG_GETRULE, families[f], take_rule, NULL, r);
+	return error;
+}
+
+static int dump_chains(struct nftables *t, enum fact_kind kind, dump_fn fn, void *arg)
+{
+	struct chain_reading r = { .t = t };
+	const int error = read_chains(t, &r);
+
+	if (!error && kind == FACT_JUMP)
+		forget_jumps(t);
+	for (size_t i = 0; i < r.n; i++) {
+		struct read_chain *c = &r.chains[i];
+
+		if (!error && c->base && kind == FACT_JUMP)
+			tell_jumps(t, c, fn, arg);
+		else if (!error && !c->base && kind == FACT_CHAIN)
+			tell_chain(t, c, fn, arg);
+		fact_list_done(&c->jumps);
+	}
+	free(r.chains);
+	return error;
+}
+
+static int nftables_dump(struct adapter *a, enum fact_kind kind,
+	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
+{
+	struct nftables *t = container_of(a, struct nftables, adapter);
+	int r;
+
+	(void)skip;
+	switch (kind) {
+	case FACT_SET:
+		r = dump_sets(t, fn, arg);
+		break;
+	case FACT_MEMBER:
+		r = dump_members(t, fn, arg);
+		break;
+	default:
+		r = dump_chains(t, kind, fn, arg);
+		break;
+	}
+	return r ? err_errno(err, r, "cannot read the nftables table " NFTABLES_TABLE) : 0;
+}
+
+/* Notes */
+
+static int note_family(const struct nftables *t)
+{
+	return t->served[0] ? AF_INET : AF_INET6;
+}
+
+static int take_note(struct nlmsghdr *msg, void *arg)
+{
+	return nftables_read_note(msg, arg);
+}
+
+static int nftables_dump_note(
+	struct adapter *a, const char *name, struct port_set *ret, struct err *err)
+{
+	struct nftables *t = container_of(a, struct nftables, adapter);
+	struct port_set found = { 0 };
+	const int r = nl_port_ask(t->port,
+		nftables_msg_note(NFT_MSG_GETSETELEM, NLM_F_DUMP, note_family(t), name), take_note,
+		NULL, &found);
+
+	if (r && r != -ENOENT)
+		return err_errno(err, r, "cannot read the nftables set %s", name);
+	*ret = found;
+	return 0;
+}
+
+static int nftables_write_note(
+	struct adapter *a, const char *name, const struct port_set *ports, struct err *err)
+{
+	struct nftables *t = container_of(a, struct nftables, adapter);
+	const int family = note_family(t);
+	struct op op = { .result = PENDING };
+	struct requests r = { 0 };
+
+	add_tables(t, &r);
+	add_request(&r, 0, nftables_msg_note(NFT_MSG_NEWSET, 0, family, name));
+	add_request(&r, 0, nftables_msg_note(NFT_MSG_DELSETELEM, 0, family, name));
+	for (unsigned port = 0; port <= UINT16_MAX; port++)
+		if (port_set_has(ports, (uint16_t)port))
+			add_request(&r, 0, nftables_msg_noted(family, name, (uint16_t)port));
+	if (!port_set_count(ports))
+		add_request(&r, 0, nftables_msg_note(NFT_MSG_DELSET, 0, family, name));
+	transact(t, &r, false, &op, 1);
+	if (op.result)
+		return err_errno(err, op.result, "cannot write the nftables set %s", name);
+	if (!port_set_count(ports))
+		remove_empty_tables(t);
+	return 0;
+}
+
+/* Opening */
+
+static void try_fact(const struct nftables *t, struct requests *r, int owner, const struct fact *f)
+{
+	const struct fact_key *key = &f->key;
+	char name[NFTABLES_CHAIN_LEN + 1];
+
+	switch ((enum fact_kind)key->kind) {
+	case FACT_SET:
+		add_request(r, owner, nftables_msg_set(NFT_MSG_NEWSET, key));
+		return;
+	case FACT_CHAIN:
+		nftables_chain_name(key->set, key->name, name);
+		add_rules(t, r, owner, name, f);
+		return;
+	case FACT_JUMP:
+		nftables_chain_name(key->set, hook_name(key->port), name);
+		add_request(r, owner, nftables_msg_base_chain(key->family, key->set, key->port));
+		add_rules(t, r, owner, name, f);
+		return;
+	default:
+		return;
+	}
+}
+
+int nftables_try(struct adapter *a, const struct fact *facts, size_t n, struct err *err)
+{
+	struct nftables *t = container_of(a, struct nftables, adapter);
+	_cleanup_free_ struct op *ops = mem_zalloc(n, sizeof(*ops));
+	char name[NFTABLES_CHAIN_LEN + 1];
+	struct requests r = { 0 };
+
+	add_tables(t, &r);
+	for (size_t i = 0; i < n; i++) {
+		ops[i] = (struct op){ .type = OP_ADD, .fact = facts[i], .result = PENDING };
+		if (facts[i].key.kind != FACT_CHAIN)
+			continue;
+		nftables_chain_name(facts[i].key.set, facts[i].key.name, name);
+		add_request(&r, (int)i,
+			nftables_msg_chain(NFT_MSG_NEWCHAIN, facts[i].key.family, name));
+	}
+	for (size_t i = 0; i < n; i++)
+		try_fact(t, &r, (int)i, &facts[i]);
+	transact(t, &r, true, ops, n);
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(buf_done) struct buf what = { 0 };
+
+		/* A set may be there already. */
+		if (ops[i].result >= 0 || ops[i].result == -EEXIST)
+			continue;
+		fact_print(&what, &facts[i]);
+		return err_errno(err, ops[i].result, "nftables refuses %s", buf_str(&what));
+	}
+	return 0;
+}
+
+int nftables_watch_others(struct adapter *a, struct err *err)
+{
+	struct nftables *t = container_of(a, struct nftables, adapter);
+	struct requests r = { 0 };
+	int e = canary_new(&t->canary, err);
+
+	if (!e)
+		e = canary_add_table(t->canary, NFTABLES_TABLE, err);
+	if (e) {
+		canary_free(take(t->canary));
+		return e;
+	}
+	canary_written_by(t->canary, t->port->id);
+	add_tables(t, &r);
+	transact(t, &r, false, NULL, 0);
+	return canary_fd(t->canary);
+}
+
+bool nftables_disturbed(struct adapter *a, uint64_t now, uint64_t repairs)
+{
+	struct nftables *t = container_of(a, struct nftables, adapter);
+
+	return canary_disturbed(t->canary, now, 0, repairs);
+}
+
+const char *nftables_explain(const struct op *op)
+{
+	switch (op->result) {
+	case -EPERM:
+		return "CAP_NET_ADMIN is missing, or another process owns the table";
+	case -EBUSY:
+		return "rules still refer to it";
+	case -EOPNOTSUPP:
+		return "the kernel lacks an expression or a type of set";
+	case -ESRCH:
+		return "there is no such set";
+	case -ECANCELED:
+		return "another part of the transaction failed";
+	default:
+		return NULL;
+	}
+}
+
+static int take_flags(struct nlmsghdr *msg, void *arg)
+{
+	const char *name;
+	uint32_t flags;
+	uint32_t *ret = arg;
+
+	if (nftables_read_table(msg, &name, &flags))
+		return -EBADMSG;
+	if (!strcmp(name, NFTABLES_TABLE))
+		*ret = flags;
+	return 0;
+}
+
+/*
+ * Whether tables can have an owner: the flags of those that are there, as they cannot be changed,
+ * else what the kernel takes.
+ */
+static int find_flags(struct nftables *t)
+{
+	const uint32_t unknown = UINT32_MAX;
+	struct requests r = { 0 };
+	int error = 0;
+
+	t->flags = unknown;
+	for (size_t f = 0; !error && f < FAMILIES; f++)
+		if (t->served[f])
+			error = nl_port_ask(t->port,
+				nl_request_netfilter(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE,
+					NLM_F_DUMP, families[f]),
+				take_flags, NULL, &t->flags);
+	if (error || t->flags != unknown)
+		return error;
+	t->flags = NFTABLES_OWNER | NFTABLES_PERSIST;
+	add_tables(t, &r);
+	if (!transact(t, &r, true, NULL, 0))
+		t->flags = 0;
+	return 0;
+}
+
+int nftables_new(const struct rule_pool *pool, bool ipv4, bool ipv6, uint32_t mark_mask,
+	struct adapter **ret, struct err *err)
+{
+	struct nftables *t;
+	struct nl_port *port;
+	int e = nl_port_open(NETLINK_NETFILTER, &port, err);
+
+	if (e)
+		return e;
+	t = new0(struct nftables);
+	t->adapter = (struct adapter){
+		.name = "nftables",
+		.kinds = 1u << FACT_SET | 1u << FACT_MEMBER | 1u << FACT_CHAIN | 1u << FACT_JUMP,
+		.apply = nftables_apply,
+		.whole_queue = true,
+		.dump = nftables_dump,
+		.explain = nftables_explain,
+		.read_note = nftables_dump_note,
+		.write_note = nftables_write_note,
+	};
+	t->pool = pool;
+	t->port = port;
+	t->mark_mask = mark_mask;
+	t->served[0] = ipv4;
+	t->served[1] = ipv6;
+	e = find_flags(t);
+	if (!e) {
+		*ret = &t->adapter;
+		return 0;
+	}
+	nftables_free(&t->adapter);
+	/* nfnetlink has no handler for the subsystem. */
+	if (e == -EINVAL || e == -EOPNOTSUPP)
+		return err_set(err, -ENOENT, "this kernel has no nf_tables (CONFIG_NF_TABLES)");
+	return err_errno(err, e, "nftables does not work");
+}
+
+void nftables_free(struct adapter *a)
+{
+	struct nftables *t;
+
+	if (!a)
+		return;
+	t = container_of(a, struct nftables, adapter);
+	for (size_t f = 0; f < FAMILIES; f++)
+		for (enum table table = TABLE_NAT; table <= TABLE_MANGLE; table++)
+			for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_POSTROUTING; hook++)
+				free(t->bases[f][table][hook].jumps);
+	canary_free(t->canary);
+	nl_port_free(t->port);
+	free(t);
+}

@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Against the running kernel, in network namespaces of its own, with the nft program as witness. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <sched.h>
+
+#include "base/hash.h"
+#include "fixture.h"
+#include "kernel/nftables.h"
+#include "kernel_test.h"
+
+/* That of the options' defaults. */
+#define MARK_MASK UINT32_C(0xfff00000)
+#define MARK_MASK_TEXT "0xfff00000"
+
+static const enum fact_kind kinds[] = { FACT_SET, FACT_MEMBER, FACT_CHAIN, FACT_JUMP };
+
+static struct rule_pool pool;
+static struct adapter *adapter;
+
+static int reopen(void)
+{
+	struct err err = { 0 };
+
+	nftables_free(take(adapter));
+	if (!nftables_new(&pool, true, true, MARK_MASK, &adapter, &err))
+		return 0;
+	fprintf(stderr, "%s\n", err.msg);
+	return -1;
+}
+
+static int new_namespace(void **state)
+{
+	(void)state;
+	return unshare(CLONE_NEWNET) ? -1 : reopen();
+}
+
+static int end_namespace(void **state)
+{
+	(void)state;
+	nftables_free(take(adapter));
+	rule_pool_done(&pool);
+	pool = (struct rule_pool){ 0 };
+	return 0;
+}
+
+/* What a node with these options has of the adapter's kinds. */
+static struct fact_list node_facts(void (*set_options)(struct fixture_node *n))
+{
+	const struct node_needs needs = { .takes_ports = { true, true },
+		.leads_ports = { true, true } };
+	struct fact_list l = { 0 };
+	struct fixture_node n;
+
+	fixture_node_init(&n);
+	if (set_options)
+		set_options(&n);
+	resolve_node(&n.view, &needs, &pool, &l);
+	fact_list_finish(&l);
+	return l;
+}
+
+static size_t apply_all(const struct fact_list *l, enum fact_kind kind, enum op_type type)
+{
+	_cleanup_free_ struct op *ops = mem_zalloc(l->n, sizeof(*ops));
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->facts[i].key.kind == kind)
+			ops[n++] = (struct op){ .type = type, .fact = l->facts[i] };
+	adapter->apply(adapter, ops, n);
+	for (size_t i = 0; i < n; i++)
+		if (ops[i].result) {
+			_cleanup_(buf_done) struct buf line = { 0 };
+
+			fact_print(&line, &ops[i].fact);
+			fail_msg("%s %s: %s", op_type_name(type), buf_str(&line),
+				strerror(-ops[i].result));
+		}
+	return n;
+}
+
+static void add_all(const struct fact_list *l)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		apply_all(l, kinds[i], OP_ADD);
+}
+
+/* The kernel has exactly these. */
+static void assert_has(const struct fact_list *l)
+{
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		_cleanup_(fact_list_done) struct fact_list have = kernel_dump(adapter, kinds[k]);
+		_cleanup_(buf_done) struct buf a = { 0 }, b = { 0 };
+
+		fixture_print_facts(&a, have.facts, have.n);
+		for (size_t i = 0; i < l->n; i++)
+			if (l->facts[i].key.kind == kinds[k])
+				fixture_print_facts(&b, &l->facts[i], 1);
+		assert_string_equal(buf_str(&a), buf_str(&b));
+	}
+}
+
+static char *list_table(const char *family)
+{
+	return RUN(NULL, "nft", "list", "table", family, "ipvsctl-svc");
+}
+
+static void default_options(struct fixture_node *n)
+{
+	(void)n;
+}
+
+static void by_interface(struct fixture_node *n)
+{
+	n->options.detect_local = DETECT_INTERFACE_NAME_PREFIX;
+	strcpy(n->options.interface, "cali+");
+}
+
+static void masquerading_all(struct fixture_node *n)
+{
+	n->options.masquerade_all = true;
+	n->options.vip_mode = VIP_ADDRESS;
+}
+
+static void on_some_addresses(struct fixture_node *n)
+{
+	n->options.nodeport_primary = true;
+}
+
+static void rules_are_read_as_they_were_written(void **state)
+{
+	static void (*const options[])(struct fixture_node * n) = { default_options, by_interface,
+		masquerading_all, on_some_addresses };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		_cleanup_(fact_list_done) struct fact_list l = node_facts(options[i]);
+
+		add_all(&l);
+		assert_has(&l);
+		/* A daemon that starts finds all of it. */
+		assert_int_equal(reopen(), 0);
+		assert_has(&l);
+		for (size_t k = ARRAY_SIZE(kinds); k; k--)
+			apply_all(&l, kinds[k - 1], OP_DEL);
+		l.n = 0;
+		assert_has(&l);
+	}
+}
+
+static void members_of_every_type_are_added_and_deleted(void **state)
+{
+	static const char *const lines[] = {
+		"member KUBE-LOOP-BACK 10.244.1.1,tcp:8080,10.244.1.1",
+		"member KUBE-CLUSTER-IP 10.96.0.1,tcp:443",
+		"member KUBE-6-CLUSTER-IP 2001:db8::1,udp:53",
+		"member KUBE-LOCAL-MARK 192.0.2.1,tcp:80 mark=0x100000 mask=0xfff00000",
+		"member KUBE-LOAD-BALANCER-SOURCE-CIDR 192.0.2.1,tcp:80,10.0.0.0/8",
+		"member KUBE-LOAD-BALANCER-SOURCE-CIDR 192.0.2.1,tcp:80,192.168.50.11/32",
+		"member KUBE-6-LOAD-BALANCER-SOURCE-CID 2001:db8::1,sctp:80,fd00::/33",
+		"member KUBE-NODE-PORT-TCP 30080",
+		"member KUBE-HEALTH-CHECK-NODE-PORT 32000",
+		"member KUBE-IPVS-IPS 10.96.0.1",
+	};
+	_cleanup_(fact_list_done) struct fact_list l = node_facts(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		fact_list_add(&l, kernel_fact(lines[i]));
+	fact_list_finish(&l);
+	add_all(&l);
+	assert_has(&l);
+	/* Twice is no error. */
+	apply_all(&l, FACT_MEMBER, OP_ADD);
+	assert_has(&l);
+	apply_all(&l, FACT_MEMBER, OP_DEL);
+	apply_all(&l, FACT_MEMBER, OP_DEL);
+	assert_int_equal(kernel_dump(adapter, FACT_MEMBER).n, 0);
+}
+
+static void a_mark_is_changed(void **state)
+{
+	const struct fact set = fact_set(SET_LOCAL_MARK, AF_INET);
+	struct fact f = kernel_fact(
+		"member KUBE-LOCAL-MARK 192.0.2.1,tcp:80 mark=0x100000 mask=" MARK_MASK_TEXT);
+	struct fact other = f;
+
+	(void)state;
+	other.val.member.mark = 0x200000;
+	kernel_apply(adapter, OP_ADD, set, 0);
+	kernel_apply(adapter, OP_ADD, f, 0);
+	kernel_apply(adapter, OP_SET, other, 0);
+	kernel_assert_facts(adapter, FACT_MEMBER,
+		"member KUBE-LOCAL-MARK 192.0.2.1,tcp:80 mark=0x200000 mask=" MARK_MASK_TEXT "\n");
+	/* One that nobody knew of. */
+	kernel_apply(adapter, OP_ADD, f, 0);
+	kernel_assert_facts(adapter, FACT_MEMBER,
+		"member KUBE-LOCAL-MARK 192.0.2.1,tcp:80 mark=0x100000 mask=" MARK_MASK_TEXT "\n");
+}
+
+/* The kernel would refuse it, or say that it was added where it was not. */
+static void a_range_within_another_takes_its_place(void **state)
+{
+	const struct fact set = fact_set(SET_LOAD_BALANCER_SOURCE_CIDR, AF_INET);
+#define RANGE(range) "member KUBE-LOAD-BALANCER-SOURCE-CIDR 192.0.2.1,tcp:80," range
+
+	(void)state;
+	kernel_apply(adapter, OP_ADD, set, 0);
+	kernel_apply(adapter, OP_ADD, kernel_fact(RANGE("10.0.0.0/8")), 0);
+	kernel_apply(adapter, OP_ADD, kernel_fact(RANGE("11.0.0.0/8")), 0);
+	kernel_apply(adapter, OP_ADD, kernel_fact(RANGE("10.1.0.0/16")), 0);
+	kernel_assert_facts(
+		adapter, FACT_MEMBER, RANGE("10.1.0.0/16") "\n" RANGE("11.0.0.0/8") "\n");
+	kernel_apply(adapter, OP_DEL, kernel_fact(RANGE("10.0.0.0/8")), 0);
+	/* And back. */
+	kernel_apply(adapter, OP_ADD, kernel_fact(RANGE("10.0.0.0/8")), 0);
+	kernel_apply(adapter, OP_DEL, kernel_fact(RANGE("10.1.0.0/16")), 0);
+	kernel_assert_facts(
+		adapter, FACT_MEMBER, RANGE("10.0.0.0/8") "\n" RANGE("11.0.0.0/8") "\n");
+}
+
+static void one_bad_member_does_not_stop_the_others(void **state)
+{
+	const struct fact set = fact_set(SET_CLUSTER_IP, AF_INET);
+	struct op ops[3] = {
+		{ OP_ADD, .fact = kernel_fact("member KUBE-CLUSTER-IP 10.96.0.1,tcp:1") },
+		{ OP_ADD, .fact = kernel_fact("member KUBE-EXTERNAL-IP 10.96.0.1,tcp:1") },
+		{ OP_ADD, .fact = kernel_fact("member KUBE-CLUSTER-IP 10.96.0.1,tcp:2") },
+	};
+
+	(void)state;
+	kernel_apply(adapter, OP_ADD, set, 0);
+	adapter->apply(adapter, ops, ARRAY_SIZE(ops));
+	assert_int_equal(ops[0].result, 0);
+	assert_int_equal(ops[1].result, -ESRCH);
+	assert_int_equal(ops[2].result, 0);
+	kernel_assert_facts(adapter, FACT_MEMBER,
+		"member KUBE-CLUSTER-IP 10.96.0.1,tcp:1\nmember KUBE-CLUSTER-IP 10.96.0.1,tcp:2\n");
+}
+
+static bool differs(const struct fact_list *l, enum fact_kind kind)
+{
+	_cleanup_(fact_list_done) struct fact_list have = kernel_dump(adapter, kind);
+	size_t k = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->facts[i].key.kind != kind)
+			continue;
+		if (k == have.n || fact_compare(&have.facts[k], &l->facts[i]) ||
+			!fact_val_eq(&have.facts[k].val, &l->facts[i].val))
+			return true;
+		k++;
+	}
+	return k != have.n;
+}
+
+/* Changes by hand that the next writing of the chain mends. */
+static void changes_by_others_are_seen_and_mended(void **state)
+{
+	static const struct {
+		const char *commands;
+		enum fact_kind kind;
+	} rows[] = {
+		{ "flush chain ip ipvsctl-svc nat-KUBE-SERVICES\n", FACT_CHAIN },
+		{ "add rule ip ipvsctl-svc nat-KUBE-SERVICES accept\n", FACT_CHAIN },
+		{ "insert rule ip6 ipvsctl-svc mangle-KUBE-IPVS-PODS meta mark set 1\n",
+			FACT_CHAIN },
+		{ "flush chain ip ipvsctl-svc nat-PREROUTING\n", FACT_JUMP },
+		{ "add rule ip ipvsctl-svc filter-INPUT drop\n", FACT_JUMP },
+		{ "flush chain ip6 ipvsctl-svc nat-POSTROUTING\n"
+		  "delete chain ip6 ipvsctl-svc nat-POSTROUTING\n"
+		  "add chain ip6 ipvsctl-svc nat-POSTROUTING { type nat hook postrouting priority 120; }\n"
+		  "add rule ip6 ipvsctl-svc nat-POSTROUTING jump nat-KUBE-POSTROUTING\n",
+			FACT_JUMP },
+	};
+	_cleanup_(fact_list_done) struct fact_list l = node_facts(NULL);
+
+	(void)state;
+	add_all(&l);
+	/* Others cannot change a table that the adapter owns. */
+	nftables_free(take(adapter));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		free(RUN(rows[i].commands, "nft", "-f", "-"));
+		assert_int_equal(reopen(), 0);
+		if (!differs(&l, rows[i].kind))
+			fail_msg("not seen: %s", rows[i].commands);
+		/* As the engine does: it knows what stands at the hooks. */
+		apply_all(&l, rows[i].kind, OP_SET);
+		if (differs(&l, rows[i].kind))
+			fail_msg("not mended: %s", rows[i].commands);
+		nftables_free(take(adapter));
+	}
+	assert_int_equal(reopen(), 0);
+	assert_has(&l);
+}
+
+/* One expression in place of another, under the same comment and handle. */
+static void a_replaced_expression_is_seen(void **state)
+{
+	const struct fact set = fact_set(SET_CLUSTER_IP, AF_INET);
+	struct rule_list list = { 0 };
+	struct fact chain;
+
+	(void)state;
+	rule_list_add(&list,
+		&(struct rule){
+			.match = { match_set(SET_CLUSTER_IP, DIRS_DST_DST) }, .target = to_drop });
+	chain = fact_chain(AF_INET, TABLE_FILTER, "KUBE-IPVS-FILTER", rule_pool_put(&pool, &list));
+	rule_list_reset(&list);
+	rule_list_add(&list,
+		&(struct rule){
+			.match = { match_set(SET_CLUSTER_IP, DIRS_SRC_DST) }, .target = to_drop });
+	kernel_apply(adapter, OP_ADD, set, 0);
+	kernel_apply(adapter, OP_ADD, chain, 0);
+	assert_int_equal(
+		kernel_dump(adapter, FACT_CHAIN).facts[0].val.chain.rules, chain.val.chain.rules);
+	/* The pool's rules under that hash are others now. */
+	rule_pool_done(&pool);
+	pool = (struct rule_pool){ 0 };
+	rule_pool_put(&pool, &list);
+	chain.val.chain.rules = rule_list_hash(HASH_EMPTY, &list);
+	assert_int_not_equal(
+		kernel_dump(adapter, FACT_CHAIN).facts[0].val.chain.rules, chain.val.chain.rules);
+	rule_list_done(&list);
+}
+
+static void what_nft_prints_can_be_read(void **state)
+{
+	static const char *const shown[] = { "set KUBE-CLUSTER-IP {", "map KUBE-LOCAL-MARK {",
+		"type ipv4_addr . inet_proto . inet_service : mark", "flags interval",
+		"type nat hook prerouting priority", "ct state new", "masquerade fully-random",
+		"reject", "comment \"Kubernetes service lb portal\"",
+		"ip daddr . meta l4proto . th dport @KUBE-CLUSTER-IP" };
+	_cleanup_(fact_list_done) struct fact_list l = node_facts(NULL);
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	add_all(&l);
+	text = list_table("ip");
+	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
+		if (!strstr(text, shown[i]))
+			fail_msg("%s is missing in\n%s", shown[i], text);
+	free(take(text));
+	text = list_table("ip6");
+	assert_non_null(strstr(text, "ip6 daddr . meta l4proto . th dport @KUBE-6-CLUSTER-IP"));
+}
+
+/* By a process that does not know the rules, as for --cleanup. */
+static void all_of_it_is_removed_without_its_rules(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list l = node_facts(NULL);
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	fact_list_add(&l, kernel_fact("member KUBE-CLUSTER-IP 10.96.0.1,tcp:443"));
+	fact_list_finish(&l);
+	add_all(&l);
+	rule_pool_done(&pool);
+	pool = (struct rule_pool){ 0 };
+	assert_int_equal(reopen(), 0);
+	for (size_t k = ARRAY_SIZE(kinds); k; k--) {
+		_cleanup_(fact_list_done) struct fact_list have =
+			kernel_dump(adapter, kinds[k - 1]);
+
+		assert_int_equal(apply_all(&have, kinds[k - 1], OP_DEL), have.n);
+	}
+	text = RUN(NULL, "nft", "list", "ruleset");
+	assert_string_equal(text, "");
+}
+
+static void a_trial_changes_nothing(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list l = node_facts(NULL);
+	_cleanup_free_ char *text = NULL;
+	struct err err = { 0 };
+
+	(void)state;
+	if (nftables_try(adapter, l.facts, l.n, &err))
+		fail_msg("%s", err.msg);
+	text = RUN(NULL, "nft", "list", "ruleset");
+	assert_string_equal(text, "");
+}
+
+static void a_flushed_ruleset_is_written_again(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list l = node_facts(NULL), none = { 0 };
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	fact_list_add(&l, kernel_fact("member KUBE-CLUSTER-IP 10.96.0.1,tcp:443"));
+	fact_list_finish(&l);
+	add_all(&l);
+	free(RUN(NULL, "nft", "flush", "ruleset"));
+	/* A kernel that knows owners lets no other process do that. */
+	text = RUN(NULL, "nft", "list", "ruleset");
+	if (*text) {
+		assert_has(&l);
+		nftables_free(take(adapter));
+		free(RUN(NULL, "nft", "delete", "table", "ip", "ipvsctl-svc"));
+		free(RUN(NULL, "nft", "delete", "table", "ip6", "ipvsctl-svc"));
+		assert_int_equal(reopen(), 0);
+	}
+	assert_has(&none);
+	kernel_apply(
+		adapter, OP_ADD, kernel_fact("member KUBE-CLUSTER-IP 10.96.0.1,tcp:1"), -ESRCH);
+	add_all(&l);
+	assert_has(&l);
+}
+
+static void assert_noted(const char *ports)
+{
+	struct port_set s;
+	struct err err;
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	assert_int_equal(adapter->read_note(adapter, "note", &s, &err), 0);
+	port_set_print(&text, &s);
+	assert_string_equal(buf_str(&text), ports);
+}
+
+static void note(const char *ports)
+{
+	struct port_set s;
+	struct err err = { 0 };
+
+	assert_int_equal(port_set_parse(ports, &s), 0);
+	if (adapter->write_note(adapter, "note", &s, &err))
+		fail_msg("%s", err.msg);
+}
+
+/* It outlives the facts, and the table goes with it. */
+static void a_note_is_kept_for_later_runs(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list l = node_facts(NULL);
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	assert_noted("");
+	note("30000-30002,40000");
+	add_all(&l);
+	assert_has(&l);
+	note("30001");
+	for (size_t k = ARRAY_SIZE(kinds); k; k--)
+		apply_all(&l, kinds[k - 1], OP_DEL);
+	assert_int_equal(reopen(), 0);
+	assert_noted("30001");
+	note("");
+	assert_noted("");
+	text = RUN(NULL, "nft", "list", "ruleset");
+	assert_string_equal(text, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, new_namespace, end_namespace)
+		TEST(rules_are_read_as_they_were_written),
+		TEST(members_of_every_type_are_added_and_deleted),
+		TEST(a_mark_is_changed),
+		TEST(a_range_within_another_takes_its_place),
+		TEST(one_bad_member_does_not_stop_the_others),
+		TEST(changes_by_others_are_seen_and_mended),
+		TEST(a_replaced_expression_is_seen),
+		TEST(what_nft_prints_can_be_read),
+		TEST(all_of_it_is_removed_without_its_rules),
+		TEST(a_trial_changes_nothing),
+		TEST(a_flushed_ruleset_is_written_again),
+		TEST(a_note_is_kept_for_later_runs),
+#undef TEST
+	};
+	struct err err;
+	int r;
+
+	if (unshare(CLONE_NEWNET))
+		kernel_skip_all("test_nftables_kernel", "it may not create a network namespace");
+	r = nftables_new(&pool, true, true, MARK_MASK, &adapter, &err);
+	if (r)
+		kernel_skip_all("test_nftables_kernel", err.msg);
+	nftables_free(take(adapter));
+	return cmocka_run_group_tests_name("nftables_kernel", tests, NULL, NULL);
+}
