@@ -87,6 +87,14 @@ struct engine *engine_new(const struct engine_config *config);
 void engine_free(struct engine *e);
 /* Hands the kinds that it names to this adapter, which must live as long as the engine. */
 void engine_add_adapter(struct engine *e, struct adapter *a);
+/*
+ * The members of sets that this adapter has tell, too, which marks are in use and which virtual
+ * servers and addresses are ours: those of an earlier run, or of kube-proxy, by another interface of
+ * the kernel. They are read once, with the first step after engine_fed(), until which it must live;
+ * engine_forget_earlier_members() when they are gone.
+ */
+void engine_add_earlier_members(struct engine *e, struct adapter *a);
+void engine_forget_earlier_members(struct engine *e);
 
 /* The sources have told everything that they had at the start. */
 void engine_fed(struct engine *e);

@@ -37,6 +37,8 @@ struct engine {
 	struct drain *drain;
 	struct publisher publisher;
 	struct adapter *adapter[FACT_KINDS]; /* NULL: facts of that kind cannot be had */
+	struct adapter *earlier_members;     /* NULL: there are none, or they were read */
+	struct fact_list earlier;	     /* these, sorted */
 	uint64_t next_flows;
 	bool keeping; /* orphans, because the input is, or was until now, incomplete */
 
@@ -117,6 +119,7 @@ void engine_free(struct engine *e)
 	ledger_free(e->ledger);
 	marks_free(e->publisher.marks);
 	publisher_done(&e->publisher);
+	fact_list_done(&e->earlier);
 	free(e->ops);
 	free(e);
 }
@@ -126,6 +129,16 @@ void engine_add_adapter(struct engine *e, struct adapter *a)
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
 		if (a->kinds & 1u << kind)
 			e->adapter[kind] = a;
+}
+
+void engine_add_earlier_members(struct engine *e, struct adapter *a)
+{
+	e->earlier_members = a;
+}
+
+void engine_forget_earlier_members(struct engine *e)
+{
+	fact_list_done(&e->earlier);
 }
 
 void engine_fed(struct engine *e)
@@ -389,12 +402,15 @@ static uint64_t apply_some(struct engine *e, uint64_t now)
 static void observe_fact(const struct fact *f, void *arg)
 {
 	struct engine *e = arg;
-	const struct node_view *view = e->config.view;
+	const struct ownership ownership = { .ledger = e->ledger,
+		.view = e->config.view,
+		.earlier = e->earlier.facts,
+		.n_earlier = e->earlier.n };
 	struct fact_state s = { 0 };
 
 	ledger_state(e->ledger, &f->key, &s);
-	ledger_observe(e->ledger, f, s.wanted || ownership_is_ours(e->ledger, view, &f->key));
-	if (s.wanted && !s.present && !ownership_of_wanted(e->ledger, view, f, &s.want))
+	ledger_observe(e->ledger, f, s.wanted || ownership_is_ours(&ownership, &f->key));
+	if (s.wanted && !s.present && !ownership_of_wanted(&ownership, f, &s.want))
 		disown(e, &f->key);
 	if (e->keeping && !s.wanted)
 		ledger_keep(e->ledger, &f->key, orphan_stays(&e->publisher, &f->key));
@@ -588,6 +604,24 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static void keep_earlier_member(const struct fact *f, void *arg)
+{
+	fact_list_add(arg, *f);
+}
+
+/* As far as they can be read. */
+static void read_earlier_members(struct engine *e)
+{
+	struct adapter *a = take(e->earlier_members);
+	struct err err;
+
+	if (a)
+		a->dump(a, FACT_MEMBER, NULL, keep_earlier_member, &e->earlier, &err);
+	fact_list_finish(&e->earlier);
+	for (size_t i = 0; e->config.view->options->mark_mask && i < e->earlier.n; i++)
+		adopt_mark(&e->earlier.facts[i], e->publisher.marks);
+}
+
 uint64_t engine_step(struct engine *e, uint64_t now)
 {
 	const uint32_t mark_mask = e->config.view->options->mark_mask;
@@ -605,6 +639,7 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 		if (members && mark_mask)
 			members->dump(
 				members, FACT_MEMBER, NULL, adopt_mark, e->publisher.marks, &err);
+		read_earlier_members(e);
 	}
 	e->stats.synced = false;
 

@@ -46,6 +46,17 @@ const char *backend_name(enum backend b)
 	return names[b];
 }
 
+const char *netfilter_name(enum netfilter n)
+{
+	static const char *const names[] = {
+		[NETFILTER_AUTO] = "auto",
+		[NETFILTER_IPTABLES] = "iptables",
+		[NETFILTER_NFTABLES] = "nftables",
+	};
+
+	return names[n];
+}
+
 bool options_excluded(const struct options *o, const struct ip *ip)
 {
 	return cidrs_contain(o->exclude, o->n_exclude, ip);

@@ -2,16 +2,20 @@
 #include "ownership.h"
 
 #include <netinet/in.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
 
-static bool has_member(const struct ledger *l, enum set_id set, const struct fact_key *vs)
+static bool has_member(const struct ownership *o, enum set_id set, const struct fact_key *vs)
 {
 	struct ip ip = fact_ip(vs);
 	struct fact member = fact_member(set, vs->family, &ip, vs->proto, vs->port, NULL);
 	struct fact_state s;
 
-	return ledger_state(l, &member.key, &s) && s.present;
+	if (ledger_state(o->ledger, &member.key, &s) && s.present)
+		return true;
+	return o->n_earlier &&
+		bsearch(&member, o->earlier, o->n_earlier, sizeof(member), fact_compare);
 }
 
 struct mark_search {
@@ -25,6 +29,17 @@ static void match_member_mark(const struct fact_key *key, const struct fact_stat
 
 	if (key->set == SET_LOCAL_MARK && state->present && state->have.member.mark == s->mark)
 		s->found = true;
+}
+
+static bool has_mark(const struct ownership *o, uint32_t mark)
+{
+	struct mark_search search = { .mark = mark };
+
+	ledger_each(o->ledger, FACT_MEMBER, match_member_mark, &search);
+	for (size_t i = 0; i < o->n_earlier; i++)
+		search.found |= o->earlier[i].key.set == SET_LOCAL_MARK &&
+			o->earlier[i].val.member.mark == mark;
+	return search.found;
 }
 
 static bool has_vip(const struct ledger *l, const struct node_view *view, const struct ip *ip)
@@ -45,12 +60,10 @@ static bool has_vip(const struct ledger *l, const struct node_view *view, const 
  * before it and deleted after it, by us as by kube-proxy. NodePorts are sets of ports, for the
  * node's own addresses.
  */
-static bool sets_have_virtual_server(
-	const struct ledger *l, const struct node_view *view, const struct fact_key *vs)
+static bool sets_have_virtual_server(const struct ownership *o, const struct fact_key *vs)
 {
 	static const enum set_id portals[] = { SET_CLUSTER_IP, SET_EXTERNAL_IP,
 		SET_EXTERNAL_IP_LOCAL, SET_LOAD_BALANCER, SET_NODE_PORT_SCTP };
-	struct mark_search search = { .mark = fact_fwmark(vs) };
 	struct ip ip = fact_ip(vs);
 
 	/*
@@ -58,19 +71,16 @@ static bool sets_have_virtual_server(
 	 * daemon was killed just then: members that lead to a virtual server are added after it and
 	 * deleted before it.
 	 */
-	if (!vs->proto) {
-		search.found = !(search.mark & ~view->options->mark_mask);
-		if (!search.found)
-			ledger_each(l, FACT_MEMBER, match_member_mark, &search);
-		return search.found;
-	}
+	if (!vs->proto)
+		return !(fact_fwmark(vs) & ~o->view->options->mark_mask) ||
+			has_mark(o, fact_fwmark(vs));
 	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
-		if (has_member(l, portals[i], vs))
+		if (has_member(o, portals[i], vs))
 			return true;
-	if (!node_view_is_local(view, &ip))
+	if (!node_view_is_local(o->view, &ip))
 		return false;
-	return (vs->proto == IPPROTO_TCP && has_member(l, SET_NODE_PORT_TCP, vs)) ||
-		(vs->proto == IPPROTO_UDP && has_member(l, SET_NODE_PORT_UDP, vs));
+	return (vs->proto == IPPROTO_TCP && has_member(o, SET_NODE_PORT_TCP, vs)) ||
+		(vs->proto == IPPROTO_UDP && has_member(o, SET_NODE_PORT_UDP, vs));
 }
 
 /* Cluster IPs are allocated, so that other programs have no use for them. */
@@ -84,34 +94,35 @@ static bool is_wanted_cluster_ip(const struct ledger *l, const struct fact_key *
 	return ledger_state(l, &member.key, &s) && s.wanted;
 }
 
-bool ownership_of_wanted(const struct ledger *l, const struct node_view *view,
-	const struct fact *found, const struct fact_val *wanted)
+bool ownership_of_wanted(
+	const struct ownership *o, const struct fact *found, const struct fact_val *wanted)
 {
+	const struct ledger *l = o->ledger;
+	const struct node_view *view = o->view;
 	const struct fact_key *key = &found->key;
 	const struct ip ip = fact_ip(key);
 
 	if (key->kind != FACT_VS || view->options->adopt_foreign ||
-		sets_have_virtual_server(l, view, key))
+		sets_have_virtual_server(o, key))
 		return true;
 	if (!key->proto)
 		return false;
-	if (has_vip(l, view, &ip) && !ledger_counts_of(l, FACT_MEMBER)->present)
+	if (has_vip(l, view, &ip) && !o->n_earlier && !ledger_counts_of(l, FACT_MEMBER)->present)
 		return true;
 	return fact_val_eq(&found->val, wanted) &&
 		(has_vip(l, view, &ip) || is_wanted_cluster_ip(l, key));
 }
 
-bool ownership_is_ours(
-	const struct ledger *l, const struct node_view *view, const struct fact_key *key)
+bool ownership_is_ours(const struct ownership *o, const struct fact_key *key)
 {
 	struct ip ip = fact_ip(key);
 
 	switch ((enum fact_kind)key->kind) {
 	case FACT_VS:
-		return (!key->proto || !options_excluded(view->options, &ip)) &&
-			sets_have_virtual_server(l, view, key);
+		return (!key->proto || !options_excluded(o->view->options, &ip)) &&
+			sets_have_virtual_server(o, key);
 	case FACT_ADDR:
-		return !options_excluded(view->options, &ip) && has_member(l, SET_IPVS_IPS, key);
+		return !options_excluded(o->view->options, &ip) && has_member(o, SET_IPVS_IPS, key);
 	case FACT_LINK: /* by their names; routes and policy rules by their protocol number */
 	case FACT_POLICY_RULE:
 	case FACT_SET:

@@ -357,6 +357,27 @@ static void a_foreign_virtual_server_stays_its_makers(void **state)
 }
 
 /* Neither does the cluster IP of a Service that has other ports. */
+/* Sets that an earlier run wrote through another interface of the kernel. */
+static void earlier_members_tell_what_is_ours(void **state)
+{
+	struct world *w = *state;
+	struct fake_kernel other;
+
+	fake_kernel_init(&other);
+	fake_kernel_put(&other, "set KUBE-EXTERNAL-IP hash:ip,port maxelem=65536");
+	fake_kernel_put(&other, "member KUBE-EXTERNAL-IP 192.0.2.1,tcp:80");
+	put(w, FOREIGN);
+	engine_add_earlier_members(w->engine, &other.adapter);
+	world_start(w, WEB EXT);
+	world_expect(w, "vs 192.0.2.1:80/TCP rr\nmember KUBE-EXTERNAL-IP 192.0.2.1,tcp:80\n");
+	assert_string_equal(world_told(w), "");
+	engine_forget_earlier_members(w->engine);
+	world_audit(w);
+	world_expect(w, "vs 192.0.2.1:80/TCP rr\n");
+	assert_int_equal(engine_stats(w->engine)->drift, 0);
+	fake_kernel_done(&other);
+}
+
 static void a_restart_takes_no_foreign_virtual_server(void **state)
 {
 	static const char objects[] = "service a/two ip=10.96.0.3 port=a:80/TCP port=b:81/TCP\n"
@@ -564,6 +585,7 @@ int main(void)
 		WORLD_TEST(marks_of_our_bits_are_ours),
 		WORLD_TEST(a_foreign_virtual_server_is_adopted_with_all_that_hangs_on_it),
 		WORLD_TEST(a_foreign_virtual_server_stays_its_makers),
+		WORLD_TEST(earlier_members_tell_what_is_ours),
 		WORLD_TEST(a_restart_takes_no_foreign_virtual_server),
 		WORLD_TEST(a_foreign_virtual_server_that_goes_makes_room),
 		WORLD_TEST(a_virtual_server_at_a_vip_of_ours_is_ours),
