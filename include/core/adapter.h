@@ -67,8 +67,8 @@ struct adapter {
 	 */
 	int (*read_note)(
 		struct adapter *a, const char *name, struct port_set *ret, struct err *err);
-	int (*write_note)(struct adapter *a, const char *name, const struct port_set *ports,
-		struct err *err);
+	int (*write_note)(
+		struct adapter *a, const char *name, const struct port_set *ports, struct err *err);
 	/* Returns a constant text that explains a failure better than its errno, or NULL if there
 	 * is none. The pointer may be NULL. */
 	const char *(*explain)(const struct op *op);

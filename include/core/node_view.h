@@ -34,6 +34,7 @@ struct node_socket {
 struct node_view {
 	const struct options *options;
 	enum backend backend;	/* in effect; BACKEND_AUTO counts as IPVS */
+	enum netfilter netfilter; /* in effect; NETFILTER_AUTO counts as iptables */
 	bool ipv4, ipv6;	/* families that this node serves */
 	bool random_fully;	/* iptables knows MASQUERADE --random-fully (1.6.2) */
 	bool drop_invalid;	/* drop what connection tracking finds invalid; only on iptables */

@@ -20,6 +20,15 @@ enum backend { BACKEND_AUTO, BACKEND_IPVS, BACKEND_IPTABLES };
 /* "auto", "ipvs", "iptables" */
 const char *backend_name(enum backend b);
 
+/* The interface for sets and rules while IPVS balances. */
+enum netfilter {
+	NETFILTER_AUTO,	    /* iptables where it works, else nftables */
+	NETFILTER_IPTABLES, /* ipset and iptables */
+	NETFILTER_NFTABLES,
+};
+/* "auto", "iptables", "nftables" */
+const char *netfilter_name(enum netfilter n);
+
 enum vip_mode { VIP_ROUTE, VIP_ADDRESS };
 
 /* How much of an external or load balancer address becomes ours that is on no interface of the
@@ -66,6 +75,7 @@ struct options {
 	char node_name[NAME_MAX_LEN + 1];
 	char scheduler[SCHED_NAME_SIZE]; /* of Services without an annotation */
 	enum backend backend;		 /* as requested; node_view.backend is in effect */
+	enum netfilter netfilter;	 /* as requested; node_view.netfilter is in effect */
 	enum vip_mode vip_mode;
 	bool masquerade_all;
 	uint8_t masquerade_bit; /* 0..31 */

@@ -2,9 +2,6 @@
 #ifndef KERNEL_ADAPTERS_H
 #define KERNEL_ADAPTERS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/err.h"
 #include "core/adapter.h"
 #include "core/engine.h"
@@ -12,7 +9,7 @@
 
 /* The adapters that program a whole node. Start from a zeroed struct. */
 struct adapters {
-	struct adapter *ipvs, *link, *ipset, *iptables; /* NULL: not open */
+	struct adapter *ipvs, *link, *ipset, *iptables, *nftables; /* NULL: not open */
 };
 
 enum adapters_need {
@@ -22,13 +19,21 @@ enum adapters_need {
 };
 
 /*
- * `pool` has the rules that iptables writes, and lives as long as the adapters; `external_table` is
- * that of the options. Returns 0, or a negative errno with words: see the adapters. Call
- * adapters_close() in both cases.
+ * `pool` has the rules that are written, and lives as long as the adapters; the view tells the
+ * families and the interface of netfilter. Returns 0, or a negative errno with words: see the
+ * adapters. Call adapters_close() in both cases.
  */
 int adapters_open(struct adapters *a, enum adapters_need need, const struct rule_pool *pool,
-	bool ipv4, bool ipv6, uint16_t external_table, struct err *err);
+	const struct node_view *view, struct err *err);
+/* Those of the other interface of netfilter, as far as the kernel has it. */
+int adapters_open_other(struct adapters *a, const struct rule_pool *pool,
+	const struct node_view *view, struct err *err);
 void adapters_close(struct adapters *a);
+/* That of sets, which keeps notes, too; NULL: there is none. */
+struct adapter *adapters_sets(const struct adapters *a);
+/* The interface in which a daemon of this network namespace has its sets and rules; iptables if
+ * there is none. */
+enum netfilter adapters_netfilter_in_use(void);
 /* Hands those that are open to the engine, which must end before them. */
 void adapters_serve(const struct adapters *a, struct engine *e);
 

@@ -49,10 +49,10 @@ int probe_scheduler(const char *scheduler, struct err *err);
  */
 int probe_schedulers(unsigned *ret_mask, struct err *err);
 
-/* Whether a family can be served: iptables works for it, and IPv6 is not disabled. Returns 1, 0, or
- * a shortage (base/err.h) with words. */
-int probe_family(int family, struct err *err);
+/* Whether a family can be served with that interface: iptables works for it, and IPv6 is not
+ * disabled. Returns 1, 0, or a shortage (base/err.h) with words. */
+int probe_family(enum netfilter netfilter, int family, struct err *err);
 /* Both families. Returns 0, or a shortage with words. */
-int probe_families(bool *ret_ipv4, bool *ret_ipv6, struct err *err);
+int probe_families(enum netfilter netfilter, bool *ret_ipv4, bool *ret_ipv6, struct err *err);
 
 #endif

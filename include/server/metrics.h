@@ -86,11 +86,12 @@ struct metrics_input {
 	const struct metrics *metrics;
 	const struct health *health;
 	struct engine *engine;
-	const char *backend;  /* "ipvs" or "iptables" */
-	bool iptables;	      /* the backend is iptables, which has additional metrics */
-	bool fallback;	      /* the backend is iptables because IPVS cannot be used */
-	bool ipv4, ipv6;      /* families that are served */
-	const char *api_host; /* "10.0.0.1:6443"; NULL: there is no API server */
+	const char *backend;   /* "ipvs" or "iptables" */
+	const char *netfilter; /* "iptables" or "nftables" */
+	bool iptables;	       /* the backend is iptables, which has additional metrics */
+	bool fallback;	       /* the backend is iptables because IPVS cannot be used */
+	bool ipv4, ipv6;       /* families that are served */
+	const char *api_host;  /* "10.0.0.1:6443"; NULL: there is no API server */
 	const struct metrics_watch *watches;
 	size_t n_watches;
 	const struct metrics_feature *features;

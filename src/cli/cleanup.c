@@ -118,6 +118,8 @@ static bool has_state_of_ours(struct cleanup_run *r)
 	bool found = false;
 	struct err err;
 
+	if (adapters_netfilter_in_use() == NETFILTER_NFTABLES)
+		return true;
 	/* A part that cannot be read may have some. */
 	if (link && link->dump(link, FACT_ROUTE, NULL, note_state_of_ours, &found, &err) < 0)
 		return true;
@@ -253,9 +255,8 @@ static enum exit_code cleanup_kube_proxy(struct cleanup_run *r)
 			"stop it first");
 	if (probe_capabilities(&err) < 0)
 		return command_complain(COMMAND, EXIT_CODE_PERMISSION, err.msg);
-	if (probe_families(&r->view.ipv4, &r->view.ipv6, &err) < 0 ||
-		adapters_open(&r->adapters, ADAPTERS_AVAILABLE, &r->rules, r->view.ipv4,
-			r->view.ipv6, r->options.external_table, &err) < 0)
+	if (probe_families(NETFILTER_IPTABLES, &r->view.ipv4, &r->view.ipv6, &err) < 0 ||
+		adapters_open(&r->adapters, ADAPTERS_AVAILABLE, &r->rules, &r->view, &err) < 0)
 		return command_complain(COMMAND, EXIT_CODE_DIFFERENT, err.msg);
 
 	keep = running || (!r->q->force && has_state_of_ours(r));

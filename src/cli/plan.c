@@ -64,13 +64,15 @@ static bool make_plan(struct plan_run *r, bool read_kernel)
 	r->dry.engine = engine_new(&config);
 	engine_set_input_complete(r->dry.engine, manifests_complete(r->dry.manifests));
 	if (read_kernel) {
-		if (probe_families(&view->ipv4, &view->ipv6, &err) < 0 ||
-			adapters_open(&r->adapters, ADAPTERS_ALL, engine_rules(r->dry.engine),
-				view->ipv4, view->ipv6, view->options->external_table, &err) < 0) {
+		view->netfilter = adapters_netfilter_in_use();
+		if (probe_families(view->netfilter, &view->ipv4, &view->ipv6, &err) < 0 ||
+			adapters_open(&r->adapters, ADAPTERS_ALL, engine_rules(r->dry.engine), view,
+				&err) < 0) {
 			failure = &err;
 			view->ipv4 = view->ipv6 = true;
 		} else {
-			view->random_fully = iptables_info(r->adapters.iptables)->random_fully;
+			view->random_fully = !r->adapters.iptables ||
+				iptables_info(r->adapters.iptables)->random_fully;
 			adapters_serve(&r->adapters, r->dry.engine);
 		}
 	}

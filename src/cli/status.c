@@ -167,10 +167,12 @@ static void add_limits(struct buf *out, const json_t *services)
 void status_head(const json_t *status, struct buf *out)
 {
 	const json_t *list = json_object_get(status, "virtualServers"), *vs;
+	const bool nftables = !strcmp(tree_text(status, "netfilter"), "nftables");
 	size_t i, real_servers = 0;
 
-	buf_addf(out, "Node: %s   Backend: %s (kernel %s)", tree_text(status, "node"),
-		tree_text(status, "backend"), tree_text(status, "kernel"));
+	buf_addf(out, "Node: %s   Backend: %s%s (kernel %s)", tree_text(status, "node"),
+		tree_text(status, "backend"), nftables ? " with nftables" : "",
+		tree_text(status, "kernel"));
 	add_input(out, status);
 	buf_addc(out, '\n');
 	if (is_from_kernel(status)) {

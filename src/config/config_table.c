@@ -313,6 +313,13 @@ static const char *const backends[] = {
 	NULL,
 };
 
+static const char *const netfilters[] = {
+	[NETFILTER_AUTO] = "auto",
+	[NETFILTER_IPTABLES] = "iptables",
+	[NETFILTER_NFTABLES] = "nftables",
+	NULL,
+};
+
 static const char *const log_levels[] = {
 	[LOG_ERROR] = "error",
 	[LOG_WARN] = "warning",
@@ -451,6 +458,9 @@ static const struct option_row config_rows[] = {
 	{ "backend", "ipvsctl.backend", OPTIONS_POLICY, ALIAS_FILE_WINS | EMPTY_IS_PRESET, "NAME",
 		"auto", "what to program: auto, ipvs or iptables", &type_choice,
 		AT(options.backend), .alias = "proxy-mode", .names = backends },
+	{ "netfilter", "ipvsctl.netfilter", OPTIONS_DAEMON, EMPTY_IS_PRESET, "NAME", "auto",
+		"the interface for sets and rules with IPVS: auto, iptables or nftables",
+		&type_choice, AT(options.netfilter), .names = netfilters },
 	{ "ipvs-strict-arp", "ipvs.strictARP", OPTIONS_DAEMON, FILE_WINS, NULL, "false",
 		"answer ARP requests for addresses of the receiving interface only", &type_bool,
 		AT(strict_arp) },

@@ -20,7 +20,9 @@
 #include "core/fact_text.h"
 #include "kernel/iptables.h"
 #include "kernel/link_monitor.h"
+#include "kernel/nftables.h"
 #include "kernel/probe.h"
+#include "netfilter.h"
 #include "notify.h"
 #include "release.h"
 #include "status.h"
@@ -109,6 +111,16 @@ static int on_stale_flows(const struct stale_list *stale, bool *ret_more, void *
 
 /* Steps */
 
+void daemon_remove_other(struct daemon *d)
+{
+	if (!d->has_other)
+		return;
+	d->has_other = false;
+	netfilter_remove_other(&d->other, &d->view);
+	adapters_close(&d->other);
+	engine_forget_earlier_members(d->engine);
+}
+
 static void on_ready(struct daemon *d)
 {
 	const struct engine_stats *s = engine_stats(d->engine);
@@ -139,6 +151,9 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	next = engine_step(d->engine, start / 1000);
 	observe_step(&d->observe, start, stats->batches != batches);
+	/* What could not be read yet is in force only there. */
+	if (stats->synced && stats->complete)
+		daemon_remove_other(d);
 	if (stats->synced && !d->ready)
 		on_ready(d);
 	now = clock_ms();
@@ -271,8 +286,10 @@ static void on_servers(void *arg)
 	if (!node_view_set_api_in_use(&d->view, servers, n))
 		return;
 	log_debug("the API server's addresses have changed", "addresses=%zu", n);
-	if (!engine_stats(d->engine)->fed)
-		release_api_servers(&d->adapters, &d->view);
+	if (!engine_stats(d->engine)->fed) {
+		release_api_servers(&d->adapters, adapters_sets(&d->adapters), &d->view);
+		release_api_servers(&d->adapters, adapters_sets(&d->other), &d->view);
+	}
 	refresh_node(d);
 	step_now(d);
 }
@@ -381,17 +398,22 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 		.arg = d,
 	});
 	r = adapters_open(&d->adapters, with_ipvs ? ADAPTERS_ALL : ADAPTERS_NO_IPVS,
-		engine_rules(d->engine), view->ipv4, view->ipv6, view->options->external_table,
-		err);
+		engine_rules(d->engine), view, err);
+	if (r >= 0)
+		r = adapters_open_other(&d->other, &d->other_rules, view, err);
 	if (r < 0)
 		return r;
 	adapters_serve(&d->adapters, d->engine);
+	d->has_other = true;
+	engine_add_earlier_members(d->engine, adapters_sets(&d->other));
 	if (d->adapters.ipvs && probe_clean(d->adapters.ipvs, &why) < 0)
 		log_warn("cannot remove what a trial of IPVS left, it is harmless", "err=\"%s\"",
 			why.msg);
-	d->view.random_fully = iptables_info(d->adapters.iptables)->random_fully;
+	d->view.random_fully =
+		!d->adapters.iptables || iptables_info(d->adapters.iptables)->random_fully;
 	flows_init(&d->flows, &d->view, &d->observe);
-	reservation_init(&d->reservation, d->engine, &d->view, d->adapters.ipset);
+	netfilter_move_notes(&d->adapters, &d->other);
+	reservation_init(&d->reservation, d->engine, &d->view, adapters_sets(&d->adapters));
 	r = daemon_read_node(d, err);
 	return r < 0 ? r : 0;
 }
@@ -424,6 +446,8 @@ void daemon_done(struct daemon *d)
 	engine_free(d->engine);
 	conntrack_free(take(d->flows.conntrack));
 	adapters_close(&d->adapters);
+	adapters_close(&d->other);
+	rule_pool_done(&d->other_rules);
 	free(d->mixed);
 	store_done(&d->store);
 	node_view_done(&d->view);
@@ -477,13 +501,16 @@ static void on_config(evutil_socket_t fd, short what, void *arg)
 static void on_rules_changed(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
+	struct adapter *iptables = d->adapters.iptables, *nftables = d->adapters.nftables;
+	const uint64_t drift = engine_stats(d->engine)->drift;
 
 	(void)fd;
 	(void)what;
-	if (!iptables_disturbed(d->adapters.iptables, clock_ms(), engine_stats(d->engine)->drift))
+	if (nftables ? !nftables_disturbed(nftables, clock_ms(), drift)
+		     : !iptables_disturbed(iptables, clock_ms(), drift))
 		return;
-	log_debug("rules of iptables have changed, reading them", NULL);
-	engine_request_audit(d->engine, d->adapters.iptables->kinds);
+	log_debug("rules have changed, reading them", NULL);
+	engine_request_audit(d->engine, (nftables ? nftables : iptables)->kinds);
 	step_now(d);
 }
 
@@ -568,11 +595,13 @@ int daemon_run(struct daemon *d, struct err *err)
 			watch_fd(d, &d->config_changed, fd, on_config);
 	}
 	watch_fd(d, &d->kernel_changed, link_monitor_fd(d->monitor), on_kernel);
-	watch_fd(d, &d->iptables_answered, iptables_watch(d->adapters.iptables), on_step);
-	fd = iptables_watch_others(d->adapters.iptables, &why);
+	if (d->adapters.iptables)
+		watch_fd(d, &d->iptables_answered, iptables_watch(d->adapters.iptables), on_step);
+	fd = d->adapters.nftables ? nftables_watch_others(d->adapters.nftables, &why)
+				  : iptables_watch_others(d->adapters.iptables, &why);
 	if (fd < 0)
-		log_warn("cannot watch for drift of iptables rules, only audits notice it",
-			"err=\"%s\"", why.msg);
+		log_warn("cannot watch for drift of rules, only audits notice it", "err=\"%s\"",
+			why.msg);
 	else
 		watch_fd(d, &d->rules_changed, fd, on_rules_changed);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {

@@ -27,6 +27,11 @@ struct daemon {
 	struct err no_ipvs; /* why --backend=auto became iptables; code 0: it did not */
 	struct engine *engine;
 	struct adapters adapters; /* ipvs is NULL where it is neither used nor loaded */
+	/* Of the other interface of netfilter, until the first sync with a complete input. Its
+	 * rules: none. */
+	struct adapters other;
+	bool has_other;
+	struct rule_pool other_rules;
 	struct inputs inputs;
 	uint32_t node_generation; /* of the store, as the view has it */
 	struct announcer announcer;
@@ -62,6 +67,9 @@ int daemon_await_feed(struct daemon *d, unsigned limit_ms, struct err *err);
 /* Reads the interfaces and the Node object. Returns 1 if the view changed, 0 if not, or a negative
  * errno with words. */
 int daemon_read_node(struct daemon *d, struct err *err);
+
+/* Removes what is left in the other interface of netfilter: once ours is in force. */
+void daemon_remove_other(struct daemon *d);
 
 /* Follows the inputs and the kernel until SIGTERM or SIGINT. Returns 0, or a negative errno with
  * words. */

@@ -107,6 +107,8 @@ int hand_over(struct daemon *d, struct options *options)
 	if (!r)
 		r = reservation_release(&d->reservation);
 	ledger_each(engine_ledger(d->engine), FACT_SET, warn_of_large_set, NULL);
+	if (!r)
+		daemon_remove_other(d);
 	if (r)
 		log_error(
 			"not everything could be handed over to kube-proxy; say --hand-over again",

@@ -21,6 +21,7 @@
 #include "kernel/ipvs.h"
 #include "kernel/probe.h"
 #include "kernel/sysctl.h"
+#include "netfilter.h"
 #include "netns_lock.h"
 #include "settle.h"
 #include "status.h"
@@ -58,8 +59,10 @@ static int run_once(struct daemon *d, struct err *err)
 		return EXIT_FAILURE;
 	r = settle(d->engine);
 	reservation_step(&d->reservation, clock_ms());
-	if (!r)
+	if (!r) {
+		daemon_remove_other(d);
 		log_info("in sync", "services=%zu", d->store.n_services);
+	}
 	status_log_leftovers(d);
 	return r || fed < 0 || inputs_problems(&d->inputs) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -86,6 +89,7 @@ static int run_cleanup(struct daemon *d)
 	r = settle(d->engine);
 	if (reservation_release(&d->reservation) || r)
 		return EXIT_FAILURE;
+	daemon_remove_other(d);
 	log_info("removed everything of ours", NULL);
 	/* Others may need it. */
 	if (!sysctl_read("net/ipv4/conf/all/route_localnet", &localnet) && localnet)
@@ -208,16 +212,10 @@ static int start(struct config *c)
 	if (r >= 0)
 		r = lock_network(c, &err);
 	if (r >= 0)
-		r = probe_families(&view.ipv4, &view.ipv6, &err);
-	if (r >= 0) {
-		if (!view.ipv4 && !view.ipv6)
-			r = err_set(&err, -ENOENT,
-				"neither iptables nor ip6tables works here: install iptables (1.8 "
-				"or newer)");
-		else if (!view.ipv4 || !view.ipv6)
-			log_info("serving one family only", "family=%s",
-				family_name(view.ipv4 ? AF_INET : AF_INET6));
-	}
+		r = netfilter_choose(c, &view, &err);
+	if (r >= 0 && (!view.ipv4 || !view.ipv6))
+		log_info("serving one family only", "family=%s",
+			family_name(view.ipv4 ? AF_INET : AF_INET6));
 	if (r >= 0 && !c->cleanup)
 		r = backend_choose(c, &view, &no_ipvs, &err);
 	if (r >= 0)

@@ -55,6 +55,7 @@ static void render_metrics(struct buf *ret, void *arg)
 		.health = &o->health,
 		.engine = c->engine,
 		.backend = backend_name(c->view->backend),
+		.netfilter = netfilter_name(c->view->netfilter),
 		.iptables = c->view->backend == BACKEND_IPTABLES,
 		.fallback = c->fallback,
 		.ipv4 = c->view->ipv4,

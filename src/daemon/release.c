@@ -82,15 +82,16 @@ static void give_back(const struct release *r, struct adapter *a, const struct f
 		"fact=\"%s\"", buf_str(&text));
 }
 
-void release_api_servers(const struct adapters *a, const struct node_view *view)
+void release_api_servers(
+	const struct adapters *a, struct adapter *sets, const struct node_view *view)
 {
 	_cleanup_free_ bool *allocated = mem_zalloc(view->n_api_in_use, sizeof(*allocated));
 	struct release r = { .view = view, .allocated = allocated };
 	struct err err;
 
-	if (!view->n_api_in_use || !a->ipset || !a->link)
+	if (!view->n_api_in_use || !sets || !a->link)
 		return;
-	if (a->ipset->dump(a->ipset, FACT_MEMBER, NULL, collect_member, &r, &err) < 0 ||
+	if (sets->dump(sets, FACT_MEMBER, NULL, collect_member, &r, &err) < 0 ||
 		a->link->dump(a->link, FACT_ROUTE, NULL, collect_route, &r, &err) < 0) {
 		log_warn("cannot find out whether a Service has taken the API server's address",
 			"err=\"%s\"", err.msg);
@@ -104,7 +105,7 @@ void release_api_servers(const struct adapters *a, const struct node_view *view)
 			give_back(&r, a->ipvs, &vs);
 		}
 		for (size_t i = 0; i < r.members.n; i++)
-			give_back(&r, a->ipset, &r.members.facts[i]);
+			give_back(&r, sets, &r.members.facts[i]);
 		for (size_t i = 0; i < r.vips.n; i++)
 			give_back(&r, a->link, &r.vips.facts[i]);
 	}

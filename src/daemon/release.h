@@ -12,7 +12,10 @@
  * input is complete; what Services may have is programmed again after it.
  *
  * A cluster IP is left alone: in a cluster the API server is reached by one.
+ *
+ * `sets` has the members that tell what a Service has: of one interface of netfilter; NULL: none.
  */
-void release_api_servers(const struct adapters *a, const struct node_view *view);
+void release_api_servers(
+	const struct adapters *a, struct adapter *sets, const struct node_view *view);
 
 #endif

@@ -36,8 +36,7 @@ enum {
 struct base_chain {
 	bool present;
 	bool right; /* at its hook, with its priority and type */
-	struct fact *jumps;
-	size_t n, cap;
+	struct fact_list jumps;
 };
 
 struct nftables {
@@ -437,9 +436,9 @@ static struct base_chain *base_of(struct nftables *t, const struct fact_key *jum
 
 static struct fact *find_jump(const struct base_chain *b, const struct fact_key *jump)
 {
-	for (size_t i = 0; i < b->n; i++)
-		if (fact_key_eq(&b->jumps[i].key, jump))
-			return &b->jumps[i];
+	for (size_t i = 0; i < b->jumps.n; i++)
+		if (fact_key_eq(&b->jumps.facts[i].key, jump))
+			return &b->jumps.facts[i];
 	return NULL;
 }
 
@@ -447,15 +446,13 @@ static void change_jump(struct base_chain *b, const struct op *op)
 {
 	struct fact *have = find_jump(b, &op->fact.key);
 
-	if (op->type == OP_DEL) {
-		if (have)
-			memmove(have, have + 1, (size_t)(b->jumps + --b->n - have) * sizeof(*have));
-	} else if (have) {
+	if (op->type != OP_DEL && have)
 		*have = op->fact;
-	} else {
-		mem_grow(b->jumps, b->n, b->cap);
-		b->jumps[b->n++] = op->fact;
-	}
+	else if (op->type != OP_DEL)
+		fact_list_add(&b->jumps, op->fact);
+	else if (have)
+		memmove(have, have + 1,
+			(size_t)(b->jumps.facts + --b->jumps.n - have) * sizeof(*have));
 }
 
 static void add_base(const struct nftables *t, struct requests *r, const struct base_chain *b,
@@ -466,14 +463,14 @@ static void add_base(const struct nftables *t, struct requests *r, const struct 
 	nftables_chain_name(table, hook_name(hook), name);
 	if (b->present) {
 		add_request(r, OF_NOBODY, nftables_msg_flush(family, name));
-		if (!b->right || !b->n)
+		if (!b->right || !b->jumps.n)
 			add_request(
 				r, OF_NOBODY, nftables_msg_chain(NFT_MSG_DELCHAIN, family, name));
 	}
-	if (b->n && !(b->present && b->right))
+	if (b->jumps.n && !(b->present && b->right))
 		add_request(r, OF_NOBODY, nftables_msg_base_chain(family, table, hook));
-	for (size_t i = 0; i < b->n; i++)
-		add_rules(t, r, OF_NOBODY, name, &b->jumps[i]);
+	for (size_t i = 0; i < b->jumps.n; i++)
+		add_rules(t, r, OF_NOBODY, name, &b->jumps.facts[i]);
 }
 
 /* All of them take effect at once. */
@@ -503,7 +500,7 @@ static void apply_jumps(struct nftables *t, struct op *ops, size_t n)
 		if (ops[i].result == PENDING)
 			ops[i].result = -ECANCELED;
 		if (done)
-			b->present = b->right = b->n != 0;
+			b->present = b->right = b->jumps.n != 0;
 		else
 			b->right = false; /* what stands there is unknown until it is read */
 	}
@@ -766,7 +763,7 @@ static void forget_jumps(struct nftables *t)
 				struct base_chain *b = &t->bases[f][table][hook];
 
 				b->present = b->right = false;
-				b->n = 0;
+				b->jumps.n = 0;
 			}
 }
 
@@ -1061,7 +1058,7 @@ void nftables_free(struct adapter *a)
 	for (size_t f = 0; f < FAMILIES; f++)
 		for (enum table table = TABLE_NAT; table <= TABLE_MANGLE; table++)
 			for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_POSTROUTING; hook++)
-				free(t->bases[f][table][hook].jumps);
+				fact_list_done(&t->bases[f][table][hook].jumps);
 	canary_free(t->canary);
 	nl_port_free(t->port);
 	free(t);

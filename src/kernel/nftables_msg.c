@@ -85,6 +85,11 @@ struct set_fields {
 	uint32_t key_type;
 };
 
+static size_t padded(size_t len)
+{
+	return (len + WORD - 1) / WORD * WORD;
+}
+
 static struct set_fields fields_of(const struct fact_key *set)
 {
 	const uint8_t address = set->family == AF_INET6 ? 16 : 4;
@@ -106,7 +111,7 @@ static struct set_fields fields_of(const struct fact_key *set)
 		break;
 	}
 	for (size_t i = 0; i < f.n; i++) {
-		f.key_len += (f.len[i] + WORD - 1u) / WORD * WORD;
+		f.key_len += (uint32_t)padded(f.len[i]);
 		f.key_type = f.key_type << TYPE_BITS | f.type[i];
 	}
 	return f;
@@ -245,7 +250,7 @@ static void write_key(const struct fact_key *k, bool last, uint8_t ret[static KE
 		if (i == 3 && last)
 			for (unsigned bit = k->port2; bit < f.len[i] * 8u; bit++)
 				ret[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
-		ret += (f.len[i] + WORD - 1u) / WORD * WORD;
+		ret += padded(f.len[i]);
 	}
 }
 

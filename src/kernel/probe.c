@@ -249,19 +249,26 @@ int probe_schedulers(unsigned *ret_mask, struct err *err)
 	return r;
 }
 
-int probe_family(int family, struct err *err)
+static int has_family(int family, struct err *err)
 {
-	struct iptables_tool tool;
 	long disabled;
 	int r;
 
-	if (family == AF_INET6) {
-		r = sysctl_read("net/ipv6/conf/all/disable_ipv6", &disabled);
-		if (err_is_shortage(r))
-			return err_errno(err, r, "cannot find out whether IPv6 is disabled");
-		if (r || disabled)
-			return 0;
-	}
+	if (family == AF_INET)
+		return 1;
+	r = sysctl_read("net/ipv6/conf/all/disable_ipv6", &disabled);
+	if (err_is_shortage(r))
+		return err_errno(err, r, "cannot find out whether IPv6 is disabled");
+	return !r && !disabled;
+}
+
+int probe_family(enum netfilter netfilter, int family, struct err *err)
+{
+	struct iptables_tool tool;
+	int r = has_family(family, err);
+
+	if (r <= 0 || netfilter == NETFILTER_NFTABLES)
+		return r;
 	r = iptables_tool_find(family, &tool, err);
 	if (r)
 		return err_is_shortage(r) ? r : 0;
@@ -272,13 +279,13 @@ int probe_family(int family, struct err *err)
 	return err_is_shortage(r) ? r : 0;
 }
 
-int probe_families(bool *ret_ipv4, bool *ret_ipv6, struct err *err)
+int probe_families(enum netfilter netfilter, bool *ret_ipv4, bool *ret_ipv6, struct err *err)
 {
-	int four = probe_family(AF_INET, err), six;
+	int four = probe_family(netfilter, AF_INET, err), six;
 
 	if (four < 0)
 		return four;
-	six = probe_family(AF_INET6, err);
+	six = probe_family(netfilter, AF_INET6, err);
 	if (six < 0)
 		return six;
 	*ret_ipv4 = four;

@@ -327,10 +327,11 @@ bool report_next(struct report *r, const struct report_input *in, struct buf *ou
 			(int)engine_stats(in->engine)->complete);
 
 		add_json(out,
-			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "apiVersion",
+			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "apiVersion",
 				"ipvsctl.io/v1", "kind", "Status", "source", "daemon", "node",
-				in->view->options->node_name, "backend", in->backend, "kernel",
-				in->kernel, "input", input, "warnings", warnings_json(in)));
+				in->view->options->node_name, "backend", in->backend, "netfilter",
+				netfilter_name(in->view->netfilter), "kernel", in->kernel, "input",
+				input, "warnings", warnings_json(in)));
 		out->len--;
 		buf_adds(out, ",\"services\":[");
 		r->begun = true;

@@ -352,6 +352,9 @@ static void expose_own(struct exposition *e, const struct metrics_input *in)
 
 	exposition_begin(e, "ipvsctl_backend_info", EXPOSITION_GAUGE, "The backend in use");
 	exposition_count(e, 1, "backend=\"%s\"", in->backend);
+	exposition_begin(e, "ipvsctl_netfilter_info", EXPOSITION_GAUGE,
+		"The interface for sets and rules in use");
+	exposition_count(e, 1, "netfilter=\"%s\"", in->netfilter);
 	exposition_single(e, "ipvsctl_backend_fallback", EXPOSITION_GAUGE,
 		"Whether the backend is iptables because IPVS cannot be used", in->fallback);
 }

@@ -145,6 +145,7 @@ static const struct key_case key_cases[] = {
 
 	{ "ipvsctl.vipMode", "address", "\"address\"" },
 	{ "ipvsctl.drainTimeout", "500ms", "\"500ms\"" },
+	{ "ipvsctl.netfilter", "nftables", "\"nftables\"" },
 	{ "ipvsctl.markMask", "\"0xff000000\"", "\"0xff000000\"" },
 	{ "ipvsctl.markMask", "\"0\"", "\"0x0\"" },
 	{ "ipvsctl.adoptForeign", "true", "true" },

@@ -236,6 +236,7 @@ static int setup(void **state)
 		.health = &f->health,
 		.engine = f->world->engine,
 		.backend = "ipvs",
+		.netfilter = "nftables",
 		.ipv4 = true,
 		.ipv6 = true,
 	};
@@ -462,6 +463,7 @@ static void our_own_tell_of_the_kernel(void **state)
 	assert_true(value(p, "ipvsctl_audits_total", "") == 1);
 	assert_true(value(p, "ipvsctl_draining", "") == 0);
 	assert_true(value(p, "ipvsctl_backend_info", "{backend=\"ipvs\"}") == 1);
+	assert_true(value(p, "ipvsctl_netfilter_info", "{netfilter=\"nftables\"}") == 1);
 	assert_true(value(p, "ipvsctl_backend_fallback", "") == 0);
 	assert_false(has(p, "ipvsctl_watch_healthy"));
 }

@@ -287,15 +287,15 @@ static void ipv6_is_served_unless_it_is_disabled(void **state)
 	long value;
 
 	(void)state;
-	assert_true(probe_family(AF_INET, NULL));
+	assert_true(probe_family(NETFILTER_IPTABLES, AF_INET, NULL));
 	if (sysctl_read(disable.path, &value)) {
-		assert_false(probe_family(AF_INET6, NULL));
+		assert_false(probe_family(NETFILTER_IPTABLES, AF_INET6, NULL));
 		return;
 	}
-	assert_true(probe_family(AF_INET6, NULL));
+	assert_true(probe_family(NETFILTER_IPTABLES, AF_INET6, NULL));
 	assert_int_equal(sysctl_ensure(&disable, &err), 1);
-	assert_false(probe_family(AF_INET6, NULL));
-	assert_true(probe_family(AF_INET, NULL));
+	assert_false(probe_family(NETFILTER_IPTABLES, AF_INET6, NULL));
+	assert_true(probe_family(NETFILTER_IPTABLES, AF_INET, NULL));
 }
 
 /* An iptables that says this of everything that it is asked to do. */
@@ -322,9 +322,9 @@ static void a_family_with_locked_tables_is_served(void **state)
 	snprintf(path, sizeof(path), "%s/iptables", dir);
 	setenv("PATH", dir, 1);
 	write_program(path, "Another app is currently holding the xtables lock.", 4);
-	assert_true(probe_family(AF_INET, NULL));
+	assert_true(probe_family(NETFILTER_IPTABLES, AF_INET, NULL));
 	write_program(path, "iptables: No chain/target/match by that name.", 1);
-	assert_false(probe_family(AF_INET, NULL));
+	assert_false(probe_family(NETFILTER_IPTABLES, AF_INET, NULL));
 	if (old)
 		setenv("PATH", old, 1);
 	remove(path);

@@ -61,7 +61,7 @@ static void check(const char *more, const char *left)
 	put(&expected, OTHERS);
 	put(&expected, left);
 	a = (struct adapters){ .ipvs = &k.adapter, .link = &k.adapter, .ipset = &k.adapter };
-	release_api_servers(&a, &node.view);
+	release_api_servers(&a, a.ipset, &node.view);
 	fake_kernel_print(&k, &found);
 	fake_kernel_print(&expected, &wanted);
 	assert_string_equal(buf_str(&found), buf_str(&wanted));

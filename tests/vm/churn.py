@@ -212,9 +212,9 @@ class Churn:
         self.remove(file, os.path.isdir)
         os.rename(path + ".new", path)
 
-    def remove(self, file, whether=lambda path: True):
+    def remove(self, file, whether=os.path.lexists):
         path = self.path(file)
-        if os.path.lexists(path) and whether(path):
+        if whether(path):
             shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
 
     def text(self, file):
@@ -231,7 +231,7 @@ class Churn:
         if kind == "half":
             self.replace(file, text[:len(text) // 2])
         elif kind == "in place":
-            self.remove(file, lambda path: not os.path.isfile(path))
+            self.remove(file, os.path.isdir)
             with open(self.path(file), "w", encoding="ascii") as f:
                 f.write(text[:len(text) // 3])
         elif kind == "invalid":

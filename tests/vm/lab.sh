@@ -448,7 +448,8 @@ daemon_begin() {
 	eventually 10 test -S "$WORK_LAB/notify.sock"
 	NOTIFY_SOCKET=$WORK_LAB/notify.sock enter node "$SVCD" "${input[@]}" \
 		--status-socket "$STATUS_SOCKET" --cluster-cidr "$CLUSTER_CIDR" \
-		--hostname-override node-a "$@" >>"${LOG_PIPE:-$DAEMON_LOG}" 2>&1 </dev/null &
+		--hostname-override node-a ${NETFILTER:+--netfilter="$NETFILTER"} "$@" \
+		>>"${LOG_PIPE:-$DAEMON_LOG}" 2>&1 </dev/null &
 	DAEMON_PID=$!
 }
 

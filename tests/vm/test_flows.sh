@@ -117,8 +117,10 @@ prepare_lab() {
 	done
 	# Send every refusal, even the hundredth within a second.
 	in_node sysctl -qw net.ipv4.icmp_ratemask=0 net.ipv6.icmp.ratelimit=0
-	# Drop packets to these ports, so that the daemon must open health check node ports.
+	# Drop packets to these ports, so that the daemon must open health check node ports. From
+	# nftables nobody can open what iptables drops.
 	for name in iptables ip6tables; do
+		[ "${NETFILTER:-}" != nftables ] || break
 		in_node $name -A INPUT -p tcp --dport 32000:32767 -j DROP
 	done
 }

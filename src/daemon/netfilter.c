@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netfilter.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/resolve.h"
+#include "kernel/ipset.h"
+#include "kernel/nftables.h"
+#include "kernel/probe.h"
+#include "kernel/reserved_ports.h"
+#include "settle.h"
+
+/* ipset and iptables. Returns 0, -ENOENT with words (they do not work here), or a shortage. */
+static int try_iptables(struct node_view *view, struct err *err)
+{
+	struct adapter *ipset;
+	int r = probe_families(NETFILTER_IPTABLES, &view->ipv4, &view->ipv6, err);
+
+	if (r < 0)
+		return r;
+	if (!view->ipv4 && !view->ipv6)
+		return err_set(err, -ENOENT,
+			"neither iptables nor ip6tables works here: install iptables (1.8 or newer)");
+	r = ipset_new(&ipset, err);
+	if (!r)
+		ipset_free(ipset);
+	return r;
+}
+
+/* The kernel takes all sets and rules of a node with these options. */
+static int try_rules(const struct node_view *view, struct err *err)
+{
+	const struct node_needs needs = { .takes_ports = { true, true },
+		.leads_ports = { true, true } };
+	_cleanup_(fact_list_done) struct fact_list facts = { 0 };
+	struct rule_pool pool = { 0 };
+	struct adapter *nftables = NULL;
+	int r = nftables_new(
+		&pool, view->ipv4, view->ipv6, view->options->mark_mask, &nftables, err);
+
+	if (!r) {
+		resolve_node(view, &needs, &pool, &facts);
+		fact_list_finish(&facts);
+		r = nftables_try(nftables, facts.facts, facts.n, err);
+	}
+	nftables_free(nftables);
+	rule_pool_done(&pool);
+	return r;
+}
+
+static int try_nftables(struct node_view *view, struct err *err)
+{
+	const int r = probe_families(NETFILTER_NFTABLES, &view->ipv4, &view->ipv6, err);
+
+	return r ? r : try_rules(view, err);
+}
+
+int netfilter_choose(const struct config *c, struct node_view *view, struct err *err)
+{
+	/* kube-proxy's IPVS mode knows no other. */
+	const bool must = c->options.netfilter == NETFILTER_IPTABLES || c->hand_over ||
+		c->options.backend == BACKEND_IPTABLES;
+	struct err reason = { 0 };
+	int r = 0;
+
+	view->netfilter = NETFILTER_IPTABLES;
+	if (c->options.netfilter != NETFILTER_NFTABLES || must) {
+		r = try_iptables(view, err);
+		if (!r || must || err_is_shortage(r))
+			return r;
+		reason = *err;
+	}
+	view->netfilter = NETFILTER_NFTABLES;
+	r = try_nftables(view, err);
+	if (r) {
+		err_prefix(err, "nftables cannot be used");
+		if (reason.code)
+			err_prefix(err, "%s; and", reason.msg);
+		return r;
+	}
+	if (reason.code)
+		log_warn("ipset and iptables cannot be used, going on with nftables; say "
+			 "--netfilter=nftables if that is meant",
+			"err=\"%s\"", reason.msg);
+	return 0;
+}
+
+void netfilter_move_notes(const struct adapters *ours, const struct adapters *other)
+{
+	static const struct port_set none;
+	struct adapter *to = adapters_sets(ours), *from = adapters_sets(other);
+	struct port_set ports, before;
+	struct err err;
+	int r;
+
+	if (!from)
+		return;
+	r = from->read_note(from, RESERVED_PORTS_NOTE, &ports, &err);
+	if (!r && !port_set_count(&ports))
+		return;
+	if (!r)
+		r = to->read_note(to, RESERVED_PORTS_NOTE, &before, &err);
+	if (!r) {
+		port_set_or(&ports, &before, &ports);
+		r = to->write_note(to, RESERVED_PORTS_NOTE, &ports, &err);
+	}
+	if (!r)
+		r = from->write_note(from, RESERVED_PORTS_NOTE, &none, &err);
+	if (r)
+		log_warn("cannot take over which source ports are reserved for Services, they stay "
+			 "reserved when they are not needed any more",
+			"err=\"%s\"", err.msg);
+}
+
+void netfilter_remove_other(const struct adapters *other, const struct node_view *view)
+{
+	struct node_view copy = *view;
+	struct store store;
+	struct engine *e;
+
+	if (!other->ipset && !other->iptables && !other->nftables)
+		return;
+	store_init(&store);
+	e = engine_new(&(struct engine_config){ .store = &store, .view = &copy });
+	adapters_serve(other, e);
+	engine_fed(e);
+	engine_release_all(e);
+	if (settle(e))
+		log_warn("not everything could be removed that is in the other interface of "
+			 "netfilter; ipvsctl-svcd tries again when it starts",
+			"netfilter=%s",
+			netfilter_name(view->netfilter == NETFILTER_NFTABLES ? NETFILTER_IPTABLES
+									     : NETFILTER_NFTABLES));
+	engine_free(e);
+	store_done(&store);
+}

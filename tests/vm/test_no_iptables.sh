@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Tests a machine such as a stock Enterprise Linux 10: ip_vs and nf_tables, but neither ip_set nor
+# any module or program of iptables.
+. "$(dirname "$0")/lab.sh"
+. "$(dirname "$0")/moving.sh"
+
+[ -n "${VM_ACCEL:-}" ] || skip_all "it hides modules of the whole machine"
+# Programs are hidden in a mount namespace of its own.
+[ -n "${HIDDEN:-}" ] || HIDDEN=1 exec unshare -m "$0"
+
+HIDING=/run/modprobe.d/ipvsctl-test.conf
+
+hide() {
+	local path name i
+	mkdir -p "${HIDING%/*}"
+	while read -r name; do
+		echo "install ${name//-/_} /bin/false"
+	done < <(find "/lib/modules/$(uname -r)/kernel" -name '*.ko*' -printf '%f\n' | sed 's/\.ko.*//' |
+		grep -E '^(ip_set|xt_|x_tables|ip_tables|ip6_tables|iptable_|ip6table_|nft_compat|br_netfilter)') \
+		>"$HIDING"
+	for i in 1 2 3; do
+		sed 's/install \(.*\) .*/\1/' "$HIDING" | grep -Fxf <(cut -d' ' -f1 /proc/modules) |
+			xargs -r -n1 rmmod 2>/dev/null
+	done
+	for path in $(compgen -c | grep -E '^(ipset|x?ip6?tables.*)$' | sort -u); do
+		mount --bind /bin/false "$(type -P "$path")" || return
+	done
+}
+
+answers() {
+	[[ $(ask "$@" | cut -d' ' -f1) = [ac] ]]
+}
+
+modprobe -q nf_tables || skip_all "this kernel has no nf_tables"
+hide
+trap 'rm -f "$HIDING"; lab_down' EXIT
+not grep -q '^ip_set ' /proc/modules || skip_all "ip_set is in use"
+lab_up
+trap 'rm -f "$HIDING"; lab_down' EXIT
+in_node ipvsadm -Ln >/dev/null 2>&1 || skip_all "this kernel has no ip_vs"
+write_services
+must "the daemon starts by default" daemon_start
+check "it says loudly that it uses nftables" \
+	grep -q 'level=warning msg="ipset and iptables cannot be used, going on with nftables' "$DAEMON_LOG"
+check "status says so" eval 'in_node "$SVC" status --socket "$STATUS_SOCKET" |
+	grep -q "^Node: node-a   Backend: ipvs with nftables "'
+check "a client reaches a cluster IP" answers client tcp 10.96.0.10 80
+check "a client reaches a cluster IP over IPv6" answers client tcp fd00:96::10 80
+check "a client reaches a NodePort" answers client tcp $NODE_IP 30080
+check "the node reaches a cluster IP" answers node tcp 10.96.0.10 80
+equal "policy Local keeps the client's address" \
+	"$(ask client -s 192.168.50.12 tcp $NODE_IP 30081)" "a 192.168.50.12"
+check "an admitted client reaches the load balancer address" \
+	answers client -s 192.168.50.11 tcp 203.0.113.10 80
+equal "another one does not" "$(ask client -s 192.168.50.13 tcp 203.0.113.10 80)" timeout
+check "a Service without endpoints refuses" refused client tcp 10.96.0.30 80
+check "UDP works" answers client udp 10.96.0.40 53
+daemon_end TERM
+check "--netfilter=iptables is an error that names what is missing" eval \
+	'enter node "$SVCD" --manifests "$MANIFESTS" --netfilter=iptables --once 2>&1 |
+		grep -q "install iptables"'
+tap_done
