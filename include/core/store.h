@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "base/port_set.h"
 #include "core/model.h"
 
 /*
@@ -113,9 +114,9 @@ bool store_has_slice(struct store *s, const struct slice *slice);
  * fn with the address of each one that comes or goes. NULL: no longer.
  */
 void store_index_endpoints(struct store *s, void (*fn)(const struct ip *ip, void *arg), void *arg);
-/* An endpoint of another Service than the slot's has the address and port. */
-bool store_has_endpoint_of_other(const struct store *s, const struct slot *slot,
-	const struct ip *ip, uint16_t port, uint8_t proto);
+/* Adds the ports that endpoints of other Services than the slot's have at the address. False: none. */
+bool store_add_endpoint_ports(const struct store *s, const struct slot *slot, const struct ip *ip,
+	uint8_t proto, struct port_set *ret);
 
 /* NULL where unknown. Valid until the next change of that object. */
 struct slot *store_find(const struct store *s, const char *ns, const char *name);

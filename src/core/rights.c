@@ -465,10 +465,21 @@ static const struct publication *better_claim(const struct rights *r, const stru
 	return c.winner;
 }
 
-/* The node ports of one Service, with their protocols. */
-struct own_node_ports {
-	uint32_t *keys; /* sorted */
-	size_t n;
+/* The ports that endpoints of other Services have at one address. */
+struct endpoint_ports {
+	struct map_node by_ip;
+	struct ip ip;
+	uint8_t proto;
+	struct port_set *set; /* NULL: none */
+};
+
+/* What is looked up once for all frontends of a Service, which may have 20,000 ports. */
+struct decision {
+	const struct rights *rights;
+	const struct publication *pub;
+	uint32_t *node_ports; /* its own, with their protocols, sorted */
+	size_t n_node_ports;
+	struct map endpoints; /* of struct endpoint_ports */
 };
 
 static uint32_t node_port_key(uint16_t port, uint8_t proto)
@@ -483,29 +494,55 @@ static int node_port_key_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void own_node_ports_list(struct own_node_ports *ret, const struct service *s)
+static void decision_init(struct decision *d, const struct rights *r, const struct publication *pub)
 {
-	*ret = (struct own_node_ports){ .keys = mem_zalloc(s ? s->n_ports : 0, sizeof(uint32_t)) };
+	const struct service *s = pub->slot->service;
+
+	*d = (struct decision){ .rights = r,
+		.pub = pub,
+		.node_ports = mem_zalloc(s ? s->n_ports : 0, sizeof(uint32_t)) };
 	for (size_t i = 0; s && i < s->n_ports; i++)
 		if (s->ports[i].node_port)
-			ret->keys[ret->n++] =
+			d->node_ports[d->n_node_ports++] =
 				node_port_key(s->ports[i].node_port, s->ports[i].proto);
-	qsort(ret->keys, ret->n, sizeof(*ret->keys), node_port_key_compare);
+	qsort(d->node_ports, d->n_node_ports, sizeof(*d->node_ports), node_port_key_compare);
 }
 
-static void own_node_ports_done(struct own_node_ports *l)
+static void decision_done(struct decision *d)
 {
-	free(l->keys);
+	map_for_each_entry(struct endpoint_ports, e, &d->endpoints, by_ip) {
+		free(e->set);
+		free(e);
+	}
+	map_done(&d->endpoints);
+	free(d->node_ports);
 }
 
 /* Another port of the same Service has it as its node port. */
-static bool is_own_node_port(const struct rights *r, const struct own_node_ports *own,
-	const struct frontend *fe, uint8_t proto)
+static bool is_own_node_port(const struct decision *d, const struct frontend *fe, uint8_t proto)
 {
 	const uint32_t key = node_port_key(fe->port, proto);
 
-	return node_view_is_nodeport_address(r->view, &fe->ip) &&
-		bsearch(&key, own->keys, own->n, sizeof(key), node_port_key_compare);
+	return node_view_is_nodeport_address(d->rights->view, &fe->ip) &&
+		bsearch(&key, d->node_ports, d->n_node_ports, sizeof(key), node_port_key_compare);
+}
+
+static bool is_endpoint_of_other(struct decision *d, const struct frontend *fe, uint8_t proto)
+{
+	const uint32_t hash = map_hash(&fe->ip, sizeof(fe->ip)) + proto;
+	struct endpoint_ports *new;
+
+	map_for_each_match_entry(const struct endpoint_ports, e, &d->endpoints, hash, by_ip)
+		if (e->proto == proto && ip_eq(&e->ip, &fe->ip))
+			return e->set && port_set_has(e->set, fe->port);
+	new = new0(struct endpoint_ports);
+	new->ip = fe->ip;
+	new->proto = proto;
+	new->set = new0(struct port_set);
+	if (!store_add_endpoint_ports(d->rights->store, d->pub->slot, &fe->ip, proto, new->set))
+		free(take(new->set));
+	map_add(&d->endpoints, &new->by_ip, hash);
+	return new->set &&port_set_has(new->set, fe->port);
 }
 
 /*
@@ -513,9 +550,11 @@ static bool is_own_node_port(const struct rights *r, const struct own_node_ports
  * could take the address from its Service. Nor is one that the Service has itself: Services that
  * select the same pods on the host network share their endpoints.
  */
-static enum refusal decide_frontend(const struct rights *r, const struct publication *pub,
-	const struct served_port *p, const struct own_node_ports *own, const struct frontend *fe)
+static enum refusal decide_frontend(
+	struct decision *d, const struct served_port *p, const struct frontend *fe)
 {
+	const struct rights *r = d->rights;
+	const struct publication *pub = d->pub;
 	const uint8_t proto = p->port->proto;
 	const bool external = frontend_authority(fe->kind) != AUTHORITY_ALLOCATED;
 	const enum refusal refusal =
@@ -526,21 +565,21 @@ static enum refusal decide_frontend(const struct rights *r, const struct publica
 	if (external && rights_cluster_ip_holder(r, &fe->ip, pub))
 		return REFUSAL_CLUSTER_IP;
 	if (fe->kind == FRONTEND_EXTERNAL_IP && !endpoints_find(&p->endpoints, &fe->ip, fe->port) &&
-		store_has_endpoint_of_other(r->store, pub->slot, &fe->ip, fe->port, proto))
+		is_endpoint_of_other(d, fe, proto))
 		return REFUSAL_ENDPOINT;
 	if (is_foreign(r, fe, proto))
 		return REFUSAL_FOREIGN;
-	if (external && is_own_node_port(r, own, fe, proto))
+	if (external && is_own_node_port(d, fe, proto))
 		return REFUSAL_HELD;
 	return better_claim(r, pub, fe, proto, NULL) ? REFUSAL_HELD : REFUSAL_NONE;
 }
 
 void rights_decide(struct rights *r, struct publication *pub, struct served_ports *served)
 {
-	_cleanup_(own_node_ports_done) struct own_node_ports own;
+	_cleanup_(decision_done) struct decision d;
 	size_t cap = 0;
 
-	own_node_ports_list(&own, pub->slot->service);
+	decision_init(&d, r, pub);
 	remember_cluster_ips(r, pub, served);
 	pub->takes_ports[0] = pub->takes_ports[1] = false;
 	for (size_t k = 0; k < served->n; k++) {
@@ -551,7 +590,7 @@ void rights_decide(struct rights *r, struct publication *pub, struct served_port
 		for (size_t i = 0; i < p->frontends.n; i++) {
 			struct frontend fe = p->frontends.fes[i];
 
-			fe.refusal = decide_frontend(r, pub, p, &own, &fe);
+			fe.refusal = decide_frontend(&d, p, &fe);
 			if (fe.refusal) {
 				frontend_list_add(&p->refused, &fe);
 			} else {

@@ -195,18 +195,26 @@ void store_index_endpoints(struct store *s, void (*fn)(const struct ip *ip, void
 		index_slice(s, it);
 }
 
-bool store_has_endpoint_of_other(const struct store *s, const struct slot *slot,
-	const struct ip *ip, uint16_t port, uint8_t proto)
+bool store_add_endpoint_ports(const struct store *s, const struct slot *slot, const struct ip *ip,
+	uint8_t proto, struct port_set *ret)
 {
+	const struct subset *last = NULL;
+	bool any = false;
+
 	map_for_each_match_entry(
 		struct endpoint_entry, e, &s->endpoints, map_hash(ip, sizeof(*ip)), by_ip) {
-		if (e->slot == slot || !ip_eq(&e->ip, ip))
+		/* A subset may name the address many times. */
+		if (e->slot == slot || e->subset == last || !ip_eq(&e->ip, ip))
 			continue;
-		for (size_t i = 0; i < e->subset->n_ports; i++)
-			if (e->subset->ports[i].port == port && e->subset->ports[i].proto == proto)
-				return true;
+		last = e->subset;
+		for (size_t i = 0; i < last->n_ports; i++) {
+			if (last->ports[i].proto != proto)
+				continue;
+			port_set_add(ret, last->ports[i].port);
+			any = true;
+		}
 	}
-	return false;
+	return any;
 }
 
 /* A slice without endpoints is of the family that it had before, or else of its Service. */
