@@ -7,12 +7,7 @@
 #include "base/mem.h"
 #include "settle.h"
 
-enum {
-	LOOK_MS = 200, /* between looks at the connections that are left */
-	/* The kernel makes the local route of an IPv6 address behind our back (addrconf_dad_work()
-	 * in net/ipv6/addrconf.c), and ours shall not go before. */
-	ADDRESSES_MS = 200,
-};
+enum { LOOK_MS = 200 /* between looks at the connections that are left */ };
 
 struct carried {
 	bool iptables; /* kube-proxy's iptables mode is to follow */
@@ -90,8 +85,6 @@ int hand_over(struct daemon *d, struct options *options)
 			"kube-proxy's layout cannot be prepared, keeping our own", "mode=%s", mode);
 		return r;
 	}
-	if (d->view.backend == BACKEND_IPVS)
-		usleep(ADDRESSES_MS * 1000);
 	r = take_layout(d, options, LAYOUT_KUBE_PROXY);
 	while (!r && carries_connections(d)) {
 		if (!waits)

@@ -19,6 +19,8 @@
 #include "link_rule_msg.h"
 #include "nl.h"
 
+enum { LOCAL_ROUTES_MS = 20 /* a batch waits no longer for the kernel */ };
+
 struct link {
 	struct adapter adapter;
 	struct nl_port *port;
@@ -109,6 +111,27 @@ static void apply_held(struct link *l, struct op *ops, size_t n)
 		link_held_apply(l->port, d.dummy ? d.index : 0, ops, n);
 }
 
+/*
+ * The kernel makes the local route of an IPv6 address after its answer, from a work queue
+ * (addrconf_dad_work() in net/ipv6/addrconf.c). Until then the address is not local, unless another
+ * route says so, which may be the next to go.
+ */
+static void await_local_routes(struct link *l, const struct op *ops, size_t n)
+{
+	int naps = LOCAL_ROUTES_MS;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ip ip = fact_ip(&ops[i].fact.key);
+		struct link_hop hop = { 0 };
+
+		if (ip.family != AF_INET6 || ops[i].type != OP_ADD || ops[i].result)
+			continue;
+		while (!nl_port_ask(l->port, link_msg_route_get(&ip), link_read_hop, NULL, &hop) &&
+			hop.maker != RTPROT_KERNEL && naps-- > 0)
+			usleep(1000);
+	}
+}
+
 static void link_apply(struct adapter *a, struct op *ops, size_t n)
 {
 	struct link *l = container_of(a, struct link, adapter);
@@ -140,6 +163,8 @@ static void link_apply(struct adapter *a, struct op *ops, size_t n)
 		ops[i].result = r;
 	if (!r)
 		nl_port_batch(l->port, n, link_batch_build, link_batch_answer, &b);
+	if (!r && ops->fact.key.kind == FACT_ADDR)
+		await_local_routes(l, ops, n);
 }
 
 const char *link_explain(const struct op *op)

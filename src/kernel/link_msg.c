@@ -252,6 +252,7 @@ int link_read_hop(struct nlmsghdr *msg, void *ret)
 		(h->rtm_family != AF_INET && h->rtm_family != AF_INET6))
 		return -EBADMSG;
 	hop.type = h->rtm_type;
+	hop.maker = h->rtm_protocol;
 	hop.index = tb[RTA_OIF] ? (int)nla_get_u32(tb[RTA_OIF]) : 0;
 	if (tb[RTA_GATEWAY] && !link_read_ip(h->rtm_family, tb[RTA_GATEWAY], &hop.via))
 		return -EBADMSG;

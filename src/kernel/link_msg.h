@@ -26,6 +26,7 @@ struct link_address {
 /* Where the kernel sends a packet. */
 struct link_hop {
 	uint8_t type;  /* RTN_* */
+	uint8_t maker; /* RTPROT_* */
 	int index;     /* of the device; 0: none */
 	struct ip via; /* the gateway; family 0: none */
 };

@@ -781,6 +781,20 @@ static void a_vip_can_be_an_address_and_a_route_at_once(void **state)
 		adapter, FACT_ROUTE, "route 10.96.0.1 src=192.168.50.1\nroute fd00:96::1\n");
 }
 
+/* The kernel makes the route of an IPv6 address after its answer. */
+static void an_address_is_local_when_it_is_added(void **state)
+{
+	(void)state;
+	apply(OP_ADD, "link kube-ipvs0", 0);
+	for (unsigned i = 1; i <= 200; i++) {
+		char line[IP_STRLEN + 8];
+
+		snprintf(line, sizeof(line), "addr fd00:96::%x", i);
+		apply(OP_ADD, line, 0);
+		assert_routed(line + strlen("addr "), "local");
+	}
+}
+
 static void vips_are_no_addresses_of_the_node(void **state)
 {
 	_cleanup_free_ struct ip *ips = NULL;
@@ -846,6 +860,7 @@ static int run_device_tests(void)
 		TEST(the_held_device_is_set_down),
 		TEST(addresses_are_added_and_deleted),
 		TEST(a_vip_can_be_an_address_and_a_route_at_once),
+		TEST(an_address_is_local_when_it_is_added),
 		TEST(held_addresses_are_known_and_not_taken),
 		TEST(flaws_of_held_addresses_are_told_and_repaired),
 		TEST(a_device_that_is_set_up_takes_held_addresses_until_repaired),
