@@ -43,6 +43,9 @@ struct engine_config {
 	/* The Service asked for a scheduler that the kernel does not have, and gets the default.
 	 * Called once, and again only if its own was available in between. May be NULL. */
 	void (*on_degraded)(const struct service *service, void *arg);
+	/* Ports of the Service are beyond SERVICE_MAX_REAL_SERVERS. Called once, and again only if
+	 * none was in between. May be NULL. */
+	void (*on_beyond)(const struct service *service, void *arg);
 	/* A Service does not get all frontends that it asks for. May be NULL. */
 	void (*on_refused)(const struct refused_frontends *refused, void *arg);
 	/* Whether endpoints of the Service may be in what could not be read, while the input is

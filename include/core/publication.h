@@ -47,6 +47,7 @@ struct publication {
 	struct node_socket *unready;
 	size_t n_unready;
 	bool degraded; /* the scheduler that it asked for is missing */
+	bool beyond;   /* a port of it is, see struct served_port */
 	/* It publishes nothing yet: all its endpoints may be in what could not be read. */
 	bool withheld;
 	struct port_marks marks;

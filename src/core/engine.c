@@ -97,6 +97,7 @@ struct engine *engine_new(const struct engine_config *config)
 		.stats = &e->stats,
 		.drains = config->drain,
 		.on_degraded = config->on_degraded,
+		.on_beyond = config->on_beyond,
 		.on_refused = config->on_refused,
 		.misses_endpoints = config->misses_endpoints,
 		.arg = config->arg,

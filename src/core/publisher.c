@@ -285,6 +285,17 @@ static void tell_refused(
 		p->on_refused(&told, p->arg);
 }
 
+static void tell_beyond(const struct publisher *p, struct publication *pub)
+{
+	bool beyond = false;
+
+	for (size_t k = 0; k < p->served.n; k++)
+		beyond |= p->served.ports[k].beyond;
+	if (beyond && !pub->beyond && p->on_beyond)
+		p->on_beyond(pub->slot->service, p->arg);
+	pub->beyond = beyond;
+}
+
 bool publisher_misses_endpoints(const struct publisher *p, const struct slot *slot)
 {
 	return p->incomplete && p->misses_endpoints && p->misses_endpoints(slot, p->arg);
@@ -329,6 +340,7 @@ static size_t publish_slot(struct publisher *p, struct slot *slot)
 	pub->withheld = s && !slot->n_slices && !n_old && publisher_misses_endpoints(p, slot);
 	if (!p->releasing && !pub->withheld)
 		served_ports_select(&p->served, slot, p->view);
+	tell_beyond(p, pub);
 	rights_decide(&p->rights, pub, &p->served);
 	tell_refused(p, pub, &old_wishes);
 	for (size_t f = 0; f < ARRAY_SIZE(p->n_taking_ports); f++)

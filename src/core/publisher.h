@@ -24,6 +24,7 @@ struct publisher {
 	struct engine_stats *stats; /* counts resolves and exhausted marks */
 	bool drains;		    /* real servers keep their connections for a while */
 	void (*on_degraded)(const struct service *service, void *arg);
+	void (*on_beyond)(const struct service *service, void *arg);
 	void (*on_refused)(const struct refused_frontends *refused, void *arg);
 	bool (*misses_endpoints)(const struct slot *slot, void *arg); /* of engine_config */
 	void *arg;

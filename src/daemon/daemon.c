@@ -61,6 +61,14 @@ static void on_degraded(const struct service *service, void *arg)
 		d->config->options.node_name, service->scheduler, d->config->options.scheduler);
 }
 
+static void on_beyond(const struct service *service, void *arg)
+{
+	(void)arg;
+	log_warn(
+		"a Service has more real servers than the limit, ports beyond it have no endpoints",
+		"service=%s/%s limit=%d", service->ns, service->name, SERVICE_MAX_REAL_SERVERS);
+}
+
 static void on_refused(const struct refused_frontends *refused, void *arg)
 {
 	struct daemon *d = arg;
@@ -391,6 +399,7 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 		.on_failure = on_failure,
 		.on_scheduler_missing = on_scheduler_missing,
 		.on_degraded = on_degraded,
+		.on_beyond = on_beyond,
 		.on_refused = on_refused,
 		.misses_endpoints = on_misses_endpoints,
 		.on_audit = on_audit,

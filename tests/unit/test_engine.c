@@ -268,6 +268,30 @@ static void work_in_one_step_is_bounded(void **state)
 	assert_int_equal(resolves, 2000);
 }
 
+static void a_service_beyond_the_limit_of_real_servers_is_told_once(void **state)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	struct world *w = *state;
+
+	buf_adds(&b, "service a/web ip=10.96.0.1 port=p:80/TCP port=q:81/TCP\n");
+	for (unsigned k = 0; k <= SERVICE_MAX_REAL_SERVERS / 2 / 32; k++) {
+		buf_addf(&b, "slice a/web-%u port=p:80/TCP port=q:81/TCP", k);
+		for (unsigned i = 0; i < 32; i++)
+			buf_addf(&b, " ep=10.%u.%u.%u", 100 + (k >> 8), k & 255, i + 1);
+		buf_addc(&b, '\n');
+	}
+	world_start(w, buf_str(&b));
+	assert_string_equal(world_told(w), "a/web beyond the limit\n");
+	world_expect(w, "rs 10.96.0.1:80/TCP 10.100.0.1:80 weight=1\n");
+	world_expect_gone(w, "rs 10.96.0.1:81/TCP 10.100.0.1:81 weight=1\n");
+	world_forget(w);
+	world_load(w,
+		"slice a/web-0 port=p:80/TCP port=q:81/TCP ep=10.100.0.7\n"
+		"slice a/web-1 port=p:80/TCP port=q:81/TCP ep=10.100.1.7\n");
+	assert_string_equal(world_told(w), "");
+	world_expect(w, "rs 10.96.0.1:81/TCP 10.100.0.7:81 weight=1\n");
+}
+
 static void endpoints_may_come_before_and_stay_after_their_service(void **state)
 {
 	struct world *w = *state;
@@ -407,6 +431,7 @@ int main(void)
 		WORLD_TEST(one_endpoint_among_a_thousand_services_is_one_operation),
 		WORLD_TEST(a_deleted_service_takes_its_own_facts_only),
 		WORLD_TEST(work_in_one_step_is_bounded),
+		WORLD_TEST(a_service_beyond_the_limit_of_real_servers_is_told_once),
 		WORLD_TEST(endpoints_may_come_before_and_stay_after_their_service),
 		WORLD_TEST(a_changed_policy_writes_the_difference_only),
 		WORLD_TEST(a_nodes_weight_reaches_its_endpoints),

@@ -36,6 +36,13 @@ static void on_degraded(const struct service *service, void *arg)
 	buf_addf(&w->told, "%s/%s degraded\n", service->ns, service->name);
 }
 
+static void on_beyond(const struct service *service, void *arg)
+{
+	struct world *w = arg;
+
+	buf_addf(&w->told, "%s/%s beyond the limit\n", service->ns, service->name);
+}
+
 static void on_refused(const struct refused_frontends *refused, void *arg)
 {
 	const struct frontend *fe = refused->frontend;
@@ -74,6 +81,7 @@ void world_restart_with(struct world *w, struct engine_config config)
 	config.on_failure = on_failure;
 	config.on_scheduler_missing = on_scheduler_missing;
 	config.on_degraded = on_degraded;
+	config.on_beyond = on_beyond;
 	config.on_refused = on_refused;
 	config.on_audit = on_audit;
 	config.arg = w;
