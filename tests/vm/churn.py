@@ -5,8 +5,9 @@
 Objects that change at random, in manifests and in a fake API server at 127.0.0.1:6443: of each
 number that comes on standard input, so many times an object (a Service, or one of its two slices) is
 made, changed or deleted, never left as it was. The same seed makes the same objects. Answers each
-number with the numbers of objects that exist then, of files that were broken and of faults of the
-API server so far.
+number with the numbers of objects that exist then, of files that were broken so far, of faults of the
+API server, and of its restores among these. A client whose version the server has reached again after
+a restore cannot notice it.
 
 Meanwhile files break and the API server fails, restarts, or is restored from a backup. Before the
 answer all files are whole again, and the API server serves the same objects.
@@ -52,6 +53,7 @@ class ApiServer:
         self.changed = {}  # since the backup: the object of each kind and name, or None
         self.left = 0  # batches until it is up again
         self.faults = 0
+        self.restores = 0
 
     def order(self, **orders):
         answer = self.server.control(orders)
@@ -67,6 +69,7 @@ class ApiServer:
     def restore(self):
         """As after a restore of etcd: what changed since the backup is written again, so that versions come back
         with other content."""
+        self.restores += 1
         self.order(restore=True)
         exists = {(o["kind"], o["metadata"]["name"]) for o in self.order(get="objects")["objects"]}
         changed = list(self.changed.items())
@@ -278,7 +281,7 @@ def main():
     churn = Churn(sys.argv[1], int(sys.argv[2]))
     for line in sys.stdin:
         churn.changes(int(line))
-        print(churn.existing(), churn.breaks, churn.api.faults, flush=True)
+        print(churn.existing(), churn.breaks, churn.api.faults, churn.api.restores, flush=True)
 
 
 main()

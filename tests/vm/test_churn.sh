@@ -24,8 +24,13 @@ churn() {
 	echo "$1" >&"${CHURN[1]}"
 }
 
+# After a restore of the API server the daemon is told to read everything again; see INPUTS in
+# man/ipvsctl-svcd.8.scd.
+RESTORES=0
 churned() {
-	read -r -u "${CHURN[0]}" OBJECTS BROKEN API_FAULTS
+	local before=$RESTORES
+	read -r -u "${CHURN[0]}" OBJECTS BROKEN API_FAULTS RESTORES || return
+	[ "$RESTORES" = "$before" ] || [ -z "$DAEMON_PID" ] || kill -HUP "$DAEMON_PID"
 }
 
 # any: prints one random line of the input. The caller sets CHOICE, because this runs in a subshell.
