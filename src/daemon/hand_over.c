@@ -49,15 +49,19 @@ static void count_fact(const struct fact *f, void *arg)
 	++*(size_t *)arg;
 }
 
-/* Of all modes and backends only kube-proxy's iptables mode has no set. */
-static bool is_handed_over(struct daemon *d)
+static bool may_have_set(struct adapter *sets)
 {
-	struct adapter *sets = d->adapters.ipset;
 	struct err err;
 	size_t n = 0;
 
-	return d->view.backend == BACKEND_IPTABLES &&
-		!sets->dump(sets, FACT_SET, NULL, count_fact, &n, &err) && !n;
+	return sets && (sets->dump(sets, FACT_SET, NULL, count_fact, &n, &err) || n);
+}
+
+/* Of all modes and backends only kube-proxy's iptables mode has no set. */
+static bool is_handed_over(struct daemon *d)
+{
+	return d->view.backend == BACKEND_IPTABLES && !may_have_set(adapters_sets(&d->adapters)) &&
+		!may_have_set(adapters_sets(&d->other));
 }
 
 static int take_layout(struct daemon *d, struct options *options, enum layout layout)
@@ -75,9 +79,13 @@ int hand_over(struct daemon *d, struct options *options)
 	bool waits = false;
 	int r = 0;
 
-	/* Chains of kube-proxy drop what no rule has translated, such as all that is for IPVS. */
-	if (!prepared && d->view.backend == BACKEND_IPTABLES)
+	/* Chains of kube-proxy drop what no rule has translated, such as all that is for IPVS. Rules
+	 * in nftables keep packets from those that translate. */
+	if (!prepared && d->view.backend == BACKEND_IPTABLES) {
 		r = take_layout(d, options, LAYOUT_OWN);
+		if (!r)
+			daemon_remove_other(d);
+	}
 	if (!r && !prepared)
 		r = take_layout(d, options, LAYOUT_BOTH);
 	if (r) {
