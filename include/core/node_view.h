@@ -33,10 +33,10 @@ struct node_socket {
  */
 struct node_view {
 	const struct options *options;
-	enum backend backend;	/* in effect; BACKEND_AUTO counts as IPVS */
+	enum backend backend;	  /* in effect; BACKEND_AUTO counts as IPVS */
 	enum netfilter netfilter; /* in effect; NETFILTER_AUTO counts as iptables */
-	bool ipv4, ipv6;	/* families that this node serves */
-	bool random_fully;	/* iptables knows MASQUERADE --random-fully (1.6.2) */
+	bool ipv4, ipv6;	  /* families that this node serves */
+	bool random_fully;	  /* iptables knows MASQUERADE --random-fully (1.6.2) */
 	bool drop_invalid;	/* drop what connection tracking finds invalid; only on iptables */
 	struct ip bind_address; /* preferred as the node's own address; family 0: none */
 	bool keep;		/* zone and pod CIDRs outlive the Node object: pods run on */

@@ -256,7 +256,8 @@ static void change_key(struct fact_key *key, uint8_t what, uint8_t n)
 		return;
 	switch (what % 4) {
 	case 0:
-		key->port += key->port && key->kind != FACT_ROUTE ? n % 4 : 0;
+		if (key->port && key->kind != FACT_ROUTE)
+			key->port = (uint16_t)(key->port + n % 4);
 		break;
 	case 1:
 		key->addr[last] ^= n % 16;

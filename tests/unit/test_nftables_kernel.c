@@ -176,7 +176,7 @@ static void members_of_every_type_are_added_and_deleted(void **state)
 	assert_has(&l);
 	apply_all(&l, FACT_MEMBER, OP_DEL);
 	apply_all(&l, FACT_MEMBER, OP_DEL);
-	assert_int_equal(kernel_dump(adapter, FACT_MEMBER).n, 0);
+	kernel_assert_facts(adapter, FACT_MEMBER, "");
 }
 
 static void a_mark_is_changed(void **state)
@@ -295,6 +295,15 @@ static void changes_by_others_are_seen_and_mended(void **state)
 	assert_has(&l);
 }
 
+/* Of the only one. */
+static uint64_t rules_of_the_chain(void)
+{
+	_cleanup_(fact_list_done) struct fact_list l = kernel_dump(adapter, FACT_CHAIN);
+
+	assert_int_equal(l.n, 1);
+	return l.facts[0].val.chain.rules;
+}
+
 /* One expression in place of another, under the same comment and handle. */
 static void a_replaced_expression_is_seen(void **state)
 {
@@ -313,15 +322,13 @@ static void a_replaced_expression_is_seen(void **state)
 			.match = { match_set(SET_CLUSTER_IP, DIRS_SRC_DST) }, .target = to_drop });
 	kernel_apply(adapter, OP_ADD, set, 0);
 	kernel_apply(adapter, OP_ADD, chain, 0);
-	assert_int_equal(
-		kernel_dump(adapter, FACT_CHAIN).facts[0].val.chain.rules, chain.val.chain.rules);
+	assert_int_equal(rules_of_the_chain(), chain.val.chain.rules);
 	/* The pool's rules under that hash are others now. */
 	rule_pool_done(&pool);
 	pool = (struct rule_pool){ 0 };
 	rule_pool_put(&pool, &list);
 	chain.val.chain.rules = rule_list_hash(HASH_EMPTY, &list);
-	assert_int_not_equal(
-		kernel_dump(adapter, FACT_CHAIN).facts[0].val.chain.rules, chain.val.chain.rules);
+	assert_int_not_equal(rules_of_the_chain(), chain.val.chain.rules);
 	rule_list_done(&list);
 }
 
