@@ -61,6 +61,8 @@ struct cidr ip_loopback(int family);
 bool cidr_contains(const struct cidr *c, const struct ip *ip);
 /* One of the n CIDRs contains the address. */
 bool cidrs_contain(const struct cidr *cidrs, size_t n, const struct ip *ip);
+/* Leaves out ranges that lie within others, and keeps the order of the rest. Returns their number. */
+size_t cidrs_reduce(struct cidr *cidrs, size_t n);
 /* 32 or 128. */
 uint8_t ip_bits(int family);
 

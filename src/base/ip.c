@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/number.h"
 
 /* ::ffff:0:0/96 */
@@ -232,4 +233,38 @@ bool cidrs_contain(const struct cidr *cidrs, size_t n, const struct ip *ip)
 		if (cidr_contains(&cidrs[i], ip))
 			return true;
 	return false;
+}
+
+/* By address, a range before those within it, and equal ones in their order. */
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct cidr *const *x = a, *const *y = b;
+	const int c = ip_compare(&(*x)->ip, &(*y)->ip);
+
+	if (c)
+		return c;
+	return (*x)->len != (*y)->len ? (int)(*x)->len - (int)(*y)->len : (*x > *y) - (*x < *y);
+}
+
+size_t cidrs_reduce(struct cidr *cidrs, size_t n)
+{
+	_cleanup_free_ const struct cidr **sorted = mem_zalloc(n, sizeof(*sorted));
+	_cleanup_free_ bool *within = mem_zalloc(n, sizeof(*within));
+	const struct cidr *last = NULL;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = &cidrs[i];
+	if (n)
+		qsort(sorted, n, sizeof(*sorted), compare_ranges);
+	for (size_t i = 0; i < n; i++) {
+		if (last && cidr_contains(last, &sorted[i]->ip))
+			within[sorted[i] - cidrs] = true;
+		else
+			last = sorted[i];
+	}
+	for (size_t i = 0; i < n; i++)
+		if (!within[i])
+			cidrs[kept++] = cidrs[i];
+	return kept;
 }

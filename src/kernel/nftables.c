@@ -166,11 +166,11 @@ static int read_sets(struct nftables *t, struct fact_list *ret)
 	return r;
 }
 
-static bool has_form(const struct nftables *t, const struct fact *set)
+static bool has_form(struct nftables *t, const struct fact *set)
 {
 	_cleanup_(fact_list_done) struct fact_list have = { 0 };
 
-	if (read_sets((struct nftables *)t, &have))
+	if (read_sets(t, &have))
 		return false;
 	for (size_t i = 0; i < have.n; i++)
 		if (fact_key_eq(&have.facts[i].key, &set->key))
@@ -275,8 +275,8 @@ static int take_members(struct nlmsghdr *msg, void *arg)
 }
 
 /*
- * A range that lies within one which is there is refused, and Linux 6.1 says that it was added. The
- * Service has other ranges by now, so the wider one makes way in the same transaction.
+ * A range that lies within one which is there is refused, and Linux 6.1 says that it was added. A
+ * Service never wants both (cidrs_reduce()), so the wider one makes way in the same transaction.
  */
 static void remove_wider(struct map *ranges, struct requests *r, int owner, const struct fact *f)
 {
@@ -320,6 +320,7 @@ static int member_result(const struct op *op, int result)
 
 static void apply_members(struct nftables *t, struct op *ops, size_t n)
 {
+	_cleanup_free_ bool *replaces = mem_zalloc(n, sizeof(*replaces));
 	struct map ranges[FAMILIES] = { 0 };
 	struct requests r = { 0 };
 	bool read[FAMILIES] = { false, false };
@@ -341,18 +342,18 @@ static void apply_members(struct nftables *t, struct op *ops, size_t n)
 				read[family] = true;
 				remove_wider(&ranges[family], &r, (int)i, f);
 			}
-			if (ops[i].type == OP_SET)
+			if (ops[i].type == OP_SET || replaces[i])
 				add_request(&r, (int)i, nftables_msg_member(NFT_MSG_DELSETELEM, f));
 			add_request(&r, (int)i, nftables_msg_member(NFT_MSG_NEWSETELEM, f));
 		}
 		transact(t, &r, false, ops, n);
 		for (size_t i = 0; i < n; i++) {
 			/* It is there with another mark. */
-			if (ops[i].type == OP_ADD && ops[i].result == -EEXIST &&
-				set_info(ops[i].fact.key.set)->marks) {
-				ops[i].type = OP_SET;
-				ops[i].result = PENDING;
-			}
+			if (ops[i].result != -EEXIST || replaces[i] ||
+				!set_info(ops[i].fact.key.set)->marks)
+				continue;
+			replaces[i] = true;
+			ops[i].result = PENDING;
 		}
 		for (size_t f = 0; f < FAMILIES; f++) {
 			forget_ranges(&ranges[f]);

@@ -296,6 +296,27 @@ static void ipv4_sorts_before_ipv6(void **state)
 		}
 }
 
+static void ranges_within_others_are_left_out(void **state)
+{
+	static const char *const texts[] = { "10.1.0.0/16", "fd00:1::/32", "10.0.0.0/8",
+		"11.0.0.0/8", "10.255.255.255/32", "fd00::/16", "11.0.0.0/8", "0:0:0:0::/128",
+		"12.0.0.0/9", "12.128.0.0/9" };
+	static const char *const kept[] = { "10.0.0.0/8", "11.0.0.0/8", "fd00::/16", "::/128",
+		"12.0.0.0/9", "12.128.0.0/9" };
+	struct cidr ranges[ARRAY_SIZE(texts)];
+	char s[CIDR_STRLEN];
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		assert_int_equal(cidr_parse(texts[i], &ranges[i]), 0);
+	n = cidrs_reduce(ranges, ARRAY_SIZE(ranges));
+	assert_int_equal(n, ARRAY_SIZE(kept));
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(cidr_print(&ranges[i], s), kept[i]);
+	assert_int_equal(cidrs_reduce(NULL, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +333,7 @@ int main(void)
 		cmocka_unit_test(garbage_is_no_address_with_port),
 		cmocka_unit_test(addresses_have_kinds),
 		cmocka_unit_test(ipv4_sorts_before_ipv6),
+		cmocka_unit_test(ranges_within_others_are_left_out),
 	};
 
 	return cmocka_run_group_tests_name("ip", tests, NULL, NULL);
