@@ -215,9 +215,9 @@ class Churn:
         self.remove(file, os.path.isdir)
         os.rename(path + ".new", path)
 
-    def remove(self, file, whether=os.path.lexists):
+    def remove(self, file, whether=lambda path: True):
         path = self.path(file)
-        if whether(path):
+        if os.path.lexists(path) and whether(path):
             shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
 
     def text(self, file):
@@ -234,7 +234,7 @@ class Churn:
         if kind == "half":
             self.replace(file, text[:len(text) // 2])
         elif kind == "in place":
-            self.remove(file, os.path.isdir)
+            self.remove(file, lambda path: not os.path.isfile(path))
             with open(self.path(file), "w", encoding="ascii") as f:
                 f.write(text[:len(text) // 3])
         elif kind == "invalid":

@@ -14,8 +14,8 @@ CHANGES=${CHANGES:-900}
 SEED=${SEED:-1}
 ROUND=$((CHANGES < 30000 ? CHANGES / 3 : 5000)) # changes between two rests, each half with its faults
 ROUNDS=$((CHANGES / ROUND))
-KILLS=$((2 + ROUND / 500))     # in each round of the first third
-DELETIONS=$((4 + ROUND / 250)) # in each round
+KILLS=$((2 + ROUND / 1000))    # in each round of the first third
+DELETIONS=$((4 + ROUND / 500)) # in each round
 
 # ---- Changes ----
 
