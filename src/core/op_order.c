@@ -31,10 +31,12 @@
  *  7. Diversions: members of KUBE-LOCAL-MARK lead packets from the virtual server of an address to
  *     the virtual server of a mark, which by now has its real servers.
  *
- *  8. Held addresses, then routes and addresses, which make the VIPs local. From here on clients
- *     reach them. An address that stays with its owner is reached last, by the members of
- *     KUBE-EXTERNAL-PORT: before it has its route the packets would go to the owner, and before it
- *     has its virtual server to a daemon of this node.
+ *  8. Routes and addresses, which make the VIPs local. From here on clients reach them. An address
+ *     that stays with its owner is reached last, by the members of KUBE-EXTERNAL-PORT: before it
+ *     has its route the packets would go to the owner, and before it has its virtual server to a
+ *     daemon of this node. Then it is held: adding the address hides for a moment what table local
+ *     says of it (src/kernel/link_held.c), and if it was taken as a whole until now, packets would
+ *     go to the owner unless they are marked already.
  *
  *  9. Existing entrances change. They decide which backend gets the packets of a Service, so when
  *     the backend changes, both backends answer at this moment (steps 4 to 8). Existing chains of
@@ -106,12 +108,12 @@ const struct op_step op_order[] = {
 	{ OP_ADD, OP_CLASS_DIVERSION, VITAL },
 	{ OP_SET, OP_CLASS_DIVERSION },
 	/*  8 */
-	{ OP_ADD, FACT_HELD, VITAL },
-	{ OP_SET, FACT_HELD, VITAL },
 	{ OP_ADD, FACT_ROUTE, VITAL },
 	{ OP_ADD, FACT_ADDR, VITAL },
 	{ OP_ADD, OP_CLASS_EXPOSURE },
 	{ OP_SET, OP_CLASS_EXPOSURE },
+	{ OP_ADD, FACT_HELD },
+	{ OP_SET, FACT_HELD },
 	/*  9 */
 	{ OP_SET, OP_CLASS_ENTRANCE },
 	{ OP_SET, OP_CLASS_SERVICE_CHAIN, JOINS },

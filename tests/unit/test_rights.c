@@ -477,8 +477,8 @@ static void the_order_of_taking_and_giving_back(void **state)
 {
 	static const char *const taken[] = { "add policy-rule IPv4", "add set KUBE-EXTERNAL-PORT",
 		"add jump IPv4 mangle PREROUTING KUBE-IPVS-EXTERNAL", "add vs 192.0.2.1",
-		"add rs 192.0.2.1", "add held 192.0.2.1", "add route 192.0.2.1 table",
-		"add member KUBE-EXTERNAL-PORT" };
+		"add rs 192.0.2.1", "add route 192.0.2.1 table", "add member KUBE-EXTERNAL-PORT",
+		"add held 192.0.2.1" };
 	static const char *const given_back[] = { "delete member KUBE-EXTERNAL-PORT",
 		"delete route 192.0.2.1 table", "delete held 192.0.2.1", "delete vs 192.0.2.1" };
 	/* Members and addresses go with their set and device. */
