@@ -89,7 +89,8 @@ struct fact_key {
 		char name[32]; /* CHAIN, JUMP: the chain of ours; LINK: the device */
 		struct {
 			uint32_t priority, mark, mask, table;
-		} policy_rule; /* POLICY_RULE */
+			uint32_t unused[4]; /* as long as the others */
+		} policy_rule;		    /* POLICY_RULE */
 	};
 };
 static_assert(sizeof(struct fact_key) == 40, "keys are hashed and compared as bytes: no padding");

@@ -49,7 +49,8 @@ bool node_view_set_api_in_use(struct node_view *v, const struct node_socket *soc
 		memcpy(copy, sockets, n * sizeof(*copy));
 		qsort(copy, n, sizeof(*copy), node_socket_compare);
 	}
-	changed = n != v->n_api_in_use || (n && memcmp(copy, v->api_in_use, n * sizeof(*copy)));
+	changed =
+		n != v->n_api_in_use || (n && memcmp(copy, v->api_in_use, n * sizeof(*copy)) != 0);
 	free(v->api_in_use);
 	v->api_in_use = copy;
 	v->n_api_in_use = n;

@@ -91,9 +91,9 @@ static void ports_of_others_addresses_are_taken_before_an_entrance_changes(void 
 	bench_expect(b, 0, "add policy-rule IPv4 90 mark=0x1000 mask=0x1000 table=2512\n", 0);
 	bench_expect(b, 0, "add set KUBE-EXTERNAL-PORT hash:ip,port maxelem=65536\n", 0);
 	bench_expect(b, 0, "add vs 203.0.113.1:80/TCP rr\n", 0);
-	bench_expect(b, 0, "add held 203.0.113.1\n", 0);
 	bench_expect(b, 0, "add route 203.0.113.1 table=2512\n", 0);
 	bench_expect(b, 0, "add member KUBE-EXTERNAL-PORT 203.0.113.1,tcp:80\n", 0);
+	bench_expect(b, 0, "add held 203.0.113.1\n", 0);
 	bench_expect(b, 0, "set chain IPv4 nat KUBE-SERVICES text=0000000000000002\n", 0);
 	bench_expect(b, 0, "", 0);
 }
