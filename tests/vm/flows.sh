@@ -189,7 +189,8 @@ flows_ask() {
 	wanted=()
 }
 
-# start_with NAME [BACKEND,..] OPTION...: starts the daemon, if this backend is one of those named.
+# start_with NAME [BACKEND,..] OPTION...: starts the daemon, if this backend is one of those named,
+# and with the options ONLY alone if that is set.
 start_with() {
 	local name=$1 backends=,
 	shift
@@ -199,6 +200,7 @@ start_with() {
 	fi
 	options=
 	[ -z "$DAEMON_PID" ] || daemon_end TERM
+	[ "${ONLY:-$name}" = "$name" ] || return 0
 	if [ "$backends" != , ] && [[ $backends != *",$BACKEND,"* ]]; then
 		skip "$name" "not for $BACKEND"
 		return
