@@ -20,10 +20,12 @@ source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$source_root/tests/packages.sh"
 
 # These scenarios take longest. A second virtual machine runs them once a CPU is free for it.
-LONG=(test_order.sh test_drift.sh test_takeover.sh test_flows.sh test_flows_nftables.sh test_churn.sh)
+LONG=(test_order.sh test_drift.sh test_takeover.sh test_flows.sh test_flows_nftables.sh test_handover.sh
+	test_external_moves.sh)
 # These scenarios also test something on a kernel without IPVS.
-HERE=(test_external_iptables.sh test_fallback.sh test_flows_iptables.sh test_iptables.sh
-	test_iptables_mode.sh test_output.sh test_owners_iptables.sh test_quickstart.sh)
+HERE=(test_external_iptables.sh test_fallback.sh test_flows_iptables.sh test_handover_iptables.sh
+	test_handover_nftables.sh test_iptables.sh test_iptables_mode.sh test_output.sh
+	test_owners_iptables.sh test_quickstart.sh)
 
 build=${1:-$source_root/build}
 declare -A vm_pids

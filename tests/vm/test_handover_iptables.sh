@@ -106,7 +106,8 @@ from() {
 }
 
 lab_up
-from iptables
+# In software emulation only what cannot run outside as well (tests/run.sh).
+[ "${VM_ACCEL:-}" = tcg ] || from iptables
 if in_node ipvsadm -Ln >/dev/null 2>&1; then
 	from ipvs
 fi
