@@ -60,7 +60,7 @@ struct slice_port {
 	unsigned order; /* in the slices */
 };
 
-/* Those of all slices, so that each port of the Service finds its own. */
+/* The ports of all slices of a Service, in which each port of the Service finds its own. */
 struct slice_ports {
 	struct slice_port *ports; /* sorted by name and protocol, then in the order of the slices */
 	size_t n, cap;

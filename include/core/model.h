@@ -27,7 +27,7 @@ enum {
 	SERVICE_MAX_SOURCE_RANGES = 10000,
 	/* Ports times addresses, and ports times load balancer addresses times source ranges. */
 	SERVICE_MAX_FRONTENDS = 100000,
-	/* Of all its ports, addresses times endpoints. A port beyond it has no endpoints. */
+	/* Addresses times endpoints, summed over its ports. Ports beyond that get no endpoints. */
 	SERVICE_MAX_REAL_SERVERS = 200000,
 };
 

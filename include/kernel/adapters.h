@@ -25,7 +25,7 @@ enum adapters_need {
  */
 int adapters_open(struct adapters *a, enum adapters_need need, const struct rule_pool *pool,
 	const struct node_view *view, struct err *err);
-/* Those of the other interface of netfilter, as far as the kernel has it. */
+/* Opens the adapters of the interface of netfilter that the view does not use, if the kernel has it. */
 int adapters_open_other(struct adapters *a, const struct rule_pool *pool,
 	const struct node_view *view, struct err *err);
 void adapters_close(struct adapters *a);

@@ -66,7 +66,7 @@ bool iptables_disturbed(struct adapter *a, uint64_t now, uint64_t repairs);
 const char *iptables_explain(const struct op *op);
 const struct iptables_info *iptables_info(const struct adapter *a);
 
-/* What the last reading told of HOOK_FORWARD or HOOK_OUTPUT of table filter. */
+/* The gate at HOOK_FORWARD or HOOK_OUTPUT of table filter, as of the last reading. */
 enum gate iptables_gate(const struct adapter *a, int family, enum hook hook);
 
 struct iptables_counts {
@@ -74,7 +74,7 @@ struct iptables_counts {
 	uint64_t written[TABLE_MANGLE + 1]; /* rules in chains of ours, ever, by table */
 	size_t tree;			    /* rules in the tree of dispatch entries, now */
 };
-/* Of a family; zeroed where it is not served, and for NULL. */
+/* The counts of a family. All are 0 if it is not served, or if the adapter is NULL. */
 struct iptables_counts iptables_counts(const struct adapter *a, int family);
 /* Appends the names of the other variant's programs, if that variant has rules for Services, too:
  * "iptables-legacy, ip6tables-legacy". Runs these programs. Nothing for NULL. */

@@ -21,7 +21,7 @@
  * Each rule carries the hash of its fact's rules, and its expressions are compared with what these
  * rules are written as. A chain or jump that differs is observed with another hash.
  *
- * Where the kernel allows it (Linux 6.9), the daemon owns the table: others, root included, cannot
+ * From Linux 6.9 on the daemon owns the table: no other process, not even one of root, can
  * change it while the daemon runs, and `nft flush ruleset` passes it by.
  *
  * The size of a set is not limited, so that OP_SET on a set of the right form does nothing.

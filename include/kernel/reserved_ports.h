@@ -38,7 +38,7 @@ struct reserved_ports {
 int reserved_ports_sync(struct reserved_ports *r, const struct port_set *wanted, struct err *err);
 
 /*
- * What is to be ours, of a list that was found, and with it the list that is to be written. `noted`
+ * Decides which ports are to be ours, and the whole list that is to be written. `noted`
  * are the ports that are ours by the note. `theirs`: others have written the list.
  */
 void reserved_ports_decide(const struct port_set *found, const struct port_set *noted, bool theirs,

@@ -98,28 +98,33 @@ int backend_choose(
 	const struct config *c, struct node_view *view, struct err *ret_no_ipvs, struct err *err)
 {
 	struct err reason;
-	long liberal = 0;
 	int r;
 
 	*ret_no_ipvs = (struct err){ 0 };
-	if (view->backend != BACKEND_IPTABLES) {
-		r = probe_ipvs(&reason);
-		if (err_is_shortage(r))
-			return err_set(
-				err, r, "cannot find out whether IPVS works: %s", reason.msg);
-		if (r && c->options.backend == BACKEND_IPVS)
-			return err_set(err, r,
-				"IPVS cannot be used: %s; get the kernel module ip_vs (modprobe "
-				"ip_vs), or do without it: --backend=auto",
-				reason.msg);
-		view->backend = r ? BACKEND_IPTABLES : BACKEND_IPVS;
-		if (r) {
-			*ret_no_ipvs = reason;
-			log_warn("IPVS cannot be used, going on with iptables; get the kernel "
-				 "module ip_vs and restart, or say --backend=iptables",
-				"err=\"%s\"", reason.msg);
-		}
+	if (view->backend == BACKEND_IPTABLES)
+		return 0;
+	r = probe_ipvs(&reason);
+	if (err_is_shortage(r))
+		return err_set(err, r, "cannot find out whether IPVS works: %s", reason.msg);
+	if (r && c->options.backend == BACKEND_IPVS)
+		return err_set(err, r,
+			"IPVS cannot be used: %s; get the kernel module ip_vs (modprobe ip_vs), or "
+			"do without it: --backend=auto",
+			reason.msg);
+	view->backend = r ? BACKEND_IPTABLES : BACKEND_IPVS;
+	if (r) {
+		*ret_no_ipvs = reason;
+		log_warn("IPVS cannot be used, going on with iptables; get the kernel module ip_vs "
+			 "and restart, or say --backend=iptables",
+			"err=\"%s\"", reason.msg);
 	}
+	return 0;
+}
+
+int backend_setup(const struct config *c, struct node_view *view, struct err *err)
+{
+	long liberal = 0;
+	int r;
 
 	r = view->backend == BACKEND_IPVS ? find_policy_routing(c, view, err) : 0;
 	if (r < 0)

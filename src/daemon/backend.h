@@ -9,10 +9,16 @@
 /*
  * Decides what is programmed on this node: IPVS if it works here, which is found out by doing; else
  * iptables, unless --backend=ipvs demanded IPVS. Afterwards view.backend is one of the
- * two, and *ret_no_ipvs says why --backend=auto became iptables (else its code is 0). Makes the
- * kernel settings that it needs. Returns 0, or a negative errno with words that say what to do.
+ * two, and *ret_no_ipvs says why --backend=auto became iptables (else its code is 0). Returns 0, or a
+ * negative errno with words that say what to do.
  */
 int backend_choose(
 	const struct config *c, struct node_view *view, struct err *ret_no_ipvs, struct err *err);
+
+/*
+ * Makes the kernel settings that the backend of the view needs for the families of the view, and
+ * finds out what the kernel can do for it. Returns 0, or a negative errno with words.
+ */
+int backend_setup(const struct config *c, struct node_view *view, struct err *err);
 
 #endif

@@ -119,14 +119,17 @@ static int on_stale_flows(const struct stale_list *stale, bool *ret_more, void *
 
 /* Steps */
 
-void daemon_remove_other(struct daemon *d)
+int daemon_remove_other(struct daemon *d)
 {
+	int r;
+
 	if (!d->has_other)
-		return;
+		return 0;
 	d->has_other = false;
-	netfilter_remove_other(&d->other, &d->view);
+	r = netfilter_remove_other(&d->other, &d->view);
 	adapters_close(&d->other);
 	engine_forget_earlier_members(d->engine);
+	return r;
 }
 
 static void on_ready(struct daemon *d)

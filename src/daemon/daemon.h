@@ -68,8 +68,9 @@ int daemon_await_feed(struct daemon *d, unsigned limit_ms, struct err *err);
  * errno with words. */
 int daemon_read_node(struct daemon *d, struct err *err);
 
-/* Removes what is left in the other interface of netfilter: once ours is in force. */
-void daemon_remove_other(struct daemon *d);
+/* Removes what is left in the other interface of netfilter: once ours is in force. Returns 0, or a
+ * negative errno after logging what is left. */
+int daemon_remove_other(struct daemon *d);
 
 /* Follows the inputs and the kernel until SIGTERM or SIGINT. Returns 0, or a negative errno with
  * words. */

@@ -87,9 +87,8 @@ static int run_cleanup(struct daemon *d)
 	engine_fed(d->engine);
 	engine_release_all(d->engine);
 	r = settle(d->engine);
-	if (reservation_release(&d->reservation) || r)
+	if (reservation_release(&d->reservation) || daemon_remove_other(d) || r)
 		return EXIT_FAILURE;
-	daemon_remove_other(d);
 	log_info("removed everything of ours", NULL);
 	/* Others may need it. */
 	if (!sysctl_read("net/ipv4/conf/all/route_localnet", &localnet) && localnet)
@@ -211,13 +210,15 @@ static int start(struct config *c)
 		r = probe_capabilities(&err);
 	if (r >= 0)
 		r = lock_network(c, &err);
+	if (r >= 0 && !c->cleanup)
+		r = backend_choose(c, &view, &no_ipvs, &err);
 	if (r >= 0)
 		r = netfilter_choose(c, &view, &err);
 	if (r >= 0 && (!view.ipv4 || !view.ipv6))
 		log_info("serving one family only", "family=%s",
 			family_name(view.ipv4 ? AF_INET : AF_INET6));
 	if (r >= 0 && !c->cleanup)
-		r = backend_choose(c, &view, &no_ipvs, &err);
+		r = backend_setup(c, &view, &err);
 	if (r >= 0)
 		r = c->init_only ? EXIT_SUCCESS : run(c, &view, &no_ipvs, &err);
 	if (r >= 0)

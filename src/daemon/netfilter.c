@@ -60,9 +60,9 @@ static int try_nftables(struct node_view *view, struct err *err)
 
 int netfilter_choose(const struct config *c, struct node_view *view, struct err *err)
 {
-	/* kube-proxy's IPVS mode knows no other. */
+	/* The iptables backend and kube-proxy's IPVS mode know no other. */
 	const bool must = c->options.netfilter == NETFILTER_IPTABLES || c->hand_over ||
-		c->options.backend == BACKEND_IPTABLES;
+		view->backend == BACKEND_IPTABLES;
 	struct err reason = { 0 };
 	int r = 0;
 
@@ -115,20 +115,22 @@ void netfilter_move_notes(const struct adapters *ours, const struct adapters *ot
 			"err=\"%s\"", err.msg);
 }
 
-void netfilter_remove_other(const struct adapters *other, const struct node_view *view)
+int netfilter_remove_other(const struct adapters *other, const struct node_view *view)
 {
 	struct node_view copy = *view;
 	struct store store;
 	struct engine *e;
+	int r;
 
 	if (!other->ipset && !other->iptables && !other->nftables)
-		return;
+		return 0;
 	store_init(&store);
 	e = engine_new(&(struct engine_config){ .store = &store, .view = &copy });
 	adapters_serve(other, e);
 	engine_fed(e);
 	engine_release_all(e);
-	if (settle(e))
+	r = settle(e);
+	if (r)
 		log_warn("not everything could be removed that is in the other interface of "
 			 "netfilter; ipvsctl-svcd tries again when it starts",
 			"netfilter=%s",
@@ -136,4 +138,5 @@ void netfilter_remove_other(const struct adapters *other, const struct node_view
 									     : NETFILTER_NFTABLES));
 	engine_free(e);
 	store_done(&store);
+	return r;
 }

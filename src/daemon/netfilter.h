@@ -10,16 +10,18 @@
 /* The interface for sets and rules: ipset with iptables, or nftables. */
 
 /*
- * Finds out which one is to be used, and the families that work with it, for the view. Says loudly
- * where --netfilter=auto became nftables. Returns 0, or a negative errno with words.
+ * Finds out which one the backend of the view can use, and the families that work with it, for the
+ * view. Says loudly where --netfilter=auto became nftables. Returns 0, or a negative errno with
+ * words.
  */
 int netfilter_choose(const struct config *c, struct node_view *view, struct err *err);
 
 /*
  * Removes what an earlier run of ours, or kube-proxy, left by the other interface: for a node whose
  * own rules are in force by then. `other` is of adapters_open_other(). Waits until it is done.
+ * Returns 0, or a negative errno after logging what is left.
  */
-void netfilter_remove_other(const struct adapters *other, const struct node_view *view);
+int netfilter_remove_other(const struct adapters *other, const struct node_view *view);
 
 /* What an earlier run noted by the other interface is noted by ours. A failure is a warning. */
 void netfilter_move_notes(const struct adapters *ours, const struct adapters *other);

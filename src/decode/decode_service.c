@@ -443,7 +443,7 @@ int decode_service(struct reader *r, const struct decode_source *src, struct ser
 	s->n_external_ips = external_ips.n;
 	e = e ?: reader_leave_out(r, reader_list(r, &spec, range_key, &ranges));
 	s->source_ranges = ranges.items;
-	/* nf_tables takes no range within another (pipapo). */
+	/* Those within others admit nobody else. */
 	s->n_source_ranges = cidrs_reduce(ranges.items, ranges.n);
 
 	s->affinity_timeout = AFFINITY_TIMEOUT_DEFAULT;

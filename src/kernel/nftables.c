@@ -585,8 +585,10 @@ struct read_chain {
 	struct nftables_dialect dialect;
 	bool base, right;
 	enum hook hook;
-	bool ours;  /* a chain of facts, or at a hook */
-	bool other; /* it differs from what its rules' hash stands for */
+	bool ours;   /* a chain of facts, or at a hook */
+	bool hooked; /* a chain of facts that others have put at a hook */
+	/* Of its rules, as far as they were read: */
+	bool other; /* they differ from what their hash stands for */
 	uint64_t hash;
 	size_t at, n;		/* where in the list of rules the next one stands */
 	struct fact_list jumps; /* of a base chain */
@@ -596,6 +598,7 @@ struct chain_reading {
 	struct nftables *t;
 	struct read_chain *chains;
 	size_t n, cap;
+	size_t n_rules; /* 0 again where an interrupted dump begins anew */
 };
 
 /* Finds out what "nat-PREROUTING" or "nat-KUBE-SERVICES" is. */
@@ -623,7 +626,7 @@ static void name_chain(struct read_chain *c, const struct nftables_chain *told)
 		c->ours = true;
 		return;
 	}
-	c->other = told->base;
+	c->hooked = told->base;
 	c->ours = strlen(dash + 1) <= CHAIN_NAME_LEN && chain_is_ours(id, dash + 1);
 }
 
@@ -702,6 +705,19 @@ static void compare_rule(
 		c->other = true;
 }
 
+static void forget_rules(struct chain_reading *r, int family)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct read_chain *c = &r->chains[i];
+
+		if (c->family != family)
+			continue;
+		c->other = false;
+		c->hash = HASH_EMPTY;
+		c->at = c->n = c->jumps.n = 0;
+	}
+}
+
 static int take_rule(struct nlmsghdr *msg, void *arg)
 {
 	struct chain_reading *reading = arg;
@@ -711,6 +727,8 @@ static int take_rule(struct nlmsghdr *msg, void *arg)
 
 	if (r || !told.chain)
 		return r;
+	if (!reading->n_rules++)
+		forget_rules(reading, told.family);
 	c = find_chain(reading, told.family, told.chain);
 	if (!c)
 		return 0;
@@ -732,7 +750,7 @@ static void tell_chain(const struct nftables *t, struct read_chain *c, dump_fn f
 	const struct rule_list *list = rule_pool_get(t->pool, c->hash);
 	const bool whole = list ? c->n == list->n : !c->n;
 	const struct fact f = fact_chain(c->family, c->dialect.table, strchr(c->name, '-') + 1,
-		c->other || !whole ? other_hash(c->hash) : c->hash);
+		c->other || c->hooked || !whole ? other_hash(c->hash) : c->hash);
 
 	fn(&f, arg);
 }
@@ -768,7 +786,6 @@ static void forget_jumps(struct nftables *t)
 			}
 }
 
-/* Rules are compared as they come, so a dump that was interrupted is read again from the start. */
 static int read_chains(struct nftables *t, struct chain_reading *r)
 {
 	int error = 0;
@@ -776,9 +793,11 @@ static int read_chains(struct nftables *t, struct chain_reading *r)
 	for (size_t f = 0; !error && f < FAMILIES; f++)
 		if (t->served[f])
 			error = ask(t, NFT_MSG_GETCHAIN, families[f], take_chain, &r->n, r);
-	for (size_t f = 0; !error && f < FAMILIES; f++)
+	for (size_t f = 0; !error && f < FAMILIES; f++) {
+		r->n_rules = 0;
 		if (t->served[f])
-			error = ask(t, NFT_MSG_GETRULE, families[f], take_rule, NULL, r);
+			error = ask(t, NFT_MSG_GETRULE, families[f], take_rule, &r->n_rules, r);
+	}
 	return error;
 }
 
