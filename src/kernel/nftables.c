@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "canary.h"
 #include "core/fact_text.h"
-#include "core/resolve.h"
+#include "nftables_chains.h"
 #include "nftables_msg.h"
 
 enum {
@@ -578,198 +578,21 @@ static int dump_members(struct nftables *t, dump_fn fn, void *arg)
 	return r;
 }
 
-/* A chain as it is read. Its rules are compared one by one with those that it should have. */
-struct read_chain {
-	int family;
-	char name[NFTABLES_CHAIN_LEN + 1];
-	struct nftables_dialect dialect;
-	bool base, right;
-	enum hook hook;
-	bool ours;   /* a chain of facts, or at a hook */
-	bool hooked; /* a chain of facts that others have put at a hook */
-	/* Of its rules, as far as they were read: */
-	bool other; /* they differ from what their hash stands for */
-	uint64_t hash;
-	size_t at, n;		/* where in the list of rules the next one stands */
-	struct fact_list jumps; /* of a base chain */
-};
-
-struct chain_reading {
-	struct nftables *t;
-	struct read_chain *chains;
-	size_t n, cap;
-	size_t n_rules; /* 0 again where an interrupted dump begins anew */
-};
-
-/* Finds out what "nat-PREROUTING" or "nat-KUBE-SERVICES" is. */
-static void name_chain(struct read_chain *c, const struct nftables_chain *told)
-{
-	char table[8];
-	const char *dash = strchr(told->name, '-');
-	const size_t len = dash ? (size_t)(dash - told->name) : sizeof(table);
-	struct nftables_hook at;
-	enum table id;
-
-	if (len >= sizeof(table) || strlen(told->name) > NFTABLES_CHAIN_LEN)
-		return;
-	memcpy(table, told->name, len);
-	table[len] = '\0';
-	if (!table_parse(table, &id))
-		return;
-	memcpy(c->name, told->name, strlen(told->name) + 1);
-	c->dialect.table = id;
-	if (hook_parse(dash + 1, &c->hook)) {
-		c->base = true;
-		c->right = told->base && nftables_hook_of(id, c->hook, &at) &&
-			at.hook == told->hook && at.priority == told->priority &&
-			!strcmp(at.type, told->type);
-		c->ours = true;
-		return;
-	}
-	c->hooked = told->base;
-	c->ours = strlen(dash + 1) <= CHAIN_NAME_LEN && chain_is_ours(id, dash + 1);
-}
-
-static int take_chain(struct nlmsghdr *msg, void *arg)
-{
-	struct chain_reading *reading = arg;
-	struct nftables_chain told;
-	struct read_chain c = { .hash = HASH_EMPTY };
-	const int r = nftables_read_chain(msg, &told);
-
-	if (r || !told.name)
-		return r;
-	c.family = told.family;
-	c.dialect = (struct nftables_dialect){ told.family, TABLE_NAT, reading->t->mark_mask };
-	name_chain(&c, &told);
-	if (!c.ours)
-		return 0;
-	mem_grow(reading->chains, reading->n, reading->cap);
-	reading->chains[reading->n++] = c;
-	return 0;
-}
-
-static struct read_chain *find_chain(const struct chain_reading *r, int family, const char *name)
-{
-	for (size_t i = 0; i < r->n; i++)
-		if (r->chains[i].family == family && !strcmp(r->chains[i].name, name))
-			return &r->chains[i];
-	return NULL;
-}
-
-/* Whether the kernel has this rule as we write it. */
-static bool is_written_as(
-	const struct nftables_dialect *d, const struct rule *rule, const struct nftables_rule *told)
-{
-	struct nl_msg *msg = nftables_msg_rule(d, "", rule, 0);
-	struct nlattr *written = msg
-		? nlmsg_find_attr(nlmsg_hdr(msg), sizeof(struct nfgenmsg), NFTA_RULE_EXPRESSIONS)
-		: NULL;
-	const bool same = written && told->expressions
-		? nftables_rule_holds(written, told->expressions)
-		: msg && !written && !told->expressions;
-
-	nlmsg_free(msg);
-	return same;
-}
-
-/* A rule at a hook is a jump: the only rule of its fact. */
-static void compare_jump(
-	struct read_chain *c, const struct nftables_rule *told, const struct rule_list *list)
-{
-	const char *to = told->expressions ? nftables_rule_leads_to(told->expressions) : NULL;
-	const size_t prefix = strlen(table_name(c->dialect.table)) + 1;
-	struct rule rule;
-	size_t at = 0;
-
-	if (!to || strlen(to) <= prefix || !chain_is_ours(c->dialect.table, to + prefix)) {
-		c->other = true;
-		return;
-	}
-	if (!list || !rule_list_next(list, &at, &rule) || !is_written_as(&c->dialect, &rule, told))
-		c->other = true;
-	fact_list_add(&c->jumps,
-		fact_jump(c->family, c->dialect.table, c->hook, to + prefix, told->hash));
-}
-
-static void compare_rule(
-	struct read_chain *c, const struct nftables_rule *told, const struct rule_list *list)
-{
-	struct rule rule;
-
-	if (!c->n)
-		c->hash = told->hash;
-	c->n++;
-	if (!list || told->hash != c->hash || !rule_list_next(list, &c->at, &rule) ||
-		!is_written_as(&c->dialect, &rule, told))
-		c->other = true;
-}
-
-static void forget_rules(struct chain_reading *r, int family)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		struct read_chain *c = &r->chains[i];
-
-		if (c->family != family)
-			continue;
-		c->other = false;
-		c->hash = HASH_EMPTY;
-		c->at = c->n = c->jumps.n = 0;
-	}
-}
-
-static int take_rule(struct nlmsghdr *msg, void *arg)
-{
-	struct chain_reading *reading = arg;
-	struct nftables_rule told;
-	struct read_chain *c;
-	const int r = nftables_read_rule(msg, &told);
-
-	if (r || !told.chain)
-		return r;
-	if (!reading->n_rules++)
-		forget_rules(reading, told.family);
-	c = find_chain(reading, told.family, told.chain);
-	if (!c)
-		return 0;
-	if (c->base)
-		compare_jump(c, &told, rule_pool_get(reading->t->pool, told.hash));
-	else
-		compare_rule(c, &told, rule_pool_get(reading->t->pool, told.hash));
-	return 0;
-}
-
-/* A hash that no rules have in practice, for a chain that is not as its rules' hash says. */
-static uint64_t other_hash(uint64_t hash)
-{
-	return ~hash;
-}
-
-static void tell_chain(const struct nftables *t, struct read_chain *c, dump_fn fn, void *arg)
-{
-	const struct rule_list *list = rule_pool_get(t->pool, c->hash);
-	const bool whole = list ? c->n == list->n : !c->n;
-	const struct fact f = fact_chain(c->family, c->dialect.table, strchr(c->name, '-') + 1,
-		c->other || c->hooked || !whole ? other_hash(c->hash) : c->hash);
-
-	fn(&f, arg);
-}
-
 /* Remembers what stands at the hook. */
-static void tell_jumps(struct nftables *t, struct read_chain *c, dump_fn fn, void *arg)
+static void tell_jumps(struct nftables *t, const struct nftables_base *found, dump_fn fn, void *arg)
 {
-	struct base_chain *b = &t->bases[family_index(c->family)][c->dialect.table][c->hook];
+	struct base_chain *b = &t->bases[family_index(found->family)][found->table][found->hook];
 
 	b->present = true;
-	b->right = c->right;
-	for (size_t i = 0; i < c->jumps.n; i++) {
-		struct fact f = c->jumps.facts[i];
+	b->right = found->right;
+	for (size_t i = 0; i < found->jumps.n; i++) {
+		struct fact f = found->jumps.facts[i];
 
 		if (find_jump(b, &f.key))
 			continue; /* twice: all of them are written again */
 		change_jump(b, &(struct op){ .type = OP_ADD, .fact = f });
-		if (c->other || !c->right)
-			f.val.chain.rules = other_hash(f.val.chain.rules);
+		if (found->other || !found->right)
+			f.val.chain.rules = nftables_other_hash(f.val.chain.rules);
 		fn(&f, arg);
 	}
 }
@@ -786,38 +609,24 @@ static void forget_jumps(struct nftables *t)
 			}
 }
 
-static int read_chains(struct nftables *t, struct chain_reading *r)
+static int dump_chains(struct nftables *t, enum fact_kind kind, dump_fn fn, void *arg)
 {
+	struct nftables_chains found[FAMILIES] = { 0 };
 	int error = 0;
 
 	for (size_t f = 0; !error && f < FAMILIES; f++)
 		if (t->served[f])
-			error = ask(t, NFT_MSG_GETCHAIN, families[f], take_chain, &r->n, r);
-	for (size_t f = 0; !error && f < FAMILIES; f++) {
-		r->n_rules = 0;
-		if (t->served[f])
-			error = ask(t, NFT_MSG_GETRULE, families[f], take_rule, &r->n_rules, r);
-	}
-	return error;
-}
-
-static int dump_chains(struct nftables *t, enum fact_kind kind, dump_fn fn, void *arg)
-{
-	struct chain_reading r = { .t = t };
-	const int error = read_chains(t, &r);
-
+			error = nftables_chains_read(
+				t->port, families[f], t->pool, t->mark_mask, &found[f]);
 	if (!error && kind == FACT_JUMP)
 		forget_jumps(t);
-	for (size_t i = 0; i < r.n; i++) {
-		struct read_chain *c = &r.chains[i];
-
-		if (!error && c->base && kind == FACT_JUMP)
-			tell_jumps(t, c, fn, arg);
-		else if (!error && !c->base && kind == FACT_CHAIN)
-			tell_chain(t, c, fn, arg);
-		fact_list_done(&c->jumps);
+	for (size_t f = 0; f < FAMILIES; f++) {
+		for (size_t i = 0; !error && kind == FACT_CHAIN && i < found[f].chains.n; i++)
+			fn(&found[f].chains.facts[i], arg);
+		for (size_t i = 0; !error && kind == FACT_JUMP && i < found[f].n_bases; i++)
+			tell_jumps(t, &found[f].bases[i], fn, arg);
+		nftables_chains_done(&found[f]);
 	}
-	free(r.chains);
 	return error;
 }
 
