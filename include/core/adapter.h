@@ -54,6 +54,12 @@ struct adapter {
 		bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg,
 		struct err *err);
 	/*
+	 * A number that stays the same only while nothing but this adapter's successful operations
+	 * changes the kernel's facts of its kinds; 0: unknown. An audit then need not read them. All
+	 * facts of the kinds are ours. NULL: every audit reads them.
+	 */
+	uint64_t (*epoch)(struct adapter *a);
+	/*
 	 * Calls fn for each real server of the virtual server. If the virtual server does not
 	 * exist, it has no real servers. Returns 0, or a negative errno with words. NULL: the
 	 * adapter does not count connections.

@@ -56,10 +56,12 @@ struct engine {
 
 	/* Audits */
 	unsigned audit_requested, auditing; /* masks of 1 << enum fact_kind */
-	bool regular; /* the audit under way is of all kinds but those that rest */
+	unsigned suspect; /* of `auditing`: read also if the adapter knows of no change */
+	bool regular;	  /* the audit under way is of all kinds but those that rest */
 	bool audited, audit_failed;
 	uint64_t next_audit, audit_begun;
 	uint64_t rest_until; /* for regular audits of adapters that take long to read the kernel */
+	uint64_t epochs[FACT_KINDS]; /* of the adapters when the kind was read; 0: unknown */
 };
 
 static int drain_conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
@@ -128,8 +130,10 @@ void engine_free(struct engine *e)
 void engine_add_adapter(struct engine *e, struct adapter *a)
 {
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
-		if (a->kinds & 1u << kind)
+		if (a->kinds & 1u << kind) {
 			e->adapter[kind] = a;
+			e->epochs[kind] = 0;
+		}
 }
 
 void engine_add_earlier_members(struct engine *e, struct adapter *a)
@@ -469,6 +473,11 @@ static void begin_audit(struct engine *e, uint64_t now)
 		e->auditing = (FACT_ALL_KINDS & ~resting) | e->audit_requested;
 	else
 		e->auditing = e->audit_failed ? 0 : e->audit_requested;
+	/* Orphans that are kept are decided anew when they are read. */
+	if (!e->audited || e->audit_failed || ledger_unsure(e->ledger) || e->keeping)
+		e->suspect = FACT_ALL_KINDS;
+	else
+		e->suspect = e->audit_requested;
 	e->regular = interval || e->auditing == FACT_ALL_KINDS;
 	if (interval && !e->auditing)
 		e->next_audit = e->rest_until;
@@ -513,6 +522,30 @@ static void end_audit(struct engine *e, const struct err *err, uint64_t now)
 	e->next_audit = e->config.audit_interval ? now + e->config.audit_interval : UINT64_MAX;
 }
 
+/* Leaves out the kinds that nobody has changed since they were read; returns the others. */
+static unsigned leave_out_unchanged(struct engine *e, struct adapter *audited[static FACT_KINDS])
+{
+	struct adapter *asked = NULL;
+	unsigned kinds = e->auditing;
+	uint64_t epoch = 0;
+
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
+		struct adapter *a = audited[kind];
+
+		if (!a || !a->epoch)
+			continue;
+		if (a != asked)
+			epoch = a->epoch(a);
+		asked = a;
+		if (epoch && epoch == e->epochs[kind] && !(e->suspect & 1u << kind)) {
+			audited[kind] = NULL;
+			kinds &= ~(1u << kind);
+		}
+		e->epochs[kind] = epoch;
+	}
+	return kinds;
+}
+
 /* Virtual servers come last: see ownership.h. */
 static const enum fact_kind audit_order[FACT_KINDS] = { FACT_LINK, FACT_POLICY_RULE, FACT_SET,
 	FACT_MEMBER, FACT_CHAIN, FACT_DISPATCH, FACT_JUMP, FACT_HELD, FACT_ROUTE, FACT_ADDR,
@@ -537,7 +570,7 @@ static bool audit(struct engine *e, uint64_t now)
 			return false;
 	}
 	start = clock_us ? clock_us() : 0;
-	ledger_audit_begin(e->ledger, e->auditing);
+	ledger_audit_begin(e->ledger, leave_out_unchanged(e, audited));
 	for (size_t i = 0; i < FACT_KINDS && r >= 0; i++) {
 		const enum fact_kind kind = audit_order[i];
 		struct adapter *a = audited[kind];

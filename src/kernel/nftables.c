@@ -20,6 +20,7 @@
 #include "canary.h"
 #include "core/fact_text.h"
 #include "nftables_chains.h"
+#include "nftables_generation.h"
 #include "nftables_msg.h"
 
 enum {
@@ -49,6 +50,7 @@ struct nftables {
 	uint32_t flags; /* of our tables */
 	struct base_chain bases[FAMILIES][TABLES][HOOKS];
 	uint32_t room[FAMILIES][SET_COUNT]; /* what was asked for last; 0: never */
+	struct nftables_generation generation;
 };
 
 static const int families[FAMILIES] = { AF_INET, AF_INET6 };
@@ -103,8 +105,12 @@ static bool transact(struct nftables *t, struct requests *r, bool dry, struct op
 	_cleanup_free_ int *results = mem_zalloc(r->n, sizeof(*results));
 	int whole = 0;
 	bool done = true;
+	uint32_t generation = 0;
 
-	nl_port_transaction(t->port, NFNL_SUBSYS_NFTABLES, dry, r->msgs, r->n, results);
+	if (!dry && r->n && r->msgs[0])
+		nlmsg_hdr(r->msgs[0])->nlmsg_flags |= NLM_F_ECHO;
+	nl_port_transaction(t->port, NFNL_SUBSYS_NFTABLES, dry, r->msgs, r->n, results,
+		nftables_take_generation, &generation);
 	for (size_t i = 0; i < r->n; i++) {
 		const int result = results[i];
 
@@ -119,6 +125,10 @@ static bool transact(struct nftables *t, struct requests *r, bool dry, struct op
 	for (size_t i = 0; i < n; i++)
 		if (ops[i].result == PENDING && (done || whole))
 			ops[i].result = whole;
+	if (!dry && done)
+		nftables_generation_written(&t->generation, generation);
+	else if (!dry)
+		nftables_generation_forget(&t->generation);
 	free(take(r->msgs));
 	free(take(r->owners));
 	*r = (struct requests){ 0 };
@@ -651,6 +661,13 @@ static int nftables_dump(struct adapter *a, enum fact_kind kind,
 	return r ? err_errno(err, r, "cannot read the nftables table " NFTABLES_TABLE) : 0;
 }
 
+static uint64_t nftables_epoch(struct adapter *a)
+{
+	struct nftables *t = container_of(a, struct nftables, adapter);
+
+	return nftables_generation_epoch(&t->generation, t->port);
+}
+
 /* Notes */
 
 static int note_family(const struct nftables *t)
@@ -856,6 +873,7 @@ int nftables_new(const struct rule_pool *pool, bool ipv4, bool ipv6, uint32_t ma
 		.apply = nftables_apply,
 		.whole_queue = true,
 		.dump = nftables_dump,
+		.epoch = nftables_epoch,
 		.explain = nftables_explain,
 		.read_note = nftables_dump_note,
 		.write_note = nftables_write_note,

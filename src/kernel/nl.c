@@ -229,6 +229,8 @@ struct nl_transaction {
 	int *results;
 	int whole;   /* what is wrong with all of it */
 	bool failed; /* some request is at fault */
+	nl_message_fn echo;
+	void *arg;
 };
 
 static void nl_transaction_answer(struct nlmsghdr *msg, void *arg)
@@ -237,6 +239,8 @@ static void nl_transaction_answer(struct nlmsghdr *msg, void *arg)
 	const uint32_t i = msg->nlmsg_seq - t->first - 1;
 	const int error = msg->nlmsg_type == NLMSG_ERROR ? nl_error(msg) : 0;
 
+	if (i < t->n && msg->nlmsg_type != NLMSG_ERROR && t->echo)
+		t->echo(msg, t->arg);
 	if (!error)
 		return;
 	if (i < t->n && t->results[i] == UNANSWERED)
@@ -258,10 +262,12 @@ static void add_request(struct buf *b, struct nl_msg *request, uint32_t seq)
 /* The kernel checks the requests one by one, tells all that are at fault, and carries them out when
  * none is and the end is there (nfnetlink_rcv_batch()). */
 void nl_port_transaction(struct nl_port *p, uint16_t subsystem, bool dry, struct nl_msg **requests,
-	size_t n, int *results)
+	size_t n, int *results, nl_message_fn echo, void *arg)
 {
 	const struct nfgenmsg of = { .res_id = htons(subsystem) };
-	struct nl_transaction t = { .first = p->seq + 1, .n = n, .results = results };
+	struct nl_transaction t = {
+		.first = p->seq + 1, .n = n, .results = results, .echo = echo, .arg = arg
+	};
 	_cleanup_(buf_done) struct buf out = { 0 };
 
 	add_request(&out, nl_request_new(NFNL_MSG_BATCH_BEGIN, 0, &of, sizeof(of)), ++p->seq);

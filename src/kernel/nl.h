@@ -75,10 +75,12 @@ void nl_port_batch(struct nl_port *p, size_t n, nl_build_fn build, nl_answer_fn 
  * Carries out n requests of a subsystem of nfnetlink (NFNL_SUBSYS_*) as one transaction: all of
  * them or none. Frees them; NULL is a request that could not be built. Writes the result of each:
  * 0, or a negative errno; -ECANCELED: it is not at fault, others are. A dry run finds the same
- * faults and changes nothing.
+ * faults and changes nothing. `echo` gets each message that a request with NLM_F_ECHO causes (NULL:
+ * ignores them).
  */
+typedef void (*nl_message_fn)(struct nlmsghdr *msg, void *arg);
 void nl_port_transaction(struct nl_port *p, uint16_t subsystem, bool dry, struct nl_msg **requests,
-	size_t n, int *results);
+	size_t n, int *results, nl_message_fn echo, void *arg);
 
 /*
  * Sends one request, which has NLM_F_DUMP or NLM_F_ACK, and frees it. `reply` gets each message of
@@ -96,7 +98,6 @@ int nl_port_ask(
 
 /* Hands over all messages that are queued, without blocking (NULL: ignores them). Returns 0, or
  * -ENOBUFS: some were lost. */
-typedef void (*nl_message_fn)(struct nlmsghdr *msg, void *arg);
 int nl_port_drain(struct nl_port *p, nl_message_fn message, void *arg);
 
 #endif

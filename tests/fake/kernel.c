@@ -260,6 +260,14 @@ static int dump(struct adapter *a, enum fact_kind kind,
 	return 0;
 }
 
+static uint64_t epoch(struct adapter *a)
+{
+	struct fake_kernel *k = kernel_of(a);
+
+	k->epochs_asked++;
+	return k->epoch;
+}
+
 static int conns(struct adapter *a, const struct fact_key *vs,
 	void (*fn)(const struct rs_conns *c, void *arg), void *arg, struct err *err)
 {
@@ -290,6 +298,7 @@ void fake_kernel_init(struct fake_kernel *k)
 			.advance = advance,
 			.read_ahead = read_ahead,
 			.dump = dump,
+			.epoch = epoch,
 			.conns = conns },
 	};
 }
@@ -307,6 +316,6 @@ void fake_kernel_reset_log(struct fake_kernel *k)
 {
 	memset(k->done, 0, sizeof(k->done));
 	k->n_ops = 0;
-	k->dumps = 0;
+	k->dumps = k->epochs_asked = 0;
 	buf_reset(&k->log);
 }

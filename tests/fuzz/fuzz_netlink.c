@@ -11,6 +11,7 @@
 #include "../../src/kernel/link_held.h"
 #include "../../src/kernel/link_msg.h"
 #include "../../src/kernel/link_rule_msg.h"
+#include "../../src/kernel/nftables_generation.h"
 #include "../../src/kernel/nftables_msg.h"
 #include "base/mem.h"
 #include "core/fact_text.h"
@@ -88,9 +89,10 @@ static void read_nftables(struct nlmsghdr *msg, unsigned which)
 	struct nftables_chain chain;
 	struct nftables_rule told;
 	const char *name;
-	uint32_t flags;
+	uint32_t flags, generation;
 	struct fact f;
 
+	nftables_take_generation(msg, &generation);
 	check(nftables_read_table(msg, &name, &flags), NULL);
 	check(nftables_read_chain(msg, &chain), NULL);
 	check(nftables_read_set(msg, &f), &f);

@@ -216,6 +216,89 @@ static uint64_t a_clock(void)
 	return us += 250;
 }
 
+static void expect_dumps(struct world *w, size_t n)
+{
+	const uint64_t audits = engine_stats(w->engine)->audits;
+
+	w->kernel.dumps = w->kernel.epochs_asked = 0;
+	assert_int_equal(world_sleep(w, 60000), 60000);
+	assert_int_equal(w->kernel.dumps, n);
+	assert_int_equal(w->kernel.epochs_asked, 1);
+	assert_int_equal(engine_stats(w->engine)->audits, audits + 1);
+	assert_int_equal(engine_stats(w->engine)->last_audit, w->now);
+}
+
+static void what_nobody_has_changed_is_not_read(void **state)
+{
+	struct world *w = *state;
+
+	w->kernel.epoch = 1;
+	world_restart_with(w, (struct engine_config){ .audit_interval = 60000 });
+	world_start(w, WEB);
+	assert_true(w->kernel.dumps >= FACT_KINDS);
+	expect_dumps(w, 0);
+	/* Our own operations are no reason. */
+	world_load(w, "service a/dns ip=10.96.0.2 port=dns:53/UDP");
+	expect_dumps(w, 0);
+	world_expect(w, VS "vs 10.96.0.2:53/UDP rr");
+	/* Others. */
+	fake_kernel_remove(&w->kernel, "member KUBE-CLUSTER-IP 10.96.0.1,tcp:80");
+	w->kernel.epoch++;
+	world_forget(w);
+	expect_dumps(w, FACT_KINDS);
+	assert_string_equal(world_log(w), "add " CIP);
+	expect_dumps(w, 0);
+	/* Nobody knows. */
+	w->kernel.epoch = 0;
+	expect_dumps(w, FACT_KINDS);
+	expect_dumps(w, FACT_KINDS);
+}
+
+static void what_is_in_doubt_is_read(void **state)
+{
+	struct world *w = *state;
+
+	w->kernel.epoch = 1;
+	world_restart_with(w, (struct engine_config){ .audit_interval = 60000 });
+	world_start(w, WEB);
+	expect_dumps(w, 0);
+	/* 1. What somebody asks for. */
+	world_forget(w);
+	engine_request_audit(w->engine, 1u << FACT_MEMBER | 1u << FACT_CHAIN);
+	world_step(w);
+	assert_int_equal(w->kernel.dumps, 2);
+	world_forget(w);
+	world_audit(w);
+	assert_int_equal(w->kernel.dumps, FACT_KINDS);
+	/* 2. After a lost answer. */
+	world_forget(w);
+	w->kernel.fault = lose;
+	world_load(w, "service a/dns ip=10.96.0.2 port=dns:53/UDP");
+	w->kernel.fault = NULL;
+	world_sleep(w, 1000);
+	assert_true(w->kernel.dumps >= FACT_KINDS);
+	world_expect(w, "vs 10.96.0.2:53/UDP rr");
+	/* 3. After an audit that failed, whose successor would not read the kinds before. */
+	w->kernel.dump_error = -EIO;
+	w->kernel.dump_error_kind = FACT_ROUTE;
+	world_audit(w);
+	w->kernel.dump_error = 0;
+	world_forget(w);
+	world_sleep(w, 1000);
+	assert_int_equal(w->kernel.dumps, FACT_KINDS);
+	/* 4. While orphans are kept. */
+	expect_dumps(w, 0);
+	engine_set_input_complete(w->engine, false);
+	world_step(w);
+	expect_dumps(w, FACT_KINDS);
+	engine_set_input_complete(w->engine, true);
+	world_step(w);
+	expect_dumps(w, 0);
+	/* 5. From an adapter that takes the place of another one. */
+	engine_add_adapter(w->engine, &w->kernel.adapter);
+	expect_dumps(w, FACT_KINDS);
+}
+
 static void audits_are_measured(void **state)
 {
 	struct world *w = *state;
@@ -578,6 +661,8 @@ int main(void)
 		WORLD_TEST(a_deleted_set_comes_back_with_its_members),
 		WORLD_TEST(flushed_and_deleted_chains_are_filled_again),
 		WORLD_TEST(a_dump_that_fails_later_concludes_nothing),
+		WORLD_TEST(what_nobody_has_changed_is_not_read),
+		WORLD_TEST(what_is_in_doubt_is_read),
 		WORLD_TEST(audits_are_measured),
 		WORLD_TEST(audits_that_fail_are_waited_for_without_haste),
 		WORLD_TEST(foreign_virtual_servers_are_never_touched),

@@ -28,6 +28,7 @@ enum {
 	SLICES = 2, /* of each */
 	ALL_OBJECTS = SERVICES * (1 + SLICES),
 	DAY = 86400000, /* longer than any draining or back-off, ms */
+	INTERVAL = 30000,
 };
 
 #define OTHERS                                          \
@@ -43,6 +44,10 @@ struct churn {
 	uint64_t random;
 	size_t fails_from; /* operations that are left until all fail: the daemon is about to die */
 	bool faults, marks, ports, let_alone;
+	/* Of sets and chains in the world's kernel, where regular audits shall skip what nobody has
+	 * changed; without an apply() there are no regular audits. */
+	struct adapter counting;
+	uint64_t epoch;
 	bool sets_broken; /* members may be missing from our sets, or be gone before what they stand
 			     for */
 	struct {
@@ -215,12 +220,54 @@ static void meddle(struct churn *c)
 		return;
 	}
 	c->sets_broken |= of_a_set;
+	c->epoch++;
 	fake_kernel_remove_key(k, &f.key);
+}
+
+static void counting_apply(struct adapter *a, struct op *ops, size_t n)
+{
+	struct churn *c = container_of(a, struct churn, counting);
+	struct adapter *kernel = &c->world->kernel.adapter;
+
+	kernel->apply(kernel, ops, n);
+	for (size_t i = 0; i < n; i++)
+		c->epoch += ops[i].result != 0;
+}
+
+static int counting_dump(struct adapter *a, enum fact_kind kind,
+	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
+{
+	struct churn *c = container_of(a, struct churn, counting);
+	struct adapter *kernel = &c->world->kernel.adapter;
+
+	return kernel->dump(kernel, kind, skip, fn, arg, err);
+}
+
+static uint64_t counting_epoch(struct adapter *a)
+{
+	return container_of(a, struct churn, counting)->epoch;
+}
+
+static void begin_counting(struct churn *c)
+{
+	c->epoch = 1;
+	c->counting = (struct adapter){
+		.name = "counting",
+		.kinds = 1u << FACT_SET | 1u << FACT_MEMBER | 1u << FACT_CHAIN | 1u << FACT_JUMP,
+		.apply = counting_apply,
+		.dump = counting_dump,
+		.epoch = counting_epoch,
+	};
 }
 
 static void start(struct churn *c, struct world *w)
 {
-	world_restart_with(w, (struct engine_config){ .drain = true });
+	const bool counts = c->counting.apply && w == c->world;
+
+	world_restart_with(w,
+		(struct engine_config){ .drain = true, .audit_interval = counts ? INTERVAL : 0 });
+	if (counts)
+		engine_add_adapter(w->engine, &c->counting);
 	w->node.options.drain_timeout = 3000;
 	w->node.options.mark_mask = c->marks ? 0xfff00000 : 0;
 	w->node.options.external_addresses = c->ports ? EXTERNAL_PORTS : EXTERNAL_LOCAL;
@@ -287,13 +334,15 @@ static void let_alone(struct churn *c)
 
 	c->faults = false;
 	c->let_alone = true;
-	world_audit(w);
+	if (!c->counting.apply)
+		world_audit(w);
 	for (uint64_t until = w->now + DAY, wait; w->now < until; w->now += wait) {
 		wait = world_step(w);
 		if (wait == UINT64_MAX)
 			break;
 	}
-	world_audit(w);
+	if (!c->counting.apply)
+		world_audit(w);
 	c->sets_broken = c->let_alone = false;
 }
 
@@ -359,16 +408,18 @@ static void one_round(struct churn *c, unsigned long done)
 	world_expect(c->world, OTHERS);
 }
 
-static void churn(void **state, bool marks, bool ports)
+static void churn(void **state, bool marks, bool ports, bool counting)
 {
 	struct churn c = { .world = *state, .random = seed, .marks = marks, .ports = ports };
 
+	if (counting)
+		begin_counting(&c);
 	c.world->kernel.fault = fault;
 	c.world->kernel.active = active;
 	c.world->kernel.arg = &c;
 	put_others(c.world);
 	start(&c, c.world);
-	for (unsigned long done = 0; done < changes / 3; done += CHANGES_A_ROUND)
+	for (unsigned long done = 0; done < changes / 4; done += CHANGES_A_ROUND)
 		one_round(&c, done);
 	print_message("# %zu kills, %zu foreign deletions and changes, %zu faults\n", c.count.kills,
 		c.count.deletions, c.count.faults);
@@ -376,17 +427,22 @@ static void churn(void **state, bool marks, bool ports)
 
 static void without_marks(void **state)
 {
-	churn(state, false, false);
+	churn(state, false, false, false);
 }
 
 static void with_marks(void **state)
 {
-	churn(state, true, true);
+	churn(state, true, true, false);
 }
 
 static void with_ports_of_external_addresses(void **state)
 {
-	churn(state, false, true);
+	churn(state, false, true, false);
+}
+
+static void with_audits_of_what_has_changed(void **state)
+{
+	churn(state, false, true, true);
 }
 
 static int teardown(void **state)
@@ -403,6 +459,8 @@ int main(int argc, char *argv[])
 		cmocka_unit_test_setup_teardown(with_marks, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			with_ports_of_external_addresses, world_setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			with_audits_of_what_has_changed, world_setup, teardown),
 	};
 
 	if (argc > 1)

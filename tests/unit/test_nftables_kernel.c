@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/socket.h>
 
 #include "base/hash.h"
 #include "fixture.h"
@@ -17,6 +18,14 @@ static const enum fact_kind kinds[] = { FACT_SET, FACT_MEMBER, FACT_CHAIN, FACT_
 
 static struct rule_pool pool;
 static struct adapter *adapter;
+
+/* In place of libc's, to count the requests of the adapter. */
+static size_t sent;
+ssize_t send(int fd, const void *data, size_t len, int flags)
+{
+	sent++;
+	return sendto(fd, data, len, flags, NULL, 0);
+}
 
 static int reopen(void)
 {
@@ -458,6 +467,102 @@ static void a_note_is_kept_for_later_runs(void **state)
 	assert_string_equal(text, "");
 }
 
+static uint64_t epoch(void)
+{
+	const size_t before = sent;
+	const uint64_t e = adapter->epoch(adapter);
+
+	assert_int_equal(sent - before, 1);
+	return e;
+}
+
+static void foreign(const char *commands)
+{
+	free(RUN(commands, "nft", "-f", "-"));
+}
+
+/* What a regular audit of many members asks. */
+static void what_nobody_has_changed_is_one_question(void **state)
+{
+	enum { MANY = 100000 };
+	_cleanup_(fact_list_done) struct fact_list l = node_facts(NULL), many = { 0 };
+	uint64_t e = epoch();
+
+	(void)state;
+	assert_true(e);
+	add_all(&l);
+	for (uint32_t i = 0; i < MANY; i++) {
+		struct fact f = kernel_fact("member KUBE-CLUSTER-IP 10.0.0.0,tcp:80");
+
+		f.key.addr[1] = (uint8_t)(i >> 16);
+		f.key.addr[2] = (uint8_t)(i >> 8);
+		f.key.addr[3] = (uint8_t)i;
+		fact_list_add(&many, f);
+	}
+	assert_int_equal(apply_all(&many, FACT_MEMBER, OP_ADD), MANY);
+	assert_int_equal(epoch(), e);
+	assert_int_equal(apply_all(&many, FACT_MEMBER, OP_DEL), MANY);
+	assert_int_equal(epoch(), e);
+}
+
+static void own_transactions_of_every_kind_change_nothing_else(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list l = node_facts(NULL);
+	struct err err = { 0 };
+	uint64_t e = epoch();
+
+	(void)state;
+	/* A dry run. */
+	assert_int_equal(nftables_try(adapter, l.facts, l.n, &err), 0);
+	note("30000-30002");
+	add_all(&l);
+	assert_int_equal(epoch(), e);
+	/* A transaction that the kernel need not carry out. */
+	kernel_apply(adapter, OP_ADD, kernel_fact("member KUBE-CLUSTER-IP 10.96.0.1,tcp:1"), 0);
+	kernel_apply(adapter, OP_ADD, kernel_fact("member KUBE-CLUSTER-IP 10.96.0.1,tcp:1"), 0);
+	assert_int_equal(epoch(), e);
+	kernel_apply(adapter, OP_DEL, kernel_fact("member KUBE-CLUSTER-IP 10.96.0.1,tcp:1"), 0);
+	apply_all(&l, FACT_CHAIN, OP_SET);
+	apply_all(&l, FACT_JUMP, OP_SET);
+	for (size_t k = ARRAY_SIZE(kinds); k; k--)
+		apply_all(&l, kinds[k - 1], OP_DEL);
+	note("");
+	assert_int_equal(epoch(), e);
+}
+
+static void changes_by_others_and_failures_are_told(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list l = node_facts(NULL);
+	const struct fact f = kernel_fact("member KUBE-CLUSTER-IP 10.96.0.1,tcp:1");
+	uint64_t e = epoch(), now;
+
+	(void)state;
+	add_all(&l);
+	/* In the middle of our own, and alone, and as often as we write. */
+	kernel_apply(adapter, OP_ADD, f, 0);
+	foreign("add table ip others\n");
+	kernel_apply(adapter, OP_DEL, f, 0);
+	now = epoch();
+	assert_int_not_equal(now, e);
+	e = now;
+	foreign("delete table ip others\n");
+	now = epoch();
+	assert_int_not_equal(now, e);
+	e = now;
+	kernel_apply(adapter, OP_ADD, f, 0);
+	foreign("add table ip others\n");
+	now = epoch();
+	assert_int_not_equal(now, e);
+	e = now;
+	/* It was deleted before. */
+	kernel_apply(adapter, OP_DEL, f, 0);
+	assert_int_equal(epoch(), e);
+	kernel_apply(adapter, OP_DEL, f, 0);
+	now = epoch();
+	assert_int_not_equal(now, e);
+	assert_int_equal(epoch(), now);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,6 +579,9 @@ int main(void)
 		TEST(a_trial_changes_nothing),
 		TEST(a_flushed_ruleset_is_written_again),
 		TEST(a_note_is_kept_for_later_runs),
+		TEST(what_nobody_has_changed_is_one_question),
+		TEST(own_transactions_of_every_kind_change_nothing_else),
+		TEST(changes_by_others_and_failures_are_told),
 #undef TEST
 	};
 	struct err err;
