@@ -166,13 +166,19 @@ static int ask(
 	return r == -ENOENT ? 0 : r;
 }
 
+/* Each family has a list of its own, which an interrupted dump begins anew. */
 static int read_sets(struct nftables *t, struct fact_list *ret)
 {
 	int r = 0;
 
-	for (size_t f = 0; !r && f < FAMILIES; f++)
+	for (size_t f = 0; !r && f < FAMILIES; f++) {
+		_cleanup_(fact_list_done) struct fact_list sets = { 0 };
+
 		if (t->served[f])
-			r = ask(t, NFT_MSG_GETSET, families[f], take_sets, &ret->n, ret);
+			r = ask(t, NFT_MSG_GETSET, families[f], take_sets, &sets.n, &sets);
+		for (size_t i = 0; !r && i < sets.n; i++)
+			fact_list_add(ret, sets.facts[i]);
+	}
 	return r;
 }
 
@@ -208,10 +214,12 @@ static void remove_empty_tables(struct nftables *t)
 {
 	for (size_t f = 0; f < FAMILIES; f++) {
 		struct requests r = { 0 };
-		size_t n = 0;
+		size_t sets = 0, chains = 0;
 
-		if (!t->served[f] || ask(t, NFT_MSG_GETSET, families[f], count_object, NULL, &n) ||
-			ask(t, NFT_MSG_GETCHAIN, families[f], count_object, NULL, &n) || n)
+		if (!t->served[f] ||
+			ask(t, NFT_MSG_GETSET, families[f], count_object, &sets, &sets) ||
+			ask(t, NFT_MSG_GETCHAIN, families[f], count_object, &chains, &chains) ||
+			sets || chains)
 			continue;
 		add_request(&r, OF_NOBODY, nftables_msg_of_table(NFT_MSG_DELTABLE, 0, families[f]));
 		transact(t, &r, false, NULL, 0);
@@ -262,14 +270,6 @@ static uint32_t range_hash(const struct fact_key *key)
 	return map_hash(key, sizeof(*key));
 }
 
-static void keep_range(const struct fact *f, void *arg)
-{
-	struct range *r = new0(struct range);
-
-	r->fact = *f;
-	map_add(arg, &r->by_key, range_hash(&f->key));
-}
-
 struct member_reading {
 	const struct fact_key *set;
 	uint32_t mark_mask;
@@ -306,12 +306,28 @@ static void remove_wider(struct map *ranges, struct requests *r, int owner, cons
 	}
 }
 
+static void keep_fact(const struct fact *f, void *arg)
+{
+	fact_list_add(arg, *f);
+}
+
+/* Where they cannot be read, only the next audit tells whether what is added now is there. */
 static void read_ranges(struct nftables *t, int family, struct map *ret)
 {
 	const struct fact set = fact_set(SET_LOAD_BALANCER_SOURCE_CIDR, family);
-	struct member_reading reading = { &set.key, 0, keep_range, ret };
+	_cleanup_(fact_list_done) struct fact_list l = { 0 };
+	struct member_reading reading = { &set.key, 0, keep_fact, &l };
 
-	nl_port_ask(t->port, nftables_msg_members(&set.key), take_members, NULL, &reading);
+	if (nl_port_ask(t->port, nftables_msg_members(&set.key), take_members, &l.n, &reading)) {
+		nftables_generation_forget(&t->generation);
+		return;
+	}
+	for (size_t i = 0; i < l.n; i++) {
+		struct range *r = new0(struct range);
+
+		r->fact = l.facts[i];
+		map_add(ret, &r->by_key, range_hash(&r->fact.key));
+	}
 }
 
 static void forget_ranges(struct map *ranges)
@@ -558,11 +574,6 @@ static int dump_sets(struct nftables *t, dump_fn fn, void *arg)
 		fn(f, arg);
 	}
 	return r;
-}
-
-static void keep_fact(const struct fact *f, void *arg)
-{
-	fact_list_add(arg, *f);
 }
 
 static int dump_members(struct nftables *t, dump_fn fn, void *arg)

@@ -209,6 +209,8 @@ int nftables_chains_read(struct nl_port *port, int family, const struct rule_poo
 		error = nl_port_ask(port,
 			nftables_msg_of_table(NFT_MSG_GETRULE, NLM_F_DUMP, family), take_rule,
 			&r.n_rules, &r);
+	if (!r.n_rules) /* an interrupted dump had some */
+		forget_rules(&r);
 	if (error == -ENOENT) /* there is no table */
 		error = 0;
 	for (size_t i = 0; i < r.n; i++) {

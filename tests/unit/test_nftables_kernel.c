@@ -4,6 +4,10 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <netlink/msg.h>
 
 #include "base/hash.h"
 #include "fixture.h"
@@ -25,6 +29,20 @@ ssize_t send(int fd, const void *data, size_t len, int flags)
 {
 	sent++;
 	return sendto(fd, data, len, flags, NULL, 0);
+}
+
+/* In place of libc's: marks the end of one of the next dumps as interrupted. */
+static unsigned interrupted_dump; /* 1: the next one; 0: none */
+ssize_t recvmsg(int fd, struct msghdr *h, int flags)
+{
+	const ssize_t n = syscall(SYS_recvmsg, fd, h, flags);
+	int left = (int)n;
+
+	for (struct nlmsghdr *m = h->msg_iov->iov_base; interrupted_dump && nlmsg_ok(m, left);
+		m = nlmsg_next(m, &left))
+		if (m->nlmsg_type == NLMSG_DONE && !--interrupted_dump)
+			m->nlmsg_flags |= NLM_F_DUMP_INTR;
+	return n;
 }
 
 static int reopen(void)
@@ -467,6 +485,23 @@ static void a_note_is_kept_for_later_runs(void **state)
 	assert_string_equal(text, "");
 }
 
+/* Of whichever family and kind. */
+static void an_interrupted_dump_is_read_again(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list l = node_facts(NULL);
+
+	(void)state;
+	fact_list_add(&l, kernel_fact("member KUBE-CLUSTER-IP 10.96.0.1,tcp:443"));
+	fact_list_add(&l, kernel_fact("member KUBE-6-CLUSTER-IP 2001:db8::1,udp:53"));
+	fact_list_finish(&l);
+	add_all(&l);
+	for (unsigned i = 1; !interrupted_dump; i++) {
+		interrupted_dump = i;
+		assert_has(&l);
+	}
+	interrupted_dump = 0;
+}
+
 static uint64_t epoch(void)
 {
 	const size_t before = sent;
@@ -579,6 +614,7 @@ int main(void)
 		TEST(a_trial_changes_nothing),
 		TEST(a_flushed_ruleset_is_written_again),
 		TEST(a_note_is_kept_for_later_runs),
+		TEST(an_interrupted_dump_is_read_again),
 		TEST(what_nobody_has_changed_is_one_question),
 		TEST(own_transactions_of_every_kind_change_nothing_else),
 		TEST(changes_by_others_and_failures_are_told),
