@@ -146,8 +146,10 @@ static void take_saved_table(
 	else
 		r = saved_add(&f->snapshot, table, buf_str(out), &err);
 	if (!r && table == TABLE_FILTER) {
-		f->forward = iptables_gate_read(buf_str(out), f->family, HOOK_FORWARD);
-		f->output = iptables_gate_read(buf_str(out), f->family, HOOK_OUTPUT);
+		f->forward = iptables_gate_read(buf_str(out), f->family,
+			&(struct gate_packets){ HOOK_FORWARD, .translated = true });
+		f->output = iptables_gate_read(
+			buf_str(out), f->family, &(struct gate_packets){ HOOK_OUTPUT });
 	}
 	if (r)
 		end_reading(t, &err);

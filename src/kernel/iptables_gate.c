@@ -12,6 +12,7 @@ enum { MAX_CHAINS = 32 /* that are followed; with more the gate is open */ };
 
 struct gate_search {
 	int family;
+	const struct gate_packets *packets;
 	bool closed, accepts, doubtful;
 	char chains[MAX_CHAINS][CHAIN_NAME_LEN + 1]; /* behind the hook; the first is its own */
 	size_t n_chains;
@@ -25,8 +26,7 @@ static bool is_one_of(const char *word, const char *const *words)
 	return *words;
 }
 
-/* Bridges of Docker and libvirt, whose rules are about their own containers. */
-static bool is_others_interface(const char *name)
+bool gate_is_others_interface(const char *name)
 {
 	static const char *const begins[] = { "docker", "br-", "virbr" };
 
@@ -36,8 +36,14 @@ static bool is_others_interface(const char *name)
 	return !strcmp(name, "lo");
 }
 
-/* Whether the rule can mean new connections to any port of any pod. */
-static bool rule_meets_pods(const struct iptables_rule *rule)
+static bool states_meet(const char *states, const struct gate_packets *packets)
+{
+	return strstr(states, packets->replies ? "ESTABLISHED" : "NEW") ||
+		(packets->translated && strstr(states, "DNAT"));
+}
+
+/* Whether the rule can mean these packets at any port of any pod. */
+static bool rule_meets(const struct iptables_rule *rule, const struct gate_packets *packets)
 {
 	static const char *const ports[] = { "--dport", "--dports", "--sport", "--sports",
 		"--ports", NULL };
@@ -62,10 +68,10 @@ static bool rule_meets_pods(const struct iptables_rule *rule)
 		if (!negated && !strcmp(option, "-p") && !is_one_of(value, protocols))
 			return false;
 		if (!negated && (!strcmp(option, "-i") || !strcmp(option, "-o")) &&
-			is_others_interface(value))
+			gate_is_others_interface(value))
 			return false;
 		if (!negated && (!strcmp(option, "--ctstate") || !strcmp(option, "--state")) &&
-			!strstr(value, "NEW") && !strstr(value, "DNAT"))
+			!states_meet(value, packets))
 			return false;
 		negated = false;
 	}
@@ -99,7 +105,7 @@ static void gate_read_rule(struct gate_search *s, size_t i, const struct iptable
 	const char *target = s->rule.target;
 
 	iptables_parse_rule(line->rule, line->len, s->family, &s->rule);
-	if (!rule_meets_pods(&s->rule) || chain_is_ours(TABLE_FILTER, target))
+	if (!rule_meets(&s->rule, s->packets) || chain_is_ours(TABLE_FILTER, target))
 		return;
 	if (!strcmp(target, "ACCEPT"))
 		s->accepts = true;
@@ -130,13 +136,13 @@ static void gate_read_chain(struct gate_search *s, size_t i, const char *text)
 		gate_read_rule(s, i, &line);
 }
 
-enum gate iptables_gate_read(const char *text, int family, enum hook hook)
+enum gate iptables_gate_read(const char *text, int family, const struct gate_packets *packets)
 {
-	struct gate_search s = { .family = family, .n_chains = 1 };
+	struct gate_search s = { .family = family, .packets = packets, .n_chains = 1 };
 	char closed[CHAIN_NAME_LEN + sizeof("\n: DROP ")];
 	bool policy;
 
-	snprintf(s.chains[0], sizeof(s.chains[0]), "%s", hook_name(hook));
+	snprintf(s.chains[0], sizeof(s.chains[0]), "%s", hook_name(packets->hook));
 	snprintf(closed, sizeof(closed), "\n:%s DROP ", s.chains[0]);
 	policy = strstr(text, closed);
 	gate_read_chain(&s, 0, text);

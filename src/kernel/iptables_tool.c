@@ -86,6 +86,17 @@ static bool legacy_has(int family, enum table table)
 	return found;
 }
 
+bool iptables_tool_save_legacy(int family, enum table table, struct buf *ret)
+{
+	char variant[TOOL_NAME_SIZE], name[TOOL_NAME_SIZE + sizeof("-save")];
+
+	if (!legacy_has(family, table))
+		return false;
+	snprintf(name, sizeof(name), "%s-save", variant_tool_name(family, false, variant));
+	return !exec_run((const char *const[]){ name, "-t", table_name(table), NULL }, NULL, 0,
+		MIXED_TIMEOUT_MS, ret, NULL);
+}
+
 /* Returns 1, 0, or a shortage with words. */
 static int hints_at(int family, bool nft, struct err *err)
 {

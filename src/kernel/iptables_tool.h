@@ -30,6 +30,10 @@ int iptables_tool_find(int family, struct iptables_tool *ret, struct err *err);
 bool iptables_tool_mixed(
 	int family, const struct iptables_tool *t, char ret_name[static TOOL_NAME_SIZE]);
 
+/* What the legacy program tells about one table, within a second; false: the kernel does not have
+ * the table, or the program failed. */
+bool iptables_tool_save_legacy(int family, enum table table, struct buf *ret);
+
 /* For tests: "iptables v1.8.9 (nf_tables)". Returns 0, or -EINVAL. */
 int iptables_tool_parse_version(const char *text, struct iptables_info *ret);
 

@@ -80,6 +80,36 @@ static void read_foreign_rules(int family, struct trap_facts *f)
 			f->rules[f->n_rules++] = rules[i];
 }
 
+/*
+ * IPVS takes packets behind INPUT and sends them to endpoints through OUTPUT, as if they came from the
+ * node; replies pass FORWARD. Without it all of them pass FORWARD, translated.
+ */
+static void read_foreign_gates(
+	const struct adapter *iptables, const struct node_view *view, struct trap_facts *f)
+{
+	static const struct gate_packets of_ipvs[] = { { HOOK_INPUT },
+		{ HOOK_FORWARD, .replies = true }, { HOOK_OUTPUT } };
+	static const struct gate_packets of_others[] = { { HOOK_FORWARD, .translated = true } };
+	const bool nft = iptables && iptables_info(iptables)->nft;
+	const struct foreign_query query = {
+		.packets = f->ipvs ? of_ipvs : of_others,
+		.n_packets = f->ipvs ? ARRAY_SIZE(of_ipvs) : ARRAY_SIZE(of_others),
+		.ipv4 = view->ipv4,
+		.ipv6 = view->ipv6,
+		.skip_nft_filter = nft,
+		.skip_legacy = iptables && !nft,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(f->pods); i++) {
+		f->services[i] = view->options->cluster_ip_ranges[i];
+		f->pods[i] = view->options->cluster_cidr[i];
+	}
+	f->serves[0] = view->ipv4;
+	f->serves[1] = view->ipv6;
+	if (foreign_gates_read(&query, f->foreign, ARRAY_SIZE(f->foreign), &f->n_foreign, NULL))
+		f->n_foreign = 0;
+}
+
 void traps_read(struct adapter *ipvs, const struct adapter *iptables, const struct node_view *view,
 	size_t n_estimated, bool external, struct trap_facts *ret)
 {
@@ -124,6 +154,10 @@ void traps_read(struct adapter *ipvs, const struct adapter *iptables, const stru
 		f.gate_hook = view->backend == BACKEND_IPTABLES ? HOOK_FORWARD : HOOK_OUTPUT;
 		f.gates[0] = iptables_gate(iptables, AF_INET, f.gate_hook);
 		f.gates[1] = iptables_gate(iptables, AF_INET6, f.gate_hook);
+	}
+	if (view) {
+		f.ipvs = view->backend == BACKEND_IPVS || view->backend == BACKEND_AUTO;
+		read_foreign_gates(iptables, view, &f);
 	}
 
 	if (view && external) {
@@ -237,6 +271,106 @@ static void judge_gates(const struct trap_facts *f, const struct trap_report *r)
 					: "connections to Services get no answer");
 }
 
+/* Where packets go: in INPUT to Services, else to pods. A name stands for what is not known. */
+static const char *range_text(const struct trap_facts *f, const struct foreign_gate *g, bool ipv6,
+	char s[static CIDR_STRLEN])
+{
+	const struct cidr *range = g->hook == HOOK_INPUT ? &f->services[ipv6] : &f->pods[ipv6];
+
+	if (range->ip.family)
+		return cidr_print(range, s);
+	return g->hook == HOOK_INPUT ? "SERVICES" : "PODS";
+}
+
+/* What a rule that opens the chain to packets of one family has to match, in the words of iptables
+ * and of nft. */
+static void print_opening(const struct trap_facts *f, const struct foreign_gate *g, bool ipv6,
+	bool of_iptables, struct buf *b)
+{
+	char s[CIDR_STRLEN];
+
+	if (g->hook == HOOK_FORWARD && of_iptables)
+		buf_addf(b, "-m conntrack --ctstate %s", f->ipvs ? "RELATED,ESTABLISHED" : "DNAT");
+	else if (g->hook == HOOK_FORWARD)
+		buf_adds(b, f->ipvs ? "ct state established,related" : "ct status dnat");
+	else if (of_iptables)
+		buf_addf(b, "-d %s", range_text(f, g, ipv6, s));
+	else
+		buf_addf(b, "%s daddr %s", ipv6 ? "ip6" : "ip", range_text(f, g, ipv6, s));
+}
+
+/* The command that opens a chain of others. firewalld writes its table anew, and may own it. */
+static void print_remedy(
+	const struct trap_facts *f, const struct foreign_gate *g, bool ipv6, struct buf *b)
+{
+	char s[CIDR_STRLEN];
+
+	if (g->place == PLACE_NFTABLES && !strcmp(g->table, "firewalld")) {
+		if (g->hook == HOOK_INPUT)
+			buf_addf(b,
+				"firewall-cmd --add-rich-rule='rule family=\"%s\" destination "
+				"address=\"%s\" accept'",
+				ipv6 ? "ipv6" : "ipv4", range_text(f, g, ipv6, s));
+		else
+			buf_addf(b, "firewall-cmd --zone=trusted --add-source=%s",
+				range_text(f, g, ipv6, s));
+		return;
+	}
+	if (g->place == PLACE_NFTABLES) {
+		buf_addf(b, "nft insert rule %s %s %s ",
+			!g->family			? "inet"
+				: g->family == AF_INET6 ? "ip6"
+							: "ip",
+			g->table, g->chain);
+		print_opening(f, g, ipv6, false, b);
+		buf_adds(b, " accept");
+		return;
+	}
+	buf_addf(b, "%s-%s ", ipv6 ? "ip6tables" : "iptables",
+		g->place == PLACE_IPTABLES_NFT ? "nft" : "legacy");
+	if (strcmp(g->table, "filter") != 0)
+		buf_addf(b, "-t %s ", g->table);
+	buf_addf(b, "-I %s ", g->chain);
+	print_opening(f, g, ipv6, true, b);
+	buf_adds(b, " -j ACCEPT");
+}
+
+/* Chains that our rules cannot open. */
+static void judge_foreign_gates(const struct trap_facts *f, const struct trap_report *r)
+{
+	static const char *const places[] = {
+		[PLACE_NFTABLES] = "nftables",
+		[PLACE_IPTABLES_NFT] = "iptables-nft",
+		[PLACE_IPTABLES_LEGACY] = "iptables-legacy",
+	};
+
+	for (size_t i = 0; i < f->n_foreign; i++) {
+		const struct foreign_gate *g = &f->foreign[i];
+		const bool ipv6 = g->family ? g->family == AF_INET6 : !f->serves[0];
+		_cleanup_(buf_done) struct buf remedy = { 0 };
+
+		print_remedy(f, g, ipv6, &remedy);
+		/* Only addresses differ by family. */
+		if (!g->family && g->hook != HOOK_FORWARD && f->serves[0] && f->serves[1]) {
+			buf_adds(&remedy, " and ");
+			print_remedy(f, g, true, &remedy);
+		}
+		trap_report(r,
+			"%s: %s of chain %s in table %s of %s (%s) drops %s; no rule there accepts "
+			"them, and one of another table cannot: connections to Services get no "
+			"answer; remedy: %s",
+			g->hook == HOOK_INPUT		  ? "input-drop"
+				: g->hook == HOOK_FORWARD ? "forward-drop"
+							  : "output-drop",
+			g->closed == GATE_POLICY ? "the policy" : "a rule", g->chain, g->table,
+			places[g->place], g->family ? family_name(g->family) : "inet",
+			g->hook == HOOK_INPUT ? "packets to Services before IPVS takes them"
+				: g->hook == HOOK_FORWARD && f->ipvs ? "replies of pods"
+								     : "new packets to pods",
+			buf_str(&remedy));
+	}
+}
+
 void traps_judge(const struct trap_facts *f, void (*fn)(const char *sentence, void *arg), void *arg)
 {
 	const struct trap_report r = { .fn = fn, .arg = arg };
@@ -282,4 +416,5 @@ void traps_judge(const struct trap_facts *f, void (*fn)(const char *sentence, vo
 	if (f->external_mark)
 		judge_rules(f, &r);
 	judge_gates(f, &r);
+	judge_foreign_gates(f, &r);
 }

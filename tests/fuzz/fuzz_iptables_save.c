@@ -13,6 +13,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ char *text = size ? mem_strndup((const char *)data + 1, size - 1) : NULL;
+	const struct gate_packets forwarded = { HOOK_FORWARD, .translated = true };
 	struct err err = { 0 };
 	struct saved s = { 0 };
 	int r;
@@ -22,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	s.family = data[0] & 1 ? AF_INET6 : AF_INET;
 	r = saved_add(&s, (data[0] >> 1) % (TABLE_MANGLE + 1), text, &err);
 	must(!r || (r == -EPROTO && err.msg[0]));
-	must(iptables_gate_read(text, s.family, HOOK_FORWARD) <= GATE_RULE);
+	must(iptables_gate_read(text, s.family, &forwarded) <= GATE_RULE);
 	saved_done(&s);
 	return 0;
 }

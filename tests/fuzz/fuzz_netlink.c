@@ -11,6 +11,7 @@
 #include "../../src/kernel/link_held.h"
 #include "../../src/kernel/link_msg.h"
 #include "../../src/kernel/link_rule_msg.h"
+#include "../../src/kernel/nft_gate_rule.h"
 #include "../../src/kernel/nftables_generation.h"
 #include "../../src/kernel/nftables_msg.h"
 #include "base/mem.h"
@@ -76,6 +77,33 @@ static void read_link(struct nlmsghdr *msg)
 	link_watch_read(&watch, msg);
 }
 
+/* The same answer is taken for the elements of every set. */
+static bool take_as_elements(const char *set, struct gate_elements *elements, void *arg)
+{
+	must(strlen(set) < 65536);
+	check(gate_elements_take(elements, arg), NULL);
+	return true;
+}
+
+static void look_at_chain(const char *chain, void *arg)
+{
+	(void)arg;
+	must(strlen(chain) < 65536);
+}
+
+/* A rule of others. */
+static void read_gate(struct nlmsghdr *msg, unsigned which)
+{
+	const struct gate_packets packets = { HOOK_FORWARD, which & 1, which & 2 };
+	struct gate_reader reader = {
+		.packets = &packets, .ask = take_as_elements, .follow = look_at_chain, .arg = msg
+	};
+
+	must(gate_read_rule(&reader,
+		     nlmsg_find_attr(msg, sizeof(struct nfgenmsg), NFTA_RULE_EXPRESSIONS)) <=
+		GATE_ENDS);
+}
+
 /* The rule is compared with one that has a bit of everything. */
 static void read_nftables(struct nlmsghdr *msg, unsigned which)
 {
@@ -131,6 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 4:
 		read_nftables(msg, data[1]);
+		read_gate(msg, data[1]);
 		break;
 	}
 	return 0;

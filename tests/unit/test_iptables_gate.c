@@ -44,6 +44,9 @@
 	"-A ufw-before-input -i lo -j ACCEPT\n"                                        \
 	"-A ufw-before-input -s 192.168.0.0/16 -j ACCEPT\n"
 
+static const struct gate_packets forwarded = { HOOK_FORWARD, .translated = true };
+static const struct gate_packets sent = { HOOK_OUTPUT };
+
 /* Adds the rules chain by chain, as iptables-save prints them. */
 static void add_grouped(struct buf *b, const char *rules)
 {
@@ -68,9 +71,9 @@ static void assert_gate(const char *policy, const char *rules, enum gate expecte
 	buf_addf(&all, "%s%s", OURS, rules);
 	add_grouped(&b, buf_str(&all));
 	buf_adds(&b, "COMMIT\n");
-	if (iptables_gate_read(buf_str(&b), AF_INET, HOOK_FORWARD) != expected)
+	if (iptables_gate_read(buf_str(&b), AF_INET, &forwarded) != expected)
 		fail_msg("%s\n%s", policy, rules);
-	assert_int_equal(iptables_gate_read(buf_str(&b), AF_INET, HOOK_OUTPUT), GATE_OPEN);
+	assert_int_equal(iptables_gate_read(buf_str(&b), AF_INET, &sent), GATE_OPEN);
 }
 
 static void a_policy_closes_it_unless_others_accept_pods(void **state)
@@ -127,6 +130,27 @@ static void a_rule_for_everything_closes_it(void **state)
 		assert_gate("ACCEPT", open[i], GATE_OPEN);
 }
 
+/* IPVS: packets to Services in INPUT, and only replies in FORWARD. */
+static void other_packets_need_other_rules(void **state)
+{
+	static const struct gate_packets to_services = { HOOK_INPUT },
+					 replies = { HOOK_FORWARD, .replies = true };
+	static const char
+		closed[] = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n"
+			   "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
+			   "-A INPUT -m conntrack --ctstate DNAT -j ACCEPT\n"
+			   "-A FORWARD -m conntrack --ctstate NEW -j ACCEPT\n",
+		open[] = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n"
+			 "-A INPUT -d 10.96.0.0/12 -j ACCEPT\n"
+			 "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n";
+
+	(void)state;
+	assert_int_equal(iptables_gate_read(closed, AF_INET, &to_services), GATE_POLICY);
+	assert_int_equal(iptables_gate_read(closed, AF_INET, &replies), GATE_POLICY);
+	assert_int_equal(iptables_gate_read(open, AF_INET, &to_services), GATE_OPEN);
+	assert_int_equal(iptables_gate_read(open, AF_INET, &replies), GATE_OPEN);
+}
+
 static void in_doubt_it_is_open(void **state)
 {
 	_cleanup_(buf_done) struct buf deep = { 0 }, wide = { 0 };
@@ -139,8 +163,8 @@ static void in_doubt_it_is_open(void **state)
 	for (int i = 0; i < 100; i++)
 		buf_addf(&wide, "-A FORWARD -j c%d\n", i);
 	assert_gate("DROP", buf_str(&wide), GATE_OPEN);
-	assert_int_equal(iptables_gate_read("", AF_INET, HOOK_FORWARD), GATE_OPEN);
-	assert_int_equal(iptables_gate_read(":FORWARD DROP", AF_INET, HOOK_FORWARD), GATE_OPEN);
+	assert_int_equal(iptables_gate_read("", AF_INET, &forwarded), GATE_OPEN);
+	assert_int_equal(iptables_gate_read(":FORWARD DROP", AF_INET, &forwarded), GATE_OPEN);
 }
 
 int main(void)
@@ -148,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_policy_closes_it_unless_others_accept_pods),
 		cmocka_unit_test(a_rule_for_everything_closes_it),
+		cmocka_unit_test(other_packets_need_other_rules),
 		cmocka_unit_test(in_doubt_it_is_open),
 	};
 

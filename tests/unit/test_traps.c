@@ -329,12 +329,79 @@ static void a_firewall_before_the_endpoints_is_named(void **state)
 		"pods, and no rule before it accepts them: connections to Services get no answer\n");
 }
 
+static void a_chain_of_others_that_ours_cannot_open_is_named_with_its_remedy(void **state)
+{
+#define TAIL                                                                                      \
+	"; no rule there accepts them, and one of another table cannot: connections to Services " \
+	"get no answer; remedy: "
+	static const struct {
+		struct foreign_gate gate;
+		bool dnat; /* in place of IPVS */
+		const char *line;
+	} rows[] = {
+		{ { GATE_POLICY, PLACE_NFTABLES, HOOK_INPUT, 0, "filter", "input" }, false,
+			"input-drop: the policy of chain input in table filter of nftables (inet) "
+			"drops packets to Services before IPVS takes them" TAIL
+			"nft insert rule inet filter input ip daddr 10.96.0.0/12 accept and "
+			"nft insert rule inet filter input ip6 daddr SERVICES accept\n" },
+		{ { GATE_RULE, PLACE_NFTABLES, HOOK_INPUT, AF_INET6, "t", "c" }, false,
+			"input-drop: a rule of chain c in table t of nftables (IPv6) "
+			"drops packets to Services before IPVS takes them" TAIL
+			"nft insert rule ip6 t c ip6 daddr SERVICES accept\n" },
+		{ { GATE_RULE, PLACE_NFTABLES, HOOK_INPUT, AF_INET, "firewalld", "filter_INPUT" },
+			false,
+			"input-drop: a rule of chain filter_INPUT in table firewalld of nftables "
+			"(IPv4) drops packets to Services before IPVS takes them" TAIL
+			"firewall-cmd --add-rich-rule='rule family=\"ipv4\" destination "
+			"address=\"10.96.0.0/12\" accept'\n" },
+		{ { GATE_POLICY, PLACE_NFTABLES, HOOK_FORWARD, 0, "filter", "forward" }, false,
+			"forward-drop: the policy of chain forward in table filter of nftables "
+			"(inet) drops replies of pods" TAIL
+			"nft insert rule inet filter forward ct state established,related "
+			"accept\n" },
+		{ { GATE_POLICY, PLACE_NFTABLES, HOOK_FORWARD, 0, "filter", "forward" }, true,
+			"forward-drop: the policy of chain forward in table filter of nftables "
+			"(inet) drops new packets to pods" TAIL
+			"nft insert rule inet filter forward ct status dnat accept\n" },
+		{ { GATE_POLICY, PLACE_IPTABLES_NFT, HOOK_INPUT, AF_INET, "mangle", "INPUT" },
+			false,
+			"input-drop: the policy of chain INPUT in table mangle of iptables-nft "
+			"(IPv4) drops packets to Services before IPVS takes them" TAIL
+			"iptables-nft -t mangle -I INPUT -d 10.96.0.0/12 -j ACCEPT\n" },
+		{ { GATE_POLICY, PLACE_IPTABLES_LEGACY, HOOK_FORWARD, AF_INET6, "filter",
+			  "FORWARD" },
+			false,
+			"forward-drop: the policy of chain FORWARD in table filter of "
+			"iptables-legacy (IPv6) drops replies of pods" TAIL
+			"ip6tables-legacy -I FORWARD -m conntrack --ctstate RELATED,ESTABLISHED "
+			"-j ACCEPT\n" },
+		{ { GATE_POLICY, PLACE_IPTABLES_NFT, HOOK_OUTPUT, AF_INET, "filter", "OUTPUT" },
+			false,
+			"output-drop: the policy of chain OUTPUT in table filter of iptables-nft "
+			"(IPv4) drops new packets to pods" TAIL
+			"iptables-nft -I OUTPUT -d 10.244.0.0/16 -j ACCEPT\n" },
+	};
+#undef TAIL
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct trap_facts f = good(6, 12);
+
+		f.ipvs = !rows[i].dnat;
+		f.serves[0] = f.serves[1] = true;
+		assert_int_equal(cidr_parse("10.96.0.0/12", &f.services[0]), 0);
+		assert_int_equal(cidr_parse("10.244.0.0/16", &f.pods[0]), 0);
+		f.foreign[f.n_foreign++] = rows[i].gate;
+		assert_traps(&f, rows[i].line);
+	}
+}
+
 static void every_name_has_its_paragraph_in_the_man_page(void **state)
 {
 	static const char *const names[] = { "bridge", "conn-reuse", "conntrack-full",
-		"conntrack-off", "estimators", "expire", "forward-drop", "ip-forward", "mark-bit",
-		"output-drop", "policy-rule", "route-localnet", "rp-filter", "source-ports",
-		"tcp-timeout" };
+		"conntrack-off", "estimators", "expire", "forward-drop", "input-drop", "ip-forward",
+		"mark-bit", "output-drop", "policy-rule", "route-localnet", "rp-filter",
+		"source-ports", "tcp-timeout" };
 	_cleanup_(buf_done) struct buf page = { 0 };
 	FILE *f = fopen("man/ipvsctl-svc.1.scd", "re");
 	const char *section;
@@ -396,6 +463,7 @@ int main(void)
 		cmocka_unit_test(a_policy_rule_of_others_with_our_mark_bit_is_named),
 		cmocka_unit_test(a_policy_rule_of_others_that_shadows_ours_is_named),
 		cmocka_unit_test(a_firewall_before_the_endpoints_is_named),
+		cmocka_unit_test(a_chain_of_others_that_ours_cannot_open_is_named_with_its_remedy),
 		cmocka_unit_test(every_name_has_its_paragraph_in_the_man_page),
 		cmocka_unit_test(this_node_can_be_read),
 	};

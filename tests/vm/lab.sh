@@ -464,6 +464,23 @@ daemon_start() {
 	eventually 120 daemon_is_ready && kill -0 "$DAEMON_PID"
 }
 
+# warns_of NAME: `status` reports that trap.
+warns_of() {
+	in_node "$SVC" status --socket "$STATUS_SOCKET" | tee "$WORK/last" | grep -q "^Warning: $1: "
+}
+
+# remedy NAME: runs the commands that `status` tells against that trap.
+remedy() {
+	local commands command
+	commands=$(in_node "$SVC" status --socket "$STATUS_SOCKET" |
+		sed -n "s/^Warning: $1: .*; remedy: //p")
+	while read -r command; do
+		note "$command"
+		# shellcheck disable=SC2086 # it is a list of words
+		in_node $command || return
+	done <<<"${commands// and /$'\n'}"
+}
+
 # fill_pipe PIPE: writes filler until the next line finds no room.
 fill_pipe() {
 	python3 -c 'import os, sys

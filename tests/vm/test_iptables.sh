@@ -132,10 +132,6 @@ rules_stand() {
 		"$(in_node "iptables-$other-save" 2>/dev/null | grep -c KUBE-)" 0
 }
 
-warns_of() {
-	in_node "$SVC" status --socket "$STATUS_SOCKET" | tee "$WORK/last" | grep -q "^Warning: $1: "
-}
-
 # A firewall that drops in FORWARD by default, as those of Docker and ufw do, and what accepts pods.
 firewall() {
 	check "$VARIANT: without a firewall there is no warning" not warns_of forward-drop
@@ -154,6 +150,18 @@ firewall() {
 	in_node iptables -D FORWARD -d 10.244.0.0/16 -j ACCEPT
 }
 
+# A table of nftables whose policy drops: our rules do not open it, and the remedy of the warning does.
+foreign_firewall() {
+	in_node nft add table inet foreign
+	in_node nft add chain inet foreign f '{ type filter hook forward priority 10; policy drop; }'
+	check "$VARIANT: a table of others that drops is named" warns_of forward-drop
+	check "$VARIANT: it does drop, too" unanswered b tcp 10.96.0.20 80
+	check "$VARIANT: the warning tells a remedy" remedy forward-drop
+	check "$VARIANT: after its remedy it is no longer named" not warns_of forward-drop
+	answers "and Services answer again" "a c" b tcp 10.96.0.20 80
+	in_node nft delete table inet foreign
+}
+
 with_variant() {
 	VARIANT=$1
 	lab_again
@@ -169,6 +177,11 @@ with_variant() {
 	connections
 	repairs
 	firewall
+	if in_node nft list ruleset >/dev/null 2>&1; then
+		foreign_firewall
+	else
+		skip "$VARIANT: a table of others that drops is named" "this kernel has no nf_tables"
+	fi
 	daemon_end TERM
 	check "$VARIANT: --cleanup succeeds" daemon_run --backend iptables --cleanup
 	equal "$VARIANT: --cleanup leaves nothing" \

@@ -54,6 +54,24 @@ disturb() {
 	check "repaired: $sentence" eventually 60 as_before
 }
 
+answers_client() {
+	[ "$(names "$(ask client -n 4 tcp 10.96.0.10 80)")" = "a c" ]
+}
+
+# closed_by NAME HOOK SENTENCE: a table of others whose policy drops at that hook. Our rules do not open it, and
+# the remedy of the warning does.
+closed_by() {
+	check "without $3 there is no warning" not warns_of "$1"
+	in_node nft add table inet foreign
+	in_node nft add chain inet foreign c "{ type filter hook $2 priority 10; policy drop; }"
+	check "$3 is named" warns_of "$1"
+	check "$3 stops a Service" not answers_client
+	check "the warning about $3 tells a remedy" remedy "$1"
+	check "after its remedy $3 is no longer named" not warns_of "$1"
+	check "after its remedy $3 lets the Service answer" answers_client
+	in_node nft delete table inet foreign
+}
+
 lab_up
 in_node ipvsadm -Ln >/dev/null 2>&1 || skip_all "this kernel has no ip_vs"
 in_node nft list ruleset >/dev/null 2>&1 || skip_all "this kernel has no nf_tables"
@@ -79,6 +97,13 @@ disturb "a foreign element" nft add element ip ipvsctl-svc KUBE-IPVS-IPS '{ 198.
 for name in "${!loop_pids[@]}"; do
 	loop_end "$name"
 done
+
+daemon_end TERM
+must "the daemon starts with the range of cluster IPs" \
+	daemon_start --netfilter=nftables --service-cluster-ip-range=10.96.0.0/12,fd00:96::/112
+closed_by input-drop input "a policy of INPUT"
+closed_by forward-drop forward "a policy of FORWARD"
+closed_by output-drop output "a policy of OUTPUT"
 
 change_to iptables "to iptables"
 check "sets and rules are in iptables only" eventually 30 only_in_iptables

@@ -135,10 +135,6 @@ masquerade_all() {
 	daemon_end TERM
 }
 
-warns_of() {
-	in_node "$SVC" status --socket "$STATUS_SOCKET" | tee "$WORK/last" | grep -q "^Warning: $1: "
-}
-
 # IPVS sends packets to endpoints through OUTPUT.
 output_drops() {
 	must "the daemon starts before a firewall" daemon_start
