@@ -40,6 +40,7 @@ struct engine {
 	struct adapter *earlier_members;     /* NULL: there are none, or they were read */
 	struct fact_list earlier;	     /* these, sorted */
 	uint64_t next_flows;
+	bool made;    /* on_made() was called */
 	bool keeping; /* orphans, because the input is, or was until now, incomplete */
 
 	/* Operations under way */
@@ -364,6 +365,13 @@ static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 	}
 }
 
+static void tell_made(struct engine *e)
+{
+	if (!e->made && e->config.on_made)
+		e->config.on_made(e->config.arg);
+	e->made = true;
+}
+
 /* Applies operations until an adapter answers later or the step has done enough. Returns when to go
  * on: `now` while there is more, UINT64_MAX while an adapter is busy. */
 static uint64_t apply_some(struct engine *e, uint64_t now)
@@ -394,6 +402,8 @@ static uint64_t apply_some(struct engine *e, uint64_t now)
 			e->ops = mem_realloc(e->ops, e->max_ops, sizeof(*e->ops));
 			n = ledger_take(e->ledger, now, e->ops, e->max_ops, &unused);
 		}
+		if (op_breaks(&e->ops[0]))
+			tell_made(e);
 		begin_apply(e, a, n);
 		if (!settle_answers(e, now))
 			return UINT64_MAX;
@@ -716,6 +726,7 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	if ((!held && !list_empty(&e->config.store->dirty)) ||
 		(e->audit_requested && !e->audit_failed))
 		return now;
+	tell_made(e);
 	e->stats.synced = true;
 	next = earlier(next, clean_flows(e, now));
 	if (publisher_is_dirty(&e->publisher))

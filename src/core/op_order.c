@@ -60,6 +60,9 @@
  *       b. change the virtual server;
  *       c. take back part a.
  *
+ * Before the first operation of step 10 and later (those marked BREAKS), the daemon switches the
+ * entrances that no operation reaches: those in the other interface of netfilter.
+ *
  * A vital claimant (cluster DNS, the API server, the node's own chains and sets) need not wait for
  * thousands of other Services: the rows marked vital have a first pass for those claimants alone.
  * Such a row makes something or completes a guard. The other rows rely on the whole of an earlier
@@ -77,6 +80,7 @@
 #define VITAL .vital = true
 #define JOINS .joins = true
 #define SLOW .slow = true
+#define BREAKS .breaks = true
 
 const struct op_step op_order[] = {
 	/*  1 */
@@ -118,29 +122,29 @@ const struct op_step op_order[] = {
 	{ OP_SET, OP_CLASS_ENTRANCE },
 	{ OP_SET, OP_CLASS_SERVICE_CHAIN, JOINS },
 	/* 10 */
-	{ OP_DEL, OP_CLASS_DIVERSION },
+	{ OP_DEL, OP_CLASS_DIVERSION, BREAKS },
 	/* 11 */
-	{ OP_SET, FACT_RS },
-	{ OP_SET, FACT_ROUTE },
-	{ OP_SET, FACT_ADDR },
+	{ OP_SET, FACT_RS, BREAKS },
+	{ OP_SET, FACT_ROUTE, BREAKS },
+	{ OP_SET, FACT_ADDR, BREAKS },
 	/* 12 */
-	{ OP_DEL, OP_CLASS_EXPOSURE },
-	{ OP_DEL, FACT_ADDR },
-	{ OP_DEL, FACT_ROUTE },
-	{ OP_DEL, FACT_HELD },
-	{ OP_DEL, FACT_RS },
-	{ OP_DEL, FACT_VS },
-	{ OP_DEL, FACT_JUMP },
-	{ OP_DEL, OP_CLASS_ENTRANCE },
-	{ OP_DEL, FACT_DISPATCH },
-	{ OP_DEL, OP_CLASS_SERVICE_CHAIN, JOINS },
-	{ OP_DEL, FACT_CHAIN, JOINS },
-	{ OP_DEL, FACT_MEMBER },
-	{ OP_DEL, FACT_SET },
-	{ OP_DEL, FACT_POLICY_RULE },
-	{ OP_DEL, FACT_LINK },
+	{ OP_DEL, OP_CLASS_EXPOSURE, BREAKS },
+	{ OP_DEL, FACT_ADDR, BREAKS },
+	{ OP_DEL, FACT_ROUTE, BREAKS },
+	{ OP_DEL, FACT_HELD, BREAKS },
+	{ OP_DEL, FACT_RS, BREAKS },
+	{ OP_DEL, FACT_VS, BREAKS },
+	{ OP_DEL, FACT_JUMP, BREAKS },
+	{ OP_DEL, OP_CLASS_ENTRANCE, BREAKS },
+	{ OP_DEL, FACT_DISPATCH, BREAKS },
+	{ OP_DEL, OP_CLASS_SERVICE_CHAIN, BREAKS, JOINS },
+	{ OP_DEL, FACT_CHAIN, BREAKS, JOINS },
+	{ OP_DEL, FACT_MEMBER, BREAKS },
+	{ OP_DEL, FACT_SET, BREAKS },
+	{ OP_DEL, FACT_POLICY_RULE, BREAKS },
+	{ OP_DEL, FACT_LINK, BREAKS },
 	/* 13 */
-	{ OP_SET, FACT_VS, SLOW },
+	{ OP_SET, FACT_VS, SLOW, BREAKS },
 };
 static_assert(ARRAY_SIZE(op_order) == OP_STEPS, "each type of operation on each class has a step");
 
@@ -163,14 +167,27 @@ enum op_class op_class_of(const struct fact_key *key)
 	return key->kind;
 }
 
+static const struct op_step *op_step_of(const struct op *op)
+{
+	const enum op_class class = op_class_of(&op->fact.key);
+	size_t i = 0;
+
+	while (op_order[i].type != op->type || op_order[i].class != class)
+		i++;
+	return &op_order[i];
+}
+
 bool op_is_slow(const struct op *op)
 {
-	enum op_class class = op_class_of(&op->fact.key);
+	return op_step_of(op)->slow;
+}
 
-	for (size_t i = 0; i < OP_STEPS; i++)
-		if (op_order[i].type == op->type && op_order[i].class == class)
-			return op_order[i].slow;
-	return false;
+bool op_breaks(const struct op *op)
+{
+	/* It revives (step 6), or gets another share. */
+	if (op->type == OP_SET && op->fact.key.kind == FACT_RS && op->fact.val.rs.weight)
+		return false;
+	return op_step_of(op)->breaks;
 }
 
 bool op_step_is_of_kind(const struct op_step *step, enum fact_kind kind)

@@ -33,11 +33,14 @@ struct op_step {
 	bool vital;    /* vital claimants have this step in a pass before all others */
 	bool joins;    /* goes into one batch with the rows of that sort around it */
 	bool slow;     /* 10 ms and more for each operation; carried out by core/hold */
+	bool breaks;   /* comes after all that is made */
 };
 extern const struct op_step op_order[OP_STEPS];
 
 /* The row of this operation is marked slow. */
 bool op_is_slow(const struct op *op);
+/* The operation takes an old path down: what is new exists by then, as far as the kernel took it. */
+bool op_breaks(const struct op *op);
 bool op_step_is_of_kind(const struct op_step *step, enum fact_kind kind);
 
 #endif

@@ -117,6 +117,14 @@ static int on_stale_flows(const struct stale_list *stale, bool *ret_more, void *
 	return flows_delete(&((struct daemon *)arg)->flows, stale, ret_more);
 }
 
+static void on_made(void *arg)
+{
+	const struct daemon *d = arg;
+
+	if (d->has_other)
+		netfilter_give_way(&d->other, &d->view);
+}
+
 /* Steps */
 
 int daemon_remove_other(struct daemon *d)
@@ -406,6 +414,7 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 		.on_refused = on_refused,
 		.misses_endpoints = on_misses_endpoints,
 		.on_audit = on_audit,
+		.on_made = on_made,
 		.delete_flows = on_stale_flows,
 		.arg = d,
 	});

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -112,6 +113,37 @@ void netfilter_move_notes(const struct adapters *ours, const struct adapters *ot
 	if (r)
 		log_warn("cannot take over which source ports are reserved for Services, they stay "
 			 "reserved when they are not needed any more",
+			"err=\"%s\"", err.msg);
+}
+
+/* A jump by which packets of new connections enter table nat. */
+static void find_entrance(const struct fact *f, void *arg)
+{
+	if (f->key.set == TABLE_NAT && f->key.port != HOOK_POSTROUTING)
+		fact_list_add(arg, *f);
+}
+
+void netfilter_give_way(const struct adapters *other, const struct node_view *view)
+{
+	_cleanup_(fact_list_done) struct fact_list jumps = { 0 };
+	struct adapter *a = other->nftables;
+	struct err err = { 0 };
+	int r;
+
+	if (!a || view->backend != BACKEND_IPTABLES)
+		return;
+	r = a->dump(a, FACT_JUMP, NULL, find_entrance, &jumps, &err);
+	for (size_t i = 0; i < jumps.n && !r; i++) {
+		struct op op = { .type = OP_DEL, .fact = jumps.facts[i] };
+
+		a->apply(a, &op, 1);
+		r = op.result;
+		if (r)
+			err_set(&err, r, "%s", strerror(-r));
+	}
+	if (r)
+		log_warn("rules in nftables still lead to IPVS, connections are refused until they "
+			 "are removed",
 			"err=\"%s\"", err.msg);
 }
 

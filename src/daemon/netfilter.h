@@ -23,6 +23,13 @@ int netfilter_choose(const struct config *c, struct node_view *view, struct err 
  */
 int netfilter_remove_other(const struct adapters *other, const struct node_view *view);
 
+/*
+ * For the iptables backend, whose rules are in force by now, while virtual servers of an earlier run
+ * still stand: rules in nftables that keep new connections for them are at no hook any more. A
+ * failure is a warning.
+ */
+void netfilter_give_way(const struct adapters *other, const struct node_view *view);
+
 /* What an earlier run noted by the other interface is noted by ours. A failure is a warning. */
 void netfilter_move_notes(const struct adapters *ours, const struct adapters *other);
 

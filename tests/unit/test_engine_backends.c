@@ -87,6 +87,39 @@ static void iptables_answers_before_it_gets_packets(void **state)
 	assert_kept(w);
 }
 
+/* For entrances in the other interface of netfilter, which no operation changes. */
+static void entrances_elsewhere_may_change_in_between(void **state)
+{
+	static const struct {
+		enum backend from, to;
+		const char *made[3], *broken;
+	} rows[] = {
+		{ BACKEND_IPVS, BACKEND_IPTABLES,
+			{ "add dispatch", "add chain IPv4 nat KUBE-SVC-", "set chain IPv4 nat" },
+			"delete vs" },
+		{ BACKEND_IPTABLES, BACKEND_IPVS, { "add vs", "add rs", "set chain IPv4 nat" },
+			"delete dispatch" },
+		{ BACKEND_IPVS, BACKEND_IPVS, { "", "", "" }, "delete vs" }, /* of no Service */
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		w->node.view.backend = rows[i].from;
+		world_start(w, SERVICES);
+		world_restart(w);
+		w->node.view.backend = rows[i].to;
+		world_start(w, i == 2 ? "" : SERVICES);
+		world_audit(w);
+		assert_int_equal(w->n_made, 1);
+		for (size_t k = 0; k < ARRAY_SIZE(rows[i].made); k++)
+			if (!strstr(buf_str(&w->made), rows[i].made[k]))
+				fail_msg("%s is not in\n%s", rows[i].made[k], buf_str(&w->made));
+		assert_null(strstr(buf_str(&w->made), "delete "));
+		assert_non_null(strstr(world_log(w), rows[i].broken));
+		world_restart(w);
+	}
+}
+
 /* Ours leave it to the entrance to mark what is masqueraded, kube-proxy's do that themselves. */
 static void chains_of_kube_proxy_change_after_the_entrances(void **state)
 {
@@ -170,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(ipvs_answers_before_it_gets_packets),
 		WORLD_TEST(iptables_answers_before_it_gets_packets),
+		WORLD_TEST(entrances_elsewhere_may_change_in_between),
 		WORLD_TEST(chains_of_kube_proxy_change_after_the_entrances),
 		WORLD_TEST(an_endpoint_changes_in_one_batch_of_chains),
 		WORLD_TEST(nothing_is_refused_that_a_service_has),

@@ -68,6 +68,14 @@ static void on_audit(const struct err *err, void *arg)
 	buf_addf(&w->told, "audit: %s\n", err ? err->msg : "works again");
 }
 
+static void on_made(void *arg)
+{
+	struct world *w = arg;
+
+	w->n_made++;
+	buf_adds(&w->made, world_log(w));
+}
+
 void world_restart_with(struct world *w, struct engine_config config)
 {
 	engine_free(w->engine);
@@ -84,10 +92,13 @@ void world_restart_with(struct world *w, struct engine_config config)
 	config.on_beyond = on_beyond;
 	config.on_refused = on_refused;
 	config.on_audit = on_audit;
+	config.on_made = on_made;
 	config.arg = w;
 	w->engine = engine_new(&config);
 	engine_add_adapter(w->engine, &w->kernel.adapter);
 	world_forget(w);
+	w->n_made = 0;
+	buf_reset(&w->made);
 }
 
 void world_restart(struct world *w)
@@ -115,6 +126,7 @@ int world_teardown(void **state)
 	store_done(&w->store);
 	fake_kernel_done(&w->kernel);
 	buf_done(&w->told);
+	buf_done(&w->made);
 	free(w);
 	return 0;
 }

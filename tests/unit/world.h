@@ -18,6 +18,9 @@ struct world {
 	uint64_t now;
 	/* What the engine told: a line for each call. */
 	struct buf told;
+	/* How often it said that all was made, and what it had done by then. */
+	int n_made;
+	struct buf made;
 };
 
 int world_setup(void **state);

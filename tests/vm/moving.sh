@@ -98,18 +98,28 @@ rules() {
 	in_node ip6tables-save
 }
 
+# state BACKEND: writes the sets and rules of both interfaces to files.
+state() {
+	rules | grep -E '^(:KUBE|-A)' | sed 's/ \[[0-9:]*\]$//' | sort >"$WORK/rules-$1"
+	in_node ipset save | sed 's/ initval .*//' | sort >"$WORK/sets-$1"
+	in_node nft list tables | grep ipvsctl-svc | while read -r _ family name; do
+		in_node nft list table "$family" "$name"
+	done | sort >"$WORK/nftables-$1"
+}
+
 # fresh BACKEND: records the state after a start on an empty node, for as_fresh BACKEND to compare
 # with.
 fresh() {
 	lab_again
 	write_services
 	must "a fresh start with --backend $1 succeeds" daemon_start --backend "$1"
-	rules | grep -E '^(:KUBE|-A)' | sed 's/ \[[0-9:]*\]$//' | sort >"$WORK/rules-$1"
-	in_node ipset save | sed 's/ initval .*//' | sort >"$WORK/sets-$1"
+	state "$1"
 }
 
 as_fresh() {
-	diff -u "$WORK/rules-$1" <(rules | grep -E '^(:KUBE|-A)' |
-		sed 's/ \[[0-9:]*\]$//' | sort) &&
-		diff -u "$WORK/sets-$1" <(in_node ipset save | sed 's/ initval .*//' | sort)
+	local part
+	state now
+	for part in rules sets nftables; do
+		diff -u "$WORK/$part-$1" "$WORK/$part-now" || return
+	done
 }
