@@ -247,6 +247,94 @@ static void a_range_within_another_takes_its_place(void **state)
 		adapter, FACT_MEMBER, RANGE("10.0.0.0/8") "\n" RANGE("11.0.0.0/8") "\n");
 }
 
+/* nft's handle of the set, which a new set does not have. */
+static unsigned long handle_of_ranges(void)
+{
+	static const char begins[] = "set KUBE-LOAD-BALANCER-SOURCE-CIDR { # handle ";
+	_cleanup_free_ char *text =
+		RUN(NULL, "nft", "-a", "list", "sets", "table", "ip", "ipvsctl-svc");
+	const char *at = strstr(text, begins);
+
+	assert_non_null(at);
+	return strtoul(at + strlen(begins), NULL, 10);
+}
+
+enum { MANY_RANGES = 600 };
+
+static struct fact numbered_range(unsigned i)
+{
+	struct fact f =
+		kernel_fact("member KUBE-LOAD-BALANCER-SOURCE-CIDR 192.0.2.1,tcp:80,10.0.0.0/24");
+
+	f.key.addr2[1] = (uint8_t)(i >> 8);
+	f.key.addr2[2] = (uint8_t)i;
+	return f;
+}
+
+/* All but each tenth range. */
+static void delete_ranges(struct fact_list *l)
+{
+	struct op ops[MANY_RANGES];
+	size_t n = 0, kept = 0;
+
+	for (unsigned i = 0; i < MANY_RANGES; i++)
+		if (i % 10)
+			ops[n++] = (struct op){ .type = OP_DEL, .fact = numbered_range(i) };
+	adapter->apply(adapter, ops, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(ops[i].result, 0);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct fact_key *key = &l->facts[i].key;
+		const unsigned number = (unsigned)key->addr2[1] << 8 | key->addr2[2];
+
+		if (key->kind != FACT_MEMBER || key->family != AF_INET || number % 10 == 0)
+			l->facts[kept++] = l->facts[i];
+	}
+	l->n = kept;
+}
+
+static struct fact_list node_with_ranges(void)
+{
+	struct fact_list l = node_facts(NULL);
+
+	for (unsigned i = 0; i < MANY_RANGES; i++)
+		fact_list_add(&l, numbered_range(i));
+	fact_list_add(&l,
+		kernel_fact("member KUBE-6-LOAD-BALANCER-SOURCE-CID 2001:db8::1,tcp:80,fd00::/33"));
+	fact_list_finish(&l);
+	add_all(&l);
+	return l;
+}
+
+static void many_ranges_are_deleted_by_a_new_set(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list l = node_with_ranges();
+	const unsigned long before = handle_of_ranges();
+
+	(void)state;
+	delete_ranges(&l);
+	assert_has(&l);
+	assert_int_not_equal(handle_of_ranges(), before);
+}
+
+/* A rule of theirs holds the set. */
+static void others_keep_ranges_in_their_set(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list l = node_with_ranges();
+	const unsigned long before = handle_of_ranges();
+
+	(void)state;
+	nftables_free(take(adapter));
+	free(RUN("add chain ip ipvsctl-svc theirs\n"
+		 "add rule ip ipvsctl-svc theirs ip daddr . meta l4proto . th dport . ip saddr "
+		 "@KUBE-LOAD-BALANCER-SOURCE-CIDR drop\n",
+		"nft", "-f", "-"));
+	assert_int_equal(reopen(), 0);
+	delete_ranges(&l);
+	assert_has(&l);
+	assert_int_equal(handle_of_ranges(), before);
+}
+
 static void one_bad_member_does_not_stop_the_others(void **state)
 {
 	const struct fact set = fact_set(SET_CLUSTER_IP, AF_INET);
@@ -606,6 +694,8 @@ int main(void)
 		TEST(members_of_every_type_are_added_and_deleted),
 		TEST(a_mark_is_changed),
 		TEST(a_range_within_another_takes_its_place),
+		TEST(many_ranges_are_deleted_by_a_new_set),
+		TEST(others_keep_ranges_in_their_set),
 		TEST(one_bad_member_does_not_stop_the_others),
 		TEST(changes_by_others_are_seen_and_mended),
 		TEST(a_replaced_expression_is_seen),
