@@ -86,17 +86,6 @@ static void add_tables(const struct nftables *t, struct requests *r)
 			add_request(r, OF_NOBODY, nftables_msg_table(families[f], t->flags));
 }
 
-/* Deletes make no table. */
-static void add_tables_for(
-	const struct nftables *t, struct requests *r, const struct op *ops, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (ops[i].type != OP_DEL) {
-			add_tables(t, r);
-			return;
-		}
-}
-
 /*
  * Sends the requests and empties the list. Gives each operation that is at fault its result, and
  * all of them where nobody's is; returns whether all of it was carried out.
@@ -134,6 +123,34 @@ static bool transact(struct nftables *t, struct requests *r, bool dry, struct op
 	free(take(r->owners));
 	*r = (struct requests){ 0 };
 	return done;
+}
+
+/*
+ * Owns the tables that outlived their owner. The kernel takes no new chain at a hook in the
+ * transaction that does this.
+ */
+static void adopt_tables(struct nftables *t)
+{
+	const uint32_t orphaned = t->flags;
+	struct requests r = { 0 };
+
+	if ((orphaned & (NFTABLES_OWNER | NFTABLES_PERSIST)) != NFTABLES_PERSIST)
+		return;
+	t->flags |= NFTABLES_OWNER;
+	add_tables(t, &r);
+	if (!transact(t, &r, false, NULL, 0))
+		t->flags = orphaned;
+}
+
+/* Deletes make no table. */
+static void add_tables_for(struct nftables *t, struct requests *r, const struct op *ops, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ops[i].type != OP_DEL) {
+			adopt_tables(t);
+			add_tables(t, r);
+			return;
+		}
 }
 
 static bool any_pending(const struct op *ops, size_t n)
@@ -810,6 +827,7 @@ static int nftables_write_note(
 	struct op op = { .result = PENDING };
 	struct requests r = { 0 };
 
+	adopt_tables(t);
 	add_tables(t, &r);
 	add_request(&r, 0, nftables_msg_note(NFT_MSG_NEWSET, 0, family, name));
 	add_request(&r, 0, nftables_msg_note(NFT_MSG_DELSETELEM, 0, family, name));
@@ -895,6 +913,7 @@ int nftables_watch_others(struct adapter *a, struct err *err)
 		return e;
 	}
 	canary_written_by(t->canary, t->port->id);
+	adopt_tables(t);
 	add_tables(t, &r);
 	transact(t, &r, false, NULL, 0);
 	return canary_fd(t->canary);
@@ -940,7 +959,7 @@ static int take_flags(struct nlmsghdr *msg, void *arg)
 
 /*
  * Whether tables can have an owner: the flags of those that are there, as they cannot be changed,
- * else what the kernel takes.
+ * else what the kernel takes. Those that outlived their owner are without one: see adopt_tables().
  */
 static int find_flags(struct nftables *t)
 {
