@@ -110,5 +110,7 @@ lab_up
 [ "${VM_ACCEL:-}" = tcg ] || from iptables
 if in_node ipvsadm -Ln >/dev/null 2>&1; then
 	from ipvs
+	# It takes long.
+	[ "${VM_ACCEL:-}" = tcg ] || NETFILTER=nftables from ipvs
 fi
 tap_done
