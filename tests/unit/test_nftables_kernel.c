@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "fixture.h"
 #include "kernel/nftables.h"
+#include "kernel/nftables_text.h"
 #include "kernel_test.h"
 
 /* That of the options' defaults. */
@@ -131,6 +132,16 @@ static void assert_has(const struct fact_list *l)
 static char *list_table(const char *family)
 {
 	return RUN(NULL, "nft", "list", "table", family, "ipvsctl-svc");
+}
+
+/* What others may do to the table, and who it is that owns it, stand in its first lines. */
+static char *list_without_owner(const char *family)
+{
+	_cleanup_free_ char *text = list_table(family);
+	const char *sets = strstr(text, "\tset "), *map = strstr(text, "\tmap ");
+
+	assert_non_null(sets);
+	return mem_strdup(map && map < sets ? map : sets);
 }
 
 static void default_options(struct fixture_node *n)
@@ -447,6 +458,108 @@ static void a_replaced_expression_is_seen(void **state)
 	rule_list_done(&list);
 }
 
+/* The facts of one family as a file for nft. */
+static void print_for_nft(const struct fact_list *l, int family, struct buf *b)
+{
+	const char *word = family == AF_INET6 ? "ip6" : "ip";
+	const char *type, *hook_word;
+	char set[SET_NAME_LEN + 1];
+	int priority;
+
+	buf_addf(b, "add table %s ipvsctl-svc \n", word);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct fact *f = &l->facts[i];
+
+		if (f->key.family != family)
+			continue;
+		if (f->key.kind == FACT_SET) {
+			buf_addf(b, "add %s %s ipvsctl-svc %s { type ",
+				set_info(f->key.set)->marks ? "map" : "set", word,
+				set_name(f->key.set, family, set));
+			nftables_print_set_type(b, &f->key);
+			buf_addf(b, ";%s }\n",
+				f->key.set == SET_LOAD_BALANCER_SOURCE_CIDR ? " flags interval;"
+									    : "");
+		} else if (f->key.kind == FACT_MEMBER) {
+			buf_addf(b, "add element %s ipvsctl-svc %s { ", word,
+				set_name(f->key.set, family, set));
+			nftables_print_element(b, f);
+			buf_adds(b, " }\n");
+		} else if (f->key.kind == FACT_CHAIN) {
+			buf_addf(b, "add chain %s ipvsctl-svc ", word);
+			nftables_print_chain(b, f->key.set, f->key.name);
+			buf_addc(b, '\n');
+		}
+	}
+	for (enum table table = TABLE_NAT; table <= TABLE_MANGLE; table++)
+		for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_POSTROUTING; hook++) {
+			if (!nftables_base_chain(table, hook, &type, &hook_word, &priority))
+				continue;
+			buf_addf(b, "add chain %s ipvsctl-svc ", word);
+			nftables_print_chain(b, table, hook_name(hook));
+			buf_addf(b, " { type %s hook %s priority %d; }\n", type, hook_word,
+				priority);
+		}
+	for (size_t i = 0; i < l->n; i++) {
+		const struct fact *f = &l->facts[i];
+		const struct rule_list *list;
+		struct rule rule;
+
+		if (f->key.family != family ||
+			(f->key.kind != FACT_CHAIN && f->key.kind != FACT_JUMP))
+			continue;
+		list = rule_pool_get(&pool, f->val.chain.rules);
+		for (size_t at = 0; list && rule_list_next(list, &at, &rule);) {
+			buf_addf(b, "add rule %s ipvsctl-svc ", word);
+			nftables_print_chain(b, f->key.set,
+				f->key.kind == FACT_JUMP ? hook_name(f->key.port) : f->key.name);
+			buf_addc(b, ' ');
+			nftables_print_rule(b, family, f->key.set, MARK_MASK, &rule);
+			buf_addc(b, '\n');
+		}
+	}
+}
+
+/* The same table, whoever writes it. */
+static void nft_reads_what_is_printed(void **state)
+{
+	static void (*const options[])(struct fixture_node * n) = { default_options, by_interface,
+		masquerading_all, on_some_addresses };
+	static const char *const members[] = {
+		"member KUBE-LOOP-BACK 10.244.1.1,tcp:8080,10.244.1.1",
+		"member KUBE-CLUSTER-IP 10.96.0.1,sctp:443",
+		"member KUBE-6-CLUSTER-IP 2001:db8::1,udp:53",
+		"member KUBE-LOAD-BALANCER-SOURCE-CIDR 192.0.2.1,tcp:80,10.0.0.0/8",
+		"member KUBE-6-LOAD-BALANCER-SOURCE-CID 2001:db8::1,sctp:80,fd00::/33",
+		"member KUBE-NODE-PORT-TCP 30080",
+		"member KUBE-IPVS-IPS 10.96.0.1",
+	};
+	static const char *const words[] = { "ip", "ip6" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		_cleanup_(fact_list_done) struct fact_list l = node_facts(options[i]);
+
+		for (size_t k = 0; k < ARRAY_SIZE(members); k++)
+			fact_list_add(&l, kernel_fact(members[k]));
+		fact_list_finish(&l);
+		for (size_t f = 0; f < ARRAY_SIZE(words); f++) {
+			_cleanup_(buf_done) struct buf text = { 0 };
+			_cleanup_free_ char *ours = NULL, *theirs = NULL;
+
+			assert_int_equal(new_namespace(NULL), 0);
+			add_all(&l);
+			ours = list_without_owner(words[f]);
+			assert_int_equal(new_namespace(NULL), 0);
+			nftables_free(take(adapter));
+			print_for_nft(&l, f ? AF_INET6 : AF_INET, &text);
+			free(RUN(buf_str(&text), "nft", "-f", "-"));
+			theirs = list_without_owner(words[f]);
+			assert_string_equal(ours, theirs);
+		}
+	}
+}
+
 static void what_nft_prints_can_be_read(void **state)
 {
 	static const char *const shown[] = { "set KUBE-CLUSTER-IP {", "map KUBE-LOCAL-MARK {",
@@ -730,6 +843,7 @@ int main(void)
 		TEST(one_bad_member_does_not_stop_the_others),
 		TEST(changes_by_others_are_seen_and_mended),
 		TEST(a_replaced_expression_is_seen),
+		TEST(nft_reads_what_is_printed),
 		TEST(what_nft_prints_can_be_read),
 		TEST(all_of_it_is_removed_without_its_rules),
 		TEST(a_trial_changes_nothing),
