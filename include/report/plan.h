@@ -21,12 +21,26 @@ struct difference {
 	struct fact have; /* of OP_SET as observed */
 };
 
+/* How objects of nftables are named and printed: kernel/nftables_text.h. */
+struct plan_nftables_words {
+	const char *table;
+	void (*print_rule)(struct buf *b, int family, enum table table, uint32_t mark_mask,
+		const struct rule *rule);
+	void (*print_chain)(struct buf *b, enum table table, const char *chain);
+	void (*print_set_type)(struct buf *b, const struct fact_key *set);
+	void (*print_element)(struct buf *b, const struct fact *member);
+	bool (*base_chain)(enum table table, enum hook hook, const char **ret_type,
+		const char **ret_hook, int *ret_priority);
+};
+
 struct plan {
 	/*
 	 * Appends a rule, with the chain that it stands in unless that is NULL:
 	 * iptables_print_rule(). Set by the caller before plan_text() or plan_json().
 	 */
 	void (*print_rule)(struct buf *b, int family, const char *chain, const struct rule *rule);
+	/* By the caller as well, where the view's interface for sets and rules is nftables. */
+	const struct plan_nftables_words *nftables;
 	const struct node_view *view;
 	struct engine *engine;
 	const struct slot **slots; /* those with a Service, by name */

@@ -9,6 +9,8 @@
 #include "kernel/adapters.h"
 #include "kernel/iptables.h"
 #include "kernel/iptables_text.h"
+#include "kernel/nftables.h"
+#include "kernel/nftables_text.h"
 #include "kernel/probe.h"
 #include "report/plan.h"
 #include "tree.h"
@@ -23,6 +25,15 @@ static const char plan_help[] =
 static const char plan_exit_codes[] =
 	"\nExit code: 0 in sync, 1 the kernel differs or a manifest has a mistake,\n"
 	"2 wrong usage, or manifests that cannot be read, 4 no permission.\n";
+
+static const struct plan_nftables_words nftables_words = {
+	.table = NFTABLES_TABLE,
+	.print_rule = nftables_print_rule,
+	.print_chain = nftables_print_chain,
+	.print_set_type = nftables_print_set_type,
+	.print_element = nftables_print_element,
+	.base_chain = nftables_base_chain,
+};
 
 struct plan_run {
 	struct dry dry;
@@ -47,6 +58,16 @@ static void on_plan_audit(const struct err *err, void *arg)
 		r->audit = *err;
 }
 
+/* As netfilter_choose(), but "auto" is what a daemon of this machine uses. */
+static enum netfilter plan_netfilter(const struct config *c)
+{
+	if (c->hand_over || c->options.backend == BACKEND_IPTABLES)
+		return NETFILTER_IPTABLES;
+	if (c->options.netfilter != NETFILTER_AUTO)
+		return c->options.netfilter;
+	return c->diff == DIFF_NO ? NETFILTER_IPTABLES : adapters_netfilter_in_use();
+}
+
 /* Returns false if the kernel differs from the plan, or if --diff was given and it was not read. */
 static bool make_plan(struct plan_run *r, bool read_kernel)
 {
@@ -61,10 +82,10 @@ static bool make_plan(struct plan_run *r, bool read_kernel)
 	const struct err *failure = NULL;
 	struct err err;
 
+	view->netfilter = plan_netfilter(&r->dry.config);
 	r->dry.engine = engine_new(&config);
 	engine_set_input_complete(r->dry.engine, manifests_complete(r->dry.manifests));
 	if (read_kernel) {
-		view->netfilter = adapters_netfilter_in_use();
 		if (probe_families(view->netfilter, &view->ipv4, &view->ipv6, &err) < 0 ||
 			adapters_open(&r->adapters, ADAPTERS_ALL, engine_rules(r->dry.engine), view,
 				&err) < 0) {
@@ -85,6 +106,7 @@ static bool make_plan(struct plan_run *r, bool read_kernel)
 		command_complain(r->dry.command, EXIT_CODE_DIFFERENT, words.msg);
 	}
 	r->plan.print_rule = iptables_print_rule;
+	r->plan.nftables = &nftables_words;
 	if (!r->plan.compared)
 		return r->dry.config.diff != DIFF_YES;
 	return !r->plan.n_differences;

@@ -458,7 +458,7 @@ static const struct option_row config_rows[] = {
 	{ "backend", "ipvsctl.backend", OPTIONS_POLICY, ALIAS_FILE_WINS | EMPTY_IS_PRESET, "NAME",
 		"auto", "what to program: auto, ipvs or iptables", &type_choice,
 		AT(options.backend), .alias = "proxy-mode", .names = backends },
-	{ "netfilter", "ipvsctl.netfilter", OPTIONS_DAEMON, EMPTY_IS_PRESET, "NAME", "auto",
+	{ "netfilter", "ipvsctl.netfilter", OPTIONS_POLICY, EMPTY_IS_PRESET, "NAME", "auto",
 		"the interface for sets and rules with IPVS: auto, iptables or nftables",
 		&type_choice, AT(options.netfilter), .names = netfilters },
 	{ "ipvs-strict-arp", "ipvs.strictARP", OPTIONS_DAEMON, FILE_WINS, NULL, "false",

@@ -10,6 +10,7 @@
 #include "core/fact_text.h"
 #include "core/publication.h"
 #include "core/service_chain.h"
+#include "plan_nftables.h"
 #include "report/clean.h"
 #include "report_service.h"
 #include "report_words.h"
@@ -275,6 +276,12 @@ static json_t *plan_vips(const struct plan *p)
 	return list;
 }
 
+/* What only one of the two interfaces has is empty with the other one. */
+static bool plan_uses_nftables(const struct plan *p)
+{
+	return p->view->netfilter == NETFILTER_NFTABLES;
+}
+
 static json_t *plan_ipsets(const struct plan *p)
 {
 	size_t n, n_members;
@@ -285,7 +292,7 @@ static json_t *plan_ipsets(const struct plan *p)
 	struct fact_key parent;
 	char name[SET_NAME_LEN + 1];
 
-	for (; n; n--, set++) {
+	for (; n && !plan_uses_nftables(p); n--, set++) {
 		json_t *entries = json_array();
 
 		for (; member < end && fact_parent(&member->key, &parent) &&
@@ -336,7 +343,7 @@ static json_t *plan_rules(const struct plan *p, enum fact_kind kind, int family,
 		struct rule rule;
 		json_t *list, *all;
 
-		if (f->key.family != family)
+		if (f->key.family != family || plan_uses_nftables(p))
 			continue;
 		list = child_or(child_or(tables, table, json_object()), chain, json_array());
 		all = child_or(by_table, table, json_array());
@@ -522,6 +529,9 @@ static json_t *plan_tree(const struct plan *p)
 	json_object_set_new(o, "kind", json_string("Plan"));
 	json_object_set_new(o, "node", json_string(p->view->options->node_name));
 	json_object_set_new(o, "backend", json_string(iptables ? "iptables" : "ipvs"));
+	json_object_set_new(o, "netfilter",
+		json_string(netfilter_name(
+			plan_uses_nftables(p) ? NETFILTER_NFTABLES : NETFILTER_IPTABLES)));
 	json_object_set_new(o, "virtualServers", plan_virtual_servers(p, &ports));
 	if (iptables)
 		json_object_set_new(o, "dispatch", plan_dispatch(p, &ports));
@@ -533,6 +543,8 @@ static json_t *plan_tree(const struct plan *p)
 	json_object_set_new(o, "jumps", jumps4);
 	json_object_set_new(o, "chains6", plan_rules(p, FACT_CHAIN, AF_INET6, rules6));
 	json_object_set_new(o, "jumps6", jumps6);
+	if (plan_uses_nftables(p))
+		json_object_set_new(o, "nftables", plan_nftables(p));
 	json_object_set_new(o, "notProxied", plan_not_proxied(p));
 	json_object_set_new(o, "conflicts", plan_refused(p, &ports, true));
 	json_object_set_new(o, "refused", plan_refused(p, &ports, false));
@@ -762,8 +774,9 @@ void plan_text(const struct plan *p, struct buf *out)
 	const json_t *differences = json_object_get(tree, "differences");
 
 	report_clean(tree);
-	buf_addf(out, "Node: %s   Backend: %s   Services: %lld\n", member_text(tree, "node"),
-		member_text(tree, "backend"), member_number(more, "services"));
+	buf_addf(out, "Node: %s   Backend: %s%s   Services: %lld\n", member_text(tree, "node"),
+		member_text(tree, "backend"), plan_uses_nftables(p) ? " with nftables" : "",
+		member_number(more, "services"));
 	if (dispatch)
 		plan_print_dispatch(dispatch, out);
 	else
@@ -771,7 +784,10 @@ void plan_text(const struct plan *p, struct buf *out)
 	plan_print_left_out(tree, out);
 	plan_print_vips(json_object_get(more, "vips"), out);
 	plan_print_taken_by_port(tree, out);
-	plan_print_ipsets(json_object_get(tree, "ipsets"), out);
+	if (plan_uses_nftables(p))
+		plan_print_nftables(json_object_get(tree, "nftables"), out);
+	else
+		plan_print_ipsets(json_object_get(tree, "ipsets"), out);
 	plan_print_rules(rules, "iptables", out);
 	plan_print_rules(rules, "ip6tables", out);
 	if (differences)
