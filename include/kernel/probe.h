@@ -52,6 +52,9 @@ int probe_schedulers(unsigned *ret_mask, struct err *err);
 /* Whether a family can be served with that interface: iptables works for it, and IPv6 is not
  * disabled. Returns 1, 0, or a shortage (base/err.h) with words. */
 int probe_family(enum netfilter netfilter, int family, struct err *err);
+/* Whether the programs of iptables work for that family. Returns 0, or a negative errno with words:
+ * -ENOENT (no program that can be used), a shortage (base/err.h), or another errno: it fails. */
+int probe_iptables(int family, struct err *err);
 /* Both families. Returns 0, or a shortage with words. */
 int probe_families(enum netfilter netfilter, bool *ret_ipv4, bool *ret_ipv6, struct err *err);
 

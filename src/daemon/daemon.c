@@ -343,6 +343,10 @@ int daemon_feed(struct daemon *d, struct err *err)
 	if (d->no_ipvs.code)
 		announce_node(&d->announcer, true, "IPVSUnavailable", "ChooseBackend",
 			"IPVS cannot be used on node %s, so iptables is: %s", name, d->no_ipvs.msg);
+	if (d->no_iptables.code)
+		announce_node(&d->announcer, true, "IptablesUnavailable", "ChooseNetfilter",
+			"ipset and iptables cannot be used on node %s, so nftables is: %s", name,
+			d->no_iptables.msg);
 	return 0;
 }
 
@@ -378,7 +382,7 @@ static void add_own_port(struct node_view *view, const struct listen_address *a)
 }
 
 int daemon_init(struct daemon *d, const struct config *config, const struct node_view *view,
-	const struct err *no_ipvs, struct err *err)
+	const struct err *no_ipvs, const struct err *no_iptables, struct err *err)
 {
 	/* Where IPVS is not used an earlier run may have left something; asking it would load it.
 	 */
@@ -387,9 +391,11 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 	struct err why;
 	int r;
 
-	*d = (struct daemon){
-		.config = config, .view = *view, .no_ipvs = *no_ipvs, .started = clock_ms()
-	};
+	*d = (struct daemon){ .config = config,
+		.view = *view,
+		.no_ipvs = *no_ipvs,
+		.no_iptables = *no_iptables,
+		.started = clock_ms() };
 	d->view.bind_address = config->bind_address;
 	d->view.keep = config_input(config) == INPUT_API;
 	add_own_port(&d->view, &config->healthz);

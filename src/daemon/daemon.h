@@ -24,7 +24,8 @@ struct daemon {
 	struct event_base *base;
 	struct store store;
 	struct node_view view;
-	struct err no_ipvs; /* why --backend=auto became iptables; code 0: it did not */
+	struct err no_ipvs;	/* why --backend=auto became iptables; code 0: it did not */
+	struct err no_iptables; /* the same of --netfilter=auto and nftables */
 	struct engine *engine;
 	struct adapters adapters; /* ipvs is NULL where it is neither used nor loaded */
 	/* Of the other interface of netfilter, until the first sync with a complete input. Its
@@ -57,7 +58,7 @@ struct daemon {
  * 0, or a negative errno with words; daemon_done() in both cases.
  */
 int daemon_init(struct daemon *d, const struct config *config, const struct node_view *view,
-	const struct err *no_ipvs, struct err *err);
+	const struct err *no_ipvs, const struct err *no_iptables, struct err *err);
 void daemon_done(struct daemon *d);
 
 /* As inputs_start(); the cluster hears that we start. */

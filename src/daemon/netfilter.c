@@ -10,6 +10,7 @@
 #include "core/resolve.h"
 #include "kernel/ipset.h"
 #include "kernel/nftables.h"
+#include "kernel/package.h"
 #include "kernel/probe.h"
 #include "kernel/reserved_ports.h"
 #include "settle.h"
@@ -18,16 +19,26 @@
 static int try_iptables(struct node_view *view, struct err *err)
 {
 	struct adapter *ipset;
+	struct err why = { 0 };
 	int r = probe_families(NETFILTER_IPTABLES, &view->ipv4, &view->ipv6, err);
 
 	if (r < 0)
 		return r;
-	if (!view->ipv4 && !view->ipv6)
-		return err_set(err, -ENOENT,
-			"neither iptables nor ip6tables works here: install iptables (1.8 or newer)");
+	if (!view->ipv4 && !view->ipv6) {
+		r = probe_iptables(AF_INET, &why);
+		err_set(err, -ENOENT, "neither iptables nor ip6tables works here: %s",
+			r ? why.msg : "they did at another try");
+		if (r == -ENOENT)
+			package_suggest_iptables(err);
+		else if (r)
+			package_suggest_modules(err);
+		return -ENOENT;
+	}
 	r = ipset_new(&ipset, err);
 	if (!r)
 		ipset_free(ipset);
+	else if (r == -ENOENT)
+		package_suggest_modules(err);
 	return r;
 }
 
@@ -54,12 +65,17 @@ static int try_rules(const struct node_view *view, struct err *err)
 
 static int try_nftables(struct node_view *view, struct err *err)
 {
-	const int r = probe_families(NETFILTER_NFTABLES, &view->ipv4, &view->ipv6, err);
+	int r = probe_families(NETFILTER_NFTABLES, &view->ipv4, &view->ipv6, err);
 
-	return r ? r : try_rules(view, err);
+	if (!r)
+		r = try_rules(view, err);
+	if (r == -ENOENT || r == -EOPNOTSUPP)
+		package_suggest_modules(err);
+	return r;
 }
 
-int netfilter_choose(const struct config *c, struct node_view *view, struct err *err)
+int netfilter_choose(const struct config *c, struct node_view *view, struct err *ret_no_iptables,
+	struct err *err)
 {
 	/* The iptables backend and kube-proxy's IPVS mode know no other. */
 	const bool must = c->options.netfilter == NETFILTER_IPTABLES || c->hand_over ||
@@ -67,6 +83,7 @@ int netfilter_choose(const struct config *c, struct node_view *view, struct err 
 	struct err reason = { 0 };
 	int r = 0;
 
+	*ret_no_iptables = (struct err){ 0 };
 	view->netfilter = NETFILTER_IPTABLES;
 	if (c->options.netfilter != NETFILTER_NFTABLES || must) {
 		r = try_iptables(view, err);
@@ -82,6 +99,7 @@ int netfilter_choose(const struct config *c, struct node_view *view, struct err 
 			err_prefix(err, "%s; and", reason.msg);
 		return r;
 	}
+	*ret_no_iptables = reason;
 	if (reason.code)
 		log_warn("ipset and iptables cannot be used, going on with nftables; say "
 			 "--netfilter=nftables if that is meant",

@@ -11,10 +11,11 @@
 
 /*
  * Finds out which one the backend of the view can use, and the families that work with it, for the
- * view. Says loudly where --netfilter=auto became nftables. Returns 0, or a negative errno with
- * words.
+ * view. Says loudly where --netfilter=auto became nftables, and *ret_no_iptables says why (else its
+ * code is 0). Returns 0, or a negative errno with words.
  */
-int netfilter_choose(const struct config *c, struct node_view *view, struct err *err);
+int netfilter_choose(const struct config *c, struct node_view *view, struct err *ret_no_iptables,
+	struct err *err);
 
 /*
  * Removes what an earlier run of ours, or kube-proxy, left by the other interface: for a node whose

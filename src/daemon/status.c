@@ -92,6 +92,14 @@ static void collect_warnings(struct daemon *d, struct warnings *w)
 			d->no_ipvs.msg);
 		add_warning(buf_str(&b), w);
 	}
+	if (d->no_iptables.code) {
+		buf_reset(&b);
+		buf_addf(&b,
+			"ipset and iptables cannot be used, so nftables is (say "
+			"--netfilter=nftables if that is meant): %s",
+			d->no_iptables.msg);
+		add_warning(buf_str(&b), w);
+	}
 	if (engine_stats(d->engine)->fed && !engine_stats(d->engine)->complete) {
 		buf_reset(&b);
 		buf_addf(&b,

@@ -262,19 +262,26 @@ static int has_family(int family, struct err *err)
 	return !r && !disabled;
 }
 
-int probe_family(enum netfilter netfilter, int family, struct err *err)
+int probe_iptables(int family, struct err *err)
 {
 	struct iptables_tool tool;
+	int r = iptables_tool_find(family, &tool, err);
+
+	if (r)
+		return err_is_shortage(r) ? r : -ENOENT;
+	r = iptables_tool_try(&tool, err);
+	/* A family whose tables somebody holds, or which takes long to answer, exists. */
+	return r == -EAGAIN || r == -ETIMEDOUT ? 0 : r;
+}
+
+int probe_family(enum netfilter netfilter, int family, struct err *err)
+{
 	int r = has_family(family, err);
 
 	if (r <= 0 || netfilter == NETFILTER_NFTABLES)
 		return r;
-	r = iptables_tool_find(family, &tool, err);
-	if (r)
-		return err_is_shortage(r) ? r : 0;
-	r = iptables_tool_try(&tool, err);
-	/* A family whose tables somebody holds, or which takes long to answer, exists. */
-	if (!r || r == -EAGAIN || r == -ETIMEDOUT)
+	r = probe_iptables(family, err);
+	if (!r)
 		return 1;
 	return err_is_shortage(r) ? r : 0;
 }

@@ -32,6 +32,13 @@ answers() {
 	[[ $(ask "$@" | cut -d' ' -f1) = [ac] ]]
 }
 
+event_told() {
+	in_node curl -s --data '{"get": "events"}' http://127.0.0.1:6443/_control |
+		jq -e '[.events[].object | select(.reason == "IptablesUnavailable")] |
+			length == 1 and (.[0] | .type == "Warning" and .regarding.kind == "Node" and
+			(.note | test("install the package iptables")))'
+}
+
 modprobe -q nf_tables || skip_all "this kernel has no nf_tables"
 hide
 trap 'rm -f "$HIDING"; lab_down' EXIT
@@ -45,6 +52,9 @@ check "it says loudly that it uses nftables" \
 	grep -q 'level=warning msg="ipset and iptables cannot be used, going on with nftables' "$DAEMON_LOG"
 check "status says so" eval 'in_node "$SVC" status --socket "$STATUS_SOCKET" |
 	grep -q "^Node: node-a   Backend: ipvs with nftables "'
+check "status warns of it, with the reason and the remedy" eval \
+	'in_node "$SVC" status --socket "$STATUS_SOCKET" |
+		grep "^Warning: ipset and iptables cannot be used, so nftables is" | grep -q "install the package iptables"'
 check "a client reaches a cluster IP" answers client tcp 10.96.0.10 80
 check "a client reaches a cluster IP over IPv6" answers client tcp fd00:96::10 80
 check "a client reaches a NodePort" answers client tcp $NODE_IP 30080
@@ -57,7 +67,14 @@ equal "another one does not" "$(ask client -s 192.168.50.13 tcp 203.0.113.10 80)
 check "a Service without endpoints refuses" refused client tcp 10.96.0.30 80
 check "UDP works" answers client udp 10.96.0.40 53
 daemon_end TERM
+must "the API server starts" api_start
+order '{"put": {"kind": "Node", "metadata": {"name": "node-a"}, "status": {"addresses": [
+	{"type": "InternalIP", "address": "'$NODE_IP'"}]}}}'
+must "the daemon follows the API server" daemon_start --conntrack-max-per-core 0
+check "an Event of the node tells the reason" eventually 20 event_told
+daemon_end TERM
+unset KUBECONFIG
 check "--netfilter=iptables is an error that names what is missing" eval \
 	'enter node "$SVCD" --manifests "$MANIFESTS" --netfilter=iptables --once 2>&1 |
-		grep -q "install iptables"'
+		grep -q "install the package iptables"'
 tap_done
