@@ -101,6 +101,12 @@ void engine_add_adapter(struct engine *e, struct adapter *a);
  */
 void engine_add_earlier_members(struct engine *e, struct adapter *a);
 void engine_forget_earlier_members(struct engine *e);
+/*
+ * Until engine_forget_earlier_members(), chains of Services in that other interface translate
+ * packets, so that those are led to us only when everything here answers. Call it before the first
+ * step.
+ */
+void engine_enter_last(struct engine *e);
 
 /* The sources have told everything that they had at the start. */
 void engine_fed(struct engine *e);

@@ -205,6 +205,8 @@ bool fact_parent(const struct fact_key *key, struct fact_key *ret);
 bool fact_diverts(const struct fact_key *key);
 /* A member of KUBE-EXTERNAL-PORT: it leads packets to an address and port of others to us. */
 bool fact_exposes(const struct fact_key *key);
+/* A jump by which the first packet of a connection enters table nat. */
+bool fact_enters_nat(const struct fact_key *key);
 
 /* Sorts for people: by kind, family, set, address, port. 0 exactly when the bytes are equal. */
 int fact_key_cmp(const struct fact_key *a, const struct fact_key *b);

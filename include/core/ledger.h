@@ -74,6 +74,9 @@ void ledger_release(struct ledger *l, const struct fact_key *key, const struct c
 void ledger_publish(struct ledger *l, const struct fact *old, size_t n_old, const struct fact *new,
 	size_t n_new, const struct claimant *who);
 
+/* Whether jumps into table nat are added behind everything that answers; see src/core/op_order.c. */
+void ledger_enter_last(struct ledger *l, bool last);
+
 /*
  * The next operations, at most `max`, in the order that src/core/op_order.c explains. They are of
  * one kind, and except for chains of one type, so that an adapter gets them as one batch. Returns

@@ -145,6 +145,12 @@ void engine_add_earlier_members(struct engine *e, struct adapter *a)
 void engine_forget_earlier_members(struct engine *e)
 {
 	fact_list_done(&e->earlier);
+	ledger_enter_last(e->ledger, false);
+}
+
+void engine_enter_last(struct engine *e)
+{
+	ledger_enter_last(e->ledger, true);
 }
 
 void engine_fed(struct engine *e)

@@ -308,6 +308,11 @@ bool fact_exposes(const struct fact_key *key)
 	return key->kind == FACT_MEMBER && key->set == SET_EXTERNAL_PORT;
 }
 
+bool fact_enters_nat(const struct fact_key *key)
+{
+	return key->kind == FACT_JUMP && key->set == TABLE_NAT && key->port != HOOK_POSTROUTING;
+}
+
 bool fact_parent(const struct fact_key *key, struct fact_key *ret)
 {
 	switch ((enum fact_kind)key->kind) {

@@ -78,6 +78,7 @@ struct ledger {
 	uint32_t audit;	   /* number of the running or last audit */
 	unsigned auditing; /* kinds of the running audit; 0: none runs */
 	unsigned unsure;   /* kinds of which an answer was lost */
+	bool enters_last;  /* see ledger_enter_last() */
 	size_t drift;	   /* of the running audit */
 };
 
@@ -234,6 +235,17 @@ static bool entry_next_op(const struct ledger_entry *e, enum op_type *ret)
 	return false;
 }
 
+static enum op_class class_of_op(const struct ledger *l, const struct ledger_entry *e,
+	enum op_type type, const struct claim *c)
+{
+	if (type == OP_SET && e->key.kind == FACT_RS && e->known && !e->have.rs.weight &&
+		c->val.rs.weight)
+		return OP_CLASS_REVIVAL;
+	if (type == OP_ADD && l->enters_last && fact_enters_nat(&e->key))
+		return OP_CLASS_ENTRY;
+	return op_class_of(&e->key);
+}
+
 /* Queues and counts */
 
 static void ledger_requeue(struct ledger *l, struct ledger_entry *e);
@@ -296,9 +308,7 @@ static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 		if (e->failure->retry_at < l->next_due)
 			l->next_due = e->failure->retry_at;
 	} else {
-		bool revives = type == OP_SET && e->key.kind == FACT_RS && e->known &&
-			!e->have.rs.weight && c->val.rs.weight;
-		size_t step = l->step_of[type][revives ? OP_CLASS_REVIVAL : op_class_of(&e->key)];
+		size_t step = l->step_of[type][class_of_op(l, e, type, c)];
 		bool vital = op_order[step].vital && c && c->who->vital;
 
 		queue = &l->queue[vital ? PASS_VITAL : PASS_USUAL][step];
@@ -488,6 +498,11 @@ static size_t queue_fill_ops(
 		};
 	}
 	return n;
+}
+
+void ledger_enter_last(struct ledger *l, bool last)
+{
+	l->enters_last = last;
 }
 
 size_t ledger_take(struct ledger *l, uint64_t now, struct op *ops, size_t max, uint64_t *ret_next)

@@ -23,6 +23,8 @@
  *  4. Dispatch entries, the virtual servers of the iptables backend, lead to the chains of step 3.
  *
  *  5. Jumps from the built-in chains: packets enter the chains of step 3, which are complete.
+ *     While chains of Services in the other interface of netfilter translate packets, those into
+ *     table nat wait until step 9 is done: with them the others get no packets (ledger_enter_last()).
  *
  *  6. Virtual servers, and then the real servers behind them. A real server that still drains, with
  *     weight 0, gets its weight back here: a virtual server whose real servers all have weight 0
@@ -120,6 +122,7 @@ const struct op_step op_order[] = {
 	{ OP_SET, FACT_HELD },
 	/*  9 */
 	{ OP_SET, OP_CLASS_ENTRANCE },
+	{ OP_ADD, OP_CLASS_ENTRY },
 	{ OP_SET, OP_CLASS_SERVICE_CHAIN, JOINS },
 	/* 10 */
 	{ OP_DEL, OP_CLASS_DIVERSION, BREAKS },
@@ -198,6 +201,8 @@ bool op_step_is_of_kind(const struct op_step *step, enum fact_kind kind)
 		return kind == FACT_MEMBER;
 	case OP_CLASS_REVIVAL:
 		return kind == FACT_RS;
+	case OP_CLASS_ENTRY:
+		return kind == FACT_JUMP;
 	case OP_CLASS_ENTRANCE:
 	case OP_CLASS_SERVICE_CHAIN:
 		return kind == FACT_CHAIN;

@@ -20,11 +20,12 @@ enum op_class {
 	OP_CLASS_SERVICE_CHAIN,
 	OP_CLASS_EXPOSURE, /* members of KUBE-EXTERNAL-PORT */
 	OP_CLASS_REVIVAL,  /* of a real server: its weight leaves 0; only a change is one */
+	OP_CLASS_ENTRY,	   /* into nat, after ledger_enter_last(); only an add is one */
 	OP_CLASSES
 };
 enum op_class op_class_of(const struct fact_key *key);
 
-enum { OP_TYPES = 3, OP_STEPS = OP_TYPES * OP_CLASSES - 2 };
+enum { OP_TYPES = 3, OP_STEPS = OP_TYPES * OP_CLASSES - 4 };
 
 /* A row of the table: all operations of one type on facts of one class. */
 struct op_step {

@@ -433,6 +433,8 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 	adapters_serve(&d->adapters, d->engine);
 	d->has_other = true;
 	engine_add_earlier_members(d->engine, adapters_sets(&d->other));
+	if (netfilter_translates(&d->other))
+		engine_enter_last(d->engine);
 	if (d->adapters.ipvs && probe_clean(d->adapters.ipvs, &why) < 0)
 		log_warn("cannot remove what a trial of IPVS left, it is harmless", "err=\"%s\"",
 			why.msg);

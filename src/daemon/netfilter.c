@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/resolve.h"
+#include "core/service_chain.h"
 #include "kernel/ipset.h"
 #include "kernel/nftables.h"
 #include "kernel/package.h"
@@ -134,10 +135,27 @@ void netfilter_move_notes(const struct adapters *ours, const struct adapters *ot
 			"err=\"%s\"", err.msg);
 }
 
-/* A jump by which packets of new connections enter table nat. */
-static void find_entrance(const struct fact *f, void *arg)
+static void find_service_chain(const struct fact *f, void *arg)
 {
-	if (f->key.set == TABLE_NAT && f->key.port != HOOK_POSTROUTING)
+	enum service_chain chain;
+	char hash[SERVICE_HASH_LEN];
+
+	if (f->key.set == TABLE_NAT && service_chain_parse(f->key.name, &chain, hash))
+		*(bool *)arg = true;
+}
+
+bool netfilter_translates(const struct adapters *other)
+{
+	struct adapter *a = other->iptables;
+	bool found = false;
+	struct err err;
+
+	return a && !a->dump(a, FACT_CHAIN, NULL, find_service_chain, &found, &err) && found;
+}
+
+static void find_entry(const struct fact *f, void *arg)
+{
+	if (fact_enters_nat(&f->key))
 		fact_list_add(arg, *f);
 }
 
@@ -150,7 +168,7 @@ void netfilter_give_way(const struct adapters *other, const struct node_view *vi
 
 	if (!a || view->backend != BACKEND_IPTABLES)
 		return;
-	r = a->dump(a, FACT_JUMP, NULL, find_entrance, &jumps, &err);
+	r = a->dump(a, FACT_JUMP, NULL, find_entry, &jumps, &err);
 	for (size_t i = 0; i < jumps.n && !r; i++) {
 		struct op op = { .type = OP_DEL, .fact = jumps.facts[i] };
 

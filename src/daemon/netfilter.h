@@ -24,6 +24,10 @@ int netfilter_choose(const struct config *c, struct node_view *view, struct err 
  */
 int netfilter_remove_other(const struct adapters *other, const struct node_view *view);
 
+/* Chains of Services stand in the other interface, of the iptables backend or of kube-proxy's
+ * iptables mode. Where it cannot be read there are none. */
+bool netfilter_translates(const struct adapters *other);
+
 /*
  * For the iptables backend, whose rules are in force by now, while virtual servers of an earlier run
  * still stand: rules in nftables that keep new connections for them are at no hook any more. A

@@ -87,6 +87,31 @@ static void iptables_answers_before_it_gets_packets(void **state)
 	assert_kept(w);
 }
 
+/* Chains of Services in the other interface translate packets until ours lead to virtual servers. */
+static void entries_come_last_where_others_translate(void **state)
+{
+	static const char *const before[] = { "add vs", "add rs", "add route",
+		"add member KUBE-LOCAL-MARK", "add jump IPv4 filter",
+		"add jump IPv4 nat POSTROUTING" };
+	static const char *const entries[] = { "add jump IPv4 nat PREROUTING",
+		"add jump IPv4 nat OUTPUT" };
+	struct world *w = *state;
+
+	for (int last = 0; last < 2; last++) {
+		if (last)
+			engine_enter_last(w->engine);
+		world_start(w, SERVICES);
+		for (size_t e = 0; e < ARRAY_SIZE(entries); e++)
+			for (size_t i = 0; last && i < ARRAY_SIZE(before); i++)
+				world_expect_order(w, before[i], entries[e]);
+		for (size_t e = 0; !last && e < ARRAY_SIZE(entries); e++)
+			world_expect_order(w, entries[e], "add vs");
+		engine_release_all(w->engine);
+		world_step(w);
+		world_restart(w);
+	}
+}
+
 /* For entrances in the other interface of netfilter, which no operation changes. */
 static void entrances_elsewhere_may_change_in_between(void **state)
 {
@@ -203,6 +228,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(ipvs_answers_before_it_gets_packets),
 		WORLD_TEST(iptables_answers_before_it_gets_packets),
+		WORLD_TEST(entries_come_last_where_others_translate),
 		WORLD_TEST(entrances_elsewhere_may_change_in_between),
 		WORLD_TEST(chains_of_kube_proxy_change_after_the_entrances),
 		WORLD_TEST(an_endpoint_changes_in_one_batch_of_chains),
