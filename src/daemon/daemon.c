@@ -135,6 +135,7 @@ int daemon_remove_other(struct daemon *d)
 		return 0;
 	d->has_other = false;
 	r = netfilter_remove_other(&d->other, &d->view);
+	iptables_leftovers(d->other.iptables, &d->left_there);
 	adapters_close(&d->other);
 	engine_forget_earlier_members(d->engine);
 	return r;
@@ -477,6 +478,7 @@ void daemon_done(struct daemon *d)
 	adapters_close(&d->adapters);
 	adapters_close(&d->other);
 	rule_pool_done(&d->other_rules);
+	leftovers_done(&d->left_there);
 	free(d->mixed);
 	store_done(&d->store);
 	node_view_done(&d->view);

@@ -13,6 +13,7 @@
 #include "flows.h"
 #include "inputs.h"
 #include "kernel/adapters.h"
+#include "kernel/leftovers.h"
 #include "kernel/link.h"
 #include "observe.h"
 #include "reservation.h"
@@ -32,6 +33,7 @@ struct daemon {
 	 * rules: none. */
 	struct adapters other;
 	bool has_other;
+	struct leftovers left_there; /* of kube-proxy, when ours had been removed */
 	struct rule_pool other_rules;
 	struct inputs inputs;
 	uint32_t node_generation; /* of the store, as the view has it */

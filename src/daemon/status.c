@@ -18,27 +18,34 @@
 
 enum { LEFTOVERS_NAMED = 3 /* the rest is counted */ };
 
-static void print_leftovers(const struct daemon *d, struct buf *b)
+static void find_leftovers(const struct daemon *d, struct leftovers *ret)
 {
-	_cleanup_(leftovers_done) struct leftovers l = { 0 };
 	struct err err;
 
-	iptables_leftovers(d->adapters.iptables, &l);
-	if (leftovers_find_tables(&l, &err))
+	iptables_leftovers(d->adapters.iptables, ret);
+	if (leftovers_find_tables(ret, &err))
 		log_debug("cannot look for what kube-proxy left", "err=\"%s\"", err.msg);
-	for (size_t i = 0; i < l.n && i < LEFTOVERS_NAMED; i++) {
+}
+
+static void print_leftovers(const struct leftovers *l, struct buf *b)
+{
+	for (size_t i = 0; i < l->n && i < LEFTOVERS_NAMED; i++) {
 		buf_adds(b, i ? ", " : "");
-		leftover_print(b, &l.v[i]);
+		leftover_print(b, &l->v[i]);
 	}
-	if (l.n > LEFTOVERS_NAMED)
-		buf_addf(b, " and %zu more", l.n - LEFTOVERS_NAMED);
+	if (l->n > LEFTOVERS_NAMED)
+		buf_addf(b, " and %zu more", l->n - LEFTOVERS_NAMED);
 }
 
 void status_log_leftovers(const struct daemon *d)
 {
+	_cleanup_(leftovers_done) struct leftovers l = { 0 };
 	_cleanup_(buf_done) struct buf left = { 0 };
 
-	print_leftovers(d, &left);
+	find_leftovers(d, &l);
+	for (size_t i = 0; i < d->left_there.n; i++)
+		leftovers_add(&l, &d->left_there.v[i]);
+	print_leftovers(&l, &left);
 	if (left.len)
 		log_warn("kube-proxy left state that is not used here and may catch packets to "
 			 "Services first; `ipvsctl-svc cleanup --of kube-proxy` removes it",
@@ -81,6 +88,7 @@ static void count_present(const struct fact_key *key, const struct fact_state *s
 /* Everything that is wrong now, a sentence each. */
 static void collect_warnings(struct daemon *d, struct warnings *w)
 {
+	_cleanup_(leftovers_done) struct leftovers l = { 0 };
 	_cleanup_(buf_done) struct buf b = { 0 };
 	struct trap_facts traps;
 	size_t n_estimated = 0, start;
@@ -129,7 +137,8 @@ static void collect_warnings(struct daemon *d, struct warnings *w)
 	buf_reset(&b);
 	buf_adds(&b, "kube-proxy left ");
 	start = b.len;
-	print_leftovers(d, &b);
+	find_leftovers(d, &l);
+	print_leftovers(&l, &b);
 	if (b.len > start) {
 		buf_adds(&b, ": see ipvsctl-svc cleanup");
 		add_warning(buf_str(&b), w);

@@ -21,7 +21,9 @@ leftovers_named() {
 	grep 'KUBE-PROXY-CANARY' "$DAEMON_LOG"
 }
 
+# taken_over_by BACKEND [WORDS]
 taken_over_by() {
+	local by=$1${2:+ $2}
 	fresh "$1"
 	lab_again
 	write_services
@@ -29,15 +31,15 @@ taken_over_by() {
 	begin_loops
 	equal "connections work with kube-proxy's rules" \
 		"$(names "$(ask client -n 40 tcp 10.96.0.10 80)")" "a c"
-	must "--backend $1 takes over" daemon_start --backend "$1"
-	check "no work is pending after the takeover by $1" eventually 60 settled
+	must "--backend $by takes over" daemon_start --backend "$1"
+	check "no work is pending after the takeover by $by" eventually 60 settled
 	sleep $((PATIENCE / 2 + 1))
-	end_loops "takeover by $1"
-	check "status names the rest of kube-proxy's rules" leftovers_named
+	end_loops "takeover by $by"
+	check "the log names the rest of kube-proxy's rules" leftovers_named
 	check "cleanup --of kube-proxy removes the rest" in_node "$SVC" cleanup --of kube-proxy \
 		--socket "$STATUS_SOCKET"
-	check "the state equals that of a fresh start with $1" as_fresh "$1"
-	equal "connections work after the takeover by $1" \
+	check "the state equals that of a fresh start with $by" as_fresh "$1"
+	equal "connections work after the takeover by $by" \
 		"$(names "$(ask client -n 40 tcp 10.96.0.10 80)")" "a c"
 }
 
@@ -59,5 +61,6 @@ cleaned_up
 taken_over_by iptables
 if in_node ipvsadm -Ln >/dev/null 2>&1; then
 	taken_over_by ipvs
+	NETFILTER=nftables taken_over_by ipvs "with nftables"
 fi
 tap_done
