@@ -391,7 +391,7 @@ static int family_of(struct nlmsghdr *msg)
 {
 	const struct nfgenmsg *header = nlmsg_data(msg);
 
-	return header->nfgen_family;
+	return nlmsg_datalen(msg) < (int)sizeof(*header) ? AF_UNSPEC : header->nfgen_family;
 }
 
 /* Dumps tell about all tables where the kernel does not filter. */
