@@ -37,6 +37,13 @@ only_in_iptables() {
 	not in_nftables && in_iptables
 }
 
+# For the interface that the daemon uses.
+plan_agrees() {
+	in_node "$SVC" plan --diff --manifests "$MANIFESTS" --cluster-cidr "$CLUSTER_CIDR" \
+		--hostname-override node-a -o json |
+		jq -e --arg netfilter "$1" '.netfilter == $netfilter and .differences == []'
+}
+
 # What is in the tables, in any order.
 table() {
 	{ in_node nft list table ip ipvsctl-svc; in_node nft list table ip6 ipvsctl-svc; } | sort
@@ -78,8 +85,10 @@ in_node nft list ruleset >/dev/null 2>&1 || skip_all "this kernel has no nf_tabl
 write_services
 must "the daemon starts with iptables" daemon_start --netfilter=iptables
 check "sets and rules are in iptables" only_in_iptables
+check "plan finds them there" plan_agrees iptables
 change_to nftables "to nftables"
 check "sets and rules are in nftables only" eventually 30 only_in_nftables
+check "plan finds them there, too" plan_agrees nftables
 table >"$WORK/table"
 restart nftables
 check "a restart changes nothing" as_before
