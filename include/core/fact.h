@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/ip.h"
 #include "core/set.h"
+#include "core/spread.h"
 
 /*
  * A fact is one thing that should be, or is, in the kernel: a fixed-size key, by which the kernel
@@ -27,8 +28,8 @@ enum fact_kind {
 	FACT_SET,	  /* an ipset */
 	FACT_MEMBER,	  /* an element of an ipset */
 	FACT_CHAIN,	  /* an iptables chain of ours, with all its rules */
-	FACT_DISPATCH,	  /* the chain of table nat that new connections to an address and port
-			  enter: the virtual server of the iptables backend */
+	FACT_DISPATCH,	  /* where new connections to an address and port are led: a chain of table
+			  nat, or with nftables spreads. The virtual server of these backends */
 	FACT_JUMP,	  /* the rule in a built-in chain that leads to a chain of ours */
 	FACT_VS,	  /* an IPVS virtual server */
 	FACT_RS,	  /* a real server of a virtual server */
@@ -53,9 +54,6 @@ enum hook { HOOK_PREROUTING, HOOK_INPUT, HOOK_FORWARD, HOOK_OUTPUT, HOOK_POSTROU
 const char *hook_name(enum hook hook);
 bool hook_parse(const char *name, enum hook *ret);
 
-/* XT_EXTENSION_MAXNAMELEN - 1 */
-enum { CHAIN_NAME_LEN = 28 };
-
 /*
  * The chains of a Service port in kube-proxy's iptables mode: a prefix and 16 characters of
  * base32(sha256(...)), see core/service_chain.h. Their rules lead to each other, also to chains
@@ -78,11 +76,12 @@ struct fact_key {
 	uint8_t set;	/* enum set_id: SET, MEMBER; enum table: CHAIN, JUMP */
 	uint16_t port; /* host order: MEMBER, DISPATCH, VS, RS; enum hook: JUMP; ROUTE: the table, 0
 			   is table local */
-	uint16_t port2; /* RS: the real server's port; MEMBER of hash:ip,port,net: prefix length */
+	uint16_t port2; /* RS: the real server's port; MEMBER of hash:ip,port,net: prefix length, of
+			   slots: the number of the slot */
 	union {
 		struct {
-			/* MEMBER, DISPATCH, VS, RS, HELD, ROUTE, ADDR: the VIP; DISPATCH of a node
-			 * port: zero */
+			/* MEMBER, DISPATCH, VS, RS, HELD, ROUTE, ADDR: the VIP; of a node port on
+			 * iptables and nftables: zero; MEMBER of SET_SPREADS: the spread */
 			uint8_t addr[16];
 			uint8_t addr2[16]; /* RS: the real server; MEMBER: the second address */
 		};
@@ -141,7 +140,12 @@ struct fact_val {
 		struct {
 			uint32_t chain; /* enum service_chain */
 			char hash[SERVICE_HASH_LEN];
-		} dispatch;
+		} dispatch;	      /* with iptables */
+		struct spread spread; /* DISPATCH with nftables, and MEMBER of SET_DISPATCH_* */
+		struct {
+			uint8_t addr[16];
+			uint16_t port; /* host order */
+		} endpoint;	       /* MEMBER of slots and of SET_AFFINITY* */
 		struct {
 			/* preferred source address of packets from this node; zero: none */
 			uint8_t source[16];
@@ -174,6 +178,17 @@ struct fact fact_jump(
 /* The unspecified address stands for a node port, on every address that carries node ports. */
 struct fact fact_dispatch(const struct ip *ip, uint16_t port, uint8_t proto,
 	enum service_chain chain, const char hash[static SERVICE_HASH_LEN]);
+/* The same with nftables. */
+struct fact fact_dispatch_spread(
+	const struct ip *ip, uint16_t port, uint8_t proto, const struct spread *s);
+/* The entry is one of nftables, which has a spread. */
+bool fact_has_spread(const struct fact *dispatch);
+/* Leads to an endpoint; the set is SET_ENDPOINTS or SET_ENDPOINTS_LOCAL. */
+struct fact fact_slot(enum set_id set, const struct ip *ip, uint16_t port, uint8_t proto,
+	uint16_t slot, const struct ip *endpoint, uint16_t endpoint_port);
+/* A member of SET_SPREADS, which leads to the chain of that spread. */
+struct fact fact_member_spread(int family, const struct spread *s);
+struct spread fact_spread(const struct fact_key *key); /* of such a member */
 struct fact fact_vs(const struct ip *ip, uint16_t port, uint8_t proto);
 /* A virtual server selected by firewall mark: proto and port are 0, addr holds the mark (big
  * endian). */

@@ -37,10 +37,10 @@ struct node_view {
 	enum netfilter netfilter; /* in effect; NETFILTER_AUTO counts as iptables */
 	bool ipv4, ipv6;	  /* families that this node serves */
 	bool random_fully;	  /* iptables knows MASQUERADE --random-fully (1.6.2) */
-	bool drop_invalid;	/* drop what connection tracking finds invalid; only on iptables */
-	struct ip bind_address; /* preferred as the node's own address; family 0: none */
-	bool keep;		/* zone and pod CIDRs outlive the Node object: pods run on */
-	bool policy_routing[2]; /* IPv4, IPv6: the kernel has `ip rule` (default: true) */
+	bool drop_invalid;	  /* drop what connection tracking finds invalid; not with IPVS */
+	struct ip bind_address;	  /* preferred as the node's own address; family 0: none */
+	bool keep;		  /* zone and pod CIDRs outlive the Node object: pods run on */
+	bool policy_routing[2];	  /* IPv4, IPv6: the kernel has `ip rule` (default: true) */
 	/* The daemon's own servers: health and metrics. */
 	struct node_socket own_ports[NODE_VIEW_MAX_OWN_PORTS];
 	size_t n_own_ports;
@@ -96,6 +96,10 @@ int node_socket_compare(const void *a, const void *b);
 bool node_view_add_missing_scheduler(struct node_view *v, const char *scheduler);
 void node_view_forget_missing_schedulers(struct node_view *v);
 
+/* Rules of netfilter translate the addresses of packets to Services; else IPVS has them. */
+bool node_view_translates(const struct node_view *v);
+/* The backend in effect: never BACKEND_AUTO. */
+enum backend node_view_backend(const struct node_view *v);
 /* The layout is that of kube-proxy's iptables mode. */
 bool node_view_handed_over(const struct node_view *v);
 bool node_view_serves(const struct node_view *v, int family);

@@ -16,8 +16,8 @@
  * ipvsctl-svcd(8).
  */
 
-enum backend { BACKEND_AUTO, BACKEND_IPVS, BACKEND_IPTABLES };
-/* "auto", "ipvs", "iptables" */
+enum backend { BACKEND_AUTO, BACKEND_IPVS, BACKEND_IPTABLES, BACKEND_NFTABLES };
+/* "auto", "ipvs", "iptables", "nftables" */
 const char *backend_name(enum backend b);
 
 /* The interface for sets and rules while IPVS balances. */
@@ -86,9 +86,9 @@ struct options {
 	/* The interface of pods as rules match it: the bridge, or the name prefix with "+". */
 	char interface[INTERFACE_NAME_SIZE];
 	struct cidr nodeport_addresses[OPTIONS_MAX_CIDRS];
-	size_t n_nodeport_addresses; /* 0: every address of the node */
-	bool nodeport_primary;	     /* --nodeport-addresses=primary */
-	bool localhost_nodeports;    /* --iptables-localhost-nodeports; only on iptables */
+	size_t n_nodeport_addresses;		/* 0: every address of the node */
+	bool nodeport_primary;			/* --nodeport-addresses=primary */
+	bool localhost_nodeports;		/* --iptables-localhost-nodeports; not with IPVS */
 	struct cidr exclude[OPTIONS_MAX_CIDRS]; /* --ipvs-exclude-cidrs */
 	size_t n_exclude;
 	bool adopt_foreign; /* take virtual servers of others at the Services' addresses */

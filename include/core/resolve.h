@@ -39,6 +39,11 @@ struct resolver {
 /* The facts that only that backend needs; resolve_service() adds those of both. */
 void resolve_ipvs_port(const struct resolver *r, const struct served_port *p);
 void resolve_iptables_port(const struct resolver *r, const struct served_port *p);
+void resolve_nftables_port(const struct resolver *r, const struct served_port *p);
+/* The chain of a spread with nftables, and what leads to it. */
+void resolve_spread(const struct resolver *r, int family, const struct spread *s);
+/* The member of a set by which rules drop or refuse what comes to a frontend without endpoints. */
+struct fact resolve_without_endpoints(const struct served_port *p, const struct frontend *fe);
 
 /*
  * The rules of kube-proxy's iptables mode that stand in chains of the node for each address and
@@ -84,8 +89,9 @@ struct rule_match resolve_match_pods(const struct node_view *view, int family);
 /* Chains that others look at by their names. */
 #define CHAIN_SOURCE_RANGES "KUBE-SOURCE-RANGES-FIREWALL" /* drops: loadBalancerSourceRanges */
 #define CHAIN_NODE_PORTS "KUBE-NODEPORTS" /* kube-proxy's iptables mode: leads to node ports */
-#define CHAIN_DISPATCH "KUBE-DISPATCH"	  /* iptables: leads to the chains of addresses and ports */
-#define CHAIN_DISPATCH_PORTS "KUBE-PORT-DISPATCH" /* iptables: leads to those of node ports */
+/* Not with IPVS; on iptables the adapter of FACT_DISPATCH writes them. */
+#define CHAIN_DISPATCH "KUBE-DISPATCH"		  /* leads to the chains of addresses and ports */
+#define CHAIN_DISPATCH_PORTS "KUBE-PORT-DISPATCH" /* leads to those of node ports */
 
 /* A chain of that name is made by resolve_node() or resolve_service(), or was by kube-proxy. */
 bool chain_is_ours(enum table table, const char *name);
@@ -94,12 +100,12 @@ bool chain_is_ours(enum table table, const char *name);
 const char *resolve_scheduler(const struct service *s, const struct node_view *view);
 
 /* The entry for an address that a port of a Service answers on. Node ports are one entry for all
- * addresses on iptables. */
+ * addresses without IPVS. */
 struct fact_key resolve_frontend_key(
 	const struct node_view *view, const struct frontend *fe, uint8_t proto);
 /*
  * The entries of which only one Service may claim any: that of the frontend, and for an address
- * that carries node ports, on iptables, that of the address and that of the node port. Returns
+ * that carries node ports, without IPVS, that of the address and that of the node port. Returns
  * their number.
  */
 enum { RESOLVE_RIVAL_KEYS = 2 };

@@ -101,6 +101,11 @@ enum target {
 	TARGET_MAP_MARK, /* the mark of the set's element, and on with the next rule */
 	TARGET_MASQUERADE,
 	TARGET_DNAT,
+	/* Of the nftables backend; the first two change nothing where they find nothing. */
+	TARGET_SPREAD, /* goto the chain of the spread that SET_DISPATCH, or one like it, has */
+	TARGET_RECALL, /* to the endpoint in SET_CLIENTS, if it is still one; prolongs that */
+	TARGET_FORGET, /* takes the client out of SET_CLIENTS, and on with the next rule */
+	TARGET_SLOT,   /* to the endpoint of a slot by chance; with affinity, notes the client */
 	TARGETS
 };
 
@@ -119,6 +124,11 @@ struct rule_target {
 			struct ip ip;
 			uint16_t port;
 		} to; /* TARGET_DNAT */
+		struct {
+			uint8_t set; /* SET_DISPATCH, SET_DISPATCH_POD, SET_DISPATCH_NODE */
+			bool node_port;
+		} dispatch;	      /* TARGET_SPREAD */
+		struct spread spread; /* TARGET_RECALL, TARGET_FORGET, TARGET_SLOT */
 	};
 };
 

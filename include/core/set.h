@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * The ipsets of ours: those of kube-proxy's IPVS mode (pkg/proxy/ipvs/ipset.go), with its names,
- * types and comments, because dashboards and CNI plugins match on them, and four more.
+ * The sets of ours: those of kube-proxy's IPVS mode (pkg/proxy/ipvs/ipset.go), with its names,
+ * types and comments, because dashboards and CNI plugins match on them, and some more.
  *
  * A Service's members are added in this order and deleted backwards: the ones that accept come
  * before the ones that reject.
@@ -36,6 +36,17 @@ enum set_id {
 	SET_HEALTH_CHECK_NODE_PORT,
 	SET_IPVS_IPS,
 	SET_EXTERNAL_PORT, /* not kube-proxy's: taken from addresses that stay with their owners */
+	/* Of the nftables backend, and no ipsets: */
+	SET_IPSETS,
+	SET_ENDPOINTS = SET_IPSETS, /* slots (core/spread.h), of all endpoints */
+	SET_ENDPOINTS_LOCAL,	    /* slots, of the endpoints of this node */
+	SET_AFFINITY,		    /* endpoints to which known clients may return: of all */
+	SET_AFFINITY_LOCAL,	    /* of those of this node */
+	SET_CLIENTS,		    /* known clients, noted by rules as they come */
+	SET_SPREADS,		    /* leads to the chains of spreads */
+	SET_DISPATCH,		    /* leads to spreads; its elements are FACT_DISPATCH */
+	SET_DISPATCH_POD,	    /* other spreads for packets from pods of this node */
+	SET_DISPATCH_NODE,	    /* other spreads for packets from the node */
 	SET_COUNT
 };
 
@@ -44,7 +55,14 @@ enum set_type {
 	SET_TYPE_HASH_IP_PORT,
 	SET_TYPE_HASH_IP_PORT_IP,
 	SET_TYPE_HASH_IP_PORT_NET,
-	SET_TYPE_BITMAP_PORT
+	SET_TYPE_BITMAP_PORT,
+	/* Of nftables alone. Those with "to" are maps. */
+	SET_TYPE_SLOT_TO_ENDPOINT,    /* address, port and the number of the slot */
+	SET_TYPE_ADDRESS_TO_ENDPOINT, /* address, port and the address of the endpoint */
+	SET_TYPE_CLIENT_TO_ADDRESS,   /* the client's address, and those that it connects to */
+	SET_TYPE_SPREAD_TO_CHAIN,
+	SET_TYPE_PORT_TO_SPREAD, /* address and port */
+	SET_TYPES
 };
 
 enum {
@@ -66,7 +84,7 @@ const struct set_info *set_info(enum set_id id);
 const char *set_name(enum set_id id, int family, char s[static SET_NAME_LEN + 1]);
 /* The inverse; false: the set is not ours. */
 bool set_by_name(const char *name, enum set_id *ret_id, int *ret_family);
-/* "hash:ip,port" */
+/* "hash:ip,port"; of those that ipset does not have, the fields in the same manner */
 const char *set_type_name(enum set_type type);
 /*
  * For how many members a set should have room that has n: SET_MEMBERS, or where these are too few,

@@ -35,7 +35,7 @@ bool stale_watch_any(const struct stale_watch *w);
 /*
  * Fills a list, in which only `translated` may be set, with the frontends to look for, and finishes
  * it. A frontend that no Service has any more gets no endpoints, so all its entries are stale. So
- * does, on iptables, one whose Service has no serving endpoints: as long as a client sends, its entry
+ * does, without IPVS, one whose Service has no serving endpoints: as long as a client sends, its entry
  * leads to an endpoint that is gone. IPVS ends such flows itself, so with it the frontend is left out
  * until it has endpoints.
  */

@@ -32,18 +32,12 @@ void walk_init(struct walk *w, const struct ledger *ledger, const struct rule_po
 	const struct node_view *view);
 void walk_done(struct walk *w);
 
-enum walk_source {
-	WALK_POD, /* what --detect-local takes for a pod of the cluster */
-	WALK_NODE,
-	WALK_OUTSIDE,
-};
-const char *walk_source_name(enum walk_source source);
 /* Where packets with this source address come from. If pods are recognised by their interface, an
- * address is the node's or WALK_OUTSIDE. */
-enum walk_source walk_source_of(const struct node_view *view, const struct ip *ip);
+ * address is the node's or FROM_OUTSIDE. */
+enum packet_source walk_source_of(const struct node_view *view, const struct ip *ip);
 
 struct walk_packet {
-	enum walk_source source;
+	enum packet_source source;
 	struct ip src, dst;
 	uint16_t port;
 	uint8_t proto;
@@ -68,10 +62,12 @@ struct walk_path {
 	enum walk_end end;
 	struct walk_rule rule;	     /* dropped or rejected the packet, or ended the walk */
 	struct walk_rule masquerade; /* marked the packet to be masqueraded */
-	struct fact_key vs;	     /* of WALK_FORWARDED: FACT_VS, or on iptables FACT_DISPATCH */
-	/* On iptables, of WALK_FORWARDED: the chain that chooses an endpoint, and its rules. */
-	char chain[CHAIN_NAME_LEN + 1];
+	struct fact_key vs;	     /* of WALK_FORWARDED: FACT_VS, or without IPVS FACT_DISPATCH */
+	/* Without IPVS, of WALK_FORWARDED: the chain that chooses an endpoint, and on iptables its
+	 * rules, on nftables its spread. */
+	char chain[CHAIN_NAME_LEN + 1]; /* "": IPVS chooses */
 	const struct rule_list *choice;
+	struct spread spread;
 	struct walk_packet packet; /* as it is at the end */
 };
 

@@ -36,8 +36,8 @@ int sysctl_ensure(const struct sysctl *s, struct err *err);
 size_t sysctl_wanted(unsigned major, unsigned minor, bool strict_arp, bool ipv6,
 	struct sysctl ret[static SYSCTL_MAX_WANTED]);
 
-/* The same for the iptables backend. */
-size_t sysctl_wanted_iptables(bool strict_arp, bool ipv6, bool localhost_node_ports,
+/* The same for the backends iptables and nftables. */
+size_t sysctl_wanted_without_ipvs(bool strict_arp, bool ipv6, bool localhost_node_ports,
 	struct sysctl ret[static SYSCTL_MAX_WANTED]);
 
 /* Ensures all of them. Returns 0, or the first failure with words; the others are tried as well. */

@@ -20,8 +20,8 @@ struct explain_query {
 	uint16_t port; /* 0: all ports of the Service */
 	uint8_t proto; /* 0: any */
 	enum explain_from from;
-	enum walk_source source; /* with EXPLAIN_FROM_SOURCE */
-	struct ip from_ip;	 /* with EXPLAIN_FROM_ADDRESS */
+	enum packet_source source; /* with EXPLAIN_FROM_SOURCE */
+	struct ip from_ip;	   /* with EXPLAIN_FROM_ADDRESS */
 };
 
 /*

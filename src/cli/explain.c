@@ -192,7 +192,7 @@ static void add_service_text(struct buf *out, const json_t *service, bool ipvs)
 			"  health check at node port %lld: %s, %lld ready endpoint%s on this node\n",
 			tree_number(check, "port"), local ? "200" : "503", local,
 			local == 1 ? "" : "s");
-	add_list_line(out, "  limits of iptables: ", json_object_get(service, "limits"));
+	add_list_line(out, "  limits of the backend: ", json_object_get(service, "limits"));
 	json_array_foreach(ports, i, port) {
 		add_port_text(out, service, port, ipvs);
 	}
@@ -203,7 +203,7 @@ static void explain_text(const json_t *explanation, struct buf *out)
 {
 	const json_t *services = json_object_get(explanation, "services"), *s;
 	const json_t *notes = json_object_get(explanation, "notes"), *note;
-	bool ipvs = strcmp(tree_text(explanation, "backend"), "iptables") != 0;
+	bool ipvs = !strcmp(tree_text(explanation, "backend"), "ipvs");
 	size_t i;
 
 	json_array_foreach(services, i, s) {
@@ -240,11 +240,9 @@ static enum exit_code ask_daemon(const struct dry *d, const char *what, json_t *
 
 static enum exit_code explain_manifests(struct dry *d, const struct explain_query *q, json_t **ret)
 {
-	struct report_input in = { .store = &d->store,
-		.view = &d->view,
-		.backend = d->config.options.backend == BACKEND_IPTABLES ? "iptables" : "ipvs",
-		.dry = true,
-		.print_rule = iptables_print_rule };
+	struct report_input in = {
+		.store = &d->store, .view = &d->view, .dry = true, .print_rule = iptables_print_rule
+	};
 	struct err err;
 	enum exit_code code = dry_load(d, &err);
 
@@ -258,6 +256,7 @@ static enum exit_code explain_manifests(struct dry *d, const struct explain_quer
 	while (engine_step(d->engine, 0) == 0)
 		;
 	in.engine = d->engine;
+	in.backend = backend_name(node_view_backend(&d->view));
 	*ret = explain(&in, q);
 	return EXIT_CODE_OK;
 }

@@ -186,6 +186,7 @@ static void set_sync_period(struct config *c)
 	case BACKEND_IPVS:
 		break;
 	case BACKEND_IPTABLES:
+	case BACKEND_NFTABLES:
 		o = iptables;
 		break;
 	case BACKEND_AUTO:
@@ -199,7 +200,36 @@ static void set_sync_period(struct config *c)
 									: AUDIT_INTERVAL_MIN;
 }
 
+/* kube-proxy's file has keys of their own for its nftables mode. */
+static void take_nftables_keys(struct config *c)
+{
+	size_t n;
+	const struct option_row *rows = config_options(&n);
+	struct err err;
+
+	for (size_t i = 0; i < n && c->options.backend == BACKEND_NFTABLES; i++) {
+		const char *twin = config_nftables_twin(&rows[i]);
+
+		if (twin && config_is_given(c, &rows[i]) &&
+			config_set(c, config_row(twin), config_given(c, &rows[i])->text,
+				ORIGIN_FILE, &err))
+			config_note_key(c, &c->mistakes, rows[i].key, "%s", err.msg);
+	}
+}
+
 /* Values that must fit each other */
+
+static void check_netfilter(struct config *c)
+{
+	if (c->options.backend != BACKEND_NFTABLES)
+		return;
+	if (c->options.netfilter == NETFILTER_IPTABLES)
+		config_mistake(c, config_row("netfilter"), "excludes --backend=nftables");
+	if (c->hand_over)
+		config_mistake(c, config_row("hand-over"),
+			"leads from the backends ipvs and iptables; restart with one of these "
+			"first");
+}
 
 static void check_detect_local(struct config *c)
 {
@@ -250,7 +280,7 @@ static void check_external_mark(struct config *c)
 	_cleanup_(buf_done) struct buf other = { 0 };
 
 	if (c->options.external_addresses == EXTERNAL_LOCAL ||
-		c->options.backend == BACKEND_IPTABLES)
+		c->options.backend == BACKEND_IPTABLES || c->options.backend == BACKEND_NFTABLES)
 		return;
 	/* The default gives way, first to bits 5 to 0, which other programs use least. */
 	for (unsigned i = 0; !config_is_given(c, o) && i < 32; i++) {
@@ -298,6 +328,7 @@ static void check_values(struct config *c)
 	set_cluster_presets(c);
 	set_port(c, "healthz-bind-address", "healthz-port", c->healthz_port, &c->healthz);
 	set_port(c, "metrics-bind-address", "metrics-port", c->metrics_port, &c->metrics);
+	take_nftables_keys(c);
 	set_sync_period(c);
 	types = *c->accept_content_types ? c->accept_content_types : c->content_type;
 	c->json = !strstr(types, "application/vnd.kubernetes.protobuf");
@@ -309,6 +340,7 @@ static void check_values(struct config *c)
 	check_marks(c);
 	check_external_mark(c);
 	check_overridden(c);
+	check_netfilter(c);
 	if (c->once + c->cleanup + c->init_only + c->hand_over > 1)
 		config_note(c, &c->mistakes,
 			"--once, --hand-over, --cleanup and --init-only exclude each other");

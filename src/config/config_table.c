@@ -85,19 +85,16 @@ static const struct option_type type_scheduler = { SHAPE_TEXT, .set = set_schedu
 /* kube-proxy's key for the backend. */
 static int set_mode(const struct option_row *o, void *target, const char *text, struct err *err)
 {
-	static const char *const modes[] = { "ipvs", "iptables", NULL };
-	static const enum backend of_mode[] = { BACKEND_IPVS, BACKEND_IPTABLES };
+	static const char *const modes[] = { "ipvs", "iptables", "nftables", NULL };
+	static const enum backend of_mode[] = { BACKEND_IPVS, BACKEND_IPTABLES, BACKEND_NFTABLES };
 	struct config *c = target;
 	unsigned i;
 
-	if (!strcasecmp(text, "nftables")) {
-		config_note_key(c, &c->warnings, o->key,
-			"\"nftables\" is not supported, using --backend=auto");
-		text = "";
-	}
+	(void)o;
 	if (*text && option_read_choice(text, modes, &i, NULL))
 		return err_set(err, -EINVAL,
-			"\"%.60s\" is not supported: use ipvs, iptables, or \"\" for automatic choice",
+			"\"%.60s\" is not supported: use ipvs, iptables, nftables, or \"\" for automatic "
+			"choice",
 			text);
 	c->options.backend = *text ? of_mode[i] : BACKEND_AUTO;
 	return 0;
@@ -310,6 +307,7 @@ static const char *const backends[] = {
 	[BACKEND_AUTO] = "auto",
 	[BACKEND_IPVS] = "ipvs",
 	[BACKEND_IPTABLES] = "iptables",
+	[BACKEND_NFTABLES] = "nftables",
 	NULL,
 };
 
@@ -456,7 +454,7 @@ static const struct option_row config_rows[] = {
 	/* The node */
 	{ NULL, "mode", OPTIONS_DAEMON, 0, NULL, NULL, NULL, &type_mode },
 	{ "backend", "ipvsctl.backend", OPTIONS_POLICY, ALIAS_FILE_WINS | EMPTY_IS_PRESET, "NAME",
-		"auto", "what to program: auto, ipvs or iptables", &type_choice,
+		"auto", "what to program: auto, ipvs, iptables or nftables", &type_choice,
 		AT(options.backend), .alias = "proxy-mode", .names = backends },
 	{ "netfilter", "ipvsctl.netfilter", OPTIONS_POLICY, EMPTY_IS_PRESET, "NAME", "auto",
 		"the interface for sets and rules with IPVS: auto, iptables or nftables",
@@ -480,7 +478,7 @@ static const struct option_row config_rows[] = {
 		"DURATION", "30s", "kube-proxy's name for --audit-interval with iptables",
 		&type_duration, AT(iptables_sync_period), .min = 1 },
 	{ "iptables-localhost-nodeports", "iptables.localhostNodePorts", OPTIONS_POLICY, FILE_WINS,
-		NULL, "true", "serve NodePorts on 127.0.0.1; iptables backend only", &type_bool,
+		NULL, "true", "serve NodePorts on 127.0.0.1; not with IPVS", &type_bool,
 		AT(options.localhost_nodeports) },
 	{ "audit-interval", "ipvsctl.auditInterval", OPTIONS_DAEMON, 0, "DURATION", "30s",
 		"how often the kernel state is read and repaired; 0: only on request",

@@ -216,6 +216,20 @@ size_t config_gates(const struct config *c, struct config_gate ret[static CONFIG
 	return ARRAY_SIZE(gates);
 }
 
+const char *config_nftables_twin(const struct option_row *o)
+{
+	static const char *const twins[][2] = {
+		{ "nftables.masqueradeBit", "iptables-masquerade-bit" },
+		{ "nftables.masqueradeAll", "masquerade-all" },
+		{ "nftables.syncPeriod", "iptables-sync-period" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(twins); i++)
+		if (o == config_row(twins[i][0]))
+			return twins[i][1];
+	return NULL;
+}
+
 size_t config_unhonoured(const struct config *c, struct buf *text)
 {
 	size_t all = 0, n;
@@ -226,7 +240,8 @@ size_t config_unhonoured(const struct config *c, struct buf *text)
 		const char *name;
 
 		if (!config_is_given(c, o) ||
-			!(o->traits & UNHONOURED || o->type == &type_kept_gates))
+			!(o->traits & UNHONOURED || o->type == &type_kept_gates) ||
+			(c->options.backend == BACKEND_NFTABLES && config_nftables_twin(o)))
 			continue;
 		value = config_value(c, o);
 		preset = option_shape_json(o->type->shape, o->preset ? o->preset : "");

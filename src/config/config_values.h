@@ -31,6 +31,8 @@ enum config_trait {
 /* The row of that option, or else of that key; it must exist. */
 const struct option_row *config_row(const char *name);
 const struct config_given *config_given(const struct config *c, const struct option_row *o);
+/* With the nftables backend that key of the file stands for this option; NULL: it does not. */
+const char *config_nftables_twin(const struct option_row *o);
 /* An option or the file gives it. */
 bool config_is_given(const struct config *c, const struct option_row *o);
 

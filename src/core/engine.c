@@ -618,8 +618,9 @@ static uint64_t clean_flows(struct engine *e, uint64_t now)
 	static const struct {
 		enum fact_kind kind;
 		enum op_type type;
-	} ends_old_way[] = { { FACT_CHAIN, OP_SET }, { FACT_DISPATCH, OP_SET },
-		{ FACT_DISPATCH, OP_DEL }, { FACT_VS, OP_DEL }, { FACT_RS, OP_DEL } };
+	} ends_old_way[] = { { FACT_MEMBER, OP_SET }, { FACT_CHAIN, OP_SET },
+		{ FACT_DISPATCH, OP_SET }, { FACT_DISPATCH, OP_DEL }, { FACT_VS, OP_DEL },
+		{ FACT_RS, OP_DEL } };
 	struct stale_watch *watch = e->publisher.stale;
 	struct stale_list stale = { 0 };
 	bool more = false, again;
@@ -629,7 +630,7 @@ static uint64_t clean_flows(struct engine *e, uint64_t now)
 		return UINT64_MAX;
 	if (now < e->next_flows)
 		return e->next_flows;
-	stale.translated = e->config.view->backend == BACKEND_IPTABLES;
+	stale.translated = node_view_translates(e->config.view);
 	stale_watch_list(watch, &stale);
 	r = stale.n ? e->config.delete_flows(&stale, &more, e->config.arg) : 0;
 	stale_done(&stale);

@@ -159,7 +159,8 @@ struct fact fact_member(enum set_id id, int family, const struct ip *ip, uint8_t
 		f.key.port = port;
 	if (type != SET_TYPE_HASH_IP && type != SET_TYPE_BITMAP_PORT)
 		f.key.proto = proto;
-	if (type == SET_TYPE_HASH_IP_PORT_IP || type == SET_TYPE_HASH_IP_PORT_NET) {
+	if (type == SET_TYPE_HASH_IP_PORT_IP || type == SET_TYPE_HASH_IP_PORT_NET ||
+		type == SET_TYPE_ADDRESS_TO_ENDPOINT) {
 		assert(second);
 		memcpy(f.key.addr2, second->ip.bytes, sizeof(f.key.addr2));
 	}
@@ -217,6 +218,49 @@ struct fact fact_dispatch(const struct ip *ip, uint16_t port, uint8_t proto,
 	f.val.dispatch.chain = chain;
 	memcpy(f.val.dispatch.hash, hash, SERVICE_HASH_LEN);
 	return f;
+}
+
+struct fact fact_dispatch_spread(
+	const struct ip *ip, uint16_t port, uint8_t proto, const struct spread *s)
+{
+	struct fact f = fact_vs(ip, port, proto);
+
+	f.key.kind = FACT_DISPATCH;
+	f.val.spread = *s;
+	return f;
+}
+
+bool fact_has_spread(const struct fact *dispatch)
+{
+	return dispatch->val.spread.flags & SPREAD_ENTRY;
+}
+
+struct fact fact_slot(enum set_id set, const struct ip *ip, uint16_t port, uint8_t proto,
+	uint16_t slot, const struct ip *endpoint, uint16_t endpoint_port)
+{
+	struct fact f = fact_member(set, ip->family, ip, proto, port, NULL);
+
+	f.key.port2 = slot;
+	memcpy(f.val.endpoint.addr, endpoint->bytes, sizeof(f.val.endpoint.addr));
+	f.val.endpoint.port = endpoint_port;
+	return f;
+}
+
+struct fact fact_member_spread(int family, const struct spread *s)
+{
+	struct fact f = fact_make(FACT_MEMBER, family);
+
+	f.key.set = SET_SPREADS;
+	memcpy(f.key.addr, s, sizeof(*s));
+	return f;
+}
+
+struct spread fact_spread(const struct fact_key *key)
+{
+	struct spread s;
+
+	memcpy(&s, key->addr, sizeof(s));
+	return s;
 }
 
 struct fact fact_vs_fwmark(int family, uint32_t mark)

@@ -30,10 +30,16 @@ void fact_print_member(struct buf *b, const struct fact_key *key)
 	struct ip ip = fact_ip(key), second = fact_ip2(key);
 	const char *proto = proto_lower(key->proto);
 	enum set_type type = set_info(key->set)->type;
-	char s[IP_STRLEN];
+	char s[IP_STRLEN], chain[CHAIN_NAME_LEN + 1];
 
 	if (type == SET_TYPE_BITMAP_PORT) {
 		buf_addf(b, "%u", key->port);
+		return;
+	}
+	if (type == SET_TYPE_SPREAD_TO_CHAIN) {
+		const struct spread spread = fact_spread(key);
+
+		buf_adds(b, spread_chain_name(&spread, chain));
 		return;
 	}
 	buf_adds(b, ip_print(&ip, s));
@@ -43,18 +49,44 @@ void fact_print_member(struct buf *b, const struct fact_key *key)
 		buf_addf(b, ",%s:%u", proto, key->port);
 	else
 		buf_addf(b, ",%u:%u", key->proto, key->port);
-	if (type == SET_TYPE_HASH_IP_PORT)
+	if (type == SET_TYPE_HASH_IP_PORT || type == SET_TYPE_PORT_TO_SPREAD)
 		return;
+	if (type == SET_TYPE_SLOT_TO_ENDPOINT) {
+		buf_addf(b, ",%u", key->port2);
+		return;
+	}
 	buf_addf(b, ",%s", ip_print(&second, s));
 	if (type == SET_TYPE_HASH_IP_PORT_NET)
 		buf_addf(b, "/%u", key->port2);
 }
 
+/* What a member has; `mark` is the words before a mark. */
+static void fact_text_value(struct buf *b, const struct fact *f, const char *mark, const char *mask)
+{
+	const struct ip endpoint = ip_make(f->key.family, f->val.endpoint.addr);
+	const struct spread *spread = &f->val.spread;
+	char s[IP_PORT_STRLEN], chain[CHAIN_NAME_LEN + 1];
+
+	switch (set_info(f->key.set)->type) {
+	case SET_TYPE_SLOT_TO_ENDPOINT:
+	case SET_TYPE_ADDRESS_TO_ENDPOINT:
+		buf_addf(b, " to=%s", ip_print_port(&endpoint, f->val.endpoint.port, s));
+		return;
+	case SET_TYPE_PORT_TO_SPREAD:
+		buf_addf(b, " to=%s", spread_chain_name(spread, chain));
+		return;
+	default:
+		if (f->val.member.mask)
+			buf_addf(b, "%s0x%x%s0x%x", mark, f->val.member.mark, mask,
+				f->val.member.mask);
+		return;
+	}
+}
+
 void fact_print_element(struct buf *b, const struct fact *f)
 {
 	fact_print_member(b, &f->key);
-	if (f->val.member.mask)
-		buf_addf(b, " skbmark 0x%x/0x%x", f->val.member.mark, f->val.member.mask);
+	fact_text_value(b, f, " skbmark ", "/");
 }
 
 void fact_print(struct buf *b, const struct fact *f)
@@ -89,8 +121,7 @@ void fact_print(struct buf *b, const struct fact *f)
 	case FACT_MEMBER:
 		buf_addf(b, "%s ", set_name(key->set, key->family, set));
 		fact_print_member(b, key);
-		if (val->member.mask)
-			buf_addf(b, " mark=0x%x mask=0x%x", val->member.mark, val->member.mask);
+		fact_text_value(b, f, " mark=", " mask=");
 		break;
 	case FACT_CHAIN:
 		buf_addf(b, "%s %s %s text=%016" PRIx64, family_name(key->family),
@@ -99,7 +130,9 @@ void fact_print(struct buf *b, const struct fact *f)
 	case FACT_DISPATCH:
 		fact_text_frontend(b, key);
 		buf_addf(b, " %s",
-			service_chain_name(val->dispatch.chain, val->dispatch.hash, chain));
+			fact_has_spread(f) ? spread_chain_name(&val->spread, chain)
+					   : service_chain_name(val->dispatch.chain,
+						     val->dispatch.hash, chain));
 		break;
 	case FACT_JUMP:
 		buf_addf(b, "%s %s %s %s text=%016" PRIx64, family_name(key->family),
@@ -175,15 +208,25 @@ static int fact_parse_frontend(char *s, struct fact_key *ret)
 	return ret->proto ? 0 : -EINVAL;
 }
 
-/* "IP,PROTO:PORT,IP/LEN", or as much of it as the type of the set has; changes s */
+/* "IP,PROTO:PORT,IP/LEN", or what else the type of the set has; changes s */
 static int fact_parse_member(char *s, enum set_id id, int family, struct fact *ret)
 {
 	enum set_type type = set_info(id)->type;
 	struct ip ip = { 0 };
 	struct cidr second = { .len = ip_bits(family) };
+	struct spread spread;
 	char *save = NULL, *first = strtok_r(s, ",", &save), *proto = strtok_r(NULL, ":", &save),
-	     *port = strtok_r(NULL, ",", &save), *word = strtok_r(NULL, "", &save);
+	     *port = strtok_r(NULL, ",", &save), *word = NULL, *number = NULL;
 
+	if (type == SET_TYPE_SPREAD_TO_CHAIN) {
+		if (!first || !spread_chain_parse(first, &spread))
+			return -EINVAL;
+		*ret = fact_member_spread(family, &spread);
+		return 0;
+	}
+	if (type != SET_TYPE_SLOT_TO_ENDPOINT)
+		word = strtok_r(NULL, ",", &save);
+	number = strtok_r(NULL, "", &save);
 	if (type == SET_TYPE_BITMAP_PORT)
 		port = first;
 	else if (!first || ip_parse(first, &ip) || ip.family != family)
@@ -194,6 +237,8 @@ static int fact_parse_member(char *s, enum set_id id, int family, struct fact *r
 		return -EINVAL;
 	*ret = fact_member(id, family, &ip, proto ? proto_parse(proto) : 0,
 		port ? (uint16_t)fact_parse_number(port) : 0, &second);
+	if (number)
+		ret->key.port2 = (uint16_t)fact_parse_number(number);
 	return 0;
 }
 
@@ -206,6 +251,36 @@ static const char *fact_parse_option(char *const words[FACT_MAX_WORDS], const ch
 		if (!strncmp(words[i], name, len) && words[i][len] == '=')
 			return words[i] + len + 1;
 	return "";
+}
+
+static int fact_parse_endpoint(const char *to, struct fact *ret)
+{
+	struct ip endpoint;
+	uint16_t port;
+
+	if (ip_parse_port(to, &endpoint, &port) || endpoint.family != ret->key.family)
+		return -EINVAL;
+	memcpy(ret->val.endpoint.addr, endpoint.bytes, sizeof(ret->val.endpoint.addr));
+	ret->val.endpoint.port = port;
+	return 0;
+}
+
+/* The value of a member whose key is there. */
+static int fact_parse_value(char *const w[FACT_MAX_WORDS], struct fact *ret)
+{
+	const char *to = fact_parse_option(w, "to");
+
+	switch (set_info(ret->key.set)->type) {
+	case SET_TYPE_SLOT_TO_ENDPOINT:
+	case SET_TYPE_ADDRESS_TO_ENDPOINT:
+		return fact_parse_endpoint(to, ret);
+	case SET_TYPE_PORT_TO_SPREAD:
+		return spread_chain_parse(to, &ret->val.spread) ? 0 : -EINVAL;
+	default:
+		ret->val.member.mark = fact_parse_number(fact_parse_option(w, "mark"));
+		ret->val.member.mask = fact_parse_number(fact_parse_option(w, "mask"));
+		return 0;
+	}
 }
 
 /* Words that the line does not have are "". */
@@ -225,6 +300,7 @@ static int fact_parse_words(char *const w[FACT_MAX_WORDS], struct fact *ret)
 	enum hook hook = 0;
 	enum service_chain chain;
 	char hash[SERVICE_HASH_LEN];
+	struct spread spread;
 	struct fact_key key;
 	struct ip ip, source = { 0 };
 	enum set_id set;
@@ -245,7 +321,7 @@ static int fact_parse_words(char *const w[FACT_MAX_WORDS], struct fact *ret)
 		*ret = fact_policy_rule(family, fact_parse_number(w[2]), mark, mask, ip_table);
 		return 0;
 	case FACT_SET:
-		while (type < SET_TYPE_BITMAP_PORT && strcmp(w[2], set_type_name(type)) != 0)
+		while (type < SET_TYPES - 1 && strcmp(w[2], set_type_name(type)) != 0)
 			type++;
 		if (!set_by_name(w[1], &set, &family))
 			return -EINVAL;
@@ -257,9 +333,7 @@ static int fact_parse_words(char *const w[FACT_MAX_WORDS], struct fact *ret)
 	case FACT_MEMBER:
 		if (!set_by_name(w[1], &set, &family) || fact_parse_member(w[2], set, family, ret))
 			return -EINVAL;
-		ret->val.member.mark = mark;
-		ret->val.member.mask = mask;
-		return 0;
+		return fact_parse_value(w, ret);
 	case FACT_CHAIN:
 	case FACT_JUMP:
 		if (!table_parse(w[2], &table) || (kind == FACT_JUMP && !hook_parse(w[3], &hook)))
@@ -269,10 +343,15 @@ static int fact_parse_words(char *const w[FACT_MAX_WORDS], struct fact *ret)
 					  : fact_jump(family, table, hook, w[4], rules);
 		return 0;
 	case FACT_DISPATCH:
-		if (fact_parse_frontend(w[1], &key) || !key.proto ||
-			!service_chain_parse(w[2], &chain, hash))
+		if (fact_parse_frontend(w[1], &key) || !key.proto)
 			return -EINVAL;
 		ip = fact_ip(&key);
+		if (spread_chain_parse(w[2], &spread)) {
+			*ret = fact_dispatch_spread(&ip, key.port, key.proto, &spread);
+			return 0;
+		}
+		if (!service_chain_parse(w[2], &chain, hash))
+			return -EINVAL;
 		*ret = fact_dispatch(&ip, key.port, key.proto, chain, hash);
 		return 0;
 	case FACT_VS:

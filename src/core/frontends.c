@@ -169,7 +169,7 @@ static enum frontend_reach external_reach(const struct node_view *view, const st
 		cidrs_contain(o->local_ranges, o->n_local_ranges, ip))
 		return REACH_WHOLE;
 	/* On iptables the address is translated before anybody asks for a route to it. */
-	return view->backend == BACKEND_IPTABLES || view->policy_routing[ip->family == AF_INET6]
+	return node_view_translates(view) || view->policy_routing[ip->family == AF_INET6]
 		? REACH_PORTS
 		: REACH_WHOLE;
 }

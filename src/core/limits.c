@@ -15,10 +15,10 @@ void limits_tell(const struct service *s, const struct served_ports *served,
 {
 	const char *scheduler = *s->scheduler ? s->scheduler : view->options->scheduler;
 	bool by_default = !*s->scheduler && !strcmp(scheduler, LAST_SCHEDULER);
-	bool weights = false;
+	bool weights = false, too_many = false;
 	char words[160];
 
-	if (view->backend != BACKEND_IPTABLES)
+	if (!node_view_translates(view))
 		return;
 	if (!by_default) {
 		snprintf(words, sizeof(words), "scheduler \"%s\": endpoints are chosen by chance%s",
@@ -30,9 +30,15 @@ void limits_tell(const struct service *s, const struct served_ports *served,
 
 		for (size_t i = 1; i < l->n; i++)
 			weights |= l->eps[i].weight != l->eps[0].weight;
+		too_many |= l->n_cluster > SPREAD_SLOTS || l->n_local > SPREAD_SLOTS;
 	}
 	if (weights)
 		fn("weights: they are kept on average only", arg);
+	if (too_many && view->backend == BACKEND_NFTABLES) {
+		snprintf(words, sizeof(words), "endpoints: only the first %d are used",
+			SPREAD_SLOTS);
+		fn(words, arg);
+	}
 	if (s->drain_timeout > 0)
 		fn("drain timeout: a removed endpoint keeps its connections until they end", arg);
 }

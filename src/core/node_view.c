@@ -187,6 +187,16 @@ void node_view_forget_missing_schedulers(struct node_view *v)
 	v->n_missing_schedulers = 0;
 }
 
+bool node_view_translates(const struct node_view *v)
+{
+	return v->backend == BACKEND_IPTABLES || v->backend == BACKEND_NFTABLES;
+}
+
+enum backend node_view_backend(const struct node_view *v)
+{
+	return node_view_translates(v) ? v->backend : BACKEND_IPVS;
+}
+
 bool node_view_handed_over(const struct node_view *v)
 {
 	return v->backend == BACKEND_IPTABLES && v->options->layout == LAYOUT_KUBE_PROXY;
@@ -221,7 +231,7 @@ bool node_view_localhost_nodeports(const struct node_view *v)
 	const struct ip localhost = ip_make(AF_INET, (const uint8_t[]){ 127, 0, 0, 1 });
 	const struct options *o = v->options;
 
-	return v->backend == BACKEND_IPTABLES && o->localhost_nodeports && v->ipv4 &&
+	return node_view_translates(v) && o->localhost_nodeports && v->ipv4 &&
 		(options_all_nodeport_addresses(o, AF_INET) ||
 			cidrs_contain(o->nodeport_addresses, o->n_nodeport_addresses, &localhost));
 }

@@ -20,7 +20,9 @@
  *     Neighbouring rows of chains go into one batch, because a batch is one run of
  *     iptables-restore, and rules may refer to chains of the same batch.
  *
- *  4. Dispatch entries, the virtual servers of the iptables backend, lead to the chains of step 3.
+ *  4. Dispatch entries, the virtual servers of the iptables and nftables backends, lead to the
+ *     chains of step 3, with nftables by members of KUBE-SPREADS. By then the slots of endpoints,
+ *     which are members too, are there and have changed; those that are left over go in step 12.
  *
  *  5. Jumps from the built-in chains: packets enter the chains of step 3, which are complete.
  *     While chains of Services in the other interface of netfilter translate packets, those into
@@ -101,8 +103,12 @@ const struct op_step op_order[] = {
 	{ OP_SET, FACT_CHAIN, VITAL, JOINS },
 	{ OP_ADD, OP_CLASS_ENTRANCE, VITAL },
 	/*  4 */
+	{ OP_ADD, OP_CLASS_SPREAD, VITAL },
+	{ OP_SET, OP_CLASS_SPREAD, VITAL },
 	{ OP_ADD, FACT_DISPATCH, VITAL },
 	{ OP_SET, FACT_DISPATCH, VITAL },
+	{ OP_ADD, OP_CLASS_DISPATCH, VITAL },
+	{ OP_SET, OP_CLASS_DISPATCH, VITAL },
 	/*  5 */
 	{ OP_ADD, FACT_JUMP, VITAL },
 	{ OP_SET, FACT_JUMP, VITAL },
@@ -139,7 +145,9 @@ const struct op_step op_order[] = {
 	{ OP_DEL, FACT_VS, BREAKS },
 	{ OP_DEL, FACT_JUMP, BREAKS },
 	{ OP_DEL, OP_CLASS_ENTRANCE, BREAKS },
+	{ OP_DEL, OP_CLASS_DISPATCH, BREAKS },
 	{ OP_DEL, FACT_DISPATCH, BREAKS },
+	{ OP_DEL, OP_CLASS_SPREAD, BREAKS },
 	{ OP_DEL, OP_CLASS_SERVICE_CHAIN, BREAKS, JOINS },
 	{ OP_DEL, FACT_CHAIN, BREAKS, JOINS },
 	{ OP_DEL, FACT_MEMBER, BREAKS },
@@ -160,6 +168,11 @@ enum op_class op_class_of(const struct fact_key *key)
 		return OP_CLASS_DIVERSION;
 	if (fact_exposes(key))
 		return OP_CLASS_EXPOSURE;
+	if (key->kind == FACT_MEMBER && key->set == SET_SPREADS)
+		return OP_CLASS_SPREAD;
+	if (key->kind == FACT_MEMBER &&
+		(key->set == SET_DISPATCH_POD || key->set == SET_DISPATCH_NODE))
+		return OP_CLASS_DISPATCH;
 	if (key->kind != FACT_CHAIN || key->set != TABLE_NAT)
 		return key->kind;
 	if (!strcmp(key->name, "KUBE-SERVICES") || !strcmp(key->name, "KUBE-NODE-PORT") ||
@@ -198,6 +211,8 @@ bool op_step_is_of_kind(const struct op_step *step, enum fact_kind kind)
 	switch (step->class) {
 	case OP_CLASS_DIVERSION:
 	case OP_CLASS_EXPOSURE:
+	case OP_CLASS_SPREAD:
+	case OP_CLASS_DISPATCH:
 		return kind == FACT_MEMBER;
 	case OP_CLASS_REVIVAL:
 		return kind == FACT_RS;

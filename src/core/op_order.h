@@ -19,6 +19,8 @@ enum op_class {
 	OP_CLASS_ENTRANCE,
 	OP_CLASS_SERVICE_CHAIN,
 	OP_CLASS_EXPOSURE, /* members of KUBE-EXTERNAL-PORT */
+	OP_CLASS_SPREAD,   /* members of KUBE-SPREADS */
+	OP_CLASS_DISPATCH, /* members of KUBE-DISPATCH-POD and -NODE */
 	OP_CLASS_REVIVAL,  /* of a real server: its weight leaves 0; only a change is one */
 	OP_CLASS_ENTRY,	   /* into nat, after ledger_enter_last(); only an add is one */
 	OP_CLASSES

@@ -41,6 +41,7 @@ const char *backend_name(enum backend b)
 		[BACKEND_AUTO] = "auto",
 		[BACKEND_IPVS] = "ipvs",
 		[BACKEND_IPTABLES] = "iptables",
+		[BACKEND_NFTABLES] = "nftables",
 	};
 
 	return names[b];

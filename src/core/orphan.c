@@ -78,10 +78,11 @@ static bool member_stays(const struct publisher *p, const struct fact_key *key)
 	/* The node has no use for its set. It has for KUBE-EXTERNAL-PORT if this member stays. */
 	fact_parent(key, &parent);
 	if (!(ledger_state(p->ledger, &parent, &set) && set.wanted) &&
-		!(fact_exposes(key) && p->view->backend != BACKEND_IPTABLES))
+		!(fact_exposes(key) && !node_view_translates(p->view)))
 		return false;
 	switch ((enum set_id)key->set) {
 	case SET_LOOP_BACK: /* of an endpoint, of whatever Service */
+	case SET_SPREADS:
 	case SET_HEALTH_CHECK_NODE_PORT:
 		return true;
 	case SET_IPVS_IPS:
@@ -106,6 +107,14 @@ static bool member_stays(const struct publisher *p, const struct fact_key *key)
 	case SET_NODE_PORT_SCTP:
 	case SET_NODE_PORT_LOCAL_SCTP:
 	case SET_EXTERNAL_PORT:
+	case SET_ENDPOINTS:
+	case SET_ENDPOINTS_LOCAL:
+	case SET_AFFINITY:
+	case SET_AFFINITY_LOCAL:
+	case SET_CLIENTS:
+	case SET_DISPATCH:
+	case SET_DISPATCH_POD:
+	case SET_DISPATCH_NODE:
 	case SET_COUNT:
 		break;
 	}
@@ -127,16 +136,20 @@ bool orphan_stays(const struct publisher *p, const struct fact_key *key)
 	const struct ip ip = fact_ip(key);
 	char hash[SERVICE_HASH_LEN];
 	enum service_chain chain;
+	struct spread spread;
 
 	switch ((enum fact_kind)key->kind) {
 	case FACT_LINK:
 	case FACT_POLICY_RULE:
-	case FACT_SET:
 	case FACT_JUMP:
 	case FACT_KINDS:
 		return false;
+	case FACT_SET:
+		return key->set == SET_CLIENTS;
 	case FACT_CHAIN:
-		return key->set == TABLE_NAT && service_chain_parse(key->name, &chain, hash);
+		return key->set == TABLE_NAT &&
+			(service_chain_parse(key->name, &chain, hash) ||
+				spread_chain_parse(key->name, &spread));
 	case FACT_MEMBER:
 		return member_stays(p, key);
 	case FACT_VS:

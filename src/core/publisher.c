@@ -167,7 +167,7 @@ static struct node_needs node_needs_now(const struct publisher *p)
 		const struct fact led = fact_set(SET_EXTERNAL_PORT, f ? AF_INET6 : AF_INET);
 
 		needs.takes_ports[f] = takes_ports(p, f);
-		needs.leads_ports[f] = p->view->backend == BACKEND_IPTABLES
+		needs.leads_ports[f] = node_view_translates(p->view)
 			? ledger_count_children(p->ledger, &led.key)
 			: needs.takes_ports[f];
 		for (enum set_id id = 0; id < SET_COUNT; id++) {
@@ -209,7 +209,7 @@ static void publish_node(struct publisher *p)
 	struct node_needs needs;
 
 	/* iptables takes much in one document faster than a little in each of two. */
-	p->node.vital = p->view->backend != BACKEND_IPTABLES;
+	p->node.vital = !node_view_translates(p->view);
 	p->needs = needs = node_needs_now(p);
 	if (!p->releasing && needs_portals(p)) {
 		list_for_each_entry(struct publication, pub, &p->publications, link) {
@@ -347,8 +347,7 @@ static size_t publish_slot(struct publisher *p, struct slot *slot)
 		p->n_taking_ports[f] += (size_t)pub->takes_ports[f] - (size_t)took_ports[f];
 
 	/* Resolve */
-	if (p->releasing || p->view->backend == BACKEND_IPTABLES ||
-		!options_use_marks(p->view->options))
+	if (p->releasing || node_view_translates(p->view) || !options_use_marks(p->view->options))
 		marks_release(p->marks, &pub->marks);
 	else if (!marks_assign(p->marks, &pub->marks, slot->name, &p->served))
 		p->stats->marks_exhausted++;

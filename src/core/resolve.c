@@ -44,13 +44,19 @@ const char *resolve_scheduler(const struct service *s, const struct node_view *v
 		: view->options->scheduler;
 }
 
+struct fact resolve_without_endpoints(const struct served_port *p, const struct frontend *fe)
+{
+	return fact_member(fe->local && p->endpoints.any ? SET_NO_LOCAL : SET_NO_ENDPOINTS,
+		p->family, &fe->ip, p->port->proto, fe->port, NULL);
+}
+
 struct fact_key resolve_frontend_key(
 	const struct node_view *view, const struct frontend *fe, uint8_t proto)
 {
 	static const char any_hash[SERVICE_HASH_LEN] = { 0 };
 	const struct ip any = { .family = fe->ip.family };
 
-	if (view->backend != BACKEND_IPTABLES)
+	if (!node_view_translates(view))
 		return fact_vs(&fe->ip, fe->port, proto).key;
 	return fact_dispatch(fe->kind == FRONTEND_NODE_PORT ? &any : &fe->ip, fe->port, proto,
 		SERVICE_CHAIN_SVC, any_hash)
@@ -65,7 +71,5 @@ size_t resolve_rival_keys(const struct node_view *view, const struct frontend *f
 	ret[0] = resolve_frontend_key(view, fe, proto);
 	rival.kind = fe->kind == FRONTEND_NODE_PORT ? FRONTEND_EXTERNAL_IP : FRONTEND_NODE_PORT;
 	ret[1] = resolve_frontend_key(view, &rival, proto);
-	return view->backend == BACKEND_IPTABLES && node_view_is_nodeport_address(view, &fe->ip)
-		? 2
-		: 1;
+	return node_view_translates(view) && node_view_is_nodeport_address(view, &fe->ip) ? 2 : 1;
 }

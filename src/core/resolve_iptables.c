@@ -312,8 +312,6 @@ static void add_entries(const struct port_chains *c)
 
 	for (size_t i = 0; i < p->frontends.n; i++) {
 		const struct frontend *fe = &p->frontends.fes[i];
-		enum set_id refused =
-			fe->local && p->endpoints.any ? SET_NO_LOCAL : SET_NO_ENDPOINTS;
 		enum service_chain chain = fe->kind != FRONTEND_CLUSTER_IP ? SERVICE_CHAIN_EXT
 			: fe->local					   ? SERVICE_CHAIN_SVL
 									   : SERVICE_CHAIN_SVC;
@@ -322,8 +320,7 @@ static void add_entries(const struct port_chains *c)
 			fact_list_add(
 				r->out, fact_dispatch(&fe->ip, fe->port, proto, chain, c->hash));
 		if (!has_list(r, p, fe->local))
-			fact_list_add(r->out,
-				fact_member(refused, p->family, &fe->ip, proto, fe->port, NULL));
+			fact_list_add(r->out, resolve_without_endpoints(p, fe));
 	}
 }
 

@@ -13,7 +13,7 @@
  *    alone and would masquerade them if their port happens to be some NodePort;
  * 4. external IPs need no physdev rule (which would load br_netfilter): what is not for IPVS passes.
  *
- * The iptables backend keeps the sets and differs in this:
+ * The iptables and nftables backends keep the sets and differ in this:
  *
  * 1. Table nat: packets to an address and port of a Service are looked up in the tree under
  *    KUBE-DISPATCH, packets to a NodePort in the tree under KUBE-PORT-DISPATCH. The adapter of
@@ -46,7 +46,7 @@ struct node_rules {
 	struct rule_pool *pool;
 	struct fact_list *out;
 	int family;
-	bool iptables;	  /* else IPVS */
+	bool translates;  /* iptables or nftables; else IPVS */
 	bool handed_over; /* to kube-proxy's iptables mode */
 	bool takes_ports; /* of addresses that stay with their owners */
 	bool leads_ports; /* to IPVS */
@@ -158,7 +158,7 @@ static void add_common_chains(struct node_rules *n)
 	/* On iptables a packet that connection tracking does not take for a part of the connection
 	 * is not translated back: its sender would show up with the endpoint's address and be
 	 * answered with a reset (kubernetes/kubernetes#74839). */
-	if (n->iptables && n->view->drop_invalid)
+	if (n->translates && n->view->drop_invalid)
 		add_rule(n, to_drop, NULL, { MATCH_STATES, .states = STATE_INVALID });
 	add_rule(n, to_accept, "kubernetes forwarding rules", marked);
 	add_rule(n, to_accept, "kubernetes forwarding conntrack rule",
@@ -368,8 +368,36 @@ static void add_iptables_nat_chains(struct node_rules *n)
 		match_set(SET_NODE_PORT_UDP, DIRS_DST));
 	add_rule(n, node_ports, NULL, { MATCH_PROTOCOL, .protocol = IPPROTO_SCTP });
 	end_chain(n, TABLE_NAT, "KUBE-NODE-PORT");
+}
 
-	end_source_ranges_chain(n, TABLE_NAT);
+/* Pods and the node have maps of their own for the entries that are others for them. */
+static void add_dispatch_chain(struct node_rules *n, const char *name, bool node_ports)
+{
+	const struct rule_match pods = resolve_match_pods(n->view, n->family);
+	struct rule_target target = { TARGET_SPREAD, .dispatch = { SET_DISPATCH_POD, node_ports } };
+
+	if (pods.type != MATCH_ANY)
+		add_rule(n, target, NULL, pods);
+	target.dispatch.set = SET_DISPATCH_NODE;
+	add_rule(n, target, NULL, { MATCH_SOURCE_LOCAL });
+	target.dispatch.set = SET_DISPATCH;
+	add_rule(n, target, NULL);
+	end_chain(n, TABLE_NAT, name);
+}
+
+/* An entry is found as fast as a member of a set, so no set is asked before. */
+static void add_nftables_nat_chains(struct node_rules *n)
+{
+	add_set_rule(n, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
+	masquerade_cluster_ip(n);
+	add_rule(n, jump_to(CHAIN_DISPATCH), NULL);
+	/* As with iptables: this is not a NodePort. */
+	add_rule(n, to_return, NULL, match_set(SET_IPVS_IPS, DIRS_DST));
+	add_node_port_addresses(n, jump_to(CHAIN_DISPATCH_PORTS), NULL);
+	end_chain(n, TABLE_NAT, "KUBE-SERVICES");
+
+	add_dispatch_chain(n, CHAIN_DISPATCH, false);
+	add_dispatch_chain(n, CHAIN_DISPATCH_PORTS, true);
 }
 
 /* With route_localnet others on the link could reach services that listen on 127.0.0.1. */
@@ -387,14 +415,20 @@ static void block_localnet(struct node_rules *n, struct rule_match states)
  * Packets that a Service with endpoints answers are translated before they come here. They are let
  * pass all the same: while IPVS takes over, or hands over, they come untranslated for a moment.
  */
-static void add_iptables_filter_chains(struct node_rules *n)
+static void add_translated_filter_chains(struct node_rules *n)
 {
 	const uint32_t mask = n->view->options->mark_mask;
+	const uint16_t states = STATE_RELATED | STATE_ESTABLISHED;
 	const struct rule_match invalid = { MATCH_STATES, .states = STATE_INVALID };
 	const struct rule_match unmarked = { MATCH_MARK, .mark = { 0, mask } };
 
-	add_rule(n, to_return, NULL,
-		{ MATCH_STATES, .states = STATE_RELATED | STATE_ESTABLISHED | STATE_DNAT });
+	/* nf_tables has them apart. */
+	if (n->view->backend == BACKEND_NFTABLES) {
+		add_rule(n, to_return, NULL, { MATCH_STATES, .states = states });
+		add_rule(n, to_return, NULL, { MATCH_STATES, .states = STATE_DNAT });
+	} else {
+		add_rule(n, to_return, NULL, { MATCH_STATES, .states = states | STATE_DNAT });
+	}
 
 	/* Packets that connection tracking does not take for a part of the connection are not
 	 * translated either. As the address is the node's, its own TCP or SCTP would answer them
@@ -455,8 +489,8 @@ static void add_portal_entrances(struct node_rules *n)
  * on that it is prepared, or takes over. */
 enum {
 	ON_IPVS = 1,
-	ON_IPTABLES = 2,
-	ON_BOTH = ON_IPVS | ON_IPTABLES,
+	ON_TRANSLATED = 2, /* iptables or nftables */
+	ON_BOTH = ON_IPVS | ON_TRANSLATED,
 	ON_PREPARED = 4,
 	ON_HANDED_OVER = 8,
 	ON_ALL = ON_BOTH | ON_HANDED_OVER,
@@ -489,10 +523,11 @@ static const struct node_jump {
 	{ ON_IPVS, TABLE_FILTER, HOOK_INPUT, "KUBE-IPVS-FILTER", "kubernetes ipvs access filter" },
 	{ ON_IPVS, TABLE_FILTER, HOOK_OUTPUT, "KUBE-IPVS-OUT-FILTER",
 		"kubernetes ipvs access filter" },
-	{ ON_IPTABLES, TABLE_FILTER, HOOK_INPUT, "KUBE-SERVICES", "kubernetes service portals" },
-	{ ON_IPTABLES, TABLE_FILTER, HOOK_FORWARD, "KUBE-SERVICES", "kubernetes service portals" },
+	{ ON_TRANSLATED, TABLE_FILTER, HOOK_INPUT, "KUBE-SERVICES", "kubernetes service portals" },
+	{ ON_TRANSLATED, TABLE_FILTER, HOOK_FORWARD, "KUBE-SERVICES",
+		"kubernetes service portals" },
 	/* An address that is not local is looked for on its way out as well. */
-	{ ON_IPTABLES, TABLE_FILTER, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals",
+	{ ON_TRANSLATED, TABLE_FILTER, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals",
 		USE_PORTS },
 	{ ON_PREPARED, TABLE_FILTER, HOOK_INPUT, "KUBE-EXTERNAL-SERVICES",
 		"kubernetes externally-visible service portals", USE_NEW },
@@ -522,7 +557,9 @@ static const struct node_jump {
 
 static bool jump_stands(const struct node_rules *n, const struct node_jump *j)
 {
-	const unsigned ours = n->handed_over ? ON_HANDED_OVER : n->iptables ? ON_IPTABLES : ON_IPVS;
+	const unsigned ours = n->handed_over ? ON_HANDED_OVER
+		: n->translates		     ? ON_TRANSLATED
+					     : ON_IPVS;
 
 	if (!(j->layouts & (ours | (n->portals ? ON_PREPARED : 0))))
 		return false;
@@ -548,7 +585,7 @@ static void resolve_chains(const struct node_view *view, int family, const struc
 		.pool = pool,
 		.out = ret,
 		.family = family,
-		.iptables = view->backend == BACKEND_IPTABLES,
+		.translates = node_view_translates(view),
 		.handed_over = node_view_handed_over(view),
 		.takes_ports = needs->takes_ports[family == AF_INET6],
 		.leads_ports = needs->leads_ports[family == AF_INET6],
@@ -564,9 +601,13 @@ static void resolve_chains(const struct node_view *view, int family, const struc
 		add_portal_chains(&n);
 	if (n.handed_over) {
 		add_portal_entrances(&n);
-	} else if (n.iptables) {
-		add_iptables_nat_chains(&n);
-		add_iptables_filter_chains(&n);
+	} else if (n.translates) {
+		if (view->backend == BACKEND_NFTABLES)
+			add_nftables_nat_chains(&n);
+		else
+			add_iptables_nat_chains(&n);
+		end_source_ranges_chain(&n, TABLE_NAT);
+		add_translated_filter_chains(&n);
 	} else {
 		add_ipvs_nat_chains(&n);
 		add_ipvs_filter_chains(&n);
@@ -597,20 +638,31 @@ static void resolve_chains(const struct node_view *view, int family, const struc
 
 static bool set_stands(const struct node_view *view, enum set_id id, bool leads_ports)
 {
-	const bool iptables = view->backend == BACKEND_IPTABLES;
-	const bool marks = !iptables && options_use_marks(view->options);
+	const bool translates = node_view_translates(view);
+	const bool marks = !translates && options_use_marks(view->options);
 
 	if (node_view_handed_over(view))
 		return id == SET_EXTERNAL_PORT && leads_ports;
 	switch (id) {
 	case SET_NO_ENDPOINTS:
-		return iptables;
+		return translates;
 	case SET_LOCAL_MARK:
 		return marks;
 	case SET_NO_LOCAL:
-		return iptables || marks;
+		return translates || marks;
 	case SET_EXTERNAL_PORT:
 		return leads_ports;
+	case SET_ENDPOINTS:
+	case SET_ENDPOINTS_LOCAL:
+	case SET_AFFINITY:
+	case SET_AFFINITY_LOCAL:
+	case SET_SPREADS:
+	case SET_DISPATCH:
+	case SET_DISPATCH_POD:
+	case SET_DISPATCH_NODE:
+		return view->backend == BACKEND_NFTABLES;
+	case SET_CLIENTS: /* Services that need it bring it */
+		return false;
 	default:
 		return true;
 	}
@@ -621,11 +673,11 @@ void resolve_node(const struct node_view *view, const struct node_needs *needs,
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	const struct options *o = view->options;
-	const bool iptables = view->backend == BACKEND_IPTABLES;
+	const bool translates = node_view_translates(view);
 	const uint32_t bit = UINT32_C(1) << o->external_mark_bit;
 
 	/* CNI plugins take the device for a sign of IPVS. */
-	if (!iptables || (o->vip_mode == VIP_ADDRESS && !node_view_handed_over(view)))
+	if (!translates || (o->vip_mode == VIP_ADDRESS && !node_view_handed_over(view)))
 		fact_list_add(ret, fact_link(LINK_VIPS));
 	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
 		const int family = families[f];
@@ -664,6 +716,8 @@ bool chain_is_ours(enum table table, const char *name)
 		{ TABLE_NAT, "KUBE-LOAD-BALANCER" },
 		{ TABLE_NAT, "KUBE-MARK-MASQ" },
 		{ TABLE_NAT, CHAIN_SOURCE_RANGES },
+		{ TABLE_NAT, CHAIN_DISPATCH }, /* with nftables */
+		{ TABLE_NAT, CHAIN_DISPATCH_PORTS },
 		{ TABLE_FILTER, "KUBE-SERVICES" },
 		{ TABLE_FILTER, "KUBE-FORWARD" },
 		{ TABLE_FILTER, "KUBE-NODE-PORT" },
@@ -683,9 +737,12 @@ bool chain_is_ours(enum table table, const char *name)
 	};
 	char hash[SERVICE_HASH_LEN];
 	enum service_chain chain;
+	struct spread spread;
 
 	for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
 		if (chains[i].table == table && !strcmp(chains[i].name, name))
 			return true;
-	return table == TABLE_NAT && service_chain_parse(name, &chain, hash);
+	return table == TABLE_NAT &&
+		(service_chain_parse(name, &chain, hash) ||
+			(spread_chain_parse(name, &spread) && spread.slots));
 }

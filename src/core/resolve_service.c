@@ -111,7 +111,7 @@ void resolve_service(const struct served_ports *served, const struct node_view *
 	const bool takes_ports[static 2], struct rule_pool *pool, struct fact_list *ret)
 {
 	const struct resolver r = { .view = view, .pool = pool, .out = ret };
-	const bool iptables = view->backend == BACKEND_IPTABLES;
+	const bool translates = node_view_translates(view);
 	const struct ip none = { 0 };
 
 	for (size_t k = 0; k < served->n; k++) {
@@ -126,20 +126,20 @@ void resolve_service(const struct served_ports *served, const struct node_view *
 		}
 
 		/* Every endpoint here, whatever its state: it may reach itself through a connection
-		 * that it holds. With iptables those of other nodes too, as in kube-proxy's
+		 * that it holds. Without IPVS those of other nodes too, as in kube-proxy's
 		 * iptables mode: they may come here by an external address. */
 		for (size_t i = 0; i < p->endpoints.n; i++) {
 			const struct candidate *ep = &p->endpoints.eps[i];
 			const struct cidr self = { .ip = ep->ip, .len = ip_bits(p->family) };
 
-			if (iptables || may_be_here(view, ep))
+			if (translates || may_be_here(view, ep))
 				add_member(&r, p, SET_LOOP_BACK, &ep->ip, ep->port, &self);
 		}
 		for (size_t i = 0; i < p->frontends.n; i++) {
 			const struct frontend *fe = &p->frontends.fes[i];
 
 			add_frontend_members(&r, p, fe);
-			if (!iptables &&
+			if (!translates &&
 				(fe->reach == REACH_PORTS ||
 					(takes && is_external_on_interface(fe))))
 				take_port(&r, p, fe);
@@ -151,7 +151,9 @@ void resolve_service(const struct served_ports *served, const struct node_view *
 					? fact_addr(&fe->ip)
 					: fact_route(&fe->ip, source));
 		}
-		if (iptables)
+		if (view->backend == BACKEND_NFTABLES)
+			resolve_nftables_port(&r, p);
+		else if (translates)
 			resolve_iptables_port(&r, p);
 		else
 			resolve_ipvs_port(&r, p);

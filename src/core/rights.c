@@ -204,7 +204,7 @@ static bool is_foreign(const struct rights *r, const struct frontend *fe, uint8_
 	const struct fact vs = fact_vs(&fe->ip, fe->port, proto);
 	struct fact_state state;
 
-	return r->view->backend != BACKEND_IPTABLES && !r->view->options->adopt_foreign &&
+	return !node_view_translates(r->view) && !r->view->options->adopt_foreign &&
 		ledger_state(r->ledger, &vs.key, &state) && state.foreign;
 }
 

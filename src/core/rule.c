@@ -159,6 +159,14 @@ static void code_rule(struct rule_codec *c, struct rule *rule)
 		code_field(c, t->to.ip);
 		code_field(c, t->to.port);
 		break;
+	case TARGET_SPREAD:
+		code_field(c, t->dispatch);
+		break;
+	case TARGET_RECALL:
+	case TARGET_FORGET:
+	case TARGET_SLOT:
+		code_field(c, t->spread);
+		break;
 	case TARGET_NONE:
 	case TARGET_RETURN:
 	case TARGET_ACCEPT:

@@ -63,6 +63,21 @@ static const struct set_info sets[SET_COUNT] = {
 	[SET_IPVS_IPS] = { "IPVS-IPS", "Addresses on the ipvs interface", SET_TYPE_HASH_IP },
 	[SET_EXTERNAL_PORT] = { "EXTERNAL-PORT",
 		"Kubernetes service ports of addresses that are not local", SET_TYPE_HASH_IP_PORT },
+	[SET_ENDPOINTS] = { "ENDPOINTS", "Slots of endpoints", SET_TYPE_SLOT_TO_ENDPOINT },
+	[SET_ENDPOINTS_LOCAL] = { "ENDPOINTS-LOCAL", "Slots of endpoints on this node",
+		SET_TYPE_SLOT_TO_ENDPOINT },
+	[SET_AFFINITY] = { "AFFINITY", "Endpoints of Services with session affinity",
+		SET_TYPE_ADDRESS_TO_ENDPOINT },
+	[SET_AFFINITY_LOCAL] = { "AFFINITY-LOCAL",
+		"Endpoints on this node of Services with session affinity",
+		SET_TYPE_ADDRESS_TO_ENDPOINT },
+	[SET_CLIENTS] = { "CLIENTS", "Clients of Services with session affinity",
+		SET_TYPE_CLIENT_TO_ADDRESS },
+	[SET_SPREADS] = { "SPREADS", "Chains by the number of slots", SET_TYPE_SPREAD_TO_CHAIN },
+	[SET_DISPATCH] = { "DISPATCH", "Addresses and ports of Services", SET_TYPE_PORT_TO_SPREAD },
+	[SET_DISPATCH_POD] = { "DISPATCH-POD", "The same for pods of this node",
+		SET_TYPE_PORT_TO_SPREAD },
+	[SET_DISPATCH_NODE] = { "DISPATCH-NODE", "The same for the node", SET_TYPE_PORT_TO_SPREAD },
 };
 
 const struct set_info *set_info(enum set_id id)
@@ -99,6 +114,11 @@ const char *set_type_name(enum set_type type)
 		[SET_TYPE_HASH_IP_PORT_IP] = "hash:ip,port,ip",
 		[SET_TYPE_HASH_IP_PORT_NET] = "hash:ip,port,net",
 		[SET_TYPE_BITMAP_PORT] = "bitmap:port",
+		[SET_TYPE_SLOT_TO_ENDPOINT] = "ip,port,slot:ip,port",
+		[SET_TYPE_ADDRESS_TO_ENDPOINT] = "ip,port,ip:ip,port",
+		[SET_TYPE_CLIENT_TO_ADDRESS] = "ip,ip,port:ip",
+		[SET_TYPE_SPREAD_TO_CHAIN] = "spread:chain",
+		[SET_TYPE_PORT_TO_SPREAD] = "ip,port:spread",
 	};
 
 	return names[type];

@@ -44,24 +44,13 @@ void walk_done(struct walk *w)
 	*w = (struct walk){ 0 };
 }
 
-const char *walk_source_name(enum walk_source source)
-{
-	static const char *const names[] = {
-		[WALK_POD] = "pod",
-		[WALK_NODE] = "node",
-		[WALK_OUTSIDE] = "outside",
-	};
-
-	return names[source];
-}
-
-enum walk_source walk_source_of(const struct node_view *view, const struct ip *ip)
+enum packet_source walk_source_of(const struct node_view *view, const struct ip *ip)
 {
 	const struct cidr *pods = node_view_local_cidr(view, ip->family);
 
 	if (node_view_is_local(view, ip) || ip_kind(ip) == IP_LOOPBACK)
-		return WALK_NODE;
-	return pods && cidr_contains(pods, ip) ? WALK_POD : WALK_OUTSIDE;
+		return FROM_NODE;
+	return pods && cidr_contains(pods, ip) ? FROM_POD : FROM_OUTSIDE;
 }
 
 /* Sets */
@@ -115,8 +104,10 @@ struct walk_run {
 	struct walk_packet *packet;
 	struct walk_rule decided, marked;
 	struct fact_key entry; /* that led to a Service's chains */
+	/* As in struct walk_path: */
 	char chain[CHAIN_NAME_LEN + 1];
 	const struct rule_list *choice;
+	struct spread spread;
 };
 
 /* Whether the packet, the first one of its connection, has what the match asks for. */
@@ -137,7 +128,7 @@ static bool match_holds(const struct walk *w, const struct walk_packet *p,
 		return in_net;
 	case MATCH_INTERFACE: /* our rules name the interfaces of pods and no others */
 		*unreadable = strcmp(m->interface, w->view->options->interface) != 0;
-		return p->source == WALK_POD;
+		return p->source == FROM_POD;
 	case MATCH_PROTOCOL:
 		return m->protocol == p->proto;
 	case MATCH_PORTS:
@@ -184,6 +175,37 @@ static enum verdict run_dispatch(struct walk_run *r, bool node_port, unsigned de
 	return run_chain(r, name, depth + 1);
 }
 
+/* A chain that is left again leads on behind the one that went to it. */
+static enum verdict run_spread(struct walk_run *r, const struct rule_target *t, unsigned depth)
+{
+	static const char no_hash[SERVICE_HASH_LEN] = { 0 };
+	const struct walk_packet *p = r->packet;
+	const struct ip any = { .family = p->dst.family };
+	const struct ip *ip = t->dispatch.node_port ? &any : &p->dst;
+	const struct fact entry = fact_dispatch(ip, p->port, p->proto, SERVICE_CHAIN_SVC, no_hash);
+	const struct fact other =
+		fact_member(t->dispatch.set, ip->family, ip, p->proto, p->port, NULL);
+	struct fact_state state;
+
+	if (!is_desired(r->walk, t->dispatch.set == SET_DISPATCH ? &entry : &other, &state) ||
+		!state.want.spread.slots)
+		return VERDICT_CONTINUE;
+	r->entry = entry.key;
+	spread_chain_name(&state.want.spread, r->chain);
+	return run_chain(r, r->chain, depth + 1);
+}
+
+static enum verdict run_jump(struct walk_run *r, const char *chain, unsigned depth)
+{
+	const bool tree = r->walk->view->backend == BACKEND_IPTABLES;
+
+	if (tree && !strcmp(chain, CHAIN_DISPATCH))
+		return run_dispatch(r, false, depth);
+	if (tree && !strcmp(chain, CHAIN_DISPATCH_PORTS))
+		return run_dispatch(r, true, depth);
+	return run_chain(r, chain, depth + 1);
+}
+
 static enum verdict run_target(struct walk_run *r, const struct rule_target *t, unsigned depth)
 {
 	struct walk_packet *p = r->packet;
@@ -195,12 +217,7 @@ static enum verdict run_target(struct walk_run *r, const struct rule_target *t, 
 		return VERDICT_CONTINUE;
 	case TARGET_JUMP:
 	case TARGET_GOTO:
-		if (!strcmp(t->chain, CHAIN_DISPATCH))
-			v = run_dispatch(r, false, depth);
-		else if (!strcmp(t->chain, CHAIN_DISPATCH_PORTS))
-			v = run_dispatch(r, true, depth);
-		else
-			v = run_chain(r, t->chain, depth + 1);
+		v = run_jump(r, t->chain, depth);
 		return v == VERDICT_RETURN && t->type == TARGET_JUMP ? VERDICT_CONTINUE : v;
 	case TARGET_RETURN:
 		return VERDICT_RETURN;
@@ -219,6 +236,14 @@ static enum verdict run_target(struct walk_run *r, const struct rule_target *t, 
 		return VERDICT_CONTINUE;
 	case TARGET_MASQUERADE:
 		return VERDICT_MASQUERADE;
+	case TARGET_SPREAD:
+		return run_spread(r, t, depth);
+	case TARGET_RECALL: /* the first packet of its client */
+	case TARGET_FORGET:
+		return VERDICT_CONTINUE;
+	case TARGET_SLOT:
+		r->spread = t->spread;
+		return VERDICT_TRANSLATE;
 	case TARGET_DNAT:
 	case TARGETS:
 		break;
@@ -365,8 +390,8 @@ static bool comes_to_input(const struct walk *w, const struct walk_packet *p)
 
 void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_path *ret)
 {
-	const bool iptables = w->view->backend == BACKEND_IPTABLES;
-	const bool is_own = p->source == WALK_NODE;
+	const bool iptables = node_view_translates(w->view);
+	const bool is_own = p->source == FROM_NODE;
 	const struct place *places = is_own ? own : from_others;
 	const size_t n = is_own ? ARRAY_SIZE(own) - !iptables : ARRAY_SIZE(from_others);
 	struct walk_path path = { .packet = *p };
@@ -397,14 +422,38 @@ void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_p
 			vs = marked;
 		path.vs = vs.key;
 		path.end = is_desired(w, &vs, &state) ? WALK_FORWARDED : WALK_NOBODY;
-	} else if (r.choice) {
+	} else if (path.end == WALK_FORWARDED) {
 		path.vs = r.entry;
+		path.choice = r.choice;
+		path.spread = r.spread;
+		strcpy(path.chain, r.chain);
 	}
 	path.rule = r.decided;
 	path.masquerade = r.marked;
-	path.choice = r.choice;
-	strcpy(path.chain, r.chain);
 	*ret = path;
+}
+
+static void spread_leads_to(const struct walk *w, const struct walk_path *path,
+	const struct endpoint_list *endpoints, bool *ret)
+{
+	const struct spread *s = &path->spread;
+	const enum set_id set = s->flags & SPREAD_LOCAL ? SET_ENDPOINTS_LOCAL : SET_ENDPOINTS;
+	const struct ip vip = fact_ip(&path->vs), unknown = { 0 };
+	struct fact_state state;
+
+	for (unsigned slot = 0; slot < s->slots; slot++) {
+		const struct fact f = fact_slot(
+			set, &vip, path->vs.port, path->vs.proto, (uint16_t)slot, &unknown, 0);
+		const struct candidate *ep;
+		struct ip ip;
+
+		if (!is_desired(w, &f, &state))
+			continue;
+		ip = ip_make(vip.family, state.want.endpoint.addr);
+		ep = endpoints_find(endpoints, &ip, state.want.endpoint.port);
+		if (ep)
+			ret[ep - endpoints->eps] = true;
+	}
 }
 
 void walk_leads_to(const struct walk *w, const struct walk_path *path,
@@ -418,9 +467,11 @@ void walk_leads_to(const struct walk *w, const struct walk_path *path,
 		const struct candidate *ep = &endpoints->eps[i];
 		const struct fact rs = fact_rs(&path->vs, &ep->ip, ep->port, 0);
 
-		ret[i] = forwarded && !path->choice && is_desired(w, &rs, &state) &&
+		ret[i] = forwarded && !*path->chain && is_desired(w, &rs, &state) &&
 			state.claimant->born != CLAIMANT_LAST;
 	}
+	if (path->spread.slots)
+		spread_leads_to(w, path, endpoints, ret);
 	for (size_t at = 0;
 		forwarded && path->choice && rule_list_next(path->choice, &at, &rule);) {
 		const struct rule_list *chain = rule.target.type == TARGET_JUMP

@@ -48,16 +48,17 @@ static int setup_ipvs(const struct config *c, const struct node_view *view, stru
 	return r;
 }
 
-static int setup_iptables(const struct config *c, const struct node_view *view, struct err *err)
+static int setup_translation(const struct config *c, const struct node_view *view, struct err *err)
 {
 	struct sysctl wanted[SYSCTL_MAX_WANTED];
 	struct conntrack *conntrack;
-	size_t n = sysctl_wanted_iptables(
+	size_t n = sysctl_wanted_without_ipvs(
 		c->strict_arp, view->ipv6, node_view_localhost_nodeports(view), wanted);
 	int r = sysctl_setup(wanted, n, err);
 
 	if (r < 0)
-		err_prefix(err, "cannot make a kernel setting that the iptables backend needs");
+		err_prefix(err, "cannot make a kernel setting that the %s backend needs",
+			backend_name(view->backend));
 	/* This brings the module whose settings are made next, as the probe of IPVS does. */
 	else if (!conntrack_new(&conntrack, NULL))
 		conntrack_free(conntrack);
@@ -101,7 +102,7 @@ int backend_choose(
 	int r;
 
 	*ret_no_ipvs = (struct err){ 0 };
-	if (view->backend == BACKEND_IPTABLES)
+	if (node_view_translates(view))
 		return 0;
 	r = probe_ipvs(&reason);
 	if (err_is_shortage(r))
@@ -112,12 +113,8 @@ int backend_choose(
 			"do without it: --backend=auto",
 			reason.msg);
 	view->backend = r ? BACKEND_IPTABLES : BACKEND_IPVS;
-	if (r) {
+	if (r)
 		*ret_no_ipvs = reason;
-		log_warn("IPVS cannot be used, going on with iptables; get the kernel module ip_vs "
-			 "and restart, or say --backend=iptables",
-			"err=\"%s\"", reason.msg);
-	}
 	return 0;
 }
 
@@ -129,7 +126,8 @@ int backend_setup(const struct config *c, struct node_view *view, struct err *er
 	r = view->backend == BACKEND_IPVS ? find_policy_routing(c, view, err) : 0;
 	if (r < 0)
 		return r;
-	r = view->backend == BACKEND_IPVS ? setup_ipvs(c, view, err) : setup_iptables(c, view, err);
+	r = view->backend == BACKEND_IPVS ? setup_ipvs(c, view, err)
+					  : setup_translation(c, view, err);
 	if (r >= 0)
 		r = sysctl_setup_conntrack(&c->conntrack, warn_of_limit, NULL, err);
 	if (r >= 0 && !sysctl_read("net/netfilter/nf_conntrack_tcp_be_liberal", &liberal))

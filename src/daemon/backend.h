@@ -8,9 +8,9 @@
 
 /*
  * Decides what is programmed on this node: IPVS if it works here, which is found out by doing; else
- * iptables, unless --backend=ipvs demanded IPVS. Afterwards view.backend is one of the
- * two, and *ret_no_ipvs says why --backend=auto became iptables (else its code is 0). Returns 0, or a
- * negative errno with words that say what to do.
+ * iptables, which netfilter_choose() may change, unless --backend demanded another one. Afterwards
+ * view.backend is no more BACKEND_AUTO, and *ret_no_ipvs says why it is not IPVS though it was (else
+ * its code is 0). Returns 0, or a negative errno with words that say what to do.
  */
 int backend_choose(
 	const struct config *c, struct node_view *view, struct err *ret_no_ipvs, struct err *err);

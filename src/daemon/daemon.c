@@ -343,7 +343,8 @@ int daemon_feed(struct daemon *d, struct err *err)
 	announce_node(&d->announcer, false, "Starting", "StartKubeProxy", "ipvsctl-svcd " VERSION);
 	if (d->no_ipvs.code)
 		announce_node(&d->announcer, true, "IPVSUnavailable", "ChooseBackend",
-			"IPVS cannot be used on node %s, so iptables is: %s", name, d->no_ipvs.msg);
+			"IPVS cannot be used on node %s, so %s is: %s", name,
+			backend_name(d->view.backend), d->no_ipvs.msg);
 	if (d->no_iptables.code)
 		announce_node(&d->announcer, true, "IptablesUnavailable", "ChooseNetfilter",
 			"ipset and iptables cannot be used on node %s, so nftables is: %s", name,

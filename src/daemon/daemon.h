@@ -25,8 +25,8 @@ struct daemon {
 	struct event_base *base;
 	struct store store;
 	struct node_view view;
-	struct err no_ipvs;	/* why --backend=auto became iptables; code 0: it did not */
-	struct err no_iptables; /* the same of --netfilter=auto and nftables */
+	struct err no_ipvs; /* why --backend=auto is not IPVS; code 0: it is, or was not asked */
+	struct err no_iptables; /* the same of --netfilter=auto, or that backend, and nftables */
 	struct engine *engine;
 	struct adapters adapters; /* ipvs is NULL where it is neither used nor loaded */
 	/* Of the other interface of netfilter, until the first sync with a complete input. Its

@@ -49,7 +49,7 @@ int flows_delete(struct flows *f, const struct stale_list *stale, bool *ret_more
 	if (!f->conntrack)
 		return 0;
 	/* Without net.ipv4.vs.conntrack no entry tells where IPVS sent its packets. */
-	if (f->view->backend != BACKEND_IPTABLES &&
+	if (!node_view_translates(f->view) &&
 		(sysctl_read("net/ipv4/vs/conntrack", &tracked) || !tracked))
 		return 0;
 	v4 = delete_family(f, stale, AF_INET, &more_v4);

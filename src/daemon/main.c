@@ -213,7 +213,7 @@ static int start(struct config *c)
 	if (r >= 0 && !c->cleanup)
 		r = backend_choose(c, &view, &no_ipvs, &err);
 	if (r >= 0)
-		r = netfilter_choose(c, &view, &no_iptables, &err);
+		r = netfilter_choose(c, &view, &no_ipvs, &no_iptables, &err);
 	if (r >= 0 && (!view.ipv4 || !view.ipv6))
 		log_info("serving one family only", "family=%s",
 			family_name(view.ipv4 ? AF_INET : AF_INET6));

@@ -43,6 +43,24 @@ static int try_iptables(struct node_view *view, struct err *err)
 	return r;
 }
 
+/* What the nftables backend needs for Services, beyond the node's own facts. */
+static void add_sample_spreads(
+	const struct node_view *view, struct rule_pool *pool, struct fact_list *ret)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	const struct resolver r = { view, pool, ret };
+	const struct spread sample = {
+		.slots = 1, .flags = SPREAD_ENTRY | SPREAD_MASQUERADE, .affinity = 1
+	};
+
+	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
+		if (!node_view_serves(view, families[f]))
+			continue;
+		fact_list_add(ret, fact_set(SET_CLIENTS, families[f]));
+		resolve_spread(&r, families[f], &sample);
+	}
+}
+
 /* The kernel takes all sets and rules of a node with these options. */
 static int try_rules(const struct node_view *view, struct err *err)
 {
@@ -56,6 +74,8 @@ static int try_rules(const struct node_view *view, struct err *err)
 
 	if (!r) {
 		resolve_node(view, &needs, &pool, &facts);
+		if (view->backend == BACKEND_NFTABLES)
+			add_sample_spreads(view, &pool, &facts);
 		fact_list_finish(&facts);
 		r = nftables_try(nftables, facts.facts, facts.n, err);
 	}
@@ -75,36 +95,58 @@ static int try_nftables(struct node_view *view, struct err *err)
 	return r;
 }
 
-int netfilter_choose(const struct config *c, struct node_view *view, struct err *ret_no_iptables,
-	struct err *err)
+/* The first of the interfaces that works, of those that may be used. */
+static int choose_interface(struct node_view *view, bool may_iptables, bool may_nftables,
+	struct err *ret_no_iptables, struct err *err)
 {
-	/* The iptables backend and kube-proxy's IPVS mode know no other. */
-	const bool must = c->options.netfilter == NETFILTER_IPTABLES || c->hand_over ||
-		view->backend == BACKEND_IPTABLES;
-	struct err reason = { 0 };
 	int r = 0;
 
 	*ret_no_iptables = (struct err){ 0 };
 	view->netfilter = NETFILTER_IPTABLES;
-	if (c->options.netfilter != NETFILTER_NFTABLES || must) {
+	if (may_iptables) {
 		r = try_iptables(view, err);
-		if (!r || must || err_is_shortage(r))
+		if (!r || !may_nftables || err_is_shortage(r))
 			return r;
-		reason = *err;
+		*ret_no_iptables = *err;
 	}
 	view->netfilter = NETFILTER_NFTABLES;
+	/* The iptables backend has no other interface. */
+	if (node_view_translates(view))
+		view->backend = BACKEND_NFTABLES;
 	r = try_nftables(view, err);
-	if (r) {
+	if (r)
 		err_prefix(err, "nftables cannot be used");
-		if (reason.code)
-			err_prefix(err, "%s; and", reason.msg);
+	if (r && ret_no_iptables->code)
+		err_prefix(err, "%s; and", ret_no_iptables->msg);
+	return r;
+}
+
+int netfilter_choose(const struct config *c, struct node_view *view, const struct err *no_ipvs,
+	struct err *ret_no_iptables, struct err *err)
+{
+	const enum netfilter asked = c->options.netfilter;
+	/* kube-proxy's modes that are handed over to know no other. */
+	const bool must_iptables = c->hand_over || c->options.backend == BACKEND_IPTABLES;
+	int r = choose_interface(view,
+		must_iptables || (view->backend != BACKEND_NFTABLES && asked != NETFILTER_NFTABLES),
+		!must_iptables && asked != NETFILTER_IPTABLES, ret_no_iptables, err);
+
+	if (r) {
+		if (no_ipvs->code)
+			err_prefix(err, "IPVS cannot be used: %s; and", no_ipvs->msg);
 		return r;
 	}
-	*ret_no_iptables = reason;
-	if (reason.code)
+	if (no_ipvs->code)
+		log_warn(view->backend == BACKEND_NFTABLES
+				? "IPVS cannot be used, going on with the nftables backend; get "
+				  "the kernel module ip_vs and restart, or say --backend=nftables"
+				: "IPVS cannot be used, going on with iptables; get the kernel "
+				  "module ip_vs and restart, or say --backend=iptables",
+			"err=\"%s\"", no_ipvs->msg);
+	if (ret_no_iptables->code)
 		log_warn("ipset and iptables cannot be used, going on with nftables; say "
 			 "--netfilter=nftables if that is meant",
-			"err=\"%s\"", reason.msg);
+			"err=\"%s\"", ret_no_iptables->msg);
 	return 0;
 }
 

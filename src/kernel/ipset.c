@@ -333,9 +333,9 @@ static int ipset_dump(struct adapter *a, enum fact_kind kind,
 	char name[SET_NAME_LEN + 1];
 
 	(void)skip;
-	for (unsigned i = 0; i < 2 * SET_COUNT; i++) {
-		struct ipset_reading r = { .id = i % SET_COUNT,
-			.family = i < SET_COUNT ? AF_INET : AF_INET6,
+	for (unsigned i = 0; i < 2 * SET_IPSETS; i++) {
+		struct ipset_reading r = { .id = i % SET_IPSETS,
+			.family = i < SET_IPSETS ? AF_INET : AF_INET6,
 			.fn = fn,
 			.arg = arg };
 		int e;

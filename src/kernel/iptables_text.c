@@ -208,6 +208,23 @@ static void print_target(struct buf *b, int family, const struct rule_target *t)
 	case TARGET_DNAT:
 		buf_addf(b, "-j DNAT --to-destination %s", ip_print_port(&t->to.ip, t->to.port, s));
 		break;
+	/* iptables has no words for those of nftables; these are for people. */
+	case TARGET_SPREAD:
+		buf_addf(b, "-j SPREAD --map %s%s", set_name(t->dispatch.set, family, set),
+			t->dispatch.node_port ? " --node-port" : "");
+		break;
+	case TARGET_RECALL:
+		buf_adds(b, "-j RECALL");
+		break;
+	case TARGET_FORGET:
+		buf_adds(b, "-j FORGET");
+		break;
+	case TARGET_SLOT:
+		buf_addf(b, "-j SLOT --slots %u%s", t->spread.slots,
+			t->spread.flags & SPREAD_LOCAL ? " --local" : "");
+		if (t->spread.affinity)
+			buf_addf(b, " --remember %" PRIu32, t->spread.affinity);
+		break;
 	case TARGET_NONE:
 	case TARGETS:
 		break;

@@ -381,7 +381,8 @@ static void apply_members(struct nftables *t, struct op *ops, size_t n)
 				add_request(&r, (int)i, nftables_msg_member(NFT_MSG_DELSETELEM, f));
 				continue;
 			}
-			if (f->key.set == SET_LOAD_BALANCER_SOURCE_CIDR) {
+			if (f->key.kind == FACT_MEMBER &&
+				f->key.set == SET_LOAD_BALANCER_SOURCE_CIDR) {
 				if (!read[family])
 					read_ranges(t, f->key.family, &ranges[family]);
 				read[family] = true;
@@ -393,9 +394,9 @@ static void apply_members(struct nftables *t, struct op *ops, size_t n)
 		}
 		transact(t, &r, false, ops, n);
 		for (size_t i = 0; i < n; i++) {
-			/* It is there with another mark. */
+			/* It is there with another value. */
 			if (ops[i].result != -EEXIST || replaces[i] ||
-				!set_info(ops[i].fact.key.set)->marks)
+				!nftables_has_values(&ops[i].fact.key))
 				continue;
 			replaces[i] = true;
 			ops[i].result = PENDING;
@@ -657,6 +658,7 @@ static void nftables_apply(struct adapter *a, struct op *ops, size_t n)
 		apply_sets(t, ops, n);
 		break;
 	case FACT_MEMBER:
+	case FACT_DISPATCH:
 		for (size_t i = 0; i < n; i += MEMBERS)
 			apply_members(t, ops + i, n - i < MEMBERS ? n - i : MEMBERS);
 		break;
@@ -689,7 +691,13 @@ static int dump_sets(struct nftables *t, dump_fn fn, void *arg)
 	return r;
 }
 
-static int dump_members(struct nftables *t, dump_fn fn, void *arg)
+/* The set's elements are facts of that kind; those of SET_CLIENTS are of none. */
+static bool set_has(enum set_id set, enum fact_kind kind)
+{
+	return set != SET_CLIENTS && kind == (set == SET_DISPATCH ? FACT_DISPATCH : FACT_MEMBER);
+}
+
+static int dump_members(struct nftables *t, enum fact_kind kind, dump_fn fn, void *arg)
 {
 	_cleanup_(fact_list_done) struct fact_list sets = { 0 }, members = { 0 };
 	int r = read_sets(t, &sets);
@@ -699,7 +707,7 @@ static int dump_members(struct nftables *t, dump_fn fn, void *arg)
 		struct member_reading reading = { set, t->mark_mask, keep_fact, &members };
 		const struct fact ours = fact_set(set->set, set->family);
 
-		if (sets.facts[i].val.set.marks != ours.val.set.marks)
+		if (!set_has(set->set, kind) || sets.facts[i].val.set.marks != ours.val.set.marks)
 			continue;
 		members.n = 0;
 		r = nl_port_ask(
@@ -776,7 +784,8 @@ static int nftables_dump(struct adapter *a, enum fact_kind kind,
 		r = dump_sets(t, fn, arg);
 		break;
 	case FACT_MEMBER:
-		r = dump_members(t, fn, arg);
+	case FACT_DISPATCH:
+		r = dump_members(t, kind, fn, arg);
 		break;
 	default:
 		r = dump_chains(t, kind, fn, arg);
@@ -854,6 +863,10 @@ static void try_fact(const struct nftables *t, struct requests *r, int owner, co
 	switch ((enum fact_kind)key->kind) {
 	case FACT_SET:
 		add_request(r, owner, nftables_msg_set(NFT_MSG_NEWSET, key));
+		return;
+	case FACT_MEMBER:
+	case FACT_DISPATCH:
+		add_request(r, owner, nftables_msg_member(NFT_MSG_NEWSETELEM, f));
 		return;
 	case FACT_CHAIN:
 		nftables_chain_name(key->set, key->name, name);
@@ -995,7 +1008,8 @@ int nftables_new(const struct rule_pool *pool, bool ipv4, bool ipv6, uint32_t ma
 	t = new0(struct nftables);
 	t->adapter = (struct adapter){
 		.name = "nftables",
-		.kinds = 1u << FACT_SET | 1u << FACT_MEMBER | 1u << FACT_CHAIN | 1u << FACT_JUMP,
+		.kinds = 1u << FACT_SET | 1u << FACT_MEMBER | 1u << FACT_CHAIN |
+			1u << FACT_DISPATCH | 1u << FACT_JUMP,
 		.apply = nftables_apply,
 		.whole_queue = true,
 		.dump = nftables_dump,

@@ -34,6 +34,8 @@ enum {
 	TYPE_MARK = 19,
 	TYPE_BITS = 6,
 	NOTE_ID = SET_COUNT + 1, /* within a transaction */
+	/* For how many clients there is room; the kernel takes 8 bytes for each at once. */
+	CLIENTS = 262144,
 };
 
 static struct nl_msg *msg_new(int message, int flags, int family)
@@ -77,12 +79,15 @@ struct nl_msg *nftables_msg_table(int family, uint32_t flags)
 
 /* Sets */
 
+enum { FIELDS = 4 };
+
+/* The fields of a key, or of the values of a map, one behind the other. */
 struct set_fields {
-	uint8_t len[4]; /* bytes, without padding */
-	uint32_t type[4];
+	uint8_t len[FIELDS]; /* bytes, without padding */
+	uint32_t type[FIELDS];
 	size_t n;
-	uint32_t key_len; /* with padding */
-	uint32_t key_type;
+	uint32_t total; /* bytes, with padding */
+	uint32_t total_type;
 };
 
 static size_t padded(size_t len)
@@ -90,31 +95,110 @@ static size_t padded(size_t len)
 	return (len + WORD - 1) / WORD * WORD;
 }
 
+/* The set that a member, or an entry of FACT_DISPATCH, is an element of; or that a set is. */
+static enum set_id set_of(const struct fact_key *key)
+{
+	return key->kind == FACT_DISPATCH ? SET_DISPATCH : key->set;
+}
+
+static void add_field(struct set_fields *f, uint8_t len, uint32_t type)
+{
+	f->len[f->n] = len;
+	f->type[f->n++] = type;
+	/* A key of one field has its own length. */
+	f->total = f->n == 1 ? len : (uint32_t)(padded(f->total) + padded(len));
+	f->total_type = f->total_type << TYPE_BITS | type;
+}
+
+static void add_address(struct set_fields *f, const struct fact_key *set)
+{
+	if (set->family == AF_INET6)
+		add_field(f, 16, TYPE_IPV6);
+	else
+		add_field(f, 4, TYPE_IPV4);
+}
+
+static void add_port(struct set_fields *f)
+{
+	add_field(f, 1, TYPE_PROTOCOL);
+	add_field(f, 2, TYPE_PORT);
+}
+
 static struct set_fields fields_of(const struct fact_key *set)
 {
-	const uint8_t address = set->family == AF_INET6 ? 16 : 4;
-	const uint32_t type = set->family == AF_INET6 ? TYPE_IPV6 : TYPE_IPV4;
-	struct set_fields f = { { address, 1, 2, address },
-		{ type, TYPE_PROTOCOL, TYPE_PORT, type }, .n = 4 };
+	struct set_fields f = { .n = 0 };
 
-	switch (set_info(set->set)->type) {
+	switch (set_info(set_of(set))->type) {
 	case SET_TYPE_BITMAP_PORT:
-		return (struct set_fields){ { 2 }, { TYPE_PORT }, 1, 2, TYPE_PORT };
+		add_field(&f, 2, TYPE_PORT);
+		break;
 	case SET_TYPE_HASH_IP:
-		f.n = 1;
+		add_address(&f, set);
 		break;
 	case SET_TYPE_HASH_IP_PORT:
-		f.n = 3;
+	case SET_TYPE_PORT_TO_SPREAD:
+		add_address(&f, set);
+		add_port(&f);
 		break;
 	case SET_TYPE_HASH_IP_PORT_IP:
 	case SET_TYPE_HASH_IP_PORT_NET:
+	case SET_TYPE_ADDRESS_TO_ENDPOINT:
+		add_address(&f, set);
+		add_port(&f);
+		add_address(&f, set);
+		break;
+	case SET_TYPE_SLOT_TO_ENDPOINT:
+		add_address(&f, set);
+		add_port(&f);
+		add_field(&f, sizeof(uint32_t), TYPE_MARK);
+		break;
+	case SET_TYPE_CLIENT_TO_ADDRESS:
+		add_address(&f, set);
+		add_address(&f, set);
+		add_port(&f);
+		break;
+	case SET_TYPE_SPREAD_TO_CHAIN:
+		add_field(&f, sizeof(uint32_t), TYPE_MARK);
+		break;
+	case SET_TYPES:
 		break;
 	}
-	for (size_t i = 0; i < f.n; i++) {
-		f.key_len += (uint32_t)padded(f.len[i]);
-		f.key_type = f.key_type << TYPE_BITS | f.type[i];
+	return f;
+}
+
+static bool leads_to_chains(enum set_id set)
+{
+	return set_info(set)->type == SET_TYPE_SPREAD_TO_CHAIN;
+}
+
+/* The values of a map; n 0: it is none, or leads to chains. */
+static struct set_fields values_of(const struct fact_key *set)
+{
+	struct set_fields f = { .n = 0 };
+
+	switch (set_info(set_of(set))->type) {
+	case SET_TYPE_SLOT_TO_ENDPOINT:
+	case SET_TYPE_ADDRESS_TO_ENDPOINT:
+		add_address(&f, set);
+		add_field(&f, 2, TYPE_PORT);
+		break;
+	case SET_TYPE_CLIENT_TO_ADDRESS:
+		add_address(&f, set);
+		break;
+	case SET_TYPE_PORT_TO_SPREAD:
+		add_field(&f, sizeof(uint32_t), TYPE_MARK);
+		break;
+	default:
+		if (set_info(set_of(set))->marks)
+			add_field(&f, sizeof(uint32_t), TYPE_MARK);
+		break;
 	}
 	return f;
+}
+
+bool nftables_has_values(const struct fact_key *member)
+{
+	return leads_to_chains(set_of(member)) || values_of(member).n;
 }
 
 static bool has_ranges(enum set_id set)
@@ -122,11 +206,24 @@ static bool has_ranges(enum set_id set)
 	return set_info(set)->type == SET_TYPE_HASH_IP_PORT_NET;
 }
 
-static uint32_t flags_of(enum set_id set)
+static uint32_t flags_of(const struct fact_key *set)
 {
-	if (has_ranges(set))
+	if (has_ranges(set_of(set)))
 		return NFT_SET_INTERVAL | NFT_SET_CONCAT;
-	return set_info(set)->marks ? NFT_SET_MAP : 0;
+	/* Rules add to it, and its elements have an end. */
+	if (set_of(set) == SET_CLIENTS)
+		return NFT_SET_MAP | NFT_SET_TIMEOUT | NFT_SET_EVAL;
+	return nftables_has_values(set) ? NFT_SET_MAP : 0;
+}
+
+/* Only that which rules add to has a limit. */
+static int put_size(struct nl_msg *msg, uint32_t size)
+{
+	struct nlattr *description = nla_nest_start(msg, NFTA_SET_DESC);
+
+	if (!description || put_number(msg, NFTA_SET_DESC_SIZE, size))
+		return -EMSGSIZE;
+	return nla_nest_end(msg, description);
 }
 
 static int put_description(struct nl_msg *msg, const struct set_fields *f)
@@ -152,27 +249,31 @@ static int put_set_name(struct nl_msg *msg, int type, const struct fact_key *set
 {
 	char name[SET_NAME_LEN + 1];
 
-	return nla_put_string(msg, type, set_name(set->set, set->family, name));
+	return nla_put_string(msg, type, set_name(set_of(set), set->family, name));
 }
 
 struct nl_msg *nftables_msg_set(int message, const struct fact_key *set)
 {
 	const bool new = message == NFT_MSG_NEWSET;
-	const struct set_fields f = fields_of(set);
+	const struct set_fields f = fields_of(set), values = values_of(set);
 	struct nl_msg *msg = msg_new(message, new ? NLM_F_CREATE | NLM_F_EXCL : 0, set->family);
 	int failed = put_table(msg) || put_set_name(msg, NFTA_SET_NAME, set);
 
 	if (!new)
 		return msg_end(msg, failed);
 	failed = failed || put_number(msg, NFTA_SET_ID, set->set + 1u) ||
-		put_number(msg, NFTA_SET_FLAGS, flags_of(set->set)) ||
-		put_number(msg, NFTA_SET_KEY_TYPE, f.key_type) ||
-		put_number(msg, NFTA_SET_KEY_LEN, f.key_len);
-	if (set_info(set->set)->marks)
-		failed = failed || put_number(msg, NFTA_SET_DATA_TYPE, TYPE_MARK) ||
-			put_number(msg, NFTA_SET_DATA_LEN, sizeof(uint32_t));
+		put_number(msg, NFTA_SET_FLAGS, flags_of(set)) ||
+		put_number(msg, NFTA_SET_KEY_TYPE, f.total_type) ||
+		put_number(msg, NFTA_SET_KEY_LEN, f.total);
+	if (leads_to_chains(set->set))
+		failed = failed || put_number(msg, NFTA_SET_DATA_TYPE, NFT_DATA_VERDICT);
+	else if (values.n)
+		failed = failed || put_number(msg, NFTA_SET_DATA_TYPE, values.total_type) ||
+			put_number(msg, NFTA_SET_DATA_LEN, values.total);
 	if (has_ranges(set->set))
 		failed = failed || put_description(msg, &f);
+	if (set->set == SET_CLIENTS)
+		failed = failed || put_size(msg, CLIENTS);
 	return msg_end(msg, failed);
 }
 
@@ -192,16 +293,38 @@ static int put_value(struct nl_msg *msg, int type, const void *value, uint32_t l
 	return nla_nest_end(msg, nest);
 }
 
-/* A key, or the first and the last one of a range; `mark` may be NULL. */
-static int put_element(
-	struct nl_msg *msg, const void *key, const void *last, uint32_t len, const uint32_t *mark)
+static int put_chain(struct nl_msg *msg, const struct spread *s)
+{
+	char name[CHAIN_NAME_LEN + 1], chain[NFTABLES_CHAIN_LEN + 1];
+	struct nlattr *data = nla_nest_start(msg, NFTA_SET_ELEM_DATA), *verdict;
+
+	verdict = data ? nla_nest_start(msg, NFTA_DATA_VERDICT) : NULL;
+	nftables_chain_name(TABLE_NAT, spread_chain_name(s, name), chain);
+	if (!verdict || put_number(msg, NFTA_VERDICT_CODE, (uint32_t)NFT_GOTO) ||
+		nla_put_string(msg, NFTA_VERDICT_CHAIN, chain))
+		return -EMSGSIZE;
+	nla_nest_end(msg, verdict);
+	return nla_nest_end(msg, data);
+}
+
+/* In the form of the kernel. */
+struct element {
+	const uint8_t *key, *last; /* `last`: of a range; else NULL */
+	uint32_t key_len;
+	const uint8_t *value; /* NULL: none */
+	uint32_t value_len;
+	const struct spread *leads_to; /* NULL: to no chain */
+};
+
+static int put_element(struct nl_msg *msg, const struct element *e)
 {
 	struct nlattr *list = nla_nest_start(msg, NFTA_SET_ELEM_LIST_ELEMENTS), *element;
 
 	element = list ? nla_nest_start(msg, NFTA_LIST_ELEM) : NULL;
-	if (!element || put_value(msg, NFTA_SET_ELEM_KEY, key, len) ||
-		(last && put_value(msg, NFTA_SET_ELEM_KEY_END, last, len)) ||
-		(mark && put_value(msg, NFTA_SET_ELEM_DATA, mark, sizeof(*mark))))
+	if (!element || put_value(msg, NFTA_SET_ELEM_KEY, e->key, e->key_len) ||
+		(e->last && put_value(msg, NFTA_SET_ELEM_KEY_END, e->last, e->key_len)) ||
+		(e->value && put_value(msg, NFTA_SET_ELEM_DATA, e->value, e->value_len)) ||
+		(e->leads_to && put_chain(msg, e->leads_to)))
 		return -EMSGSIZE;
 	nla_nest_end(msg, element);
 	return nla_nest_end(msg, list);
@@ -230,43 +353,110 @@ struct nl_msg *nftables_msg_noted(int family, const char *name, uint16_t port)
 
 	return msg_end(msg,
 		put_table(msg) || nla_put_string(msg, NFTA_SET_ELEM_LIST_SET, name) ||
-			put_element(msg, &key, NULL, sizeof(key), NULL));
+			put_element(msg,
+				&(struct element){
+					.key = (const uint8_t *)&key, .key_len = sizeof(key) }));
 }
 
 /* Members */
+
+uint32_t nftables_spread_number(const struct spread *s)
+{
+	return s->slots ? (uint32_t)s->slots << 20 | (s->flags & SPREAD_FLAGS) << 17 | s->affinity
+			: 0;
+}
+
+static struct spread number_spread(uint32_t number)
+{
+	return (struct spread){ .slots = (uint16_t)(number >> 20),
+		.flags = (uint8_t)(SPREAD_ENTRY | (number >> 17 & SPREAD_FLAGS)),
+		.affinity = number & SPREAD_AFFINITY };
+}
+
+/* Fields are copied one behind the other. Returns where the next one goes. */
+static uint8_t *write_field(uint8_t *at, const void *value, size_t len)
+{
+	memcpy(at, value, len);
+	return at + padded(len);
+}
 
 /* A key in the form of the kernel; of a range its first one or its `last`. */
 static void write_key(const struct fact_key *k, bool last, uint8_t ret[static KEY_MAX])
 {
 	const struct set_fields f = fields_of(k);
 	const uint16_t port = htons(k->port);
-	const void *values[4] = { k->addr, &k->proto, &port, k->addr2 };
+	const enum set_type type = set_info(set_of(k))->type;
+	const struct spread spread = fact_spread(k);
+	const uint32_t number = nftables_spread_number(&spread), slot = k->port2;
 
 	memset(ret, 0, KEY_MAX);
-	if (f.n == 1 && f.key_len < WORD)
-		values[0] = &port;
-	for (size_t i = 0; i < f.n; i++) {
-		memcpy(ret, values[i], f.len[i]);
-		if (i == 3 && last)
-			for (unsigned bit = k->port2; bit < f.len[i] * 8u; bit++)
-				ret[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
-		ret += padded(f.len[i]);
+	if (type == SET_TYPE_BITMAP_PORT) {
+		write_field(ret, &port, sizeof(port));
+		return;
+	}
+	if (type == SET_TYPE_SPREAD_TO_CHAIN) {
+		write_field(ret, &number, sizeof(number));
+		return;
+	}
+	ret = write_field(ret, k->addr, f.len[0]);
+	if (f.n == 1)
+		return;
+	ret = write_field(ret, &k->proto, sizeof(k->proto));
+	ret = write_field(ret, &port, sizeof(port));
+	if (type == SET_TYPE_SLOT_TO_ENDPOINT) {
+		write_field(ret, &slot, sizeof(slot));
+		return;
+	}
+	memcpy(ret, k->addr2, f.len[3]);
+	for (unsigned bit = k->port2; last && bit < f.len[3] * 8u; bit++)
+		ret[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
+}
+
+static void write_value(const struct fact *f, uint8_t ret[static KEY_MAX])
+{
+	const struct set_fields values = values_of(&f->key);
+	const uint16_t port = htons(f->val.endpoint.port);
+	const uint32_t number = nftables_spread_number(&f->val.spread);
+
+	memset(ret, 0, KEY_MAX);
+	switch (set_info(set_of(&f->key))->type) {
+	case SET_TYPE_SLOT_TO_ENDPOINT:
+	case SET_TYPE_ADDRESS_TO_ENDPOINT:
+		ret = write_field(ret, f->val.endpoint.addr, values.len[0]);
+		write_field(ret, &port, sizeof(port));
+		return;
+	case SET_TYPE_PORT_TO_SPREAD:
+		write_field(ret, &number, sizeof(number));
+		return;
+	default:
+		write_field(ret, &f->val.member.mark, sizeof(f->val.member.mark));
+		return;
 	}
 }
 
 struct nl_msg *nftables_msg_member(int message, const struct fact *f)
 {
 	const bool new = message == NFT_MSG_NEWSETELEM;
-	const uint32_t len = fields_of(&f->key).key_len;
+	const enum set_id set = set_of(&f->key);
+	const struct spread spread = fact_spread(&f->key);
 	struct nl_msg *msg = msg_new(message, new ? NLM_F_CREATE : 0, f->key.family);
-	uint8_t key[KEY_MAX], last[KEY_MAX];
+	uint8_t key[KEY_MAX], last[KEY_MAX], value[KEY_MAX];
+	struct element e = { .key = key,
+		.key_len = fields_of(&f->key).total,
+		.value_len = values_of(&f->key).total };
 
 	write_key(&f->key, false, key);
 	write_key(&f->key, true, last);
+	write_value(f, value);
+	if (has_ranges(set))
+		e.last = last;
+	if (new &&leads_to_chains(set))
+		e.leads_to = &spread;
+	else if (new &&e.value_len)
+		e.value = value;
 	return msg_end(msg,
 		put_table(msg) || put_set_name(msg, NFTA_SET_ELEM_LIST_SET, &f->key) ||
-			put_element(msg, key, has_ranges(f->key.set) ? last : NULL, len,
-				set_info(f->key.set)->marks && new ? &f->val.member.mark : NULL));
+			put_element(msg, &e));
 }
 
 /* Chains and rules */
@@ -494,8 +684,8 @@ int nftables_read_set(struct nlmsghdr *msg, struct fact *ret)
 	flags = tb[NFTA_SET_FLAGS] ? ntohl(nla_get_u32(tb[NFTA_SET_FLAGS])) : 0;
 	len = ntohl(nla_get_u32(tb[NFTA_SET_KEY_LEN]));
 	data = tb[NFTA_SET_DATA_LEN] ? ntohl(nla_get_u32(tb[NFTA_SET_DATA_LEN])) : 0;
-	if (len != fields_of(&ret->key).key_len || flags != flags_of(id) ||
-		data != (set_info(id)->marks ? sizeof(uint32_t) : 0))
+	if (len != fields_of(&ret->key).total || flags != flags_of(&ret->key) ||
+		(!leads_to_chains(id) && data != values_of(&ret->key).total))
 		ret->val.set.marks = UINT32_MAX;
 	return 1;
 }
@@ -538,41 +728,68 @@ static unsigned common_bits(const uint8_t *a, const uint8_t *b, unsigned n)
 	return bit;
 }
 
+static const uint8_t *read_field(const uint8_t *at, void *ret, size_t len)
+{
+	memcpy(ret, at, len);
+	return at + padded(len);
+}
+
+static const uint8_t *read_port(const uint8_t *at, uint16_t *ret)
+{
+	uint16_t port;
+
+	at = read_field(at, &port, sizeof(port));
+	*ret = ntohs(port);
+	return at;
+}
+
+static void read_key_fields(const uint8_t *key, const uint8_t *last, struct fact_key *ret)
+{
+	const enum set_type type = set_info(ret->set)->type;
+	const struct set_fields f = fields_of(ret);
+	const uint8_t *at;
+	struct spread spread;
+	uint32_t number;
+
+	if (type == SET_TYPE_BITMAP_PORT) {
+		read_port(key, &ret->port);
+		return;
+	}
+	if (type == SET_TYPE_SPREAD_TO_CHAIN) {
+		memcpy(&number, key, sizeof(number));
+		spread = number_spread(number);
+		memcpy(ret->addr, &spread, sizeof(spread));
+		return;
+	}
+	at = read_field(key, ret->addr, f.len[0]);
+	if (f.n == 1)
+		return;
+	at = read_field(at, &ret->proto, sizeof(ret->proto));
+	at = read_port(at, &ret->port);
+	if (type == SET_TYPE_SLOT_TO_ENDPOINT) {
+		memcpy(&number, at, sizeof(number));
+		ret->port2 = (uint16_t)number;
+	} else if (f.n > 3) {
+		if (has_ranges(ret->set))
+			ret->port2 = (uint16_t)common_bits(at, last + (at - key), f.len[3] * 8u);
+		read_field(at, ret->addr2, f.len[3]);
+	}
+}
+
 /* false: it is no key that write_key() makes. */
 static bool read_key(
 	const struct fact_key *set, const uint8_t *key, const uint8_t *last, struct fact_key *ret)
 {
-	const struct set_fields f = fields_of(set);
+	const uint32_t len = fields_of(set).total;
 	uint8_t again[KEY_MAX];
-	uint16_t port;
 
 	*ret = (struct fact_key){ .kind = FACT_MEMBER, .family = set->family, .set = set->set };
-	if (f.key_len < WORD) {
-		memcpy(&port, key, sizeof(port));
-		ret->port = ntohs(port);
-		return true;
-	}
-	memcpy(ret->addr, key, f.len[0]);
-	if (f.n > 1) {
-		const uint8_t *protocol = key + f.len[0];
-
-		ret->proto = *protocol;
-		memcpy(&port, protocol + WORD, sizeof(port));
-		ret->port = ntohs(port);
-		if (f.n > 3) {
-			const uint8_t *second = protocol + (size_t)2 * WORD;
-
-			memcpy(ret->addr2, second, f.len[3]);
-			if (has_ranges(set->set))
-				ret->port2 = (uint16_t)common_bits(
-					second, last + (second - key), f.len[3] * 8u);
-		}
-	}
+	read_key_fields(key, last, ret);
 	write_key(ret, false, again);
-	if (memcmp(again, key, f.key_len) != 0)
+	if (memcmp(again, key, len) != 0)
 		return false;
 	write_key(ret, true, again);
-	return !has_ranges(set->set) || !memcmp(again, last, f.key_len);
+	return !has_ranges(set->set) || !memcmp(again, last, len);
 }
 
 /* The bytes of a nested NFTA_DATA_VALUE of that length, or NULL. */
@@ -587,29 +804,77 @@ static const uint8_t *read_value(struct nlattr *nest, uint32_t len)
 	return nla_data(tb[NFTA_DATA_VALUE]);
 }
 
+/* What a member has, by the set's type; false: it cannot be ours. */
+static bool read_values(
+	struct nlattr *data, const struct fact_key *set, uint32_t mark_mask, struct fact_val *ret)
+{
+	const struct set_fields values = values_of(set);
+	const uint8_t *at = data ? read_value(data, values.total) : NULL;
+	uint32_t number;
+
+	if (!at)
+		return false;
+	switch (set_info(set->set)->type) {
+	case SET_TYPE_SLOT_TO_ENDPOINT:
+	case SET_TYPE_ADDRESS_TO_ENDPOINT:
+		at = read_field(at, ret->endpoint.addr, values.len[0]);
+		read_port(at, &ret->endpoint.port);
+		return true;
+	case SET_TYPE_PORT_TO_SPREAD:
+		memcpy(&number, at, sizeof(number));
+		ret->spread = number_spread(number);
+		return true;
+	default:
+		memcpy(&ret->member.mark, at, sizeof(ret->member.mark));
+		ret->member.mask = mark_mask;
+		return true;
+	}
+}
+
+static bool leads_to_chain_of(struct nlattr *data, const struct spread *s)
+{
+	char name[CHAIN_NAME_LEN + 1], chain[NFTABLES_CHAIN_LEN + 1];
+	struct nlattr *verdict, *code, *to;
+
+	verdict = data ? nla_find(nla_data(data), nla_len(data), NFTA_DATA_VERDICT) : NULL;
+	if (!verdict)
+		return false;
+	code = nla_find(nla_data(verdict), nla_len(verdict), NFTA_VERDICT_CODE);
+	to = nla_find(nla_data(verdict), nla_len(verdict), NFTA_VERDICT_CHAIN);
+	nftables_chain_name(TABLE_NAT, spread_chain_name(s, name), chain);
+	return code && nla_len(code) == sizeof(uint32_t) &&
+		ntohl(nla_get_u32(code)) == (uint32_t)NFT_GOTO && to && !nla_strcmp(to, chain);
+}
+
 static bool read_member(
 	struct nlattr *element, const struct fact_key *set, uint32_t mark_mask, struct fact *ret)
 {
 	static const struct nla_policy policy[NFTA_SET_ELEM_MAX + 1];
-	const uint32_t len = fields_of(set).key_len;
+	const uint32_t len = fields_of(set).total;
 	struct nlattr *tb[NFTA_SET_ELEM_MAX + 1];
-	const uint8_t *key, *last, *mark;
+	const uint8_t *key, *last;
+	struct spread spread;
 
 	if (nla_parse_nested(tb, NFTA_SET_ELEM_MAX, element, policy) || !tb[NFTA_SET_ELEM_KEY])
 		return false;
 	key = read_value(tb[NFTA_SET_ELEM_KEY], len);
 	/* A single address has no end. */
 	last = tb[NFTA_SET_ELEM_KEY_END] ? read_value(tb[NFTA_SET_ELEM_KEY_END], len) : key;
-	*ret = (struct fact){ 0 };
+	memset(ret, 0, sizeof(*ret));
 	if (!key || !last || !read_key(set, key, last, &ret->key))
 		return false;
-	if (!set_info(set->set)->marks)
+	if (leads_to_chains(set->set)) {
+		spread = fact_spread(&ret->key);
+		/* To another one it leads with a value that is never desired. */
+		ret->val.bytes[0] = !leads_to_chain_of(tb[NFTA_SET_ELEM_DATA], &spread);
 		return true;
-	mark = tb[NFTA_SET_ELEM_DATA] ? read_value(tb[NFTA_SET_ELEM_DATA], sizeof(uint32_t)) : NULL;
-	if (!mark)
+	}
+	if (values_of(set).n && !read_values(tb[NFTA_SET_ELEM_DATA], set, mark_mask, &ret->val))
 		return false;
-	memcpy(&ret->val.member.mark, mark, sizeof(uint32_t));
-	ret->val.member.mask = mark_mask;
+	if (set->set == SET_DISPATCH) {
+		ret->key.kind = FACT_DISPATCH;
+		ret->key.set = 0;
+	}
 	return true;
 }
 

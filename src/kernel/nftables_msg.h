@@ -27,9 +27,14 @@ enum { NFTABLES_OWNER = 0x2, NFTABLES_PERSIST = 0x4 };
 struct nl_msg *nftables_msg_of_table(int message, int flags, int family);
 struct nl_msg *nftables_msg_table(int family, uint32_t flags);
 struct nl_msg *nftables_msg_set(int message, const struct fact_key *set);
+/* A spread as maps have it: slots, flags and affinity in 12, 3 and 17 bits. 0: there is no
+ * endpoint. */
+uint32_t nftables_spread_number(const struct spread *s);
+/* The set of the member is a map: the member can be there with another value. */
+bool nftables_has_values(const struct fact_key *member);
 /* Asks for the members of the set. */
 struct nl_msg *nftables_msg_members(const struct fact_key *set);
-/* NFT_MSG_NEWSETELEM or NFT_MSG_DELSETELEM */
+/* NFT_MSG_NEWSETELEM or NFT_MSG_DELSETELEM, of FACT_MEMBER or FACT_DISPATCH */
 struct nl_msg *nftables_msg_member(int message, const struct fact *f);
 /* A note: NFT_MSG_NEWSET, NFT_MSG_DELSET, NFT_MSG_DELSETELEM (all its ports), or NFT_MSG_GETSETELEM. */
 struct nl_msg *nftables_msg_note(int message, int flags, int family, const char *name);

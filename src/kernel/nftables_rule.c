@@ -7,6 +7,7 @@
 #include "nftables_rule.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/netfilter/nf_conntrack_common.h>
@@ -29,6 +30,8 @@ enum {
 	DESTINATION_AT_6 = 24,
 	PORT_AT = 2, /* the destination port of TCP, UDP and SCTP */
 	REGISTER_SIZE = 4,
+	NONE = 100, /* no register */
+	VERDICT,
 	/* include/net/netfilter/nf_conntrack.h, NF_CT_STATE_BIT() */
 	CT_INVALID = 1 << 0,
 	CT_ESTABLISHED = 1 << 1,
@@ -121,6 +124,12 @@ static size_t address_size(const struct expressions *x)
 	return x->dialect->family == AF_INET6 ? 16 : 4;
 }
 
+/* How many registers an address takes. */
+static uint32_t address_words(const struct expressions *x)
+{
+	return (uint32_t)address_size(x) / REGISTER_SIZE;
+}
+
 static void load_address(struct expressions *x, bool source, uint32_t to)
 {
 	const bool six = x->dialect->family == AF_INET6;
@@ -162,7 +171,7 @@ static void load_value(struct expressions *x, uint32_t to, const void *value, si
 /* The fields of a set's key, as `dirs` says, from REGISTER on. */
 static void load_key(struct expressions *x, enum set_id set, enum set_dirs dirs)
 {
-	const uint32_t words = (uint32_t)address_size(x) / REGISTER_SIZE;
+	const uint32_t words = address_words(x);
 	const bool from_source = dirs == DIRS_SRC || dirs == DIRS_SRC_DST;
 	uint32_t to = REGISTER;
 
@@ -423,11 +432,11 @@ static void put_verdict(struct expressions *x, int code, const char *chain)
 	end(x);
 }
 
-static void set_mark(struct expressions *x)
+static void set_mark(struct expressions *x, uint32_t from)
 {
 	begin(x, "meta");
 	put_number(x, NFTA_META_KEY, NFT_META_MARK);
-	put_register(x, NFTA_META_SREG, REGISTER);
+	put_register(x, NFTA_META_SREG, from);
 	end(x);
 }
 
@@ -444,20 +453,149 @@ static void map_mark(struct expressions *x, enum set_id set, enum set_dirs dirs)
 	put_register(x, NFTA_LOOKUP_SREG, REGISTER);
 	put_register(x, NFTA_LOOKUP_DREG, REGISTER);
 	end(x);
-	set_mark(x);
+	set_mark(x, REGISTER);
 }
 
-/* To an address in REGISTER and, unless it is 0, to a port in a register. */
-static void translate(struct expressions *x, uint32_t port)
+/* To the address in a register and, unless it is NONE, to the port in another one. */
+static void translate(struct expressions *x, uint32_t address, uint32_t port)
 {
 	begin(x, "nat");
 	put_number(x, NFTA_NAT_TYPE, NFT_NAT_DNAT);
 	put_number(
 		x, NFTA_NAT_FAMILY, x->dialect->family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
-	put_register(x, NFTA_NAT_REG_ADDR_MIN, REGISTER);
-	if (port)
+	put_register(x, NFTA_NAT_REG_ADDR_MIN, address);
+	if (port != NONE)
 		put_register(x, NFTA_NAT_REG_PROTO_MIN, port);
 	end(x);
+}
+
+/*
+ * The nftables backend: see core/spread.h and core/resolve_nftables.c. A client, the frontend that it
+ * connects to and a third field stand one behind the other, so that every key is a part of them:
+ * client and frontend in SET_CLIENTS, frontend and slot, frontend and endpoint.
+ */
+
+static uint32_t frontend_at(const struct expressions *x)
+{
+	return REGISTER + address_words(x);
+}
+
+static uint32_t third_at(const struct expressions *x)
+{
+	return frontend_at(x) + address_words(x) + 2;
+}
+
+/* Address, protocol and port that the packet goes to, as entries and slots have them. */
+static void load_frontend(struct expressions *x, bool node_port, uint32_t to)
+{
+	static const uint8_t any[16];
+
+	if (node_port)
+		load_value(x, to, any, address_size(x));
+	else
+		load_address(x, false, to);
+	to += address_words(x);
+	load_meta(x, NFT_META_L4PROTO, to);
+	load_port(x, to + 1);
+}
+
+static void load_client(struct expressions *x, const struct spread *s)
+{
+	load_address(x, true, REGISTER);
+	load_frontend(x, s->flags & SPREAD_NODE_PORT, frontend_at(x));
+}
+
+/* What the map has for the key, into a register; VERDICT: it is where to go. */
+static void look_up(struct expressions *x, enum set_id set, uint32_t key, uint32_t to)
+{
+	char name[SET_NAME_LEN + 1];
+
+	set_name(set, x->dialect->family, name);
+	begin(x, "lookup");
+	put_bytes(x, NFTA_LOOKUP_SET, name, strlen(name) + 1);
+	put_register(x, NFTA_LOOKUP_SREG, key);
+	if (to == VERDICT)
+		put_number(x, NFTA_LOOKUP_DREG, NFT_REG_VERDICT);
+	else
+		put_register(x, NFTA_LOOKUP_DREG, to);
+	end(x);
+}
+
+/*
+ * What a map had goes through the packet's mark, which keeps its value, word by word. Nothing is
+ * changed, but `nft list` learns how long it is: it ends with a failed assertion where a key is a
+ * map's value (netlink_parse_concat_expr() in nftables 1.0.6). The register behind is lost.
+ */
+static void tell_length(struct expressions *x, uint32_t at, uint32_t words)
+{
+	const uint32_t saved = at + words;
+
+	load_meta(x, NFT_META_MARK, saved);
+	for (uint32_t i = 0; i < words; i++) {
+		set_mark(x, at + i);
+		load_meta(x, NFT_META_MARK, at + i);
+	}
+	set_mark(x, saved);
+}
+
+/* Notes the client of REGISTER with the endpoint's address at `data`, or forgets it. Of one that is
+ * noted already only the time begins anew. */
+static void change_clients(
+	struct expressions *x, enum nft_dynset_ops op, uint32_t data, const struct spread *s)
+{
+	const uint64_t timeout = htobe64((uint64_t)s->affinity * 1000);
+	char name[SET_NAME_LEN + 1];
+
+	set_name(SET_CLIENTS, x->dialect->family, name);
+	begin(x, "dynset");
+	put_bytes(x, NFTA_DYNSET_SET_NAME, name, strlen(name) + 1);
+	put_number(x, NFTA_DYNSET_OP, op);
+	put_register(x, NFTA_DYNSET_SREG_KEY, REGISTER);
+	put_register(x, NFTA_DYNSET_SREG_DATA, data);
+	if (op != NFT_DYNSET_OP_DELETE)
+		put_bytes(x, NFTA_DYNSET_TIMEOUT, &timeout, sizeof(timeout));
+	end(x);
+}
+
+static void go_to_spread(struct expressions *x, const struct rule_target *t)
+{
+	load_frontend(x, t->dispatch.node_port, REGISTER);
+	look_up(x, t->dispatch.set, REGISTER, REGISTER);
+	tell_length(x, REGISTER, 1);
+	look_up(x, SET_SPREADS, REGISTER, VERDICT);
+}
+
+static void recall_client(struct expressions *x, const struct spread *s)
+{
+	const enum set_id set = s->flags & SPREAD_LOCAL ? SET_AFFINITY_LOCAL : SET_AFFINITY;
+
+	load_client(x, s);
+	look_up(x, SET_CLIENTS, REGISTER, third_at(x));
+	tell_length(x, third_at(x), address_words(x));
+	change_clients(x, NFT_DYNSET_OP_UPDATE, third_at(x), s);
+	look_up(x, set, frontend_at(x), REGISTER);
+	translate(x, REGISTER, REGISTER + address_words(x));
+}
+
+static void choose_slot(struct expressions *x, const struct spread *s)
+{
+	const enum set_id set = s->flags & SPREAD_LOCAL ? SET_ENDPOINTS_LOCAL : SET_ENDPOINTS;
+	const uint32_t chosen = third_at(x) + 1;
+
+	load_client(x, s);
+	begin(x, "numgen");
+	put_register(x, NFTA_NG_DREG, third_at(x));
+	put_number(x, NFTA_NG_MODULUS, s->slots);
+	put_number(x, NFTA_NG_TYPE, NFT_NG_RANDOM);
+	put_number(x, NFTA_NG_OFFSET, 0);
+	end(x);
+	if (s->affinity) {
+		look_up(x, set, frontend_at(x), chosen);
+		tell_length(x, chosen, address_words(x));
+		change_clients(x, NFT_DYNSET_OP_UPDATE, chosen, s);
+	}
+	look_up(x, set, frontend_at(x), chosen);
+	translate(x, chosen, chosen + address_words(x));
 }
 
 static void put_accept(struct expressions *x)
@@ -467,7 +605,7 @@ static void put_accept(struct expressions *x)
 		return;
 	}
 	load_address(x, false, REGISTER);
-	translate(x, 0);
+	translate(x, REGISTER, NONE);
 }
 
 static void put_target(struct expressions *x, const struct rule_target *t)
@@ -475,7 +613,7 @@ static void put_target(struct expressions *x, const struct rule_target *t)
 	const uint32_t keep = ~t->mark.mask;
 	const uint16_t port = htons(t->to.port);
 	const uint8_t unreachable = x->dialect->family == AF_INET6 ? 4 : 3; /* of a port */
-	const uint32_t port_register = REGISTER + (uint32_t)address_size(x) / REGISTER_SIZE;
+	const uint32_t port_register = REGISTER + address_words(x);
 
 	switch ((enum target)t->type) {
 	case TARGET_JUMP:
@@ -502,7 +640,7 @@ static void put_target(struct expressions *x, const struct rule_target *t)
 	case TARGET_MARK:
 		load_meta(x, NFT_META_MARK, REGISTER);
 		change_bits(x, &keep, &t->mark.value, sizeof(keep));
-		set_mark(x);
+		set_mark(x, REGISTER);
 		return;
 	case TARGET_MAP_MARK:
 		map_mark(x, t->set.id, t->set.dirs);
@@ -517,7 +655,20 @@ static void put_target(struct expressions *x, const struct rule_target *t)
 		load_value(x, REGISTER, t->to.ip.bytes, address_size(x));
 		if (t->to.port)
 			load_value(x, port_register, &port, sizeof(port));
-		translate(x, t->to.port ? port_register : 0);
+		translate(x, REGISTER, t->to.port ? port_register : NONE);
+		return;
+	case TARGET_SPREAD:
+		go_to_spread(x, t);
+		return;
+	case TARGET_RECALL:
+		recall_client(x, &t->spread);
+		return;
+	case TARGET_FORGET:
+		load_client(x, &t->spread);
+		change_clients(x, NFT_DYNSET_OP_DELETE, REGISTER, &t->spread);
+		return;
+	case TARGET_SLOT:
+		choose_slot(x, &t->spread);
 		return;
 	case TARGET_NONE:
 	case TARGETS:

@@ -200,6 +200,46 @@ static void print_chain_target(
 	nftables_print_chain(p->b, p->dialect->table, t->chain);
 }
 
+/* nft has no words for a key that is what another map had; these look as if it had. */
+
+static void print_map(const struct rule_printer *p, enum set_id set)
+{
+	char name[SET_NAME_LEN + 1];
+
+	buf_addf(p->b, " %smap @%s", set == SET_SPREADS ? "v" : "",
+		set_name(set, p->dialect->family, name));
+}
+
+static void print_frontend(const struct rule_printer *p, bool node_port)
+{
+	if (node_port)
+		buf_adds(p->b, p->dialect->family == AF_INET6 ? "::" : "0.0.0.0");
+	else
+		buf_addf(p->b, "%s daddr", protocol_word(p));
+	buf_adds(p->b, " . meta l4proto . th dport");
+}
+
+static void print_client(const struct rule_printer *p, const struct spread *s)
+{
+	buf_addf(p->b, "%s saddr . ", protocol_word(p));
+	print_frontend(p, s->flags & SPREAD_NODE_PORT);
+}
+
+static void print_slot(const struct rule_printer *p, const struct spread *s)
+{
+	char name[SET_NAME_LEN + 1];
+
+	if (s->affinity) {
+		buf_addf(p->b, "update @%s { ", set_name(SET_CLIENTS, p->dialect->family, name));
+		print_client(p, s);
+		buf_addf(p->b, " timeout %us } ", s->affinity);
+	}
+	buf_adds(p->b, "dnat to ");
+	print_frontend(p, s->flags & SPREAD_NODE_PORT);
+	buf_addf(p->b, " . numgen random mod %u", s->slots);
+	print_map(p, s->flags & SPREAD_LOCAL ? SET_ENDPOINTS_LOCAL : SET_ENDPOINTS);
+}
+
 static void print_target(const struct rule_printer *p, const struct rule_target *t)
 {
 	char name[SET_NAME_LEN + 1], address[IP_PORT_STRLEN];
@@ -243,6 +283,25 @@ static void print_target(const struct rule_printer *p, const struct rule_target 
 			t->to.port ? ip_print_port(&t->to.ip, t->to.port, address)
 				   : ip_print(&t->to.ip, address));
 		return;
+	case TARGET_SPREAD:
+		print_frontend(p, t->dispatch.node_port);
+		print_map(p, t->dispatch.set);
+		print_map(p, SET_SPREADS);
+		return;
+	case TARGET_RECALL:
+		print_client(p, &t->spread);
+		print_map(p, SET_CLIENTS);
+		buf_adds(p->b, " update, dnat to");
+		print_map(p, t->spread.flags & SPREAD_LOCAL ? SET_AFFINITY_LOCAL : SET_AFFINITY);
+		return;
+	case TARGET_FORGET:
+		buf_addf(p->b, "delete @%s { ", set_name(SET_CLIENTS, p->dialect->family, name));
+		print_client(p, &t->spread);
+		buf_adds(p->b, " }");
+		return;
+	case TARGET_SLOT:
+		print_slot(p, &t->spread);
+		return;
 	case TARGET_NONE:
 	case TARGETS:
 		return;
@@ -284,25 +343,63 @@ void nftables_print_chain(struct buf *b, enum table table, const char *chain)
 
 void nftables_print_set_type(struct buf *b, const struct fact_key *set)
 {
-	const char *address = set->family == AF_INET6 ? "ipv6_addr" : "ipv4_addr";
+	const char *ip = set->family == AF_INET6 ? "ipv6_addr" : "ipv4_addr";
+	static const char port[] = "inet_proto . inet_service";
 
 	switch (set_info(set->set)->type) {
 	case SET_TYPE_BITMAP_PORT:
 		buf_adds(b, "inet_service");
 		break;
 	case SET_TYPE_HASH_IP:
-		buf_adds(b, address);
+		buf_adds(b, ip);
 		break;
 	case SET_TYPE_HASH_IP_PORT:
-		buf_addf(b, "%s . inet_proto . inet_service", address);
+		buf_addf(b, "%s . %s", ip, port);
 		break;
 	case SET_TYPE_HASH_IP_PORT_IP:
 	case SET_TYPE_HASH_IP_PORT_NET:
-		buf_addf(b, "%s . inet_proto . inet_service . %s", address, address);
+		buf_addf(b, "%s . %s . %s", ip, port, ip);
+		break;
+	case SET_TYPE_SLOT_TO_ENDPOINT:
+		buf_addf(b, "%s . %s . mark : %s . inet_service", ip, port, ip);
+		break;
+	case SET_TYPE_ADDRESS_TO_ENDPOINT:
+		buf_addf(b, "%s . %s . %s : %s . inet_service", ip, port, ip, ip);
+		break;
+	case SET_TYPE_CLIENT_TO_ADDRESS:
+		buf_addf(b, "%s . %s . %s : %s", ip, ip, port, ip);
+		break;
+	case SET_TYPE_SPREAD_TO_CHAIN:
+		buf_adds(b, "mark : verdict");
+		break;
+	case SET_TYPE_PORT_TO_SPREAD:
+		buf_addf(b, "%s . %s : mark", ip, port);
+		break;
+	case SET_TYPES:
 		break;
 	}
 	if (set_info(set->set)->marks)
 		buf_adds(b, " : mark");
+}
+
+static void print_element_value(struct buf *b, const struct fact *member)
+{
+	const struct ip endpoint = ip_make(member->key.family, member->val.endpoint.addr);
+	char address[IP_STRLEN];
+
+	switch (set_info(member->key.set)->type) {
+	case SET_TYPE_SLOT_TO_ENDPOINT:
+	case SET_TYPE_ADDRESS_TO_ENDPOINT:
+		buf_addf(b, " : %s . %u", ip_print(&endpoint, address), member->val.endpoint.port);
+		return;
+	case SET_TYPE_PORT_TO_SPREAD:
+		buf_addf(b, " : 0x%08x", nftables_spread_number(&member->val.spread));
+		return;
+	default:
+		if (set_info(member->key.set)->marks)
+			buf_addf(b, " : 0x%08x", member->val.member.mark);
+		return;
+	}
 }
 
 void nftables_print_element(struct buf *b, const struct fact *member)
@@ -310,10 +407,16 @@ void nftables_print_element(struct buf *b, const struct fact *member)
 	const struct fact_key *key = &member->key;
 	const enum set_type type = set_info(key->set)->type;
 	const struct ip ip = fact_ip(key), second = fact_ip2(key);
-	char s[IP_STRLEN];
+	const struct spread spread = fact_spread(key);
+	char s[IP_STRLEN], chain[CHAIN_NAME_LEN + 1];
 
 	if (type == SET_TYPE_BITMAP_PORT) {
 		buf_addf(b, "%u", key->port);
+		return;
+	}
+	if (type == SET_TYPE_SPREAD_TO_CHAIN) {
+		buf_addf(b, "0x%08x : goto ", nftables_spread_number(&spread));
+		nftables_print_chain(b, TABLE_NAT, spread_chain_name(&spread, chain));
 		return;
 	}
 	buf_adds(b, ip_print(&ip, s));
@@ -322,12 +425,13 @@ void nftables_print_element(struct buf *b, const struct fact *member)
 	buf_adds(b, " . ");
 	print_protocol(b, key->proto);
 	buf_addf(b, " . %u", key->port);
-	if (type != SET_TYPE_HASH_IP_PORT)
+	if (type == SET_TYPE_SLOT_TO_ENDPOINT)
+		buf_addf(b, " . 0x%08x", key->port2);
+	else if (type != SET_TYPE_HASH_IP_PORT && type != SET_TYPE_PORT_TO_SPREAD)
 		buf_addf(b, " . %s", ip_print(&second, s));
 	if (type == SET_TYPE_HASH_IP_PORT_NET && key->port2 < ip_bits(key->family))
 		buf_addf(b, "/%u", key->port2);
-	if (set_info(key->set)->marks)
-		buf_addf(b, " : 0x%08x", member->val.member.mark);
+	print_element_value(b, member);
 }
 
 bool nftables_base_chain(enum table table, enum hook hook, const char **ret_type,

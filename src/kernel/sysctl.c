@@ -139,7 +139,7 @@ size_t sysctl_wanted(unsigned major, unsigned minor, bool strict_arp, bool ipv6,
 	return add_forwarding(ret, n, strict_arp, ipv6);
 }
 
-size_t sysctl_wanted_iptables(bool strict_arp, bool ipv6, bool localhost_node_ports,
+size_t sysctl_wanted_without_ipvs(bool strict_arp, bool ipv6, bool localhost_node_ports,
 	struct sysctl ret[static SYSCTL_MAX_WANTED])
 {
 	size_t n = add_forwarding(ret, 0, strict_arp, ipv6);

@@ -117,8 +117,8 @@ void traps_read(struct adapter *ipvs, const struct adapter *iptables, const stru
 	struct ipvs_timeouts timeouts;
 
 	sysctl_kernel_version(&f.major, &f.minor);
-	f.n_wanted = view && view->backend == BACKEND_IPTABLES
-		? sysctl_wanted_iptables(
+	f.n_wanted = view && node_view_translates(view)
+		? sysctl_wanted_without_ipvs(
 			  false, view->ipv6, node_view_localhost_nodeports(view), f.wanted)
 		: sysctl_wanted(f.major, f.minor, false, view && view->ipv6, f.wanted);
 	for (size_t i = 0; i < f.n_wanted; i++)
@@ -151,7 +151,7 @@ void traps_read(struct adapter *ipvs, const struct adapter *iptables, const stru
 
 	/* IPVS sends packets to endpoints as if they came from the node. */
 	if (view && iptables) {
-		f.gate_hook = view->backend == BACKEND_IPTABLES ? HOOK_FORWARD : HOOK_OUTPUT;
+		f.gate_hook = node_view_translates(view) ? HOOK_FORWARD : HOOK_OUTPUT;
 		f.gates[0] = iptables_gate(iptables, AF_INET, f.gate_hook);
 		f.gates[1] = iptables_gate(iptables, AF_INET6, f.gate_hook);
 	}

@@ -101,12 +101,13 @@ static json_t *explain_path(const struct explainer *x, const struct walk_packet 
 
 	walk_to_vs(&x->walk, packet, &path);
 
-	/* In spite of the policy Local the virtual server of a firewall mark or, with iptables, the
+	/* In spite of the policy Local the virtual server of a firewall mark or, without IPVS, the
 	 * chain of all endpoints leads to all of them. */
 	if (path.end == WALK_FORWARDED &&
 		(path.choice ? service_chain_parse(path.chain, &chain, hash) &&
 					chain == SERVICE_CHAIN_SVC
-			     : !path.vs.proto))
+				: *path.chain ? !(path.spread.flags & SPREAD_LOCAL)
+					      : !path.vs.proto))
 		local_policy = false;
 	walk_leads_to(&x->walk, &path, endpoints, leads);
 	for (size_t i = 0; i < endpoints->n; i++) {
@@ -129,12 +130,12 @@ static json_t *explain_path(const struct explainer *x, const struct walk_packet 
 	/* A virtual server without a real server that has a weight rejects. */
 	end = path.end == WALK_FORWARDED && !answered ? WALK_REJECTED : path.end;
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "from",
-		walk_source_name(packet->source), "address",
+		packet_source_name(packet->source), "address",
 		x->query->from == EXPLAIN_FROM_ADDRESS ? ip_print(&packet->src, s) : "", "verdict",
 		ends[end], "reason", path_reason(&path, answered, local_policy, endpoints), "rule",
 		walk_rule_json(x, packet->dst.family, &path.rule), "virtualServer",
-		path.end == WALK_FORWARDED && !path.choice ? report_vs_json(&path.vs) : json_null(),
-		"chain", path.choice ? json_string(path.chain) : json_null(), "endpoints", list);
+		path.end == WALK_FORWARDED && !*path.chain ? report_vs_json(&path.vs) : json_null(),
+		"chain", *path.chain ? json_string(path.chain) : json_null(), "endpoints", list);
 }
 
 /* There is a way to tell pods from others. */
@@ -147,7 +148,7 @@ static bool explain_tells_pods(const struct node_view *view, int family)
 
 /* An address that stands for all of that source; family 0: there is none. */
 static struct ip source_ip(
-	const struct node_view *view, enum walk_source source, const struct frontend *fe)
+	const struct node_view *view, enum packet_source source, const struct frontend *fe)
 {
 	/* Any client far away (RFC 5737, RFC 3849) */
 	static const uint8_t v4[16] = { 192, 0, 2, 1 };
@@ -158,7 +159,7 @@ static struct ip source_ip(
 	struct ip ip;
 
 	switch (source) {
-	case WALK_POD:
+	case FROM_POD:
 		pods = node_view_local_cidr(view, family);
 		if (!pods)
 			return outside;
@@ -167,13 +168,14 @@ static struct ip source_ip(
 		for (int bit = pods->len; bit < ip_bits(family); bit++)
 			ip.bytes[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
 		return ip;
-	case WALK_NODE:
+	case FROM_NODE:
 		/* The kernel sends from the destination itself if it is on an interface. */
 		if (fe->reach == REACH_WHOLE && view->options->vip_mode == VIP_ADDRESS)
 			return fe->ip;
 		return view->node_ip[family == AF_INET6];
-	case WALK_OUTSIDE:
-		return outside;
+	case FROM_OUTSIDE:
+	case PACKET_SOURCES:
+		break;
 	}
 	return outside;
 }
@@ -194,10 +196,10 @@ static json_t *explain_paths(
 				ret, explain_path(x, &packet, &p->endpoints, fe->local));
 		return ret;
 	}
-	for (enum walk_source s = WALK_POD; s <= WALK_OUTSIDE; s++) {
+	for (enum packet_source s = FROM_POD; s <= FROM_OUTSIDE; s++) {
 		if (q->from == EXPLAIN_FROM_SOURCE && s != q->source)
 			continue;
-		if (q->from == EXPLAIN_FROM_ANYWHERE && s == WALK_POD &&
+		if (q->from == EXPLAIN_FROM_ANYWHERE && s == FROM_POD &&
 			!explain_tells_pods(view, fe->ip.family))
 			continue;
 		packet.source = s;

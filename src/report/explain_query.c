@@ -73,9 +73,9 @@ static int parse_from(const char *from, struct explain_query *q, struct err *err
 	if (!from)
 		return 0;
 	q->from = EXPLAIN_FROM_SOURCE;
-	for (enum walk_source s = WALK_POD; s <= WALK_OUTSIDE; s++) {
+	for (enum packet_source s = FROM_POD; s <= FROM_OUTSIDE; s++) {
 		q->source = s;
-		if (!strcmp(from, walk_source_name(s)))
+		if (!strcmp(from, packet_source_name(s)))
 			return 0;
 	}
 	q->from = EXPLAIN_FROM_ADDRESS;

@@ -235,7 +235,10 @@ static json_t *plan_dispatch(const struct plan *p, const struct plan_ports *port
 				  family_name(f->key.family), "protocol", proto_name(f->key.proto))
 			: report_vs_json(&f->key);
 
-		service_chain_name(f->val.dispatch.chain, f->val.dispatch.hash, chain);
+		if (fact_has_spread(f))
+			spread_chain_name(&f->val.spread, chain);
+		else
+			service_chain_name(f->val.dispatch.chain, f->val.dispatch.hash, chain);
 		json_object_set_new(o, "chain", json_string(chain));
 		json_object_set_new(o, "service", plan_owner(p, ports, &f->key));
 		json_array_append_new(list, o);
@@ -279,7 +282,7 @@ static json_t *plan_vips(const struct plan *p)
 /* What only one of the two interfaces has is empty with the other one. */
 static bool plan_uses_nftables(const struct plan *p)
 {
-	return p->view->netfilter == NETFILTER_NFTABLES;
+	return p->view->netfilter == NETFILTER_NFTABLES || p->view->backend == BACKEND_NFTABLES;
 }
 
 static json_t *plan_ipsets(const struct plan *p)
@@ -512,7 +515,6 @@ static void plan_ports_done(struct plan_ports *l)
 static json_t *plan_tree(const struct plan *p)
 {
 	_cleanup_(plan_ports_done) struct plan_ports ports = { 0 };
-	const bool iptables = p->view->backend == BACKEND_IPTABLES;
 	json_t *o = json_object(), *addresses = json_array(), *vips = plan_vips(p), *vip;
 	json_t *rules4 = json_object(), *rules6 = json_object();
 	/* The text has the jumps of a table before its chains. */
@@ -528,12 +530,12 @@ static json_t *plan_tree(const struct plan *p)
 	json_object_set_new(o, "apiVersion", json_string("ipvsctl.io/v1"));
 	json_object_set_new(o, "kind", json_string("Plan"));
 	json_object_set_new(o, "node", json_string(p->view->options->node_name));
-	json_object_set_new(o, "backend", json_string(iptables ? "iptables" : "ipvs"));
+	json_object_set_new(o, "backend", json_string(backend_name(node_view_backend(p->view))));
 	json_object_set_new(o, "netfilter",
 		json_string(netfilter_name(
 			plan_uses_nftables(p) ? NETFILTER_NFTABLES : NETFILTER_IPTABLES)));
 	json_object_set_new(o, "virtualServers", plan_virtual_servers(p, &ports));
-	if (iptables)
+	if (node_view_translates(p->view))
 		json_object_set_new(o, "dispatch", plan_dispatch(p, &ports));
 	json_object_set_new(o, "addresses", addresses);
 	json_object_set_new(o, "takenByPort", plan_taken_by_port(p));
@@ -775,7 +777,8 @@ void plan_text(const struct plan *p, struct buf *out)
 
 	report_clean(tree);
 	buf_addf(out, "Node: %s   Backend: %s%s   Services: %lld\n", member_text(tree, "node"),
-		member_text(tree, "backend"), plan_uses_nftables(p) ? " with nftables" : "",
+		member_text(tree, "backend"),
+		plan_uses_nftables(p) && !dispatch ? " with nftables" : "",
 		member_number(more, "services"));
 	if (dispatch)
 		plan_print_dispatch(dispatch, out);

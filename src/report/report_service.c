@@ -171,34 +171,66 @@ static void report_conns(struct port_report *r, const struct fact_key *vs)
 		r->draining = count.draining;
 }
 
+/* Judges what leads from the virtual server to its endpoint. Returns whether all of it is there. */
+static bool judge_real_server(struct port_report *r, const struct fact_key *vs,
+	const struct candidate *ep, struct service_verdict *v)
+{
+	const struct served_port *p = r->served;
+	char hash[SERVICE_HASH_LEN], chain[CHAIN_NAME_LEN + 1];
+	struct fact f;
+
+	if (r->in->view->backend == BACKEND_IPTABLES) {
+		service_chain_hash(p->service, p->port, &ep->ip, ep->port, hash);
+		service_chain_name(SERVICE_CHAIN_SEP, hash, chain);
+		f = fact_chain(ep->ip.family, TABLE_NAT, chain, 0);
+	} else {
+		f = fact_rs(vs, &ep->ip, ep->port, ep->weight);
+	}
+	return judge_fact(r->in, &f.key, v);
+}
+
+/* The same on nftables, of `n` slots from `first` on. */
+static bool judge_slots(struct port_report *r, const struct fact_key *vs, bool local_policy,
+	uint16_t first, uint16_t n, struct service_verdict *v)
+{
+	const enum set_id set = local_policy ? SET_ENDPOINTS_LOCAL : SET_ENDPOINTS;
+	const struct ip vip = fact_ip(vs), unknown = { 0 };
+	bool present = true;
+
+	for (uint16_t k = 0; k < n; k++) {
+		const struct fact f = fact_slot(
+			set, &vip, vs->port, vs->proto, (uint16_t)(first + k), &unknown, 0);
+
+		present = judge_fact(r->in, &f.key, v) && present;
+	}
+	return present;
+}
+
 /* The endpoints of one virtual server. */
 static void report_real_servers(struct port_report *r, const struct fact_key *vs, bool local_policy,
 	struct service_verdict *v)
 {
-	const bool iptables = r->in->view->backend == BACKEND_IPTABLES;
-	const struct served_port *p = r->served;
+	const bool nftables = r->in->view->backend == BACKEND_NFTABLES;
+	const struct endpoint_list *l = &r->served->endpoints;
+	_cleanup_free_ uint16_t *slots = mem_zalloc(nftables ? l->n : 0, sizeof(*slots));
+	uint16_t slot = 0;
 
-	for (size_t i = 0; i < p->endpoints.n; i++) {
-		const struct candidate *ep = &p->endpoints.eps[i];
+	if (nftables)
+		spread_share(l, local_policy, slots);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct candidate *ep = &l->eps[i];
 		struct endpoint_tally *t = &r->tallies[i];
-		char hash[SERVICE_HASH_LEN], chain[CHAIN_NAME_LEN + 1];
-		struct fact_key key;
 
 		if (!candidate_is_in(ep, local_policy))
 			continue;
 		t->used = true;
-		/* With iptables an endpoint of weight 0 has no chain. */
-		if (iptables && !ep->weight)
+		/* Without IPVS nothing leads to an endpoint of weight 0. */
+		if (!ep->weight && node_view_translates(r->in->view))
 			continue;
-		if (iptables) {
-			service_chain_hash(p->service, p->port, &ep->ip, ep->port, hash);
-			service_chain_name(SERVICE_CHAIN_SEP, hash, chain);
-			key = fact_chain(ep->ip.family, TABLE_NAT, chain, 0).key;
-		} else {
-			key = fact_rs(vs, &ep->ip, ep->port, ep->weight).key;
-		}
 		t->wanted++;
-		t->present += judge_fact(r->in, &key, v);
+		t->present += nftables ? judge_slots(r, vs, local_policy, slot, slots[i], v)
+				       : judge_real_server(r, vs, ep, v);
+		slot = (uint16_t)(slot + (nftables ? slots[i] : 0));
 	}
 }
 
@@ -245,7 +277,7 @@ static void report_frontend(struct port_report *r, const struct frontend *fe)
 			: fact_route(&fe->ip, &no_source);
 
 		present = judge_fact(r->in, &vip.key, &v) && present;
-	} else if (fe->reach == REACH_PORTS && view->backend != BACKEND_IPTABLES) {
+	} else if (fe->reach == REACH_PORTS && !node_view_translates(view)) {
 		const struct fact route =
 			fact_route_in_table(&fe->ip, view->options->external_table);
 		const struct fact held = fact_held(&fe->ip);
@@ -344,17 +376,18 @@ static void service_common_fill(
 	};
 	const struct publication *pub = slot->published;
 	const struct service *s = slot->service;
-	const bool iptables = in->view->backend == BACKEND_IPTABLES;
+	const bool translates = node_view_translates(in->view);
 
 	c->requested_scheduler = *s->scheduler ? s->scheduler : in->view->options->scheduler;
-	c->scheduler = iptables ? "random" : resolve_scheduler(s, in->view);
-	/* With iptables a scheduler that takes turns is not degraded: chance comes close to it. */
-	if (iptables ? !limits_keeps_scheduler(c->requested_scheduler)
-		     : strcmp(c->requested_scheduler, c->scheduler) != 0) {
+	c->scheduler = translates ? "random" : resolve_scheduler(s, in->view);
+	/* Without IPVS a scheduler that takes turns is not degraded: chance comes close to it. */
+	if (translates ? !limits_keeps_scheduler(c->requested_scheduler)
+		       : strcmp(c->requested_scheduler, c->scheduler) != 0) {
 		_cleanup_(buf_done) struct buf words = { 0 };
 
 		buf_addf(&words, "%s has no scheduler \"%s\"; \"%s\" is used instead",
-			iptables ? "iptables" : "the kernel", c->requested_scheduler, c->scheduler);
+			translates ? backend_name(in->view->backend) : "the kernel",
+			c->requested_scheduler, c->scheduler);
 		verdict_raise(&c->verdict, STATE_DEGRADED, buf_str(&words));
 	}
 

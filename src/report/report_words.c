@@ -45,7 +45,7 @@ void report_describe(struct buf *b, const struct fact_key *key)
 			table_name(key->set));
 		break;
 	case FACT_DISPATCH:
-		buf_addf(b, "iptables entry for %s/%s", ip_print_port(&ip, key->port, s),
+		buf_addf(b, "entry for %s/%s", ip_print_port(&ip, key->port, s),
 			proto_name(key->proto));
 		break;
 	case FACT_JUMP:

@@ -356,7 +356,7 @@ static void expose_own(struct exposition *e, const struct metrics_input *in)
 		"The interface for sets and rules in use");
 	exposition_count(e, 1, "netfilter=\"%s\"", in->netfilter);
 	exposition_single(e, "ipvsctl_backend_fallback", EXPOSITION_GAUGE,
-		"Whether the backend is iptables because IPVS cannot be used", in->fallback);
+		"Whether the backend is another one because IPVS cannot be used", in->fallback);
 }
 
 /* Metrics of every Kubernetes component and of every process */

@@ -51,7 +51,7 @@ static void read_ipvs(struct nlmsghdr *msg)
 
 static void read_ipset(struct nlmsghdr *msg, unsigned which)
 {
-	struct ipset_reading reading = { .id = which / 2 % SET_COUNT,
+	struct ipset_reading reading = { .id = which / 2 % SET_IPSETS,
 		.family = which & 1 ? AF_INET6 : AF_INET,
 		.fn = check_fact };
 

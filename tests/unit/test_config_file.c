@@ -436,7 +436,7 @@ static void every_mode_of_kube_proxy_means_a_backend(void **state)
 		{ "mode: \"\"\n", BACKEND_AUTO },
 		{ "mode: ipvs\n", BACKEND_IPVS },
 		{ "mode: iptables\n", BACKEND_IPTABLES },
-		{ "mode: nftables\n", BACKEND_AUTO },
+		{ "mode: nftables\n", BACKEND_NFTABLES },
 		{ "mode: ipvs\nipvsctl: {backend: iptables}\n", BACKEND_IPTABLES },
 	};
 
@@ -449,17 +449,30 @@ static void every_mode_of_kube_proxy_means_a_backend(void **state)
 	}
 }
 
-static void a_mode_that_is_not_done_here_is_named(void **state)
+static void keys_of_the_nftables_mode_count_in_that_mode(void **state)
 {
-	static const char *const words[] = {
-		KEY "mode: \"nftables\" is not supported, using --backend=auto",
-		NULL,
+	static const char *const words[] = { "accepted without effect: nftables.minSyncPeriod",
+		NULL };
+	static const char *const wrong[] = {
+		KEY "nftables.masqueradeBit: \"50\" is not a number between 0 and 31", NULL
 	};
-	_cleanup_(line_done) struct line l;
+	_cleanup_(line_done) struct line l, other, mistaken;
 
 	(void)state;
-	file_ok(&l, "mode: nftables\n", "");
+	file_ok(&l,
+		"mode: nftables\niptables: {masqueradeBit: 7}\n"
+		"nftables: {masqueradeBit: 5, masqueradeAll: true, syncPeriod: 1m, minSyncPeriod: 3s}\n",
+		"");
+	assert_int_equal(l.c.options.masquerade_bit, 5);
+	assert_true(l.c.options.masquerade_all);
+	assert_int_equal(l.c.audit_interval, 60000);
 	assert_notes(&l.c.warnings, words);
+	file_ok(&other, "mode: iptables\nnftables: {masqueradeBit: 5}\n", "");
+	assert_int_equal(other.c.options.masquerade_bit, 14);
+	assert_int_equal(
+		parse_file(&mistaken, "mode: nftables\nnftables: {masqueradeBit: 50}\n", ""),
+		-EINVAL);
+	assert_notes(&mistaken.c.mistakes, wrong);
 }
 
 static void what_has_no_effect_is_named_in_one_warning(void **state)
@@ -648,7 +661,7 @@ int main(void)
 		cmocka_unit_test(the_place_of_config_among_the_options_does_not_matter),
 		cmocka_unit_test(in_the_file_our_section_counts_more_and_says_so),
 		cmocka_unit_test(every_mode_of_kube_proxy_means_a_backend),
-		cmocka_unit_test(a_mode_that_is_not_done_here_is_named),
+		cmocka_unit_test(keys_of_the_nftables_mode_count_in_that_mode),
 		cmocka_unit_test(what_has_no_effect_is_named_in_one_warning),
 		cmocka_unit_test(external_ips_count_unless_the_gate_is_off),
 		cmocka_unit_test(gates_are_told_as_they_are_in_force),

@@ -46,7 +46,7 @@ static const char wrong_values[] =
 	"  manifests: [\"\", 1]\n"
 	"  serviceClusterIPRange: fd00::/108,fd01::/108\n"
 	"  endpointsSource: pods\n"
-	"  backend: nftables\n"
+	"  backend: ebpf\n"
 	"  auditInterval: 1ms\n"
 	"  logLevel: loud\n";
 
@@ -67,8 +67,8 @@ static const char *const wrong_values_words[] = {
 	KEY "ipvsctl.serviceClusterIPRange: more than one IPv6 CIDR",
 	KEY "ipvsctl.endpointsSource: \"pods\" is none of auto, endpointslices, endpoints",
 	KEY
-	"mode: \"userspace\" is not supported: use ipvs, iptables, or \"\" for automatic choice",
-	KEY "ipvsctl.backend: \"nftables\" is none of auto, ipvs, iptables",
+	"mode: \"userspace\" is not supported: use ipvs, iptables, nftables, or \"\" for automatic choice",
+	KEY "ipvsctl.backend: \"ebpf\" is none of auto, ipvs, iptables, nftables",
 	KEY "ipvs.tcpTimeout: \"500ms\" is not a whole number of seconds",
 	KEY "ipvs.tcpFinTimeout: \"\" is not a duration such as 1m30s",
 	KEY "ipvs.udpTimeout: \"-5s\" is negative",

@@ -481,7 +481,7 @@ static void a_rule_that_cannot_be_walked_is_never_guessed(void **state)
 		struct fact chain = fact_chain(AF_INET, TABLE_NAT, "KUBE-SERVICES", 0);
 		const struct fact jump =
 			fact_jump(AF_INET, TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES", 0);
-		struct walk_packet p = { .source = WALK_NODE,
+		struct walk_packet p = { .source = FROM_NODE,
 			.src = node.view.node_ip[0],
 			.dst = ip,
 			.port = 80,

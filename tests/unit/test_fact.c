@@ -37,6 +37,11 @@ static const char *const sorted[] = {
 	"member KUBE-NODE-PORT-TCP 30001",
 	"member KUBE-NODE-PORT-SCTP-HASH 100.101.102.103,sctp:30001",
 	"member KUBE-IPVS-IPS 10.96.0.10",
+	"member KUBE-ENDPOINTS 10.96.0.10,tcp:53,0 to=10.244.0.5:53",
+	"member KUBE-ENDPOINTS 10.96.0.10,tcp:53,1 to=10.244.0.6:53",
+	"member KUBE-AFFINITY-LOCAL 10.96.0.10,tcp:53,10.244.0.5 to=10.244.0.5:5353",
+	"member KUBE-SPREADS KUBE-SPREAD-2-L",
+	"member KUBE-DISPATCH-POD 10.96.0.10,tcp:53 to=KUBE-SPREAD-2-60",
 	"member KUBE-6-CLUSTER-IP fd00::a,tcp:53",
 	"member KUBE-6-LOAD-BALANCER-SOURCE-CID 2001:db8::1,tcp:80,2001:db8::/32",
 	"member KUBE-6-NODE-PORT-LOCAL-SCTP-HAS 2001:db8::1,sctp:30001",
@@ -49,6 +54,7 @@ static const char *const sorted[] = {
 	"dispatch 10.96.0.9:80/TCP KUBE-FW-XPGD46QRK7WJZT7O",
 	"dispatch 10.96.0.10:53/UDP KUBE-SVL-TCOU7JCQXEZGVUNU",
 	"dispatch 10.96.0.10:80/TCP KUBE-SVC-XPGD46QRK7WJZT7O",
+	"dispatch 10.96.0.11:80/TCP KUBE-SPREAD-4095-LMP-86400",
 	"dispatch [::]:30080/SCTP KUBE-EXT-XPGD46QRK7WJZT7O",
 	"dispatch [fd00::a]:80/TCP KUBE-SEP-SXIVWICOYRO3J4NJ",
 	"jump IPv4 nat PREROUTING KUBE-SERVICES text=0123456789abcdef",
@@ -332,6 +338,8 @@ static void made_facts_leave_no_byte_undefined(void **state)
 			none = { 0 };
 	const struct cidr self = { .ip = rs, .len = 32 };
 	const struct fact vs = fact_vs(&vip, 80, IPPROTO_TCP);
+	const struct spread nowhere = { .flags = SPREAD_ENTRY },
+			    spread = { 3, SPREAD_ENTRY | SPREAD_MASQUERADE, 0, 60 };
 	const struct {
 		struct fact made;
 		const char *line;
@@ -357,6 +365,13 @@ static void made_facts_leave_no_byte_undefined(void **state)
 			"jump IPv6 filter INPUT KUBE-NODE-PORT text=0000000000000002" },
 		{ fact_dispatch(&vip, 80, IPPROTO_TCP, SERVICE_CHAIN_SVC, "XPGD46QRK7WJZT7O"),
 			"dispatch 10.96.0.10:80/TCP KUBE-SVC-XPGD46QRK7WJZT7O" },
+		{ fact_dispatch_spread(&vip, 80, IPPROTO_TCP, &spread),
+			"dispatch 10.96.0.10:80/TCP KUBE-SPREAD-3-M-60" },
+		{ fact_dispatch_spread(&vip, 80, IPPROTO_TCP, &nowhere),
+			"dispatch 10.96.0.10:80/TCP nowhere" },
+		{ fact_slot(SET_ENDPOINTS, &vip, 80, IPPROTO_TCP, 2, &rs, 8080),
+			"member KUBE-ENDPOINTS 10.96.0.10,tcp:80,2 to=10.244.1.11:8080" },
+		{ fact_member_spread(AF_INET, &spread), "member KUBE-SPREADS KUBE-SPREAD-3-M-60" },
 		{ vs, "vs 10.96.0.10:80/TCP none" },
 		{ fact_vs_fwmark(AF_INET, 1048576), "vs fwmark:1048576/IPv4 none" },
 		{ fact_rs(&vs.key, &rs, 8080, 7),

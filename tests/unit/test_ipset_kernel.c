@@ -125,7 +125,7 @@ static void all_sets_have_the_names_of_kube_proxy(void **state)
 	_cleanup_(fact_list_done) struct fact_list expected = { 0 };
 
 	(void)state;
-	for (enum set_id id = 0; id < SET_COUNT; id++) {
+	for (enum set_id id = 0; id < SET_IPSETS; id++) {
 		fact_list_add(&expected, fact_set(id, AF_INET));
 		fact_list_add(&expected, fact_set(id, AF_INET6));
 		add_set(id, AF_INET);
@@ -150,7 +150,7 @@ static void kube_proxy_accepts_all_sets_but_those_of_ours(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		for (enum set_id id = 0; id < SET_COUNT; id++) {
+		for (enum set_id id = 0; id < SET_IPSETS; id++) {
 			const char *type = set_type_name(set_info(id)->type);
 			const char *family = families[i] == AF_INET6 ? "inet6" : "inet";
 			char name[SET_NAME_LEN + 1];
@@ -211,7 +211,7 @@ static const char *const members[] = {
 
 static void add_all_sets(void)
 {
-	for (enum set_id id = 0; id < SET_COUNT; id++) {
+	for (enum set_id id = 0; id < SET_IPSETS; id++) {
 		add_set(id, AF_INET);
 		add_set(id, AF_INET6);
 	}

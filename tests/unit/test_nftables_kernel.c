@@ -19,7 +19,8 @@
 #define MARK_MASK UINT32_C(0xfff00000)
 #define MARK_MASK_TEXT "0xfff00000"
 
-static const enum fact_kind kinds[] = { FACT_SET, FACT_MEMBER, FACT_CHAIN, FACT_JUMP };
+static const enum fact_kind kinds[] = { FACT_SET, FACT_CHAIN, FACT_MEMBER, FACT_DISPATCH,
+	FACT_JUMP };
 
 static struct rule_pool pool;
 static struct adapter *adapter;
@@ -166,10 +167,15 @@ static void on_some_addresses(struct fixture_node *n)
 	n->options.nodeport_primary = true;
 }
 
+static void translating(struct fixture_node *n)
+{
+	n->view.backend = BACKEND_NFTABLES;
+}
+
 static void rules_are_read_as_they_were_written(void **state)
 {
 	static void (*const options[])(struct fixture_node * n) = { default_options, by_interface,
-		masquerading_all, on_some_addresses };
+		masquerading_all, on_some_addresses, translating };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
@@ -215,6 +221,80 @@ static void members_of_every_type_are_added_and_deleted(void **state)
 	apply_all(&l, FACT_MEMBER, OP_DEL);
 	apply_all(&l, FACT_MEMBER, OP_DEL);
 	kernel_assert_facts(adapter, FACT_MEMBER, "");
+}
+
+/* The chains of spreads, and the maps that lead to endpoints. */
+static void services_are_read_as_they_were_written(void **state)
+{
+	static const struct spread spreads[] = { { 1, SPREAD_ENTRY, 0, 0 },
+		{ 4095, SPREAD_ENTRY | SPREAD_FLAGS, 0, 86400 },
+		{ 3, SPREAD_ENTRY | SPREAD_MASQUERADE, 0, 60 } };
+	static const char *const lines[] = {
+		"member KUBE-ENDPOINTS 10.96.0.1,tcp:80,0 to=10.244.1.1:8080",
+		"member KUBE-ENDPOINTS 10.96.0.1,tcp:80,4094 to=10.244.1.2:8080",
+		"member KUBE-ENDPOINTS-LOCAL 0.0.0.0,udp:30053,2 to=10.244.1.1:53",
+		"member KUBE-6-ENDPOINTS 2001:db8::1,sctp:80,1 to=[fd00::1]:8080",
+		"member KUBE-AFFINITY 10.96.0.1,tcp:80,10.244.1.1 to=10.244.1.1:8080",
+		"member KUBE-6-AFFINITY-LOCAL 2001:db8::1,tcp:80,fd00::1 to=[fd00::1]:8080",
+		"member KUBE-DISPATCH-POD 0.0.0.0,udp:30053 to=KUBE-SPREAD-1",
+		"dispatch 10.96.0.1:80/TCP KUBE-SPREAD-4095-LMP-86400",
+		"dispatch 0.0.0.0:30053/UDP nowhere",
+		"dispatch [2001:db8::1]:80/TCP KUBE-SPREAD-3-M-60",
+	};
+	static const int both[] = { AF_INET, AF_INET6 };
+	_cleanup_(fact_list_done) struct fact_list l = node_facts(translating);
+	const struct resolver r = { NULL, &pool, &l };
+
+	(void)state;
+	for (size_t f = 0; f < ARRAY_SIZE(both); f++) {
+		fact_list_add(&l, fact_set(SET_CLIENTS, both[f]));
+		for (size_t i = 0; i < ARRAY_SIZE(spreads); i++)
+			resolve_spread(&r, both[f], &spreads[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		fact_list_add(&l, kernel_fact(lines[i]));
+	fact_list_finish(&l);
+	add_all(&l);
+	assert_has(&l);
+	assert_int_equal(reopen(), 0);
+	assert_has(&l);
+	/* nft can print it, and read what it printed. */
+	free(list_table("ip"));
+	free(list_table("ip6"));
+	for (size_t k = ARRAY_SIZE(kinds) - 1; k > 1; k--)
+		apply_all(&l, kinds[k], OP_DEL);
+	apply_all(&l, FACT_CHAIN, OP_DEL);
+	apply_all(&l, FACT_SET, OP_DEL);
+	l.n = 0;
+	assert_has(&l);
+}
+
+static void a_slot_and_an_entry_change_their_values(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "member KUBE-ENDPOINTS 10.96.0.1,tcp:80,0 to=10.244.1.1:8080\n",
+			"member KUBE-ENDPOINTS 10.96.0.1,tcp:80,0 to=10.244.1.2:8081\n" },
+		{ "dispatch 10.96.0.1:80/TCP nowhere\n",
+			"dispatch 10.96.0.1:80/TCP KUBE-SPREAD-1-60\n" },
+	};
+
+	(void)state;
+	kernel_apply(adapter, OP_ADD, fact_set(SET_ENDPOINTS, AF_INET), 0);
+	kernel_apply(adapter, OP_ADD, fact_set(SET_DISPATCH, AF_INET), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *a = mem_strdup(rows[i][0]), *b = mem_strdup(rows[i][1]);
+		struct fact before, after;
+
+		a[strlen(a) - 1] = b[strlen(b) - 1] = '\0';
+		before = kernel_fact(a);
+		after = kernel_fact(b);
+		kernel_apply(adapter, OP_ADD, before, 0);
+		kernel_apply(adapter, OP_SET, after, 0);
+		kernel_assert_facts(adapter, before.key.kind, rows[i][1]);
+		/* One that nobody knew of. */
+		kernel_apply(adapter, OP_ADD, before, 0);
+		kernel_assert_facts(adapter, before.key.kind, rows[i][0]);
+	}
 }
 
 static void a_mark_is_changed(void **state)
@@ -836,6 +916,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, new_namespace, end_namespace)
 		TEST(rules_are_read_as_they_were_written),
 		TEST(members_of_every_type_are_added_and_deleted),
+		TEST(services_are_read_as_they_were_written),
+		TEST(a_slot_and_an_entry_change_their_values),
 		TEST(a_mark_is_changed),
 		TEST(a_range_within_another_takes_its_place),
 		TEST(many_ranges_are_deleted_by_a_new_set),

@@ -371,7 +371,7 @@ static void on_iptables_before_the_first_sync_everything_is_pending(void **state
 	fixture_load(&f->world->store, WEB);
 	f->report = whole_report(&f->in);
 	assert_state(first_port(f, "web"), "Pending",
-		"iptables entry for 10.20.30.41:80/TCP is not in the kernel yet");
+		"entry for 10.20.30.41:80/TCP is not in the kernel yet");
 }
 
 static void on_iptables_the_younger_of_two_services_is_in_conflict_too(void **state)

@@ -82,14 +82,14 @@ static void the_node_has_its_device_sets_chains_and_jumps(void **state)
 	for (int i = 0; i < 2; i++) {
 		int family = i ? AF_INET6 : AF_INET;
 
-		assert_int_equal(count(&n, FACT_SET, family), SET_COUNT - 2);
+		assert_int_equal(count(&n, FACT_SET, family), SET_IPSETS - 2);
 		assert_int_equal(count(&n, FACT_CHAIN, family), 14);
 		assert_int_equal(count(&n, FACT_JUMP, family), 11);
 	}
-	assert_int_equal(n.facts.n, 1 + 2 * (SET_COUNT - 2 + 14 + 11));
+	assert_int_equal(n.facts.n, 1 + 2 * (SET_IPSETS - 2 + 14 + 11));
 	node_facts_done(&n);
 	node_facts_resolve(&n, ipv4_only);
-	assert_int_equal(n.facts.n, 1 + SET_COUNT - 2 + 14 + 11);
+	assert_int_equal(n.facts.n, 1 + SET_IPSETS - 2 + 14 + 11);
 	node_facts_done(&n);
 }
 
@@ -341,7 +341,7 @@ static void iptables_has_what_it_refers_to_and_no_device(void **state)
 	(void)state;
 	node_facts_resolve(&n, on_iptables);
 	assert_int_equal(count(&n, FACT_LINK, 0), 0);
-	assert_int_equal(count(&n, FACT_SET, AF_INET6), SET_COUNT - 2);
+	assert_int_equal(count(&n, FACT_SET, AF_INET6), SET_IPSETS - 2);
 	assert_true(has(&n, &refused.key));
 	assert_false(has(&n, &marks.key));
 	for (size_t i = 0; i < n.facts.n; i++) {

@@ -94,7 +94,7 @@ static void arp_is_touched_only_when_strict(void **state)
 static void the_iptables_backend_needs_no_ipvs_settings(void **state)
 {
 	struct sysctl s[SYSCTL_MAX_WANTED];
-	size_t n = sysctl_wanted_iptables(true, true, true, s);
+	size_t n = sysctl_wanted_without_ipvs(true, true, true, s);
 
 	(void)state;
 	assert_int_equal(n, 5);
@@ -102,7 +102,7 @@ static void the_iptables_backend_needs_no_ipvs_settings(void **state)
 	assert_non_null(find(s, n, "net/ipv6/conf/all/forwarding"));
 	assert_non_null(find(s, n, "net/ipv4/conf/all/arp_ignore"));
 	assert_int_equal(find(s, n, "net/ipv4/conf/all/route_localnet")->value, 1);
-	n = sysctl_wanted_iptables(false, false, false, s);
+	n = sysctl_wanted_without_ipvs(false, false, false, s);
 	assert_int_equal(n, 1);
 }
 
