@@ -10,8 +10,8 @@
 #  4. fetches a page through the Service and shows the status;
 #  5. cleans up.
 #
-# The network of the host is not changed. On a kernel without ip_vs the daemon falls back to iptables;
-# with --vm, steps 2 to 5 run in a virtual machine whose kernel has ip_vs. If the environment has SVCD
+# The network of the host is not changed. On a kernel without ip_vs the daemon falls back to iptables, or
+# where that does not work to nftables; with --vm, steps 2 to 5 run in a virtual machine whose kernel has ip_vs. If the environment has SVCD
 # and SVC, the paths of the two programs, step 1 is left out.
 set -euo pipefail
 
@@ -94,8 +94,8 @@ both_answered() {
 	[ "$(sort -u "$work/pages" | grep -c Hello)" = 2 ]
 }
 
-# fetch NAME URL: fetches a page at least four times, until both backends have answered. iptables
-# chooses backends at random, so it may take more attempts.
+# fetch NAME URL: fetches a page at least four times, until both backends have answered. Without IPVS
+# backends are chosen at random, so it may take more attempts.
 fetch() {
 	local i
 	say "The client fetches $2 ($1)"
@@ -111,6 +111,9 @@ show_kernel() {
 	if in_ns node ipvsadm -Ln >"$work/ipvs" 2>/dev/null; then
 		say "What the kernel holds: ipvsadm -Ln"
 		cat "$work/ipvs"
+	elif grep -q "going on with the nftables backend" "$work/log"; then
+		say "What the kernel holds instead of IPVS: nft list map ip ipvsctl-svc KUBE-ENDPOINTS"
+		in_ns node nft list map ip ipvsctl-svc KUBE-ENDPOINTS
 	else
 		say "What the kernel holds instead of IPVS: iptables-save -t nat (the chains of the Service)"
 		in_ns node iptables-save -t nat |
@@ -119,7 +122,9 @@ show_kernel() {
 }
 
 nothing_is_left() {
-	! in_ns node iptables-save | grep -q KUBE- && [ -z "$(in_ns node ipvsadm -Sn 2>/dev/null)" ]
+	! in_ns node iptables-save 2>/dev/null | grep -q KUBE- &&
+		! in_ns node nft list tables | grep -q ipvsctl-svc &&
+		[ -z "$(in_ns node ipvsadm -Sn 2>/dev/null)" ]
 }
 
 start_daemon() {
@@ -209,7 +214,10 @@ elif kernel_has_ipvs; then
 elif kernel_has_sets; then
 	say "This kernel has no ip_vs: the daemon will FALL BACK TO IPTABLES (see IPVS with --vm)"
 	play
+elif kernel_has_maps; then
+	say "Neither ip_vs nor iptables works: the daemon will FALL BACK TO NFTABLES (see IPVS with --vm)"
+	play
 else
-	say "This kernel has neither ip_vs nor iptables with sets: starting a virtual machine"
+	say "This kernel has neither ip_vs nor nf_tables: starting a virtual machine"
 	in_vm
 fi

@@ -50,6 +50,13 @@ kernel_has_sets() {
 		iptables -A INPUT -m conntrack --ctstate NEW -m set --match-set x dst,dst' >/dev/null 2>&1
 }
 
+# The same for nftables.
+kernel_has_maps() {
+	[ "$(id -u)" = 0 ] && unshare --net nft "add table ip x; add chain ip x y {
+		type nat hook prerouting priority -101; }; add map ip x z { type ipv4_addr : ipv4_addr; };
+		add rule ip x y dnat to ip daddr map @z" >/dev/null 2>&1
+}
+
 # list_kernel_tests BUILD .name|.filename[0]: the unit tests that need a kernel with IPVS.
 list_kernel_tests() {
 	meson introspect --targets "$1" | jq -r ".[] | select(.name | test(\"^test_.*_kernel$\")) | $2"

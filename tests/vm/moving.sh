@@ -123,3 +123,30 @@ as_fresh() {
 		diff -u "$WORK/$part-$1" "$WORK/$part-now" || return
 	done
 }
+
+# settled_on BACKEND: whether this backend has no pending work.
+settled_on() {
+	settled && in_node "$SVC" status --socket "$STATUS_SOCKET" -o json |
+		jq -e '.backend == "'"$1"'"'
+}
+
+# A client that keeps sending from one socket.
+still_talks() {
+	hold_ask
+	echo "$HELD"
+	[[ $HELD = "a "* ]]
+}
+
+change_to() {
+	begin_loops
+	hold_open 1 client udp 10.96.0.40 53
+	sleep $((PATIENCE / 2 + 1))
+	daemon_end TERM
+	must "a restart with --backend $1 succeeds" daemon_start --backend "$1" --drain-timeout 2s
+	check "no work is pending after the restart with --backend $1" eventually 60 settled_on "$1"
+	sleep $((PATIENCE / 2 + 1))
+	end_loops "change to $1"
+	check "change to $1: a client that keeps sending UDP from one port gets answers" \
+		eventually 20 still_talks
+	hold_close
+}

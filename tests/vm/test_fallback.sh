@@ -112,9 +112,9 @@ chosen_without_ipvs() {
 		fails_with 'IPVS cannot be used: .*modprobe ip_vs.*--backend=auto' \
 		daemon_run --once --backend ipvs
 	equal "a failed --backend=ipvs writes nothing" "$(in_node iptables-save | grep -c KUBE)" 0
-	check "with --netfilter=nftables the fallback is iptables, too" \
+	check "with --netfilter=nftables the fallback is the nftables backend" \
 		daemon_run --once --backend auto --netfilter nftables
-	check "its rules are there" eval 'in_node iptables-save | grep -q KUBE-SVC-'
+	check "its rules are there" eval 'in_node nft list table ip ipvsctl-svc | grep -q KUBE-SPREAD-'
 	must "--backend=auto falls back to iptables" daemon_start --backend auto \
 		--metrics-bind-address 127.0.0.1:10249
 	equal "the fallback is logged once" "$(grep -c 'going on with iptables' "$DAEMON_LOG")" 1

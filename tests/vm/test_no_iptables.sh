@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Tests a machine such as a stock Enterprise Linux 10: ip_vs and nf_tables, but neither ip_set nor
-# any module or program of iptables.
+# any module or program of iptables; and the same machine without ip_vs.
 . "$(dirname "$0")/lab.sh"
 . "$(dirname "$0")/moving.sh"
 
@@ -26,6 +26,15 @@ hide() {
 	for path in $(compgen -c | grep -E '^(ipset|x?ip6?tables.*)$' | sort -u); do
 		mount --bind /bin/false "$(type -P "$path")" || return
 	done
+}
+
+hide_ipvs() {
+	local i
+	echo "install ip_vs /bin/false" >>"$HIDING"
+	for i in 1 2 3; do
+		awk '/^ip_vs/ { print $1 }' /proc/modules | xargs -r -n1 rmmod 2>/dev/null
+	done
+	not grep -q '^ip_vs ' /proc/modules
 }
 
 answers() {
@@ -77,4 +86,27 @@ unset KUBECONFIG
 check "--netfilter=iptables is an error that names what is missing" eval \
 	'enter node "$SVCD" --manifests "$MANIFESTS" --netfilter=iptables --once 2>&1 |
 		grep -q "install the package iptables"'
+
+quickstart() {
+	SVCD=$SVCD SVC=$SVC "$(dirname "$0")/../../examples/quickstart.sh" --play >"$WORK/said" 2>&1
+}
+
+check "the quickstart succeeds" quickstart
+check "with IPVS and nftables" grep -q "Backend: ipvs with nftables " "$WORK/said"
+lab_down
+must "ip_vs is hidden, too" hide_ipvs
+lab_up
+write_services
+must "the daemon starts without IPVS" daemon_start
+check "it says loudly that it uses the nftables backend" grep -q \
+	'level=warning msg="IPVS cannot be used, going on with the nftables backend' "$DAEMON_LOG"
+check "status says so, too" eval 'in_node "$SVC" status --socket "$STATUS_SOCKET" |
+	grep -q "^Node: node-a   Backend: nftables "'
+check "without IPVS a client reaches a cluster IP" answers client tcp 10.96.0.10 80
+check "without IPVS a client reaches a NodePort over IPv6" answers client tcp $NODE_IP6 30080
+check "without IPVS the node reaches a cluster IP" answers node tcp 10.96.0.10 80
+check "without IPVS UDP works" answers client udp 10.96.0.40 53
+daemon_end TERM
+check "the quickstart succeeds without IPVS" quickstart
+check "with the nftables backend" grep -q "Backend: nftables " "$WORK/said"
 tap_done
