@@ -25,6 +25,11 @@ enum {
 	 * does not know the second. */
 	USERDATA_COMMENT = 0,
 	USERDATA_HASH = 100,
+	/* That of a set; enum byteorder of nftables. */
+	USERDATA_KEY_ORDER = 0,
+	USERDATA_VALUE_ORDER = 1,
+	HOST_ORDER = 1,
+	BIG_ENDIAN_ORDER = 2,
 	USERDATA_MAX = 255,
 	/* For `nft list`: enum datatypes of nftables. A concatenation has 6 bits for each. */
 	TYPE_IPV4 = 7,
@@ -252,6 +257,22 @@ static int put_set_name(struct nl_msg *msg, int type, const struct fact_key *set
 	return nla_put_string(msg, type, set_name(set_of(set), set->family, name));
 }
 
+/* nft takes a single field for big endian unless it is told, as it tells itself in this way
+ * (NFTNL_UDATA_SET_KEYBYTEORDER of libnftnl). */
+static int put_byte_orders(struct nl_msg *msg, const struct set_fields *key, bool marks)
+{
+	const uint32_t key_order =
+		key->n == 1 && key->type[0] == TYPE_MARK ? HOST_ORDER : BIG_ENDIAN_ORDER;
+	const uint32_t value_order = marks ? HOST_ORDER : BIG_ENDIAN_ORDER;
+	uint8_t data[2 * (2 + sizeof(uint32_t))] = { USERDATA_KEY_ORDER, sizeof(uint32_t) };
+
+	memcpy(data + 2, &key_order, sizeof(key_order));
+	data[6] = USERDATA_VALUE_ORDER;
+	data[7] = sizeof(uint32_t);
+	memcpy(data + 8, &value_order, sizeof(value_order));
+	return nla_put(msg, NFTA_SET_USERDATA, sizeof(data), data);
+}
+
 struct nl_msg *nftables_msg_set(int message, const struct fact_key *set)
 {
 	const bool new = message == NFT_MSG_NEWSET;
@@ -272,6 +293,9 @@ struct nl_msg *nftables_msg_set(int message, const struct fact_key *set)
 			put_number(msg, NFTA_SET_DATA_LEN, values.total);
 	if (has_ranges(set->set))
 		failed = failed || put_description(msg, &f);
+	if (nftables_has_values(set))
+		failed = failed ||
+			put_byte_orders(msg, &f, values.n == 1 && values.type[0] == TYPE_MARK);
 	if (set->set == SET_CLIENTS)
 		failed = failed || put_size(msg, CLIENTS);
 	return msg_end(msg, failed);
