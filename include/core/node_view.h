@@ -98,6 +98,8 @@ void node_view_forget_missing_schedulers(struct node_view *v);
 
 /* Rules of netfilter translate the addresses of packets to Services; else IPVS has them. */
 bool node_view_translates(const struct node_view *v);
+/* Sets and rules are in nftables; else in ipset and iptables. */
+bool node_view_on_nftables(const struct node_view *v);
 /* The backend in effect: never BACKEND_AUTO. */
 enum backend node_view_backend(const struct node_view *v);
 /* The layout is that of kube-proxy's iptables mode. */

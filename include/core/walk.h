@@ -46,6 +46,7 @@ struct walk_packet {
 
 /* A rule and its chain. */
 struct walk_rule {
+	enum table table;
 	char chain[CHAIN_NAME_LEN + 1]; /* "": none */
 	struct rule rule;		/* its texts are the pool's */
 };
@@ -63,8 +64,8 @@ struct walk_path {
 	struct walk_rule rule;	     /* dropped or rejected the packet, or ended the walk */
 	struct walk_rule masquerade; /* marked the packet to be masqueraded */
 	struct fact_key vs;	     /* of WALK_FORWARDED: FACT_VS, or without IPVS FACT_DISPATCH */
-	/* Without IPVS, of WALK_FORWARDED: the chain that chooses an endpoint, and on iptables its
-	 * rules, on nftables its spread. */
+	/* Without IPVS, of WALK_FORWARDED: the chain of TABLE_NAT that chooses an endpoint, and on
+	 * iptables its rules, on nftables its spread. */
 	char chain[CHAIN_NAME_LEN + 1]; /* "": IPVS chooses */
 	const struct rule_list *choice;
 	struct spread spread;

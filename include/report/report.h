@@ -42,9 +42,13 @@ struct report_input {
 	/* For explain() only: appends where packets to the address go, "via 10.0.0.1 dev eth0".
 	 * NULL: it is unknown. */
 	void (*print_route)(struct buf *b, const struct ip *dst);
-	/* Appends a rule with the chain that it stands in: iptables_print_rule(). For explain()
-	 * only. */
-	void (*print_rule)(struct buf *b, int family, const char *chain, const struct rule *rule);
+	/* Appends the name of a chain as the node's interface of netfilter has it:
+	 * rule_text_print_chain(). */
+	void (*print_chain)(
+		struct buf *b, const struct node_view *view, enum table table, const char *chain);
+	/* Appends a rule with the chain that it stands in: rule_text_print(). For explain() only. */
+	void (*print_rule)(struct buf *b, const struct node_view *view, int family,
+		enum table table, const char *chain, const struct rule *rule);
 };
 
 /*

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "kernel/adapters.h"
 #include "kernel/link.h"
 
 void dry_init(struct dry *d, const char *command)
@@ -53,6 +54,15 @@ enum exit_code dry_load(struct dry *d, struct err *err)
 	if (e < 0 || (n && !d->store.n_services))
 		return EXIT_CODE_USAGE;
 	return n ? EXIT_CODE_DIFFERENT : EXIT_CODE_OK;
+}
+
+enum netfilter dry_netfilter(const struct config *c)
+{
+	if (c->hand_over || c->options.backend == BACKEND_IPTABLES)
+		return NETFILTER_IPTABLES;
+	if (c->options.netfilter != NETFILTER_AUTO)
+		return c->options.netfilter;
+	return c->diff == DIFF_NO ? NETFILTER_IPTABLES : adapters_netfilter_in_use();
 }
 
 int dry_take_node(struct dry *d, struct err *err)

@@ -28,6 +28,9 @@ void dry_done(struct dry *d);
  * were problems), or EXIT_CODE_USAGE (nothing could be loaded).
  */
 enum exit_code dry_load(struct dry *d, struct err *err);
+/* The interface for sets and rules that a daemon with these options uses; "auto" is what a daemon of
+ * this machine uses, or iptables where the kernel may not be asked (DIFF_NO). */
+enum netfilter dry_netfilter(const struct config *c);
 /*
  * Fills the view from the manifests' Node object of our name or, if there is none, from the machine
  * that this runs on. Returns 0, or a negative errno with a text.

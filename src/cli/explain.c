@@ -7,7 +7,7 @@
 #include "client.h"
 #include "command.h"
 #include "dry.h"
-#include "kernel/iptables_text.h"
+#include "kernel/rule_text.h"
 #include "report/clean.h"
 #include "report/explain.h"
 #include "status.h"
@@ -241,7 +241,11 @@ static enum exit_code ask_daemon(const struct dry *d, const char *what, json_t *
 static enum exit_code explain_manifests(struct dry *d, const struct explain_query *q, json_t **ret)
 {
 	struct report_input in = {
-		.store = &d->store, .view = &d->view, .dry = true, .print_rule = iptables_print_rule
+		.store = &d->store,
+		.view = &d->view,
+		.dry = true,
+		.print_chain = rule_text_print_chain,
+		.print_rule = rule_text_print,
 	};
 	struct err err;
 	enum exit_code code = dry_load(d, &err);
@@ -250,6 +254,7 @@ static enum exit_code explain_manifests(struct dry *d, const struct explain_quer
 		return code;
 	if (dry_take_node(d, &err) < 0)
 		return command_complain(d->command, EXIT_CODE_USAGE, err.msg);
+	d->view.netfilter = dry_netfilter(&d->config);
 	d->engine = engine_new(
 		&(struct engine_config){ .store = &d->store, .view = &d->view, .dry_run = true });
 	engine_fed(d->engine);

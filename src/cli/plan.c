@@ -58,16 +58,6 @@ static void on_plan_audit(const struct err *err, void *arg)
 		r->audit = *err;
 }
 
-/* As netfilter_choose(), but "auto" is what a daemon of this machine uses. */
-static enum netfilter plan_netfilter(const struct config *c)
-{
-	if (c->hand_over || c->options.backend == BACKEND_IPTABLES)
-		return NETFILTER_IPTABLES;
-	if (c->options.netfilter != NETFILTER_AUTO)
-		return c->options.netfilter;
-	return c->diff == DIFF_NO ? NETFILTER_IPTABLES : adapters_netfilter_in_use();
-}
-
 /* Returns false if the kernel differs from the plan, or if --diff was given and it was not read. */
 static bool make_plan(struct plan_run *r, bool read_kernel)
 {
@@ -82,7 +72,7 @@ static bool make_plan(struct plan_run *r, bool read_kernel)
 	const struct err *failure = NULL;
 	struct err err;
 
-	view->netfilter = plan_netfilter(&r->dry.config);
+	view->netfilter = dry_netfilter(&r->dry.config);
 	r->dry.engine = engine_new(&config);
 	engine_set_input_complete(r->dry.engine, manifests_complete(r->dry.manifests));
 	if (read_kernel) {

@@ -192,6 +192,11 @@ bool node_view_translates(const struct node_view *v)
 	return v->backend == BACKEND_IPTABLES || v->backend == BACKEND_NFTABLES;
 }
 
+bool node_view_on_nftables(const struct node_view *v)
+{
+	return v->netfilter == NETFILTER_NFTABLES || v->backend == BACKEND_NFTABLES;
+}
+
 enum backend node_view_backend(const struct node_view *v)
 {
 	return node_view_translates(v) ? v->backend : BACKEND_IPVS;

@@ -256,7 +256,7 @@ static enum verdict run_rule(
 {
 	const uint32_t masquerade = UINT32_C(1) << r->walk->view->options->masquerade_bit;
 	const uint32_t before = r->packet->mark;
-	struct walk_rule here = { .rule = *rule };
+	struct walk_rule here = { .table = r->table, .rule = *rule };
 	bool holds = true, unreadable = false;
 	enum verdict v = VERDICT_CONTINUE;
 

@@ -8,10 +8,10 @@
 #include "base/mem.h"
 #include "daemon.h"
 #include "kernel/iptables.h"
-#include "kernel/iptables_text.h"
 #include "kernel/ipvs.h"
 #include "kernel/leftovers.h"
 #include "kernel/link.h"
+#include "kernel/rule_text.h"
 #include "kernel/traps.h"
 #include "report/explain.h"
 #include "report/report.h"
@@ -183,7 +183,8 @@ static struct report_input report_input(struct daemon *d)
 		.conns = d->view.backend == BACKEND_IPVS ? status_conns : NULL,
 		.conns_arg = d,
 		.print_route = status_print_route,
-		.print_rule = iptables_print_rule,
+		.print_chain = rule_text_print_chain,
+		.print_rule = rule_text_print,
 	};
 }
 

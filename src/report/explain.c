@@ -42,7 +42,7 @@ static json_t *walk_rule_json(const struct explainer *x, int family, const struc
 
 	if (!*rule->chain)
 		return json_null();
-	x->in->print_rule(&text, family, rule->chain, &rule->rule);
+	x->in->print_rule(&text, x->in->view, family, rule->table, rule->chain, &rule->rule);
 	return json_string(buf_str(&text));
 }
 
@@ -91,6 +91,7 @@ static json_t *explain_path(const struct explainer *x, const struct walk_packet 
 		[WALK_UNREADABLE] = "unknown",
 	};
 	_cleanup_free_ bool *leads = mem_zalloc(endpoints->n, sizeof(*leads));
+	_cleanup_(buf_done) struct buf chain_text = { 0 };
 	char hash[SERVICE_HASH_LEN];
 	enum service_chain chain;
 	json_t *list = json_array();
@@ -127,6 +128,8 @@ static json_t *explain_path(const struct explainer *x, const struct walk_packet 
 				"masquerade", (int)masqueraded, "masqueradeRule",
 				walk_rule_json(x, ep->ip.family, &rule)));
 	}
+	if (*path.chain)
+		x->in->print_chain(&chain_text, x->in->view, TABLE_NAT, path.chain);
 	/* A virtual server without a real server that has a weight rejects. */
 	end = path.end == WALK_FORWARDED && !answered ? WALK_REJECTED : path.end;
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "from",
@@ -135,7 +138,8 @@ static json_t *explain_path(const struct explainer *x, const struct walk_packet 
 		ends[end], "reason", path_reason(&path, answered, local_policy, endpoints), "rule",
 		walk_rule_json(x, packet->dst.family, &path.rule), "virtualServer",
 		path.end == WALK_FORWARDED && !*path.chain ? report_vs_json(&path.vs) : json_null(),
-		"chain", *path.chain ? json_string(path.chain) : json_null(), "endpoints", list);
+		"chain", *path.chain ? json_string(buf_str(&chain_text)) : json_null(), "endpoints",
+		list);
 }
 
 /* There is a way to tell pods from others. */

@@ -279,12 +279,7 @@ static json_t *plan_vips(const struct plan *p)
 	return list;
 }
 
-/* What only one of the two interfaces has is empty with the other one. */
-static bool plan_uses_nftables(const struct plan *p)
-{
-	return p->view->netfilter == NETFILTER_NFTABLES || p->view->backend == BACKEND_NFTABLES;
-}
-
+/* Empty with nftables, as plan_rules(). */
 static json_t *plan_ipsets(const struct plan *p)
 {
 	size_t n, n_members;
@@ -295,7 +290,7 @@ static json_t *plan_ipsets(const struct plan *p)
 	struct fact_key parent;
 	char name[SET_NAME_LEN + 1];
 
-	for (; n && !plan_uses_nftables(p); n--, set++) {
+	for (; n && !node_view_on_nftables(p->view); n--, set++) {
 		json_t *entries = json_array();
 
 		for (; member < end && fact_parent(&member->key, &parent) &&
@@ -346,7 +341,7 @@ static json_t *plan_rules(const struct plan *p, enum fact_kind kind, int family,
 		struct rule rule;
 		json_t *list, *all;
 
-		if (f->key.family != family || plan_uses_nftables(p))
+		if (f->key.family != family || node_view_on_nftables(p->view))
 			continue;
 		list = child_or(child_or(tables, table, json_object()), chain, json_array());
 		all = child_or(by_table, table, json_array());
@@ -533,7 +528,7 @@ static json_t *plan_tree(const struct plan *p)
 	json_object_set_new(o, "backend", json_string(backend_name(node_view_backend(p->view))));
 	json_object_set_new(o, "netfilter",
 		json_string(netfilter_name(
-			plan_uses_nftables(p) ? NETFILTER_NFTABLES : NETFILTER_IPTABLES)));
+			node_view_on_nftables(p->view) ? NETFILTER_NFTABLES : NETFILTER_IPTABLES)));
 	json_object_set_new(o, "virtualServers", plan_virtual_servers(p, &ports));
 	if (node_view_translates(p->view))
 		json_object_set_new(o, "dispatch", plan_dispatch(p, &ports));
@@ -545,7 +540,7 @@ static json_t *plan_tree(const struct plan *p)
 	json_object_set_new(o, "jumps", jumps4);
 	json_object_set_new(o, "chains6", plan_rules(p, FACT_CHAIN, AF_INET6, rules6));
 	json_object_set_new(o, "jumps6", jumps6);
-	if (plan_uses_nftables(p))
+	if (node_view_on_nftables(p->view))
 		json_object_set_new(o, "nftables", plan_nftables(p));
 	json_object_set_new(o, "notProxied", plan_not_proxied(p));
 	json_object_set_new(o, "conflicts", plan_refused(p, &ports, true));
@@ -778,7 +773,7 @@ void plan_text(const struct plan *p, struct buf *out)
 	report_clean(tree);
 	buf_addf(out, "Node: %s   Backend: %s%s   Services: %lld\n", member_text(tree, "node"),
 		member_text(tree, "backend"),
-		plan_uses_nftables(p) && !dispatch ? " with nftables" : "",
+		node_view_on_nftables(p->view) && !dispatch ? " with nftables" : "",
 		member_number(more, "services"));
 	if (dispatch)
 		plan_print_dispatch(dispatch, out);
@@ -787,7 +782,7 @@ void plan_text(const struct plan *p, struct buf *out)
 	plan_print_left_out(tree, out);
 	plan_print_vips(json_object_get(more, "vips"), out);
 	plan_print_taken_by_port(tree, out);
-	if (plan_uses_nftables(p))
+	if (node_view_on_nftables(p->view))
 		plan_print_nftables(json_object_get(tree, "nftables"), out);
 	else
 		plan_print_ipsets(json_object_get(tree, "ipsets"), out);

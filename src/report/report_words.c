@@ -18,8 +18,11 @@ json_t *report_vs_json(const struct fact_key *vs)
 		"protocol", proto_name(vs->proto));
 }
 
-void report_describe(struct buf *b, const struct fact_key *key)
+void report_describe(struct buf *b, const struct fact_key *key, const struct report_input *in)
 {
+	const bool nftables = node_view_on_nftables(in->view);
+	const char *interface = nftables ? "nftables" : "iptables";
+	const char *set_word = nftables ? "nftables set" : "ipset";
 	const char *family = family_name(key->family);
 	struct ip ip = fact_ip(key), ip2 = fact_ip2(key);
 	char s[IP_PORT_STRLEN], set[SET_NAME_LEN + 1];
@@ -33,24 +36,30 @@ void report_describe(struct buf *b, const struct fact_key *key)
 			key->policy_rule.mark);
 		break;
 	case FACT_SET:
-		buf_addf(b, "ipset %s", set_name(key->set, key->family, set));
+		buf_addf(b, "%s %s", set_word, set_name(key->set, key->family, set));
 		break;
 	case FACT_MEMBER:
 		buf_adds(b, "entry ");
 		fact_print_member(b, key);
-		buf_addf(b, " of ipset %s", set_name(key->set, key->family, set));
+		buf_addf(b, " of %s %s", set_word, set_name(key->set, key->family, set));
 		break;
 	case FACT_CHAIN:
-		buf_addf(b, "%s iptables chain %s in table %s", family, key->name,
-			table_name(key->set));
+		buf_addf(b, "%s %s chain ", family, interface);
+		in->print_chain(b, in->view, key->set, key->name);
+		if (!nftables) /* where the name of a chain has the table */
+			buf_addf(b, " in table %s", table_name(key->set));
 		break;
 	case FACT_DISPATCH:
 		buf_addf(b, "entry for %s/%s", ip_print_port(&ip, key->port, s),
 			proto_name(key->proto));
 		break;
 	case FACT_JUMP:
-		buf_addf(b, "%s iptables rule from %s to %s in table %s", family,
-			hook_name(key->port), key->name, table_name(key->set));
+		buf_addf(b, "%s %s rule from ", family, interface);
+		in->print_chain(b, in->view, key->set, hook_name(key->port));
+		buf_adds(b, " to ");
+		in->print_chain(b, in->view, key->set, key->name);
+		if (!nftables)
+			buf_addf(b, " in table %s", table_name(key->set));
 		break;
 	case FACT_RS:
 		buf_addf(b, "real server %s of ", ip_print_port(&ip2, key->port2, s));
@@ -84,7 +93,7 @@ void report_failure(struct buf *b, const struct fact_key *key, const struct fact
 {
 	struct op op = fact_state_op(key, state);
 
-	report_describe(b, key);
+	report_describe(b, key, in);
 	buf_adds(b, ": ");
 	engine_print_failure(in->engine, b, &op);
 	buf_addf(b, ", for the last %" PRIu64 " s", (in->now - state->failing_since) / 1000);
@@ -100,7 +109,7 @@ enum report_fault report_fault(struct buf *b, const struct fact_key *key,
 	if (state->wanted && state->present && state->known &&
 		fact_val_eq(&state->want, &state->have))
 		return FAULT_NONE;
-	report_describe(b, key);
+	report_describe(b, key, in);
 	buf_adds(b,
 		state->wanted && state->present ? " is being changed"
 						: " is not in the kernel yet");

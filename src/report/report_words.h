@@ -14,7 +14,7 @@
  */
 json_t *report_vs_json(const struct fact_key *vs);
 /* Names a fact for people: "virtual server 10.96.0.10:80/TCP". */
-void report_describe(struct buf *b, const struct fact_key *key);
+void report_describe(struct buf *b, const struct fact_key *key, const struct report_input *in);
 /* "DESCRIPTION: Operation not permitted, for the last 12 s": an operation that the kernel refuses,
  * with the words of the adapter's explain(). */
 void report_failure(struct buf *b, const struct fact_key *key, const struct fact_state *state,

@@ -12,6 +12,7 @@
 #include "fake/kernel.h"
 #include "fixture.h"
 #include "kernel/iptables_text.h"
+#include "kernel/rule_text.h"
 #include "manifest/manifest.h"
 #include "report/explain.h"
 #include "report/plan.h"
@@ -110,7 +111,8 @@ int main(int argc, char **argv)
 		.kernel = "",
 		.input = "manifests",
 		.now = 1000,
-		.print_rule = iptables_print_rule };
+		.print_chain = rule_text_print_chain,
+		.print_rule = rule_text_print };
 	report_all(&in);
 	explain_one(&in, "10.96.0.1:80/TCP");
 	explain_one(&in, "default/web");

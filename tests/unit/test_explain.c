@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "kernel/iptables_text.h"
+#include "kernel/rule_text.h"
 #include "report/explain.h"
 #include "world.h"
 
@@ -99,7 +99,8 @@ static struct report_input input_of(struct world *w)
 		.view = &w->node.view,
 		.backend = "ipvs",
 		.now = w->now,
-		.print_rule = iptables_print_rule };
+		.print_chain = rule_text_print_chain,
+		.print_rule = rule_text_print };
 }
 
 static json_t *ask(const struct report_input *in, const char *what, const char *from)
@@ -366,6 +367,32 @@ static void an_endpoint_that_drains_is_told(void **state)
 	json_decref(answer);
 }
 
+static void on_nftables_rules_are_in_its_words(void **state)
+{
+	struct world *w = *state;
+	struct report_input in;
+	json_t *answer, *path;
+
+	w->node.view.netfilter = NETFILTER_NFTABLES;
+	world_start(w,
+		"service a/web type=LoadBalancer ip=10.20.30.41 lb=1.2.3.4 etp=Local "
+		"port=p:80/TCP\n" REMOTE);
+	in = input_of(w);
+	answer = ask(&in, "1.2.3.4:80", "outside");
+	path = json_array_get(json_object_get(address_of(answer), "paths"), 0);
+	assert_text(path, "rule",
+		"add rule ip ipvsctl-svc mangle-KUBE-IPVS-PODS ip daddr . meta l4proto . th dport "
+		"@KUBE-NO-LOCAL meta mark & 0xfff00000 == 0x00000000 ct state new drop");
+	json_decref(answer);
+	answer = ask(&in, "10.20.30.41:80", "node");
+	path = json_array_get(json_object_get(address_of(answer), "paths"), 0);
+	assert_text(json_array_get(json_object_get(path, "endpoints"), 0), "masqueradeRule",
+		"add rule ip ipvsctl-svc nat-KUBE-SERVICES ip saddr != 10.244.0.0/16 ip daddr . "
+		"meta l4proto . th dport @KUBE-CLUSTER-IP jump nat-KUBE-MARK-MASQ comment "
+		"\"Kubernetes service cluster ip + port for masquerade purpose\"");
+	json_decref(answer);
+}
+
 static void what_is_not_found_says_why(void **state)
 {
 	static const struct {
@@ -496,6 +523,7 @@ static void a_rule_that_cannot_be_walked_is_never_guessed(void **state)
 		walk_init(&w, ledger, &pool, &node.view);
 		walk_to_vs(&w, &p, &path);
 		assert_int_equal(path.end, WALK_UNREADABLE);
+		assert_int_equal(path.rule.table, TABLE_NAT);
 		assert_string_equal(path.rule.chain, "KUBE-SERVICES");
 		assert_int_equal(path.rule.rule.target.type, rules[i].target.type);
 		walk_done(&w);
@@ -518,6 +546,7 @@ int main(void)
 		WORLD_TEST(of_two_services_the_loser_names_the_winner),
 		WORLD_TEST(what_the_kernel_refuses_is_told_at_its_address),
 		WORLD_TEST(an_endpoint_that_drains_is_told),
+		WORLD_TEST(on_nftables_rules_are_in_its_words),
 		WORLD_TEST(what_is_not_found_says_why),
 		WORLD_TEST(what_an_earlier_run_left_is_said),
 		WORLD_TEST(endpoints_that_are_services_are_noted),

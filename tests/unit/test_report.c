@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "core/fact_text.h"
+#include "kernel/rule_text.h"
 #include "report/report.h"
 #include "world.h"
 
@@ -53,6 +54,7 @@ static int setup(void **state)
 		.kernel = "6.1.0",
 		.input = "manifests",
 		.now = START,
+		.print_chain = rule_text_print_chain,
 	};
 	*state = f;
 	return 0;
@@ -668,6 +670,35 @@ static void failures_of_no_service_are_told_apart(void **state)
 		"last 0 s\"]");
 }
 
+static void failures_name_the_objects_of_nftables(void **state)
+{
+	static const struct {
+		const char *refuse, *failures;
+	} cases[] = {
+		{ "set KUBE-CLUSTER-IP",
+			"[\"nftables set KUBE-CLUSTER-IP: Input/output error, for the last 0 s\"]" },
+		{ "chain IPv4 nat KUBE-SERVICES",
+			"[\"IPv4 nftables chain nat-KUBE-SERVICES: Input/output error, for the last "
+			"0 s\"]" },
+		{ "jump IPv6 nat PREROUTING KUBE-SERVICES",
+			"[\"IPv6 nftables rule from nat-PREROUTING to nat-KUBE-SERVICES: Input/output "
+			"error, for the last 0 s\"]" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct fixture *f;
+
+		setup(state);
+		f = *state;
+		f->world->node.view.netfilter = NETFILTER_NFTABLES;
+		f->refuse = cases[i].refuse;
+		f->refusal = -EIO;
+		run(f, WEB);
+		assert_json(json_object_get(f->report, "failures"), cases[i].failures);
+		teardown(state);
+	}
+}
+
 static void what_does_not_go_away_is_a_failure_of_no_service(void **state)
 {
 	struct fixture *f = *state;
@@ -868,6 +899,7 @@ int main(void)
 		TEST(virtual_servers_of_others_are_foreign),
 		TEST(what_an_earlier_run_left_is_unknown),
 		TEST(failures_of_no_service_are_told_apart),
+		cmocka_unit_test(failures_name_the_objects_of_nftables),
 		TEST(what_does_not_go_away_is_a_failure_of_no_service),
 		TEST(connections_are_summed_over_the_addresses),
 		TEST(connections_that_cannot_be_counted_are_unknown),

@@ -111,7 +111,7 @@ equal "a client reaches both endpoints of a cluster IP" \
 	"$(names "$(ask client -n 40 tcp 10.96.0.10 80)")" "a c"
 equal "and of a NodePort over IPv6" "$(names "$(ask client -n 40 tcp $NODE_IP6 30080)")" "a c"
 check "explain names the chain that chooses" eval \
-	'in_node "$SVC" explain web --socket "$STATUS_SOCKET" | grep -q "(chain KUBE-SPREAD-2"'
+	'in_node "$SVC" explain web --socket "$STATUS_SOCKET" | grep -q "(chain nat-KUBE-SPREAD-2"'
 must "the programs are shown again" show_programs
 
 # ---- Session affinity ----
