@@ -167,7 +167,8 @@ static void add_limits(struct buf *out, const json_t *services)
 void status_head(const json_t *status, struct buf *out)
 {
 	const json_t *list = json_object_get(status, "virtualServers"), *vs;
-	const bool nftables = !strcmp(tree_text(status, "netfilter"), "nftables");
+	const bool nftables = !strcmp(tree_text(status, "netfilter"), "nftables") &&
+		!strcmp(tree_text(status, "backend"), "ipvs");
 	size_t i, real_servers = 0;
 
 	buf_addf(out, "Node: %s   Backend: %s%s (kernel %s)", tree_text(status, "node"),

@@ -1,6 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Tests flows.table with the nftables backend, which needs neither IPVS nor iptables: in software
-# emulation with the default options only.
+# Tests flows.table with the nftables backend, without the programs of ipset and iptables, and in a
+# virtual machine without their modules and ip_vs. In software emulation it has the default options
+# only.
+. "$(dirname "$0")/hiding.sh"
+
 [ "${VM_ACCEL:-}" != tcg ] || export ONLY=by-default
-BACKEND=nftables NETFILTER=nftables exec "$(dirname "$0")/test_flows.sh"
+hide_programs
+[ -z "${VM_ACCEL:-}" ] || hide_modules "$modules_of_iptables|ip_vs" ||
+	echo "# a module is in use, and stays"
+trap show_modules EXIT
+BACKEND=nftables NETFILTER=nftables "$(dirname "$0")/test_flows.sh"

@@ -6,8 +6,7 @@
 . "$(dirname "$0")/lab.sh"
 . "$(dirname "$0")/moving.sh"
 
-# Programs are hidden in a mount namespace of its own.
-[ -n "${APART:-}" ] || APART=1 exec unshare -m "$0"
+. "$(dirname "$0")/hiding.sh"
 
 status() {
 	in_node "$SVC" status --socket "$STATUS_SOCKET" "$@"
@@ -15,19 +14,6 @@ status() {
 
 status_has() {
 	status | tee "$WORK/last" | grep -Eq -- "$1"
-}
-
-hide_programs() {
-	local path
-	for path in $(compgen -c | grep -E '^(ipset|x?ip6?tables.*)$' | sort -u); do
-		mount --bind /bin/false "$(type -P "$path")" || return
-	done
-}
-
-show_programs() {
-	while umount /bin/false 2>/dev/null; do :; done
-	awk '$5 ~ /\/(ipset|x?ip6?tables[^ ]*|xtables[^ ]*)$/ {print $5}' /proc/self/mountinfo |
-		xargs -r umount
 }
 
 # sticky TIMEOUT ADDRESS...: a Service with session affinity and these endpoints.
@@ -106,7 +92,7 @@ else
 	must "the daemon starts without them and without IPVS" daemon_start
 	check "it says loudly that it falls back to nftables, and why" loud_fallback
 fi
-check "status shows the backend nftables" status_has '^Node: node-a   Backend: nftables '
+check "status shows the backend nftables" status_has '^Node: node-a   Backend: nftables \(kernel '
 equal "a client reaches both endpoints of a cluster IP" \
 	"$(names "$(ask client -n 40 tcp 10.96.0.10 80)")" "a c"
 equal "and of a NodePort over IPv6" "$(names "$(ask client -n 40 tcp $NODE_IP6 30080)")" "a c"

@@ -6,36 +6,7 @@
 . "$(dirname "$0")/moving.sh"
 
 [ -n "${VM_ACCEL:-}" ] || skip_all "it hides modules of the whole machine"
-# Programs are hidden in a mount namespace of its own.
-[ -n "${HIDDEN:-}" ] || HIDDEN=1 exec unshare -m "$0"
-
-HIDING=/run/modprobe.d/ipvsctl-test.conf
-
-hide() {
-	local path name i
-	mkdir -p "${HIDING%/*}"
-	while read -r name; do
-		echo "install ${name//-/_} /bin/false"
-	done < <(find "/lib/modules/$(uname -r)/kernel" -name '*.ko*' -printf '%f\n' | sed 's/\.ko.*//' |
-		grep -E '^(ip_set|xt_|x_tables|ip_tables|ip6_tables|iptable_|ip6table_|nft_compat|br_netfilter)') \
-		>"$HIDING"
-	for i in 1 2 3; do
-		sed 's/install \(.*\) .*/\1/' "$HIDING" | grep -Fxf <(cut -d' ' -f1 /proc/modules) |
-			xargs -r -n1 rmmod 2>/dev/null
-	done
-	for path in $(compgen -c | grep -E '^(ipset|x?ip6?tables.*)$' | sort -u); do
-		mount --bind /bin/false "$(type -P "$path")" || return
-	done
-}
-
-hide_ipvs() {
-	local i
-	echo "install ip_vs /bin/false" >>"$HIDING"
-	for i in 1 2 3; do
-		awk '/^ip_vs/ { print $1 }' /proc/modules | xargs -r -n1 rmmod 2>/dev/null
-	done
-	not grep -q '^ip_vs ' /proc/modules
-}
+. "$(dirname "$0")/hiding.sh"
 
 answers() {
 	[[ $(ask "$@" | cut -d' ' -f1) = [ac] ]]
@@ -49,11 +20,11 @@ event_told() {
 }
 
 modprobe -q nf_tables || skip_all "this kernel has no nf_tables"
-hide
-trap 'rm -f "$HIDING"; lab_down' EXIT
-not grep -q '^ip_set ' /proc/modules || skip_all "ip_set is in use"
+hide_programs
+trap 'show_modules; lab_down' EXIT
+hide_modules "$modules_of_iptables" || skip_all "a module is in use"
 lab_up
-trap 'rm -f "$HIDING"; lab_down' EXIT
+trap 'show_modules; lab_down' EXIT
 in_node ipvsadm -Ln >/dev/null 2>&1 || skip_all "this kernel has no ip_vs"
 write_services
 must "the daemon starts by default" daemon_start
@@ -94,19 +65,19 @@ quickstart() {
 check "the quickstart succeeds" quickstart
 check "with IPVS and nftables" grep -q "Backend: ipvs with nftables " "$WORK/said"
 lab_down
-must "ip_vs is hidden, too" hide_ipvs
+must "ip_vs is hidden, too" hide_modules ip_vs
 lab_up
 write_services
 must "the daemon starts without IPVS" daemon_start
 check "it says loudly that it uses the nftables backend" grep -q \
 	'level=warning msg="IPVS cannot be used, going on with the nftables backend' "$DAEMON_LOG"
 check "status says so, too" eval 'in_node "$SVC" status --socket "$STATUS_SOCKET" |
-	grep -q "^Node: node-a   Backend: nftables "'
+	grep -q "^Node: node-a   Backend: nftables (kernel "'
 check "without IPVS a client reaches a cluster IP" answers client tcp 10.96.0.10 80
 check "without IPVS a client reaches a NodePort over IPv6" answers client tcp $NODE_IP6 30080
 check "without IPVS the node reaches a cluster IP" answers node tcp 10.96.0.10 80
 check "without IPVS UDP works" answers client udp 10.96.0.40 53
 daemon_end TERM
 check "the quickstart succeeds without IPVS" quickstart
-check "with the nftables backend" grep -q "Backend: nftables " "$WORK/said"
+check "with the nftables backend" grep -q "Backend: nftables (kernel " "$WORK/said"
 tap_done
