@@ -104,31 +104,52 @@ static void read_gate(struct nlmsghdr *msg, unsigned which)
 		GATE_ENDS);
 }
 
-/* The rule is compared with one that has a bit of everything. */
+/* One rule with a bit of everything, and one with each target of the nftables backend. */
+static struct rule rule_to_compare(unsigned which)
+{
+	const struct spread spread = { 3, SPREAD_ENTRY | SPREAD_FLAGS, 0, 60 };
+	const struct rule rules[] = {
+		{ .match = { match_set(SET_CLUSTER_IP, DIRS_DST_DST),
+			  { MATCH_STATES, .states = STATE_NEW } },
+			.target = jump_to("KUBE-SERVICES") },
+		{ .target = { TARGET_SPREAD, .dispatch = { SET_DISPATCH_POD, true } } },
+		{ .target = { TARGET_RECALL, .spread = spread } },
+		{ .target = { TARGET_FORGET, .spread = spread } },
+		{ .target = { TARGET_SLOT, .spread = spread } },
+	};
+
+	return rules[which % ARRAY_SIZE(rules)];
+}
+
 static void read_nftables(struct nlmsghdr *msg, unsigned which)
 {
 	const int family = which & 1 ? AF_INET6 : AF_INET;
 	const struct fact set = fact_set(which / 2 % SET_COUNT, family);
-	const struct nftables_dialect dialect = { family, TABLE_FILTER, 0xfff00000 };
-	const struct rule rule = { .match = { match_set(SET_CLUSTER_IP, DIRS_DST_DST),
-					   { MATCH_STATES, .states = STATE_NEW } },
-		.target = jump_to("KUBE-SERVICES") };
+	const struct nftables_dialect dialect = { family, which % 5 ? TABLE_NAT : TABLE_FILTER,
+		0xfff00000 };
+	const struct rule rule = rule_to_compare(which);
 	struct nl_msg *written = nftables_msg_rule(&dialect, "", &rule, 1);
+	struct port_set noted = { 0 };
 	struct nftables_chain chain;
 	struct nftables_rule told;
 	const char *name;
 	uint32_t flags, generation;
 	struct fact f;
 
+	must(written);
 	nftables_take_generation(msg, &generation);
 	check(nftables_read_table(msg, &name, &flags), NULL);
 	check(nftables_read_chain(msg, &chain), NULL);
 	check(nftables_read_set(msg, &f), &f);
+	check(nftables_read_any_set(msg), NULL);
+	check(nftables_read_note(msg, &noted), NULL);
 	check(nftables_read_members(msg, &set.key, 0xfff00000, check_fact, NULL), NULL);
-	if (!nftables_read_rule(msg, &told) && told.expressions)
+	if (!nftables_read_rule(msg, &told) && told.expressions) {
+		nftables_rule_leads_to(told.expressions);
 		nftables_rule_holds(nlmsg_find_attr(nlmsg_hdr(written), sizeof(struct nfgenmsg),
 					    NFTA_RULE_EXPRESSIONS),
 			told.expressions);
+	}
 	nlmsg_free(written);
 }
 
