@@ -11,7 +11,7 @@
  *  3. another restart writes nothing, unless foreign facts are at addresses of ours.
  *
  * The input: the options, how the daemon before it was configured and after how many operations it
- * was killed, and then changes of the kernel, of RECORD bytes each.
+ * was killed, which of the two use nftables, and then changes of the kernel, of RECORD bytes each.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -26,7 +26,7 @@
 #include "fuzz.h"
 #include "unit/fixture.h"
 
-enum { HEAD = 3, RECORD = 4, MAX_RECORDS = 64, DAY = 86400000 /* ms */ };
+enum { HEAD = 4, RECORD = 4, MAX_RECORDS = 64, DAY = 86400000 /* ms */ };
 
 static const char objects_now[] =
 	"service n/web ip=10.96.0.1,2020::1 type=LoadBalancer port=a:80/TCP:30001 port=b:53/UDP:30002 "
@@ -77,10 +77,11 @@ enum {
 	ADOPTS = 8,
 	DRAINS = 16,
 	ONE_FAMILY = 32,
-	IPTABLES = 64
+	IPTABLES = 64,
+	NFTABLES = 256 /* not of the bytes of the input */
 };
 
-static void life_begin(struct life *l, struct fake_kernel *k, const char *objects, uint8_t with)
+static void life_begin(struct life *l, struct fake_kernel *k, const char *objects, unsigned with)
 {
 	struct engine_config config = {
 		.store = &l->store, .view = &l->node.view, .drain = with & DRAINS
@@ -98,6 +99,8 @@ static void life_begin(struct life *l, struct fake_kernel *k, const char *object
 	o->adopt_foreign = with & ADOPTS;
 	if (with & IPTABLES)
 		o->backend = l->node.view.backend = BACKEND_IPTABLES;
+	if (with & NFTABLES)
+		o->backend = l->node.view.backend = BACKEND_NFTABLES;
 	l->engine = engine_new(&config);
 	engine_add_adapter(l->engine, &k->adapter);
 	fixture_load(&l->store, objects);
@@ -121,7 +124,7 @@ static void life_end(struct life *l)
 	store_done(&l->store);
 }
 
-static void life_whole(struct fake_kernel *k, const char *objects, uint8_t with)
+static void life_whole(struct fake_kernel *k, const char *objects, unsigned with)
 {
 	struct life l;
 
@@ -142,7 +145,7 @@ static int fail_after(const struct op *op, void *arg)
 }
 
 /* It dies after so many operations. */
-static void life_cut_short(struct fake_kernel *k, const char *objects, uint8_t with, size_t ops)
+static void life_cut_short(struct fake_kernel *k, const char *objects, unsigned with, size_t ops)
 {
 	struct life l;
 
@@ -158,7 +161,8 @@ static void life_cut_short(struct fake_kernel *k, const char *objects, uint8_t w
 
 /* ---- What may be left ---- */
 
-static struct fact_list candidates;
+/* Of IPVS and iptables; and of those and nftables, so that inputs without it keep their meaning. */
+static struct fact_list candidates, more_candidates;
 
 static void put_lines(struct fake_kernel *k, const char *lines)
 {
@@ -169,31 +173,52 @@ static void put_lines(struct fake_kernel *k, const char *lines)
 		fake_kernel_put(k, l);
 }
 
-static void add_candidates(struct fake_kernel *k)
+static void add_candidates(struct fake_kernel *k, bool more)
 {
 	_cleanup_free_ struct fact *facts = fake_kernel_list(k);
 
-	for (size_t i = 0; i < k->n_facts; i++)
-		fact_list_add(&candidates, facts[i]);
+	for (size_t i = 0; i < k->n_facts; i++) {
+		fact_list_add(&more_candidates, facts[i]);
+		if (!more)
+			fact_list_add(&candidates, facts[i]);
+	}
 	fake_kernel_done(k);
 	fake_kernel_init(k);
 }
 
 static void make_candidates(void)
 {
-	static const uint8_t variants[] = { WITH_MARKS | WITH_PORTS, WITH_ADDRESSES, IPTABLES };
+	static const unsigned variants[] = { WITH_MARKS | WITH_PORTS, WITH_ADDRESSES, IPTABLES,
+		NFTABLES | WITH_PORTS };
 	struct fake_kernel k;
 
 	fake_kernel_init(&k);
 	put_lines(&k, others);
-	add_candidates(&k);
+	add_candidates(&k, false);
 	for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
 		life_whole(&k, objects_before, variants[i]);
-		add_candidates(&k);
+		add_candidates(&k, variants[i] & NFTABLES);
 		life_whole(&k, objects_now, variants[i]);
-		add_candidates(&k);
+		add_candidates(&k, variants[i] & NFTABLES);
 	}
 	fake_kernel_done(&k);
+}
+
+static bool leads_to_endpoint(const struct fact *f)
+{
+	const enum set_type type = set_info(f->key.set)->type;
+
+	return type == SET_TYPE_SLOT_TO_ENDPOINT || type == SET_TYPE_ADDRESS_TO_ENDPOINT;
+}
+
+static void change_member(struct fact *f, uint8_t n)
+{
+	if (leads_to_endpoint(f))
+		f->val.endpoint.port ^= n;
+	else if (set_info(f->key.set)->type == SET_TYPE_PORT_TO_SPREAD)
+		f->val.spread.slots = n;
+	else if (f->val.member.mask)
+		f->val.member.mark = (uint32_t)n << 20;
 }
 
 static void change_value(struct fact *f, uint8_t n)
@@ -215,8 +240,7 @@ static void change_value(struct fact *f, uint8_t n)
 			f->val.set.max_members = SET_MEMBERS << n % 4;
 		break;
 	case FACT_MEMBER:
-		if (f->val.member.mask)
-			f->val.member.mark = (uint32_t)n << 20;
+		change_member(f, n);
 		break;
 	case FACT_LINK:
 		f->val.link.up = n % 2;
@@ -229,7 +253,10 @@ static void change_value(struct fact *f, uint8_t n)
 		f->val.chain.rules ^= n;
 		break;
 	case FACT_DISPATCH:
-		f->val.dispatch.hash[0] = (char)('A' + n % 26);
+		if (fact_has_spread(f))
+			f->val.spread.slots = n;
+		else
+			f->val.dispatch.hash[0] = (char)('A' + n % 26);
 		break;
 	case FACT_ROUTE:
 		f->val.route.source[3] ^= f->val.route.source[0] ? n : 0;
@@ -267,6 +294,9 @@ static void change_key(struct fact_key *key, uint8_t what, uint8_t n)
 		break;
 	case 3:
 		key->addr2[last] ^= key->kind == FACT_RS ? n % 4 : 0;
+		if (key->kind == FACT_MEMBER &&
+			set_info(key->set)->type == SET_TYPE_SLOT_TO_ENDPOINT)
+			key->port2 ^= n % 4;
 		break;
 	}
 }
@@ -296,9 +326,10 @@ static void put_parent(struct fake_kernel *k, const struct fact_key *key)
 	fake_kernel_put_fact(k, &parent);
 }
 
-static void change_kernel(struct fake_kernel *k, const uint8_t r[static RECORD])
+static void change_kernel(
+	struct fake_kernel *k, const struct fact_list *from, const uint8_t r[static RECORD])
 {
-	struct fact f = candidates.facts[(r[0] | r[1] << 8) % candidates.n];
+	struct fact f = from->facts[(r[0] | r[1] << 8) % from->n];
 
 	if (r[2] % 8 == 0) {
 		fake_kernel_remove_key(k, &f.key);
@@ -452,24 +483,27 @@ static void check_equal(
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fake_kernel k, before, wanted;
+	unsigned with_now, with_before;
 	bool disputed = false;
 	struct life l;
 
 	if (size < HEAD || size > HEAD + MAX_RECORDS * RECORD)
 		return 0;
+	with_now = data[0] | (data[3] & 1 ? NFTABLES : 0);
+	with_before = data[1] | (data[3] & 2 ? NFTABLES : 0);
 	if (!candidates.n)
 		make_candidates();
 	fake_kernel_init(&k);
 	fake_kernel_init(&before);
 	fake_kernel_init(&wanted);
 	if (data[2])
-		life_cut_short(
-			&k, data[1] & 0x80 ? objects_now : objects_before, data[1], 2 * data[2]);
+		life_cut_short(&k, data[1] & 0x80 ? objects_now : objects_before, with_before,
+			2 * data[2]);
 	for (size_t at = HEAD; at + RECORD <= size; at += RECORD)
-		change_kernel(&k, &data[at]);
+		change_kernel(&k, data[3] & 3 ? &more_candidates : &candidates, &data[at]);
 	copy_kernel(&k, &before);
 
-	life_begin(&l, &k, objects_now, data[0]);
+	life_begin(&l, &k, objects_now, with_now);
 	life_settle(&l);
 	check_lost(&l, &before);
 	check_foreign(&l, &before, &wanted, &disputed);
@@ -477,11 +511,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* One that has no members at all could be kube-proxy's, which was stopped early. */
 	put_lines(&wanted,
 		"set KUBE-CLUSTER-IP hash:ip,port\nmember KUBE-CLUSTER-IP 10.96.9.9,tcp:9\n");
-	life_whole(&wanted, objects_now, data[0]);
+	life_whole(&wanted, objects_now, with_now);
 	check_equal(&k, &wanted, data[0] & WITH_MARKS);
 
 	fake_kernel_reset_log(&k);
-	life_whole(&k, objects_now, data[0]);
+	life_whole(&k, objects_now, with_now);
 	if (!(data[0] & WITH_MARKS) && !disputed && k.n_ops) {
 		fprintf(stderr, "the restart does\n%s", buf_str(&k.log));
 		abort();
