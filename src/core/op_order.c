@@ -23,6 +23,8 @@
  *  4. Dispatch entries, the virtual servers of the iptables and nftables backends, lead to the
  *     chains of step 3, with nftables by members of KUBE-SPREADS. By then the slots of endpoints,
  *     which are members too, are there and have changed; those that are left over go in step 12.
+ *     Entries of pods and of the node come before the entry of all others, which may lead nowhere
+ *     when a Service becomes Local: without entries of their own they would be led there, too.
  *
  *  5. Jumps from the built-in chains: packets enter the chains of step 3, which are complete.
  *     While chains of Services in the other interface of netfilter translate packets, those into
@@ -105,10 +107,10 @@ const struct op_step op_order[] = {
 	/*  4 */
 	{ OP_ADD, OP_CLASS_SPREAD, VITAL },
 	{ OP_SET, OP_CLASS_SPREAD, VITAL },
-	{ OP_ADD, FACT_DISPATCH, VITAL },
-	{ OP_SET, FACT_DISPATCH, VITAL },
 	{ OP_ADD, OP_CLASS_DISPATCH, VITAL },
 	{ OP_SET, OP_CLASS_DISPATCH, VITAL },
+	{ OP_ADD, FACT_DISPATCH, VITAL },
+	{ OP_SET, FACT_DISPATCH, VITAL },
 	/*  5 */
 	{ OP_ADD, FACT_JUMP, VITAL },
 	{ OP_SET, FACT_JUMP, VITAL },
@@ -145,8 +147,8 @@ const struct op_step op_order[] = {
 	{ OP_DEL, FACT_VS, BREAKS },
 	{ OP_DEL, FACT_JUMP, BREAKS },
 	{ OP_DEL, OP_CLASS_ENTRANCE, BREAKS },
-	{ OP_DEL, OP_CLASS_DISPATCH, BREAKS },
 	{ OP_DEL, FACT_DISPATCH, BREAKS },
+	{ OP_DEL, OP_CLASS_DISPATCH, BREAKS },
 	{ OP_DEL, OP_CLASS_SPREAD, BREAKS },
 	{ OP_DEL, OP_CLASS_SERVICE_CHAIN, BREAKS, JOINS },
 	{ OP_DEL, FACT_CHAIN, BREAKS, JOINS },

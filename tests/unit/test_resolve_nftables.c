@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "core/fact_text.h"
+#include "core/service_chain.h"
 #include "world.h"
 
 #define WEB "service a/web ip=10.96.0.1 type=NodePort port=p80:80/TCP:30001\n"
@@ -73,6 +74,22 @@ static void a_local_policy_depends_on_the_source(void **state)
 		"member KUBE-SPREADS KUBE-SPREAD-1-LP\n");
 }
 
+/* Pods and the node are not led by the new entry, which may lead nowhere, for a moment. */
+static void a_service_becomes_local_without_a_hole(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w, WEB SLICE REMOTE_EP);
+	world_forget(w);
+	world_load(w, "service a/web ip=10.96.0.1 type=NodePort etp=Local port=p80:80/TCP:30001\n");
+	world_expect_order(
+		w, "add member KUBE-DISPATCH-", "set dispatch 0.0.0.0:30001/TCP nowhere");
+	world_expect_order(w, "add member KUBE-NO-LOCAL", "set dispatch 0.0.0.0:30001/TCP nowhere");
+	world_forget(w);
+	world_load(w, WEB);
+	world_expect_order(w, "set dispatch 0.0.0.0:30001/TCP", "delete member KUBE-DISPATCH-");
+}
+
 static void affinity_has_endpoints_to_return_to(void **state)
 {
 	struct world *w = *state;
@@ -91,6 +108,7 @@ static void affinity_has_endpoints_to_return_to(void **state)
 struct replay {
 	struct fact facts[4096];
 	size_t n;
+	bool serves_node_port;
 };
 
 static struct fact *find(struct replay *r, const struct fact_key *key)
@@ -136,6 +154,22 @@ static void assert_no_hole(struct replay *r)
 	}
 }
 
+/* They look into a map of their own first. */
+static void assert_node_port_is_served(struct replay *r, enum set_id own)
+{
+	static const char no_hash[SERVICE_HASH_LEN];
+	const struct ip any = { .family = AF_INET };
+	const struct fact of_all =
+		fact_dispatch(&any, 30001, IPPROTO_TCP, SERVICE_CHAIN_EXT, no_hash);
+	const struct fact of_own = fact_member(own, AF_INET, &any, IPPROTO_TCP, 30001, NULL);
+	const struct fact *entry = find(r, &of_own.key);
+
+	if (!entry || !entry->val.spread.slots)
+		entry = find(r, &of_all.key);
+	if (!entry || !entry->val.spread.slots)
+		fail_msg("the NodePort leads nowhere from sources of %s", set_info(own)->name);
+}
+
 static void carry_out(struct replay *r, const char *line)
 {
 	static const char *const types[] = {
@@ -159,6 +193,10 @@ static void carry_out(struct replay *r, const char *line)
 		r->facts[r->n++] = f;
 	}
 	assert_no_hole(r);
+	if (r->serves_node_port) {
+		assert_node_port_is_served(r, SET_DISPATCH_POD);
+		assert_node_port_is_served(r, SET_DISPATCH_NODE);
+	}
 }
 
 static void replay_log(struct replay *r, struct world *w)
@@ -171,31 +209,38 @@ static void replay_log(struct replay *r, struct world *w)
 	world_forget(w);
 }
 
-/* Endpoints come and go at random, here and elsewhere. */
+/* Endpoints come and go at random, here and elsewhere, and so do policies and affinity. One endpoint
+ * elsewhere stays, so that pods and the node are always served. */
 static void every_slot_leads_to_an_endpoint_at_any_time(void **state)
 {
+	static const char *const policies[] = { "", " etp=Local affinity=60", " etp=Local",
+		" affinity=60" };
 	_cleanup_free_ struct replay *r = new0(struct replay);
 	struct world *w = *state;
 	unsigned random = 1;
 
-	world_start(w,
-		"service a/web ip=10.96.0.1 type=NodePort etp=Local affinity=60 "
-		"port=p80:80/TCP:30001\n"
-		"service a/other ip=10.96.0.2 itp=Local port=p80:80/TCP\n");
-	replay_log(r, w);
-	for (int i = 0; i < 200; i++) {
-		_cleanup_(buf_done) struct buf slice = { 0 };
+	for (int i = 0; i < 400; i++) {
+		_cleanup_(buf_done) struct buf objects = { 0 };
 		const char *name = i % 2 ? "web" : "other";
 
-		buf_addf(&slice, "slice a/%s-1 port=p80:8080/TCP", name);
+		random = random * 1103515245 + 12345;
+		buf_addf(&objects,
+			"service a/web ip=10.96.0.1 type=NodePort port=p80:80/TCP:30001%s\n"
+			"service a/other ip=10.96.0.2 port=p80:80/TCP%s\n"
+			"slice a/%s-1 port=p80:8080/TCP ep=10.244.9.9@other",
+			policies[random >> 16 & 3], random >> 18 & 1 ? " itp=Local" : "", name);
 		for (unsigned k = 1; k < 10; k++) {
 			random = random * 1103515245 + 12345;
 			if (random >> 16 & 1)
-				buf_addf(&slice, " ep=10.244.%u.%u@%s", 1 + k % 2, k,
+				buf_addf(&objects, " ep=10.244.%u.%u@%s", 1 + k % 2, k,
 					k % 2 ? "other" : "test-node");
 		}
-		world_load(w, buf_str(&slice));
+		if (i)
+			world_load(w, buf_str(&objects));
+		else
+			world_start(w, buf_str(&objects));
 		replay_log(r, w);
+		r->serves_node_port |= i == 1;
 	}
 }
 
@@ -204,6 +249,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		NFTABLES_TEST(a_service_is_made_of_elements),
 		NFTABLES_TEST(a_local_policy_depends_on_the_source),
+		NFTABLES_TEST(a_service_becomes_local_without_a_hole),
 		NFTABLES_TEST(affinity_has_endpoints_to_return_to),
 		NFTABLES_TEST(every_slot_leads_to_an_endpoint_at_any_time),
 	};
