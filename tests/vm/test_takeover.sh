@@ -280,6 +280,7 @@ kube_proxy_syncs() {
 way_back() {
 	local NETFILTER=iptables
 	begin_loops
+	keep_ask udp # or IPVS would forget the flow on a slow machine
 	daemon_end TERM
 	must "a restart with --netfilter=iptables succeeds" daemon_start --drain-timeout 30m
 	end_loops "back to iptables"
@@ -290,6 +291,7 @@ way_back() {
 	must "a restart with --netfilter=nftables succeeds" daemon_start --drain-timeout 30m
 	equal "no set and no rule is left in iptables" "$(left_in_iptables)" ""
 	begin_loops
+	keep_ask udp
 	daemon_end TERM
 	check "--hand-over succeeds" daemon_run --cluster-cidr "$CLUSTER_CIDR" \
 		--hostname-override node-a --netfilter=nftables --drain-timeout 30m --hand-over
