@@ -8,12 +8,14 @@
 #include "base/err.h"
 #include "core/adapter.h"
 #include "core/options.h"
+#include "core/rule_pool.h"
 
 /*
  * Tries what the daemon needs of this kernel, in a scratch network namespace. Creating one takes
  * CAP_SYS_ADMIN; without it, the trials take place in our own namespace, with a virtual server for
  * a firewall mark that no packet has, and are undone at once. A trial that is killed in between
- * leaves it: probe_clean() deletes it, and another trial is not disturbed by it.
+ * leaves it: probe_clean() deletes it, and another trial is not disturbed by it. What a trial of
+ * iptables leaves is in kernel/iptables_trial.h.
  */
 
 /*
@@ -55,6 +57,9 @@ int probe_family(enum netfilter netfilter, int family, struct err *err);
 /* Whether the programs of iptables work for that family. Returns 0, or a negative errno with words:
  * -ENOENT (no program that can be used), a shortage (base/err.h), or another errno: it fails. */
 int probe_iptables(int family, struct err *err);
+/* As iptables_trial() (kernel/iptables_trial.h). */
+int probe_iptables_rules(
+	const struct fact *facts, size_t n, const struct rule_pool *pool, struct err *err);
 /* Both families. Returns 0, or a shortage with words. */
 int probe_families(enum netfilter netfilter, bool *ret_ipv4, bool *ret_ipv6, struct err *err);
 

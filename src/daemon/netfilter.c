@@ -16,10 +16,72 @@
 #include "kernel/reserved_ports.h"
 #include "settle.h"
 
-/* ipset and iptables. Returns 0, -ENOENT with words (they do not work here), or a shortage. */
-static int try_iptables(struct node_view *view, struct err *err)
+/* All that a node with these options may need. */
+static void add_node_facts(
+	const struct node_view *view, struct rule_pool *pool, struct fact_list *ret)
+{
+	const struct node_needs needs = { .takes_ports = { true, true },
+		.leads_ports = { true, true } };
+
+	resolve_node(view, &needs, pool, ret);
+}
+
+/* What the iptables backend needs for a Service with two endpoints, beyond the node's own facts.
+ * Session affinity is not tried: Services without it do without its module. */
+static void add_sample_endpoint(
+	const struct node_view *view, struct rule_pool *pool, struct fact_list *ret)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	static const uint8_t address[16] = { 0 };
+
+	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
+		const struct ip any = ip_make(families[f], address);
+		_cleanup_(rule_list_done) struct rule_list rules = { 0 };
+
+		if (!node_view_serves(view, families[f]))
+			continue;
+		rule_list_add(&rules,
+			&(struct rule){
+				.match = { { MATCH_SHARE, .share = RULE_SHARE_ALL / 2 } } });
+		rule_list_add(&rules,
+			&(struct rule){ .match = { { MATCH_PROTOCOL, .protocol = IPPROTO_TCP } },
+				.target = { TARGET_DNAT, .to = { any, 1 } } });
+		fact_list_add(ret,
+			fact_chain(families[f], TABLE_NAT, "KUBE-SEP-SAMPLE",
+				rule_pool_put(pool, &rules)));
+	}
+}
+
+/* ipset and iptables take all sets and rules of a node with these options. */
+static int try_iptables_rules(const struct node_view *view, struct err *err)
+{
+	_cleanup_(fact_list_done) struct fact_list facts = { 0 };
+	struct rule_pool pool = { 0 };
+	int r;
+
+	add_node_facts(view, &pool, &facts);
+	if (view->backend == BACKEND_IPTABLES)
+		add_sample_endpoint(view, &pool, &facts);
+	fact_list_finish(&facts);
+	r = probe_iptables_rules(facts.facts, facts.n, &pool, err);
+	rule_pool_done(&pool);
+	return r;
+}
+
+static int try_ipset(struct err *err)
 {
 	struct adapter *ipset;
+	int r = ipset_new(&ipset, err);
+
+	if (!r)
+		ipset_free(ipset);
+	return r;
+}
+
+/* ipset and iptables; of a node that only removes, whether they run at all. Returns 0, -ENOENT or
+ * -EOPNOTSUPP with words (they do not work here), or another errno, such as a shortage. */
+static int try_iptables(struct node_view *view, bool removes, struct err *err)
+{
 	struct err why = { 0 };
 	int r = probe_families(NETFILTER_IPTABLES, &view->ipv4, &view->ipv6, err);
 
@@ -35,10 +97,8 @@ static int try_iptables(struct node_view *view, struct err *err)
 			package_suggest_modules(err);
 		return -ENOENT;
 	}
-	r = ipset_new(&ipset, err);
-	if (!r)
-		ipset_free(ipset);
-	else if (r == -ENOENT)
+	r = removes ? try_ipset(err) : try_iptables_rules(view, err);
+	if (r == -ENOENT || r == -EOPNOTSUPP)
 		package_suggest_modules(err);
 	return r;
 }
@@ -64,8 +124,6 @@ static void add_sample_spreads(
 /* The kernel takes all sets and rules of a node with these options. */
 static int try_rules(const struct node_view *view, struct err *err)
 {
-	const struct node_needs needs = { .takes_ports = { true, true },
-		.leads_ports = { true, true } };
 	_cleanup_(fact_list_done) struct fact_list facts = { 0 };
 	struct rule_pool pool = { 0 };
 	struct adapter *nftables = NULL;
@@ -73,7 +131,7 @@ static int try_rules(const struct node_view *view, struct err *err)
 		&pool, view->ipv4, view->ipv6, view->options->mark_mask, &nftables, err);
 
 	if (!r) {
-		resolve_node(view, &needs, &pool, &facts);
+		add_node_facts(view, &pool, &facts);
 		if (view->backend == BACKEND_NFTABLES)
 			add_sample_spreads(view, &pool, &facts);
 		fact_list_finish(&facts);
@@ -95,16 +153,16 @@ static int try_nftables(struct node_view *view, struct err *err)
 	return r;
 }
 
-/* The first of the interfaces that works, of those that may be used. */
+/* The first of the interfaces that works, of those that may be used. `removes`: for --cleanup. */
 static int choose_interface(struct node_view *view, bool may_iptables, bool may_nftables,
-	struct err *ret_no_iptables, struct err *err)
+	bool removes, struct err *ret_no_iptables, struct err *err)
 {
 	int r = 0;
 
 	*ret_no_iptables = (struct err){ 0 };
 	view->netfilter = NETFILTER_IPTABLES;
 	if (may_iptables) {
-		r = try_iptables(view, err);
+		r = try_iptables(view, removes, err);
 		if (!r || !may_nftables || err_is_shortage(r))
 			return r;
 		*ret_no_iptables = *err;
@@ -129,7 +187,7 @@ int netfilter_choose(const struct config *c, struct node_view *view, const struc
 	const bool must_iptables = c->hand_over || c->options.backend == BACKEND_IPTABLES;
 	int r = choose_interface(view,
 		must_iptables || (view->backend != BACKEND_NFTABLES && asked != NETFILTER_NFTABLES),
-		!must_iptables && asked != NETFILTER_IPTABLES, ret_no_iptables, err);
+		!must_iptables && asked != NETFILTER_IPTABLES, c->cleanup, ret_no_iptables, err);
 
 	if (r) {
 		if (no_ipvs->code)

@@ -207,6 +207,18 @@ int iptables_tool_start_restore(
 	return iptables_tool_result(r, &words, err);
 }
 
+int iptables_tool_restore(const struct iptables_tool *t, const struct buf *doc, struct err *err)
+{
+	struct err words = { 0 };
+	char name[TOOL_NAME_SIZE + sizeof("-restore")];
+	int r;
+
+	snprintf(name, sizeof(name), "%s-restore", t->name);
+	r = exec_run((const char *const[]){ name, "-w", lock_wait, "--noflush", NULL },
+		buf_str(doc), doc->len, TABLE_TIMEOUT_MS, NULL, &words);
+	return iptables_tool_result(r, &words, err);
+}
+
 int iptables_tool_try(const struct iptables_tool *t, struct err *err)
 {
 	struct err words = { 0 };

@@ -45,6 +45,8 @@ int iptables_tool_start_save(
  * the document does not name is left alone. Returns as above. */
 int iptables_tool_start_restore(
 	const struct iptables_tool *t, struct exec *x, const struct buf *doc, struct err *err);
+/* The same, and waits for its end. */
+int iptables_tool_restore(const struct iptables_tool *t, const struct buf *doc, struct err *err);
 /* Turns the result of exec_run() and its words into one of the results of kernel/iptables.h. */
 int iptables_tool_result(int r, struct err *words, struct err *err);
 /* Whether the family's nat table can be read: 0, or an errno with words. */

@@ -21,6 +21,7 @@
 
 #include "base/mem.h"
 #include "iptables_tool.h"
+#include "kernel/iptables_trial.h"
 #include "kernel/ipvs.h"
 #include "kernel/sysctl.h"
 
@@ -73,15 +74,20 @@ struct probe_answer {
 	struct err err;
 };
 
-/* Returns 0 or 1, or a negative errno with words in answer->err. */
-typedef int (*probe_trial_fn)(
-	struct adapter *ipvs, const char *scheduler, struct probe_answer *answer);
+/* What is tried. Returns 0 or 1, or a negative errno with words in answer->err. */
+struct probe_trial {
+	int (*run)(const struct probe_trial *t, struct probe_answer *answer);
+	const char *what;      /* for messages: "IPVS" */
+	const char *scheduler; /* one, or all that are known (NULL) */
+	const struct fact *facts;
+	size_t n_facts;
+	const struct rule_pool *pool;
+};
 
-_Noreturn static void probe_child(probe_trial_fn trial, const char *scheduler, int fd)
+_Noreturn static void probe_child(const struct probe_trial *trial, int fd)
 {
 	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 	struct probe_answer answer;
-	struct adapter *ipvs;
 	int any;
 
 	memset(&answer, 0, sizeof(answer));
@@ -93,13 +99,12 @@ _Noreturn static void probe_child(probe_trial_fn trial, const char *scheduler, i
 		close(any);
 	}
 
-	answer.result = ipvs_new(&ipvs, &answer.err);
-	if (!answer.result)
-		answer.result = trial(ipvs, scheduler, &answer);
+	answer.result = trial->run(trial, &answer);
 	_exit(write(fd, &answer, sizeof(answer)) == sizeof(answer) ? 0 : 1);
 }
 
-static int probe_wait(int fd, struct probe_answer *ret, struct err *err)
+static int probe_wait(
+	const struct probe_trial *trial, int fd, struct probe_answer *ret, struct err *err)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	int n;
@@ -109,19 +114,19 @@ static int probe_wait(int fd, struct probe_answer *ret, struct err *err)
 	} while (n < 0 && errno == EINTR);
 	if (!n)
 		return err_set(err, -ETIMEDOUT,
-			"the kernel did not answer within %d s, perhaps it cannot load ip_vs",
-			PROBE_MS / 1000);
+			"%s did not answer within %d s, perhaps the kernel cannot load a module",
+			trial->what, PROBE_MS / 1000);
 	/* less than PIPE_BUF, so it comes as a whole */
 	if (n < 0 || read(fd, ret, sizeof(*ret)) != sizeof(*ret))
-		return err_set(err, -EIO, "the process that tries IPVS ended without an answer");
+		return err_set(err, -EIO, "the process that tries %s ended without an answer",
+			trial->what);
 	if (ret->result < 0)
 		err_set(err, ret->result, "%s", ret->err.msg);
 	return ret->result;
 }
 
 /* Runs the trial in a child process, so that our own network namespace stays the same. */
-static int probe_run(
-	probe_trial_fn trial, const char *scheduler, struct probe_answer *ret, struct err *err)
+static int probe_run(const struct probe_trial *trial, struct probe_answer *ret, struct err *err)
 {
 	int fd[2], r;
 	pid_t pid;
@@ -136,9 +141,9 @@ static int probe_run(
 		return r;
 	}
 	if (!pid)
-		probe_child(trial, scheduler, fd[1]);
+		probe_child(trial, fd[1]);
 	close(fd[1]);
-	r = probe_wait(fd[0], ret, err);
+	r = probe_wait(trial, fd[0], ret, err);
 	close(fd[0]);
 	kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -204,26 +209,32 @@ int probe_servers(struct adapter *ipvs, struct err *err)
 	return rs.result ? err_errno(err, rs.result, "IPVS refuses a real server") : 0;
 }
 
-static int try_servers(struct adapter *ipvs, const char *scheduler, struct probe_answer *answer)
+static int try_servers(const struct probe_trial *t, struct probe_answer *answer)
 {
-	(void)scheduler;
-	return probe_servers(ipvs, &answer->err);
+	struct adapter *ipvs;
+	int r = ipvs_new(&ipvs, &answer->err);
+
+	(void)t;
+	return r ? r : probe_servers(ipvs, &answer->err);
 }
 
 int probe_ipvs(struct err *err)
 {
+	const struct probe_trial trial = { .run = try_servers, .what = "IPVS" };
 	struct probe_answer answer = { 0 };
 
-	return probe_run(try_servers, NULL, &answer, err);
+	return probe_run(&trial, &answer, err);
 }
 
-/* Tries one scheduler, or all that are known (NULL). */
-static int try_schedulers(struct adapter *ipvs, const char *scheduler, struct probe_answer *answer)
+static int try_schedulers(const struct probe_trial *t, struct probe_answer *answer)
 {
-	int r = probe_clean(ipvs, &answer->err);
+	struct adapter *ipvs;
+	int r = ipvs_new(&ipvs, &answer->err);
 
-	if (r >= 0 && scheduler)
-		return ipvs_try_scheduler(ipvs, scheduler, &answer->err);
+	if (!r)
+		r = probe_clean(ipvs, &answer->err);
+	if (r >= 0 && t->scheduler)
+		return ipvs_try_scheduler(ipvs, t->scheduler, &answer->err);
 	for (unsigned i = 0; r >= 0 && known_schedulers[i]; i++) {
 		r = ipvs_try_scheduler(ipvs, known_schedulers[i], &answer->err);
 		if (r > 0)
@@ -234,19 +245,44 @@ static int try_schedulers(struct adapter *ipvs, const char *scheduler, struct pr
 
 int probe_scheduler(const char *scheduler, struct err *err)
 {
+	const struct probe_trial trial = {
+		.run = try_schedulers, .what = "IPVS", .scheduler = scheduler
+	};
 	struct probe_answer answer = { 0 };
 
-	return probe_run(try_schedulers, scheduler, &answer, err);
+	return probe_run(&trial, &answer, err);
 }
 
 int probe_schedulers(unsigned *ret_mask, struct err *err)
 {
+	const struct probe_trial trial = { .run = try_schedulers, .what = "IPVS" };
 	struct probe_answer answer = { 0 };
-	int r = probe_run(try_schedulers, NULL, &answer, err);
+	int r = probe_run(&trial, &answer, err);
 
 	if (!r)
 		*ret_mask = answer.mask;
 	return r;
+}
+
+static int try_iptables_rules(const struct probe_trial *t, struct probe_answer *answer)
+{
+	return iptables_trial(t->facts, t->n_facts, t->pool, &answer->err);
+}
+
+int probe_iptables_rules(
+	const struct fact *facts, size_t n, const struct rule_pool *pool, struct err *err)
+{
+	const struct probe_trial trial = {
+		.run = try_iptables_rules,
+		.what = "iptables",
+		.facts = facts,
+		.n_facts = n,
+		.pool = pool,
+	};
+	struct probe_answer answer = { 0 };
+	int r = probe_run(&trial, &answer, err);
+
+	return r == -ETIMEDOUT ? 0 : r;
 }
 
 static int has_family(int family, struct err *err)

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/iptables_trial.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "iptables_tool.h"
+#include "kernel/ipset.h"
+#include "kernel/iptables_text.h"
+
+struct iptables_trial {
+	const struct fact *facts;
+	size_t n_facts;
+	const struct rule_pool *pool;
+	struct adapter *ipset;
+	struct op *sets; /* that were missing */
+	size_t n_sets;
+	/* Of the family at hand: */
+	int family;
+	struct iptables_tool tool;
+};
+
+/* The kernel's module for a match, in names of both variants of iptables; NULL: it needs none. */
+static const char *match_module(enum match type)
+{
+	switch (type) {
+	case MATCH_PORTS:
+	case MATCH_ICMP_ECHO:
+		return "xt_tcpudp";
+	case MATCH_SET:
+		return "xt_set";
+	case MATCH_MARK:
+		return "xt_mark";
+	case MATCH_STATES:
+		return "xt_conntrack";
+	case MATCH_SOURCE_LOCAL:
+	case MATCH_DESTINATION_LOCAL:
+		return "xt_addrtype";
+	case MATCH_SHARE:
+		return "xt_statistic";
+	case MATCH_REMEMBER:
+	case MATCH_REMEMBERED:
+		return "xt_recent";
+	case MATCH_ANY:
+	case MATCH_SOURCE:
+	case MATCH_DESTINATION:
+	case MATCH_INTERFACE:
+	case MATCH_PROTOCOL:
+	case MATCHES:
+		break;
+	}
+	return NULL;
+}
+
+static const char *target_module(enum target type, int family)
+{
+	switch (type) {
+	case TARGET_REJECT:
+		return family == AF_INET6 ? "ip6t_REJECT" : "ipt_REJECT";
+	case TARGET_MARK:
+		return "xt_mark";
+	case TARGET_MAP_MARK:
+		return "xt_set";
+	case TARGET_MASQUERADE:
+		return "xt_MASQUERADE";
+	case TARGET_DNAT:
+		return "xt_nat";
+	case TARGET_NONE:
+	case TARGET_JUMP:
+	case TARGET_GOTO:
+	case TARGET_RETURN:
+	case TARGET_ACCEPT:
+	case TARGET_DROP:
+	case TARGET_SPREAD:
+	case TARGET_RECALL:
+	case TARGET_FORGET:
+	case TARGET_SLOT:
+	case TARGETS:
+		break;
+	}
+	return NULL;
+}
+
+/* Its rules stand in that table of the family at hand; NULL: it has none, or not there. */
+static const struct rule_list *trial_rules(
+	const struct iptables_trial *t, const struct fact *f, enum table table)
+{
+	if (f->key.family != t->family || f->key.set != table ||
+		(f->key.kind != FACT_CHAIN && f->key.kind != FACT_JUMP))
+		return NULL;
+	return rule_pool_get(t->pool, f->val.chain.rules);
+}
+
+/* The chain that the rule leads to does not exist; how it gets there needs no module. */
+static void add_trial_rule(struct buf *doc, int family, struct rule rule)
+{
+	if (rule.target.type == TARGET_JUMP || rule.target.type == TARGET_GOTO)
+		rule.target.type = TARGET_NONE;
+	iptables_print_rule(doc, family, IPTABLES_TRIAL_CHAIN, &rule);
+	buf_addc(doc, '\n');
+}
+
+static void begin_trial_table(struct buf *doc, enum table table)
+{
+	buf_addf(doc, "*%s\n:" IPTABLES_TRIAL_CHAIN " - [0:0]\n", table_name(table));
+}
+
+/* Sets */
+
+static int add_trial_sets(struct iptables_trial *t, struct err *err)
+{
+	t->sets = mem_zalloc(t->n_facts, sizeof(*t->sets));
+	for (size_t i = 0; i < t->n_facts; i++) {
+		struct op op = { .type = OP_ADD, .fact = t->facts[i] };
+		char name[SET_NAME_LEN + 1];
+		const char *why;
+
+		if (op.fact.key.kind != FACT_SET)
+			continue;
+		t->ipset->apply(t->ipset, &op, 1);
+		if (!op.result)
+			t->sets[t->n_sets++] = op;
+		if (!op.result || op.result == -EEXIST)
+			continue;
+		why = ipset_explain(&op);
+		return err_set(err, op.result, "ipset refuses the set %s of type %s: %s",
+			set_name(op.fact.key.set, op.fact.key.family, name),
+			set_type_name(op.fact.val.set.type), why ? why : strerror(-op.result));
+	}
+	return 0;
+}
+
+static void remove_trial_sets(struct iptables_trial *t)
+{
+	while (t->n_sets) {
+		struct op *op = &t->sets[--t->n_sets];
+
+		op->type = OP_DEL;
+		t->ipset->apply(t->ipset, op, 1);
+	}
+}
+
+/* Rules */
+
+/* Whether iptables refuses this one rule, too; then err says so. */
+static bool is_refused(const struct iptables_trial *t, enum table table, const struct rule *rule,
+	const char *module, struct err *err)
+{
+	_cleanup_(buf_done) struct buf doc = { 0 }, text = { 0 };
+	struct err words = { 0 };
+
+	begin_trial_table(&doc, table);
+	add_trial_rule(&doc, t->family, *rule);
+	buf_adds(&doc, "COMMIT\n");
+	if (iptables_tool_restore(&t->tool, &doc, &words) != -EINVAL)
+		return false;
+	iptables_print_rule(&text, t->family, NULL, rule);
+	err_set(err, -EOPNOTSUPP, "%s refuses \"%.*s\" (kernel module %s%s): %s", t->tool.name,
+		(int)(text.len - (rule->target.type == TARGET_NONE)), buf_str(&text), module,
+		t->tool.info.nft ? " or nft_compat" : "", words.msg);
+	return true;
+}
+
+/* The kinds that were tried by themselves, as bits. */
+struct tried_parts {
+	unsigned matches, targets;
+};
+
+/* One of the rule's matches, or its target, is refused by itself. */
+static bool has_refused_part(const struct iptables_trial *t, enum table table,
+	const struct rule *rule, struct tried_parts *tried, struct err *err)
+{
+	const char *module = target_module((enum target)rule->target.type, t->family);
+	struct rule part = { 0 };
+
+	rule_for_each_match(m, rule) {
+		const char *of = match_module((enum match)m->type);
+
+		/* Matches of ports and targets that translate them stand behind a protocol. */
+		if (m->type == MATCH_PROTOCOL && !m->negated)
+			part.match[0] = *m;
+		if (!of || tried->matches & 1u << m->type)
+			continue;
+		tried->matches |= 1u << m->type;
+		part.match[1] = *m;
+		if (is_refused(t, table, &part, of, err))
+			return true;
+	}
+	if (!module || tried->targets & 1u << rule->target.type)
+		return false;
+	tried->targets |= 1u << rule->target.type;
+	part.match[1] = match_any;
+	part.target = rule->target;
+	return is_refused(t, table, &part, module, err);
+}
+
+static bool find_refused(const struct iptables_trial *t, struct err *err)
+{
+	struct tried_parts tried = { 0 };
+	struct rule rule;
+
+	for (enum table table = 0; table <= TABLE_MANGLE; table++)
+		for (size_t i = 0; i < t->n_facts; i++) {
+			const struct rule_list *rules = trial_rules(t, &t->facts[i], table);
+
+			for (size_t at = 0; rules && rule_list_next(rules, &at, &rule);)
+				if (has_refused_part(t, table, &rule, &tried, err))
+					return true;
+		}
+	return false;
+}
+
+static void remove_trial_chains(const struct iptables_trial *t)
+{
+	_cleanup_(buf_done) struct buf doc = { 0 };
+	struct err unused;
+
+	for (enum table table = 0; table <= TABLE_MANGLE; table++) {
+		begin_trial_table(&doc, table);
+		buf_adds(&doc, "-X " IPTABLES_TRIAL_CHAIN "\nCOMMIT\n");
+	}
+	iptables_tool_restore(&t->tool, &doc, &unused);
+}
+
+static int try_family(struct iptables_trial *t, int family, struct err *err)
+{
+	_cleanup_(buf_done) struct buf doc = { 0 };
+	size_t n_rules = 0;
+	struct rule rule;
+	int r;
+
+	t->family = family;
+	for (enum table table = 0; table <= TABLE_MANGLE; table++) {
+		begin_trial_table(&doc, table);
+		for (size_t i = 0; i < t->n_facts; i++) {
+			const struct rule_list *rules = trial_rules(t, &t->facts[i], table);
+
+			for (size_t at = 0; rules && rule_list_next(rules, &at, &rule); n_rules++)
+				add_trial_rule(&doc, family, rule);
+		}
+		buf_adds(&doc, "COMMIT\n");
+	}
+	if (!n_rules)
+		return 0;
+	r = iptables_tool_find(family, &t->tool, err);
+	if (r)
+		return r;
+	r = iptables_tool_restore(&t->tool, &doc, err);
+	if (r == -EAGAIN || r == -ETIMEDOUT)
+		r = 0;
+	else if (r == -EINVAL && !find_refused(t, err))
+		err_prefix(err, "%s refuses the rules", t->tool.name);
+	remove_trial_chains(t);
+	return r == -EINVAL ? -EOPNOTSUPP : r;
+}
+
+int iptables_trial(
+	const struct fact *facts, size_t n, const struct rule_pool *pool, struct err *err)
+{
+	struct iptables_trial t = { .facts = facts, .n_facts = n, .pool = pool };
+	int r = ipset_new(&t.ipset, err);
+
+	if (r)
+		return r;
+	r = add_trial_sets(&t, err);
+	if (!r)
+		r = try_family(&t, AF_INET, err);
+	if (!r)
+		r = try_family(&t, AF_INET6, err);
+	remove_trial_sets(&t);
+	free(t.sets);
+	ipset_free(t.ipset);
+	return r;
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Against the running kernel and its iptables, and with an iptables-restore that refuses something. */
+#include <errno.h>
+#include <linux/capability.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "kernel/iptables_trial.h"
+#include "kernel/probe.h"
+#include "kernel_test.h"
+
+struct trial_fixture {
+	struct fixture_node node;
+	struct rule_pool pool;
+	struct fact_list facts;
+	char dir[32], program[64]; /* that is found first */
+	char *path;		   /* as it was */
+};
+
+static int trial_setup(void **state)
+{
+	const struct node_needs needs = { .takes_ports = { true, true },
+		.leads_ports = { true, true } };
+	struct trial_fixture *f = new0(struct trial_fixture);
+
+	fixture_node_init(&f->node);
+	resolve_node(&f->node.view, &needs, &f->pool, &f->facts);
+	fact_list_finish(&f->facts);
+	strcpy(f->dir, "/tmp/trial.XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(f->program, sizeof(f->program), "%s/iptables-restore", f->dir);
+	f->path = mem_strdup(getenv("PATH"));
+	*state = f;
+	return 0;
+}
+
+static int trial_teardown(void **state)
+{
+	struct trial_fixture *f = *state;
+
+	setenv("PATH", f->path, 1);
+	remove(f->program);
+	remove(f->dir);
+	fact_list_done(&f->facts);
+	rule_pool_done(&f->pool);
+	free(f->path);
+	free(f);
+	return 0;
+}
+
+/* An iptables-restore that complains where its input has that text. */
+static void refuse_text(struct trial_fixture *f, const char *text, const char *complaint)
+{
+	_cleanup_(buf_done) struct buf path = { 0 };
+	FILE *file = fopen(f->program, "we");
+
+	assert_non_null(file);
+	fprintf(file,
+		"#!/bin/sh\ninput=$(cat)\ncase $input in *'%s'*) echo '%s' >&2; exit 1 ;; esac\n"
+		"echo \"$input\" | PATH='%s' iptables-restore \"$@\"\n",
+		text, complaint, f->path);
+	assert_int_equal(fchmod(fileno(file), 0700), 0);
+	fclose(file);
+	buf_addf(&path, "%s:%s", f->dir, f->path);
+	setenv("PATH", buf_str(&path), 1);
+}
+
+static int run_trial(const struct trial_fixture *f, struct err *err)
+{
+	return iptables_trial(f->facts.facts, f->facts.n, &f->pool, err);
+}
+
+static void assert_nothing_is_left(void)
+{
+	_cleanup_free_ char *sets = RUN(NULL, "ipset", "list", "-n");
+	_cleanup_free_ char *four = RUN(NULL, "iptables-save"), *six = RUN(NULL, "ip6tables-save");
+
+	assert_string_equal(sets, "");
+	assert_null(strstr(four, IPTABLES_TRIAL_CHAIN));
+	assert_null(strstr(six, IPTABLES_TRIAL_CHAIN));
+}
+
+static void what_works_leaves_nothing(void **state)
+{
+	struct err err;
+
+	if (run_trial(*state, &err))
+		fail_msg("%s", err.msg);
+	assert_nothing_is_left();
+}
+
+static void what_is_in_force_stays(void **state)
+{
+	static const char rule[] =
+		"*nat\n:MINE - [0:0]\n-A MINE -m set --match-set KUBE-CLUSTER-IP dst,dst -j RETURN\n"
+		"-A OUTPUT -j MINE\n:" IPTABLES_TRIAL_CHAIN " - [0:0]\n"
+		"-A " IPTABLES_TRIAL_CHAIN " -j RETURN\nCOMMIT\n";
+	_cleanup_free_ char *sets = NULL, *rules = NULL;
+	struct err err;
+
+	free(RUN(NULL, "ipset", "create", "KUBE-CLUSTER-IP", "hash:ip,port"));
+	free(RUN(NULL, "ipset", "add", "KUBE-CLUSTER-IP", "10.96.0.1,tcp:443"));
+	free(RUN(rule, "iptables-restore", "--noflush"));
+	if (run_trial(*state, &err))
+		fail_msg("%s", err.msg);
+	sets = RUN(NULL, "ipset", "save");
+	rules = RUN(NULL, "iptables-save", "-t", "nat");
+	assert_non_null(strstr(sets, "add KUBE-CLUSTER-IP 10.96.0.1,tcp:443"));
+	assert_null(strstr(sets, "KUBE-LOOP-BACK"));
+	assert_non_null(strstr(rules, "-A MINE -m set --match-set KUBE-CLUSTER-IP dst,dst"));
+	assert_non_null(strstr(rules, "-A OUTPUT -j MINE"));
+	assert_null(strstr(rules, IPTABLES_TRIAL_CHAIN)); /* that a killed one had left */
+	free(RUN("*nat\n-D OUTPUT -j MINE\n-F MINE\n-X MINE\nCOMMIT\n", "iptables-restore",
+		"--noflush"));
+	free(RUN(NULL, "ipset", "destroy", "KUBE-CLUSTER-IP"));
+}
+
+static void what_is_missing_is_named(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} cases[] = {
+		{ "--match-set", "iptables refuses \"-m set --match-set KUBE-" },
+		{ "-m conntrack", "iptables refuses \"-m conntrack --ctstate " },
+		{ "-j MASQUERADE",
+			"iptables refuses \"-j MASQUERADE\" (kernel module xt_MASQUERADE" },
+		{ "-j REJECT",
+			"iptables refuses \"-j REJECT --reject-with icmp-port-unreachable\" "
+			"(kernel module ipt_REJECT" },
+		/* only together */
+		{ "-A " IPTABLES_TRIAL_CHAIN " -m comment", "iptables refuses the rules: broken" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct err err = { 0 };
+
+		refuse_text(*state, cases[i].text, "broken");
+		assert_int_equal(run_trial(*state, &err), -EOPNOTSUPP);
+		if (strncmp(err.msg, cases[i].words, strlen(cases[i].words)) != 0)
+			fail_msg("\"%s\", not \"%s\"", err.msg, cases[i].words);
+		assert_nothing_is_left();
+	}
+}
+
+static void the_module_of_sets_is_named(void **state)
+{
+	struct err err = { 0 };
+
+	refuse_text(*state, "-m set", "iptables-restore: line 3 failed");
+	assert_int_equal(run_trial(*state, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.msg, "(kernel module xt_set"));
+	assert_non_null(strstr(err.msg, "): iptables-restore: line 3 failed"));
+}
+
+static void a_lock_tells_nothing(void **state)
+{
+	struct err err;
+
+	refuse_text(*state, "", "Another app is currently holding the xtables lock.");
+	assert_int_equal(run_trial(*state, &err), 0);
+}
+
+static void lose_sys_admin(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, data))
+		abort();
+	data[0].effective &= ~(1u << CAP_SYS_ADMIN);
+	data[0].permitted &= ~(1u << CAP_SYS_ADMIN);
+	if (syscall(SYS_capset, &header, data))
+		abort();
+}
+
+/* The errno of a daemon that may make a namespace, or may not. */
+static int probe_in_child(const struct trial_fixture *f, bool may)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		if (!may)
+			lose_sys_admin();
+		_exit(-probe_iptables_rules(f->facts.facts, f->facts.n, &f->pool, NULL));
+	}
+	waitpid(pid, &status, 0);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void it_works_with_and_without_a_namespace_of_its_own(void **state)
+{
+	assert_int_equal(probe_in_child(*state, true), 0);
+	assert_nothing_is_left();
+	assert_int_equal(probe_in_child(*state, false), 0);
+	assert_nothing_is_left();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, trial_setup, trial_teardown)
+		TEST(what_works_leaves_nothing),
+		TEST(what_is_in_force_stays),
+		TEST(what_is_missing_is_named),
+		TEST(the_module_of_sets_is_named),
+		TEST(a_lock_tells_nothing),
+		TEST(it_works_with_and_without_a_namespace_of_its_own),
+	};
+	static const char name[] = "test_iptables_trial_kernel";
+	struct err err;
+
+	if (unshare(CLONE_NEWNET))
+		kernel_skip_all(
+			name, "making a network namespace is not permitted: run it as root");
+	if (exec_run((const char *const[]){ "ipset", "list", "-n", NULL }, NULL, 0, TIMEOUT_MS,
+		    NULL, &err) ||
+		exec_run((const char *const[]){ "iptables", "-S", NULL }, NULL, 0, TIMEOUT_MS, NULL,
+			&err))
+		kernel_skip_all(name, err.msg);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
