@@ -22,6 +22,7 @@
 #include "nftables_chains.h"
 #include "nftables_generation.h"
 #include "nftables_msg.h"
+#include "nftables_set.h"
 
 enum {
 	FAMILIES = 2,

@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/port_set.h"
 #include "core/fact.h"
 #include "core/rule.h"
 #include "kernel/nftables.h"
@@ -14,32 +13,30 @@
 #include "nl.h"
 
 /*
- * Messages of nf_tables for one table a family, and facts in its answers. A set has the name of its
- * ipset and the key of its fact: each field is padded to 4 bytes, in network order.
+ * Messages of nf_tables about our table of a family, its chains and rules, and what its answers tell
+ * about them. Those about sets are in nftables_set.h.
  */
 
 /* Flags of a table that our kernel headers may not know: only its owner, a socket, may change it,
  * and it stays when the owner closes. */
 enum { NFTABLES_OWNER = 0x2, NFTABLES_PERSIST = 0x4 };
 
+/* What all messages have. */
+struct nl_msg *nftables_msg_new(int message, int flags, int family);
+/* Frees a message that is not whole, and returns NULL then. */
+struct nl_msg *nftables_msg_end(struct nl_msg *msg, int failed);
+int nftables_put_number(struct nl_msg *msg, int type, uint32_t value);
+/* All messages name the table first, by the attribute 1 (NFTA_TABLE_NAME, NFTA_SET_TABLE, ...). */
+int nftables_put_table(struct nl_msg *msg);
+/* AF_UNSPEC: the message is too short to tell. */
+int nftables_family_of(struct nlmsghdr *msg);
+/* Dumps tell about all tables where the kernel does not filter. */
+bool nftables_is_of_our_table(struct nlattr *table);
+
 /* Requests of a transaction, but for those with NLM_F_DUMP in `flags`. */
 /* NFT_MSG_*, about the table of that family and nothing else in it: of a dump, all in it. */
 struct nl_msg *nftables_msg_of_table(int message, int flags, int family);
 struct nl_msg *nftables_msg_table(int family, uint32_t flags);
-struct nl_msg *nftables_msg_set(int message, const struct fact_key *set);
-/* A spread as maps have it: slots, flags and affinity in 12, 3 and 17 bits. 0: there is no
- * endpoint. */
-uint32_t nftables_spread_number(const struct spread *s);
-/* The set of the member is a map: the member can be there with another value. */
-bool nftables_has_values(const struct fact_key *member);
-/* Asks for the members of the set. */
-struct nl_msg *nftables_msg_members(const struct fact_key *set);
-/* NFT_MSG_NEWSETELEM or NFT_MSG_DELSETELEM, of FACT_MEMBER or FACT_DISPATCH */
-struct nl_msg *nftables_msg_member(int message, const struct fact *f);
-/* A note: NFT_MSG_NEWSET, NFT_MSG_DELSET, NFT_MSG_DELSETELEM (all its ports), or NFT_MSG_GETSETELEM. */
-struct nl_msg *nftables_msg_note(int message, int flags, int family, const char *name);
-/* Adds a port to a note. */
-struct nl_msg *nftables_msg_noted(int family, const char *name, uint16_t port);
 /* A chain of ours: `name` as nftables_chain_name() makes it. */
 struct nl_msg *nftables_msg_chain(int message, int family, const char *name);
 /* A chain where a hook enters the table, with what belongs to it there. */
@@ -69,16 +66,6 @@ struct nftables_rule {
 int nftables_read_table(struct nlmsghdr *msg, const char **ret_name, uint32_t *ret_flags);
 int nftables_read_chain(struct nlmsghdr *msg, struct nftables_chain *ret);
 int nftables_read_rule(struct nlmsghdr *msg, struct nftables_rule *ret);
-/* 1: a set of ours; 0: it is none of ours. A set of another form has another value than
- * fact_set(). */
-int nftables_read_set(struct nlmsghdr *msg, struct fact *ret);
-/* Adds the ports of a note to `ret`. */
-int nftables_read_note(struct nlmsghdr *msg, struct port_set *ret);
-/* 1: a set in our table; else 0. */
-int nftables_read_any_set(struct nlmsghdr *msg);
-/* Calls fn for each member that can be one of the set's. */
-int nftables_read_members(struct nlmsghdr *msg, const struct fact_key *set, uint32_t mark_mask,
-	void (*fn)(const struct fact *f, void *arg), void *arg);
 
 /* Where the hook enters the table; false: nothing of ours stands there. */
 struct nftables_hook {

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "nftables_msg.h"
 #include "nftables_rule.h"
+#include "nftables_set.h"
 
 struct rule_printer {
 	struct buf *b;

@@ -14,6 +14,7 @@
 #include "../../src/kernel/nft_gate_rule.h"
 #include "../../src/kernel/nftables_generation.h"
 #include "../../src/kernel/nftables_msg.h"
+#include "../../src/kernel/nftables_set.h"
 #include "base/mem.h"
 #include "core/fact_text.h"
 #include "fuzz.h"
