@@ -1,28 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * Operations become requests, one or more each, and these a transaction. The kernel tells every
- * request that is at fault and carries out none of them; so those operations get their results, and
- * the others are sent again.
- */
 #include "kernel/nftables.h"
 
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/list.h"
-#include "base/map.h"
 #include "base/mem.h"
 #include "canary.h"
 #include "core/fact_text.h"
 #include "nftables_chains.h"
-#include "nftables_generation.h"
 #include "nftables_msg.h"
+#include "nftables_ranges.h"
 #include "nftables_set.h"
+#include "nftables_wire.h"
 
 enum {
 	FAMILIES = 2,
@@ -30,9 +23,6 @@ enum {
 	TABLES = TABLE_MANGLE + 1,
 	/* One transaction keeps all other writers of nf_tables waiting. */
 	MEMBERS = 512,
-	RANGES = 64,   /* that are deleted at once: the others move to a new set */
-	PENDING = 1,   /* a result that is no negative errno */
-	OF_NOBODY = -1 /* a request that belongs to no operation */
 };
 
 /* A chain at a hook, as it was read or written. */
@@ -44,15 +34,12 @@ struct base_chain {
 
 struct nftables {
 	struct adapter adapter;
-	const struct rule_pool *pool;
-	uint32_t mark_mask;
-	struct nl_port *port;
+	struct nftables_wire wire;
 	struct canary *canary; /* NULL: nobody asked for one */
 	bool served[FAMILIES];
 	uint32_t flags; /* of our tables */
 	struct base_chain bases[FAMILIES][TABLES][HOOKS];
 	uint32_t room[FAMILIES][SET_COUNT]; /* what was asked for last; 0: never */
-	struct nftables_generation generation;
 };
 
 static const int families[FAMILIES] = { AF_INET, AF_INET6 };
@@ -62,68 +49,12 @@ static size_t family_index(int family)
 	return family == AF_INET6;
 }
 
-/* Requests */
-
-/* Requests of one transaction, each with the operation that it belongs to. */
-struct requests {
-	struct nl_msg **msgs;
-	size_t n, cap;
-	int *owners; /* as many */
-	size_t n_owners, owners_cap;
-};
-
-static void add_request(struct requests *r, int owner, struct nl_msg *msg)
-{
-	mem_grow(r->msgs, r->n, r->cap);
-	r->msgs[r->n++] = msg;
-	mem_grow(r->owners, r->n_owners, r->owners_cap);
-	r->owners[r->n_owners++] = owner;
-}
-
-static void add_tables(const struct nftables *t, struct requests *r)
+static void add_tables(const struct nftables *t, struct nftables_requests *r)
 {
 	for (size_t f = 0; f < FAMILIES; f++)
 		if (t->served[f])
-			add_request(r, OF_NOBODY, nftables_msg_table(families[f], t->flags));
-}
-
-/*
- * Sends the requests and empties the list. Gives each operation that is at fault its result, and
- * all of them where nobody's is; returns whether all of it was carried out.
- */
-static bool transact(struct nftables *t, struct requests *r, bool dry, struct op *ops, size_t n)
-{
-	_cleanup_free_ int *results = mem_zalloc(r->n, sizeof(*results));
-	int whole = 0;
-	bool done = true;
-	uint32_t generation = 0;
-
-	if (!dry && r->n && r->msgs[0])
-		nlmsg_hdr(r->msgs[0])->nlmsg_flags |= NLM_F_ECHO;
-	nl_port_transaction(t->port, NFNL_SUBSYS_NFTABLES, dry, r->msgs, r->n, results,
-		nftables_take_generation, &generation);
-	for (size_t i = 0; i < r->n; i++) {
-		const int result = results[i];
-
-		done &= !result;
-		if (!result || result == -ECANCELED)
-			continue;
-		if (r->owners[i] == OF_NOBODY)
-			whole = result;
-		else if (ops[r->owners[i]].result == PENDING)
-			ops[r->owners[i]].result = result;
-	}
-	for (size_t i = 0; i < n; i++)
-		if (ops[i].result == PENDING && (done || whole))
-			ops[i].result = whole;
-	if (!dry && done)
-		nftables_generation_written(&t->generation, generation);
-	else if (!dry)
-		nftables_generation_forget(&t->generation);
-	free(take(r->msgs));
-	free(take(r->owners));
-	*r = (struct requests){ 0 };
-	return done;
+			nftables_requests_add(
+				r, NFTABLES_OF_NOBODY, nftables_msg_table(families[f], t->flags));
 }
 
 /*
@@ -133,18 +64,19 @@ static bool transact(struct nftables *t, struct requests *r, bool dry, struct op
 static void adopt_tables(struct nftables *t)
 {
 	const uint32_t orphaned = t->flags;
-	struct requests r = { 0 };
+	struct nftables_requests r = { 0 };
 
 	if ((orphaned & (NFTABLES_OWNER | NFTABLES_PERSIST)) != NFTABLES_PERSIST)
 		return;
 	t->flags |= NFTABLES_OWNER;
 	add_tables(t, &r);
-	if (!transact(t, &r, false, NULL, 0))
+	if (!nftables_transact(&t->wire, &r, false, NULL, 0))
 		t->flags = orphaned;
 }
 
 /* Deletes make no table. */
-static void add_tables_for(struct nftables *t, struct requests *r, const struct op *ops, size_t n)
+static void add_tables_for(
+	struct nftables *t, struct nftables_requests *r, const struct op *ops, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (ops[i].type != OP_DEL) {
@@ -152,14 +84,6 @@ static void add_tables_for(struct nftables *t, struct requests *r, const struct 
 			add_tables(t, r);
 			return;
 		}
-}
-
-static bool any_pending(const struct op *ops, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (ops[i].result == PENDING)
-			return true;
-	return false;
 }
 
 /* Sets */
@@ -180,7 +104,7 @@ static int ask(
 	struct nftables *t, int message, int family, nl_reply_fn take, size_t *kept, void *arg)
 {
 	const int r = nl_port_ask(
-		t->port, nftables_msg_of_table(message, NLM_F_DUMP, family), take, kept, arg);
+		t->wire.port, nftables_msg_of_table(message, NLM_F_DUMP, family), take, kept, arg);
 
 	return r == -ENOENT ? 0 : r;
 }
@@ -232,7 +156,7 @@ static int count_object(struct nlmsghdr *msg, void *arg)
 static void remove_empty_tables(struct nftables *t)
 {
 	for (size_t f = 0; f < FAMILIES; f++) {
-		struct requests r = { 0 };
+		struct nftables_requests r = { 0 };
 		size_t sets = 0, chains = 0;
 
 		if (!t->served[f] ||
@@ -240,31 +164,32 @@ static void remove_empty_tables(struct nftables *t)
 			ask(t, NFT_MSG_GETCHAIN, families[f], count_object, &chains, &chains) ||
 			sets || chains)
 			continue;
-		add_request(&r, OF_NOBODY, nftables_msg_of_table(NFT_MSG_DELTABLE, 0, families[f]));
-		transact(t, &r, false, NULL, 0);
+		nftables_requests_add(&r, NFTABLES_OF_NOBODY,
+			nftables_msg_of_table(NFT_MSG_DELTABLE, 0, families[f]));
+		nftables_transact(&t->wire, &r, false, NULL, 0);
 	}
 }
 
 static void apply_sets(struct nftables *t, struct op *ops, size_t n)
 {
-	struct requests r = { 0 };
+	struct nftables_requests r = { 0 };
 
 	for (size_t i = 0; i < n; i++)
 		if (ops[i].type == OP_SET && has_form(t, &ops[i].fact))
 			ops[i].result = 0;
-	while (any_pending(ops, n)) {
+	while (nftables_any_pending(ops, n)) {
 		add_tables_for(t, &r, ops, n);
 		for (size_t i = 0; i < n; i++) {
-			if (ops[i].result != PENDING)
+			if (ops[i].result != NFTABLES_PENDING)
 				continue;
 			if (ops[i].type != OP_ADD)
-				add_request(&r, (int)i,
+				nftables_requests_add(&r, (int)i,
 					nftables_msg_set(NFT_MSG_DELSET, &ops[i].fact.key));
 			if (ops[i].type != OP_DEL)
-				add_request(&r, (int)i,
+				nftables_requests_add(&r, (int)i,
 					nftables_msg_set(NFT_MSG_NEWSET, &ops[i].fact.key));
 		}
-		transact(t, &r, false, ops, n);
+		nftables_transact(&t->wire, &r, false, ops, n);
 	}
 	for (size_t i = 0; i < n; i++)
 		if (!ops[i].result && ops[i].type != OP_DEL)
@@ -279,84 +204,6 @@ static void apply_sets(struct nftables *t, struct op *ops, size_t n)
 
 /* Members */
 
-struct range {
-	struct map_node by_key;
-	struct fact fact;
-};
-
-static uint32_t range_hash(const struct fact_key *key)
-{
-	return map_hash(key, sizeof(*key));
-}
-
-struct member_reading {
-	const struct fact_key *set;
-	uint32_t mark_mask;
-	dump_fn fn;
-	void *arg;
-};
-
-static int take_members(struct nlmsghdr *msg, void *arg)
-{
-	const struct member_reading *r = arg;
-
-	return nftables_read_members(msg, r->set, r->mark_mask, r->fn, r->arg);
-}
-
-/*
- * A range that lies within one which is there is refused, and Linux 6.1 says that it was added. A
- * Service never wants both (cidrs_reduce()), so the wider one makes way in the same transaction.
- */
-static void remove_wider(struct map *ranges, struct requests *r, int owner, const struct fact *f)
-{
-	struct fact_key wider = f->key;
-
-	while (wider.port2) {
-		wider.port2--;
-		wider.addr2[wider.port2 / 8] &= (uint8_t) ~(0x80u >> wider.port2 % 8);
-		map_for_each_match_entry(struct range, it, ranges, range_hash(&wider), by_key) {
-			if (!fact_key_eq(&it->fact.key, &wider))
-				continue;
-			add_request(r, owner, nftables_msg_member(NFT_MSG_DELSETELEM, &it->fact));
-			map_del(ranges, &it->by_key);
-			free(it);
-			break;
-		}
-	}
-}
-
-static void keep_fact(const struct fact *f, void *arg)
-{
-	fact_list_add(arg, *f);
-}
-
-/* Where they cannot be read, only the next audit tells whether what is added now is there. */
-static int read_ranges(struct nftables *t, int family, struct map *ret)
-{
-	const struct fact set = fact_set(SET_LOAD_BALANCER_SOURCE_CIDR, family);
-	_cleanup_(fact_list_done) struct fact_list l = { 0 };
-	struct member_reading reading = { &set.key, 0, keep_fact, &l };
-	const int error =
-		nl_port_ask(t->port, nftables_msg_members(&set.key), take_members, &l.n, &reading);
-
-	if (error)
-		nftables_generation_forget(&t->generation);
-	for (size_t i = 0; !error && i < l.n; i++) {
-		struct range *r = new0(struct range);
-
-		r->fact = l.facts[i];
-		map_add(ret, &r->by_key, range_hash(&r->fact.key));
-	}
-	return error;
-}
-
-static void forget_ranges(struct map *ranges)
-{
-	map_for_each_entry(struct range, it, ranges, by_key)
-		free(it);
-	map_done(ranges);
-}
-
 static int member_result(const struct op *op, int result)
 {
 	if (op->type == OP_DEL && result == -ENOENT)
@@ -367,43 +214,47 @@ static int member_result(const struct op *op, int result)
 static void apply_members(struct nftables *t, struct op *ops, size_t n)
 {
 	_cleanup_free_ bool *replaces = mem_zalloc(n, sizeof(*replaces));
-	struct map ranges[FAMILIES] = { 0 };
-	struct requests r = { 0 };
+	struct nftables_ranges ranges[FAMILIES] = { 0 };
+	struct nftables_requests r = { 0 };
 	bool read[FAMILIES] = { false, false };
 
-	while (any_pending(ops, n)) {
+	while (nftables_any_pending(ops, n)) {
 		for (size_t i = 0; i < n; i++) {
 			const struct fact *f = &ops[i].fact;
 			const size_t family = family_index(f->key.family);
 
-			if (ops[i].result != PENDING)
+			if (ops[i].result != NFTABLES_PENDING)
 				continue;
 			if (ops[i].type == OP_DEL) {
-				add_request(&r, (int)i, nftables_msg_member(NFT_MSG_DELSETELEM, f));
+				nftables_requests_add(
+					&r, (int)i, nftables_msg_member(NFT_MSG_DELSETELEM, f));
 				continue;
 			}
 			if (f->key.kind == FACT_MEMBER &&
 				f->key.set == SET_LOAD_BALANCER_SOURCE_CIDR) {
 				if (!read[family])
-					read_ranges(t, f->key.family, &ranges[family]);
+					nftables_ranges_read(
+						&ranges[family], &t->wire, f->key.family);
 				read[family] = true;
-				remove_wider(&ranges[family], &r, (int)i, f);
+				nftables_ranges_remove_wider(&ranges[family], &r, (int)i, f);
 			}
 			if (ops[i].type == OP_SET || replaces[i])
-				add_request(&r, (int)i, nftables_msg_member(NFT_MSG_DELSETELEM, f));
-			add_request(&r, (int)i, nftables_msg_member(NFT_MSG_NEWSETELEM, f));
+				nftables_requests_add(
+					&r, (int)i, nftables_msg_member(NFT_MSG_DELSETELEM, f));
+			nftables_requests_add(
+				&r, (int)i, nftables_msg_member(NFT_MSG_NEWSETELEM, f));
 		}
-		transact(t, &r, false, ops, n);
+		nftables_transact(&t->wire, &r, false, ops, n);
 		for (size_t i = 0; i < n; i++) {
 			/* It is there with another value. */
 			if (ops[i].result != -EEXIST || replaces[i] ||
 				!nftables_has_values(&ops[i].fact.key))
 				continue;
 			replaces[i] = true;
-			ops[i].result = PENDING;
+			ops[i].result = NFTABLES_PENDING;
 		}
 		for (size_t f = 0; f < FAMILIES; f++) {
-			forget_ranges(&ranges[f]);
+			nftables_ranges_done(&ranges[f]);
 			read[f] = false;
 		}
 	}
@@ -413,158 +264,46 @@ static void apply_members(struct nftables *t, struct op *ops, size_t n)
 
 /* Chains */
 
-static struct nftables_dialect dialect_of(const struct nftables *t, const struct fact_key *key)
-{
-	return (struct nftables_dialect){ key->family, key->set, t->mark_mask };
-}
-
-/* A list that is missing is a mistake of the caller, which the kernel is not asked about. */
-static void add_rules(const struct nftables *t, struct requests *r, int owner, const char *chain,
-	const struct fact *f)
-{
-	const struct nftables_dialect dialect = dialect_of(t, &f->key);
-	const struct rule_list *list = rule_pool_get(t->pool, f->val.chain.rules);
-	struct rule rule;
-	size_t at = 0;
-
-	if (!list && f->val.chain.rules != HASH_EMPTY)
-		add_request(r, owner, NULL);
-	while (list && rule_list_next(list, &at, &rule))
-		add_request(
-			r, owner, nftables_msg_rule(&dialect, chain, &rule, f->val.chain.rules));
-}
-
 /* All chains exist before rules lead from one to another, and none leads anywhere when they go. */
-static void add_chains(const struct nftables *t, struct requests *r, const struct op *ops, size_t n)
+static void add_chains(
+	const struct nftables *t, struct nftables_requests *r, const struct op *ops, size_t n)
 {
 	char name[NFTABLES_CHAIN_LEN + 1];
 
 	for (size_t i = 0; i < n; i++) {
 		const struct fact_key *key = &ops[i].fact.key;
 
-		if (ops[i].result != PENDING)
+		if (ops[i].result != NFTABLES_PENDING)
 			continue;
 		nftables_chain_name(key->set, key->name, name);
 		if (ops[i].type != OP_DEL)
-			add_request(
+			nftables_requests_add(
 				r, (int)i, nftables_msg_chain(NFT_MSG_NEWCHAIN, key->family, name));
-		add_request(r, (int)i, nftables_msg_flush(key->family, name));
+		nftables_requests_add(r, (int)i, nftables_msg_flush(key->family, name));
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct fact_key *key = &ops[i].fact.key;
 
-		if (ops[i].result != PENDING)
+		if (ops[i].result != NFTABLES_PENDING)
 			continue;
 		nftables_chain_name(key->set, key->name, name);
 		if (ops[i].type == OP_DEL)
-			add_request(
+			nftables_requests_add(
 				r, (int)i, nftables_msg_chain(NFT_MSG_DELCHAIN, key->family, name));
 		else
-			add_rules(t, r, (int)i, name, &ops[i].fact);
+			nftables_requests_add_rules(r, (int)i, &t->wire, name, &ops[i].fact);
 	}
 }
 
 static void apply_chains(struct nftables *t, struct op *ops, size_t n)
 {
-	struct requests r = { 0 };
+	struct nftables_requests r = { 0 };
 
-	while (any_pending(ops, n)) {
+	while (nftables_any_pending(ops, n)) {
 		add_tables_for(t, &r, ops, n);
 		add_chains(t, &r, ops, n);
-		transact(t, &r, false, ops, n);
+		nftables_transact(&t->wire, &r, false, ops, n);
 	}
-}
-
-/* A new set of ranges */
-
-static bool deletes_range(const struct op *op, int family)
-{
-	const struct fact_key *key = &op->fact.key;
-
-	return op->type == OP_DEL && key->kind == FACT_MEMBER && key->family == family &&
-		key->set == SET_LOAD_BALANCER_SOURCE_CIDR;
-}
-
-/* Not of a chain that others have changed. */
-static bool chain_has_set(const struct nftables *t, const struct fact *chain, enum set_id set)
-{
-	const struct rule_list *list = rule_pool_get(t->pool, chain->val.chain.rules);
-	struct rule rule;
-	size_t at = 0;
-
-	while (list && rule_list_next(list, &at, &rule))
-		if (rule_has_set(&rule, set))
-			return true;
-	return false;
-}
-
-/* The set can be deleted only while no rule has it, so the chains that have it are written again. */
-static void add_new_set(const struct nftables *t, struct requests *r, const struct fact_key *set,
-	struct map *ranges, const struct fact_list *chains)
-{
-	char name[NFTABLES_CHAIN_LEN + 1];
-
-	for (size_t i = 0; i < chains->n; i++) {
-		const struct fact_key *key = &chains->facts[i].key;
-
-		nftables_chain_name(key->set, key->name, name);
-		if (chain_has_set(t, &chains->facts[i], set->set))
-			add_request(r, 0, nftables_msg_flush(key->family, name));
-	}
-	add_request(r, 0, nftables_msg_set(NFT_MSG_DELSET, set));
-	add_request(r, 0, nftables_msg_set(NFT_MSG_NEWSET, set));
-	map_for_each_entry(struct range, it, ranges, by_key)
-		add_request(r, 0, nftables_msg_member(NFT_MSG_NEWSETELEM, &it->fact));
-	for (size_t i = 0; i < chains->n; i++) {
-		const struct fact *chain = &chains->facts[i];
-
-		nftables_chain_name(chain->key.set, chain->key.name, name);
-		if (chain_has_set(t, chain, set->set))
-			add_rules(t, r, 0, name, chain);
-	}
-}
-
-/*
- * To delete one of 10,000 ranges takes the kernel 14 ms, in which nobody else can write: it shifts
- * all others (pipapo_drop()). To add 10,000 to a new set takes 0.7 s. So many deletes are carried
- * out by a new set in place of the old one; where that fails, one by one.
- */
-static void rebuild_ranges(struct nftables *t, int family, struct op *ops, size_t n)
-{
-	const struct fact set = fact_set(SET_LOAD_BALANCER_SOURCE_CIDR, family);
-	struct op rebuild = { .type = OP_SET, .fact = set, .result = PENDING };
-	struct nftables_chains chains = { 0 };
-	struct requests r = { 0 };
-	struct map ranges = { 0 };
-	size_t n_deletes = 0;
-
-	for (size_t i = 0; i < n; i++)
-		n_deletes += deletes_range(&ops[i], family);
-	if (n_deletes < RANGES)
-		return;
-	if (read_ranges(t, family, &ranges) ||
-		nftables_chains_read(t->port, family, t->pool, t->mark_mask, &chains)) {
-		forget_ranges(&ranges);
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		const struct fact_key *key = &ops[i].fact.key;
-
-		map_for_each_match_entry(struct range, it, &ranges, range_hash(key), by_key) {
-			if (!deletes_range(&ops[i], family) || !fact_key_eq(&it->fact.key, key))
-				continue;
-			map_del(&ranges, &it->by_key);
-			free(it);
-			break;
-		}
-	}
-	add_new_set(t, &r, &set.key, &ranges, &chains.chains);
-	if (transact(t, &r, false, &rebuild, 1))
-		for (size_t i = 0; i < n; i++)
-			if (deletes_range(&ops[i], family))
-				ops[i].result = 0;
-	nftables_chains_done(&chains);
-	forget_ranges(&ranges);
 }
 
 /* Jumps */
@@ -595,29 +334,31 @@ static void change_jump(struct base_chain *b, const struct op *op)
 			(size_t)(b->jumps.facts + --b->jumps.n - have) * sizeof(*have));
 }
 
-static void add_base(const struct nftables *t, struct requests *r, const struct base_chain *b,
-	int family, enum table table, enum hook hook)
+static void add_base(const struct nftables *t, struct nftables_requests *r,
+	const struct base_chain *b, int family, enum table table, enum hook hook)
 {
 	char name[NFTABLES_CHAIN_LEN + 1];
 
 	nftables_chain_name(table, hook_name(hook), name);
 	if (b->present) {
-		add_request(r, OF_NOBODY, nftables_msg_flush(family, name));
+		nftables_requests_add(r, NFTABLES_OF_NOBODY, nftables_msg_flush(family, name));
 		if (!b->right || !b->jumps.n)
-			add_request(
-				r, OF_NOBODY, nftables_msg_chain(NFT_MSG_DELCHAIN, family, name));
+			nftables_requests_add(r, NFTABLES_OF_NOBODY,
+				nftables_msg_chain(NFT_MSG_DELCHAIN, family, name));
 	}
 	if (b->jumps.n && !(b->present && b->right))
-		add_request(r, OF_NOBODY, nftables_msg_base_chain(family, table, hook));
+		nftables_requests_add(
+			r, NFTABLES_OF_NOBODY, nftables_msg_base_chain(family, table, hook));
 	for (size_t i = 0; i < b->jumps.n; i++)
-		add_rules(t, r, OF_NOBODY, name, &b->jumps.facts[i]);
+		nftables_requests_add_rules(
+			r, NFTABLES_OF_NOBODY, &t->wire, name, &b->jumps.facts[i]);
 }
 
 /* All of them take effect at once. */
 static void apply_jumps(struct nftables *t, struct op *ops, size_t n)
 {
 	bool touched[FAMILIES][TABLES][HOOKS] = { 0 };
-	struct requests r = { 0 };
+	struct nftables_requests r = { 0 };
 	bool done;
 
 	for (size_t i = 0; i < n; i++) {
@@ -633,11 +374,11 @@ static void apply_jumps(struct nftables *t, struct op *ops, size_t n)
 				if (touched[f][table][hook])
 					add_base(t, &r, &t->bases[f][table][hook], families[f],
 						table, hook);
-	done = transact(t, &r, false, ops, n);
+	done = nftables_transact(&t->wire, &r, false, ops, n);
 	for (size_t i = 0; i < n; i++) {
 		struct base_chain *b = base_of(t, &ops[i].fact.key);
 
-		if (ops[i].result == PENDING)
+		if (ops[i].result == NFTABLES_PENDING)
 			ops[i].result = -ECANCELED;
 		if (done)
 			b->present = b->right = b->jumps.n != 0;
@@ -651,9 +392,9 @@ static void nftables_apply(struct adapter *a, struct op *ops, size_t n)
 	struct nftables *t = container_of(a, struct nftables, adapter);
 
 	for (size_t i = 0; i < n; i++)
-		ops[i].result = PENDING;
+		ops[i].result = NFTABLES_PENDING;
 	for (size_t f = 0; f < FAMILIES; f++)
-		rebuild_ranges(t, families[f], ops, n);
+		nftables_ranges_rebuild(&t->wire, families[f], ops, n);
 	switch (n ? (enum fact_kind)ops[0].fact.key.kind : FACT_KINDS) {
 	case FACT_SET:
 		apply_sets(t, ops, n);
@@ -705,14 +446,12 @@ static int dump_members(struct nftables *t, enum fact_kind kind, dump_fn fn, voi
 
 	for (size_t i = 0; !r && i < sets.n; i++) {
 		const struct fact_key *set = &sets.facts[i].key;
-		struct member_reading reading = { set, t->mark_mask, keep_fact, &members };
 		const struct fact ours = fact_set(set->set, set->family);
 
 		if (!set_has(set->set, kind) || sets.facts[i].val.set.marks != ours.val.set.marks)
 			continue;
 		members.n = 0;
-		r = nl_port_ask(
-			t->port, nftables_msg_members(set), take_members, &members.n, &reading);
+		r = nftables_wire_members(&t->wire, set, &members);
 		for (size_t k = 0; !r && k < members.n; k++)
 			fn(&members.facts[k], arg);
 		if (r == -ENOENT) /* deleted meanwhile */
@@ -759,8 +498,8 @@ static int dump_chains(struct nftables *t, enum fact_kind kind, dump_fn fn, void
 
 	for (size_t f = 0; !error && f < FAMILIES; f++)
 		if (t->served[f])
-			error = nftables_chains_read(
-				t->port, families[f], t->pool, t->mark_mask, &found[f]);
+			error = nftables_chains_read(t->wire.port, families[f], t->wire.pool,
+				t->wire.mark_mask, &found[f]);
 	if (!error && kind == FACT_JUMP)
 		forget_jumps(t);
 	for (size_t f = 0; f < FAMILIES; f++) {
@@ -799,7 +538,7 @@ static uint64_t nftables_epoch(struct adapter *a)
 {
 	struct nftables *t = container_of(a, struct nftables, adapter);
 
-	return nftables_generation_epoch(&t->generation, t->port);
+	return nftables_generation_epoch(&t->wire.generation, t->wire.port);
 }
 
 /* Notes */
@@ -819,7 +558,7 @@ static int nftables_dump_note(
 {
 	struct nftables *t = container_of(a, struct nftables, adapter);
 	struct port_set found = { 0 };
-	const int r = nl_port_ask(t->port,
+	const int r = nl_port_ask(t->wire.port,
 		nftables_msg_note(NFT_MSG_GETSETELEM, NLM_F_DUMP, note_family(t), name), take_note,
 		NULL, &found);
 
@@ -834,19 +573,20 @@ static int nftables_write_note(
 {
 	struct nftables *t = container_of(a, struct nftables, adapter);
 	const int family = note_family(t);
-	struct op op = { .result = PENDING };
-	struct requests r = { 0 };
+	struct op op = { .result = NFTABLES_PENDING };
+	struct nftables_requests r = { 0 };
 
 	adopt_tables(t);
 	add_tables(t, &r);
-	add_request(&r, 0, nftables_msg_note(NFT_MSG_NEWSET, 0, family, name));
-	add_request(&r, 0, nftables_msg_note(NFT_MSG_DELSETELEM, 0, family, name));
+	nftables_requests_add(&r, 0, nftables_msg_note(NFT_MSG_NEWSET, 0, family, name));
+	nftables_requests_add(&r, 0, nftables_msg_note(NFT_MSG_DELSETELEM, 0, family, name));
 	for (unsigned port = 0; port <= UINT16_MAX; port++)
 		if (port_set_has(ports, (uint16_t)port))
-			add_request(&r, 0, nftables_msg_noted(family, name, (uint16_t)port));
+			nftables_requests_add(
+				&r, 0, nftables_msg_noted(family, name, (uint16_t)port));
 	if (!port_set_count(ports))
-		add_request(&r, 0, nftables_msg_note(NFT_MSG_DELSET, 0, family, name));
-	transact(t, &r, false, &op, 1);
+		nftables_requests_add(&r, 0, nftables_msg_note(NFT_MSG_DELSET, 0, family, name));
+	nftables_transact(&t->wire, &r, false, &op, 1);
 	if (op.result)
 		return err_errno(err, op.result, "cannot write the nftables set %s", name);
 	if (!port_set_count(ports))
@@ -856,27 +596,29 @@ static int nftables_write_note(
 
 /* Opening */
 
-static void try_fact(const struct nftables *t, struct requests *r, int owner, const struct fact *f)
+static void try_fact(
+	const struct nftables *t, struct nftables_requests *r, int owner, const struct fact *f)
 {
 	const struct fact_key *key = &f->key;
 	char name[NFTABLES_CHAIN_LEN + 1];
 
 	switch ((enum fact_kind)key->kind) {
 	case FACT_SET:
-		add_request(r, owner, nftables_msg_set(NFT_MSG_NEWSET, key));
+		nftables_requests_add(r, owner, nftables_msg_set(NFT_MSG_NEWSET, key));
 		return;
 	case FACT_MEMBER:
 	case FACT_DISPATCH:
-		add_request(r, owner, nftables_msg_member(NFT_MSG_NEWSETELEM, f));
+		nftables_requests_add(r, owner, nftables_msg_member(NFT_MSG_NEWSETELEM, f));
 		return;
 	case FACT_CHAIN:
 		nftables_chain_name(key->set, key->name, name);
-		add_rules(t, r, owner, name, f);
+		nftables_requests_add_rules(r, owner, &t->wire, name, f);
 		return;
 	case FACT_JUMP:
 		nftables_chain_name(key->set, hook_name(key->port), name);
-		add_request(r, owner, nftables_msg_base_chain(key->family, key->set, key->port));
-		add_rules(t, r, owner, name, f);
+		nftables_requests_add(
+			r, owner, nftables_msg_base_chain(key->family, key->set, key->port));
+		nftables_requests_add_rules(r, owner, &t->wire, name, f);
 		return;
 	default:
 		return;
@@ -888,20 +630,21 @@ int nftables_try(struct adapter *a, const struct fact *facts, size_t n, struct e
 	struct nftables *t = container_of(a, struct nftables, adapter);
 	_cleanup_free_ struct op *ops = mem_zalloc(n, sizeof(*ops));
 	char name[NFTABLES_CHAIN_LEN + 1];
-	struct requests r = { 0 };
+	struct nftables_requests r = { 0 };
 
 	add_tables(t, &r);
 	for (size_t i = 0; i < n; i++) {
-		ops[i] = (struct op){ .type = OP_ADD, .fact = facts[i], .result = PENDING };
+		ops[i] =
+			(struct op){ .type = OP_ADD, .fact = facts[i], .result = NFTABLES_PENDING };
 		if (facts[i].key.kind != FACT_CHAIN)
 			continue;
 		nftables_chain_name(facts[i].key.set, facts[i].key.name, name);
-		add_request(&r, (int)i,
+		nftables_requests_add(&r, (int)i,
 			nftables_msg_chain(NFT_MSG_NEWCHAIN, facts[i].key.family, name));
 	}
 	for (size_t i = 0; i < n; i++)
 		try_fact(t, &r, (int)i, &facts[i]);
-	transact(t, &r, true, ops, n);
+	nftables_transact(&t->wire, &r, true, ops, n);
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_(buf_done) struct buf what = { 0 };
 
@@ -917,7 +660,7 @@ int nftables_try(struct adapter *a, const struct fact *facts, size_t n, struct e
 int nftables_watch_others(struct adapter *a, struct err *err)
 {
 	struct nftables *t = container_of(a, struct nftables, adapter);
-	struct requests r = { 0 };
+	struct nftables_requests r = { 0 };
 	int e = canary_new(&t->canary, err);
 
 	if (!e)
@@ -926,10 +669,10 @@ int nftables_watch_others(struct adapter *a, struct err *err)
 		canary_free(take(t->canary));
 		return e;
 	}
-	canary_written_by(t->canary, t->port->id);
+	canary_written_by(t->canary, t->wire.port->id);
 	adopt_tables(t);
 	add_tables(t, &r);
-	transact(t, &r, false, NULL, 0);
+	nftables_transact(&t->wire, &r, false, NULL, 0);
 	return canary_fd(t->canary);
 }
 
@@ -978,13 +721,13 @@ static int take_flags(struct nlmsghdr *msg, void *arg)
 static int find_flags(struct nftables *t)
 {
 	const uint32_t unknown = UINT32_MAX;
-	struct requests r = { 0 };
+	struct nftables_requests r = { 0 };
 	int error = 0;
 
 	t->flags = unknown;
 	for (size_t f = 0; !error && f < FAMILIES; f++)
 		if (t->served[f])
-			error = nl_port_ask(t->port,
+			error = nl_port_ask(t->wire.port,
 				nl_request_netfilter(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE,
 					NLM_F_DUMP, families[f]),
 				take_flags, NULL, &t->flags);
@@ -992,7 +735,7 @@ static int find_flags(struct nftables *t)
 		return error;
 	t->flags = NFTABLES_OWNER | NFTABLES_PERSIST;
 	add_tables(t, &r);
-	if (!transact(t, &r, true, NULL, 0))
+	if (!nftables_transact(&t->wire, &r, true, NULL, 0))
 		t->flags = 0;
 	return 0;
 }
@@ -1019,9 +762,9 @@ int nftables_new(const struct rule_pool *pool, bool ipv4, bool ipv6, uint32_t ma
 		.read_note = nftables_dump_note,
 		.write_note = nftables_write_note,
 	};
-	t->pool = pool;
-	t->port = port;
-	t->mark_mask = mark_mask;
+	t->wire.pool = pool;
+	t->wire.port = port;
+	t->wire.mark_mask = mark_mask;
 	t->served[0] = ipv4;
 	t->served[1] = ipv6;
 	e = find_flags(t);
@@ -1048,6 +791,6 @@ void nftables_free(struct adapter *a)
 			for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_POSTROUTING; hook++)
 				fact_list_done(&t->bases[f][table][hook].jumps);
 	canary_free(t->canary);
-	nl_port_free(t->port);
+	nl_port_free(t->wire.port);
 	free(t);
 }
