@@ -56,7 +56,7 @@ struct adapter {
 	/*
 	 * A number that stays the same only while nothing but this adapter's successful operations
 	 * changes the kernel's facts of its kinds; 0: unknown. An audit then need not read them. All
-	 * facts of the kinds are ours. NULL: every audit reads them.
+	 * facts of the kinds are ours. Asked before read_ahead(). NULL: every audit reads them.
 	 */
 	uint64_t (*epoch)(struct adapter *a);
 	/*

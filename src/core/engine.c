@@ -58,6 +58,7 @@ struct engine {
 	/* Audits */
 	unsigned audit_requested, auditing; /* masks of 1 << enum fact_kind */
 	unsigned suspect; /* of `auditing`: read also if the adapter knows of no change */
+	unsigned reading; /* of `auditing`: those that others may have changed */
 	bool regular;	  /* the audit under way is of all kinds but those that rest */
 	bool audited, audit_failed;
 	uint64_t next_audit, audit_begun;
@@ -538,26 +539,33 @@ static void end_audit(struct engine *e, const struct err *err, uint64_t now)
 	e->next_audit = e->config.audit_interval ? now + e->config.audit_interval : UINT64_MAX;
 }
 
-/* Leaves out the kinds that nobody has changed since they were read; returns the others. */
-static unsigned leave_out_unchanged(struct engine *e, struct adapter *audited[static FACT_KINDS])
+/*
+ * Of the kinds under audit those that others may have changed since they were read. An adapter reads
+ * its kinds together, so all of them are left out or none.
+ */
+static unsigned changed_kinds(struct engine *e)
 {
-	struct adapter *asked = NULL;
 	unsigned kinds = e->auditing;
-	uint64_t epoch = 0;
 
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
-		struct adapter *a = audited[kind];
+		struct adapter *a = e->adapter[kind];
+		const unsigned own = a ? a->kinds & e->auditing : 0;
+		uint64_t epoch;
+		bool same;
 
-		if (!a || !a->epoch)
+		/* Once for each adapter, at its first kind. */
+		if (!(own & 1u << kind) || own & ((1u << kind) - 1) || !a->epoch)
 			continue;
-		if (a != asked)
-			epoch = a->epoch(a);
-		asked = a;
-		if (epoch && epoch == e->epochs[kind] && !(e->suspect & 1u << kind)) {
-			audited[kind] = NULL;
-			kinds &= ~(1u << kind);
+		epoch = a->epoch(a);
+		same = epoch && !(e->suspect & own);
+		for (enum fact_kind k = kind; k < FACT_KINDS; k++) {
+			if (!(own & 1u << k))
+				continue;
+			same = same && epoch == e->epochs[k];
+			e->epochs[k] = epoch;
 		}
-		e->epochs[kind] = epoch;
+		if (same)
+			kinds &= ~own;
 	}
 	return kinds;
 }
@@ -575,18 +583,20 @@ static bool audit(struct engine *e, uint64_t now)
 	struct err err = { 0 };
 	int r = 0;
 
-	if (!e->auditing)
+	if (!e->auditing) {
 		begin_audit(e, now);
+		e->reading = changed_kinds(e);
+	}
 	if (!e->auditing)
 		return true;
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
-		audited[kind] = e->auditing & 1u << kind ? e->adapter[kind] : NULL;
+		audited[kind] = e->reading & 1u << kind ? e->adapter[kind] : NULL;
 		if (audited[kind] && audited[kind]->read_ahead &&
 			!audited[kind]->read_ahead(audited[kind]))
 			return false;
 	}
 	start = clock_us ? clock_us() : 0;
-	ledger_audit_begin(e->ledger, leave_out_unchanged(e, audited));
+	ledger_audit_begin(e->ledger, e->reading);
 	for (size_t i = 0; i < FACT_KINDS && r >= 0; i++) {
 		const enum fact_kind kind = audit_order[i];
 		struct adapter *a = audited[kind];

@@ -9,6 +9,7 @@
 #include "kernel/iptables.h"
 
 #include <errno.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@
 #include "iptables_save.h"
 #include "iptables_tool.h"
 #include "kernel/exec.h"
+#include "nftables_generation.h"
+#include "nl.h"
 
 enum {
 	FAMILIES = 2,
@@ -90,6 +93,9 @@ struct iptables {
 	bool from_memory;	  /* the document was made of jumps read before the last write */
 	bool doubtful;		  /* something that was written should be read back */
 	struct canary *canary;	  /* NULL: nobody wants to know */
+	/* Of nf_tables, where all families use that variant; else the port is NULL. */
+	struct nl_port *port;
+	struct nftables_generation generation;
 	uint64_t read_begun, read_ms; /* how long it took to read all, last */
 };
 
@@ -256,6 +262,8 @@ static void end_writing(struct iptables *t, int status, struct err *words)
 	struct err err = { 0 };
 	int r = iptables_tool_result(status, words, &err);
 
+	/* How many transactions the program has made is its own affair. */
+	nftables_generation_forget(&t->generation);
 	dispatch_end(&b.family->dispatch, !r);
 	if (r == -EINVAL && b.kind == FACT_JUMP && t->from_memory) {
 		push_task(t, TASK_WRITE, b); /* somebody else has changed the jumps */
@@ -561,11 +569,20 @@ const char *iptables_explain(const struct op *op)
 	}
 }
 
+/* The variant nf_tables leaves its rules where one number counts all changes. */
+static uint64_t iptables_epoch(struct adapter *a)
+{
+	struct iptables *t = container_of(a, struct iptables, adapter);
+
+	return t->port ? nftables_generation_epoch(&t->generation, t->port) : 0;
+}
+
 int iptables_new(
 	const struct rule_pool *pool, bool ipv4, bool ipv6, struct adapter **ret, struct err *err)
 {
 	const int families[FAMILIES] = { ipv4 ? AF_INET : 0, ipv6 ? AF_INET6 : 0 };
 	struct iptables *t = new0(struct iptables);
+	bool counted = true;
 	int r;
 
 	t->pool = pool;
@@ -579,6 +596,7 @@ int iptables_new(
 		.read_ahead = iptables_read_ahead,
 		.dump = iptables_dump,
 		.explain = iptables_explain,
+		.epoch = iptables_epoch,
 	};
 	r = exec_new(&t->exec, err);
 	for (size_t i = 0; !r && i < FAMILIES; i++) {
@@ -588,7 +606,11 @@ int iptables_new(
 			r = iptables_tool_find(families[i], &f->tool, err);
 		if (!r)
 			f->family = f->dispatch.family = families[i];
+		counted &= !families[i] || f->tool.info.nft;
 	}
+	/* Without it every audit reads. */
+	if (!r && counted)
+		nl_port_open(NETLINK_NETFILTER, &t->port, NULL);
 	if (r) {
 		iptables_free(&t->adapter);
 		return r;
@@ -610,6 +632,7 @@ void iptables_free(struct adapter *a)
 		dispatch_done(&t->families[i].dispatch);
 	}
 	canary_free(t->canary);
+	nl_port_free(t->port);
 	exec_free(t->exec);
 	memo_done(&t->memos);
 	document_done(&t->document);

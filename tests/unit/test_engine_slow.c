@@ -176,6 +176,26 @@ static void an_audit_waits_for_what_is_read_ahead(void **state)
 	world_expect(w, "vs 10.96.0.1:80/TCP rr\n");
 }
 
+/* Reading may be a program that takes seconds. */
+static void what_nobody_has_changed_is_not_read_ahead(void **state)
+{
+	struct world *w = *state;
+	uint64_t audits;
+
+	w->kernel.epoch = 1;
+	world_restart_with(w, (struct engine_config){ .audit_interval = 60000 });
+	start(w);
+	audits = engine_stats(w->engine)->audits;
+	world_sleep(w, 60000);
+	assert_false(w->kernel.reading);
+	assert_int_equal(engine_stats(w->engine)->audits, audits + 1);
+	w->kernel.epoch++;
+	world_sleep(w, 60000);
+	assert_true(w->kernel.reading);
+	answer_all(w);
+	assert_int_equal(engine_stats(w->engine)->audits, audits + 2);
+}
+
 /* Perhaps of something that was read before. */
 static void a_request_while_the_kernel_is_read_makes_another_audit(void **state)
 {
@@ -279,6 +299,7 @@ int main(void)
 		WORLD_TEST(what_is_wanted_again_while_it_goes_is_made_again),
 		WORLD_TEST(rules_stay_as_long_as_they_are_written),
 		WORLD_TEST(an_audit_waits_for_what_is_read_ahead),
+		WORLD_TEST(what_nobody_has_changed_is_not_read_ahead),
 		WORLD_TEST(a_request_while_the_kernel_is_read_makes_another_audit),
 		WORLD_TEST(what_takes_long_to_read_is_seldom_read),
 		WORLD_TEST(what_takes_long_and_cannot_be_read_is_seldom_tried),

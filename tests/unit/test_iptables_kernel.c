@@ -192,6 +192,33 @@ static size_t count_held(void)
 	return l.n;
 }
 
+static uint64_t epoch(void)
+{
+	return t.adapter->epoch(t.adapter);
+}
+
+/* Only the variant nf_tables counts them. */
+static void changes_by_others_are_counted(void **state)
+{
+	const bool nft = strcmp(t.variant.name, "legacy") != 0;
+	uint64_t before;
+
+	(void)state;
+	apply_all(OP_ADD, FACT_CHAIN);
+	before = epoch();
+	assert_int_equal(before != 0, nft);
+	/* Reading changes nothing. */
+	assert_true(count_held() > 0);
+	assert_int_equal(epoch(), before);
+	free(RUN(NULL, "iptables", "-w", "5", "-A", "INPUT", "-j", "ACCEPT"));
+	assert_int_equal(epoch() != before, nft);
+	/* Our own are not told from those of others. */
+	before = epoch();
+	apply_all(OP_ADD, FACT_JUMP);
+	assert_int_equal(epoch() != before, nft);
+	assert_int_equal(epoch(), epoch());
+}
+
 static void assert_all_held(void)
 {
 	_cleanup_(fact_list_done) struct fact_list have = dump();
@@ -1137,6 +1164,7 @@ static int test_variant(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, new_namespace, end_namespace)
 		TEST(what_is_written_is_what_is_read),
+		TEST(changes_by_others_are_counted),
 		TEST(rules_of_all_options_read_as_they_were_written),
 		TEST(packets_of_the_node_are_marked_or_dropped),
 		TEST(adding_twice_leaves_one),
