@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit.h"
 #include "base/mem.h"
 #include "core/drain.h"
 #include "core/hold.h"
@@ -24,10 +25,6 @@ enum {
 	RATE_FLOWS = 1000,   /* between readings of the connection table, which may be large */
 	FLOWS_RETRY = 10000, /* after one that failed */
 	BATCH_SLOW = 16,     /* of operations that src/core/op_order.h calls slow */
-	RATE_LOST = 100,     /* between audits because of lost answers */
-	AUDIT_RETRY = 1000,  /* after an audit that failed */
-	/* At most this part of the time goes into reading what takes long to read. */
-	READING_SHARE = 20,
 };
 
 struct engine {
@@ -55,15 +52,7 @@ struct engine {
 	 */
 	bool holding;
 
-	/* Audits */
-	unsigned audit_requested, auditing; /* masks of 1 << enum fact_kind */
-	unsigned suspect; /* of `auditing`: read also if the adapter knows of no change */
-	unsigned reading; /* of `auditing`: those that others may have changed */
-	bool regular;	  /* the audit under way is of all kinds but those that rest */
-	bool audited, audit_failed;
-	uint64_t next_audit, audit_begun;
-	uint64_t rest_until; /* for regular audits of adapters that take long to read the kernel */
-	uint64_t epochs[FACT_KINDS]; /* of the adapters when the kind was read; 0: unknown */
+	struct audit audit;
 };
 
 static int drain_conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
@@ -81,6 +70,7 @@ struct engine *engine_new(const struct engine_config *config)
 	struct engine *e = new0(struct engine);
 
 	e->config = *config;
+	e->audit = (struct audit){ .adapters = e->adapter, .interval = config->audit_interval };
 	e->stats.complete = true;
 	e->ledger = ledger_new();
 	e->drain = drain_new(&(struct drain_config){
@@ -134,7 +124,7 @@ void engine_add_adapter(struct engine *e, struct adapter *a)
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
 		if (a->kinds & 1u << kind) {
 			e->adapter[kind] = a;
-			e->epochs[kind] = 0;
+			audit_adapter_changed(&e->audit, kind);
 		}
 }
 
@@ -173,7 +163,7 @@ void engine_set_input_complete(struct engine *e, bool complete)
 
 void engine_request_audit(struct engine *e, unsigned kinds)
 {
-	e->audit_requested |= kinds;
+	e->audit.requested |= kinds;
 }
 
 void engine_node_changed(struct engine *e)
@@ -472,102 +462,27 @@ static bool skip_foreign(const struct fact_key *vs, void *arg)
 	return !ledger_state(e->ledger, vs, &s) || !s.present || s.foreign;
 }
 
-/* A request that comes while the kernel is read may tell of what was read already: the next audit
- * serves it. */
-static void begin_audit(struct engine *e, uint64_t now)
-{
-	const bool interval = now >= e->next_audit;
-	const bool lost = !e->audit_failed && ledger_unsure(e->ledger) &&
-		now >= e->stats.last_audit + RATE_LOST;
-	unsigned resting = 0;
-
-	for (enum fact_kind kind = 0; kind < FACT_KINDS && now < e->rest_until; kind++)
-		if (e->adapter[kind] && e->adapter[kind]->read_ahead)
-			resting |= 1u << kind;
-	if (!e->audited || (e->audit_failed && interval) || lost)
-		e->auditing = FACT_ALL_KINDS;
-	else if (interval)
-		e->auditing = (FACT_ALL_KINDS & ~resting) | e->audit_requested;
-	else
-		e->auditing = e->audit_failed ? 0 : e->audit_requested;
-	/* Orphans that are kept are decided anew when they are read. */
-	if (!e->audited || e->audit_failed || ledger_unsure(e->ledger) || e->keeping)
-		e->suspect = FACT_ALL_KINDS;
-	else
-		e->suspect = e->audit_requested;
-	e->regular = interval || e->auditing == FACT_ALL_KINDS;
-	if (interval && !e->auditing)
-		e->next_audit = e->rest_until;
-	e->audit_requested &= ~e->auditing;
-	e->audit_begun = now;
-}
-
 /* The kernel was read, or with an error it could not be. */
 static void end_audit(struct engine *e, const struct err *err, uint64_t now)
 {
-	const uint64_t took = now - e->audit_begun;
-	/* Before the first audit nothing can be written, so that reading keeps nothing waiting. */
-	const uint64_t rest = e->audited ? READING_SHARE * took : 0;
+	const bool failed = e->audit.failed, first = !e->audit.done;
 	size_t drift;
 
-	e->auditing = 0;
+	audit_end(&e->audit, err, now);
+	e->stats.last_audit = e->audit.last;
+	if (failed != e->audit.failed && e->config.on_audit)
+		e->config.on_audit(err, e->config.arg);
 	if (err) {
 		ledger_audit_abort(e->ledger);
-		if (!e->audit_failed && e->config.on_audit)
-			e->config.on_audit(err, e->config.arg);
-		e->audit_failed = true;
 		e->stats.audit_failures++;
-		e->next_audit = now + (rest > AUDIT_RETRY ? rest : AUDIT_RETRY);
 		return;
 	}
 	drift = ledger_audit_end(e->ledger);
 	rights_audited(&e->publisher.rights);
 	if (e->keeping)
 		count_kept_ports(e);
-	if (e->audited)
-		e->stats.drift += drift;
+	e->stats.drift += first ? 0 : drift;
 	e->stats.audits++;
-	if (took)
-		e->rest_until = now + READING_SHARE * took;
-	if (!e->regular)
-		return;
-	if (e->audit_failed && e->config.on_audit)
-		e->config.on_audit(NULL, e->config.arg);
-	e->audited = true;
-	e->audit_failed = false;
-	e->stats.last_audit = now;
-	e->next_audit = e->config.audit_interval ? now + e->config.audit_interval : UINT64_MAX;
-}
-
-/*
- * Of the kinds under audit those that others may have changed since they were read. An adapter reads
- * its kinds together, so all of them are left out or none.
- */
-static unsigned changed_kinds(struct engine *e)
-{
-	unsigned kinds = e->auditing;
-
-	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
-		struct adapter *a = e->adapter[kind];
-		const unsigned own = a ? a->kinds & e->auditing : 0;
-		uint64_t epoch;
-		bool same;
-
-		/* Once for each adapter, at its first kind. */
-		if (!(own & 1u << kind) || own & ((1u << kind) - 1) || !a->epoch)
-			continue;
-		epoch = a->epoch(a);
-		same = epoch && !(e->suspect & own);
-		for (enum fact_kind k = kind; k < FACT_KINDS; k++) {
-			if (!(own & 1u << k))
-				continue;
-			same = same && epoch == e->epochs[k];
-			e->epochs[k] = epoch;
-		}
-		if (same)
-			kinds &= ~own;
-	}
-	return kinds;
 }
 
 /* Virtual servers come last: see ownership.h. */
@@ -576,30 +491,23 @@ static const enum fact_kind audit_order[FACT_KINDS] = { FACT_LINK, FACT_POLICY_R
 	FACT_VS, FACT_RS };
 
 /* Reads the kernel where it is time to. Returns false while an adapter is still at it. */
-static bool audit(struct engine *e, uint64_t now)
+static bool read_kernel(struct engine *e, uint64_t now)
 {
 	uint64_t (*clock_us)(void) = e->config.clock_us, start;
-	struct adapter *audited[FACT_KINDS];
+	const unsigned *reading = &e->audit.reading;
 	struct err err = { 0 };
 	int r = 0;
 
-	if (!e->auditing) {
-		begin_audit(e, now);
-		e->reading = changed_kinds(e);
-	}
-	if (!e->auditing)
+	/* Orphans that are kept are decided anew when they are read. */
+	if (!audit_begin(&e->audit, ledger_unsure(e->ledger), e->keeping, now))
 		return true;
-	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++) {
-		audited[kind] = e->reading & 1u << kind ? e->adapter[kind] : NULL;
-		if (audited[kind] && audited[kind]->read_ahead &&
-			!audited[kind]->read_ahead(audited[kind]))
-			return false;
-	}
+	if (!audit_read_ahead(&e->audit))
+		return false;
 	start = clock_us ? clock_us() : 0;
-	ledger_audit_begin(e->ledger, e->reading);
+	ledger_audit_begin(e->ledger, *reading);
 	for (size_t i = 0; i < FACT_KINDS && r >= 0; i++) {
 		const enum fact_kind kind = audit_order[i];
-		struct adapter *a = audited[kind];
+		struct adapter *a = *reading & 1u << kind ? e->adapter[kind] : NULL;
 
 		r = a ? a->dump(a, kind, skip_foreign, observe_fact, e, &err) : 0;
 		if (r < 0)
@@ -720,12 +628,12 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 		return UINT64_MAX;
 
 	/* 4. Audit; nothing is written before the first one. */
-	if (!audit(e, now))
+	if (!read_kernel(e, now))
 		return UINT64_MAX;
 	if (publisher_is_dirty(&e->publisher) && !e->holding)
 		return now; /* the audit found what Services wait for, or may not have */
-	if (!e->audited || e->config.dry_run)
-		return e->next_audit;
+	if (!e->audit.done || e->config.dry_run)
+		return e->audit.next;
 
 	/* 5. Drain what is about to be deleted, then apply. */
 	drain_catch(e->drain, now);
@@ -741,7 +649,7 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	held = e->holding;
 	e->holding = false;
 	if ((!held && !list_empty(&e->config.store->dirty)) ||
-		(e->audit_requested && !e->audit_failed))
+		(e->audit.requested && !e->audit.failed))
 		return now;
 	tell_made(e);
 	e->stats.synced = true;
@@ -750,8 +658,6 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 		return now;
 
 	/* 7. Sleep until the next thing is due. */
-	if (ledger_unsure(e->ledger) && !e->audit_failed)
-		next = earlier(next, e->stats.last_audit + RATE_LOST);
-	next = earlier(next, earlier(e->next_audit, next_drain));
+	next = earlier(next, earlier(audit_next(&e->audit, ledger_unsure(e->ledger)), next_drain));
 	return next > now ? next : now + 1;
 }
