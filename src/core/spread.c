@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "core/endpoints.h"
 
-/* Where the weights have no small common divisor, shares are rounded to this many slots. */
+/* Where the weights have no small common divisor, shares are rounded to about this many slots. */
 enum { ROUNDED_SLOTS = 840 };
 
 static const char prefix[] = "KUBE-SPREAD-", nowhere[] = "nowhere";
@@ -109,7 +109,7 @@ uint16_t spread_share(const struct endpoint_list *endpoints, bool local, uint16_
 	limit = n > ROUNDED_SLOTS ? n : ROUNDED_SLOTS;
 	for (size_t i = 0; i < endpoints->n; i++) {
 		const struct candidate *ep = &endpoints->eps[i];
-		uint64_t share = 0;
+		uint64_t share = 0, room, most;
 
 		if (candidate_is_in(ep, local) && ep->weight) {
 			share = weights / divisor <= limit
@@ -117,8 +117,11 @@ uint16_t spread_share(const struct endpoint_list *endpoints, bool local, uint16_
 				: (ep->weight * limit + weights / 2) / weights;
 			share = share ? share : 1;
 		}
-		if (share > SPREAD_SLOTS - slots)
-			share = SPREAD_SLOTS - slots;
+		/* Each endpoint behind it is left a slot, as far as there are enough. */
+		n -= share > 0;
+		room = SPREAD_SLOTS - slots;
+		most = room > n ? room - n : room > 0;
+		share = share < most ? share : most;
 		ret[i] = (uint16_t)share;
 		slots += (uint32_t)share;
 	}

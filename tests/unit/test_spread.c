@@ -107,6 +107,17 @@ static void many_endpoints_have_a_slot_each(void **state)
 	assert_int_equal(spread_share(&l, true, slots), SPREAD_SLOTS);
 	assert_int_equal(slots[SPREAD_SLOTS - 1], 1);
 	assert_int_equal(slots[SPREAD_SLOTS], 0);
+
+	/* A heavy one leaves the others a slot each. */
+	l.n = SPREAD_SLOTS;
+	eps[0].weight = 65535;
+	assert_int_equal(spread_share(&l, true, slots), SPREAD_SLOTS);
+	for (size_t i = 0; i < SPREAD_SLOTS; i++)
+		assert_int_equal(slots[i], 1);
+	l.n = 3000;
+	assert_int_equal(spread_share(&l, true, slots), SPREAD_SLOTS);
+	assert_int_equal(slots[0], SPREAD_SLOTS - 2999);
+	assert_int_equal(slots[2999], 1);
 }
 
 int main(void)
