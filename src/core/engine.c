@@ -536,9 +536,9 @@ static uint64_t clean_flows(struct engine *e, uint64_t now)
 	static const struct {
 		enum fact_kind kind;
 		enum op_type type;
-	} ends_old_way[] = { { FACT_MEMBER, OP_SET }, { FACT_CHAIN, OP_SET },
-		{ FACT_DISPATCH, OP_SET }, { FACT_DISPATCH, OP_DEL }, { FACT_VS, OP_DEL },
-		{ FACT_RS, OP_DEL } };
+	} ends_old_way[] = { { FACT_MEMBER, OP_SET }, { FACT_MEMBER, OP_DEL },
+		{ FACT_CHAIN, OP_SET }, { FACT_DISPATCH, OP_SET }, { FACT_DISPATCH, OP_DEL },
+		{ FACT_VS, OP_DEL }, { FACT_RS, OP_DEL } };
 	struct stale_watch *watch = e->publisher.stale;
 	struct stale_list stale = { 0 };
 	bool more = false, again;

@@ -301,6 +301,31 @@ static void while_an_operation_fails_it_is_done_again(void **state)
 	assert_int_equal(flows.calls, 3);
 }
 
+static int refuse_members_to_go(const struct op *op, void *arg)
+{
+	(void)arg;
+	return op->type == OP_DEL && op->fact.key.kind == FACT_MEMBER ? -EIO : 0;
+}
+
+/* On nftables, as long as KUBE-AFFINITY has the endpoint. */
+static void a_known_client_may_return_there(void **state)
+{
+	struct world *w = *state;
+
+	world_restart_with(w, (struct engine_config){ .delete_flows = delete_flows });
+	w->node.view.backend = BACKEND_NFTABLES;
+	world_start(w, "service a/dns ip=10.96.0.53 affinity=60 port=dns:53/UDP\n" BOTH);
+	world_sleep(w, SECOND);
+	w->kernel.fault = refuse_members_to_go;
+	world_load(w, ONE);
+	w->kernel.fault = NULL;
+	buf_reset(&flows.lists);
+	world_sleep(w, RETRY);
+	world_expect_gone(
+		w, "member KUBE-AFFINITY 10.96.0.53,udp:53,10.244.1.2 to=10.244.1.2:5353\n");
+	assert_asked("10.96.0.53:53: 10.244.1.1:5353\n");
+}
+
 static int refuse_chains_to_go(const struct op *op, void *arg)
 {
 	(void)arg;
@@ -384,6 +409,7 @@ int main(void)
 		TEST(what_was_too_much_for_one_call_goes_on),
 		TEST(a_reload_retries_at_once),
 		TEST(while_an_operation_fails_it_is_done_again),
+		TEST(a_known_client_may_return_there),
 		TEST(what_fails_without_leading_anywhere_changes_nothing),
 		TEST(a_chain_that_stays_as_it_was_may_lead_there),
 		TEST(a_cleanup_takes_all_flows_along),
