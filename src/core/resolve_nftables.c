@@ -3,14 +3,18 @@
  * One Service on nftables: elements of maps, and no rule or chain of its own, because the kernel
  * looks through all maps that lead to chains whenever a rule is added or such a map changes.
  *
- * An address and port has an entry that says among how many slots a connection chooses, further ones
- * where pods or the node choose among others, and for each slot an element that leads to an endpoint. The chains that choose
- * are those of spreads (core/spread.h), which Services share. When an endpoint comes or goes, the
- * slots are made or changed first, then the entry, and then slots that are left over are deleted, so
- * that each slot that is chosen leads to an endpoint at any time.
+ * An address and port has
  *
- * With session affinity the rules note in SET_CLIENTS which endpoint a client got. It gets it again
- * as long as that is one of the endpoints (SET_AFFINITY).
+ * 1. an entry that says among how many slots a connection chooses;
+ * 2. further entries where pods or the node choose among other slots;
+ * 3. for each slot an element that leads to an endpoint.
+ *
+ * The chains that choose are those of spreads (core/spread.h), which Services share. When an
+ * endpoint comes or goes, slots are added or changed first, then the entries, and then slots that
+ * are left over are deleted, so that each slot that is chosen leads to an endpoint at any time.
+ *
+ * With session affinity the rules note in SET_CLIENTS which endpoint a client got. The client gets
+ * that endpoint again as long as the Service has it (SET_AFFINITY).
  *
  * The node's rules (resolve_node.c) and the sets that they refer to are those of the iptables
  * backend: filter refuses or drops what no entry has translated.

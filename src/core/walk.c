@@ -369,8 +369,8 @@ struct place {
 
 /*
  * IPVS takes packets of others in LOCAL_IN behind all filters, and the node's own in LOCAL_OUT
- * before them (net/netfilter/ipvs/ip_vs_core.c, ip_vs_ops). On iptables, untranslated packets come
- * to INPUT in both cases where the VIP is local.
+ * before them (net/netfilter/ipvs/ip_vs_core.c, ip_vs_ops). Without IPVS, untranslated packets
+ * come to INPUT in both cases where the VIP is local.
  */
 static const struct place from_others[] = { { TABLE_MANGLE, HOOK_PREROUTING },
 	{ TABLE_NAT, HOOK_PREROUTING }, { TABLE_MANGLE, HOOK_INPUT },
@@ -390,10 +390,10 @@ static bool comes_to_input(const struct walk *w, const struct walk_packet *p)
 
 void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_path *ret)
 {
-	const bool iptables = node_view_translates(w->view);
+	const bool translates = node_view_translates(w->view);
 	const bool is_own = p->source == FROM_NODE;
 	const struct place *places = is_own ? own : from_others;
-	const size_t n = is_own ? ARRAY_SIZE(own) - !iptables : ARRAY_SIZE(from_others);
+	const size_t n = is_own ? ARRAY_SIZE(own) - !translates : ARRAY_SIZE(from_others);
 	struct walk_path path = { .packet = *p };
 	struct walk_run r = { .walk = w, .packet = &path.packet };
 	struct fact vs = fact_vs(&p->dst, p->port, p->proto);
@@ -412,7 +412,7 @@ void walk_to_vs(const struct walk *w, const struct walk_packet *p, struct walk_p
 			hook = is_own ? HOOK_OUTPUT : HOOK_FORWARD;
 		stopped = ends_walk(run_hook(&r, places[i].table, hook), &path.end);
 	}
-	if (!stopped && !local && !iptables) {
+	if (!stopped && !local && !translates) {
 		path.end = WALK_NOBODY;
 	} else if (!stopped) {
 		/* ip_vs_service_find(): a mark comes first, and all of its 32 bits count. */

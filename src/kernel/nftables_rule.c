@@ -470,8 +470,8 @@ static void translate(struct expressions *x, uint32_t address, uint32_t port)
 }
 
 /*
- * The nftables backend: see core/spread.h and core/resolve_nftables.c. A client, the frontend that it
- * connects to and a third field stand one behind the other, so that every key is a part of them:
+ * The nftables backend: see core/spread.h and core/resolve_nftables.c. A client, the frontend that
+ * it connects to and a third field stand one behind the other, so that every key is a part of them:
  * client and frontend in SET_CLIENTS, frontend and slot, frontend and endpoint.
  */
 
@@ -505,7 +505,7 @@ static void load_client(struct expressions *x, const struct spread *s)
 	load_frontend(x, s->flags & SPREAD_NODE_PORT, frontend_at(x));
 }
 
-/* What the map has for the key, into a register; VERDICT: it is where to go. */
+/* Loads the map's value for the key into a register; VERDICT: goes to the chain that it names. */
 static void look_up(struct expressions *x, enum set_id set, uint32_t key, uint32_t to)
 {
 	char name[SET_NAME_LEN + 1];
@@ -522,9 +522,10 @@ static void look_up(struct expressions *x, enum set_id set, uint32_t key, uint32
 }
 
 /*
- * What a map had goes through the packet's mark, which keeps its value, word by word. Nothing is
- * changed, but `nft list` learns how long it is: it ends with a failed assertion where a key is a
- * map's value (netlink_parse_concat_expr() in nftables 1.0.6). The register behind is lost.
+ * Copies a map's value word by word into the packet's mark and back, and restores the mark. No
+ * register changes but the one behind the value. `nft list` needs it: it ends with a failed
+ * assertion where a key is a map's value, because it does not know how long that is
+ * (netlink_parse_concat_expr() in nftables 1.0.6).
  */
 static void tell_length(struct expressions *x, uint32_t at, uint32_t words)
 {

@@ -431,10 +431,10 @@ struct nl_msg *nftables_msg_member(int message, const struct fact *f)
 	write_value(f, value);
 	if (has_ranges(set))
 		e.last = last;
-	if (new &&leads_to_chains(set))
-		e.leads_to = &spread;
-	else if (new &&e.value_len)
-		e.value = value;
+	if (leads_to_chains(set))
+		e.leads_to = new ? &spread : NULL;
+	else if (e.value_len)
+		e.value = new ? value : NULL;
 	return nftables_msg_end(msg,
 		nftables_put_table(msg) || put_set_name(msg, NFTA_SET_ELEM_LIST_SET, &f->key) ||
 			put_element(msg, &e));
