@@ -89,19 +89,27 @@ static void all_stays_until_all_could_be_read(void **state)
 	assert_int_equal(n_kept(w), 0);
 }
 
-static void with_iptables_all_stays_too(void **state)
+static void without_ipvs_all_stays_too(void **state)
 {
+	static const enum backend backends[] = { BACKEND_IPTABLES, BACKEND_NFTABLES };
+	static const char sticky[] = "service a/sticky ip=10.96.0.5 affinity=60 port=p80:80/TCP\n"
+				     "slice a/sticky-1 port=p80:8080/TCP ep=10.244.1.5\n";
 	struct world *w = *state;
 
-	w->node.view.backend = BACKEND_IPTABLES;
-	world_start(w, WEB SHOP);
-	restart_with(w, (struct engine_config){ 0 });
-	w->node.view.backend = BACKEND_IPTABLES;
-	engine_set_input_complete(w->engine, false);
-	world_start(w, WEB);
-	assert_string_equal(world_log(w), "");
-	now_complete(w, SHOP);
-	assert_string_equal(world_log(w), "");
+	for (size_t i = 0; i < ARRAY_SIZE(backends); i++) {
+		world_restart(w);
+		w->node.view.backend = backends[i];
+		world_start(w, WEB SHOP);
+		world_load(w, sticky);
+		restart_with(w, (struct engine_config){ 0 });
+		w->node.view.backend = backends[i];
+		engine_set_input_complete(w->engine, false);
+		world_start(w, WEB);
+		assert_string_equal(world_log(w), "");
+		fixture_load(&w->store, sticky);
+		now_complete(w, SHOP);
+		assert_string_equal(world_log(w), "");
+	}
 }
 
 /* Its restart wrote nothing: whoever could be read is claimed, the rest is kept. */
@@ -219,12 +227,12 @@ static void a_service_whose_endpoints_are_missing_is_left_as_it_is(void **state)
 	struct world *w = *state;
 	const struct slot *slot;
 
-	for (int iptables = 0; iptables < 2; iptables++) {
+	for (enum backend backend = BACKEND_IPVS; backend <= BACKEND_NFTABLES; backend++) {
 		world_restart(w);
-		w->node.view.backend = iptables ? BACKEND_IPTABLES : BACKEND_IPVS;
+		w->node.view.backend = backend;
 		world_start(w, WEB);
 		restart_with(w, (struct engine_config){ 0 });
-		w->node.view.backend = iptables ? BACKEND_IPTABLES : BACKEND_IPVS;
+		w->node.view.backend = backend;
 		unread = "web";
 		engine_set_input_complete(w->engine, false);
 		world_start(w,
@@ -248,8 +256,9 @@ static void a_service_whose_endpoints_are_missing_is_left_as_it_is(void **state)
 		store_delete_slice(&w->store, SLICE_ENDPOINT_SLICE, "a", "web-1");
 		world_step(w);
 		assert_non_null(strstr(world_log(w),
-			iptables ? "add member KUBE-NO-ENDPOINTS 10.96.0.1,tcp:80"
-				 : "delete rs 10.96.0.1:80/TCP 10.244.1.1:8080 weight=1"));
+			backend == BACKEND_IPVS
+				? "delete rs 10.96.0.1:80/TCP 10.244.1.1:8080 weight=1"
+				: "add member KUBE-NO-ENDPOINTS 10.96.0.1,tcp:80"));
 	}
 }
 
@@ -341,7 +350,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(all_stays_until_all_could_be_read),
-		WORLD_TEST(with_iptables_all_stays_too),
+		WORLD_TEST(without_ipvs_all_stays_too),
 		WORLD_TEST(what_could_be_read_is_served_as_always),
 		WORLD_TEST(a_service_that_was_read_contradicts_its_old_frontends),
 		WORLD_TEST(a_refused_frontend_is_a_known_one),
