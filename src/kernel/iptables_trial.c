@@ -6,10 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "iptables_tool.h"
 #include "kernel/ipset.h"
 #include "kernel/iptables_text.h"
+
+/* iptables that asks for modules which are missing takes seconds on a slow machine, and the daemon
+ * has not started yet. */
+enum { NAMING_MS = 10000 };
 
 struct iptables_trial {
 	const struct fact *facts;
@@ -21,6 +26,7 @@ struct iptables_trial {
 	/* Of the family at hand: */
 	int family;
 	struct iptables_tool tool;
+	uint64_t naming_until; /* ms of clock_ms() */
 };
 
 /* The kernel's module for a match, in names of both variants of iptables; NULL: it needs none. */
@@ -152,6 +158,8 @@ static bool is_refused(const struct iptables_trial *t, enum table table, const s
 	_cleanup_(buf_done) struct buf doc = { 0 }, text = { 0 };
 	struct err words = { 0 };
 
+	if (clock_ms() > t->naming_until)
+		return false;
 	begin_trial_table(&doc, table);
 	add_trial_rule(&doc, t->family, *rule);
 	buf_adds(&doc, "COMMIT\n");
@@ -197,20 +205,42 @@ static bool has_refused_part(const struct iptables_trial *t, enum table table,
 	return is_refused(t, table, &part, module, err);
 }
 
-static bool find_refused(const struct iptables_trial *t, struct err *err)
+/* Looks in the rule at that line of the document that try_family() makes; 0: in all. */
+static bool find_refused(const struct iptables_trial *t, unsigned long wanted, struct err *err)
 {
 	struct tried_parts tried = { 0 };
+	unsigned long line = 0;
 	struct rule rule;
 
-	for (enum table table = 0; table <= TABLE_MANGLE; table++)
+	for (enum table table = 0; table <= TABLE_MANGLE; table++) {
+		line += 2; /* the table, the chain */
 		for (size_t i = 0; i < t->n_facts; i++) {
 			const struct rule_list *rules = trial_rules(t, &t->facts[i], table);
 
-			for (size_t at = 0; rules && rule_list_next(rules, &at, &rule);)
-				if (has_refused_part(t, table, &rule, &tried, err))
+			for (size_t at = 0; rules && rule_list_next(rules, &at, &rule);) {
+				line++;
+				if ((!wanted || wanted == line) &&
+					has_refused_part(t, table, &rule, &tried, err))
 					return true;
+			}
 		}
+		line++; /* COMMIT */
+	}
 	return false;
+}
+
+/* Replaces the words of iptables about the whole document by those about what it refuses. */
+static void name_refused(struct iptables_trial *t, struct err *err)
+{
+	const char *number = strstr(err->msg, "line");
+	const unsigned long line =
+		number ? strtoul(number + strcspn(number, "0123456789"), NULL, 10) : 0;
+
+	t->naming_until = clock_ms() + NAMING_MS;
+	/* The legacy program names the line of COMMIT. */
+	if ((line && find_refused(t, line, err)) || find_refused(t, 0, err))
+		return;
+	err_prefix(err, "%s refuses the rules", t->tool.name);
 }
 
 static void remove_trial_chains(const struct iptables_trial *t)
@@ -251,8 +281,8 @@ static int try_family(struct iptables_trial *t, int family, struct err *err)
 	r = iptables_tool_restore(&t->tool, &doc, err);
 	if (r == -EAGAIN || r == -ETIMEDOUT)
 		r = 0;
-	else if (r == -EINVAL && !find_refused(t, err))
-		err_prefix(err, "%s refuses the rules", t->tool.name);
+	else if (r == -EINVAL)
+		name_refused(t, err);
 	remove_trial_chains(t);
 	return r == -EINVAL ? -EOPNOTSUPP : r;
 }

@@ -29,6 +29,7 @@ enum {
 	PROBE_MARK = 0x7ffffffe, /* beside IPVS_SCHEDULER_MARK */
 	PROBE_PORT = 20000,
 	PROBE_MS = 30000, /* loading modules takes a while */
+	PROBE_IPTABLES_MS = 60000,
 };
 
 /* include/linux/proc_ns.h, PROC_USER_INIT_INO; not for user space, but unchanged since 3.8 */
@@ -77,7 +78,8 @@ struct probe_answer {
 /* What is tried. Returns 0 or 1, or a negative errno with words in answer->err. */
 struct probe_trial {
 	int (*run)(const struct probe_trial *t, struct probe_answer *answer);
-	const char *what;      /* for messages: "IPVS" */
+	const char *what; /* for messages: "IPVS" */
+	int timeout_ms;
 	const char *scheduler; /* one, or all that are known (NULL) */
 	const struct fact *facts;
 	size_t n_facts;
@@ -110,12 +112,12 @@ static int probe_wait(
 	int n;
 
 	do {
-		n = poll(&p, 1, PROBE_MS);
+		n = poll(&p, 1, trial->timeout_ms);
 	} while (n < 0 && errno == EINTR);
 	if (!n)
 		return err_set(err, -ETIMEDOUT,
 			"%s did not answer within %d s, perhaps the kernel cannot load a module",
-			trial->what, PROBE_MS / 1000);
+			trial->what, trial->timeout_ms / 1000);
 	/* less than PIPE_BUF, so it comes as a whole */
 	if (n < 0 || read(fd, ret, sizeof(*ret)) != sizeof(*ret))
 		return err_set(err, -EIO, "the process that tries %s ended without an answer",
@@ -220,7 +222,9 @@ static int try_servers(const struct probe_trial *t, struct probe_answer *answer)
 
 int probe_ipvs(struct err *err)
 {
-	const struct probe_trial trial = { .run = try_servers, .what = "IPVS" };
+	const struct probe_trial trial = {
+		.run = try_servers, .what = "IPVS", .timeout_ms = PROBE_MS
+	};
 	struct probe_answer answer = { 0 };
 
 	return probe_run(&trial, &answer, err);
@@ -245,9 +249,10 @@ static int try_schedulers(const struct probe_trial *t, struct probe_answer *answ
 
 int probe_scheduler(const char *scheduler, struct err *err)
 {
-	const struct probe_trial trial = {
-		.run = try_schedulers, .what = "IPVS", .scheduler = scheduler
-	};
+	const struct probe_trial trial = { .run = try_schedulers,
+		.what = "IPVS",
+		.timeout_ms = PROBE_MS,
+		.scheduler = scheduler };
 	struct probe_answer answer = { 0 };
 
 	return probe_run(&trial, &answer, err);
@@ -255,7 +260,9 @@ int probe_scheduler(const char *scheduler, struct err *err)
 
 int probe_schedulers(unsigned *ret_mask, struct err *err)
 {
-	const struct probe_trial trial = { .run = try_schedulers, .what = "IPVS" };
+	const struct probe_trial trial = {
+		.run = try_schedulers, .what = "IPVS", .timeout_ms = PROBE_MS
+	};
 	struct probe_answer answer = { 0 };
 	int r = probe_run(&trial, &answer, err);
 
@@ -275,6 +282,7 @@ int probe_iptables_rules(
 	const struct probe_trial trial = {
 		.run = try_iptables_rules,
 		.what = "iptables",
+		.timeout_ms = PROBE_IPTABLES_MS,
 		.facts = facts,
 		.n_facts = n,
 		.pool = pool,
