@@ -178,7 +178,8 @@ lab_has_sctp() {
 	grep -qw SCTP /proc/net/protocols
 }
 
-# lab_up: makes a new lab with servers in all pods, and an empty directory MANIFESTS.
+# lab_up: makes a new lab with servers in all pods, and an empty directory MANIFESTS. At the end of the
+# scenario it is removed; a scenario that has more to undo sets its trap, with lab_down in it, before.
 lab_up() {
 	lab_number=$((lab_number + 1))
 	LAB=lab$$-$lab_number
@@ -188,7 +189,7 @@ lab_up() {
 	DAEMON_LOG=$WORK_LAB/daemon.log
 	mkdir -p "$MANIFESTS"
 	: >"$DAEMON_LOG"
-	trap lab_down EXIT
+	[ -n "$(trap -p EXIT)" ] || trap lab_down EXIT
 	if ! lab_network || ! lab_serve; then
 		note "$(cat "$WORK"/serve-*)"
 		echo "Bail out! the lab could not be built"

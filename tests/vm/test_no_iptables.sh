@@ -24,7 +24,6 @@ hide_programs
 trap 'show_modules; lab_down' EXIT
 hide_modules "$modules_of_iptables" || skip_all "a module is in use"
 lab_up
-trap 'show_modules; lab_down' EXIT
 in_node ipvsadm -Ln >/dev/null 2>&1 || skip_all "this kernel has no ip_vs"
 write_services
 must "the daemon starts by default" daemon_start

@@ -20,7 +20,6 @@ modprobe -q nf_tables && modprobe -q ip_set || skip_all "this kernel has no nf_t
 trap 'show_modules; lab_down' EXIT
 hide_modules xt_set || skip_all "xt_set is in use"
 lab_up
-trap 'show_modules; lab_down' EXIT
 write_services
 must "the daemon starts by default" daemon_start
 check "it says loudly that it uses nftables, and what is missing" \
