@@ -421,8 +421,9 @@ static void others_keep_ranges_in_their_set(void **state)
 
 	(void)state;
 	nftables_free(take(adapter));
+	/* Not with "meta l4proto": see nft_writes_ranges(). */
 	free(RUN("add chain ip ipvsctl-svc theirs\n"
-		 "add rule ip ipvsctl-svc theirs ip daddr . meta l4proto . th dport . ip saddr "
+		 "add rule ip ipvsctl-svc theirs ip daddr . ip protocol . th dport . ip saddr "
 		 "@KUBE-LOAD-BALANCER-SOURCE-CIDR drop\n",
 		"nft", "-f", "-"));
 	assert_int_equal(reopen(), 0);
@@ -605,6 +606,22 @@ static void print_for_nft(const struct fact_list *l, int family, struct buf *b)
 	}
 }
 
+/* Where a set has ranges, nft 1.0.6 turns the one byte of "meta l4proto" as if it were two, which
+ * Debian's Linux 6.12.118 refuses. */
+static bool nft_writes_ranges(void)
+{
+	static const char rule[] =
+		"add table ip try\n"
+		"add set ip try ranges { type inet_proto . ipv4_addr; flags interval; }\n"
+		"add chain ip try it\n"
+		"add rule ip try it meta l4proto . ip saddr @ranges drop\n";
+	const char *const argv[] = { "nft", "--check", "-f", "-", NULL };
+	_cleanup_(buf_done) struct buf out = { 0 };
+	struct err err;
+
+	return !exec_run(argv, rule, strlen(rule), TIMEOUT_MS, &out, &err);
+}
+
 /* The same table, whoever writes it. */
 static void nft_reads_what_is_printed(void **state)
 {
@@ -622,6 +639,8 @@ static void nft_reads_what_is_printed(void **state)
 	static const char *const words[] = { "ip", "ip6" };
 
 	(void)state;
+	if (!nft_writes_ranges())
+		skip();
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
 		_cleanup_(fact_list_done) struct fact_list l = node_facts(options[i]);
 
