@@ -60,6 +60,8 @@ enum netfilter dry_netfilter(const struct config *c)
 {
 	if (c->hand_over || c->options.backend == BACKEND_IPTABLES)
 		return NETFILTER_IPTABLES;
+	if (c->options.backend == BACKEND_NFTABLES)
+		return NETFILTER_NFTABLES;
 	if (c->options.netfilter != NETFILTER_AUTO)
 		return c->options.netfilter;
 	return c->diff == DIFF_NO ? NETFILTER_IPTABLES : adapters_netfilter_in_use();

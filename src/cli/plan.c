@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "dry.h"
@@ -69,6 +70,8 @@ static bool make_plan(struct plan_run *r, bool read_kernel)
 		.arg = r,
 	};
 	struct node_view *view = &r->dry.view;
+	/* Asking IPVS would load it. Where it is loaded an earlier run may have left something. */
+	const bool with_ipvs = !node_view_translates(view) || !access("/proc/net/ip_vs", F_OK);
 	const struct err *failure = NULL;
 	struct err err;
 
@@ -77,8 +80,8 @@ static bool make_plan(struct plan_run *r, bool read_kernel)
 	engine_set_input_complete(r->dry.engine, manifests_complete(r->dry.manifests));
 	if (read_kernel) {
 		if (probe_families(view->netfilter, &view->ipv4, &view->ipv6, &err) < 0 ||
-			adapters_open(&r->adapters, ADAPTERS_ALL, engine_rules(r->dry.engine), view,
-				&err) < 0) {
+			adapters_open(&r->adapters, with_ipvs ? ADAPTERS_ALL : ADAPTERS_NO_IPVS,
+				engine_rules(r->dry.engine), view, &err) < 0) {
 			failure = &err;
 			view->ipv4 = view->ipv6 = true;
 		} else {

@@ -72,6 +72,12 @@ mended() {
 	fi
 }
 
+plan_agrees() {
+	in_node "$SVC" plan --diff --backend nftables --manifests "$MANIFESTS" \
+		--cluster-cidr "$CLUSTER_CIDR" --hostname-override node-a -o json |
+		tee "$WORK/last" | jq -e '.differences == []'
+}
+
 loud_fallback() {
 	grep -q 'level=warning msg="IPVS cannot be used, going on with the nftables backend' \
 		"$DAEMON_LOG" && grep -q 'level=warning msg="ipset and iptables cannot be used' \
@@ -139,6 +145,8 @@ mended "a deleted table" nft delete table ip ipvsctl-svc
 daemon_end TERM
 must "the daemon starts once more" daemon_start --backend nftables
 check "a restart writes nothing" eval 'status -o json | tee "$WORK/last" | jq -e ".summary.operations == 0"'
+
+check "plan compares, with or without IPVS, and finds no difference" plan_agrees
 
 # ---- From and to iptables ----
 
