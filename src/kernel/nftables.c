@@ -204,11 +204,13 @@ static void apply_sets(struct nftables *t, struct op *ops, size_t n)
 
 /* Members */
 
+/* The kernel has the same answer for a set that is missing and for a member. One that changes may be
+ * missing itself: to add it tells whether its set is. */
 static int member_result(const struct op *op, int result)
 {
 	if (op->type == OP_DEL && result == -ENOENT)
 		return 0;
-	return result == -ENOENT ? -ESRCH : result;
+	return op->type == OP_ADD && result == -ENOENT ? -ESRCH : result;
 }
 
 static void apply_members(struct nftables *t, struct op *ops, size_t n)

@@ -432,6 +432,19 @@ static void others_keep_ranges_in_their_set(void **state)
 	assert_int_equal(handle_of_ranges(), before);
 }
 
+/* Then its set may be there all the same: the others in it are believed. */
+static void a_member_that_others_deleted_cannot_change(void **state)
+{
+	static const char *const lines[] = { "dispatch 10.96.0.1:80/TCP KUBE-SPREAD-1",
+		"member KUBE-ENDPOINTS 10.96.0.1,tcp:80,0 to=10.244.1.1:8080" };
+
+	(void)state;
+	kernel_apply(adapter, OP_ADD, fact_set(SET_ENDPOINTS, AF_INET), 0);
+	kernel_apply(adapter, OP_ADD, fact_set(SET_DISPATCH, AF_INET), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		kernel_apply(adapter, OP_SET, kernel_fact(lines[i]), -ENOENT);
+}
+
 static void one_bad_member_does_not_stop_the_others(void **state)
 {
 	const struct fact set = fact_set(SET_CLUSTER_IP, AF_INET);
@@ -946,6 +959,7 @@ int main(void)
 		TEST(a_range_within_another_takes_its_place),
 		TEST(many_ranges_are_deleted_by_a_new_set),
 		TEST(others_keep_ranges_in_their_set),
+		TEST(a_member_that_others_deleted_cannot_change),
 		TEST(one_bad_member_does_not_stop_the_others),
 		TEST(changes_by_others_are_seen_and_mended),
 		TEST(a_replaced_expression_is_seen),
