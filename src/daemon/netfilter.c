@@ -278,8 +278,9 @@ void netfilter_give_way(const struct adapters *other, const struct node_view *vi
 			err_set(&err, r, "%s", strerror(-r));
 	}
 	if (r)
-		log_warn("rules in nftables still lead to IPVS, connections are refused until they "
-			 "are removed",
+		log_warn(
+			"rules in nftables still come before those of iptables, connections may be "
+			"refused until they are removed",
 			"err=\"%s\"", err.msg);
 }
 
