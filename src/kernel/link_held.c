@@ -321,6 +321,9 @@ static int held_ask(struct nl_port *p, struct nl_msg *request, nl_reply_fn reply
 	struct held_list l = { .index = index };
 	int r = nl_port_ask(p, request, reply, &l.facts.n, &l);
 
+	/* Table local comes into being with the first address, be it 127.0.0.1. */
+	if (r == -ENOENT)
+		r = 0;
 	for (size_t i = 0; !r && i < l.facts.n; i++)
 		fact_list_add(ret, l.facts.facts[i]);
 	fact_list_done(&l.facts);

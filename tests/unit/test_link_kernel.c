@@ -878,6 +878,22 @@ static int run_device_tests(void)
 	return 0;
 }
 
+/* As early after the start of the machine. */
+static void a_node_without_addresses_can_be_read(void **state)
+{
+	static const enum fact_kind kinds[] = { FACT_LINK, FACT_POLICY_RULE, FACT_HELD, FACT_ROUTE,
+		FACT_ADDR };
+	struct err err;
+
+	(void)state;
+	link_monitor_free(take(monitor));
+	link_free(take(adapter));
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	assert_int_equal(link_new(2512, &adapter, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		kernel_assert_facts(adapter, kinds[i], "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest routes[] = {
@@ -899,6 +915,7 @@ int main(void)
 		TEST(changes_of_the_nodes_addresses_are_noticed),
 		TEST(lost_notifications_count_as_all_changes),
 		TEST(an_abandoned_dump_does_not_block_the_next),
+		TEST(a_node_without_addresses_can_be_read),
 	};
 	int failed;
 
