@@ -234,6 +234,45 @@ static void report_real_servers(struct port_report *r, const struct fact_key *vs
 	}
 }
 
+/* On nftables: an entry that leads to a spread, if it is wanted, and the spread's chain. */
+static bool judge_entry(
+	struct port_report *r, const struct fact_key *entry, struct service_verdict *v)
+{
+	struct fact_state state = { 0 };
+	struct fact chain, leads;
+	char name[CHAIN_NAME_LEN + 1];
+	bool present;
+
+	ledger_state(engine_ledger(r->in->engine), entry, &state);
+	if (!state.wanted)
+		return true;
+	present = judge_fact(r->in, entry, v);
+	if (!state.want.spread.slots)
+		return present;
+	chain = fact_chain(
+		entry->family, TABLE_NAT, spread_chain_name(&state.want.spread, name), 0);
+	leads = fact_member_spread(entry->family, &state.want.spread);
+	present = judge_fact(r->in, &chain.key, v) && present;
+	return judge_fact(r->in, &leads.key, v) && present;
+}
+
+/* The entries that pods and the node have for a frontend, and its own. */
+static bool judge_entries(
+	struct port_report *r, const struct fact_key *entry, struct service_verdict *v)
+{
+	static const enum set_id others[] = { SET_DISPATCH_POD, SET_DISPATCH_NODE };
+	const struct ip ip = fact_ip(entry);
+	bool present = judge_entry(r, entry, v);
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		const struct fact f =
+			fact_member(others[i], ip.family, &ip, entry->proto, entry->port, NULL);
+
+		present = judge_entry(r, &f.key, v) && present;
+	}
+	return present;
+}
+
 /* Ends the entry of an address, and raises the verdict of its port. */
 static void add_address(struct port_report *r, const struct frontend *fe, bool present,
 	const struct service_verdict *v)
@@ -271,6 +310,11 @@ static void report_frontend(struct port_report *r, const struct frontend *fe)
 	if (present)
 		report_conns(r, &vs);
 	report_real_servers(r, &vs, fe->local, &v);
+	if (view->backend == BACKEND_NFTABLES)
+		present = judge_entries(r, &vs, &v) && present;
+	/* In spite of the policy Local, pods and the node reach all endpoints of external ones. */
+	if (view->backend == BACKEND_NFTABLES && fe->local && fe->kind != FRONTEND_CLUSTER_IP)
+		report_real_servers(r, &vs, false, &v);
 	if (fe->reach == REACH_WHOLE) {
 		const struct fact vip = view->options->vip_mode == VIP_ADDRESS
 			? fact_addr(&fe->ip)

@@ -699,6 +699,43 @@ static void failures_name_the_objects_of_nftables(void **state)
 	}
 }
 
+/* The entry of a frontend, those of pods and the node, and what they lead to. */
+static void on_nftables_all_that_leads_to_an_endpoint_counts(void **state)
+{
+	static const struct {
+		const char *refuse, *reason;
+	} cases[] = {
+		{ "dispatch 0.0.0.0:30001/TCP",
+			"entry for 0.0.0.0:30001/TCP: Input/output error, for the last 0 s" },
+		{ "chain IPv4 nat KUBE-SPREAD-1-LP",
+			"IPv4 nftables chain nat-KUBE-SPREAD-1-LP: Input/output error, for the last 0 s" },
+		{ "member KUBE-SPREADS KUBE-SPREAD-2-MP",
+			"entry KUBE-SPREAD-2-MP of nftables set KUBE-SPREADS: Input/output error, for the last 0 s" },
+		{ "member KUBE-DISPATCH-NODE",
+			"entry 0.0.0.0,tcp:30001 of nftables set KUBE-DISPATCH-NODE: Input/output "
+			"error, for the last 0 s" },
+		{ "member KUBE-ENDPOINTS 0.0.0.0,tcp:30001,1",
+			"entry 0.0.0.0,tcp:30001,1 of nftables set KUBE-ENDPOINTS: Input/output error, for the last 0 s" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct fixture *f;
+
+		setup(state);
+		f = *state;
+		f->world->node.view.backend = BACKEND_NFTABLES;
+		f->refuse = cases[i].refuse;
+		f->refusal = -EIO;
+		run(f,
+			"service shop/web ip=10.20.30.41 type=NodePort etp=Local "
+			"port=http:80/TCP:30001\n"
+			"slice shop/web-1 port=http:8080/TCP ep=10.244.0.1@test-node "
+			"ep=10.244.1.1@other\n");
+		assert_state(find_service(f, "web"), "Failing", cases[i].reason);
+		teardown(state);
+	}
+}
+
 static void what_does_not_go_away_is_a_failure_of_no_service(void **state)
 {
 	struct fixture *f = *state;
@@ -900,6 +937,7 @@ int main(void)
 		TEST(what_an_earlier_run_left_is_unknown),
 		TEST(failures_of_no_service_are_told_apart),
 		cmocka_unit_test(failures_name_the_objects_of_nftables),
+		cmocka_unit_test(on_nftables_all_that_leads_to_an_endpoint_counts),
 		TEST(what_does_not_go_away_is_a_failure_of_no_service),
 		TEST(connections_are_summed_over_the_addresses),
 		TEST(connections_that_cannot_be_counted_are_unknown),
