@@ -122,7 +122,7 @@ struct fact_val {
 		} rs;
 		struct {
 			uint32_t type;	      /* enum set_type */
-			uint32_t max_members; /* 0: bitmap */
+			uint32_t max_members; /* 0: no limit, or a bitmap */
 			uint32_t marks;	      /* 1: created with skbinfo */
 		} set;
 		struct {
@@ -164,7 +164,7 @@ struct fact {
 struct fact fact_link(const char *device);
 struct fact fact_policy_rule(
 	int family, uint32_t priority, uint32_t mark, uint32_t mask, uint32_t table);
-/* With room for SET_MEMBERS. */
+/* With room for SET_MEMBERS, if it is an ipset. */
 struct fact fact_set(enum set_id id, int family);
 /* Arguments that the type of the set does not use are ignored. */
 struct fact fact_member(enum set_id id, int family, const struct ip *ip, uint8_t proto,

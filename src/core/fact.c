@@ -142,7 +142,9 @@ struct fact fact_set(enum set_id id, int family)
 	f.key.set = (uint8_t)id;
 	f.val.set.type = set_info(id)->type;
 	f.val.set.marks = set_info(id)->marks;
-	f.val.set.max_members = set_info(id)->type == SET_TYPE_BITMAP_PORT ? 0 : SET_MEMBERS;
+	/* Sets of nftables have no limit. */
+	if (id < SET_IPSETS && set_info(id)->type != SET_TYPE_BITMAP_PORT)
+		f.val.set.max_members = SET_MEMBERS;
 	return f;
 }
 

@@ -98,10 +98,10 @@ static void affinity_has_endpoints_to_return_to(void **state)
 	world_expect(w,
 		"dispatch 10.96.0.1:80/TCP KUBE-SPREAD-1-60\n"
 		"member KUBE-AFFINITY 10.96.0.1,tcp:80,10.244.1.1 to=10.244.1.1:8080\n"
-		"set KUBE-CLIENTS ip,ip,port:ip maxelem=65536\n");
+		"set KUBE-CLIENTS ip,ip,port:ip\n");
 	/* With the last Service that needs it goes what notes clients. */
 	world_load(w, "service a/web ip=10.96.0.1 port=p80:80/TCP\n");
-	world_expect_gone(w, "set KUBE-CLIENTS ip,ip,port:ip maxelem=65536\n");
+	world_expect_gone(w, "set KUBE-CLIENTS ip,ip,port:ip\n");
 }
 
 /* What the kernel has while operations are carried out one by one. */
