@@ -62,7 +62,10 @@ disturb() {
 }
 
 answers_client() {
-	[ "$(names "$(ask client -n 4 tcp 10.96.0.10 80)")" = "a c" ]
+	local answers
+	answers=$(ask client -n 4 tcp 10.96.0.10 80)
+	echo "$answers"
+	[ "$(names "$answers")" = "a c" ]
 }
 
 # closed_by NAME HOOK SENTENCE: a table of others whose policy drops at that hook. Our rules do not open it, and
@@ -75,7 +78,7 @@ closed_by() {
 	check "$3 stops a Service" not answers_client
 	check "the warning about $3 tells a remedy" remedy "$1"
 	check "after its remedy $3 is no longer named" not warns_of "$1"
-	check "after its remedy $3 lets the Service answer" answers_client
+	check "after its remedy $3 lets the Service answer" eventually 20 answers_client
 	in_node nft delete table inet foreign
 }
 
