@@ -130,7 +130,7 @@ check "nobody gets the deleted one" eval '[[ $(
 must "affinity ends after two seconds without a connection" sticky 2 $POD_A $POD_B $POD_C
 whom 192.168.50.11 >"$WORK/last"
 check "clients are forgotten" eventually 60 eval \
-	'! in_node nft list map ip ipvsctl-svc KUBE-CLIENTS | grep -q "192.168.50.11 .*expires"'
+	'! in_node nft list map ip ipvsctl-svc KUBE-CLIENTS | grep -q "192.168.50.11 . 10.96.0.70 .*expires"'
 must "the Service is deleted" eval 'rm "$MANIFESTS/sticky.yaml"; eventually 60 settled'
 check "with it goes what noted clients" eventually 60 not in_node nft list map ip ipvsctl-svc KUBE-CLIENTS
 
