@@ -54,8 +54,8 @@ struct engine_config {
 	/* Audits began to fail, or succeed again (err == NULL). Nothing is written before the first
 	 * success (stats.last_audit). */
 	void (*on_audit)(const struct err *err, void *arg);
-	/* What is wanted exists, as far as the kernel took it, and nothing of what an earlier run
-	 * left was taken down yet. Called once. May be NULL. */
+	/* Called once: all that is wanted was made, except for what the kernel refused, and nothing
+	 * that an earlier run left was deleted yet. May be NULL. */
 	void (*on_made)(void *arg);
 	/*
 	 * Deletes the entries of the kernel's connection table that are stale by this list. Returns

@@ -178,7 +178,7 @@ struct fact fact_jump(
 /* The unspecified address stands for a node port, on every address that carries node ports. */
 struct fact fact_dispatch(const struct ip *ip, uint16_t port, uint8_t proto,
 	enum service_chain chain, const char hash[static SERVICE_HASH_LEN]);
-/* The same with nftables. */
+/* The entry of that address and port with nftables, which leads to a spread. */
 struct fact fact_dispatch_spread(
 	const struct ip *ip, uint16_t port, uint8_t proto, const struct spread *s);
 /* The entry is one of nftables, which has a spread. */

@@ -101,7 +101,8 @@ enum target {
 	TARGET_MAP_MARK, /* the mark of the set's element, and on with the next rule */
 	TARGET_MASQUERADE,
 	TARGET_DNAT,
-	/* Of the nftables backend; the first two change nothing where they find nothing. */
+	/* Only the nftables backend has these. Where the first two find no entry or client, the next
+	 * rule follows. */
 	TARGET_SPREAD, /* goto the chain of the spread that SET_DISPATCH, or one like it, has */
 	TARGET_RECALL, /* to the endpoint in SET_CLIENTS, if it is still one; prolongs that */
 	TARGET_FORGET, /* takes the client out of SET_CLIENTS, and on with the next rule */

@@ -36,7 +36,7 @@ enum set_id {
 	SET_HEALTH_CHECK_NODE_PORT,
 	SET_IPVS_IPS,
 	SET_EXTERNAL_PORT, /* not kube-proxy's: taken from addresses that stay with their owners */
-	/* Of the nftables backend, and no ipsets: */
+	/* From here on: sets that only the nftables backend has, and that are no ipsets. */
 	SET_IPSETS,
 	SET_ENDPOINTS = SET_IPSETS, /* slots (core/spread.h), of all endpoints */
 	SET_ENDPOINTS_LOCAL,	    /* slots, of the endpoints of this node */
@@ -56,7 +56,7 @@ enum set_type {
 	SET_TYPE_HASH_IP_PORT_IP,
 	SET_TYPE_HASH_IP_PORT_NET,
 	SET_TYPE_BITMAP_PORT,
-	/* Of nftables alone. Those with "to" are maps. */
+	/* Only nftables has these types. Those with "TO" are maps. */
 	SET_TYPE_SLOT_TO_ENDPOINT,    /* address, port and the number of the slot */
 	SET_TYPE_ADDRESS_TO_ENDPOINT, /* address, port and the address of the endpoint */
 	SET_TYPE_CLIENT_TO_ADDRESS,   /* the client's address, and those that it connects to */

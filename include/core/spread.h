@@ -19,8 +19,8 @@ enum spread_flags {
 	SPREAD_MASQUERADE = 2, /* and the packets are to be masqueraded */
 	SPREAD_NODE_PORT = 4,  /* the port of all addresses that carry node ports */
 	SPREAD_FLAGS = 7,
-	SPREAD_ENTRY =
-		0x80 /* always set: tells it from what entries of iptables have (core/fact.h) */
+	/* Always set: an entry (core/fact.h) that has it has a spread, and not a chain of iptables. */
+	SPREAD_ENTRY = 0x80
 };
 
 struct spread {

@@ -10,7 +10,8 @@
 #include "core/rule.h"
 
 /*
- * What the adapter of nftables writes, as text that `nft -f` reads. Nothing in this program reads it.
+ * What the adapter of nftables writes, as text for people. `nft -f` reads it, except for the rules
+ * that only the nftables backend has (core/resolve_nftables.c): nft has no words for these.
  */
 
 /* Appends a rule of a chain of that table of iptables, without the chain. `mark_mask` is that of the

@@ -21,7 +21,7 @@ const char *package_of_iptables(const char *os_release);
 
 /* Adds to a reason that the kernel lacks something which package of this machine brings it. */
 void package_suggest_modules(struct err *err);
-/* The same for the programs of iptables. */
+/* Adds to a reason that iptables is missing which package of this machine brings it. */
 void package_suggest_iptables(struct err *err);
 
 #endif
