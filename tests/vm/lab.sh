@@ -102,10 +102,9 @@ lab_namespaces_add() {
 	local name
 	lab_namespaces+=("$@")
 	printf "netns add $LAB-%s\n" "$@" | ip -batch -
-	# Without duplicate address detection an address works at once. Loops may reuse a client
-	# port after a second.
+	# Without duplicate address detection an address works at once.
 	for name in "$@"; do
-		inside "$name" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv4.tcp_tw_reuse=1
+		inside "$name" sysctl -qw net.ipv6.conf.default.accept_dad=0
 	done
 }
 
@@ -318,20 +317,17 @@ keep_ask() {
 }
 
 # loop_start NAME FROM [OPTION...] PROTO ADDRESS PORT: asks repeatedly until loop_end. Each loop has
-# client ports of its own, for two reasons: IPVS confuses connections of one client port to two
-# virtual servers with a common endpoint; and a port must not be reused through iptables while IPVS
-# or conntrack remembers it.
+# client ports of its own, because IPVS confuses connections of one client port to two virtual
+# servers with a common endpoint.
 declare -A loop_pids
 loop_number=0
 loop_start() {
-	local name=$1 from=$2 first start
+	local name=$1 from=$2 first
 	shift 2
 	first=$((10000 + 4000 * (loop_number % 12)))
 	[ $first -lt 30000 ] || first=$((first + 3000)) # where NodePorts are
-	start=$((first + loop_number / 12 * 1300 % 4000))
 	loop_number=$((loop_number + 1))
-	lab_background "$WORK_LAB/loop-$name" "$from" "$PEER" loop -w $((2000 * PATIENCE)) \
-		-p "$first-$((first + 3999)),$start" "$@"
+	lab_background "$WORK_LAB/loop-$name" "$from" "$PEER" loop -w $((2000 * PATIENCE)) -p $first "$@"
 	loop_pids[$name]=$BACKGROUND_PID
 	eventually 60 loop_asked "$name" 1
 }

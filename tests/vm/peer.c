@@ -31,6 +31,8 @@ enum {
 	DEFAULT_WAIT_MS = 2000,
 	MAX_REAL_SERVERS = 64,
 	CHANGE_LIMIT_SECONDS = 60,
+	TURN_MS = 32,
+	LOOP_PORTS = 4000,
 };
 
 _Noreturn void peer_fail(const char *what)
@@ -51,10 +53,11 @@ _Noreturn void peer_usage(void)
 		"peer survey MILLISECONDS\n"
 		"    asks what its input says, many at a time, and prints who answered each:\n"
 		"    ID PROTO ADDRESS PORT SOURCE|- WANTED, where PROTO is icmp or http too\n"
-		"peer loop [-p PORTS] [-s SOURCE] [-w MILLISECONDS] PROTO ADDRESS PORT\n"
+		"peer loop [-p FIRST] [-s SOURCE] [-w MILLISECONDS] PROTO ADDRESS PORT\n"
 		"    asks again and again, each time on a new connection, until SIGTERM, with a line\n"
 		"    now and then; prints how often each answer came. Silence before the first\n"
-		"    answer does not count. PORTS: FIRST-LAST,START, to come from one after another\n"
+		"    answer does not count. FIRST: the first of 4000 ports to come from, none of them\n"
+		"    twice within two minutes, not even in a loop after this one\n"
 		"peer notify SOCKET\n"
 		"    prints the messages that a service sends to its NOTIFY_SOCKET\n"
 		"peer change FILE MANIFEST ADDRESS PORT REAL_ADDRESS REAL_PORT\n"
@@ -253,8 +256,8 @@ struct question {
 	int count, wait_ms, proto;
 	struct sockaddr_storage source, dest;
 	socklen_t source_len, dest_len; /* 0: none given */
-	unsigned first_port, last_port; /* to come from, one after another; 0: any */
-	unsigned port;			/* the next one */
+	unsigned first_port;		/* of LOOP_PORTS for a loop to come from; 0: any */
+	unsigned port;			/* to come from; 0: any */
 };
 
 socklen_t peer_resolve(const char *host, const char *port, struct sockaddr_storage *ret)
@@ -270,13 +273,6 @@ socklen_t peer_resolve(const char *host, const char *port, struct sockaddr_stora
 	return len;
 }
 
-static void parse_ports(const char *s, struct question *q)
-{
-	if (sscanf(s, "%u-%u,%u", &q->first_port, &q->last_port, &q->port) != 3 || !q->first_port ||
-		q->first_port > q->port || q->port > q->last_port || q->last_port > UINT16_MAX)
-		peer_usage();
-}
-
 static struct question question_parse(int argc, char **argv)
 {
 	struct question q = { .count = 1, .wait_ms = DEFAULT_WAIT_MS };
@@ -286,7 +282,7 @@ static struct question question_parse(int argc, char **argv)
 		if (option == 'n')
 			q.count = atoi(optarg);
 		else if (option == 'p')
-			parse_ports(optarg, &q);
+			q.first_port = (unsigned)atoi(optarg);
 		else if (option == 's')
 			q.source_len = peer_resolve(optarg, "0", &q.source);
 		else if (option == 'w')
@@ -294,7 +290,8 @@ static struct question question_parse(int argc, char **argv)
 		else
 			peer_usage();
 	}
-	if (argc - optind != 3 || q.count < 1 || q.count > MAX_SOCKETS)
+	if (argc - optind != 3 || q.count < 1 || q.count > MAX_SOCKETS ||
+		q.first_port + LOOP_PORTS > UINT16_MAX)
 		peer_usage();
 	q.proto = peer_proto(argv[optind]);
 	q.dest_len = peer_resolve(argv[optind + 1], argv[optind + 2], &q.dest);
@@ -313,27 +310,16 @@ static int await(int fd, short events, int wait_ms)
 	return n < 0 ? -errno : n == 0 ? -ETIMEDOUT : 0;
 }
 
-/* Sets the next port of the source address. */
-static void take_port(struct question *q)
-{
-	/* sin_port and sin6_port are in the same place. */
-	((struct sockaddr_in *)&q->source)->sin_port = htons((uint16_t)q->port);
-	q->port = q->port < q->last_port ? q->port + 1 : q->first_port;
-}
-
 static void bind_source(int fd, struct question *q)
 {
-	int on = 1, r;
+	int on = 1;
 
 	if (!q->source_len)
 		return;
+	/* sin_port and sin6_port are in the same place. */
+	((struct sockaddr_in *)&q->source)->sin_port = htons((uint16_t)q->port);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	do {
-		if (q->first_port)
-			take_port(q);
-		r = bind(fd, (struct sockaddr *)&q->source, q->source_len);
-	} while (r < 0 && errno == EADDRINUSE && q->first_port);
-	if (r < 0)
+	if (bind(fd, (struct sockaddr *)&q->source, q->source_len) < 0)
 		peer_fail("bind to the source address");
 }
 
@@ -354,8 +340,7 @@ static int dial(struct question *q, int wait_ms)
 	if (!error)
 		return fd;
 	close(fd);
-	/* The port was in use a moment ago. */
-	return error == EADDRNOTAVAIL && q->first_port ? dial(q, wait_ms) : -error;
+	return -error;
 }
 
 /* Asks on a connected socket. Sets the answer without its newline, or returns a negative errno. */
@@ -440,7 +425,7 @@ static int hold(int argc, char **argv)
 
 /* ---- loop ---- */
 
-enum { MAX_TALLIES = 64, FIRST_WAITS = 16, PAUSE_US = 5000, ASKED = 4 };
+enum { MAX_TALLIES = 64, FIRST_WAITS = 16, ASKED = 4 };
 
 struct tally {
 	char text[LINE_SIZE];
@@ -466,6 +451,18 @@ static void count(struct tally tallies[static MAX_TALLIES], const char *text)
 	}
 }
 
+/*
+ * A loop asks once in a turn, and the clock's turn chooses the port: so a port comes again after TURN_MS *
+ * LOOP_PORTS, when conntrack and IPVS have forgotten a closed TCP connection.
+ */
+static unsigned long turn_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return ((unsigned long)t.tv_sec * 1000 + (unsigned long)t.tv_nsec / 1000000) / TURN_MS;
+}
+
 static int loop(int argc, char **argv)
 {
 	static struct tally tallies[MAX_TALLIES];
@@ -475,6 +472,10 @@ static int loop(int argc, char **argv)
 
 	signal(SIGTERM, stop);
 	for (unsigned n = 0; !stopping; n++) {
+		unsigned long turn = turn_now();
+
+		if (q.first_port)
+			q.port = q.first_port + turn % LOOP_PORTS;
 		/* A long attempt must not hide the moment when a server appears. */
 		int r = ask_anew(&q, q.wait_ms / (answered ? 1 : FIRST_WAITS), answer);
 		bool silent = r == -ETIMEDOUT || r == -EHOSTUNREACH || r == -ENETUNREACH;
@@ -488,7 +489,8 @@ static int loop(int argc, char **argv)
 		answered |= r == 0;
 		if (answered || !silent)
 			count(tallies, r == 0 ? answer : peer_error_word(r));
-		usleep(PAUSE_US);
+		while (!stopping && turn_now() == turn)
+			usleep(1000);
 	}
 	for (size_t i = 0; i < MAX_TALLIES && tallies[i].n; i++)
 		printf("%lu %s\n", tallies[i].n, tallies[i].text);
