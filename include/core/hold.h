@@ -29,6 +29,10 @@ struct hold {
 	size_t n_facts;
 };
 
+/* Whether connections would be dropped for the time: the rules that look into KUBE-NO-LOCAL must
+ * stand by then. */
+bool hold_drops(const struct ledger *l, const struct op *set_vs);
+
 /*
  * Carries out the operation, an OP_SET of a virtual server, and writes its result. The ledger does
  * not learn of the members that change meanwhile. Returns false if a member could not be changed

@@ -131,6 +131,9 @@ void ledger_each_claimant(const struct ledger *l, const struct fact_key *key,
  * value; f must not change the ledger. */
 void ledger_each_queued(const struct ledger *l, enum op_type type, enum fact_kind kind,
 	void (*f)(const struct fact *fact, void *arg), void *arg);
+/* Whether f holds for a queued change of a fact of that kind. */
+bool ledger_any_change(const struct ledger *l, enum fact_kind kind,
+	bool (*f)(const struct ledger *l, const struct op *set));
 /* How many facts whose parent is this one are wanted or present. */
 size_t ledger_count_children(const struct ledger *l, const struct fact_key *key);
 /* Whether a fact whose parent is this one is present. */

@@ -76,9 +76,13 @@ struct node_needs {
 	bool leads_ports[2];
 	/* IPv4, IPv6: for how many members each set has room; 0: SET_MEMBERS */
 	uint32_t set_room[2][SET_COUNT];
+	/* IPv4, IPv6: which sets have members. Packets are looked up in no other. */
+	bool has_members[2][SET_COUNT];
 	/* To hand over from the iptables backend; else NULL. */
 	const struct portals *portals;
 };
+/* What any node may need, but for portals. */
+struct node_needs node_needs_all(void);
 void resolve_node(const struct node_view *view, const struct node_needs *needs,
 	struct rule_pool *pool, struct fact_list *ret);
 
@@ -93,6 +97,8 @@ struct rule_match resolve_match_pods(const struct node_view *view, int family);
 #define CHAIN_DISPATCH "KUBE-DISPATCH"		  /* leads to the chains of addresses and ports */
 #define CHAIN_DISPATCH_PORTS "KUBE-PORT-DISPATCH" /* leads to those of node ports */
 
+/* The chain decides which backend gets the packets of a Service (src/core/op_order.c). */
+bool chain_is_entrance(enum table table, const char *name);
 /* A chain of that name is made by resolve_node() or resolve_service(), or was by kube-proxy. */
 bool chain_is_ours(enum table table, const char *name);
 

@@ -90,6 +90,7 @@ struct engine *engine_new(const struct engine_config *config)
 		.view = config->view,
 		.stats = &e->stats,
 		.drains = config->drain,
+		.applies = !config->dry_run,
 		.on_degraded = config->on_degraded,
 		.on_beyond = config->on_beyond,
 		.on_refused = config->on_refused,

@@ -14,19 +14,32 @@ static bool hold_present(const struct hold *h, const struct fact_key *key)
 	return ledger_state(h->ledger, key, &s) && s.present;
 }
 
+/* Whether the kernel is going to refuse connections. */
+static bool hold_refuses(const struct ledger *l, const struct op *set_vs)
+{
+	const struct fact_key *vs = &set_vs->fact.key;
+	struct fact_state s;
+
+	return ledger_state(l, vs, &s) && ledger_has_children(l, vs) &&
+		!(s.known && !strcmp(s.have.vs.scheduler, set_vs->fact.val.vs.scheduler));
+}
+
+bool hold_drops(const struct ledger *l, const struct op *set_vs)
+{
+	const uint8_t proto = set_vs->fact.key.proto; /* of a firewall mark: 0 */
+
+	return proto && proto != IPPROTO_UDP && hold_refuses(l, set_vs);
+}
+
 bool hold_change(const struct hold *h, struct op *set_vs)
 {
 	const struct fact_key *vs = &set_vs->fact.key;
 	_cleanup_free_ struct op *detour = NULL; /* operations on members, all of one type */
-	bool refuses, restored = true;
+	bool restored = true;
 	size_t n = 0, cap = 0;
-	struct fact_state s;
 
 	/* 1. Plan how to lead new connections away, if the kernel is going to refuse any. */
-	refuses = h->members && ledger_state(h->ledger, vs, &s) &&
-		ledger_has_children(h->ledger, vs) &&
-		!(s.known && !strcmp(s.have.vs.scheduler, set_vs->fact.val.vs.scheduler));
-	if (refuses && !vs->proto) {
+	if (h->members && !vs->proto && hold_refuses(h->ledger, set_vs)) {
 		for (size_t i = 0; i < h->n_facts; i++) {
 			const struct fact *f = &h->facts[i];
 
@@ -36,7 +49,7 @@ bool hold_change(const struct hold *h, struct op *set_vs)
 			mem_grow(detour, n, cap);
 			detour[n++] = (struct op){ .type = OP_DEL, .fact = *f };
 		}
-	} else if (refuses && vs->proto != IPPROTO_UDP) {
+	} else if (h->members && hold_drops(h->ledger, set_vs)) {
 		struct fact set = fact_set(SET_NO_LOCAL, vs->family);
 		struct ip ip = fact_ip(vs);
 		struct fact member =

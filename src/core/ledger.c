@@ -801,6 +801,30 @@ void ledger_each_queued(const struct ledger *l, enum op_type type, enum fact_kin
 		}
 }
 
+static bool queue_has_change(const struct ledger *l, const struct list *queue,
+	bool (*f)(const struct ledger *l, const struct op *set))
+{
+	list_for_each_entry(const struct ledger_entry, e, queue, queue) {
+		const struct op set = { .type = OP_SET,
+			.fact = { .key = e->key, .val = entry_deciding_claim(e)->val } };
+
+		if (f(l, &set))
+			return true;
+	}
+	return false;
+}
+
+bool ledger_any_change(const struct ledger *l, enum fact_kind kind,
+	bool (*f)(const struct ledger *l, const struct op *set))
+{
+	for (size_t i = 0; i < OP_STEPS; i++)
+		if (op_order[i].type == OP_SET && op_step_is_of_kind(&op_order[i], kind) &&
+			(queue_has_change(l, &l->queue[PASS_VITAL][i], f) ||
+				queue_has_change(l, &l->queue[PASS_USUAL][i], f)))
+			return true;
+	return false;
+}
+
 size_t ledger_count_children(const struct ledger *l, const struct fact_key *key)
 {
 	const struct ledger_entry *e = ledger_find(l, key);

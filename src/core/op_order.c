@@ -177,8 +177,7 @@ enum op_class op_class_of(const struct fact_key *key)
 		return OP_CLASS_DISPATCH;
 	if (key->kind != FACT_CHAIN || key->set != TABLE_NAT)
 		return key->kind;
-	if (!strcmp(key->name, "KUBE-SERVICES") || !strcmp(key->name, "KUBE-NODE-PORT") ||
-		!strcmp(key->name, CHAIN_NODE_PORTS))
+	if (chain_is_entrance(key->set, key->name))
 		return OP_CLASS_ENTRANCE;
 	if (service_chain_parse(key->name, &chain, hash))
 		return OP_CLASS_SERVICE_CHAIN;

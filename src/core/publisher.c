@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "core/drain.h"
+#include "core/hold.h"
 
 /* Of one run: Services that are resolved, and their facts, old and new, with one Service more. */
 enum { RUN_SLOTS = 512, RUN_FACTS = 8192 };
@@ -161,6 +162,7 @@ static void requeue_on_interfaces(struct publisher *p)
  * set must have room for all of them to become smaller. */
 static struct node_needs node_needs_now(const struct publisher *p)
 {
+	const bool drops = p->applies && ledger_any_change(p->ledger, FACT_VS, hold_drops);
 	struct node_needs needs = { 0 };
 
 	for (size_t f = 0; f < ARRAY_SIZE(needs.takes_ports); f++) {
@@ -172,9 +174,11 @@ static struct node_needs node_needs_now(const struct publisher *p)
 			: needs.takes_ports[f];
 		for (enum set_id id = 0; id < SET_COUNT; id++) {
 			const struct fact set = fact_set(id, f ? AF_INET6 : AF_INET);
+			const size_t n = ledger_count_children(p->ledger, &set.key);
 
-			needs.set_room[f][id] = set_room(ledger_count_children(p->ledger, &set.key),
-				p->needs.set_room[f][id]);
+			needs.set_room[f][id] = set_room(n, p->needs.set_room[f][id]);
+			/* Those that drop for a while have members that the ledger does not see. */
+			needs.has_members[f][id] = n || (id == SET_NO_LOCAL && drops);
 		}
 	}
 	return needs;
@@ -188,7 +192,8 @@ static bool node_is_dirty(const struct publisher *p)
 		needs.takes_ports[1] != p->needs.takes_ports[1] ||
 		needs.leads_ports[0] != p->needs.leads_ports[0] ||
 		needs.leads_ports[1] != p->needs.leads_ports[1] ||
-		memcmp(needs.set_room, p->needs.set_room, sizeof(needs.set_room)) != 0;
+		memcmp(needs.set_room, p->needs.set_room, sizeof(needs.set_room)) != 0 ||
+		memcmp(needs.has_members, p->needs.has_members, sizeof(needs.has_members)) != 0;
 }
 
 bool publisher_is_dirty(const struct publisher *p)
@@ -208,8 +213,6 @@ static void publish_node(struct publisher *p)
 	struct fact_list new = { 0 };
 	struct node_needs needs;
 
-	/* iptables takes much in one document faster than a little in each of two. */
-	p->node.vital = !node_view_translates(p->view);
 	p->needs = needs = node_needs_now(p);
 	if (!p->releasing && needs_portals(p)) {
 		list_for_each_entry(struct publication, pub, &p->publications, link) {
@@ -384,13 +387,12 @@ bool publisher_run(struct publisher *p)
 	struct slot *slot;
 	size_t n_facts = 0;
 
+	/* iptables takes much in one document faster than a little in each of two. */
+	p->node.vital = !node_view_translates(p->view);
 	if (p->node_generation != p->store->node_generation) {
 		p->node_generation = p->store->node_generation;
 		store_mark_all_dirty(p->store);
 	}
-	/* Portals walk all Services: once, when these are published. */
-	if (p->node_dirty && !needs_portals(p))
-		publish_node(p);
 	for (int i = 0; i < RUN_SLOTS && n_facts < RUN_FACTS; i++) {
 		slot = store_next_dirty(p->store);
 		if (!slot) {

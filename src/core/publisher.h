@@ -23,6 +23,7 @@ struct publisher {
 	const struct node_view *view;
 	struct engine_stats *stats; /* counts resolves and exhausted marks */
 	bool drains;		    /* real servers keep their connections for a while */
+	bool applies;		    /* the engine applies what is desired */
 	void (*on_degraded)(const struct service *service, void *arg);
 	void (*on_beyond)(const struct service *service, void *arg);
 	void (*on_refused)(const struct refused_frontends *refused, void *arg);

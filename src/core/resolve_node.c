@@ -5,9 +5,9 @@
  * a rule. Chains, comments and their order are those of kube-proxy's IPVS mode
  * (pkg/proxy/ipvs/proxier.go), except that
  *
- * 1. rules do not come and go with the members of their sets: a rule that refers to an empty set
- *    matches nothing. Only what takes ports of others' addresses comes and goes, because policy
- *    rules slow down every packet that is routed;
+ * 1. packets of established connections pass as few rules as can be. Outside of table nat, which
+ *    they do not see, a rule that looks into an empty set is left out, and so is an empty chain with
+ *    its jumps. The members of a set and its rules come and go in the order of core/op_order.c;
  * 2. ICMP echo to a VIP is answered;
  * 3. packets to a Service's own address never reach the NodePort rules, which look at the port
  *    alone and would masquerade them if their port happens to be some NodePort;
@@ -43,10 +43,12 @@
 /* The chains of one family while they are made, one after the other. */
 struct node_rules {
 	const struct node_view *view;
+	const struct node_needs *needs;
 	struct rule_pool *pool;
 	struct fact_list *out;
 	int family;
 	bool translates;  /* iptables or nftables; else IPVS */
+	bool whole;	  /* every rule stands, as kube-proxy has them */
 	bool handed_over; /* to kube-proxy's iptables mode */
 	bool takes_ports; /* of addresses that stay with their owners */
 	bool leads_ports; /* to IPVS */
@@ -65,6 +67,12 @@ static const enum set_id portals[] = { SET_CLUSTER_IP, SET_LOAD_BALANCER, SET_EX
 	rule_list_add(&(n)->list,    \
 		&(struct rule){ .match = { __VA_ARGS__ }, .target = where, .comment = why })
 
+/* Packets of connections that have had their first one, and ICMP errors about them. */
+static const struct rule_match going_on = { MATCH_STATES,
+	.states = STATE_RELATED | STATE_ESTABLISHED };
+static const struct rule_match not_going_on = { MATCH_STATES, true,
+	.states = STATE_RELATED | STATE_ESTABLISHED };
+
 /* A rule for what is in one of our sets, with the comment of the set. */
 static void add_set_rule(
 	struct node_rules *n, enum set_id set, enum set_dirs dirs, struct rule_target target)
@@ -72,12 +80,52 @@ static void add_set_rule(
 	add_rule(n, target, set_info(set)->comment, match_set(set, dirs));
 }
 
-/* The chain at hand is complete. */
+static bool set_is_used(const struct node_rules *n, enum set_id set)
+{
+	return n->whole || n->needs->has_members[n->family == AF_INET6][set];
+}
+
+static bool rule_is_used(const struct node_rules *n, const struct rule *rule)
+{
+	rule_for_each_match(m, rule)
+		if (m->type == MATCH_SET && !m->negated && !set_is_used(n, m->set.id))
+			return false;
+	return true;
+}
+
+static void leave_out_unused_rules(struct node_rules *n)
+{
+	struct rule_list used = { 0 };
+	struct rule rule;
+
+	for (size_t at = 0; rule_list_next(&n->list, &at, &rule);)
+		if (rule_is_used(n, &rule))
+			rule_list_add(&used, &rule);
+	rule_list_done(&n->list);
+	n->list = used;
+}
+
+/* The chain at hand is complete. An entrance changes late (core/op_order.c), so that it has all its
+ * rules from the beginning. */
 static void end_chain(struct node_rules *n, enum table table, const char *name)
 {
 	assert(chain_is_ours(table, name));
-	fact_list_add(n->out, fact_chain(n->family, table, name, rule_pool_put(n->pool, &n->list)));
+	if (!chain_is_entrance(table, name))
+		leave_out_unused_rules(n);
+	if (n->list.n || n->whole)
+		fact_list_add(n->out,
+			fact_chain(n->family, table, name, rule_pool_put(n->pool, &n->list)));
 	rule_list_reset(&n->list);
+}
+
+static bool chain_stands(const struct node_rules *n, enum table table, const char *name)
+{
+	const struct fact chain = fact_chain(n->family, table, name, 0);
+
+	for (size_t i = 0; i < n->out->n; i++)
+		if (fact_key_eq(&n->out->facts[i].key, &chain.key))
+			return true;
+	return false;
 }
 
 struct rule_match resolve_match_pods(const struct node_view *view, int family)
@@ -113,6 +161,8 @@ static void masquerade_cluster_ip(struct node_rules *n)
  * to the chain of this name in table filter. */
 static void end_source_ranges_chain(struct node_rules *n, enum table table)
 {
+	if (table != TABLE_NAT && !set_is_used(n, SET_LOAD_BALANCER_FW))
+		return;
 	add_set_rule(n, SET_LOAD_BALANCER_SOURCE_CIDR, DIRS_DST_DST_SRC, to_return);
 	add_set_rule(n, SET_LOAD_BALANCER_SOURCE_IP, DIRS_DST_DST_SRC, to_return);
 	add_rule(n, table == TABLE_NAT ? to_accept : to_drop, NULL);
@@ -138,6 +188,7 @@ static void add_common_chains(struct node_rules *n)
 	const struct rule_match unmarked = { MATCH_MARK, true, .mark = { n->mark, n->mark } };
 	const struct rule_target mark = { TARGET_MARK, .mark = { n->mark, n->mark } };
 	const struct rule_target unmark = { TARGET_MARK, .mark = { n->mark, 0 } };
+	static const char established[] = "kubernetes forwarding conntrack rule";
 	struct rule_target masquerade = { TARGET_MASQUERADE };
 
 	if (!n->handed_over)
@@ -155,14 +206,17 @@ static void add_common_chains(struct node_rules *n)
 	add_rule(n, mark, NULL);
 	end_chain(n, TABLE_NAT, "KUBE-MARK-MASQ");
 
+	/* Most packets come first; kube-proxy has them last. */
+	if (!n->whole)
+		add_rule(n, to_accept, established, going_on);
 	/* On iptables a packet that connection tracking does not take for a part of the connection
 	 * is not translated back: its sender would show up with the endpoint's address and be
 	 * answered with a reset (kubernetes/kubernetes#74839). */
 	if (n->translates && n->view->drop_invalid)
 		add_rule(n, to_drop, NULL, { MATCH_STATES, .states = STATE_INVALID });
 	add_rule(n, to_accept, "kubernetes forwarding rules", marked);
-	add_rule(n, to_accept, "kubernetes forwarding conntrack rule",
-		{ MATCH_STATES, .states = STATE_RELATED | STATE_ESTABLISHED });
+	if (n->whole)
+		add_rule(n, to_accept, established, going_on);
 	end_chain(n, TABLE_FILTER, "KUBE-FORWARD");
 }
 
@@ -248,22 +302,21 @@ static void accept_node_ports(struct node_rules *n)
 
 static void add_ipvs_filter_chains(struct node_rules *n)
 {
-	const uint8_t icmp = n->family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
-
 	add_set_rule(n, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
 	end_chain(n, TABLE_FILTER, "KUBE-PROXY-FIREWALL");
 
 	/* IPVS takes packets behind INPUT, so a firewall that drops there by default, such as ufw or
-	 * firewalld, would stop all Services. Sources that a Service excludes are dropped here as
-	 * well, because the jump to KUBE-PROXY-FIREWALL may stand behind the one to this chain. */
+	 * firewalld, would stop all Services. The same holds for ICMP errors about connections of
+	 * Services, which IPVS hands to the endpoint: without them it does not learn the MTU of the
+	 * path to its client. */
+	add_rule(n, to_accept, NULL, going_on, match_set(SET_IPVS_IPS, DIRS_DST));
+	accept_node_ports(n);
+	add_rule(n, to_return, NULL, going_on);
+	/* Sources that a Service excludes are dropped here as well, because the jump to
+	 * KUBE-PROXY-FIREWALL may stand behind the one to this chain. */
 	add_set_rule(n, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
 	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
 		add_rule(n, to_accept, NULL, match_set(portals[i], DIRS_DST_DST));
-	accept_node_ports(n);
-	/* The same holds for ICMP errors about connections of Services, which IPVS hands to the
-	 * endpoint: without them it does not learn the MTU of the path to its client. */
-	add_rule(n, to_accept, NULL, { MATCH_PROTOCOL, .protocol = icmp },
-		{ MATCH_STATES, .states = STATE_RELATED }, match_set(SET_IPVS_IPS, DIRS_DST));
 	/* A packet that no Service answers must not reach a daemon of the node that listens on
 	 * every address. */
 	refuse_vips(n);
@@ -276,30 +329,40 @@ static void add_ipvs_filter_chains(struct node_rules *n)
 /*
  * Policies that IPVS does not know. Packets to an external address with a Local policy are marked
  * if they may go to every endpoint. All others are dropped if there is no endpoint here, but only
- * new ones: connections that exist already live on with an endpoint that is leaving.
+ * new ones: connections that exist already live on with an endpoint that is leaving. IPVS looks at
+ * the mark when it chooses an endpoint. Of packets that go on, it does that only for UDP, whose
+ * flows get another endpoint when theirs is gone.
  */
-static void add_ipvs_mangle_chains(struct node_rules *n)
+static void add_local_policies(struct node_rules *n, struct rule_match inside, bool inside_is_told)
 {
-	const struct rule_match pods = resolve_match_pods(n->view, n->family);
-	const struct rule_match local = match_set(SET_LOCAL_MARK, DIRS_DST_DST);
-	const struct rule_match no_local = match_set(SET_NO_LOCAL, DIRS_DST_DST);
-	const struct rule_match new = { MATCH_STATES, .states = STATE_NEW };
+	const struct rule_match not_udp = { MATCH_PROTOCOL, true, .protocol = IPPROTO_UDP };
 	const struct rule_match unmarked = { MATCH_MARK,
 		.mark = { 0, n->view->options->mark_mask } };
 	const struct rule_target map_mark = { TARGET_MAP_MARK,
 		.set = { SET_LOCAL_MARK, DIRS_DST_DST } };
 
+	if (!set_is_used(n, SET_LOCAL_MARK) && !set_is_used(n, SET_NO_LOCAL))
+		return;
+	add_rule(n, to_return, NULL, not_udp, going_on);
+	if (inside_is_told)
+		add_rule(n, map_mark, NULL, inside, match_set(SET_LOCAL_MARK, DIRS_DST_DST));
+	add_rule(n, to_drop, NULL, { MATCH_STATES, .states = STATE_NEW }, unmarked,
+		match_set(SET_NO_LOCAL, DIRS_DST_DST));
+}
+
+static void add_ipvs_mangle_chains(struct node_rules *n)
+{
+	const struct rule_match pods = resolve_match_pods(n->view, n->family);
+
 	/* PREROUTING of this table stands before everything that would answer. */
-	if (pods.type != MATCH_ANY)
-		add_rule(n, map_mark, NULL, pods, local);
-	add_rule(n, to_drop, NULL, no_local, unmarked, new);
+	add_local_policies(n, pods, pods.type != MATCH_ANY);
 	end_chain(n, TABLE_MANGLE, "KUBE-IPVS-PODS");
 
 	/* IPVS takes packets of the node itself in LOCAL_OUT (-98), before filter OUTPUT (0) could
 	 * look at the VIP, so loadBalancerSourceRanges are checked in mangle OUTPUT (-150), too. */
-	add_rule(n, map_mark, NULL, local);
-	add_rule(n, to_drop, NULL, no_local, unmarked, new);
-	add_set_rule(n, SET_LOAD_BALANCER_FW, DIRS_DST_DST, jump_to(CHAIN_SOURCE_RANGES));
+	add_local_policies(n, match_any, true);
+	add_rule(n, jump_to(CHAIN_SOURCE_RANGES), set_info(SET_LOAD_BALANCER_FW)->comment,
+		not_going_on, match_set(SET_LOAD_BALANCER_FW, DIRS_DST_DST));
 	end_chain(n, TABLE_MANGLE, "KUBE-IPVS-NODE");
 
 	end_source_ranges_chain(n, TABLE_MANGLE);
@@ -418,17 +481,10 @@ static void block_localnet(struct node_rules *n, struct rule_match states)
 static void add_translated_filter_chains(struct node_rules *n)
 {
 	const uint32_t mask = n->view->options->mark_mask;
-	const uint16_t states = STATE_RELATED | STATE_ESTABLISHED;
 	const struct rule_match invalid = { MATCH_STATES, .states = STATE_INVALID };
 	const struct rule_match unmarked = { MATCH_MARK, .mark = { 0, mask } };
 
-	/* nf_tables has them apart. */
-	if (n->view->backend == BACKEND_NFTABLES) {
-		add_rule(n, to_return, NULL, { MATCH_STATES, .states = states });
-		add_rule(n, to_return, NULL, { MATCH_STATES, .states = STATE_DNAT });
-	} else {
-		add_rule(n, to_return, NULL, { MATCH_STATES, .states = states | STATE_DNAT });
-	}
+	add_rule(n, to_return, NULL, { MATCH_STATES, .states = STATE_DNAT });
 
 	/* Packets that connection tracking does not take for a part of the connection are not
 	 * translated either. As the address is the node's, its own TCP or SCTP would answer them
@@ -499,10 +555,9 @@ enum {
 /* What a jump stands for. */
 enum node_jump_use {
 	USE_ALWAYS,
-	USE_MARKS, /* the traffic policies that need firewall marks */
 	USE_PORTS, /* ports of others' addresses */
 	USE_LEADS, /* the same, led to IPVS */
-	USE_NEW,   /* new connections: always, for their packets alone */
+	USE_NEW,   /* new connections: for their packets alone */
 };
 
 /* Inserted at the head of their built-in chain, one after the other. */
@@ -512,23 +567,27 @@ static const struct node_jump {
 	enum hook from;
 	const char *to, *comment;
 	enum node_jump_use use;
+	bool guards; /* packets that go on need not pass it */
 } node_jumps[] = {
 	{ ON_ALL, TABLE_NAT, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals" },
 	{ ON_ALL, TABLE_NAT, HOOK_PREROUTING, "KUBE-SERVICES", "kubernetes service portals" },
 	{ ON_ALL, TABLE_NAT, HOOK_POSTROUTING, "KUBE-POSTROUTING", "kubernetes postrouting rules" },
 	{ ON_ALL, TABLE_FILTER, HOOK_FORWARD, "KUBE-FORWARD", "kubernetes forwarding rules" },
 	{ ON_BOTH, TABLE_FILTER, HOOK_INPUT, "KUBE-NODE-PORT", "kubernetes health check rules" },
-	{ ON_IPVS, TABLE_FILTER, HOOK_INPUT, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
-	{ ON_IPVS, TABLE_FILTER, HOOK_FORWARD, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules" },
+	{ ON_IPVS, TABLE_FILTER, HOOK_INPUT, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules",
+		.guards = true },
+	{ ON_IPVS, TABLE_FILTER, HOOK_FORWARD, "KUBE-PROXY-FIREWALL", "kube-proxy firewall rules",
+		.guards = true },
 	{ ON_IPVS, TABLE_FILTER, HOOK_INPUT, "KUBE-IPVS-FILTER", "kubernetes ipvs access filter" },
 	{ ON_IPVS, TABLE_FILTER, HOOK_OUTPUT, "KUBE-IPVS-OUT-FILTER",
 		"kubernetes ipvs access filter" },
-	{ ON_TRANSLATED, TABLE_FILTER, HOOK_INPUT, "KUBE-SERVICES", "kubernetes service portals" },
-	{ ON_TRANSLATED, TABLE_FILTER, HOOK_FORWARD, "KUBE-SERVICES",
-		"kubernetes service portals" },
+	{ ON_TRANSLATED, TABLE_FILTER, HOOK_INPUT, "KUBE-SERVICES", "kubernetes service portals",
+		.guards = true },
+	{ ON_TRANSLATED, TABLE_FILTER, HOOK_FORWARD, "KUBE-SERVICES", "kubernetes service portals",
+		.guards = true },
 	/* An address that is not local is looked for on its way out as well. */
 	{ ON_TRANSLATED, TABLE_FILTER, HOOK_OUTPUT, "KUBE-SERVICES", "kubernetes service portals",
-		USE_PORTS },
+		USE_PORTS, .guards = true },
 	{ ON_PREPARED, TABLE_FILTER, HOOK_INPUT, "KUBE-EXTERNAL-SERVICES",
 		"kubernetes externally-visible service portals", USE_NEW },
 	{ ON_PREPARED, TABLE_FILTER, HOOK_FORWARD, "KUBE-EXTERNAL-SERVICES",
@@ -546,9 +605,9 @@ static const struct node_jump {
 	{ ON_PREPARED, TABLE_FILTER, HOOK_FORWARD, "KUBE-PROXY-FIREWALL",
 		"kubernetes load balancer firewall", USE_NEW },
 	{ ON_IPVS, TABLE_MANGLE, HOOK_PREROUTING, "KUBE-IPVS-PODS",
-		"kubernetes ipvs traffic policies", USE_MARKS },
-	{ ON_IPVS, TABLE_MANGLE, HOOK_OUTPUT, "KUBE-IPVS-NODE", "kubernetes ipvs traffic policies",
-		USE_MARKS },
+		"kubernetes ipvs traffic policies" },
+	{ ON_IPVS, TABLE_MANGLE, HOOK_OUTPUT, "KUBE-IPVS-NODE",
+		"kubernetes ipvs traffic policies" },
 	{ ON_BOTH, TABLE_MANGLE, HOOK_PREROUTING, "KUBE-IPVS-EXTERNAL",
 		"kubernetes ports of external addresses", USE_LEADS },
 	{ ON_BOTH, TABLE_MANGLE, HOOK_INPUT, "KUBE-IPVS-TAKEN",
@@ -561,14 +620,13 @@ static bool jump_stands(const struct node_rules *n, const struct node_jump *j)
 		: n->translates		     ? ON_TRANSLATED
 					     : ON_IPVS;
 
-	if (!(j->layouts & (ours | (n->portals ? ON_PREPARED : 0))))
+	if (!(j->layouts & (ours | (n->portals ? ON_PREPARED : 0))) ||
+		!chain_stands(n, j->table, j->to))
 		return false;
 	switch (j->use) {
 	case USE_ALWAYS:
 	case USE_NEW:
 		return true;
-	case USE_MARKS:
-		return options_use_marks(n->view->options);
 	case USE_PORTS:
 		return n->takes_ports;
 	case USE_LEADS:
@@ -582,10 +640,12 @@ static void resolve_chains(const struct node_view *view, int family, const struc
 {
 	struct node_rules n = {
 		.view = view,
+		.needs = needs,
 		.pool = pool,
 		.out = ret,
 		.family = family,
 		.translates = node_view_translates(view),
+		.whole = view->options->layout != LAYOUT_OWN,
 		.handed_over = node_view_handed_over(view),
 		.takes_ports = needs->takes_ports[family == AF_INET6],
 		.leads_ports = needs->leads_ports[family == AF_INET6],
@@ -624,6 +684,8 @@ static void resolve_chains(const struct node_view *view, int family, const struc
 
 		if (!jump_stands(&n, j))
 			continue;
+		if (j->guards && (n.translates || !n.whole))
+			rule.match[0] = not_going_on;
 		if (j->use == USE_NEW) {
 			rule.match[0] = (struct rule_match){ MATCH_STATES, .states = STATE_NEW };
 			rule.comment_last = true;
@@ -702,6 +764,21 @@ void resolve_node(const struct node_view *view, const struct node_needs *needs,
 		}
 		resolve_chains(view, family, needs, pool, ret);
 	}
+}
+
+struct node_needs node_needs_all(void)
+{
+	struct node_needs all = { .takes_ports = { true, true }, .leads_ports = { true, true } };
+
+	memset(all.has_members, true, sizeof(all.has_members));
+	return all;
+}
+
+bool chain_is_entrance(enum table table, const char *name)
+{
+	return table == TABLE_NAT &&
+		(!strcmp(name, "KUBE-SERVICES") || !strcmp(name, "KUBE-NODE-PORT") ||
+			!strcmp(name, CHAIN_NODE_PORTS));
 }
 
 bool chain_is_ours(enum table table, const char *name)

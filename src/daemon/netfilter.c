@@ -20,8 +20,7 @@
 static void add_node_facts(
 	const struct node_view *view, struct rule_pool *pool, struct fact_list *ret)
 {
-	const struct node_needs needs = { .takes_ports = { true, true },
-		.leads_ports = { true, true } };
+	const struct node_needs needs = node_needs_all();
 
 	resolve_node(view, &needs, pool, ret);
 }

@@ -73,7 +73,7 @@ static void a_service_is_made_before_anything_leads_to_it(void **state)
 	world_start(w, "");
 	world_forget(w);
 	world_load(w, WEB);
-	assert_string_equal(world_log(w),
+	assert_string_equal(world_log_of_services(w),
 		"add member KUBE-CLUSTER-IP 10.96.0.1,tcp:80\n"
 		"add member KUBE-IPVS-IPS 10.96.0.1\n"
 		"add vs 10.96.0.1:80/TCP rr\n"
@@ -90,11 +90,41 @@ static void a_service_is_broken_in_the_opposite_order(void **state)
 	world_forget(w);
 	store_delete_service(&w->store, "a", "web");
 	world_step(w);
-	assert_string_equal(world_log(w),
+	assert_string_equal(world_log_of_services(w),
 		"delete route 10.96.0.1 src=100.101.102.103\n"
 		"delete vs 10.96.0.1:80/TCP rr\n"
 		"delete member KUBE-IPVS-IPS 10.96.0.1\n"
 		"delete member KUBE-CLUSTER-IP 10.96.0.1,tcp:80\n");
+}
+
+/* Rules stand while a set that they look into has members. */
+static void the_first_member_brings_its_rules_and_the_last_takes_them_along(void **state)
+{
+	static const char *const guards[] = { "member KUBE-LOAD-BALANCER-FW",
+		"member KUBE-LOAD-BALANCER-SOURCE-CIDR",
+		"chain IPv4 filter KUBE-SOURCE-RANGES-FIREWALL",
+		"chain IPv4 mangle KUBE-SOURCE-RANGES-FIREWALL",
+		"jump IPv4 filter INPUT KUBE-PROXY-FIREWALL",
+		"jump IPv4 mangle OUTPUT KUBE-IPVS-NODE" };
+	struct world *w = *state;
+	char made[80], gone[80];
+
+	world_start(w, WEB);
+	world_forget(w);
+	world_load(w,
+		"service a/lb ip=10.96.0.5 type=LoadBalancer lb=192.0.2.1 ranges=10.0.0.0/8 "
+		"port=p80:80/TCP\n");
+	for (size_t i = 0; i < ARRAY_SIZE(guards); i++) {
+		snprintf(made, sizeof(made), "add %s", guards[i]);
+		world_expect_order(w, made, "add vs 192.0.2.1:80/TCP");
+	}
+	world_forget(w);
+	store_delete_service(&w->store, "a", "lb");
+	world_step(w);
+	for (size_t i = 0; i < ARRAY_SIZE(guards); i++) {
+		snprintf(gone, sizeof(gone), "delete %s", guards[i]);
+		world_expect_order(w, "delete vs 192.0.2.1:80/TCP", gone);
+	}
 }
 
 static void a_service_that_moves_is_made_before_it_is_broken(void **state)
@@ -324,7 +354,7 @@ static void a_changed_policy_writes_the_difference_only(void **state)
 	strcpy(w->node.options.scheduler, "wlc");
 	engine_node_changed(w->engine);
 	world_step(w);
-	assert_string_equal(world_log(w),
+	assert_string_equal(world_log_of_services(w),
 		"add member KUBE-NO-LOCAL 10.96.0.1,tcp:80\n"
 		"set vs 10.96.0.1:80/TCP wlc\n"
 		"delete member KUBE-NO-LOCAL 10.96.0.1,tcp:80\n"
@@ -424,6 +454,7 @@ int main(void)
 		WORLD_TEST(nothing_is_written_before_the_kernel_was_read),
 		WORLD_TEST(a_service_is_made_before_anything_leads_to_it),
 		WORLD_TEST(a_service_is_broken_in_the_opposite_order),
+		WORLD_TEST(the_first_member_brings_its_rules_and_the_last_takes_them_along),
 		WORLD_TEST(a_service_that_moves_is_made_before_it_is_broken),
 		WORLD_TEST(the_node_is_ready_before_the_first_service),
 		WORLD_TEST(vital_services_are_complete_before_others_are_begun),

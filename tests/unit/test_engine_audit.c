@@ -109,7 +109,10 @@ static void changed_values_are_set_back(void **state)
 {
 	struct world *w = *state;
 
-	world_start(w, WEB);
+	/* The rules by which its connections are dropped meanwhile stand already. */
+	world_start(w,
+		WEB "service a/nowhere ip=10.96.0.9 itp=Local port=p80:80/TCP\n"
+		    "slice a/nowhere-1 port=p80:8080/TCP ep=10.244.1.1@other\n");
 	put(w, "vs 10.96.0.1:80/TCP wlc persistence=5");
 	put(w, "rs 10.96.0.1:80/TCP 10.244.1.2:8080 weight=0");
 	put(w, "route 10.96.0.1");

@@ -194,6 +194,7 @@ static void nothing_is_refused_that_a_service_has(void **state)
 	static const char *const chains[] = { "-A KUBE-IPVS-FILTER", "-A KUBE-SERVICES" };
 	static const char *const portals[] = { "KUBE-CLUSTER-IP", "KUBE-EXTERNAL-IP",
 		"KUBE-EXTERNAL-IP-LOCAL", "KUBE-LOAD-BALANCER" };
+	const struct node_needs needs = node_needs_all();
 	struct world *w = *state;
 
 	for (size_t b = 0; b < ARRAY_SIZE(backends); b++) {
@@ -204,7 +205,7 @@ static void nothing_is_refused_that_a_service_has(void **state)
 		char rule[128];
 
 		w->node.view.backend = backends[b];
-		resolve_node(&w->node.view, &(struct node_needs){ 0 }, &pool, &facts);
+		resolve_node(&w->node.view, &needs, &pool, &facts);
 		for (size_t i = 0; i < facts.n; i++)
 			if (facts.facts[i].key.kind == FACT_CHAIN &&
 				facts.facts[i].key.set == TABLE_FILTER &&

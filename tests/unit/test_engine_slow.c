@@ -17,9 +17,12 @@
 
 #define OTHER "service a/other ip=10.96.0.2 port=p80:80/TCP\n"
 
+/* The rules for cluster IPs and local policies stand already. */
 static void start(struct world *w)
 {
-	world_start(w, "");
+	world_start(w,
+		"service a/first ip=10.96.0.3 itp=Local port=p80:80/TCP\n"
+		"slice a/first-1 port=p80:8080/TCP ep=10.244.1.1@other\n");
 	world_forget(w);
 	w->kernel.slow = true;
 }

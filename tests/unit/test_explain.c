@@ -381,8 +381,8 @@ static void on_nftables_rules_are_in_its_words(void **state)
 	answer = ask(&in, "1.2.3.4:80", "outside");
 	path = json_array_get(json_object_get(address_of(answer), "paths"), 0);
 	assert_text(path, "rule",
-		"add rule ip ipvsctl-svc mangle-KUBE-IPVS-PODS ip daddr . meta l4proto . th dport "
-		"@KUBE-NO-LOCAL meta mark & 0xfff00000 == 0x00000000 ct state new drop");
+		"add rule ip ipvsctl-svc mangle-KUBE-IPVS-PODS ct state new meta mark & 0xfff00000 == "
+		"0x00000000 ip daddr . meta l4proto . th dport @KUBE-NO-LOCAL drop");
 	json_decref(answer);
 	answer = ask(&in, "10.20.30.41:80", "node");
 	path = json_array_get(json_object_get(address_of(answer), "paths"), 0);

@@ -29,7 +29,10 @@ static void new_connections_are_dropped_meanwhile(void **state)
 
 	world_start(w, WEB SLICE "ep=10.244.1.1");
 	change_scheduler(w, "wlc");
-	assert_string_equal(world_log(w), "add " HELD "set vs 10.96.0.1:80/TCP wlc\ndelete " HELD);
+	assert_string_equal(
+		world_log_of_services(w), "add " HELD "set vs 10.96.0.1:80/TCP wlc\ndelete " HELD);
+	world_expect_order(w, "add jump IPv4 mangle PREROUTING KUBE-IPVS-PODS", "add " HELD);
+	world_expect_order(w, "delete " HELD, "delete jump IPv4 mangle PREROUTING KUBE-IPVS-PODS");
 	assert_int_equal(engine_stats(w->engine)->ops[FACT_MEMBER][OP_DEL], 0);
 	world_forget(w);
 	world_audit(w);

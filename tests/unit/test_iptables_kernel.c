@@ -79,13 +79,13 @@ static void add_to_sets(const struct fact *facts, size_t n)
 
 static void resolve(const struct options *options, bool random_fully)
 {
+	const struct node_needs needs = node_needs_all();
 	struct node_view view;
 
 	node_view_init(&view, options);
 	view.random_fully = random_fully;
 	fact_list_done(&t.facts);
-	resolve_node(
-		&view, &(struct node_needs){ { true, true }, { true, true } }, &t.pool, &t.facts);
+	resolve_node(&view, &needs, &t.pool, &t.facts);
 	fact_list_finish(&t.facts);
 }
 

@@ -199,6 +199,7 @@ static size_t check_wanted(enum backend backend, const char *interface)
 {
 	_cleanup_(fact_list_done) struct fact_list facts = { 0 };
 	_cleanup_(rule_pool_done) struct rule_pool pool = { 0 };
+	const struct node_needs needs = node_needs_all();
 	struct options options;
 	struct node_view view;
 	size_t n = 0;
@@ -212,7 +213,7 @@ static size_t check_wanted(enum backend backend, const char *interface)
 	}
 	node_view_init(&view, &options);
 	view.backend = backend;
-	resolve_node(&view, &(struct node_needs){ { true, true }, { true, true } }, &pool, &facts);
+	resolve_node(&view, &needs, &pool, &facts);
 	for (size_t i = 0; i < facts.n; i++) {
 		_cleanup_(rule_list_done) struct rule_list rules = { 0 };
 		_cleanup_(buf_done) struct buf text = { 0 };

@@ -24,8 +24,7 @@ struct trial_fixture {
 
 static int trial_setup(void **state)
 {
-	const struct node_needs needs = { .takes_ports = { true, true },
-		.leads_ports = { true, true } };
+	const struct node_needs needs = node_needs_all();
 	struct trial_fixture *f = new0(struct trial_fixture);
 
 	fixture_node_init(&f->node);

@@ -76,8 +76,7 @@ static int end_namespace(void **state)
 /* What a node with these options has of the adapter's kinds. */
 static struct fact_list node_facts(void (*set_options)(struct fixture_node *n))
 {
-	const struct node_needs needs = { .takes_ports = { true, true },
-		.leads_ports = { true, true } };
+	const struct node_needs needs = node_needs_all();
 	struct fact_list l = { 0 };
 	struct fixture_node n;
 
@@ -557,6 +556,15 @@ static void a_replaced_expression_is_seen(void **state)
 	rule_list_done(&list);
 }
 
+static bool has_jump(const struct fact_list *l, enum table table, enum hook hook)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->facts[i].key.kind == FACT_JUMP && l->facts[i].key.set == table &&
+			l->facts[i].key.port == hook)
+			return true;
+	return false;
+}
+
 /* The facts of one family as a file for nft. */
 static void print_for_nft(const struct fact_list *l, int family, struct buf *b)
 {
@@ -592,7 +600,8 @@ static void print_for_nft(const struct fact_list *l, int family, struct buf *b)
 	}
 	for (enum table table = TABLE_NAT; table <= TABLE_MANGLE; table++)
 		for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_POSTROUTING; hook++) {
-			if (!nftables_base_chain(table, hook, &type, &hook_word, &priority))
+			if (!nftables_base_chain(table, hook, &type, &hook_word, &priority) ||
+				!has_jump(l, table, hook))
 				continue;
 			buf_addf(b, "add chain %s ipvsctl-svc ", word);
 			nftables_print_chain(b, table, hook_name(hook));

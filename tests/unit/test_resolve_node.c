@@ -34,7 +34,11 @@ static void node_facts_resolve_for(struct node_facts *n, void (*change)(struct f
 
 static void node_facts_resolve(struct node_facts *n, void (*change)(struct fixture_node *p))
 {
-	node_facts_resolve_for(n, change, &(struct node_needs){ 0 });
+	struct node_needs needs = node_needs_all();
+
+	memset(needs.takes_ports, false, sizeof(needs.takes_ports));
+	memset(needs.leads_ports, false, sizeof(needs.leads_ports));
+	node_facts_resolve_for(n, change, &needs);
 }
 
 static void node_facts_done(struct node_facts *n)
@@ -83,13 +87,13 @@ static void the_node_has_its_device_sets_chains_and_jumps(void **state)
 		int family = i ? AF_INET6 : AF_INET;
 
 		assert_int_equal(count(&n, FACT_SET, family), SET_IPSETS - 2);
-		assert_int_equal(count(&n, FACT_CHAIN, family), 14);
-		assert_int_equal(count(&n, FACT_JUMP, family), 11);
+		assert_int_equal(count(&n, FACT_CHAIN, family), 13);
+		assert_int_equal(count(&n, FACT_JUMP, family), 10);
 	}
-	assert_int_equal(n.facts.n, 1 + 2 * (SET_IPSETS - 2 + 14 + 11));
+	assert_int_equal(n.facts.n, 1 + 2 * (SET_IPSETS - 2 + 13 + 10));
 	node_facts_done(&n);
 	node_facts_resolve(&n, ipv4_only);
-	assert_int_equal(n.facts.n, 1 + SET_IPSETS - 2 + 14 + 11);
+	assert_int_equal(n.facts.n, 1 + SET_IPSETS - 2 + 13 + 10);
 	node_facts_done(&n);
 }
 
@@ -117,6 +121,112 @@ static void every_chain_of_the_node_is_known_as_ours(void **state)
 	assert_false(chain_is_ours(TABLE_NAT, "PREROUTING"));
 }
 
+static void on_iptables(struct fixture_node *p)
+{
+	p->view.backend = BACKEND_IPTABLES;
+}
+
+static bool chain_is_there(const struct node_facts *n, enum table table, const char *name)
+{
+	const struct fact f = fact_chain(AF_INET, table, name, 0);
+
+	for (size_t i = 0; i < n->facts.n; i++)
+		if (fact_key_eq(&n->facts.facts[i].key, &f.key))
+			return true;
+	return false;
+}
+
+static void rules_that_look_into_empty_sets_are_left_out(void **state)
+{
+	struct node_needs needs = { 0 };
+	struct node_facts n;
+
+	(void)state;
+	needs.has_members[0][SET_CLUSTER_IP] = needs.has_members[0][SET_IPVS_IPS] = true;
+	needs.has_members[1][SET_NO_LOCAL] = true; /* of the other family */
+	node_facts_resolve_for(&n, NULL, &needs);
+	assert_string_equal(chain(&n, AF_INET, TABLE_FILTER, "KUBE-IPVS-FILTER"),
+		"-A KUBE-IPVS-FILTER -m conntrack --ctstate RELATED,ESTABLISHED -m set --match-set "
+		"KUBE-IPVS-IPS dst -j ACCEPT\n"
+		"-A KUBE-IPVS-FILTER -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN\n"
+		"-A KUBE-IPVS-FILTER -m set --match-set KUBE-CLUSTER-IP dst,dst -j ACCEPT\n"
+		"-A KUBE-IPVS-FILTER -p icmp -m icmp --icmp-type 8 -j RETURN\n"
+		"-A KUBE-IPVS-FILTER -m conntrack --ctstate NEW -m set --match-set KUBE-IPVS-IPS dst "
+		"-j REJECT --reject-with icmp-port-unreachable\n");
+	assert_false(chain_is_there(&n, TABLE_FILTER, "KUBE-PROXY-FIREWALL"));
+	assert_false(chain_is_there(&n, TABLE_FILTER, "KUBE-NODE-PORT"));
+	assert_false(chain_is_there(&n, TABLE_FILTER, CHAIN_SOURCE_RANGES));
+	assert_false(chain_is_there(&n, TABLE_MANGLE, "KUBE-IPVS-PODS"));
+	assert_false(chain_is_there(&n, TABLE_MANGLE, "KUBE-IPVS-NODE"));
+	/* In time when the first member comes: an entrance changes late. */
+	assert_non_null(strstr(
+		chain(&n, AF_INET, TABLE_NAT, "KUBE-SERVICES"), "KUBE-LOAD-BALANCER dst,dst"));
+	assert_int_equal(count(&n, FACT_JUMP, AF_INET), 5);
+	assert_int_equal(count(&n, FACT_JUMP, AF_INET6), 7);
+	node_facts_done(&n);
+}
+
+static const char *jump_text(
+	struct node_facts *n, enum table table, enum hook hook, const char *name)
+{
+	struct fact f = fact_jump(AF_INET, table, hook, name, 0);
+
+	for (size_t i = 0; i < n->facts.n; i++)
+		if (fact_key_eq(&n->facts.facts[i].key, &f.key)) {
+			buf_reset(&n->text);
+			rule_text_print(&n->text, &n->pool, &n->facts.facts[i]);
+			return buf_str(&n->text);
+		}
+	return "";
+}
+
+/* But for UDP, IPVS never chooses another endpoint for them. */
+static void packets_that_go_on_pass_few_rules(void **state)
+{
+	static const char on[] = "-A KUBE-IPVS-PODS ! -p udp -m conntrack --ctstate "
+				 "RELATED,ESTABLISHED -j RETURN\n-A KUBE-IPVS-PODS -s";
+	static const char state_new[] = "-m conntrack ! --ctstate RELATED,ESTABLISHED -j ";
+	struct node_facts n;
+
+	(void)state;
+	node_facts_resolve(&n, NULL);
+	assert_int_equal(
+		strncmp(chain(&n, AF_INET, TABLE_MANGLE, "KUBE-IPVS-PODS"), on, strlen(on)), 0);
+	assert_non_null(
+		strstr(jump_text(&n, TABLE_FILTER, HOOK_INPUT, "KUBE-PROXY-FIREWALL"), state_new));
+	assert_non_null(strstr(
+		jump_text(&n, TABLE_FILTER, HOOK_FORWARD, "KUBE-PROXY-FIREWALL"), state_new));
+	assert_string_equal(jump_text(&n, TABLE_FILTER, HOOK_OUTPUT, "KUBE-IPVS-OUT-FILTER"), "");
+	node_facts_done(&n);
+	node_facts_resolve(&n, on_iptables);
+	assert_non_null(
+		strstr(jump_text(&n, TABLE_FILTER, HOOK_FORWARD, "KUBE-SERVICES"), state_new));
+	node_facts_done(&n);
+}
+
+static void handing_over(struct fixture_node *p)
+{
+	options_set_layout(&p->options, LAYOUT_KUBE_PROXY);
+}
+
+static void handing_over_leaves_every_rule_of_kube_proxy(void **state)
+{
+	const struct node_needs nothing = { 0 };
+	struct node_facts n;
+
+	(void)state;
+	node_facts_resolve_for(&n, handing_over, &nothing);
+	assert_string_equal(chain(&n, AF_INET, TABLE_FILTER, "KUBE-IPVS-OUT-FILTER"), "");
+	assert_non_null(strstr(chain(&n, AF_INET, TABLE_FILTER, "KUBE-PROXY-FIREWALL"),
+		"KUBE-LOAD-BALANCER-FW dst,dst"));
+	assert_string_equal(jump_text(&n, TABLE_FILTER, HOOK_INPUT, "KUBE-PROXY-FIREWALL"),
+		"-A INPUT -m comment --comment \"kube-proxy firewall rules\" -j "
+		"KUBE-PROXY-FIREWALL\n");
+	assert_true(chain_is_there(&n, TABLE_FILTER, CHAIN_SOURCE_RANGES));
+	assert_false(chain_is_there(&n, TABLE_MANGLE, "KUBE-IPVS-PODS"));
+	node_facts_done(&n);
+}
+
 static void rules_look_as_iptables_save_prints_them(void **state)
 {
 	static const struct {
@@ -139,11 +249,20 @@ static void rules_look_as_iptables_save_prints_them(void **state)
 			"KUBE-LOAD-BALANCER-LOCAL dst,dst -j RETURN\n"
 			"-A KUBE-LOAD-BALANCER -j KUBE-MARK-MASQ\n" },
 		{ TABLE_FILTER, "KUBE-FORWARD",
-			"-A KUBE-FORWARD -m comment --comment \"kubernetes forwarding rules\" -m "
-			"mark --mark 0x4000/0x4000 -j ACCEPT\n"
 			"-A KUBE-FORWARD -m comment --comment \"kubernetes forwarding conntrack "
-			"rule\" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n" },
+			"rule\" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
+			"-A KUBE-FORWARD -m comment --comment \"kubernetes forwarding rules\" -m "
+			"mark --mark 0x4000/0x4000 -j ACCEPT\n" },
 		{ TABLE_FILTER, "KUBE-IPVS-FILTER",
+			"-A KUBE-IPVS-FILTER -m conntrack --ctstate RELATED,ESTABLISHED -m set "
+			"--match-set KUBE-IPVS-IPS dst -j ACCEPT\n"
+			"-A KUBE-IPVS-FILTER -m set --match-set KUBE-NODE-PORT-SCTP-HASH dst,dst -j "
+			"ACCEPT\n"
+			"-A KUBE-IPVS-FILTER -p tcp -m set --match-set KUBE-NODE-PORT-TCP dst -m "
+			"addrtype --dst-type LOCAL -j ACCEPT\n"
+			"-A KUBE-IPVS-FILTER -p udp -m set --match-set KUBE-NODE-PORT-UDP dst -m "
+			"addrtype --dst-type LOCAL -j ACCEPT\n"
+			"-A KUBE-IPVS-FILTER -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN\n"
 			"-A KUBE-IPVS-FILTER -m comment --comment \"Kubernetes service load "
 			"balancer ip + port for load balancer with sourceRange\" -m set "
 			"--match-set KUBE-LOAD-BALANCER-FW dst,dst -j "
@@ -153,20 +272,11 @@ static void rules_look_as_iptables_save_prints_them(void **state)
 			"-A KUBE-IPVS-FILTER -m set --match-set KUBE-EXTERNAL-IP dst,dst -j ACCEPT\n"
 			"-A KUBE-IPVS-FILTER -m set --match-set KUBE-EXTERNAL-IP-LOCAL dst,dst -j "
 			"ACCEPT\n"
-			"-A KUBE-IPVS-FILTER -m set --match-set KUBE-NODE-PORT-SCTP-HASH dst,dst -j "
-			"ACCEPT\n"
-			"-A KUBE-IPVS-FILTER -p tcp -m set --match-set KUBE-NODE-PORT-TCP dst -m "
-			"addrtype --dst-type LOCAL -j ACCEPT\n"
-			"-A KUBE-IPVS-FILTER -p udp -m set --match-set KUBE-NODE-PORT-UDP dst -m "
-			"addrtype --dst-type LOCAL -j ACCEPT\n"
-			"-A KUBE-IPVS-FILTER -p icmp -m conntrack --ctstate RELATED -m set "
-			"--match-set KUBE-IPVS-IPS dst -j ACCEPT\n"
 			"-A KUBE-IPVS-FILTER -m set --match-set KUBE-HEALTH-CHECK-NODE-PORT dst -j "
 			"RETURN\n"
 			"-A KUBE-IPVS-FILTER -p icmp -m icmp --icmp-type 8 -j RETURN\n"
 			"-A KUBE-IPVS-FILTER -m conntrack --ctstate NEW -m set --match-set "
 			"KUBE-IPVS-IPS dst -j REJECT --reject-with icmp-port-unreachable\n" },
-		{ TABLE_FILTER, "KUBE-IPVS-OUT-FILTER", "" },
 	};
 	struct node_facts n;
 
@@ -174,9 +284,6 @@ static void rules_look_as_iptables_save_prints_them(void **state)
 	node_facts_resolve(&n, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		assert_string_equal(chain(&n, AF_INET, rows[i].table, rows[i].name), rows[i].rules);
-	assert_non_null(strstr(chain(&n, AF_INET6, TABLE_FILTER, "KUBE-IPVS-FILTER"),
-		"-p ipv6-icmp -m conntrack --ctstate RELATED -m set --match-set KUBE-6-IPVS-IPS dst "
-		"-j ACCEPT\n"));
 	assert_non_null(strstr(chain(&n, AF_INET6, TABLE_FILTER, "KUBE-IPVS-FILTER"),
 		"-p ipv6-icmp -m icmp6 --icmpv6-type 128 -j RETURN\n"));
 	assert_non_null(strstr(chain(&n, AF_INET6, TABLE_FILTER, "KUBE-IPVS-FILTER"),
@@ -313,11 +420,6 @@ static void no_rule_needs_what_some_kernels_lack(void **state)
 
 /* iptables */
 
-static void on_iptables(struct fixture_node *p)
-{
-	p->view.backend = BACKEND_IPTABLES;
-}
-
 static void addresses_on_iptables(struct fixture_node *p)
 {
 	on_iptables(p);
@@ -446,12 +548,14 @@ static void keep_invalid(struct fixture_node *p)
 static void invalid_packets_are_dropped_before_they_are_forwarded(void **state)
 {
 	static const char drop[] = "-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP\n";
+	const char *rules;
 	struct node_facts n;
 
 	(void)state;
 	node_facts_resolve(&n, on_iptables);
-	assert_int_equal(
-		strncmp(chain(&n, AF_INET, TABLE_FILTER, "KUBE-FORWARD"), drop, strlen(drop)), 0);
+	rules = chain(&n, AF_INET, TABLE_FILTER, "KUBE-FORWARD");
+	assert_non_null(strstr(rules, drop));
+	assert_true(strstr(rules, drop) < strstr(rules, "--mark 0x4000/0x4000 -j ACCEPT"));
 	node_facts_done(&n);
 	node_facts_resolve(&n, keep_invalid);
 	assert_null(strstr(chain(&n, AF_INET, TABLE_FILTER, "KUBE-FORWARD"), "INVALID"));
@@ -465,7 +569,7 @@ static void invalid_packets_are_dropped_before_they_are_forwarded(void **state)
 /* Those whose order matters: who may come, before who is refused. */
 static void what_is_not_translated_is_dropped_or_refused(void **state)
 {
-	static const char *const order[] = { "--ctstate RELATED,ESTABLISHED,DNAT -j RETURN",
+	static const char *const order[] = { "--ctstate DNAT -j RETURN",
 		"--ctstate INVALID -m set --match-set KUBE-IPVS-IPS dst -j DROP",
 		"--ctstate INVALID -m set --match-set KUBE-NODE-PORT-SCTP-HASH dst,dst -j DROP",
 		"-p tcp -m conntrack --ctstate INVALID -m set --match-set KUBE-NODE-PORT-TCP dst -j",
@@ -500,11 +604,11 @@ static void other_bit(struct fixture_node *p)
 /* The mark lives from PREROUTING to INPUT, with and without firewall marks of Services. */
 static void ports_of_others_addresses_are_marked_and_unmarked(void **state)
 {
-	static const struct node_needs only_ipv6 = { .takes_ports = { false, true },
-		.leads_ports = { false, true } };
+	struct node_needs only_ipv6 = node_needs_all();
 	struct node_facts n;
 
 	(void)state;
+	only_ipv6.takes_ports[0] = only_ipv6.leads_ports[0] = false;
 	node_facts_resolve_for(&n, other_bit, &only_ipv6);
 	assert_string_equal(chain(&n, AF_INET6, TABLE_MANGLE, "KUBE-IPVS-EXTERNAL"),
 		"-A KUBE-IPVS-EXTERNAL -m comment --comment \"Kubernetes service ports of addresses "
@@ -525,6 +629,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_node_has_its_device_sets_chains_and_jumps),
 		cmocka_unit_test(every_chain_of_the_node_is_known_as_ours),
+		cmocka_unit_test(rules_that_look_into_empty_sets_are_left_out),
+		cmocka_unit_test(packets_that_go_on_pass_few_rules),
+		cmocka_unit_test(handing_over_leaves_every_rule_of_kube_proxy),
 		cmocka_unit_test(rules_look_as_iptables_save_prints_them),
 		cmocka_unit_test(what_counts_as_local_decides_who_is_masqueraded),
 		cmocka_unit_test(the_masquerade_bit_can_be_any),

@@ -126,6 +126,7 @@ int world_teardown(void **state)
 	store_done(&w->store);
 	fake_kernel_done(&w->kernel);
 	buf_done(&w->told);
+	buf_done(&w->log_of_services);
 	buf_done(&w->made);
 	free(w);
 	return 0;
@@ -171,6 +172,20 @@ void world_audit(struct world *w)
 const char *world_log(struct world *w)
 {
 	return buf_str(&w->kernel.log);
+}
+
+const char *world_log_of_services(struct world *w)
+{
+	buf_reset(&w->log_of_services);
+	for (const char *line = world_log(w), *end; *line; line = end) {
+		const char *what = strchr(line, ' ');
+
+		end = strchr(line, '\n') + 1;
+		if (strncmp(what, " chain ", strlen(" chain ")) &&
+			strncmp(what, " jump ", strlen(" jump ")))
+			buf_add(&w->log_of_services, line, (size_t)(end - line));
+	}
+	return buf_str(&w->log_of_services);
 }
 
 const char *world_told(struct world *w)

@@ -17,7 +17,7 @@ struct world {
 	struct engine *engine;
 	uint64_t now;
 	/* What the engine told: a line for each call. */
-	struct buf told;
+	struct buf told, log_of_services;
 	/* How often it said that all was made, and what it had done by then. */
 	int n_made;
 	struct buf made;
@@ -44,6 +44,8 @@ void world_audit(struct world *w);
 
 /* The operations that were carried out since the last world_forget(), a line each. */
 const char *world_log(struct world *w);
+/* world_log() without the chains and jumps of the node, which come and go with the members of sets. */
+const char *world_log_of_services(struct world *w);
 /* What the engine told since then. */
 const char *world_told(struct world *w);
 void world_forget(struct world *w);
