@@ -311,6 +311,10 @@ static void add_ipvs_filter_chains(struct node_rules *n)
 	 * path to its client. */
 	add_rule(n, to_accept, NULL, going_on, match_set(SET_IPVS_IPS, DIRS_DST));
 	accept_node_ports(n);
+	/* An address that is not taken as a whole is no member of KUBE-IPVS-IPS. */
+	for (size_t i = 0; i < ARRAY_SIZE(portals); i++)
+		if (portals[i] != SET_CLUSTER_IP)
+			add_rule(n, to_accept, NULL, going_on, match_set(portals[i], DIRS_DST_DST));
 	add_rule(n, to_return, NULL, going_on);
 	/* Sources that a Service excludes are dropped here as well, because the jump to
 	 * KUBE-PROXY-FIREWALL may stand behind the one to this chain. */

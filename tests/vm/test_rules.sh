@@ -140,13 +140,20 @@ must "the daemon starts" daemon_start --drain-timeout 1s
 check "with a cluster IP alone, few rules stand" jumps_are "${FEW[@]}"
 keep_open web 2 b tcp 10.96.0.10 80
 loop_start web b tcp 10.96.0.10 80
-loop_start node node tcp 10.96.0.10 80
 
 change "source ranges" ranged 192.168.50.11/32
 check "source ranges bring their rules" eventually 20 jumps_are "${FEW[@]}" "${RANGES[@]}"
 check "who is admitted gets answers" answers client -s 192.168.50.11 tcp 203.0.113.10 80
 check "nobody else does" unanswered client -s 192.168.50.12 tcp 203.0.113.10 80
 check "an invalid packet from elsewhere is dropped" invalid_is_dropped 192.168.50.12
+in_node iptables -P INPUT DROP
+keep_open dropping 1 client -s 192.168.50.11 tcp 203.0.113.10 80
+check "behind a closed INPUT, ports of an address that stays with its owner are answered" [ "$(names "$KEPT")" = "a" ]
+keep_ask web
+check "and an older connection goes on" [ "$(names "$KEPT")" = "a c" ]
+in_node iptables -P INPUT ACCEPT
+# Replies to the node itself did not come in until now.
+loop_start node node tcp 10.96.0.10 80
 keep_open ranged 1 client -s 192.168.50.11 tcp 203.0.113.10 80
 change "another range" ranged 192.168.50.12/32
 keep_ask ranged
