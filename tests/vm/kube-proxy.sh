@@ -3,6 +3,9 @@
 #
 # What kube-proxy's IPVS mode does in each of its syncs, for scenarios to source behind lab.sh.
 
+# What it feeds to iptables-restore.
+KUBE_PROXY_RULES=$(dirname "${BASH_SOURCE[0]}")/kube-proxy.rules
+
 # kube_proxy_sets FAMILY PREFIX: prints its sets of one family for `ipset restore`.
 kube_proxy_sets() {
 	local name
@@ -19,11 +22,11 @@ kube_proxy_sets() {
 	done
 }
 
-# Prints kube-proxy.rules for IPv6.
+# Prints the rules for IPv6.
 kube_proxy_rules6() {
 	sed -E -e 's/--match-set KUBE-/&6-/' -e 's/(--match-set [^ ]{31})[^ ]*/\1/' \
 		-e 's/127\.0\.0\.0\/8/::1\/128/' -e 's/10\.244\.0\.0\/16/fd00:10:244::\/48/' \
-		-e '/--vaddr/d' "$(dirname "${BASH_SOURCE[0]}")/kube-proxy.rules"
+		-e '/--vaddr/d' "$KUBE_PROXY_RULES"
 }
 
 # kube_proxy_jump TABLE FROM TO COMMENT: adds a jump in both families, unless it is there.
@@ -44,7 +47,7 @@ kube_proxy_rules() {
 			[ $? -le 1 ] || return
 		done
 	done < <(sed -nE 's/^\*(.*)/\1/;T chain;h;b;:chain;/^:/{s/^:([^ ]*).*/\1/;G;s/(.*)\n(.*)/\2 \1/p}' \
-		"$(dirname "${BASH_SOURCE[0]}")/kube-proxy.rules")
+		"$KUBE_PROXY_RULES")
 	kube_proxy_jump nat OUTPUT KUBE-SERVICES "kubernetes service portals" &&
 		kube_proxy_jump nat PREROUTING KUBE-SERVICES "kubernetes service portals" &&
 		kube_proxy_jump nat POSTROUTING KUBE-POSTROUTING "kubernetes postrouting rules" &&
@@ -55,7 +58,7 @@ kube_proxy_rules() {
 		kube_proxy_jump filter INPUT KUBE-IPVS-FILTER "kubernetes ipvs access filter" &&
 		kube_proxy_jump filter OUTPUT KUBE-IPVS-OUT-FILTER "kubernetes ipvs access filter" &&
 		in_node iptables-restore -w 5 --noflush --counters \
-			<"$(dirname "${BASH_SOURCE[0]}")/kube-proxy.rules" &&
+			<"$KUBE_PROXY_RULES" &&
 		kube_proxy_rules6 | in_node ip6tables-restore -w 5 --noflush --counters
 }
 

@@ -76,6 +76,12 @@ _Noreturn void peer_usage(void)
 		"peer flood COUNT ADDRESS PORT\n"
 		"    sends that many small datagrams one after another, and prints how many\n"
 		"    microseconds that took\n"
+		"peer answer PORT ADDRESS...\n"
+		"    serves \"peer exchange\", over UDP at these addresses, over TCP at all\n"
+		"peer exchange connection|request|datagram|stream BURSTS COUNT ADDRESS PORT\n"
+		"    makes COUNT TCP connections with one request each, or sends requests on one\n"
+		"    connection, or datagrams from a new socket each, or messages of 64 KiB; prints\n"
+		"    for each burst the nanoseconds that one took, of a stream one packet\n"
 		"peer who-has MILLISECONDS INTERFACE SOURCE ADDRESS WITNESS\n"
 		"    asks on the link who has the address, and prints who answers until the host\n"
 		"    with the address WITNESS has answered\n"
@@ -642,6 +648,10 @@ int main(int argc, char **argv)
 		return datagram(argc - 2, argv + 2);
 	if (strcmp(argv[1], "flood") == 0)
 		return flood(argc - 2, argv + 2);
+	if (strcmp(argv[1], "answer") == 0)
+		answer(argc - 2, argv + 2);
+	if (strcmp(argv[1], "exchange") == 0)
+		return exchange(argc - 2, argv + 2);
 	if (strcmp(argv[1], "who-has") == 0)
 		return who_has(argc - 2, argv + 2);
 	peer_usage();

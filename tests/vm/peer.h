@@ -25,6 +25,8 @@ int transfer(int argc, char **argv);
 int datagram(int argc, char **argv);
 int flood(int argc, char **argv);
 _Noreturn void store(int argc, char **argv);
+_Noreturn void answer(int argc, char **argv);
+int exchange(int argc, char **argv);
 int who_has(int argc, char **argv);
 
 #endif
