@@ -31,6 +31,7 @@ struct adapter {
 	 * its `result`; one failure does not stop the others. All are of one type, but for chains.
 	 */
 	void (*apply)(struct adapter *a, struct op *ops, size_t n);
+	bool mixes;	  /* apply() takes several kinds and types at once, in the order given */
 	bool whole_queue; /* apply() is best given all operations at once that ledger_take() has */
 	/*
 	 * For an adapter that runs other programs: apply() leaves results at -EINPROGRESS, and

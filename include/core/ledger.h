@@ -79,11 +79,13 @@ void ledger_enter_last(struct ledger *l, bool last);
 
 /*
  * The next operations, at most `max`, in the order that src/core/op_order.c explains. They are of
- * one kind, and except for chains of one type, so that an adapter gets them as one batch. Returns
- * their number; with 0, `ret_next` is when to ask again (UINT64_MAX: after a change). Each must be
- * settled before the next call.
+ * one kind, and except for chains of one type, so that an adapter gets them as one batch; but those
+ * of the kinds in the mask `mixed` (bit: 1 << kind) may come together. Returns their number; with
+ * 0, `ret_next` is when to ask again (UINT64_MAX: after a change). Each must be settled before the
+ * next call.
  */
-size_t ledger_take(struct ledger *l, uint64_t now, struct op *ops, size_t max, uint64_t *ret_next);
+size_t ledger_take(struct ledger *l, uint64_t now, unsigned mixed, struct op *ops, size_t max,
+	uint64_t *ret_next);
 void ledger_settle(struct ledger *l, const struct op *op, uint64_t now);
 /*
  * Failed operations whose back-off ends at `now` or before are retried with the next ledger_take(),

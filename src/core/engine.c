@@ -34,6 +34,7 @@ struct engine {
 	struct drain *drain;
 	struct publisher publisher;
 	struct adapter *adapter[FACT_KINDS]; /* NULL: facts of that kind cannot be had */
+	unsigned mixed;			     /* mask of the kinds whose adapter mixes them */
 	struct adapter *earlier_members;     /* NULL: there are none, or they were read */
 	struct fact_list earlier;	     /* these, sorted */
 	uint64_t next_flows;
@@ -125,6 +126,7 @@ void engine_add_adapter(struct engine *e, struct adapter *a)
 	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
 		if (a->kinds & 1u << kind) {
 			e->adapter[kind] = a;
+			e->mixed = a->mixes ? e->mixed | 1u << kind : e->mixed & ~(1u << kind);
 			audit_adapter_changed(&e->audit, kind);
 		}
 }
@@ -384,7 +386,7 @@ static uint64_t apply_some(struct engine *e, uint64_t now)
 			e->max_ops = BATCH_OPS;
 			e->ops = mem_realloc(e->ops, e->max_ops, sizeof(*e->ops));
 		}
-		n = ledger_take(e->ledger, now, e->ops, BATCH_OPS, &next);
+		n = ledger_take(e->ledger, now, e->mixed, e->ops, BATCH_OPS, &next);
 		if (!n)
 			return next;
 		if (op_is_slow(&e->ops[0])) {
@@ -398,7 +400,7 @@ static uint64_t apply_some(struct engine *e, uint64_t now)
 		while (a->whole_queue && n == e->max_ops) {
 			e->max_ops *= 2;
 			e->ops = mem_realloc(e->ops, e->max_ops, sizeof(*e->ops));
-			n = ledger_take(e->ledger, now, e->ops, e->max_ops, &unused);
+			n = ledger_take(e->ledger, now, e->mixed, e->ops, e->max_ops, &unused);
 		}
 		if (op_breaks(&e->ops[0]))
 			tell_made(e);

@@ -505,8 +505,18 @@ void ledger_enter_last(struct ledger *l, bool last)
 	l->enters_last = last;
 }
 
-size_t ledger_take(struct ledger *l, uint64_t now, struct op *ops, size_t max, uint64_t *ret_next)
+static bool step_is_of_kinds(const struct op_step *step, unsigned kinds)
 {
+	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
+		if (kinds & 1u << kind && op_step_is_of_kind(step, kind))
+			return true;
+	return false;
+}
+
+size_t ledger_take(struct ledger *l, uint64_t now, unsigned mixed, struct op *ops, size_t max,
+	uint64_t *ret_next)
+{
+	bool joins = true, mixes = true; /* all rows so far */
 	size_t n = 0;
 
 	ledger_retry(l, now);
@@ -517,10 +527,12 @@ size_t ledger_take(struct ledger *l, uint64_t now, struct op *ops, size_t max, u
 
 			if (list_empty(queue))
 				continue;
-			if (n && !step->joins)
+			joins = joins && step->joins;
+			mixes = mixes && step->mixes && step_is_of_kinds(step, mixed);
+			if (n && !joins && !mixes)
 				return n;
 			n += queue_fill_ops(queue, step->type, ops + n, max - n);
-			if (!step->joins || n == max)
+			if ((!joins && !mixes) || n == max)
 				return n;
 		}
 	*ret_next = l->next_due;

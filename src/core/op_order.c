@@ -66,6 +66,10 @@
  *       b. change the virtual server;
  *       c. take back part a.
  *
+ * The rows of steps 3 to 5 that are marked MIXES go into one batch of an adapter that keeps their
+ * order by itself: src/kernel/iptables.c does, in one run of iptables-restore. Members of step 4
+ * that wait end the batch.
+ *
  * Before the first operation of step 10 and later (those marked BREAKS), the daemon switches the
  * entrances that no operation reaches: those in the other interface of netfilter.
  *
@@ -85,6 +89,7 @@
 
 #define VITAL .vital = true
 #define JOINS .joins = true
+#define MIXES .mixes = true
 #define SLOW .slow = true
 #define BREAKS .breaks = true
 
@@ -100,20 +105,20 @@ const struct op_step op_order[] = {
 	{ OP_ADD, FACT_MEMBER, VITAL },
 	{ OP_SET, FACT_MEMBER, VITAL },
 	/*  3 */
-	{ OP_ADD, FACT_CHAIN, VITAL, JOINS },
-	{ OP_ADD, OP_CLASS_SERVICE_CHAIN, VITAL, JOINS },
-	{ OP_SET, FACT_CHAIN, VITAL, JOINS },
-	{ OP_ADD, OP_CLASS_ENTRANCE, VITAL },
+	{ OP_ADD, FACT_CHAIN, VITAL, JOINS, MIXES },
+	{ OP_ADD, OP_CLASS_SERVICE_CHAIN, VITAL, JOINS, MIXES },
+	{ OP_SET, FACT_CHAIN, VITAL, JOINS, MIXES },
+	{ OP_ADD, OP_CLASS_ENTRANCE, VITAL, MIXES },
 	/*  4 */
 	{ OP_ADD, OP_CLASS_SPREAD, VITAL },
 	{ OP_SET, OP_CLASS_SPREAD, VITAL },
 	{ OP_ADD, OP_CLASS_DISPATCH, VITAL },
 	{ OP_SET, OP_CLASS_DISPATCH, VITAL },
-	{ OP_ADD, FACT_DISPATCH, VITAL },
-	{ OP_SET, FACT_DISPATCH, VITAL },
+	{ OP_ADD, FACT_DISPATCH, VITAL, MIXES },
+	{ OP_SET, FACT_DISPATCH, VITAL, MIXES },
 	/*  5 */
-	{ OP_ADD, FACT_JUMP, VITAL },
-	{ OP_SET, FACT_JUMP, VITAL },
+	{ OP_ADD, FACT_JUMP, VITAL, MIXES },
+	{ OP_SET, FACT_JUMP, VITAL, MIXES },
 	/*  6 */
 	{ OP_ADD, FACT_VS, VITAL },
 	{ OP_ADD, FACT_RS, VITAL },

@@ -35,6 +35,8 @@ struct op_step {
 	uint8_t class; /* enum op_class, or enum fact_kind */
 	bool vital;    /* vital claimants have this step in a pass before all others */
 	bool joins;    /* goes into one batch with the rows of that sort around it */
+	bool mixes;    /* goes into one batch with the rows of that sort around it, if one adapter
+			  takes several kinds at once */
 	bool slow;     /* 10 ms and more for each operation; carried out by core/hold */
 	bool breaks;   /* comes after all that is made */
 };

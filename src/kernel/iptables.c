@@ -3,8 +3,13 @@
  * Carrying out a batch takes several programs, one after another. They stand as tasks on a stack: a
  * task that lacks something puts another task on top of itself.
  *
- * When iptables-restore refuses a document, the batch is halved until the operations that are at
- * fault stand alone. Their failure is logged with the words of iptables.
+ * A batch with operations of several kinds is one document, in which each kind has tables of its
+ * own: iptables-restore commits one table after the other, so that chains stand before entries lead
+ * to them, and both before jumps. It stops at the first table that it refuses; then all is read
+ * again, and each kind gets a document of its own.
+ *
+ * When iptables-restore refuses a document of one kind, the batch is halved until the operations
+ * that are at fault stand alone. Their failure is logged with the words of iptables.
  */
 #include "kernel/iptables.h"
 
@@ -21,6 +26,7 @@
 #include "base/mem.h"
 #include "canary.h"
 #include "core/fact_text.h"
+#include "core/resolve.h"
 #include "core/service_chain.h"
 #include "iptables_dispatch.h"
 #include "iptables_document.h"
@@ -56,7 +62,8 @@ struct iptables_family {
 	struct iptables_counts counts; /* all but the tree */
 };
 
-/* Operations on one family, all of one kind; of chains those that delete stand last. */
+/* Operations on one family, of TASK_MIXED in runs of one kind, else all of one kind; of chains those
+ * that delete stand last. */
 struct iptables_batch {
 	struct iptables_family *family;
 	enum fact_kind kind;
@@ -68,6 +75,8 @@ enum iptables_task_type {
 	TASK_READ,    /* the family's snapshot */
 	TASK_WRITE,   /* the batch */
 	TASK_PREPARE, /* the chains of the batch without their rules */
+	TASK_MIXED,   /* the batch in one document */
+	TASK_RESUME,  /* the batch, of which a part may have been written */
 	TASK_COMPARE, /* how iptables tells what was written of the batch */
 };
 
@@ -90,6 +99,7 @@ struct iptables {
 	size_t n_tasks, cap_tasks;
 	struct document document; /* that is being written */
 	struct op **ops;	  /* of the batches */
+	struct err mixed_err;	  /* of the last TASK_MIXED that failed */
 	bool from_memory;	  /* the document was made of jumps read before the last write */
 	bool doubtful;		  /* something that was written should be read back */
 	struct canary *canary;	  /* NULL: nobody wants to know */
@@ -198,6 +208,116 @@ static void conclude(
 	}
 }
 
+/*
+ * Rules may refer only to chains that exist. In the order of these numbers chains refer to chains
+ * before them, so that a batch can be cut anywhere.
+ */
+static int chain_rank(const struct fact_key *key)
+{
+	enum { RANK_ENTRANCE = 5 };
+	static const int ranks[SERVICE_CHAINS] = {
+		[SERVICE_CHAIN_SEP] = 1,
+		[SERVICE_CHAIN_SVC] = 2,
+		[SERVICE_CHAIN_SVL] = 2,
+		[SERVICE_CHAIN_EXT] = 3,
+		[SERVICE_CHAIN_FW] = 4,
+	};
+	char hash[SERVICE_HASH_LEN];
+	enum service_chain chain;
+
+	if (chain_is_entrance(key->set, key->name))
+		return RANK_ENTRANCE;
+	return service_chain_parse(key->name, &chain, hash) ? ranks[chain] : 0;
+}
+
+/*
+ * Chains go by name, because iptables takes new chains fastest in the order in which it keeps them.
+ * Jumps are each inserted at the head: those that an audit misses come back in the order in which
+ * they stood.
+ */
+static int compare_op(const void *a, const void *b)
+{
+	const struct op *x = *(struct op *const *)a, *y = *(struct op *const *)b;
+	int c;
+
+	if (x->fact.key.kind != FACT_CHAIN)
+		return fact_key_cmp(&x->fact.key, &y->fact.key);
+	if ((x->type == OP_DEL) != (y->type == OP_DEL))
+		return x->type == OP_DEL ? 1 : -1;
+	c = chain_rank(&x->fact.key) - chain_rank(&y->fact.key);
+	if (x->type == OP_DEL)
+		c = -c;
+	return c ? c : strcmp(x->fact.key.name, y->fact.key.name);
+}
+
+/* How many operations of that kind one document takes. */
+static size_t run_max(const struct iptables_batch *run)
+{
+	return run->kind == FACT_CHAIN && run->family->tool.info.nft ? NFT_CHAINS : SIZE_MAX;
+}
+
+/* The next run of operations of one kind, from *at on; false: there is none. */
+static bool next_run(const struct iptables_batch *b, size_t *at, struct iptables_batch *ret)
+{
+	const size_t from = *at;
+
+	if (from == b->n)
+		return false;
+	*ret = (struct iptables_batch){
+		.family = b->family, .kind = b->ops[from]->fact.key.kind, .ops = b->ops + from
+	};
+	while (*at < b->n && b->ops[*at]->fact.key.kind == ret->kind)
+		++*at;
+	ret->n = *at - from;
+	return true;
+}
+
+/* Each run in documents of its own. */
+static void push_runs(struct iptables *t, const struct iptables_batch *b)
+{
+	const size_t first = t->n_tasks;
+	struct iptables_batch run;
+
+	for (size_t at = 0; next_run(b, &at, &run);)
+		for (size_t n = 0; n < run.n;) {
+			struct iptables_batch part = run;
+
+			part.ops += n;
+			part.n = run.n - n < run_max(&run) ? run.n - n : run_max(&run);
+			n += part.n;
+			push_task(t, TASK_WRITE, part);
+		}
+	/* The first part is written first. */
+	for (size_t i = first, j = t->n_tasks; i + 1 < j; i++) {
+		const struct iptables_task last = t->tasks[--j];
+
+		t->tasks[j] = t->tasks[i];
+		t->tasks[i] = last;
+	}
+}
+
+static bool has_jumps(const struct iptables_batch *b)
+{
+	struct iptables_batch run;
+
+	for (size_t at = 0; next_run(b, &at, &run);)
+		if (run.kind == FACT_JUMP)
+			return true;
+	return false;
+}
+
+static void add_to_document(struct iptables *t, const struct iptables_batch *b)
+{
+	struct iptables_family *f = b->family;
+
+	if (b->kind == FACT_CHAIN)
+		document_add_chains(&t->document, t->pool, &f->dispatch, b->ops, b->n);
+	else if (b->kind == FACT_DISPATCH)
+		document_add_dispatch(&t->document, &f->dispatch, b->ops, b->n);
+	else
+		document_add_jumps(&t->document, t->pool, &f->snapshot, b->ops, b->n);
+}
+
 /* The document goes to iptables-restore; if that cannot be run the task on top has failed. */
 static void start_document(struct iptables *t)
 {
@@ -210,12 +330,17 @@ static void start_document(struct iptables *t)
 	r = iptables_tool_start_restore(&b.family->tool, t->exec, &t->document.text, &err);
 	t->from_memory = !b.family->read;
 	b.family->read = false;
-	b.family->jumps &= b.kind != FACT_JUMP;
+	b.family->jumps &= !has_jumps(&b);
 	if (!r) {
 		canary_written_by(t->canary, (uint32_t)exec_running(t->exec));
 		return;
 	}
 	t->n_tasks--;
+	if (task.type == TASK_MIXED) {
+		t->mixed_err = err;
+		push_task(t, TASK_RESUME, b);
+		return;
+	}
 	if (task.type == TASK_WRITE)
 		conclude(t, &b, r, &err);
 	dispatch_end(&b.family->dispatch, false);
@@ -239,12 +364,7 @@ static void begin_writing(struct iptables *t)
 	}
 
 	document_reset(&t->document);
-	if (kind == FACT_CHAIN)
-		document_add_chains(&t->document, t->pool, &f->dispatch, b.ops, b.n);
-	else if (kind == FACT_DISPATCH)
-		document_add_dispatch(&t->document, &f->dispatch, b.ops, b.n);
-	else
-		document_add_jumps(&t->document, t->pool, &f->snapshot, b.ops, b.n);
+	add_to_document(t, &b);
 	if (t->document.text.len) {
 		start_document(t);
 		return;
@@ -252,6 +372,12 @@ static void begin_writing(struct iptables *t)
 	dispatch_end(&f->dispatch, true);
 	conclude(t, &b, 0, NULL);
 	t->n_tasks--;
+}
+
+static void count_written(struct iptables *t, struct iptables_family *f)
+{
+	for (enum table table = 0; table <= TABLE_MANGLE; table++)
+		f->counts.written[table] += t->document.rules[table];
 }
 
 static void end_writing(struct iptables *t, int status, struct err *words)
@@ -293,9 +419,72 @@ static void end_writing(struct iptables *t, int status, struct err *words)
 		if (n && *line == '-')
 			err_set(&err, r, "%s, in: %.*s", told.msg, (int)strcspn(line, "\n"), line);
 	}
-	for (enum table table = 0; !r && table <= TABLE_MANGLE; table++)
-		b.family->counts.written[table] += t->document.rules[table];
+	if (!r)
+		count_written(t, b.family);
 	conclude(t, &b, r, &err);
+}
+
+/* Each kind is written as if those before it were; if they are not, TASK_RESUME reads what is. */
+static void begin_mixed(struct iptables *t)
+{
+	const struct iptables_batch b = t->tasks[t->n_tasks - 1].batch;
+	struct iptables_family *f = b.family;
+	struct iptables_batch run;
+
+	if (has_jumps(&b) && !f->read && !f->jumps) {
+		push_task(t, TASK_READ, (struct iptables_batch){ f });
+		return;
+	}
+	if (f->read && f->read_err.code) {
+		t->n_tasks--;
+		push_runs(t, &b);
+		return;
+	}
+	document_reset(&t->document);
+	for (size_t at = 0; next_run(&b, &at, &run);) {
+		add_to_document(t, &run);
+		dispatch_end(&f->dispatch, true);
+	}
+	start_document(t);
+}
+
+static void end_mixed(struct iptables *t, int status, struct err *words)
+{
+	const struct iptables_batch b = t->tasks[--t->n_tasks].batch;
+	struct iptables_batch run;
+	int r = iptables_tool_result(status, words, &t->mixed_err);
+
+	nftables_generation_forget(&t->generation);
+	if (r) {
+		push_task(t, TASK_RESUME, b);
+		return;
+	}
+	count_written(t, b.family);
+	for (size_t at = 0; next_run(&b, &at, &run);)
+		conclude(t, &run, 0, NULL);
+}
+
+/* What was refused may be any part, so each kind is tried by itself. Other failures are those of all.
+ */
+static void resume_mixed(struct iptables *t)
+{
+	const struct iptables_batch b = t->tasks[t->n_tasks - 1].batch;
+	struct iptables_family *f = b.family;
+	struct iptables_batch run;
+
+	if (!f->read) {
+		push_task(t, TASK_READ, (struct iptables_batch){ f });
+		return;
+	}
+	t->n_tasks--;
+	if (!f->read_err.code)
+		dispatch_learn(&f->dispatch, &f->snapshot);
+	if (!f->read_err.code && t->mixed_err.code == -EINVAL) {
+		push_runs(t, &b);
+		return;
+	}
+	for (size_t at = 0; next_run(&b, &at, &run);)
+		conclude(t, &run, f->read_err.code ? -ENOBUFS : t->mixed_err.code, &t->mixed_err);
 }
 
 /*
@@ -361,6 +550,12 @@ static bool advance_tasks(struct iptables *t)
 				else
 					t->n_tasks--;
 				break;
+			case TASK_MIXED:
+				begin_mixed(t);
+				break;
+			case TASK_RESUME:
+				resume_mixed(t);
+				break;
 			case TASK_COMPARE:
 				compare_written(t);
 				break;
@@ -378,6 +573,8 @@ static bool advance_tasks(struct iptables *t)
 		canary_after_write(t->canary, b->family->family);
 		if (task.type == TASK_WRITE)
 			end_writing(t, status, &words);
+		else if (task.type == TASK_MIXED)
+			end_mixed(t, status, &words);
 		else /* TASK_PREPARE: if it failed, the parts will fail in their turn */
 			t->n_tasks--;
 	}
@@ -466,64 +663,23 @@ static int iptables_dump(struct adapter *a, enum fact_kind kind,
 
 /* Writing */
 
-/*
- * Rules may refer only to chains that exist. In the order of these numbers chains refer to chains
- * before them, so that a batch can be cut anywhere.
- */
-static int chain_rank(const struct fact_key *key)
-{
-	static const int ranks[SERVICE_CHAINS] = {
-		[SERVICE_CHAIN_SEP] = 1,
-		[SERVICE_CHAIN_SVC] = 2,
-		[SERVICE_CHAIN_SVL] = 2,
-		[SERVICE_CHAIN_EXT] = 3,
-		[SERVICE_CHAIN_FW] = 4,
-	};
-	char hash[SERVICE_HASH_LEN];
-	enum service_chain chain;
-
-	return service_chain_parse(key->name, &chain, hash) ? ranks[chain] : 0;
-}
-
-/*
- * Chains go by name, because iptables takes new chains fastest in the order in which it keeps them.
- * Jumps are each inserted at the head: those that an audit misses come back in the order in which
- * they stood.
- */
-static int compare_op(const void *a, const void *b)
-{
-	const struct op *x = *(struct op *const *)a, *y = *(struct op *const *)b;
-	int c;
-
-	if (x->fact.key.kind != FACT_CHAIN)
-		return fact_key_cmp(&x->fact.key, &y->fact.key);
-	if ((x->type == OP_DEL) != (y->type == OP_DEL))
-		return x->type == OP_DEL ? 1 : -1;
-	c = chain_rank(&x->fact.key) - chain_rank(&y->fact.key);
-	if (x->type == OP_DEL)
-		c = -c;
-	return c ? c : strcmp(x->fact.key.name, y->fact.key.name);
-}
-
-/* The first part is written first. */
 static void push_batch(struct iptables *t, const struct iptables_batch *b)
 {
-	bool cut = b->kind == FACT_CHAIN && b->family->tool.info.nft;
-	size_t max = cut ? NFT_CHAINS : b->n;
+	bool mixed = b->ops[0]->fact.key.kind != b->ops[b->n - 1]->fact.key.kind;
+	struct iptables_batch run;
 
-	if (b->kind != FACT_DISPATCH)
-		qsort(b->ops, b->n, sizeof(struct op *), compare_op);
 	for (size_t i = 0; i < b->n; i++)
 		b->ops[i]->result = -EINPROGRESS;
-	push_task(t, TASK_COMPARE, *b);
-	for (size_t n = b->n; n;) {
-		struct iptables_batch part = *b;
-
-		part.n = n % max ? n % max : max;
-		n -= part.n;
-		part.ops += n;
-		push_task(t, TASK_WRITE, part);
+	for (size_t at = 0; next_run(b, &at, &run);) {
+		mixed &= run.n <= run_max(&run);
+		if (run.kind != FACT_DISPATCH)
+			qsort(run.ops, run.n, sizeof(struct op *), compare_op);
 	}
+	push_task(t, TASK_COMPARE, *b);
+	if (mixed)
+		push_task(t, TASK_MIXED, *b);
+	else
+		push_runs(t, b);
 }
 
 static void iptables_apply(struct adapter *a, struct op *ops, size_t n)
@@ -539,10 +695,8 @@ static void iptables_apply(struct adapter *a, struct op *ops, size_t n)
 		struct iptables_batch b = { .family = &t->families[f], .ops = t->ops + used };
 
 		for (size_t i = 0; i < n; i++)
-			if (ops[i].fact.key.family == b.family->family) {
-				b.kind = ops[i].fact.key.kind;
+			if (ops[i].fact.key.family == b.family->family)
 				b.ops[b.n++] = &ops[i];
-			}
 		used += b.n;
 		if (b.n)
 			push_batch(t, &b);
@@ -590,6 +744,7 @@ int iptables_new(
 	t->adapter = (struct adapter){
 		.name = "iptables",
 		.kinds = 1u << FACT_CHAIN | 1u << FACT_DISPATCH | 1u << FACT_JUMP,
+		.mixes = true,
 		.whole_queue = true,
 		.apply = iptables_apply,
 		.advance = iptables_advance,

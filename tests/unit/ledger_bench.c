@@ -50,7 +50,7 @@ void bench_release(struct bench *b, const char *line, const struct claimant *who
 
 const char *bench_take(struct bench *b, uint64_t now)
 {
-	b->n = ledger_take(b->l, now, b->ops, ARRAY_SIZE(b->ops), &b->next);
+	b->n = ledger_take(b->l, now, 0, b->ops, ARRAY_SIZE(b->ops), &b->next);
 	buf_reset(&b->text);
 	for (size_t i = 0; i < b->n; i++) {
 		buf_addf(&b->text, "%s ", op_type_name(b->ops[i].type));

@@ -219,10 +219,16 @@ static void changes_by_others_are_counted(void **state)
 	assert_int_equal(epoch(), epoch());
 }
 
+/* Of the dispatch entries assert_dispatch_held() tells. */
 static void assert_all_held(void)
 {
 	_cleanup_(fact_list_done) struct fact_list have = dump();
-	size_t n = 0;
+	size_t n = 0, m = 0;
+
+	for (size_t i = 0; i < have.n; i++)
+		if (have.facts[i].key.kind != FACT_DISPATCH)
+			have.facts[m++] = have.facts[i];
+	have.n = m;
 
 	for (size_t i = 0; i < t.facts.n; i++) {
 		const struct fact *f = &t.facts.facts[i];
@@ -1127,6 +1133,107 @@ static void chains_may_stand_in_any_order(void **state)
 	assert_int_equal(count_held(), 0);
 }
 
+/* Counts the runs of iptables-restore until variant_link() or the test's end. */
+static void count_restores(void)
+{
+	char text[3 * PATH_SIZE];
+
+	snprintf(text, sizeof(text),
+		"#!/bin/sh\necho >>%s/lock\nexec /usr/sbin/iptables-%s-restore \"$@\"\n",
+		t.variant.dir, t.variant.name);
+	replace_restore(text);
+}
+
+static size_t restores(void)
+{
+	char path[PATH_SIZE + 24];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/lock", t.variant.dir);
+	return stat(path, &st) ? 0 : (size_t)st.st_size;
+}
+
+/* Chains, entries and jumps of both families, as they follow one another at a start. */
+static size_t fill_mixed(struct op **ret)
+{
+	static const enum fact_kind kinds[] = { FACT_CHAIN, FACT_DISPATCH, FACT_JUMP };
+	struct op *ops;
+	size_t n = 0;
+
+	resolve_dispatch();
+	fact_list_add(&t.facts, portals());
+	fact_list_finish(&t.facts);
+	ops = mem_zalloc(t.facts.n, sizeof(*ops));
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
+		for (size_t i = 0; i < t.facts.n; i++)
+			if (t.facts.facts[i].key.kind == kinds[k])
+				ops[n++] = (struct op){ OP_ADD, 1, t.facts.facts[i] };
+	*ret = ops;
+	return n;
+}
+
+static void several_kinds_take_one_program(void **state)
+{
+	_cleanup_free_ struct op *ops = NULL;
+	size_t n = fill_mixed(&ops), before;
+
+	(void)state;
+	assert_int_equal(count_held(), 0);
+	count_restores();
+	before = restores();
+	t.adapter->apply(t.adapter, ops, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(ops[i].result, 0);
+	assert_int_equal(restores(), before + 1);
+	assert_dispatch_held(160, true);
+	assert_all_held();
+	assert_int_equal(
+		iptables_counts(t.adapter, AF_INET).tree, count_rules("iptables-save", "nat") - 3);
+	new_adapter();
+	assert_dispatch_held(160, true);
+}
+
+/* Each of several kinds is written although a part of another one is refused. */
+static void a_bad_part_does_not_stop_other_kinds(void **state)
+{
+	_cleanup_free_ struct op *ops = NULL;
+	size_t n = fill_mixed(&ops), bad = 0;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		if (ops[i].fact.key.kind == FACT_DISPATCH && ops[i].fact.key.family == AF_INET)
+			bad = i;
+	ops[bad].fact.val.dispatch.chain = SERVICE_CHAIN_EXT;
+	assert_int_equal(count_held(), 0);
+	t.adapter->apply(t.adapter, ops, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(ops[i].result, i == bad ? -EINVAL : 0);
+	assert_dispatch_held(159, true);
+	assert_all_held();
+}
+
+/* The jumps were deleted as they stood when they were read, but others have changed them since. */
+static void jumps_that_others_changed_do_not_stop_other_kinds(void **state)
+{
+	struct op ops[] = {
+		{ OP_ADD, 1, chain(TABLE_NAT, "KUBE-MARK-MASQ", "") },
+		{ OP_SET, 1, portals() },
+	};
+
+	(void)state;
+	apply(OP_ADD, chain(TABLE_NAT, "KUBE-SERVICES", ""), 0);
+	restore("iptables-restore", "*nat\n-A OUTPUT -d 10.0.0.0/8 -j KUBE-SERVICES\nCOMMIT\n");
+	assert_false(held(portals()));
+	restore("iptables-restore",
+		"*nat\n-D OUTPUT -d 10.0.0.0/8 -j KUBE-SERVICES\n"
+		"-A OUTPUT -d 11.0.0.0/8 -j KUBE-SERVICES\nCOMMIT\n");
+	t.adapter->apply(t.adapter, ops, ARRAY_SIZE(ops));
+	assert_int_equal(ops[0].result, 0);
+	assert_int_equal(ops[1].result, 0);
+	assert_true(held(ops[0].fact));
+	assert_true(held(portals()));
+}
+
 static void nobody_waits_for_a_program_that_hangs(void **state)
 {
 	struct op op = { OP_ADD, 1, chain(TABLE_NAT, "KUBE-MARK-MASQ", "") };
@@ -1204,6 +1311,9 @@ static int test_variant(void)
 		TEST(an_earlier_tree_leads_on_until_ours_stands),
 		TEST(an_entry_without_its_chain_does_not_stop_the_others),
 		TEST(chains_may_stand_in_any_order),
+		TEST(several_kinds_take_one_program),
+		TEST(a_bad_part_does_not_stop_other_kinds),
+		TEST(jumps_that_others_changed_do_not_stop_other_kinds),
 		TEST(answers_come_later),
 		TEST(nobody_waits_for_a_program_that_hangs),
 #undef TEST

@@ -220,10 +220,37 @@ static void a_batch_is_no_longer_than_asked_for(void **state)
 	bench_claim(b, "route 10.96.0.1", &older);
 	bench_claim(b, "route 10.96.0.2", &older);
 	bench_claim(b, "route 10.96.0.3", &older);
-	assert_int_equal(ledger_take(b->l, 0, ops, 2, &next), 2);
+	assert_int_equal(ledger_take(b->l, 0, 0, ops, 2, &next), 2);
 	ledger_settle(b->l, &ops[0], 0);
 	ledger_settle(b->l, &ops[1], 0);
 	assert_string_equal(bench_run(b, 0), "add route 10.96.0.3\n");
+}
+
+/* For an adapter that keeps their order by itself. */
+static void kinds_of_one_adapter_come_together(void **state)
+{
+	static const char *const facts[] = { SET,
+		"chain IPv4 nat KUBE-POSTROUTING text=0000000000000001", CHAIN, JUMP, VS };
+	static const enum fact_kind kinds[] = { FACT_SET, FACT_CHAIN, FACT_CHAIN, FACT_JUMP,
+		FACT_VS };
+	static const size_t batches[] = { 1, 3, 1 };
+	const unsigned mixed = 1u << FACT_CHAIN | 1u << FACT_DISPATCH | 1u << FACT_JUMP;
+	struct bench *b = *state;
+	struct op ops[ARRAY_SIZE(facts)];
+	size_t taken = 0;
+	uint64_t next;
+
+	for (size_t i = ARRAY_SIZE(facts); i-- > 0;)
+		bench_claim(b, facts[i], &older);
+	for (size_t i = 0; i < ARRAY_SIZE(batches); i++) {
+		assert_int_equal(
+			ledger_take(b->l, 0, mixed, ops, ARRAY_SIZE(ops), &next), batches[i]);
+		for (size_t k = 0; k < batches[i]; k++) {
+			assert_int_equal(ops[k].fact.key.kind, kinds[taken++]);
+			ledger_settle(b->l, &ops[k], 0);
+		}
+	}
+	assert_int_equal(ledger_take(b->l, 0, mixed, ops, ARRAY_SIZE(ops), &next), 0);
 }
 
 static void children_are_added_after_their_parent_whatever_came_first(void **state)
@@ -465,6 +492,7 @@ int main(void)
 			real_servers_that_drain_get_their_weight_back_before_packets_are_diverted),
 		LEDGER_TEST(members_go_in_the_opposite_order),
 		LEDGER_TEST(a_batch_is_no_longer_than_asked_for),
+		LEDGER_TEST(kinds_of_one_adapter_come_together),
 		LEDGER_TEST(children_are_added_after_their_parent_whatever_came_first),
 		LEDGER_TEST(children_wait_while_their_parent_cannot_be_made),
 		LEDGER_TEST(real_servers_go_with_their_virtual_server),

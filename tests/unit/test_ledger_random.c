@@ -474,7 +474,7 @@ static void work(struct history *h, unsigned rounds)
 
 	for (unsigned i = 0; i < rounds; i++) {
 		uint64_t next;
-		size_t n = ledger_take(h->ledger, h->now, ops, 1 + rnd(h, MAX_BATCH), &next);
+		size_t n = ledger_take(h->ledger, h->now, 0, ops, 1 + rnd(h, MAX_BATCH), &next);
 
 		for (size_t j = 0; j < n; j++) {
 			check(h,
@@ -551,7 +551,7 @@ static void one_more_audit_is_no_work(struct history *h)
 	uint64_t next;
 
 	audit(h, false);
-	check(h, !ledger_take(h->ledger, h->now, &op, 1, &next) && next == UINT64_MAX,
+	check(h, !ledger_take(h->ledger, h->now, 0, &op, 1, &next) && next == UINT64_MAX,
 		"one more audit makes work");
 }
 
