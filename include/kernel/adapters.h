@@ -20,7 +20,8 @@ enum adapters_need {
 
 /*
  * `pool` has the rules that are written, and lives as long as the adapters; the view tells the
- * families and the interface of netfilter. Returns 0, or a negative errno with words: see the
+ * families and the interface of netfilter. An adapter of iptables_open() that is there is used; its
+ * families are those of the view. Returns 0, or a negative errno with words: see the
  * adapters. Call adapters_close() in both cases.
  */
 int adapters_open(struct adapters *a, enum adapters_need need, const struct rule_pool *pool,

@@ -43,6 +43,15 @@ struct iptables_info {
  * (no such program), or another errno with words. */
 int iptables_new(
 	const struct rule_pool *pool, bool ipv4, bool ipv6, struct adapter **ret, struct err *err);
+/*
+ * An adapter that can read, and that writes after iptables_use_rules(). *ipv4 and *ipv6 become false
+ * where no program of that family can be used; iptables_leave_family() leaves out another one. What
+ * it reads now counts at the first audit, unless rules have changed since or nobody can tell.
+ * Returns 0, or a shortage (base/err.h); *err has words also where a family is left out.
+ */
+int iptables_open(bool *ipv4, bool *ipv6, struct adapter **ret, struct err *err);
+void iptables_use_rules(struct adapter *a, const struct rule_pool *pool);
+void iptables_leave_family(struct adapter *a, int family);
 void iptables_free(struct adapter *a);
 
 /* From now on the adapter answers later instead of waiting for iptables. Returns a descriptor of
@@ -60,6 +69,16 @@ int iptables_watch_others(struct adapter *a, struct err *err);
  * time. `now` is in ms; `repairs` counts all differences that audits ever found.
  */
 bool iptables_disturbed(struct adapter *a, uint64_t now, uint64_t repairs);
+
+/* The programs of a family; NULL: it is not served. */
+struct iptables_tool;
+const struct iptables_tool *iptables_tool_of(const struct adapter *a, int family);
+/* What the last reading of that family has found, as masks: tables, and matches and targets of the
+ * rules of our chains. All are 0 if it failed. */
+struct iptables_proof {
+	unsigned tables, matches, targets;
+};
+struct iptables_proof iptables_proof(const struct adapter *a, int family);
 
 /* The reason behind the result of a failed operation of this adapter; NULL: the errno says it all.
  */

@@ -58,8 +58,8 @@ int probe_family(enum netfilter netfilter, int family, struct err *err);
  * -ENOENT (no program that can be used), a shortage (base/err.h), or another errno: it fails. */
 int probe_iptables(int family, struct err *err);
 /* As iptables_trial() (kernel/iptables_trial.h). */
-int probe_iptables_rules(
-	const struct fact *facts, size_t n, const struct rule_pool *pool, struct err *err);
+int probe_iptables_rules(const struct adapter *iptables, const struct fact *facts, size_t n,
+	const struct rule_pool *pool, struct err *err);
 /* Both families. Returns 0, or a shortage with words. */
 int probe_families(enum netfilter netfilter, bool *ret_ipv4, bool *ret_ipv6, struct err *err);
 

@@ -516,7 +516,7 @@ static bool step_is_of_kinds(const struct op_step *step, unsigned kinds)
 size_t ledger_take(struct ledger *l, uint64_t now, unsigned mixed, struct op *ops, size_t max,
 	uint64_t *ret_next)
 {
-	bool joins = true, mixes = true; /* all rows so far */
+	bool joins = true, mixes = true, breaks = false; /* all rows so far */
 	size_t n = 0;
 
 	ledger_retry(l, now);
@@ -528,7 +528,9 @@ size_t ledger_take(struct ledger *l, uint64_t now, unsigned mixed, struct op *op
 			if (list_empty(queue))
 				continue;
 			joins = joins && step->joins;
-			mixes = mixes && step->mixes && step_is_of_kinds(step, mixed);
+			breaks = n ? breaks : step->breaks;
+			mixes = mixes && step->mixes && step->breaks == breaks &&
+				step_is_of_kinds(step, mixed);
 			if (n && !joins && !mixes)
 				return n;
 			n += queue_fill_ops(queue, step->type, ops + n, max - n);

@@ -66,9 +66,9 @@
  *       b. change the virtual server;
  *       c. take back part a.
  *
- * The rows of steps 3 to 5 that are marked MIXES go into one batch of an adapter that keeps their
- * order by itself: src/kernel/iptables.c does, in one run of iptables-restore. Members of step 4
- * that wait end the batch.
+ * The rows that are marked MIXES, of steps 3 to 5 or of step 12, go into one batch of an adapter
+ * that keeps their order by itself: src/kernel/iptables.c does, in one run of iptables-restore. Other
+ * operations between them end the batch.
  *
  * Before the first operation of step 10 and later (those marked BREAKS), the daemon switches the
  * entrances that no operation reaches: those in the other interface of netfilter.
@@ -150,13 +150,13 @@ const struct op_step op_order[] = {
 	{ OP_DEL, FACT_HELD, BREAKS },
 	{ OP_DEL, FACT_RS, BREAKS },
 	{ OP_DEL, FACT_VS, BREAKS },
-	{ OP_DEL, FACT_JUMP, BREAKS },
-	{ OP_DEL, OP_CLASS_ENTRANCE, BREAKS },
-	{ OP_DEL, FACT_DISPATCH, BREAKS },
+	{ OP_DEL, FACT_JUMP, BREAKS, MIXES },
+	{ OP_DEL, OP_CLASS_ENTRANCE, BREAKS, MIXES },
+	{ OP_DEL, FACT_DISPATCH, BREAKS, MIXES },
 	{ OP_DEL, OP_CLASS_DISPATCH, BREAKS },
 	{ OP_DEL, OP_CLASS_SPREAD, BREAKS },
-	{ OP_DEL, OP_CLASS_SERVICE_CHAIN, BREAKS, JOINS },
-	{ OP_DEL, FACT_CHAIN, BREAKS, JOINS },
+	{ OP_DEL, OP_CLASS_SERVICE_CHAIN, BREAKS, JOINS, MIXES },
+	{ OP_DEL, FACT_CHAIN, BREAKS, JOINS, MIXES },
 	{ OP_DEL, FACT_MEMBER, BREAKS },
 	{ OP_DEL, FACT_SET, BREAKS },
 	{ OP_DEL, FACT_POLICY_RULE, BREAKS },

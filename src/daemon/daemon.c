@@ -384,7 +384,8 @@ static void add_own_port(struct node_view *view, const struct listen_address *a)
 }
 
 int daemon_init(struct daemon *d, const struct config *config, const struct node_view *view,
-	const struct err *no_ipvs, const struct err *no_iptables, struct err *err)
+	struct adapters *opened, const struct err *no_ipvs, const struct err *no_iptables,
+	struct err *err)
 {
 	/* Where IPVS is not used an earlier run may have left something; asking it would load it.
 	 */
@@ -395,9 +396,11 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 
 	*d = (struct daemon){ .config = config,
 		.view = *view,
+		.adapters = *opened,
 		.no_ipvs = *no_ipvs,
 		.no_iptables = *no_iptables,
 		.started = clock_ms() };
+	*opened = (struct adapters){ 0 };
 	d->view.bind_address = config->bind_address;
 	d->view.keep = config_input(config) == INPUT_API;
 	add_own_port(&d->view, &config->healthz);

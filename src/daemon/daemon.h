@@ -56,11 +56,12 @@ struct daemon {
 };
 
 /*
- * Opens the kernel's interfaces and makes the engine. `view` has what the start found out. Returns
- * 0, or a negative errno with words; daemon_done() in both cases.
+ * Opens the kernel's interfaces and makes the engine. `view` has what the start found out, and
+ * `opened` the adapters that it has opened, which become the daemon's. Returns 0, or a negative errno with words; daemon_done() in both cases.
  */
 int daemon_init(struct daemon *d, const struct config *config, const struct node_view *view,
-	const struct err *no_ipvs, const struct err *no_iptables, struct err *err);
+	struct adapters *opened, const struct err *no_ipvs, const struct err *no_iptables,
+	struct err *err);
 void daemon_done(struct daemon *d);
 
 /* As inputs_start(); the cluster hears that we start. */

@@ -100,11 +100,11 @@ static int run_cleanup(struct daemon *d)
 }
 
 /* Returns the exit code, or a negative errno with words. */
-static int run(struct config *c, const struct node_view *view, const struct err *no_ipvs,
-	const struct err *no_iptables, struct err *err)
+static int run(struct config *c, const struct node_view *view, struct adapters *opened,
+	const struct err *no_ipvs, const struct err *no_iptables, struct err *err)
 {
 	_cleanup_(daemon_done) struct daemon d;
-	int r = daemon_init(&d, c, view, no_ipvs, no_iptables, err);
+	int r = daemon_init(&d, c, view, opened, no_ipvs, no_iptables, err);
 
 	if (r >= 0 && !c->cleanup && view->backend == BACKEND_IPVS &&
 		(c->tcp_timeout || c->tcp_fin_timeout || c->udp_timeout))
@@ -196,6 +196,7 @@ static void log_warning(const char *words)
 static int start(struct config *c)
 {
 	struct err err = { 0 }, no_ipvs = { 0 }, no_iptables = { 0 };
+	_cleanup_(adapters_close) struct adapters opened = { 0 };
 	struct node_view view;
 	int r;
 
@@ -213,14 +214,15 @@ static int start(struct config *c)
 	if (r >= 0 && !c->cleanup)
 		r = backend_choose(c, &view, &no_ipvs, &err);
 	if (r >= 0)
-		r = netfilter_choose(c, &view, &no_ipvs, &no_iptables, &err);
+		r = netfilter_choose(c, &view, &no_ipvs, &opened, &no_iptables, &err);
 	if (r >= 0 && (!view.ipv4 || !view.ipv6))
 		log_info("serving one family only", "family=%s",
 			family_name(view.ipv4 ? AF_INET : AF_INET6));
 	if (r >= 0 && !c->cleanup)
 		r = backend_setup(c, &view, &err);
 	if (r >= 0)
-		r = c->init_only ? EXIT_SUCCESS : run(c, &view, &no_ipvs, &no_iptables, &err);
+		r = c->init_only ? EXIT_SUCCESS
+				 : run(c, &view, &opened, &no_ipvs, &no_iptables, &err);
 	if (r >= 0)
 		return r;
 	log_error("the daemon cannot run, exiting", "err=\"%s\"", err.msg);

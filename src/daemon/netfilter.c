@@ -10,6 +10,8 @@
 #include "core/resolve.h"
 #include "core/service_chain.h"
 #include "kernel/ipset.h"
+#include "kernel/iptables.h"
+#include "kernel/iptables_trial.h"
 #include "kernel/nftables.h"
 #include "kernel/package.h"
 #include "kernel/probe.h"
@@ -51,8 +53,9 @@ static void add_sample_endpoint(
 	}
 }
 
-/* ipset and iptables take all sets and rules of a node with these options. */
-static int try_iptables_rules(const struct node_view *view, struct err *err)
+/* ipset and iptables take all sets and rules of a node with these options. Returns 0 if that holds for
+ * a family at least, and leaves out the other one. */
+static int try_iptables_rules(struct node_view *view, struct adapter *iptables, struct err *err)
 {
 	_cleanup_(fact_list_done) struct fact_list facts = { 0 };
 	struct rule_pool pool = { 0 };
@@ -62,9 +65,17 @@ static int try_iptables_rules(const struct node_view *view, struct err *err)
 	if (view->backend == BACKEND_IPTABLES)
 		add_sample_endpoint(view, &pool, &facts);
 	fact_list_finish(&facts);
-	r = probe_iptables_rules(facts.facts, facts.n, &pool, err);
+	r = probe_iptables_rules(iptables, facts.facts, facts.n, &pool, err);
 	rule_pool_done(&pool);
-	return r;
+	if (r < 0)
+		return r;
+	view->ipv4 = view->ipv4 && r & IPTABLES_IPV4;
+	view->ipv6 = view->ipv6 && r & IPTABLES_IPV6;
+	if (!view->ipv4)
+		iptables_leave_family(iptables, AF_INET);
+	if (!view->ipv6)
+		iptables_leave_family(iptables, AF_INET6);
+	return 0;
 }
 
 static int try_ipset(struct err *err)
@@ -77,13 +88,40 @@ static int try_ipset(struct err *err)
 	return r;
 }
 
+/* What stands is read first, because it need not be tried. The families that work stay in the view. */
+static int try_and_open_iptables(
+	struct node_view *view, struct adapter **ret_iptables, struct err *err)
+{
+	struct adapter *a = NULL;
+	int r = probe_families(NETFILTER_NFTABLES, &view->ipv4, &view->ipv6, err);
+
+	if (r >= 0)
+		r = iptables_open(&view->ipv4, &view->ipv6, &a, err);
+	if (r >= 0 && (view->ipv4 || view->ipv6)) {
+		a->read_ahead(a);
+		view->random_fully = iptables_info(a)->random_fully;
+		r = try_iptables_rules(view, a, err);
+	}
+	if (r >= 0 && (view->ipv4 || view->ipv6))
+		*ret_iptables = take(a);
+	iptables_free(a);
+	return r;
+}
+
 /* ipset and iptables; of a node that only removes, whether they run at all. Returns 0, -ENOENT or
  * -EOPNOTSUPP with words (they do not work here), or another errno, such as a shortage. */
-static int try_iptables(struct node_view *view, bool removes, struct err *err)
+static int try_iptables(
+	struct node_view *view, bool removes, struct adapter **ret_iptables, struct err *err)
 {
 	struct err why = { 0 };
-	int r = probe_families(NETFILTER_IPTABLES, &view->ipv4, &view->ipv6, err);
+	int r;
 
+	if (removes)
+		r = probe_families(NETFILTER_IPTABLES, &view->ipv4, &view->ipv6, err);
+	else
+		r = try_and_open_iptables(view, ret_iptables, err);
+	if (r == -ENOENT || r == -EOPNOTSUPP)
+		package_suggest_modules(err);
 	if (r < 0)
 		return r;
 	if (!view->ipv4 && !view->ipv6) {
@@ -96,7 +134,7 @@ static int try_iptables(struct node_view *view, bool removes, struct err *err)
 			package_suggest_modules(err);
 		return -ENOENT;
 	}
-	r = removes ? try_ipset(err) : try_iptables_rules(view, err);
+	r = removes ? try_ipset(err) : 0;
 	if (r == -ENOENT || r == -EOPNOTSUPP)
 		package_suggest_modules(err);
 	return r;
@@ -154,14 +192,14 @@ static int try_nftables(struct node_view *view, struct err *err)
 
 /* The first of the interfaces that works, of those that may be used. `removes`: for --cleanup. */
 static int choose_interface(struct node_view *view, bool may_iptables, bool may_nftables,
-	bool removes, struct err *ret_no_iptables, struct err *err)
+	bool removes, struct adapters *opened, struct err *ret_no_iptables, struct err *err)
 {
 	int r = 0;
 
 	*ret_no_iptables = (struct err){ 0 };
 	view->netfilter = NETFILTER_IPTABLES;
 	if (may_iptables) {
-		r = try_iptables(view, removes, err);
+		r = try_iptables(view, removes, &opened->iptables, err);
 		if (!r || !may_nftables || err_is_shortage(r))
 			return r;
 		*ret_no_iptables = *err;
@@ -179,14 +217,15 @@ static int choose_interface(struct node_view *view, bool may_iptables, bool may_
 }
 
 int netfilter_choose(const struct config *c, struct node_view *view, const struct err *no_ipvs,
-	struct err *ret_no_iptables, struct err *err)
+	struct adapters *opened, struct err *ret_no_iptables, struct err *err)
 {
 	const enum netfilter asked = c->options.netfilter;
 	/* kube-proxy's modes that are handed over to know no other. */
 	const bool must_iptables = c->hand_over || c->options.backend == BACKEND_IPTABLES;
 	int r = choose_interface(view,
 		must_iptables || (view->backend != BACKEND_NFTABLES && asked != NETFILTER_NFTABLES),
-		!must_iptables && asked != NETFILTER_IPTABLES, c->cleanup, ret_no_iptables, err);
+		!must_iptables && asked != NETFILTER_IPTABLES, c->cleanup, opened, ret_no_iptables,
+		err);
 
 	if (r) {
 		if (no_ipvs->code)

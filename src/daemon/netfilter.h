@@ -13,11 +13,11 @@
  * Finds out which one the backend of the view can use, and the families that work with it, for the
  * view. Where iptables does not work and was not asked for, its backend becomes the one of nftables.
  * Says loudly where `auto` became something else: not IPVS, because of *no_ipvs (code 0: it is), or
- * nftables, because of *ret_no_iptables (its code is 0 otherwise). Returns 0, or a negative errno with
- * words.
+ * nftables, because of *ret_no_iptables (its code is 0 otherwise). Where iptables was tried and works,
+ * its adapter stays open for adapters_open(). Returns 0, or a negative errno with words.
  */
 int netfilter_choose(const struct config *c, struct node_view *view, const struct err *no_ipvs,
-	struct err *ret_no_iptables, struct err *err);
+	struct adapters *opened, struct err *ret_no_iptables, struct err *err);
 
 /*
  * Removes what an earlier run of ours, or kube-proxy, left by the other interface: for a node whose

@@ -19,6 +19,10 @@ static int open_ipset_and_iptables(struct adapters *a, bool may_lack, const stru
 
 	if (r < 0 && !(r == -ENOENT && may_lack))
 		return r;
+	if (a->iptables) {
+		iptables_use_rules(a->iptables, pool);
+		return 0;
+	}
 	r = iptables_new(pool, view->ipv4, view->ipv6, &a->iptables, err);
 	return r == -ENOENT && may_lack ? 0 : r;
 }

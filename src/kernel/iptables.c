@@ -83,7 +83,10 @@ enum iptables_task_type {
 struct iptables_task {
 	enum iptables_task_type type;
 	struct iptables_batch batch; /* of TASK_READ: the family only */
-	size_t table;		     /* of TASK_READ: the next one to read */
+	/* Of TASK_READ: the run for all tables has begun, and it is over; tables that exist, but
+	 * were not printed, have a run of their own (a mask). */
+	bool begun, listed;
+	unsigned unread;
 };
 
 struct iptables {
@@ -93,6 +96,8 @@ struct iptables {
 	struct map memos; /* of struct memo */
 	bool waits;	  /* apply() and dump() wait for the programs that they run */
 	bool ahead;	  /* the snapshots are those of read_ahead() */
+	bool early;	  /* and of a time before the engine began, with this number of epoch() */
+	uint64_t early_epoch;
 	/* What is under way: programs run one after another, for the last task first. */
 	struct exec *exec;
 	struct iptables_task *tasks;
@@ -131,44 +136,89 @@ static void end_reading(struct iptables *t, const struct err *err)
 	saved_done(&f->snapshot);
 }
 
+static unsigned existing_tables(const struct iptables_family *f)
+{
+	unsigned tables = 0;
+
+	for (enum table table = 0; table <= TABLE_MANGLE; table++)
+		if (iptables_tool_may_have(&f->tool, f->family, table))
+			tables |= 1u << table;
+	return tables;
+}
+
+static enum table first_table(unsigned tables)
+{
+	enum table table = 0;
+
+	while (!(tables & 1u << table))
+		table++;
+	return table;
+}
+
+/* One program prints all tables. Where the kernel has none there is nothing to print. */
 static void begin_reading(struct iptables *t)
 {
 	struct iptables_task *task = &t->tasks[t->n_tasks - 1];
 	struct iptables_family *f = task->batch.family;
+	const bool whole = !task->begun;
 	struct err err = { 0 };
 
-	if (!task->table) {
+	if (whole) {
 		saved_done(&f->snapshot);
 		f->snapshot.family = f->family;
+		f->forward = f->output = GATE_OPEN;
+		task->unread = existing_tables(f);
+		task->begun = true;
 	}
-	if (task->table == ARRAY_SIZE(document_tables))
+	if (!task->unread)
 		end_reading(t, NULL);
-	else if (iptables_tool_start_save(&f->tool, t->exec, document_tables[task->table], &err))
+	else if (iptables_tool_start_save(&f->tool, t->exec,
+			 whole ? NULL : table_name(first_table(task->unread)), &err))
 		end_reading(t, &err);
 }
 
-/* One table was printed. */
-static void take_saved_table(
-	struct iptables *t, int status, const struct buf *out, struct err *words)
+static int take_saved_table(
+	struct iptables_family *f, enum table table, const char *text, struct err *err)
+{
+	int r = saved_add(&f->snapshot, table, text, err);
+
+	if (!r && table == TABLE_FILTER) {
+		f->forward = iptables_gate_read(text, f->family,
+			&(struct gate_packets){ HOOK_FORWARD, .translated = true });
+		f->output =
+			iptables_gate_read(text, f->family, &(struct gate_packets){ HOOK_OUTPUT });
+	}
+	return r;
+}
+
+/* All tables were printed, or one that the run for all has left out, so that its words tell why. */
+static void take_saved(struct iptables *t, int status, const struct buf *out, struct err *words)
 {
 	struct iptables_task *task = &t->tasks[t->n_tasks - 1];
 	struct iptables_family *f = task->batch.family;
-	enum table table = document_tables[task->table++];
+	const enum table wanted = first_table(task->unread);
 	struct err err = { 0 };
 	int r = iptables_tool_result(status, words, &err);
 
-	if (r)
-		err_prefix(&err, "cannot read table %s", table_name(table));
-	else
-		r = saved_add(&f->snapshot, table, buf_str(out), &err);
-	if (!r && table == TABLE_FILTER) {
-		f->forward = iptables_gate_read(buf_str(out), f->family,
-			&(struct gate_packets){ HOOK_FORWARD, .translated = true });
-		f->output = iptables_gate_read(
-			buf_str(out), f->family, &(struct gate_packets){ HOOK_OUTPUT });
+	if (task->listed && r)
+		err_prefix(&err, "cannot read table %s", table_name(wanted));
+	else if (task->listed)
+		r = take_saved_table(f, wanted, buf_str(out), &err);
+	if (task->listed || r == -ETIMEDOUT || err_is_shortage(r)) {
+		task->unread &= ~(1u << wanted);
+		if (r)
+			end_reading(t, &err);
+		return;
 	}
-	if (r)
-		end_reading(t, &err);
+	task->listed = true;
+	for (enum table table = 0; !r && table <= TABLE_MANGLE; table++) {
+		size_t len;
+		const char *section = saved_section(buf_str(out), table, &len);
+		_cleanup_free_ char *text = section ? mem_strndup(section, len) : NULL;
+
+		if (text && !take_saved_table(f, table, text, &err))
+			task->unread &= ~(1u << table);
+	}
 }
 
 /* The same words about the same chain are logged once. */
@@ -567,7 +617,7 @@ static bool advance_tasks(struct iptables *t)
 		if (status == -EINPROGRESS)
 			return false;
 		if (task.type == TASK_READ) {
-			take_saved_table(t, status, &out, &words);
+			take_saved(t, status, &out, &words);
 			continue;
 		}
 		canary_after_write(t->canary, b->family->family);
@@ -583,15 +633,36 @@ static bool advance_tasks(struct iptables *t)
 
 /* Reading */
 
+/* The variant nf_tables leaves its rules where one number counts all changes. */
+static uint64_t iptables_epoch(struct adapter *a)
+{
+	struct iptables *t = container_of(a, struct iptables, adapter);
+
+	return t->port ? nftables_generation_epoch(&t->generation, t->port) : 0;
+}
+
 static bool iptables_advance(struct adapter *a)
 {
 	return advance_tasks(container_of(a, struct iptables, adapter));
+}
+
+/* What was read early may be of another day. */
+static void forget_stale_snapshots(struct iptables *t)
+{
+	if (t->early && t->ahead)
+		t->ahead = t->early_epoch && iptables_epoch(&t->adapter) == t->early_epoch;
+	t->early = false;
 }
 
 static bool iptables_read_ahead(struct adapter *a)
 {
 	struct iptables *t = container_of(a, struct iptables, adapter);
 
+	if (t->pool)
+		forget_stale_snapshots(t);
+	else if (!t->n_tasks)
+		t->early_epoch = iptables_epoch(a);
+	t->early = !t->pool;
 	if (t->ahead)
 		return true;
 	if (!t->n_tasks) {
@@ -614,6 +685,7 @@ static int iptables_dump(struct adapter *a, enum fact_kind kind,
 	bool read = true;
 
 	(void)skip;
+	forget_stale_snapshots(t);
 	for (size_t i = 0; i < FAMILIES; i++)
 		read &= !t->families[i].family || t->families[i].read;
 	if (kind == FACT_CHAIN ? !t->ahead : !read) {
@@ -723,23 +795,14 @@ const char *iptables_explain(const struct op *op)
 	}
 }
 
-/* The variant nf_tables leaves its rules where one number counts all changes. */
-static uint64_t iptables_epoch(struct adapter *a)
+int iptables_open(bool *ipv4, bool *ipv6, struct adapter **ret, struct err *err)
 {
-	struct iptables *t = container_of(a, struct iptables, adapter);
-
-	return t->port ? nftables_generation_epoch(&t->generation, t->port) : 0;
-}
-
-int iptables_new(
-	const struct rule_pool *pool, bool ipv4, bool ipv6, struct adapter **ret, struct err *err)
-{
-	const int families[FAMILIES] = { ipv4 ? AF_INET : 0, ipv6 ? AF_INET6 : 0 };
+	static const int families[FAMILIES] = { AF_INET, AF_INET6 };
+	bool *const serves[FAMILIES] = { ipv4, ipv6 };
 	struct iptables *t = new0(struct iptables);
 	bool counted = true;
 	int r;
 
-	t->pool = pool;
 	t->waits = true;
 	t->adapter = (struct adapter){
 		.name = "iptables",
@@ -756,12 +819,15 @@ int iptables_new(
 	r = exec_new(&t->exec, err);
 	for (size_t i = 0; !r && i < FAMILIES; i++) {
 		struct iptables_family *f = &t->families[i];
+		int found = *serves[i] ? iptables_tool_find(families[i], &f->tool, err) : -ENOENT;
 
-		if (families[i])
-			r = iptables_tool_find(families[i], &f->tool, err);
-		if (!r)
-			f->family = f->dispatch.family = families[i];
-		counted &= !families[i] || f->tool.info.nft;
+		*serves[i] = !found;
+		if (err_is_shortage(found))
+			r = found;
+		if (found)
+			continue;
+		f->family = f->dispatch.family = families[i];
+		counted &= f->tool.info.nft;
 	}
 	/* Without it every audit reads. */
 	if (!r && counted)
@@ -772,6 +838,64 @@ int iptables_new(
 	}
 	*ret = &t->adapter;
 	return 0;
+}
+
+void iptables_use_rules(struct adapter *a, const struct rule_pool *pool)
+{
+	container_of(a, struct iptables, adapter)->pool = pool;
+}
+
+int iptables_new(
+	const struct rule_pool *pool, bool ipv4, bool ipv6, struct adapter **ret, struct err *err)
+{
+	bool four = ipv4, six = ipv6;
+	struct err why = { 0 };
+	struct adapter *a;
+	int r = iptables_open(&four, &six, &a, &why);
+
+	if (!r && (four != ipv4 || six != ipv6)) {
+		iptables_free(a);
+		r = why.code ? why.code : -ENOENT;
+	}
+	if (r)
+		return err_set(err, r, "%s", why.msg);
+	iptables_use_rules(a, pool);
+	*ret = a;
+	return 0;
+}
+
+static const struct iptables_family *find_family(const struct adapter *a, int family)
+{
+	const struct iptables *t = container_of(a, struct iptables, adapter);
+
+	for (size_t i = 0; i < FAMILIES; i++)
+		if (t->families[i].family == family)
+			return &t->families[i];
+	return NULL;
+}
+
+void iptables_leave_family(struct adapter *a, int family)
+{
+	struct iptables *t = container_of(a, struct iptables, adapter);
+
+	for (size_t i = 0; i < FAMILIES; i++)
+		if (t->families[i].family == family)
+			t->families[i].family = 0;
+}
+
+const struct iptables_tool *iptables_tool_of(const struct adapter *a, int family)
+{
+	const struct iptables_family *f = find_family(a, family);
+
+	return f ? &f->tool : NULL;
+}
+
+struct iptables_proof iptables_proof(const struct adapter *a, int family)
+{
+	const struct iptables_family *f = find_family(a, family);
+	const struct saved *s = f && !f->read_err.code ? &f->snapshot : &(struct saved){ 0 };
+
+	return (struct iptables_proof){ s->tables, s->matches, s->targets };
 }
 
 void iptables_free(struct adapter *a)

@@ -2,6 +2,7 @@
 #include "iptables_save.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,6 +109,9 @@ static void add_saved_rule(struct saved_table *t, const struct iptables_line *li
 
 	c->n_rules++;
 	if (t->rule.readable) {
+		rule_for_each_match(m, &t->rule.rule)
+			s->matches |= 1u << m->type;
+		s->targets |= 1u << t->rule.rule.target.type;
 		rule_list_reset(&t->packed);
 		rule_list_add(&t->packed, &t->rule.rule);
 		c->hash = rule_list_hash(c->hash, &t->packed);
@@ -121,6 +125,24 @@ static void add_saved_rule(struct saved_table *t, const struct iptables_line *li
 		s->tree_used |= tree_is_root(t->rule.target);
 	else if (t->rule.readable && tree_read_entry(&t->rule.rule, s->family, &f))
 		fact_list_add(&s->dispatch, f);
+}
+
+const char *saved_section(const char *text, enum table table, size_t *ret_len)
+{
+	static const char commit[] = "\nCOMMIT\n";
+	char head[32];
+	size_t len = (size_t)snprintf(head, sizeof(head), "*%s\n", table_name(table));
+
+	for (const char *at = text, *end; (at = strstr(at, head)); at += len) {
+		if (at > text && at[-1] != '\n')
+			continue;
+		end = strstr(at, commit);
+		if (!end)
+			return NULL;
+		*ret_len = (size_t)(end - at) + sizeof(commit) - 1;
+		return at;
+	}
+	return NULL;
 }
 
 /* A table begins with "*TABLE" and ends with "COMMIT". */
@@ -161,5 +183,6 @@ int saved_add(struct saved *s, enum table table, const char *text, struct err *e
 			strstr(text, "is incompatible")
 				? ": it has rules of nft that iptables cannot express"
 				: "");
+	s->tables |= 1u << table;
 	return 0;
 }

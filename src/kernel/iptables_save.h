@@ -20,7 +20,9 @@ struct saved {
 	struct map tree;	   /* of struct saved_chain, with keys of FACT_CHAIN */
 	struct fact_list dispatch; /* the entries of its leaves as they stand there */
 	bool tree_used;		   /* KUBE-SERVICES leads to it */
-	struct leftovers left;	   /* chains of kube-proxy that are not ours */
+	/* Masks: the tables that are there, and the matches and targets of our rules in them. */
+	unsigned tables, matches, targets;
+	struct leftovers left; /* chains of kube-proxy that are not ours */
 };
 
 /* A chain of ours, or all rules of one built-in chain that lead to one chain of ours. */
@@ -34,6 +36,11 @@ struct saved_chain {
 	struct buf literal; /* of a jump: the text behind "-A HOOK ", in lines */
 };
 
+/*
+ * Where the table begins in the output for several tables, and how long it is; NULL: it is not
+ * there, or not whole.
+ */
+const char *saved_section(const char *text, enum table table, size_t *ret_len);
 /*
  * Adds our part of the output for one table. Returns 0, or -EPROTO with words: it is not a whole
  * table.

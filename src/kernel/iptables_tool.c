@@ -4,6 +4,22 @@
  * see each other: nf_tables and legacy. On a node of Kubernetes the right one is that which kubelet
  * uses; it makes the chain KUBE-IPTABLES-HINT (before 1.27: KUBE-KUBELET-CANARY) in mangle for
  * others to see.
+ *
+ * A program takes longer than its work in the kernel, so a start runs few of them. For each family:
+ *
+ *  1. "NAME -V" tells the variant and the version, which decide about rules and about what may be
+ *     known without a program. Where the other variant has tables that may have kubelet's chain, its
+ *     NAME-save looks for it.
+ *  2. NAME-save reads all tables. It does not run where the kernel says that it has none of them.
+ *  3. NAME-restore tries the rules that this node may need (iptables_trial.c), before anything is
+ *     written: programs and kernel together must know every match and target. Those that are in
+ *     rules of ours are known; where these are all, it does not run.
+ *  4. NAME-restore writes what is missing: one run for all kinds of facts, with a commit for each
+ *     step of the order.
+ *
+ * That is at most six on an empty node, and four on one where everything stands already. The legacy
+ * variant has no number that tells whether what was read at the start still stands when the input
+ * has come, so that it reads once more. tests/vm/test_starts.sh counts.
  */
 #include "iptables_tool.h"
 
@@ -15,6 +31,7 @@
 #include "base/mem.h"
 #include "kernel/exec.h"
 #include "kernel/iptables_text.h"
+#include "nft.h"
 
 enum {
 	QUICK_TIMEOUT_MS = 10000,
@@ -68,8 +85,9 @@ static const char *variant_tool_name(int family, bool nft, char ret[static TOOL_
 	return ret;
 }
 
-/* Asking the legacy program would load the table where nobody uses it. */
-static bool legacy_has(int family, enum table table)
+/* Asking the legacy program would load the table where nobody uses it. Returns 1, 0, or a negative
+ * errno: only root may read the file. */
+static int legacy_find(int family, enum table table)
 {
 	char name[NAME_SIZE];
 	size_t len = strlen(table_name(table));
@@ -79,11 +97,24 @@ static bool legacy_has(int family, enum table table)
 		"re");
 
 	if (!f)
-		return false;
+		return errno == ENOENT ? 0 : -errno;
 	while (!found && fgets(name, sizeof(name), f))
 		found = !strncmp(name, table_name(table), len) && name[len] == '\n';
 	fclose(f);
 	return found;
+}
+
+static bool legacy_has(int family, enum table table)
+{
+	return legacy_find(family, table) > 0;
+}
+
+bool iptables_tool_may_have(const struct iptables_tool *t, int family, enum table table)
+{
+	struct err unused;
+
+	return t->info.nft ? nft_has_table(family, table_name(table), &unused)
+			   : legacy_find(family, table);
 }
 
 bool iptables_tool_save_legacy(int family, enum table table, struct buf *ret)
@@ -182,14 +213,14 @@ int iptables_tool_result(int r, struct err *words, struct err *err)
 }
 
 int iptables_tool_start_save(
-	const struct iptables_tool *t, struct exec *x, enum table table, struct err *err)
+	const struct iptables_tool *t, struct exec *x, const char *table, struct err *err)
 {
 	struct err words = { 0 };
 	char name[TOOL_NAME_SIZE + sizeof("-restore")];
 	int r;
 
 	snprintf(name, sizeof(name), "%s-save", t->name);
-	r = exec_start(x, (const char *const[]){ name, "-t", table_name(table), NULL }, NULL, 0,
+	r = exec_start(x, (const char *const[]){ name, table ? "-t" : NULL, table, NULL }, NULL, 0,
 		TABLE_TIMEOUT_MS, &words);
 	return iptables_tool_result(r, &words, err);
 }

@@ -37,10 +37,12 @@ bool iptables_tool_save_legacy(int family, enum table table, struct buf *ret);
 /* For tests: "iptables v1.8.9 (nf_tables)". Returns 0, or -EINVAL. */
 int iptables_tool_parse_version(const char *text, struct iptables_info *ret);
 
-/* Starts NAME-save on one table. Returns 0, or one of the results of kernel/iptables.h with
- * words. */
+/* False: the kernel has no such table of that variant, so that nothing can be read. */
+bool iptables_tool_may_have(const struct iptables_tool *t, int family, enum table table);
+/* Starts NAME-save on one table, or on all that the kernel has (NULL). Returns 0, or one of the
+ * results of kernel/iptables.h with words. */
 int iptables_tool_start_save(
-	const struct iptables_tool *t, struct exec *x, enum table table, struct err *err);
+	const struct iptables_tool *t, struct exec *x, const char *table, struct err *err);
 /* Starts NAME-restore on the document, which stays valid until the program ends. Everything that
  * the document does not name is left alone. Returns as above. */
 int iptables_tool_start_restore(

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "iptables_tool.h"
 #include "kernel/ipset.h"
+#include "kernel/iptables.h"
 #include "kernel/iptables_text.h"
 
 /* iptables that asks for modules which are missing takes seconds on a slow machine, and the daemon
@@ -25,7 +26,8 @@ struct iptables_trial {
 	size_t n_sets;
 	/* Of the family at hand: */
 	int family;
-	struct iptables_tool tool;
+	const struct iptables_tool *tool;
+	struct iptables_proof proof;
 	uint64_t naming_until; /* ms of clock_ms() */
 };
 
@@ -90,6 +92,42 @@ static const char *target_module(enum target type, int family)
 	return NULL;
 }
 
+/* The kernel has that module, and the programs know it: rules that were read need it. */
+static bool is_proven(const struct iptables_trial *t, const char *module)
+{
+	for (enum match type = 0; type < MATCHES; type++) {
+		const char *of = t->proof.matches & 1u << type ? match_module(type) : NULL;
+
+		if (of && !strcmp(of, module))
+			return true;
+	}
+	for (enum target type = 0; type < TARGETS; type++) {
+		const char *of =
+			t->proof.targets & 1u << type ? target_module(type, t->family) : NULL;
+
+		if (of && !strcmp(of, module))
+			return true;
+	}
+	return false;
+}
+
+/* A table of the legacy variant is a module, too. */
+static bool rule_needs_trial(
+	const struct iptables_trial *t, enum table table, const struct rule *rule)
+{
+	const char *module = target_module((enum target)rule->target.type, t->family);
+
+	if (!t->proof.tables || (!t->tool->info.nft && !(t->proof.tables & 1u << table)))
+		return true;
+	rule_for_each_match(m, rule) {
+		const char *of = match_module((enum match)m->type);
+
+		if (of && !is_proven(t, of))
+			return true;
+	}
+	return module && !is_proven(t, module);
+}
+
 /* Its rules stand in that table of the family at hand; NULL: it has none, or not there. */
 static const struct rule_list *trial_rules(
 	const struct iptables_trial *t, const struct fact *f, enum table table)
@@ -112,6 +150,14 @@ static void add_trial_rule(struct buf *doc, int family, struct rule rule)
 static void begin_trial_table(struct buf *doc, enum table table)
 {
 	buf_addf(doc, "*%s\n:" IPTABLES_TRIAL_CHAIN " - [0:0]\n", table_name(table));
+}
+
+/* The chain was accepted and goes again, in a transaction of its own. */
+enum { TRIAL_END_LINES = 4 };
+static void add_trial_end(struct buf *doc, enum table table)
+{
+	begin_trial_table(doc, table);
+	buf_adds(doc, "-X " IPTABLES_TRIAL_CHAIN "\nCOMMIT\n");
 }
 
 /* Sets */
@@ -163,12 +209,12 @@ static bool is_refused(const struct iptables_trial *t, enum table table, const s
 	begin_trial_table(&doc, table);
 	add_trial_rule(&doc, t->family, *rule);
 	buf_adds(&doc, "COMMIT\n");
-	if (iptables_tool_restore(&t->tool, &doc, &words) != -EINVAL)
+	if (iptables_tool_restore(t->tool, &doc, &words) != -EINVAL)
 		return false;
 	iptables_print_rule(&text, t->family, NULL, rule);
-	err_set(err, -EOPNOTSUPP, "%s refuses \"%.*s\" (kernel module %s%s): %s", t->tool.name,
+	err_set(err, -EOPNOTSUPP, "%s refuses \"%.*s\" (kernel module %s%s): %s", t->tool->name,
 		(int)(text.len - (rule->target.type == TARGET_NONE)), buf_str(&text), module,
-		t->tool.info.nft ? " or nft_compat" : "", words.msg);
+		t->tool->info.nft ? " or nft_compat" : "", words.msg);
 	return true;
 }
 
@@ -218,13 +264,15 @@ static bool find_refused(const struct iptables_trial *t, unsigned long wanted, s
 			const struct rule_list *rules = trial_rules(t, &t->facts[i], table);
 
 			for (size_t at = 0; rules && rule_list_next(rules, &at, &rule);) {
+				if (!rule_needs_trial(t, table, &rule))
+					continue;
 				line++;
 				if ((!wanted || wanted == line) &&
 					has_refused_part(t, table, &rule, &tried, err))
 					return true;
 			}
 		}
-		line++; /* COMMIT */
+		line += 1 + TRIAL_END_LINES; /* COMMIT */
 	}
 	return false;
 }
@@ -240,7 +288,7 @@ static void name_refused(struct iptables_trial *t, struct err *err)
 	/* The legacy program names the line of COMMIT. */
 	if ((line && find_refused(t, line, err)) || find_refused(t, 0, err))
 		return;
-	err_prefix(err, "%s refuses the rules", t->tool.name);
+	err_prefix(err, "%s refuses the rules", t->tool->name);
 }
 
 static void remove_trial_chains(const struct iptables_trial *t)
@@ -248,60 +296,75 @@ static void remove_trial_chains(const struct iptables_trial *t)
 	_cleanup_(buf_done) struct buf doc = { 0 };
 	struct err unused;
 
-	for (enum table table = 0; table <= TABLE_MANGLE; table++) {
-		begin_trial_table(&doc, table);
-		buf_adds(&doc, "-X " IPTABLES_TRIAL_CHAIN "\nCOMMIT\n");
-	}
-	iptables_tool_restore(&t->tool, &doc, &unused);
+	for (enum table table = 0; table <= TABLE_MANGLE; table++)
+		add_trial_end(&doc, table);
+	iptables_tool_restore(t->tool, &doc, &unused);
 }
 
-static int try_family(struct iptables_trial *t, int family, struct err *err)
+/* Returns 1 if the family works, 0 if it does not with any rules, or a negative errno with words. */
+static int try_family(struct iptables_trial *t, struct err *err)
 {
 	_cleanup_(buf_done) struct buf doc = { 0 };
 	size_t n_rules = 0;
 	struct rule rule;
-	int r;
+	struct err why;
+	int r, works;
 
-	t->family = family;
 	for (enum table table = 0; table <= TABLE_MANGLE; table++) {
 		begin_trial_table(&doc, table);
 		for (size_t i = 0; i < t->n_facts; i++) {
 			const struct rule_list *rules = trial_rules(t, &t->facts[i], table);
 
-			for (size_t at = 0; rules && rule_list_next(rules, &at, &rule); n_rules++)
-				add_trial_rule(&doc, family, rule);
+			for (size_t at = 0; rules && rule_list_next(rules, &at, &rule);) {
+				if (!rule_needs_trial(t, table, &rule))
+					continue;
+				add_trial_rule(&doc, t->family, rule);
+				n_rules++;
+			}
 		}
 		buf_adds(&doc, "COMMIT\n");
+		add_trial_end(&doc, table);
 	}
 	if (!n_rules)
-		return 0;
-	r = iptables_tool_find(family, &t->tool, err);
-	if (r)
-		return r;
-	r = iptables_tool_restore(&t->tool, &doc, err);
-	if (r == -EAGAIN || r == -ETIMEDOUT)
-		r = 0;
-	else if (r == -EINVAL)
+		return 1;
+	r = iptables_tool_restore(t->tool, &doc, err);
+	if (!r)
+		return 1;
+	works = iptables_tool_try(t->tool, &why);
+	if (err_is_shortage(works))
+		return err_set(err, works, "%s", why.msg);
+	works = !works || works == -EAGAIN || works == -ETIMEDOUT;
+	if (works && r == -EINVAL)
 		name_refused(t, err);
 	remove_trial_chains(t);
+	if (!works)
+		return 0;
+	if (r == -EAGAIN || r == -ETIMEDOUT)
+		return 1;
 	return r == -EINVAL ? -EOPNOTSUPP : r;
 }
 
-int iptables_trial(
-	const struct fact *facts, size_t n, const struct rule_pool *pool, struct err *err)
+int iptables_trial(const struct adapter *iptables, const struct fact *facts, size_t n,
+	const struct rule_pool *pool, struct err *err)
 {
+	static const int families[] = { AF_INET, AF_INET6 };
+	static const int bits[] = { IPTABLES_IPV4, IPTABLES_IPV6 };
 	struct iptables_trial t = { .facts = facts, .n_facts = n, .pool = pool };
-	int r = ipset_new(&t.ipset, err);
+	int r = ipset_new(&t.ipset, err), works = 0;
 
 	if (r)
 		return r;
 	r = add_trial_sets(&t, err);
-	if (!r)
-		r = try_family(&t, AF_INET, err);
-	if (!r)
-		r = try_family(&t, AF_INET6, err);
+	for (size_t f = 0; r >= 0 && f < ARRAY_SIZE(families); f++) {
+		t.family = families[f];
+		t.tool = iptables_tool_of(iptables, t.family);
+		t.proof = iptables_proof(iptables, t.family);
+		r = t.tool ? try_family(&t, err) : 0;
+		if (r > 0)
+			works |= bits[f];
+	}
 	remove_trial_sets(&t);
 	free(t.sets);
 	ipset_free(t.ipset);
-	return r;
+	return r < 0 ? r : works;
 }

@@ -211,7 +211,7 @@ int leftovers_find(bool ipv4, bool ipv6, bool spare_ours, struct leftovers *ret,
 			const enum table table = document_tables[i];
 			_cleanup_(buf_done) struct buf text = { 0 };
 
-			r = iptables_tool_start_save(&tool, x, table, err);
+			r = iptables_tool_start_save(&tool, x, table_name(table), err);
 			if (!r)
 				r = wait_for_tool(x, &text, err);
 			if (!r)
@@ -241,7 +241,7 @@ static int remove_chains(const struct leftovers *l, int family, enum table table
 	if (!r)
 		r = exec_new(&x, err);
 	if (!r)
-		r = iptables_tool_start_save(&tool, x, table, err);
+		r = iptables_tool_start_save(&tool, x, table_name(table), err);
 	if (!r)
 		r = wait_for_tool(x, &text, err);
 	if (!r) {

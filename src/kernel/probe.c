@@ -81,6 +81,7 @@ struct probe_trial {
 	const char *what; /* for messages: "IPVS" */
 	int timeout_ms;
 	const char *scheduler; /* one, or all that are known (NULL) */
+	const struct adapter *iptables;
 	const struct fact *facts;
 	size_t n_facts;
 	const struct rule_pool *pool;
@@ -273,16 +274,17 @@ int probe_schedulers(unsigned *ret_mask, struct err *err)
 
 static int try_iptables_rules(const struct probe_trial *t, struct probe_answer *answer)
 {
-	return iptables_trial(t->facts, t->n_facts, t->pool, &answer->err);
+	return iptables_trial(t->iptables, t->facts, t->n_facts, t->pool, &answer->err);
 }
 
-int probe_iptables_rules(
-	const struct fact *facts, size_t n, const struct rule_pool *pool, struct err *err)
+int probe_iptables_rules(const struct adapter *iptables, const struct fact *facts, size_t n,
+	const struct rule_pool *pool, struct err *err)
 {
 	const struct probe_trial trial = {
 		.run = try_iptables_rules,
 		.what = "iptables",
 		.timeout_ms = PROBE_IPTABLES_MS,
+		.iptables = iptables,
 		.facts = facts,
 		.n_facts = n,
 		.pool = pool,
@@ -290,7 +292,7 @@ int probe_iptables_rules(
 	struct probe_answer answer = { 0 };
 	int r = probe_run(&trial, &answer, err);
 
-	return r == -ETIMEDOUT ? 0 : r;
+	return r == -ETIMEDOUT ? IPTABLES_IPV4 | IPTABLES_IPV6 : r;
 }
 
 static int has_family(int family, struct err *err)

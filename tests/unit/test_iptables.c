@@ -180,6 +180,26 @@ static void half_a_table_is_an_error(void **state)
 	}
 }
 
+/* Of the output for all tables. */
+static void a_section_is_a_whole_table(void **state)
+{
+	static const char text[] =
+		"# a comment with *nat\n*raw\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n"
+		"*nat\n:INPUT ACCEPT [0:0]\nCOMMIT\n# more\n*mangle\n:A - [0:0]\n";
+	static const char section[] = "*nat\n:INPUT ACCEPT [0:0]\nCOMMIT\n";
+	const char *at;
+	size_t len;
+
+	(void)state;
+	at = saved_section(text, TABLE_NAT, &len);
+	assert_non_null(at);
+	assert_int_equal(len, strlen(section));
+	assert_memory_equal(at, section, len);
+	assert_null(saved_section(text, TABLE_FILTER, &len));
+	assert_null(saved_section(text, TABLE_MANGLE, &len));
+	assert_null(saved_section("", TABLE_NAT, &len));
+}
+
 static void a_table_of_nft_rules_is_named_as_such(void **state)
 {
 	_cleanup_(saved_done) struct saved s = { .family = AF_INET };
@@ -304,6 +324,7 @@ int main(void)
 		cmocka_unit_test(a_chain_of_another_table_is_not_ours),
 		cmocka_unit_test(rules_that_set_marks_are_told_as_we_write_them),
 		cmocka_unit_test(half_a_table_is_an_error),
+		cmocka_unit_test(a_section_is_a_whole_table),
 		cmocka_unit_test(a_table_of_nft_rules_is_named_as_such),
 		cmocka_unit_test(anything_is_survived),
 		cmocka_unit_test(a_rule_that_cannot_be_read_makes_its_chain_differ),

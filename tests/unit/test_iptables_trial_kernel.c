@@ -10,9 +10,13 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "kernel/ipset.h"
+#include "kernel/iptables.h"
 #include "kernel/iptables_trial.h"
 #include "kernel/probe.h"
 #include "kernel_test.h"
+
+enum { BOTH = IPTABLES_IPV4 | IPTABLES_IPV6 };
 
 struct trial_fixture {
 	struct fixture_node node;
@@ -69,9 +73,40 @@ static void refuse_text(struct trial_fixture *f, const char *text, const char *c
 	setenv("PATH", buf_str(&path), 1);
 }
 
+static int run_trial_by(const struct trial_fixture *f,
+	int (*try)(const struct adapter *iptables, const struct fact *facts, size_t n,
+		const struct rule_pool *pool, struct err *err),
+	struct err *err)
+{
+	bool four = true, six = true;
+	struct adapter *a;
+	int r = iptables_open(&four, &six, &a, err);
+
+	if (r)
+		return r;
+	a->read_ahead(a);
+	r = try(a, f->facts.facts, f->facts.n, &f->pool, err);
+	iptables_free(a);
+	return r;
+}
+
 static int run_trial(const struct trial_fixture *f, struct err *err)
 {
-	return iptables_trial(f->facts.facts, f->facts.n, &f->pool, err);
+	return run_trial_by(f, iptables_trial, err);
+}
+
+static void apply_facts(
+	const struct trial_fixture *f, struct adapter *a, enum op_type type, enum fact_kind kind)
+{
+	_cleanup_free_ struct op *ops = mem_zalloc(f->facts.n, sizeof(*ops));
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->facts.n; i++)
+		if (f->facts.facts[i].key.kind == kind)
+			ops[n++] = (struct op){ .type = type, .fact = f->facts.facts[i] };
+	a->apply(a, ops, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(ops[i].result, 0);
 }
 
 static void assert_nothing_is_left(void)
@@ -88,7 +123,7 @@ static void what_works_leaves_nothing(void **state)
 {
 	struct err err;
 
-	if (run_trial(*state, &err))
+	if (run_trial(*state, &err) != BOTH)
 		fail_msg("%s", err.msg);
 	assert_nothing_is_left();
 }
@@ -105,7 +140,7 @@ static void what_is_in_force_stays(void **state)
 	free(RUN(NULL, "ipset", "create", "KUBE-CLUSTER-IP", "hash:ip,port"));
 	free(RUN(NULL, "ipset", "add", "KUBE-CLUSTER-IP", "10.96.0.1,tcp:443"));
 	free(RUN(rule, "iptables-restore", "--noflush"));
-	if (run_trial(*state, &err))
+	if (run_trial(*state, &err) != BOTH)
 		fail_msg("%s", err.msg);
 	sets = RUN(NULL, "ipset", "save");
 	rules = RUN(NULL, "iptables-save", "-t", "nat");
@@ -161,7 +196,51 @@ static void a_lock_tells_nothing(void **state)
 	struct err err;
 
 	refuse_text(*state, "", "Another app is currently holding the xtables lock.");
-	assert_int_equal(run_trial(*state, &err), 0);
+	assert_int_equal(run_trial(*state, &err), BOTH);
+}
+
+static void what_stands_is_not_tried(void **state)
+{
+	struct trial_fixture *f = *state;
+	struct adapter *sets, *iptables;
+	struct err err;
+
+	if (ipset_new(&sets, &err) || iptables_new(&f->pool, true, true, &iptables, &err))
+		fail_msg("%s", err.msg);
+	apply_facts(f, sets, OP_ADD, FACT_SET);
+	apply_facts(f, iptables, OP_ADD, FACT_CHAIN);
+	apply_facts(f, iptables, OP_ADD, FACT_JUMP);
+	refuse_text(f, "", "broken");
+	assert_int_equal(run_trial(f, &err), BOTH);
+	setenv("PATH", f->path, 1);
+	apply_facts(f, iptables, OP_DEL, FACT_JUMP);
+	apply_facts(f, iptables, OP_DEL, FACT_CHAIN);
+	apply_facts(f, sets, OP_DEL, FACT_SET);
+	iptables_free(iptables);
+	ipset_free(sets);
+	refuse_text(f, "", "broken");
+	assert_int_equal(run_trial(f, &err), -EOPNOTSUPP);
+}
+
+/* Not even its plain chains can be listed. */
+static void a_family_that_does_not_work_is_left_out(void **state)
+{
+	struct trial_fixture *f = *state;
+	char path[64];
+	FILE *file;
+	struct err err;
+
+	refuse_text(f, "", "broken");
+	snprintf(path, sizeof(path), "%s/iptables", f->dir);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fprintf(file,
+		"#!/bin/sh\n[ \"$1\" = -V ] && exec /usr/sbin/iptables -V\necho broken >&2\n"
+		"exit 1\n");
+	assert_int_equal(fchmod(fileno(file), 0700), 0);
+	fclose(file);
+	assert_int_equal(run_trial(f, &err), IPTABLES_IPV6);
+	remove(path);
 }
 
 static void lose_sys_admin(void)
@@ -177,7 +256,7 @@ static void lose_sys_admin(void)
 		abort();
 }
 
-/* The errno of a daemon that may make a namespace, or may not. */
+/* Whether it fails for a daemon that may make a namespace, or may not. */
 static int probe_in_child(const struct trial_fixture *f, bool may)
 {
 	int status;
@@ -187,7 +266,7 @@ static int probe_in_child(const struct trial_fixture *f, bool may)
 	if (!pid) {
 		if (!may)
 			lose_sys_admin();
-		_exit(-probe_iptables_rules(f->facts.facts, f->facts.n, &f->pool, NULL));
+		_exit(run_trial_by(f, probe_iptables_rules, NULL) != BOTH);
 	}
 	waitpid(pid, &status, 0);
 	assert_true(WIFEXITED(status));
@@ -211,6 +290,8 @@ int main(void)
 		TEST(what_is_missing_is_named),
 		TEST(the_module_of_sets_is_named),
 		TEST(a_lock_tells_nothing),
+		TEST(what_stands_is_not_tried),
+		TEST(a_family_that_does_not_work_is_left_out),
 		TEST(it_works_with_and_without_a_namespace_of_its_own),
 	};
 	static const char name[] = "test_iptables_trial_kernel";
