@@ -76,6 +76,9 @@ void ledger_publish(struct ledger *l, const struct fact *old, size_t n_old, cons
 
 /* Whether jumps into table nat are added behind everything that answers; see src/core/op_order.c. */
 void ledger_enter_last(struct ledger *l, bool last);
+/* Whether existing entrances change behind everything that answers, which is the default, or with
+ * all other chains; see there, too. */
+void ledger_turn_last(struct ledger *l, bool last);
 
 /*
  * The next operations, at most `max`, in the order that src/core/op_order.c explains. They are of

@@ -367,6 +367,8 @@ static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 
 static void tell_made(struct engine *e)
 {
+	if (!e->made && !node_view_translates(e->config.view))
+		ledger_turn_last(e->ledger, false);
 	if (!e->made && e->config.on_made)
 		e->config.on_made(e->config.arg);
 	e->made = true;
@@ -465,6 +467,24 @@ static bool skip_foreign(const struct fact_key *vs, void *arg)
 	return !ledger_state(e->ledger, vs, &s) || !s.present || s.foreign;
 }
 
+static void note_chain_of_service(const struct fact_key *key, const struct fact_state *s, void *arg)
+{
+	bool *translated = arg;
+
+	*translated |= s->present && op_class_of(key) == OP_CLASS_SERVICE_CHAIN;
+}
+
+/* With IPVS, the first audit tells whether another backend has to be relieved. */
+static bool entrances_turn_last(const struct engine *e)
+{
+	bool translated = node_view_translates(e->config.view) ||
+		ledger_counts_of(e->ledger, FACT_DISPATCH)->present;
+
+	if (!translated)
+		ledger_each(e->ledger, FACT_CHAIN, note_chain_of_service, &translated);
+	return translated;
+}
+
 /* The kernel was read, or with an error it could not be. */
 static void end_audit(struct engine *e, const struct err *err, uint64_t now)
 {
@@ -484,6 +504,8 @@ static void end_audit(struct engine *e, const struct err *err, uint64_t now)
 	rights_audited(&e->publisher.rights);
 	if (e->keeping)
 		count_kept_ports(e);
+	if (first)
+		ledger_turn_last(e->ledger, entrances_turn_last(e));
 	e->stats.drift += first ? 0 : drift;
 	e->stats.audits++;
 }

@@ -79,6 +79,7 @@ struct ledger {
 	unsigned auditing; /* kinds of the running audit; 0: none runs */
 	unsigned unsure;   /* kinds of which an answer was lost */
 	bool enters_last;  /* see ledger_enter_last() */
+	bool turns_early;  /* see ledger_turn_last() */
 	size_t drift;	   /* of the running audit */
 };
 
@@ -243,6 +244,8 @@ static enum op_class class_of_op(const struct ledger *l, const struct ledger_ent
 		return OP_CLASS_REVIVAL;
 	if (type == OP_ADD && l->enters_last && fact_enters_nat(&e->key))
 		return OP_CLASS_ENTRY;
+	if (type == OP_SET && l->turns_early && op_class_of(&e->key) == OP_CLASS_ENTRANCE)
+		return (enum op_class)FACT_CHAIN;
 	return op_class_of(&e->key);
 }
 
@@ -503,6 +506,17 @@ static size_t queue_fill_ops(
 void ledger_enter_last(struct ledger *l, bool last)
 {
 	l->enters_last = last;
+}
+
+void ledger_turn_last(struct ledger *l, bool last)
+{
+	if (l->turns_early == !last)
+		return;
+	l->turns_early = !last;
+	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key)
+		if (op_class_of(&e->key) == OP_CLASS_ENTRANCE)
+			ledger_requeue(l, e);
+	ledger_collect(l);
 }
 
 static bool step_is_of_kinds(const struct op_step *step, unsigned kinds)

@@ -45,7 +45,9 @@
  *     go to the owner unless they are marked already.
  *
  *  9. Existing entrances change. They decide which backend gets the packets of a Service, so when
- *     the backend changes, both backends answer at this moment (steps 4 to 8). Existing chains of
+ *     the backend changes, both backends answer at this moment (steps 4 to 8). With IPVS and no other
+ *     backend to relieve they change in step 3, because they get rules that masquerade when a set
+ *     gets its first member (ledger_turn_last()). Existing chains of
  *     Services change afterwards: kube-proxy's masquerade by themselves while ours leave that to
  *     the entrance, so they must keep their rules while kube-proxy's entrance leads to them.
  *

@@ -5,9 +5,9 @@
  * a rule. Chains, comments and their order are those of kube-proxy's IPVS mode
  * (pkg/proxy/ipvs/proxier.go), except that
  *
- * 1. packets of established connections pass as few rules as can be. Outside of table nat, which
- *    they do not see, a rule that looks into an empty set is left out, and so is an empty chain with
- *    its jumps. The members of a set and its rules come and go in the order of core/op_order.c;
+ * 1. packets pass as few rules as can be, above all those of established connections. A rule that
+ *    looks into an empty set is left out, and so is an empty chain with its jumps. The members of a
+ *    set and its rules come and go in the order of core/op_order.c;
  * 2. ICMP echo to a VIP is answered;
  * 3. packets to a Service's own address never reach the NodePort rules, which look at the port
  *    alone and would masquerade them if their port happens to be some NodePort;
@@ -105,14 +105,16 @@ static void leave_out_unused_rules(struct node_rules *n)
 	n->list = used;
 }
 
-/* The chain at hand is complete. An entrance changes late (core/op_order.c), so that it has all its
- * rules from the beginning. */
+/* The chain at hand is complete. Without IPVS an entrance changes late (core/op_order.c), so that it
+ * has all its rules from the beginning. */
 static void end_chain(struct node_rules *n, enum table table, const char *name)
 {
+	const bool entrance = chain_is_entrance(table, name);
+
 	assert(chain_is_ours(table, name));
-	if (!chain_is_entrance(table, name))
+	if (!n->translates || !entrance)
 		leave_out_unused_rules(n);
-	if (n->list.n || n->whole)
+	if (n->list.n || n->whole || entrance)
 		fact_list_add(n->out,
 			fact_chain(n->family, table, name, rule_pool_put(n->pool, &n->list)));
 	rule_list_reset(&n->list);

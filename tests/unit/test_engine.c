@@ -118,6 +118,7 @@ static void the_first_member_brings_its_rules_and_the_last_takes_them_along(void
 		snprintf(made, sizeof(made), "add %s", guards[i]);
 		world_expect_order(w, made, "add vs 192.0.2.1:80/TCP");
 	}
+	world_expect_order(w, "set chain IPv4 nat KUBE-SERVICES", "add vs 192.0.2.1:80/TCP");
 	world_forget(w);
 	store_delete_service(&w->store, "a", "lb");
 	world_step(w);

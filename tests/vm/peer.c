@@ -316,32 +316,35 @@ static int await(int fd, short events, int wait_ms)
 	return n < 0 ? -errno : n == 0 ? -ETIMEDOUT : 0;
 }
 
-static void bind_source(int fd, struct question *q)
+/* Returns 0 or a negative errno. */
+static int bind_source(int fd, struct question *q)
 {
 	int on = 1;
 
 	if (!q->source_len)
-		return;
+		return 0;
 	/* sin_port and sin6_port are in the same place. */
 	((struct sockaddr_in *)&q->source)->sin_port = htons((uint16_t)q->port);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, (struct sockaddr *)&q->source, q->source_len) < 0)
-		peer_fail("bind to the source address");
+	return bind(fd, (struct sockaddr *)&q->source, q->source_len) < 0 ? -errno : 0;
 }
 
 /* Returns a connected socket, or a negative errno. */
 static int dial(struct question *q, int wait_ms)
 {
-	int fd = peer_socket(q->dest.ss_family, q->proto), error = 0;
+	int fd = peer_socket(q->dest.ss_family, q->proto), error;
 	socklen_t len = sizeof(error);
 
 	if (fd < 0)
 		return -errno;
-	bind_source(fd, q);
-	if (connect(fd, (const struct sockaddr *)&q->dest, q->dest_len) < 0) {
+	error = -bind_source(fd, q);
+	if (!error && connect(fd, (const struct sockaddr *)&q->dest, q->dest_len) < 0) {
 		error = errno == EINPROGRESS ? -await(fd, POLLOUT, wait_ms) : errno;
 		if (!error)
 			getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+		/* To connect from a port that is in use for this address has an error of its own. */
+		if (error == EADDRNOTAVAIL)
+			error = EADDRINUSE;
 	}
 	if (!error)
 		return fd;
@@ -485,6 +488,8 @@ static int loop(int argc, char **argv)
 		/* A long attempt must not hide the moment when a server appears. */
 		int r = ask_anew(&q, q.wait_ms / (answered ? 1 : FIRST_WAITS), answer);
 		bool silent = r == -ETIMEDOUT || r == -EHOSTUNREACH || r == -ENETUNREACH;
+		/* Somebody else has the port. */
+		bool asked = r != -EADDRINUSE;
 
 		if (r == -EINTR)
 			break;
@@ -493,7 +498,7 @@ static int loop(int argc, char **argv)
 			fflush(stdout);
 		}
 		answered |= r == 0;
-		if (answered || !silent)
+		if (asked && (answered || !silent))
 			count(tallies, r == 0 ? answer : peer_error_word(r));
 		while (!stopping && turn_now() == turn)
 			usleep(1000);
