@@ -11,6 +11,9 @@
  * leaving, because the kernel drops the children with the parent. Members that lead packets
  * somewhere are deleted all the same, as they have to go before what they lead to.
  *
+ * A cluster has ten or a hundred thousand facts, so that an entry keeps its key packed, and values
+ * are kept once for all entries (packed_key.h, val_pool.h).
+ *
  * Entries are freed only at the end of a public call, by ledger_collect(), so that walks inside may
  * touch any of them.
  */
@@ -25,6 +28,8 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "op_order.h"
+#include "packed_key.h"
+#include "val_pool.h"
 
 enum {
 	BACKOFF_FIRST = 100,   /* ms; doubles with each failure in a row ... */
@@ -36,7 +41,7 @@ enum pass { PASS_VITAL, PASS_USUAL, PASSES };
 
 struct claim {
 	const struct claimant *who;
-	struct fact_val val;
+	const struct fact_val *val; /* of ledger.vals */
 };
 
 struct failure {
@@ -47,35 +52,46 @@ struct failure {
 
 struct ledger_entry {
 	struct map_node by_key;
-	struct list queue;	     /* on one of ledger.queue, `delayed`, `garbage`, or alone */
-	struct ledger_entry *parent; /* has an entry as long as it has children */
-	struct list sibling;	     /* on parent->children */
-	struct list children;
-	struct claim *claims;	 /* n_claims, the oldest claimant first */
-	struct failure *failure; /* NULL: the last attempt did not fail */
-	struct fact_key key;
-	struct fact_val have;
-	uint32_t seen; /* the last audit that observed it */
+	struct list queue; /* on one of ledger.queue, `delayed`, `garbage`, or alone */
+	union {
+		struct {
+			struct ledger_entry *parent; /* stays as long as it has children */
+			struct list sibling;	     /* on parent->children */
+		}; /* is_child: its kind has parents, which have none themselves */
+		struct {
+			struct list children;
+			uint32_t n_children;
+			uint32_t n_staying; /* of the device: how many have `stays` set */
+		};
+	};
+	union {
+		struct claim claim;   /* the only one */
+		struct claim *claims; /* if n_claims > 1, the oldest claimant first */
+	};
+	const struct fact_val *have; /* of ledger.vals; NULL: was never present */
+	struct failure *failure;     /* NULL: the last attempt did not fail */
 	uint32_t n_claims;
-	uint32_t n_staying; /* of the device: how many children have `stays` set */
-	uint32_t n_children;
+	uint16_t key_used : KEY_WORDS; /* of the packed key */
+	uint16_t kind : 4;	       /* enum fact_kind */
+	bool is_child : 1;
+	bool seen : 1; /* by the running audit */
 	bool present : 1, known : 1, foreign : 1, ours : 1, queued : 1, stays : 1;
 	bool orphan : 1, kept : 1; /* see ledger_keep() */
-	struct {
-		bool wanted, present, foreign, kept;
-		uint8_t failing; /* 0: it does not; 1 + enum op_type */
-	} counted;
+	bool counted_wanted : 1, counted_present : 1, counted_foreign : 1, counted_kept : 1;
+	uint8_t counted_failing : 2; /* 0: it does not; 1 + enum op_type */
+	uint32_t key_words[];
 };
+static_assert(FACT_KINDS <= 16, "has room in ledger_entry.kind");
 
 struct ledger {
 	struct map entries;
+	struct val_pool vals;
 	struct list queue[PASSES][OP_STEPS]; /* as in op_order[] */
 	uint8_t step_of[OP_TYPES][OP_CLASSES];
 	struct list delayed;
 	uint64_t next_due; /* no later than the first retry_at on `delayed` */
 	struct list garbage;
 	struct ledger_counts counts[FACT_KINDS];
-	uint32_t audit;	   /* number of the running or last audit */
 	unsigned auditing; /* kinds of the running audit; 0: none runs */
 	unsigned unsure;   /* kinds of which an answer was lost */
 	bool enters_last;  /* see ledger_enter_last() */
@@ -119,57 +135,98 @@ void ledger_free(struct ledger *l)
 	if (!l)
 		return;
 	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
-		free(e->claims);
+		if (e->n_claims > 1)
+			free(e->claims);
 		free(e->failure);
 		free(e);
 	}
 	map_done(&l->entries);
+	val_pool_done(&l->vals);
 	free(l);
+}
+
+static struct fact_key entry_key(const struct ledger_entry *e)
+{
+	return packed_key_unpack(e->key_used, e->key_words);
+}
+
+static struct fact_val entry_have(const struct ledger_entry *e)
+{
+	return e->have ? *e->have : (struct fact_val){ 0 };
+}
+
+static void entry_set_have(struct ledger *l, struct ledger_entry *e, const struct fact_val *val)
+{
+	const struct fact_val *old = e->have;
+
+	e->have = val_pool_get(&l->vals, val);
+	val_pool_put(&l->vals, old);
+}
+
+static struct ledger_entry *entry_parent(const struct ledger_entry *e)
+{
+	return e->is_child ? e->parent : NULL;
 }
 
 static struct ledger_entry *ledger_find(const struct ledger *l, const struct fact_key *key)
 {
+	const struct packed_key packed = packed_key(key);
+	const size_t size = packed_key_words(packed.used) * sizeof(*packed.words);
+
 	map_for_each_match_entry(
 		struct ledger_entry, e, &l->entries, map_hash(key, sizeof(*key)), by_key)
-		if (fact_key_eq(&e->key, key))
+		if (e->key_used == packed.used && !memcmp(e->key_words, packed.words, size))
 			return e;
 	return NULL;
 }
 
-/* Makes the entry, and the one of its parent, where there is none. A parent has no parent itself. */
+/* Makes the entry, and the one of its parent, where there is none. */
 static struct ledger_entry *ledger_get(struct ledger *l, const struct fact_key *key)
 {
 	struct ledger_entry *e = ledger_find(l, key);
+	struct packed_key packed;
 	struct fact_key parent;
+	size_t size;
 
 	if (e)
 		return e;
-	e = new0(struct ledger_entry);
-	e->key = *key;
+	packed = packed_key(key);
+	size = packed_key_words(packed.used) * sizeof(*packed.words);
+	e = mem_zalloc(1, sizeof(*e) + size);
+	e->key_used = packed.used & ((1u << KEY_WORDS) - 1);
+	memcpy(e->key_words, packed.words, size);
+	e->kind = key->kind & 15u;
 	e->known = true;
 	list_init(&e->queue);
-	list_init(&e->sibling);
-	list_init(&e->children);
 	map_add(&l->entries, &e->by_key, map_hash(key, sizeof(*key)));
 	l->counts[key->kind].facts++;
 
-	if (fact_parent(key, &parent)) {
+	e->is_child = fact_parent(key, &parent);
+	if (e->is_child) {
 		e->parent = ledger_get(l, &parent);
 		list_insert(&e->parent->children, &e->sibling);
 		e->parent->n_children++;
+	} else {
+		list_init(&e->children);
 	}
 	return e;
+}
+
+static const struct claim *entry_claims(const struct ledger_entry *e)
+{
+	return e->n_claims > 1 ? e->claims : &e->claim;
 }
 
 /* Where the claim of `who` is, or belongs. Thousands of Services may share an address or endpoint. */
 static uint32_t claim_position(const struct ledger_entry *e, const struct claimant *who)
 {
+	const struct claim *claims = entry_claims(e);
 	uint32_t from = 0, to = e->n_claims;
 
 	while (from < to) {
 		uint32_t middle = from + (to - from) / 2;
 
-		if (claimant_older(e->claims[middle].who, who))
+		if (claimant_older(claims[middle].who, who))
 			from = middle + 1;
 		else
 			to = middle;
@@ -180,8 +237,9 @@ static uint32_t claim_position(const struct ledger_entry *e, const struct claima
 static const struct claim *claim_find(const struct ledger_entry *e, const struct claimant *who)
 {
 	const uint32_t i = claim_position(e, who);
+	const struct claim *c = &entry_claims(e)[i];
 
-	return i < e->n_claims && e->claims[i].who == who ? &e->claims[i] : NULL;
+	return i < e->n_claims && c->who == who ? c : NULL;
 }
 
 /*
@@ -191,45 +249,52 @@ static const struct claim *claim_find(const struct ledger_entry *e, const struct
  */
 static const struct claim *entry_deciding_claim(const struct ledger_entry *e)
 {
-	const struct claim *last, *c;
+	const struct claim *claims = entry_claims(e), *last, *c;
 
 	if (!e->n_claims)
 		return NULL;
-	if (e->key.kind != FACT_RS)
-		return &e->claims[0];
+	if (e->kind != FACT_RS)
+		return claims;
 	if (!e->parent->n_claims)
 		return NULL;
-	c = claim_find(e, e->parent->claims[0].who);
-	last = &e->claims[e->n_claims - 1];
+	c = claim_find(e, entry_claims(e->parent)->who);
+	last = &claims[e->n_claims - 1];
 	return c || last->who->born != CLAIMANT_LAST ? c : last;
 }
 
 /* The device stays as long as an address stays on it, and an orphan as long as it is kept. */
 static bool entry_is_leaving(const struct ledger_entry *e)
 {
-	return e->present && !e->foreign && !entry_deciding_claim(e) && !e->n_staying && !e->kept;
+	const bool holds_others = !e->is_child && e->n_staying;
+
+	return e->present && !e->foreign && !entry_deciding_claim(e) && !holds_others && !e->kept;
 }
 
 /* Its parent goes, and takes it along early enough. */
 static bool entry_goes_with_parent(const struct ledger_entry *e)
 {
-	return e->parent && entry_is_leaving(e->parent) && !fact_diverts(&e->key) &&
-		!fact_exposes(&e->key);
+	struct fact_key key;
+
+	if (!e->is_child || !entry_is_leaving(e->parent))
+		return false;
+	key = entry_key(e);
+	return !fact_diverts(&key) && !fact_exposes(&key);
 }
 
 /* Whether there is an operation that makes the entry equal to its desired state. */
 static bool entry_next_op(const struct ledger_entry *e, enum op_type *ret)
 {
+	const struct ledger_entry *parent = entry_parent(e);
 	const struct claim *c = entry_deciding_claim(e);
 
 	*ret = !c ? OP_DEL : e->present ? OP_SET : OP_ADD;
-	if (e->foreign || (e->parent && e->parent->foreign))
+	if (e->foreign || (parent && parent->foreign))
 		return false;
 	switch (*ret) {
 	case OP_ADD:
-		return !e->parent || e->parent->present;
+		return !parent || parent->present;
 	case OP_SET:
-		return !e->known || !fact_val_eq(&c->val, &e->have);
+		return !e->known || c->val != e->have;
 	case OP_DEL:
 		return entry_is_leaving(e) && !entry_goes_with_parent(e);
 	}
@@ -239,14 +304,16 @@ static bool entry_next_op(const struct ledger_entry *e, enum op_type *ret)
 static enum op_class class_of_op(const struct ledger *l, const struct ledger_entry *e,
 	enum op_type type, const struct claim *c)
 {
-	if (type == OP_SET && e->key.kind == FACT_RS && e->known && !e->have.rs.weight &&
-		c->val.rs.weight)
+	const struct fact_key key = entry_key(e);
+
+	if (type == OP_SET && e->kind == FACT_RS && e->known && !e->have->rs.weight &&
+		c->val->rs.weight)
 		return OP_CLASS_REVIVAL;
-	if (type == OP_ADD && l->enters_last && fact_enters_nat(&e->key))
+	if (type == OP_ADD && l->enters_last && fact_enters_nat(&key))
 		return OP_CLASS_ENTRY;
-	if (type == OP_SET && l->turns_early && op_class_of(&e->key) == OP_CLASS_ENTRANCE)
+	if (type == OP_SET && l->turns_early && op_class_of(&key) == OP_CLASS_ENTRANCE)
 		return (enum op_class)FACT_CHAIN;
-	return op_class_of(&e->key);
+	return op_class_of(&key);
 }
 
 /* Queues and counts */
@@ -255,6 +322,8 @@ static void ledger_requeue(struct ledger *l, struct ledger_entry *e);
 
 static void ledger_requeue_children(struct ledger *l, struct ledger_entry *e)
 {
+	if (e->is_child)
+		return;
 	list_for_each_entry(struct ledger_entry, child, &e->children, sibling)
 		ledger_requeue(l, child);
 }
@@ -266,8 +335,8 @@ static void ledger_requeue_children(struct ledger *l, struct ledger_entry *e)
  */
 static void ledger_keep_device(struct ledger *l, struct ledger_entry *e)
 {
-	struct ledger_entry *device = e->parent;
-	bool stays = device && device->key.kind == FACT_LINK && e->present &&
+	struct ledger_entry *device = entry_parent(e);
+	bool stays = device && device->kind == FACT_LINK && e->present &&
 		(e->foreign || e->kept || entry_deciding_claim(e));
 	bool was_leaving;
 
@@ -290,7 +359,7 @@ static void ledger_keep_device(struct ledger *l, struct ledger_entry *e)
  * it anew. */
 static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 {
-	struct ledger_counts *counts = &l->counts[e->key.kind];
+	struct ledger_counts *counts = &l->counts[e->kind];
 	struct list *queue = NULL;
 	const struct claim *c;
 	enum op_type type;
@@ -304,7 +373,7 @@ static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 		/* A failed add whose parent has vanished is not over: the parent is tried again. */
 		if (e->present || !c)
 			free(take(e->failure));
-		if (!e->n_claims && !e->present && list_empty(&e->children))
+		if (!e->n_claims && !e->present && (e->is_child || !e->n_children))
 			list_insert(&l->garbage, &e->queue);
 	} else if (e->failure && e->failure->retry_at) {
 		queue = &l->delayed;
@@ -323,29 +392,29 @@ static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 		queue ? counts->pending++ : counts->pending--;
 		e->queued = queue;
 	}
-	if (e->counted.wanted != (c != NULL)) {
+	if (e->counted_wanted != (c != NULL)) {
 		c ? counts->wanted++ : counts->wanted--;
-		e->counted.wanted = c;
+		e->counted_wanted = c;
 	}
-	if (e->counted.present != e->present) {
+	if (e->counted_present != e->present) {
 		e->present ? counts->present++ : counts->present--;
-		e->counted.present = e->present;
+		e->counted_present = e->present;
 	}
-	if (e->counted.foreign != e->foreign) {
+	if (e->counted_foreign != e->foreign) {
 		e->foreign ? counts->foreign++ : counts->foreign--;
-		e->counted.foreign = e->foreign;
+		e->counted_foreign = e->foreign;
 	}
-	if (e->counted.kept != e->kept) {
+	if (e->counted_kept != e->kept) {
 		e->kept ? counts->kept++ : counts->kept--;
-		e->counted.kept = e->kept;
+		e->counted_kept = e->kept;
 	}
-	if (e->counted.failing) {
+	if (e->counted_failing) {
 		counts->failing--;
-		counts->failing_ops[e->counted.failing - 1]--;
-		e->counted.failing = 0;
+		counts->failing_ops[e->counted_failing - 1]--;
+		e->counted_failing = 0;
 	}
 	if (e->failure && e->failure->error) {
-		e->counted.failing = (uint8_t)(1 + type);
+		e->counted_failing = (1 + type) & 3;
 		counts->failing++;
 		counts->failing_ops[type]++;
 	}
@@ -357,13 +426,14 @@ static void ledger_collect(struct ledger *l)
 {
 	while (!list_empty(&l->garbage)) {
 		struct ledger_entry *e = container_of(l->garbage.next, struct ledger_entry, queue);
-		struct ledger_entry *parent = e->parent;
+		struct ledger_entry *parent = entry_parent(e);
 
 		list_remove(&e->queue);
-		list_remove(&e->sibling);
 		map_del(&l->entries, &e->by_key);
-		l->counts[e->key.kind].facts--;
-		free(e->claims);
+		l->counts[e->kind].facts--;
+		val_pool_put(&l->vals, e->have);
+		if (parent)
+			list_remove(&e->sibling);
 		free(e);
 		if (!parent)
 			continue;
@@ -377,6 +447,8 @@ static void ledger_collect(struct ledger *l)
 static void ledger_requeue_childless(struct ledger *l, struct ledger_entry *e)
 {
 	ledger_requeue(l, e);
+	if (e->is_child)
+		return;
 	list_for_each_entry(struct ledger_entry, child, &e->children, sibling) {
 		child->present = false;
 		child->foreign = false;
@@ -386,39 +458,55 @@ static void ledger_requeue_childless(struct ledger *l, struct ledger_entry *e)
 
 /* Claims */
 
-/* The claim is new, or has another value. There is room for a power of two. */
-static void claim_put(
-	struct ledger_entry *e, const struct claimant *who, const struct fact_val *val)
+/* The claim is new, or has another value. There is room for one, or for a power of two. */
+static void claim_put(struct ledger *l, struct ledger_entry *e, const struct claimant *who,
+	const struct fact_val *val)
 {
 	const uint32_t i = claim_position(e, who), n = e->n_claims;
+	const struct claim new = { .who = who, .val = val_pool_get(&l->vals, val) };
+	struct claim *claims = n > 1 ? e->claims : &e->claim;
 
-	if (i == n || e->claims[i].who != who) {
-		if (!(n & (n - 1)))
-			e->claims = mem_realloc(e->claims, n ? 2 * n : 1, sizeof(*e->claims));
-		memmove(&e->claims[i + 1], &e->claims[i], (n - i) * sizeof(*e->claims));
-		e->n_claims++;
+	if (i < n && claims[i].who == who) {
+		val_pool_put(&l->vals, claims[i].val);
+		claims[i] = new;
+		return;
 	}
-	e->claims[i] = (struct claim){ .who = who, .val = *val };
+	if (n == 1) {
+		claims = mem_zalloc(2, sizeof(*claims));
+		claims[0] = e->claim;
+		e->claims = claims;
+	} else if (n && !(n & (n - 1))) {
+		claims = e->claims = mem_realloc(claims, (size_t)2 * n, sizeof(*claims));
+	}
+	memmove(&claims[i + 1], &claims[i], (n - i) * sizeof(*claims));
+	claims[i] = new;
+	e->n_claims++;
 }
 
-static void claim_remove(struct ledger_entry *e, const struct claimant *who)
+static void claim_remove(struct ledger *l, struct ledger_entry *e, const struct claimant *who)
 {
-	const uint32_t i = claim_position(e, who);
+	const uint32_t i = claim_position(e, who), n = e->n_claims;
+	struct claim *claims = n > 1 ? e->claims : &e->claim;
 
-	if (i == e->n_claims || e->claims[i].who != who)
+	if (i == n || claims[i].who != who)
 		return;
+	val_pool_put(&l->vals, claims[i].val);
+	memmove(&claims[i], &claims[i + 1], (n - i - 1) * sizeof(*claims));
 	e->n_claims--;
-	memmove(&e->claims[i], &e->claims[i + 1], (e->n_claims - i) * sizeof(*e->claims));
+	if (n == 2) {
+		e->claim = claims[0];
+		free(claims);
+	}
 }
 
 void ledger_claim(struct ledger *l, const struct fact *f, const struct claimant *who)
 {
 	struct ledger_entry *e = ledger_get(l, &f->key);
 
-	claim_put(e, who, &f->val);
+	claim_put(l, e, who, &f->val);
 	/* Children of a foreign fact were never read. */
 	if (e->foreign)
-		l->unsure |= 1u << e->key.kind;
+		l->unsure |= 1u << e->kind;
 	e->foreign = false;
 	e->orphan = e->kept = false;
 
@@ -435,7 +523,7 @@ void ledger_release(struct ledger *l, const struct fact_key *key, const struct c
 
 	if (!e)
 		return;
-	claim_remove(e, who);
+	claim_remove(l, e, who);
 	free(take(e->failure));
 	ledger_requeue(l, e);
 	ledger_requeue_children(l, e);
@@ -496,8 +584,8 @@ static size_t queue_fill_ops(
 		e = container_of(it, struct ledger_entry, queue);
 		ops[n++] = (struct op){
 			.type = type,
-			.fact.key = e->key,
-			.fact.val = type == OP_DEL ? e->have : entry_deciding_claim(e)->val,
+			.fact.key = entry_key(e),
+			.fact.val = type == OP_DEL ? *e->have : *entry_deciding_claim(e)->val,
 		};
 	}
 	return n;
@@ -513,9 +601,12 @@ void ledger_turn_last(struct ledger *l, bool last)
 	if (l->turns_early == !last)
 		return;
 	l->turns_early = !last;
-	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key)
-		if (op_class_of(&e->key) == OP_CLASS_ENTRANCE)
+	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
+		const struct fact_key key = entry_key(e);
+
+		if (op_class_of(&key) == OP_CLASS_ENTRANCE)
 			ledger_requeue(l, e);
+	}
 	ledger_collect(l);
 }
 
@@ -586,7 +677,7 @@ void ledger_settle(struct ledger *l, const struct op *op, uint64_t now)
 		e->present = e->ours = op->type != OP_DEL;
 		if (e->present) {
 			e->known = true;
-			e->have = op->fact.val;
+			entry_set_have(l, e, &op->fact.val);
 		} else {
 			e->foreign = false;
 		}
@@ -605,14 +696,14 @@ void ledger_settle(struct ledger *l, const struct op *op, uint64_t now)
 		e->present = true;
 		e->known = false;
 		e->ours |= lost;
-		e->have = op->fact.val; /* most likely */
-		l->unsure |= 1u << e->key.kind;
+		entry_set_have(l, e, &op->fact.val); /* most likely */
+		l->unsure |= 1u << e->kind;
 		if (lost)
 			entry_failed(e, op->result, now);
 		ledger_requeue(l, e);
 		if (!lost || !was_present)
 			ledger_requeue_children(l, e);
-	} else if ((op->result == -ESRCH && e->parent) ||
+	} else if ((op->result == -ESRCH && e->is_child) ||
 		(op->result == -ENOENT && op->type != OP_ADD)) {
 		struct ledger_entry *gone = op->result == -ESRCH ? e->parent : e;
 
@@ -641,7 +732,6 @@ void ledger_settle(struct ledger *l, const struct op *op, uint64_t now)
 void ledger_audit_begin(struct ledger *l, unsigned kinds)
 {
 	assert(!l->auditing);
-	l->audit++;
 	l->auditing = kinds;
 	l->drift = 0;
 }
@@ -649,7 +739,7 @@ void ledger_audit_begin(struct ledger *l, unsigned kinds)
 /* After a lost answer nothing is believed, so a difference is no drift: we may have made it. */
 static bool entry_is_doubted(const struct ledger_entry *e)
 {
-	for (; e; e = e->parent)
+	for (; e; e = entry_parent(e))
 		if (e->failure && e->failure->error == -ENOBUFS)
 			return true;
 	return false;
@@ -658,7 +748,7 @@ static bool entry_is_doubted(const struct ledger_entry *e)
 void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
 {
 	struct ledger_entry *e = ledger_get(l, &f->key);
-	bool differs = !e->present || (e->known && !fact_val_eq(&e->have, &f->val));
+	bool differs = !e->present || (e->known && !fact_val_eq(e->have, &f->val));
 
 	if (!e->present) {
 		e->foreign = !e->n_claims && !ours;
@@ -669,9 +759,10 @@ void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
 		l->drift += !e->foreign && !entry_is_doubted(e);
 		free(take(e->failure));
 	}
+	if (!e->have || !fact_val_eq(e->have, &f->val))
+		entry_set_have(l, e, &f->val);
 	e->present = e->known = true;
-	e->have = f->val;
-	e->seen = l->audit;
+	e->seen = l->auditing;
 	ledger_requeue(l, e);
 	if (differs)
 		ledger_requeue_children(l, e);
@@ -720,10 +811,13 @@ size_t ledger_audit_end(struct ledger *l)
 	/* All are counted before any is acted on, because an absent parent makes its children
 	 * absent. */
 	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key)
-		if (l->auditing & 1u << e->key.kind && e->present && e->seen != l->audit)
+		if (l->auditing & 1u << e->kind && e->present && !e->seen)
 			l->drift += !e->foreign && !entry_is_doubted(e);
 	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
-		if (!(l->auditing & 1u << e->key.kind) || !e->present || e->seen == l->audit)
+		const bool seen = e->seen;
+
+		e->seen = false;
+		if (!(l->auditing & 1u << e->kind) || !e->present || seen)
 			continue;
 		free(take(e->failure));
 		e->present = false;
@@ -738,6 +832,8 @@ size_t ledger_audit_end(struct ledger *l)
 
 void ledger_audit_abort(struct ledger *l)
 {
+	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key)
+		e->seen = false;
 	l->auditing = 0;
 }
 
@@ -758,11 +854,11 @@ static struct fact_state entry_state(const struct ledger_entry *e)
 		.foreign = e->foreign,
 		.ours = e->ours,
 		.kept = e->kept,
-		.have = e->have,
+		.have = entry_have(e),
 	};
 
 	if (c) {
-		s.want = c->val;
+		s.want = *c->val;
 		s.claimant = c->who;
 	}
 	if (e->failure) {
@@ -799,12 +895,13 @@ void ledger_each(const struct ledger *l, enum fact_kind kind,
 	void (*f)(const struct fact_key *key, const struct fact_state *state, void *arg), void *arg)
 {
 	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
+		const struct fact_key key = entry_key(e);
 		struct fact_state state;
 
-		if (e->key.kind != kind)
+		if (e->kind != kind)
 			continue;
 		state = entry_state(e);
-		f(&e->key, &state, arg);
+		f(&key, &state, arg);
 	}
 }
 
@@ -814,7 +911,7 @@ void ledger_each_claimant(const struct ledger *l, const struct fact_key *key,
 	const struct ledger_entry *e = ledger_find(l, key);
 
 	for (uint32_t i = 0; e && i < e->n_claims; i++)
-		f(e->claims[i].who, arg);
+		f(entry_claims(e)[i].who, arg);
 }
 
 void ledger_each_queued(const struct ledger *l, enum op_type type, enum fact_kind kind,
@@ -825,7 +922,7 @@ void ledger_each_queued(const struct ledger *l, enum op_type type, enum fact_kin
 			if (op_order[i].type != type || !op_step_is_of_kind(&op_order[i], kind))
 				continue;
 			list_for_each_entry(const struct ledger_entry, e, &l->queue[pass][i], queue)
-				f(&(struct fact){ .key = e->key, .val = e->have }, arg);
+				f(&(struct fact){ .key = entry_key(e), .val = entry_have(e) }, arg);
 		}
 }
 
@@ -834,7 +931,7 @@ static bool queue_has_change(const struct ledger *l, const struct list *queue,
 {
 	list_for_each_entry(const struct ledger_entry, e, queue, queue) {
 		const struct op set = { .type = OP_SET,
-			.fact = { .key = e->key, .val = entry_deciding_claim(e)->val } };
+			.fact = { .key = entry_key(e), .val = *entry_deciding_claim(e)->val } };
 
 		if (f(l, &set))
 			return true;
@@ -857,14 +954,14 @@ size_t ledger_count_children(const struct ledger *l, const struct fact_key *key)
 {
 	const struct ledger_entry *e = ledger_find(l, key);
 
-	return e ? e->n_children : 0;
+	return e && !e->is_child ? e->n_children : 0;
 }
 
 bool ledger_has_children(const struct ledger *l, const struct fact_key *key)
 {
 	const struct ledger_entry *e = ledger_find(l, key);
 
-	if (e)
+	if (e && !e->is_child)
 		list_for_each_entry(struct ledger_entry, child, &e->children, sibling)
 			if (child->present)
 				return true;

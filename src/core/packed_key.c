@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "packed_key.h"
+
+#include <string.h>
+
+struct packed_key packed_key(const struct fact_key *key)
+{
+	struct packed_key packed = { 0 };
+	uint32_t words[KEY_WORDS];
+	size_t n = 0;
+
+	memcpy(words, key, sizeof(words));
+	for (size_t i = 0; i < KEY_WORDS; i++) {
+		if (!words[i])
+			continue;
+		packed.used |= (uint16_t)(1u << i);
+		packed.words[n++] = words[i];
+	}
+	return packed;
+}
+
+struct fact_key packed_key_unpack(uint16_t used, const uint32_t *words)
+{
+	uint32_t all[KEY_WORDS] = { 0 };
+	struct fact_key key;
+
+	for (size_t i = 0; i < KEY_WORDS; i++)
+		if (used & 1u << i)
+			all[i] = *words++;
+	memcpy(&key, all, sizeof(key));
+	return key;
+}
+
+size_t packed_key_words(uint16_t used)
+{
+	return (size_t)__builtin_popcount(used);
+}

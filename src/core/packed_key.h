@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CORE_PACKED_KEY_H
+#define CORE_PACKED_KEY_H
+
+#include "core/fact.h"
+
+/*
+ * A key without its words that are zero: of the ten words of a real server's key with IPv4, four
+ * are left. `used` has bit i set if word i is not zero; these words follow each other.
+ */
+enum { KEY_WORDS = sizeof(struct fact_key) / sizeof(uint32_t) };
+
+struct packed_key {
+	uint16_t used;
+	uint32_t words[KEY_WORDS];
+};
+
+struct packed_key packed_key(const struct fact_key *key);
+struct fact_key packed_key_unpack(uint16_t used, const uint32_t *words);
+/* The number of words that are left. */
+size_t packed_key_words(uint16_t used);
+
+#endif
