@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "core/adapter.h"
+#include "core/resolve.h"
 
 /*
  * The guarded change of a virtual server's scheduler: step 13 in src/core/op_order.c.
@@ -25,8 +26,7 @@ struct hold {
 	struct adapter *virtual_servers;
 	struct adapter *members; /* NULL: there are none; both must answer at once */
 	/* Of the Service that owns the virtual server: its diversions are among them. */
-	const struct fact *facts;
-	size_t n_facts;
+	const struct fact_list *facts;
 };
 
 /* Whether connections would be dropped for the time: the rules that look into KUBE-NO-LOCAL must

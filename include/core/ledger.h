@@ -70,9 +70,21 @@ void ledger_free(struct ledger *l);
 /* Adds the claim, or changes the value of this claimant's claim. */
 void ledger_claim(struct ledger *l, const struct fact *f, const struct claimant *who);
 void ledger_release(struct ledger *l, const struct fact_key *key, const struct claimant *who);
-/* Changes one claimant's claims from `old` to `new`, both sorted by key without duplicates. */
-void ledger_publish(struct ledger *l, const struct fact *old, size_t n_old, const struct fact *new,
-	size_t n_new, const struct claimant *who);
+
+/* What one claimant claims by ledger_publish(), sorted by key. Zeroed: nothing. */
+struct claims {
+	struct ledger_entry **entries; /* each stays as long as it is claimed */
+	size_t n;
+};
+/* Changes the claims to `new`, which is sorted by key without duplicates. */
+void ledger_publish(struct ledger *l, struct claims *claims, const struct fact *new, size_t n_new,
+	const struct claimant *who);
+/* Number i of them, with the value that `who` claims. */
+struct fact claims_fact(const struct claims *c, size_t i, const struct claimant *who);
+struct fact_key claims_key(const struct claims *c, size_t i);
+bool claims_have(const struct claims *c, const struct fact_key *key);
+/* Frees the memory, and leaves the ledger alone. */
+void claims_done(struct claims *c);
 
 /* Whether jumps into table nat are added behind everything that answers; see src/core/op_order.c. */
 void ledger_enter_last(struct ledger *l, bool last);

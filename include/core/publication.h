@@ -13,6 +13,7 @@
 #include "core/ledger.h"
 #include "core/marks.h"
 #include "core/node_view.h"
+#include "core/resolve.h"
 
 struct publication;
 
@@ -40,8 +41,7 @@ struct publication {
 	struct list link;	  /* on the publisher's list */
 	struct slot *slot;	  /* whose `published` this is */
 	struct claimant claimant; /* its name is the slot's */
-	struct fact *facts;	  /* claimed, sorted */
-	size_t n_facts;
+	struct claims claims;
 	int64_t drain_timeout; /* of the Service as published; see struct service */
 	/* Its endpoints that are not ready or terminate, sorted by node_socket_compare(). */
 	struct node_socket *unready;
@@ -62,6 +62,8 @@ struct publication {
 
 /* The Service claims the fact. False for NULL. */
 bool publication_claims(const struct publication *p, const struct fact_key *key);
+/* Adds the facts that it claims, sorted. */
+void publication_facts(const struct publication *p, struct fact_list *ret);
 /* The publication that this is a part of; NULL: the claimant is no Service. */
 struct publication *publication_of(const struct claimant *claimant);
 /* The Service that decides the fact's value; NULL: none does. */

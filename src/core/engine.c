@@ -352,14 +352,16 @@ static void begin_apply(struct engine *e, struct adapter *a, size_t n)
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct publication *pub = publication_owner(e->ledger, &e->ops[i].fact.key);
+		_cleanup_(fact_list_done) struct fact_list facts = { 0 };
 		const struct hold h = {
 			.ledger = e->ledger,
 			.virtual_servers = e->adapter[FACT_VS],
 			.members = e->adapter[FACT_MEMBER],
-			.facts = pub ? pub->facts : NULL,
-			.n_facts = pub ? pub->n_facts : 0,
+			.facts = &facts,
 		};
 
+		if (pub)
+			publication_facts(pub, &facts);
 		if (!hold_change(&h, &e->ops[i]))
 			engine_request_audit(e, h.members->kinds);
 	}

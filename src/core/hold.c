@@ -40,8 +40,8 @@ bool hold_change(const struct hold *h, struct op *set_vs)
 
 	/* 1. Plan how to lead new connections away, if the kernel is going to refuse any. */
 	if (h->members && !vs->proto && hold_refuses(h->ledger, set_vs)) {
-		for (size_t i = 0; i < h->n_facts; i++) {
-			const struct fact *f = &h->facts[i];
+		for (size_t i = 0; i < h->facts->n; i++) {
+			const struct fact *f = &h->facts->facts[i];
 
 			if (!fact_diverts(&f->key) || f->key.family != vs->family ||
 				f->val.member.mark != fact_fwmark(vs) || !hold_present(h, &f->key))

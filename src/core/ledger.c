@@ -499,7 +499,8 @@ static void claim_remove(struct ledger *l, struct ledger_entry *e, const struct 
 	}
 }
 
-void ledger_claim(struct ledger *l, const struct fact *f, const struct claimant *who)
+static struct ledger_entry *ledger_claim_entry(
+	struct ledger *l, const struct fact *f, const struct claimant *who)
 {
 	struct ledger_entry *e = ledger_get(l, &f->key);
 
@@ -515,6 +516,12 @@ void ledger_claim(struct ledger *l, const struct fact *f, const struct claimant 
 	ledger_requeue(l, e);
 	ledger_requeue_children(l, e);
 	ledger_collect(l);
+	return e;
+}
+
+void ledger_claim(struct ledger *l, const struct fact *f, const struct claimant *who)
+{
+	ledger_claim_entry(l, f, who);
 }
 
 void ledger_release(struct ledger *l, const struct fact_key *key, const struct claimant *who)
@@ -530,24 +537,57 @@ void ledger_release(struct ledger *l, const struct fact_key *key, const struct c
 	ledger_collect(l);
 }
 
-void ledger_publish(struct ledger *l, const struct fact *old, size_t n_old, const struct fact *new,
-	size_t n_new, const struct claimant *who)
+struct fact_key claims_key(const struct claims *c, size_t i)
 {
+	return entry_key(c->entries[i]);
+}
+
+struct fact claims_fact(const struct claims *c, size_t i, const struct claimant *who)
+{
+	const struct claim *claim = claim_find(c->entries[i], who);
+
+	assert(claim);
+	return (struct fact){ .key = claims_key(c, i), .val = *claim->val };
+}
+
+static int compare_key_to_entry(const void *key, const void *entry)
+{
+	const struct fact_key of_entry = entry_key(*(struct ledger_entry *const *)entry);
+
+	return fact_key_cmp(key, &of_entry);
+}
+
+bool claims_have(const struct claims *c, const struct fact_key *key)
+{
+	return c->n && bsearch(key, c->entries, c->n, sizeof(*c->entries), compare_key_to_entry);
+}
+
+void claims_done(struct claims *c)
+{
+	free(c->entries);
+	*c = (struct claims){ 0 };
+}
+
+void ledger_publish(struct ledger *l, struct claims *claims, const struct fact *new, size_t n_new,
+	const struct claimant *who)
+{
+	_cleanup_(claims_done) struct claims old = *claims;
 	size_t i = 0, j = 0;
 
-	while (i < n_old || j < n_new) {
-		int c = i == n_old ? 1 : j == n_new ? -1 : fact_key_cmp(&old[i].key, &new[j].key);
+	claims->entries = mem_zalloc(n_new, sizeof(*claims->entries));
+	claims->n = n_new;
+	while (i < old.n || j < n_new) {
+		const struct fact was = i < old.n ? claims_fact(&old, i, who) : (struct fact){ 0 };
+		int c = i == old.n ? 1 : j == n_new ? -1 : fact_key_cmp(&was.key, &new[j].key);
 
-		if (c < 0) {
-			ledger_release(l, &old[i++].key, who);
-		} else if (c > 0) {
-			ledger_claim(l, &new[j++], who);
-		} else {
-			if (!fact_val_eq(&old[i].val, &new[j].val))
-				ledger_claim(l, &new[j], who);
-			i++;
-			j++;
-		}
+		if (c < 0)
+			ledger_release(l, &was.key, who);
+		else if (c > 0 || !fact_val_eq(&was.val, &new[j].val))
+			claims->entries[j] = ledger_claim_entry(l, &new[j], who);
+		else
+			claims->entries[j] = old.entries[i];
+		i += c <= 0;
+		j += c >= 0;
 	}
 }
 

@@ -5,12 +5,16 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "core/resolve.h"
 
 bool publication_claims(const struct publication *p, const struct fact_key *key)
 {
-	return p && p->n_facts &&
-		bsearch(key, p->facts, p->n_facts, sizeof(*p->facts), fact_compare);
+	return p && claims_have(&p->claims, key);
+}
+
+void publication_facts(const struct publication *p, struct fact_list *ret)
+{
+	for (size_t i = 0; i < p->claims.n; i++)
+		fact_list_add(ret, claims_fact(&p->claims, i, &p->claimant));
 }
 
 struct publication *publication_of(const struct claimant *claimant)

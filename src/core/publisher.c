@@ -16,7 +16,7 @@ static void publication_free(struct publication *pub)
 {
 	list_remove(&pub->link);
 	pub->slot->published = NULL;
-	free(pub->facts);
+	claims_done(&pub->claims);
 	free(pub->marks.marks);
 	free(pub->wishes);
 	free(pub->unready);
@@ -31,26 +31,29 @@ void publisher_done(struct publisher *p)
 	list_for_each_entry_safe(struct publication, pub, &p->publications, link)
 		publication_free(pub);
 	rule_pool_done(&p->rules);
-	fact_list_done(&p->node_facts);
-	fact_list_done(&p->scratch);
+	claims_done(&p->node_claims);
+	fact_list_done(&p->old);
+	fact_list_done(&p->new);
 	served_ports_done(&p->served);
+}
+
+static void mark_rules(struct publisher *p, const struct claims *claims, const struct claimant *who)
+{
+	for (size_t i = 0; i < claims->n; i++) {
+		const struct fact f = claims_fact(claims, i, who);
+
+		if (f.key.kind == FACT_CHAIN || f.key.kind == FACT_JUMP)
+			rule_pool_mark(&p->rules, f.val.chain.rules);
+	}
 }
 
 void publisher_sweep_rules(struct publisher *p)
 {
 	if (!rule_pool_is_ripe(&p->rules))
 		return;
-	for (size_t i = 0; i < p->node_facts.n; i++) {
-		const struct fact *f = &p->node_facts.facts[i];
-
-		if (f->key.kind == FACT_CHAIN || f->key.kind == FACT_JUMP)
-			rule_pool_mark(&p->rules, f->val.chain.rules);
-	}
-	/* A Service has chains, and no jumps. */
+	mark_rules(p, &p->node_claims, &p->node);
 	list_for_each_entry(struct publication, pub, &p->publications, link)
-		for (size_t i = 0; i < pub->n_facts; i++)
-			if (pub->facts[i].key.kind == FACT_CHAIN)
-				rule_pool_mark(&p->rules, pub->facts[i].val.chain.rules);
+		mark_rules(p, &pub->claims, &pub->claimant);
 	rule_pool_sweep(&p->rules);
 }
 
@@ -225,21 +228,20 @@ static void publish_node(struct publisher *p)
 		resolve_node(p->view, &needs, &p->rules, &new);
 	portals_done(&portals);
 	fact_list_finish(&new);
-	ledger_publish(p->ledger, p->node_facts.facts, p->node_facts.n, new.facts, new.n, &p->node);
-	fact_list_done(&p->node_facts);
-	p->node_facts = new;
+	ledger_publish(p->ledger, &p->node_claims, new.facts, new.n, &p->node);
+	fact_list_done(&new);
 	p->node_dirty = false;
 }
 
 /* Only the publication knows how long those virtual servers may drain that nobody wants now. */
 static void expect_draining(
-	struct publisher *p, struct publication *pub, const struct fact *old, size_t n_old)
+	struct publisher *p, struct publication *pub, const struct fact_list *old)
 {
 	const struct service *s = pub->slot->service;
 	struct fact_state state;
 
-	for (size_t i = 0; pub->drain_timeout >= 0 && i < n_old; i++) {
-		const struct fact_key *key = &old[i].key;
+	for (size_t i = 0; pub->drain_timeout >= 0 && i < old->n; i++) {
+		const struct fact_key *key = &old->facts[i].key;
 
 		if (key->kind == FACT_VS && ledger_state(p->ledger, key, &state) && !state.wanted)
 			drain_expect(p->drain, key, (uint64_t)pub->drain_timeout);
@@ -321,26 +323,27 @@ static size_t publish_slot(struct publisher *p, struct slot *slot)
 	const struct service *s = slot->service;
 	const uint64_t born = s && s->created > 0 ? (uint64_t)s->created : 1;
 	struct publication *pub = slot->published ? slot->published : publication_new(p, slot);
-	const size_t n_old = pub->n_facts;
 	const bool took_ports[2] = { pub->takes_ports[0], pub->takes_ports[1] };
-	const bool renewed = n_old && pub->claimant.born != born;
+	const bool renewed = pub->claims.n && pub->claimant.born != born;
 	struct old_wishes old_wishes = rights_forget(&p->rights, pub);
-	_cleanup_free_ struct fact *old_facts = take(pub->facts);
-	struct fact_list *new = &p->scratch;
+	struct fact_list *old = &p->old, *new = &p->new;
 	const char *scheduler = s ? s->scheduler : "";
 	bool degraded;
+
+	old->n = 0;
+	publication_facts(pub, old);
 
 	/* Decide. The order of claims must not change while there are any, so a new age first
 	 * releases everything. */
 	if (renewed)
-		ledger_publish(p->ledger, old_facts, n_old, NULL, 0, &pub->claimant);
+		ledger_publish(p->ledger, &pub->claims, NULL, 0, &pub->claimant);
 	pub->claimant.born = born;
 	pub->claimant.vital = p->node.vital && s && service_is_vital(s);
 	new->n = 0;
 	p->served.n = 0;
 	need_endpoints(p, s);
 	/* Without endpoints it would refuse the packets that orphans of it may still answer. */
-	pub->withheld = s && !slot->n_slices && !n_old && publisher_misses_endpoints(p, slot);
+	pub->withheld = s && !slot->n_slices && !old->n && publisher_misses_endpoints(p, slot);
 	if (!p->releasing && !pub->withheld)
 		served_ports_select(&p->served, slot, p->view);
 	tell_beyond(p, pub);
@@ -362,14 +365,9 @@ static size_t publish_slot(struct publisher *p, struct slot *slot)
 	pub->degraded = degraded;
 
 	/* Publish */
-	ledger_publish(p->ledger, renewed ? NULL : old_facts, renewed ? 0 : n_old, new->facts,
-		new->n, &pub->claimant);
-	pub->n_facts = new->n;
-	pub->facts = mem_zalloc(new->n, sizeof(*pub->facts));
-	if (new->n)
-		memcpy(pub->facts, new->facts, new->n * sizeof(*pub->facts));
-	rights_settle(&p->rights, pub, &old_wishes, old_facts, n_old, renewed);
-	expect_draining(p, pub, old_facts, n_old);
+	ledger_publish(p->ledger, &pub->claims, new->facts, new->n, &pub->claimant);
+	rights_settle(&p->rights, pub, &old_wishes, old, renewed);
+	expect_draining(p, pub, old);
 	remember_unready(pub, &p->served);
 	if (p->stale)
 		stale_watch_service(p->stale, &pub->stale, &p->served);
@@ -379,7 +377,7 @@ static size_t publish_slot(struct publisher *p, struct slot *slot)
 		publication_free(pub);
 		store_prune(p->store, slot);
 	}
-	return n_old + new->n;
+	return old->n + new->n;
 }
 
 bool publisher_run(struct publisher *p)

@@ -40,13 +40,13 @@ struct publisher {
 	struct rule_pool rules;
 	struct list publications;
 	struct claimant node; /* of the facts that no Service brings */
-	struct fact_list node_facts;
+	struct claims node_claims;
 	bool node_dirty;
 	uint32_t node_generation;   /* of the store, as resolved */
 	bool releasing;		    /* nothing is desired any more */
 	bool incomplete;	    /* the input: see engine_set_input_complete() */
 	struct served_ports served; /* of the slot at hand */
-	struct fact_list scratch;
+	struct fact_list old, new;  /* its facts */
 };
 
 /* The store still exists; the ledger may be gone. */

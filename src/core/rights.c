@@ -631,15 +631,15 @@ static void promote_after(const struct rights *r, const struct fact_key *fronten
 }
 
 void rights_settle(struct rights *r, struct publication *pub, struct old_wishes *old,
-	const struct fact *old_facts, size_t n_old, bool renewed)
+	const struct fact_list *old_facts, bool renewed)
 {
 	const struct service *s = pub->slot->service;
 	const uint16_t check_before = pub->health_check_port;
 	const uint16_t check =
-		s && pub->n_facts && service_has_health_check(s) ? s->health_check_node_port : 0;
+		s && pub->claims.n && service_has_health_check(s) ? s->health_check_node_port : 0;
 
-	for (size_t i = 0; r->refused[REFUSAL_HELD] && i < n_old; i++) {
-		const struct fact_key *key = &old_facts[i].key;
+	for (size_t i = 0; r->refused[REFUSAL_HELD] && i < old_facts->n; i++) {
+		const struct fact_key *key = &old_facts->facts[i].key;
 
 		if (fact_is_frontend(key) && key->proto &&
 			(renewed || !publication_owner(r->ledger, key)))

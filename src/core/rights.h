@@ -73,12 +73,12 @@ const char *rights_holder(const struct rights *r, const struct publication *pub,
 	const struct frontend *fe, uint8_t proto);
 
 /*
- * To be called when the claims of the Service are published. `old_facts`: its claims before.
+ * To be called when the claims of the Service are published. `old_facts`: its facts before.
  * Requeues who may have now what the Service gave up. With `renewed` its age has changed, and
  * others may have a better right to what it has.
  */
 void rights_settle(struct rights *r, struct publication *pub, struct old_wishes *old,
-	const struct fact *old_facts, size_t n_old, bool renewed);
+	const struct fact_list *old_facts, bool renewed);
 
 /* The kernel was read: requeues the Services to which a virtual server of others was in the way that
  * is gone. */

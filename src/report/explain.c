@@ -18,7 +18,7 @@
 
 /* A fact of a Service that is not in sync. */
 struct service_fault {
-	const struct fact_key *key;
+	struct fact_key key;
 	json_t *words;
 };
 
@@ -293,7 +293,7 @@ static void explain_address(const struct explainer *x, const struct served_port 
 		engine_each_wish(
 			x->in->engine, &fe->ip, fe->port, p->port->proto, add_rival, rivals);
 	for (size_t i = 0; !refused && i < x->n_faults; i++)
-		if (fact_is_of_frontend(x, p, fe, x->faults[i].key))
+		if (fact_is_of_frontend(x, p, fe, &x->faults[i].key))
 			json_array_append(problems, x->faults[i].words);
 	if (!refused && x->in->conns)
 		x->in->conns(&vs, add_draining, &draining, x->in->conns_arg);
@@ -441,13 +441,13 @@ static void faults_find(struct explainer *x, const struct slot *slot)
 	const struct publication *pub = slot->published;
 
 	faults_clear(x);
-	for (size_t i = 0; pub && i < pub->n_facts && !x->in->dry; i++) {
-		const struct fact_key *key = &pub->facts[i].key;
+	for (size_t i = 0; pub && i < pub->claims.n && !x->in->dry; i++) {
+		const struct fact_key key = claims_key(&pub->claims, i);
 		_cleanup_(buf_done) struct buf words = { 0 };
 		struct fact_state state = { 0 };
 
-		ledger_state(x->walk.ledger, key, &state);
-		if (report_fault(&words, key, &state, x->in) == FAULT_NONE)
+		ledger_state(x->walk.ledger, &key, &state);
+		if (report_fault(&words, &key, &state, x->in) == FAULT_NONE)
 			continue;
 		mem_grow(x->faults, x->n_faults, x->cap_faults);
 		x->faults[x->n_faults++] =

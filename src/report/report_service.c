@@ -435,9 +435,12 @@ static void service_common_fill(
 		verdict_raise(&c->verdict, STATE_DEGRADED, buf_str(&words));
 	}
 
-	for (size_t i = 0; pub && i < pub->n_facts; i++)
-		if (!of_an_address[pub->facts[i].key.kind])
-			judge_fact(in, &pub->facts[i].key, &c->verdict);
+	for (size_t i = 0; pub && i < pub->claims.n; i++) {
+		const struct fact_key key = claims_key(&pub->claims, i);
+
+		if (!of_an_address[key.kind])
+			judge_fact(in, &key, &c->verdict);
+	}
 }
 
 /* Says so if none of the endpoints has a port of that name and protocol. */

@@ -442,15 +442,20 @@ static void publishing_claims_and_releases_the_difference_only(void **state)
 	struct bench *b = *state;
 	struct fact before[] = { fixture_fact(VS), fixture_fact(RS1), fixture_fact(RS2) },
 		    after[] = { fixture_fact(VS), fixture_fact(RS1_HEAVY), fixture_fact(RS3) };
+	struct claims claims = { 0 };
 
-	ledger_publish(b->l, NULL, 0, before, 3, &older);
+	ledger_publish(b->l, &claims, before, 3, &older);
 	assert_string_equal(bench_run(b, 0), "add " VS "\nadd " RS1 "\nadd " RS2 "\n");
-	ledger_publish(b->l, before, 3, after, 3, &older);
+	ledger_publish(b->l, &claims, after, 3, &older);
 	assert_string_equal(bench_run(b, 0), "add " RS3 "\nset " RS1_HEAVY "\ndelete " RS2 "\n");
-	ledger_publish(b->l, after, 3, after, 3, &older);
+	ledger_publish(b->l, &claims, after, 3, &older);
 	assert_string_equal(bench_run(b, 0), "");
-	ledger_publish(b->l, after, 3, NULL, 0, &older);
+	assert_true(claims_have(&claims, &after[2].key));
+	assert_false(claims_have(&claims, &before[2].key));
+	ledger_publish(b->l, &claims, NULL, 0, &older);
 	assert_string_equal(bench_run(b, 0), "delete " VS "\n");
+	assert_false(claims_have(&claims, &after[2].key));
+	claims_done(&claims);
 }
 
 static void a_fact_released_and_claimed_again_is_no_work(void **state)

@@ -44,6 +44,7 @@ struct history {
 	struct claimant who[CLAIMANTS];
 	char name[CLAIMANTS][8];
 	struct fact_list claims[CLAIMANTS]; /* as published */
+	struct claims published[CLAIMANTS]; /* as the ledger has them */
 	struct fact_list others;	    /* what belongs to others */
 	uint64_t now;
 	bool faults;
@@ -213,7 +214,7 @@ static void publish(struct history *h, unsigned who, bool nothing)
 	else if (!nothing)
 		claims_of_service(h, who, &new);
 	fact_list_finish(&new);
-	ledger_publish(h->ledger, old->facts, old->n, new.facts, new.n, &h->who[who]);
+	ledger_publish(h->ledger, &h->published[who], new.facts, new.n, &h->who[who]);
 	fact_list_done(old);
 	*old = new;
 	/* What is claimed is ours from now on. */
@@ -436,6 +437,23 @@ static void expect_all(const struct history *h, struct fact_list *ret)
 	fact_list_finish(ret);
 }
 
+/* The ledger knows each claimant's facts as it published them. */
+static void compare_claims(const struct history *h)
+{
+	for (unsigned who = 0; who < CLAIMANTS; who++) {
+		const struct fact_list *l = &h->claims[who];
+		const struct claims *claims = &h->published[who];
+		bool same = claims->n == l->n;
+
+		for (size_t i = 0; same && i < l->n; i++) {
+			const struct fact f = claims_fact(claims, i, &h->who[who]);
+
+			same = !memcmp(&f, &l->facts[i], sizeof(f)) && claims_have(claims, &f.key);
+		}
+		check(h, same, "the claims are others than the published facts");
+	}
+}
+
 static void compare(const struct history *h, const char *when)
 {
 	_cleanup_free_ struct fact *have = fake_kernel_list(&h->kernel);
@@ -592,8 +610,10 @@ static void end(struct history *h)
 {
 	ledger_free(h->ledger);
 	fake_kernel_done(&h->kernel);
-	for (unsigned who = 0; who < CLAIMANTS; who++)
+	for (unsigned who = 0; who < CLAIMANTS; who++) {
 		fact_list_done(&h->claims[who]);
+		claims_done(&h->published[who]);
+	}
 	fact_list_done(&h->others);
 }
 
@@ -607,6 +627,7 @@ static void run(unsigned long seed)
 	others_survived(&h);
 	come_to_rest(&h);
 	compare(&h, "the kernel is not as wanted");
+	compare_claims(&h);
 	one_more_audit_is_no_work(&h);
 	nothing_is_left_when_nothing_is_wanted(&h);
 	end(&h);
