@@ -15,6 +15,10 @@ struct arena {
 	size_t size;		   /* of all */
 };
 
+/* Makes an empty arena whose first chunk has exactly that size. */
+void arena_init(struct arena *a, size_t size);
+/* How much of a chunk is used by such an array behind `used` bytes. */
+size_t arena_size(size_t used, size_t n, size_t size);
 /* Zeroed, aligned for any object. Never fails. Valid until arena_done(). */
 void *arena_alloc(struct arena *a, size_t n, size_t size) __attribute__((returns_nonnull));
 char *arena_strdup(struct arena *a, const char *s) __attribute__((returns_nonnull));

@@ -85,14 +85,19 @@ struct service {
 	int64_t drain_timeout;	/* annotation ipvsctl.io/drain-timeout, milliseconds; -1: none */
 };
 
-struct endpoint {
-	struct ip ip;
+/* Where an endpoint is, and who should use it. */
+struct endpoint_place {
 	const char *node_name; /* "": unknown */
-	bool ready, serving, terminating;
 	const char *const *zone_hints;
 	size_t n_zone_hints;
 	const char *const *node_hints;
 	size_t n_node_hints;
+};
+
+struct endpoint {
+	struct ip ip;
+	bool ready, serving, terminating;
+	const struct endpoint_place *place; /* never NULL; endpoints may share one */
 };
 
 struct endpoint_port {

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/port_set.h"
 #include "core/model.h"
+#include "core/place_pool.h"
 
 /*
  * The objects that the inputs hold, by Service: a slot for each namespace/name that has a Service
@@ -58,8 +59,9 @@ enum { STORE_MAX_TRIGGERS = 10000 };
 
 struct store {
 	struct map slots;
-	struct map slices; /* of slot_slice, by kind/namespace/name */
-	struct map nodes;  /* of struct store_node */
+	struct map slices;	  /* of slot_slice, by kind/namespace/name */
+	struct map nodes;	  /* of struct store_node */
+	struct place_pool places; /* of endpoints */
 	struct list dirty;
 	struct map endpoints; /* of struct endpoint_entry, as long as `on_endpoint` is set */
 	void (*on_endpoint)(const struct ip *ip, void *arg);

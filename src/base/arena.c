@@ -22,11 +22,27 @@ struct arena_chunk {
  */
 enum { FIRST_CHUNK = 256, NEXT_CHUNK = 128, MAX_CHUNK = 65536 };
 
+static void arena_add_chunk(struct arena *a, size_t size)
+{
+	struct arena_chunk *c = mem_zalloc(1, sizeof(*c) + size);
+
+	c->size = size;
+	c->older = a->chunk;
+	a->chunk = c;
+	a->size += size;
+	a->used = 0;
+}
+
+static size_t align_up(size_t used, size_t align)
+{
+	return (used + align - 1) & ~(align - 1);
+}
+
 static void *arena_take(struct arena *a, size_t need, size_t align)
 {
-	size_t start = (a->used + align - 1) & ~(align - 1);
+	size_t start = align_up(a->used, align);
 	size_t size = a->size / 4;
-	struct arena_chunk *c = a->chunk;
+	const struct arena_chunk *c = a->chunk;
 
 	if (!c || start > c->size || c->size - start < need) {
 		if (!c)
@@ -37,15 +53,22 @@ static void *arena_take(struct arena *a, size_t need, size_t align)
 			size = MAX_CHUNK;
 		if (size < need)
 			size = need;
-		c = mem_zalloc(1, sizeof(*c) + size);
-		c->size = size;
-		c->older = a->chunk;
-		a->chunk = c;
-		a->size += size;
+		arena_add_chunk(a, size);
 		start = 0;
 	}
 	a->used = start + need;
-	return c->data + start;
+	return a->chunk->data + start;
+}
+
+void arena_init(struct arena *a, size_t size)
+{
+	*a = (struct arena){ 0 };
+	arena_add_chunk(a, size);
+}
+
+size_t arena_size(size_t used, size_t n, size_t size)
+{
+	return n && size ? align_up(used, alignof(max_align_t)) + n * size : used;
 }
 
 void *arena_alloc(struct arena *a, size_t n, size_t size)

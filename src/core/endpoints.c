@@ -36,8 +36,8 @@ static void collect_subset(struct endpoint_list *l, const struct slice *slice,
 		/* The annotation of the slice counts before that of the endpoint's node. */
 		if (slice->weight >= 0)
 			weight = (uint32_t)slice->weight;
-		else if (view->store && *ep->node_name)
-			node = store_node(view->store, ep->node_name);
+		else if (view->store && *ep->place->node_name)
+			node = store_node(view->store, ep->place->node_name);
 		if (node && node->weight >= 0)
 			weight = (uint32_t)node->weight;
 		mem_grow(l->eps, l->n, l->cap);
@@ -46,7 +46,7 @@ static void collect_subset(struct endpoint_list *l, const struct slice *slice,
 			.port = port,
 			.weight = weight,
 			.endpoint = ep,
-			.local = *us && !strcmp(ep->node_name, us),
+			.local = *us && !strcmp(ep->place->node_name, us),
 			.order = (unsigned)l->n,
 		};
 		l->n++;
@@ -97,9 +97,10 @@ static bool endpoint_is_hinted(
 	const struct endpoint *ep, enum topology topology, const struct node_view *view)
 {
 	const bool zone = topology == TOPOLOGY_ZONE;
-	const char *const *hints = zone ? ep->zone_hints : ep->node_hints;
+	const struct endpoint_place *place = ep->place;
+	const char *const *hints = zone ? place->zone_hints : place->node_hints;
 	const char *us = zone ? view->zone : view->options->node_name;
-	size_t n = zone ? ep->n_zone_hints : ep->n_node_hints;
+	size_t n = zone ? place->n_zone_hints : place->n_node_hints;
 
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(hints[i], us))
@@ -118,8 +119,8 @@ static enum topology topology_of(const struct endpoint_list *l, const struct nod
 
 		if (l->eps[i].eligibility != ENDPOINT_USED)
 			continue;
-		all_node = all_node && ep->n_node_hints;
-		all_zone = all_zone && ep->n_zone_hints;
+		all_node = all_node && ep->place->n_node_hints;
+		all_zone = all_zone && ep->place->n_zone_hints;
 		any_node = any_node || endpoint_is_hinted(ep, TOPOLOGY_NODE, view);
 		any_zone = any_zone || endpoint_is_hinted(ep, TOPOLOGY_ZONE, view);
 	}

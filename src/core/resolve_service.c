@@ -99,7 +99,7 @@ static bool may_be_here(const struct node_view *view, const struct candidate *ep
 		if (cidr_contains(&view->pod_cidrs[i], &ep->ip))
 			return true;
 	}
-	return ep->local || (!*ep->endpoint->node_name && !told);
+	return ep->local || (!*ep->endpoint->place->node_name && !told);
 }
 
 static bool is_external_on_interface(const struct frontend *fe)

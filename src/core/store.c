@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "model_pack.h"
 
 static const enum view_kind slice_views[] = {
 	[SLICE_ENDPOINT_SLICE] = VIEW_ENDPOINT_SLICES,
@@ -26,7 +27,7 @@ void store_init(struct store *s)
 void store_done(struct store *s)
 {
 	map_for_each_entry(struct slot_slice, it, &s->slices, by_key) {
-		slice_free(it->slice);
+		slice_packed_free(it->slice, &s->places);
 		free(it->endpoints);
 		free(it);
 	}
@@ -43,6 +44,7 @@ void store_done(struct store *s)
 	map_done(&s->slices);
 	map_done(&s->nodes);
 	map_done(&s->endpoints);
+	place_pool_done(&s->places);
 	free(s->triggers);
 }
 
@@ -60,7 +62,7 @@ struct slot *store_find(const struct store *s, const char *ns, const char *name)
 static struct slot *slot_get(struct store *s, const char *ns, const char *name)
 {
 	struct slot *slot = store_find(s, ns, name);
-	struct buf id = { 0 };
+	_cleanup_(buf_done) struct buf id = { 0 };
 
 	if (slot)
 		return slot;
@@ -68,7 +70,7 @@ static struct slot *slot_get(struct store *s, const char *ns, const char *name)
 	list_init(&slot->dirty);
 	list_init(&slot->slices);
 	buf_addf(&id, "%s/%s", ns, name);
-	slot->name = buf_take(&id);
+	slot->name = mem_strdup(buf_str(&id)); /* in no more memory than it needs */
 	map_add(&s->slots, &slot->by_name, hash_names(ns, name));
 	return slot;
 }
@@ -119,7 +121,7 @@ void store_put_service(struct store *s, struct service *service)
 	if (!slot->service)
 		s->n_services++;
 	service_free(slot->service);
-	slot->service = service;
+	slot->service = service_pack(service);
 	s->service_changes++;
 	slot->view = s->view[VIEW_SERVICES];
 	store_mark_dirty(s, slot);
@@ -247,7 +249,7 @@ static void detach_slice(struct store *s, struct slot_slice *it)
 	map_del(&s->slices, &it->by_key);
 	slot->n_slices--;
 	list_remove(&it->link);
-	slice_free(it->slice);
+	slice_packed_free(it->slice, &s->places);
 	free(it);
 	s->slice_changes++;
 	for (size_t i = 0; i < s->n_triggers; i++)
@@ -263,6 +265,7 @@ void store_put_slice(struct store *s, struct slice *slice)
 	struct slot_slice *it = find_slice(s, slice->kind, slice->ns, slice->name);
 	struct list *pos;
 
+	slice = slice_pack(slice, &s->places);
 	/* The label that names the Service may have changed: the old slot loses it. */
 	if (it && strcmp(it->slice->service, slice->service) != 0) {
 		detach_slice(s, it);
@@ -272,7 +275,7 @@ void store_put_slice(struct store *s, struct slice *slice)
 	if (it) {
 		add_trigger(s, it->slot, slice, it->slice);
 		unindex_slice(s, it);
-		slice_free(it->slice);
+		slice_packed_free(it->slice, &s->places);
 		it->slice = slice;
 	} else {
 		it = new0(struct slot_slice);

@@ -64,15 +64,25 @@ static int read_endpoint_ports(struct reader *r, const struct value *obj, struct
 	return e;
 }
 
-static int read_node_name(
-	struct reader *r, const struct value *obj, struct key key, struct endpoint *ep)
+/* The endpoint gets a place of its own, which the caller fills. */
+static struct endpoint_place *give_place(struct reader *r, struct endpoint *ep)
 {
-	int e = reader_string(r, obj, key, &ep->node_name);
+	struct endpoint_place *place = arena_alloc(r->arena, 1, sizeof(*place));
 
-	if (e || !*ep->node_name)
+	place->node_name = "";
+	ep->place = place;
+	return place;
+}
+
+static int read_node_name(
+	struct reader *r, const struct value *obj, struct key key, struct endpoint_place *place)
+{
+	int e = reader_string(r, obj, key, &place->node_name);
+
+	if (e || !*place->node_name)
 		return e;
 	reader_within(r, key.name);
-	return reader_check_name(r, ep->node_name, READER_SUBDOMAIN);
+	return reader_check_name(r, place->node_name, READER_SUBDOMAIN);
 }
 
 /* EndpointSlice */
@@ -87,7 +97,7 @@ static int read_hint(struct reader *r, const struct value *v, void *item, const 
 	return e || *name ? e : reader_fail_at(r, "name", "is missing");
 }
 
-static int read_hints(struct reader *r, const struct value *obj, struct endpoint *ep)
+static int read_hints(struct reader *r, const struct value *obj, struct endpoint_place *place)
 {
 	struct reader_list zones = { .size = sizeof(const char *), .read = read_hint };
 	struct reader_list nodes = zones;
@@ -99,10 +109,10 @@ static int read_hints(struct reader *r, const struct value *obj, struct endpoint
 	reader_within(r, "hints");
 	e = reader_list(r, &hints, KEY("forZones", 1), &zones);
 	e = e ?: reader_list(r, &hints, KEY("forNodes", 2), &nodes);
-	ep->zone_hints = zones.items;
-	ep->n_zone_hints = zones.n;
-	ep->node_hints = nodes.items;
-	ep->n_node_hints = nodes.n;
+	place->zone_hints = zones.items;
+	place->n_zone_hints = zones.n;
+	place->node_hints = nodes.items;
+	place->n_node_hints = nodes.n;
 	return e;
 }
 
@@ -130,13 +140,13 @@ static int read_endpoint(struct reader *r, const struct value *v, void *item, co
 {
 	const int *family = arg;
 	struct endpoint *ep = item;
+	struct endpoint_place *place = give_place(r, ep);
 	struct value conditions = { 0 };
 	size_t mark;
 	int e = reader_value_object(r, v);
 
-	ep->node_name = "";
 	e = e ?: read_first_address(r, v, *family, &ep->ip);
-	e = e ?: read_node_name(r, v, KEY("nodeName", 6), ep);
+	e = e ?: read_node_name(r, v, KEY("nodeName", 6), place);
 
 	e = e ?: reader_object(r, v, KEY("conditions", 2), &conditions);
 	ep->ready = ep->serving = true;
@@ -145,7 +155,7 @@ static int read_endpoint(struct reader *r, const struct value *v, void *item, co
 	e = e ?: reader_bool(r, &conditions, KEY("serving", 2), &ep->serving);
 	e = e ?: reader_bool(r, &conditions, KEY("terminating", 3), &ep->terminating);
 	reader_leave(r, mark);
-	return e ?: read_hints(r, v, ep);
+	return e ?: read_hints(r, v, place);
 }
 
 static int read_address_type(struct reader *r, const struct value *root, int *ret_family)
@@ -221,19 +231,21 @@ static int read_endpoints_address(struct reader *r, const struct value *v, size_
 {
 	struct endpoint_addresses *list = arg;
 	struct endpoint *ep = &list->endpoints[list->n];
+	struct endpoint_place *place;
 	size_t mark;
 	int e = reader_value_object(r, v);
 
 	(void)i;
 	/* The controller that mirrors Endpoints into slices sets `ready` only, too. */
-	*ep = (struct endpoint){ .node_name = "", .ready = list->ready, .serving = true };
+	*ep = (struct endpoint){ .ready = list->ready, .serving = true };
+	place = give_place(r, ep);
 	e = e ?: reader_ip(r, v, KEY("ip", 1), &ep->ip);
 	if (!e && !ep->ip.family)
 		e = reader_fail_at(r, "ip", "is missing");
 	mark = reader_enter(r, "ip");
 	e = e ?: reader_check_host(r, &ep->ip);
 	reader_leave(r, mark);
-	e = e ?: read_node_name(r, v, KEY("nodeName", 4), ep);
+	e = e ?: read_node_name(r, v, KEY("nodeName", 4), place);
 	list->n += !e;
 	return e;
 }

@@ -122,7 +122,7 @@ static json_t *explain_path(const struct explainer *x, const struct walk_packet 
 		json_array_append_new(list,
 			json_pack("{s:s, s:i, s:s, s:b, s:I, s:b, s:s, s:b, s:o}", "address",
 				ip_print(&ep->ip, s), "port", (int)ep->port, "node",
-				ep->endpoint->node_name, "local", (int)ep->local, "weight",
+				ep->endpoint->place->node_name, "local", (int)ep->local, "weight",
 				(json_int_t)ep->weight, "used", (int)used, "reason",
 				report_endpoint_reason(ep, used, local_policy && !ep->local),
 				"masquerade", (int)masqueraded, "masqueradeRule",

@@ -388,8 +388,8 @@ static void report_served_port(struct port_report *r, const struct served_port *
 		json_array_append_new(r->endpoints,
 			json_pack("{s:s, s:i, s:s, s:I, s:b, s:s, s:b, s:o, s:o}", "address",
 				ip_print(&ep->ip, s), "port", (int)ep->port, "node",
-				ep->endpoint->node_name, "weight", (json_int_t)ep->weight, "used",
-				(int)t->used, "reason",
+				ep->endpoint->place->node_name, "weight", (json_int_t)ep->weight,
+				"used", (int)t->used, "reason",
 				/* Unused only because all frontends here have the policy Local. */
 				report_endpoint_reason(ep, t->used, ep->in_cluster), "present",
 				(int)(t->wanted && t->present == t->wanted), "active",

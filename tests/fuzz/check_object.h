@@ -31,11 +31,11 @@ static inline void check_subset(const struct subset *s)
 	for (size_t i = 0; i < s->n_ports; i++)
 		must(s->ports[i].name && s->ports[i].proto && s->ports[i].port);
 	for (size_t i = 0; i < s->n_endpoints; i++) {
-		must(s->endpoints[i].ip.family && s->endpoints[i].node_name);
-		for (size_t k = 0; k < s->endpoints[i].n_zone_hints; k++)
-			must(s->endpoints[i].zone_hints[k]);
-		for (size_t k = 0; k < s->endpoints[i].n_node_hints; k++)
-			must(s->endpoints[i].node_hints[k]);
+		must(s->endpoints[i].ip.family && s->endpoints[i].place->node_name);
+		for (size_t k = 0; k < s->endpoints[i].place->n_zone_hints; k++)
+			must(s->endpoints[i].place->zone_hints[k]);
+		for (size_t k = 0; k < s->endpoints[i].place->n_node_hints; k++)
+			must(s->endpoints[i].place->node_hints[k]);
 	}
 }
 

@@ -205,17 +205,17 @@ static void parse_hints(struct arena *a, char *s, const char *const **array, siz
 
 static void add_endpoint(struct slice *s, struct subset *subset, char *value)
 {
-	struct endpoint ep = { .node_name = "", .ready = true, .serving = true };
+	struct endpoint_place *place = arena_alloc(&s->arena, 1, sizeof(*place));
+	struct endpoint ep = { .ready = true, .serving = true, .place = place };
 	char *save = NULL, *address = strtok_r(value, ",", &save), *node = split(address, '@');
 
 	ep.ip = fixture_ip(address);
-	if (node)
-		ep.node_name = node;
+	place->node_name = node ? node : "";
 	for (char *w = strtok_r(NULL, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
 		if (!strncmp(w, "z=", 2)) {
-			parse_hints(&s->arena, w + 2, &ep.zone_hints, &ep.n_zone_hints);
+			parse_hints(&s->arena, w + 2, &place->zone_hints, &place->n_zone_hints);
 		} else if (!strncmp(w, "n=", 2)) {
-			parse_hints(&s->arena, w + 2, &ep.node_hints, &ep.n_node_hints);
+			parse_hints(&s->arena, w + 2, &place->node_hints, &place->n_node_hints);
 		} else if (w[strspn(w, "rst-")]) {
 			bad("endpoint word", w);
 		} else {

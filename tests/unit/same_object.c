@@ -66,16 +66,16 @@ static void assert_same_wish(const struct service_wish *a, const struct service_
 static void assert_same_endpoint(const struct endpoint *a, const struct endpoint *b)
 {
 	assert_true(ip_eq(&a->ip, &b->ip));
-	assert_string_equal(a->node_name, b->node_name);
+	assert_string_equal(a->place->node_name, b->place->node_name);
 	assert_int_equal(a->ready, b->ready);
 	assert_int_equal(a->serving, b->serving);
 	assert_int_equal(a->terminating, b->terminating);
-	assert_int_equal(a->n_zone_hints, b->n_zone_hints);
-	for (size_t i = 0; i < a->n_zone_hints; i++)
-		assert_string_equal(a->zone_hints[i], b->zone_hints[i]);
-	assert_int_equal(a->n_node_hints, b->n_node_hints);
-	for (size_t i = 0; i < a->n_node_hints; i++)
-		assert_string_equal(a->node_hints[i], b->node_hints[i]);
+	assert_int_equal(a->place->n_zone_hints, b->place->n_zone_hints);
+	for (size_t i = 0; i < a->place->n_zone_hints; i++)
+		assert_string_equal(a->place->zone_hints[i], b->place->zone_hints[i]);
+	assert_int_equal(a->place->n_node_hints, b->place->n_node_hints);
+	for (size_t i = 0; i < a->place->n_node_hints; i++)
+		assert_string_equal(a->place->node_hints[i], b->place->node_hints[i]);
 }
 
 static void assert_same_subset(const struct subset *a, const struct subset *b)

@@ -654,15 +654,15 @@ static void a_full_slice_keeps_every_field(void **state)
 	assert_int_equal(s->subsets[0].n_endpoints, 3);
 	assert_ip(&ep[0].ip, "10.1.0.5");
 	assert_true(ep[0].ready && ep[0].serving && !ep[0].terminating);
-	assert_string_equal(ep[0].node_name, "");
-	assert_int_equal(ep[0].n_zone_hints, 0);
+	assert_string_equal(ep[0].place->node_name, "");
+	assert_int_equal(ep[0].place->n_zone_hints, 0);
 	assert_ip(&ep[1].ip, "10.1.0.6");
 	assert_true(!ep[1].ready && ep[1].serving && ep[1].terminating);
-	assert_string_equal(ep[1].node_name, "n1");
-	assert_int_equal(ep[1].n_zone_hints, 2);
-	assert_string_equal(ep[1].zone_hints[1], "b");
-	assert_int_equal(ep[1].n_node_hints, 1);
-	assert_string_equal(ep[1].node_hints[0], "n1");
+	assert_string_equal(ep[1].place->node_name, "n1");
+	assert_int_equal(ep[1].place->n_zone_hints, 2);
+	assert_string_equal(ep[1].place->zone_hints[1], "b");
+	assert_int_equal(ep[1].place->n_node_hints, 1);
+	assert_string_equal(ep[1].place->node_hints[0], "n1");
 	assert_true(!ep[2].ready && ep[2].serving && !ep[2].terminating);
 	object_done(&o);
 }
@@ -789,7 +789,7 @@ static void endpoints_become_subsets(void **state)
 	assert_int_equal(s->n_subsets, 2);
 	assert_int_equal(s->subsets[0].n_endpoints, 3);
 	assert_ip(&ep[0].ip, "10.0.0.1");
-	assert_string_equal(ep[0].node_name, "n1");
+	assert_string_equal(ep[0].place->node_name, "n1");
 	assert_true(ep[0].ready && ep[0].serving && !ep[0].terminating);
 	assert_ip(&ep[1].ip, "fd00::1");
 	assert_ip(&ep[2].ip, "10.0.0.2");

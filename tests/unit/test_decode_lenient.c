@@ -365,8 +365,8 @@ static void a_full_slice_is_the_same_in_both_encodings(void **state)
 	assert_int_equal(o.slice->subsets[0].n_ports, 1);
 	assert_int_equal(o.slice->subsets[0].n_endpoints, 3);
 	assert_true(!ep[0].ready && ep[0].serving && ep[0].terminating);
-	assert_int_equal(ep[0].n_zone_hints, 2);
-	assert_string_equal(ep[0].node_hints[0], "n1");
+	assert_int_equal(ep[0].place->n_zone_hints, 2);
+	assert_string_equal(ep[0].place->node_hints[0], "n1");
 	assert_true(ep[1].ready && ep[1].serving && !ep[1].terminating);
 	object_done(&o);
 }
@@ -390,8 +390,8 @@ static void wrong_elements_of_a_slice_are_left_out(void **state)
 	assert_string_equal(s->ports[0].name, "c");
 	assert_int_equal(s->n_endpoints, 1);
 	assert_ip(&s->endpoints[0].ip, "10.0.0.2");
-	assert_int_equal(s->endpoints[0].n_zone_hints, 1);
-	assert_string_equal(s->endpoints[0].zone_hints[0], "z");
+	assert_int_equal(s->endpoints[0].place->n_zone_hints, 1);
+	assert_string_equal(s->endpoints[0].place->zone_hints[0], "z");
 	object_done(&o);
 }
 
@@ -447,7 +447,7 @@ static void wrong_elements_of_endpoints_are_left_out(void **state)
 	assert_int_equal(s[0].n_ports, 1);
 	assert_int_equal(s[0].n_endpoints, 2);
 	assert_true(s[0].endpoints[0].ready);
-	assert_string_equal(s[0].endpoints[0].node_name, "n1");
+	assert_string_equal(s[0].endpoints[0].place->node_name, "n1");
 	assert_false(s[0].endpoints[1].ready);
 	assert_true(s[0].endpoints[1].serving);
 	assert_int_equal(s[1].n_endpoints, 0);
