@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * bench_api DIRECTORY
+ * bench_api [-1] DIRECTORY
  *
  * Serves the bodies that "bodies" wrote into DIRECTORY, follows that server as the daemon does until
  * all Services are resolved into facts, and prints the time and the memory as a table in Markdown.
- * Each row is measured in a process of its own. Nothing is written to the kernel.
+ * Each row is measured in a process of its own; -1: only the first one. Nothing is written to the
+ * kernel.
  */
 #include <err.h>
 #include <event2/event.h>
@@ -331,16 +332,18 @@ static void bench(bool streamed, bool json)
 
 int main(int argc, char **argv)
 {
-	if (argc != 2) {
-		fprintf(stderr, "usage: bench_api DIRECTORY\n");
+	const bool one = argc == 3 && !strcmp(argv[1], "-1");
+
+	if (argc != 2 + one) {
+		fprintf(stderr, "usage: bench_api [-1] DIRECTORY\n");
 		return 2;
 	}
-	directory = argv[1];
+	directory = argv[argc - 1];
 	signal(SIGPIPE, SIG_IGN);
 	puts("| followed | received | CPU | elapsed | model | model and facts | resident | peak |\n"
 	     "| --- | --- | --- | --- | --- | --- | --- | --- |");
 	fflush(stdout);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < (one ? 1 : 4); i++)
 		bench(i & 1, i >> 1);
 	return 0;
 }
