@@ -50,6 +50,14 @@ struct failure {
 	uint64_t since, retry_at;
 };
 
+/* For the few entries with several claims, or whose last attempt failed. */
+struct entry_extra {
+	struct claim *claims; /* the oldest claimant first */
+	uint32_t n_claims;
+	bool failed;
+	struct failure failure; /* if `failed` */
+};
+
 struct ledger_entry {
 	struct map_node by_key;
 	struct list queue; /* on one of ledger.queue, `delayed`, `garbage`, or alone */
@@ -65,15 +73,13 @@ struct ledger_entry {
 		};
 	};
 	union {
-		struct claim claim;   /* the only one */
-		struct claim *claims; /* if n_claims > 1, the oldest claimant first */
+		struct claim claim;	   /* without `who`, there is none */
+		struct entry_extra *extra; /* has_extra: it has the claims */
 	};
-	const struct fact_val *have; /* of ledger.vals; NULL: was never present */
-	struct failure *failure;     /* NULL: the last attempt did not fail */
-	uint32_t n_claims;
-	uint16_t key_used : KEY_WORDS; /* of the packed key */
+	const struct fact_val *have;   /* of ledger.vals; NULL: was never present */
+	uint16_t key_used : KEY_WORDS; /* of the packed key, a child's relative to its parent's */
 	uint16_t kind : 4;	       /* enum fact_kind */
-	bool is_child : 1;
+	bool is_child : 1, has_extra : 1;
 	bool seen : 1; /* by the running audit */
 	bool present : 1, known : 1, foreign : 1, ours : 1, queued : 1, stays : 1;
 	bool orphan : 1, kept : 1; /* see ledger_keep() */
@@ -135,9 +141,10 @@ void ledger_free(struct ledger *l)
 	if (!l)
 		return;
 	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
-		if (e->n_claims > 1)
-			free(e->claims);
-		free(e->failure);
+		if (e->has_extra) {
+			free(e->extra->claims);
+			free(e->extra);
+		}
 		free(e);
 	}
 	map_done(&l->entries);
@@ -145,9 +152,19 @@ void ledger_free(struct ledger *l)
 	free(l);
 }
 
+static struct ledger_entry *entry_parent(const struct ledger_entry *e)
+{
+	return e->is_child ? e->parent : NULL;
+}
+
 static struct fact_key entry_key(const struct ledger_entry *e)
 {
-	return packed_key_unpack(e->key_used, e->key_words);
+	const struct ledger_entry *parent = entry_parent(e);
+	struct fact_key base = { 0 };
+
+	if (parent)
+		base = packed_key_unpack(parent->key_used, parent->key_words, &base);
+	return packed_key_unpack(e->key_used, e->key_words, &base);
 }
 
 static struct fact_val entry_have(const struct ledger_entry *e)
@@ -163,20 +180,15 @@ static void entry_set_have(struct ledger *l, struct ledger_entry *e, const struc
 	val_pool_put(&l->vals, old);
 }
 
-static struct ledger_entry *entry_parent(const struct ledger_entry *e)
-{
-	return e->is_child ? e->parent : NULL;
-}
-
 static struct ledger_entry *ledger_find(const struct ledger *l, const struct fact_key *key)
 {
-	const struct packed_key packed = packed_key(key);
-	const size_t size = packed_key_words(packed.used) * sizeof(*packed.words);
-
 	map_for_each_match_entry(
-		struct ledger_entry, e, &l->entries, map_hash(key, sizeof(*key)), by_key)
-		if (e->key_used == packed.used && !memcmp(e->key_words, packed.words, size))
+		struct ledger_entry, e, &l->entries, map_hash(key, sizeof(*key)), by_key) {
+		const struct fact_key found = entry_key(e);
+
+		if (fact_key_eq(&found, key))
 			return e;
+	}
 	return NULL;
 }
 
@@ -184,44 +196,96 @@ static struct ledger_entry *ledger_find(const struct ledger *l, const struct fac
 static struct ledger_entry *ledger_get(struct ledger *l, const struct fact_key *key)
 {
 	struct ledger_entry *e = ledger_find(l, key);
+	struct fact_key parent = { 0 };
 	struct packed_key packed;
-	struct fact_key parent;
-	size_t size;
+	size_t size, all;
+	bool is_child;
 
 	if (e)
 		return e;
-	packed = packed_key(key);
+	is_child = fact_parent(key, &parent);
+	packed = packed_key(key, &parent);
 	size = packed_key_words(packed.used) * sizeof(*packed.words);
-	e = mem_zalloc(1, sizeof(*e) + size);
+	/* The words begin in what would be padding behind the structure. */
+	all = offsetof(struct ledger_entry, key_words) + size;
+	e = mem_zalloc(1, all > sizeof(*e) ? all : sizeof(*e));
 	e->key_used = packed.used & ((1u << KEY_WORDS) - 1);
 	memcpy(e->key_words, packed.words, size);
 	e->kind = key->kind & 15u;
 	e->known = true;
+	e->is_child = is_child;
 	list_init(&e->queue);
-	map_add(&l->entries, &e->by_key, map_hash(key, sizeof(*key)));
 	l->counts[key->kind].facts++;
-
-	e->is_child = fact_parent(key, &parent);
-	if (e->is_child) {
+	if (is_child) {
 		e->parent = ledger_get(l, &parent);
 		list_insert(&e->parent->children, &e->sibling);
 		e->parent->n_children++;
 	} else {
 		list_init(&e->children);
 	}
+	map_add(&l->entries, &e->by_key, map_hash(key, sizeof(*key)));
 	return e;
+}
+
+static struct entry_extra *entry_expand(struct ledger_entry *e)
+{
+	struct entry_extra *extra;
+
+	if (e->has_extra)
+		return e->extra;
+	extra = new0(struct entry_extra);
+	if (e->claim.who) {
+		extra->claims = new0(struct claim);
+		extra->claims[0] = e->claim;
+		extra->n_claims = 1;
+	}
+	e->has_extra = true;
+	return e->extra = extra;
+}
+
+/* The entry may be without need of it now. */
+static void entry_shrink(struct ledger_entry *e)
+{
+	struct entry_extra *extra = e->extra;
+
+	if (extra->failed || extra->n_claims > 1)
+		return;
+	assert(extra->claims || !extra->n_claims);
+	e->claim = extra->n_claims ? extra->claims[0] : (struct claim){ 0 };
+	e->has_extra = false;
+	free(extra->claims);
+	free(extra);
+}
+
+/* NULL: the last attempt did not fail. */
+static struct failure *entry_failure(const struct ledger_entry *e)
+{
+	return e->has_extra && e->extra->failed ? &e->extra->failure : NULL;
+}
+
+static void entry_forget_failure(struct ledger_entry *e)
+{
+	if (!entry_failure(e))
+		return;
+	e->extra->failed = false;
+	entry_shrink(e);
 }
 
 static const struct claim *entry_claims(const struct ledger_entry *e)
 {
-	return e->n_claims > 1 ? e->claims : &e->claim;
+	return e->has_extra ? e->extra->claims : &e->claim;
+}
+
+static uint32_t entry_n_claims(const struct ledger_entry *e)
+{
+	return e->has_extra ? e->extra->n_claims : e->claim.who != NULL;
 }
 
 /* Where the claim of `who` is, or belongs. Thousands of Services may share an address or endpoint. */
 static uint32_t claim_position(const struct ledger_entry *e, const struct claimant *who)
 {
 	const struct claim *claims = entry_claims(e);
-	uint32_t from = 0, to = e->n_claims;
+	uint32_t from = 0, to = entry_n_claims(e);
 
 	while (from < to) {
 		uint32_t middle = from + (to - from) / 2;
@@ -237,9 +301,9 @@ static uint32_t claim_position(const struct ledger_entry *e, const struct claima
 static const struct claim *claim_find(const struct ledger_entry *e, const struct claimant *who)
 {
 	const uint32_t i = claim_position(e, who);
-	const struct claim *c = &entry_claims(e)[i];
+	const struct claim *claims = entry_claims(e);
 
-	return i < e->n_claims && c->who == who ? c : NULL;
+	return i < entry_n_claims(e) && claims[i].who == who ? &claims[i] : NULL;
 }
 
 /*
@@ -251,14 +315,14 @@ static const struct claim *entry_deciding_claim(const struct ledger_entry *e)
 {
 	const struct claim *claims = entry_claims(e), *last, *c;
 
-	if (!e->n_claims)
+	if (!entry_n_claims(e))
 		return NULL;
 	if (e->kind != FACT_RS)
 		return claims;
-	if (!e->parent->n_claims)
+	if (!entry_n_claims(e->parent))
 		return NULL;
 	c = claim_find(e, entry_claims(e->parent)->who);
-	last = &claims[e->n_claims - 1];
+	last = &claims[entry_n_claims(e) - 1];
 	return c || last->who->born != CLAIMANT_LAST ? c : last;
 }
 
@@ -361,24 +425,27 @@ static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 {
 	struct ledger_counts *counts = &l->counts[e->kind];
 	struct list *queue = NULL;
+	const struct failure *failure;
 	const struct claim *c;
 	enum op_type type;
+	bool wanted;
 
 	if (!e->present)
 		e->orphan = e->kept = false;
 	ledger_keep_device(l, e);
 	c = entry_deciding_claim(e);
+	wanted = c;
 	list_remove(&e->queue);
 	if (!entry_next_op(e, &type)) {
 		/* A failed add whose parent has vanished is not over: the parent is tried again. */
-		if (e->present || !c)
-			free(take(e->failure));
-		if (!e->n_claims && !e->present && (e->is_child || !e->n_children))
+		if (e->present || !wanted)
+			entry_forget_failure(e);
+		if (!entry_n_claims(e) && !e->present && (e->is_child || !e->n_children))
 			list_insert(&l->garbage, &e->queue);
-	} else if (e->failure && e->failure->retry_at) {
+	} else if (entry_failure(e) && entry_failure(e)->retry_at) {
 		queue = &l->delayed;
-		if (e->failure->retry_at < l->next_due)
-			l->next_due = e->failure->retry_at;
+		if (entry_failure(e)->retry_at < l->next_due)
+			l->next_due = entry_failure(e)->retry_at;
 	} else {
 		size_t step = l->step_of[type][class_of_op(l, e, type, c)];
 		bool vital = op_order[step].vital && c && c->who->vital;
@@ -392,9 +459,9 @@ static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 		queue ? counts->pending++ : counts->pending--;
 		e->queued = queue;
 	}
-	if (e->counted_wanted != (c != NULL)) {
-		c ? counts->wanted++ : counts->wanted--;
-		e->counted_wanted = c;
+	if (e->counted_wanted != wanted) {
+		wanted ? counts->wanted++ : counts->wanted--;
+		e->counted_wanted = wanted;
 	}
 	if (e->counted_present != e->present) {
 		e->present ? counts->present++ : counts->present--;
@@ -413,7 +480,8 @@ static void ledger_requeue(struct ledger *l, struct ledger_entry *e)
 		counts->failing_ops[e->counted_failing - 1]--;
 		e->counted_failing = 0;
 	}
-	if (e->failure && e->failure->error) {
+	failure = entry_failure(e);
+	if (failure && failure->error) {
 		e->counted_failing = (1 + type) & 3;
 		counts->failing++;
 		counts->failing_ops[type]++;
@@ -458,45 +526,47 @@ static void ledger_requeue_childless(struct ledger *l, struct ledger_entry *e)
 
 /* Claims */
 
-/* The claim is new, or has another value. There is room for one, or for a power of two. */
+/* The claim is new, or has another value. */
 static void claim_put(struct ledger *l, struct ledger_entry *e, const struct claimant *who,
 	const struct fact_val *val)
 {
-	const uint32_t i = claim_position(e, who), n = e->n_claims;
+	const uint32_t i = claim_position(e, who), n = entry_n_claims(e);
 	const struct claim new = { .who = who, .val = val_pool_get(&l->vals, val) };
-	struct claim *claims = n > 1 ? e->claims : &e->claim;
+	struct claim *claims = e->has_extra ? e->extra->claims : &e->claim;
+	struct entry_extra *extra;
 
 	if (i < n && claims[i].who == who) {
 		val_pool_put(&l->vals, claims[i].val);
 		claims[i] = new;
-		return;
+	} else if (!e->has_extra && !n) {
+		e->claim = new;
+	} else {
+		extra = entry_expand(e);
+		/* There is room for a power of two. */
+		if (!(n & (n - 1)))
+			extra->claims =
+				mem_realloc(extra->claims, n ? (size_t)2 * n : 1, sizeof(new));
+		memmove(&extra->claims[i + 1], &extra->claims[i], (n - i) * sizeof(new));
+		extra->claims[i] = new;
+		extra->n_claims++;
 	}
-	if (n == 1) {
-		claims = mem_zalloc(2, sizeof(*claims));
-		claims[0] = e->claim;
-		e->claims = claims;
-	} else if (n && !(n & (n - 1))) {
-		claims = e->claims = mem_realloc(claims, (size_t)2 * n, sizeof(*claims));
-	}
-	memmove(&claims[i + 1], &claims[i], (n - i) * sizeof(*claims));
-	claims[i] = new;
-	e->n_claims++;
 }
 
 static void claim_remove(struct ledger *l, struct ledger_entry *e, const struct claimant *who)
 {
-	const uint32_t i = claim_position(e, who), n = e->n_claims;
-	struct claim *claims = n > 1 ? e->claims : &e->claim;
+	const uint32_t i = claim_position(e, who), n = entry_n_claims(e);
+	struct claim *claims = e->has_extra ? e->extra->claims : &e->claim;
 
 	if (i == n || claims[i].who != who)
 		return;
 	val_pool_put(&l->vals, claims[i].val);
-	memmove(&claims[i], &claims[i + 1], (n - i - 1) * sizeof(*claims));
-	e->n_claims--;
-	if (n == 2) {
-		e->claim = claims[0];
-		free(claims);
+	if (!e->has_extra) {
+		e->claim = (struct claim){ 0 };
+		return;
 	}
+	memmove(&claims[i], &claims[i + 1], (n - i - 1) * sizeof(*claims));
+	e->extra->n_claims--;
+	entry_shrink(e);
 }
 
 static struct ledger_entry *ledger_claim_entry(
@@ -512,7 +582,7 @@ static struct ledger_entry *ledger_claim_entry(
 	e->orphan = e->kept = false;
 
 	/* A new desired state is tried at once, and the children follow their parent's owner. */
-	free(take(e->failure));
+	entry_forget_failure(e);
 	ledger_requeue(l, e);
 	ledger_requeue_children(l, e);
 	ledger_collect(l);
@@ -531,7 +601,7 @@ void ledger_release(struct ledger *l, const struct fact_key *key, const struct c
 	if (!e)
 		return;
 	claim_remove(l, e, who);
-	free(take(e->failure));
+	entry_forget_failure(e);
 	ledger_requeue(l, e);
 	ledger_requeue_children(l, e);
 	ledger_collect(l);
@@ -599,11 +669,13 @@ void ledger_retry(struct ledger *l, uint64_t now)
 		return;
 	l->next_due = UINT64_MAX;
 	list_for_each_entry_safe(struct ledger_entry, e, &l->delayed, queue) {
-		if (e->failure->retry_at <= now) {
-			e->failure->retry_at = 0;
+		struct failure *failure = entry_failure(e);
+
+		if (failure->retry_at <= now) {
+			failure->retry_at = 0;
 			ledger_requeue(l, e);
-		} else if (e->failure->retry_at < l->next_due) {
-			l->next_due = e->failure->retry_at;
+		} else if (failure->retry_at < l->next_due) {
+			l->next_due = failure->retry_at;
 		}
 	}
 }
@@ -686,18 +758,20 @@ size_t ledger_take(struct ledger *l, uint64_t now, unsigned mixed, struct op *op
 	return n;
 }
 
-static void entry_failed(struct ledger_entry *e, int error, uint64_t now)
+static struct failure *entry_failed(struct ledger_entry *e, int error, uint64_t now)
 {
+	struct entry_extra *extra = entry_expand(e);
+	struct failure *failure = &extra->failure;
 	unsigned shift;
 
-	if (!e->failure) {
-		e->failure = new0(struct failure);
-		e->failure->since = now;
-	}
-	e->failure->error = error;
-	e->failure->tries++;
-	shift = e->failure->tries < BACKOFF_MAX_SHIFT ? e->failure->tries : BACKOFF_MAX_SHIFT;
-	e->failure->retry_at = now + ((uint64_t)BACKOFF_FIRST << shift);
+	if (!extra->failed)
+		*failure = (struct failure){ .since = now };
+	extra->failed = true;
+	failure->error = error;
+	failure->tries++;
+	shift = failure->tries < BACKOFF_MAX_SHIFT ? failure->tries : BACKOFF_MAX_SHIFT;
+	failure->retry_at = now + ((uint64_t)BACKOFF_FIRST << shift);
+	return failure;
 }
 
 void ledger_settle(struct ledger *l, const struct op *op, uint64_t now)
@@ -713,7 +787,7 @@ void ledger_settle(struct ledger *l, const struct op *op, uint64_t now)
 		return;
 
 	if (!op->result) {
-		free(take(e->failure));
+		entry_forget_failure(e);
 		e->present = e->ours = op->type != OP_DEL;
 		if (e->present) {
 			e->known = true;
@@ -750,10 +824,11 @@ void ledger_settle(struct ledger *l, const struct op *op, uint64_t now)
 		/* The first such answer is news and acted on at once; a kernel that repeats it is
 		 * retried with back-off. */
 		if (op->type != OP_DEL) {
-			entry_failed(e, op->result, now);
-			if (e->failure->tries == 1) {
-				e->failure->error = 0;
-				e->failure->retry_at = 0;
+			struct failure *failure = entry_failed(e, op->result, now);
+
+			if (failure->tries == 1) {
+				failure->error = 0;
+				failure->retry_at = 0;
 			}
 		}
 		gone->present = false;
@@ -780,7 +855,7 @@ void ledger_audit_begin(struct ledger *l, unsigned kinds)
 static bool entry_is_doubted(const struct ledger_entry *e)
 {
 	for (; e; e = entry_parent(e))
-		if (e->failure && e->failure->error == -ENOBUFS)
+		if (entry_failure(e) && entry_failure(e)->error == -ENOBUFS)
 			return true;
 	return false;
 }
@@ -791,13 +866,13 @@ void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
 	bool differs = !e->present || (e->known && !fact_val_eq(e->have, &f->val));
 
 	if (!e->present) {
-		e->foreign = !e->n_claims && !ours;
+		e->foreign = !entry_n_claims(e) && !ours;
 		e->ours = !e->foreign;
-		e->orphan = !e->n_claims && ours;
+		e->orphan = !entry_n_claims(e) && ours;
 	}
 	if (differs) {
 		l->drift += !e->foreign && !entry_is_doubted(e);
-		free(take(e->failure));
+		entry_forget_failure(e);
 	}
 	if (!e->have || !fact_val_eq(e->have, &f->val))
 		entry_set_have(l, e, &f->val);
@@ -817,7 +892,7 @@ void ledger_disown(struct ledger *l, const struct fact_key *key)
 		return;
 	e->foreign = true;
 	e->ours = false;
-	free(take(e->failure));
+	entry_forget_failure(e);
 	ledger_requeue(l, e);
 	ledger_requeue_children(l, e);
 	ledger_collect(l);
@@ -859,7 +934,7 @@ size_t ledger_audit_end(struct ledger *l)
 		e->seen = false;
 		if (!(l->auditing & 1u << e->kind) || !e->present || seen)
 			continue;
-		free(take(e->failure));
+		entry_forget_failure(e);
 		e->present = false;
 		e->foreign = false;
 		ledger_requeue_childless(l, e);
@@ -886,6 +961,7 @@ bool ledger_unsure(const struct ledger *l)
 
 static struct fact_state entry_state(const struct ledger_entry *e)
 {
+	const struct failure *failure = entry_failure(e);
 	const struct claim *c = entry_deciding_claim(e);
 	struct fact_state s = {
 		.wanted = c,
@@ -901,11 +977,11 @@ static struct fact_state entry_state(const struct ledger_entry *e)
 		s.want = *c->val;
 		s.claimant = c->who;
 	}
-	if (e->failure) {
-		s.error = e->failure->error;
-		s.tries = e->failure->tries;
-		s.failing_since = e->failure->since;
-		s.retry_at = e->failure->retry_at;
+	if (failure) {
+		s.error = failure->error;
+		s.tries = failure->tries;
+		s.failing_since = failure->since;
+		s.retry_at = failure->retry_at;
 	}
 	return s;
 }
@@ -950,7 +1026,7 @@ void ledger_each_claimant(const struct ledger *l, const struct fact_key *key,
 {
 	const struct ledger_entry *e = ledger_find(l, key);
 
-	for (uint32_t i = 0; e && i < e->n_claims; i++)
+	for (uint32_t i = 0; e && i < entry_n_claims(e); i++)
 		f(entry_claims(e)[i].who, arg);
 }
 

@@ -3,15 +3,16 @@
 
 #include <string.h>
 
-struct packed_key packed_key(const struct fact_key *key)
+struct packed_key packed_key(const struct fact_key *key, const struct fact_key *base)
 {
+	uint32_t words[KEY_WORDS], of_base[KEY_WORDS];
 	struct packed_key packed = { 0 };
-	uint32_t words[KEY_WORDS];
 	size_t n = 0;
 
 	memcpy(words, key, sizeof(words));
+	memcpy(of_base, base, sizeof(of_base));
 	for (size_t i = 0; i < KEY_WORDS; i++) {
-		if (!words[i])
+		if (words[i] == of_base[i])
 			continue;
 		packed.used |= (uint16_t)(1u << i);
 		packed.words[n++] = words[i];
@@ -19,11 +20,12 @@ struct packed_key packed_key(const struct fact_key *key)
 	return packed;
 }
 
-struct fact_key packed_key_unpack(uint16_t used, const uint32_t *words)
+struct fact_key packed_key_unpack(uint16_t used, const uint32_t *words, const struct fact_key *base)
 {
-	uint32_t all[KEY_WORDS] = { 0 };
+	uint32_t all[KEY_WORDS];
 	struct fact_key key;
 
+	memcpy(all, base, sizeof(all));
 	for (size_t i = 0; i < KEY_WORDS; i++)
 		if (used & 1u << i)
 			all[i] = *words++;

@@ -5,8 +5,9 @@
 #include "core/fact.h"
 
 /*
- * A key without its words that are zero: of the ten words of a real server's key with IPv4, four
- * are left. `used` has bit i set if word i is not zero; these words follow each other.
+ * A key without the words that it has in common with a base: of the ten words of a real server's
+ * key, three are left with IPv4 if its virtual server's key is the base. `used` has bit i set if word
+ * i is another one; these words follow each other.
  */
 enum { KEY_WORDS = sizeof(struct fact_key) / sizeof(uint32_t) };
 
@@ -15,8 +16,9 @@ struct packed_key {
 	uint32_t words[KEY_WORDS];
 };
 
-struct packed_key packed_key(const struct fact_key *key);
-struct fact_key packed_key_unpack(uint16_t used, const uint32_t *words);
+struct packed_key packed_key(const struct fact_key *key, const struct fact_key *base);
+struct fact_key packed_key_unpack(
+	uint16_t used, const uint32_t *words, const struct fact_key *base);
 /* The number of words that are left. */
 size_t packed_key_words(uint16_t used);
 
