@@ -61,6 +61,12 @@ struct adapter {
 	 */
 	uint64_t (*epoch)(struct adapter *a);
 	/*
+	 * Whether the kernel's real servers of the virtual server are those that the last dump told,
+	 * and no operation has met them since. An audit then need not be told. False where that is
+	 * unknown. NULL: it always is.
+	 */
+	bool (*unchanged)(struct adapter *a, const struct fact_key *vs);
+	/*
 	 * Calls fn for each real server of the virtual server. If the virtual server does not
 	 * exist, it has no real servers. Returns 0, or a negative errno with words. NULL: the
 	 * adapter does not count connections.

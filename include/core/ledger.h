@@ -117,6 +117,8 @@ void ledger_retry(struct ledger *l, uint64_t now);
 void ledger_audit_begin(struct ledger *l, unsigned kinds);
 void ledger_observe(struct ledger *l, const struct fact *f, bool ours);
 size_t ledger_audit_end(struct ledger *l);
+/* Instead of ledger_observe() for all facts whose parent is this one: the kernel holds what it held. */
+void ledger_observe_children(struct ledger *l, const struct fact_key *key);
 /* The fact is wanted, but others made what the kernel holds: it is left alone until it is gone, or
  * until somebody claims it anew. */
 void ledger_disown(struct ledger *l, const struct fact_key *key);

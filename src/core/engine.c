@@ -461,12 +461,19 @@ static void forget_orphans(struct engine *e)
 	count_kept_ports(e);
 }
 
-static bool skip_foreign(const struct fact_key *vs, void *arg)
+/* Also those whose real servers need not be told. Orphans that are kept are decided anew. */
+static bool skip_real_servers(const struct fact_key *vs, void *arg)
 {
 	const struct engine *e = arg;
+	struct adapter *a = e->adapter[FACT_RS];
 	struct fact_state s;
 
-	return !ledger_state(e->ledger, vs, &s) || !s.present || s.foreign;
+	if (!ledger_state(e->ledger, vs, &s) || !s.present || s.foreign)
+		return true;
+	if (e->keeping || !a->unchanged || !a->unchanged(a, vs))
+		return false;
+	ledger_observe_children(e->ledger, vs);
+	return true;
 }
 
 static void note_chain_of_service(const struct fact_key *key, const struct fact_state *s, void *arg)
@@ -536,7 +543,7 @@ static bool read_kernel(struct engine *e, uint64_t now)
 		const enum fact_kind kind = audit_order[i];
 		struct adapter *a = *reading & 1u << kind ? e->adapter[kind] : NULL;
 
-		r = a ? a->dump(a, kind, skip_foreign, observe_fact, e, &err) : 0;
+		r = a ? a->dump(a, kind, skip_real_servers, observe_fact, e, &err) : 0;
 		if (r < 0)
 			err_prefix(&err, "reading %s from the kernel", fact_kind_name(kind));
 	}

@@ -884,6 +884,16 @@ void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
 	ledger_collect(l);
 }
 
+void ledger_observe_children(struct ledger *l, const struct fact_key *key)
+{
+	struct ledger_entry *e = ledger_find(l, key);
+
+	if (!e)
+		return;
+	list_for_each_entry(struct ledger_entry, child, &e->children, sibling)
+		child->seen = l->auditing;
+}
+
 void ledger_disown(struct ledger *l, const struct fact_key *key)
 {
 	struct ledger_entry *e = ledger_find(l, key);

@@ -268,6 +268,12 @@ static uint64_t epoch(struct adapter *a)
 	return k->epoch;
 }
 
+static bool unchanged(struct adapter *a, const struct fact_key *vs)
+{
+	(void)vs;
+	return kernel_of(a)->unchanged;
+}
+
 static int conns(struct adapter *a, const struct fact_key *vs,
 	void (*fn)(const struct rs_conns *c, void *arg), void *arg, struct err *err)
 {
@@ -299,6 +305,7 @@ void fake_kernel_init(struct fake_kernel *k)
 			.read_ahead = read_ahead,
 			.dump = dump,
 			.epoch = epoch,
+			.unchanged = unchanged,
 			.conns = conns },
 	};
 }

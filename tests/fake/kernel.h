@@ -19,12 +19,13 @@ struct fake_kernel {
 	struct map facts;
 	struct map children; /* the facts that have a parent, by it */
 	size_t n_facts;
-	size_t n_ops;			/* asked for, whatever the answer */
-	size_t done[FACT_KINDS][3];	/* carried out, by kind and enum op_type */
-	struct buf log;			/* a line for each one carried out: "add vs ..." */
-	size_t dumps;			/* of one kind each */
-	size_t epochs_asked;		/* how often struct adapter's epoch() was asked */
-	uint64_t epoch;			/* its answer; does not change by itself */
+	size_t n_ops;		    /* asked for, whatever the answer */
+	size_t done[FACT_KINDS][3]; /* carried out, by kind and enum op_type */
+	struct buf log;		    /* a line for each one carried out: "add vs ..." */
+	size_t dumps;		    /* of one kind each */
+	size_t epochs_asked;	    /* how often struct adapter's epoch() was asked */
+	bool unchanged; /* what the adapter says of the real servers of each virtual server */
+	uint64_t epoch; /* its answer; does not change by itself */
 	const char *no_scheduler;	/* this kernel lacks it; NULL: it has all */
 	int dump_error;			/* negative errno of the next dumps; 0: they work */
 	enum fact_kind dump_error_kind; /* the kind that cannot be read */

@@ -180,6 +180,64 @@ static void real_servers_of_skipped_virtual_servers_are_not_read(void **state)
 	assert_int_equal(n, 2);
 }
 
+static void ignore(const struct fact *f, void *arg)
+{
+	(void)f;
+	(void)arg;
+}
+
+/* Of the virtual server on the line: it is so after a dump, and not before it or after a change. */
+static void assert_change_is_seen(const char *vs, const char *rs, const char *by_others)
+{
+	const struct fact f = kernel_fact(vs);
+
+	assert_false(adapter->unchanged(adapter, &f.key));
+	assert_int_equal(adapter->dump(adapter, FACT_RS, NULL, ignore, NULL, NULL), 0);
+	assert_true(adapter->unchanged(adapter, &f.key));
+	assert_true(adapter->unchanged(adapter, &f.key));
+	if (by_others)
+		by_ipvsadm(by_others);
+	else
+		apply(OP_ADD, rs, 0);
+	assert_false(adapter->unchanged(adapter, &f.key));
+}
+
+static void what_others_change_behind_a_virtual_server_is_seen(void **state)
+{
+	static const struct {
+		const char *vs, *server, *rs, *address;
+	} cases[] = {
+		{ "vs 10.96.0.10:80/TCP rr", "-t 10.96.0.10:80",
+			"rs 10.96.0.10:80/TCP 10.244.1.99:8080 weight=1", "10.244.1" },
+		{ "vs fwmark:7/IPv4 rr", "-f 7", "rs fwmark:7/IPv4 10.244.1.99:8080 weight=1",
+			"10.244.1" },
+		{ "vs [fd00:96::10]:80/TCP rr", "-t [fd00:96::10]:80",
+			"rs [fd00:96::10]:80/TCP [fd00:244::99]:8080 weight=1", "fd00:244:" },
+	};
+	static const char *const changes[] = { "-a %s -r %s12%s:8080 -m -w 1\n",
+		"-e %s -r %s12%s:8080 -m -w 2\n", "-a %s -r %s13%s:8080 -m -w 0\n",
+		"-d %s -r %s12%s:8080\n", "-a %s -r %s14%s:8081 -m\n" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const bool six = cases[i].address[0] == 'f';
+		char address[32], commands[128];
+
+		snprintf(address, sizeof(address), "%s%s%s", six ? "[" : "", cases[i].address,
+			six ? ":" : ".");
+		apply(OP_ADD, cases[i].vs, 0);
+		for (size_t k = 0; k < ARRAY_SIZE(changes); k++) {
+			snprintf(commands, sizeof(commands), changes[k], cases[i].server, address,
+				six ? "]" : "");
+			assert_change_is_seen(cases[i].vs, NULL, commands);
+			assert_int_equal(
+				adapter->dump(adapter, FACT_RS, NULL, ignore, NULL, NULL), 0);
+			apply(OP_SET, cases[i].vs, 0);
+		}
+		assert_change_is_seen(cases[i].vs, cases[i].rs, NULL);
+	}
+}
+
 static void add_conns(const struct rs_conns *c, void *arg)
 {
 	*(uint32_t *)arg += c->weight + c->active + c->inactive + c->persistent;
@@ -313,6 +371,7 @@ int main(void)
 		TEST(an_unknown_scheduler_has_an_error_of_its_own),
 		TEST(foreign_servers_are_read_if_facts_can_express_them),
 		TEST(real_servers_of_skipped_virtual_servers_are_not_read),
+		TEST(what_others_change_behind_a_virtual_server_is_seen),
 		TEST(connections_are_those_of_one_virtual_server),
 		TEST(traffic_of_virtual_servers_is_counted),
 		TEST(time_outs_are_set_one_by_one),
