@@ -34,6 +34,7 @@
 #include "iptables_save.h"
 #include "iptables_tool.h"
 #include "kernel/exec.h"
+#include "legacy_tables.h"
 #include "nftables_generation.h"
 #include "nl.h"
 
@@ -108,9 +109,12 @@ struct iptables {
 	bool from_memory;	  /* the document was made of jumps read before the last write */
 	bool doubtful;		  /* something that was written should be read back */
 	struct canary *canary;	  /* NULL: nobody wants to know */
-	/* Of nf_tables, where all families use that variant; else the port is NULL. */
+	/* Of nf_tables, where a family uses that variant; else the port is NULL. */
 	struct nl_port *port;
 	struct nftables_generation generation;
+	/* Of the legacy variant: the rules when they were looked at last, and how often they had
+	 * changed by then. */
+	uint64_t legacy_hash, legacy_epoch;
 	uint64_t read_begun, read_ms; /* how long it took to read all, last */
 };
 
@@ -633,12 +637,35 @@ static bool advance_tasks(struct iptables *t)
 
 /* Reading */
 
-/* The variant nf_tables leaves its rules where one number counts all changes. */
+/* The variant nf_tables leaves its rules where one number counts all changes. Rules of the legacy
+ * variant are compared with what they were. */
 static uint64_t iptables_epoch(struct adapter *a)
 {
 	struct iptables *t = container_of(a, struct iptables, adapter);
+	uint64_t legacy = HASH_EMPTY, nft = 0;
 
-	return t->port ? nftables_generation_epoch(&t->generation, t->port) : 0;
+	for (size_t i = 0; i < FAMILIES; i++) {
+		const struct iptables_family *f = &t->families[i];
+		uint64_t hash;
+
+		if (!f->family)
+			continue;
+		if (f->tool.info.nft && !t->port)
+			return 0;
+		hash = f->tool.info.nft ? HASH_EMPTY
+					: legacy_tables_hash(f->family, existing_tables(f));
+		if (!hash)
+			return 0;
+		legacy = hash_more(legacy, &hash, sizeof(hash));
+	}
+	if (t->port) {
+		nft = nftables_generation_epoch(&t->generation, t->port);
+		if (!nft)
+			return 0;
+	}
+	t->legacy_epoch += !t->legacy_epoch || legacy != t->legacy_hash;
+	t->legacy_hash = legacy;
+	return nft + t->legacy_epoch;
 }
 
 static bool iptables_advance(struct adapter *a)
@@ -800,7 +827,7 @@ int iptables_open(bool *ipv4, bool *ipv6, struct adapter **ret, struct err *err)
 	static const int families[FAMILIES] = { AF_INET, AF_INET6 };
 	bool *const serves[FAMILIES] = { ipv4, ipv6 };
 	struct iptables *t = new0(struct iptables);
-	bool counted = true;
+	bool nft = false;
 	int r;
 
 	t->waits = true;
@@ -827,10 +854,10 @@ int iptables_open(bool *ipv4, bool *ipv6, struct adapter **ret, struct err *err)
 		if (found)
 			continue;
 		f->family = f->dispatch.family = families[i];
-		counted &= f->tool.info.nft;
+		nft |= f->tool.info.nft;
 	}
 	/* Without it every audit reads. */
-	if (!r && counted)
+	if (!r && nft)
 		nl_port_open(NETLINK_NETFILTER, &t->port, NULL);
 	if (r) {
 		iptables_free(&t->adapter);

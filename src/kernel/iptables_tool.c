@@ -17,9 +17,8 @@
  *  4. NAME-restore writes what is missing: one run for all kinds of facts, with a commit for each
  *     step of the order.
  *
- * That is at most six on an empty node, and four on one where everything stands already. The legacy
- * variant has no number that tells whether what was read at the start still stands when the input
- * has come, so that it reads once more. tests/vm/test_starts.sh counts.
+ * That is at most six on an empty node, and four on one where everything stands already.
+ * tests/vm/test_starts.sh counts.
  */
 #include "iptables_tool.h"
 
@@ -134,9 +133,11 @@ static int hints_at(int family, bool nft, struct err *err)
 	_cleanup_(buf_done) struct buf out = { 0 };
 	char variant[TOOL_NAME_SIZE], name[TOOL_NAME_SIZE + sizeof("-save")];
 	struct iptables_line line;
+	struct err unused;
 	int r;
 
-	if (!nft && !legacy_has(family, TABLE_MANGLE))
+	if (nft ? !nft_has_table(family, table_name(TABLE_MANGLE), &unused)
+		: !legacy_has(family, TABLE_MANGLE))
 		return 0;
 	snprintf(name, sizeof(name), "%s-save", variant_tool_name(family, nft, variant));
 	r = exec_run((const char *const[]){ name, "-t", "mangle", NULL }, NULL, 0, TABLE_TIMEOUT_MS,

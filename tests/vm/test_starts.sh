@@ -6,12 +6,17 @@
 . "$(dirname "$0")/kube-proxy.sh"
 . "$(dirname "$0")/kube-proxy-iptables.sh"
 
-# Programs before those of PATH, which write down that they run.
+# count_programs [VARIANT]: makes programs before those of PATH, which write down that they run. The
+# plain names are those of the variant.
 count_programs() {
 	local name path
+	rm -rf "$WORK/counted"
 	mkdir "$WORK/counted"
 	for name in {iptables,ip6tables}{,-nft,-legacy}{,-save,-restore}; do
-		path=$(type -P "$name") || continue
+		path=$name
+		[[ -z "${1:-}" || $name = *-nft* || $name = *-legacy* ]] ||
+			path=${name/tables/tables-$1}
+		path=$(type -P "$path") || continue
 		# shellcheck disable=SC2016
 		printf '#!/bin/sh\necho "${0##*/} $*" >>"%s"\nexec "%s" "$@"\n' \
 			"$WORK/programs" "$path" >"$WORK/counted/$name"
@@ -87,5 +92,17 @@ if [ -d /proc/sys/net/ipv4/vs ] || modprobe -q ip_vs; then
 	counted_with ipvs
 else
 	skip "starts of the IPVS backend" "this kernel has no ip_vs"
+fi
+if in_node iptables-legacy -S >/dev/null 2>&1 && in_node ip6tables-legacy -S >/dev/null 2>&1; then
+	count_programs legacy
+	lab_again
+	write_services
+	must "with iptables-legacy a start on an empty node succeeds" eval "(start iptables)"
+	check "with iptables-legacy it runs six programs" ran_at_most 6
+	must "with iptables-legacy a restart succeeds" eval "(start iptables)"
+	check "with iptables-legacy it reads once, and tries table mangle, which nobody has made" \
+		ran_at_most 6
+else
+	skip "starts with iptables-legacy" "it does not work here"
 fi
 tap_done
