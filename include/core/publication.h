@@ -46,16 +46,16 @@ struct publication {
 	/* Its endpoints that are not ready or terminate, sorted by node_socket_compare(). */
 	struct node_socket *unready;
 	size_t n_unready;
-	bool degraded; /* the scheduler that it asked for is missing */
-	bool beyond;   /* a port of it is, see struct served_port */
-	/* It publishes nothing yet: all its endpoints may be in what could not be read. */
-	bool withheld;
 	struct port_marks marks;
 	struct stale_service *stale; /* of its UDP ports, see core/stale_watch.h; NULL: none */
 	struct wish *wishes;	     /* sorted by wish_compare() */
 	size_t n_wishes, n_refused;
-	struct allocated_ip cluster_ips[2];
+	struct allocated_ip *cluster_ips;
 	size_t n_cluster_ips;
+	bool degraded; /* the scheduler that it asked for is missing */
+	bool beyond;   /* a port of it is, see struct served_port */
+	/* It publishes nothing yet: all its endpoints may be in what could not be read. */
+	bool withheld;
 	uint16_t health_check_port; /* healthCheckNodePort as published; 0: none */
 	bool takes_ports[2];	    /* IPv4, IPv6: of addresses that stay with their owners */
 };

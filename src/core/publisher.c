@@ -19,6 +19,7 @@ static void publication_free(struct publication *pub)
 	claims_done(&pub->claims);
 	free(pub->marks.marks);
 	free(pub->wishes);
+	free(pub->cluster_ips);
 	free(pub->unready);
 	free(pub);
 }

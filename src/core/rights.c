@@ -278,13 +278,15 @@ static void remember_cluster_ips(
 	struct rights *r, struct publication *pub, const struct served_ports *served)
 {
 	const struct service *s = served->n ? served->ports[0].service : NULL;
-	struct ip was[ARRAY_SIZE(pub->cluster_ips)];
+	struct ip was[ARRAY_SIZE(s->cluster_ips)];
 	const size_t n_was = pub->n_cluster_ips, n = s ? s->n_cluster_ips : 0;
 
 	for (size_t i = 0; i < n_was; i++) {
 		was[i] = pub->cluster_ips[i].ip;
 		map_del(&r->cluster_ips, &pub->cluster_ips[i].by_address);
 	}
+	free(take(pub->cluster_ips));
+	pub->cluster_ips = n ? mem_zalloc(n, sizeof(*pub->cluster_ips)) : NULL;
 	pub->n_cluster_ips = n;
 	for (size_t i = 0; i < n; i++) {
 		struct allocated_ip *a = &pub->cluster_ips[i];
