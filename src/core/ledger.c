@@ -180,10 +180,15 @@ static void entry_set_have(struct ledger *l, struct ledger_entry *e, const struc
 	val_pool_put(&l->vals, old);
 }
 
-static struct ledger_entry *ledger_find(const struct ledger *l, const struct fact_key *key)
+static uint32_t hash_key(const struct fact_key *key)
 {
-	map_for_each_match_entry(
-		struct ledger_entry, e, &l->entries, map_hash(key, sizeof(*key)), by_key) {
+	return map_hash(key, sizeof(*key));
+}
+
+static struct ledger_entry *ledger_find_hashed(
+	const struct ledger *l, const struct fact_key *key, uint32_t hash)
+{
+	map_for_each_match_entry(struct ledger_entry, e, &l->entries, hash, by_key) {
 		const struct fact_key found = entry_key(e);
 
 		if (fact_key_eq(&found, key))
@@ -192,10 +197,16 @@ static struct ledger_entry *ledger_find(const struct ledger *l, const struct fac
 	return NULL;
 }
 
+static struct ledger_entry *ledger_find(const struct ledger *l, const struct fact_key *key)
+{
+	return ledger_find_hashed(l, key, hash_key(key));
+}
+
 /* Makes the entry, and the one of its parent, where there is none. */
 static struct ledger_entry *ledger_get(struct ledger *l, const struct fact_key *key)
 {
-	struct ledger_entry *e = ledger_find(l, key);
+	const uint32_t hash = hash_key(key);
+	struct ledger_entry *e = ledger_find_hashed(l, key, hash);
 	struct fact_key parent = { 0 };
 	struct packed_key packed;
 	size_t size, all;
@@ -223,7 +234,7 @@ static struct ledger_entry *ledger_get(struct ledger *l, const struct fact_key *
 	} else {
 		list_init(&e->children);
 	}
-	map_add(&l->entries, &e->by_key, map_hash(key, sizeof(*key)));
+	map_add(&l->entries, &e->by_key, hash);
 	return e;
 }
 
@@ -365,19 +376,32 @@ static bool entry_next_op(const struct ledger_entry *e, enum op_type *ret)
 	return false;
 }
 
+/* Only members and chains may have another place than the rest of their kind. */
+static enum op_class entry_class(const struct ledger_entry *e)
+{
+	struct fact_key key;
+
+	if (e->kind != FACT_MEMBER && e->kind != FACT_CHAIN)
+		return (enum op_class)e->kind;
+	key = entry_key(e);
+	return op_class_of(&key);
+}
+
 static enum op_class class_of_op(const struct ledger *l, const struct ledger_entry *e,
 	enum op_type type, const struct claim *c)
 {
-	const struct fact_key key = entry_key(e);
-
 	if (type == OP_SET && e->kind == FACT_RS && e->known && !e->have->rs.weight &&
 		c->val->rs.weight)
 		return OP_CLASS_REVIVAL;
-	if (type == OP_ADD && l->enters_last && fact_enters_nat(&key))
-		return OP_CLASS_ENTRY;
-	if (type == OP_SET && l->turns_early && op_class_of(&key) == OP_CLASS_ENTRANCE)
+	if (type == OP_ADD && l->enters_last && e->kind == FACT_JUMP) {
+		const struct fact_key key = entry_key(e);
+
+		if (fact_enters_nat(&key))
+			return OP_CLASS_ENTRY;
+	}
+	if (type == OP_SET && l->turns_early && entry_class(e) == OP_CLASS_ENTRANCE)
 		return (enum op_class)FACT_CHAIN;
-	return op_class_of(&key);
+	return entry_class(e);
 }
 
 /* Queues and counts */
@@ -713,12 +737,9 @@ void ledger_turn_last(struct ledger *l, bool last)
 	if (l->turns_early == !last)
 		return;
 	l->turns_early = !last;
-	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
-		const struct fact_key key = entry_key(e);
-
-		if (op_class_of(&key) == OP_CLASS_ENTRANCE)
+	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key)
+		if (entry_class(e) == OP_CLASS_ENTRANCE)
 			ledger_requeue(l, e);
-	}
 	ledger_collect(l);
 }
 

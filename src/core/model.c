@@ -15,11 +15,16 @@ const char *service_type_name(enum service_type type)
 	return names[type];
 }
 
+/* Most objects fit into their first chunk; those that stay are packed, see model_pack.h. */
+enum { SERVICE_CHUNK = 1024, SLICE_CHUNK = 2048 };
+
 struct service *service_new(void)
 {
-	struct arena a = { 0 };
-	struct service *s = arena_alloc(&a, 1, sizeof(*s));
+	struct service *s;
+	struct arena a;
 
+	arena_init(&a, SERVICE_CHUNK);
+	s = arena_alloc(&a, 1, sizeof(*s));
 	s->arena = a;
 	s->ns = s->name = s->resource_version = s->uid = s->scheduler = "";
 	s->drain_timeout = -1;
@@ -28,9 +33,11 @@ struct service *service_new(void)
 
 struct slice *slice_new(void)
 {
-	struct arena a = { 0 };
-	struct slice *s = arena_alloc(&a, 1, sizeof(*s));
+	struct slice *s;
+	struct arena a;
 
+	arena_init(&a, SLICE_CHUNK);
+	s = arena_alloc(&a, 1, sizeof(*s));
 	s->arena = a;
 	s->ns = s->name = s->resource_version = s->service = "";
 	s->weight = -1;

@@ -26,9 +26,8 @@ struct fact_key packed_key_unpack(uint16_t used, const uint32_t *words, const st
 	struct fact_key key;
 
 	memcpy(all, base, sizeof(all));
-	for (size_t i = 0; i < KEY_WORDS; i++)
-		if (used & 1u << i)
-			all[i] = *words++;
+	for (unsigned left = used; left; left &= left - 1)
+		all[__builtin_ctz(left)] = *words++;
 	memcpy(&key, all, sizeof(key));
 	return key;
 }
