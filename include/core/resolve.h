@@ -99,6 +99,12 @@ struct rule_match resolve_match_pods(const struct node_view *view, int family);
 
 /* The chain decides which backend gets the packets of a Service (src/core/op_order.c). */
 bool chain_is_entrance(enum table table, const char *name);
+/*
+ * The place of a jump among those from its built-in chain, for an adapter that can choose: behind
+ * those with a smaller number. With nftables a jump that sets whole marks comes before one that adds
+ * a bit.
+ */
+size_t jump_place(const struct fact_key *jump);
 /* A chain of that name is made by resolve_node() or resolve_service(), or was by kube-proxy. */
 bool chain_is_ours(enum table table, const char *name);
 

@@ -566,7 +566,8 @@ enum node_jump_use {
 	USE_NEW,   /* new connections: for their packets alone */
 };
 
-/* Inserted at the head of their built-in chain, one after the other. */
+/* With iptables inserted at the head of their built-in chain, one after the other. With nftables they
+ * stand in this order, see jump_place(). */
 static const struct node_jump {
 	unsigned layouts;
 	enum table table;
@@ -619,6 +620,17 @@ static const struct node_jump {
 	{ ON_BOTH, TABLE_MANGLE, HOOK_INPUT, "KUBE-IPVS-TAKEN",
 		"kubernetes ports of external addresses", USE_LEADS },
 };
+
+size_t jump_place(const struct fact_key *jump)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(node_jumps) &&
+		!(node_jumps[i].table == jump->set && node_jumps[i].from == jump->port &&
+			!strcmp(node_jumps[i].to, jump->name)))
+		i++;
+	return i;
+}
 
 static bool jump_stands(const struct node_rules *n, const struct node_jump *j)
 {

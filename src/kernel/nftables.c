@@ -323,6 +323,17 @@ static struct fact *find_jump(const struct base_chain *b, const struct fact_key 
 	return NULL;
 }
 
+static void insert_jump(struct base_chain *b, const struct fact *jump)
+{
+	const size_t place = jump_place(&jump->key);
+	size_t i;
+
+	fact_list_add(&b->jumps, *jump);
+	for (i = b->jumps.n - 1; i && jump_place(&b->jumps.facts[i - 1].key) > place; i--)
+		b->jumps.facts[i] = b->jumps.facts[i - 1];
+	b->jumps.facts[i] = *jump;
+}
+
 static void change_jump(struct base_chain *b, const struct op *op)
 {
 	struct fact *have = find_jump(b, &op->fact.key);
@@ -330,7 +341,7 @@ static void change_jump(struct base_chain *b, const struct op *op)
 	if (op->type != OP_DEL && have)
 		*have = op->fact;
 	else if (op->type != OP_DEL)
-		fact_list_add(&b->jumps, op->fact);
+		insert_jump(b, &op->fact);
 	else if (have)
 		memmove(have, have + 1,
 			(size_t)(b->jumps.facts + --b->jumps.n - have) * sizeof(*have));

@@ -556,6 +556,8 @@ static void a_replaced_expression_is_seen(void **state)
 	rule_list_done(&list);
 }
 
+enum { MANY_JUMPS = 64 };
+
 static bool has_jump(const struct fact_list *l, enum table table, enum hook hook)
 {
 	for (size_t i = 0; i < l->n; i++)
@@ -563,6 +565,22 @@ static bool has_jump(const struct fact_list *l, enum table table, enum hook hook
 			l->facts[i].key.port == hook)
 			return true;
 	return false;
+}
+
+static void print_rules_for_nft(const struct fact *f, struct buf *b)
+{
+	const int family = f->key.family;
+	const struct rule_list *list = rule_pool_get(&pool, f->val.chain.rules);
+	struct rule rule;
+
+	for (size_t at = 0; list && rule_list_next(list, &at, &rule);) {
+		buf_addf(b, "add rule %s ipvsctl-svc ", family == AF_INET6 ? "ip6" : "ip");
+		nftables_print_chain(b, f->key.set,
+			f->key.kind == FACT_JUMP ? hook_name(f->key.port) : f->key.name);
+		buf_addc(b, ' ');
+		nftables_print_rule(b, family, f->key.set, MARK_MASK, &rule);
+		buf_addc(b, '\n');
+	}
 }
 
 /* The facts of one family as a file for nft. */
@@ -608,24 +626,14 @@ static void print_for_nft(const struct fact_list *l, int family, struct buf *b)
 			buf_addf(b, " { type %s hook %s priority %d; }\n", type, hook_word,
 				priority);
 		}
-	for (size_t i = 0; i < l->n; i++) {
-		const struct fact *f = &l->facts[i];
-		const struct rule_list *list;
-		struct rule rule;
-
-		if (f->key.family != family ||
-			(f->key.kind != FACT_CHAIN && f->key.kind != FACT_JUMP))
-			continue;
-		list = rule_pool_get(&pool, f->val.chain.rules);
-		for (size_t at = 0; list && rule_list_next(list, &at, &rule);) {
-			buf_addf(b, "add rule %s ipvsctl-svc ", word);
-			nftables_print_chain(b, f->key.set,
-				f->key.kind == FACT_JUMP ? hook_name(f->key.port) : f->key.name);
-			buf_addc(b, ' ');
-			nftables_print_rule(b, family, f->key.set, MARK_MASK, &rule);
-			buf_addc(b, '\n');
-		}
-	}
+	for (size_t i = 0; i < l->n; i++)
+		if (l->facts[i].key.family == family && l->facts[i].key.kind == FACT_CHAIN)
+			print_rules_for_nft(&l->facts[i], b);
+	for (size_t place = 0; place <= MANY_JUMPS; place++)
+		for (size_t i = 0; i < l->n; i++)
+			if (l->facts[i].key.family == family && l->facts[i].key.kind == FACT_JUMP &&
+				jump_place(&l->facts[i].key) == place)
+				print_rules_for_nft(&l->facts[i], b);
 }
 
 /* Where a set has ranges, nft 1.0.6 turns the one byte of "meta l4proto" as if it were two, which
@@ -645,6 +653,23 @@ static bool nft_writes_ranges(void)
 }
 
 /* The same table, whoever writes it. */
+/* A mark from a map replaces the whole mark, so no bit may be added before. */
+static void whole_marks_are_set_before_bits_are_added(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list l = node_facts(NULL);
+	_cleanup_free_ char *text = NULL;
+	const char *marks, *bit;
+
+	(void)state;
+	add_all(&l);
+	text = list_table("ip");
+	marks = strstr(text, "jump mangle-KUBE-IPVS-PODS");
+	bit = strstr(text, "jump mangle-KUBE-IPVS-EXTERNAL");
+	assert_non_null(marks);
+	assert_non_null(bit);
+	assert_true(marks < bit);
+}
+
 static void nft_reads_what_is_printed(void **state)
 {
 	static void (*const options[])(struct fixture_node * n) = { default_options, by_interface,
@@ -972,6 +997,7 @@ int main(void)
 		TEST(one_bad_member_does_not_stop_the_others),
 		TEST(changes_by_others_are_seen_and_mended),
 		TEST(a_replaced_expression_is_seen),
+		TEST(whole_marks_are_set_before_bits_are_added),
 		TEST(nft_reads_what_is_printed),
 		TEST(what_nft_prints_can_be_read),
 		TEST(all_of_it_is_removed_without_its_rules),
