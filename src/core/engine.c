@@ -476,11 +476,15 @@ static bool skip_real_servers(const struct fact_key *vs, void *arg)
 	return true;
 }
 
-static void note_chain_of_service(const struct fact_key *key, const struct fact_state *s, void *arg)
+/* Of a Service with iptables, or of the nftables backend. */
+static void note_translating_chain(
+	const struct fact_key *key, const struct fact_state *s, void *arg)
 {
 	bool *translated = arg;
 
-	*translated |= s->present && op_class_of(key) == OP_CLASS_SERVICE_CHAIN;
+	*translated |= s->present &&
+		(op_class_of(key) == OP_CLASS_SERVICE_CHAIN ||
+			(key->set == TABLE_NAT && !strcmp(key->name, CHAIN_DISPATCH)));
 }
 
 /* With IPVS, the first audit tells whether another backend has to be relieved. */
@@ -490,7 +494,7 @@ static bool entrances_turn_last(const struct engine *e)
 		ledger_counts_of(e->ledger, FACT_DISPATCH)->present;
 
 	if (!translated)
-		ledger_each(e->ledger, FACT_CHAIN, note_chain_of_service, &translated);
+		ledger_each(e->ledger, FACT_CHAIN, note_translating_chain, &translated);
 	return translated;
 }
 
