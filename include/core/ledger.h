@@ -71,7 +71,7 @@ void ledger_free(struct ledger *l);
 void ledger_claim(struct ledger *l, const struct fact *f, const struct claimant *who);
 void ledger_release(struct ledger *l, const struct fact_key *key, const struct claimant *who);
 
-/* What one claimant claims by ledger_publish(), sorted by key. Zeroed: nothing. */
+/* The entries that one claimant claims by ledger_publish(), sorted by key. Zeroed, there are none. */
 struct claims {
 	struct ledger_entry **entries; /* each stays as long as it is claimed */
 	size_t n;

@@ -85,7 +85,7 @@ struct service {
 	int64_t drain_timeout;	/* annotation ipvsctl.io/drain-timeout, milliseconds; -1: none */
 };
 
-/* Where an endpoint is, and who should use it. */
+/* The node of an endpoint, and the zones and nodes whose clients should use it. */
 struct endpoint_place {
 	const char *node_name; /* "": unknown */
 	const char *const *zone_hints;

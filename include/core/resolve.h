@@ -81,7 +81,7 @@ struct node_needs {
 	/* To hand over from the iptables backend; else NULL. */
 	const struct portals *portals;
 };
-/* What any node may need, but for portals. */
+/* Everything that a node may need, except portals. */
 struct node_needs node_needs_all(void);
 void resolve_node(const struct node_view *view, const struct node_needs *needs,
 	struct rule_pool *pool, struct fact_list *ret);

@@ -476,7 +476,7 @@ static bool skip_real_servers(const struct fact_key *vs, void *arg)
 	return true;
 }
 
-/* Of a Service with iptables, or of the nftables backend. */
+/* Whether the chain is one of a Service on iptables, or one of the nftables backend. */
 static void note_translating_chain(
 	const struct fact_key *key, const struct fact_state *s, void *arg)
 {

@@ -1042,11 +1042,12 @@ void ledger_each(const struct ledger *l, enum fact_kind kind,
 	void (*f)(const struct fact_key *key, const struct fact_state *state, void *arg), void *arg)
 {
 	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
-		const struct fact_key key = entry_key(e);
 		struct fact_state state;
+		struct fact_key key;
 
 		if (e->kind != kind)
 			continue;
+		key = entry_key(e);
 		state = entry_state(e);
 		f(&key, &state, arg);
 	}
