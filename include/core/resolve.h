@@ -105,6 +105,12 @@ bool chain_is_entrance(enum table table, const char *name);
  * a bit.
  */
 size_t jump_place(const struct fact_key *jump);
+/*
+ * Sets the rules of a jump that some options and some backend make, and that nobody may want now: with
+ * an adapter that writes a built-in chain as a whole it stands there until it is deleted. False: the
+ * jump has the hash of other rules.
+ */
+bool jump_rules(const struct fact *jump, struct rule_list *ret);
 /* A chain of that name is made by resolve_node() or resolve_service(), or was by kube-proxy. */
 bool chain_is_ours(enum table table, const char *name);
 

@@ -36,6 +36,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "core/resolve.h"
 #include "core/service_chain.h"
@@ -632,6 +633,39 @@ size_t jump_place(const struct fact_key *jump)
 	return i;
 }
 
+static struct rule make_jump(const struct node_jump *j, bool guards)
+{
+	struct rule rule = { .target = jump_to(j->to), .comment = j->comment };
+
+	if (guards)
+		rule.match[0] = not_going_on;
+	if (j->use == USE_NEW) {
+		rule.match[0] = (struct rule_match){ MATCH_STATES, .states = STATE_NEW };
+		rule.comment_last = true;
+	}
+	return rule;
+}
+
+bool jump_rules(const struct fact *jump, struct rule_list *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(node_jumps); i++) {
+		const struct node_jump *j = &node_jumps[i];
+
+		if (j->table != jump->key.set || j->from != jump->key.port ||
+			strcmp(j->to, jump->key.name) != 0)
+			continue;
+		for (int guards = 0; guards <= j->guards; guards++) {
+			const struct rule rule = make_jump(j, guards);
+
+			rule_list_reset(ret);
+			rule_list_add(ret, &rule);
+			if (rule_list_hash(HASH_EMPTY, ret) == jump->val.chain.rules)
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool jump_stands(const struct node_rules *n, const struct node_jump *j)
 {
 	const unsigned ours = n->handed_over ? ON_HANDED_OVER
@@ -697,17 +731,10 @@ static void resolve_chains(const struct node_view *view, int family, const struc
 
 	for (size_t i = 0; i < ARRAY_SIZE(node_jumps); i++) {
 		const struct node_jump *j = &node_jumps[i];
-
-		struct rule rule = { .target = jump_to(j->to), .comment = j->comment };
+		const struct rule rule = make_jump(j, j->guards && (n.translates || !n.whole));
 
 		if (!jump_stands(&n, j))
 			continue;
-		if (j->guards && (n.translates || !n.whole))
-			rule.match[0] = not_going_on;
-		if (j->use == USE_NEW) {
-			rule.match[0] = (struct rule_match){ MATCH_STATES, .states = STATE_NEW };
-			rule.comment_last = true;
-		}
 		rule_list_add(&n.list, &rule);
 		fact_list_add(ret,
 			fact_jump(family, j->table, j->from, j->to, rule_pool_put(pool, &n.list)));

@@ -113,6 +113,8 @@ static void compare_jump(
 {
 	const char *to = told->expressions ? nftables_rule_leads_to(told->expressions) : NULL;
 	const size_t prefix = strlen(table_name(c->dialect.table)) + 1;
+	_cleanup_(rule_list_done) struct rule_list unwanted = { 0 };
+	struct fact jump;
 	struct rule rule;
 	size_t at = 0;
 
@@ -120,10 +122,12 @@ static void compare_jump(
 		c->other = true;
 		return;
 	}
+	jump = fact_jump(c->family, c->dialect.table, c->hook, to + prefix, told->hash);
+	if (!list && jump_rules(&jump, &unwanted))
+		list = &unwanted;
 	if (!list || !rule_list_next(list, &at, &rule) || !is_written_as(&c->dialect, &rule, told))
 		c->other = true;
-	fact_list_add(&c->jumps,
-		fact_jump(c->family, c->dialect.table, c->hook, to + prefix, told->hash));
+	fact_list_add(&c->jumps, jump);
 }
 
 static void compare_rule(

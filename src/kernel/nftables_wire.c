@@ -27,9 +27,12 @@ void nftables_requests_add_rules(struct nftables_requests *r, int owner,
 {
 	const struct nftables_dialect dialect = { f->key.family, f->key.set, w->mark_mask };
 	const struct rule_list *list = rule_pool_get(w->pool, f->val.chain.rules);
+	_cleanup_(rule_list_done) struct rule_list unwanted = { 0 };
 	struct rule rule;
 	size_t at = 0;
 
+	if (!list && f->key.kind == FACT_JUMP && jump_rules(f, &unwanted))
+		list = &unwanted;
 	if (!list && f->val.chain.rules != HASH_EMPTY)
 		nftables_requests_add(r, owner, NULL);
 	while (list && rule_list_next(list, &at, &rule))

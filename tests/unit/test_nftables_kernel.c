@@ -653,6 +653,32 @@ static bool nft_writes_ranges(void)
 }
 
 /* The same table, whoever writes it. */
+static int compare_keys(const void *a, const void *b)
+{
+	return fact_key_cmp(&((const struct fact *)a)->key, &((const struct fact *)b)->key);
+}
+
+/* Another backend stands until this one answers, though nobody wants its jumps any more. */
+static void jumps_are_added_to_those_of_another_backend(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list old = node_facts(translating), new = { 0 };
+	_cleanup_(fact_list_done) struct fact_list have = { 0 }, missing = { 0 };
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	add_all(&old);
+	rule_pool_done(&pool);
+	new = node_facts(NULL);
+	have = kernel_dump(adapter, FACT_JUMP);
+	for (size_t i = 0; i < new.n; i++)
+		if (!bsearch(&new.facts[i], old.facts, old.n, sizeof(*old.facts), compare_keys))
+			fact_list_add(&missing, new.facts[i]);
+	add_all(&missing);
+	text = list_table("ip");
+	assert_non_null(strstr(text, "jump filter-KUBE-IPVS-FILTER"));
+	assert_non_null(strstr(text, "jump filter-KUBE-SERVICES"));
+}
+
 /* A mark from a map replaces the whole mark, so no bit may be added before. */
 static void whole_marks_are_set_before_bits_are_added(void **state)
 {
@@ -997,6 +1023,7 @@ int main(void)
 		TEST(one_bad_member_does_not_stop_the_others),
 		TEST(changes_by_others_are_seen_and_mended),
 		TEST(a_replaced_expression_is_seen),
+		TEST(jumps_are_added_to_those_of_another_backend),
 		TEST(whole_marks_are_set_before_bits_are_added),
 		TEST(nft_reads_what_is_printed),
 		TEST(what_nft_prints_can_be_read),
