@@ -9,7 +9,8 @@
  * An entry whose last attempt failed waits on the `delayed` list until its time has come. A child
  * waits on no queue while its parent is absent, and is not deleted by itself while its parent is
  * leaving, because the kernel drops the children with the parent. Members that lead packets
- * somewhere are deleted all the same, as they have to go before what they lead to.
+ * somewhere, which are those with a step of their own in op_order.c, are deleted all the same, as they
+ * have to go before what they lead to.
  *
  * A cluster has ten or a hundred thousand facts, so that an entry keeps its key packed, and values
  * are kept once for all entries (packed_key.h, val_pool.h).
@@ -353,7 +354,7 @@ static bool entry_goes_with_parent(const struct ledger_entry *e)
 	if (!e->is_child || !entry_is_leaving(e->parent))
 		return false;
 	key = entry_key(e);
-	return !fact_diverts(&key) && !fact_exposes(&key);
+	return op_class_of(&key) == (enum op_class)key.kind;
 }
 
 /* Whether there is an operation that makes the entry equal to its desired state. */

@@ -71,6 +71,16 @@ static void ipvs_answers_before_it_gets_packets(void **state)
 	assert_kept(w);
 }
 
+/* The kernel refuses to delete a chain that a member leads to. */
+static void members_that_lead_to_chains_go_before_these(void **state)
+{
+	struct world *w = *state;
+
+	change_backend(w, BACKEND_NFTABLES, BACKEND_IPVS);
+	world_expect_order(w, "delete dispatch", "delete member KUBE-SPREADS");
+	world_expect_order(w, "delete member KUBE-SPREADS", "delete chain IPv4 nat KUBE-SPREAD-");
+}
+
 static void iptables_answers_before_it_gets_packets(void **state)
 {
 	static const char *const before[] = { "add set KUBE-NO-ENDPOINTS",
@@ -228,6 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(ipvs_answers_before_it_gets_packets),
+		WORLD_TEST(members_that_lead_to_chains_go_before_these),
 		WORLD_TEST(iptables_answers_before_it_gets_packets),
 		WORLD_TEST(entries_come_last_where_others_translate),
 		WORLD_TEST(entrances_elsewhere_may_change_in_between),

@@ -670,6 +670,7 @@ static void jumps_are_added_to_those_of_another_backend(void **state)
 	rule_pool_done(&pool);
 	new = node_facts(NULL);
 	have = kernel_dump(adapter, FACT_JUMP);
+	assert_true(have.n);
 	for (size_t i = 0; i < new.n; i++)
 		if (!bsearch(&new.facts[i], old.facts, old.n, sizeof(*old.facts), compare_keys))
 			fact_list_add(&missing, new.facts[i]);

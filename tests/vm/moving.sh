@@ -144,6 +144,7 @@ change_to() {
 	daemon_end TERM
 	must "a restart with --backend $1 succeeds" daemon_start --backend "$1" --drain-timeout 2s
 	check "no work is pending after the restart with --backend $1" eventually 60 settled_on "$1"
+	check "change to $1: the kernel refused nothing" not grep "the kernel refused" "$DAEMON_LOG"
 	sleep $((PATIENCE / 2 + 1))
 	end_loops "change to $1"
 	check "change to $1: a client that keeps sending UDP from one port gets answers" \
