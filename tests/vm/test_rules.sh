@@ -4,56 +4,37 @@
 # and no packet passes by those that guard a Service.
 . "$(dirname "$0")/lab.sh"
 
-# A Service that is always there.
-web() {
-	manifest web.yaml <<-END
+# service NAME SPEC STATUS PORTS ENDPOINTS
+service() {
+	manifest "$1.yaml" <<-END
 		apiVersion: v1
 		kind: List
 		items:
-		- {apiVersion: v1, kind: Service, metadata: {name: web},
-		   spec: {clusterIP: 10.96.0.10, ports: [{port: 80}]}}
-		$(slice web-1 web IPv4 "[{port: 8080}]" \
-			"{addresses: [$POD_A], nodeName: node-a}, {addresses: [$POD_C], nodeName: node-b}")
+		- {apiVersion: v1, kind: Service, metadata: {name: $1}, spec: {$2}, status: {$3}}
+		$(slice "$1-1" "$1" IPv4 "[{$4}]" "$5")
 	END
 }
 
+ON_NODE="{addresses: [$POD_A], nodeName: node-a}"
+ELSEWHERE="{addresses: [$POD_C], nodeName: node-b}"
+
 # ranged RANGE: a Service that only this range may reach.
 ranged() {
-	manifest ranged.yaml <<-END
-		apiVersion: v1
-		kind: List
-		items:
-		- {apiVersion: v1, kind: Service, metadata: {name: ranged},
-		   spec: {type: LoadBalancer, clusterIP: 10.96.0.20, allocateLoadBalancerNodePorts: false,
-		     loadBalancerSourceRanges: [$1], ports: [{port: 80}]},
-		   status: {loadBalancer: {ingress: [{ip: 203.0.113.10}]}}}
-		$(slice ranged-1 ranged IPv4 "[{port: 8080}]" "{addresses: [$POD_A], nodeName: node-a}")
-	END
+	service ranged "type: LoadBalancer, clusterIP: 10.96.0.20, allocateLoadBalancerNodePorts: false,
+		loadBalancerSourceRanges: [$1], ports: [{port: 80}]" \
+		"loadBalancer: {ingress: [{ip: 203.0.113.10}]}" "port: 8080" "$ON_NODE"
 }
 
 # local_dns ENDPOINTS: clients from outside may only use endpoints of this node; pods may use all.
 local_dns() {
-	manifest dns.yaml <<-END
-		apiVersion: v1
-		kind: List
-		items:
-		- {apiVersion: v1, kind: Service, metadata: {name: dns},
-		   spec: {type: LoadBalancer, clusterIP: 10.96.0.53, externalTrafficPolicy: Local,
-		     healthCheckNodePort: 30999, ports: [{port: 53, nodePort: 30053, protocol: UDP}]},
-		   status: {loadBalancer: {ingress: [{ip: 203.0.113.53}]}}}
-		$(slice dns-1 dns IPv4 "[{port: 5353, protocol: UDP}]" "$1")
-	END
+	service dns "type: LoadBalancer, clusterIP: 10.96.0.53, externalTrafficPolicy: Local,
+		healthCheckNodePort: 30999, ports: [{port: 53, nodePort: 30053, protocol: UDP}]" \
+		"loadBalancer: {ingress: [{ip: 203.0.113.53}]}" "port: 5353, protocol: UDP" "$1"
 }
 
 no_endpoints_here() {
-	manifest elsewhere.yaml <<-END
-		apiVersion: v1
-		kind: List
-		items:
-		- {apiVersion: v1, kind: Service, metadata: {name: elsewhere},
-		   spec: {clusterIP: 10.96.0.30, internalTrafficPolicy: Local, ports: [{port: 80}]}}
-		$(slice elsewhere-1 elsewhere IPv4 "[{port: 8080}]" "{addresses: [$POD_C], nodeName: node-b}")
-	END
+	service elsewhere "clusterIP: 10.96.0.30, internalTrafficPolicy: Local, ports: [{port: 80}]" "" \
+		"port: 8080" "$ELSEWHERE"
 }
 
 # Prints the jumps of ours outside of table nat, as "FORWARD KUBE-FORWARD", without those for ports of external
@@ -135,7 +116,7 @@ still_asks() {
 
 lab_up
 in_node ipvsadm -Ln >/dev/null 2>&1 || skip_all "this kernel has no ip_vs"
-web
+service web "clusterIP: 10.96.0.10, ports: [{port: 80}]" "" "port: 8080" "$ON_NODE, $ELSEWHERE"
 must "the daemon starts" daemon_start --drain-timeout 1s
 check "with a cluster IP alone, few rules stand" jumps_are "${FEW[@]}"
 keep_open web 2 b tcp 10.96.0.10 80
@@ -168,12 +149,12 @@ else
 	skip "packets that are not tracked are checked, too" "this kernel has no nf_tables"
 fi
 
-change "a local policy" local_dns "{addresses: [$POD_A], nodeName: node-a}"
+change "a local policy" local_dns "$ON_NODE"
 check "it brings its rules" eventually 20 jumps_are "${FEW[@]}" \
 	"INPUT KUBE-PROXY-FIREWALL" "FORWARD KUBE-PROXY-FIREWALL" "${POLICIES[@]}" "INPUT KUBE-NODE-PORT"
 keep_open dns 1 b udp 203.0.113.53 53
 check "a flow of a pod is answered" [ "$(names "$KEPT")" = "a" ]
-change "its endpoint moves" local_dns "{addresses: [$POD_C], nodeName: node-b}"
+change "its endpoint moves" local_dns "$ELSEWHERE"
 check "the flow of the pod follows its endpoint to another node" eventually 20 still_asks c
 check "a client from outside gets no answer from there" unanswered client udp 203.0.113.53 53
 
