@@ -21,6 +21,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "core/engine.h"
+#include "core/health_checks.h"
 #include "core/no_local.h"
 #include "kernel/iptables_text.h"
 #include "report/plan.h"
@@ -269,6 +270,15 @@ static void bench_init(struct bench *b)
 	b->view.store = &b->store;
 }
 
+/* As the daemon does when it is in sync again. */
+static void list_health_checks(const struct bench *b)
+{
+	struct health_check_list checks = { 0 };
+
+	health_checks_list(&b->store, &b->view, AF_INET, &checks);
+	health_checks_done(&checks);
+}
+
 static void settle(struct bench *b, const char *what)
 {
 	const size_t before = b->kernel.n_ops;
@@ -279,6 +289,8 @@ static void settle(struct bench *b, const char *what)
 	do {
 		turn_begin(&t);
 		next = engine_step(b->engine, 1);
+		if (next > 1)
+			list_health_checks(b);
 		turn_end(&t);
 	} while (next <= 1);
 	snprintf(more, sizeof(more), "%zu operations, %.1f MB in use", b->kernel.n_ops - before,
