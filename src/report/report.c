@@ -164,9 +164,7 @@ static json_t *failures_json(const struct ledger *ledger, const struct report_in
 	_cleanup_(loose_facts_done) struct loose_facts l = { .type = LOOSE_FAILURE };
 	json_t *ret = json_array();
 
-	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
-		if (ledger_counts_of(ledger, kind)->failing)
-			ledger_each(ledger, kind, collect_loose, &l);
+	ledger_each(ledger, FACT_KINDS, collect_loose, &l);
 	if (l.n)
 		qsort(l.facts, l.n, sizeof(*l.facts), loose_fact_compare);
 	for (size_t i = 0; i < l.n && i < REPORT_MAX_FAILURES; i++) {
