@@ -26,6 +26,8 @@ static void durations_are_read_as_go_does(void **state)
 		{ ".5s", 500 },
 		{ "1.s", 1000 },
 		{ "0.29s", 290 },
+		{ "0.9999999999999h", 3600000 },
+		{ "0.0000000000001h", 0 }, /* less than a nanosecond */
 		{ "+2m", 120000 },
 		{ "-1s", -1000 },
 		{ "1000us", 1 },
