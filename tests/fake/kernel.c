@@ -281,13 +281,13 @@ static int conns(struct adapter *a, const struct fact_key *vs,
 
 	if (k->conns_error)
 		return err_set(err, k->conns_error, "connections cannot be counted");
-	map_for_each_entry(struct held, h, &k->facts, by_key) {
+	map_for_each_match_entry(
+		struct held, h, &k->children, map_hash(vs, sizeof(*vs)), by_parent) {
 		const struct fact *f = &h->fact;
 		struct rs_conns c = { .key = f->key, .weight = f->val.rs.weight };
 		struct fact_key parent;
 
-		if (f->key.kind != FACT_RS || !fact_parent(&f->key, &parent) ||
-			!fact_key_eq(&parent, vs))
+		if (!fact_parent(&f->key, &parent) || !fact_key_eq(&parent, vs))
 			continue;
 		c.active = k->active ? k->active(&f->key, k->arg) : 0;
 		fn(&c, arg);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * growth FILE [iptables]: does with a manifest what the daemon and the command line do with foreign
- * input, on a kernel in memory: reads, programs, resolves everything again, audits, reports,
- * explains, plans, and deletes. tests/growth/run counts its instructions.
+ * input, on a kernel in memory: reads, programs, resolves everything again, audits, reports with
+ * connections, explains, plans, and deletes. tests/growth/run counts its instructions.
  */
 #include <jansson.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/health_checks.h"
+#include "core/no_local.h"
 #include "fake/kernel.h"
 #include "fixture.h"
 #include "kernel/iptables_text.h"
@@ -32,6 +35,25 @@ static void report_all(const struct report_input *in)
 	while (report_next(r, in, &b))
 		;
 	report_free(r);
+}
+
+static int count_conns(const struct fact_key *vs, void (*fn)(const struct rs_conns *c, void *arg),
+	void *arg, void *adapter)
+{
+	struct adapter *a = adapter;
+	struct err err;
+
+	return a->conns(a, vs, fn, arg, &err);
+}
+
+/* As after a change, and for /metrics. */
+static void list_local(const struct store *store, const struct node_view *view)
+{
+	struct health_check_list checks = { 0 };
+
+	health_checks_list(store, view, AF_INET, &checks);
+	health_checks_done(&checks);
+	no_local_count(store, view, AF_INET);
 }
 
 static void explain_one(const struct report_input *in, const char *what)
@@ -111,9 +133,12 @@ int main(int argc, char **argv)
 		.kernel = "",
 		.input = "manifests",
 		.now = 1000,
+		.conns = count_conns,
+		.conns_arg = &kernel.adapter,
 		.print_chain = rule_text_print_chain,
 		.print_rule = rule_text_print };
 	report_all(&in);
+	list_local(&store, &node.view);
 	explain_one(&in, "10.96.0.1:80/TCP");
 	explain_one(&in, "default/web");
 	delete_all(&store);

@@ -876,6 +876,79 @@ static void many_services_are_told_in_pieces(void **state)
 	report_free(r);
 }
 
+/* As it was before a change or as it is after. */
+static void assert_whole(const json_t *service)
+{
+	const json_t *port = json_array_get(json_object_get(service, "ports"), 0);
+	const size_t n = json_array_size(json_object_get(port, "endpoints"));
+
+	assert_int_equal(json_array_size(json_object_get(service, "ports")), 1);
+	assert_int_equal(json_array_size(json_object_get(port, "addresses")), 1);
+	assert_int_equal(number(port, "total"), n);
+	assert_true(n == 0 || n == 2);
+	assert_string_equal(text(port, "state"), n ? "OK" : "NoEndpoints");
+	assert_string_equal(text(service, "state"), text(port, "state"));
+}
+
+static void services_stay_whole_while_all_of_them_change(void **state)
+{
+	enum { SERVICES = 5 * REPORT_PIECE };
+	struct fixture *f = *state;
+	_cleanup_(buf_done) struct buf lines = { 0 }, b = { 0 };
+	unsigned random = 1, n_changes = 0;
+	const char *before = "";
+	json_t *report, *services, *s;
+	struct report *r;
+	size_t i;
+
+	for (unsigned k = 0; k < SERVICES; k++)
+		buf_addf(&lines, "service a/s%03u ip=10.20.%u.%u port=http:80/TCP\n", k, k >> 8,
+			k & 255);
+	run(f, buf_str(&lines));
+	r = report_begin(&f->in);
+	while (report_next(r, &f->in, &b))
+		for (unsigned k = 0; k < SERVICES; k++) {
+			char name[8], slice[16];
+
+			random = random * 1103515245 + 12345;
+			snprintf(name, sizeof(name), "s%03u", k);
+			snprintf(slice, sizeof(slice), "s%03u-1", k);
+			buf_reset(&lines);
+			switch (random >> 16 & 3) {
+			case 0:
+				store_delete_service(&f->world->store, "a", name);
+				break;
+			case 1:
+				store_delete_slice(
+					&f->world->store, SLICE_ENDPOINT_SLICE, "a", slice);
+				break;
+			case 2:
+				buf_addf(&lines, "service a/%s ip=10.20.%u.%u port=http:80/TCP\n",
+					name, k >> 8, k & 255);
+				break;
+			default:
+				buf_addf(&lines,
+					"slice a/%s port=http:80/TCP ep=10.244.%u.1 ep=10.244.%u.2\n",
+					slice, k, k);
+				break;
+			}
+			n_changes++;
+			world_load(f->world, buf_str(&lines));
+		}
+	report_free(r);
+	assert_true(n_changes >= 4 * SERVICES);
+
+	report = json_loads(buf_str(&b), JSON_REJECT_DUPLICATES, NULL);
+	services = json_object_get(report, "services");
+	assert_true(json_array_size(services) >= REPORT_PIECE);
+	json_array_foreach(services, i, s) {
+		assert_whole(s);
+		assert_true(strcmp(before, text(s, "name")) < 0);
+		before = text(s, "name");
+	}
+	json_decref(report);
+}
+
 static void what_changes_between_two_pieces_is_told_as_it_is_then(void **state)
 {
 	struct fixture *f = *state;
@@ -944,6 +1017,7 @@ int main(void)
 		TEST(warnings_with_odd_bytes_are_told_nevertheless),
 		TEST(many_services_are_told_in_pieces),
 		TEST(what_changes_between_two_pieces_is_told_as_it_is_then),
+		TEST(services_stay_whole_while_all_of_them_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
