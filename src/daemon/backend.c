@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "backend.h"
+#include "daemon/backend.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 
@@ -11,8 +12,7 @@
 #include "kernel/probe.h"
 #include "kernel/sysctl.h"
 
-/* Refuses a default scheduler that the kernel does not have, and names those that it has. */
-static int check_scheduler(const struct options *options, struct err *err)
+int backend_check_scheduler(const struct options *options, struct err *err)
 {
 	_cleanup_(buf_done) struct buf have = { 0 };
 	unsigned mask = 0;
@@ -36,7 +36,7 @@ static int setup_ipvs(const struct config *c, const struct node_view *view, stru
 	struct sysctl wanted[SYSCTL_MAX_WANTED];
 	unsigned major, minor;
 	size_t n;
-	int r = check_scheduler(&c->options, err);
+	int r = backend_check_scheduler(&c->options, err);
 
 	if (r < 0)
 		return r;
@@ -133,4 +133,26 @@ int backend_setup(const struct config *c, struct node_view *view, struct err *er
 	if (r >= 0 && !sysctl_read("net/netfilter/nf_conntrack_tcp_be_liberal", &liberal))
 		view->drop_invalid = !liberal;
 	return r;
+}
+
+/* No Service may have the port of a server of ours as an external address. */
+static void add_own_port(struct node_view *view, const struct listen_address *a)
+{
+	struct node_socket *own = &view->own_ports[view->n_own_ports];
+
+	if (!a->ip.family)
+		return;
+	assert(view->n_own_ports < NODE_VIEW_MAX_OWN_PORTS);
+	own->port = a->port;
+	if (ip_kind(&a->ip) != IP_UNSPECIFIED) /* else family 0: every address of the node */
+		own->ip = a->ip;
+	view->n_own_ports++;
+}
+
+void backend_view_config(const struct config *c, struct node_view *view)
+{
+	view->bind_address = c->bind_address;
+	view->keep = config_input(c) == INPUT_API;
+	add_own_port(view, &c->healthz);
+	add_own_port(view, &c->metrics);
 }

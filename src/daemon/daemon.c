@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <malloc.h>
@@ -18,11 +17,12 @@
 #include "base/mem.h"
 #include "config_watch.h"
 #include "core/fact_text.h"
+#include "daemon/backend.h"
+#include "daemon/netfilter.h"
 #include "kernel/iptables.h"
 #include "kernel/link_monitor.h"
 #include "kernel/nftables.h"
 #include "kernel/probe.h"
-#include "netfilter.h"
 #include "notify.h"
 #include "release.h"
 #include "status.h"
@@ -369,20 +369,6 @@ int daemon_await_feed(struct daemon *d, unsigned limit_ms, struct err *err)
 
 /* Setting up */
 
-/* No Service may have the port of a server of ours as an external address. */
-static void add_own_port(struct node_view *view, const struct listen_address *a)
-{
-	struct node_socket *own = &view->own_ports[view->n_own_ports];
-
-	if (!a->ip.family)
-		return;
-	assert(view->n_own_ports < NODE_VIEW_MAX_OWN_PORTS);
-	own->port = a->port;
-	if (ip_kind(&a->ip) != IP_UNSPECIFIED) /* else family 0: every address of the node */
-		own->ip = a->ip;
-	view->n_own_ports++;
-}
-
 int daemon_init(struct daemon *d, const struct config *config, const struct node_view *view,
 	struct adapters *opened, const struct err *no_ipvs, const struct err *no_iptables,
 	struct err *err)
@@ -401,10 +387,7 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 		.no_iptables = *no_iptables,
 		.started = clock_ms() };
 	*opened = (struct adapters){ 0 };
-	d->view.bind_address = config->bind_address;
-	d->view.keep = config_input(config) == INPUT_API;
-	add_own_port(&d->view, &config->healthz);
-	add_own_port(&d->view, &config->metrics);
+	backend_view_config(config, &d->view);
 	store_init(&d->store);
 	uname(&name);
 	memcpy(d->kernel, name.release, sizeof(d->kernel));

@@ -9,7 +9,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "backend.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -17,11 +16,12 @@
 #include "base/streams.h"
 #include "config/config.h"
 #include "daemon.h"
+#include "daemon/backend.h"
+#include "daemon/netfilter.h"
 #include "hand_over.h"
 #include "kernel/ipvs.h"
 #include "kernel/probe.h"
 #include "kernel/sysctl.h"
-#include "netfilter.h"
 #include "netns_lock.h"
 #include "settle.h"
 #include "status.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "netfilter.h"
+#include "daemon/netfilter.h"
 
 #include <errno.h>
 #include <netinet/in.h>

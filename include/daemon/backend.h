@@ -21,4 +21,12 @@ int backend_choose(
  */
 int backend_setup(const struct config *c, struct node_view *view, struct err *err);
 
+/* Refuses a default scheduler that the kernel does not have, and names those that it has. Returns 0,
+ * or a negative errno with words. */
+int backend_check_scheduler(const struct options *options, struct err *err);
+
+/* Fills in what the configuration says about the node, beside the options: its address, and the
+ * ports of the daemon's own servers. */
+void backend_view_config(const struct config *c, struct node_view *view);
+
 #endif
