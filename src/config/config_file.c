@@ -338,6 +338,35 @@ static void check_sections(struct config *c, json_t *root)
 	}
 }
 
+/* A ConfigMap, as kubeadm keeps it: the first of its values that is a configuration takes its place.
+ * Mistakes are then told without a line. */
+static json_t *open_config_map(struct config *c, json_t *root)
+{
+	const char *kind = json_string_value(json_object_get(root, "kind")), *name;
+	json_t *value;
+
+	if (!kind || strcmp(kind, "ConfigMap") != 0)
+		return root;
+	json_object_foreach(json_object_get(root, "data"), name, value) {
+		const char *text = json_string_value(value);
+		struct file_documents inner = { 0 };
+		struct yaml_error error;
+		const char *inner_kind;
+
+		if (!text)
+			continue;
+		yaml_parse(text, strlen(text), take_first_document, &inner, &error);
+		inner_kind = json_string_value(json_object_get(inner.first, "kind"));
+		if (inner_kind && !strcmp(inner_kind, CONFIG_KIND)) {
+			buf_reset(&c->text);
+			json_decref(root);
+			return inner.first;
+		}
+		json_decref(inner.first);
+	}
+	return root;
+}
+
 static bool has_text_at(struct config *c, const json_t *root, const char *key, const char *must)
 {
 	const char *text = json_string_value(json_object_get(root, key));
@@ -355,6 +384,7 @@ void config_file(struct config *c)
 
 	if (!root)
 		return;
+	root = open_config_map(c, root);
 	if (!json_is_object(root)) {
 		config_note(c, &c->mistakes, "--config: %s must contain a mapping, not %s", c->file,
 			kind_words(root));

@@ -146,6 +146,33 @@ static void an_ipvs_file_reaches_the_config(void **state)
 	assert_notes(&l.c.warnings, nothing);
 }
 
+static void a_config_map_may_have_the_file(void **state)
+{
+	static const char before[] = "apiVersion: v1\nkind: ConfigMap\ndata:\n"
+				     "  kubeconfig.conf: |\n    kind: Config\n"
+				     "  config.conf: |\n"
+				     "    apiVersion: kubeproxy.config.k8s.io/v1alpha1\n"
+				     "    kind: KubeProxyConfiguration\n";
+	static const char *const mistake[] = { KEY "mode: must be a string, not a number", NULL };
+	_cleanup_(buf_done) struct buf good = { 0 }, wrong = { 0 };
+	_cleanup_(line_done) struct line a, b, c;
+
+	(void)state;
+	buf_addf(&good, "%s    clusterCIDR: 10.244.0.0/16\n    mode: ipvs\n", before);
+	assert_int_equal(parse_whole(&a, buf_str(&good), ""), 0);
+	assert_cidr(&a.c.options.cluster_cidr[0], "10.244.0.0/16");
+	assert_int_equal(a.c.options.backend, BACKEND_IPVS);
+	assert_notes(&a.c.warnings, nothing);
+
+	buf_addf(&wrong, "%s    mode: 4\n", before);
+	assert_int_equal(parse_whole(&b, buf_str(&wrong), ""), -EINVAL);
+	assert_notes(&b.c.mistakes, mistake);
+
+	assert_int_equal(
+		parse_whole(&c, "apiVersion: v1\nkind: ConfigMap\ndata: {a: b}\n", ""), -EINVAL);
+	assert_int_equal(c.c.mistakes.n, 2);
+}
+
 static void a_file_may_be_json(void **state)
 {
 	_cleanup_(line_done) struct line l;
@@ -646,6 +673,7 @@ int main(void)
 		cmocka_unit_test(kubeadms_file_says_what_two_options_say),
 		cmocka_unit_test(minikubes_file_leaves_conntrack_alone),
 		cmocka_unit_test(an_ipvs_file_reaches_the_config),
+		cmocka_unit_test(a_config_map_may_have_the_file),
 		cmocka_unit_test(a_file_may_be_json),
 		cmocka_unit_test(a_file_that_is_not_there_is_a_mistake),
 		cmocka_unit_test(a_file_of_another_kind_is_only_that),
