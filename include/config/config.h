@@ -148,7 +148,10 @@ struct config_gate {
 /* Returns their number. */
 size_t config_gates(const struct config *c, struct config_gate ret[static CONFIG_MAX_GATES]);
 
-/* Appends the options that are given without effect, separated by commas. Returns their number. */
+/* Calls fn for each option that is given without effect: "--profiling", and why ("": not told). */
+void config_each_unhonoured(const struct config *c,
+	void (*fn)(const char *name, const char *why, void *arg), void *arg);
+/* Appends these options, separated by commas. Returns their number. */
 size_t config_unhonoured(const struct config *c, struct buf *text);
 
 /*

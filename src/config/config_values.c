@@ -230,43 +230,75 @@ const char *config_nftables_twin(const struct option_row *o)
 	return NULL;
 }
 
-size_t config_unhonoured(const struct config *c, struct buf *text)
+/* The gates of the option whose values are not honoured. */
+static void each_unhonoured_gate(const struct config *c, const struct option_row *o,
+	void (*fn)(const char *name, const char *why, void *arg), void *arg)
 {
-	size_t all = 0, n;
+	json_t *map = config_value(c, o), *v;
+	const char *name;
+
+	json_object_foreach(map, name, v) {
+		_cleanup_(buf_done) struct buf shown = { 0 };
+		bool honoured = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(gates); i++)
+			honoured |= !strcmp(gates[i].name, name) &&
+				(gates[i].both || gates[i].on == json_is_true(v));
+		if (honoured)
+			continue;
+		config_show(c, o, &shown);
+		buf_addf(&shown, "(%s)", name);
+		fn(buf_str(&shown), "this feature gate has no effect", arg);
+	}
+	json_decref(map);
+}
+
+void config_each_unhonoured(
+	const struct config *c, void (*fn)(const char *name, const char *why, void *arg), void *arg)
+{
+	size_t n;
 	const struct option_row *rows = config_options(&n);
 
 	for (const struct option_row *o = rows; o < rows + n; o++) {
-		json_t *value, *preset, *v;
-		const char *name;
+		_cleanup_(buf_done) struct buf shown = { 0 };
+		json_t *value, *preset;
 
 		if (!config_is_given(c, o) ||
-			!(o->traits & UNHONOURED || o->type == &type_kept_gates) ||
 			(c->options.backend == BACKEND_NFTABLES && config_nftables_twin(o)))
+			continue;
+		if (o->type == &type_kept_gates)
+			each_unhonoured_gate(c, o, fn, arg);
+		if (!(o->traits & UNHONOURED))
 			continue;
 		value = config_value(c, o);
 		preset = option_shape_json(o->type->shape, o->preset ? o->preset : "");
-		if (o->traits & UNHONOURED && !json_equal(value, preset)) {
-			buf_adds(text, text->len ? ", " : "");
-			config_show(c, o, text);
-			all++;
-		}
-		if (o->type == &type_kept_gates) {
-			json_object_foreach(value, name, v) {
-				bool honoured = false;
-
-				for (size_t i = 0; i < ARRAY_SIZE(gates); i++)
-					honoured |= !strcmp(gates[i].name, name) &&
-						(gates[i].both || gates[i].on == json_is_true(v));
-				if (honoured)
-					continue;
-				buf_adds(text, text->len ? ", " : "");
-				config_show(c, o, text);
-				buf_addf(text, "(%s)", name);
-				all++;
-			}
+		if (!json_equal(value, preset)) {
+			config_show(c, o, &shown);
+			fn(buf_str(&shown), o->help ? o->help : "", arg);
 		}
 		json_decref(value);
 		json_decref(preset);
 	}
-	return all;
+}
+
+struct unhonoured_list {
+	struct buf *text;
+	size_t n;
+};
+
+static void list_unhonoured(const char *name, const char *why, void *arg)
+{
+	struct unhonoured_list *l = arg;
+
+	(void)why;
+	buf_addf(l->text, "%s%s", l->text->len ? ", " : "", name);
+	l->n++;
+}
+
+size_t config_unhonoured(const struct config *c, struct buf *text)
+{
+	struct unhonoured_list l = { .text = text };
+
+	config_each_unhonoured(c, list_unhonoured, &l);
+	return l.n;
 }
