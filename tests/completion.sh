@@ -51,7 +51,7 @@ narrow() {
 
 narrow "$svcd"
 narrow "$svc"
-for command in status explain plan top cleanup; do
+for command in status explain plan preflight top cleanup; do
 	narrow "$svc" $command
 done
 

@@ -23,11 +23,12 @@
  */
 
 enum option_group {
-	OPTIONS_POLICY = 1,   /* what decides the facts; of the daemon, plan and explain */
-	OPTIONS_INPUT = 2,    /* --manifests and what belongs to it; of the same three */
-	OPTIONS_DAEMON = 4,   /* of ipvsctl-svcd */
-	OPTIONS_PLAN = 8,     /* of `ipvsctl-svc plan`; its arguments are --manifests */
-	OPTIONS_EXPLAIN = 16, /* of `ipvsctl-svc explain`; it takes one argument */
+	OPTIONS_POLICY = 1,	/* what decides the facts; of the daemon, plan and explain */
+	OPTIONS_INPUT = 2,	/* --manifests and what belongs to it; of the same three */
+	OPTIONS_DAEMON = 4,	/* of ipvsctl-svcd */
+	OPTIONS_PLAN = 8,	/* of `ipvsctl-svc plan`; its arguments are --manifests */
+	OPTIONS_EXPLAIN = 16,	/* of `ipvsctl-svc explain`; it takes one argument */
+	OPTIONS_PREFLIGHT = 32, /* of `ipvsctl-svc preflight` */
 };
 
 enum plan_output { PLAN_TEXT, PLAN_JSON, PLAN_YAML };

@@ -21,6 +21,7 @@ enum exit_code {
 enum exit_code status_main(int argc, char **argv);
 enum exit_code explain_main(int argc, char **argv);
 enum exit_code plan_main(int argc, char **argv);
+enum exit_code preflight_main(int argc, char **argv);
 enum exit_code top_main(int argc, char **argv);
 enum exit_code cleanup_main(int argc, char **argv);
 

@@ -19,6 +19,8 @@ static const struct command commands[] = {
 	{ "explain", "explain where packets to an address or a Service go, and why", explain_main },
 	{ "plan", "show the desired state for given manifests and how the kernel differs",
 		plan_main },
+	{ "preflight", "show what would be taken over from kube-proxy, and what must be done first",
+		preflight_main },
 	{ "top", "show the traffic of Services", top_main },
 	{ "cleanup", "remove what kube-proxy left in the kernel", cleanup_main },
 };
@@ -41,7 +43,7 @@ static void print_commands_help(FILE *out)
 		"ipvsctl-svc - shows, explains and previews the Services of this node\n\n"
 		"Usage: ipvsctl-svc COMMAND [OPTIONS]\n\nCommands:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
+		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].help);
 	fprintf(out, "\nOptions:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		option_help(&options[i], out);

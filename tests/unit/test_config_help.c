@@ -155,6 +155,7 @@ static void the_man_page_of_the_commands_describes_their_options(void **state)
 	(void)state;
 	check_section("\n# EXPLAIN\n", OPTIONS_EXPLAIN);
 	check_section("\n# PLAN\n", OPTIONS_PLAN);
+	check_section("\n# PREFLIGHT\n", OPTIONS_PREFLIGHT);
 }
 
 /* The file in the man page, with or without what stands behind '#'. */
