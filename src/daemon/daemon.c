@@ -152,8 +152,10 @@ static void on_ready(struct daemon *d)
 	d->ready = true;
 	malloc_trim(0); /* what reading everything took is not needed again */
 	log_info("in sync",
-		"services=%zu facts=%zu operations=%llu failing=%zu foreign=%zu ms=%llu",
+		"services=%zu facts=%zu operations=%llu failing=%zu foreign=%zu "
+		"input_ms=%llu ms=%llu",
 		d->store.n_services, c.wanted, (unsigned long long)written, c.failing, c.foreign,
+		(unsigned long long)(d->fed - d->started),
 		(unsigned long long)(clock_ms() - d->started));
 	notify("READY=1\nSTATUS=in sync");
 	status_log_leftovers(d);
@@ -266,11 +268,12 @@ static void on_fed(void *arg)
 {
 	struct daemon *d = arg;
 
+	d->fed = clock_ms();
 	if (d->inputs.kube) {
 		log_info("the API server has sent all objects",
 			"services=%zu received=%llu ms=%llu", d->store.n_services,
 			(unsigned long long)kube_received(d->inputs.kube),
-			(unsigned long long)(clock_ms() - d->started));
+			(unsigned long long)(d->fed - d->started));
 		check_node_object(d);
 	}
 	refresh_node(d);

@@ -49,6 +49,7 @@ struct daemon {
 		*log_flush, *sigs[3];
 	char kernel[65];  /* release of the running kernel */
 	uint64_t started; /* ms */
+	uint64_t fed;	  /* ms, when all objects had been read for the first time */
 	char *mixed; /* programs of the other variant of iptables that has rules, too; NULL: none */
 	const char *failure; /* why the daemon ends with an error; NULL: it does not */
 	bool ready;	     /* the first sync has ended and was logged */

@@ -10,6 +10,7 @@
 #include <err.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,7 +23,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "allocated.h"
 #include "api/kube.h"
 #include "base/buf.h"
 #include "base/mem.h"
@@ -161,12 +161,10 @@ static void apply(struct adapter *a, struct op *ops, size_t n)
 	(void)n;
 }
 
-static int dump(struct adapter *a, enum fact_kind kind,
-	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
+static int dump(struct adapter *a, enum fact_kind kind, dump_fn fn, void *arg, struct err *err)
 {
 	(void)a;
 	(void)kind;
-	(void)skip;
 	(void)fn;
 	(void)arg;
 	(void)err;
@@ -175,7 +173,9 @@ static int dump(struct adapter *a, enum fact_kind kind,
 
 static double allocated(void)
 {
-	return (double)allocated_bytes() / 1e6;
+	struct mallinfo2 m = mallinfo2();
+
+	return (double)(m.uordblks + m.hblkhd) / 1e6;
 }
 
 static void on_changed(void *arg)
