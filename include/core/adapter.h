@@ -47,13 +47,13 @@ struct adapter {
 	bool (*read_ahead)(struct adapter *a);
 	/*
 	 * Calls fn for every fact of one kind in the kernel that could be ours. Returns 0, or a
-	 * negative errno with words: the dump is then incomplete. Real servers are told for the
-	 * virtual servers that `skip` (which may be NULL) does not refuse; other kinds do not use
-	 * it.
+	 * negative errno with words: the dump is then incomplete. Not for FACT_RS.
 	 */
-	int (*dump)(struct adapter *a, enum fact_kind kind,
-		bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg,
-		struct err *err);
+	int (*dump)(struct adapter *a, enum fact_kind kind, dump_fn fn, void *arg, struct err *err);
+	/* The same for the real servers of one virtual server; there are none if it does not exist.
+	 * NULL: FACT_RS is none of the kinds. */
+	int (*dump_real_servers)(struct adapter *a, const struct fact_key *vs, dump_fn fn,
+		void *arg, struct err *err);
 	/*
 	 * A number that stays the same only while nothing but this adapter's successful operations
 	 * changes the kernel's facts of its kinds; 0: unknown. An audit then need not read them. All
@@ -61,7 +61,7 @@ struct adapter {
 	 */
 	uint64_t (*epoch)(struct adapter *a);
 	/*
-	 * Whether the kernel's real servers of the virtual server are those that the last dump told,
+	 * Whether the kernel's real servers of the virtual server are those of their last dump,
 	 * and no operation has met them since. An audit then need not be told. False where that is
 	 * unknown. NULL: it always is.
 	 */

@@ -71,8 +71,9 @@ struct engine_stats {
 	uint64_t failures;
 	uint64_t batches;
 	uint64_t audits, audit_failures;
-	uint64_t audit_us; /* how long the last one took */
-	uint64_t drift;	   /* facts that audits after the first one found changed by others */
+	uint64_t audit_us; /* how long the last one took, without the work in between */
+	uint64_t audit_steps;
+	uint64_t drift; /* facts that audits after the first one found changed by others */
 	uint64_t resolves;
 	uint64_t marks_exhausted; /* resolves that wanted more firewall marks than there are */
 	uint64_t last_change;	  /* time of the last successful operation, ms */

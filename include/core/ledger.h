@@ -115,10 +115,12 @@ void ledger_retry(struct ledger *l, uint64_t now);
  * the drift: how many facts differed from the observed state before.
  */
 void ledger_audit_begin(struct ledger *l, unsigned kinds);
+/* An audit of the facts whose parent is this one, which the ledger knows. */
+void ledger_audit_begin_children(struct ledger *l, const struct fact_key *parent);
+/* A series of audits of that kind begins, one for each parent: what was lost before is settled. */
+void ledger_trust(struct ledger *l, enum fact_kind kind);
 void ledger_observe(struct ledger *l, const struct fact *f, bool ours);
 size_t ledger_audit_end(struct ledger *l);
-/* Instead of ledger_observe() for all facts whose parent is this one: the kernel holds what it held. */
-void ledger_observe_children(struct ledger *l, const struct fact_key *key);
 /* The fact is wanted, but others made what the kernel holds: it is left alone until it is gone, or
  * until somebody claims it anew. */
 void ledger_disown(struct ledger *l, const struct fact_key *key);
@@ -138,7 +140,7 @@ bool ledger_unsure(const struct ledger *l);
 bool ledger_state(const struct ledger *l, const struct fact_key *key, struct fact_state *ret);
 /* The operation that brings a fact in this state in sync; with an error, the one that failed. */
 struct op fact_state_op(const struct fact_key *key, const struct fact_state *state);
-/* Calls f for every fact of that kind, FACT_KINDS: of all kinds. It walks all of them either way. */
+/* Calls f for every fact of that kind. */
 void ledger_each(const struct ledger *l, enum fact_kind kind,
 	void (*f)(const struct fact_key *key, const struct fact_state *state, void *arg),
 	void *arg);

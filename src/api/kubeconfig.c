@@ -87,8 +87,7 @@ static int read_kubeconfig_pem(
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *data_key = join_text(k, key, "-data", ""), *text = NULL, *path = NULL;
 	unsigned char *data;
-	const char *last;
-	char *digit;
+	char *digit, *last;
 	size_t size;
 	int e = read_kubeconfig_text(k, obj, data_key, &text), len;
 

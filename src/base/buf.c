@@ -41,11 +41,7 @@ void buf_adds(struct buf *b, const char *s)
 
 void buf_addc(struct buf *b, char c)
 {
-	char *p = buf_reserve(b, 1);
-
-	p[0] = c;
-	p[1] = '\0';
-	b->len++;
+	buf_add(b, &c, 1);
 }
 
 void buf_addf(struct buf *b, const char *fmt, ...)

@@ -121,9 +121,9 @@ static bool has_state_of_ours(struct cleanup_run *r)
 	if (adapters_netfilter_in_use() == NETFILTER_NFTABLES)
 		return true;
 	/* A part that cannot be read may have some. */
-	if (link && link->dump(link, FACT_ROUTE, NULL, note_state_of_ours, &found, &err) < 0)
+	if (link && link->dump(link, FACT_ROUTE, note_state_of_ours, &found, &err) < 0)
 		return true;
-	if (ipset && ipset->dump(ipset, FACT_SET, NULL, note_state_of_ours, &found, &err) < 0)
+	if (ipset && ipset->dump(ipset, FACT_SET, note_state_of_ours, &found, &err) < 0)
 		return true;
 	return found;
 }
@@ -158,7 +158,7 @@ static void cleanup_start_engine(struct cleanup_run *r, bool dry_run)
 static void print_shared(const struct fact *f)
 {
 	_cleanup_(buf_done) struct buf line = { 0 };
-	const char *text;
+	char *text;
 
 	/* A dispatch entry without a port stands for a chain that no entry needs, see
 	 * kernel/iptables_dispatch.h. */
@@ -169,7 +169,7 @@ static void print_shared(const struct fact *f)
 	/* Of a chain only the name. */
 	text = strstr(buf_str(&line), " text=");
 	if (text)
-		line.data[text - buf_str(&line)] = '\0';
+		*text = '\0';
 	command_print(stdout, buf_str(&line));
 }
 

@@ -101,7 +101,7 @@ static int read_virtual_servers(json_t *virtual_servers, json_t *warnings, struc
 
 	if (r < 0)
 		return r;
-	r = ipvs->dump(ipvs, FACT_VS, NULL, vs_list_add, &l, err);
+	r = ipvs->dump(ipvs, FACT_VS, vs_list_add, &l, err);
 	if (l.n)
 		qsort(l.facts, l.n, sizeof(*l.facts), cmp_by_key);
 	for (size_t i = 0; r >= 0 && i < l.n; i++) {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "audit.h"
 
+#include <stdlib.h>
+
+#include "base/mem.h"
+
 /* Times in milliseconds. */
 enum {
 	RATE_LOST = 100, /* between audits because of lost answers */
@@ -85,13 +89,40 @@ bool audit_read_ahead(const struct audit *a)
 	return true;
 }
 
+void audit_add_virtual_server(struct audit *a, const struct fact_key *vs)
+{
+	mem_grow(a->virtual_servers, a->n_virtual_servers, a->cap_virtual_servers);
+	a->virtual_servers[a->n_virtual_servers++] = *vs;
+}
+
+void audit_dumped(struct audit *a, uint64_t now)
+{
+	a->dumped = true;
+	a->took = now - a->begun;
+}
+
+const struct fact_key *audit_next_virtual_server(struct audit *a)
+{
+	return a->n_checked < a->n_virtual_servers ? &a->virtual_servers[a->n_checked++] : NULL;
+}
+
+void audit_done(struct audit *a)
+{
+	free(a->virtual_servers);
+	a->virtual_servers = NULL;
+	a->n_virtual_servers = a->cap_virtual_servers = a->n_checked = 0;
+}
+
 void audit_end(struct audit *a, bool failed, uint64_t now)
 {
-	const uint64_t took = now - a->begun;
 	/* Before the first audit nothing can be written, so that reading keeps nothing waiting. */
+	const uint64_t took = a->dumped ? a->took : now - a->begun;
 	const uint64_t rest = a->done ? READING_SHARE * took : 0;
 
+	audit_done(a);
 	a->kinds = a->reading = 0;
+	a->dumped = false;
+	a->drift = 0;
 	if (failed) {
 		a->failed = true;
 		a->next = now + (rest > RETRY ? rest : RETRY);

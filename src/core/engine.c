@@ -25,6 +25,7 @@ enum {
 	RATE_FLOWS = 1000,   /* between readings of the connection table, which may be large */
 	FLOWS_RETRY = 10000, /* after one that failed */
 	BATCH_SLOW = 16,     /* of operations that src/core/op_order.h calls slow */
+	AUDIT_SLICE = 1024,  /* virtual and real servers that one step of an audit looks at */
 };
 
 struct engine {
@@ -115,6 +116,7 @@ void engine_free(struct engine *e)
 	drain_free(e->drain);
 	ledger_free(e->ledger);
 	marks_free(e->publisher.marks);
+	audit_done(&e->audit);
 	publisher_done(&e->publisher);
 	fact_list_done(&e->earlier);
 	free(e->ops);
@@ -166,6 +168,8 @@ void engine_set_input_complete(struct engine *e, bool complete)
 
 void engine_request_audit(struct engine *e, unsigned kinds)
 {
+	if (kinds & 1u << FACT_RS)
+		kinds |= 1u << FACT_VS; /* whose real servers they are */
 	e->audit.requested |= kinds;
 }
 
@@ -429,6 +433,8 @@ static void observe_fact(const struct fact *f, void *arg)
 
 	ledger_state(e->ledger, &f->key, &s);
 	ledger_observe(e->ledger, f, s.wanted || ownership_is_ours(&ownership, &f->key));
+	if (f->key.kind == FACT_VS && e->audit.reading & 1u << FACT_RS)
+		audit_add_virtual_server(&e->audit, &f->key);
 	if (s.wanted && !s.present && !ownership_of_wanted(&ownership, f, &s.want))
 		disown(e, &f->key);
 	if (e->keeping && !s.wanted)
@@ -461,21 +467,6 @@ static void forget_orphans(struct engine *e)
 	count_kept_ports(e);
 }
 
-/* Also those whose real servers need not be told. Orphans that are kept are decided anew. */
-static bool skip_real_servers(const struct fact_key *vs, void *arg)
-{
-	const struct engine *e = arg;
-	struct adapter *a = e->adapter[FACT_RS];
-	struct fact_state s;
-
-	if (!ledger_state(e->ledger, vs, &s) || !s.present || s.foreign)
-		return true;
-	if (e->keeping || !a->unchanged || !a->unchanged(a, vs))
-		return false;
-	ledger_observe_children(e->ledger, vs);
-	return true;
-}
-
 /* Whether the chain is one of a Service on iptables, or one of the nftables backend. */
 static void note_translating_chain(
 	const struct fact_key *key, const struct fact_state *s, void *arg)
@@ -502,18 +493,16 @@ static bool entrances_turn_last(const struct engine *e)
 static void end_audit(struct engine *e, const struct err *err, uint64_t now)
 {
 	const bool failed = e->audit.failed, first = !e->audit.done;
-	size_t drift;
+	const size_t drift = e->audit.drift;
 
 	audit_end(&e->audit, err, now);
 	e->stats.last_audit = e->audit.last;
 	if (failed != e->audit.failed && e->config.on_audit)
 		e->config.on_audit(err, e->config.arg);
 	if (err) {
-		ledger_audit_abort(e->ledger);
 		e->stats.audit_failures++;
 		return;
 	}
-	drift = ledger_audit_end(e->ledger);
 	rights_audited(&e->publisher.rights);
 	if (e->keeping)
 		count_kept_ports(e);
@@ -523,37 +512,91 @@ static void end_audit(struct engine *e, const struct err *err, uint64_t now)
 	e->stats.audits++;
 }
 
-/* Virtual servers come last: see ownership.h. */
-static const enum fact_kind audit_order[FACT_KINDS] = { FACT_LINK, FACT_POLICY_RULE, FACT_SET,
-	FACT_MEMBER, FACT_CHAIN, FACT_DISPATCH, FACT_JUMP, FACT_HELD, FACT_ROUTE, FACT_ADDR,
-	FACT_VS, FACT_RS };
+/* Virtual servers come last: see ownership.h. Their real servers follow one by one. */
+static const enum fact_kind audit_order[] = { FACT_LINK, FACT_POLICY_RULE, FACT_SET, FACT_MEMBER,
+	FACT_CHAIN, FACT_DISPATCH, FACT_JUMP, FACT_HELD, FACT_ROUTE, FACT_ADDR, FACT_VS };
+static_assert(ARRAY_SIZE(audit_order) == FACT_KINDS - 1, "all kinds but FACT_RS");
 
-/* Reads the kernel where it is time to. Returns false while an adapter is still at it. */
+/* Ends the ledger's audit, or breaks it off. Returns 0, or the error with words. */
+static int end_reading(struct engine *e, int r, enum fact_kind kind, struct err *err)
+{
+	if (r < 0) {
+		ledger_audit_abort(e->ledger);
+		err_prefix(err, "reading %s from the kernel", fact_kind_name(kind));
+		return r;
+	}
+	e->audit.drift += ledger_audit_end(e->ledger);
+	return 0;
+}
+
+static int read_kinds(struct engine *e, uint64_t now, struct err *err)
+{
+	const unsigned reading = e->audit.reading & ~(1u << FACT_RS);
+	enum fact_kind kind = FACT_LINK;
+	int r = 0;
+
+	ledger_audit_begin(e->ledger, reading);
+	if (e->audit.reading & 1u << FACT_RS)
+		ledger_trust(e->ledger, FACT_RS);
+	for (size_t i = 0; i < ARRAY_SIZE(audit_order) && r >= 0; i++) {
+		struct adapter *a;
+
+		kind = audit_order[i];
+		a = reading & 1u << kind ? e->adapter[kind] : NULL;
+		r = a ? a->dump(a, kind, observe_fact, e, err) : 0;
+	}
+	audit_dumped(&e->audit, now);
+	return end_reading(e, r, kind, err);
+}
+
+/* Those of a foreign virtual server are not ours either. Orphans that are kept are decided anew. */
+static int read_real_servers(struct engine *e, const struct fact_key *vs, struct err *err)
+{
+	struct adapter *a = e->adapter[FACT_RS];
+	struct fact_state s;
+	int r;
+
+	if (!ledger_state(e->ledger, vs, &s) || !s.present)
+		return 0;
+	if (!s.foreign && !e->keeping && a->unchanged && a->unchanged(a, vs))
+		return 0;
+	ledger_audit_begin_children(e->ledger, vs);
+	r = s.foreign ? 0 : a->dump_real_servers(a, vs, observe_fact, e, err);
+	return end_reading(e, r, FACT_RS, err);
+}
+
+/*
+ * Reads the kernel where it is time to: at first all but the real servers, then those of some
+ * virtual servers in each step. Returns false while an adapter is still at it.
+ */
 static bool read_kernel(struct engine *e, uint64_t now)
 {
 	uint64_t (*clock_us)(void) = e->config.clock_us, start;
-	const unsigned *reading = &e->audit.reading;
+	const struct fact_key *vs = NULL;
 	struct err err = { 0 };
 	int r = 0;
 
-	/* Orphans that are kept are decided anew when they are read. */
 	if (!audit_begin(&e->audit, ledger_unsure(e->ledger), e->keeping, now))
 		return true;
-	if (!audit_read_ahead(&e->audit))
+	if (!e->audit.dumped && !audit_read_ahead(&e->audit))
 		return false;
 	start = clock_us ? clock_us() : 0;
-	ledger_audit_begin(e->ledger, *reading);
-	for (size_t i = 0; i < FACT_KINDS && r >= 0; i++) {
-		const enum fact_kind kind = audit_order[i];
-		struct adapter *a = *reading & 1u << kind ? e->adapter[kind] : NULL;
-
-		r = a ? a->dump(a, kind, skip_real_servers, observe_fact, e, &err) : 0;
-		if (r < 0)
-			err_prefix(&err, "reading %s from the kernel", fact_kind_name(kind));
+	e->stats.audit_steps++;
+	if (!e->audit.dumped) {
+		e->stats.audit_us = 0;
+		r = read_kinds(e, now, &err);
 	}
-	end_audit(e, r < 0 ? &err : NULL, now);
+	for (size_t n = 0; r >= 0 && n < AUDIT_SLICE;
+		n += 1 + ledger_count_children(e->ledger, vs)) {
+		vs = audit_next_virtual_server(&e->audit);
+		if (!vs)
+			break;
+		r = read_real_servers(e, vs, &err);
+	}
+	if (r < 0 || !vs)
+		end_audit(e, r < 0 ? &err : NULL, now);
 	if (clock_us)
-		e->stats.audit_us = clock_us() - start;
+		e->stats.audit_us += clock_us() - start;
 	return true;
 }
 
@@ -623,7 +666,7 @@ static void read_earlier_members(struct engine *e)
 	struct err err;
 
 	if (a)
-		a->dump(a, FACT_MEMBER, NULL, keep_earlier_member, &e->earlier, &err);
+		a->dump(a, FACT_MEMBER, keep_earlier_member, &e->earlier, &err);
 	fact_list_finish(&e->earlier);
 	for (size_t i = 0; e->config.view->options->mark_mask && i < e->earlier.n; i++)
 		adopt_mark(&e->earlier.facts[i], e->publisher.marks);
@@ -644,8 +687,7 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	if (!e->publisher.marks) {
 		e->publisher.marks = marks_new(mark_mask);
 		if (members && mark_mask)
-			members->dump(
-				members, FACT_MEMBER, NULL, adopt_mark, e->publisher.marks, &err);
+			members->dump(members, FACT_MEMBER, adopt_mark, e->publisher.marks, &err);
 		read_earlier_members(e);
 	}
 	e->stats.synced = false;
@@ -671,7 +713,7 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 	if (publisher_is_dirty(&e->publisher) && !e->holding)
 		return now; /* the audit found what Services wait for, or may not have */
 	if (!e->audit.done || e->config.dry_run)
-		return e->audit.next;
+		return e->audit.kinds ? now : e->audit.next;
 
 	/* 5. Drain what is about to be deleted, then apply. */
 	drain_catch(e->drain, now);
@@ -696,6 +738,8 @@ uint64_t engine_step(struct engine *e, uint64_t now)
 		return now;
 
 	/* 7. Sleep until the next thing is due. */
+	if (e->audit.kinds)
+		return now;
 	next = earlier(next, earlier(audit_next(&e->audit, ledger_unsure(e->ledger)), next_drain));
 	return next > now ? next : now + 1;
 }

@@ -99,11 +99,13 @@ struct ledger {
 	uint64_t next_due; /* no later than the first retry_at on `delayed` */
 	struct list garbage;
 	struct ledger_counts counts[FACT_KINDS];
-	unsigned auditing; /* kinds of the running audit; 0: none runs */
-	unsigned unsure;   /* kinds of which an answer was lost */
-	bool enters_last;  /* see ledger_enter_last() */
-	bool turns_early;  /* see ledger_turn_last() */
-	size_t drift;	   /* of the running audit */
+	bool auditing;
+	unsigned audited;		     /* kinds of the running audit */
+	struct ledger_entry *audited_parent; /* it is of its children; NULL: of kinds */
+	unsigned unsure;		     /* kinds of which an answer was lost */
+	bool enters_last;		     /* see ledger_enter_last() */
+	bool turns_early;		     /* see ledger_turn_last() */
+	size_t drift;			     /* of the running audit */
 };
 
 const char *op_type_name(enum op_type type)
@@ -869,8 +871,21 @@ void ledger_settle(struct ledger *l, const struct op *op, uint64_t now)
 void ledger_audit_begin(struct ledger *l, unsigned kinds)
 {
 	assert(!l->auditing);
-	l->auditing = kinds;
+	l->auditing = true;
+	l->audited = kinds;
 	l->drift = 0;
+}
+
+void ledger_audit_begin_children(struct ledger *l, const struct fact_key *parent)
+{
+	ledger_audit_begin(l, 0);
+	l->audited_parent = ledger_find(l, parent);
+	assert(l->audited_parent);
+}
+
+void ledger_trust(struct ledger *l, enum fact_kind kind)
+{
+	l->unsure &= ~(1u << kind);
 }
 
 /* After a lost answer nothing is believed, so a difference is no drift: we may have made it. */
@@ -904,16 +919,6 @@ void ledger_observe(struct ledger *l, const struct fact *f, bool ours)
 	if (differs)
 		ledger_requeue_children(l, e);
 	ledger_collect(l);
-}
-
-void ledger_observe_children(struct ledger *l, const struct fact_key *key)
-{
-	struct ledger_entry *e = ledger_find(l, key);
-
-	if (!e)
-		return;
-	list_for_each_entry(struct ledger_entry, child, &e->children, sibling)
-		child->seen = l->auditing;
 }
 
 void ledger_disown(struct ledger *l, const struct fact_key *key)
@@ -953,27 +958,71 @@ void ledger_keep_none(struct ledger *l)
 		entry_keep(l, e, false);
 }
 
-size_t ledger_audit_end(struct ledger *l)
+static bool entry_vanished(const struct ledger *l, const struct ledger_entry *e)
 {
-	/* All are counted before any is acted on, because an absent parent makes its children
-	 * absent. */
-	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key)
-		if (l->auditing & 1u << e->kind && e->present && !e->seen)
-			l->drift += !e->foreign && !entry_is_doubted(e);
-	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
-		const bool seen = e->seen;
+	return l->audited & 1u << e->kind && e->present && !e->seen;
+}
+
+static void entry_absent(struct ledger *l, struct ledger_entry *e)
+{
+	entry_forget_failure(e);
+	e->present = false;
+	e->foreign = false;
+	ledger_requeue_childless(l, e);
+}
+
+static void ledger_count_vanished(struct ledger *l, const struct ledger_entry *e)
+{
+	l->drift += !e->foreign && !entry_is_doubted(e);
+}
+
+static void ledger_end_children(struct ledger *l)
+{
+	list_for_each_entry(struct ledger_entry, e, &l->audited_parent->children, sibling) {
+		const bool vanished = e->present && !e->seen;
 
 		e->seen = false;
-		if (!(l->auditing & 1u << e->kind) || !e->present || seen)
+		if (!vanished)
 			continue;
-		entry_forget_failure(e);
-		e->present = false;
-		e->foreign = false;
-		ledger_requeue_childless(l, e);
+		ledger_count_vanished(l, e);
+		entry_absent(l, e);
 	}
+}
+
+/* All are counted before any is acted on: an absent parent makes its children absent. */
+static void ledger_end_kinds(struct ledger *l)
+{
+	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
+		const struct ledger_entry *parent = entry_parent(e);
+
+		if (entry_vanished(l, e) || (e->present && parent && entry_vanished(l, parent)))
+			ledger_count_vanished(l, e);
+	}
+	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key) {
+		const bool vanished = entry_vanished(l, e);
+
+		e->seen = false;
+		if (vanished)
+			entry_absent(l, e);
+	}
+	l->unsure &= ~l->audited;
+}
+
+static void ledger_audit_done(struct ledger *l)
+{
+	l->auditing = false;
+	l->audited = 0;
+	l->audited_parent = NULL;
+}
+
+size_t ledger_audit_end(struct ledger *l)
+{
+	if (l->audited_parent)
+		ledger_end_children(l);
+	else
+		ledger_end_kinds(l);
+	ledger_audit_done(l);
 	ledger_collect(l);
-	l->unsure &= ~l->auditing;
-	l->auditing = 0;
 	return l->drift;
 }
 
@@ -981,7 +1030,7 @@ void ledger_audit_abort(struct ledger *l)
 {
 	map_for_each_entry(struct ledger_entry, e, &l->entries, by_key)
 		e->seen = false;
-	l->auditing = 0;
+	ledger_audit_done(l);
 }
 
 bool ledger_unsure(const struct ledger *l)
@@ -1046,7 +1095,7 @@ void ledger_each(const struct ledger *l, enum fact_kind kind,
 		struct fact_state state;
 		struct fact_key key;
 
-		if (kind != FACT_KINDS && e->kind != kind)
+		if (e->kind != kind)
 			continue;
 		key = entry_key(e);
 		state = entry_state(e);

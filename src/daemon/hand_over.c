@@ -54,7 +54,7 @@ static bool may_have_set(struct adapter *sets)
 	struct err err;
 	size_t n = 0;
 
-	return sets && (sets->dump(sets, FACT_SET, NULL, count_fact, &n, &err) || n);
+	return sets && (sets->dump(sets, FACT_SET, count_fact, &n, &err) || n);
 }
 
 /* Of all modes and backends only kube-proxy's iptables mode has no set. */

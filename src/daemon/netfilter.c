@@ -288,7 +288,7 @@ bool netfilter_translates(const struct adapters *other)
 	bool found = false;
 	struct err err;
 
-	return a && !a->dump(a, FACT_CHAIN, NULL, find_service_chain, &found, &err) && found;
+	return a && !a->dump(a, FACT_CHAIN, find_service_chain, &found, &err) && found;
 }
 
 static void find_entry(const struct fact *f, void *arg)
@@ -306,7 +306,7 @@ void netfilter_give_way(const struct adapters *other, const struct node_view *vi
 
 	if (!a || view->backend != BACKEND_IPTABLES)
 		return;
-	r = a->dump(a, FACT_JUMP, NULL, find_entry, &jumps, &err);
+	r = a->dump(a, FACT_JUMP, find_entry, &jumps, &err);
 	for (size_t i = 0; i < jumps.n && !r; i++) {
 		struct op op = { .type = OP_DEL, .fact = jumps.facts[i] };
 

@@ -91,8 +91,8 @@ void release_api_servers(
 
 	if (!view->n_api_in_use || !sets || !a->link)
 		return;
-	if (sets->dump(sets, FACT_MEMBER, NULL, collect_member, &r, &err) < 0 ||
-		a->link->dump(a->link, FACT_ROUTE, NULL, collect_route, &r, &err) < 0) {
+	if (sets->dump(sets, FACT_MEMBER, collect_member, &r, &err) < 0 ||
+		a->link->dump(a->link, FACT_ROUTE, collect_route, &r, &err) < 0) {
 		log_warn("cannot find out whether a Service has taken the API server's address",
 			"err=\"%s\"", err.msg);
 	} else {

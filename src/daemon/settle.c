@@ -54,16 +54,17 @@ int settle(struct engine *e)
 		bool more = next <= now, retry = false;
 
 		now = clock_ms();
-		/* Counts up whenever the kernel was read first, or something resolved or written. */
-		progress = !!stats->audits + stats->resolves + stats->last_change;
+		/* Counts up whenever the kernel is read first, or something is resolved or written. */
+		progress = stats->resolves + stats->last_change;
+		progress += stats->audits ? 0 : stats->audit_steps;
 		if (progress != before)
 			since = now;
 		if (more)
 			continue;
 		if (stats->synced && !ledger_counts(ledger).pending && !ledger_unsure(ledger))
 			return 0;
-		if (stats->synced)
-			ledger_each(ledger, FACT_KINDS, find_retry, &retry);
+		for (enum fact_kind kind = 0; stats->synced && kind < FACT_KINDS; kind++)
+			ledger_each(ledger, kind, find_retry, &retry);
 		if (stats->synced && !retry)
 			break;
 		if (next > now)

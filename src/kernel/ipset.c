@@ -326,13 +326,12 @@ const char *ipset_explain(const struct op *op)
 	}
 }
 
-static int ipset_dump(struct adapter *a, enum fact_kind kind,
-	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
+static int ipset_dump(
+	struct adapter *a, enum fact_kind kind, dump_fn fn, void *arg, struct err *err)
 {
 	struct ipset *s = container_of(a, struct ipset, adapter);
 	char name[SET_NAME_LEN + 1];
 
-	(void)skip;
 	for (unsigned i = 0; i < 2 * SET_IPSETS; i++) {
 		struct ipset_reading r = { .id = i % SET_IPSETS,
 			.family = i < SET_IPSETS ? AF_INET : AF_INET6,

@@ -705,13 +705,12 @@ static bool iptables_read_ahead(struct adapter *a)
 	return t->ahead;
 }
 
-static int iptables_dump(struct adapter *a, enum fact_kind kind,
-	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
+static int iptables_dump(
+	struct adapter *a, enum fact_kind kind, dump_fn fn, void *arg, struct err *err)
 {
 	struct iptables *t = container_of(a, struct iptables, adapter);
 	bool read = true;
 
-	(void)skip;
 	forget_stale_snapshots(t);
 	for (size_t i = 0; i < FAMILIES; i++)
 		read &= !t->families[i].family || t->families[i].read;

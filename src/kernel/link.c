@@ -395,12 +395,10 @@ static int dump_routes(struct link *l, dump_fn fn, void *arg, struct err *err)
 	return r ? link_error(err, r, "cannot read the local routes") : 0;
 }
 
-static int link_dump(struct adapter *a, enum fact_kind kind,
-	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
+static int link_dump(struct adapter *a, enum fact_kind kind, dump_fn fn, void *arg, struct err *err)
 {
 	struct link *l = container_of(a, struct link, adapter);
 
-	(void)skip;
 	if (kind == FACT_LINK)
 		return dump_devices(l, fn, arg, err);
 	if (kind == FACT_POLICY_RULE)

@@ -525,13 +525,12 @@ static int dump_chains(struct nftables *t, enum fact_kind kind, dump_fn fn, void
 	return error;
 }
 
-static int nftables_dump(struct adapter *a, enum fact_kind kind,
-	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
+static int nftables_dump(
+	struct adapter *a, enum fact_kind kind, dump_fn fn, void *arg, struct err *err)
 {
 	struct nftables *t = container_of(a, struct nftables, adapter);
 	int r;
 
-	(void)skip;
 	switch (kind) {
 	case FACT_SET:
 		r = dump_sets(t, fn, arg);

@@ -234,28 +234,40 @@ void fake_kernel_answer(struct fake_kernel *k)
 	k->reading = false;
 }
 
-static int dump(struct adapter *a, enum fact_kind kind,
-	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
+static int dump(struct adapter *a, enum fact_kind kind, dump_fn fn, void *arg, struct err *err)
 {
 	struct fake_kernel *k = kernel_of(a);
 
 	k->dumps++;
-	if (kind == FACT_KINDS - 1)
+	if (kind == FACT_VS)
 		k->has_read = false;
 	if (k->before_dump)
 		k->before_dump(k, kind, k->arg);
 	map_for_each_entry(struct held, h, &k->facts, by_key) {
-		const struct fact *f = &h->fact;
-		struct fact_key vs;
-
-		if (f->key.kind != kind)
-			continue;
-		if (kind == FACT_RS && skip && fact_parent(&f->key, &vs) && skip(&vs, arg))
-			continue;
-		fn(f, arg);
+		if (h->fact.key.kind == kind)
+			fn(&h->fact, arg);
 	}
 	/* Late, as a dump that breaks off has told a part already. */
 	if (k->dump_error && kind == k->dump_error_kind)
+		return err_set(err, k->dump_error, "the dump broke off");
+	return 0;
+}
+
+static int dump_real_servers(
+	struct adapter *a, const struct fact_key *vs, dump_fn fn, void *arg, struct err *err)
+{
+	struct fake_kernel *k = kernel_of(a);
+
+	if (k->before_dump)
+		k->before_dump(k, FACT_RS, k->arg);
+	map_for_each_entry(struct held, h, &k->facts, by_key) {
+		struct fact_key parent;
+
+		if (h->fact.key.kind == FACT_RS && fact_parent(&h->fact.key, &parent) &&
+			fact_key_eq(&parent, vs))
+			fn(&h->fact, arg);
+	}
+	if (k->dump_error && k->dump_error_kind == FACT_RS)
 		return err_set(err, k->dump_error, "the dump broke off");
 	return 0;
 }
@@ -304,6 +316,7 @@ void fake_kernel_init(struct fake_kernel *k)
 			.advance = advance,
 			.read_ahead = read_ahead,
 			.dump = dump,
+			.dump_real_servers = dump_real_servers,
 			.epoch = epoch,
 			.unchanged = unchanged,
 			.conns = conns },

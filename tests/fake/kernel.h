@@ -13,6 +13,8 @@
  */
 
 enum { FAKE_ANSWER_LOST = 1 };
+/* struct fake_kernel's `dumps` of a whole audit: real servers are read by virtual server. */
+enum { FAKE_AUDIT_DUMPS = FACT_KINDS - 1 };
 
 struct fake_kernel {
 	struct adapter adapter; /* of all kinds */
@@ -22,7 +24,7 @@ struct fake_kernel {
 	size_t n_ops;		    /* asked for, whatever the answer */
 	size_t done[FACT_KINDS][3]; /* carried out, by kind and enum op_type */
 	struct buf log;		    /* a line for each one carried out: "add vs ..." */
-	size_t dumps;		    /* of one kind each */
+	size_t dumps;		    /* of one kind each, but for real servers */
 	size_t epochs_asked;	    /* how often struct adapter's epoch() was asked */
 	bool unchanged; /* what the adapter says of the real servers of each virtual server */
 	uint64_t epoch; /* its answer; does not change by itself */

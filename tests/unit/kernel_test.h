@@ -72,11 +72,16 @@ static inline void kernel_collect(const struct fact *f, void *arg)
 /* The facts of one kind in order. */
 static inline struct fact_list kernel_dump(struct adapter *a, enum fact_kind kind)
 {
+	_cleanup_(fact_list_done) struct fact_list parents = { 0 };
 	struct fact_list l = { 0 };
 	struct err err;
 
-	if (a->dump(a, kind, NULL, kernel_collect, &l, &err))
+	if (a->dump(a, kind == FACT_RS ? FACT_VS : kind, kernel_collect,
+		    kind == FACT_RS ? &parents : &l, &err))
 		fail_msg("dump: %s", err.msg);
+	for (size_t i = 0; i < parents.n; i++)
+		if (a->dump_real_servers(a, &parents.facts[i].key, kernel_collect, &l, &err))
+			fail_msg("dump: %s", err.msg);
 	fact_list_finish(&l);
 	return l;
 }

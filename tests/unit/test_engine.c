@@ -38,7 +38,8 @@ static void nothing_is_written_before_the_sources_have_told_all(void **state)
 	assert_false(engine_stats(w->engine)->fed);
 	engine_fed(w->engine);
 	assert_int_equal(world_step(w), UINT64_MAX);
-	assert_int_equal(w->kernel.dumps, FACT_KINDS + 1); /* one more for the marks of before */
+	assert_int_equal(
+		w->kernel.dumps, FAKE_AUDIT_DUMPS + 1); /* one more for the marks of before */
 	assert_true(engine_stats(w->engine)->synced);
 	world_expect(w, WEB_FACTS);
 }
@@ -211,24 +212,12 @@ static void a_restart_with_unchanged_inputs_writes_nothing(void **state)
 	assert_int_equal(engine_stats(w->engine)->drift, 0); /* not in the first audit */
 }
 
-static void load_many(struct world *w, unsigned n)
-{
-	_cleanup_(buf_done) struct buf b = { 0 };
-
-	for (unsigned i = 0; i < n; i++)
-		buf_addf(&b,
-			"service a/s%u ip=10.96.%u.%u port=p80:80/TCP\n"
-			"slice a/s%u-1 port=p80:8080/TCP ep=10.244.1.1 ep=10.244.1.2\n",
-			i, i >> 8, i & 255, i);
-	world_start(w, buf_str(&b));
-}
-
 static void one_endpoint_among_a_thousand_services_is_one_operation(void **state)
 {
 	struct world *w = *state;
 	uint64_t resolves;
 
-	load_many(w, 1000);
+	world_start_many(w, 1000);
 	assert_int_equal(engine_stats(w->engine)->resolves, 1000);
 	assert_int_equal(w->kernel.done[FACT_VS][OP_ADD], 1000);
 	assert_int_equal(w->kernel.done[FACT_RS][OP_ADD], 2000);
@@ -250,7 +239,7 @@ static void a_deleted_service_takes_its_own_facts_only(void **state)
 {
 	struct world *w = *state;
 
-	load_many(w, 1000);
+	world_start_many(w, 1000);
 	world_forget(w);
 	store_delete_service(&w->store, "a", "s300");
 	store_delete_slice(&w->store, SLICE_ENDPOINT_SLICE, "a", "s300-1");
@@ -392,7 +381,8 @@ static void a_dry_run_reads_and_writes_nothing(void **state)
 	world_restart_with(w, (struct engine_config){ .dry_run = true });
 	world_start(w, WEB);
 	assert_int_equal(w->kernel.n_ops, 0);
-	assert_int_equal(w->kernel.dumps, FACT_KINDS + 1); /* one more for the marks of before */
+	assert_int_equal(
+		w->kernel.dumps, FAKE_AUDIT_DUMPS + 1); /* one more for the marks of before */
 	assert_true(ledger_state(engine_ledger(w->engine), &vs.key, &s));
 	assert_true(s.wanted && !s.present);
 }

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -189,12 +190,12 @@ static void a_dump_that_fails_later_concludes_nothing(void **state)
 	world_start(w, WEB);
 	fake_kernel_remove(&w->kernel, "vs 10.96.0.1:80/TCP rr");
 	w->kernel.dump_error = -EIO;
-	w->kernel.dump_error_kind = FACT_RS;
+	w->kernel.dump_error_kind = FACT_VS;
 	world_forget(w);
 	world_audit(w);
 	assert_int_equal(w->kernel.n_ops, 0);
 	assert_string_equal(
-		world_told(w), "audit: reading rs from the kernel: the dump broke off\n");
+		world_told(w), "audit: reading vs from the kernel: the dump broke off\n");
 	/* Events go on meanwhile: one has succeeded before. */
 	assert_true(engine_stats(w->engine)->last_audit > 0);
 	world_load(w, "service a/dns ip=10.96.0.2 port=dns:53/UDP");
@@ -203,6 +204,76 @@ static void a_dump_that_fails_later_concludes_nothing(void **state)
 	w->kernel.dump_error = 0;
 	world_sleep(w, 1000);
 	world_expect(w, VS RS1 RS2);
+}
+
+static void real_servers_that_cannot_be_read_hold_up_no_other_repair(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w, WEB);
+	fake_kernel_remove(&w->kernel, "route 10.96.0.1");
+	fake_kernel_remove(&w->kernel, "rs 10.96.0.1:80/TCP 10.244.1.2:8080 weight=1");
+	w->kernel.dump_error = -EIO;
+	w->kernel.dump_error_kind = FACT_RS;
+	world_forget(w);
+	world_audit(w);
+	assert_string_equal(world_log(w), "add " ROUTE);
+	assert_string_equal(
+		world_told(w), "audit: reading rs from the kernel: the dump broke off\n");
+	w->kernel.dump_error = 0;
+	world_sleep(w, 1000);
+	world_expect(w, VS RS1 RS2 ROUTE);
+}
+
+static void real_servers_are_read_between_other_work(void **state)
+{
+	static const char first[] = "rs 10.96.0.0:80/TCP 10.244.1.1:8080 weight=1",
+			  last[] = "rs 10.96.3.231:80/TCP 10.244.1.1:8080 weight=1",
+			  new[] = "rs 10.96.0.7:80/TCP 10.244.1.3:8080 weight=1";
+	struct world *w = *state;
+	uint64_t drift;
+
+	world_start_many(w, 1000);
+	drift = engine_stats(w->engine)->drift;
+	fake_kernel_remove(&w->kernel, first);
+	fake_kernel_remove(&w->kernel, last);
+	engine_request_audit(w->engine, FACT_ALL_KINDS);
+	assert_int_equal(engine_step(w->engine, w->now), w->now);
+	assert_true(engine_stats(w->engine)->synced);
+	/* A change is applied before the audit ends, which does not take it for drift. */
+	fixture_load(&w->store,
+		"slice a/s7-1 port=p80:8080/TCP ep=10.244.1.1 ep=10.244.1.2 ep=10.244.1.3");
+	assert_int_equal(engine_step(w->engine, w->now), w->now);
+	assert_true(fake_kernel_has(&w->kernel, new));
+	assert_int_equal(engine_stats(w->engine)->audits, 1);
+	world_step(w);
+	assert_int_equal(engine_stats(w->engine)->audits, 2);
+	assert_int_equal(engine_stats(w->engine)->drift, drift + 2);
+	assert_true(fake_kernel_has(&w->kernel, first));
+	assert_true(fake_kernel_has(&w->kernel, last));
+}
+
+/* Others' real servers are gone with it, and ours come back. */
+static void a_virtual_server_may_vanish_between_two_steps(void **state)
+{
+	static const char vs[] = "vs 10.96.3.231:80/TCP rr";
+	struct world *w = *state;
+
+	world_start_many(w, 1000);
+	engine_request_audit(w->engine, FACT_ALL_KINDS);
+	assert_int_equal(engine_step(w->engine, w->now), w->now);
+	for (unsigned i = 0; i < 1000; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "vs 10.96.%u.%u:80/TCP rr", i >> 8, i & 255);
+		fake_kernel_remove(&w->kernel, line);
+	}
+	world_step(w);
+	world_audit(w);
+	assert_true(fake_kernel_has(&w->kernel, vs));
+	world_expect(w,
+		"rs 10.96.3.231:80/TCP 10.244.1.1:8080 weight=1\n"
+		"rs 10.96.0.0:80/TCP 10.244.1.2:8080 weight=1\n");
 }
 
 static int lose(const struct op *op, void *arg)
@@ -238,7 +309,7 @@ static void what_nobody_has_changed_is_not_read(void **state)
 	w->kernel.epoch = 1;
 	world_restart_with(w, (struct engine_config){ .audit_interval = 60000 });
 	world_start(w, WEB);
-	assert_true(w->kernel.dumps >= FACT_KINDS);
+	assert_true(w->kernel.dumps >= FAKE_AUDIT_DUMPS);
 	expect_dumps(w, 0);
 	/* Our own operations are no reason. */
 	world_load(w, "service a/dns ip=10.96.0.2 port=dns:53/UDP");
@@ -248,13 +319,13 @@ static void what_nobody_has_changed_is_not_read(void **state)
 	fake_kernel_remove(&w->kernel, "member KUBE-CLUSTER-IP 10.96.0.1,tcp:80");
 	w->kernel.epoch++;
 	world_forget(w);
-	expect_dumps(w, FACT_KINDS);
+	expect_dumps(w, FAKE_AUDIT_DUMPS);
 	assert_string_equal(world_log(w), "add " CIP);
 	expect_dumps(w, 0);
 	/* Nobody knows. */
 	w->kernel.epoch = 0;
-	expect_dumps(w, FACT_KINDS);
-	expect_dumps(w, FACT_KINDS);
+	expect_dumps(w, FAKE_AUDIT_DUMPS);
+	expect_dumps(w, FAKE_AUDIT_DUMPS);
 }
 
 static void what_is_in_doubt_is_read(void **state)
@@ -272,14 +343,14 @@ static void what_is_in_doubt_is_read(void **state)
 	assert_int_equal(w->kernel.dumps, 2);
 	world_forget(w);
 	world_audit(w);
-	assert_int_equal(w->kernel.dumps, FACT_KINDS);
+	assert_int_equal(w->kernel.dumps, FAKE_AUDIT_DUMPS);
 	/* 2. After a lost answer. */
 	world_forget(w);
 	w->kernel.fault = lose;
 	world_load(w, "service a/dns ip=10.96.0.2 port=dns:53/UDP");
 	w->kernel.fault = NULL;
 	world_sleep(w, 1000);
-	assert_true(w->kernel.dumps >= FACT_KINDS);
+	assert_true(w->kernel.dumps >= FAKE_AUDIT_DUMPS);
 	world_expect(w, "vs 10.96.0.2:53/UDP rr");
 	/* 3. After an audit that failed, whose successor would not read the kinds before. */
 	w->kernel.dump_error = -EIO;
@@ -288,18 +359,18 @@ static void what_is_in_doubt_is_read(void **state)
 	w->kernel.dump_error = 0;
 	world_forget(w);
 	world_sleep(w, 1000);
-	assert_int_equal(w->kernel.dumps, FACT_KINDS);
+	assert_int_equal(w->kernel.dumps, FAKE_AUDIT_DUMPS);
 	/* 4. While orphans are kept. */
 	expect_dumps(w, 0);
 	engine_set_input_complete(w->engine, false);
 	world_step(w);
-	expect_dumps(w, FACT_KINDS);
+	expect_dumps(w, FAKE_AUDIT_DUMPS);
 	engine_set_input_complete(w->engine, true);
 	world_step(w);
 	expect_dumps(w, 0);
 	/* 5. From an adapter that takes the place of another one. */
 	engine_add_adapter(w->engine, &w->kernel.adapter);
-	expect_dumps(w, FACT_KINDS);
+	expect_dumps(w, FAKE_AUDIT_DUMPS);
 }
 
 /* What the kernel has of them is not looked at, as another one shows that only the test knows of. */
@@ -693,6 +764,9 @@ int main(void)
 		WORLD_TEST(a_deleted_set_comes_back_with_its_members),
 		WORLD_TEST(flushed_and_deleted_chains_are_filled_again),
 		WORLD_TEST(a_dump_that_fails_later_concludes_nothing),
+		WORLD_TEST(real_servers_that_cannot_be_read_hold_up_no_other_repair),
+		WORLD_TEST(real_servers_are_read_between_other_work),
+		WORLD_TEST(a_virtual_server_may_vanish_between_two_steps),
 		WORLD_TEST(what_nobody_has_changed_is_not_read),
 		WORLD_TEST(what_is_in_doubt_is_read),
 		WORLD_TEST(real_servers_that_nobody_has_changed_are_not_told),

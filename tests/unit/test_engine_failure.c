@@ -253,7 +253,7 @@ static void lost_answers_are_found_out_by_an_audit(void **state)
 	w->now += 5000;
 	assert_true(world_step(w) <= 100);
 	world_sleep(w, 100);
-	assert_int_equal(w->kernel.dumps, FACT_KINDS);
+	assert_int_equal(w->kernel.dumps, FAKE_AUDIT_DUMPS);
 	world_expect(w, WEB_FACTS);
 	assert_int_equal(w->kernel.n_ops, 6); /* nothing was done twice */
 	assert_int_equal(engine_stats(w->engine)->drift, 0);
@@ -276,7 +276,7 @@ static void audits_for_lost_answers_are_limited_in_rate(void **state)
 		world_load(w, buf_str(&b));
 		w->now += 10;
 	}
-	assert_in_range(w->kernel.dumps / FACT_KINDS, 9, 11);
+	assert_in_range(w->kernel.dumps / FAKE_AUDIT_DUMPS, 9, 11);
 }
 
 int main(void)

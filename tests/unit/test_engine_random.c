@@ -234,13 +234,13 @@ static void counting_apply(struct adapter *a, struct op *ops, size_t n)
 		c->epoch += ops[i].result != 0;
 }
 
-static int counting_dump(struct adapter *a, enum fact_kind kind,
-	bool (*skip)(const struct fact_key *vs, void *arg), dump_fn fn, void *arg, struct err *err)
+static int counting_dump(
+	struct adapter *a, enum fact_kind kind, dump_fn fn, void *arg, struct err *err)
 {
 	struct churn *c = container_of(a, struct churn, counting);
 	struct adapter *kernel = &c->world->kernel.adapter;
 
-	return kernel->dump(kernel, kind, skip, fn, arg, err);
+	return kernel->dump(kernel, kind, fn, arg, err);
 }
 
 static uint64_t counting_epoch(struct adapter *a)

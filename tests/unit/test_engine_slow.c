@@ -213,7 +213,7 @@ static void a_request_while_the_kernel_is_read_makes_another_audit(void **state)
 	assert_true(w->kernel.reading);
 	answer_all(w);
 	assert_int_equal(engine_stats(w->engine)->audits, audits + 2);
-	assert_int_equal(w->kernel.dumps, FACT_KINDS + 1);
+	assert_int_equal(w->kernel.dumps, FAKE_AUDIT_DUMPS + 1);
 }
 
 static void what_takes_long_to_read_is_seldom_read(void **state)

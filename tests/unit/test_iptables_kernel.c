@@ -167,9 +167,9 @@ static struct fact_list dump(void)
 	struct fact_list l = { 0 };
 	struct err err;
 
-	if (t.adapter->dump(t.adapter, FACT_CHAIN, NULL, collect, &l, &err) ||
-		t.adapter->dump(t.adapter, FACT_DISPATCH, NULL, collect, &l, &err) ||
-		t.adapter->dump(t.adapter, FACT_JUMP, NULL, collect, &l, &err))
+	if (t.adapter->dump(t.adapter, FACT_CHAIN, collect, &l, &err) ||
+		t.adapter->dump(t.adapter, FACT_DISPATCH, collect, &l, &err) ||
+		t.adapter->dump(t.adapter, FACT_JUMP, collect, &l, &err))
 		fail_msg("dump: %s", err.msg);
 	fact_list_finish(&l);
 	return l;

@@ -83,7 +83,7 @@ static void answer_virtual_server(uint32_t seq)
 	genlmsg_put(msg, 0, seq, kernel.family, 0,
 		NLM_F_MULTI | (kernel.interrupts ? NLM_F_DUMP_INTR : 0), IPVS_CMD_NEW_SERVICE, 1);
 	kernel.interrupts = false;
-	nest = nla_nest_start(msg, IPVS_CMD_ATTR_SERVICE | NLA_F_NESTED);
+	nest = nla_nest_start(msg, IPVS_CMD_ATTR_SERVICE);
 	nla_put_u16(msg, IPVS_SVC_ATTR_AF, AF_INET);
 	nla_put_u32(msg, IPVS_SVC_ATTR_FWMARK, 7);
 	nla_put_string(msg, IPVS_SVC_ATTR_SCHED_NAME, "rr");
@@ -188,7 +188,7 @@ static void dumps_follow_a_module_that_is_loaded_again(void **state)
 
 	(void)state;
 	kernel.family = MOVED;
-	assert_int_equal(kernel.adapter->dump(kernel.adapter, FACT_VS, NULL, count, &n, NULL), 0);
+	assert_int_equal(kernel.adapter->dump(kernel.adapter, FACT_VS, count, &n, NULL), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(kernel.lookups, 1);
 }
@@ -201,8 +201,8 @@ static void an_unloaded_module_has_an_error_of_its_own(void **state)
 	(void)state;
 	kernel.family = 0;
 	assert_int_equal(add_real_servers(), -EPFNOSUPPORT);
-	assert_int_equal(kernel.adapter->dump(kernel.adapter, FACT_VS, NULL, count, &n, &err),
-		-EPFNOSUPPORT);
+	assert_int_equal(
+		kernel.adapter->dump(kernel.adapter, FACT_VS, count, &n, &err), -EPFNOSUPPORT);
 	assert_string_equal(
 		err.msg, "cannot read the virtual servers: the module ip_vs was unloaded");
 	assert_int_equal(n, 0);
@@ -232,7 +232,7 @@ static void an_interrupted_dump_reports_each_fact_once(void **state)
 
 	(void)state;
 	kernel.interrupts = true;
-	assert_int_equal(kernel.adapter->dump(kernel.adapter, FACT_VS, NULL, count, &n, NULL), 0);
+	assert_int_equal(kernel.adapter->dump(kernel.adapter, FACT_VS, count, &n, NULL), 0);
 	assert_int_equal(n, 1);
 }
 

@@ -154,20 +154,15 @@ static void foreign_servers_are_read_if_facts_can_express_them(void **state)
 		adapter, FACT_RS, "rs 1.2.3.4:80/TCP 5.6.7.8:80 weight=3 forwarding=2\n");
 }
 
-static bool skip_port_80(const struct fact_key *vs, void *arg)
-{
-	(void)arg;
-	return vs->port == 80;
-}
-
 static void count(const struct fact *f, void *arg)
 {
 	assert_int_equal(f->key.port, 53);
 	++*(size_t *)arg;
 }
 
-static void real_servers_of_skipped_virtual_servers_are_not_read(void **state)
+static void real_servers_are_read_of_one_virtual_server(void **state)
 {
+	const struct fact dns = kernel_fact("vs 1.2.3.4:53/UDP rr");
 	size_t n = 0;
 
 	(void)state;
@@ -176,7 +171,7 @@ static void real_servers_of_skipped_virtual_servers_are_not_read(void **state)
 		   "-A -u 1.2.3.4:53 -s rr\n"
 		   "-a -u 1.2.3.4:53 -r 5.6.7.8:53 -m\n"
 		   "-a -u 1.2.3.4:53 -r 5.6.7.9:53 -m\n");
-	assert_int_equal(adapter->dump(adapter, FACT_RS, skip_port_80, count, &n, NULL), 0);
+	assert_int_equal(adapter->dump_real_servers(adapter, &dns.key, count, &n, NULL), 0);
 	assert_int_equal(n, 2);
 }
 
@@ -192,7 +187,7 @@ static void assert_change_is_seen(const char *vs, const char *rs, const char *by
 	const struct fact f = kernel_fact(vs);
 
 	assert_false(adapter->unchanged(adapter, &f.key));
-	assert_int_equal(adapter->dump(adapter, FACT_RS, NULL, ignore, NULL, NULL), 0);
+	assert_int_equal(adapter->dump_real_servers(adapter, &f.key, ignore, NULL, NULL), 0);
 	assert_true(adapter->unchanged(adapter, &f.key));
 	assert_true(adapter->unchanged(adapter, &f.key));
 	if (by_others)
@@ -220,6 +215,7 @@ static void what_others_change_behind_a_virtual_server_is_seen(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct fact f = kernel_fact(cases[i].vs);
 		const bool six = cases[i].address[0] == 'f';
 		char address[32], commands[128];
 
@@ -231,7 +227,7 @@ static void what_others_change_behind_a_virtual_server_is_seen(void **state)
 				six ? "]" : "");
 			assert_change_is_seen(cases[i].vs, NULL, commands);
 			assert_int_equal(
-				adapter->dump(adapter, FACT_RS, NULL, ignore, NULL, NULL), 0);
+				adapter->dump_real_servers(adapter, &f.key, ignore, NULL, NULL), 0);
 			apply(OP_SET, cases[i].vs, 0);
 		}
 		assert_change_is_seen(cases[i].vs, cases[i].rs, NULL);
@@ -257,49 +253,6 @@ static void connections_are_those_of_one_virtual_server(void **state)
 	apply(OP_ADD, "rs 10.96.0.11:80/TCP 10.244.1.11:8080 weight=5", 0);
 	assert_int_equal(ipvs_conns(adapter, &vs.key, add_conns, &sum, &err), 0);
 	assert_int_equal(sum, 3);
-}
-
-static void list_server(const struct rs_conns *c, void *arg)
-{
-	fact_list_add(arg, (struct fact){ .key = c->key, .val.rs.weight = c->weight });
-}
-
-/* More than the adapter expects, before it has read them and after. */
-static void connections_of_all_real_servers_are_told(void **state)
-{
-	static const struct {
-		const char *vs, *format;
-	} cases[] = {
-		{ "vs 10.96.0.10:80/TCP rr", "rs 10.96.0.10:80/TCP 10.244.1.%d:8080 weight=%d" },
-		{ "vs fwmark:7/IPv4 rr", "rs fwmark:7/IPv4 10.244.1.%d:8080 weight=%d" },
-		{ "vs [fd00::1]:80/TCP rr", "rs [fd00::1]:80/TCP [fd00::2:%d]:8080 weight=%d" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		const struct fact vs = kernel_fact(cases[i].vs);
-
-		apply(OP_ADD, cases[i].vs, 0);
-		for (int n = 1; n <= 40; n++) {
-			_cleanup_(fact_list_done) struct fact_list told = { 0 };
-			struct fact want;
-			char line[96];
-			struct err err;
-
-			snprintf(line, sizeof(line), cases[i].format, n, n);
-			apply(OP_ADD, line, 0);
-			assert_int_equal(ipvs_conns(adapter, &vs.key, list_server, &told, &err), 0);
-			fact_list_finish(&told);
-			assert_int_equal(told.n, n);
-			want = kernel_fact(line);
-			assert_true(fact_key_eq(&told.facts[n - 1].key, &want.key));
-			assert_int_equal(told.facts[n - 1].val.rs.weight, n);
-			if (n == 20)
-				assert_int_equal(
-					adapter->dump(adapter, FACT_RS, NULL, ignore, NULL, NULL),
-					0);
-		}
-	}
 }
 
 static void add_stats(const struct vs_stats *s, void *arg)
@@ -413,10 +366,9 @@ int main(void)
 		TEST(existing_and_missing_servers_have_results_of_their_own),
 		TEST(an_unknown_scheduler_has_an_error_of_its_own),
 		TEST(foreign_servers_are_read_if_facts_can_express_them),
-		TEST(real_servers_of_skipped_virtual_servers_are_not_read),
+		TEST(real_servers_are_read_of_one_virtual_server),
 		TEST(what_others_change_behind_a_virtual_server_is_seen),
 		TEST(connections_are_those_of_one_virtual_server),
-		TEST(connections_of_all_real_servers_are_told),
 		TEST(traffic_of_virtual_servers_is_counted),
 		TEST(time_outs_are_set_one_by_one),
 		TEST(many_servers_are_read_back_as_they_were_written),

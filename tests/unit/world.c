@@ -163,6 +163,18 @@ void world_start(struct world *w, const char *objects)
 	world_step(w);
 }
 
+void world_start_many(struct world *w, unsigned n)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+
+	for (unsigned i = 0; i < n; i++)
+		buf_addf(&b,
+			"service a/s%u ip=10.96.%u.%u port=p80:80/TCP\n"
+			"slice a/s%u-1 port=p80:8080/TCP ep=10.244.1.1 ep=10.244.1.2\n",
+			i, i >> 8, i & 255, i);
+	world_start(w, buf_str(&b));
+}
+
 void world_audit(struct world *w)
 {
 	engine_request_audit(w->engine, FACT_ALL_KINDS);

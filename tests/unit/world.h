@@ -34,6 +34,8 @@ void world_restart_with(struct world *w, struct engine_config config);
 
 /* Loads the objects, tells the engine that this was all, and steps until it is at rest. */
 void world_start(struct world *w, const char *objects);
+/* With n Services a/s0 ... at 10.96.0.0 ..., of two endpoints each. */
+void world_start_many(struct world *w, unsigned n);
 /* Loads objects and steps until the engine is at rest. */
 void world_load(struct world *w, const char *objects);
 /* Steps until the engine wants to be called later; returns in how many ms, or UINT64_MAX. */

@@ -30,32 +30,6 @@ class Closed(Exception):
     """The connection has ended; no answer follows."""
 
 
-class Bell:
-    """Can be read, for select(), once it was rung. (os.eventfd() came with Python 3.10.)"""
-
-    def __init__(self):
-        self.heard, self.rung = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-
-    def fileno(self):
-        return self.heard
-
-    def ring(self):
-        try:
-            os.write(self.rung, b".")
-        except BlockingIOError:  # it has been ringing for long
-            pass
-
-    def still(self):
-        try:
-            os.read(self.heard, 65536)
-        except BlockingIOError:
-            pass
-
-    def close(self):
-        os.close(self.heard)
-        os.close(self.rung)
-
-
 class Answer:
     """One answer that is being sent, with the effects of a fault."""
 
@@ -169,7 +143,7 @@ class Watch:
         while True:
             if self._misbehave():
                 return
-            self.answer.handler.wake.still()
+            self.answer.handler.clear_wake()
             found = self.server.store.since(self.resource, rv)
             if found is None:
                 self.error(store.expired_version(rv, self.server.store.oldest))
@@ -201,7 +175,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # The connection
 
     def handle(self):
-        self.wake = Bell()
+        self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         try:
             self.server.add_waker(self.wake)
             super().handle()
@@ -209,13 +183,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
             pass
         finally:
             self.server.remove_waker(self.wake)
-            self.wake.close()
+            os.close(self.wake)
 
     def handle_one_request(self):
         pending = getattr(self.connection, "pending", None)  # TLS may have read ahead
         if not (pending and pending()):
             self.server.park([self.connection.fileno()])
         super().handle_one_request()
+
+    def clear_wake(self):
+        try:
+            os.eventfd_read(self.wake)
+        except BlockingIOError:
+            pass
 
     def wait(self, until=None):
         """Until something changes, or that time. A client that waits for an answer has nothing to say: if it does, it
@@ -226,7 +206,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def wait_for_hangup(self):
         while True:
-            self.wake.still()
+            self.clear_wake()
             self.wait()
 
     def hang_up(self, reset=False):
@@ -290,7 +270,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def before_answer(self, fault):
         until = self.server.now() + fault.get("delay", 0)
         while self.server.now() < until:
-            self.wake.still()
+            self.clear_wake()
             self.wait(until)
         if fault.get("silent"):
             self.wait_for_hangup()
@@ -496,7 +476,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.activity = 0  # how often one of them began or went on
         self.wakers = set()
         self.skipped = 0  # seconds
-        self.stop = Bell()
+        self.stop = os.eventfd(0, os.EFD_CLOEXEC)
         self.requests = []
         self.events = []
         self.watches = {}
@@ -518,21 +498,21 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.skipped += seconds
         self.wake_all()
 
-    def add_waker(self, bell):
+    def add_waker(self, fd):
         with self.lock:
-            self.wakers.add(bell)
+            self.wakers.add(fd)
 
-    def remove_waker(self, bell):
+    def remove_waker(self, fd):
         with self.lock:
-            self.wakers.discard(bell)
+            self.wakers.discard(fd)
 
     def wake_all(self):
         with self.lock:
-            for bell in self.wakers:
-                bell.ring()
+            for fd in self.wakers:
+                os.eventfd_write(fd, 1)
 
     def park(self, fds, until=None):
-        """Waits in the thread of a connection; returns which of them can be read."""
+        """Waits in the thread of a connection; returns which descriptors can be read."""
         me = threading.get_ident()
         with self.lock:
             self.parked[me] = fds
@@ -642,12 +622,12 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     def accept_all(self):
         while self.stop not in select.select([self.socket, self.stop], [], [])[0]:
             self._handle_request_noblock()
-        self.stop.still()
+        os.eventfd_read(self.stop)
 
     def set_down(self, down):
         """True: end all connections and refuse new ones. False: serve again, on the same port."""
         if down and self.socket.fileno() >= 0:
-            self.stop.ring()
+            os.eventfd_write(self.stop, 1)
             self.acceptor.join()
             self.socket.close()
             self.close_connections()
