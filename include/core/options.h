@@ -13,7 +13,7 @@
 /*
  * Options of the person who runs the node, as far as they decide which facts are desired, or are
  * shared by several layers. They do not change after the start; the defaults are those of
- * ipvsctl-svcd(8).
+ * ipvsctl-svc.conf(5).
  */
 
 enum backend { BACKEND_AUTO, BACKEND_IPVS, BACKEND_IPTABLES, BACKEND_NFTABLES };

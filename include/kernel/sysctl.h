@@ -31,7 +31,7 @@ int sysctl_open(const char *path, int flags);
  */
 int sysctl_ensure(const struct sysctl *s, struct err *err);
 
-/* The settings that an IPVS node needs on a kernel of that version (ipvsctl-svcd(8), "Kernel
+/* The settings that an IPVS node needs on a kernel of that version (ipvsctl-svc-kernel(7), "Kernel
  * settings"); returns how many. */
 size_t sysctl_wanted(unsigned major, unsigned minor, bool strict_arp, bool ipv6,
 	struct sysctl ret[static SYSCTL_MAX_WANTED]);

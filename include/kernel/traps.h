@@ -15,7 +15,7 @@
 
 /*
  * Settings of the node with which IPVS fails in ways that are hard to find; see "Traps" in
- * ipvsctl-svc(1). Reading and judging are apart, so that the judgement can be tested.
+ * ipvsctl-svc-status(1). Reading and judging are apart, so that the judgement can be tested.
  */
 
 enum { TRAP_UNKNOWN = -1, TRAP_MAX_RULES = 16, TRAP_MAX_GATES = 16 };

@@ -9,7 +9,7 @@
 #include "core/walk.h"
 #include "report/report.h"
 
-/* Where packets to an address or a Service go, and why: the Explanation of ipvsctl-svc(1). */
+/* Where packets to an address or a Service go, and why: the Explanation of ipvsctl-svc-api(7). */
 
 enum explain_from { EXPLAIN_FROM_ANYWHERE, EXPLAIN_FROM_SOURCE, EXPLAIN_FROM_ADDRESS };
 

@@ -61,7 +61,7 @@ int plan_make(struct plan *p, struct engine *engine, const struct store *store,
 	const struct node_view *view, bool compare);
 void plan_done(struct plan *p);
 
-/* A new reference to the JSON of ipvsctl-svc(1), "Plan JSON". */
+/* A new reference to the JSON of ipvsctl-svc-api(7), "Plan JSON". */
 json_t *plan_json(const struct plan *p);
 /* The same for people; virtual servers look as `ipvsadm -Ln` prints them. */
 void plan_text(const struct plan *p, struct buf *out);

@@ -11,7 +11,7 @@
 #include "core/node_view.h"
 #include "core/store.h"
 
-/* The state of the daemon and of all Services: the JSON of ipvsctl-svc(1), "Status". */
+/* The state of the daemon and of all Services: the JSON of ipvsctl-svc-api(7), "Status". */
 
 /* At most so many failures that belong to no Service are listed. */
 enum { REPORT_MAX_FAILURES = 100 };

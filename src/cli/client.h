@@ -22,7 +22,7 @@ enum {
  */
 int client_get(const char *socket_path, const char *path, json_t **ret, struct err *err);
 
-/* GETs the Status of ipvsctl-svc(1); returns as client_get(). */
+/* GETs the Status of ipvsctl-svc-api(7); returns as client_get(). */
 int client_status(const char *socket_path, json_t **ret, struct err *err);
 
 /* Appends a text as a value of the query, percent-escaped (RFC 3986). */

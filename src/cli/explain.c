@@ -198,7 +198,7 @@ static void add_service_text(struct buf *out, const json_t *service, bool ipvs)
 	}
 }
 
-/* Appends the Explanation of ipvsctl-svc(1) as text for people. */
+/* Appends the Explanation of ipvsctl-svc-api(7) as text for people. */
 static void explain_text(const json_t *explanation, struct buf *out)
 {
 	const json_t *services = json_object_get(explanation, "services"), *s;

@@ -7,7 +7,7 @@
 #include "base/err.h"
 
 /*
- * A Status of ipvsctl-svc(1) from the kernel alone, for when no daemon runs: "source" is "kernel",
+ * A Status of ipvsctl-svc-api(7) from the kernel alone, for when no daemon runs: "source" is "kernel",
  * and it has virtual servers but no Services. Returns 0 with a new reference, -ENOENT (the kernel
  * has no ip_vs), -EPERM, or another errno, each with a text.
  */

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 
-/* The text for people of the JSON of ipvsctl-svc(1), "Preflight JSON". The tree is cleaned. */
+/* The text for people of the JSON of ipvsctl-svc-api(7), "Preflight JSON". The tree is cleaned. */
 void preflight_text(json_t *tree, struct buf *out);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "show.h"
 
-/* The Status of ipvsctl-svc(1), from the daemon or from the kernel, as text for people. */
+/* The Status of ipvsctl-svc-api(7), from the daemon or from the kernel, as text for people. */
 
 /* Appends the lines above the table. */
 void status_head(const json_t *status, struct buf *out);

@@ -9,7 +9,7 @@
 #include "base/err.h"
 
 /*
- * A JSON tree of ipvsctl-svc(1): Status, Explanation, Top. The daemon may have another version than
+ * A JSON tree of ipvsctl-svc-api(7): Status, Explanation, Top. The daemon may have another version than
  * this program, so a member that is missing or has another type reads as "", 0 or false.
  */
 

@@ -126,11 +126,18 @@ static bool is_described_option(const char *line)
 
 static void the_daemons_man_page_and_the_table_name_the_same_options(void **state)
 {
-	_cleanup_free_ char *page = read_section("man/ipvsctl-svcd.8.scd", "\n# OPTIONS\n");
+	_cleanup_free_ char *own = read_section("man/ipvsctl-svcd.8.scd", "\n# OPTIONS\n");
+	_cleanup_free_ char *policy = read_section("man/ipvsctl-svc.conf.5.scd", "\n# POLICY\n");
+	_cleanup_free_ char *without =
+		read_section("man/ipvsctl-svc.conf.5.scd", "\n# OPTIONS WITHOUT EFFECT\n");
+	_cleanup_(buf_done) struct buf pages = { 0 };
+	const char *page;
 	size_t n;
 	const struct option_row *o = config_options(&n);
 
 	(void)state;
+	buf_addf(&pages, "%s%s%s", own, policy, without);
+	page = buf_str(&pages);
 	for (; n; n--, o++)
 		if (o->name && o->groups & OF_DAEMON)
 			check_described(page, o);
@@ -139,9 +146,9 @@ static void the_daemons_man_page_and_the_table_name_the_same_options(void **stat
 			fail_msg("the man page describes what is no option: %.60s", at);
 }
 
-static void check_section(const char *title, unsigned group)
+static void check_section(const char *file, const char *title, unsigned group)
 {
-	_cleanup_free_ char *page = read_section("man/ipvsctl-svc.1.scd", title);
+	_cleanup_free_ char *page = read_section(file, title);
 	size_t n;
 	const struct option_row *o = config_options(&n);
 
@@ -153,16 +160,16 @@ static void check_section(const char *title, unsigned group)
 static void the_man_page_of_the_commands_describes_their_options(void **state)
 {
 	(void)state;
-	check_section("\n# EXPLAIN\n", OPTIONS_EXPLAIN);
-	check_section("\n# PLAN\n", OPTIONS_PLAN);
-	check_section("\n# PREFLIGHT\n", OPTIONS_PREFLIGHT);
+	check_section("man/ipvsctl-svc.1.scd", "\n# EXPLAIN\n", OPTIONS_EXPLAIN);
+	check_section("man/ipvsctl-svc.1.scd", "\n# PLAN\n", OPTIONS_PLAN);
+	check_section("man/ipvsctl-svc-migrate.7.scd", "\n# PREFLIGHT\n", OPTIONS_PREFLIGHT);
 }
 
 /* The file in the man page, with or without what stands behind '#'. */
 static char *read_block(bool comments)
 {
 	_cleanup_free_ char *page =
-		read_section("man/ipvsctl-svcd.8.scd", "\n# CONFIGURATION FILE\n");
+		read_section("man/ipvsctl-svc.conf.5.scd", "\n# CONFIGURATION FILE\n");
 	const char *from = strstr(page, "```\n"), *to;
 	struct buf b = { 0 };
 

@@ -403,7 +403,7 @@ static void every_name_has_its_paragraph_in_the_man_page(void **state)
 		"mark-bit", "output-drop", "policy-rule", "route-localnet", "rp-filter",
 		"source-ports", "tcp-timeout" };
 	_cleanup_(buf_done) struct buf page = { 0 };
-	FILE *f = fopen("man/ipvsctl-svc.1.scd", "re");
+	FILE *f = fopen("man/ipvsctl-svc-status.1.scd", "re");
 	const char *section;
 	int c;
 

@@ -25,7 +25,7 @@ churn() {
 }
 
 # After a restore of the API server the daemon is told to read everything again; see INPUTS in
-# man/ipvsctl-svcd.8.scd.
+# man/ipvsctl-svc-services.7.scd.
 RESTORES=0
 churned() {
 	local before=$RESTORES
