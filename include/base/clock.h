@@ -9,7 +9,7 @@
 uint64_t clock_ms(void);
 /* Microseconds of the same clock, for measuring. */
 uint64_t clock_us(void);
-/* Converts milliseconds for libevent. */
+/* Converts milliseconds for libevent; 68 years stand for more than time_t can hold. */
 struct timeval clock_timeval(uint64_t ms);
 
 #endif

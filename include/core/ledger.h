@@ -140,7 +140,7 @@ bool ledger_unsure(const struct ledger *l);
 bool ledger_state(const struct ledger *l, const struct fact_key *key, struct fact_state *ret);
 /* The operation that brings a fact in this state in sync; with an error, the one that failed. */
 struct op fact_state_op(const struct fact_key *key, const struct fact_state *state);
-/* Calls f for every fact of that kind. */
+/* Calls f for every fact of that kind, FACT_KINDS: of all kinds. It walks all of them either way. */
 void ledger_each(const struct ledger *l, enum fact_kind kind,
 	void (*f)(const struct fact_key *key, const struct fact_state *state, void *arg),
 	void *arg);

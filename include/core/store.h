@@ -20,6 +20,7 @@ struct slot {
 	char *name;		 /* "namespace/name" */
 	struct service *service; /* NULL: only slices so far */
 	uint32_t view;		 /* the last view that told of the service */
+	uint32_t local_at;	 /* its place in store.local, from 1 on; 0: it is not there */
 	struct list slices;	 /* of struct slot_slice, in order of their key */
 	size_t n_slices;
 	/* What an engine published for the slot, see core/publication.h; NULL: nothing. The slot
@@ -70,6 +71,10 @@ struct store {
 	 * default/kubernetes. */
 	uint32_t node_generation;
 	size_t n_services;
+	/* The slots whose Service has a traffic policy Local, in any order: there are few, and some
+	 * questions are about them alone. */
+	struct slot **local;
+	size_t n_local, cap_local;
 	uint32_t view[VIEW_KINDS]; /* number of the running or last view */
 	/* Changes received so far. An object that the store has is not a change. */
 	uint64_t service_changes, slice_changes;

@@ -12,7 +12,7 @@
 /* One kernel setting, as a path below /proc/sys, or an absolute one. */
 struct sysctl {
 	const char *path;
-	long value;
+	int64_t value;
 	bool at_least; /* a greater value in the kernel is right as well */
 };
 

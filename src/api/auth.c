@@ -109,7 +109,7 @@ static int parse_url(
 		abort(); /* out of memory, as in base/mem.h */
 	code = curl_url_set(u, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
 	if (code != CURLUE_OK)
-		return err_set(err, -EINVAL, "%s: is not a URL: %s", key, curl_url_strerror(code));
+		return err_set(err, -EINVAL, "%s: is not a URL: %s", key, url_failure(code));
 
 	if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
 		scheme = NULL;

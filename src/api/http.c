@@ -6,6 +6,7 @@
 #include "api/http.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -22,7 +24,13 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "ca_files.h"
+#include "http_end.h"
 #include "origin.h"
+
+#ifndef CURL_WRITEFUNC_ERROR /* libcurl 7.87; before, any number but that of the bytes was one */
+#define CURL_WRITEFUNC_ERROR 0xFFFFFFFF
+#endif
 
 enum {
 	KEEPALIVE_IDLE_S = 10,
@@ -46,6 +54,7 @@ struct http_client {
 	void *peer_arg;
 	struct http_observer observer; /* functions may be NULL */
 	struct origin origin;
+	struct ca_files ca_files;
 	char user_agent[128];
 };
 
@@ -82,6 +91,7 @@ struct http_request {
 	uint64_t turn_us;  /* that this took */
 	size_t head_bytes;
 	uint64_t received;
+	char *warning;	  /* of the head that comes at the moment; NULL: none */
 	char failure[64]; /* why we ended it; "": we did not */
 	char error[CURL_ERROR_SIZE];
 };
@@ -111,6 +121,25 @@ static unsigned http_version(CURL *easy)
 	}
 }
 
+/* Keeps the first Warning of a head, of which this is a line. */
+static void note_warning(struct http_request *r, const char *line, size_t len)
+{
+	static const char name[] = "Warning:";
+	const size_t name_len = sizeof(name) - 1;
+
+	if (len >= 5 && !strncmp(line, "HTTP/", 5)) {
+		free(r->warning);
+		r->warning = NULL;
+	}
+	if (r->warning || len < name_len || strncasecmp(line, name, name_len) != 0)
+		return;
+	for (line += name_len, len -= name_len; len && isspace((unsigned char)*line); len--)
+		line++;
+	while (len && isspace((unsigned char)line[len - 1]))
+		len--;
+	r->warning = mem_strndup(line, len);
+}
+
 /* One line of the head; an empty one ends it. Informational answers (1xx) have heads of their own.
  */
 static size_t on_header_line(char *line, size_t size, size_t n, void *arg)
@@ -119,7 +148,6 @@ static size_t on_header_line(char *line, size_t size, size_t n, void *arg)
 	const struct http_observer *o = &r->client->observer;
 	bool last = n && (*line == '\r' || *line == '\n');
 	struct http_head head = { 0 };
-	struct curl_header *warning;
 	curl_off_t seconds = 0;
 	char *type = NULL;
 	long status = 0;
@@ -133,6 +161,7 @@ static size_t on_header_line(char *line, size_t size, size_t n, void *arg)
 			"the head of the answer is larger than %d KiB", HTTP_MAX_HEAD >> 10);
 		return 0;
 	}
+	note_warning(r, line, size * n);
 	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (!last || r->status || status < 200)
 		return size * n;
@@ -152,8 +181,7 @@ static size_t on_header_line(char *line, size_t size, size_t n, void *arg)
 								      : HTTP_MAX_RETRY_AFTER_S;
 	curl_easy_getinfo(r->easy, CURLINFO_CONTENT_TYPE, &type);
 	head.content_type = type ? type : "";
-	if (curl_easy_header(r->easy, "Warning", 0, CURLH_HEADER, -1, &warning) == CURLHE_OK)
-		head.warning = warning->value;
+	head.warning = r->warning;
 	r->config.on_head(&head, r->config.arg);
 	return r->cancelled ? 0 : size * n;
 }
@@ -252,42 +280,6 @@ static int on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
 
 /* The end of a request */
 
-static enum http_end classify_end(CURL *easy, CURLcode code)
-{
-	long os_error = 0;
-
-	switch (code) {
-	case CURLE_OK:
-		return HTTP_END_ANSWERED;
-	case CURLE_COULDNT_CONNECT:
-		curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
-		return os_error == ETIMEDOUT ? HTTP_END_TIMEOUT : HTTP_END_UNREACHED;
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_PROXY:
-		return HTTP_END_UNREACHED;
-	case CURLE_OPERATION_TIMEDOUT:
-		return HTTP_END_TIMEOUT;
-	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
-	case CURLE_HTTP2:
-	case CURLE_HTTP2_STREAM:
-		return HTTP_END_LOST;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_CLIENTCERT:
-		return HTTP_END_TLS;
-	default:
-		return HTTP_END_FAILED;
-	}
-}
-
 /* Takes it from libcurl; no callback is called. */
 static void http_request_free(struct http_request *r)
 {
@@ -297,6 +289,7 @@ static void http_request_free(struct http_request *r)
 	curl_easy_cleanup(r->easy);
 	curl_slist_free_all(r->headers);
 	timer_free(r->idle);
+	free(r->warning);
 	free(r->path);
 	free(r);
 }
@@ -327,12 +320,14 @@ static void http_request_end(struct http_request *r, CURLcode code)
 	const struct http_observer *o = &r->client->observer;
 	_cleanup_(buf_done) struct buf message = { 0 };
 	struct http_result result = {
-		.end = classify_end(r->easy, code),
 		.status = r->status,
 		.took_ms = timers_now(r->client->timers) - r->begun_ms,
 	};
 	curl_off_t received = 0;
+	long os_error = 0;
 
+	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &os_error);
+	result.end = http_end_of(code, os_error);
 	curl_easy_getinfo(r->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
 	result.received = received > 0 ? (uint64_t)received : 0;
 	if (code != CURLE_OK) {
@@ -342,8 +337,7 @@ static void http_request_end(struct http_request *r, CURLcode code)
 	}
 	result.message = buf_str(&message);
 
-	/* The server may have refused credentials that were replaced on disk meanwhile. */
-	if (result.end == HTTP_END_TLS || (result.end == HTTP_END_LOST && !r->status))
+	if (http_end_blames_credentials(result.end, r->status))
 		auth_rejected(r->client->auth);
 	if (!r->cancelled) {
 		if (!r->status && o->answered)
@@ -424,9 +418,16 @@ static void set_connection(const struct http_request *r, const struct credential
 	CURL *easy = r->easy;
 
 	must_set(curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
+#ifdef HAVE_CURLOPT_QUICK_EXIT
 	/* Else the removal of a request waits for getaddrinfo() to return. */
 	must_set(curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L));
+#endif
+#ifdef HAVE_CURLOPT_PROTOCOLS_STR
 	must_set(curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
+#else
+	must_set(curl_easy_setopt(
+		easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)));
+#endif
 	must_set(curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS));
 	must_set(curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_TIMEOUT_MS));
 	must_set(curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)READ_SIZE));
@@ -449,13 +450,30 @@ static void set_connection(const struct http_request *r, const struct credential
 	}
 }
 
+/* For libcurl before 7.77. NULL: it takes the authority from memory. */
+static const char *authority_file(struct http_client *c, const struct pem *ca)
+{
+#ifdef HAVE_CURLOPT_CAINFO_BLOB
+	(void)c;
+	(void)ca;
+	return NULL;
+#else
+	const char *path = ca_files_path(&c->ca_files, ca->data, ca->len);
+
+	/* Without a descriptor there is no connection either, and this path trusts nobody. */
+	return path ? path : "/dev/null";
+#endif
+}
+
 static void set_credentials(struct http_request *r, const struct credentials *c)
 {
 	const struct {
 		CURLoption option;
 		struct pem pem;
 	} blobs[] = {
+#ifdef HAVE_CURLOPT_CAINFO_BLOB
 		{ CURLOPT_CAINFO_BLOB, c->ca },
+#endif
 		{ CURLOPT_SSLCERT_BLOB, c->cert },
 		{ CURLOPT_SSLKEY_BLOB, c->key },
 	};
@@ -465,7 +483,7 @@ static void set_credentials(struct http_request *r, const struct credentials *c)
 	must_set(curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, c->insecure ? 0L : 1L));
 	must_set(curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, c->insecure ? 0L : 2L));
 	if (c->ca.data) { /* and no other: libcurl would add the system's directory */
-		must_set(curl_easy_setopt(easy, CURLOPT_CAINFO, NULL));
+		must_set(curl_easy_setopt(easy, CURLOPT_CAINFO, authority_file(r->client, &c->ca)));
 		must_set(curl_easy_setopt(easy, CURLOPT_CAPATH, NULL));
 	}
 	/*
@@ -708,8 +726,12 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, v
  */
 static int check_libcurl(struct err *err)
 {
-	static const CURLoption needed[] = { CURLOPT_CAINFO_BLOB, CURLOPT_SSLCERT_BLOB,
-		CURLOPT_SSLKEY_BLOB };
+	static const CURLoption needed[] = {
+#ifdef HAVE_CURLOPT_CAINFO_BLOB
+		CURLOPT_CAINFO_BLOB,
+#endif
+		CURLOPT_SSLCERT_BLOB, CURLOPT_SSLKEY_BLOB
+	};
 	struct curl_blob blob = { .data = "", .len = 1, .flags = CURL_BLOB_COPY };
 	const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
 	CURL *easy = curl_easy_init();
@@ -764,6 +786,7 @@ void http_client_free(struct http_client *c)
 		event_free(c->next_turn);
 	timers_free(c->timers);
 	origin_done(&c->origin);
+	ca_files_done(&c->ca_files);
 	free(c);
 	curl_global_cleanup();
 }

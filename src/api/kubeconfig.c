@@ -87,7 +87,8 @@ static int read_kubeconfig_pem(
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *data_key = join_text(k, key, "-data", ""), *text = NULL, *path = NULL;
 	unsigned char *data;
-	char *digit, *last;
+	const char *last;
+	char *digit;
 	size_t size;
 	int e = read_kubeconfig_text(k, obj, data_key, &text), len;
 

@@ -80,10 +80,7 @@ void timer_free(struct timer *t)
 
 void timer_start(struct timer *t, uint64_t ms)
 {
-	const struct timeval tv = {
-		.tv_sec = (time_t)(ms / 1000),
-		.tv_usec = (suseconds_t)(ms % 1000 * 1000),
-	};
+	const struct timeval tv = clock_timeval(ms);
 
 	timer_stop(t);
 	t->due = timers_now(t->timers) + ms;

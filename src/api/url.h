@@ -15,4 +15,14 @@ static inline void url_text_freep(char **s)
 	curl_free(*s);
 }
 
+static inline const char *url_failure(CURLUcode code)
+{
+#ifdef HAVE_CURL_URL_STRERROR
+	return curl_url_strerror(code);
+#else
+	return code == CURLUE_BAD_PORT_NUMBER ? "the port is not a number between 0 and 65535"
+					      : "it is malformed";
+#endif
+}
+
 #endif

@@ -41,7 +41,11 @@ void buf_adds(struct buf *b, const char *s)
 
 void buf_addc(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	char *p = buf_reserve(b, 1);
+
+	p[0] = c;
+	p[1] = '\0';
+	b->len++;
 }
 
 void buf_addf(struct buf *b, const char *fmt, ...)

@@ -18,6 +18,10 @@ uint64_t clock_ms(void)
 
 struct timeval clock_timeval(uint64_t ms)
 {
-	return (struct timeval){ .tv_sec = (time_t)(ms / 1000),
-		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+	struct timeval tv = { .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+
+	/* time_t has 32 bits on some machines. */
+	if (__builtin_add_overflow(ms / 1000, 0, &tv.tv_sec))
+		tv.tv_sec = INT32_MAX;
+	return tv;
 }

@@ -28,7 +28,7 @@ static int parse_term(const char **ps, int64_t *ret)
 {
 	/* Digits that are less than a nanosecond of any unit are passed over. */
 	const int64_t max_scale = INT64_C(10000000000000);
-	int64_t whole = 0, fraction = 0, scale = 1, unit = 0;
+	int64_t whole = 0, fraction = 0, scale = 1, unit = 0, part = 0;
 	const char *s = *ps, *start = s;
 
 	for (; isdigit((unsigned char)*s); s++)
@@ -57,8 +57,10 @@ static int parse_term(const char **ps, int64_t *ret)
 	if (!unit || __builtin_mul_overflow(whole, unit, &whole))
 		return -EINVAL;
 	*ps = s;
-	*ret = (int64_t)((__int128)fraction * unit / scale);
-	return __builtin_add_overflow(*ret, whole, ret) ? -EINVAL : 0;
+	/* fraction * unit / scale, digit by digit from the last: the product needs more than 64 bits. */
+	for (; scale > 1; scale /= 10, fraction /= 10)
+		part = (part + fraction % 10 * unit) / 10;
+	return __builtin_add_overflow(part, whole, ret) ? -EINVAL : 0;
 }
 
 int duration_parse(const char *s, int64_t *ret_ms)

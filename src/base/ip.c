@@ -123,9 +123,26 @@ int cidr_parse(const char *s, struct cidr *ret)
 	return 0;
 }
 
+/* inet_ntop() would spend most of its time in sprintf(). */
+static void print_ip4(const uint8_t bytes[static 4], char *s)
+{
+	for (size_t i = 0; i < 4; i++) {
+		const uint8_t n = bytes[i];
+
+		if (n >= 100)
+			*s++ = (char)('0' + n / 100);
+		if (n >= 10)
+			*s++ = (char)('0' + n / 10 % 10);
+		*s++ = (char)('0' + n % 10);
+		*s++ = i < 3 ? '.' : '\0';
+	}
+}
+
 const char *ip_print(const struct ip *ip, char s[static IP_STRLEN])
 {
-	if (!ip->family || !inet_ntop(ip->family, ip->bytes, s, IP_STRLEN))
+	if (ip->family == AF_INET)
+		print_ip4(ip->bytes, s);
+	else if (!ip->family || !inet_ntop(ip->family, ip->bytes, s, IP_STRLEN))
 		strcpy(s, "-");
 	return s;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/map.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +10,17 @@
 /* Eight bytes a step with a multiply and a fold (the mixing step of wyhash and friends). */
 static uint64_t mix(uint64_t a, uint64_t b)
 {
+#ifdef __SIZEOF_INT128__
 	unsigned __int128 p = (unsigned __int128)a * b;
 
 	return (uint64_t)p ^ (uint64_t)(p >> 64);
+#else /* 32 bits: the same product from its four parts */
+	const uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;
+	const uint64_t middle = ah * bl + (al * bl >> 32);
+	const uint64_t carry = al * bh + (uint32_t)middle;
+
+	return a * b ^ (ah * bh + (middle >> 32) + (carry >> 32));
+#endif
 }
 
 uint32_t map_hash(const void *data, size_t len)
@@ -23,13 +32,13 @@ uint32_t map_hash(const void *data, size_t len)
 		uint64_t w;
 
 		memcpy(&w, p, 8);
-		h = mix(h ^ w, 0xa0761d6478bd642fu);
+		h = mix(h ^ le64toh(w), 0xa0761d6478bd642fu);
 	}
 	if (len) {
 		uint64_t w = 0;
 
 		memcpy(&w, p, len);
-		h = mix(h ^ w, 0xe7037ed1a0b428dbu);
+		h = mix(h ^ le64toh(w), 0xe7037ed1a0b428dbu);
 	}
 	return (uint32_t)(h ^ h >> 32);
 }

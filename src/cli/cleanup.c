@@ -158,7 +158,7 @@ static void cleanup_start_engine(struct cleanup_run *r, bool dry_run)
 static void print_shared(const struct fact *f)
 {
 	_cleanup_(buf_done) struct buf line = { 0 };
-	char *text;
+	const char *text;
 
 	/* A dispatch entry without a port stands for a chain that no entry needs, see
 	 * kernel/iptables_dispatch.h. */
@@ -169,7 +169,7 @@ static void print_shared(const struct fact *f)
 	/* Of a chain only the name. */
 	text = strstr(buf_str(&line), " text=");
 	if (text)
-		*text = '\0';
+		line.data[text - buf_str(&line)] = '\0';
 	command_print(stdout, buf_str(&line));
 }
 

@@ -55,8 +55,10 @@ void health_checks_list(const struct store *store, const struct node_view *view,
 	ret->n = 0;
 	if (!node_view_serves(view, family))
 		return;
-	map_for_each_entry(struct slot, slot, &store->slots, by_name) {
-		if (!slot->service || !service_has_health_check(slot->service) ||
+	for (size_t i = 0; i < store->n_local; i++) {
+		const struct slot *slot = store->local[i];
+
+		if (!service_has_health_check(slot->service) ||
 			!service_cluster_ip(slot->service, family).family)
 			continue;
 		mem_grow(slots, n, cap);

@@ -1095,7 +1095,7 @@ void ledger_each(const struct ledger *l, enum fact_kind kind,
 		struct fact_state state;
 		struct fact_key key;
 
-		if (e->kind != kind)
+		if (kind != FACT_KINDS && e->kind != kind)
 			continue;
 		key = entry_key(e);
 		state = entry_state(e);

@@ -9,11 +9,12 @@ struct no_local no_local_count(const struct store *store, const struct node_view
 	_cleanup_(served_ports_done) struct served_ports served = { 0 };
 	struct no_local ret = { 0 };
 
-	map_for_each_entry(struct slot, slot, &store->slots, by_name) {
+	for (size_t n = 0; n < store->n_local; n++) {
+		const struct slot *slot = store->local[n];
 		const struct service *s = slot->service;
 		bool internal = false, external = false;
 
-		if (!s || (!s->internal_local && !service_external_local(s)))
+		if (!s->internal_local && !service_external_local(s))
 			continue;
 		served_ports_select(&served, slot, view);
 		for (size_t i = 0; i < served.n; i++) {

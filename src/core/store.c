@@ -46,6 +46,7 @@ void store_done(struct store *s)
 	map_done(&s->endpoints);
 	place_pool_done(&s->places);
 	free(s->triggers);
+	free(s->local);
 }
 
 struct slot *store_find(const struct store *s, const char *ns, const char *name)
@@ -114,6 +115,25 @@ static bool slot_is_api_server(const struct slot *slot)
 	return !strcmp(slot->name, "default/kubernetes");
 }
 
+/* The last one takes the place of one that leaves. */
+static void store_index_local(struct store *s, struct slot *slot)
+{
+	const struct service *service = slot->service;
+	const bool local = service && (service->internal_local || service->external_local);
+
+	if (local && !slot->local_at) {
+		mem_grow(s->local, s->n_local, s->cap_local);
+		s->local[s->n_local++] = slot;
+		slot->local_at = (uint32_t)s->n_local;
+	} else if (!local && slot->local_at) {
+		struct slot *last = s->local[--s->n_local];
+
+		s->local[slot->local_at - 1] = last;
+		last->local_at = slot->local_at;
+		slot->local_at = 0;
+	}
+}
+
 void store_put_service(struct store *s, struct service *service)
 {
 	struct slot *slot = slot_get(s, service->ns, service->name);
@@ -122,6 +142,7 @@ void store_put_service(struct store *s, struct service *service)
 		s->n_services++;
 	service_free(slot->service);
 	slot->service = service_pack(service);
+	store_index_local(s, slot);
 	s->service_changes++;
 	slot->view = s->view[VIEW_SERVICES];
 	store_mark_dirty(s, slot);
@@ -134,6 +155,7 @@ void store_delete_service(struct store *s, const char *ns, const char *name)
 	if (!slot || !slot->service)
 		return;
 	service_free(take(slot->service));
+	store_index_local(s, slot);
 	s->n_services--;
 	s->service_changes++;
 	store_mark_dirty(s, slot);

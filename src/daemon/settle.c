@@ -63,8 +63,8 @@ int settle(struct engine *e)
 			continue;
 		if (stats->synced && !ledger_counts(ledger).pending && !ledger_unsure(ledger))
 			return 0;
-		for (enum fact_kind kind = 0; stats->synced && kind < FACT_KINDS; kind++)
-			ledger_each(ledger, kind, find_retry, &retry);
+		if (stats->synced)
+			ledger_each(ledger, FACT_KINDS, find_retry, &retry);
 		if (stats->synced && !retry)
 			break;
 		if (next > now)

@@ -79,19 +79,14 @@ static void add_warning(const char *sentence, void *arg)
 	w->line[w->n++] = mem_strdup(sentence);
 }
 
-static void count_present(const struct fact_key *key, const struct fact_state *state, void *arg)
-{
-	(void)key;
-	*(size_t *)arg += state->present;
-}
-
 /* Everything that is wrong now, a sentence each. */
 static void collect_warnings(struct daemon *d, struct warnings *w)
 {
 	_cleanup_(leftovers_done) struct leftovers l = { 0 };
 	_cleanup_(buf_done) struct buf b = { 0 };
 	struct trap_facts traps;
-	size_t n_estimated = 0, start;
+	const struct ledger *ledger = engine_ledger(d->engine);
+	size_t start;
 
 	if (d->no_ipvs.code) {
 		buf_addf(&b,
@@ -114,16 +109,16 @@ static void collect_warnings(struct daemon *d, struct warnings *w)
 		buf_addf(&b,
 			"the input is incomplete: %zu objects that an earlier run left in the "
 			"kernel stay until every manifest could be read",
-			ledger_counts(engine_ledger(d->engine)).kept);
+			ledger_counts(ledger).kept);
 		add_warning(buf_str(&b), w);
 	}
 	inputs_warn(&d->inputs, add_warning, w);
 
-	ledger_each(engine_ledger(d->engine), FACT_VS, count_present, &n_estimated);
-	ledger_each(engine_ledger(d->engine), FACT_RS, count_present, &n_estimated);
 	traps_read(d->view.backend == BACKEND_IPVS ? d->adapters.ipvs : NULL, d->adapters.iptables,
-		&d->view, n_estimated,
-		ledger_counts_of(engine_ledger(d->engine), FACT_POLICY_RULE)->wanted, &traps);
+		&d->view,
+		ledger_counts_of(ledger, FACT_VS)->present +
+			ledger_counts_of(ledger, FACT_RS)->present,
+		ledger_counts_of(ledger, FACT_POLICY_RULE)->wanted, &traps);
 	traps_judge(&traps, add_warning, w);
 	if (d->reservation.ports.n_lacking) {
 		buf_reset(&b);

@@ -21,8 +21,8 @@ struct nl_msg *conntrack_msg_dump(int family, uint8_t proto, uint16_t port)
 		NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, family);
 	struct nlattr *tuple, *protocol, *filter;
 
-	tuple = nla_nest_start(msg, CTA_TUPLE_ORIG);
-	protocol = nla_nest_start(msg, CTA_TUPLE_PROTO);
+	tuple = nla_nest_start(msg, CTA_TUPLE_ORIG | NLA_F_NESTED);
+	protocol = nla_nest_start(msg, CTA_TUPLE_PROTO | NLA_F_NESTED);
 	if (!tuple || !protocol)
 		goto nla_put_failure;
 	NLA_PUT_U8(msg, CTA_PROTO_NUM, proto);
@@ -31,7 +31,7 @@ struct nl_msg *conntrack_msg_dump(int family, uint8_t proto, uint16_t port)
 	nla_nest_end(msg, protocol);
 	nla_nest_end(msg, tuple);
 
-	filter = nla_nest_start(msg, CTA_FILTER);
+	filter = nla_nest_start(msg, CTA_FILTER | NLA_F_NESTED);
 	if (!filter)
 		goto nla_put_failure;
 	NLA_PUT_U32(msg, CTA_FILTER_ORIG_FLAGS, FILTER_PROTOCOL | (port ? FILTER_TO_PORT : 0));
@@ -52,14 +52,14 @@ struct nl_msg *conntrack_msg_delete(const struct conntrack_entry *e)
 		NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, 0, flow->to.family);
 	struct nlattr *tuple, *nest;
 
-	tuple = nla_nest_start(msg, CTA_TUPLE_ORIG);
-	nest = nla_nest_start(msg, CTA_TUPLE_IP);
+	tuple = nla_nest_start(msg, CTA_TUPLE_ORIG | NLA_F_NESTED);
+	nest = nla_nest_start(msg, CTA_TUPLE_IP | NLA_F_NESTED);
 	if (!tuple || !nest)
 		goto nla_put_failure;
 	NLA_PUT(msg, v6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC, len, e->source.bytes);
 	NLA_PUT(msg, v6 ? CTA_IP_V6_DST : CTA_IP_V4_DST, len, flow->to.bytes);
 	nla_nest_end(msg, nest);
-	nest = nla_nest_start(msg, CTA_TUPLE_PROTO);
+	nest = nla_nest_start(msg, CTA_TUPLE_PROTO | NLA_F_NESTED);
 	if (!nest)
 		goto nla_put_failure;
 	NLA_PUT_U8(msg, CTA_PROTO_NUM, flow->proto);

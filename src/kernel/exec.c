@@ -2,6 +2,7 @@
 #include "kernel/exec.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -150,6 +151,29 @@ static char **make_environment(void)
 	return env;
 }
 
+/* The child keeps no descriptor from `first` on. Returns 0, or an errno. */
+static int close_others(posix_spawn_file_actions_t *actions, int first)
+{
+#ifdef HAVE_ADDCLOSEFROM_NP
+	return posix_spawn_file_actions_addclosefrom_np(actions, first);
+#else
+	DIR *dir = opendir("/proc/self/fd");
+	int r = 0;
+
+	if (!dir)
+		return errno;
+	/* exec() closes the others. To close what is no descriptor any more is no failure. */
+	for (const struct dirent *d; !r && (d = readdir(dir));) {
+		const int fd = atoi(d->d_name);
+
+		if (fd >= first && !(fcntl(fd, F_GETFD) & FD_CLOEXEC))
+			r = posix_spawn_file_actions_addclose(actions, fd);
+	}
+	closedir(dir);
+	return r;
+#endif
+}
+
 /* Default signal handling, a process group of its own, fd[i] as descriptor i and no other one, also
  * none of those that libraries open without O_CLOEXEC. Returns 0, or an errno (positive, as the
  * calls of posix_spawn do). */
@@ -178,7 +202,7 @@ static int spawn(const char *path, const char *const argv[], const int fd[static
 	for (int i = 0; !r && i < 3; i++)
 		r = posix_spawn_file_actions_adddup2(&actions, fd[i], i);
 	if (!r)
-		r = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+		r = close_others(&actions, 3);
 	if (!r)
 		r = posix_spawn(ret, path, &actions, &attr, (char *const *)argv, env);
 	posix_spawnattr_destroy(&attr);

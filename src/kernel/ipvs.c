@@ -5,11 +5,12 @@
  * So after an ENOENT the number is looked up again, and the request is sent once more if the number
  * is another one.
  *
- * An audit of 10,000 virtual servers costs most where it asks for the real servers of each. Over
- * netlink that takes three system calls and a message for each real server, getsockopt() does it in
- * one call. It cannot tell of IPv6, and no more than as many as there is room for. So the adapter
- * remembers how many it told of each virtual server and a sum of their hashes. Where the kernel has
- * as many with the same sum nothing has changed, and nobody has to look at them one by one.
+ * An audit of 10,000 virtual servers costs most where it asks for the real servers of each, and so
+ * does a status, which asks for their connections. Over netlink that takes three system calls and a
+ * message for each real server, getsockopt() does it in one call. It cannot tell of IPv6, and no more
+ * than as many as there is room for. So the adapter remembers how many it told of each virtual server
+ * and a sum of their hashes. Where the kernel has as many with the same sum nothing has changed, and
+ * nobody has to look at them one by one.
  * (/proc/net/ip_vs has all in one file, but the kernel begins anew for each page of it, and printing
  * takes longer than ten thousand calls.)
  */
@@ -36,6 +37,7 @@
 
 enum {
 	MODPROBE_MS = 10000,
+	FEW_SERVERS = 16, /* room for so many where nobody knows how many there are */
 };
 
 struct ipvs {
@@ -216,24 +218,23 @@ static int ipvs_dump_real_servers(
 	return 0;
 }
 
-/* Returns 1, 0, or a negative errno: not known. There is room for one more real server than was told,
- * which stays zeroed. */
-static int ipvs_compare(struct ipvs *v, const struct fact_key *vs, const struct told_servers *t)
+/* The first n real servers of a virtual server, as getsockopt() tells them. Behind the last one there
+ * are zeroed ones. NULL: not known. Valid until the next call. */
+static const struct ip_vs_dest_entry *ipvs_get_dests(
+	struct ipvs *v, const struct fact_key *vs, uint32_t n)
 {
-	const size_t size = sizeof(struct ip_vs_get_dests) +
-		((size_t)t->n + 1) * sizeof(struct ip_vs_dest_entry);
+	const size_t size =
+		sizeof(struct ip_vs_get_dests) + (size_t)n * sizeof(struct ip_vs_dest_entry);
 	const struct ip ip = fact_ip(vs);
 	struct ip_vs_get_dests *get;
 	socklen_t len = (socklen_t)size;
-	uint64_t sum = 0;
-	uint32_t n = 0;
 
 	if (v->fd < 0 || vs->family != AF_INET)
-		return -EAFNOSUPPORT;
+		return NULL;
 	buf_reset(&v->dests);
 	get = (void *)buf_reserve(&v->dests, size);
 	memset(get, 0, size);
-	get->num_dests = t->n + 1;
+	get->num_dests = n;
 	if (vs->proto) {
 		get->protocol = vs->proto;
 		memcpy(&get->addr, ip.bytes, sizeof(get->addr));
@@ -241,10 +242,22 @@ static int ipvs_compare(struct ipvs *v, const struct fact_key *vs, const struct 
 	} else {
 		get->fwmark = fact_fwmark(vs);
 	}
-	if (getsockopt(v->fd, IPPROTO_IP, IP_VS_SO_GET_DESTS, get, &len))
-		return -errno;
-	for (; n <= t->n && get->entrytable[n].addr; n++) {
-		const struct ip_vs_dest_entry *d = &get->entrytable[n];
+	return getsockopt(v->fd, IPPROTO_IP, IP_VS_SO_GET_DESTS, get, &len) ? NULL
+									    : get->entrytable;
+}
+
+/* Returns 1, 0, or a negative errno: not known. There is room for one more real server than was told,
+ * which stays zeroed. */
+static int ipvs_compare(struct ipvs *v, const struct fact_key *vs, const struct told_servers *t)
+{
+	const struct ip_vs_dest_entry *dests = ipvs_get_dests(v, vs, t->n + 1);
+	uint64_t sum = 0;
+	uint32_t n = 0;
+
+	if (!dests)
+		return -EAFNOSUPPORT;
+	for (; n <= t->n && dests[n].addr; n++) {
+		const struct ip_vs_dest_entry *d = &dests[n];
 
 		sum += real_server_hash(&d->addr, sizeof(d->addr), ntohs(d->port), d->weight,
 			d->conn_flags & IP_VS_CONN_F_FWD_MASK);
@@ -270,8 +283,31 @@ int ipvs_conns(struct adapter *a, const struct fact_key *vs,
 {
 	_cleanup_(ipvs_reading_done) struct ipvs_reading rs = { .vs = vs };
 	struct ipvs *v = container_of(a, struct ipvs, adapter);
-	int r = ipvs_ask(v, ipvs_msg_dump(v->family, vs), ipvs_take_server, &rs.facts.n, &rs);
+	const struct told_servers *t = find_told(v, vs);
+	uint32_t room = t ? t->n + 1 : FEW_SERVERS;
+	const struct ip_vs_dest_entry *dests = ipvs_get_dests(v, vs, room);
+	int r;
 
+	while (dests && dests[room - 1].addr) {
+		room *= 2;
+		dests = ipvs_get_dests(v, vs, room);
+	}
+	for (uint32_t i = 0; dests && dests[i].addr; i++) {
+		const struct ip_vs_dest_entry *d = &dests[i];
+		const struct ip ip = ip_make(AF_INET, &d->addr);
+		const uint32_t weight = (uint32_t)d->weight;
+
+		fn(&(struct rs_conns){ .key = fact_rs(vs, &ip, ntohs(d->port), weight).key,
+			   .weight = weight,
+			   .active = d->activeconns,
+			   .inactive = d->inactconns,
+			   .persistent = d->persistconns },
+			arg);
+	}
+	if (dests)
+		return 0;
+
+	r = ipvs_ask(v, ipvs_msg_dump(v->family, vs), ipvs_take_server, &rs.facts.n, &rs);
 	if (r)
 		return ipvs_error(err, r, "cannot read the connections of a virtual server");
 	for (size_t i = 0; i < rs.facts.n; i++)

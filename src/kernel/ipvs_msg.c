@@ -44,7 +44,7 @@ struct nl_msg *ipvs_msg_new(uint16_t family, int flags, uint8_t command)
  */
 static int put_service(struct nl_msg *msg, const struct fact_key *key, const struct fact_val *val)
 {
-	struct nlattr *nest = nla_nest_start(msg, IPVS_CMD_ATTR_SERVICE);
+	struct nlattr *nest = nla_nest_start(msg, IPVS_CMD_ATTR_SERVICE | NLA_F_NESTED);
 
 	if (!nest)
 		return -EMSGSIZE;
@@ -96,7 +96,7 @@ struct nl_msg *ipvs_msg_op(uint16_t family, const struct op *op)
 
 	/* With a value, also the four attributes on which ip_vs_genl_parse_dest() insists for NEW
 	 * and SET. */
-	nest = nla_nest_start(msg, IPVS_CMD_ATTR_DEST);
+	nest = nla_nest_start(msg, IPVS_CMD_ATTR_DEST | NLA_F_NESTED);
 	if (!nest)
 		goto nla_put_failure;
 	NLA_PUT_U16(msg, IPVS_DEST_ATTR_ADDR_FAMILY, key->family);

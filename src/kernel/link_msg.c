@@ -112,7 +112,7 @@ static struct nl_msg *link_msg_device(const struct op *op, int index)
 	msg = nl_request_new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &by_name, sizeof(by_name));
 	NLA_PUT_STRING(msg, IFLA_IFNAME, op->fact.key.name);
 	NLA_PUT_U32(msg, IFLA_TXQLEN, 0);
-	info = nla_nest_start(msg, IFLA_LINKINFO);
+	info = nla_nest_start(msg, IFLA_LINKINFO | NLA_F_NESTED);
 	if (!info)
 		goto nla_put_failure;
 	NLA_PUT_STRING(msg, IFLA_INFO_KIND, dummy_kind);

@@ -110,7 +110,7 @@ struct nl_msg *nftables_msg_base_chain(int family, enum table table, enum hook h
 		return NULL;
 	msg = nftables_msg_chain(
 		NFT_MSG_NEWCHAIN, family, nftables_chain_name(table, hook_name(hook), name));
-	nest = msg ? nla_nest_start(msg, NFTA_CHAIN_HOOK) : NULL;
+	nest = msg ? nla_nest_start(msg, NFTA_CHAIN_HOOK | NLA_F_NESTED) : NULL;
 	if (!nest)
 		return NULL;
 	if (nftables_put_number(msg, NFTA_HOOK_HOOKNUM, at.hook) ||

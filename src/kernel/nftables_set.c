@@ -177,7 +177,7 @@ static uint32_t flags_of(const struct fact_key *set)
 /* Only that which rules add to has a limit. */
 static int put_size(struct nl_msg *msg, uint32_t size)
 {
-	struct nlattr *description = nla_nest_start(msg, NFTA_SET_DESC);
+	struct nlattr *description = nla_nest_start(msg, NFTA_SET_DESC | NLA_F_NESTED);
 
 	if (!description || nftables_put_number(msg, NFTA_SET_DESC_SIZE, size))
 		return -EMSGSIZE;
@@ -186,13 +186,14 @@ static int put_size(struct nl_msg *msg, uint32_t size)
 
 static int put_description(struct nl_msg *msg, const struct set_fields *f)
 {
-	struct nlattr *description = nla_nest_start(msg, NFTA_SET_DESC), *fields, *field;
+	struct nlattr *description = nla_nest_start(msg, NFTA_SET_DESC | NLA_F_NESTED), *fields,
+		      *field;
 	int failed = !description;
 
-	fields = failed ? NULL : nla_nest_start(msg, NFTA_SET_DESC_CONCAT);
+	fields = failed ? NULL : nla_nest_start(msg, NFTA_SET_DESC_CONCAT | NLA_F_NESTED);
 	failed = !fields;
 	for (size_t i = 0; !failed && i < f->n; i++) {
-		field = nla_nest_start(msg, NFTA_LIST_ELEM);
+		field = nla_nest_start(msg, NFTA_LIST_ELEM | NLA_F_NESTED);
 		failed = !field || nftables_put_number(msg, NFTA_SET_FIELD_LEN, f->len[i]);
 		if (!failed)
 			nla_nest_end(msg, field);
@@ -266,7 +267,7 @@ struct nl_msg *nftables_msg_members(const struct fact_key *set)
 
 static int put_value(struct nl_msg *msg, int type, const void *value, uint32_t len)
 {
-	struct nlattr *nest = nla_nest_start(msg, type);
+	struct nlattr *nest = nla_nest_start(msg, type | NLA_F_NESTED);
 
 	if (!nest || nla_put(msg, NFTA_DATA_VALUE, (int)len, value))
 		return -EMSGSIZE;
@@ -276,9 +277,9 @@ static int put_value(struct nl_msg *msg, int type, const void *value, uint32_t l
 static int put_chain(struct nl_msg *msg, const struct spread *s)
 {
 	char name[CHAIN_NAME_LEN + 1], chain[NFTABLES_CHAIN_LEN + 1];
-	struct nlattr *data = nla_nest_start(msg, NFTA_SET_ELEM_DATA), *verdict;
+	struct nlattr *data = nla_nest_start(msg, NFTA_SET_ELEM_DATA | NLA_F_NESTED), *verdict;
 
-	verdict = data ? nla_nest_start(msg, NFTA_DATA_VERDICT) : NULL;
+	verdict = data ? nla_nest_start(msg, NFTA_DATA_VERDICT | NLA_F_NESTED) : NULL;
 	nftables_chain_name(TABLE_NAT, spread_chain_name(s, name), chain);
 	if (!verdict || nftables_put_number(msg, NFTA_VERDICT_CODE, (uint32_t)NFT_GOTO) ||
 		nla_put_string(msg, NFTA_VERDICT_CHAIN, chain))
@@ -298,9 +299,10 @@ struct element {
 
 static int put_element(struct nl_msg *msg, const struct element *e)
 {
-	struct nlattr *list = nla_nest_start(msg, NFTA_SET_ELEM_LIST_ELEMENTS), *element;
+	struct nlattr *list = nla_nest_start(msg, NFTA_SET_ELEM_LIST_ELEMENTS | NLA_F_NESTED),
+		      *element;
 
-	element = list ? nla_nest_start(msg, NFTA_LIST_ELEM) : NULL;
+	element = list ? nla_nest_start(msg, NFTA_LIST_ELEM | NLA_F_NESTED) : NULL;
 	if (!element || put_value(msg, NFTA_SET_ELEM_KEY, e->key, e->key_len) ||
 		(e->last && put_value(msg, NFTA_SET_ELEM_KEY_END, e->last, e->key_len)) ||
 		(e->value && put_value(msg, NFTA_SET_ELEM_DATA, e->value, e->value_len)) ||

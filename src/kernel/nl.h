@@ -18,7 +18,8 @@
  *
  * Messages and attributes are libnl's: struct nl_msg, nla_put(), nlmsg_parse(). The socket is not,
  * because nl_recvmsgs() waits for each acknowledgement without a time-out and folds ENOENT and
- * ESRCH into one error. nl knows the attributes of no family.
+ * ESRCH into one error. nl knows the attributes of no family. Nests are begun with NLA_F_NESTED,
+ * which nla_nest_start() adds by itself from libnl 3.5 on only.
  */
 
 enum {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,7 +85,7 @@ int sysctl_ensure(const struct sysctl *s, struct err *err)
 		return 0;
 
 	fd = sysctl_open(s->path, O_WRONLY);
-	len = snprintf(text, sizeof(text), "%ld\n", s->value);
+	len = snprintf(text, sizeof(text), "%" PRId64 "\n", s->value);
 	if (fd < 0) {
 		r = fd;
 	} else {
@@ -92,7 +93,7 @@ int sysctl_ensure(const struct sysctl *s, struct err *err)
 		close(fd);
 	}
 	if (r)
-		return err_errno(err, r, "%s is %ld, must be %s%ld and cannot be written",
+		return err_errno(err, r, "%s is %ld, must be %s%" PRId64 " and cannot be written",
 			dotted_name(s->path, name), value, s->at_least ? "at least " : "",
 			s->value);
 	return 1;
@@ -174,7 +175,7 @@ size_t sysctl_wanted_conntrack(const struct conntrack_settings *c, unsigned cpus
 		{ "net/netfilter/nf_conntrack_udp_timeout", c->udp_timeout },
 		{ "net/netfilter/nf_conntrack_udp_timeout_stream", c->udp_stream_timeout },
 	};
-	long max = (long)c->max_per_core * (long)cpus;
+	int64_t max = (int64_t)c->max_per_core * cpus;
 	size_t n = 0;
 
 	/*
@@ -183,8 +184,8 @@ size_t sysctl_wanted_conntrack(const struct conntrack_settings *c, unsigned cpus
 	 */
 	if (max > CONNTRACK_CAP)
 		max = CONNTRACK_CAP;
-	if (max && max < (long)c->min)
-		max = (long)c->min;
+	if (max && max < c->min)
+		max = c->min;
 	if (max) {
 		ret[n++] = (struct sysctl){ path_max, max, .at_least = true };
 		ret[n++] = (struct sysctl){ path_hashsize, max / CONNTRACK_PER_BUCKET,

@@ -461,9 +461,12 @@ static json_t *explain_service(struct explainer *x, const struct slot *slot, jso
 	const struct service *s = slot->service;
 	_cleanup_(served_ports_done) struct served_ports served = { 0 };
 	struct report_sums sums = { 0 };
-	json_t *ret = report_service(x->in, slot, &served, &sums), *ranges = json_array();
+	_cleanup_(buf_done) struct buf report = { 0 };
+	json_t *ret, *ranges = json_array();
 	char text[CIDR_STRLEN];
 
+	report_service(x->in, slot, &served, &sums, &report);
+	ret = json_loads(buf_str(&report), 0, NULL);
 	faults_find(x, slot);
 	explain_ports(x, &served, slot, ret);
 	note_virtual_endpoints(x, &served, notes);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/printable.h"
 #include "core/fact_text.h"
 #include "core/publication.h"
 #include "core/service_chain.h"
@@ -28,7 +29,7 @@ static void plan_collect(const struct fact_key *key, const struct fact_state *st
 
 	if (state->wanted)
 		fact_list_add(&p->facts, want);
-	if (state->wanted && state->present && fact_val_eq(&want.val, &have.val))
+	if (!p->compared || (state->wanted && state->present && fact_val_eq(&want.val, &have.val)))
 		return;
 	if (!state->wanted && (!state->present || state->foreign || state->kept))
 		return;
@@ -60,8 +61,7 @@ int plan_make(struct plan *p, struct engine *engine, const struct store *store,
 
 	*p = (struct plan){ .view = view, .engine = engine, .compared = compare && audited };
 	p->slots = report_slots(store, &p->n_slots);
-	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
-		ledger_each(engine_ledger(engine), kind, plan_collect, p);
+	ledger_each(engine_ledger(engine), FACT_KINDS, plan_collect, p);
 	fact_list_finish(&p->facts);
 	if (p->n_differences)
 		qsort(p->differences, p->n_differences, sizeof(*p->differences),
@@ -168,27 +168,61 @@ static json_t *plan_owner(
 	return owner ? plan_port_name(ports, owner->slot, key) : json_string("");
 }
 
-/* The tree: a contract, to which keys may be added */
+/* The first of the desired facts that is not of a kind before this one. */
+static size_t plan_first_fact(const struct plan *p, unsigned kind)
+{
+	size_t from = 0, to = p->facts.n;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (p->facts.facts[middle].key.kind < kind)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
 
 /* The desired facts of one kind, sorted. */
 static const struct fact *plan_facts(const struct plan *p, enum fact_kind kind, size_t *ret_n)
 {
-	size_t from = 0, to;
+	const size_t first = plan_first_fact(p, kind);
 
-	while (from < p->facts.n && p->facts.facts[from].key.kind < kind)
-		from++;
-	for (to = from; to < p->facts.n && p->facts.facts[to].key.kind == kind;)
-		to++;
-	*ret_n = to - from;
-	return p->facts.facts + from;
+	*ret_n = plan_first_fact(p, kind + 1U) - first;
+	return p->facts.facts + first;
 }
 
-static json_t *plan_virtual_servers(const struct plan *p, const struct plan_ports *ports)
+/*
+ * The tree: a contract, to which keys may be added. The lists that grow with the number of Services
+ * are made member by member: the text takes each one and drops it, so that a plan of 50,000
+ * Services needs no tree of a million members.
+ */
+
+/* Takes a member of a list, and the reference to it. */
+typedef void (*plan_take_fn)(json_t *member, void *arg);
+typedef void (*plan_each_fn)(
+	const struct plan *p, const struct plan_ports *ports, plan_take_fn fn, void *arg);
+
+static void take_into_array(json_t *member, void *arg)
+{
+	json_array_append_new(arg, member);
+}
+
+static json_t *plan_list(plan_each_fn each, const struct plan *p, const struct plan_ports *ports)
+{
+	json_t *list = json_array();
+
+	each(p, ports, take_into_array, list);
+	return list;
+}
+
+static void plan_each_virtual_server(
+	const struct plan *p, const struct plan_ports *ports, plan_take_fn fn, void *arg)
 {
 	size_t n, n_rs;
 	const struct fact *vs = plan_facts(p, FACT_VS, &n);
 	const struct fact *rs = plan_facts(p, FACT_RS, &n_rs), *end = rs + n_rs;
-	json_t *list = json_array();
 	struct fact_key parent;
 	char s[IP_STRLEN];
 
@@ -205,8 +239,6 @@ static json_t *plan_virtual_servers(const struct plan *p, const struct plan_port
 			json_integer(flags & VS_PERSISTENT ? vs->val.vs.timeout : 0));
 		json_object_set_new(o, "service", plan_owner(p, ports, &vs->key));
 		json_object_set_new(o, "realServers", servers);
-		json_array_append_new(list, o);
-
 		/* Real servers are sorted by their virtual server first. */
 		for (; rs < end && fact_parent(&rs->key, &parent) && fact_key_eq(&parent, &vs->key);
 			rs++) {
@@ -217,15 +249,15 @@ static json_t *plan_virtual_servers(const struct plan *p, const struct plan_port
 					(int)rs->key.port2, "weight",
 					(json_int_t)rs->val.rs.weight));
 		}
+		fn(o, arg);
 	}
-	return list;
 }
 
-static json_t *plan_dispatch(const struct plan *p, const struct plan_ports *ports)
+static void plan_each_dispatch(
+	const struct plan *p, const struct plan_ports *ports, plan_take_fn fn, void *arg)
 {
 	size_t n;
 	const struct fact *f = plan_facts(p, FACT_DISPATCH, &n);
-	json_t *list = json_array();
 	char chain[CHAIN_NAME_LEN + 1];
 
 	for (; n; n--, f++) {
@@ -241,20 +273,20 @@ static json_t *plan_dispatch(const struct plan *p, const struct plan_ports *port
 			service_chain_name(f->val.dispatch.chain, f->val.dispatch.hash, chain);
 		json_object_set_new(o, "chain", json_string(chain));
 		json_object_set_new(o, "service", plan_owner(p, ports, &f->key));
-		json_array_append_new(list, o);
+		fn(o, arg);
 	}
-	return list;
 }
 
 /* Each VIP with the preferred source of the node's own packets to it, or "", and with the thing
  * that makes it local. */
-static json_t *plan_vips(const struct plan *p)
+static void plan_each_vip(
+	const struct plan *p, const struct plan_ports *ports, plan_take_fn fn, void *arg)
 {
 	/* --vip-mode selects one of the two kinds. */
 	static const enum fact_kind kinds[] = { FACT_ROUTE, FACT_ADDR };
-	json_t *list = json_array();
 	char vip_text[IP_STRLEN], source_text[IP_STRLEN];
 
+	(void)ports;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		size_t n;
 		const struct fact *f = plan_facts(p, kinds[i], &n);
@@ -268,28 +300,33 @@ static json_t *plan_vips(const struct plan *p)
 			if (kinds[i] == FACT_ROUTE && f->key.port)
 				continue; /* plan_taken_by_port() */
 
-			json_array_append_new(list,
-				json_pack("{s:s, s:s, s:s}", "address", ip_print(&vip, vip_text),
-					"source", has_source ? ip_print(&source, source_text) : "",
-					"by",
-					kinds[i] == FACT_ROUTE ? "a route on lo"
-							       : "an address on kube-ipvs0"));
+			fn(json_pack("{s:s, s:s, s:s}", "address", ip_print(&vip, vip_text),
+				   "source", has_source ? ip_print(&source, source_text) : "", "by",
+				   kinds[i] == FACT_ROUTE ? "a route on lo"
+							  : "an address on kube-ipvs0"),
+				arg);
 		}
 	}
-	return list;
 }
 
-/* Empty with nftables, as plan_rules(). */
-static json_t *plan_ipsets(const struct plan *p)
+static void take_address(json_t *vip, void *arg)
+{
+	json_array_append(arg, json_object_get(vip, "address"));
+	json_decref(vip);
+}
+
+/* Calls fn with {NAME: {"type", "family", "entries"}} of each ipset; of none with nftables. */
+static void plan_each_ipset(
+	const struct plan *p, const struct plan_ports *ports, plan_take_fn fn, void *arg)
 {
 	size_t n, n_members;
 	const struct fact *set = plan_facts(p, FACT_SET, &n);
 	const struct fact *member = plan_facts(p, FACT_MEMBER, &n_members);
 	const struct fact *end = member + n_members;
-	json_t *all = json_object();
 	struct fact_key parent;
 	char name[SET_NAME_LEN + 1];
 
+	(void)ports;
 	for (; n && !node_view_on_nftables(p->view); n--, set++) {
 		json_t *entries = json_array();
 
@@ -301,12 +338,17 @@ static json_t *plan_ipsets(const struct plan *p)
 			fact_print_element(&text, member);
 			json_array_append_new(entries, json_string(buf_str(&text)));
 		}
-		json_object_set_new(all, set_name(set->key.set, set->key.family, name),
-			json_pack("{s:s, s:s, s:o}", "type", set_type_name(set->val.set.type),
-				"family", set->key.family == AF_INET6 ? "inet6" : "inet", "entries",
-				entries));
+		fn(json_pack("{s:{s:s, s:s, s:o}}", set_name(set->key.set, set->key.family, name),
+			   "type", set_type_name(set->val.set.type), "family",
+			   set->key.family == AF_INET6 ? "inet6" : "inet", "entries", entries),
+			arg);
 	}
-	return all;
+}
+
+static void take_into_object(json_t *member, void *arg)
+{
+	json_object_update(arg, member);
+	json_decref(member);
 }
 
 /* The member of that name, which is `otherwise` if there was none. Takes the reference. */
@@ -322,11 +364,14 @@ static json_t *child_or(json_t *object, const char *name, json_t *otherwise)
 	return otherwise;
 }
 
-/*
- * The rules of the chains or jumps of one family, by table and by the chain that they stand in.
- * Adds each with its chain to the table's list in `by_table`.
- */
-static json_t *plan_rules(const struct plan *p, enum fact_kind kind, int family, json_t *by_table)
+/* The chain that the rules of a chain or jump stand in. */
+static const char *plan_rules_chain(const struct fact *f)
+{
+	return f->key.kind == FACT_JUMP ? hook_name(f->key.port) : f->key.name;
+}
+
+/* The rules of the chains or jumps of one family, by table and by the chain that they stand in. */
+static json_t *plan_rules(const struct plan *p, enum fact_kind kind, int family)
 {
 	const struct rule_pool *pool = engine_rules(p->engine);
 	_cleanup_(buf_done) struct buf text = { 0 };
@@ -335,23 +380,18 @@ static json_t *plan_rules(const struct plan *p, enum fact_kind kind, int family,
 	json_t *tables = json_object();
 
 	for (; n; n--, f++) {
-		const char *chain = kind == FACT_JUMP ? hook_name(f->key.port) : f->key.name;
-		const char *table = table_name(f->key.set);
 		const struct rule_list *rules = rule_pool_get(pool, f->val.chain.rules);
 		struct rule rule;
-		json_t *list, *all;
+		json_t *list;
 
 		if (f->key.family != family || node_view_on_nftables(p->view))
 			continue;
-		list = child_or(child_or(tables, table, json_object()), chain, json_array());
-		all = child_or(by_table, table, json_array());
+		list = child_or(child_or(tables, table_name(f->key.set), json_object()),
+			plan_rules_chain(f), json_array());
 		for (size_t at = 0; rules && rule_list_next(rules, &at, &rule);) {
 			buf_reset(&text);
 			p->print_rule(&text, family, NULL, &rule);
 			json_array_append_new(list, json_string(buf_str(&text)));
-			buf_reset(&text);
-			p->print_rule(&text, family, chain, &rule);
-			json_array_append_new(all, json_string(buf_str(&text)));
 		}
 	}
 	return tables;
@@ -453,7 +493,8 @@ static json_t *plan_policy_rules(const struct plan *p)
 }
 
 /* `is`: the observed value without the key, "rr persistence=10", or "none". */
-static json_t *plan_differences(const struct plan *p)
+static void plan_each_difference(
+	const struct plan *p, const struct plan_ports *ports, plan_take_fn fn, void *arg)
 {
 	/* The words of a fact's line before its value. */
 	static const int key_words[FACT_KINDS] = {
@@ -470,8 +511,8 @@ static json_t *plan_differences(const struct plan *p)
 		[FACT_ROUTE] = 2,
 		[FACT_ADDR] = 2,
 	};
-	json_t *list = json_array();
 
+	(void)ports;
 	for (size_t i = 0; i < p->n_differences; i++) {
 		const struct difference *d = &p->differences[i];
 		_cleanup_(buf_done) struct buf fact = { 0 }, have = { 0 };
@@ -480,7 +521,6 @@ static json_t *plan_differences(const struct plan *p)
 		fact_print(&fact, &d->fact);
 		o = json_pack(
 			"{s:s, s:s}", "change", op_type_name(d->type), "fact", buf_str(&fact));
-		json_array_append_new(list, o);
 		if (d->type == OP_SET) {
 			const char *value;
 
@@ -492,8 +532,8 @@ static json_t *plan_differences(const struct plan *p)
 			}
 			json_object_set_new(o, "is", json_string(*value ? value : "none"));
 		}
+		fn(o, arg);
 	}
-	return list;
 }
 
 static void plan_ports_done(struct plan_ports *l)
@@ -501,64 +541,41 @@ static void plan_ports_done(struct plan_ports *l)
 	free(l->ports);
 }
 
-/*
- * All that a plan says. The member "text" has what the text shows beyond the JSON:
- *   services  their number
- *   vips      [{"address", "source", "by"}]
- *   rules     {"iptables": {TABLE: [RULE]}, "ip6tables": ...}, in the order of the facts
- */
-static json_t *plan_tree(const struct plan *p)
+json_t *plan_json(const struct plan *p)
 {
 	_cleanup_(plan_ports_done) struct plan_ports ports = { 0 };
-	json_t *o = json_object(), *addresses = json_array(), *vips = plan_vips(p), *vip;
-	json_t *rules4 = json_object(), *rules6 = json_object();
-	/* The text has the jumps of a table before its chains. */
-	json_t *jumps4 = plan_rules(p, FACT_JUMP, AF_INET, rules4);
-	json_t *jumps6 = plan_rules(p, FACT_JUMP, AF_INET6, rules6);
-	size_t i;
+	json_t *o = json_object(), *addresses = json_array(), *ipsets = json_object();
+	const bool nftables = node_view_on_nftables(p->view);
 
 	plan_ports_fill(&ports, p);
-	json_array_foreach(vips, i, vip) {
-		json_array_append(addresses, json_object_get(vip, "address"));
-	}
+	plan_each_vip(p, &ports, take_address, addresses);
+	plan_each_ipset(p, &ports, take_into_object, ipsets);
 
 	json_object_set_new(o, "apiVersion", json_string("ipvsctl.io/v1"));
 	json_object_set_new(o, "kind", json_string("Plan"));
 	json_object_set_new(o, "node", json_string(p->view->options->node_name));
 	json_object_set_new(o, "backend", json_string(backend_name(node_view_backend(p->view))));
 	json_object_set_new(o, "netfilter",
-		json_string(netfilter_name(
-			node_view_on_nftables(p->view) ? NETFILTER_NFTABLES : NETFILTER_IPTABLES)));
-	json_object_set_new(o, "virtualServers", plan_virtual_servers(p, &ports));
+		json_string(netfilter_name(nftables ? NETFILTER_NFTABLES : NETFILTER_IPTABLES)));
+	json_object_set_new(o, "virtualServers", plan_list(plan_each_virtual_server, p, &ports));
 	if (node_view_translates(p->view))
-		json_object_set_new(o, "dispatch", plan_dispatch(p, &ports));
+		json_object_set_new(o, "dispatch", plan_list(plan_each_dispatch, p, &ports));
 	json_object_set_new(o, "addresses", addresses);
 	json_object_set_new(o, "takenByPort", plan_taken_by_port(p));
 	json_object_set_new(o, "policyRules", plan_policy_rules(p));
-	json_object_set_new(o, "ipsets", plan_ipsets(p));
-	json_object_set_new(o, "chains", plan_rules(p, FACT_CHAIN, AF_INET, rules4));
-	json_object_set_new(o, "jumps", jumps4);
-	json_object_set_new(o, "chains6", plan_rules(p, FACT_CHAIN, AF_INET6, rules6));
-	json_object_set_new(o, "jumps6", jumps6);
-	if (node_view_on_nftables(p->view))
+	json_object_set_new(o, "ipsets", ipsets);
+	json_object_set_new(o, "chains", plan_rules(p, FACT_CHAIN, AF_INET));
+	json_object_set_new(o, "jumps", plan_rules(p, FACT_JUMP, AF_INET));
+	json_object_set_new(o, "chains6", plan_rules(p, FACT_CHAIN, AF_INET6));
+	json_object_set_new(o, "jumps6", plan_rules(p, FACT_JUMP, AF_INET6));
+	if (nftables)
 		json_object_set_new(o, "nftables", plan_nftables(p));
 	json_object_set_new(o, "notProxied", plan_not_proxied(p));
 	json_object_set_new(o, "conflicts", plan_refused(p, &ports, true));
 	json_object_set_new(o, "refused", plan_refused(p, &ports, false));
 	if (p->compared)
-		json_object_set_new(o, "differences", plan_differences(p));
-	json_object_set_new(o, "text",
-		json_pack("{s:I, s:o, s:{s:o, s:o}}", "services", (json_int_t)p->n_slots, "vips",
-			vips, "rules", "iptables", rules4, "ip6tables", rules6));
+		json_object_set_new(o, "differences", plan_list(plan_each_difference, p, &ports));
 	return o;
-}
-
-json_t *plan_json(const struct plan *p)
-{
-	json_t *tree = plan_tree(p);
-
-	json_object_del(tree, "text");
-	return tree;
 }
 
 /* The text */
@@ -584,67 +601,90 @@ static void plan_print_address_port(const json_t *o, struct buf *out)
 		member_number(o, "port"));
 }
 
-static void plan_print_virtual_servers(const json_t *list, struct buf *out)
+/* Each of these prints a member of a list into the buffer `arg`, and drops it. */
+
+static void print_virtual_server(json_t *vs, void *arg)
 {
-	const json_t *vs, *servers, *rs, *flags, *flag;
-	size_t i, j;
+	const json_t *servers = json_object_get(vs, "realServers"), *rs;
+	const json_t *flags = json_object_get(vs, "flags"), *flag;
+	struct buf *out = arg;
+	size_t i;
 
-	buf_addf(out, "\nVirtual servers: %zu\n", json_array_size(list));
-	if (json_array_size(list))
-		buf_addf(out, "Prot LocalAddress:Port Scheduler Flags\n  -> %-*s Forward Weight\n",
-			SERVER_WIDTH, "RemoteAddress:Port");
-	json_array_foreach(list, i, vs) {
-		if (json_object_get(vs, "fwmark")) {
-			buf_addf(out, "FWM  %lld (%s)", member_number(vs, "fwmark"),
-				member_text(vs, "family"));
-		} else {
-			buf_addf(out, "%-4s ", member_text(vs, "protocol"));
-			plan_print_address_port(vs, out);
-		}
-		buf_addf(out, " %s", member_text(vs, "scheduler"));
-		flags = json_object_get(vs, "flags");
-		json_array_foreach(flags, j, flag) {
-			buf_addf(out, " (%s)", json_string_value(flag));
-		}
-		if (member_number(vs, "persistenceSeconds"))
-			buf_addf(out, " persistent %lld", member_number(vs, "persistenceSeconds"));
-		buf_addf(out, "  # %s\n", member_text(vs, "service"));
-
-		servers = json_object_get(vs, "realServers");
-		json_array_foreach(servers, j, rs) {
-			_cleanup_(buf_done) struct buf server = { 0 };
-
-			plan_print_address_port(rs, &server);
-			buf_addf(out, "  -> %-*s Masq    %lld\n", SERVER_WIDTH, buf_str(&server),
-				member_number(rs, "weight"));
-		}
+	report_clean(vs);
+	if (json_object_get(vs, "fwmark")) {
+		buf_addf(out, "FWM  %lld (%s)", member_number(vs, "fwmark"),
+			member_text(vs, "family"));
+	} else {
+		buf_addf(out, "%-4s ", member_text(vs, "protocol"));
+		plan_print_address_port(vs, out);
 	}
+	buf_addf(out, " %s", member_text(vs, "scheduler"));
+	json_array_foreach(flags, i, flag) {
+		buf_addf(out, " (%s)", json_string_value(flag));
+	}
+	if (member_number(vs, "persistenceSeconds"))
+		buf_addf(out, " persistent %lld", member_number(vs, "persistenceSeconds"));
+	buf_addf(out, "  # %s\n", member_text(vs, "service"));
+
+	json_array_foreach(servers, i, rs) {
+		_cleanup_(buf_done) struct buf server = { 0 };
+
+		plan_print_address_port(rs, &server);
+		buf_addf(out, "  -> %-*s Masq    %lld\n", SERVER_WIDTH, buf_str(&server),
+			member_number(rs, "weight"));
+	}
+	json_decref(vs);
 }
 
-static void plan_print_dispatch(const json_t *list, struct buf *out)
+static void plan_print_virtual_servers(
+	const struct plan *p, const struct plan_ports *ports, struct buf *out)
 {
+	size_t n;
+
+	plan_facts(p, FACT_VS, &n);
+	buf_addf(out, "\nVirtual servers: %zu\n", n);
+	if (n)
+		buf_addf(out, "Prot LocalAddress:Port Scheduler Flags\n  -> %-*s Forward Weight\n",
+			SERVER_WIDTH, "RemoteAddress:Port");
+	plan_each_virtual_server(p, ports, print_virtual_server, out);
+}
+
+static void print_dispatch(json_t *o, void *arg)
+{
+	struct buf *out = arg;
+
+	report_clean(o);
+	buf_addf(out, "%-4s ", member_text(o, "protocol"));
+	if (json_object_get(o, "nodePort"))
+		buf_addf(out, "NodePort %lld (%s)", member_number(o, "nodePort"),
+			member_text(o, "family"));
+	else
+		plan_print_address_port(o, out);
+	buf_addf(out, " -> %s  # %s\n", member_text(o, "chain"), member_text(o, "service"));
+	json_decref(o);
+}
+
+static void plan_print_dispatch(
+	const struct plan *p, const struct plan_ports *ports, struct buf *out)
+{
+	size_t n;
+
+	plan_facts(p, FACT_DISPATCH, &n);
+	buf_addf(out, "\nNew connections: %zu\n", n);
+	plan_each_dispatch(p, ports, print_dispatch, out);
+}
+
+static void plan_print_left_out(
+	const struct plan *p, const struct plan_ports *ports, struct buf *out)
+{
+	json_t *not_proxied = plan_not_proxied(p), *conflicts = plan_refused(p, ports, true);
+	json_t *refused = plan_refused(p, ports, false);
 	const json_t *o;
 	size_t i;
 
-	buf_addf(out, "\nNew connections: %zu\n", json_array_size(list));
-	json_array_foreach(list, i, o) {
-		buf_addf(out, "%-4s ", member_text(o, "protocol"));
-		if (json_object_get(o, "nodePort"))
-			buf_addf(out, "NodePort %lld (%s)", member_number(o, "nodePort"),
-				member_text(o, "family"));
-		else
-			plan_print_address_port(o, out);
-		buf_addf(out, " -> %s  # %s\n", member_text(o, "chain"), member_text(o, "service"));
-	}
-}
-
-static void plan_print_left_out(const json_t *tree, struct buf *out)
-{
-	const json_t *not_proxied = json_object_get(tree, "notProxied"), *o;
-	const json_t *conflicts = json_object_get(tree, "conflicts");
-	const json_t *refused = json_object_get(tree, "refused");
-	size_t i;
-
+	report_clean(not_proxied);
+	report_clean(conflicts);
+	report_clean(refused);
 	if (json_array_size(not_proxied))
 		buf_adds(out, "\nNot proxied:\n");
 	json_array_foreach(not_proxied, i, o) {
@@ -665,13 +705,16 @@ static void plan_print_left_out(const json_t *tree, struct buf *out)
 		plan_print_address_port(o, out);
 		buf_addf(out, "/%s: %s\n", member_text(o, "protocol"), member_text(o, "reason"));
 	}
+	json_decref(not_proxied);
+	json_decref(conflicts);
+	json_decref(refused);
 }
 
 /* The ports stand in the set KUBE-EXTERNAL-PORT. */
-static void plan_print_taken_by_port(const json_t *tree, struct buf *out)
+static void plan_print_taken_by_port(const struct plan *p, struct buf *out)
 {
-	const json_t *addresses = json_object_get(tree, "takenByPort");
-	const json_t *rules = json_object_get(tree, "policyRules"), *o;
+	json_t *addresses = plan_taken_by_port(p), *rules = plan_policy_rules(p);
+	const json_t *o;
 	size_t i;
 
 	if (json_array_size(addresses))
@@ -687,108 +730,165 @@ static void plan_print_taken_by_port(const json_t *tree, struct buf *out)
 			member_number(o, "mark"), member_number(o, "mask"),
 			member_number(o, "table"));
 	}
+	json_decref(addresses);
+	json_decref(rules);
 }
 
-static void plan_print_vips(const json_t *vips, struct buf *out)
-{
-	const json_t *vip;
-	size_t i;
+struct vips_text {
+	struct buf *out;
+	size_t n, at;
+};
 
-	json_array_foreach(vips, i, vip) {
-		if (!i)
-			buf_addf(out, "\nMade local by %s: %zu\n", member_text(vip, "by"),
-				json_array_size(vips));
-		buf_addf(out, "  %s", member_text(vip, "address"));
-		if (*member_text(vip, "source"))
-			buf_addf(out, " src %s", member_text(vip, "source"));
-		buf_addc(out, '\n');
-	}
+static void count_vip(json_t *vip, void *arg)
+{
+	struct vips_text *t = arg;
+
+	t->n++;
+	json_decref(vip);
 }
 
-static void plan_print_ipsets(json_t *ipsets, struct buf *out)
+static void print_vip(json_t *vip, void *arg)
 {
-	size_t empty = 0, i;
+	struct vips_text *t = arg;
+
+	if (!t->at++)
+		buf_addf(t->out, "\nMade local by %s: %zu\n", member_text(vip, "by"), t->n);
+	buf_addf(t->out, "  %s", member_text(vip, "address"));
+	if (*member_text(vip, "source"))
+		buf_addf(t->out, " src %s", member_text(vip, "source"));
+	buf_addc(t->out, '\n');
+	json_decref(vip);
+}
+
+struct ipsets_text {
+	struct buf *out;
+	size_t n_empty;
+};
+
+static void print_ipset(json_t *named, void *arg)
+{
+	struct ipsets_text *t = arg;
+	const json_t *entry;
 	const char *name;
 	json_t *set;
+	size_t i;
 
-	buf_addf(out, "\nipsets: %zu\n", json_object_size(ipsets));
-	json_object_foreach(ipsets, name, set) {
-		const json_t *entries = json_object_get(set, "entries"), *entry;
+	report_clean(named);
+	json_object_foreach(named, name, set) {
+		const json_t *entries = json_object_get(set, "entries");
 
 		json_array_foreach(entries, i, entry) {
 			if (!i)
-				buf_addf(out, "  %s %s\n", name, member_text(set, "type"));
-			buf_addf(out, "    %s\n", json_string_value(entry));
+				buf_addf(t->out, "  %s %s\n", name, member_text(set, "type"));
+			buf_addf(t->out, "    %s\n", json_string_value(entry));
 		}
-		empty += !json_array_size(entries);
+		t->n_empty += !json_array_size(entries);
 	}
-	if (empty)
-		buf_addf(out, "  and %zu empty one%s\n", empty, empty == 1 ? "" : "s");
+	json_decref(named);
 }
 
-/* In the form of iptables-save, table by table. */
-static void plan_print_rules(const json_t *rules, const char *program, struct buf *out)
+static void plan_print_ipsets(const struct plan *p, struct buf *out)
 {
-	const json_t *tables = json_object_get(rules, program), *rule;
-	size_t i;
+	struct ipsets_text t = { .out = out };
+	size_t n;
+
+	plan_facts(p, FACT_SET, &n);
+	buf_addf(out, "\nipsets: %zu\n", n);
+	plan_each_ipset(p, NULL, print_ipset, &t);
+	if (t.n_empty)
+		buf_addf(out, "  and %zu empty one%s\n", t.n_empty, t.n_empty == 1 ? "" : "s");
+}
+
+/* In the form of iptables-save, table by table, and the jumps of each before its chains. */
+static void plan_print_rules(const struct plan *p, int family, struct buf *out)
+{
+	static const enum fact_kind kinds[] = { FACT_JUMP, FACT_CHAIN };
+	const struct rule_pool *pool = engine_rules(p->engine);
+	_cleanup_(buf_done) struct buf text = { 0 };
 
 	for (enum table t = TABLE_NAT; t <= TABLE_MANGLE; t++) {
-		const json_t *list = json_object_get(tables, table_name(t));
+		bool any = false;
 
-		if (json_array_size(list))
-			buf_addf(out, "\nRules in %s, table %s:\n", program, table_name(t));
-		json_array_foreach(list, i, rule) {
-			buf_addf(out, "  %s\n", json_string_value(rule));
+		for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+			size_t n;
+			const struct fact *f = plan_facts(p, kinds[k], &n);
+
+			for (; n; n--, f++) {
+				const struct rule_list *rules =
+					rule_pool_get(pool, f->val.chain.rules);
+				struct rule rule;
+
+				if (f->key.family != family || f->key.set != t)
+					continue;
+				for (size_t at = 0; rules && rule_list_next(rules, &at, &rule);) {
+					if (!any)
+						buf_addf(out, "\nRules in %s, table %s:\n",
+							family == AF_INET6 ? "ip6tables"
+									   : "iptables",
+							table_name(t));
+					any = true;
+					buf_reset(&text);
+					p->print_rule(&text, family, plan_rules_chain(f), &rule);
+					buf_adds(out, "  ");
+					printable_add(out, buf_str(&text));
+					buf_addc(out, '\n');
+				}
+			}
 		}
 	}
 }
 
-static void plan_print_differences(const json_t *list, struct buf *out)
+static void print_difference(json_t *o, void *arg)
 {
-	const json_t *o;
-	size_t i;
+	const char *change = member_text(o, "change");
+	struct buf *out = arg;
 
-	buf_addf(out, "\nDifferences to the kernel: %zu\n", json_array_size(list));
-	json_array_foreach(list, i, o) {
-		const char *change = member_text(o, "change");
-
-		buf_addf(out, "%c %s",
-			!strcmp(change, "add")		 ? '+'
-				: !strcmp(change, "set") ? '~'
-							 : '-',
-			member_text(o, "fact"));
-		if (json_object_get(o, "is"))
-			buf_addf(out, " (is %s)", member_text(o, "is"));
-		buf_addc(out, '\n');
-	}
+	report_clean(o);
+	buf_addf(out, "%c %s",
+		!strcmp(change, "add")		 ? '+'
+			: !strcmp(change, "set") ? '~'
+						 : '-',
+		member_text(o, "fact"));
+	if (json_object_get(o, "is"))
+		buf_addf(out, " (is %s)", member_text(o, "is"));
+	buf_addc(out, '\n');
+	json_decref(o);
 }
 
 void plan_text(const struct plan *p, struct buf *out)
 {
-	json_t *tree = plan_tree(p), *dispatch = json_object_get(tree, "dispatch");
-	const json_t *more = json_object_get(tree, "text");
-	const json_t *rules = json_object_get(more, "rules");
-	const json_t *differences = json_object_get(tree, "differences");
+	const bool translates = node_view_translates(p->view);
+	const bool nftables = node_view_on_nftables(p->view);
+	_cleanup_(plan_ports_done) struct plan_ports ports = { 0 };
+	struct vips_text vips = { .out = out };
 
-	report_clean(tree);
-	buf_addf(out, "Node: %s   Backend: %s%s   Services: %lld\n", member_text(tree, "node"),
-		member_text(tree, "backend"),
-		node_view_on_nftables(p->view) && !dispatch ? " with nftables" : "",
-		member_number(more, "services"));
-	if (dispatch)
-		plan_print_dispatch(dispatch, out);
+	plan_ports_fill(&ports, p);
+	buf_adds(out, "Node: ");
+	printable_add(out, p->view->options->node_name);
+	buf_addf(out, "   Backend: %s%s   Services: %zu\n",
+		backend_name(node_view_backend(p->view)),
+		nftables && !translates ? " with nftables" : "", p->n_slots);
+	if (translates)
+		plan_print_dispatch(p, &ports, out);
 	else
-		plan_print_virtual_servers(json_object_get(tree, "virtualServers"), out);
-	plan_print_left_out(tree, out);
-	plan_print_vips(json_object_get(more, "vips"), out);
-	plan_print_taken_by_port(tree, out);
-	if (node_view_on_nftables(p->view))
-		plan_print_nftables(json_object_get(tree, "nftables"), out);
-	else
-		plan_print_ipsets(json_object_get(tree, "ipsets"), out);
-	plan_print_rules(rules, "iptables", out);
-	plan_print_rules(rules, "ip6tables", out);
-	if (differences)
-		plan_print_differences(differences, out);
-	json_decref(tree);
+		plan_print_virtual_servers(p, &ports, out);
+	plan_print_left_out(p, &ports, out);
+	plan_each_vip(p, &ports, count_vip, &vips);
+	plan_each_vip(p, &ports, print_vip, &vips);
+	plan_print_taken_by_port(p, out);
+	if (nftables) {
+		json_t *objects = plan_nftables(p);
+
+		report_clean(objects);
+		plan_print_nftables(objects, out);
+		json_decref(objects);
+	} else {
+		plan_print_ipsets(p, out);
+		plan_print_rules(p, AF_INET, out);
+		plan_print_rules(p, AF_INET6, out);
+	}
+	if (p->compared) {
+		buf_addf(out, "\nDifferences to the kernel: %zu\n", p->n_differences);
+		plan_each_difference(p, &ports, print_difference, out);
+	}
 }

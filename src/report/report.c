@@ -164,8 +164,7 @@ static json_t *failures_json(const struct ledger *ledger, const struct report_in
 	_cleanup_(loose_facts_done) struct loose_facts l = { .type = LOOSE_FAILURE };
 	json_t *ret = json_array();
 
-	for (enum fact_kind kind = 0; kind < FACT_KINDS; kind++)
-		ledger_each(ledger, kind, collect_loose, &l);
+	ledger_each(ledger, FACT_KINDS, collect_loose, &l);
 	if (l.n)
 		qsort(l.facts, l.n, sizeof(*l.facts), loose_fact_compare);
 	for (size_t i = 0; i < l.n && i < REPORT_MAX_FAILURES; i++) {
@@ -179,28 +178,20 @@ static json_t *failures_json(const struct ledger *ledger, const struct report_in
 
 /* The summary */
 
-static void count_draining(const struct fact_key *key, const struct fact_state *state, void *arg)
-{
-	(void)key;
-	if (state->claimant && state->claimant->born == CLAIMANT_LAST)
-		++*(json_int_t *)arg;
-}
-
 static json_t *summary_json(const struct report_input *in, const struct ledger_counts *counts,
 	const struct report_sums *sums, size_t foreign, size_t unknown)
 {
 	const struct engine_stats *stats = engine_stats(in->engine);
-	json_int_t draining = 0, operations = 0;
+	json_int_t operations = 0;
 
-	ledger_each(engine_ledger(in->engine), FACT_RS, count_draining, &draining);
 	for (size_t i = 0; i < FACT_KINDS; i++)
 		for (size_t j = 0; j < ARRAY_SIZE(stats->ops[i]); j++)
 			operations += (json_int_t)stats->ops[i][j];
 
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
 		"services", (json_int_t)in->store->n_services, "ports", (json_int_t)sums->ports,
-		"endpoints", (json_int_t)sums->endpoints, "draining", draining, "drift",
-		(json_int_t)stats->drift, "foreign", (json_int_t)foreign, "unknown",
+		"endpoints", (json_int_t)sums->endpoints, "draining", (json_int_t)stats->draining,
+		"drift", (json_int_t)stats->drift, "foreign", (json_int_t)foreign, "unknown",
 		(json_int_t)unknown, "failing", (json_int_t)counts->failing, "pending",
 		(json_int_t)counts->pending, "operations", operations, "audits",
 		(json_int_t)stats->audits, "lastChangeMsAgo",
@@ -215,23 +206,49 @@ static json_t *summary_json(const struct report_input *in, const struct ledger_c
 enum { PIECE_SIZE = 1 << 16 /* bytes, with one Service more */ };
 
 struct report_item {
-	char *ns, *name;
+	char *name; /* "namespace/name", with a NUL instead of the '/' */
+	size_t ns_len;
 };
 
 struct report {
-	struct report_item *items; /* the Services that there were at the begin, sorted */
-	size_t n, at;
+	/* The Services that there were at the begin and that are not reported yet: a heap with the
+	 * first one on top, because to sort all of them at once would take a long turn. */
+	struct report_item *items;
+	size_t n;
 	struct report_sums sums;
 	struct served_ports served; /* of the Service at hand */
 	bool begun, any;	    /* `any`: a Service has been added */
 };
 
-static int report_item_compare(const void *a, const void *b)
+static bool item_is_before(const struct report_item *a, const struct report_item *b)
 {
-	const struct report_item *x = a, *y = b;
-	int c = strcmp(x->ns, y->ns);
+	int c = strcmp(a->name, b->name);
 
-	return c ? c : strcmp(x->name, y->name);
+	return c ? c < 0 : strcmp(a->name + a->ns_len + 1, b->name + b->ns_len + 1) < 0;
+}
+
+/* Puts the item where it belongs below an empty place, both of whose branches are heaps. */
+static void heap_sink(struct report *r, size_t at, struct report_item item)
+{
+	for (size_t child = 2 * at + 1; child < r->n; child = 2 * at + 1) {
+		if (child + 1 < r->n && item_is_before(&r->items[child + 1], &r->items[child]))
+			child++;
+		if (!item_is_before(&r->items[child], &item))
+			break;
+		r->items[at] = r->items[child];
+		at = child;
+	}
+	r->items[at] = item;
+}
+
+/* The caller frees its name. */
+static struct report_item take_first(struct report *r)
+{
+	const struct report_item first = r->items[0];
+
+	if (--r->n)
+		heap_sink(r, 0, r->items[r->n]);
+	return first;
 }
 
 struct report *report_begin(const struct report_input *in)
@@ -240,14 +257,17 @@ struct report *report_begin(const struct report_input *in)
 
 	r->items = mem_zalloc(in->store->n_services, sizeof(*r->items));
 	map_for_each_entry(const struct slot, slot, &in->store->slots, by_name) {
-		const struct service *s = slot->service;
+		struct report_item *item = &r->items[r->n];
 
-		if (s)
-			r->items[r->n++] =
-				(struct report_item){ mem_strdup(s->ns), mem_strdup(s->name) };
+		if (!slot->service)
+			continue;
+		item->name = mem_strdup(slot->name);
+		item->ns_len = strlen(slot->service->ns);
+		item->name[item->ns_len] = '\0';
+		r->n++;
 	}
-	if (r->n)
-		qsort(r->items, r->n, sizeof(*r->items), report_item_compare);
+	for (size_t i = r->n / 2; i--;)
+		heap_sink(r, i, r->items[i]);
 	return r;
 }
 
@@ -255,10 +275,8 @@ void report_free(struct report *r)
 {
 	if (!r)
 		return;
-	for (size_t i = 0; i < r->n; i++) {
-		free(r->items[i].ns);
+	for (size_t i = 0; i < r->n; i++)
 		free(r->items[i].name);
-	}
 	free(r->items);
 	served_ports_done(&r->served);
 	free(r);
@@ -339,19 +357,21 @@ bool report_next(struct report *r, const struct report_input *in, struct buf *ou
 
 	/* A piece of Services that were all deleted would be empty. */
 	start = out->len;
-	for (size_t i = 0; r->at < r->n && out->len - start < PIECE_SIZE &&
-		(i < REPORT_PIECE || out->len == start);
+	for (size_t i = 0;
+		r->n && out->len - start < PIECE_SIZE && (i < REPORT_PIECE || out->len == start);
 		i++) {
-		const struct report_item *item = &r->items[r->at++];
-		const struct slot *slot = store_find(in->store, item->ns, item->name);
+		const struct report_item item = take_first(r);
+		const struct slot *slot =
+			store_find(in->store, item.name, item.name + item.ns_len + 1);
 
+		free(item.name);
 		if (!slot || !slot->service)
 			continue;
 		buf_adds(out, r->any ? "," : "");
-		add_json(out, report_service(in, slot, &r->served, &r->sums));
+		report_service(in, slot, &r->served, &r->sums, out);
 		r->any = true;
 	}
-	if (r->at < r->n)
+	if (r->n)
 		return true;
 	add_tail(r, out, in);
 	return false;

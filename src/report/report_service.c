@@ -10,6 +10,7 @@
 #include "core/publication.h"
 #include "core/resolve.h"
 #include "core/service_chain.h"
+#include "json_text.h"
 #include "report_words.h"
 
 static int slot_compare_names(const void *a, const void *b)
@@ -127,7 +128,7 @@ struct port_report {
 	struct endpoint_tally *tallies; /* beside its endpoints */
 
 	struct service_verdict verdict;
-	json_t *addresses, *endpoints, *fwmarks;
+	struct buf addresses, endpoints, fwmarks; /* JSON: the members of arrays */
 	size_t ready, total;
 	size_t draining; /* endpoints, in the virtual server that has most of them */
 	uint64_t active;
@@ -138,7 +139,8 @@ struct port_report {
 /* The connections of one virtual server. */
 struct conns_count {
 	struct port_report *r;
-	size_t draining; /* endpoints */
+	bool local_policy; /* its real servers are of that policy's list */
+	size_t draining;   /* endpoints */
 };
 
 static void count_server_conns(const struct rs_conns *c, void *arg)
@@ -151,7 +153,9 @@ static void count_server_conns(const struct rs_conns *c, void *arg)
 	struct fact_state state;
 
 	r->active += c->active;
-	if (ledger_state(engine_ledger(r->in->engine), &c->key, &state) && state.claimant &&
+	/* An endpoint in use does not drain: its Service outranks whoever waits for connections. */
+	if (!(ep && candidate_is_in(ep, count->local_policy)) &&
+		ledger_state(engine_ledger(r->in->engine), &c->key, &state) && state.claimant &&
 		state.claimant->born == CLAIMANT_LAST)
 		count->draining++;
 	if (ep) {
@@ -160,10 +164,10 @@ static void count_server_conns(const struct rs_conns *c, void *arg)
 	}
 }
 
-static void report_conns(struct port_report *r, const struct fact_key *vs)
+static void report_conns(struct port_report *r, const struct fact_key *vs, bool local_policy)
 {
 	const struct report_input *in = r->in;
-	struct conns_count count = { .r = r };
+	struct conns_count count = { .r = r, .local_policy = local_policy };
 
 	if (in->conns && in->conns(vs, count_server_conns, &count, in->conns_arg) < 0)
 		r->counted = false;
@@ -277,14 +281,19 @@ static bool judge_entries(
 static void add_address(struct port_report *r, const struct frontend *fe, bool present,
 	const struct service_verdict *v)
 {
+	struct buf *b = &r->addresses;
 	char s[IP_STRLEN];
 
-	json_array_append_new(r->addresses,
-		json_pack("{s:s, s:i, s:s, s:b, s:s, s:b, s:s, s:s}", "address",
-			ip_print(&fe->ip, s), "port", (int)fe->port, "kind",
-			frontend_kind_name(fe->kind), "vip", (int)(fe->reach == REACH_WHOLE),
-			"taken", frontend_reach_name(fe->reach), "present", (int)present, "state",
-			state_names[v->state], "reason", buf_str(&v->reason)));
+	json_text_open(b, NULL, '{');
+	json_text_string(b, "address", ip_print(&fe->ip, s));
+	json_text_int(b, "port", fe->port);
+	json_text_string(b, "kind", frontend_kind_name(fe->kind));
+	json_text_bool(b, "vip", fe->reach == REACH_WHOLE);
+	json_text_string(b, "taken", frontend_reach_name(fe->reach));
+	json_text_bool(b, "present", present);
+	json_text_string(b, "state", state_names[v->state]);
+	json_text_string(b, "reason", buf_str(&v->reason));
+	json_text_close(b, '}');
 	verdict_raise(&r->verdict, v->state, buf_str(&v->reason));
 }
 
@@ -308,7 +317,7 @@ static void report_frontend(struct port_report *r, const struct frontend *fe)
 	}
 	present = judge_fact(r->in, &vs, &v);
 	if (present)
-		report_conns(r, &vs);
+		report_conns(r, &vs, fe->local);
 	report_real_servers(r, &vs, fe->local, &v);
 	if (view->backend == BACKEND_NFTABLES)
 		present = judge_entries(r, &vs, &v) && present;
@@ -351,16 +360,38 @@ static void report_refused(struct port_report *r, const struct frontend *fe)
 	add_address(r, fe, false, &v);
 }
 
-static json_t *conns_json(bool counted, uint64_t n)
+static void add_conns(struct buf *b, const char *key, bool counted, uint64_t n)
 {
-	return counted ? json_integer((json_int_t)n) : json_null();
+	if (counted)
+		json_text_int(b, key, (int64_t)n);
+	else
+		json_text_null(b, key);
+}
+
+static void add_endpoint(
+	struct port_report *r, const struct candidate *ep, const struct endpoint_tally *t)
+{
+	struct buf *b = &r->endpoints;
+	char s[IP_STRLEN];
+
+	json_text_open(b, NULL, '{');
+	json_text_string(b, "address", ip_print(&ep->ip, s));
+	json_text_int(b, "port", ep->port);
+	json_text_string(b, "node", ep->endpoint->place->node_name);
+	json_text_int(b, "weight", ep->weight);
+	json_text_bool(b, "used", t->used);
+	/* Unused only because all frontends here have the policy Local. */
+	json_text_string(b, "reason", report_endpoint_reason(ep, t->used, ep->in_cluster));
+	json_text_bool(b, "present", t->wanted && t->present == t->wanted);
+	add_conns(b, "active", r->counted, t->active);
+	add_conns(b, "inactive", r->counted, t->inactive);
+	json_text_close(b, '}');
 }
 
 static void report_served_port(struct port_report *r, const struct served_port *p)
 {
 	_cleanup_free_ struct endpoint_tally *tallies =
 		mem_zalloc(p->endpoints.n, sizeof(*tallies));
-	char s[IP_STRLEN];
 
 	r->served = p;
 	r->tallies = tallies;
@@ -374,27 +405,18 @@ static void report_served_port(struct port_report *r, const struct served_port *
 		const struct fact_key vs = fact_vs_fwmark(p->family, p->mark).key;
 
 		if (judge_fact(r->in, &vs, &r->verdict))
-			report_conns(r, &vs);
+			report_conns(r, &vs, false);
 		report_real_servers(r, &vs, false, &r->verdict);
-		json_array_append_new(r->fwmarks, report_vs_json(&vs));
+		json_text_open(&r->fwmarks, NULL, '{');
+		json_text_int(&r->fwmarks, "fwmark", p->mark);
+		json_text_string(&r->fwmarks, "family", family_name(p->family));
+		json_text_close(&r->fwmarks, '}');
 	}
 
 	for (size_t i = 0; i < p->endpoints.n; i++) {
-		const struct candidate *ep = &p->endpoints.eps[i];
-		const struct endpoint_tally *t = &tallies[i];
-
 		r->total++;
-		r->ready += t->used;
-		json_array_append_new(r->endpoints,
-			json_pack("{s:s, s:i, s:s, s:I, s:b, s:s, s:b, s:o, s:o}", "address",
-				ip_print(&ep->ip, s), "port", (int)ep->port, "node",
-				ep->endpoint->place->node_name, "weight", (json_int_t)ep->weight,
-				"used", (int)t->used, "reason",
-				/* Unused only because all frontends here have the policy Local. */
-				report_endpoint_reason(ep, t->used, ep->in_cluster), "present",
-				(int)(t->wanted && t->present == t->wanted), "active",
-				conns_json(r->counted, t->active), "inactive",
-				conns_json(r->counted, t->inactive)));
+		r->ready += tallies[i].used;
+		add_endpoint(r, &p->endpoints.eps[i], &tallies[i]);
 	}
 }
 
@@ -473,19 +495,22 @@ static void print_unmatched_port(
 		buf_addf(b, " and %zu more", n - PORTS_NAMED);
 }
 
-/*
- * Ends the report of a port, and returns a new reference to its entry of "ports". Raises *worst to
- * the port's verdict.
- */
-static json_t *port_json(struct port_report *r, const struct service *s,
+static void add_array(struct buf *b, const char *key, const struct buf *members)
+{
+	json_text_open(b, key, '[');
+	buf_add(b, members->data, members->len);
+	json_text_close(b, ']');
+}
+
+/* Ends the report of a port: appends its member of "ports". Raises *worst to the port's verdict. */
+static void add_port(struct buf *b, struct port_report *r, const struct service *s,
 	const struct service_port *port, const struct service_common *common,
 	struct service_verdict *worst)
 {
 	_cleanup_(buf_done) struct buf why = { 0 };
 	struct service_verdict *v = &r->verdict;
-	json_t *ret;
 
-	if (!json_array_size(r->addresses)) {
+	if (!r->addresses.len) {
 		verdict_raise(v, STATE_NOT_PROXIED, "no address of a family that this node serves");
 	} else {
 		if (r->draining)
@@ -502,37 +527,48 @@ static json_t *port_json(struct port_report *r, const struct service *s,
 		verdict_raise(v, common->verdict.state, buf_str(&common->verdict.reason));
 	}
 	verdict_raise(worst, v->state, buf_str(&v->reason));
-	ret = json_pack(
-		"{s:s, s:i, s:s, s:i, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:s, s:s}",
-		"name", port->name, "port", (int)port->port, "protocol", proto_name(port->proto),
-		"nodePort", (int)port->node_port, "scheduler", common->scheduler,
-		"requestedScheduler", common->requested_scheduler, "persistenceSeconds",
-		(json_int_t)(s->affinity_client_ip ? s->affinity_timeout : 0), "addresses",
-		r->addresses, "fwmarks", r->fwmarks, "endpoints", r->endpoints, "ready",
-		(json_int_t)r->ready, "total", (json_int_t)r->total, "draining",
-		(json_int_t)r->draining, "activeConnections", conns_json(r->counted, r->active),
-		"state", state_names[v->state], "reason", buf_str(&v->reason));
+
+	json_text_open(b, NULL, '{');
+	json_text_string(b, "name", port->name);
+	json_text_int(b, "port", port->port);
+	json_text_string(b, "protocol", proto_name(port->proto));
+	json_text_int(b, "nodePort", port->node_port);
+	json_text_string(b, "scheduler", common->scheduler);
+	json_text_string(b, "requestedScheduler", common->requested_scheduler);
+	json_text_int(b, "persistenceSeconds", s->affinity_client_ip ? s->affinity_timeout : 0);
+	add_array(b, "addresses", &r->addresses);
+	add_array(b, "fwmarks", &r->fwmarks);
+	add_array(b, "endpoints", &r->endpoints);
+	json_text_int(b, "ready", (int64_t)r->ready);
+	json_text_int(b, "total", (int64_t)r->total);
+	json_text_int(b, "draining", (int64_t)r->draining);
+	add_conns(b, "activeConnections", r->counted, r->active);
+	json_text_string(b, "state", state_names[v->state]);
+	json_text_string(b, "reason", buf_str(&v->reason));
+	json_text_close(b, '}');
+	buf_done(&r->addresses);
+	buf_done(&r->fwmarks);
+	buf_done(&r->endpoints);
 	verdict_done(v);
-	return ret;
 }
 
 /* One Service */
 
 static void add_limit(const char *words, void *arg)
 {
-	json_array_append_new(arg, json_string(words));
+	json_text_string(arg, NULL, words);
 }
 
-json_t *report_service(const struct report_input *in, const struct slot *slot,
-	struct served_ports *served, struct report_sums *sums)
+void report_service(const struct report_input *in, const struct slot *slot,
+	struct served_ports *served, struct report_sums *sums, struct buf *out)
 {
 	_cleanup_(verdict_done) struct service_verdict worst = { 0 };
 	_cleanup_free_ struct port_report *reports = NULL;
+	_cleanup_(buf_done) struct buf limits = { 0 }, ports = { 0 };
 	const struct service *s = slot->service;
 	const char *why = service_not_proxied(s);
 	const size_t n = *why ? 0 : s->n_ports;
 	struct service_common common = { .sources = &served->sources };
-	json_t *ports = json_array(), *limits = json_array();
 
 	served_ports_select(served, slot, in->view);
 	if (slot->published)
@@ -540,28 +576,28 @@ json_t *report_service(const struct report_input *in, const struct slot *slot,
 	if (*why)
 		verdict_raise(&worst, STATE_NOT_PROXIED, why);
 	else
-		limits_tell(s, served, in->view, add_limit, limits);
+		limits_tell(s, served, in->view, add_limit, &limits);
 
 	reports = mem_zalloc(n, sizeof(*reports));
 	for (size_t i = 0; i < n; i++)
-		reports[i] = (struct port_report){
-			.in = in,
-			.counted = in->conns,
-			.addresses = json_array(),
-			.endpoints = json_array(),
-			.fwmarks = json_array(),
-		};
+		reports[i] = (struct port_report){ .in = in, .counted = in->conns };
 	for (size_t k = 0; k < served->n; k++)
 		report_served_port(&reports[served->ports[k].port - s->ports], &served->ports[k]);
 	service_common_fill(&common, in, slot);
+
 	for (size_t i = 0; i < n; i++) {
 		sums->ports++;
 		sums->endpoints += reports[i].total;
-		json_array_append_new(
-			ports, port_json(&reports[i], s, &s->ports[i], &common, &worst));
+		add_port(&ports, &reports[i], s, &s->ports[i], &common, &worst);
 	}
+	json_text_open(out, NULL, '{');
+	json_text_string(out, "namespace", s->ns);
+	json_text_string(out, "name", s->name);
+	json_text_string(out, "type", service_type_name(s->type));
+	json_text_string(out, "state", state_names[worst.state]);
+	json_text_string(out, "reason", buf_str(&worst.reason));
+	add_array(out, "limits", &limits);
+	add_array(out, "ports", &ports);
+	json_text_close(out, '}');
 	verdict_done(&common.verdict);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "namespace", s->ns, "name", s->name,
-		"type", service_type_name(s->type), "state", state_names[worst.state], "reason",
-		buf_str(&worst.reason), "limits", limits, "ports", ports);
 }

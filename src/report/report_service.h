@@ -18,13 +18,13 @@ struct report_sums {
 };
 
 /*
- * A new reference to one entry of "services"; the slot has a Service. Fills `served` with its
+ * Appends one member of "services"; the slot has a Service. Fills `served` with its
  * served ports (served_ports_select()), and adds to *sums. "ports" has every port of the Service in
  * its order, and none if the Service is not proxied; the "addresses" of a port are the frontends
  * of its served ports and, after those of a family, the refused ones.
  */
-json_t *report_service(const struct report_input *in, const struct slot *slot,
-	struct served_ports *served, struct report_sums *sums);
+void report_service(const struct report_input *in, const struct slot *slot,
+	struct served_ports *served, struct report_sums *sums, struct buf *out);
 
 /* The name of the Service that has this frontend, which is refused to another; NULL: none. */
 const char *report_holder(const struct report_input *in, const struct frontend *fe, uint8_t proto);

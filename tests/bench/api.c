@@ -10,7 +10,6 @@
 #include <err.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "allocated.h"
 #include "api/kube.h"
 #include "base/buf.h"
 #include "base/mem.h"
@@ -173,9 +173,7 @@ static int dump(struct adapter *a, enum fact_kind kind, dump_fn fn, void *arg, s
 
 static double allocated(void)
 {
-	struct mallinfo2 m = mallinfo2();
-
-	return (double)(m.uordblks + m.hblkhd) / 1e6;
+	return (double)allocated_bytes() / 1e6;
 }
 
 static void on_changed(void *arg)

@@ -7,12 +7,12 @@
  * EndpointSlice. Prints a row of a table in Markdown for each file.
  */
 #include <jansson.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "allocated.h"
 #include "api/stream.h"
 #include "base/buf.h"
 #include "base/mem.h"
@@ -105,9 +105,7 @@ static int read_file(const char *path, struct buf *ret)
 
 static double allocated(void)
 {
-	struct mallinfo2 m = mallinfo2();
-
-	return (double)(m.uordblks + m.hblkhd) / 1e6;
+	return (double)allocated_bytes() / 1e6;
 }
 
 static int bench(enum object_kind kind, const char *path)

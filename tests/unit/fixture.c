@@ -266,11 +266,11 @@ struct slice *fixture_slice(const char *line)
 {
 	struct slice *s = slice_new();
 	struct subset *subset = arena_alloc(&s->arena, 1, sizeof(*subset));
-	char *rest, *dash, *save = NULL;
+	char *rest, *service, *dash, *save = NULL;
 
 	split_names(&s->arena, line, &s->ns, &s->name, &rest);
-	s->service = arena_strdup(&s->arena, s->name);
-	dash = strrchr(s->service, '-');
+	s->service = service = arena_strdup(&s->arena, s->name);
+	dash = strrchr(service, '-');
 	if (dash)
 		*dash = '\0';
 	for (char *w = strtok_r(rest, " ", &save); w; w = strtok_r(NULL, " ", &save))

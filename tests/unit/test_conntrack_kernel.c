@@ -65,13 +65,13 @@ static void put_way(struct nl_msg *msg, int attr, uint8_t proto, struct way w)
 	const struct ip from = parse(w.from), to = parse(w.to);
 	bool v6 = from.family == AF_INET6;
 	int len = ip_bits(from.family) / 8;
-	struct nlattr *tuple = nla_nest_start(msg, attr), *nest;
+	struct nlattr *tuple = nla_nest_start(msg, attr | NLA_F_NESTED), *nest;
 
-	nest = nla_nest_start(msg, CTA_TUPLE_IP);
+	nest = nla_nest_start(msg, CTA_TUPLE_IP | NLA_F_NESTED);
 	nla_put(msg, v6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC, len, from.bytes);
 	nla_put(msg, v6 ? CTA_IP_V6_DST : CTA_IP_V4_DST, len, to.bytes);
 	nla_nest_end(msg, nest);
-	nest = nla_nest_start(msg, CTA_TUPLE_PROTO);
+	nest = nla_nest_start(msg, CTA_TUPLE_PROTO | NLA_F_NESTED);
 	nla_put_u8(msg, CTA_PROTO_NUM, proto);
 	nla_put_u16(msg, CTA_PROTO_SRC_PORT, htons(w.from_port));
 	nla_put_u16(msg, CTA_PROTO_DST_PORT, htons(w.to_port));
@@ -91,8 +91,8 @@ static void make(uint8_t proto, struct way orig, struct way reply, uint16_t zone
 	if (zone)
 		nla_put_u16(msg, CTA_ZONE, htons(zone));
 	if (proto == IPPROTO_TCP) {
-		struct nlattr *info = nla_nest_start(msg, CTA_PROTOINFO),
-			      *tcp = nla_nest_start(msg, CTA_PROTOINFO_TCP);
+		struct nlattr *info = nla_nest_start(msg, CTA_PROTOINFO | NLA_F_NESTED),
+			      *tcp = nla_nest_start(msg, CTA_PROTOINFO_TCP | NLA_F_NESTED);
 
 		nla_put_u8(msg, CTA_PROTOINFO_TCP_STATE, TCP_CONNTRACK_ESTABLISHED);
 		nla_nest_end(msg, tcp);

@@ -26,6 +26,8 @@ static void durations_are_read_as_go_does(void **state)
 		{ ".5s", 500 },
 		{ "1.s", 1000 },
 		{ "0.29s", 290 },
+		{ "0.9999999999999h", 3600000 },
+		{ "0.0000000000001h", 0 }, /* less than a nanosecond */
 		{ "+2m", 120000 },
 		{ "-1s", -1000 },
 		{ "1000us", 1 },
@@ -80,8 +82,9 @@ static void milliseconds_become_a_timeval(void **state)
 		{ 999, { 0, 999000 } },
 		{ 1000, { 1, 0 } },
 		{ 61001, { 61, 1000 } },
-		{ UINT64_C(5000000000123), { 5000000000, 123000 } },
+		{ UINT64_C(2147483647123), { 2147483647, 123000 } },
 	};
+	const uint64_t longer = UINT64_C(5000000000123);
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -90,6 +93,8 @@ static void milliseconds_become_a_timeval(void **state)
 		assert_int_equal(tv.tv_sec, cases[i].tv.tv_sec);
 		assert_int_equal(tv.tv_usec, cases[i].tv.tv_usec);
 	}
+	assert_true(clock_timeval(longer).tv_sec ==
+		(sizeof(time_t) > sizeof(int32_t) ? INT64_C(5000000000) : INT32_MAX));
 }
 
 int main(void)

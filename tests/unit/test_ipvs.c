@@ -83,7 +83,7 @@ static void answer_virtual_server(uint32_t seq)
 	genlmsg_put(msg, 0, seq, kernel.family, 0,
 		NLM_F_MULTI | (kernel.interrupts ? NLM_F_DUMP_INTR : 0), IPVS_CMD_NEW_SERVICE, 1);
 	kernel.interrupts = false;
-	nest = nla_nest_start(msg, IPVS_CMD_ATTR_SERVICE);
+	nest = nla_nest_start(msg, IPVS_CMD_ATTR_SERVICE | NLA_F_NESTED);
 	nla_put_u16(msg, IPVS_SVC_ATTR_AF, AF_INET);
 	nla_put_u32(msg, IPVS_SVC_ATTR_FWMARK, 7);
 	nla_put_string(msg, IPVS_SVC_ATTR_SCHED_NAME, "rr");

@@ -88,7 +88,7 @@ static void put_counters(struct nl_msg *msg, int nest_type, int size, uint64_t b
 {
 	static const int types[] = { IPVS_STATS_ATTR_CONNS, IPVS_STATS_ATTR_INPKTS,
 		IPVS_STATS_ATTR_OUTPKTS };
-	struct nlattr *nest = nla_nest_start(msg, nest_type);
+	struct nlattr *nest = nla_nest_start(msg, nest_type | NLA_F_NESTED);
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		const uint64_t value = base + i + 1;
@@ -111,7 +111,7 @@ static struct reply reply_new(int attr)
 	struct reply r = { .msg = nlmsg_alloc_size(NL_REQUEST_MAX) };
 
 	genlmsg_put(r.msg, 0, 0, FAMILY, 0, 0, 0, IPVS_GENL_VERSION);
-	r.nest = nla_nest_start(r.msg, attr);
+	r.nest = nla_nest_start(r.msg, attr | NLA_F_NESTED);
 	return r;
 }
 

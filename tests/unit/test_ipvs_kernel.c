@@ -255,6 +255,49 @@ static void connections_are_those_of_one_virtual_server(void **state)
 	assert_int_equal(sum, 3);
 }
 
+static void list_server(const struct rs_conns *c, void *arg)
+{
+	fact_list_add(arg, (struct fact){ .key = c->key, .val.rs.weight = c->weight });
+}
+
+/* More than the adapter expects, before it has read them and after. */
+static void connections_of_all_real_servers_are_told(void **state)
+{
+	static const struct {
+		const char *vs, *format;
+	} cases[] = {
+		{ "vs 10.96.0.10:80/TCP rr", "rs 10.96.0.10:80/TCP 10.244.1.%d:8080 weight=%d" },
+		{ "vs fwmark:7/IPv4 rr", "rs fwmark:7/IPv4 10.244.1.%d:8080 weight=%d" },
+		{ "vs [fd00::1]:80/TCP rr", "rs [fd00::1]:80/TCP [fd00::2:%d]:8080 weight=%d" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct fact vs = kernel_fact(cases[i].vs);
+
+		apply(OP_ADD, cases[i].vs, 0);
+		for (int n = 1; n <= 40; n++) {
+			_cleanup_(fact_list_done) struct fact_list told = { 0 };
+			struct fact want;
+			char line[96];
+			struct err err;
+
+			snprintf(line, sizeof(line), cases[i].format, n, n);
+			apply(OP_ADD, line, 0);
+			assert_int_equal(ipvs_conns(adapter, &vs.key, list_server, &told, &err), 0);
+			fact_list_finish(&told);
+			assert_int_equal(told.n, n);
+			want = kernel_fact(line);
+			assert_true(fact_key_eq(&told.facts[n - 1].key, &want.key));
+			assert_int_equal(told.facts[n - 1].val.rs.weight, n);
+			if (n == 20)
+				assert_int_equal(adapter->dump_real_servers(
+							 adapter, &vs.key, ignore, NULL, NULL),
+					0);
+		}
+	}
+}
+
 static void add_stats(const struct vs_stats *s, void *arg)
 {
 	struct buf *b = arg;
@@ -369,6 +412,7 @@ int main(void)
 		TEST(real_servers_are_read_of_one_virtual_server),
 		TEST(what_others_change_behind_a_virtual_server_is_seen),
 		TEST(connections_are_those_of_one_virtual_server),
+		TEST(connections_of_all_real_servers_are_told),
 		TEST(traffic_of_virtual_servers_is_counted),
 		TEST(time_outs_are_set_one_by_one),
 		TEST(many_servers_are_read_back_as_they_were_written),

@@ -17,13 +17,13 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <event2/event.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../bench/allocated.h"
 #include "api/http.h"
 #include "api/kube.h"
 #include "base/log.h"
@@ -697,7 +697,7 @@ size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
 static size_t in_use(void)
 {
 	return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes()
-						       : mallinfo2().uordblks;
+						       : allocated_bytes();
 }
 
 static void check_memory(struct history *h)

@@ -82,7 +82,7 @@ static void read_log(const struct fixture *f, struct buf *ret)
 static void assert_logged(const struct fixture *f, const char *want)
 {
 	_cleanup_(buf_done) struct buf b = { 0 };
-	char *level;
+	const char *level;
 
 	read_log(f, &b);
 	level = strstr(buf_str(&b), " level=");
@@ -216,7 +216,7 @@ static void who_does_not_read_does_not_stop_us(void **state)
 	_cleanup_(buf_done) struct buf got = { 0 };
 	const size_t written = fill(f);
 	size_t lines = 0, lost;
-	char *line;
+	const char *line;
 
 	read_log(f, &got);
 	for (const char *p = buf_str(&got); *p; p++)

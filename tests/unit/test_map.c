@@ -161,6 +161,15 @@ static void a_list_is_walked_in_order_and_its_entries_may_be_removed(void **stat
 	assert_int_equal(text, 135);
 }
 
+static void a_hash_is_the_same_on_every_machine(void **state)
+{
+	(void)state;
+	assert_int_equal(map_hash_str(""), 0xe17d05ac);
+	assert_int_equal(map_hash_str("default"), 0x3b1d1eb7);
+	assert_int_equal(map_hash_str("default/whoami"), 0x68b139cd);
+	assert_int_equal(map_hash_str("kube-system/kube-dns:dns-tcp"), 0x3fed29fb);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +180,7 @@ int main(void)
 		cmocka_unit_test(a_walk_can_be_left),
 		cmocka_unit_test(a_list_is_walked_in_order_and_its_entries_may_be_removed),
 		cmocka_unit_test(the_hash_depends_on_every_byte_and_on_the_length),
+		cmocka_unit_test(a_hash_is_the_same_on_every_machine),
 	};
 
 	return cmocka_run_group_tests_name("map", tests, NULL, NULL);

@@ -402,9 +402,47 @@ static void a_slice_that_goes_takes_its_triggers_along(void **state)
 	assert_int_equal(s->n_triggers, STORE_MAX_TRIGGERS);
 }
 
+/* Each is where it says that it is; returns their names in the order of the alphabet. */
+static const char *local_services(const struct store *s, struct buf *b)
+{
+	buf_reset(b);
+	for (char c = 'a'; c <= 'z'; c++)
+		for (size_t i = 0; i < s->n_local; i++) {
+			assert_int_equal(s->local[i]->local_at, i + 1);
+			if (s->local[i]->service->name[0] == c)
+				buf_addc(b, c);
+		}
+	return buf_str(b);
+}
+
+static void services_with_a_local_policy_are_listed(void **state)
+{
+	struct store *s = *state;
+	_cleanup_(buf_done) struct buf b = { 0 };
+
+	fixture_load(s,
+		"service n/a ip=10.96.0.1 etp=Local type=NodePort port=p:80/TCP\n"
+		"service n/b ip=10.96.0.2 port=p:80/TCP\n"
+		"service n/c ip=10.96.0.3 itp=Local port=p:80/TCP\n"
+		"service n/d ip=10.96.0.4 itp=Local etp=Local port=p:80/TCP\n");
+	assert_string_equal(local_services(s, &b), "acd");
+	fixture_load(s,
+		"service n/a ip=10.96.0.1 type=NodePort port=p:80/TCP\n"
+		"service n/b ip=10.96.0.2 itp=Local port=p:80/TCP\n"
+		"service n/c ip=10.96.0.5 itp=Local port=p:80/TCP\n");
+	assert_string_equal(local_services(s, &b), "bcd");
+	store_delete_service(s, "n", "d");
+	store_delete_service(s, "n", "c");
+	assert_string_equal(local_services(s, &b), "b");
+	store_delete_service(s, "n", "b");
+	assert_string_equal(local_services(s, &b), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			services_with_a_local_policy_are_listed, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_service_is_found_by_namespace_and_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -17,7 +17,8 @@
 /* Each document as "LINE:JSON\n", keys in their order in the text. */
 static void collect(json_t *doc, unsigned line, void *arg)
 {
-	char *dump = json_dumps(doc, JSON_COMPACT | JSON_ENCODE_ANY);
+	/* The last of 17 digits depends on the version of jansson. */
+	char *dump = json_dumps(doc, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 
 	buf_addf(arg, "%u:%s\n", line, dump);
 	free(dump);
@@ -64,7 +65,7 @@ static void plain_scalars_are_typed_as_kubernetes_does(void **state)
 		{ "0b101", "5" },
 		{ "1_000", "1000" },
 		{ "9223372036854775807", "9223372036854775807" },
-		{ "9223372036854775808", "9.2233720368547758e18" },
+		{ "9223372036854775808", "9.22337203685478e18" },
 		{ "1.5", "1.5" },
 		{ ".5", "0.5" },
 		{ "80.0", "80" },

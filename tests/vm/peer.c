@@ -484,7 +484,7 @@ static int loop(int argc, char **argv)
 		unsigned long turn = turn_now();
 
 		if (q.first_port)
-			q.port = q.first_port + turn % LOOP_PORTS;
+			q.port = q.first_port + (unsigned)(turn % LOOP_PORTS);
 		/* A long attempt must not hide the moment when a server appears. */
 		int r = ask_anew(&q, q.wait_ms / (answered ? 1 : FIRST_WAITS), answer);
 		bool silent = r == -ETIMEDOUT || r == -EHOSTUNREACH || r == -ENETUNREACH;

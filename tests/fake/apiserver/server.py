@@ -30,6 +30,32 @@ class Closed(Exception):
     """The connection has ended; no answer follows."""
 
 
+class Bell:
+    """Can be read, for select(), once it was rung. (os.eventfd() came with Python 3.10.)"""
+
+    def __init__(self):
+        self.heard, self.rung = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def fileno(self):
+        return self.heard
+
+    def ring(self):
+        try:
+            os.write(self.rung, b".")
+        except BlockingIOError:  # it has been ringing for long
+            pass
+
+    def still(self):
+        try:
+            os.read(self.heard, 65536)
+        except BlockingIOError:
+            pass
+
+    def close(self):
+        os.close(self.heard)
+        os.close(self.rung)
+
+
 class Answer:
     """One answer that is being sent, with the effects of a fault."""
 
@@ -143,7 +169,7 @@ class Watch:
         while True:
             if self._misbehave():
                 return
-            self.answer.handler.clear_wake()
+            self.answer.handler.wake.still()
             found = self.server.store.since(self.resource, rv)
             if found is None:
                 self.error(store.expired_version(rv, self.server.store.oldest))
@@ -175,7 +201,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # The connection
 
     def handle(self):
-        self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.wake = Bell()
         try:
             self.server.add_waker(self.wake)
             super().handle()
@@ -183,19 +209,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             pass
         finally:
             self.server.remove_waker(self.wake)
-            os.close(self.wake)
+            self.wake.close()
 
     def handle_one_request(self):
         pending = getattr(self.connection, "pending", None)  # TLS may have read ahead
         if not (pending and pending()):
             self.server.park([self.connection.fileno()])
         super().handle_one_request()
-
-    def clear_wake(self):
-        try:
-            os.eventfd_read(self.wake)
-        except BlockingIOError:
-            pass
 
     def wait(self, until=None):
         """Until something changes, or that time. A client that waits for an answer has nothing to say: if it does, it
@@ -206,7 +226,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def wait_for_hangup(self):
         while True:
-            self.clear_wake()
+            self.wake.still()
             self.wait()
 
     def hang_up(self, reset=False):
@@ -270,7 +290,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def before_answer(self, fault):
         until = self.server.now() + fault.get("delay", 0)
         while self.server.now() < until:
-            self.clear_wake()
+            self.wake.still()
             self.wait(until)
         if fault.get("silent"):
             self.wait_for_hangup()
@@ -476,7 +496,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.activity = 0  # how often one of them began or went on
         self.wakers = set()
         self.skipped = 0  # seconds
-        self.stop = os.eventfd(0, os.EFD_CLOEXEC)
+        self.stop = Bell()
         self.requests = []
         self.events = []
         self.watches = {}
@@ -498,21 +518,21 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.skipped += seconds
         self.wake_all()
 
-    def add_waker(self, fd):
+    def add_waker(self, bell):
         with self.lock:
-            self.wakers.add(fd)
+            self.wakers.add(bell)
 
-    def remove_waker(self, fd):
+    def remove_waker(self, bell):
         with self.lock:
-            self.wakers.discard(fd)
+            self.wakers.discard(bell)
 
     def wake_all(self):
         with self.lock:
-            for fd in self.wakers:
-                os.eventfd_write(fd, 1)
+            for bell in self.wakers:
+                bell.ring()
 
     def park(self, fds, until=None):
-        """Waits in the thread of a connection; returns which descriptors can be read."""
+        """Waits in the thread of a connection; returns which of them can be read."""
         me = threading.get_ident()
         with self.lock:
             self.parked[me] = fds
@@ -622,12 +642,12 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     def accept_all(self):
         while self.stop not in select.select([self.socket, self.stop], [], [])[0]:
             self._handle_request_noblock()
-        os.eventfd_read(self.stop)
+        self.stop.still()
 
     def set_down(self, down):
         """True: end all connections and refuse new ones. False: serve again, on the same port."""
         if down and self.socket.fileno() >= 0:
-            os.eventfd_write(self.stop, 1)
+            self.stop.ring()
             self.acceptor.join()
             self.socket.close()
             self.close_connections()
