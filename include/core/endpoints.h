@@ -43,6 +43,7 @@ struct endpoint_list {
 	struct candidate *eps; /* sorted by address and port, without duplicates */
 	size_t n, cap;
 	size_t n_cluster, n_local; /* how many have in_cluster, in_local */
+	size_t n_duplicates; /* candidates for an address and port beside the one that is taken */
 	bool any; /* an endpoint could serve somewhere: decides between reject and drop */
 };
 
@@ -71,8 +72,16 @@ struct slice_ports {
  * valid as long as the slot does not change.
  */
 void slice_ports_list(const struct slot *slot, struct slice_ports *ret);
+/* The same of some slices alone, in this order. */
+void slice_ports_list_some(const struct slice *const *slices, size_t n, struct slice_ports *ret);
 void endpoints_select(const struct slice_ports *from, const struct service_port *port, int family,
 	const struct node_view *view, struct endpoint_list *ret);
+/*
+ * As endpoints_select(), where `from` is a part of a Service that has ready endpoints and no topology
+ * hints to follow: how one endpoint is judged does not depend on the others then.
+ */
+void endpoints_select_part(const struct slice_ports *from, const struct service_port *port,
+	int family, const struct node_view *view, struct endpoint_list *ret);
 void slice_ports_done(struct slice_ports *l);
 /* The endpoint with that address and port; NULL: none has them. */
 struct candidate *endpoints_find(const struct endpoint_list *l, const struct ip *ip, uint16_t port);

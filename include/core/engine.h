@@ -74,7 +74,8 @@ struct engine_stats {
 	uint64_t audit_us; /* how long the last one took, without the work in between */
 	uint64_t audit_steps;
 	uint64_t drift; /* facts that audits after the first one found changed by others */
-	uint64_t resolves;
+	uint64_t resolves,
+		part_resolves;	  /* of Services, and how many of them of some slices alone */
 	uint64_t marks_exhausted; /* resolves that wanted more firewall marks than there are */
 	uint64_t last_change;	  /* time of the last successful operation, ms */
 	uint64_t last_audit;	  /* of all kinds, ms; 0: never */
@@ -147,8 +148,6 @@ const struct slot *engine_cluster_ip_holder(const struct engine *e, const struct
 
 const struct engine_stats *engine_stats(const struct engine *e);
 struct ledger *engine_ledger(struct engine *e);
-/* The kernel refuses a set or rule of the node itself, which all Services need. */
-bool engine_node_fails(const struct engine *e);
 const struct rule_pool *engine_rules(const struct engine *e);
 
 #endif

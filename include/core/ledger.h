@@ -79,6 +79,10 @@ struct claims {
 /* Changes the claims to `new`, which is sorted by key without duplicates. */
 void ledger_publish(struct ledger *l, struct claims *claims, const struct fact *new, size_t n_new,
 	const struct claimant *who);
+/* Changes a few of many claims: `old` are those of which only `new` may remain, both sorted by key
+ * without duplicates. */
+void ledger_publish_part(struct ledger *l, struct claims *claims, const struct fact *old,
+	size_t n_old, const struct fact *new, size_t n_new, const struct claimant *who);
 /* Number i of them, with the value that `who` claims. */
 struct fact claims_fact(const struct claims *c, size_t i, const struct claimant *who);
 struct fact_key claims_key(const struct claims *c, size_t i);

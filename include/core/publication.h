@@ -33,6 +33,12 @@ struct allocated_ip {
 	struct ip ip;
 };
 
+/* The endpoints of a Service in one family. */
+struct endpoint_sum {
+	size_t n, n_ready;
+	size_t n_node_hints, n_zone_hints; /* ready ones that have such hints */
+};
+
 /*
  * The facts that the engine claims for one Service, and its memory of the Service from one change
  * to the next. The engine owns and writes it; everybody else reads it through slot.published.
@@ -52,6 +58,9 @@ struct publication {
 	size_t n_wishes, n_refused;
 	struct allocated_ip *cluster_ips;
 	size_t n_cluster_ips;
+	/* Of IPv4 and IPv6, of a Service with many slices of which each can be resolved by itself;
+	 * NULL: it is resolved as a whole. */
+	struct endpoint_sum *sums;
 	bool degraded; /* the scheduler that it asked for is missing */
 	bool beyond;   /* a port of it is, see struct served_port */
 	/* It publishes nothing yet: all its endpoints may be in what could not be read. */

@@ -40,6 +40,12 @@ struct served_ports {
  */
 void served_ports_select(
 	struct served_ports *s, const struct slot *slot, const struct node_view *view);
+/*
+ * The same with the endpoints of some of its slices alone, or of what these were before: see
+ * endpoints_select_part(). Of ports of which nothing is refused.
+ */
+void served_ports_select_part(struct served_ports *s, const struct slot *slot,
+	const struct slice *const *slices, size_t n_slices, const struct node_view *view);
 void served_ports_done(struct served_ports *s);
 /* Another Service has the node port. */
 bool served_port_lost_node_port(const struct served_port *p);

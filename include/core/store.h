@@ -46,6 +46,28 @@ struct slot_slice {
 	uint32_t view;
 };
 
+/*
+ * A slice that was replaced, with what stood there when its slot was last resolved: struct
+ * slot_changes.
+ */
+struct slice_change {
+	struct map_node by_slot;
+	const struct slot *slot;
+	const struct slot_slice *now;
+	struct slice *before;
+};
+
+/*
+ * Of Services with many slices the store keeps what made a slot dirty, as long as that is nothing but
+ * new content of a few slices, so that these can be resolved alone.
+ */
+enum { STORE_MANY_SLICES = 8, STORE_MAX_CHANGES = 16 };
+
+struct slot_changes {
+	struct slice_change *changes[STORE_MAX_CHANGES];
+	size_t n; /* 0: all of it is to be resolved */
+};
+
 /* Kinds of objects of which an input tells a complete view. */
 enum view_kind { VIEW_SERVICES, VIEW_ENDPOINT_SLICES, VIEW_ENDPOINTS, VIEW_NODES, VIEW_KINDS };
 
@@ -64,6 +86,7 @@ struct store {
 	struct map nodes;	  /* of struct store_node */
 	struct place_pool places; /* of endpoints */
 	struct list dirty;
+	struct map changes;   /* of struct slice_change, by slot */
 	struct map endpoints; /* of struct endpoint_entry, as long as `on_endpoint` is set */
 	void (*on_endpoint)(const struct ip *ip, void *arg);
 	void *on_endpoint_arg;
@@ -131,6 +154,10 @@ const struct node *store_node(const struct store *s, const char *name);
 
 /* The slot that is dirty for the longest, taken off the queue; NULL when none is. */
 struct slot *store_next_dirty(struct store *s);
+/* Hands over what changed of the slot that was taken off the queue; free it. */
+struct slot_changes store_take_changes(struct store *s, const struct slot *slot);
+void slot_changes_free(struct store *s, struct slot_changes *changes);
+/* All of the slot is to be resolved. */
 void store_mark_dirty(struct store *s, struct slot *slot);
 void store_mark_all_dirty(struct store *s);
 /* Frees the slot if it has no objects and no publication. */

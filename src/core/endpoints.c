@@ -156,26 +156,44 @@ static int compare_slice_port(const void *va, const void *vb)
 	return c ? c : (a->order > b->order) - (a->order < b->order);
 }
 
+static void slice_ports_add(struct slice_ports *l, const struct slice *slice)
+{
+	for (size_t i = 0; i < slice->n_subsets; i++) {
+		const struct subset *subset = &slice->subsets[i];
+
+		for (size_t j = 0; j < subset->n_ports; j++) {
+			mem_grow(l->ports, l->n, l->cap);
+			l->ports[l->n] = (struct slice_port){
+				.port = &subset->ports[j],
+				.slice = slice,
+				.subset = subset,
+				.order = (unsigned)l->n,
+			};
+			l->n++;
+		}
+	}
+}
+
+static void slice_ports_sort(struct slice_ports *l)
+{
+	if (l->n)
+		qsort(l->ports, l->n, sizeof(*l->ports), compare_slice_port);
+}
+
 void slice_ports_list(const struct slot *slot, struct slice_ports *ret)
 {
 	ret->n = 0;
 	list_for_each_entry(const struct slot_slice, it, &slot->slices, link)
-		for (size_t i = 0; i < it->slice->n_subsets; i++) {
-			const struct subset *subset = &it->slice->subsets[i];
+		slice_ports_add(ret, it->slice);
+	slice_ports_sort(ret);
+}
 
-			for (size_t j = 0; j < subset->n_ports; j++) {
-				mem_grow(ret->ports, ret->n, ret->cap);
-				ret->ports[ret->n] = (struct slice_port){
-					.port = &subset->ports[j],
-					.slice = it->slice,
-					.subset = subset,
-					.order = (unsigned)ret->n,
-				};
-				ret->n++;
-			}
-		}
-	if (ret->n)
-		qsort(ret->ports, ret->n, sizeof(*ret->ports), compare_slice_port);
+void slice_ports_list_some(const struct slice *const *slices, size_t n, struct slice_ports *ret)
+{
+	ret->n = 0;
+	for (size_t i = 0; i < n; i++)
+		slice_ports_add(ret, slices[i]);
+	slice_ports_sort(ret);
 }
 
 void slice_ports_done(struct slice_ports *l)
@@ -200,11 +218,10 @@ static size_t first_slice_port(const struct slice_ports *l, const struct service
 	return from;
 }
 
-void endpoints_select(const struct slice_ports *from, const struct service_port *port, int family,
-	const struct node_view *view, struct endpoint_list *ret)
+/* All candidates, one for each address and port, not yet judged. */
+static void collect_candidates(const struct slice_ports *from, const struct service_port *port,
+	int family, const struct node_view *view, struct endpoint_list *ret)
 {
-	bool any_ready = false, local_ready = false;
-	enum topology topology;
 	size_t n = 0;
 
 	*ret = (struct endpoint_list){ .eps = ret->eps, .cap = ret->cap };
@@ -216,34 +233,54 @@ void endpoints_select(const struct slice_ports *from, const struct service_port 
 		collect_subset(ret, p->slice, p->subset, p->port->port, family, view);
 	}
 
-	/* One candidate for each address and port. */
 	if (ret->n)
 		qsort(ret->eps, ret->n, sizeof(*ret->eps), compare_candidate);
 	for (size_t i = 0; i < ret->n; i++)
 		if (!n || compare_address(&ret->eps[n - 1], &ret->eps[i]))
 			ret->eps[n++] = ret->eps[i];
+	ret->n_duplicates = ret->n - n;
 	ret->n = n;
+	for (size_t i = 0; i < n; i++)
+		ret->eps[i].eligibility = endpoint_eligibility(ret->eps[i].endpoint);
+}
 
-	for (size_t i = 0; i < ret->n; i++) {
-		struct candidate *c = &ret->eps[i];
-
-		c->eligibility = endpoint_eligibility(c->endpoint);
-		any_ready |= c->eligibility == ENDPOINT_USED;
-		local_ready |= c->eligibility == ENDPOINT_USED && c->local;
-	}
-	topology = topology_of(ret, view);
-	for (size_t i = 0; i < ret->n; i++) {
-		struct candidate *c = &ret->eps[i];
+static void judge_candidates(struct endpoint_list *l, bool any_ready, bool local_ready,
+	enum topology topology, const struct node_view *view)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct candidate *c = &l->eps[i];
 
 		c->reason = cluster_reason(c, topology, any_ready, view);
 		c->in_cluster = c->reason == ENDPOINT_USED || c->reason == ENDPOINT_USED_FALLBACK;
 		c->in_local = c->local &&
 			c->eligibility == (local_ready ? ENDPOINT_USED : ENDPOINT_USED_FALLBACK);
-		ret->n_cluster += c->in_cluster;
-		ret->n_local += c->in_local;
-		ret->any = ret->any || c->eligibility == ENDPOINT_USED ||
+		l->n_cluster += c->in_cluster;
+		l->n_local += c->in_local;
+		l->any = l->any || c->eligibility == ENDPOINT_USED ||
 			c->eligibility == ENDPOINT_USED_FALLBACK;
 	}
+}
+
+void endpoints_select(const struct slice_ports *from, const struct service_port *port, int family,
+	const struct node_view *view, struct endpoint_list *ret)
+{
+	bool any_ready = false, local_ready = false;
+
+	collect_candidates(from, port, family, view, ret);
+	for (size_t i = 0; i < ret->n; i++) {
+		const struct candidate *c = &ret->eps[i];
+
+		any_ready |= c->eligibility == ENDPOINT_USED;
+		local_ready |= c->eligibility == ENDPOINT_USED && c->local;
+	}
+	judge_candidates(ret, any_ready, local_ready, topology_of(ret, view), view);
+}
+
+void endpoints_select_part(const struct slice_ports *from, const struct service_port *port,
+	int family, const struct node_view *view, struct endpoint_list *ret)
+{
+	collect_candidates(from, port, family, view, ret);
+	judge_candidates(ret, true, true, TOPOLOGY_NONE, view);
 }
 
 struct candidate *endpoints_find(const struct endpoint_list *l, const struct ip *ip, uint16_t port)

@@ -688,6 +688,87 @@ void ledger_publish(struct ledger *l, struct claims *claims, const struct fact *
 	}
 }
 
+/* Where the entry is or would be. */
+static size_t claims_position(const struct claims *c, const struct fact_key *key)
+{
+	size_t from = 0, to = c->n;
+
+	while (from < to) {
+		const size_t middle = from + (to - from) / 2;
+
+		if (compare_key_to_entry(key, &c->entries[middle]) > 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+/* Closes the gaps at these positions, which rise. */
+static void claims_remove(struct claims *c, const size_t *at, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const size_t from = at[i] + 1, to = i + 1 < n ? at[i + 1] : c->n;
+
+		memmove(c->entries + at[i] - i, c->entries + from,
+			(to - from) * sizeof(*c->entries));
+	}
+	c->n -= n;
+}
+
+/* The entries are sorted by key, and none of them is among the claims. */
+static void claims_insert(struct claims *c, struct ledger_entry *const *entries, size_t n)
+{
+	struct claims behind = *c; /* what has to make room */
+
+	if (!n)
+		return;
+	c->entries = behind.entries = mem_realloc(c->entries, c->n + n, sizeof(*c->entries));
+	for (size_t i = n; i--;) {
+		const struct fact_key key = entry_key(entries[i]);
+		const size_t at = claims_position(&behind, &key);
+
+		memmove(c->entries + at + i + 1, c->entries + at,
+			(behind.n - at) * sizeof(*c->entries));
+		c->entries[at + i] = entries[i];
+		behind.n = at;
+	}
+	c->n += n;
+}
+
+void ledger_publish_part(struct ledger *l, struct claims *claims, const struct fact *old,
+	size_t n_old, const struct fact *new, size_t n_new, const struct claimant *who)
+{
+	_cleanup_free_ struct ledger_entry **added = mem_zalloc(n_new, sizeof(*added));
+	_cleanup_free_ size_t *gone = mem_zalloc(n_old, sizeof(*gone));
+	size_t i = 0, j = 0, n_gone = 0, n_added = 0;
+
+	/* A released entry may be freed, so that all are looked up before. */
+	while (i < n_old || j < n_new) {
+		int c = i == n_old ? 1 : j == n_new ? -1 : fact_key_cmp(&old[i].key, &new[j].key);
+
+		if (c < 0) {
+			gone[n_gone] = claims_position(claims, &old[i].key);
+			assert(claims_have(claims, &old[i].key));
+			n_gone++;
+		} else if (c > 0) {
+			assert(!claims_have(claims, &new[j].key));
+			added[n_added++] = ledger_claim_entry(l, &new[j], who);
+		} else if (!fact_val_eq(&old[i].val, &new[j].val)) {
+			ledger_claim_entry(l, &new[j], who);
+		}
+		i += c <= 0;
+		j += c >= 0;
+	}
+	for (size_t k = 0; k < n_gone; k++) {
+		const struct fact_key key = claims_key(claims, gone[k]);
+
+		ledger_release(l, &key, who);
+	}
+	claims_remove(claims, gone, n_gone);
+	claims_insert(claims, added, n_added);
+}
+
 /* Operations */
 
 void ledger_retry(struct ledger *l, uint64_t now)

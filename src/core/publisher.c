@@ -21,6 +21,7 @@ static void publication_free(struct publication *pub)
 	free(pub->wishes);
 	free(pub->cluster_ips);
 	free(pub->unready);
+	free(pub->sums);
 	free(pub);
 }
 
@@ -36,6 +37,7 @@ void publisher_done(struct publisher *p)
 	fact_list_done(&p->old);
 	fact_list_done(&p->new);
 	served_ports_done(&p->served);
+	served_ports_done(&p->before);
 }
 
 static void mark_rules(struct publisher *p, const struct claims *claims, const struct claimant *who)
@@ -109,12 +111,22 @@ bool publisher_lists(const struct fact_key *rs, void *publisher)
 			node_socket_compare);
 }
 
-static void remember_unready(struct publication *pub, const struct served_ports *served)
+struct node_sockets {
+	struct node_socket *sockets;
+	size_t n;
+};
+
+static void node_sockets_done(struct node_sockets *l)
 {
+	free(l->sockets);
+}
+
+/* Sorted. */
+static struct node_sockets list_unready(const struct served_ports *served)
+{
+	struct node_sockets ret = { .n = 0 };
 	size_t cap = 0;
 
-	free(take(pub->unready));
-	pub->n_unready = 0;
 	for (size_t k = 0; k < served->n; k++)
 		for (size_t i = 0; i < served->ports[k].endpoints.n; i++) {
 			const struct candidate *ep = &served->ports[k].endpoints.eps[i];
@@ -122,14 +134,49 @@ static void remember_unready(struct publication *pub, const struct served_ports 
 
 			if (ep->eligibility == ENDPOINT_USED)
 				continue;
-			mem_grow(pub->unready, pub->n_unready, cap);
-			s = &pub->unready[pub->n_unready++];
+			mem_grow(ret.sockets, ret.n, cap);
+			s = &ret.sockets[ret.n++];
 			memset(s, 0, sizeof(*s));
 			s->ip = ep->ip;
 			s->port = ep->port;
 		}
-	if (pub->n_unready)
-		qsort(pub->unready, pub->n_unready, sizeof(*pub->unready), node_socket_compare);
+	if (ret.n)
+		qsort(ret.sockets, ret.n, sizeof(*ret.sockets), node_socket_compare);
+	return ret;
+}
+
+static void remember_unready(struct publication *pub, const struct served_ports *served)
+{
+	const struct node_sockets unready = list_unready(served);
+
+	free(pub->unready);
+	pub->unready = unready.sockets;
+	pub->n_unready = unready.n;
+}
+
+/* Takes those of some slices as they were out, and puts those as they are now in. */
+static void change_unready(
+	struct publication *pub, const struct served_ports *before, const struct served_ports *now)
+{
+	_cleanup_(node_sockets_done) struct node_sockets out = list_unready(before);
+	_cleanup_(node_sockets_done) struct node_sockets in = list_unready(now);
+	_cleanup_free_ struct node_socket *old = pub->unready;
+	struct node_socket *new;
+	size_t n = 0, j = 0, k = 0;
+
+	pub->unready = new = mem_zalloc(pub->n_unready + in.n, sizeof(*new));
+	for (size_t i = 0; i < pub->n_unready; i++) {
+		if (j < out.n && !node_socket_compare(&old[i], &out.sockets[j])) {
+			j++;
+			continue;
+		}
+		while (k < in.n && node_socket_compare(&in.sockets[k], &old[i]) < 0)
+			new[n++] = in.sockets[k++];
+		new[n++] = old[i];
+	}
+	while (k < in.n)
+		new[n++] = in.sockets[k++];
+	pub->n_unready = n;
 }
 
 static bool takes_ports(const struct publisher *p, size_t family)
@@ -318,6 +365,182 @@ static struct publication *publication_new(struct publisher *p, struct slot *slo
 	return slot->published = pub;
 }
 
+/*
+ * Slice by slice
+ *
+ * A slice that changes does not concern the endpoints of other slices if each endpoint is judged by
+ * itself: some are ready before and after, no topology hints are followed, no policy is Local, and no
+ * address and port stands in two slices. Then it is enough to resolve what the slice was and what
+ * it is, and to change the claims by the difference.
+ */
+
+static void sum_endpoints(struct endpoint_sum *sum, const struct endpoint_list *l, bool add)
+{
+	const size_t one = add ? 1 : (size_t)-1;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct endpoint_place *place = l->eps[i].endpoint->place;
+
+		sum->n += one;
+		if (l->eps[i].eligibility != ENDPOINT_USED)
+			continue;
+		sum->n_ready += one;
+		sum->n_node_hints += place->n_node_hints ? one : 0;
+		sum->n_zone_hints += place->n_zone_hints ? one : 0;
+	}
+}
+
+/* All slices have the same ports, so the first port of a family speaks for the others. Returns false
+ * if it does not, or if an endpoint is told twice. */
+static bool sum_served(
+	struct endpoint_sum sums[static 2], const struct served_ports *served, bool add)
+{
+	for (size_t k = 0; k < served->n; k++) {
+		const struct served_port *p = &served->ports[k];
+
+		if (p->beyond || p->endpoints.n_duplicates)
+			return false;
+		if (!k || p[-1].family != p->family)
+			sum_endpoints(&sums[p->family == AF_INET6], &p->endpoints, add);
+		else if (p[-1].endpoints.n != p->endpoints.n)
+			return false;
+	}
+	return true;
+}
+
+/* Each endpoint can be judged by itself. */
+static bool sums_are_plain(const struct endpoint_sum sums[static 2])
+{
+	for (size_t f = 0; f < 2; f++)
+		if (sums[f].n &&
+			(sums[f].n_node_hints >= sums[f].n_ready ||
+				sums[f].n_zone_hints >= sums[f].n_ready))
+			return false;
+	return true;
+}
+
+static bool slices_have_same_ports(const struct slice *a, const struct slice *b)
+{
+	const struct subset *x = a->subsets, *y = b->subsets;
+
+	if (a->n_subsets != 1 || b->n_subsets != 1 || x->n_ports != y->n_ports)
+		return false;
+	for (size_t i = 0; i < x->n_ports; i++)
+		if (strcmp(x->ports[i].name, y->ports[i].name) != 0 ||
+			x->ports[i].proto != y->ports[i].proto ||
+			x->ports[i].port != y->ports[i].port)
+			return false;
+	return true;
+}
+
+/* To be called when all of the Service was resolved. */
+static void remember_sums(const struct publisher *p, struct publication *pub)
+{
+	const struct slot *slot = pub->slot;
+	const struct service *s = slot->service;
+	struct endpoint_sum sums[2] = { { 0 }, { 0 } };
+	const struct slot_slice *first;
+
+	free(take(pub->sums));
+	if (!s || slot->n_slices < STORE_MANY_SLICES || p->releasing || pub->withheld ||
+		pub->n_wishes || s->internal_local || s->external_local ||
+		node_view_translates(p->view))
+		return;
+	/* The connection table is cleaned by all endpoints of a port. */
+	for (size_t i = 0; i < s->n_ports; i++)
+		if (s->ports[i].proto == IPPROTO_UDP)
+			return;
+	first = container_of(slot->slices.next, struct slot_slice, link);
+	list_for_each_entry(const struct slot_slice, it, &slot->slices, link)
+		if (!slices_have_same_ports(first->slice, it->slice))
+			return;
+	if (!sum_served(sums, &p->served, true) || !sums_are_plain(sums))
+		return;
+	pub->sums = mem_zalloc(2, sizeof(*sums));
+	memcpy(pub->sums, sums, sizeof(sums));
+}
+
+/* Another slice has that address and port: it is claimed, or it is not ready. */
+static bool is_endpoint_elsewhere(const struct publisher *p, const struct publication *pub,
+	const struct served_port *port, const struct candidate *ep)
+{
+	const struct fact_key vs =
+		resolve_frontend_key(p->view, &port->frontends.fes[0], port->port->proto);
+	const struct fact rs = fact_rs(&vs, &ep->ip, ep->port, 0);
+	struct node_socket socket;
+
+	memset(&socket, 0, sizeof(socket));
+	socket.ip = ep->ip;
+	socket.port = ep->port;
+	return claims_have(&pub->claims, &rs.key) ||
+		(pub->n_unready &&
+			bsearch(&socket, pub->unready, pub->n_unready, sizeof(socket),
+				node_socket_compare));
+}
+
+/* Selects the endpoints of the changed slices before and now, and changes the sums. Returns false if
+ * all of the Service has to be resolved. */
+static bool select_part(struct publisher *p, struct slot *slot, const struct slot_changes *changes,
+	struct endpoint_sum sums[static 2])
+{
+	const struct slice *before[STORE_MAX_CHANGES], *now[STORE_MAX_CHANGES];
+	size_t n_servers = 0;
+
+	for (size_t i = 0; i < changes->n; i++) {
+		before[i] = changes->changes[i]->before;
+		now[i] = changes->changes[i]->now->slice;
+		if (!slices_have_same_ports(before[i], now[i]))
+			return false;
+	}
+	served_ports_select_part(&p->before, slot, before, changes->n, p->view);
+	served_ports_select_part(&p->served, slot, now, changes->n, p->view);
+	if (!sum_served(sums, &p->before, false) || !sum_served(sums, &p->served, true) ||
+		!sums_are_plain(sums))
+		return false;
+	for (size_t k = 0; k < p->served.n; k++) {
+		const struct served_port *port = &p->served.ports[k];
+
+		n_servers += port->frontends.n * sums[port->family == AF_INET6].n;
+		for (size_t i = 0; i < port->endpoints.n; i++) {
+			const struct candidate *ep = &port->endpoints.eps[i];
+
+			if (!endpoints_find(&p->before.ports[k].endpoints, &ep->ip, ep->port) &&
+				is_endpoint_elsewhere(p, slot->published, port, ep))
+				return false;
+		}
+	}
+	return n_servers <= SERVICE_MAX_REAL_SERVERS;
+}
+
+/* Returns the number of facts that it has looked at, or 0: all of the Service has to be resolved. */
+static size_t publish_part(
+	struct publisher *p, struct slot *slot, const struct slot_changes *changes)
+{
+	struct publication *pub = slot->published;
+	struct fact_list *old = &p->old, *new = &p->new;
+	struct endpoint_sum sums[2];
+
+	if (!changes->n || !pub || !pub->sums || p->releasing)
+		return 0;
+	memcpy(sums, pub->sums, sizeof(sums));
+	if (!select_part(p, slot, changes, sums))
+		return 0;
+	memcpy(pub->sums, sums, sizeof(sums));
+
+	/* What belongs to the Service itself is in both. */
+	old->n = new->n = 0;
+	resolve_service(&p->before, p->view, p->takes_ports, &p->rules, old);
+	resolve_service(&p->served, p->view, p->takes_ports, &p->rules, new);
+	fact_list_finish(old);
+	fact_list_finish(new);
+	ledger_publish_part(
+		p->ledger, &pub->claims, old->facts, old->n, new->facts, new->n, &pub->claimant);
+	change_unready(pub, &p->before, &p->served);
+	p->stats->resolves++;
+	p->stats->part_resolves++;
+	return old->n + new->n;
+}
+
 /* Returns the number of facts that it has looked at. */
 static size_t publish_slot(struct publisher *p, struct slot *slot)
 {
@@ -370,6 +593,7 @@ static size_t publish_slot(struct publisher *p, struct slot *slot)
 	rights_settle(&p->rights, pub, &old_wishes, old, renewed);
 	expect_draining(p, pub, old);
 	remember_unready(pub, &p->served);
+	remember_sums(p, pub);
 	if (p->stale)
 		stale_watch_service(p->stale, &pub->stale, &p->served);
 	p->stats->resolves++;
@@ -399,7 +623,11 @@ bool publisher_run(struct publisher *p)
 			slot = store_next_dirty(p->store);
 		}
 		if (slot) {
-			n_facts += publish_slot(p, slot);
+			struct slot_changes changes = store_take_changes(p->store, slot);
+			const size_t n_part = publish_part(p, slot, &changes);
+
+			n_facts += n_part ? n_part : publish_slot(p, slot);
+			slot_changes_free(p->store, &changes);
 			continue;
 		}
 		/* A Service may be the first that needs something of the node, or the last. */

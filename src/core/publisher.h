@@ -46,6 +46,7 @@ struct publisher {
 	bool releasing;		    /* nothing is desired any more */
 	bool incomplete;	    /* the input: see engine_set_input_complete() */
 	struct served_ports served; /* of the slot at hand */
+	struct served_ports before; /* of slices of it that changed */
 	struct fact_list old, new;  /* its facts */
 };
 

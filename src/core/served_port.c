@@ -28,48 +28,79 @@ static void split_refused(struct served_port *p)
 		p->frontends.n = n;
 }
 
+static struct served_port *served_ports_next(struct served_ports *s, const struct slot *slot,
+	const struct service_port *port, int family, const struct node_view *view)
+{
+	struct served_port *p;
+
+	if (s->n == s->cap) {
+		mem_grow(s->ports, s->n, s->cap);
+		memset(&s->ports[s->n], 0, (s->cap - s->n) * sizeof(*s->ports));
+	}
+	p = &s->ports[s->n];
+	*p = (struct served_port){
+		.slot = slot,
+		.service = slot->service,
+		.port = port,
+		.family = family,
+		.frontends = p->frontends,
+		.refused = p->refused,
+		.endpoints = p->endpoints,
+	};
+	frontends_list(slot->service, port, family, view, &p->frontends);
+	if (!p->frontends.n)
+		return NULL;
+	s->n++;
+	return p;
+}
+
+static const int served_families[] = { AF_INET, AF_INET6 };
+
 void served_ports_select(
 	struct served_ports *s, const struct slot *slot, const struct node_view *view)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
+	const struct service *service = slot->service;
 	const struct slice_ports none = { 0 };
 	size_t n_servers = 0;
 
 	s->n = 0;
-	if (slot->service)
+	if (service)
 		slice_ports_list(slot, &s->sources);
-	for (size_t f = 0; slot->service && f < ARRAY_SIZE(families); f++)
-		for (size_t i = 0; i < slot->service->n_ports; i++) {
-			const struct service_port *port = &slot->service->ports[i];
-			struct served_port *p;
+	for (size_t f = 0; service && f < ARRAY_SIZE(served_families); f++)
+		for (size_t i = 0; i < service->n_ports; i++) {
+			const struct service_port *port = &service->ports[i];
+			const int family = served_families[f];
+			struct served_port *p = served_ports_next(s, slot, port, family, view);
 
-			if (s->n == s->cap) {
-				mem_grow(s->ports, s->n, s->cap);
-				memset(&s->ports[s->n], 0, (s->cap - s->n) * sizeof(*s->ports));
-			}
-			p = &s->ports[s->n];
-			*p = (struct served_port){
-				.slot = slot,
-				.service = slot->service,
-				.port = port,
-				.family = families[f],
-				.frontends = p->frontends,
-				.refused = p->refused,
-				.endpoints = p->endpoints,
-			};
-			frontends_list(slot->service, port, families[f], view, &p->frontends);
-			if (!p->frontends.n)
+			if (!p)
 				continue;
 			split_refused(p);
 			if (n_servers <= SERVICE_MAX_REAL_SERVERS) {
-				endpoints_select(
-					&s->sources, port, families[f], view, &p->endpoints);
+				endpoints_select(&s->sources, port, family, view, &p->endpoints);
 				n_servers += p->frontends.n * p->endpoints.n;
 			}
 			p->beyond = n_servers > SERVICE_MAX_REAL_SERVERS;
 			if (p->beyond)
-				endpoints_select(&none, port, families[f], view, &p->endpoints);
-			s->n++;
+				endpoints_select(&none, port, family, view, &p->endpoints);
+		}
+}
+
+void served_ports_select_part(struct served_ports *s, const struct slot *slot,
+	const struct slice *const *slices, size_t n_slices, const struct node_view *view)
+{
+	const struct service *service = slot->service;
+
+	s->n = 0;
+	slice_ports_list_some(slices, n_slices, &s->sources);
+	for (size_t f = 0; f < ARRAY_SIZE(served_families); f++)
+		for (size_t i = 0; i < service->n_ports; i++) {
+			const struct service_port *port = &service->ports[i];
+			const int family = served_families[f];
+			struct served_port *p = served_ports_next(s, slot, port, family, view);
+
+			if (p)
+				endpoints_select_part(
+					&s->sources, port, family, view, &p->endpoints);
 		}
 }
 

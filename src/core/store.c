@@ -40,6 +40,11 @@ void store_done(struct store *s)
 		node_free(n->node);
 		free(n);
 	}
+	map_for_each_entry(struct slice_change, c, &s->changes, by_slot) {
+		slice_packed_free(c->before, &s->places);
+		free(c);
+	}
+	map_done(&s->changes);
 	map_done(&s->slots);
 	map_done(&s->slices);
 	map_done(&s->nodes);
@@ -76,8 +81,78 @@ static struct slot *slot_get(struct store *s, const char *ns, const char *name)
 	return slot;
 }
 
+/* What changed, slice by slice */
+
+static uint32_t hash_slot(const struct slot *slot)
+{
+	return map_hash(&slot, sizeof(slot));
+}
+
+struct slot_changes store_take_changes(struct store *s, const struct slot *slot)
+{
+	struct slot_changes ret = { .n = 0 };
+	struct slice_change *next;
+
+	if (!s->changes.count)
+		return ret;
+	do {
+		next = NULL;
+		map_for_each_match_entry(
+			struct slice_change, c, &s->changes, hash_slot(slot), by_slot)
+			if (c->slot == slot)
+				next = c;
+		if (next) {
+			map_del(&s->changes, &next->by_slot);
+			ret.changes[ret.n++] = next;
+		}
+	} while (next);
+	return ret;
+}
+
+void slot_changes_free(struct store *s, struct slot_changes *changes)
+{
+	for (size_t i = 0; i < changes->n; i++) {
+		slice_packed_free(changes->changes[i]->before, &s->places);
+		free(changes->changes[i]);
+	}
+	changes->n = 0;
+}
+
+/*
+ * Marks the slot dirty because a slice was replaced, and takes ownership of the one before. Returns
+ * false if all of the slot is to be resolved, and leaves it to the caller.
+ */
+static bool store_note_change(struct store *s, const struct slot_slice *now, struct slice *before)
+{
+	struct slot *slot = now->slot;
+	struct slice_change *new;
+	size_t n = 0;
+
+	map_for_each_match_entry(struct slice_change, c, &s->changes, hash_slot(slot), by_slot) {
+		if (c->slot != slot)
+			continue;
+		if (c->now == now) { /* what was in between is of no interest */
+			slice_packed_free(before, &s->places);
+			return true;
+		}
+		n++;
+	}
+	if (slot->n_slices < STORE_MANY_SLICES || !slot->published || n == STORE_MAX_CHANGES ||
+		(!n && !list_empty(&slot->dirty)))
+		return false;
+	new = new0(struct slice_change);
+	*new = (struct slice_change){ .slot = slot, .now = now, .before = before };
+	map_add(&s->changes, &new->by_slot, hash_slot(slot));
+	if (list_empty(&slot->dirty))
+		list_insert(&s->dirty, &slot->dirty);
+	return true;
+}
+
 void store_mark_dirty(struct store *s, struct slot *slot)
 {
+	struct slot_changes changes = store_take_changes(s, slot);
+
+	slot_changes_free(s, &changes);
 	if (list_empty(&slot->dirty))
 		list_insert(&s->dirty, &slot->dirty);
 }
@@ -285,6 +360,7 @@ static void detach_slice(struct store *s, struct slot_slice *it)
 void store_put_slice(struct store *s, struct slice *slice)
 {
 	struct slot_slice *it = find_slice(s, slice->kind, slice->ns, slice->name);
+	struct slice *before = NULL;
 	struct list *pos;
 
 	slice = slice_pack(slice, &s->places);
@@ -297,7 +373,7 @@ void store_put_slice(struct store *s, struct slice *slice)
 	if (it) {
 		add_trigger(s, it->slot, slice, it->slice);
 		unindex_slice(s, it);
-		slice_packed_free(it->slice, &s->places);
+		before = it->slice;
 		it->slice = slice;
 	} else {
 		it = new0(struct slot_slice);
@@ -325,7 +401,10 @@ void store_put_slice(struct store *s, struct slice *slice)
 	index_slice(s, it);
 	it->view = s->view[slice_views[slice->kind]];
 	s->node_generation += slot_is_api_server(it->slot);
+	if (before && store_note_change(s, it, before))
+		return;
 	store_mark_dirty(s, it->slot);
+	slice_packed_free(before, &s->places);
 }
 
 void store_delete_slice(struct store *s, enum slice_kind kind, const char *ns, const char *name)
