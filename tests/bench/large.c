@@ -9,7 +9,6 @@
  */
 #include <err.h>
 #include <jansson.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "allocated.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "core/engine.h"
@@ -208,9 +208,7 @@ static double cpu_ms(void)
 
 static double allocated(void)
 {
-	struct mallinfo2 m = mallinfo2();
-
-	return (double)(m.uordblks + m.hblkhd) / 1e6;
+	return (double)allocated_bytes() / 1e6;
 }
 
 /* The most that this process ever had, in MB. */
