@@ -178,11 +178,16 @@ play() {
 # ---- Preparation ----
 
 prepare() {
+	local told
 	[ "$(id -u)" = 0 ] || die "run this script as root: network namespaces and IPVS need it"
 	[ -z "${SVCD:-}" ] || [ -z "${SVC:-}" ] || return 0
 	say "Installing missing packages, building in $build"
 	packages_need "${PACKAGES_BUILD[@]}" "${PACKAGES_LAB[@]}"
-	[ -e "$build/build.ninja" ] || meson setup "$build" "$root" >/dev/null
+	# meson says on standard output what is missing or too old.
+	if [ ! -e "$build/build.ninja" ] && ! told=$(meson setup "$build" "$root" 2>&1); then
+		tail -n 5 <<<"$told" >&2
+		die "the build cannot be configured; run meson setup $build to see why"
+	fi
 	meson compile -C "$build" ipvsctl-svcd ipvsctl-svc >/dev/null ||
 		die "the build failed; run meson compile -C $build to see why"
 }
