@@ -23,7 +23,8 @@ struct tree_range {
 };
 
 struct tree_node {
-	uint64_t path; /* hash of the digits that lead to it */
+	uint64_t path; /* hash of the digits that its entries begin with */
+	int depth;     /* how many these are */
 	char name[NAME_SIZE];
 };
 
@@ -34,16 +35,16 @@ static bool is_node_port(const struct fact_key *key)
 	return ip_kind(&ip) == IP_UNSPECIFIED;
 }
 
-/* Digit 0 is the protocol, then come those of the address from its end, then those of the port. */
+/* Digit 0 is the protocol, then come those of the address, then those of the port. */
 static unsigned entry_digit(const struct fact_key *key, int d)
 {
-	const int n = ip_bits(key->family) / 4, from_end = d - 1;
+	const int n = ip_bits(key->family) / 4, at = d - 1;
 
 	if (!d)
 		return key->proto == IPPROTO_TCP ? 0 : key->proto == IPPROTO_UDP ? 1 : 2;
-	if (from_end < n)
-		return (unsigned)key->addr[(n - 1 - from_end) / 2] >> (from_end % 2 * 4) & 0xfu;
-	return (unsigned)key->port >> (4 * (PORT_DIGITS - 1 - (from_end - n))) & 0xfu;
+	if (at < n)
+		return (unsigned)key->addr[at / 2] >> (at % 2 ? 0 : 4) & 0xfu;
+	return (unsigned)key->port >> (4 * (PORT_DIGITS - 1 - (at - n))) & 0xfu;
 }
 
 int tree_cmp(const void *entry, const void *other)
@@ -99,13 +100,23 @@ static struct tree_range range_part(struct tree_range r, int d, unsigned value)
 	return p;
 }
 
-static struct tree_node child_node(const struct tree_node *parent, int d, unsigned value)
+/*
+ * The node of the entries that begin with the digits of this one, up to and with digit d. Its name
+ * does not depend on the digits by which the nodes above it are divided: an address far from all
+ * others changes those, and leaves the chains below them alone.
+ */
+static struct tree_node child_node(
+	const struct tree_node *parent, const struct fact_key *entry, int d)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-	char step[] = { (char)('A' + d), (char)('a' + value), '\0' };
-	struct tree_node n = { .path = hash_more(parent->path, step, strlen(step)) };
+	struct tree_node n = { .path = parent->path, .depth = d + 1 };
 	size_t at = strlen(TREE_PREFIX);
 
+	for (int i = parent->depth; i <= d; i++) {
+		const char step[] = { (char)('A' + i), (char)('a' + entry_digit(entry, i)) };
+
+		n.path = hash_more(n.path, step, sizeof(step));
+	}
 	memcpy(n.name, TREE_PREFIX, at);
 	for (unsigned bits = 0; bits < 64; bits += 5)
 		n.name[at++] = alphabet[n.path >> bits & 31];
@@ -139,13 +150,12 @@ static void add_branch_rule(
 		rule.match[1] = (struct rule_match){ MATCH_PORTS,
 			.ports = { (uint16_t)first, (uint16_t)last } };
 	} else if (d) {
-		/* "-d 0.0.0.5/0.0.0.15": that digit of the address, whatever the others are. */
-		struct rule_match m = { MATCH_DESTINATION, .net.ip.family = key->family };
-		int from_end = d - 1, byte = (n - 1 - from_end) / 2;
+		/* "-d 10.96.0.0/12": the addresses that begin with the same digits. */
+		struct cidr to = { .ip = fact_ip(key), .len = 4 * d };
 
-		m.net.ip.bytes[byte] = (uint8_t)(entry_digit(key, d) << (from_end % 2 * 4));
-		m.net.mask[byte] = (uint8_t)(0xfu << (from_end % 2 * 4));
-		rule.match[0] = m;
+		for (int i = d; i < n; i++)
+			to.ip.bytes[i / 2] &= (uint8_t)(i % 2 ? 0xf0 : 0x0f);
+		rule.match[0] = match_net(MATCH_DESTINATION, &to);
 	}
 	rule_list_add(l, &rule);
 }
@@ -156,11 +166,13 @@ static void add_node_rules(struct rule_list *l, const struct tree_node *node, st
 	const int d = split_digit(r);
 
 	for (unsigned v = 0; d != NONE && v < RADIX; v++) {
-		struct tree_range p = range_part(r, d, v);
-		struct tree_node child = child_node(node, d, v);
+		const struct tree_range p = range_part(r, d, v);
+		struct tree_node child;
 
-		if (p.n)
-			add_branch_rule(l, &p.e[0].key, d, child.name);
+		if (!p.n)
+			continue;
+		child = child_node(node, &p.e[0].key, d);
+		add_branch_rule(l, &p.e[0].key, d, child.name);
 	}
 	for (size_t i = 0; d == NONE && i < r.n; i++) {
 		const struct fact_key *key = &r.e[i].key;
@@ -178,37 +190,44 @@ static void add_node_rules(struct rule_list *l, const struct tree_node *node, st
 	}
 }
 
-/* The depth is bounded by the number of digits. */
-static void diff_node(const struct tree_node *node, struct tree_range old, struct tree_range new,
+/* The entries of one node, before or after a change. */
+struct tree_side {
+	struct tree_range entries;
+	bool chain; /* it has a chain of its own: its parent is divided by the last digit */
+};
+
+/*
+ * The depth is bounded by the number of digits. Where only one side is divided by a digit, the other
+ * one is divided all the same, into parts without chains: their chains are further up or down.
+ */
+static void diff_node(const struct tree_node *node, struct tree_side old, struct tree_side new,
 	const struct tree_changes *changes)
 {
-	int od = split_digit(old), nd = split_digit(new);
-	const struct tree_range none = { 0 };
+	const struct tree_range o = old.entries, n = new.entries;
+	const int od = split_digit(o), nd = split_digit(n);
+	const int d = od == NONE || (nd != NONE && nd < od) ? nd : od;
 
-	if (old.n == new.n && (!old.n || !memcmp(old.e, new.e, old.n * sizeof(*old.e))))
+	if (old.chain == new.chain && o.n == n.n && (!o.n || !memcmp(o.e, n.e, o.n * sizeof(*o.e))))
 		return;
-	if (new.n || tree_is_root(node->name)) {
+	if (new.chain) {
 		_cleanup_(rule_list_done) struct rule_list rules = { 0 };
 
-		add_node_rules(&rules, node, new);
+		add_node_rules(&rules, node, n);
 		changes->write(node->name, &rules, changes->arg);
-	} else {
+	} else if (old.chain) {
 		changes->remove(node->name, changes->arg);
 	}
-	for (unsigned v = 0; v < RADIX; v++) {
-		struct tree_range was = od == NONE ? none : range_part(old, od, v);
-		struct tree_range is = nd == NONE ? none : range_part(new, nd, v);
+	for (unsigned v = 0; d != NONE && v < RADIX; v++) {
+		const struct tree_range none = { 0 };
+		const struct tree_range was = od == NONE ? none : range_part(o, d, v);
+		const struct tree_range is = nd == NONE ? none : range_part(n, d, v);
 		struct tree_node child;
 
-		if (od == nd && od != NONE) {
-			child = child_node(node, od, v);
-			diff_node(&child, was, is, changes);
+		if (!was.n && !is.n)
 			continue;
-		}
-		child = child_node(node, od, v);
-		diff_node(&child, was, none, changes);
-		child = child_node(node, nd, v);
-		diff_node(&child, none, is, changes);
+		child = child_node(node, was.n ? &was.e[0].key : &is.e[0].key, d);
+		diff_node(&child, (struct tree_side){ was, was.n && od == d },
+			(struct tree_side){ is, is.n && nd == d }, changes);
 	}
 }
 
@@ -235,8 +254,8 @@ void tree_diff(const struct fact *old, size_t n_old, const struct fact *new, siz
 	for (size_t i = 0; i < ARRAY_SIZE(tree_roots); i++) {
 		const struct tree_node root = root_node(i);
 
-		diff_node(&root, root_range(root.name, old, n_old),
-			root_range(root.name, new, n_new), changes);
+		diff_node(&root, (struct tree_side){ root_range(root.name, old, n_old), true },
+			(struct tree_side){ root_range(root.name, new, n_new), true }, changes);
 	}
 }
 
@@ -251,11 +270,13 @@ static void walk_node(const struct tree_node *node, struct tree_range r, bool re
 	for (size_t i = 0; reached && d == NONE && i < r.n; i++)
 		check->found(&r.e[i], check->arg);
 	for (unsigned v = 0; d != NONE && v < RADIX; v++) {
-		struct tree_node child = child_node(node, d, v);
-		struct tree_range p = range_part(r, d, v);
+		const struct tree_range p = range_part(r, d, v);
+		struct tree_node child;
 
-		if (p.n)
-			walk_node(&child, p, reached, check);
+		if (!p.n)
+			continue;
+		child = child_node(node, &p.e[0].key, d);
+		walk_node(&child, p, reached, check);
 	}
 }
 

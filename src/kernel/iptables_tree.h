@@ -14,9 +14,10 @@
  *
  * Entries with an address hang under KUBE-DISPATCH, node ports under KUBE-PORT-DISPATCH. A chain
  * with no more than TREE_LEAF entries has a rule for each; one with more has a rule for each value of
- * the first digit in which they differ: the protocol, then the address in groups of four bits from
- * its end (cluster IPs are dense there), then the port in groups of four bits from its beginning.
- * The name of a chain is made of the digits that lead to it.
+ * the first digit in which they differ: the protocol, then the address and the port, each in groups
+ * of four bits from its beginning. So masks are prefixes: iptables 1.8.7 of the nf_tables variant
+ * refuses others, or stores something else. The name of a chain is made of the digits that its
+ * entries begin with.
  */
 enum { TREE_LEAF = 16 };
 #define TREE_PREFIX "KUBE-DISPATCH-"

@@ -448,6 +448,55 @@ static void one_change_costs_one_chain(void **state)
 	table_done(&t);
 }
 
+/* Some addresses far from the others must not give the others new chains. */
+static void an_outlier_costs_few_chains(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list l = { 0 }, more = { 0 };
+	struct chains t = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		char address[32];
+
+		snprintf(address, sizeof(address), "10.96.%u.%u", i / 256, i % 256);
+		fact_list_add(&l, entry(address, 80, IPPROTO_TCP, i));
+		fact_list_add(&more, entry(address, 80, IPPROTO_TCP, i));
+	}
+	fact_list_add(&more, entry("192.0.2.1", 80, IPPROTO_TCP, 7));
+	fact_list_add(&more, entry("192.0.2.1", 80, IPPROTO_UDP, 8));
+	sort_entries(l.facts, l.n);
+	sort_entries(more.facts, more.n);
+	change(&t, NULL, 0, l.facts, l.n);
+	change(&t, l.facts, l.n, more.facts, more.n);
+	for (size_t i = 0; i < more.n; i++)
+		look_up(&t, &more.facts[i]);
+	/* the root, the chains of TCP, of 10.0.0.0/8 and so on */
+	assert_true(t.writes <= 5);
+	assert_int_equal(t.removals, 0);
+	change(&t, more.facts, more.n, l.facts, l.n);
+	assert_int_equal(t.writes, 1);
+	assert_true(t.removals <= 4);
+	table_done(&t);
+}
+
+/* iptables 1.8.7 of the nf_tables variant stores no others. */
+static void masks_are_prefixes(void **state)
+{
+	_cleanup_(fact_list_done) struct fact_list l = { 0 };
+	struct chains t = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++)
+		fact_list_add(&l, random_entry());
+	fact_list_finish(&l);
+	sort_entries(l.facts, l.n);
+	change(&t, NULL, 0, l.facts, l.n);
+	map_for_each_entry(struct chain, c, &t.map, by_name)
+		for (const char *p = c->text; (p = strstr(p, " -d ")); p++)
+			assert_null(memchr(strchr(p, '/'), '.', 4));
+	table_done(&t);
+}
+
 static bool is_right(const char *name, const struct rule_list *rules, void *arg)
 {
 	const struct chain *c = find(arg, name);
@@ -500,12 +549,12 @@ static void what_is_behind_a_broken_chain_is_not_found(void **state)
 		fact_list_add(&l, entry("0.0.0.0", 30000 + i, IPPROTO_TCP, i));
 	sort_entries(l.facts, l.n);
 	change(&t, NULL, 0, l.facts, l.n);
-	assert_int_equal(t.map.count, 2 + 16);
+	assert_int_equal(t.map.count, 2 + 10);
 	assert_int_equal(count_found(&t, &l), 165);
 	map_for_each_entry(struct chain, c, &t.map, by_name) {
 		size_t behind = !strcmp(c->name, CHAIN_DISPATCH) ? 160
 			: !strcmp(c->name, CHAIN_DISPATCH_PORTS) ? 5
-								 : 10;
+								 : 16;
 
 		c->broken = true;
 		assert_int_equal(count_found(&t, &l), 165 - behind);
@@ -524,6 +573,8 @@ int main(void)
 		cmocka_unit_test(one_address_with_many_ports_is_divided),
 		cmocka_unit_test(any_history_ends_in_the_tree_of_its_entries),
 		cmocka_unit_test(one_change_costs_one_chain),
+		cmocka_unit_test(an_outlier_costs_few_chains),
+		cmocka_unit_test(masks_are_prefixes),
 		cmocka_unit_test(what_is_behind_a_broken_chain_is_not_found),
 	};
 
