@@ -154,7 +154,7 @@ static void add_branch_rule(
 		struct cidr to = { .ip = fact_ip(key), .len = 4 * d };
 
 		for (int i = d; i < n; i++)
-			to.ip.bytes[i / 2] &= (uint8_t)(i % 2 ? 0xf0 : 0x0f);
+			to.ip.bytes[i / 2] = (uint8_t)(to.ip.bytes[i / 2] & (i % 2 ? 0xf0 : 0x0f));
 		rule.match[0] = match_net(MATCH_DESTINATION, &to);
 	}
 	rule_list_add(l, &rule);

@@ -21,7 +21,7 @@ static int in_new_namespace(void **state)
 
 static void load_ruleset(const char *text)
 {
-	free(RUN(text, "nft", "-f", "-"));
+	free(RUN(NULL, "nft", text));
 }
 
 /* The closed ones: "POLICY inet filter input", one a line. */
@@ -133,7 +133,7 @@ static void a_rule_for_everything_closes_a_chain(void **state)
 {
 	static const char *const closed[] = {
 		"drop",
-		"tcp dport 22 accept; counter log prefix \"no \" reject with icmpx admin-prohibited",
+		"tcp dport 22 accept; counter log prefix \"no \" reject with icmpx type admin-prohibited",
 		"ct state established accept; counter drop; ip daddr 10.96.0.0/12 accept",
 		"jump ports; reject",
 	};
@@ -153,7 +153,7 @@ static void a_rule_for_everything_closes_a_chain(void **state)
 	/* As firewalld has it. */
 	assert_input(
 		"ct state { established, related } accept; ct status dnat accept; iifname \"lo\" "
-		"accept; ct state { invalid } drop; jump ports; reject with icmpx admin-prohibited",
+		"accept; ct state { invalid } drop; jump ports; reject with icmpx type admin-prohibited",
 		"accept", "INPUT rule nftables inet t c\n");
 	for (size_t i = 0; i < ARRAY_SIZE(open); i++)
 		assert_input(open[i], "accept", "");

@@ -421,10 +421,10 @@ static void others_keep_ranges_in_their_set(void **state)
 	(void)state;
 	nftables_free(take(adapter));
 	/* Not with "meta l4proto": see nft_writes_ranges(). */
-	free(RUN("add chain ip ipvsctl-svc theirs\n"
-		 "add rule ip ipvsctl-svc theirs ip daddr . ip protocol . th dport . ip saddr "
-		 "@KUBE-LOAD-BALANCER-SOURCE-CIDR drop\n",
-		"nft", "-f", "-"));
+	free(RUN(NULL, "nft",
+		"add chain ip ipvsctl-svc theirs\n"
+		"add rule ip ipvsctl-svc theirs ip daddr . ip protocol . th dport . ip saddr "
+		"@KUBE-LOAD-BALANCER-SOURCE-CIDR drop\n"));
 	assert_int_equal(reopen(), 0);
 	delete_ranges(&l);
 	assert_has(&l);
@@ -505,7 +505,7 @@ static void changes_by_others_are_seen_and_mended(void **state)
 	/* Others cannot change a table that the adapter owns. */
 	nftables_free(take(adapter));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		free(RUN(rows[i].commands, "nft", "-f", "-"));
+		free(RUN(NULL, "nft", rows[i].commands));
 		assert_int_equal(reopen(), 0);
 		if (!differs(&l, rows[i].kind))
 			fail_msg("not seen: %s", rows[i].commands);
@@ -645,11 +645,11 @@ static bool nft_writes_ranges(void)
 		"add set ip try ranges { type inet_proto . ipv4_addr; flags interval; }\n"
 		"add chain ip try it\n"
 		"add rule ip try it meta l4proto . ip saddr @ranges drop\n";
-	const char *const argv[] = { "nft", "--check", "-f", "-", NULL };
+	const char *const argv[] = { "nft", "--check", rule, NULL };
 	_cleanup_(buf_done) struct buf out = { 0 };
 	struct err err;
 
-	return !exec_run(argv, rule, strlen(rule), TIMEOUT_MS, &out, &err);
+	return !exec_run(argv, NULL, 0, TIMEOUT_MS, &out, &err);
 }
 
 /* The same table, whoever writes it. */
@@ -731,7 +731,7 @@ static void nft_reads_what_is_printed(void **state)
 			assert_int_equal(new_namespace(NULL), 0);
 			nftables_free(take(adapter));
 			print_for_nft(&l, f ? AF_INET6 : AF_INET, &text);
-			free(RUN(buf_str(&text), "nft", "-f", "-"));
+			free(RUN(NULL, "nft", buf_str(&text)));
 			theirs = list_without_owner(words[f]);
 			assert_string_equal(ours, theirs);
 		}
@@ -923,7 +923,7 @@ static uint64_t epoch(void)
 
 static void foreign(const char *commands)
 {
-	free(RUN(commands, "nft", "-f", "-"));
+	free(RUN(NULL, "nft", commands));
 }
 
 /* What a regular audit of many members asks. */
