@@ -458,6 +458,7 @@ void daemon_done(struct daemon *d)
 	free_event(&d->iptables_answered);
 	free_event(&d->rules_changed);
 	free_event(&d->log_flush);
+	free_event(&d->watchdog);
 	for (size_t i = 0; i < ARRAY_SIZE(d->sigs); i++)
 		free_event(&d->sigs[i]);
 	link_monitor_free(take(d->monitor));
@@ -555,6 +556,15 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	event_base_loopbreak(d->base);
 }
 
+/* Only a loop that turns says that. */
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	notify("WATCHDOG=1");
+}
+
 static void on_log_flush(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -631,6 +641,12 @@ int daemon_run(struct daemon *d, struct err *err)
 	}
 	d->log_flush = event_new(d->base, -1, EV_PERSIST, on_log_flush, NULL);
 	event_add(d->log_flush, &log_flush_time);
+	if (notify_watchdog_ms()) {
+		const struct timeval time = clock_timeval(notify_watchdog_ms());
+
+		d->watchdog = event_new(d->base, -1, EV_PERSIST, on_watchdog, NULL);
+		event_add(d->watchdog, &time);
+	}
 	refresh_node(d); /* what changed before the monitor listened */
 	step_now(d);
 	event_base_dispatch(d->base);

@@ -46,7 +46,7 @@ struct daemon {
 	struct server *server;
 	struct config_watch *config_watch;
 	struct event *step, *config_changed, *kernel_changed, *iptables_answered, *rules_changed,
-		*log_flush, *sigs[3];
+		*log_flush, *watchdog, *sigs[3];
 	char kernel[65];  /* release of the running kernel */
 	uint64_t started; /* ms */
 	uint64_t fed;	  /* ms, when all objects had been read for the first time */

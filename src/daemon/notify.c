@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/number.h"
 
 void notify(const char *state)
 {
@@ -30,4 +31,18 @@ void notify(const char *state)
 		log_warn("cannot notify the service manager, going on without",
 			"socket=\"%s\" err=\"%m\"", path);
 	close(fd);
+}
+
+/* sd_watchdog_enabled(3) wants it at half the time; this leaves one more to be late. */
+unsigned notify_watchdog_ms(void)
+{
+	const char *us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+	uint64_t n;
+
+	if (pid && (number_parse(pid, INT32_MAX, &n) || n != (uint64_t)getpid()))
+		return 0;
+	if (!us || number_parse(us, (uint64_t)UINT32_MAX * 1000, &n))
+		return 0;
+	n /= 3000;
+	return n ? (unsigned)n : 1;
 }

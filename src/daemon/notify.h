@@ -8,4 +8,7 @@
  */
 void notify(const char *state);
 
+/* How often the service manager has to hear "WATCHDOG=1" of this process, in ms; 0: it need not. */
+unsigned notify_watchdog_ms(void);
+
 #endif

@@ -184,6 +184,19 @@ source_ports() {
 	equal "--cleanup leaves the ports that others have reserved" "$(reserved)" 30079
 }
 
+says_that_it_lives() {
+	[ "$(grep -c '^WATCHDOG=1' "$WORK_LAB/notify")" -ge 3 ]
+}
+
+service_manager() {
+	WATCHDOG_USEC=300000 must "the daemon starts under a service manager's watchdog" daemon_start
+	check "it says again and again that it lives" eventually 10 says_that_it_lives
+	daemon_end TERM
+	WATCHDOG_USEC=300000 WATCHDOG_PID=1 must "a watchdog is meant for another process" daemon_start
+	check "the daemon does not answer it" not says_that_it_lives
+	daemon_end TERM
+}
+
 lab_up
 write_web
 refusals
@@ -193,4 +206,5 @@ vip_mode_address
 masquerade_all
 output_drops
 source_ports
+service_manager
 tap_done
