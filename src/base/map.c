@@ -7,6 +7,8 @@
 
 #include "base/mem.h"
 
+enum { AHEAD = 8 /* buckets */ };
+
 /* Eight bytes a step with a multiply and a fold (the mixing step of wyhash and friends). */
 static uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -104,13 +106,19 @@ struct map_node *map_match(const struct map *m, uint32_t hash, const struct map_
 	return it;
 }
 
+/* The nodes lie anywhere in memory, so that a walk through a large map would wait for each of them.
+ * Those of the buckets ahead are on their way meanwhile. */
 struct map_node *map_next(const struct map *m, const struct map_node *n)
 {
 	size_t i = n ? (n->hash & (m->nbucket - 1)) + 1 : 0;
 
 	if (n && n->next)
 		return n->next;
-	while (i < m->nbucket && !m->bucket[i])
-		i++;
-	return i < m->nbucket ? m->bucket[i] : NULL;
+	for (; i < m->nbucket; i++) {
+		if (i + AHEAD < m->nbucket)
+			__builtin_prefetch(m->bucket[i + AHEAD]);
+		if (m->bucket[i])
+			return m->bucket[i];
+	}
+	return NULL;
 }
