@@ -28,7 +28,7 @@ enum option_group {
 	OPTIONS_DAEMON = 4,	/* of ipvsctl-svcd */
 	OPTIONS_PLAN = 8,	/* of `ipvsctl-svc plan`; its arguments are --manifests */
 	OPTIONS_EXPLAIN = 16,	/* of `ipvsctl-svc explain`; it takes one argument */
-	OPTIONS_PREFLIGHT = 32, /* of `ipvsctl-svc preflight` */
+	OPTIONS_PREFLIGHT = 32, /* of `ipvsctl-svc preflight`, which does not read the file */
 };
 
 enum plan_output { PLAN_TEXT, PLAN_JSON, PLAN_YAML };

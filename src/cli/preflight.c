@@ -44,7 +44,8 @@
 
 enum {
 	PREFLIGHT_OPTIONS = OPTIONS_PREFLIGHT | OPTIONS_INPUT | OPTIONS_POLICY,
-	FEED_MS = 40000, /* longer than the API server's source waits for a Node object */
+	FEED_MS = 40000,    /* longer than the API server's source waits for a Node object */
+	TROUBLE_MS = 10000, /* of an API server that does not answer */
 };
 
 static const char preflight_help[] =
@@ -233,6 +234,17 @@ static void on_input_fed(void *arg)
 	event_base_loopbreak(p->base);
 }
 
+/* Whoever cannot be reached for a while is not waited for. */
+static void on_trouble_time(evutil_socket_t fd, short what, void *arg)
+{
+	struct preflight *p = arg;
+
+	(void)fd;
+	(void)what;
+	if (p->inputs.trouble[0].resource)
+		event_base_loopbreak(p->base);
+}
+
 static void on_input_servers(void *arg)
 {
 	struct preflight *p = arg;
@@ -245,7 +257,7 @@ static void on_input_servers(void *arg)
 /* Returns 0, or a negative errno with words: the Services are not known. */
 static int read_services(struct preflight *p, struct err *err)
 {
-	const struct timeval limit = clock_timeval(FEED_MS);
+	const struct timeval limit = clock_timeval(FEED_MS), trouble = clock_timeval(TROUBLE_MS);
 	int r;
 
 	if (config_input(&p->takeover.config) == INPUT_NONE)
@@ -265,12 +277,12 @@ static int read_services(struct preflight *p, struct err *err)
 		err);
 	if (r >= 0 && p->inputs.kube) {
 		event_base_loopexit(p->base, &limit);
+		event_base_once(p->base, -1, EV_TIMEOUT, on_trouble_time, p, &trouble);
 		event_base_dispatch(p->base);
 	}
 	inputs_warn(&p->inputs, add_sentence, p->warnings);
 	if (r >= 0 && !p->fed)
-		r = err_set(err, -ETIMEDOUT, "the API server did not send all objects within %d s",
-			FEED_MS / 1000);
+		r = err_set(err, -ETIMEDOUT, "the API server did not send all objects");
 	return r < 0 ? r : 0;
 }
 

@@ -206,7 +206,8 @@ void preflight_text(json_t *tree, struct buf *out)
 		buf_addf(out, "Not ready: %zu %s must be done first\n", json_array_size(first),
 			json_array_size(first) == 1 ? "thing" : "things");
 	print_sentences(first, "Do this first", out);
-	buf_addc(out, '\n');
+	if (json_object_size(objects))
+		buf_addc(out, '\n');
 	print_count_line(objects, "adopted",
 		*tree_text(tree, "comparedWith") ? "Adopted as they are: "
 						 : "Adopted as far as Services want them: ",

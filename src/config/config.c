@@ -81,6 +81,12 @@ static void scout_args(struct config *c, unsigned groups, int argc, char *const 
 	}
 }
 
+/* preflight only names the file: it is read with kube-proxy's own options. */
+static bool reads_file(const struct config *c, unsigned groups)
+{
+	return *c->file && !(groups & OPTIONS_PREFLIGHT);
+}
+
 /* Returns the index of the first argument that is left. */
 static int take_args(struct config *c, unsigned groups, int argc, char *const argv[])
 {
@@ -112,7 +118,7 @@ static int take_args(struct config *c, unsigned groups, int argc, char *const ar
 			shown = "--manifests";
 		}
 		wins = item.by_alias ? ALIAS_FILE_WINS | FILE_WINS : FILE_WINS;
-		if (*c->file && o->traits & wins)
+		if (reads_file(c, groups) && o->traits & wins)
 			buf_addf(&ignored, "%s%s", ignored.len ? ", " : "", shown);
 		else if (config_set(c, o, item.value, ORIGIN_OPTION, &err))
 			config_note(c, &c->mistakes, "%s: %s", shown, err.msg);
@@ -380,7 +386,7 @@ int config_parse(struct config *c, unsigned groups, int argc, char *const argv[]
 	scout_args(c, groups, argc, argv);
 	if (!*c->file)
 		take_default(c, "config", "config.yaml");
-	if (*c->file)
+	if (reads_file(c, groups))
 		config_file(c);
 	rest = take_args(c, groups, argc, argv);
 	if (config_input(c) == INPUT_NONE)

@@ -173,6 +173,19 @@ static void a_config_map_may_have_the_file(void **state)
 	assert_int_equal(c.c.mistakes.n, 2);
 }
 
+static void preflight_only_names_the_file(void **state)
+{
+	_cleanup_(line_done) struct line l;
+
+	(void)state;
+	assert_int_equal(parse(&l, OPTIONS_PREFLIGHT | OPTIONS_INPUT | OPTIONS_POLICY,
+				 "--config=/does/not/exist --kubeconfig=/k"),
+		0);
+	assert_string_equal(l.c.file, "/does/not/exist");
+	assert_string_equal(l.c.kubeconfig, "/k");
+	assert_notes(&l.c.warnings, nothing);
+}
+
 static void a_file_may_be_json(void **state)
 {
 	_cleanup_(line_done) struct line l;
@@ -674,6 +687,7 @@ int main(void)
 		cmocka_unit_test(minikubes_file_leaves_conntrack_alone),
 		cmocka_unit_test(an_ipvs_file_reaches_the_config),
 		cmocka_unit_test(a_config_map_may_have_the_file),
+		cmocka_unit_test(preflight_only_names_the_file),
 		cmocka_unit_test(a_file_may_be_json),
 		cmocka_unit_test(a_file_that_is_not_there_is_a_mistake),
 		cmocka_unit_test(a_file_of_another_kind_is_only_that),

@@ -224,6 +224,62 @@ not_ready() {
 		<<<"$(tr '"' "'" <"$WORK/tap" | sed "s/\\\\'/'/g")"
 }
 
+# What the daemon rejects must be corrected first. The rest is told nevertheless.
+wrong_configuration() {
+	configuration userspace
+	preflight
+	equal "wrong configuration: it is to be corrected first" \
+		"$CODE $(told '.first[0]' | grep -o 'KubeProxyConfiguration.mode: "userspace" is not supported')" \
+		'1 KubeProxyConfiguration.mode: "userspace" is not supported'
+	check "wrong configuration: the daemon does not start" \
+		ends_with 2 in_node "$SVCD" --config "$WORK_LAB/configmap.yaml" --init-only
+	check "wrong configuration: options without effect are named nevertheless" \
+		test "$(told '.notHonoured | length')" = 2
+}
+
+# A process of that name, which waits for a reader, is asked for its options and its file.
+running_process() {
+	local pid
+	configuration iptables
+	mkfifo "$WORK_LAB/unread"
+	sleep 1000 <>"$WORK_LAB/unread" &
+	lab_pids+=($!)
+	fill_pipe "$WORK_LAB/unread"
+	enter node bash -c 'exec -a kube-proxy /bin/echo "$@"' - \
+		"--config=$WORK_LAB/configmap.yaml" --hostname-override=node-a >"$WORK_LAB/unread" &
+	pid=$!
+	lab_pids+=("$pid")
+	eventually 10 grep -qa ^kube-proxy "/proc/$pid/cmdline"
+	in_node "$SVC" preflight --manifests "$RECORDED/input" -o json >"$REPORT"
+	equal "running process: its options and its file are found" \
+		"$(told '.kubeProxy | "\(.pid) \(.mode) \(.options | join(" ")) \(.configuration)"')" \
+		"$pid iptables --hostname-override=node-a /proc/$pid/root$WORK_LAB/configmap.yaml"
+	check "running process: it is stopped first" grep -q "^kill $pid " <<<"$(told '.commands.there[0]')"
+	equal "running process: the daemon gets its options" \
+		"$(told '.commands.there[1]')" \
+		"ipvsctl-svcd --config=$WORK_LAB/configmap.yaml --hostname-override=node-a --manifests=$RECORDED/input"
+	kill "$pid"
+}
+
+# The Services of an API server count as those of files do, and one that is away is no failure.
+from_the_cluster() {
+	local of_files
+	if has_ip_vs; then configuration ipvs; else configuration iptables; fi
+	preflight --manifests "$RECORDED/input"
+	of_files=$(announced)
+	must "cluster: the API server starts" api_start
+	order "{\"put\": $(jq -c .items "$RECORDED/input/objects.json")}"
+	preflight --kubeconfig "$KUBECONFIG"
+	equal "cluster: its Services are compared" "$CODE $(told .comparedWith)" "0 apiserver"
+	equal "cluster: what changes is what changes with the same Services from files" \
+		"$(announced)" "$of_files"
+	order '{"down": true}'
+	preflight --kubeconfig "$KUBECONFIG"
+	equal "cluster: without an answer only the layout is told" \
+		"$CODE $(told '.comparedWith, has("differences"), .notCompared' | xargs)" \
+		"0 false the API server did not send all objects"
+}
+
 lab_up
 in_node ipset list -n >/dev/null 2>&1 || skip_all "this kernel has no ip_set"
 if has_ip_vs; then
@@ -245,5 +301,8 @@ must "kube-proxy's state is restored" kube_proxy
 if has_ip_vs; then configuration ipvs; else configuration iptables; fi
 without_services
 ! has_ip_vs || not_ready --scheduler=nosuch
+wrong_configuration
+running_process
+from_the_cluster
 check "a word too many is wrong usage" ends_with 2 in_node "$SVC" preflight dance
 tap_done
