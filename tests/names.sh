@@ -11,7 +11,7 @@ words() { # DOCUMENT PATTERN
 	grep -oE '`[^`]+`' "$1" | tr -d '`' | grep -xE "$2" | grep -vE '[A-Z]{4}' | sort -u || true
 }
 
-for document in README.md HACKING.md SECURITY.md docs/scale.md docs/migrate.md tests/bench/README.md; do
+for document in README.md HACKING.md SECURITY.md docs/scale.md docs/migrate.md docs/why.md docs/limits.md tests/bench/README.md; do
 	point "$document names existing files" "$(
 		words "$document" '[a-z_.]+(/[a-zA-Z0-9_.-]+)+' | while read -r path; do
 			[ -e "$path" ] || [ -d "src/$path" ] || [ -f "src/$path.c" ] || echo "missing: $path"

@@ -148,6 +148,8 @@ const struct slot *engine_cluster_ip_holder(const struct engine *e, const struct
 
 const struct engine_stats *engine_stats(const struct engine *e);
 struct ledger *engine_ledger(struct engine *e);
+/* The kernel refuses a set or rule of the node itself, which all Services need. */
+bool engine_node_fails(const struct engine *e);
 const struct rule_pool *engine_rules(const struct engine *e);
 
 #endif

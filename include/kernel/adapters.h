@@ -13,9 +13,10 @@ struct adapters {
 };
 
 enum adapters_need {
-	ADAPTERS_ALL,	    /* each must open */
-	ADAPTERS_NO_IPVS,   /* IPVS stays closed: opening it would load its module */
-	ADAPTERS_AVAILABLE, /* those that the kernel does not have (-ENOENT) stay closed */
+	ADAPTERS_ALL,		    /* each must open */
+	ADAPTERS_NO_IPVS,	    /* IPVS stays closed: opening it would load its module */
+	ADAPTERS_AVAILABLE,	    /* those that the kernel does not have (-ENOENT) stay closed */
+	ADAPTERS_AVAILABLE_NO_IPVS, /* both */
 };
 
 /*

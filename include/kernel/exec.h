@@ -28,6 +28,9 @@ enum { EXEC_MAX_OUTPUT = 256 << 20, EXEC_MAX_ERROR = 4096 };
 int exec_run(const char *const argv[], const char *input, size_t input_len, int timeout_ms,
 	struct buf *ret_out, struct err *err);
 
+/* Loads a module of the kernel. Returns 0, or as exec_run(): the kernel says what it lacks better. */
+int exec_modprobe(const char *module);
+
 /* exec_run() in steps: one program at a time, beside the other work of an event loop. */
 struct exec;
 /* Returns 0, or a negative errno with words. */

@@ -26,13 +26,14 @@
 int probe_capabilities(struct err *err);
 
 /*
- * Creates a virtual server and a real server and deletes them; the kernel loads its modules.
- * Returns 0, -ENOENT (no ip_vs) or another errno, with the reason in words.
+ * Loads ip_vs, creates a virtual server with that scheduler and a real server, and deletes them.
+ * Returns 0, -ENOENT (no ip_vs), -EPROTONOSUPPORT (no such scheduler) or another errno, with the
+ * reason and the package that has the module in words.
  */
-int probe_ipvs(struct err *err);
+int probe_ipvs(const char *scheduler, struct err *err);
 
 /* The same trial in the namespace of the adapter. */
-int probe_servers(struct adapter *ipvs, struct err *err);
+int probe_servers(struct adapter *ipvs, const char *scheduler, struct err *err);
 /*
  * Deletes the virtual servers of trials that were killed, in the namespace of the adapter. One with
  * a real server that is none of a trial is somebody else's and stays. Returns 0, or a negative errno

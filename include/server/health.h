@@ -15,7 +15,9 @@
  *
  * 1. A family is unhealthy while a change waits longer than the time-out to reach the kernel.
  * 2. Without changes it stays healthy for ever.
- * 3. Before its first sync it is healthy, for example while the API server cannot be reached.
+ * 3. While the API server cannot be reached at start it is healthy: what an earlier run left in the
+ *    kernel is in force.
+ * 4. From then until the first sync is through, load balancers are told to wait; kube-proxy does not.
  *
  * `now` is milliseconds on a monotonic clock, `wall` the time of day.
  */
@@ -33,6 +35,7 @@ struct health {
 	uint64_t timeout;		    /* milliseconds */
 	struct health_family families[2];   /* IPv4, IPv6 */
 	bool eligible;			    /* load balancers may send to this node */
+	bool starting;			    /* the first sync has begun, and is not through */
 	uint64_t answers[HEALTH_PROBES][2]; /* number of answers with 200, with 503 */
 };
 
@@ -41,6 +44,8 @@ struct health {
  * until its object was seen; without, as when there is no API server, it is eligible at once.
  */
 void health_init(struct health *h, uint64_t timeout, bool follows_node);
+/* All objects have been read, and the first sync begins. */
+void health_fed(struct health *h);
 /* A change was received that has to reach the kernel. */
 void health_queued(struct health *h, int family, uint64_t now);
 /* The family is in sync; call it once at start too, for each family that is served. */

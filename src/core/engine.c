@@ -229,6 +229,23 @@ struct ledger *engine_ledger(struct engine *e)
 	return e->ledger;
 }
 
+static void find_failing_of_node(const struct fact_key *key, const struct fact_state *s, void *arg)
+{
+	(void)key;
+	*(bool *)arg |= s->error && s->claimant && s->claimant->born == CLAIMANT_NODE;
+}
+
+bool engine_node_fails(const struct engine *e)
+{
+	static const enum fact_kind kinds[] = { FACT_SET, FACT_CHAIN, FACT_JUMP };
+	bool fails = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (ledger_counts_of(e->ledger, kinds[i])->failing)
+			ledger_each(e->ledger, kinds[i], find_failing_of_node, &fails);
+	return fails;
+}
+
 const struct rule_pool *engine_rules(const struct engine *e)
 {
 	return &e->publisher.rules;

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -104,13 +105,16 @@ int backend_choose(
 	*ret_no_ipvs = (struct err){ 0 };
 	if (node_view_translates(view))
 		return 0;
-	r = probe_ipvs(&reason);
+	r = probe_ipvs(c->options.scheduler, &reason);
 	if (err_is_shortage(r))
 		return err_set(err, r, "cannot find out whether IPVS works: %s", reason.msg);
+	/* Whoever names a scheduler wants IPVS, and has to know of a slip. */
+	if (r == -EPROTONOSUPPORT && strcmp(c->options.scheduler, LAST_SCHEDULER) != 0)
+		return backend_check_scheduler(&c->options, err);
 	if (r && c->options.backend == BACKEND_IPVS)
 		return err_set(err, r,
-			"IPVS cannot be used: %s; get the kernel module ip_vs (modprobe ip_vs), or "
-			"do without it: --backend=auto",
+			"IPVS cannot be used: %s; load the module, or do without IPVS: "
+			"--backend=auto",
 			reason.msg);
 	view->backend = r ? BACKEND_IPTABLES : BACKEND_IPVS;
 	if (r)

@@ -269,6 +269,7 @@ static void on_fed(void *arg)
 	struct daemon *d = arg;
 
 	d->fed = clock_ms();
+	observe_fed(&d->observe);
 	if (d->inputs.kube) {
 		log_info("the API server has sent all objects",
 			"services=%zu received=%llu ms=%llu", d->store.n_services,
@@ -379,6 +380,7 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 	/* Where IPVS is not used an earlier run may have left something; asking it would load it.
 	 */
 	const bool with_ipvs = view->backend == BACKEND_IPVS || !access("/proc/net/ip_vs", F_OK);
+	enum adapters_need need = with_ipvs ? ADAPTERS_ALL : ADAPTERS_NO_IPVS;
 	struct utsname name;
 	struct err why;
 	int r;
@@ -415,8 +417,10 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 		.delete_flows = on_stale_flows,
 		.arg = d,
 	});
-	r = adapters_open(&d->adapters, with_ipvs ? ADAPTERS_ALL : ADAPTERS_NO_IPVS,
-		engine_rules(d->engine), view, err);
+	/* What the kernel does not have holds nothing that is to be removed. */
+	if (config->cleanup)
+		need = with_ipvs ? ADAPTERS_AVAILABLE : ADAPTERS_AVAILABLE_NO_IPVS;
+	r = adapters_open(&d->adapters, need, engine_rules(d->engine), view, err);
 	if (r >= 0)
 		r = adapters_open_other(&d->other, &d->other_rules, view, err);
 	if (r < 0)

@@ -134,10 +134,9 @@ static int try_iptables(
 			package_suggest_modules(err);
 		return -ENOENT;
 	}
+	/* A kernel without sets has none of ours. */
 	r = removes ? try_ipset(err) : 0;
-	if (r == -ENOENT || r == -EOPNOTSUPP)
-		package_suggest_modules(err);
-	return r;
+	return r == -ENOENT ? 0 : r;
 }
 
 /* What the nftables backend needs for Services, beyond the node's own facts. */
@@ -234,10 +233,10 @@ int netfilter_choose(const struct config *c, struct node_view *view, const struc
 	}
 	if (no_ipvs->code)
 		log_warn(view->backend == BACKEND_NFTABLES
-				? "IPVS cannot be used, going on with the nftables backend; get "
-				  "the kernel module ip_vs and restart, or say --backend=nftables"
-				: "IPVS cannot be used, going on with iptables; get the kernel "
-				  "module ip_vs and restart, or say --backend=iptables",
+				? "IPVS cannot be used, going on with the nftables backend; load the "
+				  "module and restart, or say --backend=nftables"
+				: "IPVS cannot be used, going on with iptables; load the module and "
+				  "restart, or say --backend=iptables",
 			"err=\"%s\"", no_ipvs->msg);
 	if (ret_no_iptables->code)
 		log_warn("ipset and iptables cannot be used, going on with nftables; say "
@@ -254,7 +253,7 @@ void netfilter_move_notes(const struct adapters *ours, const struct adapters *ot
 	struct err err;
 	int r;
 
-	if (!from)
+	if (!from || !to)
 		return;
 	r = from->read_note(from, RESERVED_PORTS_NOTE, &ports, &err);
 	if (!r && !port_set_count(&ports))

@@ -160,6 +160,11 @@ static void on_check_failure(const struct health_check *check, const struct err 
 		o->config.view->options->node_name, check->ns, check->name, check->port, err->msg);
 }
 
+void observe_fed(struct observe *o)
+{
+	health_fed(&o->health);
+}
+
 void observe_init(struct observe *o, const struct observe_config *config)
 {
 	const struct config *c = config->config;
@@ -183,6 +188,8 @@ void observe_init(struct observe *o, const struct observe_config *config)
 				.arg = o,
 				.pool = config->pool });
 	}
+	if (engine_stats(config->engine)->fed)
+		observe_fed(o);
 	o->monitor = monitor_new(config->base,
 		&(struct monitor_config){
 			.address = { [MONITOR_HEALTHZ] = { c->healthz.ip, c->healthz.port },
@@ -272,7 +279,11 @@ static void observe_synced(struct observe *o)
 	o->changed_at = 0;
 	for_each_family(o, i)
 	{
-		health_updated(&o->health, observed_families[i], &wall);
+		/* What no Service can do without is a change that still waits. */
+		if (engine_node_fails(c->engine))
+			health_queued(&o->health, observed_families[i], clock_ms());
+		else
+			health_updated(&o->health, observed_families[i], &wall);
 		o->metrics.families[i].last_synced = unix_time(&wall);
 	}
 	/* From the change of an endpoint, as its slice's annotation has it, until now. */

@@ -54,6 +54,8 @@ struct observe {
 void observe_init(struct observe *o, const struct observe_config *config);
 /* This and the functions below do nothing on a zeroed struct, as with --once. */
 void observe_done(struct observe *o);
+/* The store is complete for the first time. */
+void observe_fed(struct observe *o);
 /* The store changed. */
 void observe_change(struct observe *o);
 /* A step is through that began at start_us; `wrote`: it began operations. */

@@ -60,7 +60,8 @@ int reservation_release(struct reservation *r)
 {
 	static const struct port_set none;
 	struct err err;
-	int e = reserved_ports_sync(&r->ports, &none, &err);
+	/* Without sets there is no note of what is ours. */
+	int e = r->ports.adapter ? reserved_ports_sync(&r->ports, &none, &err) : 0;
 
 	if (e < 0)
 		log_error("cannot give back reserved source ports", "err=\"%s\"", err.msg);

@@ -90,8 +90,8 @@ static void collect_warnings(struct daemon *d, struct warnings *w)
 
 	if (d->no_ipvs.code) {
 		buf_addf(&b,
-			"IPVS cannot be used, so %s is (get the kernel module ip_vs and restart, "
-			"or say --backend=%s): %s",
+			"IPVS cannot be used, so %s is (load the module and restart, or say "
+			"--backend=%s): %s",
 			backend_name(d->view.backend), backend_name(d->view.backend),
 			d->no_ipvs.msg);
 		add_warning(buf_str(&b), w);

@@ -39,8 +39,9 @@ static int open_nftables(struct adapters *a, bool may_lack, const struct rule_po
 int adapters_open(struct adapters *a, enum adapters_need need, const struct rule_pool *pool,
 	const struct node_view *view, struct err *err)
 {
-	const bool may_lack = need == ADAPTERS_AVAILABLE;
-	int r = need == ADAPTERS_NO_IPVS ? 0 : ipvs_new(&a->ipvs, err);
+	const bool may_lack = need == ADAPTERS_AVAILABLE || need == ADAPTERS_AVAILABLE_NO_IPVS;
+	const bool ipvs = need == ADAPTERS_ALL || need == ADAPTERS_AVAILABLE;
+	int r = ipvs ? ipvs_new(&a->ipvs, err) : 0;
 
 	if (r < 0 && !(r == -ENOENT && may_lack))
 		return r;

@@ -27,6 +27,7 @@ enum {
 	READ_SIZE = 64 << 10,
 	READS = 16, /* in one turn */
 	REAP_MS = 1,
+	MODPROBE_MS = 20000,
 	NAME_SIZE = 64,
 };
 
@@ -414,4 +415,12 @@ int exec_run(const char *const argv[], const char *input, size_t input_len, int 
 			exec_wait(x);
 	exec_free(x);
 	return r;
+}
+
+int exec_modprobe(const char *module)
+{
+	const char *const argv[] = { "modprobe", "-q", module, NULL };
+	struct err unused;
+
+	return exec_run(argv, NULL, 0, MODPROBE_MS, NULL, &unused);
 }

@@ -36,7 +36,6 @@
 #include "nl.h"
 
 enum {
-	MODPROBE_MS = 10000,
 	FEW_SERVERS = 16, /* room for so many where nobody knows how many there are */
 };
 
@@ -358,7 +357,6 @@ static void ipvs_apply(struct adapter *a, struct op *ops, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		const char *scheduler = ops[i].fact.val.vs.scheduler;
 		char module[SCHED_NAME_SIZE + 8];
-		const char *const argv[] = { "modprobe", "-q", module, NULL };
 		bool *loaded;
 
 		if (ops[i].fact.key.kind != FACT_VS || ops[i].type == OP_DEL ||
@@ -368,7 +366,7 @@ static void ipvs_apply(struct adapter *a, struct op *ops, size_t n)
 		if (*loaded)
 			continue;
 		snprintf(module, sizeof(module), "ip_vs_%s", scheduler);
-		exec_run(argv, NULL, 0, MODPROBE_MS, NULL, NULL);
+		exec_modprobe(module);
 		*loaded = true;
 	}
 	nl_port_batch(v->port, n, ipvs_batch_build, ipvs_batch_answer, &b);

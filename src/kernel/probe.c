@@ -21,8 +21,10 @@
 
 #include "base/mem.h"
 #include "iptables_tool.h"
+#include "kernel/exec.h"
 #include "kernel/iptables_trial.h"
 #include "kernel/ipvs.h"
+#include "kernel/package.h"
 #include "kernel/sysctl.h"
 
 enum {
@@ -194,17 +196,22 @@ int probe_clean(struct adapter *ipvs, struct err *err)
 	return 0;
 }
 
-int probe_servers(struct adapter *ipvs, struct err *err)
+int probe_servers(struct adapter *ipvs, const char *scheduler, struct err *err)
 {
 	struct op vs = { .type = OP_ADD }, rs = { .type = OP_ADD };
 	struct err unused;
 
 	trial_facts(&vs.fact, &rs.fact);
 	probe_clean(ipvs, &unused);
+	strcpy(vs.fact.val.vs.scheduler, scheduler);
 	ipvs->apply(ipvs, &vs, 1);
 	/* If somebody has one with this mark, the kernel has IPVS. */
 	if (vs.result == -EEXIST)
 		return 0;
+	if (vs.result == -EPROTONOSUPPORT)
+		return err_set(err, vs.result,
+			"the kernel has no IPVS scheduler \"%s\" (module ip_vs_%s)", scheduler,
+			scheduler);
 	if (vs.result)
 		return err_errno(err, vs.result, "IPVS refuses a virtual server");
 	ipvs->apply(ipvs, &rs, 1);
@@ -212,23 +219,28 @@ int probe_servers(struct adapter *ipvs, struct err *err)
 	return rs.result ? err_errno(err, rs.result, "IPVS refuses a real server") : 0;
 }
 
+/* The kernel loads ip_vs for whoever asks for its family; before Linux 5.14 nothing does that. */
 static int try_servers(const struct probe_trial *t, struct probe_answer *answer)
 {
 	struct adapter *ipvs;
 	int r = ipvs_new(&ipvs, &answer->err);
 
-	(void)t;
-	return r ? r : probe_servers(ipvs, &answer->err);
+	if (r == -ENOENT && !exec_modprobe("ip_vs"))
+		r = ipvs_new(&ipvs, &answer->err);
+	return r ? r : probe_servers(ipvs, t->scheduler, &answer->err);
 }
 
-int probe_ipvs(struct err *err)
+int probe_ipvs(const char *scheduler, struct err *err)
 {
 	const struct probe_trial trial = {
-		.run = try_servers, .what = "IPVS", .timeout_ms = PROBE_MS
+		.run = try_servers, .what = "IPVS", .timeout_ms = PROBE_MS, .scheduler = scheduler
 	};
 	struct probe_answer answer = { 0 };
+	int r = probe_run(&trial, &answer, err);
 
-	return probe_run(&trial, &answer, err);
+	if (r == -ENOENT || r == -EPROTONOSUPPORT)
+		package_suggest_modules(err);
+	return r;
 }
 
 static int try_schedulers(const struct probe_trial *t, struct probe_answer *answer)

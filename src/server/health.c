@@ -13,6 +13,11 @@ void health_init(struct health *h, uint64_t timeout, bool follows_node)
 	*h = (struct health){ .timeout = timeout, .eligible = !follows_node };
 }
 
+void health_fed(struct health *h)
+{
+	h->starting = true;
+}
+
 void health_queued(struct health *h, int family, uint64_t now)
 {
 	struct health_family *f = &h->families[family == AF_INET6];
@@ -27,6 +32,7 @@ void health_updated(struct health *h, int family, const struct timespec *wall)
 {
 	h->families[family == AF_INET6] =
 		(struct health_family){ .updated = true, .last_updated = *wall };
+	h->starting = false;
 }
 
 void health_set_node(struct health *h, const struct node *node)
@@ -73,8 +79,9 @@ static void add_time_member(struct buf *b, const char *name, const struct timesp
 int health_answer(struct health *h, enum health_probe probe, uint64_t now,
 	const struct timespec *wall, struct buf *ret)
 {
-	const bool healthy = health_ok(h, now);
-	const bool ok = healthy && (probe == HEALTH_LIVEZ || h->eligible);
+	const bool healthz = probe == HEALTH_HEALTHZ;
+	const bool healthy = health_ok(h, now) && !(healthz && h->starting);
+	const bool ok = healthy && (!healthz || h->eligible);
 	const char *separator = ",\"status\":{";
 	const struct timespec *last = NULL; /* when a family was in sync */
 
@@ -97,7 +104,7 @@ int health_answer(struct health *h, enum health_probe probe, uint64_t now,
 		buf_adds(ret, "\"lastUpdated\":\"0001-01-01T00:00:00Z\"");
 	buf_addc(ret, ',');
 	add_time_member(ret, "currentTime", wall);
-	if (probe == HEALTH_HEALTHZ)
+	if (healthz)
 		buf_addf(ret, ",\"nodeEligible\":%s", h->eligible ? "true" : "false");
 	buf_addf(ret, ",\"healthy\":%s", healthy ? "true" : "false");
 

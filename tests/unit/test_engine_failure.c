@@ -279,6 +279,45 @@ static void audits_for_lost_answers_are_limited_in_rate(void **state)
 	assert_in_range(w->kernel.dumps / FAKE_AUDIT_DUMPS, 9, 11);
 }
 
+static int refuse_kind(const struct op *op, void *arg)
+{
+	return op->fact.key.kind == *(enum fact_kind *)arg ? -EINVAL : 0;
+}
+
+/* What one Service asks for, however strange, is no failure of the node. */
+static void a_node_fails_by_what_all_services_need(void **state)
+{
+	static const enum fact_kind of_services[] = { FACT_VS, FACT_RS, FACT_MEMBER, FACT_ROUTE };
+	static const enum fact_kind of_all[] = { FACT_SET, FACT_CHAIN, FACT_JUMP };
+	static enum fact_kind kind;
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(of_services); i++) {
+		kind = of_services[i];
+		fake_kernel_done(&w->kernel);
+		fake_kernel_init(&w->kernel);
+		w->kernel.fault = refuse_kind;
+		w->kernel.arg = &kind;
+		world_restart(w);
+		world_start(w, WEB);
+		assert_true(ledger_counts_of(engine_ledger(w->engine), kind)->failing);
+		assert_false(engine_node_fails(w->engine));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(of_all); i++) {
+		kind = of_all[i];
+		fake_kernel_done(&w->kernel);
+		fake_kernel_init(&w->kernel);
+		w->kernel.fault = refuse_kind;
+		w->kernel.arg = &kind;
+		world_restart(w);
+		world_start(w, WEB);
+		assert_true(engine_node_fails(w->engine));
+		w->kernel.fault = NULL;
+		world_sleep(w, 60000);
+		assert_false(engine_node_fails(w->engine));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +333,7 @@ int main(void)
 		WORLD_TEST(a_scheduler_too_many_is_a_failure),
 		WORLD_TEST(lost_answers_are_found_out_by_an_audit),
 		WORLD_TEST(audits_for_lost_answers_are_limited_in_rate),
+		WORLD_TEST(a_node_fails_by_what_all_services_need),
 	};
 
 	return cmocka_run_group_tests_name("engine_failure", tests, NULL, NULL);

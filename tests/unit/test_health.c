@@ -50,6 +50,13 @@ static void expect(struct health *h, enum health_probe probe, uint64_t now, stru
 	assert_string_equal(buf_str(&b), json);
 }
 
+static int answer(struct health *h, enum health_probe probe, uint64_t now)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+
+	return health_answer(h, probe, now, &start, &b);
+}
+
 static void it_is_healthy_before_the_first_sync(void **state)
 {
 	struct health h;
@@ -60,6 +67,22 @@ static void it_is_healthy_before_the_first_sync(void **state)
 	expect(&h, HEALTH_HEALTHZ, 1000000, after(1, 0), 200,
 		"{\"lastUpdated\":\"2026-01-02T03:04:06Z\","
 		"\"currentTime\":\"2026-01-02T03:04:06Z\",\"nodeEligible\":true,\"healthy\":true}");
+}
+
+static void load_balancers_wait_for_the_first_sync(void **state)
+{
+	struct health h = started();
+
+	(void)state;
+	health_fed(&h);
+	expect(&h, HEALTH_HEALTHZ, 1, after(1, 0), 503,
+		"{\"lastUpdated\":\"2026-01-02T03:04:05Z\",\"currentTime\":\"2026-01-02T03:04:06Z\","
+		"\"nodeEligible\":true,\"healthy\":false,\"status\":{"
+		"\"IPv4\":{\"lastUpdated\":\"2026-01-02T03:04:05Z\",\"healthy\":true},"
+		"\"IPv6\":{\"lastUpdated\":\"2026-01-02T03:04:05Z\",\"healthy\":true}}}");
+	assert_int_equal(answer(&h, HEALTH_LIVEZ, 1), 200);
+	health_updated(&h, AF_INET, &start);
+	assert_int_equal(answer(&h, HEALTH_HEALTHZ, 2), 200);
 }
 
 static void an_idle_node_stays_healthy(void **state)
@@ -227,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup(name, set_zone)
 		TEST(it_is_healthy_before_the_first_sync),
+		TEST(load_balancers_wait_for_the_first_sync),
 		TEST(an_idle_node_stays_healthy),
 		TEST(a_change_that_waits_too_long_is_unhealthy),
 		TEST(every_family_that_is_late_has_to_catch_up),

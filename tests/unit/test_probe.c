@@ -42,7 +42,7 @@ static void a_trial_leaves_nothing(void **state)
 	struct fake_kernel *k = *state;
 	struct err err;
 
-	assert_int_equal(probe_servers(&k->adapter, &err), 0);
+	assert_int_equal(probe_servers(&k->adapter, "rr", &err), 0);
 	assert_int_equal(k->done[FACT_VS][OP_ADD], 1);
 	assert_int_equal(k->done[FACT_RS][OP_ADD], 1);
 	assert_int_equal(k->n_facts, 1);
@@ -58,7 +58,7 @@ static void what_a_killed_trial_left_does_not_disturb_the_next(void **state)
 	for (size_t n = 1; n <= ARRAY_SIZE(left); n++) {
 		for (size_t i = 0; i < n; i++)
 			fake_kernel_put(k, left[i]);
-		assert_int_equal(probe_servers(&k->adapter, &err), 0);
+		assert_int_equal(probe_servers(&k->adapter, "rr", &err), 0);
 		assert_int_equal(k->n_facts, 1);
 	}
 }
@@ -85,7 +85,7 @@ static void a_virtual_server_of_somebody_else_stays(void **state)
 	assert_int_equal(probe_clean(&k->adapter, &err), 0);
 	assert_int_equal(k->n_facts, 3);
 	/* It shows that the kernel has IPVS. */
-	assert_int_equal(probe_servers(&k->adapter, &err), 0);
+	assert_int_equal(probe_servers(&k->adapter, "rr", &err), 0);
 	assert_int_equal(k->n_facts, 3);
 }
 
@@ -107,11 +107,14 @@ static void a_refusal_is_told(void **state)
 	struct err err;
 
 	k->fault = refuse_servers;
-	assert_int_equal(probe_servers(&k->adapter, &err), -EINVAL);
+	assert_int_equal(probe_servers(&k->adapter, "rr", &err), -EINVAL);
 	assert_string_equal(err.msg, "IPVS refuses a real server: Invalid argument");
 	assert_int_equal(k->n_facts, 1);
+	k->no_scheduler = "sed";
+	assert_int_equal(probe_servers(&k->adapter, "sed", &err), -EPROTONOSUPPORT);
+	assert_string_equal(err.msg, "the kernel has no IPVS scheduler \"sed\" (module ip_vs_sed)");
 	k->fault = refuse_all;
-	assert_int_equal(probe_servers(&k->adapter, &err), -EPERM);
+	assert_int_equal(probe_servers(&k->adapter, "rr", &err), -EPERM);
 	assert_string_equal(err.msg, "IPVS refuses a virtual server: Operation not permitted");
 }
 

@@ -48,12 +48,12 @@ static size_t count_virtual_servers(void)
 static void ipvs_works_or_is_missing(void **state)
 {
 	struct err err = { 0 };
-	int r = probe_ipvs(&err);
+	int r = probe_ipvs("rr", &err);
 
 	(void)state;
 	if (!kernel_has_ipvs()) {
 		assert_int_equal(r, -ENOENT);
-		assert_string_equal(err.msg, "the kernel has no IPVS (module ip_vs)");
+		assert_memory_equal(err.msg, "the kernel has no IPVS (module ip_vs)", 37);
 		return;
 	}
 	if (r)
@@ -108,7 +108,7 @@ static const char *words_of_trial(bool here, struct err *ret)
 		memset(ret, 0, sizeof(*ret));
 		if (here)
 			keep_capabilities(1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW);
-		if (!probe_ipvs(ret))
+		if (!probe_ipvs("rr", ret))
 			probe_scheduler("rr", ret);
 		_exit(write(fd[1], ret, sizeof(*ret)) < 0);
 	}
@@ -176,7 +176,7 @@ static void the_caller_keeps_its_namespace(void **state)
 	struct err err;
 
 	(void)state;
-	probe_ipvs(&err);
+	probe_ipvs("rr", &err);
 	assert_true(before != 0);
 	assert_int_equal(network_namespace(), before);
 }

@@ -109,7 +109,7 @@ answers() {
 
 chosen_without_ipvs() {
 	check "an explicit --backend=ipvs fails with the reason and the remedy" \
-		fails_with 'IPVS cannot be used: .*modprobe ip_vs.*--backend=auto' \
+		fails_with 'IPVS cannot be used: .*module ip_vs.*--backend=auto' \
 		daemon_run --once --backend ipvs
 	equal "a failed --backend=ipvs writes nothing" "$(in_node iptables-save | grep -c KUBE)" 0
 	check "with --netfilter=nftables the fallback is the nftables backend" \
