@@ -463,6 +463,7 @@ static void tell_leftovers(struct preflight *p)
 	struct err err;
 
 	iptables_leftovers(p->adapters.iptables, &l);
+	iptables_leftovers(p->other.iptables, &l); /* where nftables is to be used */
 	if (leftovers_find_tables(&l, &err) < 0)
 		add_sentence(err.msg, p->warnings);
 	for (size_t i = 0; i < l.n; i++) {
@@ -501,7 +502,8 @@ static void tell_mode_by_kernel(struct preflight *p)
 		mode = backend_name(BACKEND_NFTABLES);
 	else if (servers->present > servers->foreign)
 		mode = backend_name(BACKEND_IPVS);
-	else if (ledger_counts_of(l, FACT_CHAIN)->present)
+	else if (ledger_counts_of(l, FACT_CHAIN)->present ||
+		json_object_get(p->tree, "otherInterface"))
 		mode = backend_name(BACKEND_IPTABLES);
 	json_object_set_new(o, "mode", json_string(mode));
 }

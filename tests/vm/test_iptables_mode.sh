@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lab.sh"
 . "$(dirname "$0")/moving.sh"
 . "$(dirname "$0")/kube-proxy-iptables.sh"
+. "$(dirname "$0")/preflight.sh"
 
 kube_proxy() {
 	local family
@@ -15,6 +16,14 @@ kube_proxy() {
 		kube_proxy_document >"$WORK/rules"
 		in_node $IPTABLES-restore -w 5 --noflush --counters <"$WORK/rules"
 	done
+}
+
+# announce BACKEND: asks preflight what a takeover would do.
+announce() {
+	REPORT=$WORK_LAB/report
+	in_node "$SVC" preflight --manifests "$MANIFESTS" --cluster-cidr "$CLUSTER_CIDR" \
+		--hostname-override node-a ${NETFILTER:+--netfilter="$NETFILTER"} --backend "$1" -o json \
+		>"$REPORT"
 }
 
 leftovers_named() {
@@ -31,8 +40,13 @@ taken_over_by() {
 	begin_loops
 	equal "connections work with kube-proxy's rules" \
 		"$(names "$(ask client -n 40 tcp 10.96.0.10 80)")" "a c"
-	must "--backend $by takes over" daemon_start --backend "$1"
+	check "preflight: $by can take over" announce "$1"
+	equal "preflight sees kube-proxy's mode, and names what it leaves" \
+		"$(told '"\(.kubeProxy.mode) \(.leftovers | map(select(test("CANARY"))) | length)"')" "iptables 6"
+	must "--backend $by takes over" daemon_start --backend "$1" \
+		--metrics-bind-address 127.0.0.1:10249
 	check "no work is pending after the takeover by $by" eventually 60 settled
+	equal "the daemon does what preflight announced, and no more" "$(done_by_daemon)" "$(announced)"
 	sleep $((PATIENCE / 2 + 1))
 	end_loops "takeover by $by"
 	check "the log names the rest of kube-proxy's rules" leftovers_named

@@ -4,6 +4,7 @@
 # announces is what the daemon then does, it writes nothing, and its commands lead there and back.
 # On a kernel without ip_vs the sets and rules are taken over by the backend iptables.
 . "$(dirname "$0")/lab.sh"
+. "$(dirname "$0")/preflight.sh"
 
 RECORDED=$(realpath "$(dirname "$0")/../kube-proxy")
 
@@ -72,32 +73,6 @@ preflight() {
 	in_node "$SVC" preflight --config "$WORK_LAB/configmap.yaml" --hostname-override node-a \
 		-o json "$@" >"$REPORT"
 	CODE=$?
-}
-
-# told FILTER: prints a part of the report.
-told() {
-	jq -r "$1" "$REPORT"
-}
-
-# net OPERATIONS: prints how many objects of each kind come or go, and how many are changed in place,
-# without those that the kernel deletes with their parent. Chains that drop packets while a virtual
-# server changes come and go in between.
-net() {
-	awk '$2 == "rs" || $2 == "addr" { next }
-		$1 == "set" { set[$2] += $3; next }
-		{ net[$2] += $1 == "add" ? $3 : -$3 }
-		END { for (k in net) if (net[k]) print k, net[k]; for (k in set) print k, "changed", set[k] }' |
-		sort
-}
-
-announced() {
-	told '.differences[] | .change + " " + (.fact | split(" ")[0]) + " 1"' | net
-}
-
-done_by_daemon() {
-	in_node curl -s http://127.0.0.1:10249/metrics |
-		sed -nE 's/^ipvsctl_kernel_operations_total\{kind="(.*)",op="(.*)"\} ([1-9][0-9]*)$/\2 \1 \3/p' |
-		net
 }
 
 # Prints the real servers and the addresses on kube-ipvs0: "10.96.0.1:443 10.128.0.2:6443".
