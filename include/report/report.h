@@ -25,6 +25,7 @@ struct report_input {
 	const char *backend; /* "ipvs" */
 	const char *kernel;  /* "6.1.0-56-amd64" */
 	const char *input;   /* "manifests" or "apiserver" */
+	bool no_endpoints;   /* "endpoints" of ports are left out; they are counted */
 	bool dry;	     /* the engine never reads the kernel: its state is unknown */
 	uint64_t now;	     /* ms of the engine's clock */
 	/* The time that the last change took from the input to the kernel, in us; 0: unknown. */

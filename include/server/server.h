@@ -37,8 +37,9 @@ struct server_config {
 	/*
 	 * The status is written in pieces: each call of status_next appends one, and returns false
 	 * with the last. status_end is called exactly once, also when the client hangs up.
+	 * `endpoints`: each of them is wanted.
 	 */
-	void *(*status_begin)(void *arg);
+	void *(*status_begin)(bool endpoints, void *arg);
 	bool (*status_next)(void *status, struct buf *out);
 	void (*status_end)(void *status);
 	/* Returns a new reference, or NULL with a text if the question makes no sense. `from` may

@@ -93,11 +93,12 @@ void client_escape(struct buf *path, const char *text)
 	curl_free(escaped);
 }
 
-int client_status(const char *socket_path, json_t **ret, struct err *err)
+int client_status(const char *socket_path, bool endpoints, json_t **ret, struct err *err)
 {
+	const char *path = endpoints ? "/v1/status" : "/v1/status?endpoints=false";
 	json_t *reply = NULL;
 	const char *kind;
-	int r = client_get(socket_path, "/v1/status", &reply, err);
+	int r = client_get(socket_path, path, &reply, err);
 
 	if (r < 0)
 		return r;

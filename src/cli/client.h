@@ -3,6 +3,7 @@
 #define CLI_CLIENT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -22,8 +23,11 @@ enum {
  */
 int client_get(const char *socket_path, const char *path, json_t **ret, struct err *err);
 
-/* GETs the Status of ipvsctl-svc-api(7); returns as client_get(). */
-int client_status(const char *socket_path, json_t **ret, struct err *err);
+/*
+ * GETs the Status of ipvsctl-svc-api(7); returns as client_get(). Without `endpoints` it lacks each
+ * one of them, which are most of it; a daemon of an earlier version tells them nevertheless.
+ */
+int client_status(const char *socket_path, bool endpoints, json_t **ret, struct err *err);
 
 /* Appends a text as a value of the query, percent-escaped (RFC 3986). */
 void client_escape(struct buf *path, const char *text);

@@ -445,7 +445,7 @@ void status_table(const json_t *status, bool wide, struct show *ret)
 static enum exit_code fetch_status(const struct request *r, json_t **ret, struct buf *note)
 {
 	struct err err;
-	int e = client_status(r->socket, ret, &err);
+	int e = client_status(r->socket, r->format != FORMAT_TABLE, ret, &err);
 
 	if (!e)
 		return EXIT_CODE_OK;

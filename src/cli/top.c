@@ -326,7 +326,7 @@ static enum exit_code fetch_names(const struct request *r, json_t **ret)
 	_cleanup_(buf_done) struct buf note = { 0 };
 	struct err err;
 
-	if (!client_status(r->socket, ret, &err))
+	if (!client_status(r->socket, false, ret, &err))
 		return EXIT_CODE_OK;
 	buf_addf(&note, "the daemon is not reachable at %s (%s): ", r->socket, err.msg);
 	if (r->ns) {

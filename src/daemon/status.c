@@ -188,14 +188,16 @@ struct status_answer {
 	struct daemon *d;
 	struct report *report;
 	struct warnings warnings;
+	bool endpoints;
 };
 
-static void *status_begin(void *arg)
+static void *status_begin(bool endpoints, void *arg)
 {
 	struct status_answer *s = new0(struct status_answer);
 	struct report_input in = report_input(arg);
 
 	s->d = arg;
+	s->endpoints = endpoints;
 	collect_warnings(s->d, &s->warnings);
 	s->report = report_begin(&in);
 	return s;
@@ -208,6 +210,7 @@ static bool status_next(void *arg, struct buf *out)
 
 	in.warnings = (const char *const *)s->warnings.line;
 	in.n_warnings = s->warnings.n;
+	in.no_endpoints = !s->endpoints;
 	return report_next(s->report, &in, out);
 }
 

@@ -416,7 +416,8 @@ static void report_served_port(struct port_report *r, const struct served_port *
 	for (size_t i = 0; i < p->endpoints.n; i++) {
 		r->total++;
 		r->ready += tallies[i].used;
-		add_endpoint(r, &p->endpoints.eps[i], &tallies[i]);
+		if (!r->in->no_endpoints)
+			add_endpoint(r, &p->endpoints.eps[i], &tallies[i]);
 	}
 }
 
@@ -538,7 +539,8 @@ static void add_port(struct buf *b, struct port_report *r, const struct service 
 	json_text_int(b, "persistenceSeconds", s->affinity_client_ip ? s->affinity_timeout : 0);
 	add_array(b, "addresses", &r->addresses);
 	add_array(b, "fwmarks", &r->fwmarks);
-	add_array(b, "endpoints", &r->endpoints);
+	if (!r->in->no_endpoints)
+		add_array(b, "endpoints", &r->endpoints);
 	json_text_int(b, "ready", (int64_t)r->ready);
 	json_text_int(b, "total", (int64_t)r->total);
 	json_text_int(b, "draining", (int64_t)r->draining);

@@ -84,6 +84,27 @@ static void get_explain(struct http_request *req, const char *query, const struc
 	json_decref(body);
 }
 
+static void get_status(struct http_request *req, const char *query, const struct server *s)
+{
+	_cleanup_(buf_done) struct buf endpoints = { 0 };
+	struct err err;
+	const int has = http_query_get(query, "endpoints", &endpoints, &err);
+	const bool without = has > 0 && !strcmp(buf_str(&endpoints), "false");
+
+	if (has < 0) {
+		reply_error(req, 400, err.msg);
+		return;
+	}
+	if (has && !without && strcmp(buf_str(&endpoints), "true") != 0) {
+		reply_error(req, 400, "endpoints must be true or false");
+		return;
+	}
+	http_reply_pieces(req, type_json,
+		&(struct http_pieces){ .next = s->config.status_next,
+			.end = s->config.status_end,
+			.arg = s->config.status_begin(!without, s->config.arg) });
+}
+
 static void on_server_request(struct http_request *req, const struct http_head *head, void *arg)
 {
 	const struct server *s = arg;
@@ -98,10 +119,7 @@ static void on_server_request(struct http_request *req, const struct http_head *
 	} else if (explain) {
 		get_explain(req, head->query, s);
 	} else {
-		http_reply_pieces(req, type_json,
-			&(struct http_pieces){ .next = s->config.status_next,
-				.end = s->config.status_end,
-				.arg = s->config.status_begin(s->config.arg) });
+		get_status(req, head->query, s);
 	}
 }
 

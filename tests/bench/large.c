@@ -308,7 +308,7 @@ static void settle(struct bench *b, const char *what)
 	row(what, &t, more);
 }
 
-static void bench_status(struct bench *b)
+static void bench_status(struct bench *b, bool endpoints)
 {
 	const struct report_input in = { .store = &b->store,
 		.engine = b->engine,
@@ -318,7 +318,8 @@ static void bench_status(struct bench *b)
 		.input = "apiserver",
 		.now = 1,
 		.conns = bench_conns,
-		.conns_arg = &b->kernel };
+		.conns_arg = &b->kernel,
+		.no_endpoints = !endpoints };
 	struct turns t = { 0 };
 	struct buf piece = { 0 };
 	size_t bytes = 0, most = 0;
@@ -341,7 +342,7 @@ static void bench_status(struct bench *b)
 	buf_done(&piece);
 	snprintf(more, sizeof(more), "%.1f MB, the largest piece %.1f KB", (double)bytes / 1e6,
 		(double)most / 1e3);
-	row("/v1/status", &t, more);
+	row(endpoints ? "/v1/status" : "/v1/status?endpoints=false", &t, more);
 }
 
 static void bench_metrics(struct bench *b)
@@ -387,7 +388,8 @@ static void bench_daemon(const struct cluster *c)
 	settle(&b, "one endpoint leaves");
 	engine_node_changed(b.engine);
 	settle(&b, "all resolved again, nothing new");
-	bench_status(&b);
+	bench_status(&b, true);
+	bench_status(&b, false);
 	bench_metrics(&b);
 	exit(0);
 }

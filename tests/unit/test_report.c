@@ -839,6 +839,23 @@ static void warnings_with_odd_bytes_are_told_nevertheless(void **state)
 		"[\"caf\xc3\xa9 \\\"x\\\"\\n\", \"bad ? name\"]");
 }
 
+static void endpoints_are_counted_where_they_are_left_out(void **state)
+{
+	struct fixture *f = *state;
+	json_t *port;
+
+	f->in.conns = conns;
+	f->in.no_endpoints = true;
+	run(f, WEB_ON_TWO);
+	port = first_port(f, "web");
+	assert_null(json_object_get(port, "endpoints"));
+	assert_true(number(port, "total") > 0);
+	assert_int_equal(number(port, "ready"), number(port, "total"));
+	assert_true(number(port, "activeConnections") > 0);
+	assert_int_equal(
+		number(json_object_get(f->report, "summary"), "endpoints"), number(port, "total"));
+}
+
 static void many_services_are_told_in_pieces(void **state)
 {
 	struct fixture *f = *state;
@@ -1015,6 +1032,7 @@ int main(void)
 		TEST(connections_that_cannot_be_counted_are_unknown),
 		TEST(an_endpoint_on_its_way_out_is_draining),
 		TEST(warnings_with_odd_bytes_are_told_nevertheless),
+		TEST(endpoints_are_counted_where_they_are_left_out),
 		TEST(many_services_are_told_in_pieces),
 		TEST(what_changes_between_two_pieces_is_told_as_it_is_then),
 		TEST(services_stay_whole_while_all_of_them_change),

@@ -37,14 +37,15 @@ struct fixture {
 struct telling {
 	struct fixture *f;
 	size_t left;
-	bool begun;
+	bool begun, endpoints;
 };
 
-static void *status_begin(void *arg)
+static void *status_begin(bool endpoints, void *arg)
 {
 	struct telling *t = new0(struct telling);
 
 	t->f = arg;
+	t->endpoints = endpoints;
 	t->f->asked++;
 	t->left = t->f->padding;
 	return t;
@@ -56,7 +57,8 @@ static bool status_next(void *arg, struct buf *out)
 	size_t n = t->left < PIECE ? t->left : PIECE;
 
 	if (!t->begun)
-		buf_addf(out, "{\"kind\":\"Status\",\"asked\":%u,\"padding\":\"", t->f->asked);
+		buf_addf(out, "{\"kind\":\"Status\",%s\"asked\":%u,\"padding\":\"",
+			t->endpoints ? "" : "\"endpoints\":false,", t->f->asked);
 	t->begun = true;
 	for (size_t i = 0; i < n; i++)
 		buf_addc(out, 'x');
@@ -228,6 +230,35 @@ static void a_query_and_a_full_url_do_not_change_the_path(void **state)
 	assert_begins(query, "HTTP/1.0 200 ");
 	full = ask(f, "GET http://node/v1/status HTTP/1.0\r\n\r\n");
 	assert_begins(full, "HTTP/1.0 200 ");
+}
+
+static void a_status_may_leave_out_endpoints(void **state)
+{
+	static const struct {
+		const char *query;
+		int status;
+		bool without;
+	} rows[] = {
+		{ "endpoints=false", 200, true },
+		{ "x=1&endpoints=false", 200, true },
+		{ "endpoints=true", 200, false },
+		{ "endpoints=", 400, false },
+		{ "endpoints=no", 400, false },
+		{ "endpoints=%2", 400, false },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *answer = NULL;
+		char request[80], begin[32];
+
+		snprintf(request, sizeof(request), "GET /v1/status?%s HTTP/1.0\r\n\r\n",
+			rows[i].query);
+		snprintf(begin, sizeof(begin), "HTTP/1.0 %d ", rows[i].status);
+		answer = ask(f, request);
+		assert_begins(answer, begin);
+		assert_true(!strstr(answer, "\"endpoints\":false") == !rows[i].without);
+	}
 }
 
 static void a_long_answer_arrives_whole(void **state)
@@ -589,6 +620,7 @@ int main(void)
 		TEST(status_is_served_as_json),
 		TEST(status_comes_in_chunks_where_the_client_knows_them),
 		TEST(a_query_and_a_full_url_do_not_change_the_path),
+		TEST(a_status_may_leave_out_endpoints),
 		TEST(a_long_answer_arrives_whole),
 		TEST(what_is_to_be_explained_is_in_the_query),
 		TEST(wrong_bytes_get_an_error_in_json),
