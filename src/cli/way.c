@@ -21,20 +21,25 @@ static void add_line(json_t *list, const char *fmt, ...)
 	free(text);
 }
 
+/* What runs in a pod can be of a DaemonSet or of a file that the kubelet reads. */
 static void stop_kube_proxy(const struct kube_proxy *k, json_t *list)
 {
-	if (k->pod)
+	if (k->pod) {
+		add_line(list,
+			"# a static pod ends when its manifest is moved away; a DaemonSet, on all "
+			"nodes:");
 		add_line(list,
 			"kubectl -n kube-system patch daemonset kube-proxy -p "
 			"'{\"spec\":{\"template\":{\"spec\":{\"nodeSelector\":"
-			"{\"ipvsctl.io/no-kube-proxy\":\"true\"}}}}}' # on all nodes");
-	else if (k->unit)
+			"{\"ipvsctl.io/no-kube-proxy\":\"true\"}}}}}'");
+	} else if (k->unit) {
 		add_line(list, "systemctl disable --now %s", k->unit);
-	else if (k->pid)
+	} else if (k->pid) {
 		add_line(list, "kill %d # and keep what started kube-proxy from starting it again",
 			k->pid);
-	else
+	} else {
 		add_line(list, "# stop kube-proxy, and keep it from starting again");
+	}
 }
 
 static void start_kube_proxy(const struct kube_proxy *k, json_t *list)
@@ -55,6 +60,10 @@ json_t *way_there(const struct way *w)
 	json_t *list = json_array();
 
 	stop_kube_proxy(w->kube_proxy, list);
+	if (w->kube_proxy->pod)
+		add_line(list,
+			"# in a container with the same files, such as that of "
+			"examples/kubernetes/daemonset.yaml:");
 	add_line(list, "%s", w->daemon);
 	add_line(list, "ipvsctl-svc status");
 	if (w->leftovers)

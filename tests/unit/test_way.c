@@ -66,12 +66,22 @@ static void kube_proxy_is_stopped_by_what_runs_it(void **state)
 		"kill 7 # and keep what started kube-proxy from starting it again", DAEMON,
 		"ipvsctl-svc status", NULL
 	};
+	const struct kube_proxy pod = { .pid = 7, .pod = true };
+	static const char *const in_pod[] = {
+		"# a static pod ends when its manifest is moved away; a DaemonSet, on all nodes:",
+		"kubectl -n kube-system patch daemonset kube-proxy -p '{\"spec\":{\"template\":{\"spec\":"
+		"{\"nodeSelector\":{\"ipvsctl.io/no-kube-proxy\":\"true\"}}}}}'",
+		"# in a container with the same files, such as that of "
+		"examples/kubernetes/daemonset.yaml:",
+		DAEMON, "ipvsctl-svc status", NULL
+	};
 	static const char *const by_hand[] = { STOP_IT, DAEMON, "ipvsctl-svc status", NULL };
 
 	(void)state;
 	assert_lines(way_there(&(struct way){
 			     .kube_proxy = &of_unit, .daemon = DAEMON, .leftovers = true }),
 		by_unit);
+	assert_lines(way_there(&(struct way){ .kube_proxy = &pod, .daemon = DAEMON }), in_pod);
 	assert_lines(way_there(&(struct way){ .kube_proxy = &alone, .daemon = DAEMON }), by_kill);
 	assert_lines(way_there(&(struct way){ .kube_proxy = &unseen, .daemon = DAEMON }), by_hand);
 }
