@@ -2,6 +2,7 @@
 #include "kernel/traps.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
@@ -226,7 +227,7 @@ static void judge_settings(const struct trap_facts *f, const struct trap_report 
 		snprintf(dotted, sizeof(dotted), "%s", s->path);
 		for (char *p = dotted; (p = strchr(p, '/'));)
 			*p = '.';
-		trap_report(r, "%s: %s is %ld and should be %ld: %s", known[k].name, dotted,
+		trap_report(r, "%s: %s is %ld and should be %" PRId64 ": %s", known[k].name, dotted,
 			f->found[i], s->value, known[k].consequence);
 	}
 }
