@@ -518,7 +518,7 @@ flood() {
 # settled: whether the daemon has read its input and has no pending work.
 settled() {
 	in_node "$SVC" status --socket "$STATUS_SOCKET" -o json |
-		jq -e '.input.synced and .summary.pending == 0 and .summary.failing == 0'
+		json_says '.input.synced and .summary.pending == 0 and .summary.failing == 0'
 }
 
 # daemon_end SIGNAL: sends it to the daemon and waits; returns the daemon's exit status.

@@ -127,7 +127,7 @@ as_fresh() {
 # settled_on BACKEND: whether this backend has no pending work.
 settled_on() {
 	settled && in_node "$SVC" status --socket "$STATUS_SOCKET" -o json |
-		jq -e '.backend == "'"$1"'"'
+		json_says '.backend == "'"$1"'"'
 }
 
 # A client that keeps sending from one socket.

@@ -32,6 +32,12 @@ check() {
 	return 1
 }
 
+# json_says [OPTION...] FILTER: whether standard input is a JSON text for which jq's filter is true.
+# "jq -e" of jq 1.6 is content where nobody has written anything.
+json_says() {
+	jq -e -s "${@:1:$#-1}" "length == 1 and (.[0] | ${!#})"
+}
+
 # must SENTENCE COMMAND...: as check, and ends the program if it fails.
 must() {
 	check "$@" && return

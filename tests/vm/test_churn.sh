@@ -211,8 +211,8 @@ round() {
 # The exit status of "status" is 1 for conflicts, too, which are expected here.
 at_rest() {
 	in_node "$SVC" status --socket "$STATUS_SOCKET" -o json >"$WORK/status"
-	jq -e '.summary | .pending == 0 and .failing == 0 and .draining == 0 or error(tojson)' \
-		"$WORK/status" &&
+	json_says '.summary | .pending == 0 and .failing == 0 and .draining == 0 or error(tojson)' \
+		<"$WORK/status" &&
 		in_node "$SVC" plan --diff --manifests "$MANIFESTS" --cluster-cidr "$CLUSTER_CIDR" \
 			--hostname-override node-a
 }

@@ -87,7 +87,7 @@ start_unprivileged() {
 # has_event REASON KIND NAME: whether the API server got this Event.
 has_event() {
 	order '{"get": "events"}' | tee "$WORK/last" |
-		jq -e --arg r "$1" --arg k "$2" --arg n "$3" 'any(.events[].object;
+		json_says --arg r "$1" --arg k "$2" --arg n "$3" 'any(.events[].object;
 			.reason == $r and .regarding.kind == $k and .regarding.name == $n)' >/dev/null || {
 		cat "$WORK/last"
 		return 1

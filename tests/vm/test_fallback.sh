@@ -128,7 +128,7 @@ chosen_without_ipvs() {
 
 event_told() {
 	in_node curl -s --data '{"get": "events"}' http://127.0.0.1:6443/_control |
-		jq -e '[.events[].object | select(.reason == "IPVSUnavailable")] |
+		json_says '[.events[].object | select(.reason == "IPVSUnavailable")] |
 			length == 1 and (.[0] | .type == "Warning" and .regarding.kind == "Node" and
 			.regarding.name == "node-a" and (.note | test("ip_vs")))'
 }

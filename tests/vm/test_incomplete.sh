@@ -63,7 +63,7 @@ once() {
 
 complete() {
 	in_node "$SVC" status --socket "$STATUS_SOCKET" -o json |
-		jq -e '.input.complete and .summary.pending == 0 and .unknown == []'
+		json_says '.input.complete and .summary.pending == 0 and .unknown == []'
 }
 
 incomplete() {

@@ -41,7 +41,7 @@ only_in_iptables() {
 plan_agrees() {
 	in_node "$SVC" plan --diff --manifests "$MANIFESTS" --cluster-cidr "$CLUSTER_CIDR" \
 		--hostname-override node-a -o json |
-		jq -e --arg netfilter "$1" '.netfilter == $netfilter and .differences == []'
+		json_says --arg netfilter "$1" '.netfilter == $netfilter and .differences == []'
 }
 
 # What is in the tables, in any order.

@@ -75,7 +75,7 @@ mended() {
 plan_agrees() {
 	in_node "$SVC" plan --diff --backend nftables --manifests "$MANIFESTS" \
 		--cluster-cidr "$CLUSTER_CIDR" --hostname-override node-a -o json |
-		tee "$WORK/last" | jq -e '.differences == []'
+		tee "$WORK/last" | json_says '.differences == []'
 }
 
 loud_fallback() {
@@ -144,7 +144,7 @@ mended "a flushed map" nft flush map ip ipvsctl-svc KUBE-SPREADS
 mended "a deleted table" nft delete table ip ipvsctl-svc
 daemon_end TERM
 must "the daemon starts once more" daemon_start --backend nftables
-check "a restart writes nothing" eval 'status -o json | tee "$WORK/last" | jq -e ".summary.operations == 0"'
+check "a restart writes nothing" eval 'status -o json | tee "$WORK/last" | json_says ".summary.operations == 0"'
 
 check "plan compares, with or without IPVS, and finds no difference" plan_agrees
 

@@ -14,7 +14,7 @@ answers() {
 
 event_told() {
 	in_node curl -s --data '{"get": "events"}' http://127.0.0.1:6443/_control |
-		jq -e '[.events[].object | select(.reason == "IptablesUnavailable")] |
+		json_says '[.events[].object | select(.reason == "IptablesUnavailable")] |
 			length == 1 and (.[0] | .type == "Warning" and .regarding.kind == "Node" and
 			(.note | test("install the package iptables")))'
 }

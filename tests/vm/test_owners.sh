@@ -141,7 +141,7 @@ explains() {
 
 events_have() {
 	order '{"get": "events"}'
-	tail -n 1 "$WORK_LAB/answers" | jq -e --arg reason "$1" --arg name "$2" \
+	tail -n 1 "$WORK_LAB/answers" | json_says --arg reason "$1" --arg name "$2" \
 		'any(.events[].object; .reason == $reason and (.regarding.name // .involvedObject.name) == $name)'
 }
 
@@ -164,11 +164,11 @@ states() {
 
 # has SERVICE, lacks SERVICE: whether the daemon has heard of it.
 has() {
-	status | jq -e --arg name "$1" '.summary.pending == 0 and any(.services[]; .name == $name)'
+	status | json_says --arg name "$1" '.summary.pending == 0 and any(.services[]; .name == $name)'
 }
 
 lacks() {
-	status | jq -e --arg name "$1" '.summary.pending == 0 and all(.services[]; .name != $name)'
+	status | json_says --arg name "$1" '.summary.pending == 0 and all(.services[]; .name != $name)'
 }
 
 # ---- The scenario ----
