@@ -8,11 +8,11 @@
 #include <assert.h>
 #include <curl/curl.h>
 #include <errno.h>
-#include <resolv.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/auth.h"
+#include "base/base64.h"
 #include "base/mem.h"
 #include "decode/reader.h"
 #include "decode/yaml.h"
@@ -83,14 +83,8 @@ static int read_kubeconfig_path(
 static int read_kubeconfig_pem(
 	struct kubeconfig_reader *k, const json_t *obj, const char *key, struct credential *ret)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *data_key = join_text(k, key, "-data", ""), *text = NULL, *path = NULL;
-	unsigned char *data;
-	const char *last;
-	char *digit;
-	size_t size;
-	int e = read_kubeconfig_text(k, obj, data_key, &text), len;
+	int e = read_kubeconfig_text(k, obj, data_key, &text);
 
 	if (!e)
 		e = read_kubeconfig_path(k, obj, key, &path);
@@ -103,25 +97,9 @@ static int read_kubeconfig_pem(
 		return 0;
 	}
 
-	/*
-	 * Go's decoder skips line breaks, b64_pton() all kinds of space. Go's ignores the unused
-	 * bits of the last digit, four before "==" and two before "=", b64_pton() refuses them.
-	 */
-	digit = arena_strdup(&k->to->arena, text);
-	text = digit;
-	size = strcspn(text, "=");
-	last = size && text[size] ? strchr(digits, text[size - 1]) : NULL;
-	if (last && text[size])
-		digit[size - 1] =
-			digits[(last - digits) & (strchr(&text[size + 1], '=') ? 0x30 : 0x3c)];
-	size = strlen(text) / 4 * 3 + 3;
-	data = arena_alloc(&k->to->arena, size, 1);
-	len = strpbrk(text, " \t\v\f") ? -1 : b64_pton(text, data, size);
-	if (len < 0)
+	if (base64_decode(text, &ret->value) < 0)
 		return reader_fail_at(&k->reader, data_key, "is not base64");
 	ret->key = name_key(k, data_key);
-	if (len)
-		buf_add(&ret->value, data, (size_t)len);
 	return 0;
 }
 

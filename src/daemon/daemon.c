@@ -150,7 +150,9 @@ static void on_ready(struct daemon *d)
 	for (int k = 0; k < FACT_KINDS; k++)
 		written += s->ops[k][OP_ADD] + s->ops[k][OP_SET] + s->ops[k][OP_DEL];
 	d->ready = true;
+#ifdef __GLIBC__	/* others give memory back by themselves, or not at all */
 	malloc_trim(0); /* what reading everything took is not needed again */
+#endif
 	log_info("in sync",
 		"services=%zu facts=%zu operations=%llu failing=%zu foreign=%zu "
 		"input_ms=%llu ms=%llu",
