@@ -9,7 +9,8 @@
 #  2. that no work grows faster than its input;
 #  3. clang-format and clang-tidy, where they are installed;
 #  4. the iptables backend on this kernel, if it has no ip_vs;
-#  5. the scenarios of tests/vm with the real programs and a real IPVS: on this kernel if it has
+#  5. build, unit tests and quickstart with Debian 11's userland (one row of tests/matrix.sh);
+#  6. the scenarios of tests/vm with the real programs and a real IPVS: on this kernel if it has
 #     ip_vs, else in a virtual machine with Debian's kernel.
 #
 # Everything is built in DIRECTORY (default: build, in this checkout). The last line is
@@ -112,6 +113,14 @@ run_here() {
 	fi | "$source_root/tests/tally" "$counts" here
 }
 
+# The row of the matrix with the oldest of everything; it takes up to three minutes.
+run_matrix() {
+	MATRIX_DIR=$build/matrix "$source_root/tests/matrix.sh" bullseye >"$build/matrix.log" 2>&1
+	grep -E '^(FAIL|SKIP|not tested|bullseye:)' "$build/matrix.log"
+	sed -nE 's/^total: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$build/matrix.log" |
+		grep . >>"$counts" || echo "Bail out! see $build/matrix.log" | "$source_root/tests/tally" "$counts" matrix
+}
+
 finish() {
 	[ ${#vm_pids[@]} = 0 ] || kill "${vm_pids[@]}" 2>/dev/null
 	[ -z "$lint_pid" ] || kill "$lint_pid" 2>/dev/null
@@ -146,9 +155,11 @@ run_unit
 start_lint
 if [ -n "$native" ]; then
 	finish_lint
+	run_matrix
 	start_vm first
 else
 	run_here
+	run_matrix
 	finish_lint
 	start_vm long "${LONG[@]/#/$source_root/tests/vm/}"
 fi
