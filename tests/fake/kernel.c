@@ -260,11 +260,11 @@ static int dump_real_servers(
 
 	if (k->before_dump)
 		k->before_dump(k, FACT_RS, k->arg);
-	map_for_each_entry(struct held, h, &k->facts, by_key) {
+	map_for_each_match_entry(
+		struct held, h, &k->children, map_hash(vs, sizeof(*vs)), by_parent) {
 		struct fact_key parent;
 
-		if (h->fact.key.kind == FACT_RS && fact_parent(&h->fact.key, &parent) &&
-			fact_key_eq(&parent, vs))
+		if (fact_parent(&h->fact.key, &parent) && fact_key_eq(&parent, vs))
 			fn(&h->fact, arg);
 	}
 	if (k->dump_error && k->dump_error_kind == FACT_RS)
