@@ -79,9 +79,7 @@ take_down() {
 		echo "The quickstart failed. The log of the daemon:" >&2
 		cat "$work/log" >&2 || :
 	fi
-	for name in client node backend-1 backend-2; do
-		ip netns pids "$scene-$name" 2>/dev/null | xargs -r kill 2>/dev/null || :
-	done
+	jobs -p | xargs -r kill 2>/dev/null || :
 	wait
 	for name in client node backend-1 backend-2; do
 		ip netns del "$scene-$name" 2>/dev/null || :
