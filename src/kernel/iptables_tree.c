@@ -151,7 +151,7 @@ static void add_branch_rule(
 			.ports = { (uint16_t)first, (uint16_t)last } };
 	} else if (d) {
 		/* "-d 10.96.0.0/12": the addresses that begin with the same digits. */
-		struct cidr to = { .ip = fact_ip(key), .len = 4 * d };
+		struct cidr to = { .ip = fact_ip(key), .len = (uint8_t)(4 * d) };
 
 		for (int i = d; i < n; i++)
 			to.ip.bytes[i / 2] = (uint8_t)(to.ip.bytes[i / 2] & (i % 2 ? 0xf0 : 0x0f));
