@@ -284,33 +284,31 @@ static int refuse_kind(const struct op *op, void *arg)
 	return op->fact.key.kind == *(enum fact_kind *)arg ? -EINVAL : 0;
 }
 
+/* On a new kernel that refuses facts of that kind. */
+static void start_refused(struct world *w, enum fact_kind *kind)
+{
+	fake_kernel_done(&w->kernel);
+	fake_kernel_init(&w->kernel);
+	w->kernel.fault = refuse_kind;
+	w->kernel.arg = kind;
+	world_restart(w);
+	world_start(w, WEB);
+	assert_true(ledger_counts_of(engine_ledger(w->engine), *kind)->failing);
+}
+
 /* What one Service asks for, however strange, is no failure of the node. */
 static void a_node_fails_by_what_all_services_need(void **state)
 {
-	static const enum fact_kind of_services[] = { FACT_VS, FACT_RS, FACT_MEMBER, FACT_ROUTE };
-	static const enum fact_kind of_all[] = { FACT_SET, FACT_CHAIN, FACT_JUMP };
-	static enum fact_kind kind;
+	static enum fact_kind of_services[] = { FACT_VS, FACT_RS, FACT_MEMBER, FACT_ROUTE };
+	static enum fact_kind of_all[] = { FACT_SET, FACT_CHAIN, FACT_JUMP };
 	struct world *w = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(of_services); i++) {
-		kind = of_services[i];
-		fake_kernel_done(&w->kernel);
-		fake_kernel_init(&w->kernel);
-		w->kernel.fault = refuse_kind;
-		w->kernel.arg = &kind;
-		world_restart(w);
-		world_start(w, WEB);
-		assert_true(ledger_counts_of(engine_ledger(w->engine), kind)->failing);
+		start_refused(w, &of_services[i]);
 		assert_false(engine_node_fails(w->engine));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(of_all); i++) {
-		kind = of_all[i];
-		fake_kernel_done(&w->kernel);
-		fake_kernel_init(&w->kernel);
-		w->kernel.fault = refuse_kind;
-		w->kernel.arg = &kind;
-		world_restart(w);
-		world_start(w, WEB);
+		start_refused(w, &of_all[i]);
 		assert_true(engine_node_fails(w->engine));
 		w->kernel.fault = NULL;
 		world_sleep(w, 60000);
