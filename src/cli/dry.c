@@ -8,6 +8,17 @@
 #include "base/mem.h"
 #include "kernel/adapters.h"
 #include "kernel/link.h"
+#include "kernel/nftables.h"
+#include "kernel/nftables_text.h"
+
+const struct plan_nftables_words dry_nftables_words = {
+	.table = NFTABLES_TABLE,
+	.print_rule = nftables_print_rule,
+	.print_chain = nftables_print_chain,
+	.print_set_type = nftables_print_set_type,
+	.print_element = nftables_print_element,
+	.base_chain = nftables_base_chain,
+};
 
 void dry_init(struct dry *d, const char *command)
 {

@@ -7,6 +7,7 @@
 #include "core/engine.h"
 #include "core/node_view.h"
 #include "manifest/manifest.h"
+#include "report/plan.h"
 
 /* A dry run: manifests are resolved as the daemon of this node would, without a daemon. */
 
@@ -18,6 +19,9 @@ struct dry {
 	struct node_view view; /* filled by dry_take_node() */
 	struct engine *engine;
 };
+
+/* With which plans name objects of nftables. */
+extern const struct plan_nftables_words dry_nftables_words;
 
 void dry_init(struct dry *d, const char *command);
 /* Frees the engine too, if there is one. */

@@ -10,8 +10,6 @@
 #include "kernel/adapters.h"
 #include "kernel/iptables.h"
 #include "kernel/iptables_text.h"
-#include "kernel/nftables.h"
-#include "kernel/nftables_text.h"
 #include "kernel/probe.h"
 #include "report/plan.h"
 #include "tree.h"
@@ -26,15 +24,6 @@ static const char plan_help[] =
 static const char plan_exit_codes[] =
 	"\nExit code: 0 in sync, 1 the kernel differs or a manifest has a mistake,\n"
 	"2 wrong usage, or manifests that cannot be read, 4 no permission.\n";
-
-static const struct plan_nftables_words nftables_words = {
-	.table = NFTABLES_TABLE,
-	.print_rule = nftables_print_rule,
-	.print_chain = nftables_print_chain,
-	.print_set_type = nftables_print_set_type,
-	.print_element = nftables_print_element,
-	.base_chain = nftables_base_chain,
-};
 
 struct plan_run {
 	struct dry dry;
@@ -99,7 +88,7 @@ static bool make_plan(struct plan_run *r, bool read_kernel)
 		command_complain(r->dry.command, EXIT_CODE_DIFFERENT, words.msg);
 	}
 	r->plan.print_rule = iptables_print_rule;
-	r->plan.nftables = &nftables_words;
+	r->plan.nftables = &dry_nftables_words;
 	if (!r->plan.compared)
 		return r->dry.config.diff != DIFF_YES;
 	return !r->plan.n_differences;

@@ -25,13 +25,13 @@
 #include "daemon/backend.h"
 #include "daemon/inputs.h"
 #include "daemon/netfilter.h"
+#include "dry.h"
 #include "kernel/adapters.h"
 #include "kernel/iptables.h"
 #include "kernel/iptables_text.h"
 #include "kernel/leftovers.h"
 #include "kernel/link.h"
 #include "kernel/nftables.h"
-#include "kernel/nftables_text.h"
 #include "kernel/probe.h"
 #include "kernel/sysctl.h"
 #include "kernel/traps.h"
@@ -412,18 +412,10 @@ static void tell_differences(struct preflight *p)
 {
 	static const char *const members[] = { "differences", "conflicts", "refused",
 		"notProxied" };
-	static const struct plan_nftables_words words = {
-		.table = NFTABLES_TABLE,
-		.print_rule = nftables_print_rule,
-		.print_chain = nftables_print_chain,
-		.print_set_type = nftables_print_set_type,
-		.print_element = nftables_print_element,
-		.base_chain = nftables_base_chain,
-	};
 	json_t *tree;
 
 	p->plan.print_rule = iptables_print_rule;
-	p->plan.nftables = &words;
+	p->plan.nftables = &dry_nftables_words;
 	tree = plan_json(&p->plan);
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
 		json_object_set(p->tree, members[i], json_object_get(tree, members[i]));
