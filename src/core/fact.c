@@ -251,18 +251,24 @@ struct fact fact_slot(enum set_id set, const struct ip *ip, uint16_t port, uint8
 struct fact fact_member_spread(int family, const struct spread *s)
 {
 	struct fact f = fact_make(FACT_MEMBER, family);
+	/* Big endian, so that members have the same order on every machine. */
+	const struct spread be = {
+		.slots = htons(s->slots), .flags = s->flags, .affinity = htonl(s->affinity)
+	};
 
 	f.key.set = SET_SPREADS;
-	memcpy(f.key.addr, s, sizeof(*s));
+	memcpy(f.key.addr, &be, sizeof(be));
 	return f;
 }
 
 struct spread fact_spread(const struct fact_key *key)
 {
-	struct spread s;
+	struct spread be;
 
-	memcpy(&s, key->addr, sizeof(s));
-	return s;
+	memcpy(&be, key->addr, sizeof(be));
+	return (struct spread){
+		.slots = ntohs(be.slots), .flags = be.flags, .affinity = ntohl(be.affinity)
+	};
 }
 
 struct fact fact_vs_fwmark(int family, uint32_t mark)

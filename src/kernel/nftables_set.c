@@ -543,7 +543,7 @@ static void read_key_fields(const uint8_t *key, const uint8_t *last, struct fact
 	if (type == SET_TYPE_SPREAD_TO_CHAIN) {
 		memcpy(&number, key, sizeof(number));
 		spread = number_spread(number);
-		memcpy(ret->addr, &spread, sizeof(spread));
+		*ret = fact_member_spread(ret->family, &spread).key;
 		return;
 	}
 	at = read_field(key, ret->addr, f.len[0]);
