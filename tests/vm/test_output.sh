@@ -113,6 +113,7 @@ shown_twice() {
 watched() {
 	local signal pid
 	for signal in INT TERM; do
+		rm -f "$WORK/watch" # else it would seem to be there already
 		env --default-signal=INT "$SVC" status -w --socket "$STATUS_SOCKET" >"$WORK/watch" 2>&1 &
 		pid=$!
 		check "status -w repeats the status" eventually 60 shown_twice
