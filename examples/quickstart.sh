@@ -73,13 +73,16 @@ serve_pages() {
 }
 
 take_down() {
-	local status=$? name
+	local status=$? name pid
 	trap - EXIT
 	if [ "$status" != 0 ]; then
 		echo "The quickstart failed. The log of the daemon:" >&2
 		cat "$work/log" >&2 || :
 	fi
-	jobs -p | xargs -r kill 2>/dev/null || :
+	# Not xargs: the program kill is in a package that may be missing.
+	for pid in $(jobs -p); do
+		kill "$pid" 2>/dev/null || :
+	done
 	wait
 	for name in client node backend-1 backend-2; do
 		ip netns del "$scene-$name" 2>/dev/null || :
