@@ -25,13 +25,18 @@ says() {
 	grep -q -- "$text" "$WORK/said"
 }
 
+# The namespaces of the scenario before may take a while to go, and use modules until then.
+unload_ipvs() {
+	lsmod | cut -d' ' -f1 | grep '^ip_vs_' | xargs -r rmmod
+	rmmod ip_vs
+	[ ! -e /proc/net/ip_vs ]
+}
+
 # As before Linux 5.14, which had no alias for the netlink family.
 without_alias() {
 	mkdir -p "${lacks_alias%/*}"
 	echo 'alias net-pf-16-proto-16-family-IPVS off' >"$lacks_alias"
-	lsmod | cut -d' ' -f1 | grep '^ip_vs_' | xargs -r rmmod
-	rmmod ip_vs 2>/dev/null
-	check "IPVS is not loaded" not test -e /proc/net/ip_vs
+	must "IPVS is not loaded" eventually 60 unload_ipvs
 	check "a daemon that needs IPVS loads it" daemon_run --once --backend ipvs
 	check "it has a virtual server" eval 'in_node ipvsadm -Ln | grep -q 10.96.0.10:80'
 	rm "$lacks_alias"
@@ -39,7 +44,7 @@ without_alias() {
 
 without_rr() {
 	daemon_run --cleanup
-	must "rr is hidden" hide_modules ip_vs_rr
+	must "rr is hidden" eventually 60 hide_modules ip_vs_rr
 	check "--backend=ipvs names the scheduler's module" says 'module ip_vs_rr' --backend ipvs
 	must "the daemon starts by default" daemon_start
 	check "it says that it goes on without IPVS, for want of that module" \
@@ -54,7 +59,7 @@ without_rr() {
 }
 
 without_sets() {
-	must "ip_set is hidden" hide_modules 'ip_set|xt_set'
+	must "ip_set is hidden" eventually 60 hide_modules 'ip_set|xt_set'
 	check "--cleanup removes the virtual servers" daemon_run --cleanup
 	check "no virtual server is left" [ -z "$(in_node ipvsadm -Sn)" ]
 	check "--cleanup of iptables succeeds, too" daemon_run --cleanup --netfilter iptables
