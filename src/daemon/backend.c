@@ -37,10 +37,8 @@ static int setup_ipvs(const struct config *c, const struct node_view *view, stru
 	struct sysctl wanted[SYSCTL_MAX_WANTED];
 	unsigned major, minor;
 	size_t n;
-	int r = backend_check_scheduler(&c->options, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	sysctl_kernel_version(&major, &minor);
 	n = sysctl_wanted(major, minor, c->strict_arp, view->ipv6, wanted);
 	r = sysctl_setup(wanted, n, err);
@@ -109,8 +107,11 @@ int backend_choose(
 	if (err_is_shortage(r))
 		return err_set(err, r, "cannot find out whether IPVS works: %s", reason.msg);
 	/* Whoever names a scheduler wants IPVS, and has to know of a slip. */
-	if (r == -EPROTONOSUPPORT && strcmp(c->options.scheduler, LAST_SCHEDULER) != 0)
-		return backend_check_scheduler(&c->options, err);
+	if (r == -EPROTONOSUPPORT && strcmp(c->options.scheduler, LAST_SCHEDULER) != 0) {
+		r = backend_check_scheduler(&c->options, err);
+		if (r < 0)
+			return r;
+	}
 	if (r && c->options.backend == BACKEND_IPVS)
 		return err_set(err, r,
 			"IPVS cannot be used: %s; load the module, or do without IPVS: "

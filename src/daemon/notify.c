@@ -33,7 +33,7 @@ void notify(const char *state)
 	close(fd);
 }
 
-/* sd_watchdog_enabled(3) wants it at half the time; this leaves one more to be late. */
+/* sd_watchdog_enabled(3) advises half of the time; with a third, one message may be late. */
 unsigned notify_watchdog_ms(void)
 {
 	const char *us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");

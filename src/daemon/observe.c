@@ -269,6 +269,7 @@ static void observe_synced(struct observe *o)
 	const struct observe_config *c = &o->config;
 	const uint64_t resolves = engine_stats(c->engine)->resolves;
 	struct timespec wall;
+	bool node_fails;
 
 	clock_gettime(CLOCK_REALTIME, &wall);
 	observe_sync(o);
@@ -277,10 +278,11 @@ static void observe_synced(struct observe *o)
 		histogram_observe(
 			&o->metrics.event_to_kernel, (double)(clock_us() - o->changed_at) / 1e6);
 	o->changed_at = 0;
+	/* A set or rule that all Services need and that the kernel refuses is a change that waits. */
+	node_fails = engine_node_fails(c->engine);
 	for_each_family(o, i)
 	{
-		/* What no Service can do without is a change that still waits. */
-		if (engine_node_fails(c->engine))
+		if (node_fails)
 			health_queued(&o->health, observed_families[i], clock_ms());
 		else
 			health_updated(&o->health, observed_families[i], &wall);
