@@ -24,7 +24,7 @@ struct map {
 	size_t count;
 };
 
-/* The same bytes have the same hash on every machine; firewall marks are chosen by it. */
+/* Equal bytes have equal hashes on every machine, because firewall marks are chosen by them. */
 uint32_t map_hash(const void *data, size_t len);
 uint32_t map_hash_str(const char *s);
 void map_add(struct map *m, struct map_node *node, uint32_t hash);

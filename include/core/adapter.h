@@ -50,7 +50,7 @@ struct adapter {
 	 * negative errno with words: the dump is then incomplete. Not for FACT_RS.
 	 */
 	int (*dump)(struct adapter *a, enum fact_kind kind, dump_fn fn, void *arg, struct err *err);
-	/* The same for the real servers of one virtual server; there are none if it does not exist.
+	/* As dump(), for the real servers of one virtual server; none if it does not exist.
 	 * NULL: FACT_RS is none of the kinds. */
 	int (*dump_real_servers)(struct adapter *a, const struct fact_key *vs, dump_fn fn,
 		void *arg, struct err *err);
