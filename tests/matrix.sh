@@ -33,7 +33,7 @@ source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 ROWS=(bullseye bookworm trixie sid i386 arm64 s390x musl kernel-5.10 kernel-6.1 kernel-6.12 kernel-newest)
 # Packages with libraries, of the machine that the programs are for.
 LIBRARIES=(libc6-dev libnl-3-dev libnl-genl-3-dev libipset-dev libyaml-dev libjansson-dev
-	libcurl4-openssl-dev libevent-dev libcmocka-dev)
+	libcurl4-openssl-dev zlib1g-dev libevent-dev libcmocka-dev)
 # Not for emulation, which does not report that a program cannot be executed (exec), has memory of its
 # own (metrics) and cannot ask for the state of a connection (http2). One case of manifest_watch fails
 # there, too; why is not known.
@@ -78,24 +78,25 @@ inside() {
 system() {
 	local root=$dir/$1 suite=$2 arch=$3 mirror=${DEBIAN_MIRROR:-http://deb.debian.org}
 	shift 3
-	[ ! -e "$root/complete" ] || return 0
+	# One that was made with other packages is of no use.
+	[ "$(cat "$root/complete" 2>/dev/null)" != "$*" ] || return 0
 	rm -rf "${root:?}"
 	debootstrap --variant=minbase --arch="$arch" --include="$(IFS=, && echo "$*")" "$suite" "$root" \
 		"$mirror/debian" >"$root.log" 2>&1 || return
-	touch "$root/complete"
+	echo "$*" >"$root/complete"
 }
 
 # foreign ROOT ARCHITECTURE PACKAGE...: adds packages to a system.
 foreign() {
 	local root=$1 arch=$2
 	shift 2
-	[ ! -e "$root/complete-$arch" ] || return 0
+	[ "$(cat "$root/complete-$arch" 2>/dev/null)" != "$*" ] || return 0
 	{
 		chroot "$root" dpkg --add-architecture "$arch" && chroot "$root" apt-get -q update &&
 			DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get -q install -y \
 				--no-install-recommends "$@"
 	} >"$root.log" 2>&1 || return
-	touch "$root/complete-$arch"
+	echo "$*" >"$root/complete-$arch"
 }
 
 # build ROOT [OPTION...]: builds in /build of the system.
@@ -220,7 +221,7 @@ test_musl() {
 	}
 	# musl-gcc has the headers of musl only; glibc's must not come with those of the libraries.
 	inside "$root" 'rm -rf /headers && mkdir /headers && cd /headers &&
-		ln -s /usr/include/{linux,asm-generic,libipset,event2,yaml.h,jansson.h,libmnl,mtd} . &&
+		ln -s /usr/include/{linux,asm-generic,libipset,event2,yaml.h,jansson.h,zlib.h,zconf.h,libmnl,mtd} . &&
 		ln -s /usr/include/evutil.h /usr/include/libnl3/netlink /usr/include/event.h . &&
 		ln -s /usr/include/x86_64-linux-gnu/{asm,curl,jansson_config.h} . 2>/dev/null; ls /usr/include/*/jansson_config.h /usr/include/jansson_config.h 2>/dev/null |
 			head -n 1 | xargs -I{} ln -sf {} .

@@ -25,6 +25,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "ca_files.h"
+#include "coding.h"
 #include "http_end.h"
 #include "origin.h"
 
@@ -36,8 +37,6 @@ enum {
 	KEEPALIVE_IDLE_S = 10,
 	KEEPALIVE_INTERVAL_S = 5,
 	NAMES_KEPT_S = 5, /* a server that is away may come back with another address */
-	/* libcurl expands what it reads at once, and deflate by a factor of up to 1032. */
-	READ_SIZE = 2048,
 	UNAUTHORIZED = 401
 };
 
@@ -91,8 +90,11 @@ struct http_request {
 	uint64_t turn_us;  /* that this took */
 	size_t head_bytes;
 	uint64_t received;
-	char *warning;	  /* of the head that comes at the moment; NULL: none */
-	char failure[64]; /* why we ended it; "": we did not */
+	char *warning;	       /* of the head that comes at the moment; NULL: none */
+	struct buf encoding;   /* the same: its Content-Encoding, several with commas */
+	struct coding *coding; /* of the body; NULL: on_head was not called yet */
+	size_t taken; /* of what libcurl delivers once more after a pause: handed over already */
+	struct err failure; /* why we ended it; a code of 0: we did not */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -121,23 +123,34 @@ static unsigned http_version(CURL *easy)
 	}
 }
 
-/* Keeps the first Warning of a head, of which this is a line. */
-static void note_warning(struct http_request *r, const char *line, size_t len)
+/* The value of a line of the head, without white space around it; NULL: it is another field's. */
+static char *field_value(const char *line, size_t len, const char *name)
 {
-	static const char name[] = "Warning:";
-	const size_t name_len = sizeof(name) - 1;
+	size_t name_len = strlen(name);
 
-	if (len >= 5 && !strncmp(line, "HTTP/", 5)) {
-		free(r->warning);
-		r->warning = NULL;
-	}
-	if (r->warning || len < name_len || strncasecmp(line, name, name_len) != 0)
-		return;
-	for (line += name_len, len -= name_len; len && isspace((unsigned char)*line); len--)
+	if (len <= name_len || strncasecmp(line, name, name_len) != 0 || line[name_len] != ':')
+		return NULL;
+	for (line += name_len + 1, len -= name_len + 1; len && isspace((unsigned char)*line); len--)
 		line++;
 	while (len && isspace((unsigned char)line[len - 1]))
 		len--;
-	r->warning = mem_strndup(line, len);
+	return mem_strndup(line, len);
+}
+
+/* Keeps the first Warning and all content codings of a head, of which this is a line. */
+static void note_fields(struct http_request *r, const char *line, size_t len)
+{
+	_cleanup_free_ char *encoding = NULL;
+
+	if (len >= 5 && !strncmp(line, "HTTP/", 5)) {
+		free(take(r->warning));
+		buf_reset(&r->encoding);
+	}
+	if (!r->warning)
+		r->warning = field_value(line, len, "Warning");
+	encoding = field_value(line, len, "Content-Encoding");
+	if (encoding)
+		buf_addf(&r->encoding, "%s%s", r->encoding.len ? ", " : "", encoding);
 }
 
 /* One line of the head; an empty one ends it. Informational answers (1xx) have heads of their own.
@@ -157,16 +170,17 @@ static size_t on_header_line(char *line, size_t size, size_t n, void *arg)
 		return 0;
 	r->head_bytes += n;
 	if (r->head_bytes > HTTP_MAX_HEAD) {
-		snprintf(r->failure, sizeof(r->failure),
-			"the head of the answer is larger than %d KiB", HTTP_MAX_HEAD >> 10);
+		err_set(&r->failure, -EMSGSIZE, "the head of the answer is larger than %d KiB",
+			HTTP_MAX_HEAD >> 10);
 		return 0;
 	}
-	note_warning(r, line, size * n);
+	note_fields(r, line, size * n);
 	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (!last || r->status || status < 200)
 		return size * n;
 
 	r->status = head.status = (unsigned)status;
+	r->coding = coding_new(buf_str(&r->encoding));
 	head.version = http_version(r->easy);
 	if (head.status == UNAUTHORIZED)
 		auth_rejected(r->client->auth);
@@ -186,34 +200,49 @@ static size_t on_header_line(char *line, size_t size, size_t n, void *arg)
 	return r->cancelled ? 0 : size * n;
 }
 
-/* A pause keeps these bytes back, and all that follow. */
+/*
+ * A pause keeps these bytes back, and all that follow: libcurl delivers them once more, and ends the
+ * request only when it got rid of them.
+ */
 static size_t on_body_bytes(char *data, size_t size, size_t n, void *arg)
 {
 	static const struct timeval at_once = { 0 };
 	struct http_request *r = arg;
 	struct http_client *c = r->client;
-	uint64_t began;
+	size_t again = r->taken < size * n ? r->taken : size * n, len = size * n - again;
+	const char *in = data + again;
+	struct coding_piece piece;
 
 	r->heard_ms = timers_now(c->timers);
 	if (r->cancelled)
 		return CURL_WRITEFUNC_ERROR;
-	if (r->turn_bytes + n > HTTP_TURN_BYTES || r->turn_us > HTTP_TURN_US) {
-		r->paused = true;
-		event_add(c->next_turn, &at_once);
-		return CURL_WRITEFUNC_PAUSE;
-	}
 	if (r->config.limit_ms && r->heard_ms - r->begun_ms > r->config.limit_ms) {
-		snprintf(r->failure, sizeof(r->failure), "the answer did not end within %u s",
+		err_set(&r->failure, -ETIMEDOUT, "the answer did not end within %u s",
 			r->config.limit_ms / 1000);
 		return CURL_WRITEFUNC_ERROR;
 	}
-	r->received += n;
-	began = clock_us();
-	if (r->config.on_body)
-		r->config.on_body(data, size * n, r->config.arg);
-	r->turn_bytes += n;
-	r->turn_us += clock_us() - began;
-	return r->cancelled ? CURL_WRITEFUNC_ERROR : size * n;
+	while (r->turn_bytes < HTTP_TURN_BYTES && r->turn_us <= HTTP_TURN_US) {
+		uint64_t began = clock_us();
+
+		if (coding_next(r->coding, &in, &len, HTTP_TURN_BYTES - r->turn_bytes, &piece,
+			    &r->failure) < 0)
+			return CURL_WRITEFUNC_ERROR;
+		if (!piece.len) {
+			r->taken -= again;
+			return size * n;
+		}
+		r->received += piece.len;
+		if (r->config.on_body)
+			r->config.on_body(piece.data, piece.len, r->config.arg);
+		if (r->cancelled)
+			return CURL_WRITEFUNC_ERROR;
+		r->turn_bytes += piece.len;
+		r->turn_us += clock_us() - began;
+	}
+	r->taken += size * n - again - len;
+	r->paused = true;
+	event_add(c->next_turn, &at_once);
+	return CURL_WRITEFUNC_PAUSE;
 }
 
 /* Connections: called by libcurl */
@@ -290,6 +319,8 @@ static void http_request_free(struct http_request *r)
 	curl_slist_free_all(r->headers);
 	timer_free(r->idle);
 	free(r->warning);
+	buf_done(&r->encoding);
+	coding_free(r->coding);
 	free(r->path);
 	free(r);
 }
@@ -305,8 +336,8 @@ static void add_failure(struct buf *b, const struct http_request *r, CURLcode co
 	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &os_error);
 	if (code == CURLE_COULDNT_CONNECT && os_error)
 		buf_addf(b, "cannot connect: %s", strerror((int)os_error));
-	else if (*r->failure)
-		buf_adds(b, r->failure);
+	else if (r->failure.code)
+		buf_adds(b, r->failure.msg);
 	else if (code == CURLE_OPERATION_TIMEDOUT && !r->silent)
 		buf_addf(b, "no connection within %d s", HTTP_CONNECT_TIMEOUT_MS / 1000);
 	else if (*r->error && !strchr(r->error, '@'))
@@ -327,6 +358,8 @@ static void http_request_end(struct http_request *r, CURLcode code)
 	long os_error = 0;
 
 	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &os_error);
+	if (code == CURLE_OK && r->coding && coding_end(r->coding, &r->failure) < 0)
+		code = CURLE_BAD_CONTENT_ENCODING;
 	result.end = http_end_of(code, os_error);
 	curl_easy_getinfo(r->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
 	result.received = received > 0 ? (uint64_t)received : 0;
@@ -430,7 +463,6 @@ static void set_connection(const struct http_request *r, const struct credential
 #endif
 	must_set(curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS));
 	must_set(curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_TIMEOUT_MS));
-	must_set(curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)READ_SIZE));
 	must_set(curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)NAMES_KEPT_S));
 	must_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L));
 	must_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S));
@@ -514,7 +546,7 @@ static void set_credentials(struct http_request *r, const struct credentials *c)
 	for (const char *const *h = c->headers; *h; h++)
 		add_header_line(r, *h);
 	if (c->compression)
-		must_set(curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip"));
+		add_header_line(r, "Accept-Encoding: gzip");
 }
 
 /* Method, URL, headers and body */

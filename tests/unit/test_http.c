@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/list.h"
+#include "gzip.h"
 #include "http_fixture.h"
 
 static int start(void **state)
@@ -32,6 +33,12 @@ static int make_caller(void **state)
 static const char *text(const struct call *c)
 {
 	return buf_str(&c->body);
+}
+
+static void turn(struct caller *c)
+{
+	for (int i = 0; i < 20; i++)
+		event_base_loop(c->base, EVLOOP_NONBLOCK);
 }
 
 /* Answers */
@@ -113,13 +120,116 @@ static void a_large_answer_is_compressed_on_the_wire(void **state)
 	call_done(&c);
 }
 
-/* What does not end */
+/* Codings of bodies */
 
-static void turn(struct caller *c)
+/* Answers with these bytes, as a body of that coding. */
+static void order_coded(const char *encoding, const struct buf *bytes, const char *more)
 {
-	for (int i = 0; i < 20; i++)
-		event_base_loop(c->base, EVLOOP_NONBLOCK);
+	_cleanup_(buf_done) struct buf order = { 0 };
+
+	buf_adds(&order, "{\"fault\": {\"body\": \"");
+	for (size_t i = 0; i < bytes->len; i++)
+		buf_addf(&order, "\\u%04x", (unsigned char)bytes->data[i]);
+	buf_addf(&order, "\", \"encoding\": \"%s\"%s}}", encoding, more);
+	fake_api_order(&api, buf_str(&order));
 }
+
+static void note_turn(struct call *c)
+{
+	*(size_t *)c->arg += 1;
+}
+
+/* All of it is there before the first portion is handed over. */
+static void a_small_answer_that_becomes_large_ends_behind_its_body(void **state)
+{
+	enum { SIZE = 5 << 20 };
+	static char zeros[SIZE];
+	struct caller *caller = *state;
+	static const char *const more[] = { "", ", \"trickle\": true" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
+		_cleanup_(buf_done) struct buf gzip = { 0 };
+		struct call c = { 0 };
+		size_t before = 0, calls = 0;
+
+		gzip_add(&gzip, zeros, SIZE);
+		order_coded("gzip", &gzip, more[i]);
+		c.in_body = note_turn;
+		c.arg = &calls;
+		call_begin_get(&c, caller, "/version");
+		while (!c.ends) {
+			event_base_loop(caller->base, EVLOOP_ONCE);
+			assert_in_range(c.body.len - before, 0, HTTP_TURN_BYTES);
+			before = c.body.len;
+		}
+		assert_int_equal(c.result.end, HTTP_END_ANSWERED);
+		assert_int_equal(c.body.len, SIZE);
+		assert_memory_equal(c.body.data, zeros, SIZE);
+		assert_int_equal(c.result.received, gzip.len);
+		assert_true(calls >= SIZE / HTTP_TURN_BYTES);
+		call_done(&c);
+	}
+}
+
+static void a_request_ends_while_its_body_is_expanded(void **state)
+{
+	static char zeros[1 << 20];
+	struct caller *caller = *state;
+	_cleanup_(buf_done) struct buf gzip = { 0 };
+	struct call c = { 0 };
+
+	gzip_add(&gzip, zeros, sizeof(zeros));
+	order_coded("gzip", &gzip, "");
+	call_begin_get(&c, caller, "/version");
+	call_await_body(&c, 1);
+	http_request_cancel(c.request);
+	turn(caller);
+	assert_true(c.body.len < sizeof(zeros));
+	assert_int_equal(c.ends, 0);
+	call_done(&c);
+}
+
+static void a_body_comes_in_a_coding_that_is_known(void **state)
+{
+	static const struct {
+		const char *encoding, *bytes; /* NULL: "hello", compressed */
+		size_t cut;
+		const char *body, *message; /* NULL: answered */
+	} rows[] = {
+		{ "gzip", NULL, 0, "hello", NULL },
+		{ "X-GZIP", NULL, 0, "hello", NULL },
+		{ "identity", "hello", 0, "hello", NULL },
+		{ "gzip", "", 0, "", NULL },
+		{ "br", "hello", 0, "",
+			": the answer is encoded as \"br\"; only gzip is supported" },
+		{ "gzip, gzip", "hello", 0, "",
+			": the answer is encoded as \"gzip, gzip\"; only gzip is supported" },
+		{ "gzip", "hello", 0, "",
+			": the compressed answer is broken: incorrect header check" },
+		{ "gzip", NULL, 1, "hello", ": the compressed answer ends early" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(buf_done) struct buf bytes = { 0 };
+		struct call c = { 0 };
+
+		if (rows[i].bytes)
+			buf_adds(&bytes, rows[i].bytes);
+		else
+			gzip_add(&bytes, "hello", 5);
+		bytes.len -= rows[i].cut;
+		order_coded(rows[i].encoding, &bytes, "");
+		call_get(&c, *state, "/version");
+		assert_int_equal(c.result.status, 200);
+		assert_string_equal(text(&c), rows[i].body);
+		assert_int_equal(
+			c.result.end, rows[i].message ? HTTP_END_FAILED : HTTP_END_ANSWERED);
+		assert_contains(c.message, rows[i].message ? rows[i].message : "");
+		call_done(&c);
+	}
+}
+
+/* What does not end */
 
 struct endless {
 	struct call call;
@@ -707,6 +817,9 @@ int main(void)
 		TEST(the_servers_warning_is_told),
 		TEST(one_byte_at_a_time_is_the_same_body),
 		TEST(a_large_answer_is_compressed_on_the_wire),
+		TEST(a_small_answer_that_becomes_large_ends_behind_its_body),
+		TEST(a_request_ends_while_its_body_is_expanded),
+		TEST(a_body_comes_in_a_coding_that_is_known),
 		TEST(an_endless_answer_leaves_the_loop_its_turns),
 		TEST(a_head_without_an_end_ends_the_request),
 		TEST(the_request_says_who_it_is_from),

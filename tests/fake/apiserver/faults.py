@@ -13,6 +13,7 @@ These keys are the effects:
     status       answers with that code (and "retryAfter" seconds)
     body         answers with that text as a complete JSON body, and with "status", if there is one
     repeat       that text follows "body" over and over, until the client hangs up
+    encoding     the answer claims this content coding, and each character of "body" is a byte of it
     gzip         "body" and "repeat" are compressed
     tooLarge     answers that the requested version is too large
     delay        answers that many seconds late, by the server's clock
@@ -38,7 +39,8 @@ REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFo
            410: "Expired", 422: "Invalid", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable",
            504: "Timeout"}
 KEYS = {"resource", "verb", "skip", "times", "status", "body", "tooLarge", "retryAfter", "delay", "silent", "drop", "error",
-        "end", "stall", "after", "cut", "reset", "trickle", "garbage", "contentType", "repeat", "gzip", "headers"}
+        "end", "stall", "after", "cut", "reset", "trickle", "garbage", "contentType", "repeat", "gzip", "headers",
+        "encoding"}
 
 
 def refusal(code, retry_after=None):

@@ -273,6 +273,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.authenticate()
             if "repeat" in fault:
                 self.send_endless(fault)
+            elif "encoding" in fault:
+                self.send_body(fault.get("status", 200), {"Content-Encoding": fault["encoding"]},
+                               fault["body"].encode("latin-1"))
             elif "body" in fault:
                 self.send_body(fault.get("status", 200), {"Content-Type": "application/json"}, fault["body"].encode())
             else:
@@ -358,7 +361,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def send_body(self, code, headers, body):
         if "contentType" in self.answer_fault():
             headers = dict(headers, **{"Content-Type": self.answer_fault()["contentType"]})
-        if len(body) > GZIP_MIN and "gzip" in (self.headers.get("Accept-Encoding") or ""):
+        accepted = self.headers.get("Accept-Encoding") or ""
+        if len(body) > GZIP_MIN and "gzip" in accepted and "Content-Encoding" not in headers:
             headers = dict(headers, **{"Content-Encoding": "gzip"})
             body = gzip.compress(body, 1)
         answer = getattr(self, "answer", None) or Answer(self, {})
