@@ -11,7 +11,6 @@
 
 #include "base/mem.h"
 
-#define PROCESS_NAME "kube-proxy"
 #define CONFIG_OPTION "--config"
 
 /* Appends a file of the process, up to the limit. False: it is gone, or is not ours to read. */
@@ -44,11 +43,11 @@ static void read_network(const char *proc, const char *pid, char ret[static PATH
 }
 
 /* Whether the first word of the command line is the program. */
-static bool is_kube_proxy(const struct buf *command)
+static bool command_is_of(const struct buf *command, const char *program)
 {
 	const char *word = buf_str(command), *slash = strrchr(word, '/');
 
-	return !strcmp(slash ? slash + 1 : word, PROCESS_NAME);
+	return !strcmp(slash ? slash + 1 : word, program);
 }
 
 /* The words are separated by NUL. */
@@ -107,7 +106,7 @@ static void take_process(
 	k->file = mem_strdup(buf_str(&file));
 }
 
-int kube_proxy_find(const char *proc, struct kube_proxy *ret, struct err *err)
+int kube_proxy_find(const char *proc, const char *program, struct kube_proxy *ret, struct err *err)
 {
 	char ours[PATH_MAX], network[PATH_MAX];
 	DIR *dir = opendir(proc);
@@ -123,7 +122,7 @@ int kube_proxy_find(const char *proc, struct kube_proxy *ret, struct err *err)
 
 		if (strspn(pid, "0123456789") != strlen(pid) ||
 			!read_process_file(proc, pid, "cmdline", &command) ||
-			!is_kube_proxy(&command))
+			!command_is_of(&command, program))
 			continue;
 		read_network(proc, pid, network);
 		if (!strcmp(network, ours))

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* The kube-proxy of this node: its process, its options and its configuration file. */
+/* The kube-proxy of this node, or another proxy: its process, its options and its configuration file. */
 
 enum {
 	KUBE_PROXY_MAX_OPTIONS = 256,	 /* of its command line */
@@ -26,11 +26,11 @@ struct kube_proxy {
 };
 
 /*
- * Looks for the process below `proc`, which is "/proc" and has "self", too. A process in a container
+ * Looks for a process of that program below `proc`, which is "/proc" and has "self", too. A process in a container
  * has its file below its own root directory. Returns 0, also if there is none, or a negative errno
  * with words.
  */
-int kube_proxy_find(const char *proc, struct kube_proxy *ret, struct err *err);
+int kube_proxy_find(const char *proc, const char *program, struct kube_proxy *ret, struct err *err);
 void kube_proxy_done(struct kube_proxy *k);
 
 /* Appends a word as a shell reads it, in quotes where it needs them. */

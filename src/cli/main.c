@@ -22,6 +22,7 @@ static const struct command commands[] = {
 	{ "preflight", "show what would be taken over from kube-proxy, and what must be done first",
 		preflight_main },
 	{ "top", "show the traffic of Services", top_main },
+	{ "doctor", "look for what is wrong with this node, and tell the remedies", doctor_main },
 	{ "cleanup", "remove what kube-proxy left in the kernel", cleanup_main },
 };
 

@@ -151,7 +151,7 @@ static void take_given_input(struct takeover_config *t)
 
 int takeover_config_read(struct takeover_config *t, struct err *err)
 {
-	int r = kube_proxy_find("/proc", &t->found, err);
+	int r = kube_proxy_find("/proc", "kube-proxy", &t->found, err);
 
 	if (r < 0)
 		return r;

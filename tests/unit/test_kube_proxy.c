@@ -93,7 +93,7 @@ static void there_may_be_none(void **state)
 	ADD("13", "net:[2]", "kube-proxy\0--config=/a", "0::/\n"); /* of a node in a container */
 	ADD("14", "net:[1]", "/opt/not-kube-proxy", "0::/\n");
 	ADD("15", "net:[1]", "", "0::/\n");
-	assert_int_equal(kube_proxy_find(b->dir, &k, &err), 0);
+	assert_int_equal(kube_proxy_find(b->dir, "kube-proxy", &k, &err), 0);
 	assert_int_equal(k.pid, 0);
 	assert_null(k.file);
 }
@@ -109,7 +109,7 @@ static void a_pod_has_its_file_below_its_own_root(void **state)
 		"/usr/local/bin/kube-proxy\0--config=/var/lib/kube-proxy/config.conf\0"
 		"--hostname-override=node-a",
 		"0::/kubepods.slice/kubepods-besteffort.slice/cri-containerd-1.scope\n");
-	assert_int_equal(kube_proxy_find(b->dir, &k, &err), 0);
+	assert_int_equal(kube_proxy_find(b->dir, "kube-proxy", &k, &err), 0);
 	assert_int_equal(k.pid, 77);
 	assert_true(k.pod);
 	assert_null(k.unit);
@@ -130,7 +130,7 @@ static void a_unit_may_run_it_with_options_alone(void **state)
 		"kube-proxy\0--proxy-mode=ipvs\0--config\0conf\0-v\0"
 		"2",
 		"12:pids:/system.slice/kube-proxy.service\n1:name=systemd:/init.scope\n");
-	assert_int_equal(kube_proxy_find(b->dir, &k, &err), 0);
+	assert_int_equal(kube_proxy_find(b->dir, "kube-proxy", &k, &err), 0);
 	assert_int_equal(k.pid, 78);
 	assert_false(k.pod);
 	assert_string_equal(k.unit, "kube-proxy.service");
