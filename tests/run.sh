@@ -24,7 +24,7 @@ source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 LONG=(test_order.sh test_drift.sh test_takeover.sh test_takeover_nftables.sh test_flows.sh
 	test_flows_nftables.sh test_handover.sh test_handover_iptables.sh test_external_moves.sh)
 # These scenarios also test something on a kernel without IPVS.
-HERE=(test_external_iptables.sh test_fallback.sh test_flows_iptables.sh test_flows_nftables_backend.sh
+HERE=(test_doctor.sh test_external_iptables.sh test_fallback.sh test_flows_iptables.sh test_flows_nftables_backend.sh
 	test_handover_iptables.sh test_nftables_backend.sh
 	test_handover_nftables.sh test_iptables.sh test_iptables_mode.sh test_output.sh
 	test_owners_iptables.sh test_quickstart.sh)

@@ -4,7 +4,6 @@
 
 #include <jansson.h>
 #include <limits.h>
-#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/utsname.h>
@@ -13,6 +12,7 @@
 #include "base/err.h"
 #include "base/ip.h"
 #include "config/config.h"
+#include "kernel/interfaces.h"
 #include "kube_proxy.h"
 
 /*
@@ -27,14 +27,6 @@ enum { DOCTOR_MAX_FILE = 16 << 20 /* bytes; what is longer is cut */ };
 struct doctor_file {
 	char *path, *text;
 	bool sysctls; /* of sysctl.d(5); such files are in the order in which they are applied */
-};
-
-struct doctor_link {
-	char name[IFNAMSIZ];
-	char kind[32];	       /* "vxlan", "bridge", "ipip"; "": an Ethernet device or a veth */
-	char master[IFNAMSIZ]; /* "": none */
-	long mtu, rp_filter;   /* or DOCTOR_UNKNOWN */
-	bool up, carrier;
 };
 
 struct doctor_address {
@@ -58,8 +50,8 @@ enum { DOCTOR_MODULES = 8, DOCTOR_PROXIES = 3 };
 struct doctor_facts {
 	struct doctor_file *files;
 	size_t n_files, cap_files;
-	struct doctor_link *links;
-	size_t n_links, cap_links;
+	struct interface *links;
+	size_t n_links;
 	struct doctor_address *addresses; /* of all links */
 	size_t n_addresses, cap_addresses;
 	struct doctor_module modules[DOCTOR_MODULES]; /* that the configuration needs */
@@ -100,7 +92,7 @@ long doctor_number(const struct doctor_facts *f, const char *path);
 const char *doctor_sysctl_file(
 	const struct doctor_facts *f, const char *setting, struct buf *value, unsigned *ret_line);
 /* The device of the default route; NULL: there is none. */
-const struct doctor_link *doctor_default_link(const struct doctor_facts *f);
+const struct interface *doctor_default_link(const struct doctor_facts *f);
 
 /*
  * Adds a finding to the list: a name, and why it hurts. doctor_say() completes it by "seen", "remedy"

@@ -252,43 +252,20 @@ static void judge_configuration(const struct doctor_facts *f, json_t *findings)
 {
 	json_t *o;
 
-	/* A daemon that runs has read it without mistakes; it may have changed since. */
 	for (size_t i = 0; i < f->config.mistakes.n; i++) {
-		o = doctor_finding(findings, "configuration",
+		const char *mistake = f->config.mistakes.line[i];
+		const bool unexpanded = strstr(mistake, "is not expanded") != NULL;
+
+		o = doctor_finding(findings, unexpanded ? "unexpanded" : "configuration",
 			"The daemon does not start with this configuration.");
-		doctor_say(o, "seen", "%s", f->config.mistakes.line[i]);
-		doctor_say(o, "remedy", "correct it: see ipvsctl-svc.conf(5)");
+		doctor_say(o, "seen", "%s", mistake);
+		doctor_say(o, "remedy", "%s",
+			unexpanded ? "add to env of the container: {name: NODE_NAME, valueFrom: "
+				     "{fieldRef: {fieldPath: spec.nodeName}}}"
+				   : "correct it: see ipvsctl-svc.conf(5)");
 		doctor_say(o, "command", "ipvsctl-svcd --print-config%s%s",
 			*f->config.file ? " --config " : "", f->config.file);
 	}
-}
-
-static void add_unexpanded(const char *what, json_t *findings)
-{
-	json_t *o = doctor_finding(findings, "unexpanded",
-		"Kubernetes replaces $(NAME) in command and args only if the container has a variable of "
-		"that name in env. The daemon got the text as it stands, and no Node has that name: "
-		"endpoints of this node count as those of another one.");
-
-	doctor_say(o, "seen", "\"%s\" was not replaced by a value", what);
-	doctor_say(o, "remedy", "%s",
-		"add to env of the container: {name: NODE_NAME, valueFrom: {fieldRef: {fieldPath: "
-		"spec.nodeName}}}");
-	doctor_say(o, "command", "kubectl -n kube-system get daemonset ipvsctl-svcd -o yaml");
-}
-
-static void judge_unexpanded(const struct doctor_facts *f, json_t *findings)
-{
-	const char *node = tree_text(f->status, "node");
-	bool told = false;
-
-	for (size_t i = 0; i < f->daemon.n_options; i++)
-		if (strstr(f->daemon.options[i], "$(")) {
-			add_unexpanded(f->daemon.options[i], findings);
-			told = true;
-		}
-	if (!told && strstr(node, "$("))
-		add_unexpanded(node, findings);
 }
 
 static void judge_input(const struct doctor_facts *f, json_t *findings)
@@ -492,7 +469,6 @@ static const struct {
 } checks[] = {
 	{ "daemon", judge_daemon },
 	{ "configuration", judge_configuration },
-	{ "unexpanded", judge_unexpanded },
 	{ "input", judge_input },
 	{ "warnings", judge_warnings },
 	{ "failures", judge_failures },
@@ -510,16 +486,22 @@ static const struct {
 	{ "addresses", doctor_judge_addresses },
 };
 
-/* Findings that do not stand on every stock node. */
-static size_t count_warnings(const json_t *findings)
+/* Moves the findings that are notes behind the others. Returns the number of the others. */
+static size_t put_notes_last(json_t *findings)
 {
-	const json_t *o;
-	size_t i, n = 0;
+	size_t n = json_array_size(findings), n_warnings = 0;
 
-	json_array_foreach(findings, i, o) {
-		n += strcmp(tree_text(o, "level"), "note") != 0;
+	for (size_t i = 0; i < n; i++) {
+		json_t *o = json_array_get(findings, n_warnings);
+
+		if (strcmp(tree_text(o, "level"), "note") != 0) {
+			n_warnings++;
+			continue;
+		}
+		json_array_append(findings, o);
+		json_array_remove(findings, n_warnings);
 	}
-	return n;
+	return n_warnings;
 }
 
 json_t *doctor_diagnose(const struct doctor_facts *f)
@@ -534,7 +516,7 @@ json_t *doctor_diagnose(const struct doctor_facts *f)
 		"ipvsctl.io/v1", "kind", "Diagnosis", "node",
 		f->status ? tree_text(f->status, "node") : f->config.options.node_name, "backend",
 		f->status ? tree_text(f->status, "backend") : "", "kernel", f->kernel.release,
-		"daemon", f->status ? 1 : 0, "checks", names, "healthy", !count_warnings(findings),
+		"daemon", f->status ? 1 : 0, "checks", names, "healthy", !put_notes_last(findings),
 		"findings", findings);
 }
 
@@ -543,13 +525,14 @@ void doctor_diagnosis_text(json_t *diagnosis, struct buf *out)
 	static const struct {
 		const char *title, *member;
 	} lines[] = { { "Why:", "why" }, { "Remedy:", "remedy" }, { "Proof:", "command" } };
-	const json_t *findings, *o;
+	json_t *findings;
+	const json_t *o;
 	size_t i, n, n_warnings;
 
 	report_clean(diagnosis);
 	findings = json_object_get(diagnosis, "findings");
 	n = json_array_size(findings);
-	n_warnings = count_warnings(findings);
+	n_warnings = put_notes_last(findings);
 	buf_addf(out, "Node: %s   Backend: %s (kernel %s)   Checks: %zu   Findings: %zu",
 		tree_text(diagnosis, "node"),
 		tree_true(diagnosis, "daemon") ? tree_text(diagnosis, "backend") : "-",

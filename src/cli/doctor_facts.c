@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <ifaddrs.h>
-#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,62 +230,16 @@ const char *doctor_sysctl_file(
 
 /* Links and addresses */
 
-/* A file of /sys/class/net without its line end; "": there is none. */
-static void read_link_file(const char *link, const char *name, size_t size, char *ret)
+static void read_links(struct doctor_facts *f)
 {
-	_cleanup_(buf_done) struct buf path = { 0 }, text = { 0 };
+	if (interfaces_read(&f->links, &f->n_links, NULL) < 0)
+		return;
+	for (size_t i = 0; i < f->n_links; i++) {
+		_cleanup_(buf_done) struct buf path = { 0 };
 
-	buf_addf(&path, "/sys/class/net/%s/%s", link, name);
-	read_text(buf_str(&path), &text);
-	snprintf(ret, size, "%.*s", (int)strcspn(buf_str(&text), "\n"), buf_str(&text));
-}
-
-static void read_link(struct doctor_facts *f, const char *name)
-{
-	static const struct {
-		long type;
-		const char *kind;
-	} kinds[] = { { ARPHRD_LOOPBACK, "loopback" }, { ARPHRD_TUNNEL, "ipip" },
-		{ ARPHRD_TUNNEL6, "ip6tnl" }, { ARPHRD_SIT, "sit" }, { ARPHRD_IPGRE, "gre" } };
-	_cleanup_(buf_done) struct buf path = { 0 }, uevent = { 0 };
-	struct doctor_link l = { .rp_filter = DOCTOR_UNKNOWN };
-	char text[64], target[PATH_MAX];
-	const char *devtype;
-	ssize_t n;
-
-	snprintf(l.name, sizeof(l.name), "%s", name);
-	read_link_file(name, "mtu", sizeof(text), text);
-	l.mtu = *text ? strtol(text, NULL, 10) : DOCTOR_UNKNOWN;
-	read_link_file(name, "flags", sizeof(text), text);
-	l.up = strtoul(text, NULL, 16) & IFF_UP;
-	read_link_file(name, "carrier", sizeof(text), text);
-	l.carrier = strcmp(text, "0") != 0;
-	read_link_file(name, "type", sizeof(text), text);
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (strtol(text, NULL, 10) == kinds[i].type)
-			snprintf(l.kind, sizeof(l.kind), "%s", kinds[i].kind);
-	buf_addf(&path, "/sys/class/net/%s/uevent", name);
-	read_text(buf_str(&path), &uevent);
-	devtype = strstr(buf_str(&uevent), "DEVTYPE=");
-	if (devtype)
-		snprintf(l.kind, sizeof(l.kind), "%.*s", (int)strcspn(devtype + 8, "\n"),
-			devtype + 8);
-	buf_reset(&path);
-	buf_addf(&path, "/sys/class/net/%s/master", name);
-	n = readlink(buf_str(&path), target, sizeof(target) - 1);
-	if (n > 0) {
-		const char *name_there;
-
-		target[n] = '\0';
-		name_there = strrchr(target, '/') ? strrchr(target, '/') + 1 : target;
-		snprintf(l.master, sizeof(l.master), "%.*s", IFNAMSIZ - 1, name_there);
+		buf_addf(&path, "/proc/sys/net/ipv4/conf/%s/rp_filter", f->links[i].name);
+		read_fact(f, buf_str(&path));
 	}
-	buf_reset(&path);
-	buf_addf(&path, "net/ipv4/conf/%s/rp_filter", name);
-	if (sysctl_read(buf_str(&path), &l.rp_filter) < 0)
-		l.rp_filter = DOCTOR_UNKNOWN;
-	mem_grow(f->links, f->n_links, f->cap_links);
-	f->links[f->n_links++] = l;
 }
 
 static void read_addresses(struct doctor_facts *f)
@@ -308,7 +261,7 @@ static void read_addresses(struct doctor_facts *f)
 	freeifaddrs(list);
 }
 
-const struct doctor_link *doctor_default_link(const struct doctor_facts *f)
+const struct interface *doctor_default_link(const struct doctor_facts *f)
 {
 	static const char all[] = "00000000000000000000000000000000 00 ";
 	const char *text = doctor_text(f, "/proc/net/route"), *line;
@@ -514,7 +467,6 @@ void doctor_facts_read(struct doctor_facts *f, const char *socket)
 		"/proc/sys/net/ipv4/conf/all/arp_ignore",
 		"/proc/sys/net/ipv4/conf/all/arp_announce",
 		"/proc/sys/net/ipv4/conf/all/src_valid_mark" };
-	_cleanup_(names_done) struct names links = { 0 };
 
 	f->socket = socket;
 	uname(&f->kernel);
@@ -525,9 +477,7 @@ void doctor_facts_read(struct doctor_facts *f, const char *socket)
 	read_directory(f, "/proc/sys/net/netfilter");
 	read_directory(f, "/proc/sys/net/bridge");
 	read_sysctl_files(f);
-	list_directory("/sys/class/net", "*", &links);
-	for (size_t i = 0; i < links.n; i++)
-		read_link(f, links.v[i]);
+	read_links(f);
 	read_addresses(f);
 	read_proxies(f);
 	kube_proxy_find("/proc", "ipvsctl-svcd", &f->daemon, NULL);

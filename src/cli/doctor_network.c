@@ -61,7 +61,7 @@ static const char proxy_why[] =
 	"Two proxies translate the same packets. Whoever sees them first wins, with endpoints that the "
 	"other one does not know.";
 
-static const struct doctor_link *find_link(const struct doctor_facts *f, const char *name)
+static const struct interface *find_link(const struct doctor_facts *f, const char *name)
 {
 	for (size_t i = 0; i < f->n_links; i++)
 		if (!strcmp(f->links[i].name, name))
@@ -166,7 +166,7 @@ enum {
 };
 
 /* 0: it is no tunnel */
-static long tunnel_overhead(const struct doctor_link *l)
+static long tunnel_overhead(const struct interface *l)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(tunnels); i++)
 		if (!strcmp(l->kind, tunnels[i].kind))
@@ -179,35 +179,43 @@ static bool begins_with(const char *s, const char *start)
 	return !strncmp(s, start, strlen(start));
 }
 
+static const struct interface *link_by_index(const struct doctor_facts *f, int index)
+{
+	for (size_t i = 0; index && i < f->n_links; i++)
+		if (f->links[i].index == index)
+			return &f->links[i];
+	return NULL;
+}
+
 /* A bridge or a veth of pods; those of Docker and libvirt are for their own containers. */
-static bool is_of_pods(const struct doctor_link *l)
+static bool is_of_pods(const struct doctor_facts *f, const struct interface *l)
 {
 	static const char *const bridges[] = { "cni", "cbr", "kube-bridge", "weave" };
 	static const char *const veths[] = { "cali", "lxc", "veth" };
-	const bool bridge = !strcmp(l->kind, "bridge");
+	const bool bridge = !strcmp(l->kind, "bridge"), veth = !strcmp(l->kind, "veth");
+	const struct interface *master = link_by_index(f, l->master);
 
-	if (gate_is_others_interface(l->name) ||
-		(*l->master && gate_is_others_interface(l->master)))
+	if (gate_is_others_interface(l->name) || (master && gate_is_others_interface(master->name)))
 		return false;
 	for (size_t i = 0; bridge && i < ARRAY_SIZE(bridges); i++)
 		if (begins_with(l->name, bridges[i]))
 			return true;
-	for (size_t i = 0; !bridge && !*l->kind && i < ARRAY_SIZE(veths); i++)
+	for (size_t i = 0; veth && i < ARRAY_SIZE(veths); i++)
 		if (begins_with(l->name, veths[i]))
 			return true;
 	return false;
 }
 
-/* A device through which the node reaches others, not its own pods. */
-static bool is_outside(const struct doctor_link *l)
+/* An interface through which the node reaches others, not its own pods. */
+static bool is_outside(const struct doctor_facts *f, const struct interface *l)
 {
-	return l->up && strcmp(l->kind, "loopback") != 0 && !tunnel_overhead(l) && !is_of_pods(l) &&
-		!*l->master && !begins_with(l->name, "kube-") &&
-		strcmp(l->name, "nodelocaldns") != 0 && !gate_is_others_interface(l->name);
+	return l->up && !l->master && strcmp(l->kind, "loopback") != 0 &&
+		strcmp(l->kind, "dummy") != 0 && !tunnel_overhead(l) && !is_of_pods(f, l) &&
+		!gate_is_others_interface(l->name);
 }
 
 static void add_mtu_finding(
-	const struct doctor_link *l, const struct doctor_link *way, long overhead, json_t *findings)
+	const struct interface *l, const struct interface *way, long overhead, json_t *findings)
 {
 	json_t *o = doctor_finding(findings, "mtu",
 		"Packets that are too large are fragmented or dropped. Where the ICMP message about it "
@@ -215,13 +223,12 @@ static void add_mtu_finding(
 
 	if (overhead)
 		doctor_say(o, "seen",
-			"the %s tunnel %s has MTU %ld and adds %ld bytes, but %s, through which its "
-			"packets leave, has MTU %ld",
+			"the %s tunnel %s has MTU %u and adds %ld bytes, but %s, through which its "
+			"packets leave, has MTU %u",
 			l->kind, l->name, l->mtu, overhead, way->name, way->mtu);
 	else
-		doctor_say(o, "seen",
-			"%s of pods has MTU %ld, but %s with the default route has %ld", l->name,
-			l->mtu, way->name, way->mtu);
+		doctor_say(o, "seen", "%s of pods has MTU %u, but %s with the default route has %u",
+			l->name, l->mtu, way->name, way->mtu);
 	doctor_say(o, "remedy",
 		"set the MTU of pods in the CNI plugin's configuration to %ld or less",
 		way->mtu - overhead);
@@ -229,38 +236,50 @@ static void add_mtu_finding(
 }
 
 /*
- * It is not known which device a tunnel uses: so the one with the greatest MTU counts. Cilium limits
- * packets by routes.
+ * Where it is unknown which interface carries a tunnel, that with the greatest MTU counts. Cilium
+ * limits packets by routes.
  */
+static void judge_tunnel(const struct doctor_facts *f, const struct interface *l,
+	const struct interface *widest, json_t *findings)
+{
+	const struct interface *lower = link_by_index(f, l->lower);
+	const long overhead = tunnel_overhead(l);
+
+	if (!lower)
+		lower = widest;
+	if (l->mtu + overhead > lower->mtu && l->mtu < UNLIMITED_MTU &&
+		!begins_with(l->name, "cilium_"))
+		add_mtu_finding(l, lower, overhead, findings);
+}
+
 void doctor_judge_mtu(const struct doctor_facts *f, json_t *findings)
 {
-	const struct doctor_link *way = doctor_default_link(f), *tunnel = NULL;
-	bool told = false;
+	const struct interface *way = doctor_default_link(f);
+	bool tunnels_are_up = false;
 
 	if (!way)
 		return;
 	for (size_t i = 0; i < f->n_links; i++)
-		if (is_outside(&f->links[i]) && f->links[i].mtu > way->mtu)
+		if (is_outside(f, &f->links[i]) && f->links[i].mtu > way->mtu)
 			way = &f->links[i];
 	for (size_t i = 0; i < f->n_links; i++) {
-		const struct doctor_link *l = &f->links[i];
-		const long overhead = tunnel_overhead(l);
+		const struct interface *l = &f->links[i];
 
-		if (!overhead || !l->up || l == way)
+		if (!tunnel_overhead(l) || !l->up || l == way)
 			continue;
-		tunnel = l;
-		if (l->mtu + overhead > way->mtu && l->mtu < UNLIMITED_MTU &&
-			!begins_with(l->name, "cilium_"))
-			add_mtu_finding(l, way, overhead, findings);
+		tunnels_are_up = true;
+		judge_tunnel(f, l, way, findings);
 	}
-	/* All pods have the same MTU: one finding is enough. */
-	for (size_t i = 0; i < f->n_links && !told && !tunnel; i++) {
-		const struct doctor_link *l = &f->links[i];
+	/* Packets of pods leave through the tunnel. */
+	if (tunnels_are_up)
+		return;
+	for (size_t i = 0; i < f->n_links; i++) {
+		const struct interface *l = &f->links[i];
 
-		if (!l->up || !is_of_pods(l) || l->mtu <= way->mtu)
+		if (!l->up || !is_of_pods(f, l) || l->mtu <= way->mtu)
 			continue;
 		add_mtu_finding(l, way, 0, findings);
-		told = true;
+		return; /* all pods have the same MTU */
 	}
 }
 
@@ -275,15 +294,16 @@ void doctor_judge_rp_filter(const struct doctor_facts *f, json_t *findings)
 	size_t ways = 0;
 
 	for (size_t i = 0; i < f->n_links; i++)
-		ways += is_outside(&f->links[i]);
+		ways += is_outside(f, &f->links[i]);
 	for (size_t i = 0; i < f->n_links && ways > 1 && all == 0; i++) {
-		const struct doctor_link *l = &f->links[i];
+		const struct interface *l = &f->links[i];
 		_cleanup_(buf_done) struct buf setting = { 0 }, value = { 0 };
 		const char *file;
 		unsigned line;
 		json_t *o;
 
-		if (!is_outside(l) || l->rp_filter != 1)
+		buf_addf(&setting, "/proc/sys/net/ipv4/conf/%s/rp_filter", l->name);
+		if (!is_outside(f, l) || doctor_number(f, buf_str(&setting)) != 1)
 			continue;
 		o = doctor_finding(findings, "rp-filter",
 			"A packet is dropped unless the route back to its source leads through the "
@@ -293,8 +313,8 @@ void doctor_judge_rp_filter(const struct doctor_facts *f, json_t *findings)
 			"net.ipv4.conf.%s.rp_filter is 1 (strict), and the node has %zu interfaces to "
 			"the outside",
 			l->name, ways);
-		buf_addf(&setting, "net/ipv4/conf/%s/rp_filter", l->name);
-		file = doctor_sysctl_file(f, buf_str(&setting), &value, &line);
+		file = doctor_sysctl_file(
+			f, buf_str(&setting) + strlen("/proc/sys/"), &value, &line);
 		doctor_say(o, "remedy", "set it to 2 (loose)%s%s", file ? ", and correct " : "",
 			file ? file : "");
 		doctor_say(o, "command",
@@ -338,16 +358,16 @@ static void judge_duplicates(const struct doctor_facts *f, json_t *findings)
 {
 	for (size_t i = 0; i < f->n_addresses; i++) {
 		const struct doctor_address *a = &f->addresses[i];
-		const struct doctor_link *l = find_link(f, a->link);
+		const struct interface *l = find_link(f, a->link);
 
-		for (size_t j = 0; l && is_outside(l) && j < i; j++) {
+		for (size_t j = 0; l && is_outside(f, l) && j < i; j++) {
 			const struct doctor_address *b = &f->addresses[j];
-			const struct doctor_link *other = find_link(f, b->link);
+			const struct interface *other = find_link(f, b->link);
 			char s[IP_STRLEN];
 			json_t *o;
 
 			if (!ip_eq(&a->ip, &b->ip) || !link_is_node_address(&a->ip) || !other ||
-				other == l || !is_outside(other))
+				other == l || !is_outside(f, other))
 				continue;
 			o = doctor_finding(findings, "duplicate-address",
 				"Packets to this address may arrive through one interface and their "
@@ -364,11 +384,11 @@ static void judge_carriers(const struct doctor_facts *f, json_t *findings)
 {
 	for (size_t i = 0; i < f->n_addresses; i++) {
 		const struct doctor_address *a = &f->addresses[i];
-		const struct doctor_link *l = find_link(f, a->link);
+		const struct interface *l = find_link(f, a->link);
 		char s[IP_STRLEN];
 		json_t *o;
 
-		if (!l || !is_outside(l) || l->carrier || !link_is_node_address(&a->ip))
+		if (!l || !is_outside(f, l) || l->carrier || !link_is_node_address(&a->ip))
 			continue;
 		o = doctor_finding(findings, "unreachable-address",
 			"Nobody reaches this address of the node, and NodePorts at it do not answer.");

@@ -16,13 +16,15 @@
 
 #define SYS "/proc/sys/net/"
 
-static void add_link(struct doctor_facts *f, const char *name, const char *kind, long mtu)
+static void add_link(struct doctor_facts *f, const char *name, const char *kind, unsigned mtu)
 {
-	struct doctor_link l = { .mtu = mtu, .up = true, .carrier = true };
+	struct interface l = {
+		.mtu = mtu, .up = true, .carrier = true, .index = (int)f->n_links + 1
+	};
 
 	snprintf(l.name, sizeof(l.name), "%s", name);
 	snprintf(l.kind, sizeof(l.kind), "%s", kind);
-	mem_grow(f->links, f->n_links, f->cap_links);
+	f->links = mem_realloc(f->links, f->n_links + 1, sizeof(l));
 	f->links[f->n_links++] = l;
 }
 
@@ -121,10 +123,10 @@ static int healthy_setup(void **state)
 	add_link(f, "eth0", "", 1500);
 	add_link(f, "docker0", "bridge", 1500);
 	add_link(f, "cni0", "bridge", 1450);
-	add_link(f, "veth0a", "", 1450);
+	add_link(f, "veth0a", "veth", 1450);
 	add_link(f, "flannel.1", "vxlan", 1450);
-	add_link(f, "kube-ipvs0", "", 1500);
-	snprintf(f->links[4].master, IFNAMSIZ, "cni0");
+	add_link(f, "kube-ipvs0", "dummy", 1500);
+	f->links[4].master = f->links[3].index;
 	f->links[2].carrier = false;
 	add_address(f, "lo", "127.0.0.1");
 	add_address(f, "eth0", "192.168.50.1");
@@ -318,6 +320,9 @@ static void a_note_is_no_reason_to_worry(void **state)
 	_cleanup_(buf_done) struct buf out = { 0 };
 	json_t *diagnosis;
 
+	json_object_set_new(
+		f->status, "warnings", json_pack("[s, s]", "tcp-timeout: IPVS", "expire: x"));
+	assert_string_equal(names_of(f), "expire tcp-timeout");
 	json_object_set_new(f->status, "warnings", json_pack("[s]", "tcp-timeout: IPVS forgets"));
 	diagnosis = doctor_diagnose(f);
 	assert_true(tree_true(diagnosis, "healthy"));
@@ -497,6 +502,9 @@ static void tunnels_that_are_too_large(void **state)
 	add_link(f, "eth1", "", 9000); /* it may be the way of the tunnel */
 	f->links[5].up = true;
 	assert_string_equal(names_of(f), "");
+	f->links[5].lower = f->links[1].index;
+	assert_string_equal(names_of(f), "mtu");
+	f->links[5].lower = 0;
 	add_link(f, "genev_sys_6081", "geneve", 65000); /* of Open vSwitch */
 	assert_string_equal(names_of(f), "");
 }
@@ -521,7 +529,7 @@ static void strict_filters_with_several_ways(void **state)
 {
 	struct doctor_facts *f = *state;
 
-	f->links[1].rp_filter = 1;
+	put(f, SYS "ipv4/conf/eth0/rp_filter", "1\n");
 	assert_string_equal(names_of(f), "");
 	add_link(f, "eth1", "", 1500);
 	assert_string_equal(names_of(f), "rp-filter");
@@ -600,15 +608,15 @@ static void objects_that_fail(void **state)
 
 static void names_that_were_not_expanded(void **state)
 {
+	char *const argv[] = { (char *)"ipvsctl-svcd", (char *)"--hostname-override=$(NODE_NAME)",
+		NULL };
 	struct doctor_facts *f = *state;
+	int rest;
 
-	json_object_set_new(f->status, "node", json_string("$(NODE_NAME)"));
+	config_parse(
+		&f->config, OPTIONS_DAEMON | OPTIONS_INPUT | OPTIONS_POLICY, 2, argv, &rest, NULL);
 	assert_string_equal(names_of(f), "unexpanded");
-	f->daemon.pid = 7;
-	f->daemon.options = mem_zalloc(1, sizeof(*f->daemon.options));
-	f->daemon.options[f->daemon.n_options++] = mem_strdup("--hostname-override=$(NODE_NAME)");
-	assert_string_equal(member_of(f, "seen"),
-		"\"--hostname-override=$(NODE_NAME)\" was not replaced by a value");
+	assert_non_null(strstr(member_of(f, "remedy"), "fieldPath: spec.nodeName"));
 }
 
 static void a_configuration_with_mistakes(void **state)
