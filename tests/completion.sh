@@ -51,7 +51,7 @@ narrow() {
 
 narrow "$svcd"
 narrow "$svc"
-for command in status explain plan preflight top doctor cleanup; do
+for command in status explain plan preflight top conns doctor cleanup; do
 	narrow "$svc" $command
 done
 

@@ -23,6 +23,7 @@ static const struct command commands[] = {
 		preflight_main },
 	{ "top", "show the traffic of Services", top_main },
 	{ "doctor", "look for what is wrong with this node, and tell the remedies", doctor_main },
+	{ "conns", "show the connections of Services by endpoint, or one by one", conns_main },
 	{ "cleanup", "remove what kube-proxy left in the kernel", cleanup_main },
 };
 

@@ -17,7 +17,8 @@ struct request {
 	const char *ns;	 /* NULL: all */
 	double interval; /* seconds; of top */
 	enum format format;
-	bool all_namespaces, watch, no_headers, help;
+	int table; /* of conns */
+	bool all_namespaces, watch, no_headers, list, help;
 	char *const *names; /* the arguments that are not options */
 	size_t n_names;
 };

@@ -133,6 +133,31 @@ int conntrack_clean(struct conntrack *conntrack, const struct stale_list *stale,
 	return c.deleted;
 }
 
+struct conntrack_walker {
+	connection_fn fn;
+	void *arg;
+};
+
+static int walk_entry(struct nlmsghdr *msg, void *arg)
+{
+	const struct conntrack_walker *w = arg;
+	struct connection c;
+
+	if (msg->nlmsg_type == (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) &&
+		conntrack_read_connection(msg, &c))
+		w->fn(&c, w->arg);
+	return 0;
+}
+
+int conntrack_walk(struct conntrack *conntrack, connection_fn fn, void *arg, struct err *err)
+{
+	struct conntrack_walker w = { fn, arg };
+	int e = nl_port_ask(
+		conntrack->port, conntrack_msg_dump(AF_UNSPEC, 0, 0), walk_entry, NULL, &w);
+
+	return e ? err_errno(err, e, "cannot read the connection table") : 0;
+}
+
 struct conntrack *conntrack_from_port(struct nl_port *port, size_t max_stale)
 {
 	struct conntrack *c = new0(struct conntrack);

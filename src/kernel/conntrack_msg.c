@@ -2,9 +2,13 @@
 #include "conntrack_msg.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_sctp.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -21,6 +25,8 @@ struct nl_msg *conntrack_msg_dump(int family, uint8_t proto, uint16_t port)
 		NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, family);
 	struct nlattr *tuple, *protocol, *filter;
 
+	if (!proto)
+		return msg;
 	tuple = nla_nest_start(msg, CTA_TUPLE_ORIG | NLA_F_NESTED);
 	protocol = nla_nest_start(msg, CTA_TUPLE_PROTO | NLA_F_NESTED);
 	if (!tuple || !protocol)
@@ -83,6 +89,8 @@ static const struct nla_policy entry_policy[CTA_MAX + 1] = {
 	[CTA_TUPLE_ORIG] = { .type = NLA_NESTED },
 	[CTA_TUPLE_REPLY] = { .type = NLA_NESTED },
 	[CTA_STATUS] = { .type = NLA_U32 },
+	[CTA_PROTOINFO] = { .type = NLA_NESTED },
+	[CTA_TIMEOUT] = { .type = NLA_U32 },
 	[CTA_ZONE] = { .type = NLA_U16 },
 	[CTA_ID] = { .type = NLA_U32 },
 };
@@ -141,18 +149,30 @@ static bool read_tuple(struct nlattr *nest, int family, struct tuple *ret)
 	return true;
 }
 
-bool conntrack_read(struct nlmsghdr *msg, struct conntrack_entry *ret)
+static bool read_entry(struct nlmsghdr *msg, struct nlattr *tb[static CTA_MAX + 1],
+	struct tuple *ret_orig, struct tuple *ret_reply)
 {
 	const struct nfgenmsg *h = nlmsg_data(msg);
-	struct nlattr *tb[CTA_MAX + 1];
-	struct tuple orig, reply;
 	int family;
 
 	if (nlmsg_parse(msg, sizeof(*h), tb, CTA_MAX, entry_policy) || !tb[CTA_ID])
 		return false;
 	family = h->nfgen_family == AF_INET6 ? AF_INET6 : AF_INET;
-	if (!read_tuple(tb[CTA_TUPLE_ORIG], family, &orig) ||
-		!read_tuple(tb[CTA_TUPLE_REPLY], family, &reply))
+	return read_tuple(tb[CTA_TUPLE_ORIG], family, ret_orig) &&
+		read_tuple(tb[CTA_TUPLE_REPLY], family, ret_reply);
+}
+
+static uint32_t get_be32(struct nlattr *attr)
+{
+	return attr ? ntohl(nla_get_u32(attr)) : 0;
+}
+
+bool conntrack_read(struct nlmsghdr *msg, struct conntrack_entry *ret)
+{
+	struct nlattr *tb[CTA_MAX + 1];
+	struct tuple orig, reply;
+
+	if (!read_entry(msg, tb, &orig, &reply))
 		return false;
 	*ret = (struct conntrack_entry){
 		.flow = { .proto = orig.proto,
@@ -160,13 +180,83 @@ bool conntrack_read(struct nlmsghdr *msg, struct conntrack_entry *ret)
 			.to_port = orig.to_port,
 			.from = reply.from,
 			.from_port = reply.from_port,
-			.translated = tb[CTA_STATUS] &&
-				ntohl(nla_get_u32(tb[CTA_STATUS])) & IPS_DST_NAT },
+			.translated = get_be32(tb[CTA_STATUS]) & IPS_DST_NAT },
 		.source = orig.from,
 		.source_port = orig.from_port,
 		.zone = get_be16(tb[CTA_ZONE]),
 		.orig_zone = orig.zone,
-		.id = ntohl(nla_get_u32(tb[CTA_ID])),
+		.id = get_be32(tb[CTA_ID]),
 	};
+	return true;
+}
+
+static const struct nla_policy protoinfo_policy[CTA_PROTOINFO_MAX + 1] = {
+	[CTA_PROTOINFO_TCP] = { .type = NLA_NESTED },
+	[CTA_PROTOINFO_SCTP] = { .type = NLA_NESTED },
+};
+
+static const struct nla_policy tcp_policy[CTA_PROTOINFO_TCP_MAX + 1] = {
+	[CTA_PROTOINFO_TCP_STATE] = { .type = NLA_U8 },
+};
+
+static const struct nla_policy sctp_policy[CTA_PROTOINFO_SCTP_MAX + 1] = {
+	[CTA_PROTOINFO_SCTP_STATE] = { .type = NLA_U8 },
+};
+
+/* The names of /proc/net/nf_conntrack; "?" for a state of a newer kernel. */
+static const char *state_of(uint8_t proto, uint32_t status, struct nlattr *protoinfo)
+{
+	static const char *const tcp[] = { "NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED",
+		"FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "SYN_SENT2" };
+	static const char *const sctp[] = { "NONE", "CLOSED", "COOKIE_WAIT", "COOKIE_ECHOED",
+		"ESTABLISHED", "SHUTDOWN_SENT", "SHUTDOWN_RECD", "SHUTDOWN_ACK_SENT" };
+	struct nlattr *tb[CTA_PROTOINFO_MAX + 1], *state[CTA_PROTOINFO_TCP_MAX + 1];
+	uint8_t n;
+
+	static_assert((int)CTA_PROTOINFO_SCTP_MAX <= (int)CTA_PROTOINFO_TCP_MAX, "room in `state`");
+	if (proto == IPPROTO_UDP)
+		return status & IPS_SEEN_REPLY ? "UDP" : "UNREPLIED";
+	if (nl_parse_nested(protoinfo, tb, CTA_PROTOINFO_MAX, protoinfo_policy))
+		return "?";
+	if (proto == IPPROTO_TCP) {
+		if (nl_parse_nested(
+			    tb[CTA_PROTOINFO_TCP], state, CTA_PROTOINFO_TCP_MAX, tcp_policy) ||
+			!state[CTA_PROTOINFO_TCP_STATE])
+			return "?";
+		n = nla_get_u8(state[CTA_PROTOINFO_TCP_STATE]);
+		return n < ARRAY_SIZE(tcp) ? tcp[n] : "?";
+	}
+	if (nl_parse_nested(tb[CTA_PROTOINFO_SCTP], state, CTA_PROTOINFO_SCTP_MAX, sctp_policy) ||
+		!state[CTA_PROTOINFO_SCTP_STATE])
+		return "?";
+	n = nla_get_u8(state[CTA_PROTOINFO_SCTP_STATE]);
+	return n < ARRAY_SIZE(sctp) ? sctp[n] : "?";
+}
+
+bool conntrack_read_connection(struct nlmsghdr *msg, struct connection *ret)
+{
+	struct nlattr *tb[CTA_MAX + 1];
+	struct tuple orig, reply;
+	uint32_t status;
+
+	if (!read_entry(msg, tb, &orig, &reply) ||
+		(orig.proto != IPPROTO_TCP && orig.proto != IPPROTO_UDP &&
+			orig.proto != IPPROTO_SCTP))
+		return false;
+	status = get_be32(tb[CTA_STATUS]);
+	*ret = (struct connection){
+		.client = orig.from,
+		.client_port = orig.from_port,
+		.vip = orig.to,
+		.vip_port = orig.to_port,
+		.endpoint = reply.from,
+		.endpoint_port = reply.from_port,
+		.proto = orig.proto,
+		/* IPVS only changes the tuple of the reply (ip_vs_update_conntrack()). */
+		.translated = status & IPS_DST_NAT || !ip_eq(&reply.from, &orig.to) ||
+			reply.from_port != orig.to_port,
+		.expires = get_be32(tb[CTA_TIMEOUT]),
+	};
+	strcpy(ret->state, state_of(orig.proto, status, tb[CTA_PROTOINFO]));
 	return true;
 }

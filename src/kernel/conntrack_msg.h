@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "core/stale.h"
+#include "kernel/connection.h"
 #include "kernel/conntrack.h"
 #include "nl.h"
 
@@ -20,14 +21,16 @@ struct conntrack_entry {
 	uint32_t id;
 };
 
-/* Asks for the entries of one family and protocol, to one port where it is not 0; before Linux 5.8
- * the answer has others, too. */
+/* Asks for the entries of one family (AF_UNSPEC: both) and protocol (0: all), to one port where it is
+ * not 0; before Linux 5.8 the answer has others, too. */
 struct nl_msg *conntrack_msg_dump(int family, uint8_t proto, uint16_t port);
 /* Deletes the entry unless another one took its place: -ENOENT. */
 struct nl_msg *conntrack_msg_delete(const struct conntrack_entry *e);
 
 /* Reads an entry of a protocol with ports; false: it is none. */
 bool conntrack_read(struct nlmsghdr *msg, struct conntrack_entry *ret);
+/* As conntrack_read(), what a person wants to know of it. */
+bool conntrack_read_connection(struct nlmsghdr *msg, struct connection *ret);
 
 /* For tests: takes ownership of the port. `max_stale` stands for CONNTRACK_MAX_STALE. Defined in
  * conntrack.c. */

@@ -160,6 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ struct nlmsghdr *msg = NULL;
 	struct conntrack_entry entry;
+	struct connection connection;
 
 	if (size < 2 + sizeof(*msg))
 		return 0;
@@ -178,6 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 3:
 		conntrack_read(msg, &entry);
+		conntrack_read_connection(msg, &connection);
 		break;
 	case 4:
 		read_nftables(msg, data[1]);

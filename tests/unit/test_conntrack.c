@@ -148,11 +148,43 @@ static void translated_entries_are_marked(void **state)
 	assert_true(read_entry(hex).flow.translated);
 }
 
+static struct connection read_connection(const char *hex)
+{
+	_cleanup_free_ struct nlmsghdr *msg = record_bytes(hex);
+	struct connection c;
+
+	assert_true(conntrack_read_connection(msg, &c));
+	return c;
+}
+
+/* TCP has a state, UDP has seen a reply or not, and nothing else is a Service's. */
+static void connections_are_read_from_recorded_messages(void **state)
+{
+	_cleanup_free_ struct nlmsghdr *icmp = record_bytes(of_icmp);
+	struct connection c = read_connection(of_tcp);
+	char text[IP_PORT_STRLEN];
+
+	(void)state;
+	assert_int_equal(c.proto, IPPROTO_TCP);
+	assert_string_equal(ip_print_port(&c.client, c.client_port, text), "192.0.2.1:40000");
+	assert_string_equal(ip_print_port(&c.vip, c.vip_port, text), "10.96.0.10:53");
+	assert_string_equal(c.state, "ESTABLISHED");
+	assert_int_equal(c.expires, 2999);
+	assert_false(c.translated || c.template);
+	c = read_connection(to_10_244_0_1);
+	assert_string_equal(ip_print_port(&c.endpoint, c.endpoint_port, text), "10.244.0.1:5353");
+	assert_string_equal(c.state, "UNREPLIED");
+	assert_true(c.translated); /* as IPVS does it: by the reply, without IPS_DST_NAT */
+	assert_false(conntrack_read_connection(icmp, &c));
+}
+
 static void read_damaged(struct nlmsghdr *msg)
 {
 	struct conntrack_entry e;
+	struct connection c;
 
 	conntrack_read(msg, &e);
+	conntrack_read_connection(msg, &c);
 }
 
 static void damaged_messages_do_no_harm(void **state)
@@ -477,6 +509,7 @@ int main(void)
 		cmocka_unit_test(entries_are_read_from_recorded_messages),
 		cmocka_unit_test(an_entry_without_ports_is_ignored),
 		cmocka_unit_test(translated_entries_are_marked),
+		cmocka_unit_test(connections_are_read_from_recorded_messages),
 		cmocka_unit_test(damaged_messages_do_no_harm),
 		cmocka_unit_test(a_deletion_identifies_one_entry),
 		cmocka_unit_test(a_dump_asks_for_one_family_and_protocol),
