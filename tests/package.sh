@@ -20,17 +20,6 @@ packages_need debootstrap debhelper dpkg-dev lintian meson scdoc autopkgtest >&2
 
 ROOT=$WORK/root
 
-# build_in NAME: builds the packages of a copy of the sources there; the tests have run.
-build_in() {
-	mkdir -p "$WORK/$1/source"
-	tar -C "$here/.." --exclude='./build*' --exclude=./.git -c . | tar -C "$WORK/$1/source" -x
-	(cd "$WORK/$1/source" && DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -us -uc -b) \
-		>"$WORK/$1.log" 2>&1 || {
-		tail -n 30 "$WORK/$1.log"
-		return 1
-	}
-}
-
 same_packages() {
 	local package
 	for package in "$WORK"/one/*.deb; do
@@ -119,8 +108,8 @@ remove() {
 	equal "no file is left" "$(comm -13 "$WORK/files" <(files))" ""
 }
 
-must "the packages are built" build_in one
-must "and again, elsewhere" build_in two
+must "the packages are built" packages_build "$WORK/one"
+must "and again, elsewhere" packages_build "$WORK/two"
 check "both are the same, byte by byte" same_packages
 check "lintian finds no error and no warning" lintian_is_content
 

@@ -61,3 +61,14 @@ kernel_has_maps() {
 list_kernel_tests() {
 	meson introspect --targets "$1" | jq -r ".[] | select(.name | test(\"^test_.*_kernel$\")) | $2"
 }
+
+# packages_build DIRECTORY: builds the packages for Debian of a copy of the sources there, without
+# their tests.
+packages_build() {
+	mkdir -p "$1/source"
+	tar -C "$(dirname "${BASH_SOURCE[0]}")/.." --exclude='./build*' --exclude=./.git -c . | tar -C "$1/source" -x
+	(cd "$1/source" && DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -us -uc -b) >"$1/log" 2>&1 || {
+		tail -n 30 "$1/log"
+		return 1
+	}
+}

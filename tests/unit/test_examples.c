@@ -262,24 +262,6 @@ static void names_agree(void **state)
 	json_decref(rbac);
 }
 
-/* What the scripts install to build with, the Containerfile does too. */
-static void the_containerfile_installs_what_the_build_needs(void **state)
-{
-	_cleanup_(buf_done) struct buf packages = { 0 }, containerfile = { 0 };
-	char *list, *save = NULL;
-
-	(void)state;
-	read_text("tests/packages.sh", &packages);
-	read_text(EXAMPLES "kubernetes/Containerfile", &containerfile);
-	list = strstr(packages.data, "PACKAGES_BUILD=(");
-	assert_non_null(list);
-	list += strlen("PACKAGES_BUILD=(");
-	list[strcspn(list, ")")] = '\0';
-	for (char *w = strtok_r(list, " \t\n", &save); w; w = strtok_r(NULL, " \t\n", &save))
-		if (!strstr(buf_str(&containerfile), w))
-			fail_msg("the Containerfile does not install %s", w);
-}
-
 /* A host without Kubernetes */
 
 static void the_hosts_configuration_is_taken(void **state)
@@ -341,7 +323,6 @@ int main(void)
 		TEST(the_daemons_container_has_what_it_needs_and_no_more),
 		TEST(probes_ask_where_health_is_served),
 		TEST(names_agree),
-		cmocka_unit_test(the_containerfile_installs_what_the_build_needs),
 		cmocka_unit_test(the_hosts_configuration_is_taken),
 		cmocka_unit_test(the_units_commands_are_taken),
 	};
