@@ -10,7 +10,7 @@
 
 /* Options that the commands with a table have in common; each command has some of them. */
 
-enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_YAML, FORMAT_WIDE };
+enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_YAML, FORMAT_WIDE, FORMAT_NAME };
 
 struct request {
 	const char *socket, *sort_by;

@@ -28,6 +28,7 @@ static const char *const status_formats[] = {
 	[FORMAT_JSON] = "json",
 	[FORMAT_YAML] = "yaml",
 	[FORMAT_WIDE] = "wide",
+	[FORMAT_NAME] = "name",
 	NULL,
 };
 
@@ -39,7 +40,7 @@ static const struct option_row status_options[] = {
 	{ "all-namespaces", .letter = 'A', .type = &type_bool, AT(all_namespaces),
 		.help = "show the Services of all namespaces, which is the default" },
 	{ "output", .letter = 'o', .arg = "FORMAT", .preset = "table", .type = &type_choice,
-		AT(format), .names = status_formats, .help = "table, wide, json or yaml" },
+		AT(format), .names = status_formats, .help = "table, wide, json, yaml or name" },
 	{ "watch", .letter = 'w', .type = &type_bool, AT(watch),
 		.help = "repeat every 2 seconds until interrupted" },
 	{ "no-headers", .type = &type_bool, AT(no_headers),
@@ -445,7 +446,8 @@ void status_table(const json_t *status, bool wide, struct show *ret)
 static enum exit_code fetch_status(const struct request *r, json_t **ret, struct buf *note)
 {
 	struct err err;
-	int e = client_status(r->socket, r->format != FORMAT_TABLE, ret, &err);
+	int e = client_status(
+		r->socket, r->format != FORMAT_TABLE && r->format != FORMAT_NAME, ret, &err);
 
 	if (!e)
 		return EXIT_CODE_OK;
@@ -454,7 +456,7 @@ static enum exit_code fetch_status(const struct request *r, json_t **ret, struct
 		return command_complain(COMMAND, EXIT_CODE_PERMISSION, err.msg);
 	}
 	buf_addf(note, "Daemon not reachable at %s (%s)", r->socket, err.msg);
-	if (r->n_names || r->ns) {
+	if (r->n_names || r->ns || r->format == FORMAT_NAME) {
 		buf_adds(note, "; only the daemon knows Services by name and namespace");
 		return command_complain(COMMAND, EXIT_CODE_UNREACHABLE, buf_str(note));
 	}
@@ -508,8 +510,20 @@ static enum exit_code print_status(
 	const struct request *r, const json_t *status, const struct buf *note, struct buf *out)
 {
 	_cleanup_(show_done) struct show t = { 0 };
+	_cleanup_(buf_done) struct buf name = { 0 };
+	const json_t *s;
 	struct err err;
+	size_t i;
 
+	if (r->format == FORMAT_NAME) {
+		json_array_foreach(json_object_get(status, "services"), i, s) {
+			buf_addf(&name, "%s/%s", tree_text(s, "namespace"), tree_text(s, "name"));
+			printable_add(out, buf_str(&name));
+			buf_addc(out, '\n');
+			buf_reset(&name);
+		}
+		return EXIT_CODE_OK;
+	}
 	if (note->len && (r->no_headers || !request_is_table(r)))
 		command_complain(COMMAND, EXIT_CODE_OK, buf_str(note));
 	if (!request_is_table(r)) {
