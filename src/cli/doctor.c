@@ -14,9 +14,9 @@
 #define COMMAND "doctor"
 
 struct doctor_request {
-	const char *socket;
+	const char *socket, *bundle;
 	enum { DOCTOR_TEXT, DOCTOR_JSON, DOCTOR_YAML } format;
-	bool help;
+	bool dry_run, help;
 };
 
 static const char *const doctor_formats[] = { "text", "json", "yaml", NULL };
@@ -26,6 +26,11 @@ static const char *const doctor_formats[] = { "text", "json", "yaml", NULL };
 static const struct option_row doctor_options[] = {
 	{ "output", .letter = 'o', .arg = "FORMAT", .preset = "text", .type = &type_choice,
 		AT(format), .names = doctor_formats, .help = "text, json or yaml" },
+	{ "bundle", .arg = "FILE", .type = &type_text, AT(bundle),
+		.help = "write what a maintainer asks for into this .tar.gz, without secrets; - is "
+			"standard output" },
+	{ "dry-run", .type = &type_bool, AT(dry_run),
+		.help = "with --bundle: list what it would have, and write nothing" },
 	{ "socket", .arg = "PATH", .preset = DEFAULT_STATUS_SOCKET, .type = &type_text, AT(socket),
 		.help = "the daemon's socket" },
 	{ "help", .letter = 'h', .type = &type_bool, AT(help), .help = "show this help" },
@@ -40,7 +45,7 @@ static const char doctor_help[] =
 
 static const char doctor_exit_codes[] =
 	"\nExit code: 0 nothing is wrong, 1 there are findings, 2 wrong usage,\n"
-	"4 no permission.\n";
+	"4 no permission. With --bundle: 0 written, 1 it could not be written.\n";
 
 static enum exit_code print_diagnosis(const struct doctor_request *r, json_t *diagnosis)
 {
@@ -76,6 +81,9 @@ enum exit_code doctor_main(int argc, char **argv)
 		fputs(doctor_exit_codes, stdout);
 		return EXIT_CODE_OK;
 	}
+	if (r.dry_run && !r.bundle)
+		return command_complain(
+			COMMAND, EXIT_CODE_USAGE, "--dry-run: has a meaning with --bundle only");
 	if (n_rest) {
 		err_set(&err, -EINVAL, "unexpected argument \"%s\"", argv[1]);
 		return command_complain(COMMAND, EXIT_CODE_USAGE, err.msg);
@@ -87,5 +95,6 @@ enum exit_code doctor_main(int argc, char **argv)
 		return command_complain(COMMAND, EXIT_CODE_PERMISSION, f.no_status.msg);
 	}
 	diagnosis = doctor_diagnose(&f);
-	return print_diagnosis(&r, diagnosis);
+	return r.bundle ? doctor_bundle(&f, diagnosis, r.bundle, r.dry_run)
+			: print_diagnosis(&r, diagnosis);
 }

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/ip.h"
+#include "command.h"
 #include "config/config.h"
 #include "kernel/interfaces.h"
 #include "kube_proxy.h"
@@ -114,5 +115,12 @@ doctor_judge doctor_judge_source_ports, doctor_judge_proxies, doctor_judge_mtu,
 json_t *doctor_diagnose(const struct doctor_facts *f);
 /* The same for people. The tree is cleaned. */
 void doctor_diagnosis_text(json_t *diagnosis, struct buf *out);
+
+/*
+ * Writes all facts into an archive (cli/bundle.h), or with `dry_run` lists what it would have. Returns
+ * the exit code.
+ */
+enum exit_code doctor_bundle(
+	const struct doctor_facts *f, const json_t *diagnosis, const char *path, bool dry_run);
 
 #endif

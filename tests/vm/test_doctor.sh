@@ -133,6 +133,53 @@ services() {
 	silent "with the Services of before"
 }
 
+# members: prints the names of what the bundle has.
+members() {
+	tar -tzf "$WORK_LAB/bundle.tar.gz" | sed "s|^ipvsctl-svc-bundle/||"
+}
+
+# With secrets wherever it looks.
+bundle() {
+	local want
+	echo "# password: s3cr3t" >"$WORK_LAB/sysctl.d/99-hardening.conf"
+	want=$(in_node "$SVC" doctor --socket "$STATUS_SOCKET" --bundle "$WORK_LAB/bundle.tar.gz" --dry-run |
+		awk '{ print $1 }')
+	check "bundle: a dry run writes nothing" test ! -e "$WORK_LAB/bundle.tar.gz"
+	check "bundle: it is written" in_node unshare -m sh -c \
+		'mount --bind "$1" /etc/sysctl.d && exec "$2" doctor --socket "$3" --bundle "$4"' - \
+		"$WORK_LAB/sysctl.d" "$SVC" "$STATUS_SOCKET" "$WORK_LAB/bundle.tar.gz"
+	equal "bundle: it has what the dry run lists" "$(members | grep -v sysctl.d/)" \
+		"$(grep -v sysctl.d/ <<<"$want")"
+	tar -C "$WORK_LAB" -xzf "$WORK_LAB/bundle.tar.gz"
+	check "bundle: it has the Services" json_says '.services[0].name == "web"' \
+		<"$WORK_LAB/ipvsctl-svc-bundle/status.json"
+	check "bundle: it has the comparison with the kernel" json_says '.kind == "'"${1%.*}"'"' \
+		<"$WORK_LAB/ipvsctl-svc-bundle/commands/${1,}.json"
+	equal "bundle: it has no secret" "$(grep -rF s3cr3t "$WORK_LAB/ipvsctl-svc-bundle")" ""
+	check "bundle: where there was one it says so" grep -qF "# password: [removed]" \
+		"$WORK_LAB/ipvsctl-svc-bundle/files/etc/sysctl.d/99-hardening.conf"
+	check "bundle: it replaces nothing" ends_with 1 in_node "$SVC" doctor --socket "$STATUS_SOCKET" \
+		--bundle "$WORK_LAB/bundle.tar.gz"
+	rm -r "$WORK_LAB/bundle.tar.gz" "$WORK_LAB/ipvsctl-svc-bundle"
+}
+
+# The daemon has a kubeconfig with credentials.
+with_api() {
+	daemon_end TERM
+	must "the API server starts" api_start
+	sed -i 's/user: {}/user: {token: s3cr3t}/' "$KUBECONFIG"
+	# Without a Node object it is waited for.
+	order '{"put": [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-a"},
+		"status": {"addresses": [{"type": "InternalIP", "address": "'$NODE_IP'"}]}}]}'
+	order "{\"put\": $(python3 -c 'import json, sys, yaml
+print(json.dumps([o for d in yaml.safe_load_all(sys.stdin) for o in d.get("items", [d])]))' \
+		<"$MANIFESTS/services.yaml")}"
+	must "the daemon starts with it" daemon_start --backend $BACKEND --audit-interval 1s
+	eventually 20 settled >/dev/null
+	silent "with an API server"
+	bundle Preflight
+}
+
 without_daemon() {
 	daemon_end TERM
 	finds no-daemon "the daemon has ended"
@@ -149,7 +196,8 @@ BACKEND=iptables
 ! modprobe -q ip_vs || BACKEND=ipvs
 lab_up
 write_services
-must "the daemon starts" daemon_start --backend $BACKEND --audit-interval 1s
+must "the daemon starts" daemon_start --backend $BACKEND --audit-interval 1s \
+	--service-cluster-ip-range 10.96.0.0/16
 eventually 20 settled >/dev/null
 silent "on a healthy node"
 equal "the exit code says so" "$CODE" 0
@@ -159,6 +207,8 @@ firewalls
 proxies
 network
 services
+bundle Plan
+with_api
 without_daemon
 equal "wrong usage is told" "$(in_node "$SVC" doctor now 2>&1; echo $?)" \
 	$'ipvsctl-svc doctor: unexpected argument "now"\n2'
