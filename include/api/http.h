@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "api/auth.h"
+#include "api/certificate.h"
 #include "api/timer.h"
 #include "base/err.h"
 #include "base/ip.h"
@@ -75,11 +76,13 @@ struct timers *http_client_timers(struct http_client *c);
 
 /* The first part of an answer. */
 struct http_head {
-	unsigned status;	  /* 200, 410, ... */
-	unsigned version;	  /* of HTTP: 10, 11, 20 */
-	const char *content_type; /* "application/json"; "": none */
-	unsigned retry_after_s;	  /* 0: none */
-	const char *warning;	  /* from the server, to be logged (RFC 7234 5.5); NULL: none */
+	unsigned status;	     /* 200, 410, ... */
+	unsigned version;	     /* of HTTP: 10, 11, 20 */
+	const char *content_type;    /* "application/json"; "": none */
+	unsigned retry_after_s;	     /* 0: none */
+	const char *warning;	     /* from the server, to be logged (RFC 7234 5.5); NULL: none */
+	int64_t date;		     /* the server's clock, seconds since the epoch; 0: unknown */
+	struct validity certificate; /* of the server, if the request has `certificate` */
 };
 
 enum http_end {
@@ -107,6 +110,7 @@ struct http_request_config {
 	const char *const *headers; /* "Accept: application/json"; ends with NULL; NULL: none */
 	const void *body;	    /* of POST and PATCH, whose headers need a Content-Type */
 	size_t body_len;
+	bool certificate; /* on_head is to be told when the server's certificate is valid */
 	bool endless;	  /* a watch: its duration says nothing about the server */
 	unsigned idle_ms; /* without a byte, ends the request; 0: HTTP_IDLE_TIMEOUT_MS */
 	/* Ends the request if more of the body comes so long after its begin; 0: never. */

@@ -91,6 +91,7 @@ struct http_request {
 	size_t head_bytes;
 	uint64_t received;
 	char *warning;	       /* of the head that comes at the moment; NULL: none */
+	int64_t date;	       /* the same; 0: none */
 	struct buf encoding;   /* the same: its Content-Encoding, several with commas */
 	struct coding *coding; /* of the body; NULL: on_head was not called yet */
 	size_t taken; /* of what libcurl delivers once more after a pause: handed over already */
@@ -137,20 +138,42 @@ static char *field_value(const char *line, size_t len, const char *name)
 	return mem_strndup(line, len);
 }
 
-/* Keeps the first Warning and all content codings of a head, of which this is a line. */
+/* Keeps the first Warning, the Date and all content codings of a head, of which this is a line. */
 static void note_fields(struct http_request *r, const char *line, size_t len)
 {
-	_cleanup_free_ char *encoding = NULL;
+	_cleanup_free_ char *encoding = NULL, *date = field_value(line, len, "Date");
 
 	if (len >= 5 && !strncmp(line, "HTTP/", 5)) {
 		free(take(r->warning));
 		buf_reset(&r->encoding);
+		r->date = 0;
 	}
+	if (date)
+		r->date = curl_getdate(date, NULL) > 0 ? curl_getdate(date, NULL) : 0;
 	if (!r->warning)
 		r->warning = field_value(line, len, "Warning");
 	encoding = field_value(line, len, "Content-Encoding");
 	if (encoding)
 		buf_addf(&r->encoding, "%s%s", r->encoding.len ? ", " : "", encoding);
+}
+
+/* "Start date:..." and "Expire date:..." of the first certificate, in the words of the TLS library */
+static struct validity server_validity(CURL *easy)
+{
+	static const char from[] = "Start date:", until[] = "Expire date:";
+	const struct curl_certinfo *info = NULL;
+	struct validity v = { 0 };
+
+	if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &info) != CURLE_OK || !info ||
+		!info->num_of_certs)
+		return v;
+	for (const struct curl_slist *l = info->certinfo[0]; l; l = l->next) {
+		if (!strncmp(l->data, from, strlen(from)))
+			v.from = curl_getdate(l->data + strlen(from), NULL);
+		if (!strncmp(l->data, until, strlen(until)))
+			v.until = curl_getdate(l->data + strlen(until), NULL);
+	}
+	return v.from > 0 && v.until > 0 ? v : (struct validity){ 0 };
 }
 
 /* One line of the head; an empty one ends it. Informational answers (1xx) have heads of their own.
@@ -196,6 +219,9 @@ static size_t on_header_line(char *line, size_t size, size_t n, void *arg)
 	curl_easy_getinfo(r->easy, CURLINFO_CONTENT_TYPE, &type);
 	head.content_type = type ? type : "";
 	head.warning = r->warning;
+	head.date = r->date;
+	if (r->config.certificate)
+		head.certificate = server_validity(r->easy);
 	r->config.on_head(&head, r->config.arg);
 	return r->cancelled ? 0 : size * n;
 }
@@ -578,6 +604,8 @@ static void set_message(struct http_request *r, const struct http_request_config
 
 	must_set(curl_easy_setopt(easy, CURLOPT_PRIVATE, r));
 	must_set(curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header_line));
+	if (r->config.certificate) /* not each TLS library can */
+		curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
 	must_set(curl_easy_setopt(easy, CURLOPT_HEADERDATA, r));
 	must_set(curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body_bytes));
 	must_set(curl_easy_setopt(easy, CURLOPT_WRITEDATA, r));

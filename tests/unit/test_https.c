@@ -54,6 +54,20 @@ static void the_servers_certificate_is_verified(void **state)
 	call_done(&c);
 }
 
+static void the_servers_clock_and_the_time_of_its_certificate_are_told(void **state)
+{
+	const struct http_request_config config = { .path = "/version", .certificate = true };
+	struct call c = { 0 };
+
+	call_begin(&c, *state, &config);
+	call_finish(&c);
+	assert_int_equal(c.result.status, 200);
+	assert_int_equal(c.head.certificate.until - c.head.certificate.from, 2 * 24 * 3600);
+	assert_true(c.head.date >= c.head.certificate.from);
+	assert_true(c.head.date < c.head.certificate.from + 3600);
+	call_done(&c);
+}
+
 static void a_certificate_with_a_wrong_name_is_refused(void **state)
 {
 	struct call c = { 0 };
@@ -359,6 +373,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_servers_certificate_is_verified),
+		TEST(the_servers_clock_and_the_time_of_its_certificate_are_told),
 		TEST(a_certificate_with_a_wrong_name_is_refused),
 		TEST(a_certificate_of_another_authority_is_refused),
 		TEST(without_an_authority_the_systems_are_asked),
