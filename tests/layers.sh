@@ -17,7 +17,7 @@ config -> decode core base
 report -> core base
 server -> core base
 daemon -> server api manifest kernel config report core base
-cli -> daemon manifest kernel config report decode core base'
+cli -> daemon api manifest kernel config report decode core base'
 
 # core is pure: no clock, no descriptor, no library but libc, no log.
 impure='base/(log|clock)\.h|event2/|curl/|yaml|jansson|netlink/|libipset/|libnetfilter|time\.h|sys/|unistd|fcntl|poll|net/|linux/'

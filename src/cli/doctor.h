@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <sys/utsname.h>
 
+#include "api/certificate.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/ip.h"
@@ -48,6 +49,19 @@ struct doctor_module {
 
 enum { DOCTOR_MODULES = 8, DOCTOR_PROXIES = 3 };
 
+enum { CERTIFICATE_OWN, CERTIFICATE_AUTHORITY, CERTIFICATE_SERVER, CERTIFICATES };
+
+/* What the API server answers with the daemon's credentials. */
+struct doctor_api {
+	bool asked;
+	struct err
+		failure; /* -EPROTO: of TLS; -EACCES: it does not know us; else it is not reached */
+	int64_t now, server_time; /* seconds since the epoch; 0: unknown */
+	struct validity certificates[CERTIFICATES];
+	json_t *denied; /* "list services" */
+	json_t *node;	/* a list of one Node object, or none; NULL: unknown */
+};
+
 struct doctor_facts {
 	struct doctor_file *files;
 	size_t n_files, cap_files;
@@ -67,6 +81,8 @@ struct doctor_facts {
 	enum backend backend;
 	/* Without a daemon: sentences of traps_judge(), and objects that kube-proxy left. */
 	json_t *traps, *leftovers;
+
+	struct doctor_api api;
 
 	struct kube_proxy proxies[DOCTOR_PROXIES]; /* in the order of doctor_proxies */
 	char *cilium_replaces; /* Cilium's kube-proxy-replacement; NULL: unknown */
@@ -110,6 +126,12 @@ doctor_judge doctor_judge_modules, doctor_judge_sysctl_files, doctor_judge_ipvs_
 	doctor_judge_estimators; /* doctor_kernel.c */
 doctor_judge doctor_judge_source_ports, doctor_judge_proxies, doctor_judge_mtu,
 	doctor_judge_rp_filter, doctor_judge_addresses; /* doctor_network.c */
+doctor_judge doctor_judge_api;
+/* Asks for what doctor_judge_api() judges; it takes up to ten seconds for each answer. `api` has a
+ * list `denied`. */
+void doctor_api_ask(
+	const char *kubeconfig, const char *master, const char *node, struct doctor_api *api);
+extern const char doctor_api_why[];
 
 /* Makes all checks. Returns the Diagnosis of ipvsctl-svc-doctor(1). */
 json_t *doctor_diagnose(const struct doctor_facts *f);

@@ -48,7 +48,7 @@ struct warning_kind {
 	bool note; /* so it is on a stock node */
 };
 
-static const char api_why[] =
+const char doctor_api_why[] =
 	"The kernel keeps the last known Services. Changes of Services and endpoints do not arrive, so "
 	"that clients are sent to pods that are gone.";
 
@@ -133,16 +133,16 @@ static const struct warning_kind other_warnings[] = {
 		"Objects of deleted Services stay in the kernel until everything could be read.",
 		"correct the manifests that the log and `status` name",
 		"ipvsctl-svc status -o json | jq .warnings" },
-	{ "*HTTP status 401", "api-credentials", api_why,
+	{ "*HTTP status 401", "api-credentials", doctor_api_why,
 		"renew the token or the certificate in the kubeconfig",
 		"journalctl -u ipvsctl-svcd" },
-	{ "*HTTP status 403", "api-rights", api_why,
+	{ "*HTTP status 403", "api-rights", doctor_api_why,
 		"bind the ClusterRole system:node-proxier to the daemon's user",
 		"kubectl auth can-i list endpointslices.discovery.k8s.io --as USER" },
-	{ "*ertificate", "api-certificate", api_why,
+	{ "*ertificate", "api-certificate", doctor_api_why,
 		"renew the certificate, or correct certificate-authority in the kubeconfig, or the clock",
 		"openssl s_client -connect HOST:6443 </dev/null | openssl x509 -noout -dates; date" },
-	{ "cannot follow ", "api", api_why,
+	{ "cannot follow ", "api", doctor_api_why,
 		"see whether the API server runs and whether this node reaches it",
 		"curl -k https://HOST:6443/livez; journalctl -u ipvsctl-svcd" },
 	{ "kube-proxy left ", "other-proxy",
@@ -475,6 +475,7 @@ static const struct {
 	{ "states", judge_states },
 	{ "port-names", judge_port_names },
 	{ "service-endpoints", judge_service_endpoints },
+	{ "api", doctor_judge_api },
 	{ "modules", doctor_judge_modules },
 	{ "sysctl-files", doctor_judge_sysctl_files },
 	{ "proxies", doctor_judge_proxies },

@@ -21,7 +21,9 @@ const char *const doctor_proxies[DOCTOR_PROXIES] = { "kube-proxy", "cilium-agent
 
 void doctor_facts_init(struct doctor_facts *f)
 {
-	*f = (struct doctor_facts){ .traps = json_array(), .leftovers = json_array() };
+	*f = (struct doctor_facts){
+		.traps = json_array(), .leftovers = json_array(), .api.denied = json_array()
+	};
 	config_init(&f->config);
 }
 
@@ -42,6 +44,8 @@ void doctor_facts_done(struct doctor_facts *f)
 	json_decref(f->status);
 	json_decref(f->traps);
 	json_decref(f->leftovers);
+	json_decref(f->api.denied);
+	json_decref(f->api.node);
 }
 
 /* Files */
@@ -441,6 +445,22 @@ static void read_without_daemon(struct doctor_facts *f)
 	}
 }
 
+/* A daemon in a container calls its kubeconfig by another path. */
+static void read_api(struct doctor_facts *f)
+{
+	const struct config *c = &f->config;
+	_cleanup_(buf_done) struct buf path = { 0 };
+
+	if (config_input(c) != INPUT_API)
+		return;
+	buf_adds(&path, c->kubeconfig);
+	if (path.len && f->daemon.pid && access(c->kubeconfig, R_OK)) {
+		buf_reset(&path);
+		buf_addf(&path, "/proc/%d/root%s", f->daemon.pid, c->kubeconfig);
+	}
+	doctor_api_ask(buf_str(&path), c->master, c->options.node_name, &f->api);
+}
+
 static enum backend backend_in_use(const struct doctor_facts *f)
 {
 	const char *name = json_string_value(json_object_get(f->status, "backend"));
@@ -484,6 +504,7 @@ void doctor_facts_read(struct doctor_facts *f, const char *socket)
 	read_configuration(f);
 	f->backend = backend_in_use(f);
 	read_modules(f);
+	read_api(f);
 	if (!f->status)
 		read_without_daemon(f);
 }

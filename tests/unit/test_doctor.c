@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What doctor judges of given facts: each trap, and silence about a healthy node. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -627,6 +628,90 @@ static void a_configuration_with_mistakes(void **state)
 	assert_string_equal(names_of(f), "configuration");
 }
 
+enum { NOW = 1700000000, HOUR = 3600, DAY = 24 * HOUR };
+
+static void an_api_server_that_answers(void **state)
+{
+	struct doctor_facts *f = *state;
+
+	f->api.asked = true;
+	f->api.now = NOW;
+	f->api.server_time = NOW + 60;
+	snprintf(f->config.options.node_name, sizeof(f->config.options.node_name), "node-a");
+	f->api.node = json_loads("[{\"status\": {\"addresses\": ["
+				 "{\"type\": \"InternalIP\", \"address\": \"192.168.50.1\"},"
+				 "{\"type\": \"ExternalIP\", \"address\": \"203.0.113.9\"},"
+				 "{\"type\": \"Hostname\", \"address\": \"node-a\"}]}}]",
+		0, NULL);
+	f->api.certificates[CERTIFICATE_OWN] = (struct validity){ NOW - 20 * HOUR, NOW + 4 * HOUR };
+	f->api.certificates[CERTIFICATE_SERVER] =
+		(struct validity){ NOW - 300 * DAY, NOW + 65 * DAY };
+	assert_string_equal(names_of(f), "");
+	f->n_addresses = 1;
+	assert_string_equal(member_of(f, "seen"),
+		"the InternalIP 192.168.50.1 of Node node-a is on no interface here");
+	json_array_clear(f->api.node);
+	assert_string_equal(member_of(f, "seen"), "the API server has no Node \"node-a\"");
+}
+
+static void an_api_server_that_does_not(void **state)
+{
+	struct doctor_facts *f = *state;
+
+	f->api.asked = true;
+	err_set(&f->api.failure, -ECONNREFUSED, "GET https://h/version: refused");
+	assert_string_equal(names_of(f), "api");
+	f->api.failure.code = -EACCES;
+	assert_string_equal(names_of(f), "api-credentials");
+	f->api.failure.code = -EPROTO;
+	assert_string_equal(names_of(f), "api-certificate");
+	json_object_set_new(/* the daemon tells it already */
+		f->status, "warnings", json_pack("[s]", "cannot follow services: refused"));
+	assert_string_equal(names_of(f), "api");
+}
+
+static void clocks_that_differ(void **state)
+{
+	struct doctor_facts *f = *state;
+
+	f->api.now = NOW;
+	f->api.server_time = NOW - 90;
+	assert_string_equal(member_of(f, "seen"),
+		"the clock of this node is 90 s before that of the API server");
+	f->api.server_time = NOW + 61;
+	assert_string_equal(member_of(f, "seen"),
+		"the clock of this node is 61 s behind that of the API server");
+	f->api.server_time = 0;
+	assert_string_equal(names_of(f), "");
+}
+
+static void certificates_that_expire(void **state)
+{
+	struct doctor_facts *f = *state;
+
+	f->api.now = NOW;
+	f->api.certificates[CERTIFICATE_OWN] = (struct validity){ NOW - 350 * DAY, NOW + 15 * DAY };
+	assert_string_equal(
+		member_of(f, "seen"), "the certificate of the daemon expires in 15 days");
+	f->api.certificates[CERTIFICATE_OWN].until = NOW + 5 * HOUR;
+	assert_string_equal(member_of(f, "seen"), "the certificate of the daemon expires in 5 h");
+	f->api.certificates[CERTIFICATE_OWN].until = NOW;
+	assert_string_equal(member_of(f, "seen"), "the certificate of the daemon has expired");
+	f->api.certificates[CERTIFICATE_SERVER] = f->api.certificates[CERTIFICATE_OWN];
+	assert_string_equal(names_of(f), "certificate certificate");
+}
+
+static void rights_that_are_missing(void **state)
+{
+	struct doctor_facts *f = *state;
+
+	json_array_append_new(f->api.denied, json_string("list services"));
+	json_array_append_new(f->api.denied, json_string("watch services"));
+	assert_string_equal(
+		member_of(f, "seen"), "the daemon's user may not: list services, watch services");
+	assert_string_equal(names_of(f), "api-rights");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, healthy_setup, healthy_teardown)
 
 int main(void)
@@ -656,6 +741,11 @@ int main(void)
 		TEST(objects_that_fail),
 		TEST(names_that_were_not_expanded),
 		TEST(a_configuration_with_mistakes),
+		TEST(an_api_server_that_answers),
+		TEST(an_api_server_that_does_not),
+		TEST(clocks_that_differ),
+		TEST(certificates_that_expire),
+		TEST(rights_that_are_missing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

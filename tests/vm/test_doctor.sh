@@ -177,6 +177,16 @@ print(json.dumps([o for d in yaml.safe_load_all(sys.stdin) for o in d.get("items
 	must "the daemon starts with it" daemon_start --backend $BACKEND --audit-interval 1s
 	eventually 20 settled >/dev/null
 	silent "with an API server"
+	order '{"set": {"denied": ["services"]}}'
+	finds api-rights "access to Services is denied"
+	check "access to Services is denied: the rights are named" seen "list services, watch services"
+	order '{"set": {"denied": []}}'
+	order '{"put": [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-a"},
+		"status": {"addresses": [{"type": "InternalIP", "address": "192.168.50.9"}]}}]}'
+	finds node "the Node has the address of another host"
+	order '{"put": [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-a"},
+		"status": {"addresses": [{"type": "InternalIP", "address": "'$NODE_IP'"}]}}]}'
+	silent "with the rights and addresses of before"
 	bundle Preflight
 }
 

@@ -332,6 +332,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_json(200, VERSION)
         elif path in ("/healthz", "/livez", "/readyz"):
             self.send_body(200, {"Content-Type": "text/plain"}, b"ok")
+        elif self.command == "POST" and path.endswith("/selfsubjectaccessreviews"):
+            review = json.loads(self.request_body)
+            wanted = review["spec"]["resourceAttributes"]["resource"]
+            review["status"] = {"allowed": wanted not in self.server.settings["denied"]}
+            self.send_json(201, review)
         elif self.command in ("POST", "PATCH") and "/events" in path:
             self.post_event(path)
         else:
@@ -490,6 +495,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
             "watchList": True,  # "ignored": as up to 1.18, where a watch has no such parameters
             "protobuf": True, "fieldLabels": True,
             "absent": [],  # resources that this server does not have
+            "denied": [],  # resources of which access reviews say that we may not
             "events": 201,  # what it says to an Event
             "bookmarkInterval": 60, "maxWatch": 1800,
         }
