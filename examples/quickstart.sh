@@ -165,6 +165,8 @@ play() {
 
 	say "ipvsctl-svc status"
 	in_ns node "$svc" status -A --socket "$work/status.sock"
+	say "ipvsctl-svc doctor"
+	in_ns node "$svc" doctor --socket "$work/status.sock" || : # where it falls back
 	show_kernel
 
 	say "Cleaning up: ipvsctl-svcd --cleanup"

@@ -119,6 +119,11 @@ static int healthy_setup(void **state)
 		"  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n"
 		"TCP  0A600001:01BB rr \n"
 		"  -> C0A83201:192B      Masq    1      20         3         \n");
+	put(f, "/usr/lib/sysctl.d/50-default.conf", /* of systemd */
+		"# comment\nkernel.sysrq = 16\nnet.ipv4.conf.default.rp_filter = 2\n"
+		"net.ipv4.conf.*.rp_filter = 2\n-net.ipv4.conf.all.rp_filter\n"
+		"net.ipv4.conf.*.accept_source_route = 0\n-net.ipv4.ping_group_range = 0 2147483647\n");
+	put(f, "/usr/lib/sysctl.d/99-protect-links.conf", "fs.protected_fifos = 1\n");
 	put(f, "/etc/sysctl.d/99-kubernetes-cri.conf", "net.ipv4.ip_forward = 1\n");
 	add_link(f, "lo", "loopback", 65536);
 	add_link(f, "eth0", "", 1500);

@@ -35,6 +35,11 @@ pages() {
 	shown "The client fetches $1" | grep . | sort -u
 }
 
+# Prints the names of what doctor finds.
+findings() {
+	shown "ipvsctl-svc doctor" | sed -nE 's/^([a-z-]+): .*/\1/p' | xargs
+}
+
 both="Hello from backend-1
 Hello from backend-2"
 
@@ -45,6 +50,8 @@ check "status has the Service" shows "ipvsctl-svc status" '^shop .* web .* 2/2 .
 if unshare --net ipvsadm -Ln >/dev/null 2>&1; then
 	check "status names the backend" shows "ipvsctl-svc status" 'Backend: ipvs '
 	check "the kernel holds both endpoints" shows "What the kernel holds" '10.244.1.12:8080 '
+	check "doctor finds nothing wrong" shows "ipvsctl-svc doctor" '^Nothing is wrong.$'
+	equal "doctor has a note about time-outs" "$(findings)" tcp-timeout
 else
 	check "the quickstart announces the fallback" says '^== .* FALL BACK TO IPTABLES'
 	check "the daemon logs the fallback" shows "On the node" 'going on with iptables'
@@ -52,6 +59,7 @@ else
 		shows "ipvsctl-svc status" '^Warning: IPVS cannot be used'
 	check "status names the backend" shows "ipvsctl-svc status" 'Backend: iptables '
 	check "the kernel holds both endpoints" shows "What the kernel holds" '10.244.1.12:8080$'
+	equal "doctor finds the fallback, and nothing else" "$(findings)" fallback
 fi
 check "the quickstart reports success at the end" says '^== Success: .* nothing is left behind'
 equal "the quickstart leaves no namespace" "$(ip netns list | grep "^$scene-")" ""
