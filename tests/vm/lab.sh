@@ -210,7 +210,12 @@ lab_down() {
 	done
 	lab_pids=()
 	DAEMON_PID=
+	# A process that is left, such as the child of one that was killed, would keep the namespace, with
+	# all that it uses of the kernel's modules.
 	for name in "${lab_namespaces[@]}"; do
+		for pid in $(ip netns pids "$LAB-$name" 2>/dev/null); do
+			kill -KILL "$pid" 2>/dev/null
+		done
 		ip netns del "$LAB-$name" 2>/dev/null
 	done
 	lab_namespaces=()

@@ -17,7 +17,9 @@ put() {
 }
 
 api_up() {
-	lab_background "$WORK_LAB/api.log" node sh -c "sleep infinity | python3 tests/fake/apiserver --port 6443"
+	mkfifo "$WORK_LAB/orders"
+	enter node python3 tests/fake/apiserver --port 6443 <>"$WORK_LAB/orders" >"$WORK_LAB/api.log" 2>&1 &
+	lab_pids+=($!)
 	eventually 10 in_node curl -sf "$API/version"
 }
 
