@@ -29,6 +29,7 @@ struct candidate {
 	uint16_t port;
 	uint32_t weight; /* 0..65535 */
 	const struct endpoint *endpoint;
+	const struct override *override; /* by which it has its weight; NULL: none */
 	bool local;	 /* on this node */
 	bool in_cluster; /* in the list of the Cluster policy */
 	bool in_local;	 /* in the list of the Local policy */

@@ -7,6 +7,7 @@
 
 #include "base/ip.h"
 #include "core/options.h"
+#include "core/override.h"
 
 struct store;
 
@@ -62,6 +63,7 @@ struct node_view {
 	size_t n_api_servers;
 	struct node_socket *api_in_use; /* of these, what the URL resolves to */
 	size_t n_api_in_use;
+	struct overrides overrides; /* whoever changes them marks the Services that they concern */
 	/* Schedulers that the kernel turned out not to have. */
 	char missing_schedulers[NODE_VIEW_MAX_SCHEDULERS][SCHED_NAME_SIZE];
 	size_t n_missing_schedulers;

@@ -28,6 +28,7 @@ static void collect_subset(struct endpoint_list *l, const struct slice *slice,
 
 	for (size_t i = 0; i < subset->n_endpoints; i++) {
 		const struct endpoint *ep = &subset->endpoints[i];
+		const struct override *override;
 		const struct node *node = NULL;
 		uint32_t weight = 1;
 
@@ -40,12 +41,15 @@ static void collect_subset(struct endpoint_list *l, const struct slice *slice,
 			node = store_node(view->store, ep->place->node_name);
 		if (node && node->weight >= 0)
 			weight = (uint32_t)node->weight;
+		override = overrides_find(
+			&view->overrides, slice->ns, slice->service, &ep->ip, port);
 		mem_grow(l->eps, l->n, l->cap);
 		l->eps[l->n] = (struct candidate){
 			.ip = ep->ip,
 			.port = port,
-			.weight = weight,
+			.weight = override ? override->weight : weight,
 			.endpoint = ep,
+			.override = override,
 			.local = *us && !strcmp(ep->place->node_name, us),
 			.order = (unsigned)l->n,
 		};

@@ -29,6 +29,7 @@ void node_view_done(struct node_view *v)
 	free(v->local);
 	free(v->api_servers);
 	free(v->api_in_use);
+	overrides_done(&v->overrides);
 	*v = (struct node_view){ 0 };
 }
 
