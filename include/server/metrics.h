@@ -91,6 +91,7 @@ struct metrics_input {
 	bool iptables;	       /* the backend is iptables, which has additional metrics */
 	bool fallback;	       /* the backend is iptables because IPVS cannot be used */
 	bool ipv4, ipv6;       /* families that are served */
+	size_t overrides;      /* endpoints whose weight an operator set */
 	const char *api_host;  /* "10.0.0.1:6443"; NULL: there is no API server */
 	const struct metrics_watch *watches;
 	size_t n_watches;

@@ -8,11 +8,13 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "core/override.h"
 #include "server/http_pool.h"
 
 /*
- * HTTP on a UNIX socket (mode 0660): GET /v1/status and GET /v1/explain?what=WHAT[&from=FROM], see
- * report/explain.h. All answers are JSON; an error is {"error": "..."}.
+ * HTTP on a UNIX socket (mode 0660): GET /v1/status, GET /v1/explain?what=WHAT[&from=FROM], see
+ * report/explain.h, and POST or DELETE /v1/overrides?endpoint=ENDPOINT[&service=NAMESPACE/NAME]; POST
+ * has weight=NUMBER[&seconds=NUMBER], too. All answers are JSON; an error is {"error": "..."}.
  *
  * The socket's directory is created (mode 0755). A socket that no process listens on is replaced;
  * if another process listens on it, the result is -EADDRINUSE.
@@ -31,6 +33,13 @@ enum {
 	SERVER_TCP_TIMEOUT = 120,
 };
 
+/* What an operator asks for by POST (a weight) or DELETE (an end). */
+struct server_override {
+	bool ends;
+	struct override wish; /* without `until` */
+	uint64_t seconds;     /* until it ends by itself; 0: it does not */
+};
+
 struct server;
 struct server_config {
 	const char *socket_path;
@@ -45,6 +54,8 @@ struct server_config {
 	/* Returns a new reference, or NULL with a text if the question makes no sense. `from` may
 	 * be NULL. */
 	json_t *(*explain)(const char *what, const char *from, struct err *err, void *arg);
+	/* The same: -ENOENT, where there is nothing like that; -ENOSPC. */
+	json_t *(*override)(const struct server_override *ask, struct err *err, void *arg);
 	void *arg;
 	struct http_pool *pool; /* NULL: one of its own */
 };

@@ -25,6 +25,20 @@ static void client_curl_freep(CURL **curl)
 	curl_easy_cleanup(*curl);
 }
 
+/* What an answer says whose status is not 200: {"error": WORDS}. */
+static int refusal(long status, const struct buf *body, struct err *err)
+{
+	json_t *tree = json_loadb(buf_str(body), body->len, 0, NULL);
+	const char *words = json_string_value(json_object_get(tree, "error"));
+
+	if (words)
+		err_set(err, status == 404 ? -ENXIO : -EPROTO, "%s", words);
+	else
+		err_set(err, -EPROTO, "the answer has HTTP status %ld", status);
+	json_decref(tree);
+	return err->code;
+}
+
 /* Returns 0 with the body of an answer with status 200, or a negative errno with a text. */
 static int client_transfer(
 	CURL *curl, const char *socket_path, const char *path, struct buf *body, struct err *err)
@@ -54,12 +68,16 @@ static int client_transfer(
 		return err_set(err, (int)-os_errno, "%s", strerror((int)os_errno));
 	if (code != CURLE_OK)
 		return err_set(err, -EPROTO, "%s", curl_easy_strerror(code));
-	if (status != 200)
-		return err_set(err, -EPROTO, "the answer has HTTP status %ld", status);
-	return 0;
+	return status == 200 ? 0 : refusal(status, body, err);
 }
 
 int client_get(const char *socket_path, const char *path, json_t **ret, struct err *err)
+{
+	return client_send(socket_path, "GET", path, ret, err);
+}
+
+int client_send(const char *socket_path, const char *method, const char *path, json_t **ret,
+	struct err *err)
 {
 	_cleanup_(client_curl_freep) CURL *curl = curl_easy_init();
 	_cleanup_(buf_done) struct buf body = { 0 };
@@ -71,6 +89,7 @@ int client_get(const char *socket_path, const char *path, json_t **ret, struct e
 	if (strlen(socket_path) >= sizeof((struct sockaddr_un){ 0 }.sun_path))
 		return err_set(
 			err, -ENAMETOOLONG, "the path of the socket is longer than 107 bytes");
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 	r = client_transfer(curl, socket_path, path, &body, err);
 	if (r < 0)
 		return r;

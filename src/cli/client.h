@@ -19,9 +19,13 @@ enum {
 /*
  * GETs a path ("/v1/status"). Returns 0 with a new reference, -ENOENT (no such socket),
  * -ECONNREFUSED (no process listens), -EACCES, -ETIMEDOUT, -EFBIG, -EPROTO (a status other than
- * 200, or not a JSON object), or another errno, each with a text.
+ * 200, with the daemon's words where it has some, or not a JSON object), or another errno, each with a text.
  */
 int client_get(const char *socket_path, const char *path, json_t **ret, struct err *err);
+/* The same with another method, such as "POST", and -ENXIO with the daemon's words where it does not
+ * know what the path names (status 404). */
+int client_send(const char *socket_path, const char *method, const char *path, json_t **ret,
+	struct err *err);
 
 /*
  * GETs the Status of ipvsctl-svc-api(7); returns as client_get(). Without `endpoints` it lacks each

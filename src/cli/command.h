@@ -25,6 +25,9 @@ enum exit_code preflight_main(int argc, char **argv);
 enum exit_code top_main(int argc, char **argv);
 enum exit_code doctor_main(int argc, char **argv);
 enum exit_code conns_main(int argc, char **argv);
+enum exit_code drain_main(int argc, char **argv);
+enum exit_code weight_main(int argc, char **argv);
+enum exit_code resume_main(int argc, char **argv);
 enum exit_code cleanup_main(int argc, char **argv);
 
 /* Prints a text to standard error after the command's name. Returns the code. */

@@ -24,6 +24,9 @@ static const struct command commands[] = {
 	{ "top", "show the traffic of Services", top_main },
 	{ "doctor", "look for what is wrong with this node, and tell the remedies", doctor_main },
 	{ "conns", "show the connections of Services by endpoint, or one by one", conns_main },
+	{ "drain", "send no new connections to an endpoint", drain_main },
+	{ "weight", "give an endpoint another weight", weight_main },
+	{ "resume", "end what drain and weight began", resume_main },
 	{ "cleanup", "remove what kube-proxy left in the kernel", cleanup_main },
 };
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "daemon/override_file.h"
 #include "dry.h"
 #include "kernel/adapters.h"
 #include "kernel/iptables.h"
@@ -110,6 +111,17 @@ static enum exit_code print_plan(const struct plan_run *r)
 	return write_out(r->dry.command, &out);
 }
 
+/* What the kernel has of a daemon follows its overrides. */
+static void take_overrides(struct plan_run *r)
+{
+	_cleanup_(buf_done) struct buf path = { 0 };
+	struct err err;
+
+	override_file_path(r->dry.config.status_socket, &path);
+	if (path.len && override_file_read(buf_str(&path), &r->dry.view.overrides, &err) < 0)
+		command_complain(r->dry.command, EXIT_CODE_OK, err.msg);
+}
+
 static enum exit_code run_plan(struct plan_run *r)
 {
 	const struct config *c = &r->dry.config;
@@ -127,6 +139,8 @@ static enum exit_code run_plan(struct plan_run *r)
 	}
 	if (dry_take_node(&r->dry, &err) < 0)
 		return command_complain(r->dry.command, EXIT_CODE_USAGE, err.msg);
+	if (read_kernel)
+		take_overrides(r);
 	if (!make_plan(r, read_kernel))
 		code = EXIT_CODE_DIFFERENT;
 	printed = print_plan(r);

@@ -140,6 +140,28 @@ static void add_lines(struct buf *out, const char *title, const json_t *lines)
 	}
 }
 
+/* "Override: endpoint 10.244.1.5:8080 of shop/web is drained, for another 540 s, by user 0" */
+static void add_overrides(struct buf *out, const json_t *overrides)
+{
+	const json_t *o, *left;
+	const char *service;
+	size_t i;
+
+	json_array_foreach(overrides, i, o) {
+		service = tree_text(o, "service");
+		left = json_object_get(o, "secondsLeft");
+		buf_addf(out, "Override: endpoint %s of %s ", tree_text(o, "endpoint"),
+			*service ? service : "all Services");
+		if (tree_number(o, "weight"))
+			buf_addf(out, "has weight %lld", tree_number(o, "weight"));
+		else
+			buf_adds(out, "is drained");
+		if (json_is_integer(left))
+			buf_addf(out, ", for another %lld s", json_integer_value(left));
+		buf_addf(out, ", by user %lld\n", tree_number(o, "user"));
+	}
+}
+
 enum { MAX_LIMITED = 10 };
 
 /* "Limits: shop/web: scheduler "lc": endpoints are chosen by chance" */
@@ -188,6 +210,7 @@ void status_head(const json_t *status, struct buf *out)
 	}
 	add_lines(out, "Warning", json_object_get(status, "warnings"));
 	add_lines(out, "Failing", json_object_get(status, "failures"));
+	add_overrides(out, json_object_get(status, "overrides"));
 	add_limits(out, json_object_get(status, "services"));
 }
 

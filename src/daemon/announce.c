@@ -40,8 +40,8 @@ void announce_node(struct announcer *a, bool warning, const char *reason, const 
 			.warning = warning, .reason = reason, .action = action, .note = text });
 }
 
-void announce_service(struct announcer *a, const char *ns, const char *name, const char *reason,
-	const char *action, const char *note, ...)
+void announce_service(struct announcer *a, bool warning, const char *ns, const char *name,
+	const char *reason, const char *action, const char *note, ...)
 {
 	const struct slot *slot = a->store ? store_find(a->store, ns, name) : NULL;
 	char text[NOTE_SIZE];
@@ -52,7 +52,7 @@ void announce_service(struct announcer *a, const char *ns, const char *name, con
 	va_end(ap);
 	events_tell(a->events,
 		&(struct kube_event){
-			.warning = true,
+			.warning = warning,
 			.reason = reason,
 			.action = action,
 			.ns = ns,

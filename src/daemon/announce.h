@@ -22,8 +22,8 @@ void announcer_init(struct announcer *a, struct http_client *client, const char 
 
 void announce_node(struct announcer *a, bool warning, const char *reason, const char *action,
 	const char *note, ...) __attribute__((format(printf, 5, 6)));
-/* A warning. */
-void announce_service(struct announcer *a, const char *ns, const char *name, const char *reason,
-	const char *action, const char *note, ...) __attribute__((format(printf, 6, 7)));
+void announce_service(struct announcer *a, bool warning, const char *ns, const char *name,
+	const char *reason, const char *action, const char *note, ...)
+	__attribute__((format(printf, 7, 8)));
 
 #endif

@@ -55,7 +55,7 @@ static void on_degraded(const struct service *service, void *arg)
 {
 	struct daemon *d = arg;
 
-	announce_service(&d->announcer, service->ns, service->name, "SchedulerMissing",
+	announce_service(&d->announcer, true, service->ns, service->name, "SchedulerMissing",
 		"ChooseScheduler",
 		"the kernel of node %s has no IPVS scheduler \"%s\": it uses \"%s\"",
 		d->config->options.node_name, service->scheduler, d->config->options.scheduler);
@@ -90,7 +90,7 @@ static void on_refused(const struct refused_frontends *refused, void *arg)
 		"service=%s/%s address=%s/%s kind=%s reason=%s err=\"%s\" addresses=%zu", s->ns,
 		s->name, address, proto_name(refused->proto), frontend_kind_name(fe->kind),
 		refusal_name(fe->refusal), buf_str(&why), refused->n);
-	announce_service(&d->announcer, s->ns, s->name,
+	announce_service(&d->announcer, true, s->ns, s->name,
 		conflict ? "AddressConflict" : "AddressRefused", "ChooseAddresses",
 		"node %s does not serve %s %s/%s%s: %s", d->config->options.node_name,
 		frontend_kind_name(fe->kind), address, proto_name(refused->proto), buf_str(&more),
@@ -373,6 +373,20 @@ int daemon_await_feed(struct daemon *d, unsigned limit_ms, struct err *err)
 	return 0;
 }
 
+/* Overrides */
+
+static void on_overridden(void *arg)
+{
+	step_now(arg);
+}
+
+static bool is_complete(void *arg)
+{
+	const struct engine_stats *stats = engine_stats(((struct daemon *)arg)->engine);
+
+	return stats->fed && stats->complete;
+}
+
 /* Setting up */
 
 int daemon_init(struct daemon *d, const struct config *config, const struct node_view *view,
@@ -440,6 +454,15 @@ int daemon_init(struct daemon *d, const struct config *config, const struct node
 	flows_init(&d->flows, &d->view, &d->observe);
 	netfilter_move_notes(&d->adapters, &d->other);
 	reservation_init(&d->reservation, d->engine, &d->view, adapters_sets(&d->adapters));
+	overriding_init(&d->overriding,
+		&(struct overriding_config){ .base = d->base,
+			.status_socket = config->status_socket,
+			.view = &d->view,
+			.store = &d->store,
+			.announcer = &d->announcer,
+			.on_changed = on_overridden,
+			.is_complete = is_complete,
+			.arg = d });
 	r = daemon_read_node(d, err);
 	return r < 0 ? r : 0;
 }
@@ -455,6 +478,7 @@ void daemon_done(struct daemon *d)
 	events_free(take(d->announcer.events));
 	inputs_done(&d->inputs);
 	observe_done(&d->observe);
+	overriding_done(&d->overriding);
 	server_free(take(d->server));
 	http_pool_free(take(d->pool));
 	free_event(&d->step);

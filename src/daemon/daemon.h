@@ -16,6 +16,7 @@
 #include "kernel/leftovers.h"
 #include "kernel/link.h"
 #include "observe.h"
+#include "overriding.h"
 #include "reservation.h"
 #include "server/server.h"
 
@@ -41,6 +42,7 @@ struct daemon {
 	struct observe observe;
 	struct flows flows;
 	struct reservation reservation;
+	struct overriding overriding;
 	struct link_monitor *monitor;
 	struct http_pool *pool; /* of all servers */
 	struct server *server;

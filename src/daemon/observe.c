@@ -60,6 +60,7 @@ static void render_metrics(struct buf *ret, void *arg)
 		.fallback = c->fallback,
 		.ipv4 = c->view->ipv4,
 		.ipv6 = c->view->ipv6,
+		.overrides = c->view->overrides.n,
 		.watches = metrics_watches,
 		.n_watches = c->kube ? KUBE_WATCHES : 0,
 		.features = features,
@@ -154,7 +155,7 @@ static void on_check_failure(const struct health_check *check, const struct err 
 
 	log_warn("cannot listen for the health checks of a Service, retrying",
 		"service=%s/%s port=%u err=\"%s\"", check->ns, check->name, check->port, err->msg);
-	announce_service(o->config.announcer, check->ns, check->name,
+	announce_service(o->config.announcer, true, check->ns, check->name,
 		"FailedToStartServiceHealthcheck", "Listen",
 		"node %s failed to start healthcheck \"%s/%s\" on port %u: %s",
 		o->config.view->options->node_name, check->ns, check->name, check->port, err->msg);

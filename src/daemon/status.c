@@ -233,6 +233,11 @@ static json_t *status_explain(const char *what, const char *from, struct err *er
 	return explain_parse(what, from, &q, err) < 0 ? NULL : explain(&in, &q);
 }
 
+static json_t *status_override(const struct server_override *ask, struct err *err, void *arg)
+{
+	return overriding_ask(&((struct daemon *)arg)->overriding, ask, err);
+}
+
 int status_serve(struct daemon *d, struct err *err)
 {
 	struct server_config config = {
@@ -241,6 +246,7 @@ int status_serve(struct daemon *d, struct err *err)
 		.status_next = status_next,
 		.status_end = status_end,
 		.explain = status_explain,
+		.override = status_override,
 		.arg = d,
 		.pool = d->pool,
 	};

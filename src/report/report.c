@@ -312,6 +312,30 @@ static json_t *warnings_json(const struct report_input *in)
 	return ret;
 }
 
+/* The weights that operators set. */
+static json_t *overrides_json(const struct report_input *in)
+{
+	const struct overrides *all = &in->view->overrides;
+	json_t *ret = json_array();
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct override *it = &all->v[i];
+		const uint64_t left = it->until > in->now ? it->until - in->now : 0;
+		_cleanup_(buf_done) struct buf endpoint = { 0 };
+
+		override_print_endpoint(it, &endpoint);
+		json_array_append_new(ret,
+			json_pack("{s:s, s:s, s:I, s:o, s:I}", "endpoint", buf_str(&endpoint),
+				"service", it->service, "weight", (json_int_t)it->weight,
+				"secondsLeft",
+				it->until == OVERRIDE_FOREVER
+					? json_null()
+					: json_integer((json_int_t)((left + 999) / 1000)),
+				"user", (json_int_t)it->by));
+	}
+	return ret;
+}
+
 /* The sums are complete only after the last Service. */
 static void add_tail(const struct report *r, struct buf *out, const struct report_input *in)
 {
@@ -329,6 +353,8 @@ static void add_tail(const struct report *r, struct buf *out, const struct repor
 	add_json(out, unknown);
 	buf_adds(out, ",\"failures\":");
 	add_json(out, failures);
+	buf_adds(out, ",\"overrides\":");
+	add_json(out, overrides_json(in));
 	buf_adds(out, ",\"summary\":");
 	add_json(out, summary_json(in, &counts, &r->sums, n_foreign, n_unknown));
 	buf_adds(out, "}\n");

@@ -118,9 +118,14 @@ enum report_fault report_fault(struct buf *b, const struct fact_key *key,
 
 const char *report_endpoint_reason(const struct candidate *ep, bool used, bool left_by_policy)
 {
+	if (!used && left_by_policy)
+		return "on another node, and the traffic policy is Local";
+	if (ep->override && (used || ep->in_cluster))
+		return ep->weight ? "its weight is set by an operator" : "drained by an operator";
 	if (used)
 		return endpoint_reason_text(ep->eligibility);
-	if (left_by_policy)
-		return "on another node, and the traffic policy is Local";
+	/* Where IPVS does not balance, nothing leads to it. */
+	if (ep->in_cluster && !ep->weight)
+		return "its weight is 0";
 	return endpoint_reason_text(ep->reason);
 }

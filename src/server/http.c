@@ -363,6 +363,14 @@ static void request_new(struct http *h, int fd)
 	await_input(c);
 }
 
+uint32_t http_peer(const struct http_request *req)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(req->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ? UINT32_MAX : peer.uid;
+}
+
 /* Accepting */
 
 static void http_pause(struct http *h, uint64_t ms)

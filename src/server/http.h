@@ -53,6 +53,10 @@ uint16_t http_socket_port(const struct http_socket *socket);
 /* Closes that listening socket; open connections stay. */
 void http_stop(struct http_socket *socket);
 
+/* The user at the other end of a UNIX socket, as the kernel knows it (SO_PEERCRED); UINT32_MAX where
+ * it does not. */
+uint32_t http_peer(const struct http_request *req);
+
 /* Answers */
 
 /* Adds a header field to the answer that comes. */

@@ -192,6 +192,7 @@ const char *http_reason(int status)
 		{ STATUS_BAD_REQUEST, "Bad Request" },
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
+		{ 409, "Conflict" },
 		{ STATUS_TOO_LARGE, "Content Too Large" },
 		{ 418, "I'm a teapot" },
 		{ 431, "Request Header Fields Too Large" },

@@ -296,7 +296,7 @@ static void expose_facts(struct exposition *e, const struct ledger *ledger)
 		ledger_counts_of(ledger, FACT_VS)->foreign);
 }
 
-static void expose_engine(struct exposition *e, struct engine *engine)
+static void expose_engine(struct exposition *e, struct engine *engine, size_t overrides)
 {
 	const struct engine_stats *stats = engine_stats(engine);
 
@@ -322,6 +322,8 @@ static void expose_engine(struct exposition *e, struct engine *engine)
 	exposition_single(e, "ipvsctl_draining", EXPOSITION_GAUGE,
 		"Real servers that drain: they keep their connections and get no new ones",
 		stats->draining);
+	exposition_single(e, "ipvsctl_overrides", EXPOSITION_GAUGE,
+		"Endpoints whose weight an operator set by hand", overrides);
 	exposition_begin(e, "ipvsctl_refused_frontends", EXPOSITION_GAUGE,
 		"Addresses and ports that Services ask for and do not get, by reason");
 	for (enum refusal r = REFUSAL_NONE + 1; r < REFUSALS; r++)
@@ -334,7 +336,7 @@ static void expose_engine(struct exposition *e, struct engine *engine)
 
 static void expose_own(struct exposition *e, const struct metrics_input *in)
 {
-	expose_engine(e, in->engine);
+	expose_engine(e, in->engine, in->overrides);
 
 	exposition_begin(e, "ipvsctl_event_to_kernel_seconds", EXPOSITION_HISTOGRAM,
 		"Time from a change of a Service or its endpoints until the kernel is in sync");

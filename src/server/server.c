@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,10 +11,12 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/number.h"
 #include "base/printable.h"
 #include "http.h"
 
 enum { UNIX_BACKLOG = 16, DIRECTORY_MODE = 0755, SOCKET_MODE = 0660 };
+enum { SERVER_MAX_SECONDS = 366 * 24 * 3600 /* of an override */ };
 
 struct server {
 	struct server_config config;
@@ -105,22 +108,114 @@ static void get_status(struct http_request *req, const char *query, const struct
 			.arg = s->config.status_begin(!without, s->config.arg) });
 }
 
+/* A parameter that is a number; 0 where it is not there. Returns as http_query_get(). */
+static int get_number(
+	const char *query, const char *name, uint64_t max, uint64_t *ret, struct err *err)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	const int has = http_query_get(query, name, &text, err);
+
+	*ret = 0;
+	if (has > 0 && number_parse(buf_str(&text), max, ret) < 0)
+		return err_set(err, -EINVAL, "%s must be a number from 0 to %" PRIu64, name, max);
+	return has;
+}
+
+/* Reads the query. Returns 0 or -EINVAL with words. */
+static int parse_override_query(const char *query, bool ends, struct buf *service,
+	struct server_override *ret, struct err *err)
+{
+	_cleanup_(buf_done) struct buf endpoint = { 0 };
+	uint64_t weight = 0;
+	int has = http_query_get(query, "endpoint", &endpoint, err);
+
+	if (has >= 0)
+		has = override_parse_endpoint(
+			buf_str(&endpoint), &ret->wish.ip, &ret->wish.port, err);
+	if (has >= 0)
+		has = http_query_get(query, "service", service, err);
+	if (has > 0 && !strchr(buf_str(service), '/'))
+		has = err_set(err, -EINVAL, "service must be NAMESPACE/NAME");
+	if (has >= 0 && !ends)
+		has = get_number(query, "seconds", SERVER_MAX_SECONDS, &ret->seconds, err);
+	if (has >= 0 && !ends) {
+		has = get_number(query, "weight", OVERRIDE_MAX_WEIGHT, &weight, err);
+		if (!has)
+			has = err_set(err, -EINVAL, "give a weight");
+	}
+	ret->ends = ends;
+	ret->wish.weight = (uint32_t)weight;
+	ret->wish.service = (char *)buf_str(service);
+	return has < 0 ? has : 0;
+}
+
+static void change_override(
+	struct http_request *req, const char *query, bool ends, const struct server *s)
+{
+	_cleanup_(buf_done) struct buf service = { 0 };
+	struct server_override ask = { .wish.by = http_peer(req) };
+	struct err err;
+	json_t *body = NULL;
+
+	if (!parse_override_query(query, ends, &service, &ask, &err))
+		body = s->config.override(&ask, &err, s->config.arg);
+	if (body)
+		reply_json(req, 200, body);
+	else
+		reply_error(req,
+			err.code == -ENOENT	      ? 404
+				: err.code == -ENOSPC ? 409
+						      : 400,
+			err.msg);
+	json_decref(body);
+}
+
+/* One method of a path. */
+struct server_route {
+	const char *path, *method;
+	void (*serve)(struct http_request *req, const char *query, const struct server *s);
+};
+
+static void post_override(struct http_request *req, const char *query, const struct server *s)
+{
+	change_override(req, query, false, s);
+}
+
+static void delete_override(struct http_request *req, const char *query, const struct server *s)
+{
+	change_override(req, query, true, s);
+}
+
+static const struct server_route server_routes[] = {
+	{ "/v1/status", "GET", get_status },
+	{ "/v1/explain", "GET", get_explain },
+	{ "/v1/overrides", "POST", post_override },
+	{ "/v1/overrides", "DELETE", delete_override },
+};
+
 static void on_server_request(struct http_request *req, const struct http_head *head, void *arg)
 {
-	const struct server *s = arg;
-	const bool status = !strcmp(head->path, "/v1/status");
-	const bool explain = !strcmp(head->path, "/v1/explain");
+	_cleanup_(buf_done) struct buf allowed = { 0 }, words = { 0 };
 
-	if (!status && !explain) {
-		reply_error(req, 404, "no such path; the paths are /v1/status and /v1/explain");
-	} else if (strcmp(head->method, "GET") != 0) {
-		http_add_header(req, "Allow", "GET");
-		reply_error(req, 405, "the method must be GET");
-	} else if (explain) {
-		get_explain(req, head->query, s);
-	} else {
-		get_status(req, head->query, s);
+	for (size_t i = 0; i < ARRAY_SIZE(server_routes); i++) {
+		const struct server_route *route = &server_routes[i];
+
+		if (strcmp(head->path, route->path) != 0)
+			continue;
+		if (!strcmp(head->method, route->method)) {
+			route->serve(req, head->query, arg);
+			return;
+		}
+		buf_addf(&allowed, "%s%s", allowed.len ? ", " : "", route->method);
 	}
+	if (!allowed.len) {
+		reply_error(req, 404,
+			"no such path; the paths are /v1/status, /v1/explain and /v1/overrides");
+		return;
+	}
+	http_add_header(req, "Allow", buf_str(&allowed));
+	buf_addf(&words, "the method must be %s", buf_str(&allowed));
+	reply_error(req, 405, buf_str(&words));
 }
 
 /* The socket */

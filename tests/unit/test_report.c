@@ -201,8 +201,8 @@ static void the_contract_of_the_whole(void **state)
 {
 	static const char *const warnings[] = { "a broken file" };
 	static const char *const keys[] = { "apiVersion", "kind", "source", "node", "backend",
-		"netfilter", "kernel", "input", "summary", "warnings", "failures", "services",
-		"foreign", "unknown" };
+		"netfilter", "kernel", "input", "summary", "warnings", "failures", "overrides",
+		"services", "foreign", "unknown" };
 	struct fixture *f = *state;
 
 	f->in.warnings = warnings;

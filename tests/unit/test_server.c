@@ -90,6 +90,26 @@ static json_t *make_explanation(const char *what, const char *from, struct err *
 	return json_pack("{s:s, s:s}", "what", what, "from", from ? from : "-");
 }
 
+/* Tells what was asked, and knows the endpoint 10.0.0.1 alone. */
+static json_t *take_override(const struct server_override *ask, struct err *err, void *arg)
+{
+	_cleanup_(buf_done) struct buf endpoint = { 0 };
+
+	(void)arg;
+	override_print_endpoint(&ask->wish, &endpoint);
+	if (strncmp(buf_str(&endpoint), "10.0.0.1", 8) != 0) {
+		err_set(err, -ENOENT, "no such endpoint");
+		return NULL;
+	}
+	if (ask->wish.weight == 9) {
+		err_set(err, -ENOSPC, "too many");
+		return NULL;
+	}
+	return json_pack("{s:b, s:s, s:s, s:i, s:i, s:i}", "ends", ask->ends, "endpoint",
+		buf_str(&endpoint), "service", ask->wish.service, "weight", (int)ask->wish.weight,
+		"seconds", (int)ask->seconds, "by", (int)ask->wish.by);
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = new0(struct fixture);
@@ -112,6 +132,7 @@ static int start(struct fixture *f)
 		.status_next = status_next,
 		.status_end = status_end,
 		.explain = make_explanation,
+		.override = take_override,
 		.arg = f,
 	};
 
@@ -258,6 +279,51 @@ static void a_status_may_leave_out_endpoints(void **state)
 		answer = ask(f, request);
 		assert_begins(answer, begin);
 		assert_true(!strstr(answer, "\"endpoints\":false") == !rows[i].without);
+	}
+}
+
+static void an_override_is_asked_for_by_the_query(void **state)
+{
+	static const struct {
+		const char *method, *query;
+		int status;
+		const char *body; /* with the user's number at the end; NULL: an error */
+	} rows[] = {
+		{ "POST", "endpoint=10.0.0.1:80&weight=0", 200,
+			"{\"ends\":false,\"endpoint\":\"10.0.0.1:80\",\"service\":\"\","
+			"\"weight\":0,\"seconds\":0,\"by\":%u}\n" },
+		{ "POST", "endpoint=10.0.0.1&service=a%2Fb&weight=7&seconds=60", 200,
+			"{\"ends\":false,\"endpoint\":\"10.0.0.1\",\"service\":\"a/b\","
+			"\"weight\":7,\"seconds\":60,\"by\":%u}\n" },
+		{ "DELETE", "endpoint=10.0.0.1:80", 200,
+			"{\"ends\":true,\"endpoint\":\"10.0.0.1:80\",\"service\":\"\","
+			"\"weight\":0,\"seconds\":0,\"by\":%u}\n" },
+		{ "DELETE", "endpoint=10.0.0.2:80", 404, NULL },
+		{ "POST", "endpoint=10.0.0.1&weight=9", 409, NULL },
+		{ "POST", "endpoint=10.0.0.1", 400, NULL },
+		{ "POST", "weight=1", 400, NULL },
+		{ "POST", "endpoint=x&weight=1", 400, NULL },
+		{ "POST", "endpoint=10.0.0.1&weight=65536", 400, NULL },
+		{ "POST", "endpoint=10.0.0.1&weight=1&seconds=99999999", 400, NULL },
+		{ "POST", "endpoint=10.0.0.1&service=web&weight=1", 400, NULL },
+		{ "GET", "endpoint=10.0.0.1", 405, NULL },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(buf_done) struct buf request = { 0 };
+		_cleanup_free_ char *answer = NULL;
+		char begin[32], body[160];
+
+		buf_addf(&request, "%s /v1/overrides?%s HTTP/1.0\r\n\r\n", rows[i].method,
+			rows[i].query);
+		snprintf(begin, sizeof(begin), "HTTP/1.0 %d ", rows[i].status);
+		answer = ask(f, buf_str(&request));
+		assert_begins(answer, begin);
+		if (!rows[i].body)
+			continue;
+		snprintf(body, sizeof(body), rows[i].body, (unsigned)getuid());
+		assert_string_equal(strstr(answer, "\r\n\r\n") + 4, body);
 	}
 }
 
@@ -621,6 +687,7 @@ int main(void)
 		TEST(status_comes_in_chunks_where_the_client_knows_them),
 		TEST(a_query_and_a_full_url_do_not_change_the_path),
 		TEST(a_status_may_leave_out_endpoints),
+		TEST(an_override_is_asked_for_by_the_query),
 		TEST(a_long_answer_arrives_whole),
 		TEST(what_is_to_be_explained_is_in_the_query),
 		TEST(wrong_bytes_get_an_error_in_json),
