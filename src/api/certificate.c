@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/base64.h"
 #include "base/mem.h"
@@ -47,13 +46,20 @@ static bool der_take(struct der *d, uint8_t tag, struct der *ret)
 	return true;
 }
 
+/* Since the epoch, in the Gregorian calendar; time_t may have 32 bits. March is the first month. */
+static int64_t days_until(int year, int month, int day)
+{
+	const int y = year - (month < 3), of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+
+	return 365 * (int64_t)y + y / 4 - y / 100 + y / 400 + of_year - 719468;
+}
+
 /* "YYMMDDHHMMSSZ" (1950 to 2049) or "YYYYMMDDHHMMSSZ" */
 static bool take_time(struct der *d, int64_t *ret)
 {
 	const bool utc = d->at < d->end && *d->at == DER_UTC_TIME;
 	const size_t digits = utc ? 12 : 14;
-	int part[7] = { 0 };
-	struct tm tm = { 0 };
+	int part[7] = { 0 }, year;
 	struct der text;
 
 	if (!der_take(d, utc ? DER_UTC_TIME : DER_GENERALIZED_TIME, &text) ||
@@ -66,14 +72,9 @@ static bool take_time(struct der *d, int64_t *ret)
 	}
 	if (utc)
 		memmove(part + 1, part, 6 * sizeof(*part));
-	tm.tm_year = utc ? part[1] + (part[1] < UTC_TIME_FROM % 100 ? 100 : 0)
-			 : part[0] * 100 + part[1] - 1900;
-	tm.tm_mon = part[2] - 1;
-	tm.tm_mday = part[3];
-	tm.tm_hour = part[4];
-	tm.tm_min = part[5];
-	tm.tm_sec = part[6];
-	*ret = timegm(&tm);
+	year = utc ? part[1] + (part[1] < UTC_TIME_FROM % 100 ? 2000 : 1900)
+		   : part[0] * 100 + part[1];
+	*ret = ((days_until(year, part[2], part[3]) * 24 + part[4]) * 60 + part[5]) * 60 + part[6];
 	return true;
 }
 
