@@ -82,6 +82,8 @@ struct engine_stats {
 	uint64_t flows_deleted;	  /* entries of the connection table */
 	size_t draining;	  /* real servers that drain now */
 	size_t refused[REFUSALS]; /* frontends that Services ask for and do not have */
+	size_t degraded;	  /* Services whose scheduler the kernel lacks */
+	size_t unserved;	  /* Services without an endpoint, here or elsewhere */
 	/*
 	 * `fed`: the sources are complete. `synced`: only failed operations that wait for their
 	 * retry are left, and perhaps changes that arrived while an adapter was busy, which the

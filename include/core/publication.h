@@ -62,6 +62,7 @@ struct publication {
 	 * NULL: it is resolved as a whole. */
 	struct endpoint_sum *sums;
 	bool degraded; /* the scheduler that it asked for is missing */
+	bool unserved; /* none of its ports has an endpoint */
 	bool beyond;   /* a port of it is, see struct served_port */
 	/* It publishes nothing yet: all its endpoints may be in what could not be read. */
 	bool withheld;

@@ -97,6 +97,7 @@ struct metrics_input {
 	size_t n_watches;
 	const struct metrics_feature *features;
 	size_t n_features;
+	long conntrack_entries, conntrack_max; /* of the connection table; negative: unknown */
 };
 
 /* Appends all metrics; those of the process are read from /proc. */

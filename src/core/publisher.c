@@ -512,6 +512,20 @@ static bool select_part(struct publisher *p, struct slot *slot, const struct slo
 	return n_servers <= SERVICE_MAX_REAL_SERVERS;
 }
 
+static void count_unserved(struct publisher *p, struct publication *pub, bool unserved)
+{
+	p->stats->unserved += (size_t)unserved - (size_t)pub->unserved;
+	pub->unserved = unserved;
+}
+
+static bool served_by_nobody(const struct served_ports *served)
+{
+	for (size_t i = 0; i < served->n; i++)
+		if (served->ports[i].endpoints.any)
+			return false;
+	return served->n > 0;
+}
+
 /* Returns the number of facts that it has looked at, or 0: all of the Service has to be resolved. */
 static size_t publish_part(
 	struct publisher *p, struct slot *slot, const struct slot_changes *changes)
@@ -526,6 +540,7 @@ static size_t publish_part(
 	if (!select_part(p, slot, changes, sums))
 		return 0;
 	memcpy(pub->sums, sums, sizeof(sums));
+	count_unserved(p, pub, !sums[0].n && !sums[1].n);
 
 	/* What belongs to the Service itself is in both. */
 	old->n = new->n = 0;
@@ -586,7 +601,9 @@ static size_t publish_slot(struct publisher *p, struct slot *slot)
 	degraded = new->n &&*scheduler &&node_view_scheduler_missing(p->view, scheduler);
 	if (degraded && !pub->degraded && p->on_degraded)
 		p->on_degraded(s, p->arg);
+	p->stats->degraded += (size_t)degraded - (size_t)pub->degraded;
 	pub->degraded = degraded;
+	count_unserved(p, pub, served_by_nobody(&p->served));
 
 	/* Publish */
 	ledger_publish(p->ledger, &pub->claims, new->facts, new->n, &pub->claimant);

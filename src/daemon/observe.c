@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "core/no_local.h"
 #include "kernel/iptables.h"
+#include "kernel/sysctl.h"
 
 static const int observed_families[] = { AF_INET, AF_INET6 };
 
@@ -65,8 +66,12 @@ static void render_metrics(struct buf *ret, void *arg)
 		.n_watches = c->kube ? KUBE_WATCHES : 0,
 		.features = features,
 		.n_features = config_gates(c->config, gates),
+		.conntrack_entries = -1,
+		.conntrack_max = -1,
 	};
 
+	sysctl_read("net/netfilter/nf_conntrack_count", &in.conntrack_entries);
+	sysctl_read("net/netfilter/nf_conntrack_max", &in.conntrack_max);
 	for (size_t i = 0; i < in.n_features; i++)
 		features[i] =
 			(struct metrics_feature){ gates[i].name, gates[i].stage, gates[i].on };

@@ -324,6 +324,11 @@ static void expose_engine(struct exposition *e, struct engine *engine, size_t ov
 		stats->draining);
 	exposition_single(e, "ipvsctl_overrides", EXPOSITION_GAUGE,
 		"Endpoints whose weight an operator set by hand", overrides);
+	exposition_single(e, "ipvsctl_services_without_endpoints", EXPOSITION_GAUGE,
+		"Services that have no endpoint, on this node or elsewhere", stats->unserved);
+	exposition_single(e, "ipvsctl_services_without_scheduler", EXPOSITION_GAUGE,
+		"Services that have another scheduler, because the kernel lacks theirs",
+		stats->degraded);
 	exposition_begin(e, "ipvsctl_refused_frontends", EXPOSITION_GAUGE,
 		"Addresses and ports that Services ask for and do not get, by reason");
 	for (enum refusal r = REFUSAL_NONE + 1; r < REFUSALS; r++)
@@ -344,6 +349,15 @@ static void expose_own(struct exposition *e, const struct metrics_input *in)
 	exposition_begin(e, "ipvsctl_audit_duration_seconds", EXPOSITION_HISTOGRAM,
 		"Duration of an audit in seconds");
 	exposition_histogram(e, &in->metrics->audit, NULL);
+
+	if (in->conntrack_entries >= 0)
+		exposition_single(e, "ipvsctl_conntrack_entries", EXPOSITION_GAUGE,
+			"Entries of the connection table of netfilter",
+			(uint64_t)in->conntrack_entries);
+	if (in->conntrack_max >= 0)
+		exposition_single(e, "ipvsctl_conntrack_max_entries", EXPOSITION_GAUGE,
+			"How many entries the connection table of netfilter takes",
+			(uint64_t)in->conntrack_max);
 
 	if (in->n_watches)
 		exposition_begin(e, "ipvsctl_watch_healthy", EXPOSITION_GAUGE,

@@ -154,6 +154,7 @@ static void a_missing_scheduler_degrades_its_services(void **state)
 		WEB "service a/one scheduler=mh ip=10.96.0.3 port=p80:80/TCP\n"
 		    "service a/two scheduler=mh ip=10.96.0.4 port=p80:80/TCP\n");
 	assert_string_equal(world_told(w), "no scheduler mh\na/one degraded\na/two degraded\n");
+	assert_int_equal(engine_stats(w->engine)->degraded, 2);
 	world_expect(w, WEB_FACTS "vs 10.96.0.3:80/TCP rr\nvs 10.96.0.4:80/TCP rr\n");
 	assert_int_equal(engine_stats(w->engine)->failures, 0);
 	assert_int_equal(ledger_counts(engine_ledger(w->engine)).failing, 0);
@@ -167,6 +168,7 @@ static void a_missing_scheduler_degrades_its_services(void **state)
 	world_load(w, "service a/three scheduler=mh ip=10.96.0.6 port=p80:80/TCP\n");
 	assert_string_equal(world_told(w), "");
 	world_load(w, "service a/three scheduler=lc ip=10.96.0.6 port=p80:80/TCP\n");
+	assert_int_equal(engine_stats(w->engine)->degraded, 2);
 	world_load(w, "service a/three scheduler=mh ip=10.96.0.6 port=p80:80/TCP\n");
 	assert_string_equal(world_told(w), "a/three degraded\n");
 }

@@ -239,6 +239,8 @@ static int setup(void **state)
 		.netfilter = "nftables",
 		.ipv4 = true,
 		.ipv6 = true,
+		.conntrack_entries = 7,
+		.conntrack_max = 262144,
 	};
 	*state = f;
 	return 0;
@@ -462,10 +464,44 @@ static void our_own_tell_of_the_kernel(void **state)
 	assert_true(value(p, "ipvsctl_foreign_virtual_servers", "") == 0);
 	assert_true(value(p, "ipvsctl_audits_total", "") == 1);
 	assert_true(value(p, "ipvsctl_draining", "") == 0);
+	assert_true(value(p, "ipvsctl_services_without_endpoints", "") == 0);
+	assert_true(value(p, "ipvsctl_services_without_scheduler", "") == 0);
+	assert_true(value(p, "ipvsctl_conntrack_entries", "") == 7);
+	assert_true(value(p, "ipvsctl_conntrack_max_entries", "") == 262144);
 	assert_true(value(p, "ipvsctl_backend_info", "{backend=\"ipvs\"}") == 1);
 	assert_true(value(p, "ipvsctl_netfilter_info", "{netfilter=\"nftables\"}") == 1);
 	assert_true(value(p, "ipvsctl_backend_fallback", "") == 0);
 	assert_false(has(p, "ipvsctl_watch_healthy"));
+}
+
+static void services_that_nobody_serves_are_counted(void **state)
+{
+	struct fixture *f = *state;
+
+	world_start(f->world,
+		"service a/web ip=10.96.0.1 port=p80:80/TCP\n"
+		"slice a/web-1 port=p80:8080/TCP ep=10.1.0.1\n"
+		"service a/none ip=10.96.0.2 port=p80:80/TCP");
+	assert_true(value(render(f), "ipvsctl_services_without_endpoints", "") == 1);
+	world_load(f->world, "slice a/web-1 port=p80:8080/TCP");
+	assert_true(value(render(f), "ipvsctl_services_without_endpoints", "") == 2);
+	world_load(f->world, "slice a/none-1 port=p80:8080/TCP ep=10.1.0.2");
+	assert_true(value(render(f), "ipvsctl_services_without_endpoints", "") == 1);
+	store_delete_service(&f->world->store, "a", "web");
+	world_step(f->world);
+	assert_true(value(render(f), "ipvsctl_services_without_endpoints", "") == 0);
+}
+
+/* Without netfilter's connection table there is nothing to tell. */
+static void an_unknown_table_has_no_samples(void **state)
+{
+	struct fixture *f = *state;
+	const struct page *p;
+
+	f->in.conntrack_entries = f->in.conntrack_max = -1;
+	p = render(f);
+	assert_false(has(p, "ipvsctl_conntrack_entries"));
+	assert_false(has(p, "ipvsctl_conntrack_max_entries"));
 }
 
 static void an_incomplete_input_is_told(void **state)
@@ -592,6 +628,8 @@ int main(void)
 		TEST(what_never_happened_has_no_time),
 		TEST(a_family_that_is_not_served_has_no_samples),
 		TEST(our_own_tell_of_the_kernel),
+		TEST(services_that_nobody_serves_are_counted),
+		TEST(an_unknown_table_has_no_samples),
 		TEST(an_incomplete_input_is_told),
 		TEST(a_fallback_is_told),
 		TEST(sources_are_told_by_resource),

@@ -109,6 +109,7 @@ static void assert_as_new(const struct world *w, const char *service, const stru
 	print_world(fresh, &want);
 	assert_string_equal(buf_str(&got), buf_str(&want));
 	assert_int_equal(published(w)->claims.n, published(fresh)->claims.n);
+	assert_int_equal(engine_stats(w->engine)->unserved, engine_stats(fresh->engine)->unserved);
 	a = published(w)->sums;
 	b = published(fresh)->sums;
 	if (a && b)
