@@ -86,8 +86,8 @@ for change in '.tolerance = []' '.image.tags = "1"' '.serviceMonitor.enabled = "
 done
 check "each value is documented" /usr/bin/python3 "$charts/objects" documented "$chart/values.yaml"
 
-monitored='{serviceMonitor: {enabled: true}, config: {metricsBindAddress: "0.0.0.0:10249"}}'
-must "the chart is rendered with a ServiceMonitor" render monitored "$monitored"
+monitored='{serviceMonitor: {enabled: true}, alerts: {enabled: true}, dashboard: {enabled: true}, config: {metricsBindAddress: "0.0.0.0:10249"}}'
+must "the chart is rendered with all that monitoring needs" render monitored "$monitored"
 check "all objects are valid" valid "$kinds" "$WORK/monitored"
 if kustomize monitoring 2>"$WORK/said"; then
 	equal "it is the base with monitoring" "$(normal monitored)" \

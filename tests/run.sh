@@ -8,7 +8,8 @@
 #  1. unit tests, golden cases and fuzz corpus, with the sanitizers;
 #  2. that no work grows faster than its input;
 #  3. clang-format and clang-tidy, where they are installed;
-#  4. the iptables backend on this kernel, if it has no ip_vs, the packages, the chart and the image;
+#  4. the iptables backend on this kernel, if it has no ip_vs, the packages, the
+#     chart, the image and the alerts;
 #  5. build, unit tests and quickstart with Debian 11's userland (one row of tests/matrix.sh);
 #  6. the scenarios of tests/vm with the real programs and a real IPVS: on this kernel if it has
 #     ip_vs, else in a virtual machine with Debian's kernel.
@@ -108,7 +109,8 @@ run_here() {
 	if kernel_has_sets; then
 		"$source_root/tests/vm/run-here" "$build/release" \
 			"${HERE[@]/#/$source_root/tests/vm/}" "$source_root/tests/package.sh" \
-			"$source_root/tests/rpm.sh" "$source_root/tests/charts.sh" "$source_root/tests/image.sh"
+			"$source_root/tests/rpm.sh" "$source_root/tests/charts.sh" "$source_root/tests/image.sh" \
+			"$source_root/tests/monitoring.sh"
 	else
 		printf '# ---- %s\n1..0 # SKIP this kernel has no iptables with sets\n' "${HERE[@]}"
 	fi | "$source_root/tests/tally" "$counts" here

@@ -3,7 +3,7 @@
 // helm_template CHART NAMESPACE [VALUES-FILE...]
 //
 // Renders a chart as `helm template` does, with the template engine and the function library that
-// Helm is made of. Of Helm's own functions it has those that the chart uses: include, toYaml, toJson.
+// Helm is made of. Of Helm's own functions it has those that the chart uses: include, fromYaml, toYaml, and .Files.Get.
 package main
 
 import (
@@ -49,6 +49,14 @@ func merge(into, from map[string]interface{}) {
 	}
 }
 
+// files is .Files of a template.
+type files string
+
+func (dir files) Get(name string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(string(dir), name))
+	return string(text), err
+}
+
 func main() {
 	dir := os.Args[1]
 	values := readMap(filepath.Join(dir, "values.yaml"))
@@ -62,6 +70,7 @@ func main() {
 	top := map[string]interface{}{
 		"Values":  values,
 		"Chart":   chart,
+		"Files":   files(dir),
 		"Release": map[string]interface{}{"Name": "ipvsctl-svc", "Namespace": os.Args[2]},
 	}
 
@@ -71,6 +80,10 @@ func main() {
 			var out bytes.Buffer
 			err := templates.ExecuteTemplate(&out, name, data)
 			return out.String(), err
+		},
+		"fromYaml": func(text string) (m map[string]interface{}, err error) {
+			err = yaml.Unmarshal([]byte(text), &m)
+			return m, err
 		},
 		"toYaml": func(v interface{}) (string, error) {
 			text, err := yaml.Marshal(v)
