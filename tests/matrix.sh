@@ -248,6 +248,8 @@ test_kernel() {
 		return
 	}
 	packages_need "${PACKAGES_BUILD[@]}" "${PACKAGES_LAB[@]}" "${PACKAGES_VM[@]}"
+	# It may be the build of another checkout.
+	grep -qsF "regenerate $source_root " "$release/build.ninja" || rm -rf "${release:?}"
 	{ [ -e "$release/build.ninja" ] || meson setup "$release" "$source_root"; } >"$release.log" 2>&1 &&
 		nice ninja -C "$release" >>"$release.log" 2>&1 || {
 		point bad "the programs do not build; see $release.log"
