@@ -44,4 +44,4 @@ show_modules() {
 	rm -f "$HIDING"
 }
 
-modules_of_iptables='ip_set|xt_|x_tables|ip_tables|ip6_tables|iptable_|ip6table_|nft_compat|br_netfilter'
+modules_of_iptables='ip_set|xt_|ipt_|ip6t_|x_tables|ip_tables|ip6_tables|iptable_|ip6table_|nft_compat|br_netfilter'
