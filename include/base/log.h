@@ -19,6 +19,13 @@ enum {
 };
 
 void log_set_level(enum log_level level);
+/*
+ * With LOG_JSON each line is an object as Kubernetes writes it: {"ts": MILLISECONDS, "level": "info",
+ * "msg": "...", "KEY": VALUE, ...}. A value is a number where the field has no quotes and is a whole
+ * one, else a string. The journal gets the same lines, behind its prefix.
+ */
+enum log_format { LOG_TEXT, LOG_JSON };
+void log_set_format(enum log_format format);
 
 /* Writes to this descriptor from now on, instead of standard error; it stays the caller's. */
 void log_open(int fd);

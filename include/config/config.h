@@ -98,6 +98,7 @@ struct config {
 	bool bind_address_hard_fail;
 
 	enum log_level log_level;
+	enum log_format log_format;
 	const char *default_dir;     /* see config_parse(); "": none, as config_init() leaves it */
 	bool input_named;	     /* by --manifests, --kubeconfig or --master */
 	const char *file;	     /* --config; "": none */

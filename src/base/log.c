@@ -20,10 +20,14 @@
 #include "base/mem.h"
 #include "base/printable.h"
 
-enum { ROOM = 256 /* at the end of a line, for names of fields whose values are too long */ };
+enum {
+	ROOM = 256, /* at the end of a line, for names of fields whose values are too long */
+	NUMBER_DIGITS = 15, /* that a double of JavaScript holds exactly */
+};
 
 static struct {
 	enum log_level level;
+	enum log_format format;
 	struct log_limit limit;
 	int fd;		 /* what log_open() was given; 0: standard error */
 	int own;	 /* the same file, but non-blocking for us alone; 0: there is none */
@@ -34,6 +38,11 @@ static struct {
 void log_set_level(enum log_level level)
 {
 	logger.level = level;
+}
+
+void log_set_format(enum log_format format)
+{
+	logger.format = format;
 }
 
 /* Output */
@@ -98,15 +107,51 @@ static void begin_line(struct buf *line, enum log_level level, const char *msg)
 	struct tm tm;
 	char when[32];
 
+	if (is_journal())
+		buf_addf(line, "<%d>", priority[level]);
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (logger.format == LOG_JSON) {
+		buf_addf(line, "{\"ts\":%lld.%03ld,\"level\":\"%s\",\"msg\":\"",
+			(long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000,
+			ts.tv_nsec / 1000 % 1000, name[level]);
+		printable_add_json_quoted(line, msg, strlen(msg));
+		buf_addc(line, '"');
+		return;
+	}
 	if (is_journal()) {
-		buf_addf(line, "<%d>level=%s", priority[level], name[level]);
+		buf_addf(line, "level=%s", name[level]);
 	} else {
-		clock_gettime(CLOCK_REALTIME, &ts);
 		gmtime_r(&ts.tv_sec, &tm);
 		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
 		buf_addf(line, "time=%s.%03ldZ level=%s", when, ts.tv_nsec / 1000000, name[level]);
 	}
 	buf_addf(line, " msg=\"%s\"", msg);
+}
+
+/* A whole number, as JSON has it. */
+static bool is_number(const char *text)
+{
+	const size_t digits = strspn(text, "0123456789");
+
+	return digits && digits <= NUMBER_DIGITS && !text[digits] && (*text != '0' || digits == 1);
+}
+
+static void add_value(struct buf *line, const char *text, size_t len, bool cut, bool quoted)
+{
+	buf_adds(line, quoted ? "\"" : "");
+	if (logger.format == LOG_JSON)
+		printable_add_json_quoted(line, text, len);
+	else
+		printable_add_quoted(line, text, len);
+	buf_addf(line, "%s%s", cut ? "..." : "", quoted ? "\"" : "");
+}
+
+static void add_key(struct buf *line, const char *key, size_t key_len)
+{
+	if (logger.format == LOG_JSON)
+		buf_addf(line, ",\"%.*s\":", (int)key_len, key);
+	else
+		buf_addf(line, " %.*s=", (int)key_len, key);
 }
 
 static void add_field(
@@ -117,17 +162,19 @@ static void add_field(
 	size_t len = value->len;
 	bool printable;
 
-	if (!*text || !printable_all(text) || text[strcspn(text, " \"=\\")])
+	if (logger.format == LOG_JSON)
+		quoted = quoted || !is_number(text);
+	else if (!*text || !printable_all(text) || text[strcspn(text, " \"=\\")])
 		quoted = true;
 	if (len > LOG_MAX_VALUE)
 		for (size_t n = len = 0; len + n <= LOG_MAX_VALUE; len += n)
 			n = printable_next(text + len, value->len - len, &printable);
-	buf_addf(line, " %.*s=%s", (int)key_len, key, quoted ? "\"" : "");
-	printable_add_quoted(line, text, len);
-	buf_addf(line, "%s%s", len < value->len ? "..." : "", quoted ? "\"" : "");
+	add_key(line, key, key_len);
+	add_value(line, text, len, len < value->len, quoted);
 	if (line->len > LOG_MAX_LINE - ROOM) { /* which takes several long ones */
 		line->len = before;
-		buf_addf(line, " %.*s=...", (int)key_len, key);
+		add_key(line, key, key_len);
+		add_value(line, "", 0, true, logger.format == LOG_JSON);
 	}
 }
 
@@ -220,9 +267,11 @@ static void log_vline(
 	_cleanup_(buf_done) struct buf line = { 0 };
 
 	begin_line(&line, level, msg);
-	if (fields && !add_fields(&line, fields, args))
-		buf_addf(&line, " fields=invalid");
-	buf_addc(&line, '\n');
+	if (fields && !add_fields(&line, fields, args)) {
+		add_key(&line, "fields", strlen("fields"));
+		add_value(&line, "invalid", strlen("invalid"), false, logger.format == LOG_JSON);
+	}
+	buf_adds(&line, logger.format == LOG_JSON ? "}\n" : "\n");
 	if (!log_put_line(&line))
 		logger.lost++;
 }

@@ -89,7 +89,7 @@ void printable_add(struct buf *b, const char *s)
 	}
 }
 
-void printable_add_quoted(struct buf *b, const char *s, size_t len)
+static void add_quoted(struct buf *b, const char *s, size_t len, bool json)
 {
 	static const char named[] = "\nn\tt\rr";
 	bool printable;
@@ -107,10 +107,23 @@ void printable_add_quoted(struct buf *b, const char *s, size_t len)
 			buf_addf(b, "\\%c", name[1]);
 		} else if (n > 1 && decode_utf8(s, len, &c)) {
 			buf_addf(b, "\\u%04x", c);
+		} else if (json) {
+			buf_addf(b, "\\u%04x",
+				(unsigned char)*s < 0x80 ? (unsigned char)*s : 0xfffd);
 		} else {
 			buf_addf(b, "\\x%02x", (unsigned char)*s);
 		}
 	}
+}
+
+void printable_add_quoted(struct buf *b, const char *s, size_t len)
+{
+	add_quoted(b, s, len, false);
+}
+
+void printable_add_json_quoted(struct buf *b, const char *s, size_t len)
+{
+	add_quoted(b, s, len, true);
 }
 
 void printable_add_json(struct buf *b, const char *json)

@@ -318,6 +318,8 @@ static const char *const netfilters[] = {
 	NULL,
 };
 
+static const char *const log_formats[] = { [LOG_TEXT] = "text", [LOG_JSON] = "json", NULL };
+
 static const char *const log_levels[] = {
 	[LOG_ERROR] = "error",
 	[LOG_WARN] = "warning",
@@ -542,6 +544,10 @@ static const struct option_row config_rows[] = {
 		"what to log: error, warning, info or debug", &type_log_level, AT(log_level),
 		.alias = "v", .letter = 'v', .names = log_levels },
 
+	{ "logging-format", "logging.format", OPTIONS_DAEMON, FILE_ZERO, "FORMAT", "text",
+		"how to log: text (logfmt) or json", &type_choice, AT(log_format),
+		.names = log_formats },
+
 	/* What to do */
 	{ "once", NULL, OPTIONS_DAEMON, 0, NULL, "false", "program the kernel once, and exit",
 		&type_bool, AT(once) },
@@ -582,8 +588,6 @@ static const struct option_row config_rows[] = {
 		"there are no Go profiles", &type_kept_bool },
 	{ "show-hidden-metrics-for-version", "showHiddenMetricsForVersion", OPTIONS_DAEMON,
 		FILE_WINS | UNHONOURED, "RELEASE", NULL, "no metric is hidden", &type_kept_text },
-	{ "logging-format", "logging.format", OPTIONS_DAEMON, FILE_ZERO | UNHONOURED, "FORMAT",
-		"text", "the log is logfmt", &type_kept_text },
 	{ "log-flush-frequency", "logging.flushFrequency", OPTIONS_DAEMON, FILE_ZERO | UNHONOURED,
 		"DURATION", "5s", "log lines are written at once", &type_kept_time },
 	{ "vmodule", "logging.vmodule", OPTIONS_DAEMON, UNHONOURED, "FILE=NUMBER,...", NULL,

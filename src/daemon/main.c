@@ -202,6 +202,7 @@ static int start(struct config *c)
 
 	signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of write(), not the end */
 	log_set_level(c->log_level);
+	log_set_format(c->log_format);
 	log_open(STDERR_FILENO);
 	event_set_log_callback(on_libevent);
 	tell_warnings(c, log_warning);

@@ -110,6 +110,38 @@ static void fields_are_written_as_they_stand(void **state)
 	assert_logged(f, "warning msg=\"errno\" err=\"No such file or directory\" empty=\"\"");
 }
 
+/* One line without its time, which stands first. */
+static void assert_logged_as_json(const struct fixture *f, const char *want)
+{
+	_cleanup_(buf_done) struct buf b = { 0 };
+	double ms;
+	int n = 0;
+
+	read_log(f, &b);
+	assert_int_equal(sscanf(buf_str(&b), "{\"ts\":%lf,%n", &ms, &n), 1);
+	assert_true(ms > 1.7e12 && n);
+	assert_string_equal(buf_str(&b) + n, want);
+}
+
+static void lines_can_be_json(void **state)
+{
+	const struct fixture *f = *state;
+
+	log_set_format(LOG_JSON);
+	log_info("in \"sync\"", NULL);
+	assert_logged_as_json(f, "\"level\":\"info\",\"msg\":\"in \\\"sync\\\"\"}\n");
+	log_warn("words", "service=%s/%s port=%u id=\"%s\" hex=0x%x zero=%s less=%d none=\"%s\"",
+		"ns", "web", 80u, "7", 0xffu, "007", -1, "");
+	assert_logged_as_json(f,
+		"\"level\":\"warning\",\"msg\":\"words\",\"service\":\"ns/web\",\"port\":80,"
+		"\"id\":\"7\",\"hex\":\"0xff\",\"zero\":\"007\",\"less\":\"-1\",\"none\":\"\"}\n");
+	log_error("bytes", "err=\"%s\"", "a\"b\\c\n\033\x80\xe2\x80\xae\xc3\xa4");
+	assert_logged_as_json(f,
+		"\"level\":\"error\",\"msg\":\"bytes\","
+		"\"err\":\"a\\\"b\\\\c\\n\\u001b\\ufffd\\u202e\xc3\xa4\"}\n");
+	log_set_format(LOG_TEXT);
+}
+
 static void a_value_cannot_end_itself(void **state)
 {
 	const struct fixture *f = *state;
@@ -309,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(fields_are_written_as_they_stand),
+		TEST(lines_can_be_json),
 		TEST(a_value_cannot_end_itself),
 		TEST(a_value_cannot_steer_a_terminal),
 		TEST(a_long_value_is_cut_between_characters),
