@@ -111,7 +111,9 @@ complaints() {
 		'svc drain $POD_A && svc drain $POD_C | grep "Warning: no endpoint is left"'
 	check "resume of both succeeds" eval 'svc resume $POD_A && svc resume $POD_C'
 }
-backends=(iptables nftables)
+# In the slow machine, IPVS alone: the other backends are tested on the kernel without it.
+backends=()
+[ "${VM_ACCEL:-}" = tcg ] || backends=(nftables iptables)
 lab_up
 ! in_node ipvsadm -Ln >/dev/null 2>&1 || backends+=(ipvs)
 write_services
@@ -121,7 +123,7 @@ for backend in "${backends[@]}"; do
 	drains "$backend"
 	outlives_the_daemon "$backend"
 	of_one_service "$backend"
-	[ "$backend" != nftables ] || complaints
+	[ "$backend" != "${backends[0]}" ] || complaints
 	daemon_end TERM
 done
 tap_done
