@@ -30,10 +30,10 @@ struct candidate {
 	uint32_t weight; /* 0..65535 */
 	const struct endpoint *endpoint;
 	const struct override *override; /* by which it has its weight; NULL: none */
-	bool local;	 /* on this node */
-	bool in_cluster; /* in the list of the Cluster policy */
-	bool in_local;	 /* in the list of the Local policy */
-	unsigned order;	 /* of arrival in the slices: decides between duplicates */
+	bool local;			 /* on this node */
+	bool in_cluster;		 /* in the list of the Cluster policy */
+	bool in_local;			 /* in the list of the Local policy */
+	unsigned order;			 /* of arrival in the slices: decides between duplicates */
 	/* By itself, before policies and topology: ready (ENDPOINT_USED), a fallback where none is
 	 * ready (ENDPOINT_USED_FALLBACK), or the reason why it is out. */
 	enum endpoint_reason eligibility;

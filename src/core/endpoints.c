@@ -41,8 +41,8 @@ static void collect_subset(struct endpoint_list *l, const struct slice *slice,
 			node = store_node(view->store, ep->place->node_name);
 		if (node && node->weight >= 0)
 			weight = (uint32_t)node->weight;
-		override = overrides_find(
-			&view->overrides, slice->ns, slice->service, &ep->ip, port);
+		override =
+			overrides_find(&view->overrides, slice->ns, slice->service, &ep->ip, port);
 		mem_grow(l->eps, l->n, l->cap);
 		l->eps[l->n] = (struct candidate){
 			.ip = ep->ip,

@@ -368,7 +368,8 @@ uint32_t http_peer(const struct http_request *req)
 	struct ucred peer = { 0 };
 	socklen_t len = sizeof(peer);
 
-	return getsockopt(req->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ? UINT32_MAX : peer.uid;
+	return getsockopt(req->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ? UINT32_MAX
+									     : peer.uid;
 }
 
 /* Accepting */
