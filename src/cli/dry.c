@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
 #include "kernel/adapters.h"
@@ -78,7 +79,15 @@ enum netfilter dry_netfilter(const struct config *c)
 	return c->diff == DIFF_NO ? NETFILTER_IPTABLES : adapters_netfilter_in_use();
 }
 
-int dry_take_node(struct dry *d, struct err *err)
+static bool has_address_of(const struct node *node, const struct ip *local, size_t n)
+{
+	for (size_t i = 0; i < node->n_addresses; i++)
+		if (n && bsearch(&node->addresses[i].ip, local, n, sizeof(*local), ip_compare))
+			return true;
+	return false;
+}
+
+int dry_take_node(struct dry *d, bool compared, struct err *err)
 {
 	const char *name = d->config.options.node_name;
 	const struct node *node = store_node(&d->store, name);
@@ -87,11 +96,11 @@ int dry_take_node(struct dry *d, struct err *err)
 	int e;
 
 	node_view_init(&d->view, &d->config.options);
-	if (node) {
+	if (node && !compared) {
 		node_view_imagine(&d->view, node, &d->store);
 		return 0;
 	}
-	if (d->store.nodes.count) {
+	if (!node && d->store.nodes.count) {
 		err_set(err, -ENOENT,
 			"no Node object is named \"%s\" (--hostname-override), using the addresses "
 			"of this machine",
@@ -101,6 +110,11 @@ int dry_take_node(struct dry *d, struct err *err)
 	e = link_addresses(&local, &n_local, err);
 	if (e < 0)
 		return e;
+	if (node && !has_address_of(node, local, n_local)) {
+		free(local);
+		node_view_imagine(&d->view, node, &d->store);
+		return 0;
+	}
 	primary[0] = link_primary_address(AF_INET, local, n_local);
 	primary[1] = link_primary_address(AF_INET6, local, n_local);
 	node_view_update(&d->view, local, n_local, primary, &d->store);

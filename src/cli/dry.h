@@ -36,9 +36,10 @@ enum exit_code dry_load(struct dry *d, struct err *err);
  * this machine uses, or iptables where the kernel may not be asked (DIFF_NO). */
 enum netfilter dry_netfilter(const struct config *c);
 /*
- * Fills the view from the manifests' Node object of our name or, if there is none, from the machine
- * that this runs on. Returns 0, or a negative errno with a text.
+ * Fills the view from the manifests' Node object of our name, or from the machine that this runs on: if
+ * there is no such object or, with `compared`, if one of its addresses is on an interface here, because
+ * a daemon takes all addresses of its machine. Returns 0, or a negative errno with a text.
  */
-int dry_take_node(struct dry *d, struct err *err);
+int dry_take_node(struct dry *d, bool compared, struct err *err);
 
 #endif

@@ -252,7 +252,7 @@ static enum exit_code explain_manifests(struct dry *d, const struct explain_quer
 
 	if (code == EXIT_CODE_USAGE)
 		return code;
-	if (dry_take_node(d, &err) < 0)
+	if (dry_take_node(d, false, &err) < 0)
 		return command_complain(d->command, EXIT_CODE_USAGE, err.msg);
 	d->view.netfilter = dry_netfilter(&d->config);
 	d->engine = engine_new(

@@ -137,7 +137,7 @@ static enum exit_code run_plan(struct plan_run *r)
 			return command_complain(r->dry.command, EXIT_CODE_PERMISSION, err.msg);
 		read_kernel = false;
 	}
-	if (dry_take_node(&r->dry, &err) < 0)
+	if (dry_take_node(&r->dry, read_kernel, &err) < 0)
 		return command_complain(r->dry.command, EXIT_CODE_USAGE, err.msg);
 	if (read_kernel)
 		take_overrides(r);

@@ -108,6 +108,30 @@ with_daemon() {
 	explains
 }
 
+# It names one address of one family; the machine has more.
+with_a_node_object() {
+	manifest near.yaml <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {name: near}
+		spec:
+		  type: NodePort
+		  clusterIP: 10.96.0.20
+		  clusterIPs: [10.96.0.20, "fd00:96::20"]
+		  externalTrafficPolicy: Local
+		  ports: [{port: 80, nodePort: 30081}]
+		---
+		$(slice near-1 near IPv4 "[{port: 8080}]" "{addresses: [$POD_A], nodeName: node-a}" | sed 's|^- ||')
+		---
+		apiVersion: v1
+		kind: Node
+		metadata: {name: node-a}
+		status: {addresses: [{type: InternalIP, address: $NODE_IP}]}
+	END
+	check "the Service is programmed" eventually 10 eval 'in_node ipvsadm -Ln | grep -q 10.96.0.20:80'
+	check "plan takes the addresses that the machine has, as the daemon does" eventually 10 ends_with 0 plan
+}
+
 without_daemon() {
 	local status
 	daemon_end TERM
@@ -124,5 +148,6 @@ lab_up
 write_web
 plans
 with_daemon
+with_a_node_object
 without_daemon
 tap_done
