@@ -3,9 +3,11 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "client.h"
 #include "daemon/override_file.h"
 #include "dry.h"
 #include "kernel/adapters.h"
@@ -122,6 +124,22 @@ static void take_overrides(struct plan_run *r)
 		command_complain(r->dry.command, EXIT_CODE_OK, err.msg);
 }
 
+/* What a daemon of this machine has chosen, where the options leave the choice to it. */
+static void take_backend(struct plan_run *r)
+{
+	static const enum backend backends[] = { BACKEND_IPTABLES, BACKEND_NFTABLES };
+	_cleanup_(tree_freep) json_t *status = NULL;
+	struct config *c = &r->dry.config;
+	struct err err;
+
+	if (c->options.backend != BACKEND_AUTO || c->hand_over || !*c->status_socket ||
+		client_status(c->status_socket, false, &status, &err) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
+		if (!strcmp(tree_text(status, "backend"), backend_name(backends[i])))
+			c->options.backend = backends[i];
+}
+
 static enum exit_code run_plan(struct plan_run *r)
 {
 	const struct config *c = &r->dry.config;
@@ -137,6 +155,8 @@ static enum exit_code run_plan(struct plan_run *r)
 			return command_complain(r->dry.command, EXIT_CODE_PERMISSION, err.msg);
 		read_kernel = false;
 	}
+	if (read_kernel)
+		take_backend(r);
 	if (dry_take_node(&r->dry, read_kernel, &err) < 0)
 		return command_complain(r->dry.command, EXIT_CODE_USAGE, err.msg);
 	if (read_kernel)

@@ -120,6 +120,9 @@ chosen_without_ipvs() {
 	equal "the fallback is logged once" "$(grep -c 'going on with iptables' "$DAEMON_LOG")" 1
 	answers "the Services answer"
 	check "status shows the backend iptables" status_has '^Node: node-a   Backend: iptables '
+	check "plan compares with the backend that the daemon has chosen" eval 'in_node "$SVC" plan --diff \
+		--manifests "$MANIFESTS" --status-socket "$STATUS_SOCKET" --cluster-cidr "$CLUSTER_CIDR" \
+		--hostname-override node-a -o json | json_says ".backend == \"iptables\" and .differences == []"'
 	check "status warns of the fallback, with the reason and the remedy" \
 		status_has '^Warning: IPVS cannot be used.*ip_vs'
 	equal "the metric reports the fallback" \
