@@ -28,7 +28,7 @@ LONG=(test_order.sh test_drift.sh test_takeover.sh test_takeover_nftables.sh tes
 HERE=(test_doctor.sh test_external_iptables.sh test_fallback.sh test_flows_iptables.sh test_flows_nftables_backend.sh
 	test_handover_iptables.sh test_nftables_backend.sh
 	test_handover_nftables.sh test_iptables.sh test_iptables_mode.sh test_output.sh
-	test_overrides.sh test_owners_iptables.sh test_quickstart.sh test_schemas.sh)
+	test_overrides.sh test_own_changes.sh test_owners_iptables.sh test_quickstart.sh test_schemas.sh)
 
 build=${1:-$source_root/build}
 declare -A vm_pids
