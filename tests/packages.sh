@@ -6,7 +6,7 @@
 PACKAGES_BUILD=(gcc meson ninja-build pkg-config libc6-dev libnl-3-dev libnl-genl-3-dev
 	libipset-dev libyaml-dev libjansson-dev
 	libcurl4-openssl-dev zlib1g-dev libevent-dev libcmocka-dev scdoc)
-PACKAGES_TESTS=(openssl python3 python3-jsonschema nghttp2-proxy valgrind man-db)
+PACKAGES_TESTS=(openssl python3 python3-jsonschema nghttp2-proxy valgrind man-db zsh fish)
 PACKAGES_LAB=(iproute2 netbase procps kmod util-linux ipvsadm ipset iptables nftables conntrack curl jq
 	strace python3 python3-jsonschema)
 PACKAGES_VM=(qemu-system-x86 busybox-static cpio kmod xz-utils)

@@ -33,7 +33,7 @@ void printable_add(struct buf *b, const char *s);
  * what is not printable is \n, \t, \r, \xNN (a byte) or \uNNNN (a character).
  */
 void printable_add_quoted(struct buf *b, const char *s, size_t len);
-/* The same for JSON, which knows no bytes: what is not UTF-8 becomes U+FFFD. */
+/* The same between the quotes of a JSON string, where each byte that is not UTF-8 becomes U+FFFD. */
 void printable_add_json_quoted(struct buf *b, const char *s, size_t len);
 /* Appends valid JSON, in the strings of which what is not printable is written as \uNNNN. */
 void printable_add_json(struct buf *b, const char *json);

@@ -47,14 +47,16 @@ void overrides_done(struct overrides *o);
  * there are OVERRIDES_MAX. */
 int overrides_put(struct overrides *o, const struct override *new);
 /*
- * What counts for an endpoint of the Service; NULL: nothing. One for the Service counts before one
- * for all, and then one for the port before one for all. Valid until the list changes.
+ * The override that sets the weight of a Service's endpoint; NULL: none does. Of several, one for this
+ * Service comes first, then one for this port. Valid until the list changes.
  */
 const struct override *overrides_find(const struct overrides *o, const char *ns, const char *name,
 	const struct ip *ip, uint16_t port);
-/* It is about the Service of the slot, which has that endpoint. */
+/* The Service of the slot has the endpoint, and the override is for it or for all Services. */
 bool override_concerns(const struct override *o, const struct slot *slot);
 
+/* `resume` with this wish ends the override: without a port or a Service it ends all of the address. */
+bool override_is_meant(const struct override *o, const struct override *wish);
 /* Notes whether any Service has the endpoint now. Returns whether none has had it for too long. */
 bool override_is_lost(struct override *o, bool there, uint64_t now);
 

@@ -24,8 +24,8 @@ struct connection {
 	struct ip client, vip, endpoint;
 	uint16_t client_port, vip_port, endpoint_port;
 	uint8_t proto; /* IPPROTO_TCP ...; 0: a template of a firewall mark, see connection_fwmark() */
-	/* Of session affinity: it sends the client's next connections to the endpoint. The client
-	 * is an address or a network without a port. */
+	/* Not a connection, but session affinity's memory of where the client's next ones go. The
+	 * client is an address or a network without a port. */
 	bool template;
 	bool translated;		 /* to an endpoint; of IPVS always */
 	uint32_t expires;		 /* seconds, if no packet comes */

@@ -33,7 +33,7 @@ enum {
 	SERVER_TCP_TIMEOUT = 120,
 };
 
-/* What an operator asks for by POST (a weight) or DELETE (an end). */
+/* A request of an operator: POST sets the weight of an endpoint, DELETE ends that. */
 struct server_override {
 	bool ends;
 	struct override wish; /* without `until` */

@@ -93,6 +93,12 @@ bool override_concerns(const struct override *o, const struct slot *slot)
 	return false;
 }
 
+bool override_is_meant(const struct override *o, const struct override *wish)
+{
+	return ip_eq(&o->ip, &wish->ip) && (!wish->port || wish->port == o->port) &&
+		(!*wish->service || !strcmp(wish->service, o->service));
+}
+
 bool override_is_lost(struct override *o, bool there, uint64_t now)
 {
 	if (there)

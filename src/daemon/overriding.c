@@ -228,17 +228,13 @@ static json_t *answer(struct overriding *o, const struct override *it)
 		"withoutNewConnections", c.idle);
 }
 
-/* Ends those that the wish is like; a wish without a port or Service is like all of the address. */
-static size_t end_like(struct overriding *o, const struct override *wish)
+static size_t end_meant(struct overriding *o, const struct override *wish)
 {
-	struct overrides *all = &o->config.view->overrides;
+	const struct overrides *all = &o->config.view->overrides;
 	size_t ended = 0;
 
 	for (size_t i = all->n; i--;) {
-		const struct override *it = &all->v[i];
-
-		if (!ip_eq(&it->ip, &wish->ip) || (wish->port && wish->port != it->port) ||
-			(*wish->service && strcmp(wish->service, it->service) != 0))
+		if (!override_is_meant(&all->v[i], wish))
 			continue;
 		end_override(o, i, "an operator resumed it");
 		ended++;
@@ -251,7 +247,7 @@ json_t *overriding_ask(struct overriding *o, const struct server_override *ask, 
 	struct override wish = ask->wish;
 
 	if (ask->ends) {
-		if (!end_like(o, &wish)) {
+		if (!end_meant(o, &wish)) {
 			err_set(err, -ENOENT, "nobody has overridden the weight of this endpoint");
 			return NULL;
 		}

@@ -153,6 +153,37 @@ static void an_endpoint_that_is_gone_for_a_minute_is_lost(void **state)
 	assert_true(override_is_lost(&it, false, 1000 + 2 * OVERRIDE_LOST_MS + 1));
 }
 
+static void a_wish_without_port_or_service_means_all_of_the_address(void **state)
+{
+	static const struct {
+		const char *wish;
+		unsigned meant; /* a bit for each override below */
+	} rows[] = {
+		{ "10.0.0.1 * weight=0 by=0", 7 },
+		{ "10.0.0.1:80 * weight=0 by=0", 6 },
+		{ "10.0.0.1 shop/web weight=0 by=0", 4 },
+		{ "10.0.0.1:80 shop/web weight=0 by=0", 4 },
+		{ "10.0.0.1:81 * weight=0 by=0", 0 },
+		{ "10.0.0.2 * weight=0 by=0", 0 },
+	};
+	_cleanup_(overrides_done) struct overrides o = { 0 };
+
+	(void)state;
+	parse(&o,
+		"10.0.0.1 * weight=1 by=0\n"
+		"10.0.0.1:80 * weight=2 by=0\n"
+		"10.0.0.1:80 shop/web weight=3 by=0\n");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(overrides_done) struct overrides wish = { 0 };
+		unsigned meant = 0;
+
+		parse(&wish, rows[i].wish);
+		for (size_t k = 0; k < o.n; k++)
+			meant |= (unsigned)override_is_meant(&o.v[k], &wish.v[0]) << k;
+		assert_int_equal(meant, rows[i].meant);
+	}
+}
+
 static void it_concerns_the_services_that_have_the_endpoint(void **state)
 {
 	static const struct {
@@ -230,6 +261,7 @@ int main(void)
 		cmocka_unit_test(one_endpoint_and_service_have_one_override),
 		cmocka_unit_test(there_is_an_end_to_their_number),
 		cmocka_unit_test(an_endpoint_that_is_gone_for_a_minute_is_lost),
+		cmocka_unit_test(a_wish_without_port_or_service_means_all_of_the_address),
 		cmocka_unit_test(it_concerns_the_services_that_have_the_endpoint),
 		cmocka_unit_test(it_counts_before_the_inputs),
 	};
